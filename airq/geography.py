@@ -1,0 +1,123 @@
+"""Geometry of sites: positions, distances, neighbours.
+
+Sites are GeoDataFrames in EPSG:4326, indexed by `site_id`. Distances come from geocentric
+coordinates (EPSG:4978) that PROJ computes: exact straight lines through the Earth, turned into arcs.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+from scipy.spatial import cKDTree
+
+from airq.panel import PLACE
+
+EARTH_RADIUS_KM = 6371.0088
+
+
+def sites_of(panel):
+    """The places of a panel.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel.
+
+    Returns
+    -------
+    GeoDataFrame
+        One row per site, indexed by `site_id`, sorted, with a point `geometry` (EPSG:4326).
+    """
+    columns = PLACE + [name for name in ("population",) if name in panel.columns]
+    places = panel[columns].drop_duplicates("site_id").set_index("site_id").sort_index()
+    return with_points(places)
+
+
+def with_points(places):
+    """A table with `latitude` and `longitude` as a GeoDataFrame of points (EPSG:4326)."""
+    points = gpd.points_from_xy(places["longitude"], places["latitude"])
+    return gpd.GeoDataFrame(places, geometry=points, crs="EPSG:4326")
+
+
+def geocentric_km(places):
+    """Positions on the ellipsoid in a frame that turns with the Earth.
+
+    Parameters
+    ----------
+    places : GeoDataFrame or DataFrame
+        Rows with `longitude` and `latitude`. [°]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_places, 3)
+        Coordinates. [km]
+    """
+    heights = np.zeros(len(places))
+    points = gpd.GeoSeries(
+        gpd.points_from_xy(places["longitude"], places["latitude"], z=heights), crs="EPSG:4979"
+    ).to_crs("EPSG:4978")
+    return np.column_stack([points.x, points.y, points.z]) / 1000
+
+
+def arc_km(chord_km):
+    """Length along the Earth of a straight line through it. [km]
+
+    >>> round(float(arc_km(100.0)), 3)
+    100.001
+    """
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.asarray(chord_km) / (2 * EARTH_RADIUS_KM), 1))
+
+
+def chord_km(arc):
+    """Straight line through the Earth between two places `arc` apart along it. [km]"""
+    return 2 * EARTH_RADIUS_KM * np.sin(np.minimum(np.asarray(arc) / (2 * EARTH_RADIUS_KM), np.pi / 2))
+
+
+def distances_km(places, others):
+    """Distance between every place and every other.
+
+    Parameters
+    ----------
+    places, others : DataFrame
+        Rows with `longitude` and `latitude`. [°]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_places, n_others)
+        Distance along the Earth. [km]
+    """
+    here, there = geocentric_km(places), geocentric_km(others)
+    return arc_km(np.linalg.norm(here[:, None, :] - there[None, :, :], axis=-1))
+
+
+def nearest(places, others):
+    """The nearest of `others` to each place.
+
+    Returns
+    -------
+    position : numpy.ndarray of shape (n_places,)
+        Row number in `others`.
+    distance : numpy.ndarray of shape (n_places,)
+        Distance along the Earth. [km]
+    """
+    chord, position = cKDTree(geocentric_km(others)).query(geocentric_km(places))
+    return position, arc_km(chord)
+
+
+def pairs_within(places, radius_km):
+    """Pairs of different places that are at most `radius_km` apart.
+
+    Parameters
+    ----------
+    places : DataFrame
+        Rows with `longitude` and `latitude`. [°]
+    radius_km : float
+        Largest distance. [km]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_pairs, 2)
+        Row numbers; each pair stands in both orders.
+    """
+    pairs = cKDTree(geocentric_km(places)).query_pairs(chord_km(radius_km), output_type="ndarray")
+    return np.vstack([pairs, pairs[:, ::-1]])

@@ -1,0 +1,408 @@
+"""Units, air-quality index tables and WHO classes.
+
+A number that leaves or enters the package carries the name of its unit. This module knows
+those names, converts between them, and holds the US AQI tables (2012 and 2024) and the WHO
+levels of 2021. Nothing here guesses: an unknown unit is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import numpy as np
+
+PM25_UNIT = "µg m⁻³"
+
+#: Name of a unit as people write it -> the name that the package uses.
+SPELLINGS = {
+    "µg/m³": PM25_UNIT,
+    "μg/m³": PM25_UNIT,  # Greek letter mu rather than the micro sign
+    "ug/m3": PM25_UNIT,
+    "µg/m3": PM25_UNIT,
+    "μg/m3": PM25_UNIT,
+    "ug/m³": PM25_UNIT,
+    "ug m-3": PM25_UNIT,
+    "µg m-3": PM25_UNIT,
+    "µg m^-3": PM25_UNIT,
+    "mg/m3": "mg m⁻³",
+    "mg/m³": "mg m⁻³",
+    "kg/m3": "kg m⁻³",
+    "kg/m³": "kg m⁻³",
+    "mol/m²": "mol m⁻²",
+    "mol/m2": "mol m⁻²",
+    "mol m-2": "mol m⁻²",
+    "m/s": "m s⁻¹",
+    "m s-1": "m s⁻¹",
+    "km/h": "km h⁻¹",
+    "C": "°C",
+    "degC": "°C",
+    "celsius": "°C",
+    "kelvin": "K",
+    "percent": "%",
+    "fraction": "1",
+    "-": "1",
+    "": "1",
+    "mb": "hPa",
+    "mbar": "hPa",
+    "us-aqi-2012": "aqi-us-2012",
+    "us-aqi-2024": "aqi-us-2024",
+}
+
+#: (from, to) -> (scale, offset): value in `to` = value in `from` * scale + offset.
+CONVERSIONS = {
+    ("mg m⁻³", PM25_UNIT): (1e3, 0.0),
+    ("kg m⁻³", PM25_UNIT): (1e9, 0.0),
+    ("K", "°C"): (1.0, -273.15),
+    ("1", "%"): (100.0, 0.0),
+    ("%", "1"): (0.01, 0.0),
+    ("Pa", "hPa"): (0.01, 0.0),
+    ("km h⁻¹", "m s⁻¹"): (1 / 3.6, 0.0),
+    ("m", "mm"): (1e3, 0.0),
+    ("cm", "mm"): (10.0, 0.0),
+    ("km", "m"): (1e3, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class AqiTable:
+    """Breakpoints of a US air-quality index for 24-hour PM2.5.
+
+    Attributes
+    ----------
+    unit : str
+        Name of the table, used as the unit of its values.
+    pm25_low, pm25_high : tuple of float
+        Ends of each band. [µg m⁻³]
+    aqi_low, aqi_high : tuple of int
+        Ends of each band. [AQI points]
+    classes : tuple of str
+        Name of each band; the 2012 table has two Hazardous bands.
+    """
+
+    unit: str
+    pm25_low: tuple[float, ...]
+    pm25_high: tuple[float, ...]
+    aqi_low: tuple[int, ...]
+    aqi_high: tuple[int, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def knots(self):
+        """Concentrations and index values of the band ends in turn, each of shape (2 * bands,)."""
+        pm25 = np.ravel(np.column_stack([self.pm25_low, self.pm25_high]))
+        aqi = np.ravel(np.column_stack([self.aqi_low, self.aqi_high])).astype(float)
+        return pm25, aqi
+
+
+AQI_CLASSES = (
+    "Good",
+    "Moderate",
+    "Unhealthy for Sensitive Groups",
+    "Unhealthy",
+    "Very Unhealthy",
+    "Hazardous",
+)
+
+#: The tables by unit. Sources: US EPA, 78 FR 3086 (2013-01-15) and 89 FR 16202 (2024-03-06).
+AQI_TABLES = {
+    "aqi-us-2012": AqiTable(
+        unit="aqi-us-2012",
+        pm25_low=(0.0, 12.1, 35.5, 55.5, 150.5, 250.5, 350.5),
+        pm25_high=(12.0, 35.4, 55.4, 150.4, 250.4, 350.4, 500.4),
+        aqi_low=(0, 51, 101, 151, 201, 301, 401),
+        aqi_high=(50, 100, 150, 200, 300, 400, 500),
+        classes=(*AQI_CLASSES, "Hazardous"),
+    ),
+    "aqi-us-2024": AqiTable(
+        unit="aqi-us-2024",
+        pm25_low=(0.0, 9.1, 35.5, 55.5, 125.5, 225.5),
+        pm25_high=(9.0, 35.4, 55.4, 125.4, 225.4, 325.4),
+        aqi_low=(0, 51, 101, 151, 201, 301),
+        aqi_high=(50, 100, 150, 200, 300, 500),
+        classes=AQI_CLASSES,
+    ),
+}
+
+#: WHO global air quality guidelines 2021, PM2.5, upper end of each class. [µg m⁻³]
+WHO_LEVELS = {
+    "day": (15.0, 25.0, 37.5, 50.0, 75.0),
+    "year": (5.0, 10.0, 15.0, 25.0, 35.0),
+}
+WHO_CLASSES = (
+    "guideline met",
+    "interim target 4",
+    "interim target 3",
+    "interim target 2",
+    "interim target 1",
+    "above interim target 1",
+)
+
+KNOWN_UNITS = sorted(
+    {PM25_UNIT, *AQI_TABLES, *SPELLINGS.values()} | {unit for pair in CONVERSIONS for unit in pair}
+)
+
+
+def unit_name(text):
+    """Name of a unit as this package writes it.
+
+    Parameters
+    ----------
+    text : str
+        A unit as people write it, such as ``"ug/m3"``.
+
+    Raises
+    ------
+    ValueError
+        If the unit is not known; the message names the nearest one.
+
+    Examples
+    --------
+    >>> unit_name("ug/m3")
+    'µg m⁻³'
+    >>> unit_name("aqi-us-2012")
+    'aqi-us-2012'
+    """
+    text = str(text).strip()
+    if text in KNOWN_UNITS:
+        return text
+    if text in SPELLINGS:
+        return SPELLINGS[text]
+    near = difflib.get_close_matches(text, [*KNOWN_UNITS, *SPELLINGS], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"Unknown unit {text!r}{hint} Known units: {', '.join(KNOWN_UNITS)}.")
+
+
+def is_aqi(unit):
+    """Whether a unit is one of the air-quality indices.
+
+    >>> is_aqi("aqi-us-2024"), is_aqi("µg/m³")
+    (True, False)
+    """
+    return unit_name(unit) in AQI_TABLES
+
+
+def convert(values, unit, to):
+    """Convert values from one unit to another.
+
+    Parameters
+    ----------
+    values : float or array-like
+        Values in `unit`.
+    unit, to : str
+        Units, in any known spelling.
+
+    Returns
+    -------
+    numpy.ndarray
+        Values in `to`, as float64.
+
+    Raises
+    ------
+    ValueError
+        If no conversion between the two is known, or if it involves an index and something
+        other than PM2.5.
+
+    Examples
+    --------
+    >>> float(convert(300.15, "K", "°C"))
+    27.0
+    >>> float(convert(50, "aqi-us-2012", "µg/m³"))
+    12.0
+    """
+    values = np.asarray(values, dtype="float64")
+    unit, to = unit_name(unit), unit_name(to)
+    if unit == to:
+        return values
+    if unit in AQI_TABLES and to == PM25_UNIT:
+        return pm25_from_aqi(values, unit)
+    if unit == PM25_UNIT and to in AQI_TABLES:
+        return aqi(values, to)
+    if (unit, to) in CONVERSIONS:
+        scale, offset = CONVERSIONS[unit, to]
+        return values * scale + offset
+    if (to, unit) in CONVERSIONS:
+        scale, offset = CONVERSIONS[to, unit]
+        return (values - offset) / scale
+    raise ValueError(f"No conversion from {unit!r} to {to!r}.")
+
+
+def aqi_table(unit):
+    """The table of an index by its unit.
+
+    Raises
+    ------
+    ValueError
+        If `unit` is not an index.
+    """
+    name = unit_name(unit)
+    if name not in AQI_TABLES:
+        raise ValueError(f"{unit!r} is not an air-quality index. Choose one of {', '.join(AQI_TABLES)}.")
+    return AQI_TABLES[name]
+
+
+def aqi_points(pm25, table):
+    """Air-quality index as a continuous function of 24-hour PM2.5.
+
+    It equals the official formula before rounding at every multiple of 0.1 µg m⁻³, crosses the
+    gaps between bands (12.0 to 12.1, say) in a straight line, and continues the last band beyond
+    its end, so that it has an inverse everywhere.
+
+    Parameters
+    ----------
+    pm25 : float or array-like
+        PM2.5, not negative; missing values stay missing. [µg m⁻³]
+    table : str
+        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Index, not rounded. [AQI points]
+
+    Examples
+    --------
+    >>> aqi_points([12.0, 12.05, 12.1], "aqi-us-2012").round(6).tolist()
+    [50.0, 50.5, 51.0]
+    """
+    table = aqi_table(table)
+    pm25 = _not_negative(pm25, "PM2.5")
+    return _follow(pm25, *table.knots)
+
+
+def pm25_from_aqi(aqi, table):
+    """PM2.5 at an air-quality index: the inverse of :func:`aqi_points`.
+
+    Parameters
+    ----------
+    aqi : float or array-like
+        Index, not negative. [AQI points]
+    table : str
+        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        PM2.5. [µg m⁻³]
+
+    Examples
+    --------
+    >>> pm25_from_aqi([50, 151, 500, 600], "aqi-us-2012").round(1).tolist()
+    [12.0, 55.5, 500.4, 651.8]
+    """
+    table = aqi_table(table)
+    aqi = _not_negative(aqi, "AQI")
+    return _follow(aqi, *reversed(table.knots))
+
+
+def aqi(pm25, table):
+    """Air-quality index as it is reported: concentration truncated to 0.1, index rounded.
+
+    Parameters
+    ----------
+    pm25 : float or array-like
+        24-hour mean PM2.5. [µg m⁻³]
+    table : str
+        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whole AQI points as float64, so that missing values can stay missing.
+
+    Notes
+    -----
+    Above the end of the table the last band's line goes on, which is what the EPA prescribes
+    since 2024; the 2012 rule only said "beyond the AQI".
+
+    References
+    ----------
+    .. [1] US EPA, Technical Assistance Document for the Reporting of Daily Air Quality,
+       EPA-454/B-24-002, 2024.
+
+    Examples
+    --------
+    >>> aqi([35.4, 35.49, 35.5], "aqi-us-2012").tolist()
+    [100.0, 100.0, 101.0]
+    """
+    return np.floor(aqi_points(_truncated(pm25), table) + 0.5)
+
+
+def aqi_class(pm25, table):
+    """Number of the AQI class, 0 (Good) to 5 (Hazardous), -1 where PM2.5 is missing.
+
+    Parameters
+    ----------
+    pm25 : float or array-like
+        24-hour mean PM2.5. [µg m⁻³]
+    table : str
+        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Positions in :data:`AQI_CLASSES`.
+
+    Examples
+    --------
+    >>> aqi_class([12.0, 12.09, 12.1, 400, float("nan")], "aqi-us-2012").tolist()
+    [0, 0, 1, 5, -1]
+    """
+    table = aqi_table(table)
+    pm25 = _truncated(_not_negative(pm25, "PM2.5"))
+    band = np.searchsorted(np.asarray(table.pm25_high[:-1]) + 0.05, pm25)
+    position = np.array([AQI_CLASSES.index(name) for name in table.classes])
+    return np.where(np.isnan(pm25), -1, position[band])
+
+
+def who_class(pm25, period="day"):
+    """WHO 2021 class of a daily or an annual mean.
+
+    Parameters
+    ----------
+    pm25 : float or array-like
+        Mean PM2.5 of the period. [µg m⁻³]
+    period : {"day", "year"}
+        Which levels apply.
+
+    Returns
+    -------
+    numpy.ndarray of object
+        Names from :data:`WHO_CLASSES`, None where PM2.5 is missing.
+
+    References
+    ----------
+    .. [1] WHO global air quality guidelines, 2021, table 0.1.
+
+    Examples
+    --------
+    >>> who_class([15.0, 15.1, 80.0]).tolist()
+    ['guideline met', 'interim target 4', 'above interim target 1']
+    >>> who_class([6.0], "year").tolist()
+    ['interim target 4']
+    """
+    if period not in WHO_LEVELS:
+        raise ValueError(f"WHO levels exist for {' and '.join(WHO_LEVELS)}, not for {period!r}.")
+    pm25 = _not_negative(pm25, "PM2.5")
+    names = np.array([*WHO_CLASSES, None], dtype=object)
+    position = np.searchsorted(WHO_LEVELS[period], pm25)
+    return names[np.where(np.isnan(pm25), len(WHO_CLASSES), position)]
+
+
+def _truncated(pm25):
+    # The small addition keeps a value stored as float32 (250.4 becomes 250.39999) in its own band.
+    return np.floor(np.asarray(pm25, dtype="float64") * 10 + 5e-4) / 10
+
+
+def _not_negative(values, name):
+    values = np.asarray(values, dtype="float64")
+    if np.any(values < 0):
+        raise ValueError(f"{name} cannot be negative; the lowest value is {np.nanmin(values):g}.")
+    return values
+
+
+def _follow(x, knots_x, knots_y):
+    """Piecewise-linear function through the knots; the last line continues."""
+    inside = np.interp(x, knots_x, knots_y)
+    slope = (knots_y[-1] - knots_y[-2]) / (knots_x[-1] - knots_x[-2])
+    return np.where(x > knots_x[-1], knots_y[-1] + (x - knots_x[-1]) * slope, inside)

@@ -1,0 +1,1 @@
+"""A Streamlit app that maps city predictions."""

@@ -1,0 +1,1 @@
+"""Class imbalance and label shift: compare resampling strategies, correct probabilities."""

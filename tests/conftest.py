@@ -1,0 +1,38 @@
+"""Fixtures that several test files share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airq.panel import PanelMetadata, label_panel, sort_panel
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the real tables, which do not ship with the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real tables (../shared/data) are not here")
+    return folder
+
+
+@pytest.fixture
+def make_panel():
+    """Function that builds a labelled panel from days by site and columns by name."""
+
+    def build(days, *, metadata=None, **columns):
+        rows = [(site, pd.Timestamp(day)) for site, listed in days.items() for day in listed]
+        panel = pd.DataFrame(rows, columns=["site_id", "date"])
+        numbers = {site: number for number, site in enumerate(days)}
+        panel["city_id"] = panel["site_id"]
+        panel["city"] = panel["site_id"]
+        panel["country"] = "UGA"
+        panel["latitude"] = panel["site_id"].map(numbers).astype("float64") * 0.5
+        panel["longitude"] = 32.0
+        for name, values in columns.items():
+            panel[name] = np.asarray(values, dtype="float64")
+        return label_panel(sort_panel(panel), metadata or PanelMetadata())
+
+    return build
