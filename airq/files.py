@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import shutil
 import tempfile
@@ -124,3 +126,31 @@ def _remove_empty(folders):
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def write_text(path, text):
+    """Write a text file in UTF-8, whole or not at all."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def write_json(path, facts):
+    """Write facts as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
+    write_text(path, json.dumps(plain_facts(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def plain_facts(facts):
+    """Facts as JSON can hold them: plain lists, dicts, strings and finite numbers.
+
+    >>> plain_facts({"rmse": float("nan"), "folds": (1, 2)})
+    {'rmse': None, 'folds': [1, 2]}
+    """
+    if isinstance(facts, dict):
+        return {str(key): plain_facts(value) for key, value in facts.items()}
+    if isinstance(facts, (list, tuple)):
+        return [plain_facts(value) for value in facts]
+    if hasattr(facts, "tolist"):
+        return plain_facts(facts.tolist())
+    if isinstance(facts, float) and not math.isfinite(facts):
+        return None
+    return facts

@@ -427,18 +427,13 @@ def _check_target(panel, target):
     infinite = np.isinf(values)
     if infinite.any():
         raise ValueError(f"PM2.5 is infinite in {_count(infinite, 'row')}, first {_where(panel, infinite)}.")
-    negative = values < 0
-    if negative.any():
-        raise ValueError(
-            f"PM2.5 is negative in {_count(negative, 'row')}, first {_where(panel, negative)} "
-            f"({values[negative].iloc[0]:g} {PM25_UNIT}); remove these rows or ingest the raw table, which drops them."
-        )
-    ceiling = at_ceiling(values)
-    if ceiling.any():
-        raise ValueError(
-            f"PM2.5 is at a sensor's ceiling in {_count(ceiling, 'row')}, first {_where(panel, ceiling)} "
-            f"({values[ceiling].iloc[0]:g} {PM25_UNIT}); remove these rows or ingest the raw table, which drops them."
-        )
+    for problem, wrong in (("negative", values < 0), ("at a sensor's ceiling", at_ceiling(values))):
+        if wrong.any():
+            raise ValueError(
+                f"PM2.5 is {problem} in {_count(wrong, 'row')}, first {_where(panel, wrong)} "
+                f"({values[wrong].iloc[0]:g} {PM25_UNIT}); remove these rows, or ingest the raw table, "
+                "which drops them."
+            )
 
 
 def at_ceiling(pm25):
@@ -469,8 +464,9 @@ def _check_ranges(panel):
         outside = (panel[name] < column.low) | (panel[name] > column.high)
         if outside.any():
             raise ValueError(
-                f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} {column.unit} at {_where(panel, outside)} "
-                f"({_count(outside, 'row')}); it must lie between {column.low:g} and {column.high:g}. Wrong unit?"
+                f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} {column.unit} at "
+                f"{_where(panel, outside)} ({_count(outside, 'row')}); it must lie between "
+                f"{column.low:g} and {column.high:g}. Wrong unit?"
             )
 
 

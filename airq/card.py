@@ -1,0 +1,219 @@
+"""Words and tables about a predictor: the card of a bundle and the text of an evaluation."""
+
+from __future__ import annotations
+
+import math
+
+from airq.panel import PanelMetadata
+
+ORIGINS = {
+    "sensor": "monitors",
+    "index": "a published air-quality index, inverted",
+    "model": "a model's output",
+    "simulated": "a simulation",
+}
+ORIGIN_WARNINGS = {
+    "simulated": "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
+    "model": "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
+    "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
+}
+MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
+
+#: What each scheme asks.
+QUESTIONS = {
+    "random": "a missing day of a known monitor (flatters; never a headline)",
+    "site": "a new site among known ones",
+    "city": "a city without any monitor",
+    "country": "a country without any monitor",
+    "buffer": "a city far from every monitor",
+    "new sites": "sites that the bundle was not trained on",
+    "known sites": "sites that the bundle was trained on (flatters)",
+}
+
+#: Column of the table -> (heading, decimals).
+FIGURES = {
+    "scheme": ("scheme", None),
+    "model": ("model", None),
+    "groups": ("held out", None),
+    "n": ("rows", 0),
+    "rmse": ("RMSE", 2),
+    "rmse_sd": ("± folds", 2),
+    "mae": ("MAE", 2),
+    "bias": ("bias", 2),
+    "r2": ("R²", 3),
+    "aqi_right": ("AQI class right", 3),
+    "aqi_within_one": ("within one", 3),
+    "rmse_smoothed10": ("RMSE 10 d", 2),
+    "worst_city": ("worst city", None),
+    "worst_city_rmse": ("its RMSE", 2),
+}
+
+
+def origin_warning(metadata):
+    """The sentences that a panel's origin calls for, or an empty string.
+
+    >>> origin_warning(PanelMetadata(pm25_origin="simulated")).split(":")[0]
+    'SIMULATED'
+    """
+    warnings = [ORIGIN_WARNINGS.get(metadata.pm25_origin), MEDIAN_WARNING * (metadata.statistic == "median")]
+    return " ".join(filter(None, warnings))
+
+
+def evaluation_rows(records):
+    """Headings and cells of the table of an evaluation, as text."""
+    headings = [heading for heading, _ in FIGURES.values()]
+    rows = [[_cell(record, name) for name in FIGURES] for record in records]
+    return headings, rows
+
+
+def evaluation_caption(records):
+    """What the figures of an evaluation are: unit, AQI table, kind of validation."""
+    if not records:
+        return "No evaluation."
+    return (
+        f"Errors in {records[0]['unit']}; AQI classes by {records[0]['aqi_table']}; every figure is for held-out "
+        "rows, whose scheme says what was held out."
+    )
+
+
+def comparison_sentences(records):
+    """One sentence per scheme on our difference to the best peer."""
+    sentences = []
+    for record in records:
+        if not record.get("best_peer"):
+            continue
+        difference = record["difference"]
+        interval = (
+            f"95 % interval over {record['resampled']} {record['ci_low']:+.2f} to {record['ci_high']:+.2f}"
+            if _finite(record.get("ci_low"))
+            else "too few groups for an interval"
+        )
+        sentences.append(
+            f"{record['scheme']}: RMSE {abs(difference):.2f} {record['unit']} "
+            f"{'below' if difference < 0 else 'above'} the best peer, {record['best_peer']} ({interval})."
+        )
+    return sentences
+
+
+def markdown_table(headings, rows):
+    """A table in Markdown.
+
+    >>> print(markdown_table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    lines = [headings, ["---"] * len(headings), *rows]
+    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return text.replace("| --- ", "|---").replace("--- |", "---|")
+
+
+def evaluation_markdown(records, skipped, metadata):
+    """Text of evaluation.md."""
+    parts = ["# Evaluation", origin_warning(metadata), _evaluation_section(records, skipped)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def write_card(facts):
+    """Text of a bundle's card.md, from its facts.
+
+    Parameters
+    ----------
+    facts : dict
+        What `bundle.json` holds.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    metadata = PanelMetadata.from_dict(facts["panel"])
+    sections = [
+        "# Predictor of daily PM2.5",
+        origin_warning(metadata) and f"**{origin_warning(metadata)}**",
+        _data_section(facts, metadata),
+        _recipe_section(facts),
+        "## How good it is\n\n" + _evaluation_section(facts["evaluation"], facts["skipped"]),
+        _limits_section(facts, metadata),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _evaluation_section(records, skipped):
+    parts = [evaluation_caption(records)]
+    if records:
+        parts.append(markdown_table(*evaluation_rows(records)))
+        asked = dict.fromkeys(record["scheme"] for record in records)
+        parts.append("\n".join(f"- *{scheme}*: {QUESTIONS.get(scheme, scheme)}." for scheme in asked))
+        parts.append("\n".join(f"- {sentence}" for sentence in comparison_sentences(records)))
+    parts.append("\n".join(f"- Left out, {name}: {reason}." for name, reason in skipped.items()))
+    return "\n\n".join(filter(None, parts))
+
+
+def _data_section(facts, metadata):
+    data = facts["data"]
+    sources = "; ".join(metadata.sources) or "not stated"
+    return "\n".join(
+        [
+            "## What it learned from",
+            "",
+            f"- PM2.5 [{facts['target']['unit']}], daily {metadata.statistic} of {metadata.day_basis} days, "
+            f"from {ORIGINS[metadata.pm25_origin]}.",
+            f"- {data['rows']:,} rows with PM2.5 of {data['sites']:,} sites in {data['cities']:,} cities and "
+            f"{data['countries']:,} countries, {data['first_day']} to {data['last_day']}.",
+            f"- PM2.5 in them: mean {data['pm25_mean']:.1f}, highest {data['pm25_max']:.1f} {facts['target']['unit']}.",
+            f"- Sources: {sources}.",
+            f"- SHA-256 of the data: `{data['hash']}`.",
+        ]
+    )
+
+
+def _recipe_section(facts):
+    recipe, settings = facts["recipe"], facts["settings"]
+    ahead = (
+        "It looks ahead: features of a day use later days, so it cannot forecast or run live."
+        if facts["looks_ahead"]
+        else "It does not look ahead: every feature of a day is known on that day."
+    )
+    inputs = ", ".join(f"`{name}`" for name in facts["recipe_inputs"])
+    return "\n".join(
+        [
+            "## How it works",
+            "",
+            f"- Recipe `{recipe['name']}`: {len(facts['features'])} features from {len(facts['recipe_inputs'])} "
+            f"input columns. {ahead}",
+            f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by `{settings['inner_groups']}`.",
+            f"- Inputs: {inputs}.",
+        ]
+    )
+
+
+def _limits_section(facts, metadata):
+    limits = [
+        "A prediction for a place is an estimate of what a monitor of the training kind would show there.",
+        "Figures by *city* or *site* apply to places like those held out; far from them errors are larger.",
+        "No interval and no flag of extrapolation come with the predictions yet: "
+        "`lower`, `upper`, `inside_domain` are empty.",
+    ]
+    if facts["looks_ahead"]:
+        limits.append(
+            "The last days of a panel lack the later days that features look at, so errors there are larger."
+        )
+    if metadata.statistic == "median":
+        limits.append(MEDIAN_WARNING)
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def _cell(record, name):
+    value = record.get(name)
+    if name == "groups":
+        return f"{record['groups']:,} {record.get('group', 'groups')}"
+    if isinstance(value, str):
+        return value
+    if not _finite(value):
+        return ""
+    return f"{value:,.{FIGURES[name][1]}f}"
+
+
+def _finite(value):
+    return isinstance(value, (int, float)) and math.isfinite(value)

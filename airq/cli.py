@@ -1,0 +1,324 @@
+"""The command `airq`: parse, call one workflow, print where the result is.
+
+Workflows are imported inside the commands, because the help of a command must not wait for boosters.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import airq
+
+app = typer.Typer(
+    name="airq",
+    help="Daily PM2.5 for cities that have no sensor.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+screen = Console(highlight=False, soft_wrap=True)
+
+SCHEMES = "random,site,city,country,buffer"
+Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
+RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
+Period = StrEnum("Period", ["day", "month", "year"])
+Format = StrEnum(
+    "Format",
+    [(name, name) for name in ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]],
+)
+
+PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
+Seed = Annotated[int, typer.Option(help="Seed: same input, seed and thread count, same predictions.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
+ALL_CORES = os.cpu_count() or 1
+
+
+def plainly(command):
+    """Turn bad input, a full disk or Ctrl-C into one line on standard error and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            if os.environ.get("AIRQ_DEBUG"):
+                raise
+            _complain(error)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted; nothing was left half-written. Run the same command again.", err=True)
+        raise typer.Exit(1)
+
+    return wrapped
+
+
+def _complain(error):
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    typer.echo("Error: " + " ".join(text.split()), err=True)
+
+
+def _version(value: bool):
+    if value:
+        typer.echo(f"airq {airq.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+):
+    """Daily PM2.5 for cities that have no sensor."""
+
+
+@app.command(epilog="Example: airq demo --out demo")
+@plainly
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demonstration makes.")] = Path(
+        "demo"
+    ),
+    seed: Seed = 0,
+    jobs: Jobs = ALL_CORES,
+):
+    """Run the main job on a SIMULATED atmosphere: evaluate, train, predict."""
+    from airq.workflows.demo import demo as run
+
+    evaluation = run(out, seed=seed, n_jobs=jobs)
+    _print_evaluation(evaluation)
+    screen.print(
+        f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md bundle/ predictions.parquet\n"
+        "Next, with a table of your own:\n"
+        "  airq ingest mine.csv --format table --mapping mine.toml --out panel.parquet\n"
+        "  airq evaluate panel.parquet --out evaluation\n"
+        "  airq train panel.parquet --out bundle\n"
+        "  airq predict elsewhere.parquet --bundle bundle --out predictions.parquet",
+        markup=False,
+    )
+
+
+@app.command(epilog="Example: airq cities --country KEN,UGA --min-population 100000 --out cities.csv")
+@plainly
+def cities(
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    country: Annotated[
+        str | None, typer.Option(help="Names or ISO codes, separated by commas; all by default.")
+    ] = None,
+    min_population: Annotated[float, typer.Option(help="Fewest people of a city.")] = 15000,
+):
+    """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
+    from airq.workflows.cities import write_cities
+
+    table = write_cities(out, countries=_split(country), min_population=min_population)
+    screen.print(
+        f"{out}: {len(table):,} cities of {table['country'].nunique()} countries (GeoNames, CC BY 4.0)"
+    )
+
+
+@app.command(
+    epilog="Example: airq ingest sensors.csv --format table --mapping sensors.toml --out panel.parquet"
+)
+@plainly
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="Files of one format.")],
+    format: Annotated[Format, typer.Option(help="What the files are.")],
+    out: Annotated[Path, typer.Option(help="Panel to write.")],
+    mapping: Annotated[Path | None, typer.Option(help="Mapping (TOML) of `--format table`.")] = None,
+    cities: Annotated[
+        Path | None, typer.Option(help="City table (CSV) that gives coordinates by name.")
+    ] = None,
+    json: Json = None,
+):
+    """Turn tables of stations, satellites or models into a panel."""
+    from airq.workflows.ingest import ingest as run
+
+    report = run(files, format=format.value, out=out, mapping=mapping, cities=cities)
+    _print_report(report, json)
+
+
+@app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
+@plainly
+def join(
+    features: Annotated[Path, typer.Argument(help="Panel with satellite and weather columns.")],
+    targets: Annotated[Path, typer.Argument(help="Panel with PM2.5.")],
+    out: Annotated[Path, typer.Option(help="Panel to write.")],
+    json: Json = None,
+):
+    """Put targets beside features, by site and day."""
+    from airq.workflows.join import join as run
+
+    _print_report(run(features, targets, out=out), json)
+
+
+@app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
+@plainly
+def train(
+    panel: PanelFile,
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
+    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.blend,
+    recipe: Annotated[
+        RecipeName, typer.Option(help="Features; `live` never looks ahead.")
+    ] = RecipeName.retrospective,
+    tune: Annotated[int, typer.Option(min=0, help="Trials of a search on inner folds.")] = 0,
+    scheme: Annotated[
+        str | None, typer.Option(help=f"How to judge it, of {SCHEMES}, or none; by default city or site.")
+    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = ALL_CORES,
+):
+    """Train a predictor, judge it on held-out places, save it as a bundle."""
+    from airq.workflows.train import train as run
+
+    facts = run(
+        panel,
+        out=out,
+        model=model.value,
+        recipe=recipe.value,
+        tune=tune,
+        schemes=[] if scheme == "none" else _split(scheme),
+        seed=seed,
+        n_jobs=jobs,
+    )
+    _print_records(facts["evaluation"])
+    screen.print(
+        f"{out}: {len(facts['features'])} features, {facts['data']['rows']:,} rows; read {out}/card.md"
+    )
+
+
+@app.command(epilog="Example: airq evaluate panel.parquet --scheme random,city --json evaluation.json")
+@plainly
+def evaluate(
+    panel: PanelFile,
+    scheme: Annotated[str, typer.Option(help="What is held out; separated by commas.")] = SCHEMES,
+    buffer_km: Annotated[float, typer.Option(min=0, help="Radius of the scheme `buffer`. [km]")] = 50.0,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Judge this bundle on the panel's rows instead.")
+    ] = None,
+    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.blend,
+    recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for table, held-out predictions and plots.")
+    ] = None,
+    json: Json = None,
+    seed: Seed = 0,
+    jobs: Jobs = ALL_CORES,
+):
+    """Judge the predictor and its peers on held-out rows, sites, cities and countries."""
+    from airq.workflows.evaluate import evaluate as run
+    from airq.workflows.evaluate import evaluate_bundle
+
+    if bundle is not None:
+        evaluation = evaluate_bundle(panel, bundle=bundle, json_path=json)
+    else:
+        evaluation = run(
+            panel,
+            schemes=_split(scheme),
+            model=model.value,
+            recipe=recipe.value,
+            buffer_km=buffer_km,
+            seed=seed,
+            n_jobs=jobs,
+            out=out,
+            json_path=json,
+        )
+    _print_evaluation(evaluation)
+    for path in filter(None, [out, json]):
+        screen.print(f"Written to {path}")
+
+
+@app.command(epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet")
+@plainly
+def predict(
+    panel: PanelFile,
+    out: Annotated[Path, typer.Option(help="Predictions to write (.parquet or .csv).")],
+    bundle: Annotated[Path | None, typer.Option(help="Trained bundle.")] = None,
+    model_file: Annotated[Path | None, typer.Option(help="CatBoost model (.cbm) made elsewhere.")] = None,
+    recipe: Annotated[RecipeName, typer.Option(help="Recipe of --model-file.")] = RecipeName.reference,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of --model-file, such as aqi-us-2012 or µg/m³.")
+    ] = None,
+    period: Annotated[Period, typer.Option(help="What a row stands for.")] = Period.day,
+    level: Annotated[
+        float | None, typer.Option(help="Level of the intervals, where the bundle has any.")
+    ] = None,
+    json: Json = None,
+):
+    """Predict PM2.5 for the places and days of a panel."""
+    from airq.workflows.predict import describe_predictions, predict_with_model_file
+    from airq.workflows.predict import predict as run
+
+    if (bundle is None) == (model_file is None):
+        raise typer.BadParameter("give either --bundle or --model-file")
+    if model_file is not None and unit is None:
+        raise typer.BadParameter("--model-file needs --unit, since a model file does not tell its own")
+    if level is not None:
+        raise ValueError(
+            "This bundle has no calibrated intervals, so --level cannot be honoured; leave it out."
+        )
+    if bundle is not None:
+        rows = run(panel, bundle=bundle, out=out, period=period.value)
+    else:
+        rows = predict_with_model_file(
+            panel, model_file=model_file, unit=unit, out=out, recipe=recipe.value, period=period.value
+        )
+    facts = describe_predictions(rows)
+    _write_json(json, [facts])
+    screen.print(
+        f"{out}: {facts['rows']:,} rows, {facts['sites']:,} sites, {facts['first_day']} to {facts['last_day']}; "
+        f"PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} {facts['unit']}"
+    )
+
+
+def main():
+    """Entry point of the console script."""
+    app()
+
+
+def _print_evaluation(evaluation):
+    _print_records(evaluation.records)
+    for name, reason in evaluation.skipped.items():
+        screen.print(f"left out, {name}: {reason}", markup=False)
+
+
+def _print_records(records):
+    from airq.card import comparison_sentences, evaluation_caption, evaluation_rows
+
+    if not records:
+        return
+    headings, rows = evaluation_rows(records)
+    table = Table(title=None, caption=evaluation_caption(records), caption_justify="left")
+    for heading in headings:
+        text = heading in ("scheme", "model", "held out", "worst city")
+        table.add_column(heading, justify="left" if text else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    screen.print(table, soft_wrap=False)
+    for sentence in comparison_sentences(records):
+        screen.print(sentence, markup=False)
+
+
+def _print_report(report, json):
+    _write_json(json, [report.to_dict()])
+    screen.print(str(report), markup=False)
+
+
+def _write_json(path, records):
+    if path is not None:
+        from airq.files import write_json
+
+        write_json(path, records)
+
+
+def _split(text):
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,213 @@
+"""Quantities that follow from weather columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from airq.features.shifts import day_line, numbers
+from airq.features.windows import window_statistic
+
+#: A day with less rain than this is dry. [mm]
+DRY_BELOW = 1.0
+#: A day with a mean wind at 10 m below this is calm. [m s⁻¹]
+CALM_BELOW = 3.2
+
+
+def relative_humidity(temp_air, temp_dew):
+    """Relative humidity from air and dew-point temperature, at most 100 %.
+
+    Parameters
+    ----------
+    temp_air, temp_dew : float or array-like of shape (n_samples,)
+        Temperatures at 2 m. [°C]
+
+    Returns
+    -------
+    float or array-like of shape (n_samples,)
+        Relative humidity over water. [%]
+
+    References
+    ----------
+    .. [1] O. A. Alduchov, R. E. Eskridge, Improved Magnus form approximation of saturation vapor
+       pressure, J. Appl. Meteorol. 35, 601-609, 1996, equation 21.
+
+    Examples
+    --------
+    >>> float(relative_humidity(20.0, 20.0))
+    100.0
+    >>> round(float(relative_humidity(20.0, 9.3)), 1)
+    50.1
+    """
+    return np.minimum(100 * np.exp(_magnus(temp_dew) - _magnus(temp_air)), 100.0)
+
+
+def _magnus(temperature):
+    temperature = np.asarray(temperature, dtype="float64")
+    return 17.625 * temperature / (temperature + 243.04)
+
+
+def wind_speed(wind_u, wind_v):
+    """Speed of the wind from its components.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+
+    Returns
+    -------
+    float or array-like of shape (n_samples,)
+        Speed of the mean wind, which is at most the mean speed. [m s⁻¹]
+
+    Examples
+    --------
+    >>> float(wind_speed(3.0, -4.0))
+    5.0
+    """
+    return np.hypot(wind_u, wind_v)
+
+
+def wind_direction(wind_u, wind_v):
+    """Direction that the wind comes from, clockwise from north.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Meteorological direction: 0 is wind from the north, 90 from the east; NaN where there is
+        no wind. [°]
+
+    Examples
+    --------
+    >>> wind_direction([0.0, -2.0, 0.0], [-1.0, 0.0, 0.0]).tolist()
+    [0.0, 90.0, nan]
+    """
+    u, v = np.asarray(wind_u, dtype="float64"), np.asarray(wind_v, dtype="float64")
+    degrees = np.degrees(np.arctan2(-u, -v)) % 360
+    return np.where((u == 0) & (v == 0), np.nan, degrees)
+
+
+def ventilation(wind_u, wind_v, boundary_layer_height):
+    """Ventilation coefficient: speed of the wind times the height that it stirs.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+    boundary_layer_height : float or array-like of shape (n_samples,)
+        Height of the boundary layer. [m]
+
+    Returns
+    -------
+    float or array-like of shape (n_samples,)
+        Ventilation. [m² s⁻¹]
+
+    Examples
+    --------
+    >>> float(ventilation(3.0, 4.0, 800.0))
+    4000.0
+    """
+    return wind_speed(wind_u, wind_v) * boundary_layer_height
+
+
+def stagnation(panel, days=3):
+    """Share of the last days that were calm and dry.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A panel with `wind_u`, `wind_v` [m s⁻¹] and `precipitation` [mm].
+    days : int
+        Length of the window, today included. [d]
+
+    Returns
+    -------
+    Series
+        `stagnation`: stagnant days over days whose wind and rain are known; NaN where none is. [1]
+
+    Notes
+    -----
+    A day is stagnant if its mean wind at 10 m is below 3.2 m s⁻¹ and its precipitation below 1 mm,
+    the surface part of the definition of [1]_, which also asks for a weak wind at 500 hPa.
+
+    References
+    ----------
+    .. [1] D. E. Horton, C. B. Skinner, D. Singh, N. S. Diffenbaugh, Occurrence and persistence of
+       future atmospheric stagnation events, Nature Clim. Change 4, 698-703, 2014.
+    """
+    speed = wind_speed(numbers(panel, "wind_u"), numbers(panel, "wind_v"))
+    rain = numbers(panel, "precipitation")
+    stagnant = ((speed < CALM_BELOW) & (rain < DRY_BELOW)).astype("float64")
+    stagnant[np.isnan(speed) | np.isnan(rain)] = np.nan
+    line = day_line(panel, max(days - 1, 1))
+    share = window_statistic(line.lay(stagnant), "mean", days - 1, 0)
+    return pd.Series(line.take(share), index=panel.index, name="stagnation")
+
+
+def days_since_rain(panel):
+    """Calendar days since the last day with at least 1 mm of rain, 0 on such a day.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A panel with `precipitation`. [mm]
+
+    Returns
+    -------
+    Series
+        `days_since_rain`; NaN where no rain is known yet, or where a day since then is missing,
+        because it may have rained on it. [d]
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"site_id": ["a"] * 4, "precipitation": [5.0, 0.0, 0.9, 0.0],
+    ...     "date": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-05"])})
+    >>> days_since_rain(panel).tolist()
+    [0.0, 1.0, 2.0, nan]
+    """
+    line = day_line(panel, 1)
+    rain = line.lay(numbers(panel, "precipitation"))
+    position = np.arange(len(rain), dtype="float64")
+    rained = np.maximum.accumulate(np.where(rain >= DRY_BELOW, position, -1))
+    unknown = np.maximum.accumulate(np.where(np.isnan(rain), position, -1))
+    dry = np.where(rained > unknown, position - rained, np.nan)
+    return pd.Series(line.take(dry), index=panel.index, name="days_since_rain")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A weather quantity: the columns that it needs, and how a panel gives it."""
+
+    inputs: tuple[str, ...]
+    compute: object
+
+
+def _from_columns(function, *inputs):
+    return Derived(inputs, lambda panel: function(*(numbers(panel, name) for name in inputs)))
+
+
+def _direction_sin(wind_u, wind_v):
+    return np.sin(np.radians(wind_direction(wind_u, wind_v)))
+
+
+def _direction_cos(wind_u, wind_v):
+    return np.cos(np.radians(wind_direction(wind_u, wind_v)))
+
+
+#: Name of a weather quantity -> its inputs and its function of a panel. None looks ahead.
+WEATHER = {
+    "relative_humidity": _from_columns(relative_humidity, "temp_air", "temp_dew"),
+    "wind_speed": _from_columns(wind_speed, "wind_u", "wind_v"),
+    "wind_direction_sin": _from_columns(_direction_sin, "wind_u", "wind_v"),
+    "wind_direction_cos": _from_columns(_direction_cos, "wind_u", "wind_v"),
+    "ventilation": _from_columns(ventilation, "wind_u", "wind_v", "boundary_layer_height"),
+    "stagnation": Derived(("wind_u", "wind_v", "precipitation"), stagnation),
+    "days_since_rain": Derived(("precipitation",), days_since_rain),
+}

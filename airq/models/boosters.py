@@ -1,0 +1,206 @@
+"""Gradient boosters behind one interface: fit on some rows, stop on others, save natively.
+
+LightGBM and CatBoost are imported where they are used, because each takes a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+KINDS = ("lightgbm", "catboost")
+ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm"}
+
+#: Settings of our boosters; a search may change them.
+LIGHTGBM = {
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.2,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 63,
+    "rounds": 1500,
+    "patience": 60,
+}
+CATBOOST = {
+    "learning_rate": 0.05,
+    "depth": 6,
+    "border_count": 64,
+    "rsm": 0.2,
+    "l2_leaf_reg": 5.0,
+    "rounds": 1000,
+    "patience": 60,
+}
+DEFAULTS = {"lightgbm": LIGHTGBM, "catboost": CATBOOST}
+
+
+@dataclass
+class Booster:
+    """A fitted booster of either kind.
+
+    Attributes
+    ----------
+    kind : {"lightgbm", "catboost"}
+        Library.
+    native : lightgbm.Booster or catboost.CatBoost
+        The model itself.
+    threads : int
+        Number of threads that predict.
+    """
+
+    kind: str
+    native: object
+    threads: int = 1
+
+    def predict(self, features):
+        """Raw predictions of shape (n_samples,), on the scale of the training target."""
+        if self.kind == "lightgbm":
+            return self.native.predict(_matrix(features), num_threads=self.threads)
+        return self.native.predict(_matrix(features), thread_count=self.threads)
+
+    @property
+    def rounds(self):
+        """Number of trees."""
+        return self.native.num_trees() if self.kind == "lightgbm" else self.native.tree_count_
+
+    def save(self, path):
+        """Write the library's own file."""
+        self.native.save_model(str(path))
+
+
+def load_booster(path, kind, *, threads=1):
+    """Read a booster that :meth:`Booster.save` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model of that library.
+    """
+    path = Path(path)
+    if kind == "lightgbm":
+        import lightgbm
+
+        try:
+            return Booster(kind, lightgbm.Booster(model_file=str(path)), threads)
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(f"{path} is not a LightGBM model: {error}") from None
+    return Booster(kind, _load_catboost(path), threads)
+
+
+def load_foreign_catboost(path, names):
+    """Read a CatBoost model that was saved elsewhere, and check what it expects.
+
+    Parameters
+    ----------
+    path : str or Path
+        Native model (.cbm).
+    names : list of str
+        Features that will be given to it, in order.
+
+    Returns
+    -------
+    Booster
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a CatBoost regressor with just these features in this order.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No such file: {path}.")
+    model = _load_catboost(path)
+    expected = list(model.feature_names_)
+    if expected != list(names):
+        other = next((pair for pair in zip(expected, names, strict=False) if pair[0] != pair[1]), None)
+        where = f"; it expects {other[0]!r} where the recipe has {other[1]!r}" if other else ""
+        raise ValueError(f"{path} has {len(expected)} features, the recipe makes {len(names)}{where}.")
+    return Booster("catboost", model)
+
+
+def fit_booster(kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1):
+    """Fit a booster and stop it where the other rows stop improving.
+
+    Parameters
+    ----------
+    kind : {"lightgbm", "catboost"}
+        Library.
+    features, stop_features : DataFrame of shape (n_samples, n_features)
+        Rows to learn from, and rows that say when to stop. Missing values are left to the trees.
+    target, stop_target : numpy.ndarray of shape (n_samples,)
+        Their targets.
+    parameters : dict, optional
+        Changes to :data:`LIGHTGBM` or :data:`CATBOOST`.
+    seed, threads : int
+        Seed and number of threads; the same pair gives the same model.
+
+    Returns
+    -------
+    Booster
+    """
+    settings = DEFAULTS[kind] | (parameters or {})
+    rounds, patience = settings.pop("rounds"), settings.pop("patience")
+    fit = _fit_lightgbm if kind == "lightgbm" else _fit_catboost
+    learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
+    native = fit(learn, stop, list(map(str, features.columns)), settings, rounds, patience, seed, threads)
+    return Booster(kind, native, threads)
+
+
+def _fit_lightgbm(learn, stop, names, settings, rounds, patience, seed, threads):
+    import lightgbm
+
+    settings = {
+        "objective": "regression",
+        "metric": "rmse",
+        "verbosity": -1,
+        "deterministic": True,
+        "force_col_wise": True,
+        "seed": seed,
+        "num_threads": threads,
+        **settings,
+    }
+    # LightGBM refuses some characters in names, so its own files number the features.
+    data = lightgbm.Dataset(*learn, params=settings, free_raw_data=True)
+    validation = lightgbm.Dataset(*stop, reference=data, params=settings)
+    stopping = lightgbm.early_stopping(patience, verbose=False)
+    model = lightgbm.train(settings, data, rounds, valid_sets=[validation], callbacks=[stopping])
+    # Only the rounds up to the best one are kept, in memory as in the file.
+    return lightgbm.Booster(model_str=model.model_to_string(num_iteration=model.best_iteration))
+
+
+def _fit_catboost(learn, stop, names, settings, rounds, patience, seed, threads):
+    import catboost
+
+    model = catboost.CatBoostRegressor(
+        loss_function="RMSE",
+        iterations=rounds,
+        early_stopping_rounds=patience,
+        random_seed=seed,
+        thread_count=threads,
+        allow_writing_files=False,
+        verbose=False,
+        **settings,
+    )
+    model.fit(catboost.Pool(*learn, feature_names=names), eval_set=catboost.Pool(*stop, feature_names=names))
+    return model
+
+
+def _load_catboost(path):
+    import catboost
+
+    model = catboost.CatBoostRegressor()
+    try:
+        model.load_model(str(path))
+    except catboost.CatBoostError as error:
+        raise ValueError(f"{path} is not a CatBoost model: {str(error).splitlines()[0][:200]}") from None
+    return model
+
+
+def _matrix(features):
+    return np.ascontiguousarray(features.to_numpy(dtype="float32"))

@@ -1,0 +1,306 @@
+"""Our estimator: boosters fitted on inner folds of whole groups, blended and averaged.
+
+Every booster leaves one inner fold of groups (cities or sites) out and stops on it. So each training
+row gets a prediction from a booster that never saw its place; these out-of-fold predictions choose
+the blend, and their residuals are carried to places nearby, see :mod:`airq.models.kriging`. At a new
+place the boosters of all folds are averaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+from sklearn.model_selection import GroupKFold, KFold
+
+from airq.models.boosters import ENDINGS, fit_booster, load_booster
+from airq.models.kriging import ResidualKriging
+
+N_INNER = 5
+RESIDUALS = "residuals.parquet"
+#: Predictions end where they leave what training has seen, with this much room above.
+HEADROOM = 1.2
+
+
+@dataclass(frozen=True)
+class Member:
+    """A way to fit boosters.
+
+    Attributes
+    ----------
+    kind : {"lightgbm", "catboost"}
+        Library.
+    power : float
+        The booster learns PM2.5 to this power; 0.5 is the square root.
+    parameters : dict
+        Changes to the library's settings in :mod:`airq.models.boosters`.
+    """
+
+    kind: str
+    power: float = 1.0
+    parameters: dict = field(default_factory=dict)
+
+    def forward(self, target):
+        """PM2.5 [µg m⁻³] on the scale that the booster learns."""
+        return np.power(target, self.power)
+
+    def backward(self, scale):
+        """Inverse of :meth:`forward`. [µg m⁻³]"""
+        return np.power(np.maximum(scale, 0), 1 / self.power)
+
+
+#: Members of every `--model`.
+MEMBERS = {
+    "lightgbm": (
+        Member("lightgbm"),
+        Member("lightgbm", 0.5, {"linear_tree": True, "linear_lambda": 10.0, "lambda_l2": 0.0}),
+    ),
+    "catboost": (Member("catboost"),),
+}
+MEMBERS["blend"] = (*MEMBERS["lightgbm"], *MEMBERS["catboost"])
+
+
+def inner_folds(groups, *, n_folds=N_INNER, seed=0):
+    """Number of the inner fold of every row; rows of a group stay together.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+        Cities or sites.
+    n_folds : int
+        Number of folds; fewer where there are fewer groups. One group alone is split by rows.
+    seed : int
+        Seed of the shuffle.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_samples,)
+    """
+    groups = np.asarray(groups, dtype=object)
+    n_groups = len(set(groups))
+    if n_groups > 1:
+        splitter = GroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
+    else:
+        splitter = KFold(n_folds, shuffle=True, random_state=seed)
+    number = np.empty(len(groups), dtype=int)
+    for fold, (_, rows) in enumerate(splitter.split(groups, groups=groups)):
+        number[rows] = fold
+    return number
+
+
+class BoosterEnsemble:
+    """Blend of boosters over inner folds of groups.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        What is blended.
+    n_inner : int
+        Number of inner folds.
+    residuals : {"kriging", "ignored"}
+        Whether residuals of the training places are carried to places nearby.
+    seed, threads : int
+        Seed and number of threads; the same pair gives the same predictions.
+    search : callable, optional
+        ``search(members, score, data, seed)`` returns better members, see
+        :class:`airq.models.tuning.Tuning`.
+
+    Attributes
+    ----------
+    members_ : tuple of Member
+        The members that were fitted.
+    boosters_ : list of list of Booster
+        By member, then by inner fold.
+    weights_ : numpy.ndarray of shape (n_members,)
+        Not negative; they sum to one.
+    inner_predictions_ : numpy.ndarray of shape (n_samples,)
+        Blended out-of-fold predictions of the training rows. [µg m⁻³]
+    inner_rmse_ : float
+        Their error. [µg m⁻³]
+    kriging_ : ResidualKriging or None
+        What carries the residuals.
+    highest_ : float
+        Upper end of the predictions. [µg m⁻³]
+    """
+
+    def __init__(
+        self,
+        members=MEMBERS["blend"],
+        *,
+        n_inner=N_INNER,
+        residuals="kriging",
+        seed=0,
+        threads=1,
+        search=None,
+    ):
+        self.members = tuple(members)
+        self.n_inner = n_inner
+        self.residuals = residuals
+        self.seed = seed
+        self.threads = threads
+        self.search = search
+
+    def fit(self, X, y, groups, places=None):
+        """Fit all members on all inner folds, then the blend.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            Features; missing values are left to the trees.
+        y : numpy.ndarray of shape (n_samples,)
+            PM2.5. [µg m⁻³]
+        groups : numpy.ndarray of shape (n_samples,)
+            What stays together in a fold.
+        places : DataFrame of n_samples rows, optional
+            `site_id, date, latitude, longitude`.
+        """
+        folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
+        self.members_ = self.members
+        if self.search is not None:
+            data = (X.to_numpy(), y, folds)
+            self.members_ = self.search(
+                self.members, lambda m: self._fit_all(m, X, y, folds), data, self.seed
+            )
+        self._fit_all(self.members_, X, y, folds)
+        self.kriging_ = None
+        if self.residuals == "kriging" and len(set(groups)) > 1:
+            residual = y - self.inner_predictions_
+            self.kriging_ = ResidualKriging(seed=self.seed).fit(residual, folds, places)
+        return self
+
+    def _fit_all(self, members, X, y, folds):
+        """Fit members and blend; return the error of the inner predictions."""
+        self.highest_ = float(y.max() * HEADROOM)
+        self.boosters_ = []
+        left_out = np.empty((len(y), len(members)))
+        for position, member in enumerate(members):
+            boosters, left_out[:, position] = self._fit_member(member, X, y, folds)
+            self.boosters_.append(boosters)
+        self.weights_ = blend_weights(left_out, y)
+        self.inner_predictions_ = left_out @ self.weights_
+        self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
+        return self.inner_rmse_
+
+    def predict(self, X, places=None):
+        """PM2.5 of shape (n_samples,), between zero and a little above the highest one learned. [µg m⁻³]"""
+        blended = np.zeros(len(X))
+        for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
+            if weight > 0:
+                scale = np.mean([booster.predict(X) for booster in boosters], axis=0)
+                blended += weight * member.backward(scale)
+        if self.kriging_ is not None:
+            blended += self.kriging_.predict(places)
+        return np.clip(blended, 0, self.highest_)
+
+    def save(self, folder):
+        """Write the boosters' native files into a folder; return the facts to load them by."""
+        facts = {"members": [], "n_inner": self.n_inner, "seed": self.seed, "threads": self.threads}
+        for position, (member, boosters) in enumerate(zip(self.members_, self.boosters_, strict=True)):
+            names = []
+            for fold, booster in enumerate(boosters):
+                names.append(f"{position}_{member.kind}_{fold}{ENDINGS[member.kind]}")
+                booster.save(folder / names[-1])
+            rounds = [booster.rounds for booster in boosters]
+            facts["members"].append({**asdict(member), "files": names, "rounds": rounds})
+        if self.kriging_ is not None:
+            self.kriging_.observations().to_parquet(folder / RESIDUALS, index=False)
+            facts["kriging"] = {
+                "parameters": self.kriging_.parameters_,
+                "amplitude": self.kriging_.amplitude_,
+            }
+        return {**facts, "weights": self.weights_, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
+
+    @classmethod
+    def load(cls, folder, facts):
+        """Inverse of :meth:`save`."""
+        members = [Member(m["kind"], m["power"], m["parameters"]) for m in facts["members"]]
+        ensemble = cls(members, n_inner=facts["n_inner"], seed=facts["seed"], threads=facts["threads"])
+        ensemble.members_ = ensemble.members
+        ensemble.boosters_ = [
+            [load_booster(folder / name, m["kind"], threads=facts["threads"]) for name in m["files"]]
+            for m in facts["members"]
+        ]
+        ensemble.weights_ = np.array(facts["weights"])
+        ensemble.highest_ = facts["highest"]
+        ensemble.inner_rmse_ = facts["inner_rmse"]
+        ensemble.kriging_ = None
+        if "kriging" in facts:
+            table = pd.read_parquet(folder / RESIDUALS)
+            ensemble.kriging_ = ResidualKriging.from_observations(table, **facts["kriging"])
+        return ensemble
+
+    def _fit_member(self, member, X, y, folds):
+        boosters, left_out = [], np.empty(len(y))
+        target = member.forward(y)
+        for fold in range(folds.max() + 1):
+            learn, stop = folds != fold, folds == fold
+            booster = fit_booster(
+                member.kind,
+                X[learn],
+                target[learn],
+                X[stop],
+                target[stop],
+                parameters=member.parameters,
+                seed=self.seed + fold,
+                threads=self.threads,
+            )
+            left_out[stop] = member.backward(booster.predict(X[stop]))
+            boosters.append(booster)
+        return boosters, left_out
+
+
+def blend_weights(predictions, observed):
+    """Weights of the convex combination with the least squared error.
+
+    Parameters
+    ----------
+    predictions : array-like of shape (n_samples, n_members)
+        Out-of-fold predictions. [µg m⁻³]
+    observed : array-like of shape (n_samples,)
+        What was observed. [µg m⁻³]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_members,)
+        Not negative, summing to one.
+
+    References
+    ----------
+    .. [1] L. Breiman, Stacked regressions, Machine Learning 24, 49-64, 1996.
+
+    Examples
+    --------
+    >>> blend_weights([[1.0, 3.0], [2.0, 6.0]], [2.0, 4.0]).round(3).tolist()
+    [0.5, 0.5]
+    """
+    predictions, observed = np.asarray(predictions), np.asarray(observed)
+    # A heavy extra row asks the weights to sum to one.
+    heavy = 1e4 * np.sqrt(np.mean(np.square(observed)) * len(observed))
+    rows = np.vstack([predictions, np.full(predictions.shape[1], heavy)])
+    weights, _ = nnls(rows, np.append(observed, heavy))
+    return weights / weights.sum()
+
+
+def make_estimator(model, *, residuals="kriging", seed=0, threads=1, tuning=None):
+    """Our estimator under the name of a command-line option.
+
+    Parameters
+    ----------
+    model : {"blend", "lightgbm", "catboost"}
+        Which members.
+    residuals : {"kriging", "ignored"}
+        Whether residuals of the training places are carried to places nearby.
+    seed, threads : int
+        Seed and number of threads.
+    tuning : Tuning, optional
+        A search for parameters before every fit.
+
+    Returns
+    -------
+    BoosterEnsemble
+    """
+    if model not in MEMBERS:
+        raise ValueError(f"Unknown model {model!r}; choose from {', '.join(MEMBERS)}.")
+    return BoosterEnsemble(MEMBERS[model], residuals=residuals, seed=seed, threads=threads, search=tuning)

@@ -1,0 +1,354 @@
+"""A plausible atmosphere over Africa: weather, dust, fires, urban smoke, as functions of place and day.
+
+Arrays have the shape (n_cities, n_days). Latitudes and days of the year broadcast against each
+other, so the seasonal functions also take plain numbers. The shapes of the seasons follow the
+literature that each function names; magnitudes without a reference are orders of magnitude,
+chosen so that the result looks like the continent's monitors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, ndtr
+
+from airq.geography import distances_km
+from airq.sources.fields import smooth_field
+
+YEAR = 365.25
+#: Dust storms approach it and do not exceed it. [µg m⁻³]
+DENSEST_DUST = 800.0
+BODELE = pd.DataFrame({"latitude": [17.0], "longitude": [18.0]})
+
+#: Latitude [°], longitude [°], height [m] and radius [km] of the highlands that the simulation knows.
+HIGHLANDS = (
+    (9.5, 39.0, 2300, 350),  # Ethiopia
+    (-1.0, 34.0, 1300, 600),  # East African plateau
+    (-13.0, 24.0, 1000, 900),  # Angola to Zambia
+    (-28.0, 27.0, 1500, 500),  # Highveld
+    (33.0, -3.0, 900, 350),  # Atlas
+    (6.0, 11.0, 900, 250),  # Cameroon
+    (10.0, 9.0, 600, 200),  # Jos
+    (-19.0, 47.0, 1200, 200),  # Madagascar
+)
+
+#: Areas of the rings of the fire columns. [km²]
+FIRE_RINGS = {
+    "fire_power_50km": np.pi * 50**2,
+    "fire_power_150km": np.pi * (150**2 - 50**2),
+    "fire_power_300km": np.pi * (300**2 - 150**2),
+}
+
+
+def season(day_of_year, peak, sharpness):
+    """Yearly bell curve: 1 on the peak's day, exp(-2 sharpness) half a year later.
+
+    >>> float(season(30, peak=30, sharpness=2.0))
+    1.0
+    """
+    return np.exp(sharpness * (np.cos(2 * np.pi * (day_of_year - peak) / YEAR) - 1))
+
+
+def winter(latitude, day_of_year):
+    """1 in the middle of the hemisphere's winter, 0 in the middle of its summer.
+
+    >>> float(winter(36.8, 15))
+    1.0
+    """
+    return 0.5 + 0.5 * np.sign(latitude) * np.cos(2 * np.pi * (day_of_year - 15) / YEAR)
+
+
+def rain_belt(day_of_year):
+    """Latitude of the middle of the tropical rain belt. [°]
+
+    It follows the sun by about six weeks, from 9° S in February to 11° N in August [1]_.
+
+    References
+    ----------
+    .. [1] S. Nicholson, The ITCZ and the seasonal cycle over equatorial Africa, Bull. Am. Meteorol.
+       Soc. 99, 337-348, 2018; it also says what this picture leaves out.
+
+    Examples
+    --------
+    >>> float(rain_belt(220))
+    11.0
+    """
+    return 1 + 10 * np.cos(2 * np.pi * (day_of_year - 220) / YEAR)
+
+
+def wetness(latitude, day_of_year):
+    """How deep in a rainy season a place is, from 0 (dry) to 1.
+
+    Parameters
+    ----------
+    latitude : float or array-like
+        Latitude. [°]
+    day_of_year : float or array-like
+        1 on the first of January. [d]
+
+    Examples
+    --------
+    Niamey (13.5° N) in August and in January:
+
+    >>> wetness(13.5, np.array([220, 15])).round(2).tolist()
+    [0.88, 0.0]
+    """
+    away = latitude - rain_belt(day_of_year)
+    tropical = np.exp(-0.5 * (away / np.where(away > 0, 5, 11)) ** 2)
+    return np.maximum(tropical, 0.6 * expit((np.abs(latitude) - 31.5) / 1.5) * winter(latitude, day_of_year))
+
+
+def elevation(cities):
+    """Height above sea level of shape (n_cities,): eight round highlands, not a terrain model. [m]"""
+    places = pd.DataFrame(HIGHLANDS, columns=["latitude", "longitude", "height", "radius"])
+    nearness = np.exp(-0.5 * (distances_km(cities, places) / places["radius"].to_numpy()) ** 2)
+    return 30 + (nearness * places["height"].to_numpy()).max(axis=1)
+
+
+def pressure_at(height):
+    """Pressure of the standard atmosphere. [hPa]
+
+    Parameters
+    ----------
+    height : float or array-like
+        Height above sea level. [m]
+
+    References
+    ----------
+    .. [1] U.S. Standard Atmosphere, 1976.
+
+    Examples
+    --------
+    >>> float(pressure_at(0))
+    1013.25
+    """
+    return 1013.25 * (1 - 2.25577e-5 * np.asarray(height)) ** 5.25588
+
+
+def weather(cities, dates, noise, *, seed):
+    """Daily weather of every city.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        A checked city table.
+    dates : DatetimeIndex of n_days days
+        Consecutive days.
+    noise : dict of str to numpy.ndarray
+        White noise by name, see :func:`airq.sources.fields.city_noise`.
+    seed : int
+        Seed of the fields.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n_cities, n_days), float32
+        The panel's weather columns in its units, and `wetness` [1], `cloud` [1] and `speed` [m s⁻¹].
+    """
+
+    def field(name, length_km, memory_days):
+        shape = {"length_km": length_km, "memory_days": memory_days}
+        return smooth_field(name, cities, len(dates), seed=seed, **shape)
+
+    latitude, day = _grid(cities, dates)
+    height = elevation(cities)[:, None]
+    wet = wetness(latitude, day)
+    moist = 0.85 * field("moisture", 400, 1.5) + 0.53 * noise["rain"]
+    temp_air = usual_temperature(latitude, day, height) - 1.5 * wet
+    temp_air = temp_air + 1.8 * field("temperature", 900, 4) + 0.7 * noise["temp"]
+    depression = np.maximum(2 + 22 * np.exp(-3 * wet) - 2.5 * moist + 1.5 * noise["dew"], 0.3)
+    wind_u, wind_v = prevailing_wind(latitude, day)
+    wind_u = wind_u + 1.6 * field("wind u", 800, 2.5) + 0.5 * noise["wind_u"]
+    wind_v = wind_v + 1.6 * field("wind v", 800, 2.5) + 0.5 * noise["wind_v"]
+    speed = np.hypot(wind_u, wind_v)
+    mixing = 0.2 * field("mixing", 500, 3) + 0.15 * noise["mixing"]
+    columns = {
+        "temp_air": temp_air,
+        "temp_dew": temp_air - depression,
+        "relative_humidity": humidity(temp_air, temp_air - depression),
+        "wind_u": wind_u,
+        "wind_v": wind_v,
+        "precipitation": rain(wet, moist),
+        "pressure": pressure_at(height) + (1 + np.abs(latitude) / 12) * field("pressure", 1200, 4),
+        "boundary_layer_height": mixing_height(temp_air, depression, speed, mixing),
+        "wetness": wet,
+        "cloud": expit(-1.6 + 4 * wet + 1.2 * moist + 0.8 * noise["cloud"]),
+        "speed": speed,
+    }
+    return {name: values.astype("float32") for name, values in columns.items()}
+
+
+def usual_temperature(latitude, day_of_year, height):
+    """Air temperature of the season, 6.5 °C colder for every kilometre of height. [°C]
+
+    >>> float(usual_temperature(0.0, 100, 0.0))
+    28.0
+    """
+    swing = np.cos(2 * np.pi * (day_of_year - 200) / YEAR)
+    return 28 - 0.009 * latitude**2 + 0.24 * latitude * swing - 0.0065 * height
+
+
+def humidity(temp_air, temp_dew):
+    """Relative humidity from air temperature and dew point, both in °C. [%]
+
+    References
+    ----------
+    .. [1] O. Alduchov, R. Eskridge, J. Appl. Meteorol. 35, 601-609, 1996.
+
+    Examples
+    --------
+    >>> float(humidity(20.0, 20.0))
+    100.0
+    """
+    return 100 * np.exp(17.625 * (temp_dew / (243.04 + temp_dew) - temp_air / (243.04 + temp_air)))
+
+
+def prevailing_wind(latitude, day_of_year):
+    """Mean wind towards the east and the north: trades, monsoon south of the rain belt, westerlies. [m s⁻¹]
+
+    >>> u, v = prevailing_wind(13.5, 15)  # Harmattan: from the north-east
+    >>> bool(u < 0), bool(v < 0)
+    (True, True)
+    """
+    north = np.tanh((latitude - rain_belt(day_of_year)) / 5)
+    turned = expit((latitude - 3) / 2)  # the south-east trade turns right north of the equator
+    westerly = 4 * expit((np.abs(latitude) - 31) / 2) * winter(latitude, day_of_year)
+    trade_u = np.where(north > 0, -2.2 * north, -north * (-2 + 3.5 * turned))
+    return trade_u + westerly, -2 * north * np.exp(-((latitude / 25) ** 2))
+
+
+def rain(wet, moist):
+    """Daily rain: on 0.6 wet^1.2 of the days, with exponential amounts of mean 5 + 6 wet. [mm]
+
+    Parameters
+    ----------
+    wet : numpy.ndarray
+        Depth in the rainy season, see :func:`wetness`. [1]
+    moist : numpy.ndarray
+        Standard normal; the moistest days have the most rain. [1]
+    """
+    chance = np.maximum(0.6 * wet**1.2, 1e-6)
+    excess = np.maximum(ndtr(moist) - (1 - chance), 0) / chance
+    return -(5 + 6 * wet) * np.log1p(-np.minimum(excess, 1 - 1e-6))
+
+
+def mixing_height(temp_air, depression, speed, anomaly):
+    """Daily mean boundary-layer height: deep over dry ground, in heat and in wind. [m]
+
+    Parameters
+    ----------
+    temp_air, depression : numpy.ndarray
+        Air temperature and dew-point depression. [°C]
+    speed : numpy.ndarray
+        Wind speed. [m s⁻¹]
+    anomaly : numpy.ndarray
+        Logarithm of what these do not explain. [1]
+    """
+    height = (300 + 30 * depression + 60 * speed) * np.exp(0.015 * (temp_air - 25) + anomaly)
+    return np.clip(height, 60, 4000)
+
+
+def washout(precipitation):
+    """Share of particles that rain of the day and, at half strength, of the day before leaves. [1]
+
+    >>> washout(np.array([[0.0, 10.0, 0.0]])).round(2).tolist()
+    [[1.0, 0.74, 0.86]]
+    """
+    yesterday = np.pad(precipitation, ((0, 0), (1, 0)))[:, :-1]
+    return np.maximum(np.exp(-0.03 * (precipitation + 0.5 * yesterday)), 0.4)
+
+
+def dust(cities, dates, air, *, seed):
+    """Desert dust below 2.5 µm: Harmattan from the Bodélé, and the Sahara's own in spring. [µg m⁻³]
+
+    November to March, decreasing with the distance from the Bodélé depression, west of it, in
+    episodes of some days that are coherent over some hundred kilometres, stronger in northerly wind,
+    none in the rain belt. Sahelian stations record monthly mean PM10 of 100 to 300 µg m⁻³ in these
+    months and several thousand on single days [1]_; a quarter or so of it is PM2.5.
+
+    References
+    ----------
+    .. [1] B. Marticorena et al., Atmos. Chem. Phys. 10, 8899-8915, 2010.
+    .. [2] R. Washington et al., Dust and the low-level circulation over the Bodélé depression, J.
+       Geophys. Res. 111, D03201, 2006.
+    """
+    latitude, day = _grid(cities, dates)
+    longitude = cities["longitude"].to_numpy()[:, None]
+    reach = np.exp(-distances_km(cities, BODELE) / 1700) * expit((26 - longitude) / 4)
+    desert = np.exp(-0.5 * ((latitude - 22) / 6) ** 2)
+    mean = 130 * reach * season(day, 25, 2.2) + desert * (5 + 22 * season(day, 110, 1.5))
+    episode = smooth_field("dust", cities, len(dates), seed=seed, length_km=600, memory_days=3)
+    northerly = np.clip(1 - 0.2 * air["wind_v"], 0.3, 2.2)
+    dry = (1 - air["wetness"]) ** 2
+    thick = mean * np.exp(0.9 * episode - 0.4) * northerly * dry
+    return (DENSEST_DUST * -np.expm1(-thick / DENSEST_DUST)).astype("float32")
+
+
+def fires(cities, dates, air, *, seed):
+    """Burning of savannas, 1 where and when it is usually at its height. [1]
+
+    North of the equator the fires peak around the turn of the year at 5 to 12° N, south of it in
+    August and September at 5 to 15° S [1]_.
+
+    References
+    ----------
+    .. [1] G. Roberts, M. Wooster, E. Lagoudakis, Annual and diurnal African biomass burning temporal
+       dynamics, Biogeosciences 6, 849-866, 2009.
+    """
+    latitude, day = _grid(cities, dates)
+    north = np.exp(-0.5 * ((latitude - 8.5) / 3) ** 2) * season(day, 1, 4)
+    south = np.exp(-0.5 * ((latitude + 10) / 5) ** 2) * season(day, 232, 3)
+    episode = smooth_field("fires", cities, len(dates), seed=seed, length_km=350, memory_days=5)
+    return ((north + south) * np.exp(0.6 * episode - 0.18) * washout(air["precipitation"])).astype("float32")
+
+
+def fire_power(burning, cloud, noise):
+    """Fire radiative power that a satellite sees in each ring of :data:`FIRE_RINGS`. [MW]
+
+    At the height of the season some 10 kW per km²; clouds hide up to 70 %, and less than 1 MW is not
+    detected. Small rings hold few fires, so they vary most.
+    """
+    seen = burning * (1 - 0.7 * cloud) * 0.012
+    powers = {}
+    for (name, area), spread in zip(FIRE_RINGS.items(), (1.0, 0.5, 0.3), strict=True):
+        power = seen * np.float32(area) * np.exp(spread * noise[name] - np.float32(spread**2 / 2))
+        powers[name] = np.where(power < 1, np.float32(0), power)
+    return powers
+
+
+def ventilation(air):
+    """How often the boundary layer is flushed, 1 at 600 m and 2.5 m s⁻¹.
+
+    Parameters
+    ----------
+    air : dict of str to numpy.ndarray
+        With `speed` [m s⁻¹] and `boundary_layer_height` [m].
+
+    Examples
+    --------
+    >>> round(float(ventilation({"speed": 2.5, "boundary_layer_height": 600.0})), 6)
+    1.0
+    """
+    return np.sqrt(air["speed"] ** 2 + 1) / np.sqrt(7.25) * air["boundary_layer_height"] / 600
+
+
+def urban(population, air):
+    """PM2.5 of a city's own traffic, kitchens, waste fires and heating before rain. [µg m⁻³]
+
+    It grows with the fifth root of the population, falls with ventilation (a box model, with a
+    softer power, as part of the smoke comes from the neighbourhood), and rises with heating below
+    18 °C.
+
+    Parameters
+    ----------
+    population : numpy.ndarray of shape (n_cities,)
+        People.
+    air : dict of str to numpy.ndarray of shape (n_cities, n_days)
+        The weather.
+    """
+    emission = 21 * (population[:, None] / 1e6) ** 0.2
+    heating = 1 + 0.06 * np.maximum(18 - air["temp_air"], 0)
+    return (emission * heating * ventilation(air) ** -0.6).astype("float32")
+
+
+def _grid(cities, dates):
+    return cities["latitude"].to_numpy()[:, None], dates.day_of_year.to_numpy()

@@ -1,0 +1,327 @@
+"""From rows as they come to a panel: days, numbers, plausible values, one row per key.
+
+Bad rows go, and a :class:`Tally` counts them by reason; what would make every row wrong is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from airq.cities import check_swapped
+from airq.panel import (
+    COLUMNS,
+    FIRST_DATE,
+    IDENTITY,
+    KEYS,
+    PLACE,
+    TARGET,
+    at_ceiling,
+    check_panel,
+    label_panel,
+)
+
+SEVERAL = ("mean", "median", "first", "refuse")
+
+#: Days as they may be written: year first, perhaps with a time and its zone behind.
+_DAY = r"^\s*(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?:[T ].*)?\s*$"
+
+
+@dataclass
+class Tally:
+    """What became of the rows of a file.
+
+    Attributes
+    ----------
+    read : int
+        Rows in the files.
+    dropped : dict of str to int
+        Rows left out, by reason.
+    merged : int
+        Rows that were averaged into another of the same key.
+    emptied : dict of str to int
+        Values made missing, by reason.
+    notes : list of str
+        What else a reader of the panel should know.
+    """
+
+    read: int = 0
+    dropped: dict = field(default_factory=dict)
+    merged: int = 0
+    emptied: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+
+    @property
+    def kept(self):
+        """Rows that are in the panel, alone or merged into another."""
+        return self.read - sum(self.dropped.values())
+
+    def drop(self, rows, wrong, reason):
+        """`rows` without those that are `wrong`, which are counted under `reason`."""
+        wrong = np.asarray(wrong, dtype=bool)
+        if not wrong.any():
+            return rows
+        self.dropped[reason] = self.dropped.get(reason, 0) + int(wrong.sum())
+        return rows[~wrong]
+
+    def empty(self, values, wrong, reason):
+        """`values` with those that are `wrong` made missing and counted under `reason`."""
+        wrong = np.asarray(wrong, dtype=bool)
+        if not wrong.any():
+            return values
+        self.count_emptied(int(wrong.sum()), reason)
+        return values.mask(wrong)
+
+    def count_emptied(self, number, reason):
+        """Count values that were made missing under `reason`."""
+        self.emptied[reason] = self.emptied.get(reason, 0) + number
+
+    def to_dict(self):
+        """The same facts as plain values, with the rows kept."""
+        return {**dataclasses.asdict(self), "kept": self.kept}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A panel and what became of the rows it was made of."""
+
+    panel: pd.DataFrame
+    tally: Tally
+
+
+def days(values, tally, rows, *, column, path):
+    """Calendar days of a column; rows that have none are dropped.
+
+    Parameters
+    ----------
+    values : Series
+        Days or times: ISO 8601 text, dates, times, or whole numbers such as 20200131.
+    tally : Tally
+        Where dropped rows are counted.
+    rows : DataFrame
+        Rows that the values belong to.
+    column, path : str
+        What to call the column and the file in messages.
+
+    Returns
+    -------
+    DataFrame
+        `rows` that have a possible day, with the column `date`. Days are those written; a time of
+        day and its zone do not move them.
+
+    Raises
+    ------
+    ValueError
+        If most values are not written year first.
+    """
+    missing = values.isna() | (values.astype("str").str.strip() == "")
+    parsed, written = _parse_days(values)
+    strange = ~missing & ~written
+    if strange.sum() > (~missing).sum() / 2:
+        raise ValueError(f"{path}: column {column!r} holds {_strange_date(values[strange].iloc[0])}")
+    last = pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366)
+    impossible = ~missing & ~strange & ~parsed.between(FIRST_DATE, last)
+    rows = rows.assign(date=parsed)
+    reasons = {"missing date": missing, "unreadable date": strange, "impossible date": impossible}
+    for reason, wrong in reasons.items():
+        rows = tally.drop(rows, wrong.loc[rows.index], reason)
+    return rows
+
+
+def numbers(values):
+    """A column as float64 where it can be read as numbers, and where it could not be.
+
+    >>> values, unreadable = numbers(pd.Series(["1.5", "", "n.d."]))
+    >>> values.tolist(), unreadable.tolist()
+    ([1.5, nan, nan], [False, False, True])
+    """
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        found = values.astype("float64")
+        return found, pd.Series(False, index=values.index)
+    found = pd.to_numeric(values, errors="coerce").astype("float64")
+    blank = values.isna() | (values.astype("str").str.strip() == "")
+    return found, found.isna() & ~blank
+
+
+def with_coordinates(rows, tally, *, path):
+    """Rows whose `latitude` and `longitude` are on Earth; the others are dropped.
+
+    Raises
+    ------
+    ValueError
+        If most would be on Earth with the two exchanged.
+    """
+    latitude, _ = numbers(rows["latitude"])
+    longitude, _ = numbers(rows["longitude"])
+    rows = rows.assign(latitude=latitude, longitude=longitude)
+    exchanged = (latitude.abs() > 90) & (latitude.abs() <= 180) & (longitude.abs() <= 90)
+    if exchanged.sum() > len(rows) / 2:
+        raise ValueError(f"{path}: latitude and longitude look swapped; latitude is {latitude.iloc[0]:g}.")
+    rows = tally.drop(rows, rows["latitude"].isna() | rows["longitude"].isna(), "missing coordinates")
+    outside = (rows["latitude"].abs() > 90) | (rows["longitude"].abs() > 180)
+    return tally.drop(rows, outside, "coordinates out of range")
+
+
+def with_target(rows, tally, *, zero="keep"):
+    """Rows whose `pm25` is missing or possible; the others are dropped.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows with `pm25`. [µg m⁻³]
+    tally : Tally
+        Where they are counted.
+    zero : {"keep", "drop"}
+        What to do with a day of exactly zero, which a monitor reports when it does not measure.
+    """
+    low = COLUMNS[TARGET].low
+    values, unreadable = numbers(rows[TARGET])
+    rows = tally.drop(rows.assign(**{TARGET: values}), unreadable, "PM2.5 is not a number")
+    rows = tally.drop(rows, rows[TARGET] < low, "negative PM2.5")
+    if zero == "drop":
+        rows = tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero")
+    rows = tally.drop(rows, at_ceiling(rows[TARGET]), "PM2.5 at a sensor's ceiling")
+    return tally.drop(rows, rows[TARGET] > COLUMNS[TARGET].high, "PM2.5 above the plausible range")
+
+
+def plausible(rows, tally, *, path):
+    """Rows with the values of the vocabulary's other columns that are impossible made missing.
+
+    Raises
+    ------
+    ValueError
+        If that would be most of a column: then it holds something else, or another unit.
+    """
+    columns = {}
+    for name, column in COLUMNS.items():
+        if name not in rows.columns or name in IDENTITY or name == TARGET:
+            continue
+        values, unreadable = numbers(rows[name])
+        values = tally.empty(values, unreadable, f"{name} is not a number")
+        values = _snapped(values, column)
+        outside = (values < column.low) | (values > column.high)
+        if outside.sum() > values.notna().sum() / 2:
+            raise ValueError(
+                f"{path}: {outside.sum():,} of {values.notna().sum():,} values of {name!r} lie outside "
+                f"{column.low:g} to {column.high:g} {column.unit}, such as {values[outside].iloc[0]:g}. "
+                "Wrong unit or column?"
+            )
+        columns[name] = tally.empty(values, outside, f"{name} out of range")
+    return rows.assign(**columns)
+
+
+def _snapped(values, column):
+    """Values that miss the range by rounding (a cloud fraction of 1.00000005) put on its end."""
+    inside = values.clip(column.low, column.high)
+    return values.where((values - inside).abs() > 1e-6 * inside.abs(), inside)
+
+
+def with_values(rows, tally):
+    """Rows that say something: at least one number beside the keys and the place."""
+    measured = [name for name in rows.columns if name not in IDENTITY]
+    measured = [name for name in measured if pd.api.types.is_numeric_dtype(rows[name])]
+    return tally.drop(rows, rows[measured].isna().all(axis=1), "no values")
+
+
+def one_per_key(rows, tally, *, several="mean"):
+    """One row per site and day.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows with `site_id` and `date`.
+    tally : Tally
+        Where merged rows are counted.
+    several : {"mean", "median", "first", "refuse"}
+        What to do with rows of one key: average their numbers, missing ones aside, take the first
+        row, or refuse. Text comes from the first row that has any.
+
+    Raises
+    ------
+    ValueError
+        If there are any and `several` is ``"refuse"``.
+    """
+    repeated = rows.duplicated(KEYS, keep=False)
+    if not repeated.any():
+        return rows
+    extra = int(rows.duplicated(KEYS).sum())
+    if several == "refuse":
+        first = rows.loc[repeated, KEYS].iloc[0]
+        raise ValueError(
+            f"{extra:,} rows repeat a site and day, first site {first['site_id']} on "
+            f'{first["date"]:%Y-%m-%d}, and several = "refuse".'
+        )
+    tally.merged += extra
+    if several == "first":
+        return rows.drop_duplicates(KEYS)
+    groups = rows[repeated].groupby(KEYS, sort=False)
+    how = {name: several if _averaged(rows, name) else "first" for name in rows.columns if name not in KEYS}
+    merged = groups.agg(how).reset_index()
+    return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
+
+
+def finished(rows, metadata, tally, *, path):
+    """The panel made of cleaned rows, labelled and checked.
+
+    Raises
+    ------
+    ValueError
+        If no row is left, or the coordinates look swapped.
+    """
+    if rows.empty:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.dropped.items())
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in tally.notes)
+        raise ValueError(f"{path}: none of {tally.read:,} rows is left ({reasons}).{notes}")
+    empty = [name for name in rows.columns if name not in IDENTITY and rows[name].isna().all()]
+    if "aqi" in rows.columns:
+        # An index that is not inverted stands beside an empty target, which says that it could be.
+        empty = [name for name in empty if name != TARGET]
+    if set(empty) - {TARGET}:
+        tally.notes.append(f"left out columns without any value: {', '.join(empty)}")
+    rows = rows.drop(columns=empty)
+    places = rows[PLACE].drop_duplicates("site_id")
+    check_swapped(places, name=str(path))
+    return Reading(check_panel(label_panel(rows, metadata)), tally)
+
+
+def named(paths):
+    """Files as a message calls them."""
+    paths = [str(path) for path in paths]
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
+def file_names(paths):
+    """Names of files without their folders, for the sources of a panel."""
+    return ", ".join(Path(path).name for path in paths)
+
+
+def _averaged(rows, name):
+    return name not in IDENTITY and pd.api.types.is_numeric_dtype(rows[name])
+
+
+def _parse_days(values):
+    """Days and whether each was written as one."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        days = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
+        return days, days.notna()
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    text = values.astype("str").str.strip()
+    parts = text.str.extract(_DAY)
+    # Only eight digits may stand without a mark between: 43831 is a day number of Excel.
+    written = parts["year"].notna() & ((parts["mark"] != "") | (text.str.len() == 8))
+    text = parts["year"] + "-" + parts["month"].str.zfill(2) + "-" + parts["day"].str.zfill(2)
+    days = pd.to_datetime(text.where(written), format="%Y-%m-%d", errors="coerce")
+    return days.astype("datetime64[us]"), written
+
+
+def _strange_date(value):
+    text = str(value)
+    if pd.api.types.is_number(value) and 10_000 < float(value) < 100_000:
+        return f"{text}, which looks like a day number of Excel; write days as 2020-01-31."
+    return f"{text!r}, which is not a day written year first; write days as 2020-01-31."

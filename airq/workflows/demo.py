@@ -1,0 +1,64 @@
+"""The main job on the embedded, SIMULATED atmosphere: evaluate, train, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from airq.files import check_writable
+from airq.panel import TARGET, check_panel, panel_metadata, write_panel
+from airq.sources.simulated import simulate
+from airq.workflows.candidates import candidates, default_candidate
+from airq.workflows.console import notes, tell_origin
+from airq.workflows.evaluate import evaluate_panel, write_evaluation_files
+from airq.workflows.predict import predict
+from airq.workflows.train import fit_on_all, save_predictor
+
+MODEL, RECIPE = "lightgbm", "retrospective"
+SCHEMES = ("random", "city")
+N_CITIES, START, END = 60, "2019-07-01", "2020-01-31"
+#: Every so many cities one has no sensor; the predictions are for these.
+WITHOUT_SENSOR = 6
+
+
+def demo(out, *, seed=0, n_jobs=1):
+    """Simulate a panel, judge and train the predictor on it, predict the cities without a sensor.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder for panel.parquet, evaluation.json, evaluation.md, bundle/ and predictions.parquet.
+    seed, n_jobs : int
+        Seed, and number of processes.
+
+    Returns
+    -------
+    Evaluation
+    """
+    out = Path(out)
+    check_writable(out / "panel.parquet")
+    panel = check_panel(hide_sensors(simulate(n_cities=N_CITIES, start=START, end=END, seed=seed)))
+    tell_origin(panel_metadata(panel))
+    cities = panel.groupby("site_id")[TARGET].count()
+    notes.print(
+        f"{len(panel):,} days of {len(cities)} cities, {np.sum(cities == 0)} of them without a sensor, "
+        f"{START} to {END}"
+    )
+    write_panel(panel, out / "panel.parquet")
+    contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed)
+    evaluation = evaluate_panel(panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs)
+    write_evaluation_files(evaluation, panel_metadata(panel), out)
+    predictor = fit_on_all(panel, default_candidate(model=MODEL, recipe=RECIPE, seed=seed))
+    settings = {"model": MODEL, "seed": seed, "tuning_trials": 0}
+    save_predictor(predictor, panel, settings, evaluation, out / "bundle")
+    elsewhere = panel[panel["site_id"].isin(cities.index[cities == 0])]
+    write_panel(elsewhere, out / "cities_without_sensor.parquet")
+    predict(out / "cities_without_sensor.parquet", bundle=out / "bundle", out=out / "predictions.parquet")
+    return evaluation
+
+
+def hide_sensors(panel, every=WITHOUT_SENSOR):
+    """The panel with the PM2.5 of every so many cities removed."""
+    sites = sorted(panel["site_id"].unique())[::every]
+    return panel.assign(**{TARGET: panel[TARGET].mask(panel["site_id"].isin(sites))})

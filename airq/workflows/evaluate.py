@@ -1,0 +1,160 @@
+"""Judge predictors on held-out rows, sites, cities and countries, beside their peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airq.bundle import check_fits, load_bundle
+from airq.card import evaluation_markdown
+from airq.files import check_writable, whole_folder, write_json, write_text
+from airq.models.evaluation import Evaluation, judge, plan_folds
+from airq.models.evaluation import evaluate as judge_candidates
+from airq.models.folds import SCHEMES
+from airq.panel import TARGET, check_panel, feature_columns, panel_metadata, read_panel, write_table
+from airq.plots import draw_evaluation
+from airq.workflows.candidates import candidates
+from airq.workflows.console import notes, progress, tell_origin
+
+
+def evaluate(
+    panel_path,
+    *,
+    schemes=SCHEMES,
+    model="blend",
+    recipe="retrospective",
+    buffer_km=50.0,
+    seed=0,
+    n_jobs=1,
+    out=None,
+    json_path=None,
+):
+    """Judge our predictor and its peers on a panel, by every scheme that it supports.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with targets.
+    schemes : sequence of str
+        Names from :data:`airq.models.folds.SCHEMES`.
+    model, recipe : str
+        See :func:`airq.workflows.candidates.default_candidate`.
+    buffer_km : float
+        Distance of the scheme `buffer`. [km]
+    seed, n_jobs : int
+        Seed, and number of processes.
+    out : str or Path, optional
+        Folder for evaluation.json, evaluation.md, predictions.parquet and plots.
+    json_path : str or Path, optional
+        File for the records.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        If the panel is unsound or supports none of the schemes.
+    """
+    panel = read_training_panel(panel_path)
+    for path in (out, json_path):
+        if path is not None:
+            check_writable(path)
+    evaluation = evaluate_panel(
+        panel,
+        schemes,
+        candidates(panel, model=model, recipe=recipe, seed=seed),
+        buffer_km=buffer_km,
+        seed=seed,
+        n_jobs=n_jobs,
+    )
+    if json_path is not None:
+        write_json(json_path, evaluation.records)
+    if out is not None:
+        write_evaluation(evaluation, panel_metadata(panel), out)
+    return evaluation
+
+
+def evaluate_bundle(panel_path, *, bundle, json_path=None):
+    """Judge a trained bundle on labelled rows.
+
+    Rows of the sites that the bundle was trained on are judged apart, since it knows them.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with targets.
+    bundle : str or Path
+        Folder of the bundle.
+    json_path : str or Path, optional
+        File for the records.
+
+    Returns
+    -------
+    Evaluation
+        Schemes ``"new sites"`` and ``"known sites"``.
+    """
+    panel = read_training_panel(panel_path)
+    predictor, facts = load_bundle(bundle)
+    check_fits(panel, panel_metadata(panel), facts)
+    predicted = predictor.predict(panel.drop(columns=TARGET))
+    labelled = panel[TARGET].notna().to_numpy()
+    known = panel["site_id"].isin(facts["data"]["site_ids"]).to_numpy()
+    evaluation = Evaluation()
+    for scheme, rows in (("new sites", labelled & ~known), ("known sites", labelled & known)):
+        if not rows.any():
+            evaluation.skipped[scheme] = "the panel has none with PM2.5"
+            continue
+        part = panel[rows]
+        groups = part["site_id"].nunique()
+        evaluation.records.append(
+            judge(part, predicted[rows], scheme=scheme, model="bundle", folds=1, groups=groups, group="sites")
+        )
+    if json_path is not None:
+        write_json(json_path, evaluation.records)
+    return evaluation
+
+
+def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs=1):
+    """Judge candidates on a checked panel; see :func:`evaluate`."""
+    folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
+    for scheme, reason in skipped.items():
+        notes.print(f"[yellow]skipped[/] {scheme}: {reason}")
+    if not folds:
+        raise ValueError(
+            "; ".join(f"No {scheme} split: {reason}" for scheme, reason in skipped.items()) + "."
+        )
+    with progress("evaluating") as advance:
+        evaluation = judge_candidates(panel, contenders, folds, n_jobs=n_jobs, advance=advance)
+    evaluation.skipped = skipped | evaluation.skipped
+    return evaluation
+
+
+def read_training_panel(path):
+    """Read and check a panel to learn from or to judge by; tell what it is."""
+    panel = check_panel(read_panel(path), target="required")
+    empty = [name for name in feature_columns(panel) if panel[name].isna().all()]
+    if empty:
+        raise ValueError(
+            f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, first {empty[0]!r}; "
+            "drop such columns from the table or fill them."
+        )
+    tell_origin(panel_metadata(panel))
+    return panel
+
+
+def write_evaluation(evaluation, metadata, out):
+    """Write records, text, held-out predictions and plots into a folder."""
+    with whole_folder(out, marker="evaluation.json") as folder:
+        write_evaluation_files(evaluation, metadata, folder)
+
+
+def write_evaluation_files(evaluation, metadata, folder):
+    """Write evaluation.json, evaluation.md, plots and held-out predictions beside other files."""
+    folder = Path(folder)
+    write_json(folder / "evaluation.json", evaluation.records)
+    write_text(
+        folder / "evaluation.md", evaluation_markdown(evaluation.records, evaluation.skipped, metadata)
+    )
+    write_table(evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()})
+    draw_evaluation(evaluation.predictions, metadata, folder)

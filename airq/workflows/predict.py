@@ -1,0 +1,205 @@
+"""Predict PM2.5 for the places and days of a panel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from airq.bundle import check_fits, load_bundle
+from airq.features.recipe import make_recipe
+from airq.files import check_writable, whole_file
+from airq.models.boosters import load_foreign_catboost
+from airq.panel import KEYS, TARGET, check_panel, panel_metadata, read_panel, write_table
+from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
+from airq.workflows.console import notes, tell_origin
+
+COLUMNS = [
+    "site_id",
+    "city_id",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "population",
+    "date",
+    "pm25",
+    "lower",
+    "upper",
+    "level",
+    "inside_domain",
+    "aqi",
+    "aqi_table",
+    "who_class",
+]
+PERIODS = {"day": None, "month": "M", "year": "Y"}
+#: A mean over a period stands for it only with this share of its days.
+MIN_SHARE = 0.75
+DEFAULT_AQI_TABLE = "aqi-us-2024"
+
+
+def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABLE):
+    """Predict with a trained bundle.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with the bundle's input columns; PM2.5 in it is not looked at.
+    bundle : str or Path
+        Folder of the bundle.
+    out : str or Path
+        Parquet or CSV file of the predictions.
+    period : {"day", "month", "year"}
+        What a row stands for.
+    aqi_table : str
+        Index in which `aqi` is given.
+
+    Returns
+    -------
+    DataFrame
+        The predictions, one row per site and period; columns in :data:`COLUMNS`.
+    """
+    check_writable(out)
+    panel = check_panel(read_panel(panel_path))
+    predictor, facts = load_bundle(bundle)
+    metadata = panel_metadata(panel)
+    check_fits(panel, metadata, facts)
+    _tell_gaps(panel, facts["recipe_inputs"])
+    trained = facts["panel"]
+    tell_origin(type(metadata).from_dict(trained))
+    pm25 = predictor.predict(panel.drop(columns=TARGET, errors="ignore"))
+    rows = prediction_rows(panel, pm25, aqi_table=aqi_table, period=period)
+    about = {
+        "unit": PM25_UNIT,
+        "trained_on": trained["pm25_origin"],
+        "statistic": trained["statistic"],
+        "day_basis": trained["day_basis"],
+        "period": period,
+        "recipe": facts["recipe"]["name"],
+        "looks_ahead": facts["looks_ahead"],
+        "validation": facts["evaluation"],
+        "bundle_hash": facts["hash"],
+        "sources": trained["sources"],
+    }
+    write_predictions(rows, out, about)
+    return rows
+
+
+def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="reference", period="day"):
+    """Predict with a CatBoost model that was saved natively elsewhere.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with the recipe's input columns.
+    model_file : str or Path
+        CatBoost model (.cbm) whose features are those of the recipe.
+    unit : str
+        Unit of what the model predicts, a concentration or an index.
+    out : str or Path
+        Parquet or CSV file of the predictions.
+    recipe : str
+        Recipe that makes its features.
+    period : {"day", "month", "year"}
+        What a row stands for.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`predict`; an index is inverted to PM2.5 by its own table.
+    """
+    unit = unit_name(unit)
+    if unit != PM25_UNIT and not is_aqi(unit):
+        raise ValueError(f"A model of PM2.5 predicts {PM25_UNIT} or an index, not {unit}.")
+    check_writable(out)
+    panel = check_panel(read_panel(panel_path))
+    chosen = make_recipe(recipe, panel)
+    model = load_foreign_catboost(model_file, chosen.names)
+    raw = np.maximum(model.predict(chosen.transform(panel)), 0)
+    table = unit if is_aqi(unit) else DEFAULT_AQI_TABLE
+    rows = prediction_rows(panel, convert(raw, unit, PM25_UNIT), aqi_table=table, period=period)
+    notes.print(f"Predicted by {model_file}, which was not validated here; its unit is {unit}.")
+    write_predictions(rows, out, {"unit": PM25_UNIT, "model_unit": unit, "period": period, "validation": []})
+    return rows
+
+
+def prediction_rows(panel, pm25, *, aqi_table=DEFAULT_AQI_TABLE, period="day"):
+    """Rows of the prediction table.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_rows
+        A checked panel.
+    pm25 : array-like of shape (n_rows,)
+        Daily predictions. [µg m⁻³]
+    aqi_table : str
+        Index in which `aqi` is given.
+    period : {"day", "month", "year"}
+        Days, or means over the calendar months or years of which three quarters of the days are there;
+        `date` is then the first day.
+
+    Returns
+    -------
+    DataFrame
+        Columns in :data:`COLUMNS`. Intervals and `inside_domain` are empty. The AQI, made for days,
+        is empty for longer periods, and so is the WHO class of months, for which WHO has no level.
+    """
+    if period not in PERIODS:
+        raise ValueError(f"Unknown period {period!r}; choose from {', '.join(PERIODS)}.")
+    rows = panel[["site_id", "city_id", "city", "country", "latitude", "longitude", "date"]].copy()
+    rows["population"] = panel["population"] if "population" in panel.columns else np.nan
+    rows["pm25"] = np.asarray(pm25, dtype="float64")
+    if period != "day":
+        rows = _period_means(rows, PERIODS[period])
+    rows["lower"] = rows["upper"] = rows["level"] = np.nan
+    rows["inside_domain"] = pd.array([pd.NA] * len(rows), dtype="boolean")
+    rows["aqi"] = aqi(rows["pm25"], aqi_table) if period == "day" else np.nan
+    rows["aqi_table"] = aqi_table
+    rows["who_class"] = None if period == "month" else who_class(rows["pm25"], period)
+    rows["who_class"] = rows["who_class"].astype("str")
+    return rows[COLUMNS].sort_values(KEYS, ignore_index=True)
+
+
+def write_predictions(rows, out, about):
+    """Write predictions as Parquet (facts in its metadata), or as CSV where the name ends so."""
+    if str(out).endswith(".csv"):
+        with whole_file(out) as unfinished:
+            rows.assign(unit=PM25_UNIT).to_csv(unfinished, index=False)
+        return
+    write_table(rows, out, metadata={"airq": about})
+
+
+def describe_predictions(rows):
+    """Figures about a table of predictions."""
+    return {
+        "rows": len(rows),
+        "sites": rows["site_id"].nunique(),
+        "first_day": f"{rows['date'].min():%Y-%m-%d}",
+        "last_day": f"{rows['date'].max():%Y-%m-%d}",
+        "pm25_mean": float(rows["pm25"].mean()),
+        "pm25_max": float(rows["pm25"].max()),
+        "unit": PM25_UNIT,
+    }
+
+
+def _period_means(rows, frequency):
+    rows = rows.assign(period=rows["date"].dt.to_period(frequency))
+    groups = rows.groupby(["site_id", "period"], sort=False)
+    means = groups.first()
+    means["pm25"] = groups["pm25"].mean()
+    days_in = (
+        means.index.get_level_values("period").end_time.normalize()
+        - means.index.get_level_values("period").start_time
+    ).days + 1
+    whole = groups.size().to_numpy() >= MIN_SHARE * days_in
+    means = means[whole].reset_index()
+    means["date"] = means.pop("period").dt.start_time.astype("datetime64[us]")
+    return means
+
+
+def _tell_gaps(panel, inputs):
+    empty = [name for name in inputs if panel[name].isna().all()]
+    if empty:
+        notes.print(
+            f"[yellow]{len(empty)} of {len(inputs)} input columns are empty in this panel[/] "
+            f"(first {empty[0]}); predictions lean on the others."
+        )

@@ -1,0 +1,143 @@
+"""Train a predictor on a panel, judge it on held-out places, and save both as a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from airq.bundle import read_facts, save_bundle
+from airq.card import write_card
+from airq.files import check_writable
+from airq.models.evaluation import OURS
+from airq.models.folds import training_groups
+from airq.models.tuning import Tuning
+from airq.panel import KEYS, TARGET, panel_metadata
+from airq.workflows.candidates import default_candidate
+from airq.workflows.console import notes, progress
+from airq.workflows.evaluate import evaluate_panel, read_training_panel
+
+
+def train(panel_path, *, out, model="blend", recipe="retrospective", tune=0, schemes=None, seed=0, n_jobs=1):
+    """Train on a panel file and write a bundle.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with targets.
+    out : str or Path
+        Folder of the bundle.
+    model : {"blend", "lightgbm", "catboost"}
+        Boosters.
+    recipe : {"retrospective", "live", "reference"}
+        Features.
+    tune : int
+        Number of trials of a search on inner folds; 0 for none.
+    schemes : sequence of str, optional
+        Schemes by which the bundle is judged; by default the groups that training keeps together,
+        cities or sites. Empty for none.
+    seed, n_jobs : int
+        Seed, and number of processes.
+
+    Returns
+    -------
+    dict
+        The facts in the bundle.
+    """
+    panel = read_training_panel(panel_path)
+    check_writable(out)
+    tuning = Tuning(tune, journal_beside(out)) if tune else None
+    make = functools.partial(default_candidate, model=model, recipe=recipe, seed=seed)
+    settings = {"model": model, "seed": seed, "tuning_trials": tune}
+    with progress("searching") as advance:
+        predictor = fit_on_all(panel, make(tuning=tuning and dataclasses.replace(tuning, advance=advance)))
+    schemes = default_schemes(panel) if schemes is None else schemes
+    evaluation = None
+    if schemes:
+        evaluation = evaluate_panel(panel, schemes, {OURS: make(tuning=tuning)}, seed=seed, n_jobs=n_jobs)
+    return save_predictor(predictor, panel, settings, evaluation, out)
+
+
+def fit_on_all(panel, candidate):
+    """Fit a candidate on all labelled rows of a checked panel."""
+    with notes.status(f"training on {panel[TARGET].notna().sum():,} rows"):
+        return candidate().fit(panel, training_groups(panel))
+
+
+def save_predictor(predictor, panel, settings, evaluation, out):
+    """Write the bundle of a fitted predictor.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Fitted on all labelled rows of `panel`.
+    panel : DataFrame
+        A checked panel with targets.
+    settings : dict
+        `model`, `seed` and whatever else made the predictor.
+    evaluation : Evaluation or None
+        How good such a predictor is on held-out rows.
+    out : str or Path
+        Folder of the bundle.
+
+    Returns
+    -------
+    dict
+        The facts in the bundle.
+    """
+    metadata = panel_metadata(panel)
+    facts = {
+        "panel": metadata.to_dict(),
+        "data": describe_data(panel),
+        "target": {"column": TARGET, "unit": metadata.units[TARGET]},
+        "settings": {**settings, "inner_groups": training_groups(panel)},
+        "evaluation": evaluation.records if evaluation else [],
+        "skipped": evaluation.skipped if evaluation else {},
+    }
+    save_bundle(out, predictor, facts, write_card)
+    return read_facts(out)
+
+
+def default_schemes(panel):
+    """Schemes by which a bundle is judged unless the user names others.
+
+    The groups that training keeps together; beside sites also cities where there are several.
+    """
+    schemes = ["site"] if training_groups(panel) == "site_id" else []
+    if panel.loc[panel[TARGET].notna(), "city_id"].nunique() > 1:
+        schemes.append("city")
+    return schemes or ["site"]
+
+
+def journal_beside(out):
+    """File in which a search keeps its trials, so that it goes on where it stopped."""
+    out = Path(out)
+    return out.with_name(f"{out.name}.tuning.log")
+
+
+def describe_data(panel):
+    """Facts about the rows that a predictor learned from."""
+    labelled = panel[panel[TARGET].notna()]
+    return {
+        "rows": len(labelled),
+        "rows_without_target": len(panel) - len(labelled),
+        "sites": labelled["site_id"].nunique(),
+        "cities": labelled["city_id"].nunique(),
+        "countries": labelled["country"].nunique(),
+        "site_ids": sorted(labelled["site_id"].unique()),
+        "first_day": f"{labelled['date'].min():%Y-%m-%d}",
+        "last_day": f"{labelled['date'].max():%Y-%m-%d}",
+        "pm25_mean": float(labelled[TARGET].mean()),
+        "pm25_max": float(labelled[TARGET].max()),
+        "hash": panel_hash(panel),
+    }
+
+
+def panel_hash(panel):
+    """SHA-256 of a panel's keys and numbers, which does not depend on the file that held it."""
+    columns = [*KEYS, *sorted(set(panel.columns) - set(KEYS))]
+    rows = pd.util.hash_pandas_object(panel[columns], index=False)
+    return hashlib.sha256("\0".join(columns).encode() + rows.to_numpy().tobytes()).hexdigest()

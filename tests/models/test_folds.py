@@ -1,0 +1,97 @@
+"""What is held out, what is visible, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airq.models.folds import UnsupportedScheme, inner_column, make_folds, training_groups
+
+DAYS = pd.date_range("2020-01-01", periods=15).strftime("%Y-%m-%d").tolist()
+
+
+@pytest.fixture
+def panel(make_panel):
+    "Six sites in three cities of two countries, fifteen days each, the last day without PM2.5."
+    sites = ["a", "b", "c", "d", "e", "f"]
+    values = np.arange(90.0)
+    values[14::15] = np.nan
+    panel = make_panel({site: DAYS for site in sites}, pm25=values)
+    city = {"a": "X", "b": "X", "c": "Y", "d": "Y", "e": "Z", "f": "Z"}
+    panel["city_id"] = panel["city"] = panel["site_id"].map(city)
+    panel["country"] = panel["city_id"].map({"X": "UGA", "Y": "KEN", "Z": "KEN"})
+    return panel
+
+
+@pytest.mark.parametrize(
+    ("scheme", "column", "n_folds"), [("site", "site_id", 5), ("city", "city_id", 3), ("country", "country", 2)]
+)
+def test_a_group_is_never_on_both_sides(panel, scheme, column, n_folds):
+    "No held-out site, city or country has a visible row, labelled or not."
+    folds = make_folds(panel, scheme)
+    assert len(folds) == n_folds
+    for fold in folds:
+        held_out = set(panel[column].iloc[fold.test])
+        assert held_out.isdisjoint(panel[column].iloc[fold.visible])
+        assert set(fold.train) <= set(fold.visible)
+
+
+@pytest.mark.parametrize("scheme", ["random", "site", "city", "country"])
+def test_every_labelled_row_is_judged_once(panel, scheme):
+    "The test rows of all folds are the 84 rows with PM2.5, each once."
+    test = np.concatenate([fold.test for fold in make_folds(panel, scheme)])
+    assert sorted(test) == np.flatnonzero(panel["pm25"].notna()).tolist()
+
+
+def test_a_random_fold_shows_inputs_but_not_targets(panel):
+    "A held-out day keeps its row; its PM2.5 is gone."
+    fold = make_folds(panel, "random")[0]
+    training = fold.training_panel(panel)
+    assert len(training) == len(panel)
+    assert training["pm25"].iloc[fold.test].isna().all()
+    assert training["pm25"].notna().sum() == len(fold.train)
+
+
+def test_the_original_keeps_its_targets(panel):
+    "Building a training panel does not blank the panel itself."
+    before = panel["pm25"].copy()
+    make_folds(panel, "random")[0].training_panel(panel)
+    pd.testing.assert_series_equal(panel["pm25"], before)
+
+
+def test_the_buffer_empties_the_surroundings(panel):
+    "Sites lie 0.5° (55 km) apart in a row; within 60 km of held-out city X (a, b) lies c, so d, e, f remain."
+    folds = make_folds(panel, "buffer", buffer_km=60)
+    fold = next(fold for fold in folds if set(panel["city_id"].iloc[fold.test]) == {"X"})
+    assert set(panel["site_id"].iloc[fold.train]) == {"d", "e", "f"}
+
+
+def test_one_city_cannot_be_split(panel):
+    "The reason names the city."
+    panel["city_id"] = "Kampala"
+    with pytest.raises(UnsupportedScheme, match="in one city only .Kampala."):
+        make_folds(panel, "city")
+
+
+def test_too_wide_a_buffer_leaves_nothing(panel):
+    "With 1,000 km around them no row is left to learn from."
+    with pytest.raises(UnsupportedScheme, match="leaves 0 rows"):
+        make_folds(panel, "buffer", buffer_km=1000)
+
+
+def test_training_keeps_sites_together_where_cities_are_few(panel):
+    "Three cities are too few to hold cities out; six cities of equal size are enough."
+    assert training_groups(panel) == "site_id"
+    assert training_groups(panel.assign(city_id=panel["site_id"])) == "city_id"
+
+
+def test_training_keeps_sites_together_where_one_city_dominates(panel):
+    "Of six cities one holds nine tenths of the rows, so leaving cities out would leave nearly nothing."
+    heavy = pd.concat([panel.assign(city_id="big")] * 10 + [panel.assign(city_id=panel["site_id"])])
+    assert training_groups(heavy) == "site_id"
+
+
+def test_inner_folds_ask_the_question_of_the_outer_ones(panel):
+    "A country split chooses its settings on held-out countries."
+    assert inner_column("country", panel) == "country"
+    assert inner_column("site", panel) == "site_id"
+    assert inner_column("random", panel) == training_groups(panel)

@@ -1,0 +1,117 @@
+"""City tables, names that match, and geometry against known distances."""
+
+import numpy.testing as npt
+import pandas as pd
+import pytest
+from pyproj import Geod
+
+from airq.cities import bundled_cities, check_cities, country_code, match_cities, read_cities
+from airq.geography import distances_km, nearest, pairs_within
+
+
+def places(*rows):
+    return pd.DataFrame(rows, columns=["city", "country", "latitude", "longitude"])
+
+
+KAMPALA = ("Kampala", "UGA", 0.3163, 32.5822)
+NAIROBI = ("Nairobi", "KEN", -1.2833, 36.8167)
+
+
+def test_the_bundled_table_is_african_and_large():
+    "About 4,000 cities of 15,000 people or more, within the continent's latitudes, without repeats."
+    cities = bundled_cities()
+    assert 3900 < len(cities) < 4200
+    assert cities["population"].min() >= 15_000
+    assert cities["latitude"].between(-35, 38).all()
+    assert cities["city_id"].is_unique
+
+
+def test_kampala_to_nairobi():
+    "The distance is that of PROJ's geodesic on the WGS 84 ellipsoid, to half a percent."
+    geodesic = Geod(ellps="WGS84").inv(*KAMPALA[:1:-1], *NAIROBI[:1:-1])[2] / 1000
+    npt.assert_allclose(distances_km(places(KAMPALA), places(NAIROBI)), [[geodesic]], rtol=5e-3)
+
+
+def test_a_degree_of_the_equator():
+    "One degree of longitude at the equator is 111.32 km (6378.137 km × π / 180)."
+    here, there = places(("a", "UGA", 0, 0)), places(("b", "UGA", 0, 1))
+    npt.assert_allclose(distances_km(here, there), [[111.32]], atol=0.2)
+
+
+def test_across_the_date_line():
+    "179.5° E and 179.5° W at the equator are one degree apart."
+    here, there = places(("a", "FJI", 0, 179.5)), places(("b", "FJI", 0, -179.5))
+    npt.assert_allclose(distances_km(here, there), [[111.32]], atol=0.2)
+
+
+def test_nearest_and_pairs():
+    "Of places on the equator at 0, 1 and 5 degrees only the first two are within 120 km."
+    line = places(("a", "UGA", 0, 0), ("b", "UGA", 0, 1), ("c", "UGA", 0, 5))
+    assert sorted(map(tuple, pairs_within(line, 120))) == [(0, 1), (1, 0)]
+    position, distance = nearest(line.iloc[[2]], line.iloc[:2])
+    assert position.tolist() == [1]
+    npt.assert_allclose(distance, [4 * 111.32], rtol=2e-3)
+
+
+@pytest.mark.parametrize("text", ["Uganda", "uganda ", "UG", "uga"])
+def test_countries_by_name_and_code(text):
+    "English names and both ISO codes mean the same country."
+    assert country_code(text) == "UGA"
+
+
+def test_namibia_is_not_a_missing_value():
+    "Namibia's alpha-2 code is NA."
+    assert country_code("NA") == "NAM"
+
+
+def test_an_unknown_country_names_the_near_one():
+    "A misspelt country is refused with a hint."
+    with pytest.raises(ValueError, match="Did you mean uganda"):
+        country_code("Ugannda")
+
+
+def test_cities_match_by_name_and_country():
+    "The same name in another country is another city; accents and case do not matter."
+    table = check_cities(places(("Bogota", "COL", 4.6, -74.1), ("Bogota", "USA", 40.9, -74.0)))
+    assert match_cities(["BOGOTÁ", "Bogotá", "Bogotá"], ["US", "Colombia", "PE"], table).tolist() == [
+        1,
+        0,
+        -1,
+    ]
+
+
+def test_swapped_coordinates_are_told():
+    "Kampala at 32.58° N, 0.32° E lies in Algeria."
+    with pytest.raises(ValueError, match="look swapped; 'Kampala'"):
+        check_cities(places(("Kampala", "UGA", 32.5822, 0.3163), ("Jinja", "UGA", 33.2, 0.44)))
+
+
+def test_a_small_african_exclave_is_not_suspect():
+    "Right coordinates pass."
+    assert len(check_cities(places(KAMPALA, NAIROBI))) == 2
+
+
+BAD_TABLES = {
+    "empty file": ("", "is empty"),
+    "misspelt column": (
+        "city,country,lattitude,longitude\nK,UGA,1,2\n",
+        "no column 'latitude'. Did you mean lattitude",
+    ),
+    "no rows": ("city,country,latitude,longitude\n", "no rows"),
+    "text as number": (
+        "city,country,latitude,longitude\nK,UGA,north,32\n",
+        "latitude of 'K' is not a number",
+    ),
+    "repeated": ("city,country,latitude,longitude\nK,UGA,0.3,32\nK,UGA,0.3,32\n", "repeats the city 'UGA:K'"),
+    "unknown country": ("city,country,latitude,longitude\nK,Narnia,0.3,32\n", "Unknown country 'Narnia'"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_TABLES)
+def test_bad_city_tables_get_one_line(tmp_path, fault):
+    "What is wrong in a user's own table is told."
+    text, message = BAD_TABLES[fault]
+    path = tmp_path / "cities.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_cities(path)
