@@ -169,7 +169,7 @@ def unit_name(text):
     if text in SPELLINGS:
         return SPELLINGS[text]
     near = difflib.get_close_matches(text, [*KNOWN_UNITS, *SPELLINGS], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"Unknown unit {text!r}{hint} Known units: {', '.join(KNOWN_UNITS)}.")
 
 

@@ -161,14 +161,14 @@ _CALENDAR = ("dayofyear", "year_sin", "year_cos", "dayofweek", "is_weekend", "mo
 #: areas and windows take the noise and the gaps out of single pixels; shifts beside them add little.
 PLANS = {
     "retrospective": Plan(
-        around=(("area", 1), ("area_centred", 3), ("area_centred", 7)),
+        around=(("area", 1), ("area_centred", 7)),
         radii_km=(25, 100, 300),
         alone=(("mean_centred", 3), ("mean_centred", 7), ("lag", 1), ("lead", 1), ("difference", 1)),
         # The number of the day lets rows of one day, at any site, stand together.
         calendar=(*_CALENDAR, "day_number"),
     ),
     "live": Plan(
-        around=(("area", 1), ("area", 3), ("area", 7)),
+        around=(("area", 1), ("area", 7)),
         radii_km=(25, 100, 300),
         alone=(("mean", 3), ("mean", 7), ("lag", 1), ("difference", 1)),
         calendar=_CALENDAR,

@@ -121,6 +121,8 @@ class BoosterEnsemble:
         Their error. [µg m⁻³]
     kriging_ : ResidualKriging or None
         What carries the residuals.
+    ranges_ : numpy.ndarray of shape (2, n_features)
+        Lowest and highest value of every feature in training; linear leaves must not look beyond.
     highest_ : float
         Upper end of the predictions. [µg m⁻³]
     """
@@ -157,9 +159,11 @@ class BoosterEnsemble:
             `site_id, date, latitude, longitude`.
         """
         folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
+        values = X.to_numpy(dtype="float64")
+        self.ranges_ = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
         self.members_ = self.members
         if self.search is not None:
-            data = (X.to_numpy(), y, folds)
+            data = (values, y, folds)
             self.members_ = self.search(
                 self.members, lambda m: self._fit_all(m, X, y, folds), data, self.seed
             )
@@ -185,6 +189,8 @@ class BoosterEnsemble:
 
     def predict(self, X, places=None):
         """PM2.5 of shape (n_samples,), between zero and a little above the highest one learned. [µg m⁻³]"""
+        lowest, highest = np.nan_to_num(self.ranges_)
+        X = pd.DataFrame(np.clip(X.to_numpy(), lowest, highest), columns=X.columns)
         blended = np.zeros(len(X))
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
@@ -210,7 +216,8 @@ class BoosterEnsemble:
                 "parameters": self.kriging_.parameters_,
                 "amplitude": self.kriging_.amplitude_,
             }
-        return {**facts, "weights": self.weights_, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
+        facts |= {"weights": self.weights_, "ranges": self.ranges_}
+        return {**facts, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
 
     @classmethod
     def load(cls, folder, facts):
@@ -223,6 +230,7 @@ class BoosterEnsemble:
             for m in facts["members"]
         ]
         ensemble.weights_ = np.array(facts["weights"])
+        ensemble.ranges_ = np.array(facts["ranges"], dtype="float64")
         ensemble.highest_ = facts["highest"]
         ensemble.inner_rmse_ = facts["inner_rmse"]
         ensemble.kriging_ = None

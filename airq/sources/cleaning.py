@@ -133,6 +133,16 @@ def days(values, tally, rows, *, column, path):
     return rows
 
 
+def joined_days(parts):
+    """Text of days whose year, month and day stand in columns of their own.
+
+    >>> joined_days(pd.DataFrame({"y": [2020], "m": [1], "d": [31]})).tolist()
+    ['2020-1-31']
+    """
+    text = [numbers(parts[name])[0].map("{:g}".format) for name in parts.columns]
+    return (text[0] + "-" + text[1] + "-" + text[2]).where(parts.notna().all(axis=1))
+
+
 def numbers(values):
     """A column as float64 where it can be read as numbers, and where it could not be.
 
@@ -146,6 +156,15 @@ def numbers(values):
     found = pd.to_numeric(values, errors="coerce").astype("float64")
     blank = values.isna() | (values.astype("str").str.strip() == "")
     return found, found.isna() & ~blank
+
+
+def with_text(rows, columns, tally):
+    """Rows whose texts in `columns` say something, without outer blanks; the others are dropped."""
+    for name in columns:
+        rows = rows.assign(**{name: rows[name].astype("str").str.strip()})
+        blank = rows[name].isna() | rows[name].isin(["", "nan", "None", "<NA>"])
+        rows = tally.drop(rows, blank, f"missing {name}")
+    return rows
 
 
 def with_coordinates(rows, tally, *, path):
@@ -265,18 +284,17 @@ def one_per_key(rows, tally, *, several="mean"):
     return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
 
 
-def finished(rows, metadata, tally, *, path):
+def finished(rows, metadata, tally, *, path, hint=""):
     """The panel made of cleaned rows, labelled and checked.
 
     Raises
     ------
     ValueError
-        If no row is left, or the coordinates look swapped.
+        If no row is left, which `hint` may help with, or the coordinates look swapped.
     """
     if rows.empty:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.dropped.items())
-        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in tally.notes)
-        raise ValueError(f"{path}: none of {tally.read:,} rows is left ({reasons}).{notes}")
+        raise ValueError(f"{path}: none of {tally.read:,} rows is left ({reasons}).{hint}")
     empty = [name for name in rows.columns if name not in IDENTITY and rows[name].isna().all()]
     if "aqi" in rows.columns:
         # An index that is not inverted stands beside an empty target, which says that it could be.
@@ -311,13 +329,15 @@ def _parse_days(values):
         return days, days.notna()
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
-    text = values.astype("str").str.strip()
+    # Panels repeat every day once a site, so each is read once.
+    number, distinct = pd.factorize(values.astype("str").str.strip(), use_na_sentinel=False)
+    text = pd.Series(distinct, dtype="str")
     parts = text.str.extract(_DAY)
     # Only eight digits may stand without a mark between: 43831 is a day number of Excel.
     written = parts["year"].notna() & ((parts["mark"] != "") | (text.str.len() == 8))
     text = parts["year"] + "-" + parts["month"].str.zfill(2) + "-" + parts["day"].str.zfill(2)
-    days = pd.to_datetime(text.where(written), format="%Y-%m-%d", errors="coerce")
-    return days.astype("datetime64[us]"), written
+    days = pd.to_datetime(text.where(written), format="%Y-%m-%d", errors="coerce").astype("datetime64[us]")
+    return days.iloc[number].set_axis(values.index), written.iloc[number].set_axis(values.index)
 
 
 def _strange_date(value):

@@ -21,6 +21,7 @@ from airq.sources.cleaning import (
     plausible,
     with_coordinates,
     with_target,
+    with_text,
     with_values,
 )
 from airq.sources.places import at_cities, city_ids, countries_of, places_of, position_ids, spread
@@ -101,7 +102,7 @@ def read_open_meteo(paths, *, cities=None):
     if TARGET in rows.columns:
         rows = with_target(rows, tally)
     rows = plausible(_with_wind(rows, tally), tally, path=named(paths))
-    rows = _with_cities(rows, cities, path=named(paths))
+    rows = _with_cities(rows, tally, cities, path=named(paths))
     rows = one_per_key(with_values(rows, tally), tally)
     metadata = PanelMetadata(
         units=units,
@@ -138,7 +139,7 @@ def read_reference(paths, *, cities=None):
     rows = tally.drop(rows, rows["aqi"].isna(), "missing AQI")
     rows = tally.drop(rows, rows["aqi"] < 0, "negative AQI")
     rows = plausible(rows, tally, path=named(paths)).assign(**{TARGET: np.nan})
-    rows = one_per_key(_with_cities(rows, cities, path=named(paths)), tally)
+    rows = one_per_key(_with_cities(rows, tally, cities, path=named(paths)), tally)
     tally.notes.append("values are US AQI points (2012 table) that a model predicted, not concentrations")
     metadata = PanelMetadata(
         units={"aqi": "aqi-us-2012", "pop_density2010_5000_max": "people km⁻²"},
@@ -219,8 +220,8 @@ def _with_wind(rows, tally):
     if "wind_speed_10m_mean" not in rows.columns:
         tally.notes.append("no wind_u and wind_v: the table has no daily mean of the wind speed")
         return rows
-    speed = convert(rows["wind_speed_10m_mean"], "km/h", "m/s")
-    direction = np.radians(rows["wind_direction_10m_dominant"].to_numpy(dtype="float64"))
+    speed = convert(numbers(rows["wind_speed_10m_mean"])[0], "km/h", "m/s")
+    direction = np.radians(numbers(rows["wind_direction_10m_dominant"])[0])
     tally.notes.append("wind_u and wind_v from the mean speed and the dominant direction")
     return rows.assign(wind_u=-speed * np.sin(direction), wind_v=-speed * np.cos(direction))
 
@@ -236,9 +237,13 @@ def _reference_rows(path, tally):
     return days(table["Date"], tally, table, column="Date", path=path).drop(columns="Date")
 
 
-def _with_cities(rows, cities, *, path):
+def _with_cities(rows, tally, cities, *, path):
     """Rows with the identity of their place: the city that they name, or else a known one nearby."""
-    columns = ["latitude", "longitude", *(name for name in ("city", "country") if name in rows.columns)]
+    texts = [name for name in ("city", "country") if name in rows.columns]
+    rows = with_text(rows, texts, tally)
+    if rows.empty:
+        return rows
+    columns = ["latitude", "longitude", *texts]
     places, number = places_of(rows, columns)
     if "country" in places.columns:
         places["country"] = [country_code(country) for country in places["country"]]

@@ -65,7 +65,7 @@ def read_table(path, *, text=()):
     path = _existing(path)
     table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, text)
     if table.empty:
-        raise ValueError(f"{path} has a header but no rows.")
+        raise ValueError(f"{path} has columns but no rows.")
     return table
 
 

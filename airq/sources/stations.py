@@ -59,7 +59,8 @@ def read_waqi(paths, *, cities=None):
     )
     if not rows.empty:
         rows = _inverted(rows, tally)
-    return finished(rows, metadata, tally, path=named(paths))
+    hint = "".join(f" There is {note}." for note in tally.notes)
+    return finished(rows, metadata, tally, path=named(paths), hint=hint)
 
 
 def _waqi_rows(path, tally):

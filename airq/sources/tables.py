@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from airq.cities import bundled_cities
+from airq.geography import distances_km
 from airq.panel import COLUMNS, KEYS, PLACE, TARGET, PanelMetadata, at_ceiling
 from airq.sources.cleaning import (
     Tally,
     days,
     file_names,
     finished,
+    joined_days,
     named,
     numbers,
     one_per_key,
     plausible,
     with_coordinates,
     with_target,
-    with_values,
+    with_text,
 )
 from airq.sources.places import chained_cities, places_of, position_ids, spread
 from airq.sources.reading import FORMAT_COLUMNS, read_table, require_columns
@@ -57,12 +60,18 @@ AIRATHON_UNITS = {
     **{f"Optical_Depth_055_{statistic}": "1" for statistic in ("min", "max", "var", "std", "p95")},
 }
 
-#: Place names of the Airathon tables -> city, country, time zone.
-AIRATHON_PLACES = {
-    "Delhi": ("Delhi", "IND", "Asia/Kolkata"),
-    "Taipei": ("Taipei", "TWN", "Asia/Taipei"),
-    "Los Angeles (SoCAB)": ("Los Angeles", "USA", "America/Los_Angeles"),
-}
+#: Place names of the Airathon tables -> city, country, time zone, middle of the cells.
+AIRATHON_PLACES = pd.DataFrame.from_dict(
+    {
+        "Delhi": ("Delhi", "IND", "Asia/Kolkata", 28.6, 77.2),
+        "Taipei": ("Taipei", "TWN", "Asia/Taipei", 25.0, 121.5),
+        "Los Angeles (SoCAB)": ("Los Angeles", "USA", "America/Los_Angeles", 34.0, -117.9),
+    },
+    orient="index",
+    columns=["city", "country", "zone", "latitude", "longitude"],
+)
+#: Farthest that a cell may lie from that. [km]
+AIRATHON_KM = 300
 
 
 def read_uganda(paths, *, cities=None):
@@ -88,7 +97,7 @@ def read_uganda(paths, *, cities=None):
     rows = pd.concat([_uganda_rows(path, tally) for path in paths], ignore_index=True)
     rows = with_coordinates(rows, tally, path=named(paths))
     if TARGET in rows.columns:
-        rows = with_values(with_target(rows, tally, zero="drop"), tally)
+        rows = with_target(rows, tally, zero="drop")
     rows = plausible(rows, tally, path=named(paths))
     rows = rows.assign(latitude=rows["latitude"].round(3), longitude=rows["longitude"].round(3))
     places, number = places_of(rows, ["latitude", "longitude"])
@@ -127,6 +136,7 @@ def read_airathon(paths, *, cities=None):
     tally = Tally()
     rows = pd.concat([_airathon_rows(path, tally) for path in paths], ignore_index=True)
     rows = with_coordinates(rows, tally, path=named(paths))
+    _check_cells(rows, path=named(paths))
     inputs = rows.drop(columns=[TARGET, "target_day"])
     measured = [name for name in inputs.columns if name not in (*PLACE, "date")]
     inputs = inputs[inputs[measured].notna().any(axis=1)]
@@ -155,9 +165,13 @@ def _uganda_rows(path, tally):
     table = _restore_gaps(table, tally)
     if "date" not in table.columns:
         require_columns(table, ("year", "month", "day"), path, format="uganda")
-        table = table.assign(date=_joined_day(table)).drop(columns=["year", "month", "day"])
+        table = table.assign(date=joined_days(table[["year", "month", "day"]])).drop(
+            columns=["year", "month", "day"]
+        )
     for name in ("humidity", "temp_mean"):
-        table[name] = tally.empty(table[name], table[name] == 0, f"{name} of zero")
+        values, unreadable = numbers(table[name])
+        values = tally.empty(values, unreadable, f"{name} is not a number")
+        table[name] = tally.empty(values, values == 0, f"{name} of zero")
     table["humidity"] *= 100
     table = table.rename(columns=UGANDA_COLUMNS)
     table = table.rename(columns={"site_latitude": "latitude", "site_longitude": "longitude"})
@@ -179,30 +193,39 @@ def _restore_gaps(table, tally):
     return table.assign(**restored).drop(columns=flags)
 
 
-def _joined_day(table):
-    parts = table[["year", "month", "day"]].astype("Int64").astype("str")
-    return parts["year"] + "-" + parts["month"] + "-" + parts["day"]
-
-
 def _airathon_rows(path, tally):
     table = read_table(path, text=("grid_id", "location"))
     require_columns(table, (*FORMAT_COLUMNS["airathon"], "lat", "lon", "value"), path, format="airathon")
     tally.read += len(table)
-    unknown = set(table["location"]) - set(AIRATHON_PLACES)
+    table = with_text(table, ("grid_id", "location"), tally)
+    unknown = set(table["location"]) - set(AIRATHON_PLACES.index)
     if unknown:
         raise ValueError(
             f"{path}: location {min(unknown)!r} has no known time zone; format airathon knows "
-            f"{', '.join(AIRATHON_PLACES)}."
+            f"{', '.join(AIRATHON_PLACES.index)}."
         )
-    facts = pd.DataFrame.from_dict(AIRATHON_PLACES, orient="index", columns=["city", "country", "zone"])
-    facts = facts.loc[table["location"]].set_axis(table.index)
+    facts = AIRATHON_PLACES.loc[table["location"]].set_axis(table.index)
     table = table.assign(city=facts["city"], country=facts["country"])
     table["city_id"] = table["country"] + ":" + table["city"]
     table["target_day"] = _local_days(table["datetime"], facts["zone"])
     table[TARGET] = _monitor_values(table["value"], tally)
+    unknown = table[TARGET].notna() & table["target_day"].isna()
+    table[TARGET] = tally.empty(table[TARGET], unknown, "PM2.5 without a readable datetime")
     table = days(table["date"], tally, table, column="date", path=path)
     names = {"grid_id": "site_id", "lat": "latitude", "lon": "longitude", "Optical_Depth_055_avg": "aod055"}
     return table.drop(columns=["datetime", "location", "value"]).rename(columns=names)
+
+
+def _check_cells(rows, *, path):
+    cells = rows[["site_id", "city", "latitude", "longitude"]].drop_duplicates()
+    for place in AIRATHON_PLACES.itertuples():
+        own = cells[cells["city"] == place.city]
+        distance = distances_km(AIRATHON_PLACES.loc[[place.Index]], own)[0] if len(own) else np.zeros(1)
+        if distance.max() > AIRATHON_KM:
+            raise ValueError(
+                f"{path}: cell {own['site_id'].iloc[distance.argmax()]!r} lies {distance.max():,.0f} km from "
+                f"{place.city}; are lat and lon swapped?"
+            )
 
 
 def _local_days(times, zones):

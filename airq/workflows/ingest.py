@@ -9,7 +9,7 @@ from pathlib import Path
 from airq.cities import read_cities
 from airq.files import check_writable
 from airq.panel import TARGET, near_name, panel_metadata, write_panel
-from airq.sources.mapping import read_mapped
+from airq.sources.mapped import read_mapped
 from airq.sources.modelled import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
 from airq.sources.stations import read_waqi

@@ -140,8 +140,8 @@ def _check_fit(inputs, labels, features, targets):
         )
     if here.day_basis != there.day_basis:
         raise ValueError(
-            f"Days of {features} are {here.day_basis}, those of {targets} {there.day_basis}: values would meet "
-            "another day's weather. Make both panels with the same day basis."
+            f"Days of {features} are {here.day_basis}, those of {targets} {there.day_basis}: values would "
+            "meet another day's weather. Make both panels with the same day basis."
         )
 
 

@@ -7,8 +7,8 @@ import pytest
 from airq.panel import panel_metadata
 from airq.sources.modelled import read_open_meteo, read_reference
 
-OPEN_METEO = """,date,temperature_2m_mean,precipitation_sum,wind_speed_10m_max,wind_direction_10m_dominant,sunrise,\
-city,latitude,longitude,pm2_5,carbon_monoxide,nitrogen_dioxide,aerosol_optical_depth
+OPEN_METEO = """,date,temperature_2m_mean,precipitation_sum,wind_speed_10m_max,\
+wind_direction_10m_dominant,sunrise,city,latitude,longitude,pm2_5,carbon_monoxide,nitrogen_dioxide,aerosol_optical_depth
 0,2022-08-04,24.7,0.8,15.5,237.0,0,Douala,4.0483,9.7043,12.5,192.0,1.02,0.28
 1,2022-08-05,24.6,0.7,17.0,246.0,0,Douala,4.0483,9.7043,14.0,213.0,1.19,0.26
 2,2022-08-04,22.1,3.6,13.3,228.0,0,Yaoundé,3.8667,11.5167,9.9,201.0,1.14,0.14
@@ -154,3 +154,10 @@ def test_a_country_that_the_table_names_counts(write):
     assert set(panel["country"]) == {"COL"}
     assert not np.isnan(panel["pm25"]).any()
     assert pd.api.types.is_float_dtype(panel["pm25"])
+
+
+def test_a_row_without_a_city_is_dropped(write):
+    "It must not fall to another city."
+    found = read_open_meteo([write(OPEN_METEO.replace("Yaoundé", ""))])
+    assert found.tally.dropped == {"missing city": 1}
+    assert found.panel["city"].unique().tolist() == ["Douala"]

@@ -17,7 +17,8 @@ UGANDA = f"""site_latitude,site_longitude,humidity,temp_mean,{NO2},pm2_5,year,mo
 0.05600,32.47900,0.7,21.0,0.00001,-3,2020,2,2,0
 """
 
-AIRATHON = """datetime,grid_id,value,date,Column_WV,Optical_Depth_055_avg,Optical_Depth_055_p95,lon,lat,location
+AIRATHON = """datetime,grid_id,value,date,Column_WV,Optical_Depth_055_avg,Optical_Depth_055_p95,\
+lon,lat,location
 2019-07-01T18:30:00Z,D1,100,2019-07-01,3.0,0.5,0.6,77.1,28.7,Delhi
 2019-07-02T18:30:00Z,D1,999.99,2019-07-02,3.1,0.7,0.8,77.1,28.7,Delhi
 2019-07-03T18:30:00Z,D1,0,2019-07-03,,,,77.1,28.7,Delhi
@@ -137,3 +138,36 @@ def test_a_place_without_a_time_zone_is_refused(tmp_path):
     "Its local day is not known."
     with pytest.raises(ValueError, match="'Paris' has no known time zone"):
         read(read_airathon, tmp_path, AIRATHON.replace("Taipei", "Paris"))
+
+
+def test_exchanged_cells_are_refused(tmp_path):
+    "Delhi at 77.1 N 28.7 E would lie in the Barents Sea; dropping the other two places would hide it."
+    with pytest.raises(ValueError, match="'D1' lies .* km from Delhi; are lat and lon swapped"):
+        read(read_airathon, tmp_path, AIRATHON.replace("lon,lat,", "lat,lon,"))
+
+
+def test_a_target_without_its_time_is_emptied(tmp_path):
+    "Its day cannot be known; the satellite's columns have a date of their own."
+    found = read(read_airathon, tmp_path, AIRATHON.replace("2019-07-01T18:30:00Z", "evening"))
+    assert found.tally.emptied["PM2.5 without a readable datetime"] == 1
+    assert row(found.panel, "D1", "2019-07-01")["aod055"] == pytest.approx(0.5)
+
+
+def test_a_cell_without_a_name_is_dropped(tmp_path):
+    "It belongs nowhere."
+    found = read(read_airathon, tmp_path, AIRATHON.replace(",T1,", ",,"))
+    assert found.tally.dropped["missing grid_id"] == 1
+
+
+def test_words_among_the_numbers_are_emptied(tmp_path):
+    "A humidity of n.d. is missing, and the row stays; a target of n.d. takes its row with it."
+    found = read(read_uganda, tmp_path, UGANDA.replace("0.7,21.0,0.00001,30", "n.d.,21.0,0.00001,30"))
+    assert found.tally.emptied["humidity is not a number"] == 1
+    found = read(read_uganda, tmp_path, UGANDA.replace("0.00001,30", "0.00001,n.d."))
+    assert found.tally.dropped["PM2.5 is not a number"] == 1
+
+
+def test_a_day_in_three_columns_must_be_one(tmp_path):
+    "The 31st of February goes, and so does a day without a month."
+    text = UGANDA.replace("30,2020,2,1", "30,2020,2,31").replace("-3,2020,2,2", "20,2020,,2")
+    assert read(read_uganda, tmp_path, text).tally.dropped == {"missing date": 1, "impossible date": 1}

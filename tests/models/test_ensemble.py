@@ -1,0 +1,98 @@
+"""Blend, inner folds and limits of our estimator."""
+
+import numpy as np
+import numpy.testing as npt
+import pandas as pd
+import pytest
+
+from airq.models.ensemble import BoosterEnsemble, Member, blend_weights, inner_folds
+
+QUICK = {"rounds": 30, "patience": 30, "min_data_in_leaf": 5, "feature_fraction": 1.0}
+MEMBER = Member("lightgbm", 1.0, QUICK)
+
+
+@pytest.fixture(scope="module")
+def table():
+    "Eight groups of 30 rows; the target is a step of the first column plus noise."
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.uniform(size=240), "noise": rng.uniform(size=240)}, dtype="float32")
+    y = np.where(X["x"] > 0.5, 40.0, 10.0) + rng.normal(0, 1, 240)
+    return X, y, np.repeat(list("abcdefgh"), 30)
+
+
+def test_a_group_lies_in_one_inner_fold():
+    "Ten groups in five folds: each group has one number, each fold two groups."
+    groups = np.repeat(np.arange(10), 3)
+    folds = pd.Series(inner_folds(groups)).groupby(groups)
+    assert (folds.nunique() == 1).all()
+    assert sorted(folds.first().value_counts()) == [2] * 5
+
+
+def test_the_blend_is_convex():
+    "Weights are not negative and sum to one, even if both members are too low."
+    weights = blend_weights([[1.0, 2.0], [1.0, 2.0], [2.0, 3.0]], [5.0, 5.0, 5.0])
+    npt.assert_allclose(weights.sum(), 1)
+    assert (weights >= 0).all()
+
+
+def test_the_better_member_wins_the_blend():
+    "A perfect member beside a wrong one gets all the weight."
+    npt.assert_allclose(blend_weights([[1, 9], [5, 2], [3, 7]], [1, 5, 3]), [1, 0], atol=1e-6)
+
+
+def test_an_inner_prediction_comes_from_a_booster_that_never_saw_the_group(table):
+    "Changing one group's targets changes no inner prediction of that group's own fold."
+    X, y, groups = table
+    folds = inner_folds(groups)
+    mine = folds == folds[0]
+    # Stopping is fixed by patience equal to rounds and a best round that the change leaves alone.
+    fixed = Member("lightgbm", 1.0, QUICK | {"rounds": 1, "patience": 1})
+    before = BoosterEnsemble([fixed], residuals="ignored").fit(X, y, groups)
+    changed = np.where(mine, y + 5, y)
+    after = BoosterEnsemble([fixed], residuals="ignored").fit(X, changed, groups)
+    npt.assert_array_equal(before.inner_predictions_[mine], after.inner_predictions_[mine])
+    assert not np.allclose(before.inner_predictions_[~mine], after.inner_predictions_[~mine])
+
+
+def test_the_same_seed_gives_the_same_predictions(table):
+    "Two fits agree to the last bit; another seed does not."
+    X, y, groups = table
+    first, second = (BoosterEnsemble([MEMBER], residuals="ignored").fit(X, y, groups) for _ in range(2))
+    other = BoosterEnsemble([MEMBER], residuals="ignored", seed=1).fit(X, y, groups)
+    npt.assert_array_equal(first.predict(X), second.predict(X))
+    assert not np.array_equal(first.predict(X), other.predict(X))
+
+
+def test_predictions_stay_in_the_physical_range(table):
+    "A linear booster far outside its data neither falls below zero nor runs away upwards."
+    X, y, groups = table
+    steep = Member("lightgbm", 1.0, QUICK | {"linear_tree": True})
+    ensemble = BoosterEnsemble([steep], residuals="ignored").fit(X, y, groups)
+    for far in (-1e6, 1e6):
+        predicted = ensemble.predict(pd.DataFrame({"x": [far], "noise": [far]}, dtype="float32"))
+        assert 0 <= predicted[0] <= 1.2 * y.max()
+
+
+def test_missing_values_are_left_to_the_trees(table):
+    "A row without any value gets a prediction."
+    X, y, groups = table
+    holes = X.mask(np.random.default_rng(1).uniform(size=X.shape) < 0.5)
+    ensemble = BoosterEnsemble([MEMBER], residuals="ignored").fit(holes, y, groups)
+    assert np.isfinite(ensemble.predict(pd.DataFrame({"x": [np.nan], "noise": [np.nan]}))).all()
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_the_scale_of_a_member_has_an_inverse(power):
+    "There and back again."
+    member = Member("lightgbm", power)
+    npt.assert_allclose(member.backward(member.forward(np.array([0.0, 4.0, 9.0]))), [0, 4, 9])
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "catboost"])
+def test_a_saved_ensemble_predicts_the_same(table, tmp_path, kind):
+    "Native files bring the same predictions back."
+    X, y, groups = table
+    member = Member(kind, 0.5, {"rounds": 20, "patience": 20})
+    ensemble = BoosterEnsemble([member], residuals="ignored", n_inner=2).fit(X, y, groups)
+    again = BoosterEnsemble.load(tmp_path, ensemble.save(tmp_path))
+    npt.assert_allclose(again.predict(X), ensemble.predict(X), rtol=1e-12)

@@ -1,0 +1,122 @@
+"""A bundle is whole, or it is refused with the reason."""
+
+import json
+import shutil
+
+import numpy.testing as npt
+import pytest
+
+from airq.bundle import check_fits, load_bundle, read_facts
+from airq.models.ensemble import BoosterEnsemble, Member
+from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.predictor import Predictor
+from airq.features.recipe import make_recipe
+from airq.sources.simulated import simulate
+from airq.workflows.train import save_predictor
+
+QUICK = {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
+
+
+@pytest.fixture(scope="module")
+def trained(panel):
+    members = (Member("lightgbm", 0.5, QUICK | {"linear_tree": True}), Member("catboost", 1.0, {"rounds": 15}))
+    predictor = Predictor(
+        lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
+    )
+    return predictor.fit(panel, "city_id")
+
+
+@pytest.fixture(scope="module")
+def original(trained, panel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "bundle"
+    save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, folder)
+    return folder
+
+
+@pytest.fixture
+def bundle(original, tmp_path):
+    "A copy that a test may damage."
+    return shutil.copytree(original, tmp_path / "bundle")
+
+
+def test_a_loaded_bundle_predicts_the_same(original, trained):
+    "Cities that neither has seen get the same PM2.5 from both."
+    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
+    predictor, _ = load_bundle(original)
+    npt.assert_allclose(predictor.predict(new), trained.predict(new), rtol=1e-9)
+
+
+def test_nothing_in_it_is_pickled(original):
+    "Boosters are native files, tables Parquet, facts JSON, the card Markdown."
+    assert {file.suffix for file in original.iterdir()} == {".txt", ".cbm", ".parquet", ".json", ".md"}
+
+
+def test_a_changed_byte_is_found(bundle):
+    "In any file, the facts included, one other byte is refused."
+    for file in sorted(bundle.iterdir()):
+        whole = file.read_bytes()
+        middle = len(whole) // 2
+        file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        with pytest.raises(ValueError, match=f"{file.name} (was changed|is damaged)"):
+            load_bundle(bundle)
+        file.write_bytes(whole)
+    load_bundle(bundle)
+
+
+def test_a_missing_file_is_found(bundle):
+    "The message names it."
+    (bundle / "residuals.parquet").unlink()
+    with pytest.raises(ValueError, match="lacks the file residuals.parquet"):
+        load_bundle(bundle)
+
+
+def test_another_format_is_refused(bundle):
+    "A bundle of a later version says so, whatever its hash."
+    facts = json.loads((bundle / "bundle.json").read_text())
+    (bundle / "bundle.json").write_text(json.dumps(facts | {"format": 99}))
+    with pytest.raises(ValueError, match="bundle format 99"):
+        read_facts(bundle)
+
+
+def test_any_folder_is_not_a_bundle(tmp_path):
+    "A folder without bundle.json is refused."
+    with pytest.raises(ValueError, match="is not a bundle"):
+        read_facts(tmp_path)
+
+
+MISFITS = {
+    "missing column": (lambda p: p.drop(columns="no2"), {}, "lacks 1 of .* first 'no2'"),
+    "another unit": (lambda p: p, {"units": {"no2": "molecules cm⁻²"}}, "'no2' is in molecules"),
+    "another midnight": (lambda p: p, {"day_basis": "local"}, "days are local, .* trained on utc"),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_panel_that_does_not_fit_is_refused(original, panel, case):
+    "Missing columns, other units and other days are told apart."
+    change, facts, message = MISFITS[case]
+    other = label_panel(change(panel), PanelMetadata(**facts))
+    with pytest.raises(ValueError, match=message):
+        check_fits(other, panel_metadata(other), read_facts(original))
+
+
+def test_the_card_says_that_the_data_are_simulated(original):
+    "The label stands before any figure."
+    card = (original / "card.md").read_text()
+    assert 0 < card.index("SIMULATED") < card.index("## How good it is")
+
+
+def test_a_bundle_replaces_a_bundle_but_no_other_folder(trained, panel, bundle, tmp_path):
+    "Training again into the same name works; a folder of something else is left alone."
+    save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, bundle)
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="choose another name"):
+        save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, other)
+    assert (other / "chapter.txt").read_text() == "mine"

@@ -1,0 +1,125 @@
+"""No held-out place touches training, whatever the scheme and the candidate."""
+
+import functools
+
+import numpy as np
+import numpy.testing as npt
+import pandas as pd
+import pytest
+
+from airq.features.recipe import make_recipe
+from airq.models.ensemble import BoosterEnsemble, Member
+from airq.models.evaluation import evaluate, plan_folds
+from airq.models.folds import make_folds
+from airq.models.metrics import rmse
+from airq.panel import check_panel
+from airq.predictor import Predictor
+from airq.sources.simulated import simulate
+from airq.workflows.candidates import peers
+
+MEMBERS = (Member("lightgbm", 0.5, {"rounds": 25, "patience": 25, "min_data_in_leaf": 5}),)
+
+
+def ours(recipe="retrospective"):
+    "Our predictor with few rounds, kriging included."
+    estimator = functools.partial(BoosterEnsemble, MEMBERS, n_inner=3)
+    return functools.partial(Predictor, functools.partial(make_recipe, recipe), estimator)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    "Ten simulated cities, sixty days."
+    return check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-02-29", seed=3))
+
+
+def held_out(panel, scheme, candidate, number=0):
+    "Predictions of one fold, as the evaluation makes them."
+    folds, _ = plan_folds(panel, [scheme])
+    fold = folds[scheme][number]
+    found = evaluate(panel, {"default": candidate}, {scheme: [fold]})
+    return fold, found.predictions["default"].to_numpy()
+
+
+@pytest.mark.parametrize("name", ["default", "climatology", "airqo-job", "lightgbm-defaults"])
+@pytest.mark.parametrize("scheme", ["random", "city"])
+def test_targets_of_held_out_rows_move_no_prediction(panel, scheme, name):
+    "Multiply the held-out PM2.5 by ten: not one held-out prediction changes."
+    candidate = ours() if name == "default" else peers(panel)[name]
+    fold, before = held_out(panel, scheme, candidate)
+    spoiled = panel.copy()
+    target = spoiled["pm25"].to_numpy().copy()
+    target[fold.test] *= 10
+    spoiled["pm25"] = target
+    _, after = held_out(spoiled, scheme, candidate)
+    npt.assert_array_equal(before, after)
+
+
+def test_targets_of_training_rows_do_move_predictions(panel):
+    "The counterpart, so that the test above can fail."
+    fold, before = held_out(panel, "city", ours())
+    spoiled = panel.copy()
+    target = spoiled["pm25"].to_numpy().copy()
+    target[fold.train] *= 2
+    spoiled["pm25"] = target
+    _, after = held_out(spoiled, "city", ours())
+    assert not np.allclose(before, after)
+
+
+def test_inputs_of_held_out_cities_do_not_touch_training(panel):
+    "Change every input of the held-out cities: what was learned predicts a third place as before."
+    fold = make_folds(panel, "city")[0]
+    inputs = ["no2", "aod055", "temp_air", "wind_u", "boundary_layer_height"]
+    spoiled = panel.copy()
+    rows = np.setdiff1d(np.arange(len(panel)), fold.visible)
+    for name in inputs:
+        values = spoiled[name].to_numpy().copy()
+        values[rows] += 1
+        spoiled[name] = values
+    third = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", seed=9).drop(columns="pm25")
+    before = ours()().fit(fold.training_panel(panel), "city_id").predict(third)
+    after = ours()().fit(fold.training_panel(spoiled), "city_id").predict(third)
+    npt.assert_array_equal(before, after)
+
+
+def test_a_new_city_needs_no_history_of_pm25(panel):
+    "A panel of places never seen, without the column pm25, gets a prediction in every row."
+    predictor = ours()().fit(panel, "city_id")
+    new = simulate(n_cities=4, start="2020-01-01", end="2020-01-10", seed=8).drop(columns="pm25")
+    predicted = predictor.predict(new)
+    assert predicted.shape == (40,)
+    assert np.isfinite(predicted).all()
+    assert predicted.min() >= 0
+
+
+def test_predictions_follow_the_rows(panel):
+    "Reversing the rows of a panel reverses the predictions."
+    predictor = ours()().fit(panel, "city_id")
+    npt.assert_allclose(predictor.predict(panel.iloc[::-1])[::-1], predictor.predict(panel), rtol=1e-6)
+
+
+def test_live_predictions_do_not_wait_for_tomorrow(panel):
+    "Cut the panel after a day: the live predictions of all days before stay the same."
+    predictor = ours("live")().fit(panel, "city_id")
+    predictor.context_ = predictor.context_.iloc[:0]
+    new = simulate(n_cities=4, start="2020-01-01", end="2020-02-10", seed=8).drop(columns="pm25")
+    cut = new[new["date"] <= pd.Timestamp("2020-01-20")]
+    whole = pd.Series(predictor.predict(new))[(new["date"] <= pd.Timestamp("2020-01-20")).to_numpy()]
+    npt.assert_array_equal(predictor.predict(cut), whole)
+
+
+@pytest.mark.slow
+def test_any_number_of_processes_gives_the_same_figures(panel):
+    "One process and two agree to the last bit."
+    folds, _ = plan_folds(panel, ["city"])
+    one = evaluate(panel, {"default": ours()}, folds, n_jobs=1)
+    two = evaluate(panel, {"default": ours()}, folds, n_jobs=2)
+    pd.testing.assert_frame_equal(one.predictions, two.predictions)
+
+
+def test_records_agree_with_the_held_out_predictions(panel):
+    "The RMSE of a record is that of the table of held-out predictions."
+    folds, _ = plan_folds(panel, ["city"])
+    found = evaluate(panel, {"mean": peers(panel)["mean"]}, folds)
+    table = found.predictions
+    npt.assert_allclose(found.records[0]["rmse"], rmse(table["observed"], table["mean"]))
+    assert found.records[0]["groups"] == 10
