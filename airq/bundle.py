@@ -144,8 +144,8 @@ def check_fits(panel, metadata, facts):
     missing = [name for name in inputs if name not in panel.columns]
     if missing:
         raise ValueError(
-            f"The panel lacks {len(missing)} of the bundle's {len(inputs)} input columns, first {missing[0]!r}."
-            f"{near_name(missing[0], set(panel.columns) - set(inputs))}"
+            f"The panel lacks {len(missing)} of the bundle's {len(inputs)} input columns, "
+            f"first {missing[0]!r}.{near_name(missing[0], set(panel.columns) - set(inputs))}"
         )
     for name in inputs:
         here, there = metadata.units.get(name, "unknown"), trained.units.get(name, "unknown")

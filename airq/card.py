@@ -30,7 +30,7 @@ QUESTIONS = {
     "known sites": "sites that the bundle was trained on (flatters)",
 }
 
-#: Column of the table -> (heading, decimals).
+#: Column of the table -> (heading, decimals); shares are given in percent.
 FIGURES = {
     "scheme": ("scheme", None),
     "model": ("model", None),
@@ -41,11 +41,27 @@ FIGURES = {
     "mae": ("MAE", 2),
     "bias": ("bias", 2),
     "r2": ("R²", 3),
-    "aqi_right": ("AQI class right", 3),
-    "aqi_within_one": ("within one", 3),
+    "aqi_right": ("AQI class right", 0),
+    "aqi_within_one": ("within one", 0),
     "rmse_smoothed10": ("RMSE 10 d", 2),
     "worst_city": ("worst city", None),
     "worst_city_rmse": ("its RMSE", 2),
+}
+SHARES = ("aqi_right", "aqi_within_one")
+#: What fits into 80 characters.
+NARROW = {
+    "scheme": "scheme",
+    "model": "model",
+    "n": "rows",
+    "rmse": "RMSE",
+    "rmse_sd": "±",
+    "mae": "MAE",
+    "bias": "bias",
+    "r2": "R²",
+    "aqi_right": "class",
+    "aqi_within_one": "±1",
+    "rmse_smoothed10": "10 d",
+    "worst_city_rmse": "worst",
 }
 
 
@@ -66,13 +82,19 @@ def evaluation_rows(records):
     return headings, rows
 
 
+def narrow_rows(records):
+    """The same for a terminal of 80 characters: fewer columns, shorter headings."""
+    return list(NARROW.values()), [[_cell(record, name) for name in NARROW] for record in records]
+
+
 def evaluation_caption(records):
     """What the figures of an evaluation are: unit, AQI table, kind of validation."""
     if not records:
         return "No evaluation."
     return (
-        f"Errors in {records[0]['unit']}; AQI classes by {records[0]['aqi_table']}; every figure is for held-out "
-        "rows, whose scheme says what was held out."
+        f"Errors in {records[0]['unit']}, AQI classes by {records[0]['aqi_table']}; every figure is for rows "
+        "that were held out as the scheme says. ±: standard deviation over folds; class, ±1: rows in the right "
+        "AQI class and within one of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
     )
 
 
@@ -159,9 +181,10 @@ def _data_section(facts, metadata):
             "",
             f"- PM2.5 [{facts['target']['unit']}], daily {metadata.statistic} of {metadata.day_basis} days, "
             f"from {ORIGINS[metadata.pm25_origin]}.",
-            f"- {data['rows']:,} rows with PM2.5 of {data['sites']:,} sites in {data['cities']:,} cities and "
-            f"{data['countries']:,} countries, {data['first_day']} to {data['last_day']}.",
-            f"- PM2.5 in them: mean {data['pm25_mean']:.1f}, highest {data['pm25_max']:.1f} {facts['target']['unit']}.",
+            f"- {data['rows']:,} rows with PM2.5 of {data['sites']:,} sites in {data['cities']:,} cities "
+            f"and {data['countries']:,} countries, {data['first_day']} to {data['last_day']}.",
+            f"- PM2.5 in them: mean {data['pm25_mean']:.1f}, highest {data['pm25_max']:.1f} "
+            f"{facts['target']['unit']}.",
             f"- Sources: {sources}.",
             f"- SHA-256 of the data: `{data['hash']}`.",
         ]
@@ -180,8 +203,8 @@ def _recipe_section(facts):
         [
             "## How it works",
             "",
-            f"- Recipe `{recipe['name']}`: {len(facts['features'])} features from {len(facts['recipe_inputs'])} "
-            f"input columns. {ahead}",
+            f"- Recipe `{recipe['name']}`: {len(facts['features'])} features from "
+            f"{len(facts['recipe_inputs'])} input columns. {ahead}",
             f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by `{settings['inner_groups']}`.",
             f"- Inputs: {inputs}.",
         ]
@@ -197,7 +220,7 @@ def _limits_section(facts, metadata):
     ]
     if facts["looks_ahead"]:
         limits.append(
-            "The last days of a panel lack the later days that features look at, so errors there are larger."
+            "The last days of a panel lack the later days that features look at; errors grow there."
         )
     if metadata.statistic == "median":
         limits.append(MEDIAN_WARNING)
@@ -212,6 +235,8 @@ def _cell(record, name):
         return value
     if not _finite(value):
         return ""
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
     return f"{value:,.{FIGURES[name][1]}f}"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -166,7 +167,7 @@ def join(
 def train(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
-    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.blend,
+    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
     recipe: Annotated[
         RecipeName, typer.Option(help="Features; `live` never looks ahead.")
     ] = RecipeName.retrospective,
@@ -205,8 +206,9 @@ def evaluate(
     bundle: Annotated[
         Path | None, typer.Option(help="Judge this bundle on the panel's rows instead.")
     ] = None,
-    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.blend,
+    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
+    peers: Annotated[str, typer.Option(help="Peers beside it, separated by commas; all or none.")] = "all",
     out: Annotated[
         Path | None, typer.Option(help="Folder for table, held-out predictions and plots.")
     ] = None,
@@ -226,6 +228,7 @@ def evaluate(
             schemes=_split(scheme),
             model=model.value,
             recipe=recipe.value,
+            peers=None if peers == "all" else [] if peers == "none" else _split(peers),
             buffer_km=buffer_km,
             seed=seed,
             n_jobs=jobs,
@@ -275,8 +278,8 @@ def predict(
     facts = describe_predictions(rows)
     _write_json(json, [facts])
     screen.print(
-        f"{out}: {facts['rows']:,} rows, {facts['sites']:,} sites, {facts['first_day']} to {facts['last_day']}; "
-        f"PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} {facts['unit']}"
+        f"{out}: {facts['rows']:,} rows, {facts['sites']:,} sites, {facts['first_day']} to "
+        f"{facts['last_day']}; PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} {facts['unit']}"
     )
 
 
@@ -292,18 +295,20 @@ def _print_evaluation(evaluation):
 
 
 def _print_records(records):
-    from airq.card import comparison_sentences, evaluation_caption, evaluation_rows
+    from airq.card import comparison_sentences, evaluation_caption, narrow_rows
 
     if not records:
         return
-    headings, rows = evaluation_rows(records)
-    table = Table(title=None, caption=evaluation_caption(records), caption_justify="left")
+    headings, rows = narrow_rows(records)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
-        text = heading in ("scheme", "model", "held out", "worst city")
-        table.add_column(heading, justify="left" if text else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    screen.print(table, soft_wrap=False)
+        table.add_column(heading, justify="left" if heading in ("scheme", "model") else "right", no_wrap=True)
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(*map(escape, row), end_section=after is not None and after[0] != row[0])
+    # A file or a pipe has no width to respect.
+    width = None if screen.is_terminal else 100
+    screen.print(table, soft_wrap=False, width=width)
+    screen.print(evaluation_caption(records), markup=False, style="dim")
     for sentence in comparison_sentences(records):
         screen.print(sentence, markup=False)
 
@@ -311,6 +316,8 @@ def _print_records(records):
 def _print_report(report, json):
     _write_json(json, [report.to_dict()])
     screen.print(str(report), markup=False)
+    for note in report.notes:
+        screen.print(f"note: {note}", markup=False)
 
 
 def _write_json(path, records):

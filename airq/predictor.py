@@ -42,8 +42,8 @@ class Predictor:
         ----------
         panel : DataFrame
             A checked panel. Rows without a target lend their inputs to lags and neighbours.
-        groups : str
-            Column that groups the inner folds.
+        groups : str or None
+            Column that groups the inner folds; None for single rows.
         """
         self.recipe_ = self.recipe(panel)
         features = self.recipe_.transform(panel)
@@ -52,7 +52,7 @@ class Predictor:
         self.estimator_.fit(
             features[labelled].reset_index(drop=True),
             panel.loc[labelled, TARGET].to_numpy(dtype="float64"),
-            panel.loc[labelled, groups].to_numpy(dtype=object),
+            panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum()),
             panel.loc[labelled, WHEN_AND_WHERE].reset_index(drop=True),
         )
         self.context_ = self._context(panel)

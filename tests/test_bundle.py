@@ -7,10 +7,10 @@ import numpy.testing as npt
 import pytest
 
 from airq.bundle import check_fits, load_bundle, read_facts
+from airq.features.recipe import make_recipe
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.predictor import Predictor
-from airq.features.recipe import make_recipe
 from airq.sources.simulated import simulate
 from airq.workflows.train import save_predictor
 
@@ -24,7 +24,10 @@ def panel():
 
 @pytest.fixture(scope="module")
 def trained(panel):
-    members = (Member("lightgbm", 0.5, QUICK | {"linear_tree": True}), Member("catboost", 1.0, {"rounds": 15}))
+    members = (
+        Member("lightgbm", 0.5, QUICK | {"linear_tree": True}),
+        Member("catboost", 1.0, {"rounds": 15}),
+    )
     predictor = Predictor(
         lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
     )

@@ -15,7 +15,7 @@ ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm"}
 
 #: Settings of our boosters; a search may change them.
 LIGHTGBM = {
-    "learning_rate": 0.03,
+    "learning_rate": 0.06,
     "num_leaves": 15,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.2,

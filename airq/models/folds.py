@@ -140,13 +140,13 @@ def training_groups(panel):
 
 
 def inner_column(scheme, panel):
-    """Column that groups the inner folds of a predictor judged by `scheme`.
+    """Column that groups the inner folds of a predictor judged by `scheme`; None for single rows.
 
-    It is the scheme's own, so that stopping, blending and smoothing are chosen for the question
-    that the outer fold asks; ``"random"`` takes that of a final predictor.
+    It is the scheme's own, so that stopping, blending and kriging are chosen for the question that
+    the outer fold asks.
     """
     column = GROUP_COLUMN[scheme]
-    if column is None or panel.loc[panel[TARGET].notna(), column].nunique() < 2:
+    if column is not None and panel.loc[panel[TARGET].notna(), column].nunique() < 3:
         return training_groups(panel)
     return column
 

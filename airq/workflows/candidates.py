@@ -61,7 +61,17 @@ def peers(panel, *, seed=0):
     return found
 
 
-def candidates(panel, *, model, recipe, seed=0, with_peers=True):
-    """Ours, called ``default``, and the peers beside it."""
+def candidates(panel, *, model, recipe, seed=0, chosen=None):
+    """Ours, called ``default``, and the chosen peers beside it; all that the panel supports by default.
+
+    Raises
+    ------
+    ValueError
+        If a chosen peer is unknown or the panel cannot support it.
+    """
+    known = peers(panel, seed=seed)
+    for name in chosen or ():
+        if name not in known:
+            raise ValueError(f"No peer {name!r} for this panel; choose from {', '.join(known)}.")
     ours = {OURS: default_candidate(model=model, recipe=recipe, seed=seed)}
-    return ours | peers(panel, seed=seed) if with_peers else ours
+    return ours | {name: known[name] for name in (known if chosen is None else chosen)}

@@ -20,8 +20,9 @@ def evaluate(
     panel_path,
     *,
     schemes=SCHEMES,
-    model="blend",
+    model="lightgbm",
     recipe="retrospective",
+    peers=None,
     buffer_km=50.0,
     seed=0,
     n_jobs=1,
@@ -38,6 +39,8 @@ def evaluate(
         Names from :data:`airq.models.folds.SCHEMES`.
     model, recipe : str
         See :func:`airq.workflows.candidates.default_candidate`.
+    peers : sequence of str, optional
+        Names of peers; all that the panel supports by default.
     buffer_km : float
         Distance of the scheme `buffer`. [km]
     seed, n_jobs : int
@@ -63,7 +66,7 @@ def evaluate(
     evaluation = evaluate_panel(
         panel,
         schemes,
-        candidates(panel, model=model, recipe=recipe, seed=seed),
+        candidates(panel, model=model, recipe=recipe, seed=seed, chosen=peers),
         buffer_km=buffer_km,
         seed=seed,
         n_jobs=n_jobs,
@@ -136,8 +139,8 @@ def read_training_panel(path):
     empty = [name for name in feature_columns(panel) if panel[name].isna().all()]
     if empty:
         raise ValueError(
-            f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, first {empty[0]!r}; "
-            "drop such columns from the table or fill them."
+            f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, "
+            f"first {empty[0]!r}; drop such columns from the table or fill them."
         )
     tell_origin(panel_metadata(panel))
     return panel

@@ -21,7 +21,9 @@ from airq.workflows.console import notes, progress
 from airq.workflows.evaluate import evaluate_panel, read_training_panel
 
 
-def train(panel_path, *, out, model="blend", recipe="retrospective", tune=0, schemes=None, seed=0, n_jobs=1):
+def train(
+    panel_path, *, out, model="lightgbm", recipe="retrospective", tune=0, schemes=None, seed=0, n_jobs=1
+):
     """Train on a panel file and write a bundle.
 
     Parameters

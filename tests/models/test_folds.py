@@ -23,7 +23,8 @@ def panel(make_panel):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "column", "n_folds"), [("site", "site_id", 5), ("city", "city_id", 3), ("country", "country", 2)]
+    ("scheme", "column", "n_folds"),
+    [("site", "site_id", 5), ("city", "city_id", 3), ("country", "country", 2)],
 )
 def test_a_group_is_never_on_both_sides(panel, scheme, column, n_folds):
     "No held-out site, city or country has a visible row, labelled or not."
@@ -91,7 +92,12 @@ def test_training_keeps_sites_together_where_one_city_dominates(panel):
 
 
 def test_inner_folds_ask_the_question_of_the_outer_ones(panel):
-    "A country split chooses its settings on held-out countries."
-    assert inner_column("country", panel) == "country"
+    "A city split chooses its settings on held-out cities, a random one on rows."
+    assert inner_column("city", panel) == "city_id"
     assert inner_column("site", panel) == "site_id"
-    assert inner_column("random", panel) == training_groups(panel)
+    assert inner_column("random", panel) is None
+
+
+def test_two_countries_leave_one_to_train_on(panel):
+    "One country is left after holding one of two out; the inner folds then keep sites together."
+    assert inner_column("country", panel) == "site_id"

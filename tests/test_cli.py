@@ -1,0 +1,248 @@
+"""The commands as a user types them: what they print, what they write, how they end."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from airq.cli import app
+from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata, read_panel, write_panel
+from airq.sources.simulated import simulate
+
+AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]
+
+
+def airq(*arguments):
+    "Run a command in this process; the result has exit_code, stdout and stderr."
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(result, *words):
+    "The command ended with 1, one line on standard error that holds the words, and no traceback."
+    assert result.exit_code == 1, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert len(lines) == 1
+    for word in words:
+        assert word in lines[0]
+    assert "Traceback" not in result.output
+
+
+@pytest.fixture(scope="module")
+def panel_file(tmp_path_factory):
+    "Eight simulated cities, forty days."
+    path = tmp_path_factory.mktemp("panel") / "panel.parquet"
+    write_panel(check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-09", seed=2)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(panel_file, tmp_path_factory):
+    "A bundle that was trained by the command."
+    folder = tmp_path_factory.mktemp("trained") / "bundle"
+    result = airq(
+        "train", panel_file, "--out", folder, "--model", "lightgbm", "--scheme", "none", "--jobs", 1
+    )
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_help_needs_neither_boosters_nor_pandas():
+    "Importing the package and its commands loads no heavy library."
+    code = (
+        "import sys, airq, airq.cli;"
+        "heavy = {'catboost', 'lightgbm', 'streamlit', 'ee', 'pandas', 'geopandas'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["demo", "cities", "ingest", "join", "train", "evaluate", "predict"])
+def test_every_command_has_help_with_an_example(command):
+    "--help ends with a line that can be typed."
+    result = airq(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: airq {command}" in " ".join(result.stdout.split())
+
+
+def test_usage_errors_end_with_two(panel_file, tmp_path):
+    "A misspelt option, a missing option, two options that exclude each other."
+    assert airq("train", panel_file, "--ouut", tmp_path / "b").exit_code == 2
+    assert airq("train", panel_file).exit_code == 2
+    assert airq("predict", panel_file, "--out", tmp_path / "p.parquet").exit_code == 2
+
+
+def test_cities_writes_a_table_that_reads_back(tmp_path):
+    "Two countries, large cities only."
+    out = tmp_path / "cities.csv"
+    result = airq("cities", "--country", "KEN,Uganda", "--min-population", 1_000_000, "--out", out)
+    assert result.exit_code == 0
+    cities = pd.read_csv(out)
+    assert set(cities["country"]) == {"KEN", "UGA"}
+    assert (cities["population"] >= 1_000_000).all()
+
+
+def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
+    "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
+    result = airq(
+        *("evaluate", panel_file, "--scheme", "random,city", "--model", "lightgbm", "--jobs", 2),
+        *("--peers", "mean,climatology,cams,lightgbm-defaults,airqo-job"),
+        *("--json", tmp_path / "e.json", "--out", tmp_path / "evaluation"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "SIMULATED" in result.stderr
+    records = json.loads((tmp_path / "e.json").read_text())
+    assert {(r["scheme"], r["model"]) for r in records} >= {
+        (scheme, model)
+        for scheme in ("random", "city")
+        for model in ("default", "mean", "climatology", "cams", "lightgbm-defaults", "airqo-job")
+    }
+    ours = next(r for r in records if r["scheme"] == "city" and r["model"] == "default")
+    assert ours["unit"] == "µg m⁻³"
+    assert ours["pm25_origin"] == "simulated"
+    assert f"{ours['rmse']:.2f}" in result.stdout
+    names = {path.name for path in (tmp_path / "evaluation").iterdir()}
+    assert {"evaluation.json", "evaluation.md", "held_out.parquet"} <= names
+    assert {"observed_city.png", "map_city.png", "classes_city.png"} <= names
+    assert "SIMULATED" in (tmp_path / "evaluation" / "evaluation.md").read_text()
+
+
+def test_predict_gives_the_promised_columns(panel_file, bundle, tmp_path):
+    "Cities that the model never saw, without PM2.5; intervals and applicability stay empty."
+    new = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", seed=6).drop(columns="pm25")
+    write_panel(new, tmp_path / "new.parquet")
+    out = tmp_path / "p.parquet"
+    result = airq("predict", tmp_path / "new.parquet", "--bundle", bundle, "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = pd.read_parquet(out)
+    assert " ".join(rows.columns) == (
+        "site_id city_id city country latitude longitude population date pm25 lower upper level inside_domain "
+        "aqi aqi_table who_class"
+    )
+    assert len(rows) == 93
+    assert rows["pm25"].between(0, 1500).all()
+    assert rows[["lower", "upper", "level", "inside_domain"]].isna().all(axis=None)
+
+
+def test_monthly_predictions_are_means_of_days(panel_file, bundle, tmp_path):
+    "One whole month gives one row a city, its mean; nine days of February give none."
+    airq("predict", panel_file, "--bundle", bundle, "--out", tmp_path / "d.parquet")
+    airq("predict", panel_file, "--bundle", bundle, "--out", tmp_path / "m.parquet", "--period", "month")
+    days, months = pd.read_parquet(tmp_path / "d.parquet"), pd.read_parquet(tmp_path / "m.parquet")
+    assert set(months["date"]) == {pd.Timestamp("2020-01-01")}
+    january = days[days["date"] < "2020-02-01"].groupby("site_id")["pm25"].mean()
+    pd.testing.assert_series_equal(months.set_index("site_id")["pm25"], january)
+    assert months["aqi"].isna().all()
+
+
+def test_evaluate_a_bundle_tells_new_sites_from_known_ones(bundle, panel_file, tmp_path):
+    "The panel of training has no new sites; another draw of cities has."
+    airq("evaluate", panel_file, "--bundle", bundle, "--json", tmp_path / "known.json")
+    assert [r["scheme"] for r in json.loads((tmp_path / "known.json").read_text())] == ["known sites"]
+    write_panel(
+        simulate(n_cities=20, start="2020-01-01", end="2020-01-31", seed=2), tmp_path / "more.parquet"
+    )
+    airq("evaluate", tmp_path / "more.parquet", "--bundle", bundle, "--json", tmp_path / "new.json")
+    schemes = {r["scheme"]: r for r in json.loads((tmp_path / "new.json").read_text())}
+    assert schemes["new sites"]["groups"] == 12
+
+
+def spoil(panel_file, tmp_path, change, **facts):
+    "Write a panel that a user should not have."
+    panel = read_panel(panel_file)
+    metadata = PanelMetadata.from_dict(panel_metadata(panel).to_dict() | facts)
+    path = tmp_path / "spoiled.parquet"
+    write_panel(label_panel(change(panel), metadata), path)
+    return path
+
+
+BAD_PANELS = {
+    "misspelt column": (lambda p: p.rename(columns={"latitude": "lattitude"}), ["'latitude'", "lattitude"]),
+    "duplicate key": (lambda p: pd.concat([p, p.iloc[:1]]), ["repeats 1 (site_id, date) row"]),
+    "negative": (lambda p: p.assign(pm25=-1.0), ["negative"]),
+    "ceiling": (lambda p: p.assign(pm25=999.99), ["ceiling"]),
+    "no target": (lambda p: p.drop(columns="pm25"), ["no PM2.5"]),
+    "empty column": (lambda p: p.assign(mine=float("nan")), ["no value in any row", "'mine'"]),
+    "one city": (lambda p: p[p["site_id"] == p["site_id"].iloc[0]], ["one city only"]),
+    "no rows": (lambda p: p.iloc[:0], ["no rows"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PANELS)
+def test_evaluate_refuses(panel_file, tmp_path, case):
+    "Each fault gets one line, and no file."
+    change, words = BAD_PANELS[case]
+    path = spoil(panel_file, tmp_path, change)
+    refused(airq("evaluate", path, "--scheme", "city", "--json", tmp_path / "e.json"), *words)
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_other_days_than_the_bundle_are_refused(panel_file, bundle, tmp_path):
+    "Local days do not fit a predictor of UTC days."
+    path = spoil(panel_file, tmp_path, lambda p: p, day_basis="local")
+    refused(airq("predict", path, "--bundle", bundle, "--out", tmp_path / "p.parquet"), "local", "utc")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut", b"site_id,date\na,2020-01-01\n"])
+def test_what_is_not_parquet_is_refused(tmp_path, content):
+    "Empty, cut off, or text under the wrong name."
+    (tmp_path / "p.parquet").write_bytes(content)
+    refused(airq("train", tmp_path / "p.parquet", "--out", tmp_path / "b"), "not a whole Parquet file")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    "Which file was looked for."
+    refused(airq("train", tmp_path / "none.parquet", "--out", tmp_path / "b"), "none.parquet")
+
+
+def test_level_without_intervals_is_refused(panel_file, bundle, tmp_path):
+    "Better no interval than one that nobody calibrated."
+    result = airq("predict", panel_file, "--bundle", bundle, "--out", tmp_path / "p.parquet", "--level", 0.9)
+    refused(result, "no calibrated intervals")
+
+
+def test_an_unwritable_output_is_refused_before_the_work(panel_file, tmp_path):
+    "A file stands where the folder should be."
+    (tmp_path / "file").write_text("")
+    refused(airq("train", panel_file, "--out", tmp_path / "file" / "bundle"), "not a folder")
+
+
+def test_a_full_disk_leaves_nothing(panel_file, bundle, tmp_path):
+    "Files may grow to 1 kB only, as on a full disk: one line, exit code 1, no output."
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    out = tmp_path / "out"
+    command = [*AIRQ, "predict", panel_file, "--bundle", bundle, "--out", out / "p.parquet"]
+    result = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    assert result.returncode == 1
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not out.exists()
+
+
+def test_ctrl_c_leaves_nothing(panel_file, tmp_path):
+    "Interrupted in the middle of training: one line, exit code 1, no bundle."
+    command = [*AIRQ, "train", str(panel_file), "--out", str(tmp_path / "b"), "--jobs", "1"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ
+    )
+    # The warning about simulated data is the first line, printed when the work begins.
+    assert "SIMULATED" in process.stderr.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Interrupted" in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
