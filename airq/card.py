@@ -93,8 +93,8 @@ def evaluation_caption(records):
         return "No evaluation."
     return (
         f"Errors in {records[0]['unit']}, AQI classes by {records[0]['aqi_table']}; every figure is for rows "
-        "that were held out as the scheme says. ±: standard deviation over folds; class, ±1: rows in the right "
-        "AQI class and within one of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
+        "that were held out as the scheme says. ±: standard deviation over folds; class, ±1: rows in the "
+        "right AQI class and within one of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
     )
 
 
@@ -205,7 +205,8 @@ def _recipe_section(facts):
             "",
             f"- Recipe `{recipe['name']}`: {len(facts['features'])} features from "
             f"{len(facts['recipe_inputs'])} input columns. {ahead}",
-            f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by `{settings['inner_groups']}`.",
+            f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by "
+            f"`{settings['inner_groups']}`.",
             f"- Inputs: {inputs}.",
         ]
     )

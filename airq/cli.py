@@ -279,7 +279,8 @@ def predict(
     _write_json(json, [facts])
     screen.print(
         f"{out}: {facts['rows']:,} rows, {facts['sites']:,} sites, {facts['first_day']} to "
-        f"{facts['last_day']}; PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} {facts['unit']}"
+        f"{facts['last_day']}; PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} "
+        f"{facts['unit']}"
     )
 
 

@@ -123,8 +123,8 @@ def test_predict_gives_the_promised_columns(panel_file, bundle, tmp_path):
     assert result.exit_code == 0, result.output
     rows = pd.read_parquet(out)
     assert " ".join(rows.columns) == (
-        "site_id city_id city country latitude longitude population date pm25 lower upper level inside_domain "
-        "aqi aqi_table who_class"
+        "site_id city_id city country latitude longitude population date pm25 lower upper level "
+        "inside_domain aqi aqi_table who_class"
     )
     assert len(rows) == 93
     assert rows["pm25"].between(0, 1500).all()

@@ -1,0 +1,63 @@
+"""Corrections of a prior that a reader can do by hand."""
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+from typer.testing import CliRunner
+
+from imbalance.cli import app
+from imbalance.priors import correct_prior, kl_divergence
+
+
+def test_correction_to_the_training_prior_changes_nothing():
+    "Elkan's factor is then one for every class."
+    posteriors = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    npt.assert_allclose(
+        correct_prior(posteriors, trained=[0.5, 0.3, 0.2], target=[0.5, 0.3, 0.2]), posteriors
+    )
+
+
+def test_a_correction_by_hand():
+    "Odds 1:1 trained at 1:1, for a population of 9:1, become 9:1; odds 1:9 become 1:1."
+    corrected = correct_prior([[0.5, 0.5], [0.1, 0.9]], trained=[0.5, 0.5], target=[0.9, 0.1])
+    npt.assert_allclose(corrected, [[0.9, 0.1], [0.5, 0.5]])
+
+
+def test_there_and_back_again():
+    "Correcting to another prior and back gives the first probabilities."
+    posteriors = np.random.default_rng(0).dirichlet(np.ones(3), 20)
+    there = correct_prior(posteriors, trained=[0.9, 0.07, 0.03], target=[0.2, 0.3, 0.5])
+    npt.assert_allclose(correct_prior(there, trained=[0.2, 0.3, 0.5], target=[0.9, 0.07, 0.03]), posteriors)
+
+
+def test_binary_ranks_do_not_change():
+    "The order of the rows by one class's probability stays."
+    share = np.random.default_rng(1).uniform(size=50)
+    corrected = correct_prior(np.column_stack([1 - share, share]), trained=[0.95, 0.05], target=[0.5, 0.5])
+    npt.assert_array_equal(np.argsort(corrected[:, 1]), np.argsort(share))
+
+
+@pytest.mark.parametrize("target", [[0.5, 0.6], [1.2, -0.2], [0.5, np.nan]])
+def test_what_is_not_a_prior_is_refused(target):
+    "Shares sum to one and none is negative or missing."
+    with pytest.raises(ValueError, match="target prior"):
+        correct_prior([[0.5, 0.5]], trained=[0.5, 0.5], target=target)
+
+
+def test_a_class_that_training_never_saw_is_refused():
+    "Its posterior is zero whatever the factor."
+    with pytest.raises(ValueError, match="never saw"):
+        correct_prior([[1.0, 0.0]], trained=[1.0, 0.0], target=[0.5, 0.5])
+
+
+def test_divergence_by_hand():
+    "A fair coin judged by a 3:1 prior: 0.5 ln(0.5 / 0.75) + 0.5 ln(0.5 / 0.25)."
+    expected = 0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25)
+    npt.assert_allclose(kl_divergence([0.5, 0.5], [0.75, 0.25]), expected)
+
+
+def test_the_command_refuses_shares_that_do_not_sum_to_one():
+    "One line, exit code 1."
+    result = CliRunner().invoke(app, ["mismatch", "--target", ".5,.6", "--trained", ".5,.5"])
+    assert result.exit_code == 1
+    assert "sums to 1.1" in result.stderr
