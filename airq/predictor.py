@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from airq.panel import KEYS, PLACE, TARGET, label_panel, panel_metadata, sort_panel
+from airq.features.recipe import Recipe
+from airq.panel import KEYS, PLACE, TARGET
 
 WHEN_AND_WHERE = ["site_id", "date", "latitude", "longitude"]
 
@@ -74,22 +75,37 @@ class Predictor:
         return self.estimator_.predict(self.features(panel), panel[WHEN_AND_WHERE].reset_index(drop=True))
 
     def features(self, panel):
-        """The features of every row, in the order of the recipe."""
-        if not len(self.context_):
-            return self.recipe_.transform(panel).reset_index(drop=True)
+        """The features of every row, in the order of the recipe.
+
+        The surroundings of a place are the training places, as they were in training: what a row
+        gets does not depend on which other new places stand beside it in the table. Where there is no
+        training place around on the day, the table's own places stand in.
+        """
+        features = self.recipe_.transform(panel).reset_index(drop=True)
+        if len(self.context_):
+            around = self._from_context(panel)
+            features = around.combine_first(features)[self.recipe_.names]
+        return features.astype("float32")
+
+    def _from_context(self, panel):
+        """Features of the surroundings, from the training places alone; missing where there is none."""
+        recipe = _surroundings(self.recipe_)
+        known = pd.MultiIndex.from_frame(self.context_[KEYS])
         own = pd.MultiIndex.from_frame(panel[KEYS])
-        other = ~pd.MultiIndex.from_frame(self.context_[KEYS]).isin(own)
-        inputs = panel[[name for name in self.context_.columns if name in panel.columns]]
-        marked = pd.concat(
-            [inputs.assign(own=np.arange(len(panel))), self.context_[other].assign(own=-1)], ignore_index=True
-        )
-        together = label_panel(sort_panel(marked), panel_metadata(panel))
-        position = together.pop("own").to_numpy()
-        features = self.recipe_.transform(together)[position >= 0]
-        return features.iloc[np.argsort(position[position >= 0])].reset_index(drop=True)
+        new = panel.loc[~own.isin(known), [*PLACE, "date"]].reindex(columns=self.context_.columns)
+        together = pd.concat([self.context_, new], ignore_index=True)
+        values = recipe.transform(together)
+        row = pd.Series(np.arange(len(together)), index=known.append(pd.MultiIndex.from_frame(new[KEYS])))
+        return values.iloc[row.loc[own].to_numpy()].reset_index(drop=True)
 
     def _context(self, panel):
-        if not any(feature.radius_km for feature in self.recipe_.features):
+        recipe = _surroundings(self.recipe_)
+        if not recipe.features:
             return panel.iloc[:0]
-        columns = dict.fromkeys([*PLACE, "date", *self.recipe_.inputs])
-        return panel[[name for name in columns if name in panel.columns]].reset_index(drop=True)
+        columns = dict.fromkeys([*PLACE, "date", *recipe.inputs])
+        return panel[list(columns)].reset_index(drop=True)
+
+
+def _surroundings(recipe):
+    """The part of a recipe that looks at other places."""
+    return Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))

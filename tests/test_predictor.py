@@ -123,3 +123,22 @@ def test_records_agree_with_the_held_out_predictions(panel):
     table = found.predictions
     npt.assert_allclose(found.records[0]["rmse"], rmse(table["observed"], table["mean"]))
     assert found.records[0]["groups"] == 10
+
+
+def test_other_new_places_do_not_change_a_prediction(panel):
+    "A new city gets the same PM2.5 alone as beside nine other new cities, where training places are near."
+    predictor = ours()().fit(panel, "city_id")
+    known = panel.drop_duplicates("site_id").iloc[0]
+    new = simulate(n_cities=10, start="2020-01-01", end="2020-02-10", seed=8).drop(columns="pm25")
+    first = new["site_id"].iloc[0]
+    # Beside a training city, so that its surroundings are known on every day of training.
+    new.loc[new["site_id"] == first, ["latitude", "longitude"]] = known[["latitude", "longitude"]].to_list()
+    alone = new[new["site_id"] == first]
+    together = predictor.predict(new)[(new["site_id"] == first).to_numpy()]
+    npt.assert_array_equal(predictor.predict(alone), together)
+
+
+def test_training_rows_keep_their_features(panel):
+    "Rows that were learned from get the same features again."
+    predictor = ours()().fit(panel, "city_id")
+    pd.testing.assert_frame_equal(predictor.features(panel), predictor.recipe_.transform(panel))

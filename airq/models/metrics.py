@@ -137,14 +137,15 @@ def error_by_group(panel, predicted, column="city_id"):
 
 
 def worst_city(panel, predicted):
-    """The city with the largest RMSE, and that RMSE. [µg m⁻³]
+    """Name and country of the city with the largest RMSE, and that RMSE. [µg m⁻³]
 
     Cities of fewer than ten rows count only where all are so small.
     """
     cities = error_by_group(panel, predicted)
     large = cities[cities["n"] >= MIN_CITY_ROWS]
     cities = large if len(large) else cities
-    return str(cities["rmse"].idxmax()), float(cities["rmse"].max())
+    worst = panel[panel["city_id"] == cities["rmse"].idxmax()].iloc[0]
+    return f"{worst['city']}, {worst['country']}", float(cities["rmse"].max())
 
 
 def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=0):

@@ -40,7 +40,7 @@ def test_scores_by_hand(make_panel):
 def test_the_worst_city_by_hand(make_panel):
     "City b has errors of 2 on both days, city a none."
     panel = make_panel({"a": DAYS, "b": DAYS}, pm25=[1, 1, 1, 1])
-    assert worst_city(panel, [1, 1, 3, 3]) == ("b", 2.0)
+    assert worst_city(panel, [1, 1, 3, 3]) == ("b, UGA", 2.0)
 
 
 def test_a_city_of_few_days_is_not_the_worst(make_panel):
@@ -48,7 +48,7 @@ def test_a_city_of_few_days_is_not_the_worst(make_panel):
     days = [f"2020-01-{day:02d}" for day in range(1, 13)]
     panel = make_panel({"a": days, "b": days[:1]}, pm25=np.ones(13))
     predicted = np.r_[np.full(12, 2.0), 100.0]
-    assert worst_city(panel, predicted)[0] == "a"
+    assert worst_city(panel, predicted)[0] == "a, UGA"
 
 
 def test_smoothing_goes_by_the_calendar(make_panel):
