@@ -20,9 +20,6 @@ from airq.models.kriging import ResidualKriging
 
 N_INNER = 5
 RESIDUALS = "residuals.parquet"
-#: Inner folds on which the members of one library race, and how much better a later one must be.
-RACE_FOLDS = (0, 1)
-MARGIN = 0.02
 #: Predictions end where they leave what training has seen, with this much room above.
 HEADROOM = 1.2
 
@@ -99,7 +96,7 @@ class BoosterEnsemble:
     Parameters
     ----------
     members : sequence of Member
-        Members of one library race against each other; the winners of the libraries are blended.
+        What is blended.
     n_inner : int
         Number of inner folds.
     residuals : {"kriging", "ignored"}
@@ -112,11 +109,11 @@ class BoosterEnsemble:
 
     Attributes
     ----------
-    winners_ : list of Member
-        One for each library: the member that did best on the first inner folds.
+    members_ : tuple of Member
+        The members that were fitted.
     boosters_ : list of list of Booster
-        By winner, then by inner fold.
-    weights_ : numpy.ndarray of shape (n_winners,)
+        By member, then by inner fold.
+    weights_ : numpy.ndarray of shape (n_members,)
         Not negative; they sum to one.
     inner_predictions_ : numpy.ndarray of shape (n_samples,)
         Blended out-of-fold predictions of the training rows. [µg m⁻³]
@@ -180,38 +177,16 @@ class BoosterEnsemble:
     def _fit_all(self, members, X, y, folds):
         """Fit members and blend; return the error of the inner predictions."""
         self.highest_ = float(y.max() * HEADROOM)
-        self.winners_, self.boosters_, left_out = [], [], []
-        for kind in dict.fromkeys(member.kind for member in members):
-            contenders = [member for member in members if member.kind == kind]
-            winner, boosters, inner = self._race(contenders, X, y, folds)
-            self.winners_.append(winner)
-            self.boosters_.append(boosters)
-            left_out.append(inner)
-        left_out = np.column_stack(left_out)
-        self.weights_ = blend_weights(left_out, y)
-        self.inner_predictions_ = left_out @ self.weights_
+        self.members_ = tuple(members)
+        inner = np.empty((len(y), len(members)))
+        self.boosters_ = [
+            [self._fit_fold(member, X, y, folds, fold, inner[:, position]) for fold in range(folds.max() + 1)]
+            for position, member in enumerate(members)
+        ]
+        self.weights_ = blend_weights(inner, y)
+        self.inner_predictions_ = inner @ self.weights_
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
-
-    def _race(self, contenders, X, y, folds):
-        """Fit all contenders on the first folds, and the winner on the others, too.
-
-        The first contender wins unless another is better by more than :data:`MARGIN`.
-        """
-        heats = np.isin(folds, RACE_FOLDS)
-        best = None
-        for number, member in enumerate(contenders):
-            boosters, inner = [], np.full(len(y), np.nan)
-            for fold in range(folds.max() + 1):
-                if fold in RACE_FOLDS:
-                    boosters.append(self._fit_fold(member, X, y, folds, fold, inner))
-            error = np.sqrt(np.mean(np.square(inner - y)[heats])) * (1 + MARGIN * (number > 0))
-            if best is None or error < best[0]:
-                best = (error, member, boosters, inner)
-        _, winner, boosters, inner = best
-        for fold in range(len(boosters), folds.max() + 1):
-            boosters.append(self._fit_fold(winner, X, y, folds, fold, inner))
-        return winner, boosters, inner
 
     def _fit_fold(self, member, X, y, folds, fold, inner):
         """Fit the booster that leaves a fold out; write its predictions of that fold into `inner`."""
@@ -235,7 +210,7 @@ class BoosterEnsemble:
         lowest, highest = np.nan_to_num(self.ranges_)
         X = pd.DataFrame(np.clip(X.to_numpy(), lowest, highest), columns=X.columns)
         blended = np.zeros(len(X))
-        for member, boosters, weight in zip(self.winners_, self.boosters_, self.weights_, strict=True):
+        for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
                 scale = np.mean([booster.predict(X) for booster in boosters], axis=0)
                 blended += weight * member.backward(scale)
@@ -246,7 +221,7 @@ class BoosterEnsemble:
     def save(self, folder):
         """Write the boosters' native files into a folder; return the facts to load them by."""
         facts = {"members": [], "n_inner": self.n_inner, "seed": self.seed, "threads": self.threads}
-        for position, (member, boosters) in enumerate(zip(self.winners_, self.boosters_, strict=True)):
+        for position, (member, boosters) in enumerate(zip(self.members_, self.boosters_, strict=True)):
             names = []
             for fold, booster in enumerate(boosters):
                 names.append(f"{position}_{member.kind}_{fold}{ENDINGS[member.kind]}")
@@ -267,7 +242,7 @@ class BoosterEnsemble:
         """Inverse of :meth:`save`."""
         members = [Member(m["kind"], m["power"], m["parameters"]) for m in facts["members"]]
         ensemble = cls(members, n_inner=facts["n_inner"], seed=facts["seed"], threads=facts["threads"])
-        ensemble.winners_ = list(ensemble.members)
+        ensemble.members_ = ensemble.members
         ensemble.boosters_ = [
             [load_booster(folder / name, m["kind"], threads=facts["threads"]) for name in m["files"]]
             for m in facts["members"]
