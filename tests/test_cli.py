@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 
+import optuna
 import pandas as pd
 import pytest
+from optuna.storages.journal import JournalFileBackend
 from typer.testing import CliRunner
 
 from airq.cli import app
@@ -142,6 +144,19 @@ def test_monthly_predictions_are_means_of_days(panel_file, bundle, tmp_path):
     assert months["aqi"].isna().all()
 
 
+@pytest.mark.slow
+def test_a_search_goes_on_where_it_stopped(panel_file, tmp_path):
+    "One trial, then three: the journal holds three in all, and each fold of the evaluation has a search of its own."
+    arguments = ["train", panel_file, "--out", tmp_path / "b", "--jobs", 1]
+    assert airq(*arguments, "--tune", 1, "--scheme", "none").exit_code == 0
+    assert airq(*arguments, "--tune", 3, "--scheme", "city").exit_code == 0
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(tmp_path / "b.tuning.log")))
+    trials = [summary.n_trials for summary in optuna.get_all_study_summaries(storage)]
+    assert trials == [3] * 6
+    facts = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    assert facts["settings"]["tuning_trials"] == 3
+
+
 def test_evaluate_a_bundle_tells_new_sites_from_known_ones(bundle, panel_file, tmp_path):
     "The panel of training has no new sites; another draw of cities has."
     airq("evaluate", panel_file, "--bundle", bundle, "--json", tmp_path / "known.json")
@@ -166,6 +181,10 @@ def spoil(panel_file, tmp_path, change, **facts):
 BAD_PANELS = {
     "misspelt column": (lambda p: p.rename(columns={"latitude": "lattitude"}), ["'latitude'", "lattitude"]),
     "duplicate key": (lambda p: pd.concat([p, p.iloc[:1]]), ["repeats 1 (site_id, date) row"]),
+    "swapped": (
+        lambda p: p.rename(columns={"latitude": "longitude", "longitude": "latitude"}),
+        ["look swapped"],
+    ),
     "negative": (lambda p: p.assign(pm25=-1.0), ["negative"]),
     "ceiling": (lambda p: p.assign(pm25=999.99), ["ceiling"]),
     "no target": (lambda p: p.drop(columns="pm25"), ["no PM2.5"]),

@@ -10,10 +10,11 @@ from airq.files import check_writable, whole_folder, write_json, write_text
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import SCHEMES
-from airq.panel import TARGET, check_panel, feature_columns, panel_metadata, read_panel, write_table
+from airq.panel import TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
 from airq.workflows.candidates import candidates
-from airq.workflows.console import notes, progress, tell_origin
+from airq.workflows.console import notes, progress
+from airq.workflows.panels import open_training_panel
 
 
 def evaluate(
@@ -59,7 +60,7 @@ def evaluate(
     ValueError
         If the panel is unsound or supports none of the schemes.
     """
-    panel = read_training_panel(panel_path)
+    panel = open_training_panel(panel_path)
     for path in (out, json_path):
         if path is not None:
             check_writable(path)
@@ -97,7 +98,7 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
     Evaluation
         Schemes ``"new sites"`` and ``"known sites"``.
     """
-    panel = read_training_panel(panel_path)
+    panel = open_training_panel(panel_path)
     predictor, facts = load_bundle(bundle)
     check_fits(panel, panel_metadata(panel), facts)
     predicted = predictor.predict(panel.drop(columns=TARGET))
@@ -131,19 +132,6 @@ def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs
         evaluation = judge_candidates(panel, contenders, folds, n_jobs=n_jobs, advance=advance)
     evaluation.skipped = skipped | evaluation.skipped
     return evaluation
-
-
-def read_training_panel(path):
-    """Read and check a panel to learn from or to judge by; tell what it is."""
-    panel = check_panel(read_panel(path), target="required")
-    empty = [name for name in feature_columns(panel) if panel[name].isna().all()]
-    if empty:
-        raise ValueError(
-            f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, "
-            f"first {empty[0]!r}; drop such columns from the table or fill them."
-        )
-    tell_origin(panel_metadata(panel))
-    return panel
 
 
 def write_evaluation(evaluation, metadata, out):

@@ -9,9 +9,10 @@ from airq.bundle import check_fits, load_bundle
 from airq.features.recipe import make_recipe
 from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
-from airq.panel import KEYS, TARGET, check_panel, panel_metadata, read_panel, write_table
+from airq.panel import KEYS, TARGET, panel_metadata, write_table
 from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
 from airq.workflows.console import notes, tell_origin
+from airq.workflows.panels import open_panel
 
 COLUMNS = [
     "site_id",
@@ -59,7 +60,7 @@ def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABL
         The predictions, one row per site and period; columns in :data:`COLUMNS`.
     """
     check_writable(out)
-    panel = check_panel(read_panel(panel_path))
+    panel = open_panel(panel_path)
     predictor, facts = load_bundle(bundle)
     metadata = panel_metadata(panel)
     check_fits(panel, metadata, facts)
@@ -111,7 +112,7 @@ def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="refere
     if unit != PM25_UNIT and not is_aqi(unit):
         raise ValueError(f"A model of PM2.5 predicts {PM25_UNIT} or an index, not {unit}.")
     check_writable(out)
-    panel = check_panel(read_panel(panel_path))
+    panel = open_panel(panel_path)
     chosen = make_recipe(recipe, panel)
     model = load_foreign_catboost(model_file, chosen.names)
     raw = np.maximum(model.predict(chosen.transform(panel)), 0)

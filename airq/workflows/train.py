@@ -18,7 +18,8 @@ from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.workflows.candidates import default_candidate
 from airq.workflows.console import notes, progress
-from airq.workflows.evaluate import evaluate_panel, read_training_panel
+from airq.workflows.evaluate import evaluate_panel
+from airq.workflows.panels import open_training_panel
 
 
 def train(
@@ -49,13 +50,18 @@ def train(
     dict
         The facts in the bundle.
     """
-    panel = read_training_panel(panel_path)
+    panel = open_training_panel(panel_path)
     check_writable(out)
     tuning = Tuning(tune, journal_beside(out)) if tune else None
     make = functools.partial(default_candidate, model=model, recipe=recipe, seed=seed)
     settings = {"model": model, "seed": seed, "tuning_trials": tune}
-    with progress("searching") as advance:
-        predictor = fit_on_all(panel, make(tuning=tuning and dataclasses.replace(tuning, advance=advance)))
+    if tuning is None:
+        predictor = fit_on_all(panel, make())
+    else:
+        notes.print(f"Trials are kept in {tuning.journal}; started again, the search goes on with them.")
+        with progress("searching") as advance:
+            told = dataclasses.replace(tuning, advance=advance)
+            predictor = make(tuning=told)().fit(panel, training_groups(panel))
     schemes = default_schemes(panel) if schemes is None else schemes
     evaluation = None
     if schemes:
