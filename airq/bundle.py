@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import airq
 from airq.features.recipe import Recipe
 from airq.files import plain_facts, whole_folder
+from airq.geography import geocentric_km
 from airq.models.ensemble import BoosterEnsemble
 from airq.panel import PanelMetadata, near_name
 from airq.predictor import Predictor
@@ -25,6 +27,8 @@ FORMAT = 1
 FACTS = "bundle.json"
 CARD = "card.md"
 CONTEXT = "context.parquet"
+#: A site may be this far from where training had it. [km]
+SAME_PLACE_KM = 1.0
 LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
 
 
@@ -54,7 +58,7 @@ def save_bundle(path, predictor, facts, card):
                 "recipe": predictor.recipe_.to_dict(),
                 "features": predictor.recipe_.names,
                 "recipe_inputs": predictor.recipe_.inputs,
-                "looks_ahead": predictor.recipe_.looks_ahead,
+                "looks_ahead": predictor.looks_ahead,
                 "estimator": state,
                 **facts,
             }
@@ -137,7 +141,8 @@ def check_fits(panel, metadata, facts):
     Raises
     ------
     ValueError
-        If an input column is missing, holds another unit, or days begin at another midnight.
+        If an input column is missing, holds another unit, days begin at another midnight, or a site
+        carries the name of a training place elsewhere.
     """
     trained = PanelMetadata.from_dict(facts["panel"])
     inputs = facts["recipe_inputs"]
@@ -156,8 +161,24 @@ def check_fits(panel, metadata, facts):
             f"The panel's days are {metadata.day_basis}, the bundle was trained on {trained.day_basis} days; "
             "build both on the same."
         )
+    _check_same_places(panel, facts["data"]["places"])
     if len(inputs) and panel[inputs].isna().all(axis=None):
         raise ValueError("Every input column of the panel is empty, so there is nothing to predict from.")
+
+
+def _check_same_places(panel, places):
+    """Refuse a site that carries the name of a training place elsewhere."""
+    sites = panel.drop_duplicates("site_id").set_index("site_id")[["latitude", "longitude"]]
+    sites = sites.loc[[site for site in sites.index if site in places]]
+    if sites.empty:
+        return
+    there = pd.DataFrame([places[site] for site in sites.index], columns=["latitude", "longitude"])
+    moved = np.linalg.norm(geocentric_km(sites) - geocentric_km(there), axis=1) > SAME_PLACE_KM
+    if moved.any():
+        raise ValueError(
+            f"Site {sites.index[moved][0]!r} lies elsewhere than the training place of that name; "
+            "give new places a site_id of their own."
+        )
 
 
 def _check_files(path, hashes):

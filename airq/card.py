@@ -34,6 +34,7 @@ QUESTIONS = {
 FIGURES = {
     "scheme": ("scheme", None),
     "model": ("model", None),
+    "folds": ("folds", 0),
     "groups": ("held out", None),
     "n": ("rows", 0),
     "rmse": ("RMSE", 2),
@@ -48,7 +49,7 @@ FIGURES = {
     "worst_city_rmse": ("its RMSE", 2),
 }
 SHARES = ("aqi_right", "aqi_within_one")
-#: What fits into 80 characters.
+#: What fits into a terminal, and what is left out below 95 characters.
 NARROW = {
     "scheme": "scheme",
     "model": "model",
@@ -63,6 +64,7 @@ NARROW = {
     "rmse_smoothed10": "10 d",
     "worst_city_rmse": "worst",
 }
+SPARE = ("n", "aqi_within_one", "rmse_smoothed10")
 
 
 def origin_warning(metadata):
@@ -82,9 +84,10 @@ def evaluation_rows(records):
     return headings, rows
 
 
-def narrow_rows(records):
-    """The same for a terminal of 80 characters: fewer columns, shorter headings."""
-    return list(NARROW.values()), [[_cell(record, name) for name in NARROW] for record in records]
+def narrow_rows(records, width):
+    """The same for a terminal of so many characters: fewer columns, shorter headings."""
+    names = [name for name in NARROW if width >= 95 or name not in SPARE]
+    return [NARROW[name] for name in names], [[_cell(record, name) for name in names] for record in records]
 
 
 def evaluation_caption(records):
@@ -92,9 +95,9 @@ def evaluation_caption(records):
     if not records:
         return "No evaluation."
     return (
-        f"Errors in {records[0]['unit']}, AQI classes by {records[0]['aqi_table']}; every figure is for rows "
-        "that were held out as the scheme says. ±: standard deviation over folds; class, ±1: rows in the "
-        "right AQI class and within one of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
+        f"Errors in {records[0]['unit']}, AQI classes by {records[0]['aqi_table']}; the scheme says what was "
+        "held out. ±: standard deviation over folds; class, ±1: rows in the right AQI class and within one "
+        "of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
     )
 
 
@@ -198,7 +201,8 @@ def _recipe_section(facts):
         if facts["looks_ahead"]
         else "It does not look ahead: every feature of a day is known on that day."
     )
-    inputs = ", ".join(f"`{name}`" for name in facts["recipe_inputs"])
+    units = facts["panel"]["units"]
+    inputs = ", ".join(f"`{name}` [{units.get(name, 'unknown')}]" for name in facts["recipe_inputs"])
     return "\n".join(
         [
             "## How it works",
@@ -207,8 +211,18 @@ def _recipe_section(facts):
             f"{len(facts['recipe_inputs'])} input columns. {ahead}",
             f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by "
             f"`{settings['inner_groups']}`.",
+            _kriging_line(facts["estimator"].get("kriging")),
             f"- Inputs: {inputs}.",
         ]
+    )
+
+
+def _kriging_line(kriging):
+    if not kriging:
+        return "- Residuals of the training places are not carried elsewhere."
+    return (
+        f"- Residuals of the training places are carried to places nearby by kriging: range "
+        f"{kriging['parameters']['range_km']:g} km, amplitude {kriging['amplitude']:.2f} of 1."
     )
 
 
@@ -216,6 +230,8 @@ def _limits_section(facts, metadata):
     limits = [
         "A prediction for a place is an estimate of what a monitor of the training kind would show there.",
         "Figures by *city* or *site* apply to places like those held out; far from them errors are larger.",
+        f"They hold for days from {facts['data']['first_day']} to {facts['data']['last_day']}, when monitors "
+        "elsewhere were known; no scheme holds a period out, and before or after it errors are larger.",
         "No interval and no flag of extrapolation come with the predictions yet: "
         "`lower`, `upper`, `inside_domain` are empty.",
     ]

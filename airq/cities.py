@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
-from airq.geography import nearest
+from airq.geography import arc_km, geocentric_km
 from airq.panel import COLUMNS, near_name
 
 CITY_COLUMNS = ["city_id", "city", "country", "latitude", "longitude", "population"]
@@ -147,25 +148,33 @@ def check_swapped(places, *, name="The panel"):
     ValueError
         If more than half of the places that can be judged are suspect.
     """
-    known = _read_bundled("african_cities.csv")
-    suspects, judged = [], 0
-    for country, group in places.groupby("country"):
-        cities = known[known["country"] == country]
-        if cities.empty:
-            continue
-        judged += len(group)
-        exchanged = group.assign(latitude=group["longitude"], longitude=group["latitude"])
-        exchangeable = exchanged["latitude"].abs() <= 90
-        _, as_given = nearest(group, cities)
-        _, after = nearest(exchanged[exchangeable], cities)
-        after = pd.Series(after, index=group.index[exchangeable]).reindex(group.index).fillna(np.inf)
-        suspects += group.index[(as_given > 500) & (after < 250)].tolist()
-    if suspects and len(suspects) > judged / 2:
-        first = places.loc[suspects[0]]
+    judged = places[places["country"].isin(_bundled_trees())]
+    far = judged[_home_km(judged) > 500]
+    exchangeable = far[far["longitude"].abs() <= 90]
+    exchanged = exchangeable.assign(latitude=exchangeable["longitude"], longitude=exchangeable["latitude"])
+    suspects = exchangeable[_home_km(exchanged) < 250]
+    if len(suspects) > len(judged) / 2:
+        first = suspects.sort_values("country", kind="stable").iloc[0]
         raise ValueError(
             f"{name}: latitude and longitude look swapped; {first['city']!r} at "
             f"({first['latitude']:g}, {first['longitude']:g}) is far from every city of {first['country']}."
         )
+
+
+def _home_km(places):
+    """Distance of each place from the nearest bundled city of its country. [km]"""
+    positions, chord = geocentric_km(places), np.empty(len(places))
+    for country, rows in places.groupby("country", observed=True).indices.items():
+        chord[rows], _ = _bundled_trees()[country].query(positions[rows])
+    return arc_km(chord)
+
+
+@functools.cache
+def _bundled_trees():
+    """Positions of the bundled cities, a search tree for every country."""
+    cities = _read_bundled("african_cities.csv")
+    positions = geocentric_km(cities)
+    return {country: cKDTree(positions[rows]) for country, rows in cities.groupby("country").indices.items()}
 
 
 def match_cities(names, countries, cities):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-screen = Console(highlight=False, soft_wrap=True)
+# A file or a pipe has no width to respect.
+screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 SCHEMES = "random,site,city,country,buffer"
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
@@ -39,7 +41,7 @@ Format = StrEnum(
 
 PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
-Seed = Annotated[int, typer.Option(help="Seed: same input, seed and thread count, same predictions.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 ALL_CORES = os.cpu_count() or 1
 
@@ -99,7 +101,8 @@ def demo(
     evaluation = run(out, seed=seed, n_jobs=jobs)
     _print_evaluation(evaluation)
     screen.print(
-        f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md bundle/ predictions.parquet\n"
+        f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md evaluation/ bundle/ "
+        "predictions.parquet\n"
         "Next, with a table of your own:\n"
         "  airq ingest mine.csv --format table --mapping mine.toml --out panel.parquet\n"
         "  airq evaluate panel.parquet --out evaluation\n"
@@ -220,6 +223,8 @@ def evaluate(
     from airq.workflows.evaluate import evaluate as run
     from airq.workflows.evaluate import evaluate_bundle
 
+    if bundle is not None and out is not None:
+        raise typer.BadParameter("--out goes with schemes; with --bundle use --json")
     if bundle is not None:
         evaluation = evaluate_bundle(panel, bundle=bundle, json_path=json)
     else:
@@ -267,7 +272,7 @@ def predict(
         raise typer.BadParameter("--model-file needs --unit, since a model file does not tell its own")
     if level is not None:
         raise ValueError(
-            "This bundle has no calibrated intervals, so --level cannot be honoured; leave it out."
+            "There are no calibrated intervals yet, so --level cannot be honoured; leave it out."
         )
     if bundle is not None:
         rows = run(panel, bundle=bundle, out=out, period=period.value)
@@ -300,15 +305,13 @@ def _print_records(records):
 
     if not records:
         return
-    headings, rows = narrow_rows(records)
+    headings, rows = narrow_rows(records, screen.width)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="left" if heading in ("scheme", "model") else "right", no_wrap=True)
     for row, after in zip(rows, [*rows[1:], None], strict=True):
         table.add_row(*map(escape, row), end_section=after is not None and after[0] != row[0])
-    # A file or a pipe has no width to respect.
-    width = None if screen.is_terminal else 100
-    screen.print(table, soft_wrap=False, width=width)
+    screen.print(table, soft_wrap=False)
     screen.print(evaluation_caption(records), markup=False, style="dim")
     for sentence in comparison_sentences(records):
         screen.print(sentence, markup=False)

@@ -68,8 +68,7 @@ def whole_folder(path, *, marker):
         If something else stands under the final name.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))):
-        raise FileExistsError(f"{path} exists and has no {marker}; choose another name for --out.")
+    check_replaceable(path, marker=marker)
     made = _make_folder(path.parent)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -80,10 +79,25 @@ def whole_folder(path, *, marker):
             os.replace(path, scratch / "old")
         os.replace(new, path)
     except BaseException:
+        if (scratch / "old").exists() and not path.exists():
+            os.replace(scratch / "old", path)
         shutil.rmtree(scratch, ignore_errors=True)
         _remove_empty(made)
         raise
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_replaceable(path, *, marker):
+    """Refuse the name of an output folder under which something else stands.
+
+    Raises
+    ------
+    FileExistsError
+        If it is neither new, nor empty, nor a folder that holds `marker`.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))):
+        raise FileExistsError(f"{path} exists and has no {marker}; choose another name for --out.")
 
 
 def check_writable(path):
@@ -99,6 +113,8 @@ def check_writable(path):
     OSError
         If the nearest folder that exists is not a folder or cannot be written.
     """
+    if Path(path).is_dir() and Path(path).suffix:
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file.")
     folder = Path(path).absolute().parent
     while not folder.exists():
         folder = folder.parent

@@ -136,7 +136,17 @@ class PanelMetadata:
 
     @classmethod
     def from_dict(cls, facts):
-        """Inverse of :meth:`to_dict`."""
+        """Inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If the facts are not of this form.
+        """
+        if not isinstance(facts, dict) or not isinstance(facts.get("units", {}), dict):
+            raise ValueError("The panel's metadata are damaged: `units` must map columns to units.")
+        if not isinstance(facts.get("sources", []), (list, tuple)):
+            raise ValueError("The panel's metadata are damaged: `sources` must be a list.")
         return cls(**{key: facts[key] for key in (f.name for f in dataclasses.fields(cls)) if key in facts})
 
 
@@ -265,7 +275,10 @@ def read_panel(path):
         raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{_table_hint(path)}")
     panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
     panel = panel.to_pandas()
-    panel.attrs = {"airq": json.loads(facts)}
+    try:
+        panel.attrs = {"airq": json.loads(facts)}
+    except ValueError:
+        raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
     return panel
 
 
@@ -374,7 +387,7 @@ def _check_coordinates(panel):
 
 
 def _check_places(panel):
-    for name in ("site_id", "city_id"):
+    for name in ("site_id", "city_id", "country"):
         missing = panel[name].isna() | (panel[name].astype("str").str.strip() == "")
         if missing.any():
             raise ValueError(f"Column {name!r} is empty in {_count(missing, 'row')}.")
@@ -384,6 +397,13 @@ def _check_places(panel):
         raise ValueError(
             f"Site {places.loc[twice, 'site_id'].iloc[0]!r} has two positions or cities; "
             "give every site one latitude, longitude and city_id."
+        )
+    countries = panel[["city_id", "country"]].drop_duplicates()
+    twice = countries["city_id"].duplicated()
+    if twice.any():
+        raise ValueError(
+            f"City {countries.loc[twice, 'city_id'].iloc[0]!r} lies in two countries; give cities of one "
+            "name in different countries a city_id of their own."
         )
 
 

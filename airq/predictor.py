@@ -59,6 +59,11 @@ class Predictor:
         self.context_ = self._context(panel)
         return self
 
+    @property
+    def looks_ahead(self):
+        """Whether a prediction may depend on later days, by its features or by kriging."""
+        return self.recipe_.looks_ahead or self.estimator_.kriging_ is not None
+
     def predict(self, panel):
         """PM2.5 of every row.
 
@@ -77,9 +82,10 @@ class Predictor:
     def features(self, panel):
         """The features of every row, in the order of the recipe.
 
-        The surroundings of a place are the training places, as they were in training: what a row
-        gets does not depend on which other new places stand beside it in the table. Where there is no
-        training place around on the day, the table's own places stand in.
+        The surroundings of a place are the training places within the radius; a training place is
+        itself one of them, a new place is not. So what a new place gets does not depend on which
+        other new places stand beside it in the table. Where no training place around has a value,
+        the table's own places stand in, the place itself among them.
         """
         features = self.recipe_.transform(panel).reset_index(drop=True)
         if len(self.context_):

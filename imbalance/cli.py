@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -57,6 +58,9 @@ def mismatch(
     except ValueError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from None
+    if math.isinf(cost):
+        typer.echo("Error: a class of the target was never trained on; no correction can help.", err=True)
+        raise typer.Exit(1)
     typer.echo(
         f"KL(target, trained) = {cost:.3f} nats: at most so much log loss is lost to the prior (a guide)."
     )

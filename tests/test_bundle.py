@@ -108,6 +108,13 @@ def test_a_panel_that_does_not_fit_is_refused(original, panel, case):
         check_fits(other, panel_metadata(other), read_facts(original))
 
 
+def test_a_new_place_under_a_training_name_is_refused(original, panel):
+    "A site that training had elsewhere would take over its surroundings."
+    moved = panel.assign(latitude=panel["latitude"] + 0.5)
+    with pytest.raises(ValueError, match="lies elsewhere than the training place"):
+        check_fits(moved, panel_metadata(panel), read_facts(original))
+
+
 def test_the_card_says_that_the_data_are_simulated(original):
     "The label stands before any figure."
     card = (original / "card.md").read_text()

@@ -146,7 +146,7 @@ def test_monthly_predictions_are_means_of_days(panel_file, bundle, tmp_path):
 
 @pytest.mark.slow
 def test_a_search_goes_on_where_it_stopped(panel_file, tmp_path):
-    "One trial, then three: the journal holds three in all, and each fold of the evaluation has a search of its own."
+    "One trial, then three: the journal holds three, and each fold of the evaluation searches for itself."
     arguments = ["train", panel_file, "--out", tmp_path / "b", "--jobs", 1]
     assert airq(*arguments, "--tune", 1, "--scheme", "none").exit_code == 0
     assert airq(*arguments, "--tune", 3, "--scheme", "city").exit_code == 0
@@ -178,7 +178,42 @@ def spoil(panel_file, tmp_path, change, **facts):
     return path
 
 
+def test_no_whole_year_writes_nothing(panel_file, bundle, tmp_path):
+    "Forty days make no year: one line, no file."
+    out = tmp_path / "p.parquet"
+    refused(
+        airq("predict", panel_file, "--bundle", bundle, "--out", out, "--period", "year"), "no mean to give"
+    )
+    assert not out.exists()
+
+
+def test_an_impossible_scheme_is_refused_before_training(panel_file, tmp_path):
+    "A misspelt scheme does not cost a fit."
+    refused(airq("train", panel_file, "--out", tmp_path / "b", "--scheme", "citty"), "'citty'", "city")
+
+
+def test_a_folder_of_something_else_is_refused_before_training(panel_file, tmp_path):
+    "An existing folder that is no bundle is not overwritten."
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").write_text("mine")
+    refused(airq("train", panel_file, "--out", tmp_path / "thesis"), "choose another name")
+
+
+def test_a_peer_that_cannot_learn_is_left_out(panel_file, tmp_path):
+    "AirQo's job takes targets below 200 only; where there are none, it is named with the reason."
+    path = spoil(panel_file, tmp_path, lambda p: p.assign(pm25=p["pm25"] + 200))
+    result = airq("evaluate", path, "--scheme", "city", "--peers", "airqo-job", "--model", "lightgbm")
+    assert result.exit_code == 0, result.output
+    assert "city/airqo-job: no training row is below 200" in result.stdout
+
+
 BAD_PANELS = {
+    "constant": (lambda p: p.assign(pm25=7.0), ["7 in every row"]),
+    "few rows": (lambda p: p[:5], ["in 5 rows"]),
+    "no inputs": (
+        lambda p: p[["site_id", "city_id", "city", "country", "latitude", "longitude", "date", "pm25"]],
+        ["no input column"],
+    ),
     "misspelt column": (lambda p: p.rename(columns={"latitude": "lattitude"}), ["'latitude'", "lattitude"]),
     "duplicate key": (lambda p: pd.concat([p, p.iloc[:1]]), ["repeats 1 (site_id, date) row"]),
     "swapped": (

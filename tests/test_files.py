@@ -1,5 +1,7 @@
 """Files are whole or absent."""
 
+import os
+
 import pytest
 
 from airq.files import check_writable, plain_facts, whole_file, whole_folder, write_text
@@ -33,6 +35,25 @@ def test_an_error_keeps_the_old_folder(tmp_path):
         raise RuntimeError
     assert (folder / "mark").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_an_interrupt_between_old_and_new_keeps_the_old(tmp_path, monkeypatch):
+    "Ctrl-C just after the old folder was set aside brings it back."
+    folder = tmp_path / "b"
+    folder.mkdir()
+    (folder / "mark").write_text("old")
+    replace, calls = os.replace, []
+
+    def interrupted(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), whole_folder(folder, marker="mark") as unfinished:
+        (unfinished / "mark").write_text("new")
+    assert (folder / "mark").read_text() == "old"
 
 
 def test_a_file_is_no_folder_to_write_in(tmp_path):

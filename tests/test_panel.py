@@ -63,6 +63,11 @@ BROKEN = {
     "coordinates swapped": (lambda p: p.assign(latitude=95.0, longitude=1.0), "swapped"),
     "no coordinates": (lambda p: p.assign(longitude=np.nan), "Coordinates are empty in 3 rows"),
     "a site that moves": (lambda p: p.assign(latitude=[1.0, 2.0, 3.0]), "Site 'a' has two positions"),
+    "no country": (lambda p: p.assign(country=""), "'country' is empty"),
+    "a city in two countries": (
+        lambda p: p.assign(city_id="x", country=["UGA", "UGA", "KEN"]),
+        "City 'x' lies in two countries",
+    ),
     "a city without a name": (lambda p: p.assign(city_id=""), "'city_id' is empty"),
     "negative": (lambda p: p.assign(pm25=[1.0, -2.0, 3.0]), "negative in 1 row, first site a on 2020-01-02"),
     "ceiling": (lambda p: p.assign(pm25=[1.0, 999.99, 3.0]), "sensor's ceiling in 1 row"),

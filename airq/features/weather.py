@@ -9,44 +9,12 @@ import pandas as pd
 
 from airq.features.shifts import day_line, numbers
 from airq.features.windows import window_statistic
+from airq.meteorology import relative_humidity
 
 #: A day with less rain than this is dry. [mm]
 DRY_BELOW = 1.0
 #: A day with a mean wind at 10 m below this is calm. [m s⁻¹]
 CALM_BELOW = 3.2
-
-
-def relative_humidity(temp_air, temp_dew):
-    """Relative humidity from air and dew-point temperature, at most 100 %.
-
-    Parameters
-    ----------
-    temp_air, temp_dew : float or array-like of shape (n_samples,)
-        Temperatures at 2 m. [°C]
-
-    Returns
-    -------
-    float or array-like of shape (n_samples,)
-        Relative humidity over water. [%]
-
-    References
-    ----------
-    .. [1] O. A. Alduchov, R. E. Eskridge, Improved Magnus form approximation of saturation vapor
-       pressure, J. Appl. Meteorol. 35, 601-609, 1996, equation 21.
-
-    Examples
-    --------
-    >>> float(relative_humidity(20.0, 20.0))
-    100.0
-    >>> round(float(relative_humidity(20.0, 9.3)), 1)
-    50.1
-    """
-    return np.minimum(100 * np.exp(_magnus(temp_dew) - _magnus(temp_air)), 100.0)
-
-
-def _magnus(temperature):
-    temperature = np.asarray(temperature, dtype="float64")
-    return 17.625 * temperature / (temperature + 243.04)
 
 
 def wind_speed(wind_u, wind_v):

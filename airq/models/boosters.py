@@ -38,6 +38,10 @@ CATBOOST = {
 DEFAULTS = {"lightgbm": LIGHTGBM, "catboost": CATBOOST}
 
 
+class CannotFit(ValueError):
+    """A booster cannot learn from some rows; the message says why."""
+
+
 @dataclass
 class Booster:
     """A fitted booster of either kind.
@@ -116,6 +120,11 @@ def load_foreign_catboost(path, names):
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}.")
     model = _load_catboost(path)
+    loss = model.get_all_params().get("loss_function", "")
+    if loss.split(":")[0] in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
+        raise ValueError(f"{path} is a classifier ({loss}); a regressor of PM2.5 is needed.")
+    if model.get_cat_feature_indices():
+        raise ValueError(f"{path} has categorical features, which no recipe makes.")
     expected = list(model.feature_names_)
     if expected != list(names):
         other = next((pair for pair in zip(expected, names, strict=False) if pair[0] != pair[1]), None)
@@ -144,15 +153,18 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
     -------
     Booster
     """
+    if kind == "catboost" and target.min() == target.max():
+        raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")
+    # Native files number the features: LightGBM refuses some characters of columns' names.
     settings = DEFAULTS[kind] | (parameters or {})
     rounds, patience = settings.pop("rounds"), settings.pop("patience")
     fit = _fit_lightgbm if kind == "lightgbm" else _fit_catboost
     learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
-    native = fit(learn, stop, list(map(str, features.columns)), settings, rounds, patience, seed, threads)
+    native = fit(learn, stop, settings, rounds, patience, seed, threads)
     return Booster(kind, native, threads)
 
 
-def _fit_lightgbm(learn, stop, names, settings, rounds, patience, seed, threads):
+def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
     import lightgbm
 
     settings = {
@@ -165,7 +177,6 @@ def _fit_lightgbm(learn, stop, names, settings, rounds, patience, seed, threads)
         "num_threads": threads,
         **settings,
     }
-    # LightGBM refuses some characters in names, so its own files number the features.
     data = lightgbm.Dataset(*learn, params=settings, free_raw_data=True)
     validation = lightgbm.Dataset(*stop, reference=data, params=settings)
     stopping = lightgbm.early_stopping(patience, verbose=False)
@@ -174,7 +185,7 @@ def _fit_lightgbm(learn, stop, names, settings, rounds, patience, seed, threads)
     return lightgbm.Booster(model_str=model.model_to_string(num_iteration=model.best_iteration))
 
 
-def _fit_catboost(learn, stop, names, settings, rounds, patience, seed, threads):
+def _fit_catboost(learn, stop, settings, rounds, patience, seed, threads):
     import catboost
 
     model = catboost.CatBoostRegressor(
@@ -187,7 +198,7 @@ def _fit_catboost(learn, stop, names, settings, rounds, patience, seed, threads)
         verbose=False,
         **settings,
     )
-    model.fit(catboost.Pool(*learn, feature_names=names), eval_set=catboost.Pool(*stop, feature_names=names))
+    model.fit(*learn, eval_set=stop)
     return model
 
 

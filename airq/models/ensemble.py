@@ -82,10 +82,11 @@ def inner_folds(groups, *, n_folds=N_INNER, seed=0):
     n_groups = len(set(groups))
     if n_groups > 1:
         splitter = GroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
+        splits = splitter.split(groups, groups=groups)
     else:
-        splitter = KFold(n_folds, shuffle=True, random_state=seed)
+        splits = KFold(n_folds, shuffle=True, random_state=seed).split(groups)
     number = np.empty(len(groups), dtype=int)
-    for fold, (_, rows) in enumerate(splitter.split(groups, groups=groups)):
+    for fold, (_, rows) in enumerate(splits):
         number[rows] = fold
     return number
 
@@ -129,7 +130,7 @@ class BoosterEnsemble:
 
     def __init__(
         self,
-        members=MEMBERS["blend"],
+        members=MEMBERS["lightgbm"],
         *,
         n_inner=N_INNER,
         residuals="kriging",
@@ -287,6 +288,8 @@ def blend_weights(predictions, observed):
     heavy = 1e4 * np.sqrt(np.mean(np.square(observed)) * len(observed))
     rows = np.vstack([predictions, np.full(predictions.shape[1], heavy)])
     weights, _ = nnls(rows, np.append(observed, heavy))
+    if weights.sum() == 0:
+        return np.full(len(weights), 1 / len(weights))
     return weights / weights.sum()
 
 

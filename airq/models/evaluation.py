@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from airq.models.boosters import CannotFit
 from airq.models.folds import (
     GROUP_COLUMN,
     GROUP_NAME,
@@ -146,7 +147,10 @@ def judge(panel, predicted, *, scheme, model, **facts):
 
 def _held_out(panel, fold, name, candidate, groups):
     predictor = candidate()
-    predictor.fit(fold.training_panel(panel), groups)
+    try:
+        predictor.fit(fold.training_panel(panel), groups)
+    except CannotFit as reason:
+        return fold.scheme, fold.number, name, str(reason)
     rows = _rows_to_predict(panel, fold)
     values = np.full(len(panel), np.nan)
     values[rows] = predictor.predict(panel.iloc[rows].drop(columns=TARGET).reset_index(drop=True))
@@ -169,12 +173,16 @@ def _summary(panel, candidates, folds, held_out):
         table["scheme"] = scheme
         table["fold"] = np.repeat([fold.number for fold in listed], [len(fold.test) for fold in listed])
         table["observed"] = part[TARGET]
+        able = []
         for name in candidates:
-            table[name] = np.concatenate([held_out[scheme, fold.number, name] for fold in listed])
-        able = [name for name in candidates if table[name].notna().all()]
-        for name in set(candidates) - set(able):
-            evaluation.skipped[f"{scheme}/{name}"] = "it has no prediction for some held-out rows"
-        records = [_record(scheme, name, part, table, listed) for name in candidates if name in able]
+            values = [held_out[scheme, fold.number, name] for fold in listed]
+            reasons = [value for value in values if isinstance(value, str)]
+            if reasons:
+                evaluation.skipped[f"{scheme}/{name}"] = reasons[0]
+            else:
+                table[name] = np.concatenate(values)
+                able.append(name)
+        records = [_record(scheme, name, part, table, listed) for name in able]
         _compare(records, part, table)
         evaluation.records += records
         tables.append(table)

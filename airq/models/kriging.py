@@ -65,7 +65,7 @@ class ResidualKriging:
         residual : numpy.ndarray of shape (n_samples,)
             Observed minus out-of-fold prediction. [µg m⁻³]
         folds : numpy.ndarray of int, shape (n_samples,)
-            Inner fold of each row; a place lies in one fold.
+            Inner fold of each row.
         places : DataFrame of n_samples rows
             `site_id, date, latitude, longitude`.
         """
@@ -75,7 +75,7 @@ class ResidualKriging:
         sample = np.sort(np.random.default_rng(self.seed).permutation(len(residual))[:SAMPLE])
         aim = np.clip(residual, -2 * CLIP * spread, 2 * CLIP * spread)[sample]
         best = (np.inf, 0.0, GRID[0])
-        for parameters in GRID:
+        for parameters in GRID if spread > 0 else ():
             guess = self._from_other_folds(folds, sample, parameters)
             amplitude = float(np.clip(aim @ guess / max(guess @ guess, 1e-9), 0, 1))
             loss = float(np.mean(np.square(aim - amplitude * guess)))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
-from airq.models.boosters import Booster
+from airq.models.boosters import Booster, CannotFit
+from airq.units import PM25_UNIT
 
 
 class LightgbmDefaults:
@@ -32,6 +33,8 @@ class LightgbmDefaults:
         import lightgbm
 
         rows = y < self.highest_target
+        if not rows.any():
+            raise CannotFit(f"no training row is below {self.highest_target:g} {PM25_UNIT}")
         settings = {"objective": "regression", "verbosity": -1, "num_threads": 1, "seed": self.seed}
         data = lightgbm.Dataset(X.to_numpy(dtype="float32")[rows], y[rows], params=settings)
         native = lightgbm.train(settings, data, self.n_trees)
@@ -80,6 +83,8 @@ class ReferenceMethod:
         if len(set(groups)) > 1:
             split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=self.seed)
             learn, stop = next(split.split(matrix, y, groups))
+            if y[learn].min() == y[learn].max():
+                raise CannotFit("PM2.5 is constant in its training rows")
             model.fit(matrix[learn], y[learn], eval_set=(matrix[stop], y[stop]), use_best_model=True)
         else:
             model.fit(matrix, y)

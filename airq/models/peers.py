@@ -1,7 +1,7 @@
 """Simple peers: what any predictor must beat.
 
 Each has ``fit(panel, groups)`` and ``predict(panel)``, as the candidates of
-:mod:`airq.models.evaluation` do. Peers that are boosters stand in :mod:`airq.predictor`.
+:mod:`airq.models.evaluation` do. Boosters of others stand in :mod:`airq.models.peer_boosters`.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Tuning:
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
         path = str(self.journal)
         storage = optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
         return optuna.create_study(study_name=name, storage=storage, load_if_exists=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import expit, ndtr
 
 from airq.geography import distances_km
+from airq.meteorology import relative_humidity
 from airq.sources.fields import smooth_field
 
 YEAR = 365.25
@@ -164,7 +165,7 @@ def weather(cities, dates, noise, *, seed):
     columns = {
         "temp_air": temp_air,
         "temp_dew": temp_air - depression,
-        "relative_humidity": humidity(temp_air, temp_air - depression),
+        "relative_humidity": relative_humidity(temp_air, temp_air - depression),
         "wind_u": wind_u,
         "wind_v": wind_v,
         "precipitation": rain(wet, moist),
@@ -185,21 +186,6 @@ def usual_temperature(latitude, day_of_year, height):
     """
     swing = np.cos(2 * np.pi * (day_of_year - 200) / YEAR)
     return 28 - 0.009 * latitude**2 + 0.24 * latitude * swing - 0.0065 * height
-
-
-def humidity(temp_air, temp_dew):
-    """Relative humidity from air temperature and dew point, both in °C. [%]
-
-    References
-    ----------
-    .. [1] O. Alduchov, R. Eskridge, J. Appl. Meteorol. 35, 601-609, 1996.
-
-    Examples
-    --------
-    >>> float(humidity(20.0, 20.0))
-    100.0
-    """
-    return 100 * np.exp(17.625 * (temp_dew / (243.04 + temp_dew) - temp_air / (243.04 + temp_air)))
 
 
 def prevailing_wind(latitude, day_of_year):

@@ -15,6 +15,7 @@ from rich.progress import (
 )
 
 from airq.card import origin_warning
+from airq.panel import PanelMetadata
 
 #: Notes and progress; results themselves go to standard output.
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -24,6 +25,19 @@ def tell_origin(metadata):
     """Print what must be known about the origin of a panel's PM2.5."""
     if warning := origin_warning(metadata):
         notes.print(f"[bold yellow]{warning}[/]")
+
+
+def tell_trained(facts, panel):
+    """Print what must be known of a bundle before it predicts the days of a panel."""
+    trained, data = PanelMetadata.from_dict(facts["panel"]), facts["data"]
+    tell_origin(trained)
+    days = panel["date"]
+    outside = ((days < data["first_day"]) | (days > data["last_day"])).sum()
+    if outside:
+        notes.print(
+            f"[yellow]{outside:,} of {len(panel):,} rows lie outside the days of training[/] "
+            f"({data['first_day']} to {data['last_day']}); the figures of the card do not hold for them."
+        )
 
 
 @contextlib.contextmanager

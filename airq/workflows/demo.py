@@ -11,7 +11,7 @@ from airq.panel import TARGET, check_panel, panel_metadata, write_panel
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import candidates, default_candidate
 from airq.workflows.console import notes, tell_origin
-from airq.workflows.evaluate import evaluate_panel, write_evaluation_files
+from airq.workflows.evaluate import evaluate_panel, write_evaluation, write_summary
 from airq.workflows.predict import predict
 from airq.workflows.train import fit_on_all, save_predictor
 
@@ -50,7 +50,8 @@ def demo(out, *, seed=0, n_jobs=1):
     write_panel(panel, out / "panel.parquet")
     contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed, chosen=PEERS)
     evaluation = evaluate_panel(panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs)
-    write_evaluation_files(evaluation, panel_metadata(panel), out)
+    write_evaluation(evaluation, panel_metadata(panel), out / "evaluation")
+    write_summary(evaluation, panel_metadata(panel), out)
     predictor = fit_on_all(panel, default_candidate(model=MODEL, recipe=RECIPE, seed=seed))
     settings = {"model": MODEL, "seed": seed, "tuning_trials": 0}
     save_predictor(predictor, panel, settings, evaluation, out / "bundle")

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from airq.bundle import check_fits, load_bundle
 from airq.card import evaluation_markdown
-from airq.files import check_writable, whole_folder, write_json, write_text
+from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import SCHEMES
 from airq.panel import TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
 from airq.workflows.candidates import candidates
-from airq.workflows.console import notes, progress
+from airq.workflows.console import notes, progress, tell_trained
 from airq.workflows.panels import open_training_panel
+
+RECORDS = "evaluation.json"
 
 
 def evaluate(
@@ -61,9 +63,11 @@ def evaluate(
         If the panel is unsound or supports none of the schemes.
     """
     panel = open_training_panel(panel_path)
-    for path in (out, json_path):
-        if path is not None:
-            check_writable(path)
+    if out is not None:
+        check_writable(out)
+        check_replaceable(out, marker=RECORDS)
+    if json_path is not None:
+        check_writable(json_path)
     evaluation = evaluate_panel(
         panel,
         schemes,
@@ -101,9 +105,10 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
     panel = open_training_panel(panel_path)
     predictor, facts = load_bundle(bundle)
     check_fits(panel, panel_metadata(panel), facts)
+    tell_trained(facts, panel)
     predicted = predictor.predict(panel.drop(columns=TARGET))
     labelled = panel[TARGET].notna().to_numpy()
-    known = panel["site_id"].isin(facts["data"]["site_ids"]).to_numpy()
+    known = panel["site_id"].isin(facts["data"]["places"]).to_numpy()
     evaluation = Evaluation()
     for scheme, rows in (("new sites", labelled & ~known), ("known sites", labelled & known)):
         if not rows.any():
@@ -112,7 +117,16 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
         part = panel[rows]
         groups = part["site_id"].nunique()
         evaluation.records.append(
-            judge(part, predicted[rows], scheme=scheme, model="bundle", folds=1, groups=groups, group="sites")
+            judge(
+                part,
+                predicted[rows],
+                scheme=scheme,
+                model="bundle",
+                folds=1,
+                groups=groups,
+                group="sites",
+                rmse_sd=None,
+            )
         )
     if json_path is not None:
         write_json(json_path, evaluation.records)
@@ -124,28 +138,42 @@ def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
     for scheme, reason in skipped.items():
         notes.print(f"[yellow]skipped[/] {scheme}: {reason}")
-    if not folds:
-        raise ValueError(
-            "; ".join(f"No {scheme} split: {reason}" for scheme, reason in skipped.items()) + "."
-        )
+    refuse_unsupported(folds, skipped)
     with progress("evaluating") as advance:
         evaluation = judge_candidates(panel, contenders, folds, n_jobs=n_jobs, advance=advance)
     evaluation.skipped = skipped | evaluation.skipped
     return evaluation
 
 
+def refuse_unsupported(folds, skipped):
+    """Refuse a panel that supports none of the schemes asked for.
+
+    Raises
+    ------
+    ValueError
+        With the reason of every scheme.
+    """
+    if not skipped and not folds:
+        raise ValueError(f"Name at least one scheme of {', '.join(SCHEMES)}.")
+    if not folds:
+        reasons = "; ".join(f"no {scheme} split, because {reason}" for scheme, reason in skipped.items())
+        raise ValueError(f"The panel cannot be judged: {reasons}.")
+
+
 def write_evaluation(evaluation, metadata, out):
     """Write records, text, held-out predictions and plots into a folder."""
-    with whole_folder(out, marker="evaluation.json") as folder:
-        write_evaluation_files(evaluation, metadata, folder)
+    with whole_folder(out, marker=RECORDS) as folder:
+        write_summary(evaluation, metadata, folder)
+        write_table(
+            evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()}
+        )
+        draw_evaluation(evaluation.predictions, metadata, folder)
 
 
-def write_evaluation_files(evaluation, metadata, folder):
-    """Write evaluation.json, evaluation.md, plots and held-out predictions beside other files."""
+def write_summary(evaluation, metadata, folder):
+    """Write evaluation.json and evaluation.md into a folder."""
     folder = Path(folder)
-    write_json(folder / "evaluation.json", evaluation.records)
+    write_json(folder / RECORDS, evaluation.records)
     write_text(
         folder / "evaluation.md", evaluation_markdown(evaluation.records, evaluation.skipped, metadata)
     )
-    write_table(evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()})
-    draw_evaluation(evaluation.predictions, metadata, folder)

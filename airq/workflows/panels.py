@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from airq.cities import check_swapped
-from airq.panel import check_panel, feature_columns, panel_metadata, read_panel
+from airq.models.folds import MIN_TRAINING_ROWS
+from airq.panel import TARGET, check_panel, feature_columns, panel_metadata, read_panel
 from airq.workflows.console import tell_origin
 
 
@@ -40,7 +41,7 @@ def open_training_panel(path):
     Raises
     ------
     ValueError
-        Also if a column has no value in any row.
+        Also if a column has no value in any row, or if PM2.5 is constant or known in too few rows.
     """
     panel = open_panel(path, target="required")
     empty = [name for name in feature_columns(panel) if panel[name].isna().all()]
@@ -49,5 +50,15 @@ def open_training_panel(path):
             f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, "
             f"first {empty[0]!r}; drop such columns from the table or fill them."
         )
+    if not feature_columns(panel):
+        raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
+    labelled = panel[TARGET].dropna()
+    if len(labelled) < MIN_TRAINING_ROWS:
+        raise ValueError(
+            f"The panel has PM2.5 in {len(labelled)} row{'s' * (len(labelled) != 1)}; at least "
+            f"{MIN_TRAINING_ROWS} are needed."
+        )
+    if labelled.min() == labelled.max():
+        raise ValueError(f"PM2.5 is {labelled.iloc[0]:g} in every row, so there is nothing to learn.")
     tell_origin(panel_metadata(panel))
     return panel

@@ -11,7 +11,7 @@ from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
 from airq.panel import KEYS, TARGET, panel_metadata, write_table
 from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
-from airq.workflows.console import notes, tell_origin
+from airq.workflows.console import notes, tell_trained
 from airq.workflows.panels import open_panel
 
 COLUMNS = [
@@ -65,8 +65,8 @@ def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABL
     metadata = panel_metadata(panel)
     check_fits(panel, metadata, facts)
     _tell_gaps(panel, facts["recipe_inputs"])
+    tell_trained(facts, panel)
     trained = facts["panel"]
-    tell_origin(type(metadata).from_dict(trained))
     pm25 = predictor.predict(panel.drop(columns=TARGET, errors="ignore"))
     rows = prediction_rows(panel, pm25, aqi_table=aqi_table, period=period)
     about = {
@@ -119,7 +119,11 @@ def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="refere
     table = unit if is_aqi(unit) else DEFAULT_AQI_TABLE
     rows = prediction_rows(panel, convert(raw, unit, PM25_UNIT), aqi_table=table, period=period)
     notes.print(f"Predicted by {model_file}, which was not validated here; its unit is {unit}.")
-    write_predictions(rows, out, {"unit": PM25_UNIT, "model_unit": unit, "period": period, "validation": []})
+    write_predictions(
+        rows,
+        out,
+        {"unit": PM25_UNIT, "trained_on": "unknown", "model_unit": unit, "period": period, "validation": []},
+    )
     return rows
 
 
@@ -164,7 +168,7 @@ def write_predictions(rows, out, about):
     """Write predictions as Parquet (facts in its metadata), or as CSV where the name ends so."""
     if str(out).endswith(".csv"):
         with whole_file(out) as unfinished:
-            rows.assign(unit=PM25_UNIT).to_csv(unfinished, index=False)
+            rows.assign(unit=PM25_UNIT, trained_on=about["trained_on"]).to_csv(unfinished, index=False)
         return
     write_table(rows, out, metadata={"airq": about})
 
@@ -193,6 +197,11 @@ def _period_means(rows, frequency):
     ).days + 1
     whole = groups.size().to_numpy() >= MIN_SHARE * days_in
     means = means[whole].reset_index()
+    if means.empty:
+        raise ValueError(
+            f"No site has {MIN_SHARE:.0%} of the days of a calendar period in the panel, so there is no mean "
+            "to give; leave --period out for days."
+        )
     means["date"] = means.pop("period").dt.start_time.astype("datetime64[us]")
     return means
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.bundle import read_facts, save_bundle
+from airq.bundle import FACTS, read_facts, save_bundle
 from airq.card import write_card
-from airq.files import check_writable
-from airq.models.evaluation import OURS
+from airq.files import check_replaceable, check_writable
+from airq.models.evaluation import OURS, plan_folds
 from airq.models.folds import training_groups
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.workflows.candidates import default_candidate
 from airq.workflows.console import notes, progress
-from airq.workflows.evaluate import evaluate_panel
+from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
 
 
@@ -52,6 +52,10 @@ def train(
     """
     panel = open_training_panel(panel_path)
     check_writable(out)
+    check_replaceable(out, marker=FACTS)
+    schemes = default_schemes(panel) if schemes is None else schemes
+    if schemes:
+        refuse_unsupported(*plan_folds(panel, schemes, seed=seed))
     tuning = Tuning(tune, journal_beside(out)) if tune else None
     make = functools.partial(default_candidate, model=model, recipe=recipe, seed=seed)
     settings = {"model": model, "seed": seed, "tuning_trials": tune}
@@ -62,7 +66,6 @@ def train(
         with progress("searching") as advance:
             told = dataclasses.replace(tuning, advance=advance)
             predictor = make(tuning=told)().fit(panel, training_groups(panel))
-    schemes = default_schemes(panel) if schemes is None else schemes
     evaluation = None
     if schemes:
         evaluation = evaluate_panel(panel, schemes, {OURS: make(tuning=tuning)}, seed=seed, n_jobs=n_jobs)
@@ -135,7 +138,12 @@ def describe_data(panel):
         "sites": labelled["site_id"].nunique(),
         "cities": labelled["city_id"].nunique(),
         "countries": labelled["country"].nunique(),
-        "site_ids": sorted(labelled["site_id"].unique()),
+        "places": {
+            site: [float(latitude), float(longitude)]
+            for site, latitude, longitude in labelled.drop_duplicates("site_id")[
+                ["site_id", "latitude", "longitude"]
+            ].itertuples(index=False)
+        },
         "first_day": f"{labelled['date'].min():%Y-%m-%d}",
         "last_day": f"{labelled['date'].max():%Y-%m-%d}",
         "pm25_mean": float(labelled[TARGET].mean()),

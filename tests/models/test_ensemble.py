@@ -35,6 +35,11 @@ def test_the_blend_is_convex():
     assert (weights >= 0).all()
 
 
+def test_targets_of_zero_leave_equal_weights():
+    "Where every weight would do, none is missing."
+    npt.assert_allclose(blend_weights(np.zeros((3, 2)), np.zeros(3)), [0.5, 0.5])
+
+
 def test_the_better_member_wins_the_blend():
     "A perfect member beside a wrong one gets all the weight."
     npt.assert_allclose(blend_weights([[1, 9], [5, 2], [3, 7]], [1, 5, 3]), [1, 0], atol=1e-6)

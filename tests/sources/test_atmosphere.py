@@ -9,7 +9,6 @@ from airq.sources.atmosphere import (
     dust,
     elevation,
     fire_power,
-    humidity,
     pressure_at,
     rain,
     urban,
@@ -54,11 +53,6 @@ def test_air_is_thinner_in_addis_ababa_than_in_djibouti():
     addis, lagos = elevation(places)
     assert addis > 2000 and lagos < 100
     assert pressure_at(addis) < 800 < 1000 < pressure_at(lagos)
-
-
-def test_humidity_of_a_known_pair():
-    "20 °C with a dew point of 9.3 °C is 50 %, as in psychrometric tables."
-    npt.assert_allclose(humidity(20.0, 9.3), 50, atol=0.3)
 
 
 def test_twice_the_boundary_layer_ventilates_twice(calm):

@@ -34,8 +34,11 @@ def test_a_year_is_judged_by_the_annual_levels(make_panel):
 
 
 def test_half_a_year_is_not_a_year(make_panel):
-    "Fewer than three quarters of the days give no mean."
-    assert prediction_rows(make_panel({"a": YEAR[:180]}), np.full(180, 15.0), period="year").empty
+    "Fewer than three quarters of the days give no mean; if that is all there is, it is refused."
+    panel = make_panel({"a": YEAR, "b": YEAR[:180]})
+    assert prediction_rows(panel, np.full(545, 15.0), period="year")["site_id"].tolist() == ["a"]
+    with pytest.raises(ValueError, match="no mean to give"):
+        prediction_rows(make_panel({"a": YEAR[:180]}), np.full(180, 15.0), period="year")
 
 
 def test_a_month_has_no_who_class(make_panel):
