@@ -7,9 +7,10 @@ import numpy.testing as npt
 import pytest
 
 from airq.bundle import check_fits, load_bundle, read_facts
+from airq.checks import check_panel
 from airq.features.recipe import make_recipe
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.panel import PanelMetadata, label_panel, panel_metadata
 from airq.predictor import Predictor
 from airq.sources.simulated import simulate
 from airq.workflows.train import save_predictor

@@ -86,6 +86,18 @@ def test_swapped_coordinates_are_told():
         check_cities(places(("Kampala", "UGA", 32.5822, 0.3163), ("Jinja", "UGA", 33.2, 0.44)))
 
 
+def test_coordinates_that_cannot_be_exchanged_are_not_suspect():
+    "A longitude of 120 is no latitude, and Fiji has no bundled city to judge by."
+    far = places(("Kampala", "UGA", 0.3163, 120.0), ("Suva", "FJI", -18.14, 178.44))
+    assert len(check_cities(far)) == 2
+
+
+def test_a_minority_of_swapped_cities_passes():
+    "One of three is a slip; the table as a whole is not swapped."
+    swapped = ("Jinja", "UGA", 33.2, 0.44)
+    assert len(check_cities(places(KAMPALA, NAIROBI, swapped))) == 3
+
+
 def test_a_small_african_exclave_is_not_suspect():
     "Right coordinates pass."
     assert len(check_cities(places(KAMPALA, NAIROBI))) == 2

@@ -14,8 +14,9 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from typer.testing import CliRunner
 
+from airq.checks import check_panel
 from airq.cli import app
-from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata, read_panel, write_panel
+from airq.panel import PanelMetadata, label_panel, panel_metadata, read_panel, write_panel
 from airq.sources.simulated import simulate
 
 AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]

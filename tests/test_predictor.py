@@ -7,12 +7,12 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
+from airq.checks import check_panel
 from airq.features.recipe import make_recipe
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.evaluation import evaluate, plan_folds
 from airq.models.folds import make_folds
 from airq.models.metrics import rmse
-from airq.panel import check_panel
 from airq.predictor import Predictor
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import peers

@@ -13,6 +13,10 @@ from airq.models.boosters import Booster, CannotFit
 from airq.units import PM25_UNIT
 
 
+#: Rounds without improvement on the inner held-out groups after which the reference's method stops.
+PATIENCE = 100
+
+
 class LightgbmDefaults:
     """LightGBM as it comes: 100 trees of 31 leaves, no stopping.
 
@@ -73,6 +77,7 @@ class ReferenceMethod:
 
         model = catboost.CatBoostRegressor(
             iterations=1000,
+            early_stopping_rounds=PATIENCE,
             loss_function="RMSE",
             random_seed=self.seed,
             thread_count=1,

@@ -13,18 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from airq.checks import check_panel
 from airq.cities import check_swapped
-from airq.panel import (
-    COLUMNS,
-    FIRST_DATE,
-    IDENTITY,
-    KEYS,
-    PLACE,
-    TARGET,
-    at_ceiling,
-    check_panel,
-    label_panel,
-)
+from airq.panel import COLUMNS, FIRST_DATE, IDENTITY, KEYS, PLACE, TARGET, at_ceiling, label_panel
 
 SEVERAL = ("mean", "median", "first", "refuse")
 

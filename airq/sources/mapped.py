@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from airq.cities import country_code
@@ -28,6 +30,10 @@ from airq.units import convert, is_aqi
 
 TEXT = ("site_id", "city_id", "city", "country")
 
+#: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
+#: PM10 is something else, and CAMS is a model, which places without a monitor have too.
+READING = r"(?<!cams_)pm[ _.-]?2[ _.,p-]?5|^pm(?![a-z])(?!.?\d)|aqi"
+
 
 def read_mapped(paths, *, mapping, cities=None):
     """Read tables as a mapping file says.
@@ -45,11 +51,13 @@ def read_mapped(paths, *, mapping, cities=None):
     -------
     Reading
         Columns of the vocabulary in the panel's units; an index that stood for PM2.5 is inverted by
-        its table and stays beside it as `aqi`.
+        its table and stays beside it as `aqi`. Where the mapping keeps everything, columns that look
+        like other readings of PM2.5 are left out all the same, and a note names them.
     """
     found, tally, files = read_mapping(mapping), Tally(), named(paths)
     _check_origin(found, mapping)
     rows = pd.concat([_mapped_rows(path, found, mapping, tally) for path in paths], ignore_index=True)
+    rows = _without_readings(rows, found, tally)
     rows = with_coordinates(rows, tally, path=files)
     rows = _with_target(rows, found, tally, files)
     rows = plausible(rows, tally, path=files)
@@ -124,14 +132,33 @@ def _kept_columns(table, mapping, path):
     return kept
 
 
+def _without_readings(rows, mapping, tally):
+    """Rows without columns, unless the mapping names them, that would tell a model the answer.
+
+    They are known by :data:`READING`, or by a name that begins with that of the target's own column.
+    """
+    if mapping.keep != "*":
+        return rows
+    targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
+    own = [rf"^{re.escape(column)}[\W_]" for source in targets for column in source.columns]
+    reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
+    found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
+    if found:
+        tally.notes.append(
+            "left out, as they look like readings of PM2.5, which no place without a monitor has: "
+            f"{', '.join(found)}; to learn from them all the same, list the columns to keep by name, "
+            f'keep = ["{found[0]}", …]'
+        )
+    return rows.drop(columns=found)
+
+
 def _values(table, name, source, tally, path):
-    if not source.columns:
-        return pd.Series(source.value, index=table.index)
-    values = table[source.columns[0]]
+    column = source.columns[0] if source.columns else name
+    values = table[column] if source.columns else pd.Series(source.value, index=table.index)
     if name in TEXT or name == TARGET:
         return values
     found, unreadable = numbers(values)
-    _refuse_decimal_commas(values[unreadable], source.columns[0], path)
+    _refuse_decimal_commas(values[unreadable], column, path)
     if name not in ("latitude", "longitude"):
         found = tally.empty(found, unreadable, f"{name} is not a number")
     if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
@@ -149,8 +176,6 @@ def _refuse_decimal_commas(unreadable, column, path):
 def _written_days(table, source, basis, path):
     if len(source.columns) == 3:
         return joined_days(table[list(source.columns)])
-    if len(source.columns) != 1:
-        raise ValueError(f"{path}: date comes from one column, or from three: year, month, day.")
     values = table[source.columns[0]]
     zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
     text = values.astype("str").str.strip()

@@ -43,7 +43,7 @@ class Mapping:
     columns : dict of str to ColumnSource
         By name of the panel's column.
     keep : "*" or tuple of str
-        Columns that stay under their own names.
+        Columns that stay under their own names; "*" for all but other readings of PM2.5.
     several : {"mean", "median", "first", "refuse"}
         What to do with rows of one site and day.
     panel : dict of str to str
@@ -61,7 +61,7 @@ def read_mapping(path):
 
     Its form, with every key that it may have::
 
-        keep = "*"                       # or a list of columns; "*" keeps all under their own names
+        keep = "*"                       # or a list of columns; "*" keeps all but other readings of PM2.5
         several = "mean"                 # rows of one site and day: mean, median, first, refuse
         [panel]
         pm25_origin = "sensor"           # sensor, index, model, simulated
@@ -89,8 +89,8 @@ def read_mapping(path):
     Raises
     ------
     ValueError
-        If it is not TOML, has a key, column, choice or unit that is not known, lacks a column that
-        every panel needs, or names no unit for PM2.5.
+        If it is not TOML, has a key, column, choice or unit that is not known or is no text, lacks a
+        column that every panel needs, or names no unit for PM2.5.
     """
     try:
         facts = tomllib.loads(read_text(path))
@@ -150,11 +150,31 @@ def _column_source(name, entry, path):
     _check_keys(entry, ("from", "unit", "value"), f"{path}, {name}")
     if ("from" in entry) == ("value" in entry):
         raise ValueError(f"{path}: {name} needs either `from` or `value`.")
-    columns = entry.get("from", ())
-    columns = (columns,) if isinstance(columns, str) else tuple(columns)
-    if len(columns) > 1 and name != "date":
-        raise ValueError(f"{path}: {name} comes from one column; only a date can have three.")
+    columns = _checked_columns(name, entry["from"], path) if "from" in entry else ()
+    if "value" in entry:
+        _check_constant(name, entry["value"], path)
     return ColumnSource(columns, _checked_unit(name, entry, path), entry.get("value"))
+
+
+def _checked_columns(name, columns, path):
+    columns = columns if isinstance(columns, list) else [columns]
+    for column in columns:
+        if not isinstance(column, str):
+            raise ValueError(f"{path}: {name}: `from` names a column as text, not {column!r}.")
+    if name == "date" and len(columns) not in (1, 3):
+        raise ValueError(f"{path}: date comes from one column, or from three: year, month, day.")
+    if name != "date" and len(columns) != 1:
+        raise ValueError(f"{path}: {name} comes from one column; only a date can have three.")
+    return tuple(columns)
+
+
+def _check_constant(name, value, path):
+    if name == "date":
+        raise ValueError(f"{path}: date comes from a column; it cannot be a constant.")
+    text = COLUMNS[_vocabulary_name(name)].dtype == "str"
+    fits = isinstance(value, str) if text else isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits:
+        raise ValueError(f"{path}: {name}: `value` must be {'text' if text else 'a number'}, not {value!r}.")
 
 
 def _vocabulary_name(name):
@@ -169,6 +189,8 @@ def _checked_unit(name, entry, path):
             f'{path}: {name} needs its unit, such as {name} = {{ from = "…", unit = "{example}" }}; '
             "a concentration and an index look alike."
         )
+    if not isinstance(entry.get("unit", ""), str):
+        raise ValueError(f"{path}: {name}: `unit` must be text, not {entry['unit']!r}.")
     if "unit" not in entry or (name in COLUMNS and entry["unit"] == COLUMNS[name].unit):
         return entry.get("unit")
     try:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from airq.checks import check_panel
 from airq.files import check_writable
-from airq.panel import TARGET, check_panel, panel_metadata, write_panel
+from airq.panel import TARGET, panel_metadata, write_panel
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import candidates, default_candidate
 from airq.workflows.console import notes, tell_origin

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
+from airq.checks import check_panel
 from airq.files import check_writable
-from airq.geography import distances_km, nearest, sites_of
-from airq.panel import (
-    IDENTITY,
-    KEYS,
-    TARGET,
-    check_panel,
-    label_panel,
-    panel_metadata,
-    read_panel,
-    write_panel,
-)
+from airq.geography import arc_km, chord_km, geocentric_km, sites_of
+from airq.panel import IDENTITY, KEYS, TARGET, label_panel, panel_metadata, read_panel, write_panel
 
 #: What a target panel gives: PM2.5 and the index that it was made of.
 FROM_TARGETS = (TARGET, "aqi")
@@ -77,9 +70,10 @@ class JoinReport:
 def join(features, targets, *, out, max_km=5.0):
     """Give the rows of a feature panel the PM2.5 of a target panel, by site and day.
 
-    Sites that share their `site_id` match; any other site of the features takes the nearest site of
-    the targets within `max_km`. Rows without a target stay, because lags need them; targets
-    without features do not.
+    Sites that share their `site_id` match; of the others, those match that lie within `max_km` of each
+    other, the nearest pair first. A site of the targets goes to one site of the features at most:
+    a monitor that stood at several sites would be on both sides of a split by site. Rows without a
+    target stay, because lags need them; targets without features do not.
 
     Parameters
     ----------
@@ -108,7 +102,7 @@ def join(features, targets, *, out, max_km=5.0):
     inputs, labels = _read(features, target="optional"), _read(targets, target="required")
     _check_fit(inputs, labels, features, targets)
     inputs = inputs.drop(columns=[name for name in FROM_TARGETS if name in inputs.columns])
-    pairs = _site_pairs(inputs, labels, max_km)
+    pairs, crowded = _site_pairs(inputs, labels, max_km)
     if pairs.empty:
         raise ValueError(
             f"No site of {features} has the site_id of one of {targets} or lies within {max_km:g} km of one."
@@ -119,9 +113,7 @@ def join(features, targets, *, out, max_km=5.0):
             f"No day matches at the sites that do: {features} has {_span(inputs)}, {targets} {_span(labels)}."
         )
     write_panel(joined, out)
-    left_out = [name for name in labels.columns if name not in (*IDENTITY, *FROM_TARGETS)]
-    notes = (f"columns of {targets} left out: {', '.join(left_out)}",) if left_out else ()
-    return _report(joined, labels, pairs, used, notes, out)
+    return _report(joined, labels, pairs, used, _notes(labels, targets, crowded, max_km), out)
 
 
 def _read(path, *, target):
@@ -146,25 +138,50 @@ def _check_fit(inputs, labels, features, targets):
 
 
 def _site_pairs(inputs, labels, max_km):
-    """Sites that belong together: `site_id`, `target_site`, `km`, and whether it is by name."""
+    """Sites that belong together, each in one pair at most, and how many others are near a target.
+
+    The pairs: `site_id`, `target_site`, `km`, and whether it is by name.
+    """
     here, there = sites_of(inputs), sites_of(labels)
     same = here.index.intersection(there.index)
+    _check_apart(here.loc[same], there.loc[same], max_km)
     by_name = pd.DataFrame({"site_id": same, "target_site": same, "km": 0.0, "by_name": True})
-    apart = [distances_km(here.loc[[site]], there.loc[[site]])[0, 0] for site in same]
-    if apart and max(apart) > max(max_km, 1.0):
-        worst = int(np.argmax(apart))
+    near = _near_sites(here.drop(index=same), there, max_km)
+    by_place = _nearest_first(near[~near["target_site"].isin(same)]).assign(by_name=False)
+    crowded = near.loc[~near["site_id"].isin(by_place["site_id"]), "site_id"].nunique()
+    return pd.concat([by_name, by_place], ignore_index=True), crowded
+
+
+def _check_apart(here, there, max_km):
+    apart = arc_km(np.linalg.norm(geocentric_km(here) - geocentric_km(there), axis=1))
+    if len(apart) and apart.max() > max(max_km, 1.0):
+        worst = apart.argmax()
         raise ValueError(
-            f"Site {same[worst]!r} lies {apart[worst]:.0f} km apart in the two panels; give different places "
-            "different names."
+            f"Site {here.index[worst]!r} lies {apart[worst]:.0f} km apart in the two panels; give different "
+            "places different names."
         )
-    others = here.drop(index=same)
-    if others.empty:
-        return by_name
-    position, km = nearest(others, there)
-    by_place = pd.DataFrame(
-        {"site_id": others.index, "target_site": there.index[position], "km": km, "by_name": False}
+
+
+def _near_sites(here, there, max_km):
+    """All pairs of sites within a distance: `site_id`, `target_site`, `km`."""
+    trees = cKDTree(geocentric_km(here)), cKDTree(geocentric_km(there))
+    found = trees[0].sparse_distance_matrix(trees[1], chord_km(max_km), output_type="ndarray")
+    near = pd.DataFrame(
+        {"site_id": here.index[found["i"]], "target_site": there.index[found["j"]], "km": arc_km(found["v"])}
     )
-    return pd.concat([by_name, by_place[by_place["km"] <= max_km]], ignore_index=True)
+    return near[near["km"] <= max_km]
+
+
+def _nearest_first(near):
+    """The pairs that are left if each, from the nearest on, takes both its sites away."""
+    sites, targets, chosen = set(), set(), []
+    near = near.sort_values(["km", "site_id", "target_site"])
+    for site, target in zip(near["site_id"], near["target_site"], strict=True):
+        chosen.append(site not in sites and target not in targets)
+        if chosen[-1]:
+            sites.add(site)
+            targets.add(target)
+    return near[np.array(chosen, dtype=bool)]
 
 
 def _joined(inputs, labels, pairs):
@@ -182,6 +199,20 @@ def _joined(inputs, labels, pairs):
         sources=(*here.sources, *(source for source in there.sources if source not in here.sources)),
     )
     return check_panel(label_panel(joined.drop(columns=["target_site", "row"]), metadata)), used
+
+
+def _notes(labels, targets, crowded, max_km):
+    notes = []
+    if crowded:
+        sites = "1 site" if crowded == 1 else f"{crowded:,} sites"
+        notes.append(
+            f"{sites} without a target, although a site of {targets} lies within {max_km:g} km: its values "
+            "went to the site of its name, or else to a nearer one, as a monitor counts once"
+        )
+    left_out = [name for name in labels.columns if name not in (*IDENTITY, *FROM_TARGETS)]
+    if left_out:
+        notes.append(f"columns of {targets} left out: {', '.join(left_out)}")
+    return tuple(notes)
 
 
 def _report(joined, labels, pairs, used, notes, out):

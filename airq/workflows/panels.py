@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from airq.checks import check_panel
 from airq.cities import check_swapped
 from airq.models.folds import MIN_TRAINING_ROWS
-from airq.panel import TARGET, check_panel, feature_columns, panel_metadata, read_panel
+from airq.panel import TARGET, feature_columns, panel_metadata, read_panel
 from airq.workflows.console import tell_origin
 
 

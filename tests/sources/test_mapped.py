@@ -215,3 +215,67 @@ def test_a_site_in_two_places_is_refused(read):
     table = TABLE.replace("01,2020-01-01,0.32", "01,2020-01-01,3.32", 1)
     with pytest.raises(ValueError, match="site '01' has positions more than 1 km apart"):
         read(table)
+
+
+def test_a_constant_is_converted_as_a_column_is(read):
+    "An elevation of 1.2 km is 1200 m at every site."
+    mapping = MAPPING + 'elevation = { value = 1.2, unit = "km" }\n'
+    assert set(read(mapping=mapping).panel["elevation"]) == {1200}
+
+
+READINGS = [
+    "pm",
+    "PM",
+    "pm_raw",
+    "pm_2_5",
+    "PM2.5 (µg/m³)",
+    "pm25_median",
+    "pm2p5_raw",
+    "s1_pm2_5",
+    "us_aqi",
+    "AQI_category",
+    "pm25_count",
+]
+INPUTS = ["cams_pm25", "cams_pm25_count", "pm10", "PM10", "pm_10", "pmsl", "rain_pm", "no2_raw"]
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_another_reading_of_the_target_is_no_feature(read, name):
+    "A second sensor or an index beside it gives the answer away; the note says how to keep it."
+    found = read(TABLE.replace("road", name))
+    assert name not in found.panel.columns
+    assert [note for note in found.tally.notes if name in note and f'keep = ["{name}", …]' in note]
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_what_no_monitor_of_the_target_reads_stays(read, name):
+    "A model's PM2.5, coarse particles, pressure at mean sea level, an afternoon's rain, a gas."
+    found = read(
+        TABLE.replace("road", name).replace("pm2_5,t2m", "fine,t2m"), MAPPING.replace("pm2_5", "fine")
+    )
+    assert name in found.panel.columns
+    assert not any("readings of PM2.5" in note for note in found.tally.notes)
+
+
+def test_columns_named_after_the_targets_own_are_readings(read):
+    "With the target in `target`, `target_min` is its least hour; `targets` is another word."
+    mapping = MAPPING.replace('"pm2_5"', '"target"')
+    table = TABLE.replace("pm2_5", "target")
+    assert "target_min" not in read(table.replace("road", "target_min"), mapping).panel.columns
+    assert "targets" in read(table.replace("road", "targets"), mapping).panel.columns
+
+
+def test_a_reading_that_the_mapping_names_stays(read):
+    "In `keep`, or as a column of the panel."
+    table = TABLE.replace("road", "pm25_raw")
+    listed = read(table, MAPPING.replace('keep = "*"', 'keep = ["pm25_raw"]'))
+    assert listed.panel["pm25_raw"].iloc[0] == 4
+    assert not any("readings of PM2.5" in note for note in listed.tally.notes)
+    mapped = read(table, MAPPING + 'cams_pm25 = "pm25_raw"\n')
+    assert mapped.panel["cams_pm25"].iloc[0] == 4
+
+
+def test_a_reading_in_several_files_is_noted_once(read):
+    "One note for both."
+    table = TABLE.replace("road", "pm25_raw")
+    assert len([note for note in read([table, table]).tally.notes if "pm25_raw" in note]) == 1

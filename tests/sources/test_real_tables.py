@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airq.checks import check_panel
 from airq.cities import check_cities
-from airq.panel import check_panel, panel_metadata
+from airq.panel import panel_metadata
 from airq.sources.modelled import read_open_meteo, read_reference
 from airq.sources.stations import read_waqi
 from airq.sources.tables import read_airathon, read_uganda

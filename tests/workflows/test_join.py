@@ -127,3 +127,42 @@ def test_other_columns_of_the_targets_are_left_out_and_said(files, tmp_path):
     report = join(**names)
     assert "device_temp" not in read_panel(names["out"]).columns
     assert "device_temp" in report.notes[0]
+
+
+def test_a_target_site_goes_to_the_nearer_of_two_sites(files):
+    "x lies at 0.2 degrees: 22 km from a at 0 and 33 km from b at 0.5. Only a gets its values."
+    names = files({"a": DAYS, "b": DAYS}, {"x": DAYS[:1]}, shift=0.2)
+    report = join(**names, max_km=40)
+    panel = read_panel(names["out"])
+    assert panel.loc[panel["pm25"].notna(), "site_id"].tolist() == ["a"]
+    assert (report.sites, report.sites_by_distance, report.matched) == (2, 1, 1)
+    assert report.max_km == pytest.approx(22.1, abs=0.1)
+    assert "1 site without a target, although" in report.notes[0]
+
+
+def test_a_target_site_that_matched_by_name_goes_to_no_neighbour(files):
+    "b lies 55 km from a, whose namesake among the targets is taken; 60 km would reach it."
+    names = files({"a": DAYS, "b": DAYS}, {"a": DAYS})
+    report = join(**names, max_km=60)
+    panel = read_panel(names["out"])
+    assert panel.loc[panel["site_id"] == "b", "pm25"].isna().all()
+    assert (report.sites_by_id, report.sites_by_distance, report.matched) == (1, 0, 3)
+    assert "1 site without a target, although" in report.notes[0]
+
+
+def test_the_nearest_pair_goes_first_and_the_loser_takes_what_is_left(files):
+    """a and b lie at 0 and 0.5 degrees, x and y at 0.3 and 0.8.
+
+    x is nearest to both, but nearer to b (22 km) than to a (33 km). a has to take y, 88 km away.
+    """
+    names = files({"a": DAYS[:1], "b": DAYS[:1]}, {"x": DAYS[:1], "y": DAYS[:1]}, shift=0.3)
+    report = join(**names, max_km=100)
+    panel = read_panel(names["out"]).set_index("site_id")
+    assert panel["pm25"].to_dict() == {"a": 20, "b": 10}
+    assert report.max_km == pytest.approx(88.5, abs=0.2)
+    assert report.notes == ()
+
+
+def test_a_site_beyond_the_distance_is_not_counted_as_crowded_out(files):
+    "b lies 55 km from the only target, beyond 5."
+    assert join(**files({"a": DAYS, "b": DAYS}, {"x": DAYS})).notes == ()

@@ -4,15 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import (
-    PanelMetadata,
-    check_panel,
-    feature_columns,
-    label_panel,
-    panel_metadata,
-    read_panel,
-    write_panel,
-)
+from airq.checks import check_panel
+from airq.panel import PanelMetadata, feature_columns, label_panel, panel_metadata, read_panel, write_panel
 
 DAYS = {"a": ["2020-01-01", "2020-01-02"], "b": ["2020-01-01"]}
 
