@@ -140,7 +140,7 @@ def _without_readings(rows, mapping, tally):
     if mapping.keep != "*":
         return rows
     targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
-    own = [rf"^{re.escape(column)}[\W_]" for source in targets for column in source.columns]
+    own = [rf"^(?!pm.?1){re.escape(column)}[\W_]" for source in targets for column in source.columns]
     reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
     found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
     if found:

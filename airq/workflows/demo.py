@@ -20,7 +20,7 @@ MODEL, RECIPE = "lightgbm", "retrospective"
 SCHEMES = ("random", "city")
 #: The slower peers, `reference-method` and `airqo-job`, are left to `airq evaluate`.
 PEERS = ("mean", "climatology", "cams", "lightgbm-defaults")
-N_CITIES, START, END = 60, "2019-07-01", "2020-01-31"
+N_CITIES, START, END = 48, "2019-08-01", "2020-01-31"
 #: Every so many cities one has no sensor; the predictions are for these.
 WITHOUT_SENSOR = 6
 

@@ -265,6 +265,14 @@ def test_columns_named_after_the_targets_own_are_readings(read):
     assert "targets" in read(table.replace("road", "targets"), mapping).panel.columns
 
 
+def test_coarse_particles_beside_a_target_called_pm_stay(read):
+    "`pm_10` is named after `pm` and yet another quantity; `pm_low` is the same."
+    mapping = MAPPING.replace('"pm2_5"', '"pm"')
+    table = TABLE.replace("pm2_5", "pm")
+    assert "pm_10" in read(table.replace("road", "pm_10"), mapping).panel.columns
+    assert "pm_low" not in read(table.replace("road", "pm_low"), mapping).panel.columns
+
+
 def test_a_reading_that_the_mapping_names_stays(read):
     "In `keep`, or as a column of the panel."
     table = TABLE.replace("road", "pm25_raw")
