@@ -12,7 +12,6 @@ from sklearn.model_selection import GroupShuffleSplit
 from airq.models.boosters import Booster, CannotFit
 from airq.units import PM25_UNIT
 
-
 #: Rounds without improvement on the inner held-out groups after which the reference's method stops.
 PATIENCE = 100
 

@@ -25,13 +25,17 @@ N_CITIES, START, END = 48, "2019-08-01", "2020-01-31"
 WITHOUT_SENSOR = 6
 
 
-def demo(out, *, seed=0, n_jobs=1):
+def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
     """Simulate a panel, judge and train the predictor on it, predict the cities without a sensor.
 
     Parameters
     ----------
     out : str or Path
         Folder for panel.parquet, evaluation.json, evaluation.md, bundle/ and predictions.parquet.
+    n_cities : int
+        How many cities to simulate.
+    start, end : str
+        First and last day.
     seed, n_jobs : int
         Seed, and number of processes.
 
@@ -41,12 +45,12 @@ def demo(out, *, seed=0, n_jobs=1):
     """
     out = Path(out)
     check_writable(out / "panel.parquet")
-    panel = check_panel(hide_sensors(simulate(n_cities=N_CITIES, start=START, end=END, seed=seed)))
+    panel = check_panel(hide_sensors(simulate(n_cities=n_cities, start=start, end=end, seed=seed)))
     tell_origin(panel_metadata(panel))
     cities = panel.groupby("site_id")[TARGET].count()
     notes.print(
         f"{len(panel):,} days of {len(cities)} cities, {np.sum(cities == 0)} of them without a sensor, "
-        f"{START} to {END}"
+        f"{start} to {end}"
     )
     write_panel(panel, out / "panel.parquet")
     contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed, chosen=PEERS)
