@@ -96,8 +96,9 @@ def evaluation_caption(records):
         return "No evaluation."
     return (
         f"Errors in {records[0]['unit']}, AQI classes by {records[0]['aqi_table']}; the scheme says what was "
-        "held out. ±: standard deviation over folds; class, ±1: rows in the right AQI class and within one "
-        "of it; 10 d: RMSE of 10-day means; worst: RMSE of the worst city."
+        "held out; `default` is the predictor of this package. bias: predicted minus observed; ±: standard "
+        "deviation over folds; class, ±1: rows in the right AQI class and within one of it; 10 d: RMSE of "
+        "10-day means; worst: RMSE of the worst city."
     )
 
 
@@ -113,11 +114,22 @@ def comparison_sentences(records):
             if _finite(record.get("ci_low"))
             else "too few groups for an interval"
         )
+        clear = _finite(record.get("ci_low")) and record["ci_low"] * record["ci_high"] > 0
         sentences.append(
             f"{record['scheme']}: RMSE {abs(difference):.2f} {record['unit']} "
-            f"{'below' if difference < 0 else 'above'} the best peer, {record['best_peer']} ({interval})."
+            f"{'below' if difference < 0 else 'above'} the best peer, {record['best_peer']} (default minus "
+            f"peer: {interval}){'' if clear else ', no clear difference'}."
         )
     return sentences
+
+
+def validation_sentence(records):
+    """How good a bundle's predictions were on held-out places, in a sentence."""
+    ours = [record for record in records if record["model"] == "default" and record["scheme"] != "random"]
+    if not ours:
+        return "This bundle was not validated on held-out places; train it with --scheme to know its error."
+    figures = ", ".join(f"{record['rmse']:.1f} by {record['scheme']}" for record in ours)
+    return f"Error on held-out places when it was trained: RMSE {figures} {ours[0]['unit']}."
 
 
 def markdown_table(headings, rows):
@@ -211,6 +223,9 @@ def _recipe_section(facts):
             f"{len(facts['recipe_inputs'])} input columns. {ahead}",
             f"- Model `{settings['model']}`, seed {settings['seed']}; inner folds by "
             f"`{settings['inner_groups']}`.",
+            f"- Search for parameters: {settings['tuning_trials']} trials on inner folds."
+            if settings.get("tuning_trials")
+            else "- No search for parameters: the defaults.",
             _kriging_line(facts["estimator"].get("kriging")),
             f"- Inputs: {inputs}.",
         ]
@@ -218,7 +233,7 @@ def _recipe_section(facts):
 
 
 def _kriging_line(kriging):
-    if not kriging:
+    if not kriging or kriging["amplitude"] == 0:
         return "- Residuals of the training places are not carried elsewhere."
     return (
         f"- Residuals of the training places are carried to places nearby by kriging: range "

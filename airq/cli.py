@@ -30,6 +30,7 @@ app = typer.Typer(
 # A file or a pipe has no width to respect.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
+PEERS = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
 SCHEMES = "random,site,city,country,buffer"
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
@@ -92,6 +93,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demonstration makes.")] = Path(
         "demo"
     ),
+    json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
@@ -99,6 +101,7 @@ def demo(
     from airq.workflows.demo import demo as run
 
     evaluation = run(out, seed=seed, n_jobs=jobs)
+    _write_json(json, evaluation.records)
     _print_evaluation(evaluation)
     screen.print(
         f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md evaluation/ bundle/ "
@@ -120,11 +123,13 @@ def cities(
         str | None, typer.Option(help="Names or ISO codes, separated by commas; all by default.")
     ] = None,
     min_population: Annotated[float, typer.Option(help="Fewest people of a city.")] = 15000,
+    json: Json = None,
 ):
     """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
     from airq.workflows.cities import write_cities
 
     table = write_cities(out, countries=_split(country), min_population=min_population)
+    _write_json(json, [{"out": str(out), "cities": len(table), "countries": table["country"].nunique()}])
     screen.print(
         f"{out}: {len(table):,} cities of {table['country'].nunique()} countries (GeoNames, CC BY 4.0)"
     )
@@ -178,6 +183,7 @@ def train(
     scheme: Annotated[
         str | None, typer.Option(help=f"How to judge it, of {SCHEMES}, or none; by default city or site.")
     ] = None,
+    json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
@@ -194,6 +200,7 @@ def train(
         seed=seed,
         n_jobs=jobs,
     )
+    _write_json(json, facts["evaluation"])
     _print_records(facts["evaluation"])
     screen.print(
         f"{out}: {len(facts['features'])} features, {facts['data']['rows']:,} rows; read {out}/card.md"
@@ -211,7 +218,10 @@ def evaluate(
     ] = None,
     model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
-    peers: Annotated[str, typer.Option(help="Peers beside it, separated by commas; all or none.")] = "all",
+    peers: Annotated[
+        str,
+        typer.Option(help=f"Peers beside it, of {PEERS}; all or none."),
+    ] = "all",
     out: Annotated[
         Path | None, typer.Option(help="Folder for table, held-out predictions and plots.")
     ] = None,

@@ -257,7 +257,14 @@ def write_panel(panel, path):
     path : str or Path
         File to write.
     """
+    check_parquet_name(path)
     write_table(panel, path, metadata={"airq": panel_metadata(panel).to_dict()})
+
+
+def check_parquet_name(path):
+    """Refuse a name that promises another kind of file than Parquet."""
+    if Path(path).suffix not in (".parquet", ".pq"):
+        raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
 
 
 def write_table(frame, path, *, metadata):

@@ -8,7 +8,10 @@ import pandas as pd
 from airq.features.recipe import Recipe
 from airq.panel import KEYS, PLACE, TARGET
 
-WHEN_AND_WHERE = ["site_id", "date", "latitude", "longitude"]
+#: Below so many groups a position or the number of a day names the group, and tells a new one nothing.
+FEW_GROUPS = 5
+POSITION = ("latitude", "longitude", "day_number")
+PLACES = ["site_id", "date", "latitude", "longitude"]
 
 
 class Predictor:
@@ -47,14 +50,16 @@ class Predictor:
             Column that groups the inner folds; None for single rows.
         """
         self.recipe_ = self.recipe(panel)
-        features = self.recipe_.transform(panel)
         labelled = panel[TARGET].notna().to_numpy()
+        if groups and panel.loc[labelled, groups].nunique() < FEW_GROUPS:
+            self.recipe_ = self.recipe_.without(POSITION)
+        features = self.recipe_.transform(panel)
         self.estimator_ = self.estimator()
         self.estimator_.fit(
             features[labelled].reset_index(drop=True),
             panel.loc[labelled, TARGET].to_numpy(dtype="float64"),
             panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum()),
-            panel.loc[labelled, WHEN_AND_WHERE].reset_index(drop=True),
+            panel.loc[labelled, PLACES].reset_index(drop=True),
         )
         self.context_ = self._context(panel)
         return self
@@ -77,7 +82,7 @@ class Predictor:
         numpy.ndarray of shape (n_rows,)
             PM2.5, never negative. [µg m⁻³]
         """
-        return self.estimator_.predict(self.features(panel), panel[WHEN_AND_WHERE].reset_index(drop=True))
+        return self.estimator_.predict(self.features(panel), panel[PLACES].reset_index(drop=True))
 
     def features(self, panel):
         """The features of every row, in the order of the recipe.

@@ -179,6 +179,21 @@ def spoil(panel_file, tmp_path, change, **facts):
     return path
 
 
+def test_pm25_in_the_wrong_unit_is_refused(tmp_path):
+    "41 and 38 µg/m³ called mg/m³ would be 41,000 and 38,000."
+    (tmp_path / "t.csv").write_text(
+        "s,d,lat,lon,c,pm\na,2020-01-01,0.3,32.6,UGA,41\na,2020-01-02,0.3,32.6,UGA,38\n"
+    )
+    (tmp_path / "m.toml").write_text(
+        '[panel]\npm25_origin = "sensor"\n[columns]\nsite_id = "s"\ndate = "d"\nlatitude = "lat"\n'
+        'longitude = "lon"\ncountry = "c"\npm25 = { from = "pm", unit = "mg/m³" }\n'
+    )
+    arguments = ["ingest", tmp_path / "t.csv", "--format", "table", "--mapping", tmp_path / "m.toml"]
+    refused(airq(*arguments, "--out", tmp_path / "p.parquet"), "2 of 2 values of PM2.5", "Wrong unit")
+    refused(airq(*arguments, "--out", tmp_path / "p.csv"), "ends in .parquet")
+    assert not (tmp_path / "p.parquet").exists()
+
+
 def test_no_whole_year_writes_nothing(panel_file, bundle, tmp_path):
     "Forty days make no year: one line, no file."
     out = tmp_path / "p.parquet"

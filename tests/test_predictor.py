@@ -91,6 +91,13 @@ def test_a_new_city_needs_no_history_of_pm25(panel):
     assert predicted.min() >= 0
 
 
+def test_few_cities_do_not_teach_positions(panel):
+    "From four cities latitude and longitude would only tell which of the four it is; from ten they are kept."
+    four = panel[panel["site_id"].isin(sorted(panel["site_id"].unique())[:4])].reset_index(drop=True)
+    assert "latitude" not in ours()().fit(four, "city_id").recipe_.names
+    assert "latitude" in ours()().fit(panel, "city_id").recipe_.names
+
+
 def test_predictions_follow_the_rows(panel):
     "Reversing the rows of a panel reverses the predictions."
     predictor = ours()().fit(panel, "city_id")

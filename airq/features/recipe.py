@@ -67,6 +67,14 @@ class Recipe:
         """Whether any feature may depend on later days."""
         return any(feature.looks_ahead for feature in self.features)
 
+    def without(self, names):
+        """The recipe less some features.
+
+        >>> Recipe("mine", (Feature("value", "no2"), Feature("value", "co"))).without(["co"]).names
+        ['no2']
+        """
+        return Recipe(self.name, tuple(feature for feature in self.features if feature.name not in names))
+
     def transform(self, panel):
         """Compute the features of a panel.
 

@@ -65,7 +65,8 @@ class Tuning:
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # Its report of a trial that Ctrl-C stopped would look like a failure of ours.
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         path = str(self.journal)
         storage = optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))

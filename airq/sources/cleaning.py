@@ -196,7 +196,15 @@ def with_target(rows, tally, *, zero="keep"):
     if zero == "drop":
         rows = tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero")
     rows = tally.drop(rows, at_ceiling(rows[TARGET]), "PM2.5 at a sensor's ceiling")
-    return tally.drop(rows, rows[TARGET] > COLUMNS[TARGET].high, "PM2.5 above the plausible range")
+    above = rows[TARGET] > COLUMNS[TARGET].high
+    wrong = rows.loc[above & np.isfinite(rows[TARGET]), TARGET]
+    if len(wrong) > rows[TARGET].notna().sum() / 2:
+        raise ValueError(
+            f"{len(wrong):,} of {rows[TARGET].notna().sum():,} values of PM2.5 lie above "
+            f"{COLUMNS[TARGET].high:g} {COLUMNS[TARGET].unit}, such as {wrong.iloc[0]:g}. "
+            "Wrong unit or column?"
+        )
+    return tally.drop(rows, above, "PM2.5 above the plausible range")
 
 
 def plausible(rows, tally, *, path):

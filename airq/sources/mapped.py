@@ -95,7 +95,7 @@ def _mapped_rows(path, mapping, mapping_path, tally):
     table = read_table(path, text=[*text, *TEXT])
     tally.read += len(table)
     _check_columns(table, mapping, path)
-    kept = _kept_columns(table, mapping, path)
+    kept = _kept_columns(table, mapping, path, tally)
     columns = {
         name: _values(table, name, source, tally, path) for name, source in sources.items() if name != "date"
     }
@@ -114,10 +114,16 @@ def _check_columns(table, mapping, path):
             )
 
 
-def _kept_columns(table, mapping, path):
+def _kept_columns(table, mapping, path, tally):
     used = {column for source in mapping.columns.values() for column in source.columns}
     kept = [name for name in table.columns if name not in used] if mapping.keep == "*" else mapping.keep
     kept = [name for name in kept if name not in used and not str(name).startswith("Unnamed:")]
+    left = [str(name) for name in table.columns if name not in used and name not in kept]
+    if left:
+        tally.notes.append(
+            f'columns left out: {", ".join(left)}; to keep them all, write keep = "*" above the first '
+            "[section] of the mapping"
+        )
     for name in kept:
         if name in mapping.columns:
             raise ValueError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from airq.bundle import check_fits, load_bundle
 from airq.card import evaluation_markdown
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
@@ -128,6 +130,11 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
                 rmse_sd=None,
             )
         )
+    if (labelled & known).any():
+        notes.print(
+            "[yellow]Rows of known sites are of places that the bundle learned from: their figures are no "
+            "validation.[/]"
+        )
     if json_path is not None:
         write_json(json_path, evaluation.records)
     return evaluation
@@ -139,6 +146,10 @@ def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs
     for scheme, reason in skipped.items():
         notes.print(f"[yellow]skipped[/] {scheme}: {reason}")
     refuse_unsupported(folds, skipped)
+    if "city" in folds and "buffer" in folds and _same_folds(folds["city"], folds["buffer"]):
+        notes.print(
+            f"No training place lies within {buffer_km:g} km of a held-out city: buffer repeats city."
+        )
     with progress("evaluating") as advance:
         evaluation = judge_candidates(panel, contenders, folds, n_jobs=n_jobs, advance=advance)
     evaluation.skipped = skipped | evaluation.skipped
@@ -158,6 +169,10 @@ def refuse_unsupported(folds, skipped):
     if not folds:
         reasons = "; ".join(f"no {scheme} split, because {reason}" for scheme, reason in skipped.items())
         raise ValueError(f"The panel cannot be judged: {reasons}.")
+
+
+def _same_folds(folds, others):
+    return all(np.array_equal(fold.train, other.train) for fold, other in zip(folds, others, strict=True))
 
 
 def write_evaluation(evaluation, metadata, out):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airq.cities import read_cities
 from airq.files import check_writable
-from airq.panel import TARGET, near_name, panel_metadata, write_panel
+from airq.panel import TARGET, check_parquet_name, near_name, panel_metadata, write_panel
 from airq.sources.mapped import read_mapped
 from airq.sources.modelled import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
@@ -127,6 +127,7 @@ def ingest(paths, *, format, out, mapping=None, cities=None):
     """
     paths = [Path(path) for path in paths]
     _check_request(paths, format, out, mapping)
+    check_parquet_name(out)
     check_writable(out)
     options = {"cities": None if cities is None else read_cities(cities)}
     if mapping is not None:

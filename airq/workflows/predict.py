@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from airq.bundle import check_fits, load_bundle
+from airq.card import validation_sentence
 from airq.features.recipe import make_recipe
 from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
-from airq.panel import KEYS, TARGET, panel_metadata, write_table
+from airq.panel import KEYS, TARGET, check_parquet_name, panel_metadata, write_table
 from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
 from airq.workflows.console import notes, tell_trained
 from airq.workflows.panels import open_panel
@@ -38,6 +39,13 @@ MIN_SHARE = 0.75
 DEFAULT_AQI_TABLE = "aqi-us-2024"
 
 
+def check_output(out):
+    """Refuse an output that is neither Parquet nor CSV, or that cannot be written."""
+    if not str(out).endswith(".csv"):
+        check_parquet_name(out)
+    check_writable(out)
+
+
 def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABLE):
     """Predict with a trained bundle.
 
@@ -59,12 +67,13 @@ def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABL
     DataFrame
         The predictions, one row per site and period; columns in :data:`COLUMNS`.
     """
-    check_writable(out)
+    check_output(out)
     panel = open_panel(panel_path)
     predictor, facts = load_bundle(bundle)
     metadata = panel_metadata(panel)
     check_fits(panel, metadata, facts)
     _tell_gaps(panel, facts["recipe_inputs"])
+    notes.print(validation_sentence(facts["evaluation"]))
     tell_trained(facts, panel)
     trained = facts["panel"]
     pm25 = predictor.predict(panel.drop(columns=TARGET, errors="ignore"))
@@ -111,7 +120,7 @@ def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="refere
     unit = unit_name(unit)
     if unit != PM25_UNIT and not is_aqi(unit):
         raise ValueError(f"A model of PM2.5 predicts {PM25_UNIT} or an index, not {unit}.")
-    check_writable(out)
+    check_output(out)
     panel = open_panel(panel_path)
     chosen = make_recipe(recipe, panel)
     model = load_foreign_catboost(model_file, chosen.names)
@@ -197,6 +206,11 @@ def _period_means(rows, frequency):
     ).days + 1
     whole = groups.size().to_numpy() >= MIN_SHARE * days_in
     means = means[whole].reset_index()
+    if not whole.all():
+        notes.print(
+            f"{np.sum(~whole):,} of {len(whole):,} calendar periods of a site are left out: fewer than "
+            f"{MIN_SHARE:.0%} of their days are in the panel."
+        )
     if means.empty:
         raise ValueError(
             f"No site has {MIN_SHARE:.0%} of the days of a calendar period in the panel, so there is no mean "
