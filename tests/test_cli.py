@@ -14,10 +14,17 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from typer.testing import CliRunner
 
+from airq import cli
 from airq.checks import check_panel
 from airq.cli import app
+from airq.features.recipe import RECIPES
+from airq.models.ensemble import MEMBERS
+from airq.models.folds import SCHEMES
 from airq.panel import PanelMetadata, label_panel, panel_metadata, read_panel, write_panel
 from airq.sources.simulated import simulate
+from airq.workflows.candidates import peers
+from airq.workflows.ingest import READERS
+from airq.workflows.predict import PERIODS
 
 AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]
 
@@ -73,6 +80,16 @@ def test_every_command_has_help_with_an_example(command):
     result = airq(command, "--help")
     assert result.exit_code == 0
     assert f"Example: airq {command}" in " ".join(result.stdout.split())
+
+
+def test_options_name_what_the_package_has(panel_file):
+    "The help, written apart so that it opens at once, lists the schemes, peers, models, formats that exist."
+    assert cli.SCHEMES.split(",") == list(SCHEMES)
+    assert set(cli.PEERS.split(",")) == set(peers(read_panel(panel_file)))
+    assert {model.value for model in cli.Model} == set(MEMBERS)
+    assert {recipe.value for recipe in cli.RecipeName} == set(RECIPES)
+    assert {period.value for period in cli.Period} == set(PERIODS)
+    assert {format.value for format in cli.Format} == set(READERS)
 
 
 def test_usage_errors_end_with_two(panel_file, tmp_path):
