@@ -8,8 +8,7 @@ import pandas as pd
 from airq.features.recipe import Recipe
 from airq.panel import KEYS, PLACE, TARGET
 
-#: Below so many groups a position or the number of a day names the group, and tells a new one nothing.
-FEW_GROUPS = 5
+#: What tells groups apart without telling what a new one is like.
 POSITION = ("latitude", "longitude", "day_number")
 PLACES = ["site_id", "date", "latitude", "longitude"]
 
@@ -24,6 +23,10 @@ class Predictor:
     estimator : callable
         Makes a fresh estimator with ``fit(X, y, groups, places)`` and ``predict(X, places)``.
 
+    groups_for_position : int
+        With fewer groups than this, position and number of the day are left out of the features: they
+        would only name the group.
+
     Attributes
     ----------
     recipe_ : Recipe
@@ -35,9 +38,10 @@ class Predictor:
         (its neighbours' values); empty where no feature does.
     """
 
-    def __init__(self, recipe, estimator):
+    def __init__(self, recipe, estimator, *, groups_for_position=0):
         self.recipe = recipe
         self.estimator = estimator
+        self.groups_for_position = groups_for_position
 
     def fit(self, panel, groups):
         """Learn from the rows with a target.
@@ -51,7 +55,7 @@ class Predictor:
         """
         self.recipe_ = self.recipe(panel)
         labelled = panel[TARGET].notna().to_numpy()
-        if groups and panel.loc[labelled, groups].nunique() < FEW_GROUPS:
+        if groups and panel.loc[labelled, groups].nunique() < self.groups_for_position:
             self.recipe_ = self.recipe_.without(POSITION)
         features = self.recipe_.transform(panel)
         self.estimator_ = self.estimator()

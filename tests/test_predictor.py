@@ -23,7 +23,9 @@ MEMBERS = (Member("lightgbm", 0.5, {"rounds": 25, "patience": 25, "min_data_in_l
 def ours(recipe="retrospective"):
     "Our predictor with few rounds, kriging included."
     estimator = functools.partial(BoosterEnsemble, MEMBERS, n_inner=3)
-    return functools.partial(Predictor, functools.partial(make_recipe, recipe), estimator)
+    return functools.partial(
+        Predictor, functools.partial(make_recipe, recipe), estimator, groups_for_position=5
+    )
 
 
 @pytest.fixture(scope="module")

@@ -303,8 +303,8 @@ def reference_method(panel):
 
 
 def raw(panel):
-    """The inputs of a panel as they are: for peers that make no features."""
-    return Recipe("raw", _values(feature_columns(panel)))
+    """The inputs and the position as they are: for peers that make no features."""
+    return Recipe("raw", _first_of_name(_values(feature_columns(panel)), _values(["latitude", "longitude"])))
 
 
 def _planned(name, panel):

@@ -11,6 +11,9 @@ from airq.models.peer_boosters import AirqoJob, LightgbmDefaults, ReferenceMetho
 from airq.models.peers import Climatology, RawColumn, TrainingMean
 from airq.predictor import Predictor
 
+#: Fewer cities than this do not teach where a city lies.
+GROUPS_FOR_POSITION = 5
+
 
 def default_candidate(*, model, recipe, seed=0, tuning=None):
     """Function without arguments that makes our predictor.
@@ -29,7 +32,12 @@ def default_candidate(*, model, recipe, seed=0, tuning=None):
     # On a live day no monitor elsewhere has a residual to carry.
     residuals = "ignored" if recipe == "live" else "kriging"
     estimator = functools.partial(make_estimator, model, residuals=residuals, seed=seed, tuning=tuning)
-    return functools.partial(Predictor, functools.partial(make_recipe, recipe), estimator)
+    return functools.partial(
+        Predictor,
+        functools.partial(make_recipe, recipe),
+        estimator,
+        groups_for_position=GROUPS_FOR_POSITION,
+    )
 
 
 def peers(panel, *, seed=0):

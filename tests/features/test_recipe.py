@@ -271,7 +271,8 @@ def test_reference_method_shifts_what_changes(panel):
 
 def test_raw_is_the_inputs_as_they_are(panel):
     "Nothing computed."
-    assert raw(panel).names == ["precipitation", "wind_u", "wind_v", "aer_ai", "no2", "elevation"]
+    inputs = ["precipitation", "wind_u", "wind_v", "aer_ai", "no2", "elevation"]
+    assert raw(panel).names == [*inputs, "latitude", "longitude"]
     npt.assert_array_equal(raw(panel).transform(panel)["aer_ai"], panel["aer_ai"])
 
 
