@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo extract-demo test check bench bench-extract clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -14,6 +14,13 @@ export OMP_NUM_THREADS := 1
 
 demo: .venv/done
 	$(BIN)/airq demo --out demo
+
+# A simulated Earth Engine on this machine serves the extraction: no account, no internet.
+extract-demo: .venv/done
+	$(BIN)/airq cities --country UGA,KEN --min-population 500000 --out demo/cities.csv
+	PYTHONPATH=tests $(BIN)/python -m earthengine_server -- $(BIN)/airq extract --cities demo/cities.csv \
+	  --start 2020-01-01 --end 2020-01-30 --out demo/features \
+	  --ee-url {url} --ee-credentials anonymous --ee-project demo
 
 check: .venv/done
 	$(BIN)/ruff format --check .
@@ -27,6 +34,9 @@ test: .venv/done
 
 bench: .venv/done
 	$(BIN)/python tests/benchmarks/bench_shifts.py
+
+bench-extract: .venv/done
+	$(BIN)/python tests/benchmarks/bench_extract.py
 
 clean:
 	rm -rf .venv build dist demo *.egg-info

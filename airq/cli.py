@@ -34,6 +34,8 @@ PEERS = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
 SCHEMES = "random,site,city,country,buffer"
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
+Extractions = StrEnum("Extractions", ["default", "live", "reference"])
+DayBasis = StrEnum("DayBasis", ["utc", "local"])
 Period = StrEnum("Period", ["day", "month", "year"])
 Format = StrEnum(
     "Format",
@@ -133,6 +135,169 @@ def cities(
     screen.print(
         f"{out}: {len(table):,} cities of {table['country'].nunique()} countries (GeoNames, CC BY 4.0)"
     )
+
+
+CitiesFile = Annotated[Path, typer.Option("--cities", help="City table (CSV), as `airq cities` makes it.")]
+Start = Annotated[str, typer.Option(help="First day, such as 2020-01-01.")]
+End = Annotated[str, typer.Option(help="Last day.")]
+Extracted = Annotated[
+    Extractions,
+    typer.Option("--recipe", help="Set of products: for past days, for today, of 2020."),
+]
+Products = Annotated[str | None, typer.Option(help="Only these products of the recipe, separated by commas.")]
+Radius = Annotated[float, typer.Option(help="Radius of the disc around a city, in km.")]
+Rings = Annotated[str, typer.Option(help="Outer radii of the rings of fire power, in km.")]
+Quality = Annotated[
+    bool, typer.Option("--quality", help="Satellite columns bring valid-pixel count and pixel's age.")
+]
+Day = Annotated[DayBasis, typer.Option(help="Whose midnight ends a day: UTC, or the city's by longitude.")]
+Project = Annotated[
+    str | None, typer.Option(help="Cloud project; else $EARTHENGINE_PROJECT, else the credentials'.")
+]
+Url = Annotated[str | None, typer.Option(help="Another address of the service.")]
+Credentials = Annotated[
+    str, typer.Option(help="`default`, a service account's file, or `anonymous` (loopback only).")
+]
+Workers = Annotated[int, typer.Option(min=1, max=100, help="Requests at once; a project may send 40.")]
+
+
+@app.command(
+    epilog="Example: airq plan --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features"
+)
+@plainly
+def plan(
+    cities: CitiesFile,
+    start: Start,
+    end: End,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of an extraction; what it holds is not counted.")
+    ] = None,
+    recipe: Extracted = Extractions.default,
+    products: Products = None,
+    radius_km: Radius = 5.0,
+    rings_km: Rings = "50,150,300",
+    quality: Quality = False,
+    day: Day = DayBasis.utc,
+    ee_project: Project = None,
+    ee_url: Url = None,
+    ee_credentials: Credentials = "default",
+    workers: Workers = 20,
+    json: Json = None,
+):
+    """Tell what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    from airq.workflows.extract import plan as run
+
+    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
+    planned = run(task, out=out, url=ee_url, workers=workers)
+    _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
+    _print_plan(planned, workers)
+
+
+@app.command(
+    epilog="Example: airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features "
+    "--ee-project my-project"
+)
+@plainly
+def extract(
+    cities: CitiesFile,
+    start: Start,
+    end: End,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to begin or to go on with; --check needs none.")
+    ] = None,
+    recipe: Extracted = Extractions.default,
+    products: Products = None,
+    radius_km: Radius = 5.0,
+    rings_km: Rings = "50,150,300",
+    quality: Quality = False,
+    day: Day = DayBasis.utc,
+    ee_project: Project = None,
+    ee_url: Url = None,
+    ee_credentials: Credentials = "default",
+    workers: Workers = 20,
+    check: Annotated[
+        bool, typer.Option("--check", help="Try one city and one day, product by product; write nothing.")
+    ] = False,
+    json: Json = None,
+):
+    """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
+    from airq.workflows.extract import Service
+    from airq.workflows.extract import check as try_products
+    from airq.workflows.extract import extract as run
+
+    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
+    service = Service(ee_url, ee_project, ee_credentials, workers)
+    if check:
+        _print_probes(try_products(task, service=service), json)
+    elif out is None:
+        raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
+    else:
+        _print_report(run(task, out=out, service=service), json)
+
+
+def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
+    from airq.workflows.extract import Task
+
+    try:
+        rings = tuple(float(radius) for radius in _split(rings_km))
+    except ValueError:
+        raise typer.BadParameter(f"--rings-km {rings_km} is not a list of numbers") from None
+    return Task(
+        cities=cities,
+        start=start,
+        end=end,
+        recipe=recipe.value,
+        products=_split(products),
+        radius_km=radius_km,
+        rings_km=rings,
+        quality=quality,
+        day_basis=day.value,
+    )
+
+
+def _print_plan(planned, workers):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("product", "asset", "columns", "first day", "last day"):
+        table.add_column(heading, overflow="fold")
+    for facts in planned.products:
+        last = facts["last_day"] or "today"
+        table.add_row(facts["product"], facts["asset"], ", ".join(facts["columns"]), facts["first_day"], last)
+    screen.print(table, soft_wrap=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("asked together", "cities", "days or years", "requests", "hours"):
+        table.add_column(heading, overflow="fold", justify="left" if heading == "asked together" else "right")
+    for facts in planned.layers:
+        numbers = [f"{facts[name]:,}" for name in ("cities", "periods", "requests")]
+        table.add_row(", ".join(facts["products"]), *numbers, f"{facts['hours']:,.2f}")
+    screen.print(table, soft_wrap=False)
+    cost = planned.cost
+    screen.print(
+        f"{planned.cities:,} cities, {planned.days:,} days: about {cost.requests:,} requests for "
+        f"{cost.bands:,} bands, {cost.bytes_sent / 1e6:,.1f} MB sent, {cost.bytes_received / 1e6:,.1f} MB "
+        f"received.\n"
+        f"About {cost.minutes:,.0f} minutes with {workers} requests at once; their time adds up to "
+        f"{cost.compute_hours:,.1f} h, a first guess at the EECU-hours (no live run has confirmed it; "
+        "a project's monthly budget is 150 or more).",
+        markup=False,
+    )
+    for note in planned.notes:
+        screen.print(f"note: {note}", markup=False)
+
+
+def _print_probes(probes, json):
+    import dataclasses
+
+    _write_json(json, [dataclasses.asdict(probe) for probe in probes])
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("product", "asset", "works", "answer"):
+        table.add_column(heading, overflow="fold")
+    for probe in probes:
+        works = {True: "yes", False: "NO", None: "?"}[probe.works]
+        table.add_row(probe.product, probe.asset, works, escape(probe.answer))
+    screen.print(table, soft_wrap=False)
+    failed = [probe.product for probe in probes if probe.works is False]
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(probes)} products do not work: {', '.join(failed)}.")
 
 
 @app.command(

@@ -39,7 +39,9 @@ def whole_file(path):
     try:
         yield scratch / path.name
         os.replace(scratch / path.name, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
         shutil.rmtree(scratch, ignore_errors=True)
         _remove_empty(made)
         raise

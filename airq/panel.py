@@ -7,6 +7,7 @@ file, see :class:`PanelMetadata`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -269,12 +270,54 @@ def check_parquet_name(path):
 
 def write_table(frame, path, *, metadata):
     """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
+    with whole_file(path) as unfinished:
+        pq.write_table(_arrow_table(frame, metadata), unfinished)
+
+
+@contextlib.contextmanager
+def panel_writer(path, metadata):
+    """Write a panel part by part, whole or not at all, so that it need not fit into memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        Parquet file to write.
+    metadata : PanelMetadata
+        Facts of the panel.
+
+    Yields
+    ------
+    callable
+        ``write(part)`` takes the next rows, in the panel's order, each part with the same columns.
+
+    Raises
+    ------
+    ValueError
+        If no part was written.
+    """
+    check_parquet_name(path)
+    with whole_file(path) as unfinished, contextlib.ExitStack() as stack:
+        writer = None
+
+        def write(part):
+            nonlocal writer
+            facts = panel_metadata(label_panel(part, metadata)).to_dict()
+            table = _arrow_table(part, {"airq": facts})
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(unfinished, table.schema))
+            writer.write_table(table)
+
+        yield write
+        if writer is None:
+            raise ValueError(f"{path} would be a panel without rows.")
+
+
+def _arrow_table(frame, metadata):
     frame = frame.copy(deep=False)
     frame.attrs = {}
     table = pa.Table.from_pandas(frame, preserve_index=False)
     facts = {key.encode(): json.dumps(value, ensure_ascii=False).encode() for key, value in metadata.items()}
-    with whole_file(path) as unfinished:
-        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), unfinished)
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
 
 
 def at_ceiling(pm25):

@@ -9,6 +9,16 @@ import pytest
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave tests of the real service out unless ``-m`` asks for them."""
+    if "live" in config.option.markexpr:
+        return
+    live = [item for item in items if item.get_closest_marker("live")]
+    if live:
+        config.hook.pytest_deselected(items=live)
+        items[:] = [item for item in items if not item.get_closest_marker("live")]
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """Folder of the real tables, which do not ship with the project."""

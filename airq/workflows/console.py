@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -57,3 +59,36 @@ def progress(what):
             bar.update(task, completed=done, total=total, description=f"{what} [dim]{text}[/]".strip())
 
         yield advance
+
+
+@contextlib.contextmanager
+def request_progress(wire):
+    """Progress bar of requests; yields ``tell(progress)``.
+
+    Parameters
+    ----------
+    wire : Stats
+        Counts of what went over the wire.
+    """
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("[dim]{task.fields[state]}[/]"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=notes, transient=True) as bar:
+        task = bar.add_task("Extracting", total=None, state="")
+        begun = time.monotonic()
+
+        def tell(progress):
+            rate = progress.fetched / max(time.monotonic() - begun, 1e-3)
+            state = (
+                f"{progress.chunks:,} chunks, {progress.under_way} requests under way of {wire.requests:,} "
+                f"({progress.retries:,} repeated), {rate:,.0f} values/s"
+            )
+            bar.update(task, completed=progress.done, total=progress.total, state=state)
+
+        yield tell

@@ -1,0 +1,138 @@
+"""Assembly: chunks become a panel, city by city, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from airq.panel import COLUMNS, PanelMetadata, panel_writer
+from airq.sources.catalogue import column_units
+from airq.sources.earthengine.layers import EARTH_ENGINE, Layer, has_images
+
+#: Numbers of the panel that are held at a time.
+MOST_VALUES = 1_000_000
+
+
+def assemble(folder, chunks):
+    """Write the panel of an extraction's folder.
+
+    Parameters
+    ----------
+    folder : Folder
+        What was wanted.
+    chunks : list of Chunk
+        What is there, those fetched first in front; later ones prevail.
+
+    Returns
+    -------
+    dict
+        `rows`, `sites`, `columns`, `first_day`, `last_day`; `filled`, the share of values that are not
+        empty, by column; `emptied`, how many implausible values were emptied, by column.
+    """
+    days = folder.wanted.days
+    units = _units(folder.extraction, days)
+    mask = folder.wanted.mask(days)
+    positions = {site: row for row, site in enumerate(folder.wanted.sites.index)}
+    placed = [(chunk, np.array([positions.get(site, -1) for site in chunk.sites])) for chunk in chunks]
+    step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
+    counts = {"filled": dict.fromkeys(units, 0), "emptied": dict.fromkeys(units, 0)}
+    with panel_writer(folder.panel, _metadata(folder.extraction, units)) as write:
+        for start in range(0, len(mask), step):
+            rows = np.arange(start, min(start + step, len(mask)))
+            values = _values(folder.extraction, placed, rows, days)
+            values = {name: values[name] for name in units}
+            write(_frame(folder, values, rows, days, mask[rows], counts))
+    n = int(mask.sum())
+    return {
+        "rows": n,
+        "sites": len(mask),
+        "columns": list(units),
+        "first_day": str(days[0]),
+        "last_day": str(days[-1]),
+        "filled": {name: filled / n for name, filled in counts["filled"].items()},
+        "emptied": {name: number for name, number in counts["emptied"].items() if number},
+    }
+
+
+def _units(extraction, days):
+    """Unit of every column; those of products without images on any of the days are left out."""
+    units = {}
+    for product in extraction.products:
+        periods = np.unique(Layer((product,), extraction.radius_km).period_of(days))
+        if any(has_images(product, period) for period in periods):
+            rings, quality = extraction.rings_km, extraction.quality
+            units.update(column_units(product, rings_km=rings, quality=quality))
+    return units
+
+
+def _metadata(extraction, units):
+    assets = dict.fromkeys(product.asset for product in extraction.products)
+    return PanelMetadata(
+        units={**units, "population": COLUMNS["population"].unit},
+        day_basis=extraction.day_basis,
+        sources=(f"{source_of(extraction.service)}, recipe {extraction.recipe}: {', '.join(assets)}",),
+    )
+
+
+def source_of(service):
+    """How a panel names who answered."""
+    if service == EARTH_ENGINE:
+        return "Google Earth Engine"
+    return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
+
+
+def _values(extraction, placed, rows, days):
+    """Every column of some cities, by name, shape (n_rows, n_days)."""
+    columns = {}
+    for layer in extraction.layers:
+        periods = np.unique(layer.period_of(days))
+        cube = np.full((len(rows), len(periods), len(layer.columns)), np.nan)
+        for chunk, own in placed:
+            if chunk.layer != layer.name or own.max() < rows[0] or own.min() > rows[-1]:
+                continue
+            if (here := np.isin(own, rows)).any():
+                known = np.isin(chunk.periods, periods)
+                at = np.ix_(own[here] - rows[0], np.searchsorted(periods, chunk.periods[known]))
+                cube[at] = chunk.values(layer.columns)[here][:, known]
+        of_day = np.searchsorted(periods, layer.period_of(days))
+        for number, name in enumerate(layer.columns):
+            columns[name] = cube[:, of_day, number]
+    return {**columns, **_rings(extraction, columns)}
+
+
+def _rings(extraction, columns):
+    """Sums in rings, from the sums within their outer and inner radii."""
+    rings = {}
+    for product in extraction.products:
+        for band in product.bands if product.shape == "rings" else ():
+            inner = 0.0
+            for radius in extraction.rings_km:
+                within = columns[f"{band.name}_within_{radius:g}km"]
+                # Rounding may leave a ring without fires a little below zero.
+                rings[f"{band.name}_{radius:g}km"] = np.maximum(within - inner, 0)
+                inner = within
+    return rings
+
+
+def _frame(folder, values, rows, days, mask, counts):
+    """Rows of the panel for some cities; implausible values are emptied and counted."""
+    sites = folder.wanted.sites.iloc[rows]
+    of_site, of_day = np.nonzero(mask)
+    known = sites.iloc[of_site]
+    columns = {}
+    for name, cube in values.items():
+        column = cube[of_site, of_day]
+        if name in COLUMNS:
+            wrong = (column < COLUMNS[name].low) | (column > COLUMNS[name].high)
+            column[wrong] = np.nan
+            counts["emptied"][name] += int(wrong.sum())
+        counts["filled"][name] += int(np.isfinite(column).sum())
+        columns[name] = column.astype("float32")
+    identity = {
+        "site_id": known.index.to_numpy(),
+        "city_id": known.index.to_numpy(),
+        **{name: known[name].to_numpy() for name in ["city", "country", "latitude", "longitude"]},
+        "date": days[of_day].astype("datetime64[us]"),
+        "population": known["population"].to_numpy(),
+    }
+    return pd.DataFrame({**identity, **columns}).astype({name: "str" for name in ("site_id", "city_id")})

@@ -1,0 +1,218 @@
+"""How many requests may be under way at once, and how long to go on: found out by asking."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to go on repeating.
+
+    Attributes
+    ----------
+    attempts : int
+        Most attempts of one request; a refusal for want of room (429) is not one.
+    base, longest : float
+        A wait is drawn between 0 and base, 2 base, 4 base, … up to `longest`. [s]
+    silence : float
+        All requests give up once nothing but failures has come for so long. [s]
+    failures : int
+        Failures in a row, over all requests, without which nothing counts as silence; where more
+        requests are under way, three for each of them.
+    refusals : int
+        Refusals in a row of a request that is alone, after which the service grants nothing.
+    """
+
+    attempts: int = 12
+    base: float = 1.0
+    longest: float = 60.0
+    silence: float = 100.0
+    failures: int = 8
+    refusals: int = 15
+
+    def scaled(self, factor):
+        """The same with every time multiplied.
+
+        >>> Patience().scaled(0.01).silence
+        1.0
+        """
+        times = {name: getattr(self, name) * factor for name in ("base", "longest", "silence")}
+        return replace(self, **times)
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Leave to send one request, given under the limit of an epoch."""
+
+    epoch: int
+
+
+class Budget:
+    """Limit of concurrent requests that follows what the service refuses.
+
+    A refusal (429) lowers the limit to the requests that are still under way, so 38 refusals of 40
+    leave 2. After `TRIAL` successes for each place that it adds, at a limit that was used up, the
+    limit grows: by 1, then by 2, 4, … while that is accepted. A try that is refused doubles the
+    successes that the next one takes: once settled, fewer than one request in twenty is refused.
+
+    Parameters
+    ----------
+    limit : int
+        Most requests at once, ever.
+    patience : Patience
+    clock : callable
+        Seconds, increasing.
+
+    Attributes
+    ----------
+    limit, in_flight : int
+        Requests at once that are allowed, and that are under way, now.
+    """
+
+    TRIAL = 20
+    MOST_DOUBLINGS = 5
+    #: Seconds between two looks at a stop event.
+    TICK = 0.1
+
+    def __init__(self, limit, *, patience=DEFAULT_PATIENCE, clock=time.monotonic):
+        if limit < 1:
+            raise ValueError(f"At least one request at a time is needed, not {limit}.")
+        self.asked = self.limit = int(limit)
+        self.in_flight = 0
+        self._patience = patience
+        self._clock = clock
+        self._condition = threading.Condition()
+        self._epoch = 0
+        self._successes = 0
+        self._step = 1
+        self._doublings = 0
+        self._trying = False
+        self._refused_alone = 0
+        self._paused_until = 0.0
+        self._failures = 0
+        self._failing_since = 0.0
+
+    def __repr__(self):
+        return f"Budget({self.in_flight} of {self.limit} under way, {self.asked} asked)"
+
+    @property
+    def silent(self):
+        """Whether nothing but failures has come for long, over all requests."""
+        with self._condition:
+            enough = max(self._patience.failures, 3 * self.in_flight)
+            lasting = self._clock() - self._failing_since >= self._patience.silence
+            return self._failures >= enough and lasting
+
+    @property
+    def pause(self):
+        """Seconds until the next request may be sent."""
+        with self._condition:
+            return max(0.0, self._paused_until - self._clock())
+
+    @property
+    def exhausted(self):
+        """Whether even single requests are refused, again and again."""
+        with self._condition:
+            return self._refused_alone >= self._patience.refusals
+
+    def acquire(self, stop=None):
+        """Wait for a place and take it.
+
+        Parameters
+        ----------
+        stop : threading.Event, optional
+            Ends the wait.
+
+        Returns
+        -------
+        Permit or None
+            To give back with `release`; None if `stop` is set.
+        """
+        with self._condition:
+            while stop is None or not stop.is_set():
+                pause = self._paused_until - self._clock()
+                if pause <= 0 and self.in_flight < self.limit:
+                    self.in_flight += 1
+                    return Permit(self._epoch)
+                self._condition.wait(min(self.TICK, pause) if pause > 0 else self.TICK)
+        return None
+
+    def release(self, permit, outcome, *, restricted=False, retry_after=0.0):
+        """Give a place back and say what became of the request.
+
+        Parameters
+        ----------
+        permit : Permit
+        outcome : {"accepted", "refused", "failed"}
+            "accepted": the service worked on it, whatever the result; "refused": 429; "failed": no
+            answer, or one that tells nothing of the limit.
+        restricted : bool
+            The answer asks for less parallelism: a quarter less, once a round, and no growth.
+        retry_after : float
+            Wait that a refusal asks for. [s]
+        """
+        with self._condition:
+            self.in_flight -= 1
+            if outcome == "failed":
+                self._failure()
+            else:
+                self._failures = 0
+            if outcome == "refused":
+                self._refusal(permit, retry_after)
+            elif outcome == "accepted":
+                self._success(permit, restricted)
+            self._condition.notify_all()
+
+    def _failure(self):
+        if self._failures == 0:
+            self._failing_since = self._clock()
+        self._failures += 1
+
+    def _refusal(self, permit, retry_after):
+        if permit.epoch == self._epoch:
+            if self._trying:
+                self._doublings = min(self._doublings + 1, self.MOST_DOUBLINGS)
+            self._change(self.limit, step=1, trying=False)
+        self._successes = 0
+        self.limit = max(1, min(self.limit, self.in_flight))
+        self._hold(retry_after)
+
+    def _hold(self, retry_after):
+        alone = 0.0
+        if self.in_flight == 0:
+            alone = self._patience.base * 2.0**self._refused_alone
+            self._refused_alone += 1
+        pause = min(max(retry_after, alone), self._patience.longest)
+        self._paused_until = max(self._paused_until, self._clock() + pause)
+
+    def _success(self, permit, restricted):
+        self._refused_alone = 0
+        if permit.epoch != self._epoch:
+            return
+        if restricted:
+            self._change(max(1, self.limit - max(1, self.limit // 4)), step=1, trying=False)
+            return
+        if self.in_flight + 1 >= self.limit:
+            self._successes += 1
+        needed = max(self.TRIAL * self._step * 2**self._doublings, self.limit)
+        if self.limit < self.asked and self._successes >= needed:
+            self._grow()
+
+    def _grow(self):
+        if self._trying:
+            self._step *= 2
+            self._doublings = 0
+        self._change(min(self.asked, self.limit + self._step), step=self._step, trying=True)
+
+    def _change(self, limit, *, step, trying):
+        self.limit = limit
+        self._epoch += 1
+        self._successes = 0
+        self._step = step
+        self._trying = trying

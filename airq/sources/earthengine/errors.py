@@ -1,0 +1,280 @@
+"""What an answer of Earth Engine asks for: wait, repeat, split, or stop and say what to do."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+from dataclasses import dataclass, field
+
+AGAIN = "Run the same command again to go on: what is finished is kept."
+
+#: Seconds after which a gateway's time-out (504) tells of a long computation, not of a weak gateway.
+LONG = 60.0
+
+
+class _Passing(ConnectionError):
+    """Something that may be gone at the next attempt, not before `retry_after` [s]."""
+
+    def __init__(self, message, *, retry_after=0.0):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Throttled(_Passing):
+    """More requests than the service grants now: the same request passes later."""
+
+
+class Unavailable(_Passing):
+    """The service or the way to it fails: the same request may pass on repetition."""
+
+
+class Incomplete(Unavailable):
+    """An answer that lacks some of what was asked for."""
+
+
+class TooLarge(RuntimeError):
+    """More than one request may hold or compute: ask for less at a time."""
+
+
+class Silent(TooLarge):
+    """No answer within the time-out: too much was asked, or the service hangs."""
+
+
+class Refused(ValueError):
+    """A refusal that repetition cannot change; one line that says what to do.
+
+    `asset` is the id that the refusal is about, where it names one.
+    """
+
+    def __init__(self, message, *, asset=None):
+        super().__init__(message)
+        self.asset = asset
+
+
+class Stopped(RuntimeError):
+    """The caller's stop event was set while a request waited for its turn."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status line and, if it tells of an error, the content of an HTTP answer."""
+
+    status: int
+    headers: dict = field(default_factory=dict, repr=False)
+    content: bytes = field(default=b"", repr=False)
+    seconds: float = 0.0
+
+    @property
+    def restricted(self):
+        """Whether the service asks for fewer requests at once from this project."""
+        return "parallelism_restricted=true" in self.headers.get("x-earth-engine-quota-status", "")
+
+    @property
+    def retry_after(self):
+        """Seconds that the service asks to wait, 0 where it does not."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdigit():
+            return float(value)
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        except (TypeError, ValueError):
+            return 0.0
+
+    @property
+    def message(self):
+        """The service's own words on one line, "" where the answer is not of its making."""
+        return one_line(self._error.get("message") or "")
+
+    @property
+    def reasons(self):
+        """Names of the reason beside the message, e.g. "rateLimitExceeded"."""
+        listed = self._error.get("errors")
+        listed = listed if isinstance(listed, list) else []
+        names = [self._error.get("status"), *(own.get("reason") for own in listed if isinstance(own, dict))]
+        return " ".join(str(name) for name in names if name)
+
+    @property
+    def broken(self):
+        """Whether the content begins as JSON and does not end as such."""
+        try:
+            json.loads(self.content)
+        except ValueError:
+            return self.content.lstrip().startswith(b"{")
+        return False
+
+    @property
+    def _error(self):
+        try:
+            content = json.loads(self.content)
+        except ValueError:
+            return {}
+        found = content.get("error") if isinstance(content, dict) else None
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Answers with one of `statuses` whose message matches `words` are of this `kind`."""
+
+    statuses: tuple | range
+    words: str
+    kind: type
+    advice: str = ""
+
+    def fits(self, status, text):
+        return status in self.statuses and re.search(self.words, text, re.IGNORECASE) is not None
+
+
+SIGN_IN = (
+    "Sign in with `earthengine authenticate` or `gcloud auth application-default login`, "
+    "or name a service-account file with --ee-credentials."
+)
+
+#: The first rule that fits decides.
+RULES = (
+    Rule(
+        (400, 403, 429),
+        r"(EECU|compute).{0,99}(quota|budget|limit)|(monthly|month).{0,99}(quota|budget|limit)",
+        Refused,
+        "Project {project} has used up its compute budget of this month. Go on next month, or see "
+        "https://console.cloud.google.com/earth-engine/configuration?project={project}",
+    ),
+    Rule((429,), "", Throttled),
+    Rule((413,), "", TooLarge),
+    Rule(
+        (400, 403),
+        r"too many concurrent|rate ?limit ?exceeded|too many requests"
+        r"|quota.{0,99}exceeded|exceed.{0,99}quota|exhausted",
+        Throttled,
+    ),
+    Rule(
+        (400, 500, 504),
+        r"memory (limit|capacity)|out of memory|timed out|deadline exceeded|too complex|too large"
+        r"|(too many|maximum|limit|exceed|more than|over \d).{0,60}(bands|elements|nodes)"
+        r"|(bands|elements|nodes).{0,60}(maximum|limit|exceed)"
+        r"|(payload|request|response) size exceeds|exceeds the limit|too deep|maximum depth",
+        TooLarge,
+    ),
+    Rule(range(500, 600), "", Unavailable),
+    Rule((408, 425), "", Unavailable),
+    Rule(
+        (401,),
+        "",
+        Refused,
+        "Earth Engine does not accept the credentials (401). " + SIGN_IN,
+    ),
+    Rule(
+        (400, 403, 404),
+        r"asset .{0,300}(not found|does not exist|denied)|caller does not have access|permission.{0,99}asset",
+        Refused,
+        "Earth Engine has no asset {asset}, or these credentials may not read it. "
+        "Check its name in the recipe, or ask its owner for access.",
+    ),
+    Rule(
+        (400, 403, 404),
+        r"not registered|not signed up",
+        Refused,
+        "Project {project} is not registered for Earth Engine. "
+        "Register it at https://code.earthengine.google.com/register?project={project}",
+    ),
+    Rule(
+        (400, 403),
+        r"has not been used in project|is disabled|SERVICE_DISABLED|accessNotConfigured",
+        Refused,
+        "The Earth Engine API is not enabled in project {project}. Enable it at "
+        "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}",
+    ),
+    Rule(
+        (400, 403, 404),
+        r"project.{0,99}(not found|deleted|invalid|does not exist)",
+        Refused,
+        "Google knows no project {project}. Name one with --ee-project, by its id (not its title).",
+    ),
+    Rule(
+        (403,),
+        r"permission to use project|serviceusage|denied on resource .{0,60}/projects/[^/]+('| |$)",
+        Refused,
+        "These credentials may not use project {project}. Ask its owner for the roles "
+        "Service Usage Consumer and Earth Engine Resource Viewer at "
+        "https://console.cloud.google.com/iam-admin/iam?project={project}, "
+        "or name another with --ee-project.",
+    ),
+    Rule(
+        (400, 403, 404),
+        r"quota project",
+        Refused,
+        "The credentials name no project that pays for the requests. Name one with --ee-project.",
+    ),
+)
+
+
+def classify(reply, *, host, project):
+    """Error that an HTTP answer stands for.
+
+    Parameters
+    ----------
+    reply : Reply
+        An answer with a status other than 2xx.
+    host, project : str
+        What the request was sent to, for the message.
+
+    Returns
+    -------
+    Throttled, Unavailable, TooLarge or Refused
+
+    Examples
+    --------
+    >>> memory = Reply(400, content=b'{"error": {"message": "User memory limit exceeded."}}')
+    >>> classify(memory, host="localhost", project="p")
+    TooLarge('User memory limit exceeded.')
+    """
+    text = f"{reply.message} {reply.reasons}"
+    said = reply.message or f"{host} answered {reply.status}"
+    if reply.status == 504 and reply.seconds >= LONG:
+        return TooLarge(said)
+    rule = next((rule for rule in RULES if rule.fits(reply.status, text)), None)
+    if rule is None and reply.broken:
+        return Unavailable(f"{host} sent an error ({reply.status}) that is not whole JSON")
+    if rule is None:
+        return Refused(_unknown(reply, host))
+    if issubclass(rule.kind, _Passing):
+        return rule.kind(said, retry_after=reply.retry_after)
+    if rule.kind is TooLarge:
+        return TooLarge(said)
+    asset = asset_of(reply.message)
+    return Refused(rule.advice.format(project=project, asset=asset or "of that name"), asset=asset)
+
+
+def _unknown(reply, host):
+    if 300 <= reply.status < 400:
+        return f"{host} answers with a redirect ({reply.status}): that is not Earth Engine. Check --ee-url."
+    if not reply.message:
+        return f"{host} answers {reply.status}, not as Earth Engine does. Check --ee-url and the proxy."
+    return f"Earth Engine refuses the request ({reply.status}), and would again: {reply.message}"
+
+
+def asset_of(message):
+    """Asset id that a message names, or None.
+
+    >>> asset_of("Image.load: Image asset 'COPERNICUS/S5P/X' not found (does not exist or ...).")
+    'COPERNICUS/S5P/X'
+    """
+    patterns = [
+        r"asset\(?s?\)? ['\"]([^'\"]+)['\"]",
+        r"['\"](?:projects/earthengine-public/assets/)([^'\"]+)['\"]",
+        r"['\"](projects/[^'\"]+/assets/[^'\"]+)['\"]",
+    ]
+    found = next((match for pattern in patterns if (match := re.search(pattern, message))), None)
+    return found[1].removeprefix("projects/earthengine-public/assets/") if found else None
+
+
+def one_line(text, *, longest=400):
+    """The text without line breaks, cut where it is longer than any sentence.
+
+    >>> one_line("a\\n  b")
+    'a b'
+    """
+    text = " ".join(str(text).split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"

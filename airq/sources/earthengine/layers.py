@@ -1,0 +1,344 @@
+"""Layers: products that one request can draw together, and the periods that they are drawn for."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from airq.files import plain_facts
+from airq.geography import EARTH_RADIUS_KM
+from airq.sources.catalogue import column_units
+from airq.sources.product import Product
+
+DAY_MS = 86_400_000
+#: The service that answers by default.
+EARTH_ENGINE = "earthengine.googleapis.com"
+#: The one period of what never changes.
+ONCE = np.datetime64("1970-01-01", "D")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A number that a request brings for every city and period.
+
+    Attributes
+    ----------
+    column : str
+        Where it goes.
+    band : str
+        Short name of the band of the stack, without its period.
+    reducer : str
+        What is taken over the area.
+    scale, offset : float
+        From Earth Engine's value to the column's: ``scale * value + offset``; a time becomes an age.
+    product : Product
+        Where it comes from.
+    """
+
+    column: str
+    band: str
+    reducer: str
+    scale: float
+    offset: float
+    product: Product
+
+    @property
+    def is_time(self):
+        """Whether Earth Engine gives a time in milliseconds since 1970 for it."""
+        return self.band.startswith("t")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Products over the same area, at the same resolution, with the same reducers and cadence.
+
+    Attributes
+    ----------
+    products : tuple of Product
+        Products.
+    radius_km : float
+        Radius of the disc around a city. [km]
+    quality : bool
+        Whether columns bring their valid-pixel count and age.
+    """
+
+    products: tuple[Product, ...]
+    radius_km: float
+    quality: bool = False
+
+    @property
+    def cadence(self):
+        """How often it changes: ``day``, ``year`` or ``once``."""
+        return self.products[0].cadence
+
+    @property
+    def has_local_days(self):
+        """Whether its days can begin at a local midnight."""
+        return self.cadence == "day" and not any(product.whole_days for product in self.products)
+
+    @property
+    def resolution(self):
+        """Size of the pixels over which the disc is reduced. [m]"""
+        return self.products[0].resolution
+
+    @functools.cached_property
+    def reducers(self):
+        """What Earth Engine takes over the disc, in order."""
+        return (*map(_asked, self.products[0].reducers), *(("count",) if self.quality else ()))
+
+    def cells_of(self, product):
+        """How many of a product's own cells the disc holds, by area.
+
+        A sum over the disc is taken as its mean times this number: on the grid of degrees that areas
+        are reduced on, a plain sum would count 1 / cos(latitude) too many pixels.
+        """
+        cap = 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(self.radius_km / EARTH_RADIUS_KM))
+        return cap / (product.resolution / 1000) ** 2
+
+    @functools.cached_property
+    def name(self):
+        """Name, fit for a file and unique in an extraction: what its products have in common."""
+        cadence, shape = self.cadence, self.products[0].shape
+        if all(product.whole_days for product in self.products):
+            cadence = f"utc{cadence}"
+        words = [cadence, f"{shape}{self.radius_km:g}km", f"{self.resolution:g}m", *self.reducers]
+        return "-".join(words).replace(".", "p")
+
+    @functools.cached_property
+    def outputs(self):
+        """What a request brings for every city and period, as a tuple of Output."""
+        outputs = []
+        for product, band, number in self.numbered_bands():
+            cells = self.cells_of(product)
+            column = f"{band.name}_within_{self.radius_km:g}km" if product.shape == "rings" else band.name
+            several = len(product.reducers) > 1
+            for reducer in product.reducers:
+                name = f"{column}_{reducer}" if several else column
+                scale = band.scale * (cells if reducer == "sum" else 1)
+                outputs.append(Output(name, f"v{number}", _asked(reducer), scale, band.offset, product))
+            if self.quality:
+                outputs.append(Output(f"{column}_count", f"v{number}", "count", 1.0, 0.0, product))
+                outputs.append(Output(f"{column}_age", f"t{number}", "mean", 1.0, 0.0, product))
+        return tuple(outputs)
+
+    @property
+    def columns(self):
+        """Names of the columns, in the order of `outputs`."""
+        return [output.column for output in self.outputs]
+
+    def numbered_bands(self):
+        """Product, band and a number unique in the layer, for every band."""
+        pairs = [(product, band) for product in self.products for band in product.bands]
+        return [(product, band, number) for number, (product, band) in enumerate(pairs)]
+
+    def property_of(self, output, position):
+        """Name of the property that an answer gives to an output and the period at a position."""
+        band = f"{output.band}_{position}"
+        return band if len(self.reducers) == 1 else f"{band}_{output.reducer}"
+
+    @property
+    def values_per_period(self):
+        """Numbers that a request brings for a city and a period."""
+        return len(self.outputs)
+
+    @property
+    def bands_per_period(self):
+        """Bands of the stack for a period."""
+        return sum(len(product.bands) for product in self.products) * (2 if self.quality else 1)
+
+    def only(self, product):
+        """The same layer with one of its products alone."""
+        return dataclasses.replace(self, products=(product,))
+
+    def periods(self, start, end):
+        """Periods that the days from `start` to `end` need, as days: a day, a new year's day, `ONCE`.
+
+        Periods in which no product has images are left out.
+        """
+        days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
+        periods = np.unique(self.period_of(days))
+        return periods[[any(has_images(product, period) for product in self.products) for period in periods]]
+
+    def period_of(self, days):
+        """The period that each day belongs to."""
+        if self.cadence == "day":
+            return days
+        if self.cadence == "year":
+            return days.astype("datetime64[Y]").astype("datetime64[D]")
+        return np.full(len(days), ONCE)
+
+    def period_end(self, period):
+        """The first day after a period."""
+        if self.cadence == "day":
+            return period + 1
+        if self.cadence == "year":
+            return (period.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+        return period
+
+
+def _asked(reducer):
+    return "mean" if reducer == "sum" else reducer
+
+
+@functools.lru_cache(maxsize=100_000)
+def has_images(product, period):
+    """Whether a product's range of dates touches a period of its cadence."""
+    if product.cadence == "once" or product.serves_before is not None:
+        return True
+    start, end = np.datetime64(product.start, "D"), np.datetime64(product.end or "9999-01-01", "D")
+    if product.cadence == "year":
+        return (period.astype("datetime64[Y]") + 1).astype("datetime64[D]") > start
+    if product.composite == "latest":
+        return period + 1 >= start
+    # A day east of Greenwich begins on the day before in UTC, one west of it ends on the day after.
+    before = product.window if product.composite == "recent" else 0
+    return period + 1 >= start and period - before - 1 <= end
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What to extract, apart from where and when.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the set of products.
+    products : tuple of Product
+        Products.
+    radius_km : float
+        Radius of the disc around a city. [km]
+    rings_km : tuple of float
+        Outer radii of the rings of fire power. [km]
+    quality : bool
+        Whether satellite columns bring their valid-pixel count and the pixel's age.
+    day_basis : {"utc", "local"}
+        Whose midnight ends a day; local days follow the longitude, in whole hours.
+    service : str
+        Who answers: values of a stand-in must not mix with Earth Engine's.
+
+    Raises
+    ------
+    ValueError
+        If a radius is not positive, or the rings do not grow.
+    """
+
+    recipe: str
+    products: tuple[Product, ...]
+    radius_km: float = 5.0
+    rings_km: tuple[float, ...] = (50.0, 150.0, 300.0)
+    quality: bool = False
+    day_basis: str = "utc"
+    service: str = EARTH_ENGINE
+
+    def __post_init__(self):
+        object.__setattr__(self, "rings_km", tuple(float(radius) for radius in self.rings_km))
+        for radius in (self.radius_km, *self.rings_km):
+            if not 0 < radius <= 1000:
+                raise ValueError(f"A radius of {radius:g} km is not between 0 and 1,000 km.")
+        if not self.rings_km or any(np.diff(self.rings_km) <= 0):
+            raise ValueError("The rings need at least one radius, each larger than the one before it.")
+
+    @functools.cached_property
+    def layers(self):
+        """Products that one request can draw together, as a tuple of Layer."""
+        groups = {}
+        for product in self.products:
+            quality = self.quality and product.kind == "satellite" and product.shape == "disc"
+            for radius in self.rings_km if product.shape == "rings" else (self.radius_km,):
+                apart = product.whole_days and self.day_basis == "local"
+                alike = (product.cadence, apart, product.shape)
+                key = (radius, quality, product.resolution, product.reducers, *alike)
+                groups.setdefault(key, []).append(product)
+        return tuple(Layer(tuple(group), *key[:2]) for key, group in groups.items())
+
+    @functools.cached_property
+    def units(self):
+        """Unit of every column of the panel that the extraction fills, in the panel's order."""
+        units = {}
+        for product in self.products:
+            units.update(column_units(product, rings_km=self.rings_km, quality=self.quality))
+        return units
+
+    def offset_hours(self, longitudes):
+        """Hours by which each city's day begins before the day in UTC.
+
+        >>> Extraction("mine", (), day_basis="local").offset_hours([32.6, -17.4]).tolist()
+        [2, -1]
+        """
+        longitudes = np.asarray(longitudes, dtype="float64")
+        hours = np.round(longitudes / 15) if self.day_basis == "local" else np.zeros(len(longitudes))
+        return hours.astype(int)
+
+    def to_dict(self):
+        """The same facts as plain values, every product whole."""
+        return plain_facts(dataclasses.asdict(self))
+
+    @functools.cached_property
+    def fingerprint(self):
+        """Hash of everything that decides a value, apart from where and when."""
+        facts = json.dumps(deciding(self.to_dict()), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+#: Facts that explain a product; another wording of them makes no other value.
+EXPLAINING = ("title", "citation", "kind", "latency")
+
+
+def deciding(facts):
+    """Those of an extraction's facts, as :meth:`Extraction.to_dict` gives them, that decide its values."""
+    products = [
+        {name: value for name, value in product.items() if name not in EXPLAINING}
+        for product in facts.get("products", [])
+    ]
+    return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
+
+
+def layers_of(extraction):
+    """Every product with the layer that holds it alone; one that fills rings comes once for each."""
+    return [(product, layer.only(product)) for layer in extraction.layers for product in layer.products]
+
+
+def period_bounds(layer, period, offset_hours):
+    """Start and end of a period in UTC, the end excluded.
+
+    Returns
+    -------
+    start, end : numpy.datetime64[s]
+
+    Examples
+    --------
+    Midnight at 30° east comes two hours before midnight in UTC:
+
+    >>> from airq.sources.catalogue import products_of
+    >>> layer = Extraction("mine", products_of("default", ["no2"])).layers[0]
+    >>> [str(time) for time in period_bounds(layer, np.datetime64("2020-01-02"), 2)]
+    ['2020-01-01T22:00:00', '2020-01-02T22:00:00']
+    """
+    shift = np.timedelta64(int(offset_hours) if layer.has_local_days else 0, "h")
+    start, end = period.astype("datetime64[s]"), layer.period_end(period).astype("datetime64[s]")
+    return start - shift, end - shift
+
+
+def day_labels(start, end):
+    """Days from `start` to `end`, both ISO 8601, as Timestamps.
+
+    Raises
+    ------
+    ValueError
+        If a day is not ISO or the end lies before the start.
+    """
+    try:
+        start, end = (pd.Timestamp(datetime.date.fromisoformat(day)) for day in (start, end))
+    except ValueError:
+        raise ValueError(f"--start {start} or --end {end} is not a day such as 2020-01-31.") from None
+    if end < start:
+        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
+    return pd.date_range(start, end, freq="D")

@@ -1,0 +1,352 @@
+"""The service over HTTP: discovery, algorithms, value:compute and table:computeFeatures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import sys
+import threading
+import time
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from .errors import EarthEngineError
+from .faults import FaultPlan, Faults, fault_error
+from .limits import NO_LATENCY, Limits
+from .registry import document
+from .service import Service
+from .stats import ComputeRequest, Stats
+
+_PROJECT = re.compile(r"/v1(?:alpha|beta)?/projects/([^/:]+)(?:/|:)?(.*)")
+#: What Python raises where an expression puts values together that do not fit.
+_WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class EarthEngineServer:
+    """A simulated Earth Engine on the loopback interface, in threads of this process.
+
+    Parameters
+    ----------
+    limits : Limits
+    latency : Latency
+        By default answers come as soon as they are computed.
+    faults : Faults
+    missing_days : dict of str to collection of str
+        Days (ISO 8601) without images, by asset.
+    last_days : dict of str to str
+        Last day with images, by asset, where it is earlier than in the catalogue.
+    pixels : {"all", "centre"}
+        Which pixels of a region are looked at: all, or only the one under its centre (cheap, for
+        measurements of speed).
+    port : int
+        0: any that is free.
+
+    Attributes
+    ----------
+    url : str
+        Where it listens.
+    stats : Stats
+        What it counted.
+
+    Examples
+    --------
+    >>> with EarthEngineServer() as server:
+    ...     server.url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        limits=None,
+        latency=NO_LATENCY,
+        faults=None,
+        missing_days=None,
+        last_days=None,
+        pixels="all",
+        port=0,
+    ):
+        self.stats = Stats()
+        self._service = Service(
+            limits or Limits(),
+            latency,
+            FaultPlan(faults or Faults()),
+            {"missing_days": missing_days or {}, "last_days": last_days or {}},
+            pixels,
+            self.stats,
+        )
+        self._port = port
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def start(self):
+        """Listen; returns at once."""
+        self._server = _Server(("127.0.0.1", self._port), _Handler)
+        self._server.service = self._service
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self):
+        """Stop, and end every connection."""
+        self._server.shutdown()
+        self._server.end_connections()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def faults(self):
+        """The faults; setting them starts their count over."""
+        return self._service.plan.faults
+
+    @faults.setter
+    def faults(self, faults):
+        self._service.plan.change(faults)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, *arguments):
+        self._connections = set()
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request, client_address):
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self):
+        with self._lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request, client_address):
+        # A client that goes away is no error of the server.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+    @property
+    def service(self):
+        return self.server.service
+
+    def do_GET(self):
+        path = urlsplit(self.path).path
+        if path == "/stats":
+            self._send(200, self.service.stats.to_dict())
+        elif path == "/$discovery/rest":
+            self._describe("discovery", self._discovery)
+        elif (match := _PROJECT.fullmatch(path)) and match[2] == "algorithms":
+            self._describe("algorithms", lambda: document("algorithms.json"), match[1])
+        else:
+            self._unknown(path)
+
+    def do_POST(self):
+        path = urlsplit(self.path).path
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        match = _PROJECT.fullmatch(path)
+        if path == "/faults":
+            self._change_faults(body)
+        elif path == "/stats/reset":
+            self.service.stats.reset()
+            self._send(200, {})
+        elif match and match[2] == "value:compute":
+            _ComputeCall(self, match[2], match[1], body, self.service.compute_value).answer()
+        elif match and match[2] == "table:computeFeatures":
+            _ComputeCall(self, match[2], match[1], body, self.service.compute_features).answer()
+        else:
+            self._unknown(path)
+
+    def _discovery(self):
+        """The shipped document, with this server in the place of Google's."""
+        facts = json.loads(document("cloud_api_discovery_document.json"))
+        host = f"http://{self.headers.get('Host', '127.0.0.1')}/"
+        return json.dumps({**facts, "rootUrl": host, "baseUrl": host})
+
+    def _describe(self, path, make, project=None):
+        plan = self.service.plan
+        error = plan.faults.project_error(project) if project is not None else None
+        kind = plan.next() if plan.faults.everywhere else None
+        if error or fault_error(kind):
+            error = error or fault_error(kind)
+            self.service.stats.count(path, error.status)
+            self._send(error.status, error.answer())
+        else:
+            answer = _Answer(self, kind)
+            self.service.stats.count(path, answer.status(200))
+            answer.send(200, make().encode())
+
+    def _change_faults(self, body):
+        plan = self.service.plan
+        try:
+            plan.change(Faults().changed(json.loads(body)))
+        except ValueError as error:
+            self._send(400, EarthEngineError(str(error)).answer())
+        else:
+            self._send(200, asdict(plan.faults))
+
+    def _unknown(self, path):
+        self.service.stats.count(path, 404)
+        self._send(404, EarthEngineError(f"The simulated Earth Engine has no {path}.", 404).answer())
+
+    def _send(self, status, answer, headers=()):
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        _Answer(self).send(status, body, headers)
+
+
+class _ComputeCall:
+    """One compute request from its arrival to its answer."""
+
+    def __init__(self, handler, path, project, body, compute):
+        self.arrived = time.monotonic()
+        self.handler, self.path, self.project, self.body = handler, path, project, body
+        self.service, self.compute = handler.service, compute
+        self.work, self.tag = self.service.work(), None
+        self.fault = self.service.plan.next()
+        self.regions = 0
+
+    def answer(self):
+        """Compute, wait as long as the latency model says, send, count."""
+        try:
+            with self.service.admitted():
+                status, facts = self._computed()
+                body = json.dumps(facts).encode()
+                self._wait()
+        except EarthEngineError as error:
+            status, body = error.status, json.dumps(error.answer()).encode()
+        # Counted before it is sent, so that who has the answer finds it counted.
+        answer = _Answer(self.handler, self.fault)
+        counted = answer.status(status)
+        self.service.stats.count(self.path, counted, self._record(counted, len(body)))
+        answer.send(status, body, self._headers())
+
+    def _computed(self):
+        try:
+            self._refuse()
+            facts = json.loads(self.body)
+            self.tag = facts.get("workloadTag")
+            answer, self.regions = self.compute(facts, self.work, self.fault)
+            if self._modelled() > self.service.limits.seconds:
+                raise EarthEngineError("Computation timed out.")
+        except EarthEngineError as error:
+            return error.status, error.answer()
+        except json.JSONDecodeError as error:
+            refusal = EarthEngineError(f"Invalid JSON payload received. {error}")
+            return refusal.status, refusal.answer()
+        except _WRONG_VALUES as error:
+            refusal = EarthEngineError(f"Cannot evaluate this: {type(error).__name__}: {error}")
+            return refusal.status, refusal.answer()
+        return 200, answer
+
+    def _refuse(self):
+        error = self.service.plan.faults.project_error(self.project) or fault_error(self.fault)
+        if error is not None:
+            raise error
+
+    def _modelled(self):
+        return self.service.latency.seconds(self.regions, self.work.bands)
+
+    def _wait(self):
+        latency = self.service.latency
+        seconds = latency.scale * min(self._modelled(), self.service.limits.seconds)
+        if self.fault == "slow":
+            seconds += self.service.plan.faults.slow_seconds
+        time.sleep(max(0.0, self.arrived + seconds - time.monotonic()))
+
+    def _headers(self):
+        if self.service.plan.faults.restricted:
+            return (("x-earth-engine-quota-status", "parallelism_restricted=true"),)
+        return ()
+
+    def _record(self, status, sent):
+        return ComputeRequest(
+            path=self.path,
+            status=status,
+            arrived=self.arrived - self.service.started,
+            seconds=time.monotonic() - self.arrived,
+            regions=self.regions or self.work.regions,
+            bands=self.work.bands,
+            workload_tag=self.tag,
+            received=len(self.body),
+            sent=sent if status else 0,
+            fault=self.fault,
+        )
+
+
+class _Answer:
+    """An answer, damaged as a fault says.
+
+    Parameters
+    ----------
+    handler : BaseHTTPRequestHandler
+    kind : str or None
+        Name of the fault.
+    """
+
+    def __init__(self, handler, kind=None):
+        self._handler = handler
+        self._kind = kind
+
+    def status(self, status):
+        """The status that the client sees: 0 if the connection ends without one."""
+        return 0 if self._kind == "dropped" else status
+
+    def send(self, status, body, headers=()):
+        if self._kind == "dropped":
+            self._end()
+            return
+        half = body[: len(body) // 2]
+        if self._kind == "truncated":
+            body = half
+        if self._kind == "invalid_json":
+            body = b"{]" + half
+        if self._kind == "html":
+            body = b"<!DOCTYPE html><title>Error 502 (Server Error)!!1</title>"
+        self._head(status, len(body), headers)
+        midway = self._kind in ("dropped_midway", "truncated_length")
+        self._handler.wfile.write(half if midway else body)
+        self._handler.wfile.flush()
+        if midway:
+            self._end()
+
+    def _head(self, status, length, headers):
+        handler = self._handler
+        handler.send_response(status)
+        kind = "text/html" if self._kind == "html" else "application/json; charset=UTF-8"
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(length))
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.end_headers()
+
+    def _end(self):
+        self._handler.close_connection = True
+        with contextlib.suppress(OSError):
+            self._handler.connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,81 @@
+"""A small extraction, and a simulated Earth Engine whose memory is so small that it takes many requests."""
+
+import pandas as pd
+from earthengine_server import EarthEngineServer, Limits
+
+from airq.panel import read_panel
+from airq.sources.earthengine.budget import Patience
+from airq.sources.earthengine.chunks import read_chunks
+from airq.workflows.extract import Service, Task, extract
+
+#: Six invented cities of western, central and eastern Africa.
+CITIES = pd.DataFrame(
+    [(f"c{row:02}", f"City {row}", "UGA", 10.0 - 3.4 * row, -12.0 + 8.2 * row, 1000.0) for row in range(6)],
+    columns=["city_id", "city", "country", "latitude", "longitude", "population"],
+)
+#: Two bands a day each, and one a year.
+PRODUCTS = ["maiac", "cams", "night-lights"]
+MAIAC, CAMS = "MODIS/061/MCD19A2_GRANULES", "ECMWF/CAMS/NRT"
+START, END, DAYS = "2023-01-01", "2023-01-04", 4
+#: Cities times bands of the whole extraction.
+CELLS = 6 * 4 * 4 + 6
+
+#: Waits of users, a hundredth as long.
+QUICK = Patience().scaled(0.01)
+#: Some 20 requests, and some 30.
+SMALL, TINY = Limits(cells=8), Limits(cells=4)
+
+
+def written(folder, cities=CITIES, name="cities.csv"):
+    """The file of a city table."""
+    cities.to_csv(folder / name, index=False)
+    return folder / name
+
+
+def task(folder, *, start=START, end=END, products=PRODUCTS, cities=CITIES, kind=Task, **settings):
+    """The extraction, or one with other settings."""
+    return kind(written(folder, cities), start, end, products=products, **settings)
+
+
+def simulated(limits=SMALL, **settings):
+    """A server that looks at one pixel of a disc, to be quick."""
+    return EarthEngineServer(limits=limits, pixels="centre", **settings)
+
+
+def run(server, folder, wanted=None, *, workers=8, out="out", patience=QUICK, **settings):
+    """Extract from a server into a folder; the report."""
+    service = Service(server.url, "p", "anonymous", workers, patience, **settings)
+    return extract(wanted or task(folder), out=folder / out, service=service)
+
+
+def panel(folder, out="out"):
+    """The panel of a folder."""
+    return read_panel(folder / out / "panel.parquet")
+
+
+def kept(folder, out="out"):
+    """Chunks of a folder that are whole."""
+    return read_chunks(folder / out / "chunks")[0]
+
+
+def cells(chunks):
+    """Cities times bands of chunks."""
+    return sum(
+        len(chunk.sites) * len(chunk.periods) * (4 if chunk.layer.startswith("day") else 1)
+        for chunk in chunks
+    )
+
+
+def answered(server):
+    """Requests that were answered with 200."""
+    return [request for request in server.stats.compute if request.status == 200]
+
+
+def sent(server):
+    """Cities times bands of the answers that a server gave."""
+    return sum(request.regions * request.bands for request in answered(server))
+
+
+def same(one, other):
+    """Raise unless two panels are equal: rows, columns, values, types."""
+    pd.testing.assert_frame_equal(one, other, check_exact=True)

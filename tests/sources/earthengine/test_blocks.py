@@ -1,0 +1,239 @@
+"""How work is cut into requests, and how their size follows the answers."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airq.sources.catalogue import PRODUCTS
+from airq.sources.earthengine.blocks import (
+    MOST_BANDS,
+    MOST_CELLS,
+    MOST_CITIES,
+    SECONDS_PER_CELL,
+    TARGET_SECONDS,
+    Block,
+    Pace,
+    Work,
+)
+from airq.sources.earthengine.layers import Layer
+
+ONE = Layer((PRODUCTS["no2"],), 5.0)
+#: The seven Sentinel-5P products and MAIAC: nine bands.
+NINE = Layer(
+    tuple(PRODUCTS[key] for key in ("no2", "co", "hcho", "so2", "o3", "aerosol-index", "cloud", "maiac")),
+    5.0,
+)
+
+
+def block(n_cities, n_days, layer=ONE, first_city=0):
+    days = np.datetime64("2020-01-01") + np.arange(n_days)
+    return Block(layer, np.arange(first_city, first_city + n_cities), days)
+
+
+def cells_of(blocks):
+    return [(row, day) for one in blocks for row in one.rows.tolist() for day in one.periods.tolist()]
+
+
+def taken(work):
+    blocks = []
+    while (one := work.take()) is not None:
+        blocks.append(one)
+    return blocks
+
+
+def makespan(blocks, workers, seconds_per_cell=SECONDS_PER_CELL):
+    """Seconds until the last of the requests ends, each begun by the first worker that is free."""
+    free = [0.0] * workers
+    for one in blocks:
+        first = free.index(min(free))
+        free[first] += 1.5 + seconds_per_cell * one.cells
+    return max(free)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    n_cities=st.integers(1, 2500),
+    n_days=st.integers(1, 700),
+    cells=st.integers(1, 60_000),
+    layer=st.sampled_from([ONE, NINE]),
+)
+def test_a_cut_loses_and_repeats_nothing(n_cities, n_days, cells, layer):
+    "The first request and the rest hold every city and day once; the request keeps within the limits."
+    whole = block(n_cities, n_days, layer)
+    first, rest = whole.cut(cells)
+    held = np.zeros((n_cities, n_days), dtype=int)
+    for one in (first, *rest):
+        assert one.cells > 0
+        held[np.ix_(one.rows, (one.periods - whole.periods[0]).astype(int))] += 1
+    assert (held == 1).all()
+    assert len(first.rows) <= MOST_CITIES
+    assert len(first.periods) * layer.bands_per_period <= MOST_BANDS
+    assert first.cells <= max(2 * cells, layer.bands_per_period)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 300), st.integers(1, 60)), min_size=1, max_size=4),
+    workers=st.integers(1, 40),
+)
+def test_all_work_is_taken_once(sizes, workers):
+    "Whatever the blocks and the workers: every city and day is in one request."
+    blocks, row = [], 0
+    for n_cities, n_days in sizes:
+        blocks.append(block(n_cities, n_days, first_city=row))
+        row += n_cities
+    work = Work(workers)
+    work.add(blocks)
+    found = cells_of(taken(work))
+    assert len(found) == len(set(found))
+    assert set(found) == set(cells_of(blocks))
+    assert work.cells == 0
+
+
+def test_days_are_divided_into_equal_parts():
+    "100 cities x 30 days in requests of about 2,000: fifteen days each, rather than 20 and 10."
+    first, rest = block(100, 30).cut(2000)
+    assert (len(first.rows), len(first.periods)) == (100, 15)
+    assert [(len(one.rows), len(one.periods)) for one in rest] == [(100, 15)]
+
+
+def test_cities_are_divided_where_a_request_would_hold_few_days():
+    "100 cities x 30 days in requests of 300 would be three days each: 17 cities with 15 days instead."
+    first, rest = block(100, 30).cut(300)
+    assert (len(first.rows), len(first.periods)) == (17, 15)
+    assert [(len(one.rows), len(one.periods)) for one in rest] == [(17, 15), (83, 30)]
+
+
+def test_many_cities_are_divided_before_days():
+    "1,500 cities, at most 1,000 a request: two halves."
+    first, rest = block(1500, 1).cut(10_000)
+    assert len(first.rows) == 750
+    assert [len(one.rows) for one in rest] == [750]
+
+
+def test_one_city_and_day_is_the_least():
+    "A request cannot be smaller, whatever the size asked for."
+    first, rest = block(1, 1, NINE).cut(1)
+    assert (first.cells, rest) == (9, [])
+
+
+def test_one_city_of_years_stays_below_the_most_bands():
+    "3,000 days of nine bands: 5,000 bands are 555 days."
+    first, _ = block(1, 3000, NINE).cut(MOST_CELLS)
+    assert len(first.periods) == 555
+
+
+@pytest.mark.parametrize("workers", [20, 40])
+def test_the_reference_workload_takes_150_requests_and_ends_together(workers):
+    "555 cities x 579 days x 9 bands: 7,982 s of cells; no worker waits long for the last one."
+    work = Work(workers)
+    work.add([block(555, 579, NINE)])
+    blocks = taken(work)
+    assert sum(one.cells for one in blocks) == 555 * 579 * 9
+    assert len(blocks) <= 150
+    even = (555 * 579 * 9 * SECONDS_PER_CELL + 1.5 * len(blocks)) / workers
+    assert makespan(blocks, workers) < 1.15 * even
+
+
+@pytest.mark.parametrize("workers", [20, 40])
+def test_the_reference_workload_is_twenty_and_thirty_five_times_faster(workers):
+    "Against 579 requests of 1.5 s and 555 x 9 cells, one after another."
+    work = Work(workers)
+    work.add([block(555, 579, NINE)])
+    one_by_one = 579 * 1.5 + 555 * 579 * 9 * SECONDS_PER_CELL
+    ratio = one_by_one / makespan(taken(work), workers)
+    assert ratio > {20: 20, 40: 35}[workers]
+
+
+def test_requests_take_half_a_minute_to_a_minute():
+    "Of the reference workload, as long as there is enough."
+    work = Work(20)
+    work.add([block(555, 579, NINE)])
+    seconds = [1.5 + SECONDS_PER_CELL * one.cells for one in taken(work)]
+    assert min(seconds) > 30
+    assert max(seconds) < 66
+
+
+def test_first_guess_of_a_small_disc():
+    "A disc of 5 km has 63 pixels, which cost less than the cell itself."
+    assert Pace.first_guess(ONE).seconds_per_cell == SECONDS_PER_CELL
+
+
+def test_first_guess_counts_the_pixels_of_a_large_disc():
+    "300 km of 926.625 m: pi (300,000 / 926.625)² = 329,295 pixels of 1e-7 s."
+    pace = Pace.first_guess(Layer((PRODUCTS["fires"],), 300.0))
+    assert pace.seconds_per_cell == pytest.approx(0.03293, abs=1e-5)
+
+
+def test_pace_grows_while_answers_are_fast():
+    "Answers of a tenth of the guess: requests become larger, up to twice the largest that came back."
+    pace = Pace.first_guess(ONE)
+    sizes = []
+    for _ in range(8):
+        size = pace.size(TARGET_SECONDS)
+        sizes.append(size)
+        pace.came_back(size, 1.5 + 0.1 * SECONDS_PER_CELL * size)
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == MOST_CELLS
+    assert all(later <= 2 * size for size, later in zip(sizes, sizes[1:], strict=False))
+
+
+def test_pace_shrinks_while_answers_are_slow():
+    "Answers that take ten times the guess end at requests of a tenth, which take as long as wanted."
+    pace = Pace.first_guess(ONE)
+    for _ in range(20):
+        size = pace.size(TARGET_SECONDS)
+        pace.came_back(size, 1.5 + 10 * SECONDS_PER_CELL * size)
+    assert pace.size(TARGET_SECONDS) == pytest.approx(TARGET_SECONDS / (10 * SECONDS_PER_CELL), rel=0.01)
+
+
+def test_pace_halves_what_was_too_large():
+    "1,000 cells ran out of memory at once: 500, then 250, then 125."
+    pace, sizes = Pace.first_guess(ONE), []
+    for cells in (1000, 500, 250):
+        pace.was_too_large(cells, 0.5)
+        sizes.append(pace.size(TARGET_SECONDS))
+    assert sizes == [500, 250, 125]
+
+
+def test_pace_stays_below_what_failed_and_tries_again_later():
+    "After 1,000 cells failed requests grow to 750; after 20 good answers a little further."
+    pace = Pace.first_guess(ONE)
+    pace.was_too_large(1000, 0.5)
+    sizes = []
+    for _ in range(25):
+        sizes.append(pace.size(TARGET_SECONDS))
+        pace.came_back(sizes[-1], 1.6)
+    assert sizes[0] == 500
+    assert max(sizes[:20]) == 750
+    assert sizes[-1] == 1125
+
+
+def test_one_cell_is_never_halved():
+    "The least size is one."
+    pace = Pace.first_guess(ONE)
+    pace.was_too_large(1, 300.0)
+    assert pace.size(TARGET_SECONDS) == 1
+
+
+def test_a_request_that_was_too_large_is_taken_again_in_parts():
+    "100 cities x 10 days failed: two requests of half, all cities and days once."
+    work = Work(1)
+    work.add([block(100, 10)])
+    first = work.take()
+    assert first.cells == 1000
+    work.pace(first).was_too_large(first.cells, 10.0)
+    work.add([first])
+    again = taken(work)
+    assert [one.cells for one in again] == [500, 500]
+    assert sorted(cells_of(again)) == sorted(cells_of([block(100, 10)]))
+
+
+def test_few_workers_do_not_cut_small_work():
+    "What takes 3 s goes in one request, however many workers there are."
+    work = Work(40)
+    work.add([block(50, 10)])
+    assert len(taken(work)) == math.ceil(50 * 10 * SECONDS_PER_CELL / 45)
