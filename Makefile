@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo extract-demo test check bench bench-extract clean
+.PHONY: demo extract-demo test check bench bench-extract bench-compare clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -25,18 +25,21 @@ extract-demo: .venv/done
 check: .venv/done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test: .venv/done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 bench: .venv/done
 	$(BIN)/python tests/benchmarks/bench_shifts.py
 
 bench-extract: .venv/done
 	$(BIN)/python tests/benchmarks/bench_extract.py
+
+bench-compare: .venv/done
+	$(BIN)/python tests/benchmarks/bench_compare.py
 
 clean:
 	rm -rf .venv build dist demo *.egg-info

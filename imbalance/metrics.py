@@ -1,0 +1,335 @@
+"""Scores of class probabilities, weighted to the class shares of the population to predict for.
+
+Where a row weight says so, the rows of a class count together as much as the `target` prior gives the
+class; `target=None` counts every row alike. A weighted score is NaN where the target holds a class that
+has no row here: nothing is known of its loss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from imbalance.calibration import fit_calibrator, log_clipped
+from imbalance.priors import check_prior
+
+
+def class_codes(y, classes):
+    """Position in `classes` of every label.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    classes : array-like of shape (n_classes,)
+        Classes in the order of the columns of the probabilities.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If a label is none of the classes, or if there is no label.
+
+    Examples
+    --------
+    >>> class_codes(["b", "a", "b"], ["a", "b"]).tolist()
+    [1, 0, 1]
+    """
+    y = np.asarray(y)
+    codes = pd.Index(np.asarray(classes)).get_indexer(pd.Index(y))
+    if not len(y):
+        raise ValueError("There are no labels to score.")
+    if np.any(codes < 0):
+        raise ValueError(
+            f"Label {y[codes < 0].tolist()[0]!r} is none of the classes {np.asarray(classes).tolist()}."
+        )
+    return codes
+
+
+def class_shares(y, classes, weights=None):
+    """Share of each class among labels, of shape (n_classes,), by row weight where there is one.
+
+    Examples
+    --------
+    >>> class_shares(["a", "a", "a", "b"], ["a", "b"]).tolist()
+    [0.75, 0.25]
+    """
+    counts = np.bincount(class_codes(y, classes), weights=weights, minlength=len(classes))
+    return counts / counts.sum()
+
+
+def class_weights(y, classes, target):
+    """Weight of a row of each class so that the classes have the shares of `target`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    classes : array-like of shape (n_classes,)
+        Classes.
+    target : array-like of shape (n_classes,)
+        Share of each class in the population, in the order of `classes`.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+        Target share by share among `y`; 0 for a class that neither has.
+
+    Raises
+    ------
+    ValueError
+        If the target holds a class that has no row.
+
+    Examples
+    --------
+    >>> class_weights(["a", "a", "a", "b"], ["a", "b"], [0.5, 0.5]).round(3).tolist()
+    [0.667, 2.0]
+    """
+    target, shares = check_prior(target, name="target prior"), class_shares(y, classes)
+    if len(target) != len(shares):
+        raise ValueError(f"The target prior has {len(target)} shares for {len(shares)} classes.")
+    absent = (shares == 0) & (target > 0)
+    if absent.any():
+        raise ValueError(
+            f"Class {np.asarray(classes)[absent].tolist()[0]!r} has no row here, but a share in the target; "
+            "no weight makes up for that."
+        )
+    return np.divide(target, shares, out=np.zeros_like(target), where=shares > 0)
+
+
+def _prepare(y, probabilities, classes, target):
+    """Codes, probabilities and row weights; no weights where a class of the target has no row."""
+    probabilities = np.asarray(probabilities, dtype="float64")
+    codes = class_codes(y, classes)
+    if probabilities.shape != (len(codes), len(classes)):
+        raise ValueError(
+            f"Probabilities of shape {probabilities.shape} do not fit {len(codes)} labels and "
+            f"{len(classes)} classes."
+        )
+    if target is None:
+        return codes, probabilities, np.ones(len(codes))
+    target = check_prior(target, name="target prior")
+    if np.any(target[np.bincount(codes, minlength=len(target)) == 0] > 0):
+        return codes, probabilities, None
+    return codes, probabilities, class_weights(y, classes, target)[codes]
+
+
+def weighted_log_loss(y, probabilities, *, classes, target=None):
+    """Log loss on a population with the class shares of `target`. [nats]
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    probabilities : array-like of shape (n_samples, n_classes)
+        Predictions, clipped at 1e-15.
+    classes : array-like of shape (n_classes,)
+        Class of each column.
+    target : array-like of shape (n_classes,), optional
+        Share of each class in the population; every row alike if None.
+
+    Returns
+    -------
+    float
+        NaN where a class of the target has no row.
+
+    Examples
+    --------
+    Two rows of "a" at a loss of ln 2 and one of "b" at ln 4, half and half:
+
+    >>> p = [[0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]
+    >>> loss = weighted_log_loss(["a", "a", "b"], p, classes=["a", "b"], target=[0.5, 0.5])
+    >>> round(float(loss / np.log(2)), 6)
+    1.5
+    """
+    codes, probabilities, weights = _prepare(y, probabilities, classes, target)
+    if weights is None:
+        return np.nan
+    return float(np.average(-log_clipped(probabilities)[np.arange(len(codes)), codes], weights=weights))
+
+
+def brier(y, probabilities, *, classes, target=None):
+    """Brier score: half the squared distance between prediction and truth, in 0 to 1.
+
+    Half, so that for two classes it is the usual ``(p - y) ** 2``. Arguments as in
+    :func:`weighted_log_loss`.
+
+    References
+    ----------
+    .. [1] G. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review
+       78, 1-3, 1950.
+
+    Examples
+    --------
+    >>> round(brier(["a", "b"], [[0.9, 0.1], [0.9, 0.1]], classes=["a", "b"]), 3)
+    0.41
+    """
+    codes, probabilities, weights = _prepare(y, probabilities, classes, target)
+    if weights is None:
+        return np.nan
+    distance = np.sum((probabilities - np.eye(len(classes))[codes]) ** 2, axis=1)
+    return float(np.average(distance, weights=weights) / 2)
+
+
+def _one_vs_rest(score, y, probabilities, classes, target, positive):
+    codes, probabilities, weights = _prepare(y, probabilities, classes, target)
+    if weights is None or len(np.unique(codes)) < len(classes):
+        return np.nan
+    if len(classes) > 2:
+        columns = range(len(classes))
+    elif positive is None:
+        columns = [len(classes) - 1 - np.argmin(np.bincount(codes, minlength=len(classes))[::-1])]
+    else:
+        columns = class_codes([positive], classes)
+    used = weights > 0  # a class without a share in the target is no part of the population
+    scores = [score(codes[used] == c, probabilities[used, c], sample_weight=weights[used]) for c in columns]
+    return float(np.mean(scores))
+
+
+def auc(y, probabilities, *, classes, target=None, positive=None):
+    """Area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
+
+    For two classes the target does not matter; for more it weights the classes within "the rest".
+
+    Parameters
+    ----------
+    y, probabilities, classes, target
+        As in :func:`weighted_log_loss`.
+    positive : label, optional
+        For two classes, the one to find; the rarer in `y` (the last of equals) if None.
+
+    Returns
+    -------
+    float
+        NaN where a class has no row.
+
+    Examples
+    --------
+    >>> auc(["a", "b"], [[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
+    1.0
+    """
+    return _one_vs_rest(roc_auc_score, y, probabilities, classes, target, positive)
+
+
+def average_precision(y, probabilities, *, classes, target=None, positive=None):
+    """Average precision: of the rare class for two classes, mean of one-vs-rest for more.
+
+    Precision depends on the class shares, thus on the target. Arguments as in :func:`auc`.
+
+    Examples
+    --------
+    >>> average_precision(["a", "b"], [[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
+    1.0
+    """
+    return _one_vs_rest(average_precision_score, y, probabilities, classes, target, positive)
+
+
+def calibration(y, probabilities, *, classes, target=None):
+    """Slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
+
+    For two classes this is Cox's logistic recalibration, ``logit(y) = intercept + slope * logit(p)``, of
+    the rarer class; for more, its multinomial form with one slope and an intercept for each class, of
+    which the one of the rarest class against the commonest is returned.
+
+    Parameters
+    ----------
+    y, probabilities, classes, target
+        As in :func:`weighted_log_loss`; rare and common by their rows in `y`.
+
+    Returns
+    -------
+    slope : float
+        Below 1: the predictions are too extreme; above 1: too timid. Between 0 and 10.
+    intercept : float
+        Log odds to add. Above 0: the rare class is predicted too seldom.
+
+    References
+    ----------
+    .. [1] D. Cox, Two further applications of a model for binary regression, Biometrika 45, 562-565, 1958.
+
+    Examples
+    --------
+    The log odds are twice what they should be (9:1 comes true as 3:1):
+
+    >>> p = [[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4
+    >>> slope, intercept = calibration(list("aaabbbba"), p, classes=["a", "b"])
+    >>> round(slope, 3), round(abs(intercept), 3)
+    (0.5, 0.0)
+    """
+    codes, probabilities, weights = _prepare(y, probabilities, classes, target)
+    counts = np.bincount(codes, minlength=len(classes))
+    if weights is None or np.any(counts == 0):
+        return np.nan, np.nan
+    fitted = fit_calibrator(probabilities, codes, weights=weights)
+    rare = len(counts) - 1 - np.argmin(counts[::-1])
+    return fitted.slope, float(fitted.biases[rare] - fitted.biases[np.argmax(counts)])
+
+
+def recalls(y, probabilities, *, classes):
+    """Share of each class's rows whose most probable class is right, of shape (n_classes,).
+
+    NaN for a class without rows. The most probable class depends on the prior that the probabilities
+    stand for.
+
+    Examples
+    --------
+    >>> p = [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]
+    >>> recalls(["a", "b", "b"], p, classes=["a", "b"]).tolist()
+    [1.0, 0.5]
+    """
+    codes, probabilities, _ = _prepare(y, probabilities, classes, None)
+    right = np.bincount(codes[np.argmax(probabilities, axis=1) == codes], minlength=len(classes))
+    rows = np.bincount(codes, minlength=len(classes))
+    return np.divide(right, rows, out=np.full(len(classes), np.nan), where=rows > 0)
+
+
+def corrected_t_interval(differences, *, test_share, level=0.95):
+    """Interval of a mean difference over cross-validation folds, whose training rows overlap.
+
+    The variance of the mean is the sample variance times ``1/n + test rows / training rows`` instead of
+    ``1/n``, which takes the folds for independent and the interval too narrow.
+
+    Parameters
+    ----------
+    differences : array-like of shape (n_folds,)
+        Paired differences of a score, one a fold (over all repeats).
+    test_share : float
+        Share of the rows that a fold tests on: 1/5 for five folds.
+    level : float
+        Share of such intervals that should hold the true difference.
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ValueError
+        With fewer than two differences, a missing one, or a share or level that is not between 0 and 1.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+
+    Examples
+    --------
+    >>> low, high = corrected_t_interval([-0.1, -0.3], test_share=0.5, level=0.5)
+    >>> round(low, 4), round(high, 4)
+    (-0.3732, -0.0268)
+    """
+    differences = np.asarray(differences, dtype="float64")
+    n = len(differences)
+    if n < 2 or np.isnan(differences).any():
+        raise ValueError(
+            f"An interval needs two or more differences, none missing, not {differences.tolist()}."
+        )
+    if not 0 < test_share < 1 or not 0 < level < 1:
+        raise ValueError(f"Test share {test_share:g} and level {level:g} must lie between 0 and 1.")
+    variance = differences.var(ddof=1) * (1 / n + test_share / (1 - test_share))
+    reach = student.ppf((1 + level) / 2, n - 1) * np.sqrt(variance)
+    return float(differences.mean() - reach), float(differences.mean() + reach)

@@ -1,0 +1,165 @@
+"""Pictures of a comparison: class shares, log loss with intervals, reliability, a sweep of target priors."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+#: Bins of a reliability diagram with a smaller share of the population are noise.
+FEWEST_IN_BIN = 0.002
+NO_CLAIM = {"color": "0.6", "linewidth": 1}
+
+
+def class_shares(comparison):
+    """Class shares of the target, of the training rows, and those that each strategy predicts for."""
+    settings = comparison.settings
+    priors = [f"prior_{name}" for name in settings["classes"]]
+    seen = comparison.scores.groupby("strategy", sort=False)[priors].mean()
+    rows = {
+        "target": list(settings["target_prior"].values()),
+        "training rows": list(settings["training_prior"].values()),
+        **{name: list(shares) for name, shares in zip(seen.index, seen.to_numpy(), strict=True)},
+    }
+    figure, axes = _figure(height=1.6 + 0.3 * len(rows))
+    left = np.zeros(len(rows))
+    for number, name in enumerate(settings["classes"]):
+        shares = np.array([shares[number] for shares in rows.values()])
+        axes.barh(
+            list(rows), shares, left=left, color=colormaps["tab10"](number % 10), label=name, height=0.75
+        )
+        for row, share in enumerate(shares):
+            if share > 0.06:
+                axes.text(
+                    left[row] + share / 2,
+                    row,
+                    f"{share:.3f}"[1:],
+                    ha="center",
+                    va="center",
+                    color="w",
+                    fontsize=8,
+                )
+        left += shares
+    axes.axhline(1.5, color="0.2", linewidth=1)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel="share of the class")
+    axes.set_title(
+        "Class distribution: target, training rows, and what each strategy's probabilities stand for\n"
+        "(after sampler, weights and correction)",
+        fontsize=10,
+    )
+    figure.legend(loc="outside lower center", ncols=min(len(settings["classes"]), 6), frameon=False)
+    return figure
+
+
+def log_losses(comparison):
+    """Log loss of every strategy with its spread, and its difference to none with its interval. [nats]"""
+    table = comparison.table.iloc[::-1].reset_index(drop=True)
+    several = table["model"].nunique() > 1
+    names = table["strategy"] + (", " + table["model"] if several else "")
+    figure = Figure(figsize=(10, 1.6 + 0.28 * len(table)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    places, colors = np.arange(len(table)), _model_colors(table["model"])
+    left.errorbar(table["log_loss"], places, xerr=table["log_loss_sd"], fmt="none", ecolor="0.5", capsize=2)
+    left.scatter(table["log_loss"], places, c=colors, zorder=3)
+    left.set_yticks(places, names)
+    left.set(xlabel="log loss on the target population [nats]")
+    left.set_title("Mean and standard deviation over folds", fontsize=10)
+    reach = np.abs(table[["ci_low", "ci_high"]].to_numpy().T - table["vs_none"].to_numpy())
+    right.errorbar(table["vs_none"], places, xerr=reach, fmt="none", ecolor="0.5", capsize=2)
+    right.scatter(table["vs_none"], places, c=colors, zorder=3)
+    right.axvline(0, **NO_CLAIM)
+    right.set(xlabel="log loss minus that of none, same folds [nats]")
+    right.set_title("Paired difference, Nadeau-Bengio 95 % interval", fontsize=10)
+    for axes in (left, right):
+        axes.grid(axis="x", color="0.92")
+    return figure
+
+
+def reliability(comparison):
+    """Predicted and observed share of the rarest class on the target population, a panel a strategy."""
+    strategies, rarest = comparison.settings["strategies"], comparison.settings["rarest"]
+    figure, panels = _grid(len(strategies))
+    bins = comparison.reliability
+    for axes, name in zip(panels, strategies, strict=False):
+        axes.plot([0, 1], [0, 1], linestyle="--", **NO_CLAIM)
+        for number, model in enumerate(comparison.settings["models"]):
+            of = (bins["strategy"] == name) & (bins["model"] == model) & (bins["class"] == rarest)
+            own = bins[of & (bins["share"] > FEWEST_IN_BIN)]
+            axes.plot(own["predicted"], own["observed"], "o-", color=f"C{number}", markersize=3, label=model)
+        axes.set_title(name, fontsize=10)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    figure.supxlabel(f"predicted probability of {rarest}")
+    figure.supylabel(f"share of {rarest} on the target population")
+    _model_legend(figure, panels[0], comparison)
+    return figure
+
+
+def prior_sweep(comparison):
+    """Log loss along target populations in which the share of the rarest class varies. [nats]"""
+    settings, sweep = comparison.settings, comparison.sweep
+    figure, panels = _grid(len(settings["models"]), columns=2, size=(6.4, 4.6))
+    for axes, model in zip(panels, settings["models"], strict=False):
+        own = sweep[sweep["model"] == model]
+        for number, name in enumerate(settings["strategies"]):
+            line = own[own["strategy"] == name]
+            style = "-" if line["follows"].all() else ":"
+            axes.plot(
+                line["share"], line["log_loss"], style, color=colormaps["tab20"](number % 20), label=name
+            )
+        axes.set_xscale("logit")
+        axes.set_ylim(
+            0, min(own["log_loss"].max(), 3 * own.groupby("share")["log_loss"].median().max()) * 1.05
+        )
+        for label in ("target", "training"):
+            share = settings[f"{label}_prior"][settings["rarest"]]
+            if 0 < share < 1:
+                axes.axvline(share, **NO_CLAIM)
+                axes.annotate(
+                    label, (share, 1), xycoords=("data", "axes fraction"), rotation=90, fontsize=8, va="top"
+                )
+        axes.set(xlabel=f"share of {settings['rarest']} in the population", ylabel="log loss [nats]")
+        axes.set_title(model, fontsize=10)
+        axes.xaxis.set_minor_formatter("")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", frameon=False, fontsize=8)
+    figure.supxlabel(
+        "Solid: corrected to each prior (EM: estimated from the unlabelled rows). Dotted: stays as trained.",
+        fontsize=8,
+    )
+    return figure
+
+
+def _figure(*, width=8.0, height=4.5):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _grid(number, *, columns=4, size=(2.6, 2.6)):
+    columns = min(columns, number)
+    rows = -(-number // columns)
+    figure = Figure(figsize=(columns * size[0] + 0.6, rows * size[1] + 0.7), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in panels[number:]:
+        axes.set_visible(False)
+    return figure, panels
+
+
+def _model_colors(models):
+    numbers = {model: number for number, model in enumerate(sorted(models.unique()))}
+    return [f"C{numbers[model]}" for model in models]
+
+
+def _model_legend(figure, axes, comparison):
+    if len(comparison.settings["models"]) > 1:
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper right", frameon=False)
+
+
+#: File of each picture -> function of a comparison that draws it.
+PICTURES = {
+    "classes.png": class_shares,
+    "log_loss.png": log_losses,
+    "reliability.png": reliability,
+    "sweep.png": prior_sweep,
+}

@@ -1,0 +1,213 @@
+"""Tables from files: what to learn from, what to predict, and which rows belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from airq.panel import near_name
+from airq.sources.reading import EMPTY_CELLS, read_table
+
+#: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
+NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
+#: How some tables write a missing value.
+UNKNOWN = "?"
+#: Text with more different values than this share of the rows names the rows rather than describes them.
+NAMES_ROWS = 0.9
+MAX_CLASSES = 100
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """Features and labels, ready for :func:`imbalance.comparison.compare_strategies`.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+        Numbers, and text as columns of dtype `category`.
+    y : numpy.ndarray of shape (n_samples,)
+        Label of every row, numbers where all of them are.
+    groups : numpy.ndarray of shape (n_samples,) or None
+        What must stay on one side of a fold.
+    notes : tuple of str
+        What was changed or left out on the way, a sentence each.
+    """
+
+    X: pd.DataFrame
+    y: np.ndarray
+    groups: np.ndarray | None = None
+    notes: tuple = ()
+
+
+def read_labelled(path, *, target, group=None, categorical=(), drop=()):
+    """Read a table whose classes are to be predicted, from CSV or Parquet.
+
+    Parameters
+    ----------
+    path : str or Path
+        See :func:`airq.sources.reading.read_table`.
+    target : str
+        Column of the classes.
+    group : str, optional
+        Column whose equal values stay together in a fold; it is no feature.
+    categorical : sequence of str
+        Columns of numbers that only name something.
+    drop : sequence of str
+        Columns to leave out.
+
+    Returns
+    -------
+    LabelledTable
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is empty, lacks a column, or if the target is missing in a row, continuous, or has one
+        class only.
+    """
+    table = read_table(path, text=[target] if group is None else [target, group])
+    named = [target, *([] if group is None else [group]), *categorical, *drop]
+    for name in named:
+        if name not in table.columns:
+            others = ", ".join(map(str, table.columns[:8])) + (", …" if len(table.columns) > 8 else "")
+            hint = near_name(name, table.columns) or f" It has {others}."
+            raise ValueError(f"{path} has no column {name!r}.{hint}")
+    if target in (group, *categorical, *drop):
+        raise ValueError(f"The target {target!r} cannot be the group, a feature or left out as well.")
+    y = labels(table[target], name=target)
+    groups = None if group is None else _groups(table[group], group)
+    left = table.drop(columns=[target, *([] if group is None else [group]), *drop])
+    X, notes = features(left, categorical=[name for name in categorical if name in left])
+    return LabelledTable(X, y, groups, tuple(notes))
+
+
+def labels(column, *, name="the target"):
+    """Class labels of a column.
+
+    Parameters
+    ----------
+    column : Series of shape (n_samples,)
+        Text, numbers or truth values.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Integers where all labels are whole numbers, else text.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, if the column is continuous, or if it has one class only.
+
+    Examples
+    --------
+    >>> labels(pd.Series(["10", "9"])).tolist()
+    [10, 9]
+    """
+    if not len(column):
+        raise ValueError(f"There are no rows with {name!r}.")
+    column = column.astype(object).where(column.notna(), "")
+    text = column.map(lambda value: str(value).strip())
+    missing = int(text.isin(NO_LABEL).sum())
+    if missing:
+        raise ValueError(
+            f"{missing:,} of {len(text):,} rows have no value in {name!r}; remove or label them."
+        )
+    numbers = pd.to_numeric(text, errors="coerce")
+    if text.nunique() < 2:
+        raise ValueError(f"{name!r} has one class only ({text.iloc[0]}); at least two are needed.")
+    if numbers.notna().all():
+        whole = bool((numbers == numbers.round()).all())
+        if numbers.nunique() > MAX_CLASSES or (not whole and numbers.nunique() > 10):
+            raise ValueError(
+                f"{name!r} looks continuous: {numbers.nunique():,} different numbers from {numbers.min():g} "
+                f"to {numbers.max():g}. Cut it into classes first."
+            )
+        if whole:
+            return numbers.astype("int64").to_numpy()
+    elif text.nunique() > MAX_CLASSES:
+        raise ValueError(
+            f"{name!r} has {text.nunique():,} different labels; at most {MAX_CLASSES} can be told."
+        )
+    return text.to_numpy(dtype="str")
+
+
+def features(table, *, categorical=()):
+    """Columns that a booster can learn from: numbers and categories.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_columns)
+        Columns of any type.
+    categorical : sequence of str
+        Columns of numbers that only name something.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_samples, n_features)
+    notes : list of str
+        Columns that were left out and why.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left, a name stands twice, or a number is infinite.
+
+    Examples
+    --------
+    >>> X, notes = features(pd.DataFrame({"a": [1, 2], "b": [None, None], "c": ["x", "x"]}))
+    >>> list(X), notes
+    (['a', 'c'], ['Left out: b (empty).'])
+    """
+    columns, left_out = {}, []
+    if not table.columns.is_unique:
+        raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
+    for name in table.columns:
+        column, reason = _feature(table[name], as_category=name in categorical)
+        if reason:
+            left_out.append(f"{name} ({reason})")
+        else:
+            columns[name] = column
+    if not columns:
+        raise ValueError(f"No column is left to learn from{': ' if left_out else ''}{', '.join(left_out)}.")
+    X = pd.DataFrame(columns, index=table.index).reset_index(drop=True)
+    numbers = X.select_dtypes("number")
+    infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype="float64")).any(axis=0)]
+    if len(infinite):
+        raise ValueError(f"Column {infinite[0]!r} holds infinite numbers; replace them or leave it out.")
+    return X, [f"Left out: {', '.join(left_out)}."] if left_out else []
+
+
+def _feature(column, *, as_category):
+    """A column as numbers or categories, or the reason why it is of no use."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.rename_categories(str).cat.remove_unused_categories(), None
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        return None, "times"
+    if column.isna().all():
+        return None, "empty"
+    if pd.api.types.is_numeric_dtype(column) and not as_category:
+        return column.astype("float64"), None
+    text = column.astype(object).where(column.notna(), None)
+    text = text.map(lambda value: None if value is None or str(value).strip() == UNKNOWN else str(value))
+    text = text.where(~text.isin(EMPTY_CELLS), None)
+    numbers = pd.to_numeric(text, errors="coerce")
+    if not as_category and numbers.notna().sum() == text.notna().sum():
+        return (None, "empty") if numbers.isna().all() else (numbers.astype("float64"), None)
+    if text.nunique() > max(NAMES_ROWS * len(text), 20):
+        return None, "another value in nearly every row"
+    return text.astype("str").astype("category"), None
+
+
+def _groups(column, name):
+    column = column.astype(object).where(column.notna(), "")
+    missing = int((column == "").sum())
+    if missing:
+        raise ValueError(f"{missing:,} rows have no value in the group column {name!r}; fill or remove them.")
+    return pd.factorize(column.astype("str"), sort=True)[0]

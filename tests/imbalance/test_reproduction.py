@@ -1,0 +1,154 @@
+"""Orders, pairs and wins are counted as a reader would; a run goes on and never mixes settings."""
+
+import json
+
+import numpy as np
+import numpy.testing as npt
+import pandas as pd
+import pytest
+
+from imbalance.reproduction import PUBLISHED, Case, reproduce, reproduction_cases, shared_fits
+from imbalance.reproduction_report import (
+    findings,
+    order_counts,
+    pair_counts,
+    reproduction_table,
+    t_interval,
+    write_reproduction,
+)
+from imbalance.strategies import STRATEGIES
+
+PLAIN = [
+    Case(STRATEGIES["drop-majority"], published="drop-majority"),
+    Case(STRATEGIES["none"], published="none"),
+    Case(STRATEGIES["none+prior"]),
+]
+
+TRIAL = {"scale": 0.02, "validation_rows": 300, "cases": PLAIN}
+
+
+@pytest.fixture
+def scores():
+    """Three seeds by hand: losses of the post's strategies, "weights" read in two ways, and one of ours."""
+    losses = {
+        ("drop-majority", "lightgbm", "drop-majority"): [0.50, 0.55, 0.52],
+        ("weights-target", "catboost", "weights"): [0.51, 0.54, 0.53],
+        ("weights", "catboost", "weights"): [0.90, 0.91, 0.92],
+        ("smote-under", "lightgbm", "smote-under"): [0.60, 0.61, 0.62],
+        ("none", "lightgbm", "none"): [0.70, 0.71, 0.72],
+        ("none+prior", "lightgbm", ""): [0.49, 0.53, 0.53],
+    }
+    prior = {"prior_normal": 0.749, "prior_post_alzheimer": 0.171, "prior_pre_alzheimer": 0.080}
+    return pd.DataFrame(
+        [
+            {"seed": seed, "strategy": strategy, "model": model, "published": published, "log_loss": loss}
+            | prior
+            | {"brier": 0.2, "auc": 0.8, "seconds": 1.0}
+            for (strategy, model, published), column in losses.items()
+            for seed, loss in enumerate(column)
+        ]
+    )
+
+
+def test_the_post_has_four_strategies_and_weights_are_read_in_two_ways():
+    "Nobody published which weights; each reading is a case of its own."
+    named = [case.published for case in reproduction_cases() if case.published]
+    assert set(named) == set(PUBLISHED)
+    assert named.count("weights") == 2
+    assert {case.model for case in reproduction_cases() if case.published == "weights"} == {"catboost"}
+
+
+def test_cases_that_differ_after_the_fit_share_it():
+    "none and what is made of it fit once; drop and its correction, too."
+    groups = [{case.name for case in group} for group in shared_fits(reproduction_cases())]
+    assert {"none", "none+prior", "none+em", "calibrated+prior", "calibrated+em"} in groups
+    assert {"drop-majority", "drop-majority+prior"} in groups
+
+
+def test_orders_by_hand(scores):
+    "Target weights: the published order in seeds 0 and 2, weights first in seed 1; alike: never."
+    orders = order_counts(scores).set_index(["weights", "order"])["seeds"]
+    published = "drop-majority < weights < smote-under < none"
+    assert orders["weights-target", published] == 2
+    assert orders["weights-target", "weights < drop-majority < smote-under < none"] == 1
+    assert orders["weights", published] == 0
+    assert orders["weights", "drop-majority < smote-under < none < weights"] == 3
+
+
+def test_pairs_by_hand(scores):
+    "drop below weights in two of three seeds, by 0.01/3 in the mean; below none always."
+    pairs = pair_counts(scores).set_index(["weights", "better", "worse"])
+    near = pairs.loc[("weights-target", "drop-majority", "weights")]
+    assert near["holds"] == 2
+    npt.assert_allclose(near["difference"], (-0.01 + 0.01 - 0.01) / 3)
+    assert near["ci_low"] < 0 < near["ci_high"]
+    assert pairs.loc[("weights", "drop-majority", "none"), "holds"] == 3
+
+
+def test_the_table_by_hand(scores):
+    "none+prior against drop, the published best: -0.01, -0.02 and +0.01."
+    table = reproduction_table(scores).set_index(["strategy", "model"])
+    ours = table.loc[("none+prior", "lightgbm")]
+    npt.assert_allclose(ours["vs_best"], -0.02 / 3)
+    assert ours["wins"] == 2
+    assert np.isnan(ours["published"])
+    assert table.loc[("weights", "catboost"), "published"] == PUBLISHED["weights"]
+    npt.assert_allclose(table.loc[("none", "lightgbm"), "log_loss_sd"], 0.01)
+    npt.assert_allclose(ours["prior_kl"], 0, atol=1e-9)
+
+
+def test_an_interval_by_hand():
+    "Two differences: t of one degree of freedom at .975 is 12.706."
+    low, high = t_interval([0.1, 0.3])
+    npt.assert_allclose([low, high], [0.2 - 12.7062 * 0.1, 0.2 + 12.7062 * 0.1], rtol=1e-4)
+    assert np.isnan(t_interval([0.1])).all()
+
+
+def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
+    "Settings, findings and the page of tables."
+    (tmp_path / "settings.json").write_text(
+        json.dumps(
+            {
+                "training_rows": {"normal": 95, "post_alzheimer": 4, "pre_alzheimer": 1},
+                "validation_rows": 100,
+                "target_prior": {"normal": 0.749, "post_alzheimer": 0.171, "pre_alzheimer": 0.080},
+            }
+        )
+    )
+    write_reproduction(scores, tmp_path)
+    assert "STAND-IN" in findings(scores)[0]
+    page = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert page.startswith("# The published comparison on a STAND-IN")
+    assert "| none+prior | lightgbm | - |" in page
+    assert pd.read_csv(tmp_path / "orders.csv")["published"].sum() == 2
+
+
+def test_a_stopped_run_goes_on_with_the_same_values(tmp_path):
+    "One seed, then two in the same folder: as two at once, and the first is not run again."
+    first = reproduce(tmp_path / "stopped", seeds=1, **TRIAL)
+    written = (tmp_path / "stopped" / "seeds" / "seed-000.json").stat().st_mtime_ns
+    both = reproduce(tmp_path / "stopped", seeds=2, **TRIAL).drop(columns="seconds")
+    at_once = reproduce(tmp_path / "at-once", seeds=2, **TRIAL).drop(columns="seconds")
+    pd.testing.assert_frame_equal(both, at_once)
+    assert both["log_loss"].tolist()[:3] == first["log_loss"].tolist()
+    assert (tmp_path / "stopped" / "seeds" / "seed-000.json").stat().st_mtime_ns == written
+
+
+def test_other_settings_do_not_mix(tmp_path):
+    "A folder of one scale refuses another, and a folder of something else is left alone."
+    reproduce(tmp_path / "run", seeds=1, **TRIAL)
+    with pytest.raises(ValueError, match="other training_rows; choose another"):
+        reproduce(tmp_path / "run", seeds=1, **TRIAL | {"scale": 0.03})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match="choose another name"):
+        reproduce(tmp_path / "mine", seeds=1, **TRIAL)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": 0}, {"scale": 0.0}, {"scale": 1.5}, {"validation_rows": 3}])
+def test_numbers_that_make_no_sense_are_refused(wrong, tmp_path):
+    "Before anything is written."
+    with pytest.raises(ValueError, match="scale in"):
+        reproduce(tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,87 @@
+"""What is said about a comparison: as much as its figures support."""
+
+import pandas as pd
+import pytest
+
+from imbalance.summary import differences, findings, summary_table
+
+
+def scores(**losses):
+    "A row per strategy and fold of two classes, with the log losses given; three folds, once."
+    rows = [
+        {
+            "strategy": name.replace("_", "+"), "model": "lightgbm", "repeat": 0, "fold": fold,
+            "log_loss": loss, "brier": 0.1, "auc": 0.9, "average_precision": 0.5, "calibration_slope": 1.0,
+            "calibration_intercept": 0.0, "recall_a": 0.9, "recall_b": 0.5, "prior_a": 0.9, "prior_b": 0.1,
+            "seconds": 1.0,
+        }
+        for name, values in losses.items()
+        for fold, loss in enumerate(values)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def said(table, pairs):
+    "All findings in one text."
+    return " ".join(findings(table, pairs))
+
+
+def judged(**losses):
+    "Table and pairs of such scores, for a target half and half."
+    rows = scores(**losses)
+    table = summary_table(rows, target={"a": 0.5, "b": 0.5}, n_splits=3)
+    return table, differences(rows, n_splits=3)
+
+
+def test_a_row_of_the_table_by_hand():
+    "Differences -0.3, -0.1, -0.2: mean -0.2, three wins; KL of .5/.5 from .9/.1 is 0.5108."
+    table, _ = judged(none=[1.0, 1.0, 1.0], weights=[0.7, 0.9, 0.8])
+    row = table.set_index("strategy").loc["weights"]
+    assert row["log_loss"] == pytest.approx(0.8)
+    assert row["log_loss_sd"] == pytest.approx(0.1)
+    assert row["vs_none"] == pytest.approx(-0.2)
+    assert row["wins"] == 3
+    assert row["prior_kl"] == pytest.approx(0.5108, abs=1e-4)
+    # 0.1 * sqrt(1/3 + 1/2) * 4.3027, Student's t with 2 degrees of freedom
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * 0.1 * 0.912871 * 4.302653, rel=1e-5)
+    assert table["strategy"].tolist() == ["weights", "none"]
+
+
+def test_a_difference_within_noise_is_not_called_one():
+    "Lower in the mean, but the folds disagree."
+    text = said(*judged(none=[1.0, 1.0, 1.0], weights=[0.5, 1.3, 0.9]))
+    assert "no difference shows for weights" in text
+    assert "better" not in text
+    assert "the folds do not tell it from none" in text
+
+
+def test_a_difference_beyond_noise_is():
+    "Every fold gains 0.5, give or take 0.01; the other strategy loses as much."
+    text = said(*judged(none=[1.0, 1.0, 1.0], weights=[0.5, 0.51, 0.49], smote=[1.5, 1.51, 1.49]))
+    assert "better is weights; worse is smote" in text
+    assert "less than that of every other strategy beyond noise" in text
+    assert "of 3 pairs of strategies 3 differ beyond noise one by one" in text
+
+
+def test_many_pairs_ask_for_wider_intervals():
+    "With ten pairs the joint interval is that of 99.5 %, and holds the one of 95 %."
+    _, pairs = judged(
+        **{name: [1.0, 1.1, 1.3 + n / 9] for n, name in enumerate(["none", "b", "c", "d", "e"])}
+    )
+    assert len(pairs) == 10
+    assert (pairs["joint_low"] < pairs["ci_low"]).all()
+    assert (pairs["joint_high"] > pairs["ci_high"]).all()
+
+
+def test_rounding_is_no_difference():
+    "1e-15 in every fold has no spread, so its interval would exclude zero."
+    table, _ = judged(none=[1.0, 1.0, 1.0], none_prior=[1 - 1e-15] * 3)
+    row = table.set_index("strategy").loc["none+prior"]
+    assert row[["vs_none", "ci_low", "ci_high", "wins"]].tolist() == [0, 0, 0, 0]
+
+
+def test_why_is_said_only_where_correction_helps():
+    "Nothing but the prior is changed from none to none+prior."
+    helps = said(*judged(none=[1.0, 1.1, 1.2], none_prior=[0.5, 0.61, 0.69]))
+    assert "why: 0.500 of the 1.100" in helps
+    assert "why" not in said(*judged(none=[1.0, 1.1, 1.2], none_prior=[1.5, 0.61, 0.99]))
