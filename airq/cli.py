@@ -5,7 +5,6 @@ Workflows are imported inside the commands, because the help of a command must n
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from enum import StrEnum
@@ -19,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import airq
+from airq.console import plainly
 
 app = typer.Typer(
     name="airq",
@@ -47,31 +47,6 @@ Json = Annotated[Path | None, typer.Option("--json", help="Also write the figure
 Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 ALL_CORES = os.cpu_count() or 1
-
-
-def plainly(command):
-    """Turn bad input, a full disk or Ctrl-C into one line on standard error and exit code 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args, **kwargs):
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, OSError) as error:
-            if os.environ.get("AIRQ_DEBUG"):
-                raise
-            _complain(error)
-        except KeyboardInterrupt:
-            typer.echo("Interrupted; nothing was left half-written. Run the same command again.", err=True)
-        raise typer.Exit(1)
-
-    return wrapped
-
-
-def _complain(error):
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    typer.echo("Error: " + " ".join(text.split()), err=True)
 
 
 def _version(value: bool):

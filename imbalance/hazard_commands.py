@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from imbalance.console import aside, listed, plainly, print_table, progress, screen
+from airq.console import notes, plainly, progress
+from imbalance.console import listed, print_table, screen
 
 Group = StrEnum("Group", ["auto", "city", "site"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
@@ -59,7 +60,7 @@ def hazard(
         check_writable(path)
     check_replaceable(out, marker=MARKER)
     if warning := origin_warning(table.attrs["airq"]):
-        aside.print(f"[bold yellow]{warning}[/]")
+        notes.print(f"[bold yellow]{warning}[/]")
     with progress("fitting") as advance:
         comparison = compare_hazard(
             table,

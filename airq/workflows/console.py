@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -17,10 +15,8 @@ from rich.progress import (
 )
 
 from airq.card import origin_warning
+from airq.console import notes
 from airq.panel import PanelMetadata
-
-#: Notes and progress; results themselves go to standard output.
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def tell_origin(metadata):
@@ -40,25 +36,6 @@ def tell_trained(facts, panel):
             f"[yellow]{outside:,} of {len(panel):,} rows lie outside the days of training[/] "
             f"({data['first_day']} to {data['last_day']}); the figures of the card do not hold for them."
         )
-
-
-@contextlib.contextmanager
-def progress(what):
-    """Progress bar; yields ``advance(done, total, text)``."""
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=notes, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def advance(done, total, text=""):
-            bar.update(task, completed=done, total=total, description=f"{what} [dim]{text}[/]".strip())
-
-        yield advance
 
 
 @contextlib.contextmanager

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from airq.checks import check_panel
+from airq.console import notes
 from airq.files import check_writable
 from airq.panel import TARGET, panel_metadata, write_panel
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import candidates, default_candidate
-from airq.workflows.console import notes, tell_origin
+from airq.workflows.console import tell_origin
 from airq.workflows.evaluate import evaluate_panel, write_evaluation, write_summary
 from airq.workflows.predict import predict
 from airq.workflows.train import fit_on_all, save_predictor

@@ -8,6 +8,7 @@ import numpy as np
 
 from airq.bundle import check_fits, load_bundle
 from airq.card import evaluation_markdown
+from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
@@ -15,7 +16,7 @@ from airq.models.folds import SCHEMES
 from airq.panel import TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
 from airq.workflows.candidates import candidates
-from airq.workflows.console import notes, progress, tell_trained
+from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_training_panel
 
 RECORDS = "evaluation.json"

@@ -451,12 +451,16 @@ def _layer_facts(name, blocks, workers):
     cost = estimate(blocks, workers=workers)
     return {
         "layer": name,
-        "products": [product.key for product in blocks[0].layer.products],
+        "products": [_asked_as(product, blocks[0].layer) for product in blocks[0].layer.products],
         "cities": len(np.unique(np.concatenate([block.rows for block in blocks]))),
         "periods": len(np.unique(np.concatenate([block.periods for block in blocks]))),
         "requests": cost.requests,
         "hours": cost.compute_hours,
     }
+
+
+def _asked_as(product, layer):
+    return f"{product.key} within {layer.radius_km:g} km" if product.shape == "rings" else product.key
 
 
 def _product_facts(product):

@@ -7,12 +7,13 @@ import pandas as pd
 
 from airq.bundle import check_fits, load_bundle
 from airq.card import validation_sentence
+from airq.console import notes
 from airq.features.recipe import make_recipe
 from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
 from airq.panel import KEYS, TARGET, check_parquet_name, panel_metadata, write_table
 from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
-from airq.workflows.console import notes, tell_trained
+from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_panel
 
 COLUMNS = [

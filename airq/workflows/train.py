@@ -11,13 +11,13 @@ import pandas as pd
 
 from airq.bundle import FACTS, read_facts, save_bundle
 from airq.card import write_card
+from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable
 from airq.models.evaluation import OURS, plan_folds
 from airq.models.folds import training_groups
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.workflows.candidates import default_candidate
-from airq.workflows.console import notes, progress
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
 

@@ -353,7 +353,9 @@ def test_a_service_that_hangs_for_ever(tmp_path):
     "No request is answered: the run ends with a line about the service, not about the size of requests."
     with simulated(faults=Faults(slow=1.0, slow_seconds=20)) as server:
         begun = time.monotonic()
-        with pytest.raises(Unavailable, match="^Earth Engine (at|hangs).* (Check the network|Run the same)") as caught:
+        with pytest.raises(
+            Unavailable, match="^Earth Engine (at|hangs).* (Check the network|Run the same)"
+        ) as caught:
             run(server, tmp_path, timeout=0.1)
         assert "did not answer within 0.1 s" in str(caught.value)
         assert time.monotonic() - begun < 15
