@@ -17,6 +17,10 @@ ORIGIN_WARNINGS = {
     "model": "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
     "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
 }
+INPUTS_WARNING = (
+    "SIMULATED inputs: these figures rest on invented satellite and weather values and say nothing about "
+    "the air of a city."
+)
 MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
 
 #: What each scheme asks.
@@ -73,7 +77,12 @@ def origin_warning(metadata):
     >>> origin_warning(PanelMetadata(pm25_origin="simulated")).split(":")[0]
     'SIMULATED'
     """
-    warnings = [ORIGIN_WARNINGS.get(metadata.pm25_origin), MEDIAN_WARNING * (metadata.statistic == "median")]
+    simulated = any("SIMULATED" in source for source in metadata.sources)
+    warnings = [
+        ORIGIN_WARNINGS.get(metadata.pm25_origin),
+        INPUTS_WARNING * (simulated and metadata.pm25_origin != "simulated"),
+        MEDIAN_WARNING * (metadata.statistic == "median"),
+    ]
     return " ".join(filter(None, warnings))
 
 

@@ -103,7 +103,10 @@ def check_cities(cities, *, name="The city table"):
     """Check a table of cities; return it with the columns of the bundled one."""
     for column in ("city", "country", "latitude", "longitude"):
         if column not in cities.columns:
-            raise ValueError(f"{name} has no column {column!r}.{near_name(column, cities.columns)}")
+            raise ValueError(
+                f"{name} has no column {column!r}.{near_name(column, cities.columns)} A city table has "
+                "city, country, latitude, longitude, and city_id and population if they are known."
+            )
     if cities.empty:
         raise ValueError(f"{name} has no rows.")
     cities = cities.copy()
@@ -130,7 +133,7 @@ def check_cities(cities, *, name="The city table"):
     return cities[CITY_COLUMNS].reset_index(drop=True)
 
 
-def check_swapped(places, *, name="The panel"):
+def check_swapped(places, *, name="The panel", tolerated=0.5):
     """Refuse places whose coordinates fit their country only after an exchange.
 
     A place is suspect if it lies far from every bundled city of its country and near one once
@@ -142,18 +145,20 @@ def check_swapped(places, *, name="The panel"):
         `city, country, latitude, longitude`.
     name : str
         What to call the table in the message.
+    tolerated : float
+        Share of the places that may be suspect, since a position or a country may be wrong otherwise.
 
     Raises
     ------
     ValueError
-        If more than half of the places that can be judged are suspect.
+        If more of the places that can be judged are suspect.
     """
     judged = places[places["country"].isin(_bundled_trees())]
     far = judged[_home_km(judged) > 500]
     exchangeable = far[far["longitude"].abs() <= 90]
     exchanged = exchangeable.assign(latitude=exchangeable["longitude"], longitude=exchangeable["latitude"])
     suspects = exchangeable[_home_km(exchanged) < 250]
-    if len(suspects) > len(judged) / 2:
+    if len(suspects) > tolerated * len(judged):
         first = suspects.sort_values("country", kind="stable").iloc[0]
         raise ValueError(
             f"{name}: latitude and longitude look swapped; {first['city']!r} at "

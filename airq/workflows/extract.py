@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import airq
-from airq.cities import read_cities
+from airq.cities import check_swapped, read_cities
 from airq.files import check_writable
 from airq.sources.catalogue import RINGS_KM, products_of
 from airq.sources.earthengine.assembly import assemble, source_of
@@ -83,7 +83,10 @@ class Task:
                 f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {_today()} (UTC). "
                 "Run the same command again on later days; it fetches what is new."
             )
-        return Wanted.of(read_cities(self.cities), days[0], days[-1])
+        cities = read_cities(self.cities)
+        # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
+        check_swapped(cities, name=str(self.cities), tolerated=0.0)
+        return Wanted.of(cities, days[0], days[-1])
 
 
 @dataclass(frozen=True)
@@ -404,7 +407,7 @@ def check(task, *, service):
         If no connection can be opened.
     """
     from airq.sources.earthengine.errors import Refused, Unavailable
-    from airq.sources.earthengine.sampler import probe
+    from airq.sources.earthengine.fetching import probe
 
     wanted, extraction, probes = task.wanted(), task.extraction(service.url), []
     day = wanted.days[0]
@@ -414,20 +417,22 @@ def check(task, *, service):
         for product, layer in layers_of(extraction):
             periods = layer.periods(day, day)
             if not len(periods):
-                probes.append(_probe(product, None, f"not tried, no images on {day}: {_dates(product)}"))
+                probes.append(
+                    _probe(product, layer, None, f"not tried, no images on {day}: {_dates(product)}")
+                )
                 continue
             block = Block(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
             try:
                 values = probe(engine, block, site[["longitude", "latitude"]].to_numpy())
             except (Refused, Unavailable) as error:
-                probes.append(_probe(product, False, str(error)))
+                probes.append(_probe(product, layer, False, str(error)))
             else:
-                probes.append(_probe(product, True, _values_text(layer, values, extraction.units)))
+                probes.append(_probe(product, layer, True, _values_text(layer, values, extraction.units)))
     return probes
 
 
-def _probe(product, works, answer):
-    return Probe(product.key, product.asset, works, answer)
+def _probe(product, layer, works, answer):
+    return Probe(_asked_as(product, layer), product.asset, works, answer)
 
 
 def _values_text(layer, values, units):

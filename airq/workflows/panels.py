@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airq.checks import check_panel
 from airq.cities import check_swapped
+from airq.console import notes
 from airq.models.folds import MIN_TRAINING_ROWS
 from airq.panel import TARGET, feature_columns, panel_metadata, read_panel
 from airq.workflows.console import tell_origin
@@ -42,15 +43,13 @@ def open_training_panel(path):
     Raises
     ------
     ValueError
-        Also if a column has no value in any row, or if PM2.5 is constant or known in too few rows.
+        Also if no input column is left, or if PM2.5 is constant or known in too few rows.
     """
     panel = open_panel(path, target="required")
     empty = [name for name in feature_columns(panel) if panel[name].isna().all()]
     if empty:
-        raise ValueError(
-            f"{len(empty)} column{'s have' if empty[1:] else ' has'} no value in any row, "
-            f"first {empty[0]!r}; drop such columns from the table or fill them."
-        )
+        notes.print(f"[yellow]Left out, for no row has a value: {', '.join(empty)}.[/]")
+        panel = panel.drop(columns=empty)
     if not feature_columns(panel):
         raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
     labelled = panel[TARGET].dropna()

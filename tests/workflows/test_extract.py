@@ -332,3 +332,19 @@ def test_wrong_input_is_told_in_one_line(user, arguments, words):
     refused(result, words)
     assert user.sent() == []
     assert not user.out.exists()
+
+
+def test_a_city_at_exchanged_coordinates_is_refused(user):
+    "Kampala at 32.6 north, 0.3 east is in Algeria: one line, nothing sent."
+    exchanged = CITIES.rename(columns={"latitude": "longitude", "longitude": "latitude"})
+    table = pd.concat([CITIES[CITIES["city_id"] != "kampala"], exchanged[exchanged["city_id"] == "kampala"]])
+    table.to_csv(user.cities, index=False)
+    refused(user.extract("2020-01-01", "2020-01-01", *FEW), "look swapped", "'Kampala'")
+    assert user.sent() == []
+
+
+def test_a_table_without_populations_makes_no_empty_column(user):
+    "What nobody knows is no column, else training would stumble over it."
+    CITIES.drop(columns="population", errors="ignore").to_csv(user.cities, index=False)
+    assert user.extract("2020-01-01", "2020-01-01", *FEW).exit_code == 0
+    assert "population" not in user.panel()

@@ -135,4 +135,6 @@ def _frame(folder, values, rows, days, mask, counts):
         "date": days[of_day].astype("datetime64[us]"),
         "population": known["population"].to_numpy(),
     }
+    if folder.wanted.sites["population"].isna().all():
+        del identity["population"]
     return pd.DataFrame({**identity, **columns}).astype({name: "str" for name in ("site_id", "city_id")})

@@ -335,10 +335,14 @@ def day_labels(start, end):
     ValueError
         If a day is not ISO or the end lies before the start.
     """
-    try:
-        start, end = (pd.Timestamp(datetime.date.fromisoformat(day)) for day in (start, end))
-    except ValueError:
-        raise ValueError(f"--start {start} or --end {end} is not a day such as 2020-01-31.") from None
+    start, end = _day("start", start), _day("end", end)
     if end < start:
         raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
     return pd.date_range(start, end, freq="D")
+
+
+def _day(name, text):
+    try:
+        return pd.Timestamp(datetime.date.fromisoformat(text))
+    except ValueError:
+        raise ValueError(f"The {name} {text!r} is not a day such as 2020-01-31.") from None
