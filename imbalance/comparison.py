@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from airq.files import check_writable, write_json
 from airq.panel import near_name
 from imbalance.boosters import MODELS, SETTINGS
 from imbalance.problem import make_problem, problem_facts
+from imbalance.runs import killed_in_one_line, versions
 from imbalance.strategies import STRATEGIES, Strategy
 from imbalance.summary import REFERENCE, check_finite, differences, findings, summary_table
 from imbalance.tasks import Task, read_result, run_task
 
 #: Folder of the finished pieces, and the file in it that says what they are pieces of.
 PARTS, RUN = "parts", "run.json"
-PACKAGES = ("airq", "catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 
 
 @dataclass
@@ -144,7 +143,7 @@ def compare_strategies(
     problem, said = make_problem(
         X, y, target_prior=target_prior, n_splits=n_splits, n_repeats=n_repeats, groups=groups, seed=seed
     )
-    facts = {**problem_facts(problem), "versions": {name: version(name) for name in PACKAGES}}
+    facts = {**problem_facts(problem), "versions": versions()}
     tasks = _tasks(strategies, models, n_splits, n_repeats)
     results = _results(tasks, problem, None if out is None else _parts(out, facts), n_jobs, advance)
     settings = {
@@ -152,6 +151,7 @@ def compare_strategies(
         **facts,
         "strategies": {strategy.name: strategy.meaning for strategy in strategies},
         "models": {model: SETTINGS[model] for model in models},
+        "test_share": mean_test_share(problem.fold_of),
     }
     notes = [
         *notes,
@@ -254,15 +254,34 @@ def _run(tasks, path, folder, n_jobs):
     if n_jobs == 1 or len(tasks) < 2:
         yield from (run_task(task, path, folder) for task in tasks)
         return
-    try:
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
-            yield from parallel(joblib.delayed(run_task)(task, path, folder) for task in tasks)
-    except BrokenProcessPool:
-        raise OSError(
-            "A process was ended from outside, perhaps for want of memory. What is done is kept in the "
-            "folder of the result; run again to go on, with fewer processes."
-        ) from None
+    with (
+        killed_in_one_line(kept=folder is not None),
+        joblib.parallel_config("loky", inner_max_num_threads=1),
+    ):
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
+        yield from parallel(joblib.delayed(run_task)(task, path, folder) for task in tasks)
+
+
+def mean_test_share(fold_of):
+    """Share of test rows whose ratio to the training rows is the mean ratio over all folds.
+
+    Parameters
+    ----------
+    fold_of : numpy.ndarray of int, shape (n_repeats, n_samples)
+        Fold that tests each row.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> mean_test_share(np.array([[0, 0, 0, 1]]))  # 3/1 and 1/3 have the mean 5/3
+    0.625
+    """
+    sizes = np.concatenate([np.bincount(folds) for folds in fold_of])
+    ratio = (sizes / (fold_of.shape[1] - sizes)).mean()
+    return float(ratio / (1 + ratio))
 
 
 def _remarks(strategies):
@@ -290,8 +309,8 @@ def _summary(results, strategies, settings, notes):
     )
     scores = scores.reset_index(drop=True)[["strategy", "model", "repeat", "fold", *scores.columns[4:]]]
     check_finite(scores)
-    table = summary_table(scores, target=settings["target_prior"], n_splits=settings["n_splits"])
-    pairs = differences(scores, n_splits=settings["n_splits"])
+    table = summary_table(scores, target=settings["target_prior"], test_share=settings["test_share"])
+    pairs = differences(scores, test_share=settings["test_share"])
     return Comparison(
         scores=scores,
         table=table,

@@ -96,11 +96,13 @@ def reproduce(
     from imbalance.reproduction import VALIDATION_ROWS
     from imbalance.reproduction import reproduce as run
     from imbalance.reproduction_report import findings, reproduction_table, write_reproduction
+    from imbalance.standin import ASSUMPTIONS
 
     for path in filter(None, (out, json)):
         check_writable(path)
     notes.print(
-        "[bold yellow]STAND-IN: simulated tables of the published shape, not the competition's rows.[/]"
+        f"[bold yellow]STAND-IN: simulated tables of the published shape, not the competition's rows. "
+        f"{ASSUMPTIONS}[/]"
     )
     with progress("Seeds") as advance:
         scores = run(

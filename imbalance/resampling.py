@@ -132,13 +132,16 @@ class FoldImputer(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     fillers_ : dict
-        Column (name or number) to the value that stands in.
+        Column (name or number) to the value that stands in: 0, or a word, in a column without values.
+    empty_ : list
+        Columns without values.
     """
 
     def fit(self, X, y=None):
         """Learn the values from training rows."""
         frame = pd.DataFrame(X)
         words = set(categorical_columns(X))
+        self.empty_ = [c for c in frame.columns if frame[c].isna().all()]
         self.fillers_ = {c: _filler(frame[c], c in words) for c in frame.columns}
         return self
 
@@ -151,8 +154,14 @@ class FoldImputer(TransformerMixin, BaseEstimator):
 def _filler(column, is_category):
     known = column.dropna()
     if known.empty:
-        raise ValueError(f"Column {column.name!r} holds no value to fill its gaps with; drop it.")
+        return _constant(column)
     return known.mode().iloc[0] if is_category else known.median()
+
+
+def _constant(column):
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return next(iter(column.cat.categories), np.nan)
+    return 0 if pd.api.types.is_numeric_dtype(column) else "missing"
 
 
 def missing_columns(X):

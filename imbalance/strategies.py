@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ __all__ = [
     "MODELS",
     "STRATEGIES",
     "Strategy",
+    "StrategyFailed",
     "deployment_rows",
     "make_model",
     "predict_strategies",
@@ -188,6 +190,18 @@ for _strategy in (
     register(_strategy)
 
 
+class StrategyFailed(ValueError):
+    """A strategy cannot be used on these rows; the message names it and says why."""
+
+
+@contextmanager
+def _named(strategy):
+    try:
+        yield
+    except ValueError as error:
+        raise StrategyFailed(f"Strategy {strategy.name!r}: {error}") from None
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a strategy predicts for some rows.
@@ -197,7 +211,8 @@ class Outcome:
     probabilities : numpy.ndarray of shape (n_samples, n_classes)
         In the order of the classes given.
     prior : numpy.ndarray of shape (n_classes,)
-        Class shares that they stand for, as far as the strategy knows.
+        Class shares that they stand for, nominally: as counted from labels and weights, or corrected to.
+        For SMOTE, repeated rows and weights boosted trees do not stand for the counted prior.
     seconds : float
         Time of the fit (shared or not) and of all that follows. [s]
     notes : list of str
@@ -241,24 +256,30 @@ def predict_strategies(
 
     Raises
     ------
+    StrategyFailed
+        If one of them cannot be fitted or calibrated; the line names it.
     ValueError
-        If the strategies cannot share a fit, or if one of them cannot be fitted.
+        If the strategies cannot share a fit.
     """
     keys = {strategy.fit_key for strategy in strategies}
     if len(keys) != 1:
         raise ValueError("These strategies cannot share a fit: they differ in sampler, weights or bag.")
     began = time.perf_counter()
-    fitted = strategies[0]._base(model, strategies[0]._known(target_prior), random_state).fit(X, y)
+    with _named(strategies[0]):
+        fitted = strategies[0]._base(model, strategies[0]._known(target_prior), random_state).fit(X, y)
     stages = {False: (fitted, time.perf_counter() - began)}
-    if any(strategy.calibrates for strategy in strategies):
-        calibrated = copy(fitted).calibrate(X, y, method="sigmoid", groups=groups)
+    calibrating = [strategy for strategy in strategies if strategy.calibrates]
+    if calibrating:
+        with _named(calibrating[0]):
+            calibrated = copy(fitted).calibrate(X, y, method="sigmoid", groups=groups)
         stages[True] = calibrated, time.perf_counter() - began
     target = resolve_prior(target_prior, fitted.classes_, fitted.training_prior_)
     outcomes = {}
     for strategy in strategies:
         ready, spent = stages[strategy.calibrates]
         began = time.perf_counter()
-        probabilities, prior = _after_fit(strategy, ready, X_new, target, unlabelled)
+        with _named(strategy):
+            probabilities, prior = _after_fit(strategy, ready, X_new, target, unlabelled)
         seconds = spent + time.perf_counter() - began
         outcomes[strategy.name] = Outcome(probabilities, prior, seconds, list(fitted.notes_))
     return outcomes

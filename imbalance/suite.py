@@ -8,12 +8,17 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import binomtest
 
-from airq.files import whole_file, write_json, write_text
+from airq.files import check_replaceable, check_writable, whole_file, write_json, write_text
 from imbalance.comparison import compare_strategies
 from imbalance.datasets import available, install_hint, load_dataset, suite_names
 from imbalance.folds import TooFewRows
 from imbalance.report import format_cell, markdown_table, write_comparison
-from imbalance.summary import REFERENCE
+from imbalance.runs import claim_folder, versions
+from imbalance.strategies import StrategyFailed
+from imbalance.summary import CORRECTED, REFERENCE
+
+#: File that makes a folder that of a suite, and says what its sets have in common.
+SETTINGS_FILE = "suite.json"
 
 #: Column of the table of a suite -> heading and format.
 HEADINGS = {
@@ -48,12 +53,15 @@ class SuiteResult:
         sets_clearly_below, sets_clearly_above, rank`. [nats]
     findings, notes : list of str
         Sentences on all sets and on each, and what was left out.
+    settings : dict
+        Seed, folds, target prior and versions, and the sets.
     """
 
     sets: pd.DataFrame
     table: pd.DataFrame
     findings: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    settings: dict = field(default_factory=dict)
 
     def cells(self):
         """Headings and cells of the table as text."""
@@ -64,7 +72,9 @@ class SuiteResult:
         return [heading for heading, _ in HEADINGS.values()], rows
 
 
-def compare_suite(suite, *, out, target_prior="balanced", advance=None, **options):
+def compare_suite(
+    suite, *, out, target_prior="balanced", n_splits=5, n_repeats=2, seed=0, advance=None, **options
+):
     """Compare strategies on every set of a suite; a folder a set, which an interrupted run goes on with.
 
     Parameters
@@ -75,6 +85,8 @@ def compare_suite(suite, *, out, target_prior="balanced", advance=None, **option
         Folder; each set gets one of its own in it.
     target_prior : {"balanced", "training"}
         Population to predict for; shares by class would not fit several sets.
+    n_splits, n_repeats, seed : int
+        As in :func:`imbalance.comparison.compare_strategies`.
     advance : callable, optional
         Called as ``advance(done, total, text)``.
     **options
@@ -87,7 +99,10 @@ def compare_suite(suite, *, out, target_prior="balanced", advance=None, **option
     Raises
     ------
     ValueError
-        If the name is unknown, or no set of the suite can be compared on.
+        If the name is unknown, if no set of the suite can be compared on, or if the folder holds a suite
+        with other settings.
+    FileExistsError
+        If the folder holds something else.
     """
     if target_prior not in ("balanced", "training"):
         raise ValueError(
@@ -95,6 +110,10 @@ def compare_suite(suite, *, out, target_prior="balanced", advance=None, **option
         )
     tables, findings, notes = [], [], []
     names = suite_names(suite)
+    folds = {"n_splits": n_splits, "n_repeats": n_repeats, "seed": seed}
+    settings = {"what": "suite", "target_prior": target_prior, **folds, "versions": versions()}
+    check_writable(Path(out) / SETTINGS_FILE)
+    claim_folder(out, settings, marker=SETTINGS_FILE, what="suite")
     for place, name in enumerate(names, start=1):
         if not available(name):
             notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
@@ -104,9 +123,9 @@ def compare_suite(suite, *, out, target_prior="balanced", advance=None, **option
         try:
             found = compare_strategies(
                 loaded.X, loaded.y, groups=loaded.groups, out=Path(out) / name, title=name,
-                target_prior=target_prior, advance=tell, **options,
+                target_prior=target_prior, advance=tell, **folds, **options,
             )  # fmt: skip
-        except TooFewRows as reason:
+        except (TooFewRows, StrategyFailed) as reason:
             notes.append(f"Left out {name}: {reason}")
             continue
         write_comparison(found, Path(out) / name)
@@ -118,7 +137,8 @@ def compare_suite(suite, *, out, target_prior="balanced", advance=None, **option
     sets = pd.concat(tables, ignore_index=True)
     sets = sets[["set", "family", *sets.columns.drop(["set", "family"])]]
     table = suite_table(sets)
-    return SuiteResult(sets, table, [*suite_findings(table), *findings], notes)
+    settings |= {"suite": suite, "sets": sets["set"].unique().tolist()}
+    return SuiteResult(sets, table, [*suite_findings(table), *findings], notes, settings)
 
 
 def _named(advance, name):
@@ -176,33 +196,40 @@ def suite_findings(table):
     Returns
     -------
     list of str
-        One per model: the lowest mean difference to none, and for how many families it is below 0, with
-        the p-value of a two-sided sign test.
+        Per model: the lowest mean difference to none, which is chosen after looking and so not tested;
+        and in how many families none+prior, named beforehand, is below none, with the p-value of a
+        two-sided sign test.
     """
     sentences = []
     for model, part in table.groupby("model", sort=False):
         best = part.iloc[0]
         if best["strategy"] == REFERENCE:
             sentences.append(f"{model}: over {best['families']} families no strategy has a mean below none.")
-            continue
-        chance = binomtest(int(best["families_below"]), int(best["families"])).pvalue
-        sentences.append(
-            f"{model}: over {best['families']} families the lowest mean difference to none is "
-            f"{best['vs_none']:+.3f}, {best['strategy']}; it is below none in {best['families_below']} of "
-            f"them (sign test p = {chance:.2g})."
-        )
+        else:
+            sentences.append(
+                f"{model}: over {best['families']} families the lowest mean difference to none is "
+                f"{best['vs_none']:+.3f}, {best['strategy']} (chosen after looking, so not tested); it is "
+                f"below none in {best['families_below']} of them."
+            )
+        sentences += [
+            f"{model}: {CORRECTED}, named beforehand, is below none in {row.families_below} of "
+            f"{row.families} families (mean difference {row.vs_none:+.3f}; sign test "
+            f"p = {binomtest(int(row.families_below), int(row.families)).pvalue:.2g})."
+            for row in part[part["strategy"] == CORRECTED].itertuples()
+        ]
     return sentences
 
 
 def write_suite(result, folder):
-    """Write `sets.csv`, `table.csv`, `table.md`, `table.json` and `findings.json` of a suite.
+    """Write `sets.csv`, `table.csv`, `.md` and `.json`, `findings.json` and `suite.json` of a suite.
 
     Raises
     ------
     OSError
-        If a file cannot be written.
+        If a file cannot be written, or if the folder is not a suite's.
     """
     folder = Path(folder)
+    check_replaceable(folder, marker=SETTINGS_FILE)
     for name, table in [("sets.csv", result.sets), ("table.csv", result.table)]:
         with whole_file(folder / name) as path:
             table.to_csv(path, index=False)
@@ -211,3 +238,4 @@ def write_suite(result, folder):
     write_text(folder / "table.md", text)
     write_json(folder / "table.json", result.table.to_dict("records"))
     write_json(folder / "findings.json", {"findings": result.findings, "notes": result.notes})
+    write_json(folder / SETTINGS_FILE, result.settings)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from imbalance.metrics import corrected_t_interval
 from imbalance.priors import kl_divergence
+from imbalance.strategies import StrategyFailed
 
 REFERENCE = "none"
 CORRECTED = "none+prior"
@@ -20,7 +21,7 @@ FIGURES = ["brier", "auc", "average_precision", "seconds", "calibration_slope", 
 ROUNDING = 1e-9
 
 
-def summary_table(scores, *, target, n_splits):
+def summary_table(scores, *, target, test_share):
     """One row per strategy and model, the lowest log loss of a model first.
 
     Parameters
@@ -29,8 +30,9 @@ def summary_table(scores, *, target, n_splits):
         See :class:`imbalance.comparison.Comparison`.
     target : dict of str to float
         Share of each class in the population to predict for.
-    n_splits : int
-        Folds of a repetition, for the intervals.
+    test_share : float
+        Share of the rows that a fold tests on, for the intervals; as the folds are, see
+        :func:`imbalance.comparison.mean_test_share`.
 
     Returns
     -------
@@ -39,21 +41,22 @@ def summary_table(scores, *, target, n_splits):
         average_precision, seconds, calibration_slope, calibration_intercept` and `recall_CLASS`. Means
         over the folds; `log_loss_sd` is their standard deviation, `vs_none` the mean difference to the
         same model under "none" with its corrected 95 % interval, `wins` the folds with less log loss
-        than "none", `prior_kl` the divergence of the target from the prior that the probabilities stand
-        for. [nats; seconds in s]
+        than "none", `prior_kl` the divergence of the target from the nominal prior of the probabilities,
+        as counted from labels and weights: for SMOTE, repeated rows and weights boosted trees do not stand
+        for the counted prior. [nats; seconds in s]
     """
     rows = []
     for model in scores["model"].unique():
         part = scores[scores["model"] == model]
         losses = losses_by_fold(part, model)
-        found = [_row(part, losses, name, model, target, n_splits) for name in losses.columns]
+        found = [_row(part, losses, name, model, target, test_share) for name in losses.columns]
         rows += sorted(found, key=lambda row: row["log_loss"])
     return pd.DataFrame(rows)
 
 
-def _row(part, losses, name, model, target, n_splits):
+def _row(part, losses, name, model, target, test_share):
     own = part[part["strategy"] == name]
-    low, high = _interval(losses[name] - losses[REFERENCE], n_splits)
+    low, high = _interval(losses[name] - losses[REFERENCE], test_share)
     difference = _rounded(losses[name] - losses[REFERENCE])
     stands_for = own[[f"prior_{label}" for label in target]].mean().to_numpy()
     recalls = [f"recall_{label}" for label in target]
@@ -78,15 +81,15 @@ def losses_by_fold(scores, model):
     return table[list(part["strategy"].unique())]
 
 
-def differences(scores, *, n_splits):
+def differences(scores, *, test_share):
     """Paired differences of the log loss between all pairs of strategies of a model.
 
     Parameters
     ----------
     scores : DataFrame
         See :class:`imbalance.comparison.Comparison`.
-    n_splits : int
-        Folds of a repetition.
+    test_share : float
+        Share of the rows that a fold tests on.
 
     Returns
     -------
@@ -103,8 +106,8 @@ def differences(scores, *, n_splits):
         pairs = list(combinations(order, 2))
         for name, other in pairs:
             difference = _rounded(losses[name] - losses[other])
-            low, high = _interval(difference, n_splits)
-            joint = _interval(difference, n_splits, level=1 - (1 - LEVEL) / len(pairs))
+            low, high = _interval(difference, test_share)
+            joint = _interval(difference, test_share, level=1 - (1 - LEVEL) / len(pairs))
             values = (model, name, other, difference.mean(), low, high, *joint)
             facts = {"wins": int((difference < 0).sum()), "folds": len(difference)}
             rows.append(dict(zip(columns, values, strict=True)) | facts)
@@ -115,8 +118,8 @@ def _rounded(difference):
     return difference.where(difference.abs() > ROUNDING, 0.0)
 
 
-def _interval(difference, n_splits, *, level=LEVEL):
-    return corrected_t_interval(_rounded(difference), test_share=1 / n_splits, level=level)
+def _interval(difference, test_share, *, level=LEVEL):
+    return corrected_t_interval(_rounded(difference), test_share=test_share, level=level)
 
 
 def findings(table, pairs):
@@ -208,13 +211,13 @@ def check_finite(scores):
 
     Raises
     ------
-    ValueError
+    StrategyFailed
         Naming the first strategy and fold.
     """
     bad = scores[~np.isfinite(scores["log_loss"])]
     if len(bad):
         first = bad.iloc[0]
-        raise ValueError(
+        raise StrategyFailed(
             f"Strategy {first['strategy']!r} has no log loss in fold {first['fold'] + 1} of repetition "
             f"{first['repeat'] + 1}: its probabilities are not numbers."
         )

@@ -119,20 +119,17 @@ def judge(task, problem):
     y, new = problem.y[test], problem.X.iloc[test]
     seed = int(np.random.SeedSequence([problem.seed, task.repeat, task.fold]).generate_state(1)[0] >> 1)
     population = deployment_rows(y, problem.classes, problem.target, random_state=seed)
-    try:
-        outcomes = predict_strategies(
-            list(task.strategies),
-            make_model(task.model, random_state=problem.seed),
-            problem.X.iloc[train],
-            problem.y[train],
-            new,
-            target_prior=problem.target,
-            random_state=seed,
-            unlabelled=new.iloc[population],
-            groups=None if problem.groups is None else problem.groups[train],
-        )
-    except ValueError as error:
-        raise ValueError(f"Strategy {task.strategies[0].name!r}: {error}") from None
+    outcomes = predict_strategies(
+        list(task.strategies),
+        make_model(task.model, random_state=problem.seed),
+        problem.X.iloc[train],
+        problem.y[train],
+        new,
+        target_prior=problem.target,
+        random_state=seed,
+        unlabelled=new.iloc[population],
+        groups=None if problem.groups is None else problem.groups[train],
+    )
     record = {"scores": [], "sweep": [], "reliability": [], "notes": []}
     for strategy in task.strategies:
         outcome = outcomes[strategy.name]

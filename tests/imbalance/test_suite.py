@@ -1,9 +1,13 @@
 """Several sets, each family of them counted once."""
 
+import json
+
 import pandas as pd
 import pytest
+from imblearn.under_sampling import RandomUnderSampler
 
-from imbalance.suite import compare_suite, suite_findings, suite_table, write_suite
+from imbalance.strategies import Strategy
+from imbalance.suite import SuiteResult, compare_suite, suite_findings, suite_table, write_suite
 
 
 def row(name, family, strategy, log_loss, vs_none, half_width=0.1):
@@ -34,17 +38,20 @@ def test_a_family_counts_once():
 
 
 def test_families_are_the_cases_of_the_sign_test():
-    "Below none in 5 of 5 families: p = 2 / 32; in 1 of 1 it says nothing."
+    "none+prior below none in 5 of 5 families: p = 2 / 32; in 1 of 1 it says nothing."
     sets = pd.DataFrame(
         [
             row(name, name, strategy, 1.0, difference)
             for name in "abcde"
-            for strategy, difference in [("none", 0.0), ("smote", -0.1)]
+            for strategy, difference in [("none", 0.0), ("smote", -0.2), ("none+prior", -0.1)]
         ]
     )
-    assert "below none in 5 of them (sign test p = 0.062)" in suite_findings(suite_table(sets))[0]
-    one = suite_findings(suite_table(sets[sets["set"] == "a"]))[0]
-    assert "1 of them (sign test p = 1)" in one
+    best, named = suite_findings(suite_table(sets))
+    assert "-0.200, smote (chosen after looking, so not tested); it is below none in 5 of them" in best
+    assert " p = " not in best
+    assert "none+prior, named beforehand, is below none in 5 of 5 families" in named
+    assert "sign test p = 0.062" in named
+    assert "sign test p = 1)" in suite_findings(suite_table(sets[sets["set"] == "a"]))[1]
 
 
 @pytest.mark.slow
@@ -57,6 +64,30 @@ def test_a_suite_of_one_set_that_ships_with_scikit_learn(tmp_path):
     assert result.table["families"].tolist() == [1, 1]
     assert pd.read_csv(tmp_path / "sets.csv")["family"].unique().tolist() == ["optdigits"]
     assert "vs none" in (tmp_path / "table.md").read_text()
+    settings = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
+    assert (settings["seed"], settings["n_splits"], settings["sets"]) == (0, 2, ["digits-8"])
+    assert "lightgbm" in settings["versions"]
+    with pytest.raises(ValueError, match="holds a suite with other seed"):
+        compare_suite("digits-8", out=tmp_path, seed=1, **options)
+
+
+def test_a_folder_that_is_no_suites_is_left_alone(tmp_path):
+    "Neither is a comparison started in it nor is a table written."
+    (tmp_path / "letter.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match=r"has no suite\.json"):
+        compare_suite("digits-8", out=tmp_path, strategies=[])
+    table = pd.DataFrame([row("a", "a", "none", 1.0, 0.0)])
+    with pytest.raises(FileExistsError, match=r"has no suite\.json"):
+        write_suite(SuiteResult(table, suite_table(table)), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_set_that_a_strategy_cannot_take_is_left_out_and_said(tmp_path):
+    "No rare rows can be dropped to reach 5,000; the suite goes on and says why the set is missing."
+    impossible = Strategy("impossible", sampler=RandomUnderSampler(sampling_strategy={"rare": 5000}))
+    options = {"strategies": [impossible], "n_splits": 2, "n_repeats": 1}
+    with pytest.raises(ValueError, match="No set .* Left out digits-8: Strategy 'impossible'"):
+        compare_suite("digits-8", out=tmp_path, **options)
 
 
 def test_a_set_that_is_too_small_is_left_out_and_said(tmp_path):

@@ -29,8 +29,8 @@ def said(table, pairs):
 def judged(**losses):
     "Table and pairs of such scores, for a target half and half."
     rows = scores(**losses)
-    table = summary_table(rows, target={"a": 0.5, "b": 0.5}, n_splits=3)
-    return table, differences(rows, n_splits=3)
+    table = summary_table(rows, target={"a": 0.5, "b": 0.5}, test_share=1 / 3)
+    return table, differences(rows, test_share=1 / 3)
 
 
 def test_a_row_of_the_table_by_hand():
