@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +13,8 @@ from airq.sources.earthengine.layers import EARTH_ENGINE, Layer, has_images
 
 #: Numbers of the panel that are held at a time.
 MOST_VALUES = 1_000_000
+#: Chunks that are held at a time, some 0.2 MB each.
+KEPT_CHUNKS = 500
 
 
 def assemble(folder, chunks):
@@ -35,11 +39,13 @@ def assemble(folder, chunks):
     positions = {site: row for row, site in enumerate(folder.wanted.sites.index)}
     placed = [(chunk, np.array([positions.get(site, -1) for site in chunk.sites])) for chunk in chunks]
     step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
+    # Cities that come one after another mostly stand in the same chunks.
+    read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
     counts = {"filled": dict.fromkeys(units, 0), "emptied": dict.fromkeys(units, 0)}
     with panel_writer(folder.panel, _metadata(folder.extraction, units)) as write:
         for start in range(0, len(mask), step):
             rows = np.arange(start, min(start + step, len(mask)))
-            values = _values(folder.extraction, placed, rows, days)
+            values = _values(folder.extraction, placed, rows, days, read)
             values = {name: values[name] for name in units}
             write(_frame(folder, values, rows, days, mask[rows], counts))
     n = int(mask.sum())
@@ -81,19 +87,19 @@ def source_of(service):
     return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
 
 
-def _values(extraction, placed, rows, days):
+def _values(extraction, placed, rows, days, read):
     """Every column of some cities, by name, shape (n_rows, n_days)."""
     columns = {}
     for layer in extraction.layers:
         periods = np.unique(layer.period_of(days))
         cube = np.full((len(rows), len(periods), len(layer.columns)), np.nan)
-        for chunk, own in placed:
+        for position, (chunk, own) in enumerate(placed):
             if chunk.layer != layer.name or own.max() < rows[0] or own.min() > rows[-1]:
                 continue
             if (here := np.isin(own, rows)).any():
                 known = np.isin(chunk.periods, periods)
                 at = np.ix_(own[here] - rows[0], np.searchsorted(periods, chunk.periods[known]))
-                cube[at] = chunk.values(layer.columns)[here][:, known]
+                cube[at] = read(position, layer)[here][:, known]
         of_day = np.searchsorted(periods, layer.period_of(days))
         for number, name in enumerate(layer.columns):
             columns[name] = cube[:, of_day, number]
