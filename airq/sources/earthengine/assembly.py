@@ -14,7 +14,7 @@ from airq.sources.earthengine.layers import EARTH_ENGINE, Layer, has_images
 #: Numbers of the panel that are held at a time.
 MOST_VALUES = 1_000_000
 #: Chunks that are held at a time, some 0.2 MB each.
-KEPT_CHUNKS = 500
+KEPT_CHUNKS = 320
 
 
 def assemble(folder, chunks):
