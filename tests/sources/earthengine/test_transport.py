@@ -276,7 +276,7 @@ def test_an_error_that_is_not_written_as_google_does(server, engine, content):
         lambda handler, _: handler.drop(),
         says(200, features({"a": 1})[:30], length=len(features({"a": 1}))),
         says(200, b"not gzip", Content_Encoding="gzip"),
-        says(200, gzip.compress(features({"a": 1}))[:-20], Content_Encoding="gzip"),
+        says(200, gzip.compress(features({"a": 1}), mtime=0)[:-20], Content_Encoding="gzip"),
     ],
     ids=["dropped", "truncated", "not gzip", "truncated gzip"],
 )
