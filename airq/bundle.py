@@ -19,14 +19,20 @@ import airq
 from airq.features.recipe import Recipe
 from airq.files import plain_facts, whole_folder
 from airq.geography import geocentric_km
+from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble
+from airq.models.intervals import Calibration
+from airq.models.spread import Spread
 from airq.panel import PanelMetadata, near_name
 from airq.predictor import Predictor
 
-FORMAT = 1
+FORMAT = 2
 FACTS = "bundle.json"
 CARD = "card.md"
 CONTEXT = "context.parquet"
+CALIBRATION = "calibration.parquet"
+#: What describes a prediction, by its name in the facts.
+DESCRIPTIONS = {"spread": Spread, "domain": ApplicabilityDomain}
 #: A site may be this far from where training had it. [km]
 SAME_PLACE_KM = 1.0
 LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
@@ -49,7 +55,9 @@ def save_bundle(path, predictor, facts, card):
     with whole_folder(path, marker=FACTS) as folder:
         state = predictor.estimator_.save(folder)
         if len(predictor.context_):
-            pq.write_table(pa.Table.from_pandas(predictor.context_, preserve_index=False), folder / CONTEXT)
+            _write(predictor.context_, folder / CONTEXT)
+        if predictor.calibration_ is not None:
+            _write(predictor.calibration_.to_table(), folder / CALIBRATION)
         facts = plain_facts(
             {
                 "format": FORMAT,
@@ -60,6 +68,7 @@ def save_bundle(path, predictor, facts, card):
                 "recipe_inputs": predictor.recipe_.inputs,
                 "looks_ahead": predictor.looks_ahead,
                 "estimator": state,
+                **_save_descriptions(predictor, folder),
                 **facts,
             }
         )
@@ -121,8 +130,13 @@ def load_bundle(path):
     if predictor.recipe_.names != facts["features"]:
         raise ValueError(f"{path} was trained on other features than this version makes; train it again.")
     predictor.estimator_ = BoosterEnsemble.load(path, facts["estimator"])
-    context = path / CONTEXT
+    for name, kind in DESCRIPTIONS.items():
+        setattr(predictor, f"{name}_", kind.load(path, facts[name]) if facts[name] else None)
+    context, calibration = path / CONTEXT, path / CALIBRATION
     predictor.context_ = pq.read_table(context).to_pandas() if context.exists() else pd.DataFrame()
+    predictor.calibration_ = (
+        Calibration.from_table(pq.read_table(calibration).to_pandas()) if calibration.exists() else None
+    )
     return predictor, facts
 
 
@@ -179,6 +193,15 @@ def _check_same_places(panel, places):
             f"Site {sites.index[moved][0]!r} lies elsewhere than the training place of that name; "
             "give new places a site_id of their own."
         )
+
+
+def _save_descriptions(predictor, folder):
+    parts = {name: getattr(predictor, f"{name}_") for name in DESCRIPTIONS}
+    return {name: part.save(folder) if part is not None else None for name, part in parts.items()}
+
+
+def _write(table, path):
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
 
 
 def _check_files(path, hashes):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 
+from airq.origin import MEDIAN_WARNING, origin_warning
 from airq.panel import PanelMetadata
+from airq.tables import markdown_table
+from airq.uncertainty_text import (
+    PARTS,
+    coverage_rows,
+    coverage_sentences,
+    domain_sentences,
+    exceedance_rows,
+    uncertainty_section,
+)
 
 ORIGINS = {
     "sensor": "monitors",
@@ -12,17 +22,6 @@ ORIGINS = {
     "model": "a model's output",
     "simulated": "a simulation",
 }
-ORIGIN_WARNINGS = {
-    "simulated": "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
-    "model": "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
-    "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
-}
-INPUTS_WARNING = (
-    "SIMULATED inputs: these figures rest on invented satellite and weather values and say nothing about "
-    "the air of a city."
-)
-MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
-
 #: What each scheme asks.
 QUESTIONS = {
     "random": "a missing day of a known monitor (flatters; never a headline)",
@@ -30,6 +29,10 @@ QUESTIONS = {
     "city": "a city without any monitor",
     "country": "a country without any monitor",
     "buffer": "a city far from every monitor",
+    "block": "a region of several cities without any monitor",
+    "season": "a season that no monitor has seen",
+    "leave-city-out": "one city at a time, far from every monitor",
+    "leave-country-out": "one country at a time, without any monitor",
     "new sites": "sites that the bundle was not trained on",
     "known sites": "sites that the bundle was trained on (flatters)",
 }
@@ -49,10 +52,12 @@ FIGURES = {
     "aqi_right": ("AQI class right", 0),
     "aqi_within_one": ("within one", 0),
     "rmse_smoothed10": ("RMSE 10 d", 2),
+    "coverage": ("coverage", 0),
+    "width": ("width", 1),
     "worst_city": ("worst city", None),
     "worst_city_rmse": ("its RMSE", 2),
 }
-SHARES = ("aqi_right", "aqi_within_one")
+SHARES = ("aqi_right", "aqi_within_one", "coverage")
 #: What fits into a terminal, and what is left out below 95 characters.
 NARROW = {
     "scheme": "scheme",
@@ -67,23 +72,10 @@ NARROW = {
     "aqi_within_one": "±1",
     "rmse_smoothed10": "10 d",
     "worst_city_rmse": "worst",
+    "coverage": "cover",
+    "width": "width",
 }
-SPARE = ("n", "aqi_within_one", "rmse_smoothed10")
-
-
-def origin_warning(metadata):
-    """The sentences that a panel's origin calls for, or an empty string.
-
-    >>> origin_warning(PanelMetadata(pm25_origin="simulated")).split(":")[0]
-    'SIMULATED'
-    """
-    simulated = any("SIMULATED" in source for source in metadata.sources)
-    warnings = [
-        ORIGIN_WARNINGS.get(metadata.pm25_origin),
-        INPUTS_WARNING * (simulated and metadata.pm25_origin != "simulated"),
-        MEDIAN_WARNING * (metadata.statistic == "median"),
-    ]
-    return " ".join(filter(None, warnings))
+SPARE = ("n", "aqi_within_one", "rmse_smoothed10", "aqi_right")
 
 
 def evaluation_rows(records):
@@ -108,6 +100,11 @@ def evaluation_caption(records):
         "held out; `default` is the predictor of this package. bias: predicted minus observed; ±: standard "
         "deviation over folds; class, ±1: rows in the right AQI class and within one of it; 10 d: RMSE of "
         "10-day means; worst: RMSE of the worst city."
+        + (
+            " cover: share of the rows inside our intervals; width: their mean width."
+            if any(_finite(record.get("coverage")) for record in records)
+            else ""
+        )
     )
 
 
@@ -141,22 +138,25 @@ def validation_sentence(records):
     return f"Error on held-out places when it was trained: RMSE {figures} {ours[0]['unit']}."
 
 
-def markdown_table(headings, rows):
-    """A table in Markdown.
+def evaluation_markdown(evaluation, metadata):
+    """Text of evaluation.md.
 
-    >>> print(markdown_table(["a", "b"], [["1", "2"]]))
-    | a | b |
-    |---|---|
-    | 1 | 2 |
+    Parameters
+    ----------
+    evaluation : Evaluation
+        See :class:`airq.models.evaluation.Evaluation`.
+    metadata : PanelMetadata
+        Facts about the panel.
     """
-    lines = [headings, ["---"] * len(headings), *rows]
-    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return text.replace("| --- ", "|---").replace("--- |", "---|")
-
-
-def evaluation_markdown(records, skipped, metadata):
-    """Text of evaluation.md."""
-    parts = ["# Evaluation", origin_warning(metadata), _evaluation_section(records, skipped)]
+    records, coverage, exceedance = evaluation.records, evaluation.coverage, evaluation.exceedance
+    parts = ["# Evaluation", origin_warning(metadata), _evaluation_section(records, evaluation.skipped)]
+    if coverage:
+        sentences = "\n".join(f"- {sentence}" for sentence in coverage_sentences(coverage))
+        parts += ["## Intervals", sentences, markdown_table(*coverage_rows(coverage, PARTS))]
+    if outside := domain_sentences(records):
+        parts += ["## Domain of training", "\n".join(f"- {sentence}" for sentence in outside)]
+    if exceedance:
+        parts += ["## Probability of a day above a level", markdown_table(*exceedance_rows(exceedance))]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -180,6 +180,7 @@ def write_card(facts):
         _data_section(facts, metadata),
         _recipe_section(facts),
         "## How good it is\n\n" + _evaluation_section(facts["evaluation"], facts["skipped"]),
+        uncertainty_section(facts),
         _limits_section(facts, metadata),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
@@ -255,9 +256,9 @@ def _limits_section(facts, metadata):
         "A prediction for a place is an estimate of what a monitor of the training kind would show there.",
         "Figures by *city* or *site* apply to places like those held out; far from them errors are larger.",
         f"They hold for days from {facts['data']['first_day']} to {facts['data']['last_day']}, when monitors "
-        "elsewhere were known; no scheme holds a period out, and before or after it errors are larger.",
-        "No interval and no flag of extrapolation come with the predictions yet: "
-        "`lower`, `upper`, `inside_domain` are empty.",
+        "elsewhere were known; before or after it errors are larger (`airq evaluate --scheme season` tells "
+        "by how much for another season).",
+        "Intervals hold for most places like those held out, not for every one: see the worst city.",
     ]
     if facts["looks_ahead"]:
         limits.append(

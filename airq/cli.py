@@ -31,7 +31,8 @@ app = typer.Typer(
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 PEERS = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
-SCHEMES = "random,site,city,country,buffer"
+SCHEMES = "random,site,city,country,buffer,block,season"
+ALL_SCHEMES = f"{SCHEMES},leave-city-out,leave-country-out"
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])
@@ -321,7 +322,7 @@ def train(
     ] = RecipeName.retrospective,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a search on inner folds.")] = 0,
     scheme: Annotated[
-        str | None, typer.Option(help=f"How to judge it, of {SCHEMES}, or none; by default city or site.")
+        str | None, typer.Option(help=f"How to judge it, of {ALL_SCHEMES}, or none; by default city or site.")
     ] = None,
     json: Json = None,
     seed: Seed = 0,
@@ -351,8 +352,19 @@ def train(
 @plainly
 def evaluate(
     panel: PanelFile,
-    scheme: Annotated[str, typer.Option(help="What is held out; separated by commas.")] = SCHEMES,
-    buffer_km: Annotated[float, typer.Option(min=0, help="Radius of the scheme `buffer`. [km]")] = 50.0,
+    scheme: Annotated[
+        str, typer.Option(help=f"What is held out, of {ALL_SCHEMES}; separated by commas.")
+    ] = SCHEMES,
+    buffer_km: Annotated[
+        float, typer.Option(min=0, help="Radius of the schemes `buffer` and `leave-city-out`. [km]")
+    ] = 50.0,
+    cities: Annotated[
+        Path | None,
+        typer.Option("--for", help="City table to predict: which scheme speaks for it? Fits nothing."),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(help="Level of the intervals; 0 for none, in a third of the time.")
+    ] = 0.9,
     bundle: Annotated[
         Path | None, typer.Option(help="Judge this bundle on the panel's rows instead.")
     ] = None,
@@ -375,6 +387,11 @@ def evaluate(
 
     if bundle is not None and out is not None:
         raise typer.BadParameter("--out goes with schemes; with --bundle use --json")
+    if bundle is not None and cities is not None:
+        raise typer.BadParameter("--for compares distances of schemes; leave --bundle out")
+    if cities is not None:
+        _print_proximity(panel, cities, scheme, buffer_km, seed, out, json)
+        return
     if bundle is not None:
         evaluation = evaluate_bundle(panel, bundle=bundle, json_path=json)
     else:
@@ -385,6 +402,7 @@ def evaluate(
             recipe=recipe.value,
             peers=None if peers == "all" else [] if peers == "none" else _split(peers),
             buffer_km=buffer_km,
+            level=level or None,
             seed=seed,
             n_jobs=jobs,
             out=out,
@@ -407,9 +425,7 @@ def predict(
         str | None, typer.Option(help="Unit of --model-file, such as aqi-us-2012 or µg/m³.")
     ] = None,
     period: Annotated[Period, typer.Option(help="What a row stands for.")] = Period.day,
-    level: Annotated[
-        float | None, typer.Option(help="Level of the intervals, where the bundle has any.")
-    ] = None,
+    level: Annotated[float, typer.Option(help="Level of the intervals, such as 0.9.")] = 0.9,
     json: Json = None,
 ):
     """Predict PM2.5 for the places and days of a panel."""
@@ -420,12 +436,8 @@ def predict(
         raise typer.BadParameter("give either --bundle or --model-file")
     if model_file is not None and unit is None:
         raise typer.BadParameter("--model-file needs --unit, since a model file does not tell its own")
-    if level is not None:
-        raise ValueError(
-            "There are no calibrated intervals yet, so --level cannot be honoured; leave it out."
-        )
     if bundle is not None:
-        rows = run(panel, bundle=bundle, out=out, period=period.value)
+        rows = run(panel, bundle=bundle, out=out, period=period.value, level=level)
     else:
         rows = predict_with_model_file(
             panel, model_file=model_file, unit=unit, out=out, recipe=recipe.value, period=period.value
@@ -439,13 +451,114 @@ def predict(
     )
 
 
+@app.command(
+    epilog="Example: airq explain panel.parquet --bundle bundle --site 0.307_32.612 --date 2020-04-22"
+)
+@plainly
+def explain(
+    panel: PanelFile,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Trained bundle; --prices takes its model, recipe and seed.")
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="Reasons for this site_id, with --date.")] = None,
+    date: Annotated[str | None, typer.Option(help="Day, such as 2020-03-01.")] = None,
+    prices: Annotated[
+        bool, typer.Option("--prices", help="Price of a product instead: the error when it is dropped.")
+    ] = False,
+    scheme: Annotated[
+        str | None, typer.Option(help=f"What --prices holds out, of {ALL_SCHEMES}; by default city or site.")
+    ] = None,
+    model: Annotated[Model, typer.Option(help="Boosters of --prices without --bundle.")] = Model.lightgbm,
+    recipe: Annotated[
+        RecipeName, typer.Option(help="Features of --prices without --bundle.")
+    ] = RecipeName.retrospective,
+    out: Annotated[Path | None, typer.Option(help="Folder for text, tables and pictures.")] = None,
+    json: Json = None,
+    seed: Seed = 0,
+    jobs: Jobs = ALL_CORES,
+):
+    """Tell what predictions rest on, why one is what it is, or what a product is worth."""
+    if prices:
+        _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
+    elif bundle is None:
+        raise typer.BadParameter("explain needs --bundle, unless --prices is asked for")
+    elif (site is None) != (date is None):
+        raise typer.BadParameter("--site and --date go together")
+    elif site is not None:
+        from airq.workflows.explain import explain_row
+
+        _, sentences = explain_row(panel, bundle=bundle, site=site, date=date, out=out, json_path=json)
+        screen.print("\n".join(sentences), markup=False)
+    else:
+        from airq.workflows.explain import CAPTION, importance_rows
+        from airq.workflows.explain import explain as run
+
+        found = run(panel, bundle=bundle, out=out, json_path=json)
+        _print_table(*importance_rows(found))
+        screen.print(CAPTION, markup=False, style="dim")
+    for path in filter(None, [out, json]):
+        screen.print(f"Written to {path}")
+
+
+def _print_proximity(panel, cities, scheme, buffer_km, seed, out, json):
+    from airq.proximity_text import (
+        distance_histogram,
+        proximity_caption,
+        proximity_rows,
+        proximity_sentences,
+    )
+    from airq.workflows.proximity import PLACE_SCHEMES, proximity
+
+    schemes = PLACE_SCHEMES if scheme == SCHEMES else _split(scheme)
+    found = proximity(panel, cities, schemes=schemes, buffer_km=buffer_km, seed=seed, out=out, json_path=json)
+    screen.print(distance_histogram(found), markup=False)
+    _print_table(*proximity_rows(found))
+    screen.print(proximity_caption(), markup=False, style="dim")
+    for sentence in proximity_sentences(found):
+        screen.print(sentence, markup=False)
+    for name, reason in found.skipped.items():
+        screen.print(f"left out, {name}: {reason}", markup=False)
+
+
+def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
+    from airq.workflows.prices import CAPTION, price_rows, prices
+
+    records = prices(
+        panel,
+        schemes=_split(scheme),
+        bundle=bundle,
+        model=model.value,
+        recipe=recipe.value,
+        seed=seed,
+        n_jobs=jobs,
+        out=out,
+        json_path=json,
+    )
+    _print_table(*price_rows(records), n_words=2)
+    screen.print(CAPTION, markup=False, style="dim")
+
+
+def _print_table(headings, rows, *, n_words=1):
+    """A table whose first columns are words and whose others are numbers."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < n_words else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    screen.print(table, soft_wrap=False)
+
+
 def main():
     """Entry point of the console script."""
     app()
 
 
 def _print_evaluation(evaluation):
+    from airq.uncertainty_text import coverage_sentences, domain_sentences
+
     _print_records(evaluation.records)
+    for sentence in coverage_sentences(evaluation.coverage) + domain_sentences(evaluation.records):
+        screen.print(sentence, markup=False)
     for name, reason in evaluation.skipped.items():
         screen.print(f"left out, {name}: {reason}", markup=False)
 

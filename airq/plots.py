@@ -9,10 +9,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from airq.card import origin_warning
 from airq.geography import with_points
 from airq.models.evaluation import OURS
 from airq.models.metrics import AQI_TABLE, error_by_group, rmse
+from airq.origin import origin_warning
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 
 SEQUENTIAL = "YlOrRd"
@@ -42,13 +42,13 @@ def draw_evaluation(predictions, metadata, folder, *, model=OURS):
             "classes": class_confusion(table, model, title),
         }
         for name, figure in pictures.items():
-            _mark_origin(figure, metadata)
+            mark_origin(figure, metadata)
             figure.savefig(Path(folder) / f"{name}_{scheme.replace(' ', '_')}.png", dpi=120)
 
 
 def observed_against_predicted(table, model, title):
     """Density of held-out rows over observed and predicted PM2.5. [µg m⁻³]"""
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     observed, predicted = table["observed"].to_numpy(), table[model].to_numpy()
     top = max(np.quantile(observed, 0.995), np.quantile(predicted, 0.995), 1.0)
     cells = axes.hexbin(
@@ -73,7 +73,7 @@ def observed_against_predicted(table, model, title):
 
 def error_map(table, model, title):
     """RMSE of every city where it lies. [µg m⁻³]"""
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     part = table.rename(columns={"observed": "pm25"})
     cities = with_points(part.groupby("city_id")[["longitude", "latitude", "city"]].first())
     cities["rmse"] = error_by_group(part, part[model])["rmse"]
@@ -95,7 +95,7 @@ def error_map(table, model, title):
 
 def class_confusion(table, model, title):
     """Share of the rows of each observed AQI class that fall into each predicted class."""
-    figure, axes = _figure(title, width=7.5)
+    figure, axes = new_figure(title, width=7.5)
     observed = aqi_class(table["observed"], AQI_TABLE)
     predicted = aqi_class(np.maximum(table[model], 0), AQI_TABLE)
     counts = confusion_matrix(observed, predicted, labels=range(len(AQI_CLASSES)))
@@ -112,13 +112,15 @@ def class_confusion(table, model, title):
     return figure
 
 
-def _figure(title, *, width=6.5, height=5.2):
+def new_figure(title, *, width=6.5, height=5.2):
+    """A figure with one titled axes; no window system is needed. Sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes
 
 
-def _mark_origin(figure, metadata):
+def mark_origin(figure, metadata):
+    """Write above a figure what the origin of the panel warns of."""
     if warning := origin_warning(metadata):
         figure.suptitle(warning.split(":")[0], color="#a50026", fontsize=10)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from airq.features.recipe import Recipe
+from airq.features.recipe import POSITION, Recipe
+from airq.models.intervals import Calibration
 from airq.panel import KEYS, PLACE, TARGET
 
-#: What tells groups apart without telling what a new one is like.
-POSITION = ("latitude", "longitude", "day_number")
 PLACES = ["site_id", "date", "latitude", "longitude"]
+SPREAD = ["spread_low", "spread_high"]
 
 
 class Predictor:
@@ -26,6 +26,10 @@ class Predictor:
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
+    spread : callable, optional
+        Makes a fresh :class:`airq.models.spread.Spread`, the expected size of the error.
+    domain : callable, optional
+        Makes a fresh :class:`airq.models.applicability.ApplicabilityDomain`.
 
     Attributes
     ----------
@@ -36,12 +40,20 @@ class Predictor:
     context_ : DataFrame
         Inputs at the training places, which the features of a new place may look at
         (its neighbours' values); empty where no feature does.
+    spread_ : Spread or None
+        Fitted on the out-of-fold residuals of the training rows.
+    domain_ : ApplicabilityDomain or None
+        Fitted on the features of the training rows.
+    calibration_ : Calibration or None
+        Errors at places that took no part in training, see :meth:`calibrate`.
     """
 
-    def __init__(self, recipe, estimator, *, groups_for_position=0):
+    def __init__(self, recipe, estimator, *, groups_for_position=0, spread=None, domain=None):
         self.recipe = recipe
         self.estimator = estimator
         self.groups_for_position = groups_for_position
+        self.spread = spread
+        self.domain = domain
 
     def fit(self, panel, groups):
         """Learn from the rows with a target.
@@ -57,16 +69,23 @@ class Predictor:
         labelled = panel[TARGET].notna().to_numpy()
         if groups and panel.loc[labelled, groups].nunique() < self.groups_for_position:
             self.recipe_ = self.recipe_.without(POSITION)
-        features = self.recipe_.transform(panel)
+        X = self.recipe_.transform(panel)[labelled].reset_index(drop=True)
+        y = panel.loc[labelled, TARGET].to_numpy(dtype="float64")
+        units = panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum())
         self.estimator_ = self.estimator()
-        self.estimator_.fit(
-            features[labelled].reset_index(drop=True),
-            panel.loc[labelled, TARGET].to_numpy(dtype="float64"),
-            panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum()),
-            panel.loc[labelled, PLACES].reset_index(drop=True),
-        )
+        self.estimator_.fit(X, y, units, panel.loc[labelled, PLACES].reset_index(drop=True))
+        self._fit_description(X, y, units)
         self.context_ = self._context(panel)
         return self
+
+    def _fit_description(self, X, y, units):
+        """Learn how large errors are, and which features training has seen."""
+        self.spread_ = self.domain_ = self.calibration_ = None
+        if self.spread is not None:
+            inner = self.estimator_.inner_predictions_
+            self.spread_ = self.spread().fit(X, inner, y - inner, units)
+        if self.domain is not None:
+            self.domain_ = self.domain().fit(X, self.estimator_.importances_, self.estimator_.folds_)
 
     @property
     def looks_ahead(self):
@@ -88,6 +107,30 @@ class Predictor:
         """
         return self.estimator_.predict(self.features(panel), panel[PLACES].reset_index(drop=True))
 
+    def describe(self, panel):
+        """PM2.5 of every row, how large its error is expected to be, and whether training knows its like.
+
+        Parameters
+        ----------
+        panel : DataFrame of n_rows
+            A checked panel; a target in it is not looked at.
+
+        Returns
+        -------
+        DataFrame of n_rows
+            `pm25`; with a spread `spread_low, spread_high` [µg m⁻³]; with a domain `dissimilarity` [1]
+            and `inside_domain`.
+        """
+        X = self.features(panel)
+        described = {"pm25": self.estimator_.predict(X, panel[PLACES].reset_index(drop=True))}
+        if self.spread_ is not None:
+            spread = self.spread_.predict(X, described["pm25"])
+            described |= {"spread_low": spread[:, 0], "spread_high": spread[:, 1]}
+        if self.domain_ is not None:
+            described["dissimilarity"] = self.domain_.dissimilarity(X)
+            described["inside_domain"] = described["dissimilarity"] <= self.domain_.threshold_
+        return pd.DataFrame(described)
+
     def features(self, panel):
         """The features of every row, in the order of the recipe.
 
@@ -101,6 +144,42 @@ class Predictor:
             around = self._from_context(panel)
             features = around.combine_first(features)[self.recipe_.names]
         return features.astype("float32")
+
+    def calibrate(self, held_out):
+        """Learn how wide intervals must be from predictions of places that the predictor never saw.
+
+        Parameters
+        ----------
+        held_out : DataFrame
+            See :meth:`airq.models.intervals.Calibration.from_held_out`.
+        """
+        self.calibration_ = Calibration.from_held_out(held_out)
+        return self
+
+    def predict_interval(self, panel, *, level=0.9):
+        """Lower and upper ends for every row.
+
+        Parameters
+        ----------
+        panel : DataFrame of n_rows
+            A checked panel; a target in it is not looked at.
+        level : float
+            Share of the days of a new place that the interval should hold.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows, 2)
+            Never below zero; missing where too few places calibrate for the level. [µg m⁻³]
+
+        Raises
+        ------
+        ValueError
+            Before :meth:`calibrate`.
+        """
+        if self.calibration_ is None:
+            raise ValueError("The predictor is not calibrated; call calibrate with held-out places first.")
+        described = self.describe(panel)
+        return self.calibration_.interval(described["pm25"], described[SPREAD], level)
 
     def _from_context(self, panel):
         """Features of the surroundings, from the training places alone; missing where there is none."""

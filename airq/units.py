@@ -406,3 +406,39 @@ def _follow(x, knots_x, knots_y):
     inside = np.interp(x, knots_x, knots_y)
     slope = (knots_y[-1] - knots_y[-2]) / (knots_x[-1] - knots_x[-2])
     return np.where(x > knots_x[-1], knots_y[-1] + (x - knots_x[-1]) * slope, inside)
+
+
+def exceedance_levels(period="day", table="aqi-us-2024"):
+    """Levels of PM2.5 above which another class begins, in rising order. [µg m⁻³]
+
+    Parameters
+    ----------
+    period : {"day", "month", "year"}
+        Days have the WHO's and the index's levels, years the WHO's; months have none.
+    table : str
+        Index whose classes count.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> exceedance_levels("year")
+    (5.0, 10.0, 15.0, 25.0, 35.0)
+    """
+    levels = set(WHO_LEVELS.get(period, ()))
+    if period == "day":
+        index = aqi_table(table)
+        bands = zip(index.pm25_high, index.classes, index.classes[1:], strict=False)
+        levels |= {high for high, below, above in bands if below != above}
+    return tuple(sorted(levels))
+
+
+def exceedance_column(level):
+    """Name of the column that holds the probability of PM2.5 above a level. [µg m⁻³]
+
+    >>> exceedance_column(37.5)
+    'p_above_37.5'
+    """
+    return f"p_above_{level:g}"

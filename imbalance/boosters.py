@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from imbalance.reading import is_number
 from imbalance.weighting import HIDDEN
 
 #: Each library's own defaults, but for threads, files and talk; CatBoost's 1,000 trees are capped at 300
@@ -67,11 +68,15 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         """Fit on rows, each with its weight; return self."""
         validate_data(self, X, skip_check_array=True)
         frame = _frame(X)
-        self.categories_ = {c: _values(frame[c]) for c in frame.columns if not _is_number(frame[c])}
+        self.categories_ = {c: _values(frame[c]) for c in frame.columns if not is_number(frame[c])}
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        self.model_ = self._unfitted().fit(
-            self._prepared(frame), codes, sample_weight=sample_weight, **self._columns_of_words()
-        )
+        model = self._unfitted()
+        try:
+            self.model_ = model.fit(
+                self._prepared(frame), codes, sample_weight=sample_weight, **self._columns_of_words()
+            )
+        except _errors_of(self.library) as error:
+            raise ValueError(f"{self.library} cannot learn from these rows: {_last_part(error)}") from None
         return self
 
     def _unfitted(self):
@@ -112,14 +117,25 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
+def _errors_of(library):
+    if library == "lightgbm":
+        from lightgbm.basic import LightGBMError
+
+        return LightGBMError
+    from catboost import CatBoostError
+
+    return CatBoostError
+
+
+def _last_part(error):
+    """A library's message without the place in its source."""
+    return str(error).rsplit("cpp:", 1)[-1].lstrip("0123456789: ").strip()
+
+
 def _frame(X):
     """A frame whose column names LightGBM accepts."""
     frame = pd.DataFrame(X)
     return frame.set_axis([f"f{i}" for i in range(frame.shape[1])], axis=1)
-
-
-def _is_number(column):
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _words(column):

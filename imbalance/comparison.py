@@ -11,13 +11,22 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from airq.files import check_writable, write_json
-from airq.panel import near_name
+from airq.files import check_writable
 from imbalance.boosters import MODELS, SETTINGS
 from imbalance.problem import make_problem, problem_facts
-from imbalance.runs import killed_in_one_line, versions
-from imbalance.strategies import STRATEGIES, Strategy
-from imbalance.summary import REFERENCE, check_finite, differences, findings, summary_table
+from imbalance.runs import claim_folder, killed_in_one_line, lasts, versions
+from imbalance.shared_fits import StrategyFailed
+from imbalance.strategies import STRATEGIES, Strategy, find_strategy
+from imbalance.summary import (
+    KEYS,
+    REFERENCE,
+    differences,
+    estimated_priors,
+    findings,
+    mean_reliability,
+    mean_sweep,
+    summary_table,
+)
 from imbalance.tasks import Task, read_result, run_task
 
 #: Folder of the finished pieces, and the file in it that says what they are pieces of.
@@ -42,8 +51,8 @@ class Comparison:
         Mean log loss of `strategy, model` where the rarest class has the `share`; `follows` says whether
         the strategy corrects to each prior or stays as trained.
     reliability : DataFrame
-        `strategy, model, class, bin, share, predicted, observed`: means over a bin of predictions, on the
-        target population.
+        `strategy, model, class, bin, share, predicted, observed, rows`: means over a bin of predictions, on
+        the target population, and the test rows in it (mean of the repetitions).
     settings : dict
         Data, folds, priors, strategies, models, versions.
     findings : list of str
@@ -88,8 +97,10 @@ def compare_strategies(
     y : array-like of shape (n_samples,)
         Class of every row.
     strategies : sequence of str or Strategy, optional
-        Names from :data:`imbalance.strategies.STRATEGIES` or strategies of your own; all by default.
-        "none" is always among them, since the others are compared to it.
+        Names from :data:`imbalance.strategies.STRATEGIES`, perhaps with a number behind a colon
+        (``"under-sample:2"``, see :func:`imbalance.strategies.find_strategy`), or strategies of your own;
+        all by default. "none" is always among them, since the others are compared to it. One that the rows
+        do not allow is left out with a note, unless no other is left.
     models : sequence of {"lightgbm", "catboost"}
         Classifiers.
     target_prior : {"balanced", "training"}, str, mapping or array-like of shape (n_classes,)
@@ -146,6 +157,8 @@ def compare_strategies(
     facts = {**problem_facts(problem), "versions": versions()}
     tasks = _tasks(strategies, models, n_splits, n_repeats)
     results = _results(tasks, problem, None if out is None else _parts(out, facts), n_jobs, advance)
+    left, left_out = _left_out(results, n_splits * n_repeats)
+    strategies = [one for one in strategies if any(one.name == name for name, _ in left)]
     settings = {
         "title": title,
         **facts,
@@ -156,10 +169,11 @@ def compare_strategies(
     notes = [
         *notes,
         *said,
-        *_remarks(strategies),
-        *(note for record in results for note in record["notes"]),
+        *_remarks(strategies, problem.target, kept=out is not None),
+        *left_out,
+        *_counted([note for record in results for note in record["notes"]], len(results)),
     ]
-    return _summary(results, strategies, settings, _counted(notes, len(results)))
+    return _summary(results, left, strategies, settings, notes)
 
 
 def choose_strategies(strategies=None):
@@ -168,14 +182,12 @@ def choose_strategies(strategies=None):
     Raises
     ------
     ValueError
-        If a name is unknown or given to two strategies.
+        If a name is unknown or given to two strategies, or a number behind it makes no sense.
     """
     chosen = {}
-    for one in STRATEGIES.values() if strategies is None else [REFERENCE, *strategies]:
-        if not isinstance(one, Strategy) and one not in STRATEGIES:
-            known = ", ".join(STRATEGIES)
-            raise ValueError(f"Unknown strategy {one!r}.{near_name(str(one), STRATEGIES)} Known: {known}.")
-        strategy = one if isinstance(one, Strategy) else STRATEGIES[one]
+    named = [strategies] if isinstance(strategies, (str, Strategy)) else strategies
+    for one in STRATEGIES.values() if strategies is None else dict.fromkeys([REFERENCE, *named]):
+        strategy = one if isinstance(one, Strategy) else find_strategy(str(one))
         if chosen.setdefault(strategy.name, strategy) != strategy:
             raise ValueError(f"Two strategies are called {strategy.name!r}.")
     return list(chosen.values())
@@ -212,25 +224,13 @@ def _fits(bundle):
 
 def _parts(out, facts):
     """Folder of finished pieces, refused where they are of another comparison."""
-    folder = Path(out) / PARTS
-    run = folder / RUN
-    facts = json.loads(json.dumps(facts))
-    if run.exists():
-        try:
-            found = json.loads(run.read_text(encoding="utf-8"))
-        except ValueError:
-            found = {}
-        other = [name for name in facts if found.get(name) != facts[name]]
-        if other:
-            raise ValueError(
-                f"{out} holds a comparison with other {', '.join(other)}; choose another name for --out."
-            )
-        return folder
-    if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
-        raise FileExistsError(f"{out} exists and holds no comparison; choose another name for --out.")
-    check_writable(run)
-    write_json(run, facts)
-    return folder
+    marker = f"{PARTS}/{RUN}"
+    if not (Path(out) / marker).exists():
+        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+            raise FileExistsError(f"{out} exists and holds no comparison; choose another folder.")
+        check_writable(Path(out) / marker)
+    claim_folder(out, json.loads(json.dumps(facts)), marker=marker, what="comparison")
+    return Path(out) / PARTS
 
 
 def _results(tasks, problem, folder, n_jobs, advance):
@@ -284,11 +284,45 @@ def mean_test_share(fold_of):
     return float(ratio / (1 + ratio))
 
 
-def _remarks(strategies):
+def _remarks(strategies, target, *, kept):
     """What a reader should know of the ways of the comparison itself."""
-    if not any(strategy.adapts for strategy in strategies):
-        return []
-    return ["EM sees rows without labels, drawn from the test fold so that classes have the target's shares."]
+    names, said = {strategy.name for strategy in strategies}, []
+    if any(strategy.adapts for strategy in strategies):
+        said.append(
+            "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."
+        )
+    if {"weights", "weights-target"} <= names and np.allclose(target, target[0]):
+        said.append("The target is balanced, so weights and weights-target are the same.")
+    passing = [strategy.name for strategy in strategies if kept and not lasts(repr(strategy.fit_key))]
+    return said + [
+        f"Strategy {name!r} holds an object that is known by its address only, such as a random generator: "
+        "another run cannot know it again and fits it anew."
+        for name in passing
+    ]
+
+
+def _left_out(results, n_folds):
+    """Strategies and models that some fold does not allow, and a note for each.
+
+    Raises
+    ------
+    StrategyFailed
+        If "none" is one of them, or if no other is left.
+    """
+    failed = pd.DataFrame([row for record in results for row in record["failed"]], columns=[*KEYS, "reason"])
+    left = {(row["strategy"], row["model"]) for record in results for row in record["scores"]}
+    left -= set(failed[KEYS].itertuples(index=False, name=None))
+    first = failed.drop_duplicates(KEYS)
+    if len(failed) and not any(name != REFERENCE for name, _ in left):
+        raise StrategyFailed(first["strategy"].iloc[0], first["reason"].iloc[0])
+    notes = []
+    for row in first.itertuples():
+        times = int((failed[KEYS] == [row.strategy, row.model]).all(axis=1).sum())
+        where = "" if times == n_folds else f" ({times} of {n_folds} folds)"
+        notes.append(f"Strategy {row.strategy!r} with {row.model} was left out: {row.reason}{where}")
+        if row.strategy == REFERENCE:
+            raise StrategyFailed(row.strategy, row.reason)
+    return left, notes
 
 
 def _counted(notes, n_pieces):
@@ -297,10 +331,12 @@ def _counted(notes, n_pieces):
     return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
 
 
-def _summary(results, strategies, settings, notes):
+def _summary(results, left, strategies, settings, notes):
     order = {strategy.name: place for place, strategy in enumerate(strategies)}
     frames = {
-        what: pd.DataFrame([row for record in results for row in record[what]])
+        what: pd.DataFrame(
+            [row for record in results for row in record[what] if (row["strategy"], row["model"]) in left]
+        )
         for what in ("scores", "sweep", "reliability")
     }
     by = ["model", "strategy", "repeat", "fold"]
@@ -308,33 +344,17 @@ def _summary(results, strategies, settings, notes):
         by, key=lambda column: column.map(order) if column.name == "strategy" else column
     )
     scores = scores.reset_index(drop=True)[["strategy", "model", "repeat", "fold", *scores.columns[4:]]]
-    check_finite(scores)
     table = summary_table(scores, target=settings["target_prior"], test_share=settings["test_share"])
     pairs = differences(scores, test_share=settings["test_share"])
+    adapting = [strategy.name for strategy in strategies if strategy.adapts]
+    estimates = estimated_priors(scores, adapting, target=settings["target_prior"])
     return Comparison(
         scores=scores,
         table=table,
         differences=pairs,
-        sweep=_mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
-        reliability=_mean_reliability(frames["reliability"]),
+        sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
+        reliability=mean_reliability(frames["reliability"], settings["n_repeats"]),
         settings=settings,
-        findings=findings(table, pairs),
+        findings=[*findings(table, pairs), *estimates],
         notes=notes,
     )
-
-
-def _mean_sweep(sweep, rare):
-    sweep["share"] = sweep["prior"].str[rare]
-    by = ["strategy", "model", "share"]
-    return (
-        sweep.groupby(by, sort=False)
-        .agg(log_loss=("log_loss", "mean"), follows=("follows", "first"))
-        .reset_index()
-    )
-
-
-def _mean_reliability(bins):
-    sums = bins.groupby(["strategy", "model", "class", "bin"])[["share", "predicted", "observed"]].sum()
-    sums[["predicted", "observed"]] = sums[["predicted", "observed"]].div(sums["share"], axis=0)
-    sums["share"] /= sums.groupby(["strategy", "model", "class"])["share"].transform("sum")
-    return sums.reset_index()

@@ -113,9 +113,7 @@ def make_folds(y, *, groups=None, n_splits=5, n_repeats=2, seed=0):
         If there is one class only, or the numbers make no sense.
     """
     if n_splits < 2 or n_repeats < 1:
-        raise ValueError(
-            f"At least 2 folds and 1 repetition are needed, not {n_splits} folds {n_repeats} times."
-        )
+        raise ValueError(f"At least 2 folds and 1 repetition are needed, not {n_splits} and {n_repeats}.")
     return [
         Fold(repeat, number, train, test)
         for repeat in range(n_repeats)

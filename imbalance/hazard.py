@@ -8,28 +8,32 @@ asked for and the one that new places get are two figures, both shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
+from airq.models.folds import GROUP_COLUMN
 from airq.models.metrics import AQI_TABLE
+from airq.origin import origin_label, origin_warnings
 from airq.panel import KEYS, TARGET, feature_columns, panel_metadata
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
-from imbalance.hazard_fits import held_out_scores
+from imbalance.hazard_fits import held_out_scores, panel_mark, recipe_for
 from imbalance.hazard_methods import BOOSTER, ROUNDS, chosen_methods
 from imbalance.hazard_panel import (
-    GROUP_COLUMNS,
     N_FOLDS,
     N_INNER,
     check_level,
     group_by,
     hazardous_rows,
-    recipe_for,
 )
 from imbalance.hazard_scores import BASELINE, alarm_curve, judge_alarms, judge_methods
+from imbalance.runs import claim_folder, versions
 
 #: False alarms asked for, as shares of the days that are not hazardous.
 RATES = (0.01, 0.05, 0.10)
+#: Folder of the finished fits, and the file in it that says what they are fits of.
+PARTS, RUN = "parts", "run.json"
 
 
 @dataclass
@@ -80,6 +84,7 @@ def compare_hazard(
     recipe="retrospective",
     seed=0,
     n_jobs=1,
+    out=None,
     advance=None,
 ):
     """Compare ways to catch the days on which PM2.5 lies above a level, in held-out places.
@@ -99,6 +104,8 @@ def compare_hazard(
         False alarms to ask for, as shares of the days that are not hazardous.
     n_folds, recipe, seed, n_jobs, advance
         As in :func:`imbalance.hazard_fits.held_out_scores`.
+    out : str or Path, optional
+        Folder for finished fits, by which an interrupted comparison goes on.
 
     Returns
     -------
@@ -108,10 +115,14 @@ def compare_hazard(
     ------
     ValueError
         If fewer than five groups, or fewer than folds, reach the level, with the counts; if the class
-        above it is not the rare one; if a method is unknown, or none can be fitted.
+        above it is not the rare one; if a method is unknown, or none can be fitted; if `out` holds fits
+        of another question.
+    OSError
+        If `out` holds something else or cannot be written.
     """
     chosen, rates = chosen_methods(methods), check_rates(rates)
     group = check_question(panel, above, group=group, n_folds=n_folds)
+    question = {"above": float(above), "group": group, "folds": n_folds, "recipe": recipe, "seed": seed}
     held_out, skipped, notes = held_out_scores(
         panel,
         above,
@@ -121,6 +132,7 @@ def compare_hazard(
         recipe=recipe,
         seed=seed,
         n_jobs=n_jobs,
+        folder=None if out is None else _claimed(out, panel, question),
         advance=advance,
     )
     able = {name: method for name, method in chosen.items() if name not in skipped}
@@ -128,32 +140,44 @@ def compare_hazard(
         name, reason = next(iter(skipped.items()))
         raise ValueError(f"No method can learn from these rows; {name}: {reason}")
     hazardous = hazardous_rows(panel, above)
-    groups = pd.factorize(panel[GROUP_COLUMNS[group]].where(panel[TARGET].notna()), sort=True)[0]
-    question = {"hazardous": hazardous, "groups": groups, "above": above, "seed": seed}
-    scores, table = judge_alarms(held_out, able, rates=rates, **question)
+    groups = pd.factorize(panel[GROUP_COLUMN[group]].where(panel[TARGET].notna()), sort=True)[0]
+    judged = {"hazardous": hazardous, "groups": groups, "above": above, "seed": seed}
+    scores, table = judge_alarms(held_out, able, rates=rates, **judged)
     rows = _table_of_rows(panel, held_out, able, hazardous)
     return HazardComparison(
         scores,
         table,
-        judge_methods(held_out, able, panel[TARGET].to_numpy(dtype="float64"), **question),
+        judge_methods(held_out, able, panel[TARGET].to_numpy(dtype="float64"), **judged),
         alarm_curve(held_out, able, hazardous),
         class_confusion(rows["observed"], rows[BASELINE]) if BASELINE in able else pd.DataFrame(),
         rows,
         {
             **describe(panel, above, group),
+            **question,
             "rates": list(rates),
-            "folds": n_folds,
             "inner_folds": N_INNER,
-            "recipe": recipe,
             "looks_ahead": recipe_for(recipe, panel, held_out[0].fold, group).looks_ahead,
-            "seed": seed,
             "methods": {name: method.meaning for name, method in able.items()},
             "booster": {**BOOSTER, "rounds": ROUNDS},
             "panel": panel_metadata(panel).to_dict(),
+            "versions": versions(),
         },
         skipped,
         {name: said for name, said in notes.items() if said and name in able},
     )
+
+
+def _claimed(out, panel, question):
+    """Folder of the finished fits, refused where they answer another question."""
+    facts = {
+        **question,
+        "rows": panel_mark(panel),
+        "inner_folds": N_INNER,
+        "booster": {**BOOSTER, "rounds": ROUNDS},
+        "versions": versions(),
+    }
+    claim_folder(out, facts, marker=f"{PARTS}/{RUN}", what="comparison of hazardous days")
+    return Path(out) / PARTS
 
 
 def check_question(panel, above, *, group="auto", n_folds=N_FOLDS):
@@ -221,8 +245,10 @@ def describe(panel, above, group):
     """The question and the counts behind it."""
     labelled = panel[panel[TARGET].notna()]
     hazardous = hazardous_rows(labelled, above)
-    column = GROUP_COLUMNS[group]
+    column, metadata = GROUP_COLUMN[group], panel_metadata(panel)
     return {
+        "data": origin_label(metadata),
+        "warnings": origin_warnings(metadata),
         "above": above,
         "unit": PM25_UNIT,
         "group": group,

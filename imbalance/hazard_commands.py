@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from airq.console import notes, plainly, progress
-from imbalance.console import listed, print_table, screen
+from imbalance.console import listed, print_table, room, screen
 
 Group = StrEnum("Group", ["auto", "city", "site"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
@@ -21,7 +21,9 @@ EXAMPLE = "Example: imbalance hazard panel.parquet --above 55.4 --out hazard"
 def hazard(
     panel: Annotated[Path, typer.Argument(help="Panel (Parquet) with PM2.5, as `airq ingest` makes it.")],
     above: Annotated[float, typer.Option(help="A day is hazardous where PM2.5 exceeds this. [µg m⁻³]")],
-    out: Annotated[Path, typer.Option(help="Folder for scores, tables, settings and pictures.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the result; run again to go on after an interruption.")
+    ],
     group: Annotated[
         Group, typer.Option(help="What is held out; auto: cities where there are enough, else sites.")
     ] = Group.auto,
@@ -45,12 +47,12 @@ def hazard(
 ):
     """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
     from airq.checks import check_panel
-    from airq.files import check_replaceable, check_writable, write_json
-    from airq.panel import read_panel
+    from airq.files import check_writable, write_json
+    from airq.origin import origin_warnings
+    from airq.panel import panel_metadata, read_panel
     from imbalance.hazard import check_question, check_rates, compare_hazard
-    from imbalance.hazard_findings import findings, origin_warning
     from imbalance.hazard_methods import chosen_methods
-    from imbalance.hazard_report import FILES, MARKER, narrow_cells, records, write_hazard
+    from imbalance.hazard_report import records, write_hazard
 
     asked, names = check_rates(_numbers(rates)), listed(methods)
     chosen_methods(names)
@@ -58,10 +60,9 @@ def hazard(
     check_question(table, above, group=group.value, n_folds=folds)
     for path in filter(None, (out, json)):
         check_writable(path)
-    check_replaceable(out, marker=MARKER)
-    if warning := origin_warning(table.attrs["airq"]):
+    for warning in origin_warnings(panel_metadata(table)):
         notes.print(f"[bold yellow]{warning}[/]")
-    with progress("fitting") as advance:
+    with progress("Fitting") as advance:
         comparison = compare_hazard(
             table,
             above,
@@ -72,16 +73,25 @@ def hazard(
             recipe=recipe.value,
             seed=seed,
             n_jobs=jobs,
+            out=out,
             advance=advance,
         )
     write_hazard(comparison, out)
     if json is not None:
         write_json(json, records(comparison))
-    print_table(*narrow_cells(comparison, "alarms"), sections=0)
-    print_table(*narrow_cells(comparison, "methods"), left=1)
-    for sentence in findings(comparison):
+    _print(comparison)
+    screen.print(f"Written to {out}: every rate and figure stands in table.md", markup=False)
+
+
+def _print(comparison):
+    from imbalance.hazard_findings import headlines
+    from imbalance.hazard_report import headline_caption, headline_cells, headline_title
+
+    screen.print(headline_title(comparison.settings), markup=False, style="bold")
+    print_table(*headline_cells(comparison, room()), left=1)
+    screen.print(headline_caption(comparison.settings), markup=False, style="dim")
+    for sentence in headlines(comparison):
         screen.print(f"- {sentence}", markup=False)
-    screen.print(f"\nWritten to {out}: {' '.join(FILES)}", markup=False)
 
 
 def _numbers(text):

@@ -10,20 +10,41 @@ from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 
 #: With fewer held-out groups that reach the level, their bootstrap is called rough.
 ENOUGH_GROUPS = 20
-ORIGINS = {
-    "simulated": "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
-    "model": "MODEL FIELD: PM2.5 here is a model's output, so this is emulation, not measurement.",
-    "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
-}
+#: Of the rates of false alarms that were asked for, the one nearest to this stands first.
+USUAL_RATE = 0.05
 
 
-def origin_warning(panel):
-    """What the origin of a panel's PM2.5 calls for, or an empty string.
+def headline_rate(settings):
+    """The rate of false alarms that stands first.
 
-    >>> origin_warning({"pm25_origin": "simulated"}).split(":")[0]
-    'SIMULATED'
+    >>> headline_rate({"rates": [0.01, 0.05, 0.1]}), headline_rate({"rates": [0.2]})
+    (0.05, 0.2)
     """
-    return ORIGINS.get(panel["pm25_origin"], "")
+    return min(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
+
+
+def headlines(comparison):
+    """The sentences that answer the question, for a terminal; :func:`findings` has them all.
+
+    Parameters
+    ----------
+    comparison : imbalance.hazard.HazardComparison
+        What was found.
+
+    Returns
+    -------
+    list of str
+    """
+    settings, table = comparison.settings, comparison.table
+    sentences = [
+        _question(settings),
+        _at_rate(table, headline_rate(settings)),
+        _plain(table),
+        _worst_class(comparison),
+        *_costs(comparison),
+        *_cautions(comparison),
+    ]
+    return [sentence for sentence in sentences if sentence]
 
 
 def findings(comparison):
@@ -42,11 +63,16 @@ def findings(comparison):
     sentences = [_question(settings), _plain(table), _worst_class(comparison)]
     sentences += [_at_rate(table, rate) for rate in settings["rates"]]
     sentences += [_got(table, settings), _ranks(comparison.methods), *_costs(comparison)]
-    sentences += [_probabilities(comparison.methods, settings), _rough(settings)]
-    sentences += [f"{name} is left out: {reason}" for name, reason in comparison.skipped.items()]
-    sentences += _constant(comparison)
-    sentences += [f"{', '.join(names)}: {note}" for note, names in _by_note(comparison.notes).items()]
+    sentences += [_probabilities(comparison.methods, settings), *_cautions(comparison)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _cautions(comparison):
+    """What a reader must know before believing the others."""
+    yield _rough(comparison.settings)
+    yield from (f"{name} is left out: {reason}" for name, reason in comparison.skipped.items())
+    yield from _constant(comparison)
+    yield from (f"{', '.join(names)}: {note}" for note, names in _by_note(comparison.notes).items())
 
 
 def _constant(comparison):
@@ -83,7 +109,7 @@ def _plain(table):
         return f"Mean regression taken by its word predicts none of the {row['events']:,} hazardous days."
     return (
         f"Mean regression taken by its word predicts {row['hits']:,} of the {row['events']:,} hazardous days "
-        f"(recall {_with_interval(row, 'recall')}) and never the other {row['events'] - row['hits']:,}; "
+        f"(recall {_with_interval(row, 'recall')}) and misses the other {row['events'] - row['hits']:,}; "
         f"{row['false_alarm_rate']:.2%} of the other days are false alarms."
     )
 
@@ -94,10 +120,9 @@ def _worst_class(comparison):
         return ""
     worst = counts.index[counts.sum(axis=1) > 0][-1]
     days, right = int(counts.loc[worst].sum()), int(counts.loc[worst, worst])
-    said = f"{right:,} of them" if right else "none of them"
     return (
-        f"Of the {days:,} days in the worst class that occurs, {worst} ({comparison.settings['aqi_table']}), "
-        f"it puts {said} there."
+        f"The worst AQI class that occurs, {worst} ({comparison.settings['aqi_table']}), has {days:,} "
+        f"day{'s' * (days > 1)}; mean regression puts {f'{right:,}' if right else 'none'} there."
     )
 
 
@@ -120,7 +145,8 @@ def _at_rate(table, rate):
     return (
         f"Asked for {rule}, thresholded mean regression catches {_with_interval(base, 'recall')} at "
         f"{base['false_alarm_rate']:.2%} on held-out rows; {''.join(said)}not told apart from it by 95 % "
-        f"intervals of the difference: {len(others) - more.sum() - less.sum()} of {len(others)} methods."
+        f"intervals of the difference: {len(others) - more.sum() - less.sum()} of {len(others)} methods "
+        "(each compared alone)."
     )
 
 
@@ -196,7 +222,9 @@ def _rough(settings):
 
 
 def _with_interval(row, figure):
-    return f"{row[figure]:.3f} ({row[f'{figure}_low']:.3f} to {row[f'{figure}_high']:.3f})"
+    low, high = row[f"{figure}_low"], row[f"{figure}_high"]
+    known = "no interval" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
+    return f"{row[figure]:.3f} ({known})"
 
 
 def _find(table, method, rule):

@@ -1,24 +1,27 @@
-"""Fits on the folds of hazardous days: every method, on the training rows and on their inner folds."""
+"""Fits on the folds of hazardous days: every method, on the training rows and on their inner folds.
+
+A fit runs in any process, in one thread, and gives the same scores in each. With a folder its scores are a
+file of their own, by which an interrupted comparison goes on.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from airq.models.folds import Fold
+from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
+from airq.files import whole_file
+from airq.models.folds import GROUP_COLUMN, Fold
 from airq.panel import TARGET
-from imbalance.hazard_panel import (
-    GROUP_COLUMNS,
-    N_FOLDS,
-    features_of,
-    hazardous_rows,
-    inner_folds,
-    make_hazard_folds,
-    recipe_for,
-)
+from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
 from imbalance.runs import killed_in_one_line
 
 
@@ -42,6 +45,47 @@ class HeldOut:
     outer: dict
 
 
+def recipe_for(name, panel, fold, group):
+    """The recipe of a name for what is visible in a fold; without position where groups are few."""
+    recipe = make_recipe(name, fold.training_panel(panel))
+    few = panel[GROUP_COLUMN[group]].iloc[fold.train].nunique() < GROUPS_FOR_POSITION
+    return recipe.without(POSITION) if few else recipe
+
+
+def features_of(recipe, panel, fold):
+    """Features of a fold's training rows and of its held-out rows.
+
+    A training row sees the inputs of training places only. A held-out row sees its own place's
+    inputs and, around it, those of the training places, as one new place would; where no training
+    place around has a value, held-out ones stand in. PM2.5 is in neither.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to compute.
+    panel : DataFrame
+        A checked panel.
+    fold : airq.models.folds.Fold
+        A split by whole groups.
+
+    Returns
+    -------
+    learn, new : DataFrame of float32, shape (n_train, n_features), (n_test, n_features)
+    """
+    blank = panel.drop(columns=[name for name in (TARGET, "aqi") if name in panel.columns])
+    seen = np.sort(fold.visible)
+    learn = recipe.transform(blank.iloc[seen])[np.isin(seen, fold.train)]
+    hidden = np.setdiff1d(np.arange(len(panel)), seen)
+    new = recipe.transform(blank.iloc[hidden])
+    around = Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
+    if around.features:
+        known = np.isin(np.arange(len(panel)), seen)
+        elsewhere = blank.assign(**{name: blank[name].where(known) for name in around.inputs})
+        new = around.transform(elsewhere).iloc[hidden].combine_first(new)[recipe.names]
+    new = new[np.isin(hidden, fold.test)]
+    return learn.reset_index(drop=True), new.astype("float32").reset_index(drop=True)
+
+
 def held_out_scores(
     panel,
     above,
@@ -52,6 +96,7 @@ def held_out_scores(
     recipe="retrospective",
     seed=0,
     n_jobs=1,
+    folder=None,
     advance=None,
 ):
     """Scores of held-out rows by several methods, with inner held-out scores to choose thresholds by.
@@ -74,6 +119,9 @@ def held_out_scores(
         Seed of every fit.
     n_jobs : int
         Number of processes; each fits with one thread. Results do not depend on it.
+    folder : str or Path, optional
+        Where the scores of every fit are kept; fits that it holds are not run again. It must be of the same
+        question, see :func:`imbalance.runs.claim_folder`.
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every fit.
 
@@ -89,63 +137,136 @@ def held_out_scores(
     Raises
     ------
     OSError
-        If a process was ended from outside.
+        If a process was ended from outside, or a file cannot be written.
     """
-    found, parts, notes = {}, [], {}
+    found, parts = {}, []
+    tell, total = advance or (lambda *_: None), n_folds * len(methods) * (1 + N_INNER)
+    tell(0, total, "")
     for fold in make_hazard_folds(panel, above, group, n_folds):
         splits = [fold, *inner_folds(panel, above, group, fold)]
-        features = recipe_for(recipe, panel, fold, group)
-        tell = _teller(advance, fold.number, n_folds, len(methods) * len(splits))
-        fits = _fits(panel, above, methods, splits, features, group, seed, n_jobs)
-        for done, (name, number, scores, said) in enumerate(fits, start=1):
-            found[fold.number, name, number] = scores
-            notes.setdefault(name, said)
-            tell(done, name)
+        inputs = _Inputs(panel, above, group, recipe_for(recipe, panel, fold, group), splits)
+        for name, number, result in _fits(inputs, methods, seed, n_jobs, folder):
+            found[fold.number, name, number] = result
+            tell(len(found), total, f"fold {fold.number + 1} of {n_folds}: {name}")
         parts.append(splits)
-    skipped = {name: scores for (_, name, _), scores in found.items() if isinstance(scores, str)}
+    skipped = {name: scores for (_, name, _), (scores, _) in found.items() if isinstance(scores, str)}
     able = [name for name in methods if name not in skipped]
+    notes = {name: found[0, name, 0][1] for name in methods}
     return [_gather(splits, able, found) for splits in parts], skipped, notes
 
 
-def _fits(panel, above, methods, splits, features, group, seed, n_jobs):
-    """Method, number of the split, scores and notes of every fit, in order."""
-    pm25, hazardous = panel[TARGET].to_numpy(dtype="float64"), hazardous_rows(panel, above)
-    groups = pd.factorize(panel[GROUP_COLUMNS[group]], sort=True)[0]
-    jobs = [(name, number) for name in methods for number in range(len(splits))]
-    with killed_in_one_line(kept=False), joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
-        matrices = list(parallel(joblib.delayed(features_of)(features, panel, split) for split in splits))
-        tasks = (
-            joblib.delayed(_fitted_scores)(
-                methods[name], *matrices[number], pm25[rows], hazardous[rows], groups[rows], seed
-            )
-            for name, number in jobs
-            for rows in (splits[number].train,)
+@dataclass
+class _Inputs:
+    """What the fits of one fold have in common."""
+
+    panel: pd.DataFrame
+    above: float
+    group: str
+    recipe: Recipe
+    splits: list
+
+    def training(self, number):
+        """PM2.5, whether it is hazardous, and the place of the training rows of a split."""
+        rows = self.splits[number].train
+        return (
+            self.panel[TARGET].to_numpy(dtype="float64")[rows],
+            hazardous_rows(self.panel, self.above)[rows],
+            pd.factorize(self.panel[GROUP_COLUMN[self.group]], sort=True)[0][rows],
         )
-        for job, result in zip(jobs, parallel(tasks), strict=True):
-            yield *job, *result
 
 
-def _fitted_scores(method, learn, new, pm25, hazardous, groups, seed):
-    """Scores of the new rows, and notes; a reason instead, where the method cannot learn from these."""
+def _fits(inputs, methods, seed, n_jobs, folder):
+    """Method, number of the split and result of every fit: of those done before, then of the others."""
+    jobs = [(name, number) for name in methods for number in range(len(inputs.splits))]
+    paths = {
+        job: None if folder is None else Path(folder) / _file_name(methods[job[0]], inputs.splits[0], job[1])
+        for job in jobs
+    }
+    held = {job: _read_result(path) for job, path in paths.items() if path is not None}
+    left = [job for job in jobs if held.get(job) is None]
+    yield from ((*job, held[job]) for job in jobs if job not in left)
+    if not left:
+        return
+    numbers = sorted({number for _, number in left})
+    with (
+        killed_in_one_line(kept=folder is not None),
+        joblib.parallel_config("loky", inner_max_num_threads=1),
+        joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel,
+    ):
+        made = parallel(
+            joblib.delayed(_one_thread)(features_of, inputs.recipe, inputs.panel, inputs.splits[number])
+            for number in numbers
+        )
+        tables = dict(zip(numbers, made, strict=True))
+        tasks = (
+            joblib.delayed(_one_thread)(
+                _fit, methods[name], tables[number], inputs.training(number), seed, paths[name, number]
+            )
+            for name, number in left
+        )
+        for job, result in zip(left, parallel(tasks), strict=True):
+            yield *job, result
+
+
+def _one_thread(work, *arguments):
+    """The same figures in every process: sums do not depend on how threads share them."""
+    with threadpool_limits(1):
+        return work(*arguments)
+
+
+def _fit(method, tables, training, seed, path):
+    """Scores of the new rows and notes; a reason instead, where the method cannot learn from these."""
+    (learn, new), (pm25, hazardous, groups) = tables, training
     try:
-        return method.score(learn, pm25, hazardous, new, seed=seed, groups=groups)
+        scores, notes = method.score(learn, pm25, hazardous, new, seed=seed, groups=groups)
+        result = np.asarray(scores, dtype="float64"), list(notes)
     except ValueError as reason:
-        return " ".join(str(reason).split()), []
+        result = " ".join(str(reason).split()) or "it gives no reason", []
+    if path is not None:
+        _write_result(path, *result)
+    return result
 
 
-def _teller(advance, fold, n_folds, jobs):
-    def tell(done, name):
-        if advance is not None:
-            advance(fold * jobs + done, n_folds * jobs, f"fold {fold + 1} of {n_folds}: {name}")
+def _file_name(method, fold, number):
+    """Name of the file of a fit; it changes with what the method does."""
+    mark = hashlib.sha256(repr(method.key).encode()).hexdigest()[:12]
+    return f"{method.name}-{mark}-{fold.number}-{number}.npz"
 
-    return tell
+
+def _write_result(path, scores, notes):
+    reason = scores if isinstance(scores, str) else None
+    record = json.dumps({"reason": reason, "notes": notes})
+    with whole_file(path) as unfinished:
+        np.savez(unfinished, record=record, scores=[] if reason else scores)
+
+
+def _read_result(path):
+    """Result of a fit that was done before, or None where there is no whole one."""
+    try:
+        # Opened here: NumPy leaves a file open that turns out to be damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as parts:
+            record = json.loads(str(parts["record"]))
+            return record["reason"] or parts["scores"], record["notes"]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def panel_mark(panel):
+    """Hash of a panel's rows, by which the fits of another panel are told.
+
+    >>> panel_mark(pd.DataFrame({"pm25": [1.0]})) == panel_mark(pd.DataFrame({"pm25": [2.0]}))
+    False
+    """
+    mark = hashlib.sha256(repr([(name, str(panel[name].dtype)) for name in panel]).encode())
+    mark.update(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes())
+    return mark.hexdigest()[:16]
 
 
 def _gather(splits, names, found):
     fold, *inner = splits
     rows = np.concatenate([split.test for split in inner])
     scores = {
-        name: np.concatenate([found[fold.number, name, number] for number in range(1, len(splits))])
+        name: np.concatenate([found[fold.number, name, number][0] for number in range(1, len(splits))])
         for name in names
     }
-    return HeldOut(fold, rows, scores, {name: found[fold.number, name, 0] for name in names})
+    return HeldOut(fold, rows, scores, {name: found[fold.number, name, 0][0] for name in names})

@@ -14,6 +14,7 @@ import numpy as np
 from airq.panel import near_name
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.density import dense_weights, inverse_density_weights
+from imbalance.runs import lasting_text
 from imbalance.strategies import STRATEGIES, Strategy
 
 UPPER_QUANTILE = 0.9
@@ -54,6 +55,11 @@ class Regression:
     weigh: Callable | None = None
 
     kind = "regression"
+
+    @property
+    def key(self):
+        """What it does, in words that mean the same in another process."""
+        return self.objective, UPPER_QUANTILE, lasting_text(self.weigh)
 
     def plain_threshold(self, above):
         """What the prediction must exceed to be taken by its word: the level. [µg m⁻³]"""
@@ -122,6 +128,11 @@ class Classification:
     def name(self):
         """That of the strategy."""
         return self.strategy.name
+
+    @property
+    def key(self):
+        """What the strategy does, in words that mean the same in another process."""
+        return self.strategy.fit_key, self.strategy.posthoc
 
     @property
     def meaning(self):

@@ -1,12 +1,11 @@
-"""The rare class in a PM2.5 panel: days above a level, the places that hold them, their features."""
+"""The rare class in a PM2.5 panel: days above a level, the places that hold them, where PM2.5 comes from."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from airq.features.recipe import Recipe, make_recipe
-from airq.models.folds import MIN_TRAINING_ROWS, PLURAL, Fold, training_groups
+from airq.models.folds import GROUP_COLUMN, MIN_TRAINING_ROWS, PLURAL, Fold, training_groups
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
 
@@ -14,10 +13,8 @@ from airq.units import PM25_UNIT
 MIN_GROUPS = 5
 N_FOLDS = 5
 N_INNER = 3
-GROUP_COLUMNS = {"city": "city_id", "site": "site_id"}
-#: With fewer training groups than this, position and number of the day would only name the group.
-GROUPS_FOR_POSITION = 5
-POSITION = ("latitude", "longitude", "day_number")
+#: What may be held out: schemes of :mod:`airq.models.folds`.
+GROUPS = ("city", "site")
 
 
 def hazardous_rows(panel, above):
@@ -53,8 +50,8 @@ def group_by(panel, group="auto"):
     'site'
     """
     if group == "auto":
-        return "city" if training_groups(panel) == GROUP_COLUMNS["city"] else "site"
-    if group not in GROUP_COLUMNS:
+        return "city" if training_groups(panel) == GROUP_COLUMN["city"] else "site"
+    if group not in GROUPS:
         raise ValueError(f"Groups are 'city' or 'site' (or 'auto'), not {group!r}.")
     return group
 
@@ -83,7 +80,7 @@ def check_level(panel, above, group, n_folds=N_FOLDS):
     if n_folds < 2:
         raise ValueError(f"At least 2 folds are needed, not {n_folds}.")
     labelled = panel[panel[TARGET].notna()]
-    days = pd.Series(hazardous_rows(labelled, above)).groupby(labelled[GROUP_COLUMNS[group]].to_numpy()).sum()
+    days = pd.Series(hazardous_rows(labelled, above)).groupby(labelled[GROUP_COLUMN[group]].to_numpy()).sum()
     reach, what = int((days > 0).sum()), PLURAL[group]
     if reach < MIN_GROUPS:
         raise ValueError(_too_few(labelled, above, group, days))
@@ -135,50 +132,9 @@ def inner_folds(panel, above, group, fold):
     return _split(panel, above, group, fold.visible, fold.train, N_INNER)
 
 
-def recipe_for(name, panel, fold, group):
-    """The recipe of a name for what is visible in a fold; without position where groups are few."""
-    recipe = make_recipe(name, fold.training_panel(panel))
-    few = panel[GROUP_COLUMNS[group]].iloc[fold.train].nunique() < GROUPS_FOR_POSITION
-    return recipe.without(POSITION) if few else recipe
-
-
-def features_of(recipe, panel, fold):
-    """Features of a fold's training rows and of its held-out rows.
-
-    A training row sees the inputs of training places only. A held-out row sees its own place's
-    inputs and, around it, those of the training places, as one new place would; where no training
-    place around has a value, held-out ones stand in. PM2.5 is in neither.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to compute.
-    panel : DataFrame
-        A checked panel.
-    fold : airq.models.folds.Fold
-        A split by whole groups.
-
-    Returns
-    -------
-    learn, new : DataFrame of float32, shape (n_train, n_features), (n_test, n_features)
-    """
-    blank = panel.drop(columns=[name for name in (TARGET, "aqi") if name in panel.columns])
-    seen = np.sort(fold.visible)
-    learn = recipe.transform(blank.iloc[seen])[np.isin(seen, fold.train)]
-    hidden = np.setdiff1d(np.arange(len(panel)), seen)
-    new = recipe.transform(blank.iloc[hidden])
-    around = Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
-    if around.features:
-        known = np.isin(np.arange(len(panel)), seen)
-        elsewhere = blank.assign(**{name: blank[name].where(known) for name in around.inputs})
-        new = around.transform(elsewhere).iloc[hidden].combine_first(new)[recipe.names]
-    new = new[np.isin(hidden, fold.test)]
-    return learn.reset_index(drop=True), new.astype("float32").reset_index(drop=True)
-
-
 def _split(panel, above, group, visible, labelled, n_folds):
     """Folds of the labelled rows by whole groups; of `visible` rows, training sees the other groups'."""
-    groups = panel[GROUP_COLUMNS[group]].to_numpy(dtype=object)
+    groups = panel[GROUP_COLUMN[group]].to_numpy(dtype=object)
     fold_of = _dealt(groups[labelled], hazardous_rows(panel, above)[labelled], n_folds)
     folds = []
     for number in range(n_folds):
@@ -203,7 +159,7 @@ def _dealt(groups, hazardous, n_folds):
 
 def _too_few(labelled, above, group, days):
     """The refusal of a level that too few groups reach."""
-    column, what = GROUP_COLUMNS[group], PLURAL[group]
+    column, what = GROUP_COLUMN[group], PLURAL[group]
     highest = np.sort(labelled.groupby(column)[TARGET].max().to_numpy(dtype="float64"))[::-1]
     reach = int((days > 0).sum())
     counts = (

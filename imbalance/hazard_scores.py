@@ -210,7 +210,9 @@ def _pooled(counts, baseline, draws):
     row = {"hits": int(counts[:, 0].sum()), "events": int(counts[:, 1].sum())}
     for figure, value in total.items():
         row[figure] = float(value)
-        row[f"{figure}_low"], row[f"{figure}_high"] = interval(drawn[figure])
+        # Where nothing or everything is caught, every draw says the same, which is no certainty.
+        known = interval(drawn[figure]) if 0 < value < 1 else (np.nan, np.nan)
+        row[f"{figure}_low"], row[f"{figure}_high"] = known
     row["false_alarm_rate_where_reached"] = float(alarm_rates(reach.sum(axis=0))["false_alarm_rate"])
     if baseline is not None:
         difference = drawn["recall"] - alarm_rates(draws @ baseline)["recall"]

@@ -102,6 +102,15 @@ def class_weights(y, classes, target):
     return np.divide(target, shares, out=np.zeros_like(target), where=shares > 0)
 
 
+def rarest(counts):
+    """Position of the rarest class, the last of equals: the one to find where there are two.
+
+    >>> rarest([5, 3, 3])
+    2
+    """
+    return len(counts) - 1 - int(np.argmin(np.asarray(counts)[::-1]))
+
+
 def _prepare(y, probabilities, classes, target):
     """Codes, probabilities and row weights; no weights where a class of the target has no row."""
     probabilities = np.asarray(probabilities, dtype="float64")
@@ -183,7 +192,7 @@ def _one_vs_rest(score, y, probabilities, classes, target, positive):
     if len(classes) > 2:
         columns = range(len(classes))
     elif positive is None:
-        columns = [len(classes) - 1 - np.argmin(np.bincount(codes, minlength=len(classes))[::-1])]
+        columns = [rarest(np.bincount(codes, minlength=len(classes)))]
     else:
         columns = class_codes([positive], classes)
     used = weights > 0  # a class without a share in the target is no part of the population
@@ -229,17 +238,20 @@ def average_precision(y, probabilities, *, classes, target=None, positive=None):
     return _one_vs_rest(average_precision_score, y, probabilities, classes, target, positive)
 
 
-def calibration(y, probabilities, *, classes, target=None):
+def calibration(y, probabilities, *, classes, target=None, positive=None):
     """Slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
 
     For two classes this is Cox's logistic recalibration, ``logit(y) = intercept + slope * logit(p)``, of
     the rarer class; for more, its multinomial form with one slope and an intercept for each class, of
-    which the one of the rarest class against the commonest is returned.
+    which the one of the rarest class against the commonest of the others is returned.
 
     Parameters
     ----------
     y, probabilities, classes, target
-        As in :func:`weighted_log_loss`; rare and common by their rows in `y`.
+        As in :func:`weighted_log_loss`.
+    positive : label, optional
+        The class whose intercept is meant; the rarest in `y` (the last of equals) if None. The commonest is
+        that in `y`.
 
     Returns
     -------
@@ -266,8 +278,9 @@ def calibration(y, probabilities, *, classes, target=None):
     if weights is None or np.any(counts == 0):
         return np.nan, np.nan
     fitted = fit_calibrator(probabilities, codes, weights=weights)
-    rare = len(counts) - 1 - np.argmin(counts[::-1])
-    return fitted.slope, float(fitted.biases[rare] - fitted.biases[np.argmax(counts)])
+    rare = rarest(counts) if positive is None else class_codes([positive], classes)[0]
+    common = np.argmax(np.where(np.arange(len(counts)) == rare, -1, counts))
+    return fitted.slope, float(fitted.biases[rare] - fitted.biases[common])
 
 
 def recalls(y, probabilities, *, classes):

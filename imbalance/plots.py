@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-#: Bins of a reliability diagram with a smaller share of the population are noise.
-FEWEST_IN_BIN = 0.002
+#: Fewer test rows in a bin say too little of the share that comes true.
+FEWEST_IN_BIN = 10
+#: Told apart by all kinds of colour vision (Okabe & Ito 2008, without the yellow that paper swallows).
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: Of curves: solid follows the population, broken stays as trained.
+BROKEN = (":", "--", "-.")
+#: Marks of the axis of the sweep.
+SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
+#: Classes at most that a legend names, and letters at most of each name.
+LEGEND_CLASSES, LEGEND_LETTERS = 12, 24
 NO_CLAIM = {"color": "0.6", "linewidth": 1}
 
 
@@ -23,11 +31,9 @@ def class_shares(comparison):
     }
     figure, axes = _figure(height=1.6 + 0.3 * len(rows))
     left = np.zeros(len(rows))
-    for number, name in enumerate(settings["classes"]):
+    for number in range(len(settings["classes"])):
         shares = np.array([shares[number] for shares in rows.values()])
-        axes.barh(
-            list(rows), shares, left=left, color=colormaps["tab10"](number % 10), label=name, height=0.75
-        )
+        axes.barh(list(rows), shares, left=left, color=_color(number), height=0.75)
         for row, share in enumerate(shares):
             if share > 0.06:
                 axes.text(
@@ -48,8 +54,17 @@ def class_shares(comparison):
         "(after sampler, weights and correction)",
         fontsize=10,
     )
-    figure.legend(loc="outside lower center", ncols=min(len(settings["classes"]), 6), frameon=False)
+    _class_legend(figure, settings["classes"])
     return figure
+
+
+def _class_legend(figure, classes):
+    names = [name if len(name) <= LEGEND_LETTERS else name[: LEGEND_LETTERS - 1] + "…" for name in classes]
+    patches = [Patch(color=_color(number), label=name) for number, name in enumerate(names[:LEGEND_CLASSES])]
+    if len(names) > LEGEND_CLASSES:
+        patches.append(Patch(color="none", label=f"and {len(names) - LEGEND_CLASSES} more"))
+    columns = max(1, min(len(patches), 90 // (max(map(len, names)) + 6)))
+    figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def log_losses(comparison):
@@ -80,19 +95,39 @@ def reliability(comparison):
     """Predicted and observed share of the rarest class on the target population, a panel a strategy."""
     strategies, rarest = comparison.settings["strategies"], comparison.settings["rarest"]
     figure, panels = _grid(len(strategies))
-    bins = comparison.reliability
+    bins = comparison.reliability[comparison.reliability["class"] == rarest]
     for axes, name in zip(panels, strategies, strict=False):
         axes.plot([0, 1], [0, 1], linestyle="--", **NO_CLAIM)
         for number, model in enumerate(comparison.settings["models"]):
-            of = (bins["strategy"] == name) & (bins["model"] == model) & (bins["class"] == rarest)
-            own = bins[of & (bins["share"] > FEWEST_IN_BIN)]
-            axes.plot(own["predicted"], own["observed"], "o-", color=f"C{number}", markersize=3, label=model)
+            own = bins[(bins["strategy"] == name) & (bins["model"] == model)]
+            _draw_bins(axes, own, bins["rows"].max(), color=_color(number), label=model)
         axes.set_title(name, fontsize=10)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    figure.supxlabel(f"predicted probability of {rarest}")
-    figure.supylabel(f"share of {rarest} on the target population")
+    figure.supxlabel(
+        f"predicted probability of {rarest}\n"
+        f"Area: test rows in the bin (the largest: {bins['rows'].max():,.0f}). Grey ring: fewer than "
+        f"{FEWEST_IN_BIN} rows. Lines join neighbouring bins of {FEWEST_IN_BIN} rows or more.",
+        fontsize=9,
+    )
+    figure.supylabel(f"share of {rarest} on the target population", fontsize=9)
     _model_legend(figure, panels[0], comparison)
     return figure
+
+
+def _draw_bins(axes, bins, most, *, color, label):
+    """Marks as large as their rows, with a line between bins side by side; rings where rows are few."""
+    bins = bins.sort_values("bin")
+    few = bins["rows"] < FEWEST_IN_BIN
+    thin, sound = bins[few], bins[~few]
+    axes.scatter(
+        thin["predicted"], thin["observed"], s=10, facecolor="none", edgecolor="0.6", clip_on=False, zorder=2
+    )
+    for _, run in sound.groupby(sound["bin"] - np.arange(len(sound))):
+        axes.plot(run["predicted"], run["observed"], color=color, linewidth=1, clip_on=False)
+    axes.scatter(
+        sound["predicted"], sound["observed"], s=6 + 90 * sound["rows"] / most, color=color, label=label,
+        alpha=0.8, linewidth=0, clip_on=False, zorder=3,
+    )  # fmt: skip
 
 
 def prior_sweep(comparison):
@@ -101,12 +136,9 @@ def prior_sweep(comparison):
     figure, panels = _grid(len(settings["models"]), columns=2, size=(6.4, 4.6))
     for axes, model in zip(panels, settings["models"], strict=False):
         own = sweep[sweep["model"] == model]
-        for number, name in enumerate(settings["strategies"]):
+        for name, style in curve_styles(sweep, settings["strategies"]).items():
             line = own[own["strategy"] == name]
-            style = "-" if line["follows"].all() else ":"
-            axes.plot(
-                line["share"], line["log_loss"], style, color=colormaps["tab20"](number % 20), label=name
-            )
+            axes.plot(line["share"], line["log_loss"], label=name, **style)
         axes.set_xscale("logit")
         axes.set_ylim(
             0, min(own["log_loss"].max(), 3 * own.groupby("share")["log_loss"].median().max()) * 1.05
@@ -120,14 +152,47 @@ def prior_sweep(comparison):
                 )
         axes.set(xlabel=f"share of {settings['rarest']} in the population", ylabel="log loss [nats]")
         axes.set_title(model, fontsize=10)
+        axes.set_xticks(SHARES, [f"{share:g}" for share in SHARES])
         axes.xaxis.set_minor_formatter("")
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center", frameon=False, fontsize=8)
+    figure.legend(handles, names, loc="outside right center", frameon=False, fontsize=8, handlelength=3.5)
     figure.supxlabel(
-        "Solid: corrected to each prior (EM: estimated from the unlabelled rows). Dotted: stays as trained.",
+        "Solid: corrected to each prior (EM: estimated from the unlabelled rows). Broken: stays as trained.",
         fontsize=8,
     )
     return figure
+
+
+def curve_styles(sweep, strategies):
+    """Line style, width and colour of each strategy's curve, by its name, no two alike up to 21.
+
+    Parameters
+    ----------
+    sweep : DataFrame
+        `strategy` and `follows`: whether it is corrected to each population.
+    strategies : sequence of str
+        Names in order.
+
+    Returns
+    -------
+    dict of str to dict
+    """
+    follows = sweep.groupby("strategy")["follows"].all()
+    broken, solid, styles = 0, 0, {}
+    for name in strategies:
+        if follows[name]:
+            marker = None if solid < len(PALETTE) else "osv"[solid // len(PALETTE) % 3]
+            styles[name] = {"linestyle": "-", "linewidth": 2, "color": _color(solid), "marker": marker}
+            solid += 1
+        else:
+            style = BROKEN[broken % len(BROKEN)]
+            styles[name] = {"linestyle": style, "linewidth": 1.4, "color": _color(broken)}
+            broken += 1
+    return styles
+
+
+def _color(number):
+    return PALETTE[number % len(PALETTE)]
 
 
 def _figure(*, width=8.0, height=4.5):
@@ -142,12 +207,14 @@ def _grid(number, *, columns=4, size=(2.6, 2.6)):
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in panels[number:]:
         axes.set_visible(False)
+    for axes in panels[:number][-columns:]:
+        axes.tick_params(labelbottom=True)
     return figure, panels
 
 
 def _model_colors(models):
     numbers = {model: number for number, model in enumerate(sorted(models.unique()))}
-    return [f"C{numbers[model]}" for model in models]
+    return [_color(numbers[model]) for model in models]
 
 
 def _model_legend(figure, axes, comparison):

@@ -172,8 +172,9 @@ class PriorCorrectedClassifier(MetaClassifier):
             gaps = missing_columns(X) if strict else []
             if gaps:
                 self.imputer_ = FoldImputer().fit(X)
+                filled = "1 column was filled" if len(gaps) == 1 else f"{len(gaps)} columns were filled"
                 self.notes_.append(
-                    f"{type(strict[0]).__name__} cannot take missing values: {len(gaps)} columns were filled "
+                    f"{type(strict[0]).__name__} cannot take missing values: {filled} "
                     "with the median or the most frequent value of the training rows."
                 )
                 self.notes_ += [
@@ -240,9 +241,10 @@ class PriorCorrectedClassifier(MetaClassifier):
 
     def raw_proba(self, X):
         """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
-        return np.mean(self._members_proba(X), axis=0)
+        return np.mean(self.members_proba(X), axis=0)
 
-    def _members_proba(self, X):
+    def members_proba(self, X):
+        """Probabilities of each member of the bag as it gives them, a list of (n_samples, n_classes)."""
         check_is_fitted(self)
         X = self._imputed(self._check_rows(X, reset=False))
         return [estimator.predict_proba(X) for estimator in self.estimators_]
@@ -260,7 +262,10 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         numpy.ndarray of shape (n_samples, n_classes)
         """
-        members = self._members_proba(X)
+        return self.corrected(self.members_proba(X), prior)
+
+    def corrected(self, members, prior):
+        """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
         if self._calibrator is None:
             return mean_corrected(members, self.priors_, prior)
         calibrated = self._calibrator(mean_corrected(members, self.priors_, self.training_prior_))

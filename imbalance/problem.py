@@ -11,7 +11,7 @@ import pandas as pd
 
 from imbalance.doors import resolve_prior
 from imbalance.folds import duplicate_groups, joined_groups, make_folds
-from imbalance.metrics import class_shares
+from imbalance.metrics import class_shares, rarest
 from imbalance.reading import features, labels
 
 #: Shares of the rarest class along the sweep of target priors.
@@ -50,6 +50,11 @@ class Problem:
     fold_of: np.ndarray
     sweep: np.ndarray
     seed: int
+
+    @property
+    def rarest(self):
+        """Label of the class with the fewest rows of all, the last of equals."""
+        return self.classes[rarest(class_shares(self.y, self.classes))]
 
 
 def make_problem(X, y, *, target_prior, n_splits, n_repeats, groups=None, seed=0):
@@ -127,7 +132,7 @@ def _groups(X, groups):
 def _sweep(y, classes, target):
     """Populations with ever more of the rarest class, the others in the target's proportions."""
     training = class_shares(y, classes)
-    rare = training.argmin()
+    rare = rarest(training)
     shares = np.unique([*SWEEP, target[rare], training[rare]])
     priors = np.outer((1 - shares) / (1 - target[rare]), target)
     priors[:, rare] = shares
@@ -189,7 +194,7 @@ def problem_facts(problem):
         "class_rows": dict(zip(names, counts.tolist(), strict=True)),
         "training_prior": dict(zip(names, shares.tolist(), strict=True)),
         "target_prior": dict(zip(names, problem.target.tolist(), strict=True)),
-        "rarest": names[shares.argmin()],
+        "rarest": str(problem.rarest),
         "groups": None if problem.groups is None else len(np.unique(problem.groups)),
         "n_splits": int(problem.fold_of.max()) + 1,
         "n_repeats": len(problem.fold_of),
@@ -201,6 +206,7 @@ def _fingerprint(problem):
     """Hash of features, labels and groups."""
     mark = hashlib.sha256(repr([(name, str(problem.X[name].dtype)) for name in problem.X]).encode())
     mark.update(pd.util.hash_pandas_object(problem.X, index=False).to_numpy().tobytes())
-    for values in (problem.y.astype("str"), problem.fold_of):
+    groups = np.arange(0) if problem.groups is None else problem.groups.astype("int64")
+    for values in (problem.y.astype("str"), groups):
         mark.update(np.ascontiguousarray(values).tobytes())
     return mark.hexdigest()[:16]

@@ -12,6 +12,7 @@ from airq.sources.reading import EMPTY_CELLS, read_table
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
+LEADING_ZERO = r"[+-]?0\d.*"
 #: How some tables write a missing value.
 UNKNOWN = "?"
 #: Text with more different values than this share of the rows names the rows rather than describes them.
@@ -98,7 +99,7 @@ def labels(column, *, name="the target"):
     Returns
     -------
     numpy.ndarray of shape (n_samples,)
-        Integers where all labels are whole numbers, else text.
+        Integers where all labels are whole numbers, none written with a leading zero; else text.
 
     Raises
     ------
@@ -109,6 +110,8 @@ def labels(column, *, name="the target"):
     --------
     >>> labels(pd.Series(["10", "9"])).tolist()
     [10, 9]
+    >>> labels(pd.Series(["01", "1"])).tolist()
+    ['01', '1']
     """
     if not len(column):
         raise ValueError(f"There are no rows with {name!r}.")
@@ -119,7 +122,8 @@ def labels(column, *, name="the target"):
         raise ValueError(
             f"{missing:,} of {len(text):,} rows have no value in {name!r}; remove or label them."
         )
-    numbers = pd.to_numeric(text, errors="coerce")
+    # "01" is a code, not the number 1, which another class may be called.
+    numbers = pd.to_numeric(text.where(~text.str.fullmatch(LEADING_ZERO)), errors="coerce")
     if text.nunique() < 2:
         raise ValueError(f"{name!r} has one class only ({text.iloc[0]}); at least two are needed.")
     if numbers.notna().all():
@@ -136,6 +140,11 @@ def labels(column, *, name="the target"):
             f"{name!r} has {text.nunique():,} different labels; at most {MAX_CLASSES} can be told."
         )
     return text.to_numpy(dtype="str")
+
+
+def is_number(column):
+    """Whether a column holds numbers, not truth values, categories or words."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def features(table, *, categorical=()):
@@ -166,6 +175,8 @@ def features(table, *, categorical=()):
     (['a', 'c'], ['Left out: b (empty).'])
     """
     columns, left_out = {}, []
+    # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
+    table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:
         raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
     for name in table.columns:

@@ -31,6 +31,7 @@ PRIOR_KL = (
     "divergence of the target from the nominal prior, as counted from labels and weights (for SMOTE, "
     "repeated rows and weights boosted trees do not stand for the counted prior)"
 )
+ESTIMATED = "; for EM, from the prior that it estimated"
 #: Columns that a terminal of fewer characters does without, the first to go first.
 SPARE = (
     "calibration_intercept",
@@ -76,8 +77,8 @@ def write_comparison(comparison, folder):
     comparison : imbalance.comparison.Comparison
         What was found.
     folder : str or Path
-        Where `scores.parquet`, `table.csv`, `.md`, `.html` and `.json`, `differences.csv`, `settings.json`
-        and the pictures go.
+        Where `scores.parquet`, `table.csv`, `.md`, `.html` and `.json`, `differences.csv`,
+        `reliability.csv`, `sweep.csv`, `settings.json` and the pictures go.
 
     Raises
     ------
@@ -89,8 +90,9 @@ def write_comparison(comparison, folder):
         comparison.scores.to_parquet(path, index=False)
     with whole_file(folder / "table.csv") as path:
         table.to_csv(path, index=False)
-    with whole_file(folder / "differences.csv") as path:
-        comparison.differences.to_csv(path, index=False)
+    for name in ("differences", "reliability", "sweep"):
+        with whole_file(folder / f"{name}.csv") as path:
+            getattr(comparison, name).to_csv(path, index=False)
     write_text(folder / "table.md", markdown(comparison))
     write_text(folder / "table.html", page(comparison))
     write_json(folder / "table.json", table.to_dict("records"))
@@ -150,12 +152,17 @@ def caption(settings):
     target = ", ".join(f"{name} {share:.3g}" for name, share in settings["target_prior"].items())
     return (
         f"Log loss in nats, Brier, AUC and average precision (AP) for a population with {target}; "
-        f"{settings['n_splits']} folds, {settings['n_repeats']} times, the same for all. ±: standard "
-        "deviation over folds; vs none: paired difference with its Nadeau-Bengio interval; wins: folds below "
-        f"none; prior KL: {PRIOR_KL}, a guide to what it can cost; slope, intercept: logistic "
+        f"{settings['n_splits']} folds, dealt {_times(settings['n_repeats'])}, the same for all. ±: standard "
+        "deviation over folds; vs none: paired difference with its Nadeau-Bengio interval, each for itself, "
+        "not widened for their number; wins: folds below "
+        f"none; prior KL: {PRIOR_KL}{ESTIMATED}, a guide to what it can cost; slope, intercept: logistic "
         "recalibration, 1 and 0 where nothing is to mend; s: "
         "seconds of a fit and its predictions; some strategies share a fit."
     )
+
+
+def _times(n):
+    return "once" if n == 1 else f"{n} times"
 
 
 def markdown(comparison):

@@ -20,25 +20,24 @@ from imbalance.metrics import auc, brier, weighted_log_loss
 from imbalance.runs import claim_folder, killed_in_one_line, versions
 from imbalance.standin import (
     CLASSES,
+    READINGS,
     SEPARATION,
+    STAND_IN,
     TARGET_PRIOR,
     TRAINING_ROWS,
+    TRIAL,
     prior_in_order,
     rows_by_prior,
     standin_table,
 )
 from imbalance.strategies import STRATEGIES, Strategy, make_model, predict_strategies
 
-#: Log loss of the post's four strategies, on the validation rows of the competition. [nats]
-PUBLISHED = {"drop-majority": 0.556998, "weights": 0.559395, "smote-under": 0.579939, "none": 0.674555}
-#: The post weights rows in CatBoost but not by which weights: both rules that need no tuning are run.
-READINGS = {"weights-target": "as the target prior", "weights": "classes alike"}
 VALIDATION_ROWS = 10_000
 #: For time: 63 bins a column instead of about 255, and 200 trees of CatBoost's 1,000. All else is default.
 MODEL_SETTINGS = {"lightgbm": {"max_bin": 63}, "catboost": {"iterations": 200, "border_count": 63}}
 SETTINGS_FILE = "settings.json"
-#: Stands in every file and record.
-STAND_IN = "STAND-IN"
+#: Fewer rows of a class are no class to learn: samplers and calibration take neighbours and folds from it.
+MIN_CLASS_ROWS = 12
 CALIBRATED_EM = Strategy(
     "calibrated+em",
     "Nothing, calibrated on held-out training rows, then corrected to the prior that EM finds",
@@ -57,7 +56,7 @@ class Case:
     model : str
         `lightgbm` or `catboost`.
     published : str
-        Name in `PUBLISHED` where the post has it, else empty.
+        Name in `imbalance.standin.PUBLISHED` where the post has it, else empty.
     """
 
     strategy: object
@@ -106,7 +105,8 @@ def reproduce(
     seeds : int
         Stand-ins, numbered from 0.
     scale : float
-        Fraction of the published rows, over 0 and at most 1. Below 1 it is a trial, not the published shape.
+        Fraction of the published rows, over 0 and at most 1. Below 1 it is a trial, not the published shape,
+        and called so.
     validation_rows : int
         Rows of each validation table.
     n_jobs : int
@@ -119,22 +119,23 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        `data` ("STAND-IN"), `seed, strategy, model, published, log_loss, brier, auc, prior_CLASS, seconds`:
-        a row per seed and case. [log loss in nats, seconds in s]
+        `data` ("STAND-IN", or "STAND-IN, TRIAL"), `seed, strategy, model, published, log_loss, brier, auc,
+        prior_CLASS, seconds`: a row per seed and case. [log loss in nats, seconds in s]
 
     Raises
     ------
     FileExistsError
         If `out` holds something else.
     ValueError
-        If it holds a reproduction with other settings, or if a number makes no sense.
+        If it holds a reproduction with other settings, or if a number makes no sense; if the scale leaves
+        fewer than 12 rows of a class.
     OSError
         If a process was ended from outside.
     """
     if seeds < 1 or not 0 < scale <= 1 or validation_rows < 30:
         raise ValueError("Take 1 or more seeds, a scale in (0, 1] and 30 or more validation rows.")
     cases = reproduction_cases() if cases is None else cases
-    rows = {name: max(round(scale * n), 12) for name, n in TRAINING_ROWS.items()}
+    rows = rows_at(scale)
     folder = Path(out)
     claim_folder(folder, _settings(cases, rows, validation_rows), marker=SETTINGS_FILE, what="reproduction")
     missing = [seed for seed in range(seeds) if not _seed_file(folder, seed).exists()]
@@ -147,6 +148,35 @@ def reproduce(
         for done, seed in enumerate(finished, start=seeds - len(missing) + 1):
             tell(done, seeds, f"seed {seed}")
     return load_seeds(folder, seeds)
+
+
+def rows_at(scale):
+    """Training rows of each class at a fraction of the published ones.
+
+    Raises
+    ------
+    ValueError
+        If it leaves fewer than 12 of a class.
+
+    Examples
+    --------
+    >>> rows_at(0.1)
+    {'normal': 3121, 'post_alzheimer': 115, 'pre_alzheimer': 42}
+    """
+    rows = {name: round(scale * n) for name, n in TRAINING_ROWS.items()}
+    rarest = min(rows, key=rows.get)
+    if rows[rarest] < MIN_CLASS_ROWS:
+        least = np.ceil(100 * MIN_CLASS_ROWS / TRAINING_ROWS[rarest]) / 100
+        raise ValueError(
+            f"A scale of {scale:g} leaves {rows[rarest]} rows of {rarest}; {MIN_CLASS_ROWS} are needed: take "
+            f"{least:g} or more."
+        )
+    return rows
+
+
+def data_mark(rows):
+    """What figures from so many training rows are called: a stand-in, or a trial of one."""
+    return STAND_IN if rows == TRAINING_ROWS else TRIAL
 
 
 def load_seeds(folder, seeds):
@@ -162,7 +192,8 @@ def _seed_file(folder, seed):
 
 def _settings(cases, rows, validation_rows):
     return {
-        "what": "STAND-IN: simulated tables of the published shape; the competition's rows are private",
+        "what": f"{data_mark(rows)}: simulated tables of the published shape; the competition's rows are "
+        "private",
         "training_rows": rows,
         "validation_rows": validation_rows,
         "target_prior": TARGET_PRIOR,
@@ -190,7 +221,10 @@ def _run_seed(folder, seed, cases, rows, validation_rows):
             target_prior=TARGET_PRIOR,
             random_state=seed,
         )
-        records += [_record(seed, case, outcomes[case.name], new[1].to_numpy()) for case in group]
+        records += [
+            {"data": data_mark(rows), **_record(seed, case, outcomes[case.name], new[1].to_numpy())}
+            for case in group
+        ]
     write_json(_seed_file(folder, seed), records)
     return seed
 
@@ -206,7 +240,6 @@ def shared_fits(cases):
 def _record(seed, case, outcome, y):
     scored = {"classes": CLASSES, "target": prior_in_order(TARGET_PRIOR)}
     return {
-        "data": STAND_IN,
         "seed": seed,
         "strategy": case.name,
         "model": case.model,

@@ -12,6 +12,8 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
 
+from imbalance.reading import is_number
+
 
 @dataclass(frozen=True)
 class DropMajority:
@@ -71,6 +73,25 @@ class Grow:
 
 
 @dataclass(frozen=True)
+class AtLeast:
+    """Rows of each class when none may have less than a share of the largest one.
+
+    Examples
+    --------
+    >>> AtLeast(0.5)(["a"] * 60 + ["b"] * 40 + ["c"] * 5)
+    {'b': 40, 'c': 30}
+    """
+
+    share: float = 1.0
+
+    def __call__(self, y):
+        """Rows to reach of every class but the largest, by name."""
+        rows = _rows(y)
+        largest = max(rows, key=rows.get)
+        return {c: max(n, round(self.share * rows[largest])) for c, n in rows.items() if c != largest}
+
+
+@dataclass(frozen=True)
 class AsManyAsTheOthers:
     """Rows to keep of the largest class when it may be no more than all others together.
 
@@ -113,13 +134,9 @@ def categorical_columns(X):
     if issparse(X):
         return []
     if isinstance(X, pd.DataFrame):
-        return [c for c in X.columns if not _is_number(X[c]) or _is_indicator(X[c].to_numpy())]
+        return [c for c in X.columns if not is_number(X[c]) or _is_indicator(X[c].to_numpy())]
     X = np.asarray(X)
     return [i for i in range(X.shape[1]) if X.dtype.kind not in "iuf" or _is_indicator(X[:, i])]
-
-
-def _is_number(column):
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _is_indicator(values):
@@ -227,8 +244,9 @@ def _smote_for_columns(sampler, X, notes):
     if len(columns) == X.shape[1]:
         notes.append("SMOTEN draws all columns from the neighbours: none is a number to interpolate.")
         return SMOTEN(**sampler.get_params())
-    listed = ", ".join(map(str, columns[:5])) + (", ..." if len(columns) > 5 else "")
-    notes.append(f"SMOTENC does not interpolate {len(columns)} categorical columns ({listed}).")
+    listed = ", ".join(map(str, columns[:5])) + (", …" if len(columns) > 5 else "")
+    what = "1 categorical column" if len(columns) == 1 else f"{len(columns)} categorical columns"
+    notes.append(f"SMOTENC does not interpolate {what} ({listed}).")
     return SMOTENC(columns, **sampler.get_params())
 
 

@@ -8,21 +8,18 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
+from airq.panel import near_name
 from imbalance.boosters import MODELS, make_model
-from imbalance.doors import resolve_prior
 from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
-from imbalance.label_shift import estimate_prior
-from imbalance.metrics import class_codes, class_weights
-from imbalance.resampling import AsManyAsTheOthers, AtMost, DropMajority, Grow
+from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
+from imbalance.runs import lasting_text
+from imbalance.shared_fits import StrategyFailed, deployment_rows, predict_strategies
 
 __all__ = [
     "MODELS",
@@ -30,6 +27,7 @@ __all__ = [
     "Strategy",
     "StrategyFailed",
     "deployment_rows",
+    "find_strategy",
     "make_model",
     "predict_strategies",
     "register",
@@ -80,7 +78,7 @@ class Strategy:
     def fit_key(self):
         """Strategies of equal key differ only in what happens after the fit, and can share it."""
         samplers = self.sampler if isinstance(self.sampler, list | tuple) else [self.sampler]
-        return tuple(map(_described, samplers)), _described(self.weights), self.bag
+        return tuple(map(lasting_text, samplers)), lasting_text(self.weights), self.bag
 
     @property
     def adapts(self):
@@ -111,31 +109,24 @@ class Strategy:
         """
         calibration = "sigmoid" if self.calibrates else "none"
         if self.adapts:
-            base = self._base(model, "training", random_state)
+            base = self.uncorrected(model, target_prior, random_state).set_params(target_prior="training")
             return LabelShiftAdapter(base, calibration=calibration, random_state=random_state)
-        known = self._known(target_prior) if self.posthoc == "none" else target_prior
-        return self._base(model, known, random_state).set_params(calibration=calibration)
+        corrected = {} if self.posthoc == "none" else {"target_prior": target_prior}
+        return self.uncorrected(model, target_prior, random_state).set_params(
+            calibration=calibration, **corrected
+        )
 
-    def _known(self, target_prior):
-        """The prior where the weights need it: they make it the effective one, nothing is corrected."""
-        return target_prior if self.weights == "target" else None
-
-    def _base(self, model, target_prior, random_state):
+    def uncorrected(self, model, target_prior, random_state):
+        """The classifier without what follows the fit, which strategies of equal `fit_key` share."""
         return PriorCorrectedClassifier(
             model,
-            target_prior=target_prior,
+            # Weights to the target make it the effective prior: it is known, but nothing is corrected.
+            target_prior=target_prior if self.weights == "target" else None,
             sampler=self.sampler,
             weights=self.weights,
             n_members=self.bag,
             random_state=random_state,
         )
-
-
-def _described(part):
-    """A sampler by type and parameters, since the representation of large ones is cut."""
-    if not hasattr(part, "get_params"):
-        return repr(part)
-    return f"{type(part).__qualname__}({sorted(part.get_params().items())})"
 
 
 #: Strategies by name, in the order of tables; :func:`register` adds to them.
@@ -190,147 +181,78 @@ for _strategy in (
     register(_strategy)
 
 
-class StrategyFailed(ValueError):
-    """A strategy cannot be used on these rows; the message names it and says why."""
+#: Strategies that take a number behind a colon, as in "under-sample:2" -> what it is, in which range, the
+#: meaning and the sampler that it makes.
+NUMBERED = {
+    "drop-majority": (
+        "the fraction of the largest class to drop, above 0 and below 1",
+        lambda fraction: 0 < fraction < 1,
+        "Drop {:.4g} of the largest class",
+        lambda fraction: _under(DropMajority(fraction)),
+    ),
+    "under-sample": (
+        "the rows of a class at most, in multiples of the rarest, 1 or more",
+        lambda ratio: 1 <= ratio < np.inf,
+        "Cut every class to at most {:.4g} times the rows of the rarest",
+        lambda ratio: _under(AtMost(ratio)),
+    ),
+    "smote": (
+        "the rows of a class at least, as a share of the largest, above 0 and at most 1",
+        lambda share: 0 < share <= 1,
+        "SMOTE every class to at least {:.4g} of the rows of the largest",
+        lambda share: SMOTE(sampling_strategy=AtLeast(share)),
+    ),
+    "smote-under": (
+        "the factor by which the other classes grow, 1 or more",
+        lambda factor: 1 <= factor < np.inf,
+        "SMOTE the others to {:.4g} times their rows, then cut the largest class to all others together",
+        lambda factor: (SMOTE(sampling_strategy=Grow(factor)), _under(AsManyAsTheOthers())),
+    ),
+    "bagged-under": (
+        "the rows of a class at most, in multiples of the rarest, 1 or more",
+        lambda ratio: 1 <= ratio < np.inf,
+        "Mean of 10 classifiers, each under-sampled on its own to {:.4g} times the rarest",
+        lambda ratio: _under(AtMost(ratio)),
+    ),
+}
 
 
-@contextmanager
-def _named(strategy):
-    try:
-        yield
-    except ValueError as error:
-        raise StrategyFailed(f"Strategy {strategy.name!r}: {error}") from None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a strategy predicts for some rows.
-
-    Attributes
-    ----------
-    probabilities : numpy.ndarray of shape (n_samples, n_classes)
-        In the order of the classes given.
-    prior : numpy.ndarray of shape (n_classes,)
-        Class shares that they stand for, nominally: as counted from labels and weights, or corrected to.
-        For SMOTE, repeated rows and weights boosted trees do not stand for the counted prior.
-    seconds : float
-        Time of the fit (shared or not) and of all that follows. [s]
-    notes : list of str
-        What had to be changed to fit.
-    """
-
-    probabilities: np.ndarray
-    prior: np.ndarray
-    seconds: float
-    notes: list = field(default_factory=list)
-
-
-def predict_strategies(
-    strategies, model, X, y, X_new, *, target_prior, random_state=0, unlabelled=None, groups=None
-):
-    """Fit what some strategies share once, and predict with each.
-
-    Parameters
-    ----------
-    strategies : list of Strategy
-        All with the same ``fit_key``.
-    model : scikit-learn classifier
-        It is cloned.
-    X, y : pandas.DataFrame or array-like of shape (n_samples, n_features), array-like of shape (n_samples,)
-        Training rows: the only ones that are resampled, weighted and calibrated on.
-    X_new : pandas.DataFrame or array-like of shape (n_new, n_features)
-        Rows to predict.
-    target_prior : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
-        Class shares to predict for, an array in the order of the sorted classes.
-    random_state : int
-        Of samplers and folds: one seed, one result, whichever process it runs in.
-    unlabelled : pandas.DataFrame or array-like of shape (n_unlabelled, n_features), optional
-        Rows of the population that "em" adapts to, without labels. If None they are `X_new` themselves
-        (transductive); these must then come from that population (:func:`deployment_rows`).
-    groups : array-like of shape (n_samples,), optional
-        Training rows of a group stay together in the folds of a calibration.
-
-    Returns
-    -------
-    dict of str to Outcome
-
-    Raises
-    ------
-    StrategyFailed
-        If one of them cannot be fitted or calibrated; the line names it.
-    ValueError
-        If the strategies cannot share a fit.
-    """
-    keys = {strategy.fit_key for strategy in strategies}
-    if len(keys) != 1:
-        raise ValueError("These strategies cannot share a fit: they differ in sampler, weights or bag.")
-    began = time.perf_counter()
-    with _named(strategies[0]):
-        fitted = strategies[0]._base(model, strategies[0]._known(target_prior), random_state).fit(X, y)
-    stages = {False: (fitted, time.perf_counter() - began)}
-    calibrating = [strategy for strategy in strategies if strategy.calibrates]
-    if calibrating:
-        with _named(calibrating[0]):
-            calibrated = copy(fitted).calibrate(X, y, method="sigmoid", groups=groups)
-        stages[True] = calibrated, time.perf_counter() - began
-    target = resolve_prior(target_prior, fitted.classes_, fitted.training_prior_)
-    outcomes = {}
-    for strategy in strategies:
-        ready, spent = stages[strategy.calibrates]
-        began = time.perf_counter()
-        with _named(strategy):
-            probabilities, prior = _after_fit(strategy, ready, X_new, target, unlabelled)
-        seconds = spent + time.perf_counter() - began
-        outcomes[strategy.name] = Outcome(probabilities, prior, seconds, list(fitted.notes_))
-    return outcomes
-
-
-def _after_fit(strategy, fitted, X_new, target, unlabelled):
-    if strategy.posthoc == "none":
-        return fitted.raw_proba(X_new), fitted.effective_prior_
-    if strategy.adapts:
-        population = X_new if unlabelled is None else unlabelled
-        trained = fitted.training_prior_
-        target = estimate_prior(fitted.proba_for(population, trained), trained=trained)
-    return fitted.proba_for(X_new, target), target
-
-
-def deployment_rows(y, classes, target, *, size=None, random_state=0):
-    """Draw rows so that the classes have the shares of a population: a deployment, simulated.
-
-    A test fold has the class shares of training; a score weighted to the target prior judges a population
-    that the fold is not. An estimate from unlabelled rows needs rows of that population. Whoever simulates
-    it knows the labels, as whoever weights the score does; give the estimator the drawn rows without them.
+def find_strategy(name):
+    """Strategy by its name, perhaps with a number behind a colon.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
-        Labels of the test rows.
-    classes : array-like of shape (n_classes,)
-        Classes.
-    target : array-like of shape (n_classes,)
-        Share of each class in the population.
-    size : int, optional
-        Rows to draw, with replacement; as many as there are if None.
-    random_state : int
-        Seed.
+    name : str
+        A name of :data:`STRATEGIES`, or one of :data:`NUMBERED` with a number.
 
     Returns
     -------
-    numpy.ndarray of int, shape (size,)
-        Positions in `y`.
+    Strategy
+        Called as asked for.
 
     Raises
     ------
     ValueError
-        If the target holds a class that has no row.
+        If the name is unknown, or the number is none, out of range or not wanted.
 
     Examples
     --------
-    >>> rows = deployment_rows(["a"] * 98 + ["b"] * 2, ["a", "b"], [0.5, 0.5], size=1000)
-    >>> bool(0.4 < (rows >= 98).mean() < 0.6)
-    True
+    >>> find_strategy("drop-majority:.5").meaning
+    'Drop 0.5 of the largest class'
     """
-    rng = np.random.default_rng(random_state)
-    chances = class_weights(y, classes, target)[class_codes(y, classes)]
-    return rng.choice(len(chances), len(chances) if size is None else size, p=chances / chances.sum())
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    base, colon, text = name.partition(":")
+    if base not in STRATEGIES or not colon:
+        known = ", ".join(STRATEGIES)
+        raise ValueError(f"Unknown strategy {name!r}.{near_name(base, STRATEGIES)} Known: {known}.")
+    if base not in NUMBERED:
+        raise ValueError(f"Strategy {base!r} takes no number, as in {name!r}; {', '.join(NUMBERED)} do.")
+    what, holds, meaning, sampler = NUMBERED[base]
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not holds(number):
+        raise ValueError(f"Strategy {name!r}: {text!r} is not {what}.")
+    return replace(STRATEGIES[base], name=name, meaning=meaning.format(number), sampler=sampler(number))

@@ -36,7 +36,7 @@ HEADINGS = {
 CAPTION = (
     "vs none: log loss minus that of none [nats], mean over families (±: their standard deviation), each "
     "family the mean of its sets; below none: families with a mean below 0; clearly: sets whose paired "
-    "difference has a Nadeau-Bengio 95 % interval without 0; rank by log loss, 1 the lowest."
+    "difference has a Nadeau-Bengio 95 % interval without 0, each for itself; rank by log loss, 1 the lowest."
 )
 
 
@@ -198,26 +198,38 @@ def suite_findings(table):
     list of str
         Per model: the lowest mean difference to none, which is chosen after looking and so not tested;
         and in how many families none+prior, named beforehand, is below none, with the p-value of a
-        two-sided sign test.
+        two-sided sign test where there are several.
     """
     sentences = []
     for model, part in table.groupby("model", sort=False):
         best = part.iloc[0]
         if best["strategy"] == REFERENCE:
-            sentences.append(f"{model}: over {best['families']} families no strategy has a mean below none.")
+            sentences.append(
+                f"{model}: over {_families(best['families'])} no strategy has a mean below none."
+            )
         else:
             sentences.append(
-                f"{model}: over {best['families']} families the lowest mean difference to none is "
+                f"{model}: over {_families(best['families'])} the lowest mean difference to none is "
                 f"{best['vs_none']:+.3f}, {best['strategy']} (chosen after looking, so not tested); it is "
                 f"below none in {best['families_below']} of them."
             )
         sentences += [
             f"{model}: {CORRECTED}, named beforehand, is below none in {row.families_below} of "
-            f"{row.families} families (mean difference {row.vs_none:+.3f}; sign test "
-            f"p = {binomtest(int(row.families_below), int(row.families)).pvalue:.2g})."
+            f"{_families(row.families)} (mean difference {row.vs_none:+.3f}; "
+            f"{_sign_test(int(row.families_below), int(row.families))})."
             for row in part[part["strategy"] == CORRECTED].itertuples()
         ]
     return sentences
+
+
+def _families(n):
+    return f"{n} {'family' if n == 1 else 'families'}"
+
+
+def _sign_test(below, families):
+    if families == 1:
+        return "one family, so no test"
+    return f"sign test p = {binomtest(below, families).pvalue:.2g}"
 
 
 def write_suite(result, folder):

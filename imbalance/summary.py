@@ -9,7 +9,6 @@ import pandas as pd
 
 from imbalance.metrics import corrected_t_interval
 from imbalance.priors import kl_divergence
-from imbalance.strategies import StrategyFailed
 
 REFERENCE = "none"
 CORRECTED = "none+prior"
@@ -19,6 +18,7 @@ FOLD = ["repeat", "fold"]
 FIGURES = ["brier", "auc", "average_precision", "seconds", "calibration_slope", "calibration_intercept"]
 #: Differences of the log loss smaller than this are rounding. [nats]
 ROUNDING = 1e-9
+JOINTLY = "all strategies judged jointly, Bonferroni"
 
 
 def summary_table(scores, *, target, test_share):
@@ -40,10 +40,10 @@ def summary_table(scores, *, target, test_share):
         `strategy, model, log_loss, log_loss_sd, vs_none, ci_low, ci_high, wins, prior_kl, brier, auc,
         average_precision, seconds, calibration_slope, calibration_intercept` and `recall_CLASS`. Means
         over the folds; `log_loss_sd` is their standard deviation, `vs_none` the mean difference to the
-        same model under "none" with its corrected 95 % interval, `wins` the folds with less log loss
-        than "none", `prior_kl` the divergence of the target from the nominal prior of the probabilities,
-        as counted from labels and weights: for SMOTE, repeated rows and weights boosted trees do not stand
-        for the counted prior. [nats; seconds in s]
+        same model under "none" with its corrected 95 % interval, each for itself, `wins` the folds with
+        less log loss than "none", `prior_kl` the divergence of the target from the prior of the
+        probabilities: for EM the estimated one, else as counted from labels and weights (for SMOTE,
+        repeated rows and weights boosted trees do not stand for the counted prior). [nats; seconds in s]
     """
     rows = []
     for model in scores["model"].unique():
@@ -58,7 +58,9 @@ def _row(part, losses, name, model, target, test_share):
     own = part[part["strategy"] == name]
     low, high = _interval(losses[name] - losses[REFERENCE], test_share)
     difference = _rounded(losses[name] - losses[REFERENCE])
-    stands_for = own[[f"prior_{label}" for label in target]].mean().to_numpy()
+    stands_for = own[[f"prior_{label}" for label in target]].to_numpy()
+    stands_for = stands_for / stands_for.sum(axis=1, keepdims=True)
+    mismatch = np.mean([kl_divergence(list(target.values()), prior) for prior in stands_for])
     recalls = [f"recall_{label}" for label in target]
     return {
         "strategy": name,
@@ -69,7 +71,7 @@ def _row(part, losses, name, model, target, test_share):
         "ci_low": low,
         "ci_high": high,
         "wins": int((difference < 0).sum()),
-        "prior_kl": max(0.0, kl_divergence(list(target.values()), stands_for / stands_for.sum())),
+        "prior_kl": max(0.0, float(mismatch)),
         **own[FIGURES + recalls].mean().to_dict(),
     }
 
@@ -94,11 +96,13 @@ def differences(scores, *, test_share):
     Returns
     -------
     DataFrame
-        `model, strategy, other, difference, ci_low, ci_high, joint_low, joint_high, wins, folds`: log loss
-        of `strategy` minus that of `other` [nats], its 95 % interval, and the one that holds for all pairs
-        of the model together (Bonferroni).
+        `model, strategy, other, difference, ci_low, ci_high, best_low, best_high, joint_low, joint_high,
+        wins, folds`: log loss of `strategy` minus that of `other` [nats], its 95 % interval, and two wider
+        ones (Bonferroni): for the claim that the lowest of k strategies is the best, 1 - 5 % / (k - 1),
+        since each of the others might have been the lowest by luck; and for all pairs of the model together.
     """
-    columns = ["model", "strategy", "other", "difference", "ci_low", "ci_high", "joint_low", "joint_high"]
+    ends = ["ci_low", "ci_high", "best_low", "best_high", "joint_low", "joint_high"]
+    columns = ["model", "strategy", "other", "difference", *ends]
     rows = []
     for model in scores["model"].unique():
         losses = losses_by_fold(scores, model)
@@ -106,9 +110,11 @@ def differences(scores, *, test_share):
         pairs = list(combinations(order, 2))
         for name, other in pairs:
             difference = _rounded(losses[name] - losses[other])
-            low, high = _interval(difference, test_share)
-            joint = _interval(difference, test_share, level=1 - (1 - LEVEL) / len(pairs))
-            values = (model, name, other, difference.mean(), low, high, *joint)
+            intervals = [
+                _interval(difference, test_share, level=1 - (1 - LEVEL) / claims)
+                for claims in (1, len(order) - 1, len(pairs))
+            ]
+            values = (model, name, other, difference.mean(), *(end for pair in intervals for end in pair))
             facts = {"wins": int((difference < 0).sum()), "folds": len(difference)}
             rows.append(dict(zip(columns, values, strict=True)) | facts)
     return pd.DataFrame(rows, columns=[*columns, "wins", "folds"])
@@ -149,14 +155,17 @@ def findings(table, pairs):
 
 
 def _best(part, own):
+    """The lowest mean was chosen after looking at all, so the strategies are judged together."""
     best = part.iloc[0]
-    near = [row.other for row in own.itertuples() if row.strategy == best["strategy"] and row.ci_high >= 0]
+    near = [row.other for row in own.itertuples() if row.strategy == best["strategy"] and row.best_high >= 0]
     sentence = (
         f"the lowest mean log loss is {best['log_loss']:.3f} ± {best['log_loss_sd']:.3f}, {best['strategy']}"
     )
+    if len(part) == 1:
+        return sentence + ", with nothing to compare it to."
     if not near:
-        return sentence + ", less than that of every other strategy beyond noise."
-    return sentence + f"; the folds do not tell it from {_listed(near)}."
+        return sentence + f", less than that of every other strategy beyond noise ({JOINTLY})."
+    return sentence + f"; the folds do not tell it from {_listed(near)} ({JOINTLY})."
 
 
 def _against_none(part, own):
@@ -175,7 +184,7 @@ def _against_none(part, own):
         ]
         if len(names)
     ]
-    return f"against none, {'; '.join(said)} (95 % intervals of the paired difference)."
+    return f"against none, {'; '.join(said)} (95 % intervals of the paired difference, each for itself)."
 
 
 def _among(own):
@@ -184,8 +193,8 @@ def _among(own):
     clear = int(((own["ci_high"] < 0) | (own["ci_low"] > 0)).sum())
     joint = int(((own["joint_high"] < 0) | (own["joint_low"] > 0)).sum())
     return (
-        f"of {len(own)} pairs of strategies {clear} differ beyond noise one by one, {joint} when all pairs "
-        "are judged together (Bonferroni)."
+        f"of {len(own)} pairs of strategies {clear} differ beyond noise one by one, {joint} with all pairs "
+        "judged together (Bonferroni)."
     )
 
 
@@ -196,8 +205,9 @@ def _why(part):
         return ""
     none, gain = rows.loc[REFERENCE], -rows.loc[CORRECTED, "vs_none"]
     return (
-        f"why: {gain:.3f} of the {none['log_loss']:.3f} that none loses go when nothing but the prior of its "
-        f"probabilities is corrected; for exact posteriors at most {none['prior_kl']:.3f} would (a guide)."
+        f"why: {gain:.3f} of the {none['log_loss']:.3f} nats that none loses go with the wrong class prior, "
+        f"since {CORRECTED} changes nothing else; exact posteriors would lose at most "
+        f"{none['prior_kl']:.3f} to it (a guide)."
     )
 
 
@@ -206,18 +216,59 @@ def _listed(names):
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def check_finite(scores):
-    """Refuse scores with a missing log loss, which no mean or interval could hide.
+#: Classes at most whose estimated shares a sentence lists.
+LISTED = 4
 
-    Raises
-    ------
-    StrategyFailed
-        Naming the first strategy and fold.
+
+def estimated_priors(scores, names, *, target):
+    """What EM took the class shares for: a sentence for each model and strategy that estimates them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See :class:`imbalance.comparison.Comparison`.
+    names : list of str
+        Strategies that estimate the prior.
+    target : dict of str to float
+        True share of each class in the rows that EM saw, but for the luck of the draw.
+
+    Returns
+    -------
+    list of str
     """
-    bad = scores[~np.isfinite(scores["log_loss"])]
-    if len(bad):
-        first = bad.iloc[0]
-        raise StrategyFailed(
-            f"Strategy {first['strategy']!r} has no log loss in fold {first['fold'] + 1} of repetition "
-            f"{first['repeat'] + 1}: its probabilities are not numbers."
+    shown = sorted(target, key=target.get)[:LISTED]
+    sentences = []
+    for (model, name), own in scores[scores["strategy"].isin(names)].groupby(
+        ["model", "strategy"], sort=False
+    ):
+        shares = [own[f"prior_{label}"] for label in shown]
+        found = [
+            f"{label} {share.mean():.3f} ± {share.std(ddof=1):.3f} ({target[label]:.3g})"
+            for label, share in zip(shown, shares, strict=True)
+        ]
+        sentences.append(
+            f"{model}: {name} estimated the class shares, mean ± standard deviation over folds (the truth): "
+            f"{', '.join(found)}{', …' if len(target) > LISTED else ''}."
         )
+    return sentences
+
+
+def mean_sweep(sweep, rare):
+    """Mean log loss along the shares of the class at position `rare`. [nats]"""
+    sweep = sweep.assign(share=sweep["prior"].str[rare])
+    by = ["strategy", "model", "share"]
+    return (
+        sweep.groupby(by, sort=False)
+        .agg(log_loss=("log_loss", "mean"), follows=("follows", "first"))
+        .reset_index()
+    )
+
+
+def mean_reliability(bins, n_repeats):
+    """Bins of all folds together: means over the target population, rows as in one repetition."""
+    summed = ["share", "predicted", "observed", "rows"]
+    sums = bins.groupby(["strategy", "model", "class", "bin"])[summed].sum()
+    sums[["predicted", "observed"]] = sums[["predicted", "observed"]].div(sums["share"], axis=0)
+    sums["share"] /= sums.groupby(["strategy", "model", "class"])["share"].transform("sum")
+    sums["rows"] /= n_repeats
+    return sums.reset_index()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,14 @@ from threadpoolctl import threadpool_limits
 from airq.files import whole_file
 from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
-from imbalance.doors import mean_corrected
 from imbalance.label_shift import estimate_prior
-from imbalance.strategies import Strategy, deployment_rows, predict_strategies
+from imbalance.shared_fits import StrategyFailed, deployment_rows, predict_strategies
+from imbalance.strategies import Strategy
 
 #: Bins of equal width for the reliability diagram.
 BINS = 10
+#: Changes with what a record holds, so that those of another version are not read.
+RECORD = 2
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,10 @@ class Task:
     def file_name(self):
         """Name of the result's file; it changes with what the strategies and the model do."""
         after = [(strategy.name, strategy.posthoc) for strategy in self.strategies]
-        rules = repr((self.strategies[0].fit_key, after, SETTINGS[self.model]))
+        rules = repr((RECORD, self.strategies[0].fit_key, after, SETTINGS[self.model]))
         mark = hashlib.sha256(rules.encode()).hexdigest()[:12]
-        return f"{self.model}-{self.strategies[0].name}-{mark}-{self.repeat}-{self.fold}.npz"
+        name = re.sub(r"[^\w.+-]", "_", self.strategies[0].name)
+        return f"{self.model}-{name}-{mark}-{self.repeat}-{self.fold}.npz"
 
     @property
     def text(self):
@@ -78,7 +82,8 @@ def run_task(task, problem_path, folder=None):
     file_name : str
         Which piece it was.
     record : dict
-        `scores`, `sweep` and `reliability`: lists of records; `notes`: list of str.
+        `scores`, `sweep` and `reliability`: lists of records; `notes`: list of str; `failed`: a record
+        (`strategy, model, reason`) for each strategy that these rows do not allow.
     """
     with threadpool_limits(1):
         record, test, probabilities = judge(task, _load(problem_path))
@@ -119,8 +124,8 @@ def judge(task, problem):
     y, new = problem.y[test], problem.X.iloc[test]
     seed = int(np.random.SeedSequence([problem.seed, task.repeat, task.fold]).generate_state(1)[0] >> 1)
     population = deployment_rows(y, problem.classes, problem.target, random_state=seed)
-    outcomes = predict_strategies(
-        list(task.strategies),
+    outcomes, failed = _feasible(
+        task.strategies,
         make_model(task.model, random_state=problem.seed),
         problem.X.iloc[train],
         problem.y[train],
@@ -131,28 +136,46 @@ def judge(task, problem):
         groups=None if problem.groups is None else problem.groups[train],
     )
     record = {"scores": [], "sweep": [], "reliability": [], "notes": []}
+    record["failed"] = [{"strategy": n, "model": task.model, "reason": why} for n, why in failed.items()]
     for strategy in task.strategies:
+        if strategy.name in failed:
+            continue
         outcome = outcomes[strategy.name]
         key = {"strategy": strategy.name, "model": task.model, "repeat": task.repeat, "fold": task.fold}
         record["scores"].append(key | _scores(problem, y, outcome))
         record["sweep"] += [key | row for row in _sweep(problem, strategy, y, outcome, train, seed)]
         record["reliability"] += [key | row for row in _reliability(problem, y, outcome.probabilities)]
         record["notes"] += outcome.notes
-    probabilities = np.stack([outcomes[strategy.name].probabilities for strategy in task.strategies])
-    return record, test.astype("int32"), probabilities.astype("float32")
+    shape = len(outcomes), len(test), len(problem.classes)
+    probabilities = np.array([one.probabilities for one in outcomes.values()], "float32").reshape(shape)
+    return record, test.astype("int32"), probabilities
+
+
+def _feasible(strategies, *rows, **options):
+    """Outcomes of the strategies that these rows allow, and why they do not allow the others."""
+    left, failed = list(strategies), {}
+    while left:
+        try:
+            return predict_strategies(left, *rows, **options), failed
+        except StrategyFailed as error:
+            failed |= dict.fromkeys([error.name, *error.others], error.reason)
+            left = [strategy for strategy in left if strategy.name not in failed]
+    return {}, failed
 
 
 def _scores(problem, y, outcome):
     judged = {"classes": problem.classes, "target": problem.target}
+    # The rarest class of all rows: that of a fold may be another.
+    found = judged | {"positive": problem.rarest}
     p = outcome.probabilities
-    slope, intercept = metrics.calibration(y, p, **judged)
+    slope, intercept = metrics.calibration(y, p, **found)
     recalls = metrics.recalls(y, p, classes=problem.classes)
     names = [str(label) for label in problem.classes]
     return {
         "log_loss": metrics.weighted_log_loss(y, p, **judged),
         "brier": metrics.brier(y, p, **judged),
-        "auc": metrics.auc(y, p, **judged),
-        "average_precision": metrics.average_precision(y, p, **judged),
+        "auc": metrics.auc(y, p, **found),
+        "average_precision": metrics.average_precision(y, p, **found),
         "calibration_slope": slope,
         "calibration_intercept": intercept,
         **{f"recall_{name}": float(recall) for name, recall in zip(names, recalls, strict=True)},
@@ -167,13 +190,13 @@ def _sweep(problem, strategy, y, outcome, train, seed):
     follows = strategy.posthoc != "none"
     trained = metrics.class_shares(problem.y[train], classes)
     if strategy.adapts:
-        plain = mean_corrected([p], [outcome.prior], trained)
+        plain = outcome.for_prior(trained)
     for prior in problem.sweep:
         known = prior
         if strategy.adapts:
             rows = deployment_rows(y, classes, prior, random_state=seed)
             known = estimate_prior(plain[rows], trained=trained)
-        predicted = mean_corrected([p], [outcome.prior], known) if follows else p
+        predicted = outcome.for_prior(known) if follows else p
         loss = metrics.weighted_log_loss(y, predicted, classes=classes, target=prior)
         yield {"prior": prior.tolist(), "log_loss": loss, "follows": follows}
 
@@ -186,15 +209,16 @@ def _reliability(problem, y, probabilities):
     for number, name in enumerate(problem.classes):
         predicted = probabilities[:, number]
         bins = np.minimum((predicted * BINS).astype(int), BINS - 1)
-        share = np.bincount(bins, weights, BINS)
+        rows, share = np.bincount(bins, minlength=BINS), np.bincount(bins, weights, BINS)
         sums = (
             np.bincount(bins, weights * predicted, BINS),
             np.bincount(bins, weights * (codes == number), BINS),
         )
-        for place in np.flatnonzero(share > 0):
+        for place in np.flatnonzero(rows):
             yield {
                 "class": str(name),
                 "bin": int(place),
+                "rows": int(rows[place]),
                 "share": float(share[place]),
                 "predicted": float(sums[0][place]),
                 "observed": float(sums[1][place]),

@@ -9,10 +9,12 @@ import pytest
 
 from airq.checks import check_panel
 from airq.features.recipe import make_recipe
+from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.evaluation import evaluate, plan_folds
-from airq.models.folds import make_folds
+from airq.models.folds import SCHEMES, make_folds
 from airq.models.metrics import rmse
+from airq.models.spread import Spread
 from airq.predictor import Predictor
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import peers
@@ -43,7 +45,7 @@ def held_out(panel, scheme, candidate, number=0):
 
 
 @pytest.mark.parametrize("name", ["default", "climatology", "airqo-job", "lightgbm-defaults"])
-@pytest.mark.parametrize("scheme", ["random", "site", "city", "country", "buffer"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_targets_of_held_out_rows_move_no_prediction(panel, scheme, name):
     "Multiply the held-out PM2.5 by ten: not one held-out prediction changes."
     candidate = ours() if name == "default" else peers(panel)[name]
@@ -54,6 +56,77 @@ def test_targets_of_held_out_rows_move_no_prediction(panel, scheme, name):
     spoiled["pm25"] = target
     _, after = held_out(spoiled, scheme, candidate)
     npt.assert_array_equal(before, after)
+
+
+def with_description():
+    "Our predictor with few rounds, its spread and domain."
+    estimator = functools.partial(BoosterEnsemble, MEMBERS, n_inner=3)
+    recipe = functools.partial(make_recipe, "retrospective")
+    return Predictor(recipe, estimator, groups_for_position=5, spread=Spread, domain=ApplicabilityDomain)
+
+
+DESCRIPTION = ["lower", "upper", "spread_low", "spread_high", "dissimilarity", "p_above_25"]
+
+
+@pytest.fixture(scope="module")
+def described(panel):
+    "Held-out predictions with 80 % intervals, and the rows of the first fold."
+    return with_intervals(panel)
+
+
+def with_intervals(panel):
+    folds, _ = plan_folds(panel, ["city"])
+    found = evaluate(panel, {"default": with_description}, folds, intervals=0.8)
+    return folds["city"][0], found
+
+
+def test_targets_of_a_held_out_city_do_not_touch_its_interval(panel, described):
+    "Multiply the PM2.5 of the first fold by ten: no interval, probability or flag in it changes."
+    fold, before = described
+    spoiled = panel.copy()
+    target = spoiled["pm25"].to_numpy().copy()
+    target[fold.test] *= 10
+    spoiled["pm25"] = target
+    _, after = with_intervals(spoiled)
+    first = before.predictions["fold"] == 0
+    assert before.predictions.loc[first, DESCRIPTION].notna().all(axis=None)
+    npt.assert_array_equal(
+        before.predictions.loc[first, DESCRIPTION], after.predictions.loc[first, DESCRIPTION]
+    )
+
+
+def test_intervals_of_the_other_cities_do_change(panel, described):
+    "The counterpart: the spoiled cities do calibrate and train for the others."
+    fold, before = described
+    spoiled = panel.copy()
+    spoiled["pm25"] = spoiled["pm25"].mask(spoiled.index.isin(fold.test), spoiled["pm25"] * 10)
+    _, after = with_intervals(spoiled)
+    others = before.predictions["fold"] != 0
+    assert (before.predictions.loc[others, "upper"] != after.predictions.loc[others, "upper"]).all()
+
+
+def test_coverage_is_the_share_of_rows_inside(described):
+    "The record's coverage and width can be computed from the held-out table."
+    _, found = described
+    rows = found.predictions
+    inside = (rows["observed"] >= rows["lower"]) & (rows["observed"] <= rows["upper"])
+    assert found.records[0]["coverage"] == pytest.approx(inside.mean())
+    assert found.records[0]["width"] == pytest.approx((rows["upper"] - rows["lower"]).mean())
+
+
+def test_eight_cities_give_no_90_percent_interval(panel):
+    "Eight other cities calibrate each fold; nine are needed, and the reason says so."
+    folds, _ = plan_folds(panel, ["city"])
+    found = evaluate(panel, {"default": with_description}, folds, intervals=0.9)
+    assert found.predictions["lower"].isna().all()
+    assert "at least 9" in found.skipped["city/intervals"]
+
+
+def test_a_bundle_needs_calibration_for_an_interval(panel):
+    "Without held-out places there is nothing to make an interval from."
+    predictor = with_description().fit(panel, "city_id")
+    with pytest.raises(ValueError, match="not calibrated"):
+        predictor.predict_interval(panel)
 
 
 def test_targets_of_training_rows_do_move_predictions(panel):

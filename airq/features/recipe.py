@@ -18,6 +18,11 @@ from airq.features.weather import WEATHER
 from airq.geography import pairs_within
 from airq.panel import KEYS, feature_columns, near_name
 
+#: What tells groups apart without telling what a new one is like.
+POSITION = ("latitude", "longitude", "day_number")
+#: Fewer cities than this do not teach where a city lies.
+GROUPS_FOR_POSITION = 5
+
 
 @dataclass(frozen=True)
 class Recipe:

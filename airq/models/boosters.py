@@ -71,6 +71,19 @@ class Booster:
         """Number of trees."""
         return self.native.num_trees() if self.kind == "lightgbm" else self.native.tree_count_
 
+    @property
+    def importances(self):
+        """Share of every feature in what the splits changed, of shape (n_features,); zero without a split.
+
+        LightGBM counts the gain of the splits, CatBoost the change of the prediction over them. What
+        linear leaves add is not counted.
+        """
+        if self.kind == "lightgbm":
+            gained = self.native.feature_importance("gain")
+        else:
+            gained = np.asarray(self.native.get_feature_importance(type="PredictionValuesChange"))
+        return gained / (gained.sum() or 1.0)
+
     def save(self, path):
         """Write the library's own file."""
         self.native.save_model(str(path))

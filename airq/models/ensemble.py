@@ -116,6 +116,8 @@ class BoosterEnsemble:
         By member, then by inner fold.
     weights_ : numpy.ndarray of shape (n_members,)
         Not negative; they sum to one.
+    folds_ : numpy.ndarray of int, shape (n_samples,)
+        Inner fold of every training row.
     inner_predictions_ : numpy.ndarray of shape (n_samples,)
         Blended out-of-fold predictions of the training rows. [µg m⁻³]
     inner_rmse_ : float
@@ -159,7 +161,7 @@ class BoosterEnsemble:
         places : DataFrame of n_samples rows, optional
             `site_id, date, latitude, longitude`.
         """
-        folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
+        self.folds_ = folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
         values = X.to_numpy(dtype="float64")
         self.ranges_ = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
         self.members_ = self.members
@@ -208,8 +210,7 @@ class BoosterEnsemble:
 
     def predict(self, X, places=None):
         """PM2.5 of shape (n_samples,), between zero and a little above the highest one learned. [µg m⁻³]"""
-        lowest, highest = np.nan_to_num(self.ranges_)
-        X = pd.DataFrame(np.clip(X.to_numpy(), lowest, highest), columns=X.columns)
+        X = pd.DataFrame(self.within_ranges(X), columns=X.columns)
         blended = np.zeros(len(X))
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
@@ -218,6 +219,22 @@ class BoosterEnsemble:
         if self.kriging_ is not None:
             blended += self.kriging_.predict(places)
         return np.clip(blended, 0, self.highest_)
+
+    @property
+    def importances_(self):
+        """Share of every feature in what the boosters learned, of shape (n_features,).
+
+        Averaged over the folds, then over the members by their weights in the blend; equal, where no
+        booster found a split.
+        """
+        shares = [np.mean([booster.importances for booster in member], axis=0) for member in self.boosters_]
+        blended = self.weights_ @ np.array(shares)
+        return blended / blended.sum() if blended.any() else np.full(len(blended), 1 / len(blended))
+
+    def within_ranges(self, X):
+        """Features as the boosters get them, none beyond its training range. Shape as `X`."""
+        lowest, highest = np.nan_to_num(self.ranges_)
+        return np.clip(X.to_numpy(), lowest, highest)
 
     def save(self, folder):
         """Write the boosters' native files into a folder; return the facts to load them by."""

@@ -8,6 +8,7 @@ with ``fit(panel, groups)`` and ``predict(panel)``, see :mod:`airq.predictor` an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -15,16 +16,21 @@ import pandas as pd
 
 from airq.models.boosters import CannotFit
 from airq.models.folds import (
-    GROUP_COLUMN,
     GROUP_NAME,
+    N_FOLDS,
     PLURAL,
     SCHEMES,
+    Fold,
     UnsupportedScheme,
     inner_column,
     make_folds,
 )
+from airq.models.judging import judge_domain, judge_intervals
 from airq.models.metrics import bootstrap_difference, rmse, scores
+from airq.models.nested import nested_calibrations, nested_intervals, unit_column
+from airq.models.pairs import PairFold, pair_folds
 from airq.panel import TARGET, panel_metadata
+from airq.units import exceedance_levels
 
 OURS = "default"
 
@@ -40,13 +46,36 @@ class Evaluation:
     skipped : dict of str to str
         Scheme -> why the panel cannot support it; ``"scheme/model"`` -> why a model was left out.
     predictions : DataFrame
-        One row per scheme and held-out row: keys, `scheme, fold, observed` and a column per model.
-        [µg m⁻³]
+        One row per scheme and held-out row: keys, `scheme, fold, observed` and a column per model
+        [µg m⁻³]; of ours also `spread_low, spread_high, lower, upper` [µg m⁻³], `dissimilarity`,
+        `inside_domain` and the probabilities `p_above_…`.
+    coverage, exceedance : list of dict
+        How intervals and probabilities of ours did, see :func:`airq.models.judging.judge_intervals`.
+    reliability : DataFrame
+        How often levels were exceeded, by probability.
     """
 
     records: list = field(default_factory=list)
     skipped: dict = field(default_factory=dict)
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coverage: list = field(default_factory=list)
+    exceedance: list = field(default_factory=list)
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+class Job(NamedTuple):
+    """One fit: a split of the panel, the rows that judge, and whose predictor is fitted."""
+
+    scheme: str
+    number: int | tuple[int, int]
+    split: Fold | PairFold
+    rows: np.ndarray
+    model: str
+
+    @property
+    def key(self):
+        """What tells it from the others."""
+        return self.scheme, self.number, self.model
 
 
 def plan_folds(panel, schemes, **options):
@@ -71,9 +100,13 @@ def plan_folds(panel, schemes, **options):
     if unknown:
         raise ValueError(f"Unknown scheme {unknown[0]!r}; choose from {', '.join(SCHEMES)}.")
     one_site_a_city = panel["site_id"].nunique() == panel["city_id"].nunique()
+    few_countries = panel.loc[panel[TARGET].notna(), "country"].nunique() <= N_FOLDS
     for scheme in dict.fromkeys(schemes):
         if scheme == "site" and "city" in schemes and one_site_a_city:
             skipped[scheme] = "every city has one site, so it would repeat the city split"
+            continue
+        if scheme == "leave-country-out" and "country" in schemes and few_countries:
+            skipped[scheme] = f"with {N_FOLDS} countries or fewer it would repeat the country split"
             continue
         try:
             folds[scheme] = make_folds(panel, scheme, **options)
@@ -82,7 +115,7 @@ def plan_folds(panel, schemes, **options):
     return folds, skipped
 
 
-def evaluate(panel, candidates, folds, *, n_jobs=1, advance=None):
+def evaluate(panel, candidates, folds, *, intervals=None, n_jobs=1, advance=None):
     """Judge candidates on the same folds.
 
     Parameters
@@ -93,6 +126,9 @@ def evaluate(panel, candidates, folds, *, n_jobs=1, advance=None):
         Name -> function that makes a fresh predictor.
     folds : dict of str to list of Fold
         From :func:`plan_folds`.
+    intervals : float, optional
+        Level of the intervals of ours, which need a fit for every pair of folds, see
+        :mod:`airq.models.nested`; none by default.
     n_jobs : int
         Number of processes; each fits with one thread. Results do not depend on it.
     advance : callable, optional
@@ -104,21 +140,24 @@ def evaluate(panel, candidates, folds, *, n_jobs=1, advance=None):
         Without the schemes that were skipped before.
     """
     jobs = [
-        (scheme, fold, name) for scheme, listed in folds.items() for fold in listed for name in candidates
+        Job(scheme, fold.number, fold, fold.test, name)
+        for scheme, listed in folds.items()
+        for fold in listed
+        for name in candidates
     ]
+    calibrated = [scheme for scheme in folds if scheme != "random" and intervals and OURS in candidates]
+    pairs = {scheme: pair_folds(panel, folds[scheme]) for scheme in calibrated}
+    jobs += [_pair_job(scheme, pair) for scheme, (listed, _) in pairs.items() for pair in listed]
     # The slowest first, so that no process is left alone with one at the end.
-    jobs.sort(key=lambda job: job[2] != OURS)
-    tasks = (
-        joblib.delayed(_held_out)(panel, fold, name, candidates[name], inner_column(scheme, panel))
-        for scheme, fold, name in jobs
-    )
+    jobs.sort(key=lambda job: job.model != OURS)
+    tasks = (joblib.delayed(_held_out)(panel, job, candidates[job.model]) for job in jobs)
     held_out = {}
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
-    for done, (scheme, number, name, values) in enumerate(parallel(tasks), start=1):
-        held_out[scheme, number, name] = values
+    for done, (key, values) in enumerate(parallel(tasks), start=1):
+        held_out[key] = values
         if advance is not None:
-            advance(done, len(jobs), f"{scheme}: {name}")
-    return _summary(panel, candidates, folds, held_out)
+            advance(done, len(jobs), f"{key[0]}: {key[2]}")
+    return _summary(panel, candidates, folds, held_out, pairs, intervals)
 
 
 def judge(panel, predicted, *, scheme, model, **facts):
@@ -145,30 +184,43 @@ def judge(panel, predicted, *, scheme, model, **facts):
     }
 
 
-def _held_out(panel, fold, name, candidate, groups):
-    predictor = candidate()
+def _pair_job(scheme, pair):
+    return Job(scheme, (pair.first, pair.second), pair, pair.test, OURS)
+
+
+def _held_out(panel, job, candidate):
+    """What a fresh predictor says of the rows that judge: a DataFrame, or why it cannot be fitted."""
+    predictor, training = candidate(), job.split.training_panel(panel)
+    # A pair may leave too few groups of the scheme; then the inner folds keep what is left together.
+    inner = inner_column(job.scheme, training if isinstance(job.split, PairFold) else panel)
     try:
-        predictor.fit(fold.training_panel(panel), groups)
+        predictor.fit(training, inner)
     except CannotFit as reason:
-        return fold.scheme, fold.number, name, str(reason)
-    rows = _rows_to_predict(panel, fold)
-    values = np.full(len(panel), np.nan)
-    values[rows] = predictor.predict(panel.iloc[rows].drop(columns=TARGET).reset_index(drop=True))
-    return fold.scheme, fold.number, name, values[fold.test]
+        return job.key, str(reason)
+    rows = _rows_to_predict(panel, job)
+    described = describe(predictor, panel.iloc[rows].drop(columns=TARGET).reset_index(drop=True))
+    return job.key, described.set_index(rows).loc[job.rows]
 
 
-def _rows_to_predict(panel, fold):
+def describe(predictor, panel):
+    """Predictions as a DataFrame: with their description where the predictor has one."""
+    if hasattr(predictor, "describe"):
+        return predictor.describe(panel)
+    return pd.DataFrame({"pm25": predictor.predict(panel)})
+
+
+def _rows_to_predict(panel, job):
     """Rows that a user would hand over: all of the held-out places, or the whole table."""
-    hidden = np.setdiff1d(np.arange(len(panel)), fold.visible)
+    hidden = np.setdiff1d(np.arange(len(panel)), job.split.visible)
     return hidden if len(hidden) else np.arange(len(panel))
 
 
-def _summary(panel, candidates, folds, held_out):
+def _summary(panel, candidates, folds, held_out, pairs, level):
     evaluation = Evaluation()
     tables = []
     for scheme, listed in folds.items():
         rows = np.concatenate([fold.test for fold in listed])
-        part = panel.iloc[rows]
+        part = panel.iloc[rows].reset_index(drop=True)
         table = part[["site_id", "city_id", "city", "country", "latitude", "longitude", "date"]].copy()
         table["scheme"] = scheme
         table["fold"] = np.repeat([fold.number for fold in listed], [len(fold.test) for fold in listed])
@@ -179,27 +231,77 @@ def _summary(panel, candidates, folds, held_out):
             reasons = [value for value in values if isinstance(value, str)]
             if reasons:
                 evaluation.skipped[f"{scheme}/{name}"] = reasons[0]
-            else:
-                table[name] = np.concatenate(values)
-                able.append(name)
+                continue
+            described = pd.concat(values, ignore_index=True)
+            table[name] = described.pop("pm25")
+            if name == OURS:
+                table = table.join(described)
+            able.append(name)
         records = [_record(scheme, name, part, table, listed) for name in able]
         _compare(records, part, table)
+        if OURS in able:
+            ours = records[able.index(OURS)]
+            table = _describe_ours(evaluation, ours, panel, table, pairs.get(scheme), held_out, level)
         evaluation.records += records
         tables.append(table)
     evaluation.predictions = pd.concat(tables, ignore_index=True)
     return evaluation
 
 
+def _describe_ours(evaluation, record, panel, table, pairs, held_out, level):
+    """Judge domain and intervals of our predictions; return the table with the intervals."""
+    predicted = table.rename(columns={OURS: "predicted"})
+    if "inside_domain" in predicted:
+        record |= judge_domain(predicted)
+    if pairs is None or "spread_low" not in predicted:
+        return table
+    (listed, block), scheme, levels = pairs, record["scheme"], exceedance_levels()
+    predicted["block"] = block[predicted["fold"]]
+    errors = _errors_of_pairs(panel, scheme, listed, held_out)
+    calibrations = nested_calibrations(errors, scheme, np.unique(block))
+    found = nested_intervals(predicted, calibrations, level=level, levels=levels)
+    if found["lower"].isna().all():
+        evaluation.skipped[f"{scheme}/intervals"] = _why_none(calibrations, level, scheme)
+    coverage, exceedance, reliable = judge_intervals(
+        predicted.join(found), calibrations, level=level, levels=levels
+    )
+    if coverage:
+        record |= {name: coverage[0][name] for name in ("level", "coverage", "width", "winkler")}
+    evaluation.coverage += coverage
+    evaluation.exceedance += exceedance
+    evaluation.reliability = pd.concat([evaluation.reliability, reliable], ignore_index=True)
+    return table.join(found)
+
+
+def _errors_of_pairs(panel, scheme, pairs, held_out):
+    """Errors of the predictors that left a pair of blocks out, on the rows of both."""
+    errors = {}
+    for pair in pairs:
+        described = held_out[scheme, (pair.first, pair.second), OURS]
+        if not isinstance(described, str):
+            rows = panel[["site_id", "city_id", "date", TARGET]].iloc[described.index]
+            rows = rows.rename(columns={TARGET: "observed"}).assign(block=pair.blocks)
+            described = described.rename(columns={"pm25": "predicted"}).set_index(rows.index)
+            errors[pair.first, pair.second] = rows.join(described)
+    return errors
+
+
+def _why_none(calibrations, level, scheme):
+    if not calibrations:
+        return "too few places are left to learn from when two folds are held out"
+    largest = max(calibrations.values(), key=lambda calibration: calibration.n_units())
+    return largest.explain(level, units="sites" if unit_column(scheme) == "site_id" else "cities")
+
+
 def _record(scheme, name, part, table, listed):
     by_fold = [rmse(group["observed"], group[name]) for _, group in table.groupby("fold") if len(group)]
-    column = GROUP_COLUMN[scheme]
     return judge(
         part,
         table[name],
         scheme=scheme,
         model=name,
         folds=len(listed),
-        groups=len(part) if column is None else int(part[column].nunique()),
+        groups=sum(len(fold.groups) for fold in listed) or len(part),
         group=PLURAL[GROUP_NAME[scheme]],
         rmse_sd=float(np.std(by_fold, ddof=1)) if len(by_fold) > 1 else np.nan,
     )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from airq.features.recipe import make_recipe, raw, reference_method
+from airq.features.recipe import GROUPS_FOR_POSITION, make_recipe, raw, reference_method
+from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import make_estimator
 from airq.models.evaluation import OURS
 from airq.models.peer_boosters import AirqoJob, LightgbmDefaults, ReferenceMethod
 from airq.models.peers import Climatology, RawColumn, TrainingMean
+from airq.models.spread import Spread
 from airq.predictor import Predictor
-
-#: Fewer cities than this do not teach where a city lies.
-GROUPS_FOR_POSITION = 5
 
 
 def default_candidate(*, model, recipe, seed=0, tuning=None):
@@ -37,6 +36,8 @@ def default_candidate(*, model, recipe, seed=0, tuning=None):
         functools.partial(make_recipe, recipe),
         estimator,
         groups_for_position=GROUPS_FOR_POSITION,
+        spread=Spread,
+        domain=ApplicabilityDomain,
     )
 
 

@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from airq.card import origin_warning
 from airq.console import notes
+from airq.origin import origin_warning
 from airq.panel import PanelMetadata
 
 

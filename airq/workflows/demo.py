@@ -15,7 +15,7 @@ from airq.workflows.candidates import candidates, default_candidate
 from airq.workflows.console import tell_origin
 from airq.workflows.evaluate import evaluate_panel, write_evaluation, write_summary
 from airq.workflows.predict import predict
-from airq.workflows.train import fit_on_all, save_predictor
+from airq.workflows.train import calibrate, fit_on_all, save_predictor
 
 MODEL, RECIPE = "lightgbm", "retrospective"
 SCHEMES = ("random", "city")
@@ -58,7 +58,9 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
     evaluation = evaluate_panel(panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs)
     write_evaluation(evaluation, panel_metadata(panel), out / "evaluation")
     write_summary(evaluation, panel_metadata(panel), out)
-    predictor = fit_on_all(panel, default_candidate(model=MODEL, recipe=RECIPE, seed=seed))
+    candidate = default_candidate(model=MODEL, recipe=RECIPE, seed=seed)
+    predictor = fit_on_all(panel, candidate)
+    calibrate(predictor, panel, evaluation, candidate, seed=seed, n_jobs=n_jobs)
     settings = {"model": MODEL, "seed": seed, "tuning_trials": 0}
     save_predictor(predictor, panel, settings, evaluation, out / "bundle")
     elsewhere = panel[panel["site_id"].isin(cities.index[cities == 0])]

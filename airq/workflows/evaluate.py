@@ -12,9 +12,11 @@ from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
-from airq.models.folds import SCHEMES
+from airq.models.folds import FEW_FITS, SCHEMES
+from airq.models.intervals import DEFAULT_LEVEL
 from airq.panel import TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
+from airq.uncertainty_plots import draw_uncertainty
 from airq.workflows.candidates import candidates
 from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_training_panel
@@ -25,11 +27,12 @@ RECORDS = "evaluation.json"
 def evaluate(
     panel_path,
     *,
-    schemes=SCHEMES,
+    schemes=FEW_FITS,
     model="lightgbm",
     recipe="retrospective",
     peers=None,
     buffer_km=50.0,
+    level=DEFAULT_LEVEL,
     seed=0,
     n_jobs=1,
     out=None,
@@ -48,7 +51,9 @@ def evaluate(
     peers : sequence of str, optional
         Names of peers; all that the panel supports by default.
     buffer_km : float
-        Distance of the scheme `buffer`. [km]
+        Distance of the schemes `buffer` and `leave-city-out`. [km]
+    level : float or None
+        Level of the intervals, which need a fit for every pair of folds; None for none.
     seed, n_jobs : int
         Seed, and number of processes.
     out : str or Path, optional
@@ -76,6 +81,7 @@ def evaluate(
         schemes,
         candidates(panel, model=model, recipe=recipe, seed=seed, chosen=peers),
         buffer_km=buffer_km,
+        level=level,
         seed=seed,
         n_jobs=n_jobs,
     )
@@ -141,7 +147,7 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
     return evaluation
 
 
-def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs=1):
+def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_LEVEL, seed=0, n_jobs=1):
     """Judge candidates on a checked panel; see :func:`evaluate`."""
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
     for scheme, reason in skipped.items():
@@ -152,7 +158,9 @@ def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, seed=0, n_jobs
             f"No training place lies within {buffer_km:g} km of a held-out city: buffer repeats city."
         )
     with progress("evaluating") as advance:
-        evaluation = judge_candidates(panel, contenders, folds, n_jobs=n_jobs, advance=advance)
+        evaluation = judge_candidates(
+            panel, contenders, folds, intervals=level, n_jobs=n_jobs, advance=advance
+        )
     evaluation.skipped = skipped | evaluation.skipped
     return evaluation
 
@@ -184,12 +192,13 @@ def write_evaluation(evaluation, metadata, out):
             evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()}
         )
         draw_evaluation(evaluation.predictions, metadata, folder)
+        draw_uncertainty(evaluation, metadata, folder)
 
 
 def write_summary(evaluation, metadata, folder):
     """Write evaluation.json and evaluation.md into a folder."""
     folder = Path(folder)
     write_json(folder / RECORDS, evaluation.records)
-    write_text(
-        folder / "evaluation.md", evaluation_markdown(evaluation.records, evaluation.skipped, metadata)
-    )
+    write_json(folder / "coverage.json", evaluation.coverage)
+    write_json(folder / "exceedance.json", evaluation.exceedance)
+    write_text(folder / "evaluation.md", evaluation_markdown(evaluation, metadata))

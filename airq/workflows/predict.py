@@ -11,8 +11,20 @@ from airq.console import notes
 from airq.features.recipe import make_recipe
 from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
+from airq.models.intervals import DEFAULT_LEVEL
+from airq.models.periods import MIN_SHARE, frequency_of, period_means
 from airq.panel import KEYS, TARGET, check_parquet_name, panel_metadata, write_table
-from airq.units import PM25_UNIT, aqi, convert, is_aqi, unit_name, who_class
+from airq.predictor import SPREAD
+from airq.units import (
+    PM25_UNIT,
+    aqi,
+    convert,
+    exceedance_column,
+    exceedance_levels,
+    is_aqi,
+    unit_name,
+    who_class,
+)
 from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_panel
 
@@ -34,10 +46,9 @@ COLUMNS = [
     "aqi_table",
     "who_class",
 ]
-PERIODS = {"day": None, "month": "M", "year": "Y"}
-#: A mean over a period stands for it only with this share of its days.
-MIN_SHARE = 0.75
 DEFAULT_AQI_TABLE = "aqi-us-2024"
+#: What a prediction may be described by, see :meth:`airq.predictor.Predictor.describe`.
+DESCRIBED = ["pm25", *SPREAD, "inside_domain"]
 
 
 def check_output(out):
@@ -47,7 +58,7 @@ def check_output(out):
     check_writable(out)
 
 
-def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABLE):
+def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_table=DEFAULT_AQI_TABLE):
     """Predict with a trained bundle.
 
     Parameters
@@ -60,14 +71,23 @@ def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABL
         Parquet or CSV file of the predictions.
     period : {"day", "month", "year"}
         What a row stands for.
+    level : float
+        Level of the intervals.
     aqi_table : str
         Index in which `aqi` is given.
 
     Returns
     -------
     DataFrame
-        The predictions, one row per site and period; columns in :data:`COLUMNS`.
+        The predictions, one row per site and period, see :func:`prediction_rows`.
+
+    Raises
+    ------
+    ValueError
+        Also if `level` does not lie between 0 and 1.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"The level of an interval lies between 0 and 1, such as 0.9; {level:g} does not.")
     check_output(out)
     panel = open_panel(panel_path)
     predictor, facts = load_bundle(bundle)
@@ -77,14 +97,19 @@ def predict(panel_path, *, bundle, out, period="day", aqi_table=DEFAULT_AQI_TABL
     notes.print(validation_sentence(facts["evaluation"]))
     tell_trained(facts, panel)
     trained = facts["panel"]
-    pm25 = predictor.predict(panel.drop(columns=TARGET, errors="ignore"))
-    rows = prediction_rows(panel, pm25, aqi_table=aqi_table, period=period)
+    described = predictor.describe(panel.drop(columns=TARGET, errors="ignore"))
+    calibration = predictor.calibration_
+    rows = prediction_rows(
+        panel, described, calibration=calibration, level=level, aqi_table=aqi_table, period=period
+    )
+    _tell_intervals(rows, _promise(calibration, facts, level, period))
     about = {
         "unit": PM25_UNIT,
         "trained_on": trained["pm25_origin"],
         "statistic": trained["statistic"],
         "day_basis": trained["day_basis"],
         "period": period,
+        "intervals": _promise(calibration, facts, level, period),
         "recipe": facts["recipe"]["name"],
         "looks_ahead": facts["looks_ahead"],
         "validation": facts["evaluation"],
@@ -127,7 +152,8 @@ def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="refere
     model = load_foreign_catboost(model_file, chosen.names)
     raw = np.maximum(model.predict(chosen.transform(panel)), 0)
     table = unit if is_aqi(unit) else DEFAULT_AQI_TABLE
-    rows = prediction_rows(panel, convert(raw, unit, PM25_UNIT), aqi_table=table, period=period)
+    described = pd.DataFrame({"pm25": convert(raw, unit, PM25_UNIT)})
+    rows = prediction_rows(panel, described, aqi_table=table, period=period)
     notes.print(f"Predicted by {model_file}, which was not validated here; its unit is {unit}.")
     write_predictions(
         rows,
@@ -137,15 +163,28 @@ def predict_with_model_file(panel_path, *, model_file, unit, out, recipe="refere
     return rows
 
 
-def prediction_rows(panel, pm25, *, aqi_table=DEFAULT_AQI_TABLE, period="day"):
+def prediction_rows(
+    panel,
+    described,
+    *,
+    calibration=None,
+    level=DEFAULT_LEVEL,
+    aqi_table=DEFAULT_AQI_TABLE,
+    period="day",
+):
     """Rows of the prediction table.
 
     Parameters
     ----------
     panel : DataFrame of n_rows
         A checked panel.
-    pm25 : array-like of shape (n_rows,)
-        Daily predictions. [µg m⁻³]
+    described : DataFrame of n_rows
+        `pm25` of every day, with its spread and `inside_domain` where they are known, see
+        :meth:`airq.predictor.Predictor.describe`.
+    calibration : Calibration, optional
+        What turns a spread into intervals and probabilities.
+    level : float
+        Level of the intervals.
     aqi_table : str
         Index in which `aqi` is given.
     period : {"day", "month", "year"}
@@ -155,23 +194,42 @@ def prediction_rows(panel, pm25, *, aqi_table=DEFAULT_AQI_TABLE, period="day"):
     Returns
     -------
     DataFrame
-        Columns in :data:`COLUMNS`. Intervals and `inside_domain` are empty. The AQI, made for days,
-        is empty for longer periods, and so is the WHO class of months, for which WHO has no level.
+        Columns in :data:`COLUMNS`, and one for each of :func:`airq.units.exceedance_levels`. Without a
+        calibration, or with too few places in it, intervals and probabilities are empty. The AQI, made for
+        days, is empty for longer periods, and so is the WHO class of months, for which WHO has no level. A
+        longer period lies inside the domain where three quarters of its days do.
     """
-    if period not in PERIODS:
-        raise ValueError(f"Unknown period {period!r}; choose from {', '.join(PERIODS)}.")
+    frequency_of(period)
     rows = panel[["site_id", "city_id", "city", "country", "latitude", "longitude", "date"]].copy()
     rows["population"] = panel["population"] if "population" in panel.columns else np.nan
-    rows["pm25"] = np.asarray(pm25, dtype="float64")
+    for name in DESCRIBED:
+        rows[name] = described[name].to_numpy(dtype="float64") if name in described else np.nan
     if period != "day":
-        rows = _period_means(rows, PERIODS[period])
+        rows = _period_means(rows, period)
+    inside = (rows["inside_domain"] >= (1 if period == "day" else MIN_SHARE)).astype("boolean")
+    rows["inside_domain"] = inside.mask(rows["inside_domain"].isna())
     rows["lower"] = rows["upper"] = rows["level"] = np.nan
-    rows["inside_domain"] = pd.array([pd.NA] * len(rows), dtype="boolean")
     rows["aqi"] = aqi(rows["pm25"], aqi_table) if period == "day" else np.nan
     rows["aqi_table"] = aqi_table
     rows["who_class"] = None if period == "month" else who_class(rows["pm25"], period)
     rows["who_class"] = rows["who_class"].astype("str")
-    return rows[COLUMNS].sort_values(KEYS, ignore_index=True)
+    probabilities = []
+    if calibration is not None:
+        probabilities = _add_uncertainty(
+            rows, calibration, level, exceedance_levels(period, aqi_table), period
+        )
+    return rows[[*COLUMNS, *probabilities]].sort_values(KEYS, ignore_index=True)
+
+
+def _add_uncertainty(rows, calibration, level, levels, period):
+    """Fill `lower, upper, level` in place, add the probabilities; return the names of these."""
+    interval = calibration.interval(rows["pm25"].to_numpy(), rows[SPREAD].to_numpy(), level, period)
+    rows["lower"], rows["upper"] = interval[:, 0], interval[:, 1]
+    rows["level"] = np.where(np.isnan(interval[:, 0]), np.nan, level)
+    names = [exceedance_column(limit) for limit in levels]
+    if names:
+        rows[names] = calibration.exceedance(rows["pm25"].to_numpy(), rows[SPREAD].to_numpy(), levels, period)
+    return names
 
 
 def write_predictions(rows, out, about):
@@ -196,29 +254,37 @@ def describe_predictions(rows):
     }
 
 
-def _period_means(rows, frequency):
-    rows = rows.assign(period=rows["date"].dt.to_period(frequency))
-    groups = rows.groupby(["site_id", "period"], sort=False)
-    means = groups.first()
-    means["pm25"] = groups["pm25"].mean()
-    days_in = (
-        means.index.get_level_values("period").end_time.normalize()
-        - means.index.get_level_values("period").start_time
-    ).days + 1
-    whole = groups.size().to_numpy() >= MIN_SHARE * days_in
-    means = means[whole].reset_index()
-    if not whole.all():
+def _period_means(rows, period):
+    means = period_means(rows, period, keys=["site_id"])
+    n_periods = len(rows.groupby(["site_id", rows["date"].dt.to_period(frequency_of(period))]).size())
+    if len(means) < n_periods:
         notes.print(
-            f"{np.sum(~whole):,} of {len(whole):,} calendar periods of a site are left out: fewer than "
-            f"{MIN_SHARE:.0%} of their days are in the panel."
+            f"{n_periods - len(means):,} of {n_periods:,} calendar periods of a site are left out: fewer "
+            f"than {MIN_SHARE:.0%} of their days are in the panel."
         )
     if means.empty:
         raise ValueError(
             f"No site has {MIN_SHARE:.0%} of the days of a calendar period in the panel, so there is no mean "
             "to give; leave --period out for days."
         )
-    means["date"] = means.pop("period").dt.start_time.astype("datetime64[us]")
     return means
+
+
+def _promise(calibration, facts, level, period):
+    uncertainty = facts["uncertainty"]
+    if calibration is None:
+        return uncertainty["promises"][0]
+    return calibration.explain(level, period, units=uncertainty["calibrated_on"])
+
+
+def _tell_intervals(rows, promise):
+    notes.print(promise)
+    outside = (rows["inside_domain"] == False).sum()  # noqa: E712 (missing values are neither)
+    if outside:
+        notes.print(
+            f"[yellow]{outside:,} of {len(rows):,} rows lie outside the domain of training[/] "
+            "(`inside_domain` is false): there the predictor extrapolates and its intervals need not hold."
+        )
 
 
 def _tell_gaps(panel, inputs):

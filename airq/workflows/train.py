@@ -14,12 +14,18 @@ from airq.card import write_card
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable
 from airq.models.evaluation import OURS, plan_folds
+from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import training_groups
+from airq.models.intervals import DEFAULT_LEVEL
+from airq.models.nested import held_out_errors
+from airq.models.periods import PERIODS
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.workflows.candidates import default_candidate
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
+
+NOT_CALIBRATED = "No interval: nothing was held out to calibrate one (--scheme none)."
 
 
 def train(
@@ -68,8 +74,38 @@ def train(
             predictor = make(tuning=told)().fit(panel, training_groups(panel))
     evaluation = None
     if schemes:
-        evaluation = evaluate_panel(panel, schemes, {OURS: make(tuning=tuning)}, seed=seed, n_jobs=n_jobs)
+        candidate = make(tuning=tuning)
+        evaluation = evaluate_panel(panel, schemes, {OURS: candidate}, seed=seed, n_jobs=n_jobs)
+        calibrate(predictor, panel, evaluation, candidate, seed=seed, n_jobs=n_jobs)
     return save_predictor(predictor, panel, settings, evaluation, out)
+
+
+def calibrate(predictor, panel, evaluation, candidate, *, seed=0, n_jobs=1):
+    """Calibrate a predictor of all places with predictions for places that were held out in turn.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Fitted on all labelled rows of `panel`.
+    panel : DataFrame
+        A checked panel with targets.
+    evaluation : Evaluation
+        Its predictions are used where the cities (or sites) that training keeps together were held out;
+        else these are held out anew.
+    candidate : callable
+        Makes a predictor like the fitted one.
+    """
+    scheme = calibration_scheme(panel)
+    predictions = evaluation.predictions
+    if scheme not in set(predictions["scheme"]):
+        folds, skipped = plan_folds(panel, [scheme], seed=seed)
+        if scheme in skipped:
+            notes.print(f"[yellow]No interval: {skipped[scheme]}.[/]")
+            return
+        with progress("calibrating") as advance:
+            held_out = judge_candidates(panel, {OURS: candidate}, folds, n_jobs=n_jobs, advance=advance)
+        predictions = held_out.predictions
+    predictor.calibrate(held_out_errors(predictions, scheme))
 
 
 def fit_on_all(panel, candidate):
@@ -107,9 +143,15 @@ def save_predictor(predictor, panel, settings, evaluation, out):
         "settings": {**settings, "inner_groups": training_groups(panel)},
         "evaluation": evaluation.records if evaluation else [],
         "skipped": evaluation.skipped if evaluation else {},
+        "uncertainty": describe_uncertainty(predictor, panel, evaluation),
     }
     save_bundle(out, predictor, facts, write_card)
     return read_facts(out)
+
+
+def calibration_scheme(panel):
+    """The scheme whose held-out groups are those that training keeps together."""
+    return "site" if training_groups(panel) == "site_id" else "city"
 
 
 def default_schemes(panel):
@@ -149,6 +191,20 @@ def describe_data(panel):
         "pm25_mean": float(labelled[TARGET].mean()),
         "pm25_max": float(labelled[TARGET].max()),
         "hash": panel_hash(panel),
+    }
+
+
+def describe_uncertainty(predictor, panel, evaluation):
+    """What is promised of the intervals, and what was measured at held-out places."""
+    units = "sites" if calibration_scheme(panel) == "site" else "cities"
+    calibration = predictor.calibration_
+    return {
+        "calibrated_on": units,
+        "promises": [calibration.explain(DEFAULT_LEVEL, period, units=units) for period in PERIODS]
+        if calibration is not None
+        else [NOT_CALIBRATED],
+        "coverage": evaluation.coverage if evaluation else [],
+        "exceedance": evaluation.exceedance if evaluation else [],
     }
 
 

@@ -1,6 +1,7 @@
 """What a comparison does with rows, folds and priors, shown on rows that a reader can picture."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import numpy.testing as npt
@@ -10,9 +11,10 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 
 from imbalance.comparison import choose_strategies, compare_strategies
-from imbalance.metrics import corrected_t_interval
-from imbalance.problem import parse_target_prior
-from imbalance.strategies import Strategy
+from imbalance.metrics import average_precision, corrected_t_interval
+from imbalance.problem import make_problem, parse_target_prior
+from imbalance.strategies import STRATEGIES, Strategy
+from imbalance.tasks import Task, judge
 
 SMALL = {"n_splits": 3, "n_repeats": 1}
 FIGURES = ["log_loss", "brier", "auc", "average_precision", "calibration_slope", "recall_rare", "prior_rare"]
@@ -376,3 +378,147 @@ def test_predictions_are_kept_as_float32_and_nothing_is_pickled(tmp_path):
         assert probabilities.shape == (2, len(test), 2)
         npt.assert_allclose(probabilities.sum(axis=2), 1, rtol=1e-6)
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["rows"] == 240
+
+
+def test_a_strategy_that_the_rows_do_not_allow_is_left_out_and_said():
+    "Of two rare rows each fold trains on one: SMOTE has no neighbour, under-sampling goes on."
+    X, y = rows(n=40, share=0.05)
+    found = compare_strategies(X, y, strategies=["smote", "under-sample"], n_splits=2, n_repeats=1)
+    assert found.table["strategy"].tolist() == ["under-sample", "none"]
+    (note,) = [note for note in found.notes if "left out" in note]
+    assert "Strategy 'smote' with lightgbm was left out: SMOTE draws between rows" in note
+    assert list(found.settings["strategies"]) == ["none", "under-sample"]
+
+
+def test_a_strategy_that_one_fold_does_not_allow_is_left_out_of_all():
+    "The sampler fails on the training rows of one of three folds; pairs need all of them."
+    X, y = rows()
+
+    class Fussy(RandomUnderSampler):
+        def fit_resample(self, X, y, **params):
+            if X["told"].iloc[0] == first:
+                raise ValueError("not these rows")
+            return super().fit_resample(X, y, **params)
+
+    first = X["told"].iloc[0]
+    fussy = Strategy("fussy", sampler=Fussy())
+    found = compare_strategies(X, y, strategies=[fussy, "none+prior"], **SMALL)
+    assert set(found.scores["strategy"]) == {"none", "none+prior"}
+    assert any("'fussy' with lightgbm was left out: not these rows (2 of 3 folds)" in n for n in found.notes)
+
+
+def test_where_no_strategy_is_left_the_reason_is_the_error():
+    "Neither SMOTE nor calibration can do with one rare row."
+    X, y = rows(n=40, share=0.05)
+    with pytest.raises(ValueError, match="^Strategy '.*': .*has"):
+        compare_strategies(X, y, strategies=["smote", "calibrated+prior"], n_splits=2, n_repeats=1)
+
+
+def test_strategies_may_have_a_number():
+    "204 common and 36 rare rows, two thirds in training: cut to 2:1, or half of the common ones dropped."
+    X, y = rows()
+    found = table_of(compare_strategies(X, y, strategies=["under-sample:2", "drop-majority:.5"], **SMALL))
+    assert set(found.index) == {"none", "under-sample:2", "drop-majority:.5"}
+    scores = compare_strategies(X, y, strategies=["under-sample:2", "drop-majority:.5"], **SMALL).scores
+    priors = scores.groupby("strategy")["prior_rare"].mean()
+    assert priors["under-sample:2"] == pytest.approx(1 / 3)
+    assert priors["drop-majority:.5"] == pytest.approx(24 / (24 + 68))
+
+
+def test_average_precision_finds_the_class_that_is_rarest_of_all():
+    "100 of a, 99 of b in twin groups: some folds have fewer a, and still look for b."
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b"], [100, 99])
+    X = pd.DataFrame({"told": rng.normal(size=199) + (y == "b")})
+    groups = rng.integers(0, 25, 199)
+    problem, _ = make_problem(X, y, target_prior="balanced", groups=groups, **SMALL)
+    assert problem.rarest == "b"
+    fewer_a = [(y[problem.fold_of[0] == fold] == "a").mean() < 0.5 for fold in range(3)]
+    assert any(fewer_a)
+    fold = fewer_a.index(True)
+    record, test, probabilities = judge(Task("lightgbm", (STRATEGIES["none"],), 0, fold), problem)
+    judged = {"classes": ["a", "b"], "target": [0.5, 0.5]}
+    expected = average_precision(y[test], probabilities[0], positive="b", **judged)
+    assert record["scores"][0]["average_precision"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_sweep_corrects_each_member_of_a_bag_from_what_it_saw():
+    "At a prior of the sweep a corrected bag predicts what the classifier predicts that is told this prior."
+    X, y = rows()
+    bag = Strategy("bag+prior", sampler=RandomUnderSampler(sampling_strategy=0.5), bag=3, posthoc="prior")
+    problem, _ = make_problem(X, y, target_prior="balanced", **SMALL)
+    told = replace(problem, target=np.array([0.9, 0.1]))
+    sweeps = {}
+    for name, one in {"swept": problem, "told": told}.items():
+        record, *_ = judge(Task("lightgbm", (bag,), 0, 0), replace(one, sweep=np.array([[0.9, 0.1]])))
+        sweeps[name] = record
+    assert sweeps["swept"]["sweep"][0]["log_loss"] == pytest.approx(
+        sweeps["told"]["scores"][0]["log_loss"], abs=1e-12
+    )
+
+
+def test_only_what_differs_is_blamed(tmp_path):
+    "Another seed, other folds: the data are the same; other groups are other data."
+    X, y = rows()
+    compare_strategies(X, y, strategies=["none"], out=tmp_path, **SMALL)
+    for change in ({"seed": 1}, {"n_splits": 2}, {"n_repeats": 2}):
+        with pytest.raises(ValueError, match=f"with other {next(iter(change))}; choose"):
+            compare_strategies(X, y, strategies=["none"], out=tmp_path, **(SMALL | change))
+    compare_strategies(X, y, strategies=["none"], groups=np.arange(240) // 2, out=tmp_path / "g", **SMALL)
+    with pytest.raises(ValueError, match="with other data"):
+        compare_strategies(
+            X, y, strategies=["none"], groups=(np.arange(240) + 1) // 2 % 120, out=tmp_path / "g", **SMALL
+        )
+
+
+def test_a_strategy_made_of_a_function_goes_on(tmp_path):
+    "Written anew, as in another process, it is known again; with another number in it, it is not."
+    X, y = rows()
+    kept = []  # so that no function gets the address of an earlier one
+
+    def comparison(n):
+        halve = Strategy("cut", sampler=RandomUnderSampler(sampling_strategy=lambda labels: {"common": n}))
+        kept.append(halve)
+        steps = []
+        compare_strategies(
+            X, y, strategies=[halve], out=tmp_path, advance=lambda *step: steps.append(step[0]), **SMALL
+        )
+        return steps[0]
+
+    assert [comparison(50), comparison(50), comparison(60)] == [0, 6, 3]
+
+
+def test_a_strategy_that_cannot_be_known_again_is_said(tmp_path):
+    "A random generator is known by its address only."
+    X, y = rows()
+    drawn = Strategy("drawn", sampler=RandomUnderSampler(random_state=np.random.RandomState(0)))
+    found = compare_strategies(X, y, strategies=[drawn], out=tmp_path, **SMALL)
+    assert any("'drawn' holds an object that is known by its address only" in note for note in found.notes)
+
+
+def test_equal_strategies_are_called_so():
+    "At a balanced target the weights of both rules are the same."
+    X, y = rows()
+    both = ["weights", "weights-target"]
+    balanced = compare_strategies(X, y, strategies=both, **SMALL)
+    assert balanced.table.set_index("strategy")["log_loss"][both].nunique() == 1
+    assert any("weights and weights-target are the same" in note for note in balanced.notes)
+    other = compare_strategies(X, y, strategies=both, target_prior=[0.7, 0.3], **SMALL)
+    assert not any("are the same" in note for note in other.notes)
+
+
+def test_columns_may_be_called_by_words_and_numbers():
+    "A frame with an array beside it."
+    X, y = rows()
+    found = compare_strategies(X.rename(columns={"noise": 0}), y, strategies=["smote"], **SMALL)
+    assert len(found.table) == 2
+
+
+def test_em_does_not_see_the_labels():
+    "Where nothing can be learned the estimate stays near training's share, far from the target's half."
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 3)), np.repeat(["common", "rare"], [360, 40])
+    found = compare_strategies(X, y, strategies=["none+em"], **SMALL)
+    estimated = found.scores.loc[found.scores["strategy"] == "none+em", "prior_rare"]
+    assert estimated.mean() < 0.3
+    assert table_of(found).loc["none+em", "prior_kl"] > 0.1

@@ -3,12 +3,10 @@
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from imbalance import datasets, reproduction
-from imbalance.dataset_commands import datasets as datasets_command
-from imbalance.dataset_commands import reproduce as reproduce_command
+from imbalance.cli import app
 from imbalance.reproduction import Case
 from imbalance.strategies import STRATEGIES
 
@@ -16,9 +14,6 @@ from imbalance.strategies import STRATEGIES
 @pytest.fixture
 def run():
     """Function that runs one of the two commands."""
-    app = typer.Typer()
-    app.command("datasets")(datasets_command)
-    app.command("reproduce")(reproduce_command)
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -61,7 +56,7 @@ def test_an_unknown_set_is_one_line(run):
 
 @pytest.mark.slow
 def test_a_trial_of_the_reproduction(run, tmp_path, monkeypatch):
-    "It says STAND-IN on the console and in the files, and writes a record a case."
+    "It says STAND-IN and TRIAL on the console and in the files, and writes a record a case."
     cases = [
         *(Case(STRATEGIES[name], published=name) for name in ("drop-majority", "smote-under", "none")),
         *(Case(STRATEGIES[name], published="weights") for name in ("weights-target", "weights")),
@@ -70,14 +65,17 @@ def test_a_trial_of_the_reproduction(run, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "reproduction_cases", lambda: cases)
     out = tmp_path / "out"
     result = run(
-        "reproduce", "--out", out, "--seeds", 1, "--scale", 0.02, "--jobs", 1, "--json", tmp_path / "r.json"
+        "reproduce", "--out", out, "--seeds", 1, "--scale", 0.03, "--jobs", 1, "--json", tmp_path / "r.json"
     )
     assert result.exit_code == 0, result.stderr
-    assert "STAND-IN" in result.stdout
-    assert "STAND-IN" in result.stderr
+    assert "STAND-IN, TRIAL" in result.stdout
+    assert "…" not in result.stdout
+    assert "STAND-IN, TRIAL" in result.stderr
     records = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
-    assert [record["data"] for record in records] == ["STAND-IN"] * len(cases)
+    assert [record["data"] for record in records] == ["STAND-IN, TRIAL"] * len(cases)
     assert "label shift is pure by construction" in result.stdout
     written = {path.name for path in out.iterdir()}
     assert {"scores.parquet", "table.csv", "table.md", "table.json", "orders.csv", "settings.json"} <= written
-    assert json.loads((out / "settings.json").read_text(encoding="utf-8"))["what"].startswith("STAND-IN")
+    assert json.loads((out / "settings.json").read_text(encoding="utf-8"))["what"].startswith(
+        "STAND-IN, TRIAL"
+    )

@@ -364,7 +364,7 @@ def test_categories_are_not_interpolated(kind):
     assert rows is None
     assert set(made.iloc[:, 1]) <= allowed
     assert set(made.iloc[:, 0]).isdisjoint(X["size"])
-    assert notes[0].startswith("SMOTENC does not interpolate 1 categorical columns")
+    assert notes[0].startswith("SMOTENC does not interpolate 1 categorical column (")
 
 
 def test_categories_alone_are_drawn_from_neighbours():
@@ -399,7 +399,7 @@ def test_gaps_are_filled_from_training_rows_and_it_is_said():
     X, y = two_classes()
     X[3] = np.nan
     model = PriorCorrectedClassifier(GaussianNB(), sampler=SMOTE(), random_state=0).fit(X, y)
-    assert "SMOTE cannot take missing values: 1 columns were filled" in model.notes_[0]
+    assert "SMOTE cannot take missing values: 1 column was filled" in model.notes_[0]
     npt.assert_allclose(model.imputer_.fillers_[0], np.nanmedian(X))
     npt.assert_allclose(model.predict_proba([[np.nan]]), model.predict_proba([[np.nanmedian(X)]]))
 

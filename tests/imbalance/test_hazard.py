@@ -7,6 +7,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 import typer
+from threadpoolctl import threadpool_info, threadpool_limits
 from typer.testing import CliRunner
 
 from airq.checks import check_panel
@@ -16,18 +17,17 @@ from airq.panel import PanelMetadata, label_panel, write_panel
 from airq.sources.tables import read_uganda
 from imbalance.hazard import class_confusion, compare_hazard
 from imbalance.hazard_commands import hazard
-from imbalance.hazard_findings import findings
-from imbalance.hazard_fits import HeldOut, held_out_scores
+from imbalance.hazard_findings import findings, headlines
+from imbalance.hazard_fits import HeldOut, features_of, held_out_scores
 from imbalance.hazard_methods import REGRESSIONS, chosen_methods
 from imbalance.hazard_panel import (
     check_level,
-    features_of,
     group_by,
     hazardous_rows,
     inner_folds,
     make_hazard_folds,
 )
-from imbalance.hazard_report import FILES
+from imbalance.hazard_report import FILES, alarm_curves, headline_cells, weight_costs
 from imbalance.hazard_scores import judge_alarms, judge_methods
 
 LEVEL = 60.0
@@ -272,20 +272,142 @@ def test_the_command_writes_its_folder(run, air_file, tmp_path):
     )
     result = run(air_file, "--above", LEVEL, "--out", out, *arguments)
     assert result.exit_code == 0, result.stderr
-    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "parts"])
     settings = json.loads((out / "settings.json").read_text())
     assert (settings["above"], settings["unit"], settings["group"]) == (60, "µg m⁻³", "city")
     assert len(json.loads((tmp_path / "f").read_text())) == 3 * 4
 
 
-def test_simulated_air_is_called_so_everywhere(run, air, tmp_path):
-    "On the console and in the text."
-    write_panel(label_panel(air, PanelMetadata(pm25_origin="simulated")), tmp_path / "panel.parquet")
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (PanelMetadata(pm25_origin="simulated"), "SIMULATED"),
+        (PanelMetadata(pm25_origin="index", statistic="median"), "INDEX, MEDIANS"),
+    ],
+)
+def test_what_is_not_measured_is_called_so_everywhere(run, air, tmp_path, metadata, words):
+    "On both streams, in every row of every table, in the text, in the settings and on every picture."
+    write_panel(label_panel(air, metadata), tmp_path / "panel.parquet")
     out = tmp_path / "hazard"
-    arguments = "--methods", "regression,none", "--folds", 2, "--jobs", 1
+    arguments = "--methods", "regression,none", "--folds", 2, "--jobs", 1, "--json", tmp_path / "records"
     result = run(tmp_path / "panel.parquet", "--above", LEVEL, "--out", out, *arguments)
-    assert "SIMULATED" in result.stderr
-    assert "SIMULATED" in (out / "table.md").read_text()
+    for word in words.split(", "):
+        for text in (result.stdout, result.stderr, (out / "table.md").read_text()):
+            assert word in text
+    assert json.loads((out / "settings.json").read_text())["data"] == words
+    for path in (out / "table.json", tmp_path / "records"):
+        assert {record["data"] for record in json.loads(path.read_text())} == {words}
+    tables = [pd.read_csv(path) for path in out.glob("*.csv")]
+    tables += [pd.read_parquet(path) for path in out.glob("*.parquet")]
+    assert len(tables) == 6
+    assert all(set(table["data"]) == {words} for table in tables)
+
+
+def test_pictures_say_what_is_not_measured(air):
+    "Above the axes of both; nothing is said where monitors measured."
+    for metadata, words in ((PanelMetadata(pm25_origin="simulated"), "SIMULATED"), (PanelMetadata(), "")):
+        comparison = compare_hazard(label_panel(air, metadata), LEVEL, methods=["regression"], n_folds=2)
+        for draw in (alarm_curves, weight_costs):
+            title = draw(comparison).get_suptitle()
+            assert title.startswith(words)
+            assert ("SIMULATED" in title) == bool(words)
+
+
+def test_an_interrupted_comparison_goes_on_with_the_same_values(air, tmp_path):
+    "Stopped after three fits; the next run keeps their files and ends as one that was never stopped."
+
+    def stop(done, total, text):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    options = {"methods": ["regression", "none"], "n_folds": 2}
+    whole = compare_hazard(air, LEVEL, **options)
+    with pytest.raises(KeyboardInterrupt):
+        compare_hazard(air, LEVEL, out=tmp_path / "out", advance=stop, **options)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "parts").glob("*.npz")}
+    assert 3 <= len(before) < 2 * 2 * 4
+    told = []
+    again = compare_hazard(
+        air, LEVEL, out=tmp_path / "out", advance=lambda *said: told.append(said), **options
+    )
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    pd.testing.assert_frame_equal(again.methods, whole.methods)
+    assert [said[:2] for said in told] == [(done, 16) for done in range(17)]
+
+
+def test_a_damaged_piece_is_fitted_again(air, tmp_path):
+    "Half a file counts as none."
+    options = {"methods": ["regression"], "n_folds": 2, "out": tmp_path / "out"}
+    first = compare_hazard(air, LEVEL, **options)
+    piece = next((tmp_path / "out" / "parts").glob("regression-*.npz"))
+    piece.write_bytes(piece.read_bytes()[:100])
+    pd.testing.assert_frame_equal(compare_hazard(air, LEVEL, **options).table, first.table)
+
+
+def test_fits_of_another_question_do_not_mix(air, tmp_path):
+    "Another level, another panel, a folder of something else: one line; other methods and rates go on."
+    options = {"methods": ["regression"], "n_folds": 2, "out": tmp_path / "out"}
+    compare_hazard(air, LEVEL, **options)
+    with pytest.raises(ValueError, match="other above; choose another"):
+        compare_hazard(air, LEVEL + 1, **options)
+    with pytest.raises(ValueError, match="other rows; choose another"):
+        compare_hazard(air.assign(aod055=air["aod055"] + 1), LEVEL, **options)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match="choose another"):
+        compare_hazard(air, LEVEL, **options | {"out": tmp_path / "mine"})
+    more = compare_hazard(air, LEVEL, **options | {"methods": ["regression", "none"], "rates": [0.2]})
+    assert set(more.table["method"]) == {"regression", "none"}
+
+
+def test_a_fit_has_one_thread(air, tmp_path):
+    "Whatever library a method calls: its pools are limited while it learns."
+
+    class Looking:
+        def score(self, learn, pm25, hazardous, new, *, seed, groups):
+            return np.full(len(new), max(pool["num_threads"] for pool in threadpool_info())), []
+
+    with threadpool_limits(2):
+        (first, _), _, _ = held_out_scores(air, LEVEL, {"looking": Looking()}, n_folds=2)
+    assert set(first.outer["looking"]) == {1}
+
+
+def test_the_console_answers_with_one_rate(run, air_file, tmp_path):
+    "Every method once, the highest recall first; the other rates stand in the folder."
+    out = tmp_path / "hazard"
+    methods = "regression,dense-weights,none"
+    result = run(air_file, "--above", LEVEL, "--out", out, "--methods", methods, "--folds", 2, "--jobs", 1)
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("days above 60 µg m⁻³ in held-out cities, asked for 5 % false alarms")
+    table = pd.read_csv(out / "table.csv")
+    assert set(table["rule"]) == {"plain", "1 % false alarms", "5 % false alarms", "10 % false alarms"}
+    recalls = [
+        float(line.split()[1]) for line in lines if line.split()[:1] in [[m] for m in methods.split(",")]
+    ]
+    assert len(recalls) == 3
+    assert recalls == sorted(recalls, reverse=True)
+    assert "10 % false alarms" not in result.stdout
+
+
+def test_a_narrow_terminal_gets_fewer_columns(air):
+    "Recall with its interval and the false alarms stay."
+    comparison = compare_hazard(air, LEVEL, methods=["regression", "none"], n_folds=2, rates=[0.2])
+    wide, narrow = headline_cells(comparison, 110)[0], headline_cells(comparison, 80)[0]
+    assert set(wide) - set(narrow) == {"vs regression"}
+    assert {"recall", "95 %", "false alarms"} <= set(narrow)
+
+
+def test_nothing_caught_has_no_interval():
+    "No alarm in any draw of groups is no certainty: recall 0 stands alone, and the sentence says so."
+    part, hazardous, groups = by_hand()
+    _, table = judge_alarms(
+        [part], {"regression": REGRESSIONS["regression"]}, hazardous, groups, above=99.0, rates=[0.1]
+    )
+    row = table.set_index("rule").loc["plain"]
+    assert row["recall"] == 0
+    assert np.isnan(row["recall_low"])
 
 
 @pytest.mark.parametrize(
@@ -328,6 +450,7 @@ def test_findings_claim_no_more_than_the_intervals(air):
     comparison.table["false_alarm_rate"] = 0.01
     said = " ".join(findings(comparison))
     assert "intervals of the difference: 1 of 1 methods" in said
+    assert set(headlines(comparison)) < set(findings(comparison))
     assert "Only" in said
 
 

@@ -105,6 +105,7 @@ def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
         (["--target", "default", "--target-prior", "no=.5,yes=.6"], ["sums to 1.1"]),
         (["--target", "default", "--target-prior", "no=.5,maybe=.5"], ["'maybe'", "no, yes"]),
         (["--target", "default", "--strategies", "smoothe"], ["Unknown strategy 'smoothe'", "smote"]),
+        (["--target", "default", "--strategies", "weights:2"], ["'weights' takes no number"]),
         (["--target", "default", "--models", "forest"], ["Unknown model 'forest'", "lightgbm, catboost"]),
         (["--target", "rate"], ["continuous"]),
         (["--target", "default", "--folds", "31"], ["Class yes has 30 rows", "31 folds"]),
@@ -130,7 +131,11 @@ def test_a_folder_of_another_table_is_one_line(loans, tmp_path):
     out = tmp_path / "out"
     assert imbalance("compare", loans, "--target", "default", *QUICK, "--out", out).exit_code == 0
     pd.read_csv(loans).iloc[1:].to_csv(loans, index=False)
-    refused(imbalance("compare", loans, "--target", "default", *QUICK, "--out", out), "other data", "--out")
+    refused(
+        imbalance("compare", loans, "--target", "default", *QUICK, "--out", out),
+        f"{out} holds a comparison with other data",
+        "choose another folder",
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,6 +159,35 @@ def test_a_suite_that_is_unknown_or_asks_for_shares_is_one_line(tmp_path):
         imbalance("compare", "--suite", "note", "--target-prior", "a=.5,b=.5", "--out", tmp_path / "out"),
         "balanced or training",
     )
+
+
+def test_strategies_with_a_number_stand_in_the_table_as_they_were_asked_for(loans, tmp_path):
+    "Separated by commas, on the console and in the file."
+    out, asked = tmp_path / "out", "under-sample:2,drop-majority:.5"
+    options = ["--strategies", asked, *QUICK[2:], "--out", out]
+    result = imbalance("compare", loans, "--target", "default", *options)
+    assert result.exit_code == 0, result.output
+    for name in asked.split(","):
+        assert name in result.stdout
+    assert set(pd.read_csv(out / "table.csv")["strategy"]) == {"none", *asked.split(",")}
+
+
+def test_mismatch_reads_shares_by_name_or_in_order():
+    "KL of .5/.5 from .75/.25 is 0.144, whatever the order of the names."
+    for target, trained in [(".5,.5", ".75,.25"), ("a=.5,b=.5", "b=.25,a=.75")]:
+        assert "= 0.144 nats" in imbalance("mismatch", "--target", target, "--trained", trained).stdout
+    for target, trained in [("a=.5,b=.5", ".5,.5"), ("a=.5,b=.5", "a=.5,c=.5"), ("a,b", ".5,.5")]:
+        assert imbalance("mismatch", "--target", target, "--trained", trained).exit_code == 2
+    refused(imbalance("mismatch", "--target", "a=.5,a=.5", "--trained", "a=.5,b=.5"), "names 'a' twice")
+    refused(imbalance("mismatch", "--target", "balanced=1,b", "--trained", "a=.5,b=.5"), "not of the form")
+
+
+@pytest.mark.parametrize("command", ["compare", "reproduce", "datasets"])
+def test_help_says_how_long_it_takes(command):
+    "And gives an example."
+    text = imbalance(command, "--help").stdout
+    assert "Typical time" in text
+    assert "Example: imbalance" in text
 
 
 def test_mismatch_of_a_class_never_trained_on_is_one_line():

@@ -98,6 +98,15 @@ def test_the_rare_class_is_the_one_to_find_unless_told():
     npt.assert_allclose(average_precision(y, mixed, classes=AB, positive="b"), (1 + 2 / 3) / 2)
 
 
+def test_the_intercept_is_that_of_the_class_named():
+    "Two classes of one row more or less: the same predictions, the sign follows the class asked for."
+    p = [[0.9, 0.1]] * 12 + [[0.5, 0.5]] * 4
+    y = ["a"] * 9 + ["b"] * 3 + ["a"] + ["b"] * 3
+    _, of_b = calibration(y, p, classes=AB, positive="b")
+    _, of_a = calibration(y, p, classes=AB, positive="a")
+    npt.assert_allclose([of_b, of_a], [np.log(3), -np.log(3)], atol=1e-4)
+
+
 def test_auc_of_three_classes_is_the_mean_over_them():
     "a and c are found by their columns, b's column is the wrong way round: (1 + 0 + 1) / 3."
     p = [[0.5, 0.4, 0.1], [0.4, 0.2, 0.4], [0.1, 0.4, 0.5]]

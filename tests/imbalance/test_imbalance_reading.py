@@ -49,6 +49,20 @@ def test_labels_sort_as_numbers_where_all_are():
     assert labels(pd.Series(["None", "mild"])).tolist() == ["None", "mild"]
 
 
+def test_a_code_with_a_leading_zero_is_no_number():
+    "01 and 1 stay two classes, as they are written; 1 and 1.0 are one number."
+    assert labels(pd.Series(["01", "1", "2"])).tolist() == ["01", "1", "2"]
+    assert labels(pd.Series(["0", "1.0", "1"])).tolist() == [0, 1, 1]
+
+
+def test_columns_called_by_words_and_numbers_get_names_of_one_type():
+    "As after a concatenation; two that would be called alike are refused."
+    X, _ = features(pd.DataFrame({0: [1.0, 2.0], "size": [3.0, 4.0]}))
+    assert list(X.columns) == ["0", "size"]
+    with pytest.raises(ValueError, match="Two columns are called '0'"):
+        features(pd.DataFrame({0: [1.0, 2.0], "0": [3.0, 4.0]}))
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -7,6 +7,7 @@ from imblearn.base import BaseSampler
 
 from imbalance.hazard_fits import held_out_scores
 from imbalance.reproduction import Case, reproduce
+from imbalance.runs import lasting_text, lasts
 from imbalance.strategies import Strategy
 
 
@@ -24,7 +25,7 @@ def test_a_killed_process_of_the_reproduction_is_one_line(tmp_path):
 
     case = Case(Strategy("deadly", sampler=Deadly()))
     with pytest.raises(OSError, match="ended from outside.* is kept"):
-        reproduce(tmp_path / "run", seeds=2, scale=0.01, validation_rows=30, n_jobs=2, cases=[case])
+        reproduce(tmp_path / "run", seeds=2, scale=0.03, validation_rows=30, n_jobs=2, cases=[case])
 
 
 def test_a_killed_process_of_hazardous_days_is_one_line(make_panel):
@@ -38,3 +39,20 @@ def test_a_killed_process_of_hazardous_days_is_one_line(make_panel):
     air = make_panel(sites, aod055=[0.1] * 96, pm25=[80.0, *[20.0] * 7] * 12)
     with pytest.raises(OSError, match=r"ended from outside.* memory\. Run again with fewer processes\."):
         held_out_scores(air, 60.0, {"a": Deadly(), "b": Deadly()}, n_folds=2, n_jobs=2)
+
+
+def test_a_text_that_lasts_tells_functions_and_objects_apart_by_what_they_do():
+    "The same code is the same text, another number or another captured value another; an address is none."
+
+    class Rule:
+        def __init__(self, times):
+            self.times = times
+
+    def made(times):
+        return lambda y: {"a": times}
+
+    assert lasting_text(made(1)) == lasting_text(made(1)) != lasting_text(made(2))
+    assert lasting_text(Rule(1)) == lasting_text(Rule(1)) != lasting_text(Rule(2))
+    assert lasting_text([made(1), {"rule": Rule(1)}]) == lasting_text([made(1), {"rule": Rule(1)}])
+    assert lasts(lasting_text(made(1)))
+    assert not lasts(lasting_text(object()))

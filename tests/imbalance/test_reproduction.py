@@ -9,16 +9,13 @@ import pandas as pd
 import pytest
 
 from imbalance import boosters
-from imbalance.reproduction import PUBLISHED, Case, reproduce, reproduction_cases, shared_fits
-from imbalance.reproduction_report import (
-    findings,
-    order_counts,
-    pair_counts,
-    reproduction_table,
-    t_interval,
-    write_reproduction,
-)
+from imbalance.reproduction import Case, reproduce, reproduction_cases, rows_at, shared_fits
+from imbalance.reproduction_report import findings, loss_picture, shown_table, write_reproduction
+from imbalance.reproduction_scores import order_counts, pair_counts, reproduction_table, t_interval
+from imbalance.standin import PUBLISHED, TRAINING_ROWS
 from imbalance.strategies import STRATEGIES
+
+PRIOR = {"normal": 0.749, "post_alzheimer": 0.171, "pre_alzheimer": 0.080}
 
 PLAIN = [
     Case(STRATEGIES["drop-majority"], published="drop-majority"),
@@ -26,7 +23,7 @@ PLAIN = [
     Case(STRATEGIES["none+prior"]),
 ]
 
-TRIAL = {"scale": 0.02, "validation_rows": 300, "cases": PLAIN}
+TRIAL = {"scale": 0.03, "validation_rows": 300, "cases": PLAIN}
 
 
 @pytest.fixture
@@ -43,7 +40,8 @@ def scores():
     prior = {"prior_normal": 0.749, "prior_post_alzheimer": 0.171, "prior_pre_alzheimer": 0.080}
     return pd.DataFrame(
         [
-            {"seed": seed, "strategy": strategy, "model": model, "published": published, "log_loss": loss}
+            {"data": "STAND-IN", "seed": seed, "strategy": strategy, "model": model}
+            | {"published": published, "log_loss": loss}
             | prior
             | {"brier": 0.2, "auc": 0.8, "seconds": 1.0}
             for (strategy, model, published), column in losses.items()
@@ -83,7 +81,6 @@ def test_pairs_by_hand(scores):
     near = pairs.loc[("weights-target", "drop-majority", "weights")]
     assert near["holds"] == 2
     npt.assert_allclose(near["difference"], (-0.01 + 0.01 - 0.01) / 3)
-    assert near["ci_low"] < 0 < near["ci_high"]
     assert pairs.loc[("weights", "drop-majority", "none"), "holds"] == 3
 
 
@@ -100,10 +97,54 @@ def test_the_table_by_hand(scores):
 
 
 def test_an_interval_by_hand():
-    "Two differences: t of one degree of freedom at .975 is 12.706."
-    low, high = t_interval([0.1, 0.3])
-    npt.assert_allclose([low, high], [0.2 - 12.7062 * 0.1, 0.2 + 12.7062 * 0.1], rtol=1e-4)
-    assert np.isnan(t_interval([0.1])).all()
+    "Five differences: t of four degrees of freedom at .975 is 2.7764, the standard error a tenth."
+    low, high = t_interval(0.2 + np.array([-2, -1, 0, 1, 2]) / np.sqrt(50))
+    npt.assert_allclose([low, high], [0.2 - 2.7764 * 0.1, 0.2 + 2.7764 * 0.1], rtol=1e-4)
+
+
+def test_few_seeds_have_no_interval(scores):
+    "Three seeds: no interval and no spread in what is shown, and the sentences say how many are needed."
+    assert np.isnan(t_interval([0.1, 0.2, 0.3, 0.4])).all()
+    assert reproduction_table(scores)[["ci_low", "ci_high"]].isna().all(axis=None)
+    assert set(shown_table(scores)["95 %"]) == set(shown_table(scores)["±"]) == {"-"}
+    assert "(no interval: 3 seeds, 5 are needed)" in findings(scores)[-1]
+
+
+def test_the_published_best_is_not_compared_with_itself(scores):
+    "A dash instead of a difference of zero and no win."
+    row = shown_table(scores).set_index("strategy").loc["drop-majority"]
+    assert row[["vs drop-majority", "95 %", "wins"]].tolist() == ["-", "-", "-"]
+
+
+def test_a_trial_is_called_so_everywhere_and_shows_nothing_published(scores, tmp_path):
+    "Every row, sentence, page and picture says TRIAL; no published loss, difference or order is in them."
+    trial = scores.assign(data="STAND-IN, TRIAL")
+    settings = {"training_rows": rows_at(0.05), "validation_rows": 500, "target_prior": PRIOR}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    write_reproduction(trial, tmp_path)
+    for name in ("table.csv", "orders.csv", "pairs.csv"):
+        table = pd.read_csv(tmp_path / name)
+        assert set(table["data"]) == {"STAND-IN, TRIAL"}
+        assert not [column for column in table if "published" in column]
+    assert all(sentence.startswith("STAND-IN, TRIAL: ") for sentence in findings(trial))
+    for name in ("table.md", "table.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "A TRIAL of the published comparison on a STAND-IN" in text
+        assert "its figures say nothing about the published ones" in text
+        assert not [loss for loss in PUBLISHED.values() if f"{loss:.4f}" in text]
+    assert loss_picture(trial).get_suptitle() == "STAND-IN, TRIAL"
+    assert len(loss_picture(trial).axes[0].lines) == len(loss_picture(scores).axes[0].lines) - 1
+
+
+def test_a_trial_keeps_the_shares_of_the_classes():
+    "A twentieth of each class, or a refusal that names the class and the least scale: 12 of 420 rows."
+    assert rows_at(1.0) == TRAINING_ROWS
+    assert rows_at(0.05) == {"normal": 1560, "post_alzheimer": 57, "pre_alzheimer": 21}
+    with pytest.raises(
+        ValueError, match="scale of 0.02 leaves 8 rows of pre_alzheimer; .* take 0.03 or more"
+    ):
+        rows_at(0.02)
+    assert rows_at(0.03)["pre_alzheimer"] == 13
 
 
 def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
@@ -111,9 +152,9 @@ def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
     (tmp_path / "settings.json").write_text(
         json.dumps(
             {
-                "training_rows": {"normal": 95, "post_alzheimer": 4, "pre_alzheimer": 1},
+                "training_rows": TRAINING_ROWS,
                 "validation_rows": 100,
-                "target_prior": {"normal": 0.749, "post_alzheimer": 0.171, "pre_alzheimer": 0.080},
+                "target_prior": PRIOR,
             }
         )
     )
@@ -128,6 +169,9 @@ def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
     assert {record["data"] for record in records} == {"STAND-IN"}
     page = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert page.startswith("# The published comparison on a STAND-IN")
+    assert "The published comparison on a STAND-IN" in (tmp_path / "table.html").read_text(encoding="utf-8")
+    assert (tmp_path / "log_loss.png").exists()
+    assert loss_picture(scores).get_suptitle() == "STAND-IN"
     assert "| none+prior | lightgbm | - |" in page
     for text in (page.split("|")[0], findings(scores)[0]):
         assert "exact posteriors reproduce the published log loss of none" in text
@@ -151,7 +195,7 @@ def test_other_settings_do_not_mix(tmp_path):
     "A folder of one scale refuses another, and a folder of something else is left alone."
     reproduce(tmp_path / "run", seeds=1, **TRIAL)
     with pytest.raises(ValueError, match="other training_rows; choose another"):
-        reproduce(tmp_path / "run", seeds=1, **TRIAL | {"scale": 0.03})
+        reproduce(tmp_path / "run", seeds=1, **TRIAL | {"scale": 0.04})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     with pytest.raises(FileExistsError, match="choose another name"):

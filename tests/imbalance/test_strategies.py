@@ -15,6 +15,7 @@ from imbalance.strategies import (
     STRATEGIES,
     Strategy,
     deployment_rows,
+    find_strategy,
     predict_strategies,
     register,
 )
@@ -49,6 +50,54 @@ def test_the_published_priors():
 def test_strategies_that_balance(name):
     "Each class counts a third; the target was balanced, so target weights balance, too."
     npt.assert_allclose(effective(name, {"normal": 90, "post": 30, "pre": 12}), [1 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "shares"),
+    [
+        ("drop-majority:.5", [60, 30, 6]),
+        ("under-sample:2", [12, 12, 6]),
+        ("bagged-under:2", [12, 12, 6]),
+        ("smote:.5", [120, 60, 60]),
+        ("smote-under:2", [72, 60, 12]),
+    ],
+)
+def test_a_number_behind_the_name(name, shares):
+    "Of 120, 30 and 6 rows so many are left, or made; the name stays as it was asked for."
+    X, y = rows({"normal": 120, "post": 30, "pre": 6})
+    strategy = find_strategy(name)
+    model = strategy.classifier(GaussianNB(), target_prior="balanced").fit(X, y)
+    npt.assert_allclose(model.effective_prior_, np.array(shares) / sum(shares))
+    assert strategy.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("weights:2", "'weights' takes no number"),
+        ("none+prior:.5", "takes no number"),
+        ("drop-majority:1", "above 0 and below 1"),
+        ("under-sample:.5", "1 or more"),
+        ("smote:1.5", "at most 1"),
+        ("under-sample:two", "'two' is not"),
+        ("under-sample:nan", "'nan' is not"),
+        ("under-sample:", "'' is not"),
+        ("under-smaple:2", "Unknown strategy 'under-smaple:2'. Did you mean under-sample"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(name, words):
+    "In a line that says what is wanted."
+    with pytest.raises(ValueError, match=words) as refused:
+        find_strategy(name)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_library_that_cannot_learn_says_so_in_one_line():
+    "CatBoost refuses rows that are all alike; LightGBM takes them."
+    X, y = np.ones((20, 2)), np.repeat([0, 1], 10)
+    with pytest.raises(ValueError, match="^catboost cannot learn from these rows: All features") as refused:
+        make_model("catboost", iterations=5).fit(X, y)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_strategy_is_added_in_one_line():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from imbalance.summary import differences, findings, summary_table
+from imbalance.summary import differences, estimated_priors, findings, summary_table
 
 
 def scores(**losses):
@@ -85,3 +85,41 @@ def test_why_is_said_only_where_correction_helps():
     helps = said(*judged(none=[1.0, 1.1, 1.2], none_prior=[0.5, 0.61, 0.69]))
     assert "why: 0.500 of the 1.100" in helps
     assert "why" not in said(*judged(none=[1.0, 1.1, 1.2], none_prior=[1.5, 0.61, 0.99]))
+
+
+def test_the_claim_of_the_best_is_judged_jointly():
+    """Five strategies by hand: differences of the best to the next have an interval of 95 % below 0, but not
+    of 1 - 5 % / 4, so that the first sentence does not tell them apart; the table's interval stays."""
+    losses = {name: [2.0, 2.1, 2.2] for name in ("c", "d", "e")}
+    table, pairs = judged(none=[1.0, 1.0, 1.0], b=[0.8, 0.72, 0.76], **losses)
+    row = table.set_index("strategy").loc["b"]
+    assert row["ci_high"] < 0
+    pair = pairs[(pairs["strategy"] == "b") & (pairs["other"] == "none")].iloc[0]
+    # 0.04 * sqrt(1/3 + 1/2) times Student's t with 2 degrees of freedom at 1 - 0.05 / 4 / 2
+    assert pair["best_high"] - pair["difference"] == pytest.approx(0.04 * 0.912871 * 8.860, rel=1e-3)
+    assert pair["best_high"] > 0
+    first, against, *_ = findings(table, pairs)
+    assert "do not tell it from none (all strategies judged jointly, Bonferroni)" in first
+    assert "better is b" in against
+    assert "each for itself" in against
+
+
+def test_none_alone_is_compared_to_nothing():
+    "There is no other strategy to be less than."
+    text = said(*judged(none=[1.0, 1.0, 1.0]))
+    assert "every other strategy" not in text
+
+
+def test_what_em_estimated_is_said_beside_the_truth():
+    "Shares of b 0.3, 0.4 and 0.5: mean 0.4, standard deviation 0.1; the target has 0.5."
+    rows = scores(none_em=[1.0, 1.0, 1.0]).assign(prior_b=[0.3, 0.4, 0.5], prior_a=[0.7, 0.6, 0.5])
+    (sentence,) = estimated_priors(rows, ["none+em"], target={"a": 0.5, "b": 0.5})
+    assert "b 0.400 ± 0.100 (0.5)" in sentence
+    assert estimated_priors(rows, [], target={"a": 0.5, "b": 0.5}) == []
+
+
+def test_prior_errors_of_folds_do_not_cancel():
+    "EM at 0.2 in one fold and 0.8 in another is wrong in both: KL(.5; .2) = 0.2231, not 0."
+    rows = scores(none=[1.0, 1.0]).assign(prior_a=[0.2, 0.8], prior_b=[0.8, 0.2])
+    table = summary_table(rows, target={"a": 0.5, "b": 0.5}, test_share=1 / 2)
+    assert table["prior_kl"].item() == pytest.approx(0.2231, abs=1e-4)

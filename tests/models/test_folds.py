@@ -101,3 +101,82 @@ def test_inner_folds_ask_the_question_of_the_outer_ones(panel):
 def test_two_countries_leave_one_to_train_on(panel):
     "One country is left after holding one of two out; the inner folds then keep sites together."
     assert inner_column("country", panel) == "site_id"
+
+
+def test_every_country_is_a_fold_of_its_own(panel):
+    "Seven countries make five folds of `country`, and seven of `leave-country-out`."
+    rows = pd.concat([panel.assign(country=name, site_id=name + panel["site_id"]) for name in "ABCDEFG"])
+    rows = rows.reset_index(drop=True)
+    assert len(make_folds(rows, "country")) == 5
+    folds = make_folds(rows, "leave-country-out")
+    assert sorted(fold.groups for fold in folds) == [(name,) for name in "ABCDEFG"]
+    for fold in folds:
+        assert set(rows["country"].iloc[fold.visible]) == set("ABCDEFG") - set(fold.groups)
+
+
+def test_one_city_at_a_time_with_its_surroundings(panel):
+    "Sites lie 55 km apart in a row; with 60 km around it city Y (c, d) leaves only a and f."
+    folds = make_folds(panel, "leave-city-out", buffer_km=60)
+    left = {fold.groups[0]: "".join(sorted(set(panel["site_id"].iloc[fold.train]))) for fold in folds}
+    assert left == {"X": "def", "Y": "af", "Z": "abc"}
+
+
+def test_a_city_whose_surroundings_hold_everything_is_named(panel):
+    "Within 200 km of either outer city lie all sites but the farthest one."
+    panel["city"] = panel["city_id"].map({"X": "Kampala", "Y": "Lira", "Z": "Kampala"})
+    with pytest.raises(UnsupportedScheme, match="Kampala with 200 km around it leaves 14 rows of 1 site"):
+        make_folds(panel, "leave-city-out", buffer_km=200)
+
+
+def test_blocks_keep_neighbouring_cities_together(make_panel):
+    "Of four cities, two near the equator and two at 50° north, the near ones are held out together."
+    panel = make_panel({site: DAYS for site in "abcd"}, pm25=np.arange(60.0))
+    panel["latitude"] = panel["site_id"].map({"a": 0.0, "c": 1.0, "b": 50.0, "d": 51.0})
+    held_out = [set(panel["city_id"].iloc[fold.test]) for fold in make_folds(panel, "block")]
+    assert sorted(held_out, key=min) == [{"a", "c"}, {"b", "d"}]
+
+
+def test_three_cities_are_too_few_for_blocks(panel):
+    "Two blocks of two cities need four."
+    with pytest.raises(UnsupportedScheme, match="too few cities for two blocks"):
+        make_folds(panel, "block")
+
+
+@pytest.fixture
+def two_years(make_panel):
+    "Two sites, every day from 2018-12-01 to 2020-11-30."
+    days = pd.date_range("2018-12-01", "2020-11-30").strftime("%Y-%m-%d").tolist()
+    return make_panel({"a": days, "b": days}, pm25=np.arange(2.0 * len(days)))
+
+
+def test_a_season_is_held_out_in_all_years_with_a_week_around_it(two_years):
+    "JJA hides June to August of both years; training ends on 24 May and begins again on 8 September."
+    fold = next(fold for fold in make_folds(two_years, "season") if fold.groups == ("JJA",))
+    test, visible = two_years["date"].iloc[fold.test], two_years["date"].iloc[fold.visible]
+    assert set(test.dt.month) == {6, 7, 8}
+    assert set(test.dt.year) == {2019, 2020}
+    assert len(test) == 2 * 2 * 92
+    for year in (2019, 2020):
+        ours = visible[visible.dt.year == year]
+        assert ours[ours.dt.month < 6].max() == pd.Timestamp(year, 5, 24)
+        assert ours[ours.dt.month > 5].min() == pd.Timestamp(year, 9, 8)
+
+
+def test_winter_is_one_season_across_the_turn_of_the_year(two_years):
+    "DJF holds out December 2018 with January 2019, and 29 February 2020."
+    fold = next(fold for fold in make_folds(two_years, "season") if fold.groups == ("DJF",))
+    test = set(two_years["date"].iloc[fold.test])
+    assert {pd.Timestamp("2018-12-31"), pd.Timestamp("2019-01-01"), pd.Timestamp("2020-02-29")} <= test
+    assert pd.Timestamp("2020-03-01") not in test
+
+
+def test_one_season_cannot_be_split(panel):
+    "All days lie in January."
+    with pytest.raises(UnsupportedScheme, match="in one season only .DJF."):
+        make_folds(panel, "season")
+
+
+def test_a_held_out_season_judges_a_predictor_trained_like_the_final_one(panel):
+    "Its inner folds are sites here, as `training_groups` says."
+    assert inner_column("season", panel) == "site_id"
+    assert inner_column("season", panel.assign(city_id=panel["site_id"])) == "city_id"

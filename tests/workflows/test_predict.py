@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from airq.cli import app
 from airq.features.recipe import reference
+from airq.models.intervals import Calibration
 from airq.panel import PanelMetadata, label_panel, sort_panel, write_panel
 from airq.units import pm25_from_aqi
 from airq.workflows.predict import prediction_rows
@@ -16,9 +17,78 @@ from airq.workflows.predict import prediction_rows
 YEAR = pd.date_range("2019-01-01", "2019-12-31").strftime("%Y-%m-%d").tolist()
 
 
+def days(pm25):
+    "Predictions without a description."
+    return pd.DataFrame({"pm25": pm25})
+
+
+def described(pm25, inside):
+    "Predictions with spreads 1 below and 2 above."
+    return pd.DataFrame({"pm25": pm25, "spread_low": 1.0, "spread_high": 2.0, "inside_domain": inside})
+
+
+@pytest.fixture
+def calibration():
+    "Nine cities with a day each, whose observations lie 1 to 9 spreads above their predictions."
+    return Calibration.from_held_out(
+        pd.DataFrame(
+            {
+                "unit": list("abcdefghi"),
+                "date": pd.Timestamp("2020-01-01"),
+                "observed": 10.0 + np.arange(1, 10),
+                "predicted": 10.0,
+                "spread_low": 1.0,
+                "spread_high": 1.0,
+            }
+        )
+    )
+
+
+def test_interval_of_a_day(make_panel, calibration):
+    "With nine cities the 90 % interval reaches as far as the worst did: 9 spreads to either side."
+    rows = prediction_rows(
+        make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration
+    )
+    assert rows[["lower", "upper", "level"]].to_numpy().tolist() == [[11.0, 38.0, 0.9]]
+
+
+def test_no_interval_where_too_few_cities_calibrate(make_panel, calibration):
+    "Nine cities do not give a 95 % interval: nineteen are needed, so the columns are empty."
+    rows = prediction_rows(
+        make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration, level=0.95
+    )
+    assert rows[["lower", "upper", "level"]].isna().all(axis=None)
+
+
+def test_no_interval_of_a_month_from_days(make_panel, calibration):
+    "Cities whose days are known, but no whole month, calibrate no month: bounds of days are not averaged."
+    month = make_panel({"a": YEAR[:31]})
+    rows = prediction_rows(
+        month, described(np.full(31, 20.0), [True] * 31), calibration=calibration, period="month"
+    )
+    assert rows[["lower", "upper", "level"]].isna().all(axis=None)
+
+
+def test_probability_of_a_day_above_a_level(make_panel, calibration):
+    "Above 37.5, at 20 with 2 for a spread, lie observations of 8.75 spreads: one city of nine."
+    rows = prediction_rows(
+        make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration
+    )
+    assert rows["p_above_37.5"].tolist() == pytest.approx([1 / 9])
+    assert rows["p_above_15"].tolist() == [1.0]
+
+
+def test_a_month_lies_inside_with_three_quarters_of_its_days(make_panel):
+    "Of two months, one with 24 of 31 days inside the domain and one with 23 of 31, the first is inside."
+    inside = [True] * 24 + [False] * 7 + [True] * 23 + [False] * 8
+    panel = make_panel({"a": YEAR[:31], "b": YEAR[:31]})
+    rows = prediction_rows(panel, described(np.full(62, 9.0), inside), period="month")
+    assert rows["inside_domain"].tolist() == [True, False]
+
+
 def test_index_and_class_of_a_day(make_panel):
     "15 µg/m³ is AQI 62 by the table of 2024 (51 + 5.9 * 49 / 26.3) and meets the WHO guideline."
-    rows = prediction_rows(make_panel({"a": ["2020-01-01"]}), [15.0])
+    rows = prediction_rows(make_panel({"a": ["2020-01-01"]}), days([15.0]))
     assert rows["aqi"].tolist() == [62]
     assert rows["aqi_table"].tolist() == ["aqi-us-2024"]
     assert rows["who_class"].tolist() == ["guideline met"]
@@ -26,7 +96,7 @@ def test_index_and_class_of_a_day(make_panel):
 
 def test_a_year_is_judged_by_the_annual_levels(make_panel):
     "A mean of 15 meets the daily guideline; as an annual mean it only meets interim target 3."
-    rows = prediction_rows(make_panel({"a": YEAR}), np.full(365, 15.0), period="year")
+    rows = prediction_rows(make_panel({"a": YEAR}), days(np.full(365, 15.0)), period="year")
     assert len(rows) == 1
     assert rows["date"].iloc[0] == pd.Timestamp("2019-01-01")
     assert rows["who_class"].tolist() == ["interim target 3"]
@@ -36,14 +106,14 @@ def test_a_year_is_judged_by_the_annual_levels(make_panel):
 def test_half_a_year_is_not_a_year(make_panel):
     "Fewer than three quarters of the days give no mean; if that is all there is, it is refused."
     panel = make_panel({"a": YEAR, "b": YEAR[:180]})
-    assert prediction_rows(panel, np.full(545, 15.0), period="year")["site_id"].tolist() == ["a"]
+    assert prediction_rows(panel, days(np.full(545, 15.0)), period="year")["site_id"].tolist() == ["a"]
     with pytest.raises(ValueError, match="no mean to give"):
-        prediction_rows(make_panel({"a": YEAR[:180]}), np.full(180, 15.0), period="year")
+        prediction_rows(make_panel({"a": YEAR[:180]}), days(np.full(180, 15.0)), period="year")
 
 
 def test_a_month_has_no_who_class(make_panel):
     "WHO has levels for days and years only."
-    rows = prediction_rows(make_panel({"a": YEAR[:31]}), np.full(31, 15.0), period="month")
+    rows = prediction_rows(make_panel({"a": YEAR[:31]}), days(np.full(31, 15.0)), period="month")
     assert rows["who_class"].isna().all()
 
 

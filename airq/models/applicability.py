@@ -1,0 +1,319 @@
+"""Area of applicability: is a row like those that the model learned from?
+
+The dissimilarity index [1]_ of a row is its distance to the nearest training row over the mean distance
+between training rows, in features that are standardised and multiplied by their importance. What training
+rows reach when the nearest row of *other* folds is asked for, outliers removed, is the threshold: beyond it
+the model guesses.
+
+A missing value is a state of its own, because the trees learn from it: it stands at the training mean and,
+in a coordinate of its own, one standard deviation aside. So two rows that lack the same columns under the
+same cloud are near, a row is far that lacks what matters and what training had, and a column of no
+importance may be missing anywhere.
+
+The rows are kept as principal components of the weighted features, and one coordinate more: the length of
+what the components leave out, so that a row far off in a direction in which training never varied is far
+off here too. A tree over the first few components names some candidates for the nearest row; the distance
+to each is then taken in all components. How far the result is from brute force over all features is
+measured whenever a domain is fitted.
+
+References
+----------
+.. [1] H. Meyer, E. Pebesma, Predicting into unknown space? Estimating the area of applicability of spatial
+   prediction models, Methods in Ecology and Evolution 12, 1620-1633, 2021.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from airq.models.weighted_space import Space, chunks
+
+REFERENCE = "domain_rows.parquet"
+SPACE = "domain_space.parquet"
+
+#: At most so many rows, drawn by lot, find the components and the threshold.
+N_SAMPLE = 30_000
+#: So many pairs, drawn by lot, give the mean distance; all pairs where there are fewer.
+N_PAIRS = 200_000
+#: So many rows are compared with brute force.
+N_CHECKED = 500
+#: A candidate of the search may be this share farther than the one it replaces.
+SLACK = 0.5
+
+
+class ApplicabilityDomain:
+    """The part of the feature space that training knows.
+
+    Parameters
+    ----------
+    carried : float
+        Share of the weighted variance that the components must carry.
+    max_components : int
+        No more components than this, even if they carry less.
+    n_searched : int
+        Number of components that the tree stands in; its time grows steeply with them.
+    n_candidates : int
+        Number of training rows that the tree names for every row asked.
+    seed : int
+        Seed of the draws.
+    threads : int
+        Number of threads that search; results do not depend on it.
+
+    Attributes
+    ----------
+    space_ : Space
+        The weighted features and their components.
+    reference_ : numpy.ndarray of float32, shape (n_rows, n_components + 1)
+        Training rows in that space.
+    mean_distance_ : float
+        Mean distance between two training rows.
+    mean_distance_error_ : float
+        Its relative standard error, 0 where all pairs were counted.
+    threshold_ : float
+        Largest dissimilarity that counts as inside.
+    error_ : dict
+        Our index against brute force, on `rows` training rows that ask the other folds: `mean` of ours less
+        the true one, `p95` of the absolute difference, `true_mean`, and `same_verdict`, the share of the rows
+        that are inside, or outside, by both.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"aod": [0.0, 1.0, 2.0, 3.0]})
+    >>> domain = ApplicabilityDomain().fit(X, [1.0], [0, 1, 0, 1])
+    >>> domain.inside(pd.DataFrame({"aod": [2.5, 9.0]})).tolist()
+    [True, False]
+    """
+
+    def __init__(self, *, carried=0.999, max_components=64, n_searched=8, n_candidates=32, seed=0, threads=1):
+        self.carried = carried
+        self.max_components = max_components
+        self.n_searched = n_searched
+        self.n_candidates = n_candidates
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X, weights, folds):
+        """Learn distances and threshold from training rows.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            Features of the training rows, possibly with missing values.
+        weights : array-like of shape (n_features,)
+            Importance of every feature, not negative.
+        folds : array-like of int, shape (n_rows,)
+            Inner fold of every row, see :func:`airq.models.ensemble.inner_folds`.
+
+        Raises
+        ------
+        ValueError
+            If weights or folds do not fit the rows, or there is one fold only.
+        """
+        weights, folds = _checked(X, weights, folds)
+        rng = np.random.default_rng(self.seed)
+        sample = np.sort(rng.permutation(len(X))[:N_SAMPLE])
+        self.space_ = Space.of(X, weights, sample, self.carried, self.max_components)
+        self.reference_ = self.space_.locate(X)
+        self.mean_distance_, self.mean_distance_error_ = _mean_distance(self.reference_, rng)
+        found = self._across_folds(folds, sample)
+        self.threshold_ = whisker(found)
+        checked = rng.permutation(len(sample))[:N_CHECKED]
+        true = brute_force(self.space_, X, folds, sample[checked]) / self.mean_distance_
+        self.error_ = _difference(found[checked], true)
+        self._neighbours = self._index(self.reference_)
+        return self
+
+    def dissimilarity(self, X):
+        """Dissimilarity index of every row.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            The features of `fit`, in the same order.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows,)
+            0 for a row of the training table, 1 for one as far from all of them as they are from each
+            other on average. [1]
+        """
+        if list(X.columns) != self.space_.names:
+            raise ValueError("The features are not those that the domain was fitted on.")
+        return self._neighbours.distance(self.space_.locate(X), self.threads) / self.mean_distance_
+
+    def inside(self, X):
+        """Whether every row lies inside the domain, of shape (n_rows,)."""
+        return self.dissimilarity(X) <= self.threshold_
+
+    def facts(self):
+        """What the domain is, as plain numbers."""
+        return {
+            "rows": len(self.reference_),
+            "features": len(self.space_.names),
+            "features_that_count": int(np.count_nonzero(self.space_.weights)),
+            "components": len(self.space_.carried),
+            "carried": self.space_.carried[-1],
+            "searched": min(self.n_searched, len(self.space_.carried)),
+            "carried_by_search": self.space_.carried[: self.n_searched][-1],
+            "mean_distance": self.mean_distance_,
+            "mean_distance_error": self.mean_distance_error_,
+            "threshold": self.threshold_,
+            "error": self.error_,
+        }
+
+    def save(self, folder):
+        """Write the domain's two Parquet files into a folder; return the facts to load them by."""
+        names = [f"component_{number}" for number in range(self.reference_.shape[1])]
+        pd.DataFrame(self.reference_, columns=names).to_parquet(folder / REFERENCE, index=False)
+        self.space_.to_table().to_parquet(folder / SPACE, index=False)
+        search = {"n_searched": self.n_searched, "n_candidates": self.n_candidates}
+        return self.facts() | {"search": search, "carried_up_to": self.space_.carried}
+
+    @classmethod
+    def load(cls, folder, facts, *, threads=1):
+        """Inverse of :meth:`save`."""
+        domain = cls(**facts["search"], threads=threads)
+        domain.space_ = Space.from_table(pd.read_parquet(folder / SPACE), facts["carried_up_to"])
+        domain.reference_ = pd.read_parquet(folder / REFERENCE).to_numpy(dtype="float32")
+        domain.mean_distance_ = facts["mean_distance"]
+        domain.mean_distance_error_ = facts["mean_distance_error"]
+        domain.threshold_ = facts["threshold"]
+        domain.error_ = facts["error"]
+        domain._neighbours = domain._index(domain.reference_)
+        return domain
+
+    def _index(self, rows):
+        return Neighbours(rows, self.n_searched, self.n_candidates)
+
+    def _across_folds(self, folds, rows):
+        """Dissimilarity of training rows to the nearest row of another fold."""
+        distance = np.empty(len(rows))
+        for fold in np.unique(folds[rows]):
+            mine = folds[rows] == fold
+            others = self._index(self.reference_[folds != fold])
+            distance[mine] = others.distance(self.reference_[rows[mine]], self.threads)
+        return distance / self.mean_distance_
+
+
+class Neighbours:
+    """Nearest of some rows: a tree over a few coordinates names candidates, all coordinates choose.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of shape (n_rows, n_coordinates)
+        Rows to search; the first coordinates carry most of the distances.
+    n_searched : int
+        Coordinates of the tree, beside the length of the others.
+    n_candidates : int
+        Candidates that it names.
+    """
+
+    def __init__(self, rows, n_searched, n_candidates):
+        self.rows = rows
+        self.n_searched = n_searched
+        self.n_candidates = min(n_candidates, len(rows))
+        self.tree = cKDTree(self._few(rows))
+
+    def distance(self, points, threads=1):
+        """Distance of every point of shape (n_points, n_coordinates) to its nearest row."""
+        distance = np.empty(len(points))
+        for part in chunks(len(points)):
+            asked = points[part]
+            _, found = self.tree.query(
+                self._few(asked), k=range(1, self.n_candidates + 1), eps=SLACK, workers=threads
+            )
+            apart = self.rows[found] - asked[:, None]
+            distance[part] = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart).min(axis=1))
+        return distance
+
+    def _few(self, rows):
+        rest = np.linalg.norm(rows[:, self.n_searched :], axis=1)
+        return np.column_stack([rows[:, : self.n_searched], rest])
+
+
+def whisker(values):
+    """Largest value that is no outlier: not above the third quartile plus 1.5 interquartile ranges.
+
+    The "outlier-removed maximum" of [1]_, as in the R package CAST to version 0.7.0; later versions take the
+    bound itself, or the maximum where that is lower.
+
+    References
+    ----------
+    .. [1] H. Meyer, E. Pebesma, Methods in Ecology and Evolution 12, 1620-1633, 2021.
+    .. [2] https://github.com/HannaMeyer/CAST/issues/65
+
+    Examples
+    --------
+    >>> whisker([1, 2, 3, 4, 5, 6, 7, 30])
+    7.0
+    """
+    values = np.asarray(values, dtype="float64")
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(values[values <= high + 1.5 * (high - low)].max())
+
+
+def brute_force(space, X, folds, rows):
+    """Distance of some training rows to the nearest row of another fold, in all weighted features.
+
+    Parameters
+    ----------
+    space : Space
+        The features' weights.
+    X : DataFrame of shape (n_rows, n_features)
+        Training rows.
+    folds : numpy.ndarray of int, shape (n_rows,)
+        Their folds.
+    rows : numpy.ndarray of int, shape (n_asked,)
+        Row numbers.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_asked,)
+    """
+    asked = space.lay_out(X.iloc[rows])
+    nearest = np.full(len(rows), np.inf)
+    for part in chunks(len(X)):
+        others = space.lay_out(X.iloc[part])
+        squared = np.sum(asked**2, axis=1)[:, None] + np.sum(others**2, axis=1) - 2 * asked @ others.T
+        squared[folds[rows][:, None] == folds[part]] = np.inf
+        nearest = np.minimum(nearest, squared.min(axis=1))
+    return np.sqrt(np.maximum(nearest, 0))
+
+
+def _difference(ours, true):
+    same = (ours <= whisker(ours)) == (true <= whisker(true))
+    return {
+        "rows": len(ours),
+        "mean": float(np.mean(ours - true)),
+        "p95": float(np.quantile(np.abs(ours - true), 0.95)),
+        "true_mean": float(np.mean(true)),
+        "same_verdict": float(np.mean(same)),
+    }
+
+
+def _mean_distance(rows, rng):
+    """Mean distance of pairs of different rows and its relative standard error."""
+    n = len(rows)
+    drawn = n * (n - 1) // 2 > N_PAIRS
+    if drawn:
+        first = rng.integers(n, size=N_PAIRS)
+        second = (first + rng.integers(1, n, size=N_PAIRS)) % n
+    else:
+        first, second = np.triu_indices(n, 1)
+    parts = chunks(len(first))
+    distances = np.concatenate(
+        [np.linalg.norm(rows[first[part]] - rows[second[part]], axis=1).astype("float64") for part in parts]
+    )
+    mean = float(distances.mean()) or 1.0
+    return mean, float(distances.std() / mean / np.sqrt(N_PAIRS)) if drawn else 0.0
+
+
+def _checked(X, weights, folds):
+    weights, folds = np.asarray(weights, dtype="float64"), np.asarray(folds)
+    if weights.shape != (X.shape[1],) or not np.all(weights >= 0):
+        raise ValueError(f"{X.shape[1]} features need as many weights, none of them negative.")
+    if folds.shape != (len(X),) or len(np.unique(folds)) < 2:
+        raise ValueError(f"{len(X)} rows need as many numbers of folds, and two folds at least.")
+    return weights, folds

@@ -1,0 +1,301 @@
+"""Prediction intervals for places that no monitor watches, calibrated on held-out places.
+
+Days of one city resemble each other, so a hundred days of ten cities are ten examples of "another
+city", not a thousand. The exchangeable *unit* is therefore the city (or the site), and every unit has
+the same weight however many rows it has: hierarchical conformal prediction [1]_. What is calibrated is
+the residual over a fitted scale, one scale below and one above, see :mod:`airq.models.spread`, so that
+intervals are wide where errors are large and need not be symmetric; scaled residuals are one of the
+ways to adapt conformal intervals to the place, conformal quantile regression [2]_ is another.
+
+What is guaranteed. If predictor and scale never saw the units that calibrate, and a new city is drawn
+like those units, then a randomly chosen day of it lies inside its interval with at least the stated
+probability, over the draw of all cities. Here every unit is predicted by a predictor that left its fold
+out, and the final predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no
+unit, but its exact guarantee is weaker (1 - 2 (1 - level) for its relative CV+ [4]_) although coverage
+is near the level where predictors of the folds resemble each other; so the coverage that was measured
+must stand beside it. Nothing is guaranteed for one given city, season or concentration, nor where new
+cities are unlike those that calibrate.
+
+References
+----------
+.. [1] Y. Lee, R. F. Barber, R. Willett, Distribution-free inference with hierarchical data,
+   arXiv:2306.06342, 2023.
+.. [2] Y. Romano, E. Patterson, E. Candès, Conformalized quantile regression, NeurIPS 32, 2019.
+.. [3] V. Vovk, Cross-conformal predictors, Annals of Mathematics and Artificial Intelligence 74,
+   9-28, 2015.
+.. [4] R. F. Barber, E. Candès, A. Ramdas, R. Tibshirani, Predictive inference with the jackknife+,
+   Annals of Statistics 49, 486-507, 2021.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from airq.models.periods import PERIODS, frequency_of, period_means
+
+#: Columns of the table that calibrates, beside `unit` and `date`. [µg m⁻³]
+HELD_OUT = ("observed", "predicted", "spread_low", "spread_high")
+#: Fewer units than this do not tell how often a level is exceeded.
+MIN_UNITS_EXCEEDANCE = 5
+#: Level of intervals unless another is asked for.
+DEFAULT_LEVEL = 0.9
+#: Sums of weights are compared with this tolerance.
+ROUNDING = 1e-9
+
+
+def units_needed(level):
+    """Number of calibration units below which no interval of a level exists.
+
+    Even an interval beyond every score that was seen has a new unit outside with probability
+    ``1 / (n + 1)``.
+
+    >>> units_needed(0.9), units_needed(0.95), units_needed(0.5)
+    (9, 19, 1)
+    """
+    check_level(level)
+    return max(1, math.ceil(level / (1 - level) - ROUNDING))
+
+
+def check_level(level):
+    """Refuse a level that is not between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"The level is {level:g}; give a share between 0 and 1, such as 0.9.")
+
+
+def unit_weights(units):
+    """Weight of every row: each unit has the same, shared by its rows; all sum to one.
+
+    >>> unit_weights(["a", "b", "b"]).tolist()
+    [0.5, 0.25, 0.25]
+    """
+    _, number, rows = np.unique(np.asarray(units, dtype="str"), return_inverse=True, return_counts=True)
+    return 1 / (len(rows) * rows[number])
+
+
+def hierarchical_quantile(scores, units, level):
+    """Quantile of scores in which every unit weighs the same and one more unit lies at infinity.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_rows,)
+        Scores of held-out rows; large where the prediction was bad.
+    units : array-like of shape (n_rows,)
+        What each row belongs to.
+    level : float
+        Level, between 0 and 1.
+
+    Returns
+    -------
+    float
+        The smallest score that reaches the level; infinity where there are too few units.
+
+    References
+    ----------
+    .. [1] Y. Lee, R. F. Barber, R. Willett, arXiv:2306.06342, 2023.
+
+    Examples
+    --------
+    Three units weigh a quarter each, the fourth quarter lies at infinity:
+
+    >>> hierarchical_quantile([1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "c"], 0.6)
+    3.0
+    >>> hierarchical_quantile([1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "c"], 0.8)
+    inf
+    """
+    check_level(level)
+    scores = np.asarray(scores, dtype="float64")
+    if not len(scores):
+        return math.inf
+    units = np.asarray(units, dtype="str")
+    n_units = len(np.unique(units))
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(unit_weights(units)[order]) * n_units / (n_units + 1)
+    position = np.searchsorted(reached, level - ROUNDING)
+    return float(scores[order[position]]) if position < len(order) else math.inf
+
+
+class Calibration:
+    """Scaled residuals of held-out units, from which intervals and probabilities of any level follow.
+
+    Parameters
+    ----------
+    scores : dict of str to DataFrame
+        By period: `unit` and `score`, the residual over the spread of its side, negative where the
+        observation lies below the prediction. [1]
+    """
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    @classmethod
+    def from_held_out(cls, table):
+        """Take the scores of days, months and years.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Rows that their predictor never saw: `unit, date, observed, predicted, spread_low,
+            spread_high` [µg m⁻³], and `site_id` where a unit has several sites.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, a prediction or spread is missing, or a spread is not positive.
+        """
+        _check_held_out(table)
+        table = table.astype({"unit": "str"})
+        means = {period: period_means(table, period) for period in PERIODS}
+        return cls({period: _scores(part) for period, part in means.items()})
+
+    def n_units(self, period="day"):
+        """Number of units that calibrate a period."""
+        return self._of(period)["unit"].nunique()
+
+    def factor(self, level, period="day"):
+        """What spreads are multiplied with; infinity where there are too few units. [1]"""
+        scores = self._of(period)
+        return hierarchical_quantile(scores["score"].abs(), scores["unit"], level)
+
+    def interval(self, predicted, spread, level, period="day"):
+        """Interval of every prediction.
+
+        Parameters
+        ----------
+        predicted : array-like of shape (n_rows,)
+            Predictions for days, or their means over months or years. [µg m⁻³]
+        spread : array-like of shape (n_rows, 2)
+            Spread below and above, likewise. [µg m⁻³]
+        level : float
+            Level, between 0 and 1.
+        period : {"day", "month", "year"}
+            What a row stands for.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows, 2)
+            Lower and upper end, never below zero; missing where there are too few units. [µg m⁻³]
+        """
+        predicted = np.asarray(predicted, dtype="float64")[:, None]
+        factor = self.factor(level, period)
+        if math.isinf(factor):
+            return np.full((len(predicted), 2), np.nan)
+        return np.maximum(predicted + factor * np.asarray(spread) * [-1.0, 1.0], 0)
+
+    def exceedance(self, predicted, spread, thresholds, period="day"):
+        """Probability that the observation lies above thresholds.
+
+        It is the share of the scores, every unit weighing the same, that lie above the threshold on
+        the scale of the prediction's own spread.
+
+        Parameters
+        ----------
+        predicted : array-like of shape (n_rows,)
+            Predictions. [µg m⁻³]
+        spread : array-like of shape (n_rows, 2)
+            Spread below and above. [µg m⁻³]
+        thresholds : sequence of float
+            Levels of PM2.5. [µg m⁻³]
+        period : {"day", "month", "year"}
+            What a row stands for.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows, n_thresholds)
+            Between 0 and 1, not increasing with the threshold; missing with fewer than five units.
+
+        References
+        ----------
+        .. [1] V. Vovk, J. Shen, V. Manokhin, M. Xie, Nonparametric predictive distributions based on
+           conformal prediction, Machine Learning 108, 445-474, 2019.
+        """
+        predicted, spread = np.asarray(predicted, dtype="float64"), np.asarray(spread, dtype="float64")
+        shares = np.full((len(predicted), len(thresholds)), np.nan)
+        if self.n_units(period) < MIN_UNITS_EXCEEDANCE:
+            return shares
+        scores = self._of(period)
+        order = np.argsort(scores["score"].to_numpy(), kind="stable")
+        known = scores["score"].to_numpy(dtype="float64")[order]
+        above = np.append(np.cumsum(unit_weights(scores["unit"])[order][::-1])[::-1], 0.0)
+        for column, threshold in enumerate(thresholds):
+            apart = threshold - predicted
+            scaled = apart / np.where(apart < 0, spread[:, 0], spread[:, 1])
+            share = above[np.searchsorted(known, scaled, side="right")]
+            shares[:, column] = np.where(np.isnan(scaled), np.nan, np.minimum(share, 1))
+        return shares
+
+    def explain(self, level, period="day", *, units="cities"):
+        """What the intervals of a level promise, or how many units are missing, as a sentence."""
+        have, need = self.n_units(period), units_needed(level)
+        of = "" if period == "day" else f" with {period}s of which three quarters of the days are observed"
+        if have < need:
+            return (
+                f"No {100 * level:g}% interval for a {period}: it needs at least {need} held-out "
+                f"{units}{of}, here are {have}."
+            )
+        held = min(1.0, level * (have + 1) / have)
+        return (
+            f"{100 * level:g}% intervals for a {period}, calibrated on {have} held-out {units}{of}, each "
+            f"with the same weight: made to hold for a random {period} of another place like these. To "
+            f"promise that from {have} {units} they must hold {held:.1%} of what calibrates them. The "
+            f"guarantee is exact only if the predictor never met these places; the final one is fitted on "
+            f"all of them, so judge by the measured coverage."
+        )
+
+    def to_table(self):
+        """All scores as one table `period, unit, score`, as a bundle stores it."""
+        parts = [part.assign(period=period) for period, part in self.scores.items()]
+        table = pd.concat(parts, ignore_index=True)[["period", "unit", "score"]]
+        return table.astype({"period": "category", "unit": "category"})
+
+    @classmethod
+    def from_table(cls, table):
+        """Inverse of :meth:`to_table`.
+
+        Raises
+        ------
+        ValueError
+            If the table is none of this form.
+        """
+        if not {"period", "unit", "score"} <= set(table.columns):
+            raise ValueError("The calibration is damaged: it must have the columns period, unit, score.")
+        table = table.astype({"period": "str", "unit": "str"})
+        return cls(
+            {
+                period: table.loc[table["period"] == period, ["unit", "score"]].reset_index(drop=True)
+                for period in PERIODS
+            }
+        )
+
+    def _of(self, period):
+        frequency_of(period)
+        return self.scores[period]
+
+
+def scaled_residual(observed, predicted, spread):
+    """Residual over the spread of its side, negative where the observation lies below. [1]
+
+    >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
+    [-2.0, 2.0]
+    """
+    residual = np.asarray(observed, dtype="float64") - np.asarray(predicted, dtype="float64")
+    spread = np.asarray(spread, dtype="float64")
+    return residual / np.where(residual < 0, spread[:, 0], spread[:, 1])
+
+
+def _scores(table):
+    score = scaled_residual(table["observed"], table["predicted"], table[["spread_low", "spread_high"]])
+    return pd.DataFrame({"unit": table["unit"].to_numpy(), "score": score.astype("float32")})
+
+
+def _check_held_out(table):
+    missing = [name for name in ("unit", "date", *HELD_OUT) if name not in table.columns]
+    if missing:
+        raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
+    known = table[table["observed"].notna()]
+    if known[list(HELD_OUT)].isna().any(axis=None):
+        raise ValueError("A held-out row has no prediction or spread; leave it out.")
+    if (known[["spread_low", "spread_high"]] <= 0).any(axis=None):
+        raise ValueError("A spread of a held-out row is not positive.")

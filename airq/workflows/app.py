@@ -1,0 +1,150 @@
+"""Start the app: a Streamlit server on this machine, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.resources
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from airq.console import notes
+
+HOST = "localhost"
+PORT = 8501
+#: Options of the server that safety asks for, whatever configuration lies around.
+OPTIONS = {
+    "server.address": HOST,
+    "server.enableStaticServing": "true",
+    "server.fileWatcherType": "none",
+    "server.maxUploadSize": "20",
+    "server.maxMessageSize": "20",
+    "browser.gatherUsageStats": "false",
+    "client.showErrorDetails": "none",
+    "client.toolbarMode": "minimal",
+}
+
+
+def start_app(
+    *, predictions=None, bundle=None, panel=None, comparison=None, evaluation=None, port=None, browser=True
+):
+    """Start the app and wait until it is stopped.
+
+    Parameters
+    ----------
+    predictions, bundle, panel, comparison, evaluation : str or Path, optional
+        What to show. Where nothing is named, ./demo is shown, or a demonstration that the app makes.
+    port : int, optional
+        Port of this machine; the first free one from :data:`PORT` by default.
+    browser : bool
+        Whether to open a browser.
+
+    Returns
+    -------
+    int
+        Exit code of the server; 0 after Ctrl-C.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Streamlit or Plotly is not installed.
+    FileNotFoundError
+        If a named file does not exist.
+    OSError
+        If the port is taken.
+    """
+    named = {
+        "predictions": predictions,
+        "bundle": bundle,
+        "panel": panel,
+        "comparison": comparison,
+        "evaluation": evaluation,
+    }
+    named = {kind: Path(path) for kind, path in named.items() if path is not None}
+    check_installed()
+    check_there(named)
+    port = free_port() if port is None else check_port(port)
+    notes.print(f"The app is at http://{HOST}:{port}; Ctrl-C stops it.")
+    return run(command(named, port=port, browser=browser))
+
+
+def command(named, *, port, browser=True):
+    """The command that starts the server.
+
+    Parameters
+    ----------
+    named : dict of str to Path
+        What to show.
+    port : int
+        Port of this machine.
+    browser : bool
+        Whether Streamlit opens a browser.
+
+    Returns
+    -------
+    list of str
+    """
+    script = importlib.resources.files("app") / "main.py"
+    options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    shown = [part for kind, path in named.items() for part in (f"--{kind}", str(path.absolute()))]
+    return [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--", *shown]
+
+
+def run(command):
+    """Run the server until it ends; Ctrl-C ends it cleanly."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # The terminal sends Ctrl-C to the server as well, which then needs a moment.
+        try:
+            process.wait(timeout=5)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.terminate()
+            process.wait()
+        return 0
+
+
+def check_installed():
+    """Refuse to start without the packages of the extra `app`."""
+    for package in ("streamlit", "plotly"):
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"The app needs {package}, which is not installed: pip install 'airq[app]'"
+            )
+
+
+def check_there(named):
+    """Refuse names of files that do not exist."""
+    for kind, path in named.items():
+        if not path.exists():
+            raise FileNotFoundError(f"No such file or folder: {path} (--{kind}).")
+
+
+def check_port(port):
+    """Refuse a port that is taken or that does not exist."""
+    if not 1 <= port <= 65535:
+        raise ValueError(f"Port {port} does not exist; choose one from 1024 to 65535.")
+    if not _is_free(port):
+        raise OSError(f"Port {port} is taken; leave --port out to use a free one.")
+    return port
+
+
+def free_port(first=PORT):
+    """The first free port from `first` on."""
+    for port in range(first, first + 100):
+        if _is_free(port):
+            return port
+    raise OSError(f"The ports from {first} to {first + 99} are taken; choose another with --port.")
+
+
+def _is_free(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
