@@ -500,6 +500,36 @@ def explain(
         screen.print(f"Written to {path}")
 
 
+@app.command(
+    "app", epilog="Example: airq app --predictions predictions.parquet --bundle bundle --panel panel.parquet"
+)
+@plainly
+def show(
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions, as `airq predict` makes them.")
+    ] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Their bundle: card, evaluation, reasons.")] = None,
+    panel: Annotated[Path | None, typer.Option(help="Their panel: observations, reasons.")] = None,
+    comparison: Annotated[Path | None, typer.Option(help="Folder of an `imbalance` command.")] = None,
+    evaluation: Annotated[Path | None, typer.Option(help="Folder of `airq evaluate`.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of this machine; a free one by default.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+):
+    """Open the map on this machine; without files ./demo, or a demonstration made on the spot (SIMULATED)."""
+    from airq.workflows.app import start_app
+
+    code = start_app(
+        predictions=predictions,
+        bundle=bundle,
+        panel=panel,
+        comparison=comparison,
+        evaluation=evaluation,
+        port=port,
+        browser=browser,
+    )
+    raise typer.Exit(code)
+
+
 def _print_proximity(panel, cities, scheme, buffer_km, seed, out, json):
     from airq.proximity_text import (
         distance_histogram,

@@ -1,1 +1,1 @@
-"""A Streamlit app that maps city predictions."""
+"""A Streamlit app that maps city predictions: `airq app`, or `streamlit run app/main.py`."""

@@ -20,12 +20,12 @@ from airq.cli import app
 from airq.features.recipe import RECIPES
 from airq.models.ensemble import MEMBERS
 from airq.models.folds import FEW_FITS, SCHEMES
+from airq.models.periods import PERIODS
 from airq.panel import PanelMetadata, label_panel, panel_metadata, read_panel, write_panel
 from airq.sources.simulated import simulate
 from airq.workflows.candidates import peers
 from airq.workflows.ingest import READERS
 from airq.workflows.panels import open_training_panel
-from airq.workflows.predict import PERIODS
 
 AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]
 
@@ -150,7 +150,9 @@ def test_predict_gives_the_promised_columns(panel_file, bundle, tmp_path):
     )
     assert len(rows) == 93
     assert rows["pm25"].between(0, 1500).all()
-    assert rows[["lower", "upper", "level", "inside_domain"]].isna().all(axis=None)
+    # The bundle was trained with --scheme none: nothing calibrates an interval.
+    assert rows[["lower", "upper", "level", "p_above_9"]].isna().all(axis=None)
+    assert rows["inside_domain"].notna().all()
 
 
 def test_monthly_predictions_are_means_of_days(panel_file, bundle, tmp_path):
@@ -298,10 +300,11 @@ def test_a_missing_file_is_named(tmp_path):
     refused(airq("train", tmp_path / "none.parquet", "--out", tmp_path / "b"), "none.parquet")
 
 
-def test_level_without_intervals_is_refused(panel_file, bundle, tmp_path):
-    "Better no interval than one that nobody calibrated."
-    result = airq("predict", panel_file, "--bundle", bundle, "--out", tmp_path / "p.parquet", "--level", 0.9)
-    refused(result, "no calibrated intervals")
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_level_of_more_than_one_is_refused_before_the_work(command, panel_file, bundle, tmp_path):
+    "A level is a share: 90 is not 0.9."
+    more = ["--bundle", bundle, "--out", tmp_path / "p.parquet"] if command == "predict" else []
+    refused(airq(command, panel_file, *more, "--level", 90), "level is 90")
 
 
 def test_an_unwritable_output_is_refused_before_the_work(panel_file, tmp_path):

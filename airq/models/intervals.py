@@ -42,6 +42,9 @@ HELD_OUT = ("observed", "predicted", "spread_low", "spread_high")
 MIN_UNITS_EXCEEDANCE = 5
 #: Level of intervals unless another is asked for.
 DEFAULT_LEVEL = 0.9
+#: Power of the spread that scales the errors of a period. What remains in a mean is the bias of the place,
+#: which grows more slowly with the concentration than the error of a day.
+POWERS = {"day": 1.0, "month": 0.5, "year": 0.5}
 #: Sums of weights are compared with this tolerance.
 ROUNDING = 1e-9
 
@@ -148,7 +151,7 @@ class Calibration:
         _check_held_out(table)
         table = table.astype({"unit": "str"})
         means = {period: period_means(table, period) for period in PERIODS}
-        return cls({period: _scores(part) for period, part in means.items()})
+        return cls({period: _scores(part, period) for period, part in means.items()})
 
     def n_units(self, period="day"):
         """Number of units that calibrate a period."""
@@ -182,7 +185,7 @@ class Calibration:
         factor = self.factor(level, period)
         if math.isinf(factor):
             return np.full((len(predicted), 2), np.nan)
-        return np.maximum(predicted + factor * np.asarray(spread) * [-1.0, 1.0], 0)
+        return np.maximum(predicted + factor * scale_of(spread, period) * [-1.0, 1.0], 0)
 
     def exceedance(self, predicted, spread, thresholds, period="day"):
         """Probability that the observation lies above thresholds.
@@ -211,7 +214,7 @@ class Calibration:
         .. [1] V. Vovk, J. Shen, V. Manokhin, M. Xie, Nonparametric predictive distributions based on
            conformal prediction, Machine Learning 108, 445-474, 2019.
         """
-        predicted, spread = np.asarray(predicted, dtype="float64"), np.asarray(spread, dtype="float64")
+        predicted, spread = np.asarray(predicted, dtype="float64"), scale_of(spread, period)
         shares = np.full((len(predicted), len(thresholds)), np.nan)
         if self.n_units(period) < MIN_UNITS_EXCEEDANCE:
             return shares
@@ -274,6 +277,15 @@ class Calibration:
         return self.scores[period]
 
 
+def scale_of(spread, period):
+    """What divides the errors of a period, from its mean spread, see :data:`POWERS`. Shape as `spread`.
+
+    >>> scale_of([4.0, 9.0], "month").tolist()
+    [2.0, 3.0]
+    """
+    return np.asarray(spread, dtype="float64") ** POWERS[period]
+
+
 def scaled_residual(observed, predicted, spread):
     """Residual over the spread of its side, negative where the observation lies below. [1]
 
@@ -285,8 +297,9 @@ def scaled_residual(observed, predicted, spread):
     return residual / np.where(residual < 0, spread[:, 0], spread[:, 1])
 
 
-def _scores(table):
-    score = scaled_residual(table["observed"], table["predicted"], table[["spread_low", "spread_high"]])
+def _scores(table, period):
+    scale = scale_of(table[["spread_low", "spread_high"]], period)
+    score = scaled_residual(table["observed"], table["predicted"], scale)
     return pd.DataFrame({"unit": table["unit"].to_numpy(), "score": score.astype("float32")})
 
 

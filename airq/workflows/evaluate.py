@@ -13,7 +13,7 @@ from airq.files import check_replaceable, check_writable, whole_folder, write_js
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import FEW_FITS, SCHEMES
-from airq.models.intervals import DEFAULT_LEVEL
+from airq.models.intervals import DEFAULT_LEVEL, check_level
 from airq.panel import TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
 from airq.uncertainty_plots import draw_uncertainty
@@ -70,6 +70,8 @@ def evaluate(
     ValueError
         If the panel is unsound or supports none of the schemes.
     """
+    if level is not None:
+        check_level(level)
     panel = open_training_panel(panel_path)
     if out is not None:
         check_writable(out)

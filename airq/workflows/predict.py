@@ -11,7 +11,7 @@ from airq.console import notes
 from airq.features.recipe import make_recipe
 from airq.files import check_writable, whole_file
 from airq.models.boosters import load_foreign_catboost
-from airq.models.intervals import DEFAULT_LEVEL
+from airq.models.intervals import DEFAULT_LEVEL, check_level
 from airq.models.periods import MIN_SHARE, frequency_of, period_means
 from airq.panel import KEYS, TARGET, check_parquet_name, panel_metadata, write_table
 from airq.predictor import SPREAD
@@ -86,8 +86,7 @@ def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_t
     ValueError
         Also if `level` does not lie between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"The level of an interval lies between 0 and 1, such as 0.9; {level:g} does not.")
+    check_level(level)
     check_output(out)
     panel = open_panel(panel_path)
     predictor, facts = load_bundle(bundle)
@@ -208,28 +207,19 @@ def prediction_rows(
         rows = _period_means(rows, period)
     inside = (rows["inside_domain"] >= (1 if period == "day" else MIN_SHARE)).astype("boolean")
     rows["inside_domain"] = inside.mask(rows["inside_domain"].isna())
-    rows["lower"] = rows["upper"] = rows["level"] = np.nan
     rows["aqi"] = aqi(rows["pm25"], aqi_table) if period == "day" else np.nan
     rows["aqi_table"] = aqi_table
     rows["who_class"] = None if period == "month" else who_class(rows["pm25"], period)
     rows["who_class"] = rows["who_class"].astype("str")
-    probabilities = []
-    if calibration is not None:
-        probabilities = _add_uncertainty(
-            rows, calibration, level, exceedance_levels(period, aqi_table), period
-        )
-    return rows[[*COLUMNS, *probabilities]].sort_values(KEYS, ignore_index=True)
-
-
-def _add_uncertainty(rows, calibration, level, levels, period):
-    """Fill `lower, upper, level` in place, add the probabilities; return the names of these."""
-    interval = calibration.interval(rows["pm25"].to_numpy(), rows[SPREAD].to_numpy(), level, period)
-    rows["lower"], rows["upper"] = interval[:, 0], interval[:, 1]
-    rows["level"] = np.where(np.isnan(interval[:, 0]), np.nan, level)
+    levels = exceedance_levels(period, aqi_table)
     names = [exceedance_column(limit) for limit in levels]
-    if names:
-        rows[names] = calibration.exceedance(rows["pm25"].to_numpy(), rows[SPREAD].to_numpy(), levels, period)
-    return names
+    rows[["lower", "upper", "level", *names]] = np.nan
+    if calibration is not None:
+        described = rows["pm25"].to_numpy(), rows[SPREAD].to_numpy()
+        rows[["lower", "upper"]] = calibration.interval(*described, level, period)
+        rows["level"] = rows["level"].mask(rows["lower"].notna(), level)
+        rows[names] = calibration.exceedance(*described, levels, period)
+    return rows[[*COLUMNS, *names]].sort_values(KEYS, ignore_index=True)
 
 
 def write_predictions(rows, out, about):

@@ -1,0 +1,378 @@
+"""Charts of a city's days: arrays in, Plotly figures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app import theme
+from app.text import for_plotly
+
+#: Colours of other cities beside the chosen one, told apart by dash as well.
+OTHERS = (("#8c6bb1", "dash"), ("#1b9e77", "dot"), ("#c2407a", "dashdot"), ("#7a7a00", "longdash"))
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+ROLLING_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one place by day.
+
+    Attributes
+    ----------
+    dates : DatetimeIndex of n_days
+        Sorted; days may be missing.
+    amounts : numpy.ndarray of shape (n_days,)
+        In `unit`, NaN where unknown.
+    unit : str
+        µg m⁻³ or an index.
+    lower, upper : numpy.ndarray of shape (n_days,), optional
+        Ends of the interval.
+    level : float, optional
+        Its level.
+    period : {"day", "month", "year"}
+        What a value stands for.
+    """
+
+    dates: pd.DatetimeIndex
+    amounts: np.ndarray
+    unit: str
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+    level: float | None = None
+    period: str = "day"
+
+    def frame(self):
+        """The values by day, with a row for every day of the calendar in between."""
+        columns = {"value": self.amounts}
+        if self.lower is not None:
+            columns |= {"lower": self.lower, "upper": self.upper}
+        frame = pd.DataFrame(columns, index=self.dates)
+        step = {"day": "D", "month": "MS", "year": "YS"}[self.period]
+        return frame.reindex(pd.date_range(self.dates[0], self.dates[-1], freq=step).union(self.dates))
+
+
+def time_series(
+    series, scale, *, observed=None, observed_name="observed", others=None, marked=None, dark=False
+):
+    """Values by day with their interval, the levels of a scale, observations and other places.
+
+    Parameters
+    ----------
+    series : Series
+        The city's predictions.
+    scale : app.theme.Scale
+        Its edges become lines with their class in words.
+    observed : Series of float by date, optional
+        What was measured. [unit of the series]
+    observed_name : str
+        What to call it.
+    others : dict of str to array of shape (n_days,), optional
+        Other places on the same days, by name.
+    marked : str or Timestamp, optional
+        Day to mark.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    tone = theme.tones(dark)
+    frame = series.frame()
+    days = frame.index.strftime("%Y-%m-%d").to_numpy()
+    fig = go.Figure()
+    if "lower" in frame:
+        fig.add_trace(_band(frame, tone, series.level))
+    for (name, values), (colour, dash) in zip((others or {}).items(), OTHERS, strict=False):
+        line = {"color": colour, "width": 1.6, "dash": dash}
+        fig.add_trace(_line(days, _aligned(series, values, frame), for_plotly(name), line, series.unit))
+    main = {"color": tone["line"], "width": 1.3 if series.period == "day" else 2.4}
+    fig.add_trace(_line(days, frame["value"], "predicted", main, series.unit))
+    if series.period == "day" and len(frame) > 2 * ROLLING_DAYS:
+        rolling = frame["value"].rolling(ROLLING_DAYS, center=True, min_periods=ROLLING_DAYS // 2).mean()
+        line = {"color": tone["text"], "width": 3}
+        fig.add_trace(_line(days, rolling, f"mean over {ROLLING_DAYS} days", line, series.unit))
+    if observed is not None and len(observed):
+        fig.add_trace(_observed(observed, for_plotly(observed_name), tone, series.unit))
+    _levels(fig, scale, np.nanmax(_highest(frame, observed)), tone)
+    if marked is not None:
+        fig.add_vline(x=f"{pd.Timestamp(marked):%Y-%m-%d}", line={"color": tone["soft"], "dash": "dot"})
+    theme.apply(fig, dark=dark, height=420)
+    fig.update_yaxes(title=theme.unit_words(series.unit), rangemode="tozero")
+    return fig.update_layout(hovermode="x unified", uirevision="series")
+
+
+def calendar(series, scale, *, dark=False):
+    """Calendar: a row a month, a column a day of the month, coloured by class.
+
+    Parameters
+    ----------
+    series : Series
+        Days of one place.
+    scale : app.theme.Scale
+        Classes and colours.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    frame = series.frame()
+    months = frame.index.to_period("M")
+    rows = months.unique()
+    values = np.full((len(rows), 31), np.nan)
+    values[rows.get_indexer(months), frame.index.day - 1] = frame["value"]
+    number = scale.index(values)
+    steps = len(scale.colours)
+    names = np.array(scale.labels, dtype=object)[number]
+    fig = go.Figure(
+        go.Heatmap(
+            x=np.arange(1, 32),
+            y=[f"{month:%b %Y}" for month in rows],
+            z=np.where(number < 0, np.nan, number),
+            zmin=-0.5,
+            zmax=steps - 0.5,
+            colorscale=steps_of(scale.colours),
+            showscale=False,
+            xgap=1.5,
+            ygap=1.5,
+            customdata=np.dstack([np.round(values.astype("float64"), 1), names]),
+            hovertemplate="%{x} %{y}<br>%{customdata[0]} "
+            + theme.unit_words(scale.unit)
+            + ", %{customdata[1]}<extra></extra>",
+        )
+    )
+    theme.apply(fig, dark=dark, height=70 + 24 * len(rows))
+    fig.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    fig.update_xaxes(side="top", showgrid=False, tickvals=[1, 5, 10, 15, 20, 25, 31])
+    return fig.update_layout(margin={"t": 30, "b": 8})
+
+
+def season(series, *, dark=False):
+    """Seasonal cycle: mean of every month of the year, and where eight of ten days lie.
+
+    Parameters
+    ----------
+    series : Series
+        Days of one place.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    tone = theme.tones(dark)
+    months = by_month(series)
+    names = [MONTHS[month - 1] for month in months.index]
+    unit = theme.unit_words(series.unit)
+    fig = go.Figure(
+        go.Bar(
+            x=names,
+            y=months["mean"],
+            marker={"color": tone["line"]},
+            error_y={
+                "type": "data",
+                "array": months["high"] - months["mean"],
+                "arrayminus": months["mean"] - months["low"],
+                "color": tone["soft"],
+                "thickness": 1.5,
+            },
+            customdata=np.column_stack([months["low"], months["high"], months["days"]]),
+            hovertemplate=f"%{{x}}: mean %{{y:.1f}} {unit}<br>eight of ten days between "
+            "%{customdata[0]:.1f} and %{customdata[1]:.1f}<br>%{customdata[2]:.0f} days<extra></extra>",
+        )
+    )
+    theme.apply(fig, dark=dark, height=300)
+    fig.update_xaxes(categoryorder="array", categoryarray=MONTHS)
+    return fig.update_yaxes(title=unit, rangemode="tozero")
+
+
+def by_month(series):
+    """Mean, 10 % and 90 % quantile and number of days of every month of the year that has a day."""
+    values = pd.Series(np.asarray(series.amounts, dtype="float64"), index=series.dates).dropna()
+    groups = values.groupby(values.index.month)
+    return pd.DataFrame(
+        {
+            "mean": groups.mean(),
+            "low": groups.quantile(0.1),
+            "high": groups.quantile(0.9),
+            "days": groups.size(),
+        }
+    )
+
+
+def days_above(series, levels, *, dark=False):
+    """Days above each level by year, as bars; see :func:`count_above`."""
+    tone = theme.tones(dark)
+    counts = count_above(series, levels)
+    unit = theme.unit_words(series.unit)
+    shades = np.linspace(1, 0.3, max(len(counts), 1))[::-1]
+    fig = go.Figure()
+    for (year, row), shade in zip(counts.iterrows(), shades, strict=False):
+        fig.add_trace(
+            go.Bar(
+                x=[f"{level:g}" for level in levels],
+                y=[row[level] for level in levels],
+                name=f"{year} ({int(row['known'])} days known)",
+                marker={"color": tone["line"], "opacity": shade},
+                text=[int(row[level]) for level in levels],
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate=f"{year}: %{{y:.0f}} days above %{{x}} {unit}<extra></extra>",
+            )
+        )
+    theme.apply(fig, dark=dark, height=300)
+    fig.update_xaxes(title=f"level [{unit}]", type="category")
+    return fig.update_yaxes(title="days a year", rangemode="tozero")
+
+
+def count_above(series, levels):
+    """Number of days above each level, a row a year.
+
+    Parameters
+    ----------
+    series : Series
+        Days of one place.
+    levels : sequence of float
+        In the unit of the series.
+
+    Returns
+    -------
+    DataFrame
+        A column a level, and `known`: the number of days with a value.
+    """
+    values = pd.Series(np.asarray(series.amounts, dtype="float32"), index=series.dates).dropna()
+    years = values.index.year
+    table = {level: (values > np.float32(level)).groupby(years).sum() for level in levels}
+    return pd.DataFrame({**table, "known": values.groupby(years).size()})
+
+
+def steps_of(colours):
+    """Colour scale of equal steps, one a class."""
+    width = 1 / len(colours)
+    return [[edge, one] for at, one in enumerate(colours) for edge in (at * width, (at + 1) * width)]
+
+
+def _band(frame, tone, level):
+    """The interval as closed areas, one for every run of days without a gap."""
+    known = frame["lower"].notna() & frame["upper"].notna()
+    run = (known != known.shift()).cumsum()
+    xs, ys = [], []
+    for _, part in frame[known].groupby(run[known]):
+        days = part.index.strftime("%Y-%m-%d").tolist()
+        xs += [*days, *days[::-1], None]
+        ys += [*part["upper"].round(1).tolist(), *part["lower"].round(1).tolist()[::-1], None]
+    return go.Scatter(
+        x=xs,
+        y=ys,
+        fill="toself",
+        mode="none",
+        fillcolor=_faint(tone["line"]),
+        name=f"{level:.0%} interval" if level else "interval",
+        hoverinfo="skip",
+    )
+
+
+def _line(days, values, name, line, unit):
+    digits = 0 if theme.is_index(unit) else 1
+    return go.Scatter(
+        x=days,
+        y=np.asarray(values, dtype="float32"),
+        name=name,
+        mode="lines",
+        line=line,
+        hovertemplate=f"%{{y:.{digits}f}}",
+    )
+
+
+def _observed(observed, name, tone, unit):
+    digits = 0 if theme.is_index(unit) else 1
+    return go.Scatter(
+        x=observed.index.strftime("%Y-%m-%d"),
+        y=observed.to_numpy("float32"),
+        name=name,
+        mode="markers",
+        marker={"color": tone["second"], "size": 5, "symbol": "diamond"},
+        hovertemplate=f"%{{y:.{digits}f}}",
+    )
+
+
+def _aligned(series, values, frame):
+    return pd.Series(values, index=series.dates).reindex(frame.index)
+
+
+def _highest(frame, observed):
+    parts = [frame.to_numpy("float64").ravel(), [1.0]]
+    if observed is not None:
+        parts.append(np.asarray(observed, dtype="float64"))
+    return np.concatenate(parts)
+
+
+def _levels(fig, scale, highest, tone):
+    """A line at the upper end of every class but those far above the data."""
+    for edge, label in zip(scale.edges, scale.labels, strict=False):
+        if edge > 1.1 * highest:
+            break
+        words = label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
+        fig.add_hline(
+            y=edge,
+            line={"color": tone["soft"], "width": 1, "dash": "dash"},
+            annotation={
+                "text": f"{edge:g} {words}",
+                "x": 1,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "font": {"size": 13, "color": tone["text"]},
+                "bgcolor": tone["page"],
+                "opacity": 0.85,
+            },
+        )
+
+
+def _faint(colour):
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def reasons(table, *, dark=False):
+    """What adds up to a prediction: a bar a product, from the largest contribution to the smallest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `product, contribution` [µg m⁻³] of one row, as :meth:`airq.reasons.Reasons.of` makes it.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    tone = theme.tones(dark)
+    table = table[table["contribution"].abs() >= 0.05]
+    amounts = table["contribution"].to_numpy("float64")
+    fig = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            y=[for_plotly(name) for name in table["product"]],
+            x=amounts,
+            measure=["absolute"] + ["relative"] * (len(amounts) - 1),
+            text=[f"{amount:+.1f}" for amount in amounts],
+            textposition="outside",
+            cliponaxis=False,
+            increasing={"marker": {"color": tone["second"]}},
+            decreasing={"marker": {"color": tone["line"]}},
+            totals={"marker": {"color": tone["soft"]}},
+            connector={"line": {"color": tone["grid"]}},
+            hovertemplate="%{y}: %{x:.1f} µg/m³<extra></extra>",
+        )
+    )
+    theme.apply(fig, dark=dark, height=90 + 30 * len(table))
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    return fig.update_xaxes(title="µg/m³, adding up to the prediction")

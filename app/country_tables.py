@@ -1,0 +1,371 @@
+"""Countries as the page shows them: means over their listed cities, months, shares of their people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from airq.units import PM25_UNIT, WHO_LEVELS
+from app import theme
+from app.charts import steps_of
+from app.store import by_country
+from app.text import for_markdown, for_plotly
+
+#: Fewest months of which one can be called the worst.
+MIN_MONTHS = 3
+#: A month counts with this share of its days.
+MIN_SHARE_OF_MONTH = 0.5
+#: Height of a country in a picture. [px]
+ROW = 22
+SHARES = {
+    "people": "People, by the mean of their city",
+    "days": "Days of people",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Days from `start` to `end`, both included, of a store.
+
+    Attributes
+    ----------
+    start, end : str
+        Dates.
+    days : int
+        Length. [d]
+    annual : bool
+        Whether a mean over it can be held against the levels for a year.
+    """
+
+    start: str
+    end: str
+    days: int
+    annual: bool
+
+
+def span_of(store, start, end):
+    """The span from `start` to `end`; the length of the last month or year of a file counts."""
+    lengths = {"day": 1, "month": 30, "year": 365}
+    days = (pd.Timestamp(end) - pd.Timestamp(start)).days + lengths[store.period]
+    return Span(start, end, days, store.period == "year" or days >= theme.NEARLY_A_YEAR)
+
+
+def country_table(store, span, months=None):
+    """A row a country: mean, people, cities, worst month, share of days outside the model's domain.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    span : Span
+        Days that count.
+    months : DataFrame, optional
+        What :func:`monthly` says of the span, where it is known already.
+
+    Returns
+    -------
+    DataFrame
+        `country, value, people, cities, without_population, name, worst, worst_value, outside`, the
+        highest mean first. `value` and `worst_value` [store's unit] are weighted by the people of the
+        listed cities, `worst` is a month (Timestamp; missing with fewer than three months), `outside` is
+        a share weighted alike (missing where the file does not tell).
+    """
+    table = by_country(store.cities, store.mean(store.main, span.start, span.end))
+    table["name"] = [theme.country_name(code) for code in table["country"]]
+    months = monthly(store, span) if months is None else months
+    table["worst"], table["worst_value"] = _worst(months.reindex(table["country"]))
+    table["outside"] = np.nan
+    if store.has("inside_domain"):
+        outside = by_country(store.cities, 1 - store.mean("inside_domain", span.start, span.end))
+        table["outside"] = table["country"].map(outside.set_index("country")["value"])
+    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def monthly(store, span):
+    """Population-weighted mean of every country's listed cities by calendar month.
+
+    Returns
+    -------
+    DataFrame
+        A row a country (code), a column a month (first day). [store's unit] A city counts in a month of
+        which it has at least half the days that the store has.
+    """
+    if store.period == "year":
+        return pd.DataFrame(index=sorted(store.cities["country"].unique()))
+    span_of_days = store.days(span.start, span.end)
+    days = store.dates[span_of_days]
+    first = np.flatnonzero(np.r_[True, np.diff(days.year * 12 + days.month) != 0])
+    values = store.array(store.main)[:, span_of_days]
+    known = np.isfinite(values)
+    number = np.add.reduceat(known, first, axis=1, dtype="int32")
+    total = np.add.reduceat(np.where(known, values, 0), first, axis=1, dtype="float64")
+    enough = number >= np.maximum(MIN_SHARE_OF_MONTH * np.diff(np.r_[first, len(days)]), 1)
+    means = np.divide(total, number, out=np.full(total.shape, np.nan), where=enough)
+    return pd.DataFrame(
+        columns_by_country(store.cities, means),
+        index=sorted(store.cities["country"].unique()),
+        columns=days[first].to_period("M").to_timestamp(),
+    )
+
+
+def columns_by_country(cities, values):
+    """What :func:`app.store.by_country` says of every column of an array, at once.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        As :attr:`app.store.Store.cities`.
+    values : numpy.ndarray of shape (n_cities, n_columns)
+        What to average.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_countries, n_columns)
+        In the order of the countries' codes; NaN where no city has a value.
+    """
+    codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
+    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
+    there = np.isfinite(values)
+    counted = np.zeros((len(codes), values.shape[1]))
+    np.add.at(counted, country, there & (people > 0))
+    weight = np.where(counted[country] > 0, people, 1.0) * there
+    total, weights = np.zeros_like(counted), np.zeros_like(counted)
+    np.add.at(total, country, np.where(there, values, 0) * weight)
+    np.add.at(weights, country, weight)
+    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+
+
+def _worst(months):
+    """Month of the highest value, and the value, of every row."""
+    known = months.notna().sum(axis=1).to_numpy() if months.shape[1] else np.zeros(len(months))
+    worst = np.full(len(months), np.datetime64("NaT"), dtype="datetime64[us]")
+    value = np.full(len(months), np.nan)
+    enough = known >= MIN_MONTHS
+    if enough.any():
+        values = months.to_numpy(dtype="float64")[enough]
+        at = np.nanargmax(values, axis=1)
+        worst[enough] = months.columns.to_numpy()[at]
+        value[enough] = values[np.arange(len(at)), at]
+    return worst, value
+
+
+def levels_of(store, span, how):
+    """The levels against which people or days can be held, in rising order; empty where none apply.
+
+    WHO has levels for a mean of a day and of a year: those of the year count for a city's mean over
+    about a year, those of the day for days. Index points have the classes of their table.
+    """
+    if store.main == "aqi":
+        return theme.scale("", unit=store.unit).edges if how == "days" and store.period == "day" else ()
+    if how == "people":
+        return WHO_LEVELS["year"] if span.annual else ()
+    return WHO_LEVELS["day"] if store.period == "day" else ()
+
+
+def shares_above(store, span, how):
+    """Share of the people of a country's listed cities above each level.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    span : Span
+        Days that count.
+    how : {"people", "days"}
+        People whose city's mean lies above an annual level, or their days above a daily level; days come
+        from the probabilities of the file where it holds them.
+
+    Returns
+    -------
+    DataFrame
+        A row a country (code), a column a level; from 0 to 1.
+    """
+    columns = {}
+    for level in levels_of(store, span, how):
+        if how == "people":
+            mean = store.mean(store.main, span.start, span.end)
+            above = np.where(np.isnan(mean), np.nan, mean.astype("float32") > np.float32(level))
+        else:
+            probable = store.main == "pm25" and level in store.exceedance_levels
+            above = store.share_above(
+                level, span.start, span.end, how="probability" if probable else "prediction"
+            )
+        columns[level] = by_country(store.cities, above).set_index("country")["value"]
+    return pd.DataFrame(columns)
+
+
+def scale_of(store, span, how):
+    """The scale whose edges :func:`levels_of` are, with its colours and words."""
+    if store.main == "aqi":
+        return theme.scale("", unit=store.unit)
+    return theme.scale("who", unit=store.unit, period="year" if how == "people" else "day")
+
+
+def shares_picture(shares, scale, *, dark=False):
+    """Bars of a country each: which share of its people (or of their days) lies in each class.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        As :func:`shares_above` makes it, in the order of the picture from the top.
+    scale : app.theme.Scale
+        Its classes are those between the levels.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    names = _names(shares.index)
+    above = np.column_stack([np.ones(len(shares)), shares.to_numpy(dtype="float64"), np.zeros(len(shares))])
+    inside = 100 * -np.diff(above, axis=1)
+    fig = go.Figure()
+    for number, (label, words) in enumerate(zip(scale.labels, scale.ranges, strict=True)):
+        fig.add_bar(
+            x=inside[:, number],
+            y=names,
+            orientation="h",
+            name=f"{label}, {words}",
+            marker={
+                "color": scale.colours[number],
+                "line": {"color": theme.tones(dark)["border"], "width": 0.5},
+            },
+            hovertemplate="<b>%{y}</b><br>%{x:.0f} % " + label + f" ({words})<extra></extra>",
+        )
+    theme.apply(fig, dark=dark, height=60 + ROW * len(shares))
+    ticks = {"tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"]}
+    fig.update_xaxes(range=[0, 100], side="top", **ticks)
+    fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    return fig.update_layout(
+        barmode="stack", bargap=0.25, showlegend=False, margin={"t": 50, "b": 8, "r": 30}
+    )
+
+
+def months_picture(months, scale, *, dark=False):
+    """Heat map of countries and months, coloured by class.
+
+    Parameters
+    ----------
+    months : DataFrame
+        As :func:`monthly` makes it, in the order of the picture from the top.
+    scale : app.theme.Scale
+        Classes and colours.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    values = months.to_numpy(dtype="float64")
+    number = scale.index(values)
+    words = np.array([*scale.labels, "no prediction"], dtype=object)[number]
+    when = np.broadcast_to([f"{month:%B %Y}" for month in months.columns], values.shape)
+    steps = len(scale.colours)
+    fig = go.Figure(
+        go.Heatmap(
+            x=[f"{month:%b}<br>{month:%Y}" for month in months.columns],
+            y=_names(months.index),
+            z=np.where(number < 0, np.nan, number),
+            zmin=-0.5,
+            zmax=steps - 0.5,
+            colorscale=steps_of(scale.colours),
+            showscale=False,
+            xgap=1.5,
+            ygap=1.5,
+            customdata=np.dstack([np.round(values, 0 if theme.is_index(scale.unit) else 1), words, when]),
+            hovertemplate="<b>%{y}</b>, %{customdata[2]}<br>%{customdata[0]} "
+            + theme.unit_words(scale.unit)
+            + ", %{customdata[1]}<extra></extra>",
+        )
+    )
+    theme.apply(fig, dark=dark, height=60 + ROW * len(months))
+    fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    fig.update_xaxes(type="category", side="top", showgrid=False, nticks=5, tickangle=0)
+    return fig.update_layout(margin={"t": 50, "b": 8})
+
+
+def people_words(table):
+    """Over whom the means are: cities and people, in a sentence.
+
+    >>> people_words(pd.DataFrame({"people": [2e6], "cities": [3], "without_population": [1]}))
+    '3 listed cities in 1 country, 2.0 million people; 1 of them has no known population and does not count'
+    """
+    cities, countries, people = int(table["cities"].sum()), len(table), table["people"].sum()
+    missing = int(table.loc[table["people"] > 0, "without_population"].sum())
+    text = (
+        f"{cities:,} listed {'city' if cities == 1 else 'cities'} in {countries:,} "
+        f"{'country' if countries == 1 else 'countries'}, {people_number(people)}"
+    )
+    if missing:
+        text += (
+            f"; {missing:,} of them {'has' if missing == 1 else 'have'} no known population and "
+            f"{'does' if missing == 1 else 'do'} not count"
+        )
+    alike = int((table["people"] <= 0).sum())
+    if alike:
+        text += f"; in {alike:,} of the countries no population is known and all cities count alike"
+    return text
+
+
+def people_number(people):
+    """A number of people as people say it.
+
+    >>> people_number(3_240_000), people_number(45_000), people_number(0)
+    ('3.2 million people', '45,000 people', 'people unknown')
+    """
+    if not people > 0:
+        return "people unknown"
+    return f"{people / 1e6:,.1f} million people" if people >= 1e6 else f"{people:,.0f} people"
+
+
+def uncertainty_words(records, coverage, unit=PM25_UNIT):
+    """How far a country's mean can be trusted, as far as an evaluation tells.
+
+    Parameters
+    ----------
+    records, coverage : list of dict
+        Records of an evaluation, see :mod:`app.evidence`.
+    unit : str
+        Unit of the predictions.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    sentences = [
+        "There is no interval for the mean of a country: the file has intervals of single cities and days, "
+        "and the errors of cities of one country go together, so they do not cancel."
+    ]
+    ours = {record["scheme"]: record for record in records if record["model"] == "default"}
+    for scheme, where in (("country", "countries"), ("city", "cities")):
+        if scheme in ours and unit == PM25_UNIT:
+            bias = ours[scheme]["bias"]
+            sentences.append(
+                f"In {where} that the model had never seen, its predictions were {abs(bias):.1f} µg/m³ too "
+                f"{'high' if bias > 0 else 'low'} on average, and a single day was off by "
+                f"{ours[scheme]['mae']:.1f} µg/m³."
+            )
+            break
+    known = [one for one in coverage if one["part"] == "country" and one["period"] == "day"]
+    if known:
+        low = min(known, key=lambda one: one["coverage"])
+        sentences.append(
+            f"Intervals of days held least in {for_markdown(theme.country_name(low['value']))}: "
+            f"{round(100 * low['coverage'])} of 100 days."
+        )
+    return sentences
+
+
+def _names(codes):
+    """Names of countries for the axis of a picture, each once."""
+    names = [for_plotly(theme.country_name(code), limit=24) for code in codes]
+    return [
+        f"{name} ({for_plotly(code, limit=12)})" if names.count(name) > 1 else name
+        for name, code in zip(names, codes, strict=True)
+    ]

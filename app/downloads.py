@@ -1,0 +1,316 @@
+"""Files to download: predictions as CSV, Parquet or GeoJSON that say what their numbers are.
+
+Each carries its units, what the model learned from, and the licence. A CSV has them in columns of its own,
+so that every program reads it; Parquet in its metadata; GeoJSON in a member beside the features.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airq.units import PM25_UNIT, WHO_LEVELS, aqi_table, who_class
+from app import theme
+from app.text import for_csv
+
+#: Columns that say which place and day a row is about.
+IDENTITY = ("site_id", "city_id", "city", "country", "latitude", "longitude", "population", "date")
+PLACE = IDENTITY[:-1]
+#: Most rows of a file, which is made in memory; the whole table lies on the disk already.
+MOST_ROWS = {"csv": 100_000, "parquet": 300_000, "geojson": 30_000}
+MIME = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "geojson": "application/geo+json"}
+LICENCE = (
+    "Code: MIT. City table (city_id that begins with gn): GeoNames, geonames.org, CC BY 4.0. "
+    "Inputs: the licences of the sources named."
+)
+#: The same for a column of a table, where every letter counts.
+BRIEF_LICENCE = "city table: GeoNames, CC BY 4.0; code: MIT; inputs: their own"
+#: What a column holds, in words, with its unit where it has one.
+MEANINGS = {
+    "pm25": "Predicted PM2.5",
+    "lower": "Lower end of the interval",
+    "upper": "Upper end of the interval",
+    "level": "Level of the interval",
+    "inside_domain": "Inside what the model was trained on",
+    "aqi": "Air-quality index",
+    "who_class": "Class of the WHO guidelines",
+    "days": "Number of days",
+    "share_inside": "Share of days that the model knows the like of",
+}
+DEGREES = {"latitude": "°", "longitude": "°", "population": "people", "days": "1", "share_inside": "1"}
+# A byte-order mark: without it a spreadsheet takes é for two letters.
+CSV_ENCODING = "utf-8-sig"
+
+
+def selection(store, city_ids=None, start=None, end=None, columns=None):
+    """The predictions of chosen cities, days and columns.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    city_ids : list of str, optional
+        Cities; all by default.
+    start, end : str or Timestamp, optional
+        Span of days, both included.
+    columns : list of str, optional
+        Of :func:`columns_of`; all by default. Place and day always stand in front.
+
+    Returns
+    -------
+    DataFrame
+        `inside_domain` is true where no site of the city lies outside; `level` and `aqi_table` tell what
+        `lower, upper` and `aqi` are.
+    """
+    columns = columns_of(store) if columns is None else columns
+    rows = store.rows(city_ids, start, end)
+    if "inside_domain" in rows:
+        rows["inside_domain"] = (
+            (rows["inside_domain"] >= 1).astype("boolean").mask(rows["inside_domain"].isna())
+        )
+    if "who_class" in columns:
+        rows["who_class"] = pd.Series(who_class(rows["pm25"], store.period), index=rows.index, dtype="str")
+    if {"lower", "upper"} & set(columns) and store.level is not None:
+        rows["level"] = store.level
+        columns = [*columns, "level"]
+    if "aqi" in columns:
+        rows["aqi_table"] = index_of(store)
+        columns = [*columns, "aqi_table"]
+    return rows[[name for name in (*IDENTITY, *columns) if name in rows.columns]]
+
+
+def means(store, city_ids=None, start=None, end=None):
+    """One row a city: the mean over a span of days, which has no interval.
+
+    Returns
+    -------
+    DataFrame
+        Place, `days` that are known, the mean, the share of days inside the model's domain, and the
+        expected share of days above each level that the file holds a probability for.
+    """
+    numbers = np.arange(len(store.cities)) if city_ids is None else [store.row(one) for one in city_ids]
+    table = store.cities.iloc[numbers].drop(columns=["sites", "label", "hover"]).reset_index(drop=True)
+    table["days"] = store.days_known(start, end)[numbers]
+    quantities = {store.main: store.main, "inside_domain": "share_inside"}
+    for name in store.quantities:
+        if name.startswith("p_above_"):
+            quantities[name] = name.replace("p_above_", "share_above_")
+    for quantity, name in quantities.items():
+        if store.has(quantity):
+            table[name] = store.mean(quantity, start, end)[numbers]
+    if store.main == "aqi":
+        table["aqi_table"] = index_of(store)
+    return table[table["days"] > 0].reset_index(drop=True)
+
+
+def columns_of(store):
+    """Columns that can be chosen, beside place and day."""
+    columns = [name for name in store.quantities if store.has(name)]
+    if store.main == "pm25" and store.period in WHO_LEVELS:
+        columns.append("who_class")
+    return columns
+
+
+def column_words(name, table=""):
+    """What a column holds, in words.
+
+    >>> column_words("p_above_15")
+    'Probability of PM2.5 above 15 µg/m³'
+    """
+    if name.startswith("p_above_"):
+        return f"Probability of PM2.5 above {name.removeprefix('p_above_')} µg/m³"
+    if name in ("pm25", "lower", "upper"):
+        return f"{MEANINGS[name]} [µg/m³]"
+    return (
+        f"{MEANINGS[name]} [{theme.unit_words(table)}]"
+        if name == "aqi" and table
+        else MEANINGS.get(name, name)
+    )
+
+
+def unit_of(name, index):
+    """Unit of a column: of PM2.5, of an index, of a place; empty for text.
+
+    >>> unit_of("lower", "aqi-us-2024"), unit_of("aqi", "aqi-us-2024"), unit_of("city", "")
+    ('µg m⁻³', 'aqi-us-2024', '')
+    """
+    if name in ("pm25", "lower", "upper"):
+        return PM25_UNIT
+    if name == "aqi":
+        return index
+    if name.startswith(("p_above_", "share_above_")) or name == "level":
+        return "1"
+    return DEGREES.get(name, "")
+
+
+def index_of(store):
+    """Name of the index table of a store's `aqi`."""
+    if store.main == "aqi":
+        return store.unit
+    named = store.about.get("aqi_tables") or [""]
+    return named[0]
+
+
+def about(store, *, simulated=False, span=""):
+    """What a download tells of its predictions.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    simulated : bool
+        Whether they are those of the demonstration.
+    span : str
+        Days that were chosen, in words.
+
+    Returns
+    -------
+    dict
+        Facts of the file of predictions, with `unit, trained_on, licence, selection`.
+    """
+    trained = "simulated" if simulated else store.trained_on
+    facts = dict(store.facts)
+    # The records of the validation are long and stand in the bundle.
+    facts.pop("validation", None)
+    return (
+        facts
+        | {
+            "unit": store.unit,
+            "trained_on": trained,
+            "period": store.period,
+            "licence": LICENCE,
+            "selection": span,
+            "notes": list(store.notes),
+        }
+        | ({"warning": "SIMULATED: not the air of any city."} if trained == "simulated" else {})
+    )
+
+
+def to_csv(rows, facts):
+    """The rows as CSV for spreadsheets and programs alike: UTF-8, a header, and `unit` in a column.
+
+    A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    Returns
+    -------
+    bytes
+    """
+    rows = rows.copy(deep=False)
+    for name in rows.columns:
+        if rows[name].dtype == object or pd.api.types.is_string_dtype(rows[name].dtype):
+            rows[name] = _neutral(rows[name])
+    if "date" in rows:
+        rows["date"] = rows["date"].dt.strftime("%Y-%m-%d")
+    rows["unit"] = facts["unit"]
+    rows["trained_on"] = for_csv(str(facts["trained_on"]))
+    rows["licence"] = BRIEF_LICENCE
+    return rows.to_csv(index=False, lineterminator="\r\n").encode(CSV_ENCODING)
+
+
+def to_parquet(rows, facts):
+    """The rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column.
+
+    Returns
+    -------
+    bytes
+    """
+    rows = rows.copy(deep=False)
+    rows.attrs = {}
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    index = _index_in(rows, facts)
+    fields = [
+        field.with_metadata({"unit": unit_of(field.name, index)}) if unit_of(field.name, index) else field
+        for field in table.schema
+    ]
+    told = {**(table.schema.metadata or {}), b"airq": json.dumps(facts, ensure_ascii=False).encode()}
+    out = io.BytesIO()
+    pq.write_table(table.cast(pa.schema(fields, metadata=told)), out)
+    return out.getvalue()
+
+
+def to_geojson(rows, facts):
+    """The rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
+
+    Rows without a position have a feature without a geometry.
+
+    Returns
+    -------
+    bytes
+    """
+    index = _index_in(rows, facts)
+    units = {name: unit for name in rows.columns if (unit := unit_of(name, index))}
+    names = [name for name in rows.columns if name not in ("latitude", "longitude")]
+    cells = zip(*(_plain(rows[name]) for name in names), strict=True)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": _point(longitude, latitude),
+            "properties": dict(zip(names, values, strict=True)),
+        }
+        for longitude, latitude, values in zip(
+            rows["longitude"].to_list(), rows["latitude"].to_list(), cells, strict=True
+        )
+    ]
+    whole = {"type": "FeatureCollection", "about": facts | {"units": units}, "features": features}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+WRITERS = {"csv": to_csv, "parquet": to_parquet, "geojson": to_geojson}
+
+
+def file_name(facts, kind, stem="predictions"):
+    """Name of a download; that of simulated numbers says so.
+
+    >>> file_name({"trained_on": "simulated"}, "csv")
+    'SIMULATED_predictions.csv'
+    """
+    return f"{'SIMULATED_' * (facts['trained_on'] == 'simulated')}{stem}.{kind}"
+
+
+def too_many(number, kind):
+    """Words for a selection that is larger than a file may be, or an empty string.
+
+    >>> too_many(40_000, "geojson").split(";")[0]
+    '40,000 rows are more than the 30,000 that a GeoJSON file from this page holds'
+    """
+    most = MOST_ROWS[kind]
+    if number <= most:
+        return ""
+    name = {"csv": "CSV", "parquet": "Parquet", "geojson": "GeoJSON"}[kind]
+    return (
+        f"{number:,} rows are more than the {most:,} that a {name} file from this page holds; choose fewer "
+        "cities or days" + ("." if kind == "parquet" else ", or Parquet, which takes more.")
+    )
+
+
+def _neutral(column):
+    known = {value: for_csv(value) for value in column.dropna().unique()}
+    return column.map(lambda value: known.get(value, value))
+
+
+def _index_in(rows, facts):
+    if "aqi_table" in rows and len(rows):
+        return str(rows["aqi_table"].iloc[0])
+    unit = facts.get("unit", "")
+    return "" if unit == PM25_UNIT else aqi_table(unit).unit
+
+
+def _plain(column):
+    """The values of a column as JSON knows them; numbers of single precision keep their short form."""
+    if column.dtype.kind == "M":
+        return column.dt.strftime("%Y-%m-%d").to_list()
+    if column.dtype == "float32":
+        column = pd.Series(column.to_numpy().astype("str")).astype("float64")
+    values = column.astype(object).where(column.notna(), None)
+    return values.to_list()
+
+
+def _point(longitude, latitude):
+    if not (np.isfinite(longitude) and np.isfinite(latitude)):
+        return None
+    return {"type": "Point", "coordinates": [longitude, latitude]}

@@ -1,0 +1,86 @@
+"""What a map shows of a store: a day, the mean of a span, or the share of days above a level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airq.units import PM25_UNIT, exceedance_levels
+from app import theme
+from app.maps import Layer
+
+SHOWN = {"day": "One day", "mean": "Mean of a period", "share": "Days above a level"}
+#: A span lies inside the domain where this share of its days does, as in `airq predict --period`.
+MOSTLY = 0.75
+SPANS = {"day": "days", "month": "months", "year": "years"}
+
+
+def day_layer(store, date, *, scale, palette="readable"):
+    """A day of all cities, with intervals and applicability where the file holds them.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    date : str or Timestamp
+        One of its dates.
+    scale, palette : str
+        See :func:`app.theme.scale`.
+
+    Returns
+    -------
+    app.maps.Layer
+    """
+    chosen = theme.scale(scale, unit=store.unit, period=store.period, palette=palette)
+    interval = store.main == "pm25" and store.has("lower") and store.has("upper")
+    return Layer(
+        amounts=store.day(store.main, date),
+        scale=chosen,
+        lower=store.day("lower", date) if interval else None,
+        upper=store.day("upper", date) if interval else None,
+        inside=store.day("inside_domain", date) if store.has("inside_domain") else None,
+        level=store.level,
+    )
+
+
+def mean_layer(store, start, end, *, scale, palette="readable"):
+    """The mean of a span of days, without an interval: the file has intervals of single days only.
+
+    A city is hollow where the model extrapolates on more than a quarter of the days.
+    """
+    span = store.days(start, end)
+    days = np.ptp(store.dates[span].to_numpy()).astype("timedelta64[D]").astype(int) + 1
+    chosen = theme.scale(scale, unit=store.unit, period=store.period, days=days, palette=palette)
+    return Layer(store.mean(store.main, start, end), chosen, inside=_mostly_inside(store, start, end))
+
+
+def share_layer(store, start, end, level):
+    """The share of days above a level, from the file's probabilities where it holds them. [%]"""
+    how = "probability" if level in store.exceedance_levels else "prediction"
+    share = 100 * store.share_above(level, start, end, how=how)
+    chosen = theme.share_scale(level, unit=store.unit, span=SPANS[store.period])
+    return Layer(share, chosen, inside=_mostly_inside(store, start, end))
+
+
+def levels(store):
+    """Levels that a share can be asked for, in the store's unit."""
+    if store.main == "aqi":
+        return theme.scale("", unit=store.unit).edges
+    return exceedance_levels("year" if store.period == "year" else "day")
+
+
+def level_words(level, unit=PM25_UNIT):
+    """A level with the class that begins above it.
+
+    >>> level_words(15.0)
+    '15 µg/m³ (WHO daily guideline)'
+    """
+    names = {15.0: "WHO daily guideline", 5.0: "WHO annual guideline"} if unit == PM25_UNIT else {}
+    words = f"{level:g} {theme.unit_words(unit)}"
+    return f"{words} ({names[level]})" if level in names else words
+
+
+def _mostly_inside(store, start, end):
+    if not store.has("inside_domain"):
+        return None
+    share = store.mean("inside_domain", start, end)
+    return np.where(np.isnan(share), np.nan, (share >= MOSTLY).astype("float64"))

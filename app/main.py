@@ -1,0 +1,38 @@
+"""The app's entry point: the pages and how to go from one to another.
+
+Run ``airq app``, or ``streamlit run app/main.py -- --predictions predictions.parquet``.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.views import city, countries, data, imbalance, map, trust
+
+#: Page, heading in the menu, icon.
+VIEWS = {
+    "map": (map.page, "Map", ":material/map:"),
+    "city": (city.page, "City", ":material/location_city:"),
+    "countries": (countries.page, "Countries", ":material/flag:"),
+    "trust": (trust.page, "Trust", ":material/verified:"),
+    "imbalance": (imbalance.page, "Imbalance", ":material/balance:"),
+    "data": (data.page, "Data", ":material/download:"),
+}
+ICON = Path(__file__).parent / "static" / "icon.png"
+STYLE = "[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }"
+
+
+def main():
+    """Draw the menu and the page that is open."""
+    st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
+    st.html(f"<style>{STYLE}</style>")
+    pages = {
+        name: st.Page(page, title=title, icon=icon, url_path=name, default=name == "map")
+        for name, (page, title, icon) in VIEWS.items()
+    }
+    st.session_state["pages"] = pages
+    st.navigation(list(pages.values()), position="top").run()
+
+
+if __name__ == "__main__":
+    main()

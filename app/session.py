@@ -1,0 +1,338 @@
+"""What the pages share: the files that are open, the link in the address bar, the head of a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from airq.panel import read_panel
+from app import cube, demonstration, maps, sources, theme
+from app.observations import read_observations
+from app.store import Store, open_store
+from app.text import for_markdown
+
+#: Configuration of every Plotly chart; without it a map asks for its base map elsewhere.
+PLOTLY = maps.CONFIG
+CHART = {"displayModeBar": False, "topojsonURL": maps.EMPTY_BASE_MAP}
+SIMULATED = (
+    "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
+    "They show what the app does."
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page has to draw with: the store, or None where the page does not need predictions."""
+
+    store: Store | None
+    sources: sources.Sources
+
+
+class Link:
+    """What is chosen on all pages, kept in the address bar so that it can be shared.
+
+    A value from the address bar is used only if it is one of the options; others are told in words.
+    """
+
+    def choice(self, name, options, default):
+        """The chosen option of a name; the address bar counts first when it was changed by hand."""
+        state = st.session_state.setdefault("link", {})
+        seen = st.session_state.setdefault("link_seen", {})
+        asked = st.query_params.get(name)
+        if asked is not None and asked != seen.get(name):
+            seen[name] = asked
+            if asked in options:
+                state[name] = asked
+            else:
+                self._wrong(name, asked)
+        chosen = state.get(name, default)
+        return chosen if chosen in options else default
+
+    def set(self, **values):
+        """Choose values by name, here and in the address bar."""
+        state = st.session_state.setdefault("link", {})
+        seen = st.session_state.setdefault("link_seen", {})
+        for name, value in values.items():
+            state[name] = seen[name] = value
+            if st.query_params.get(name) != value:
+                st.query_params[name] = value
+
+    def show(self):
+        """Write what is chosen into the address bar, which another page has emptied."""
+        self.set(**st.session_state.get("link", {}))
+
+    def city(self):
+        """Identifier of the chosen city; the most populous by default."""
+        cities = store().cities
+        return self.choice("city", set(cities["city_id"]), cities["city_id"].iloc[default_city(cities)])
+
+    def date(self):
+        """The chosen day as ``YYYY-MM-DD``; the last by default."""
+        days = day_names()
+        return self.choice("date", set(days), days[-1])
+
+    def scale(self):
+        """The chosen scale, a key of :data:`app.theme.SCALES`."""
+        return self.choice("scale", theme.SCALES, "who")
+
+    def palette(self):
+        """The chosen palette, a key of :data:`app.theme.PALETTES`."""
+        return self.choice("palette", theme.PALETTES, "readable")
+
+    def warnings(self):
+        """Words about values of the address bar that do not exist, told once."""
+        return st.session_state.pop("link_wrong", {})
+
+    def _wrong(self, name, asked):
+        st.session_state.setdefault("link_wrong", {})[name] = asked
+
+
+link = Link()
+
+
+def open_view(title, *, needs=("predictions",)):
+    """Begin a page: its title, what must be said first, and the files that it needs.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    needs : sequence of str
+        Of :data:`app.sources.KINDS`; where one was not given, the page says so and stops.
+
+    Returns
+    -------
+    View
+    """
+    opened = open_sources()
+    if opened.simulated or (opened.predictions and store().simulated):
+        st.warning(SIMULATED, icon=":material/science:")
+    st.title(title, anchor=False)
+    link.show()
+    for kind in needs:
+        if getattr(opened, kind) is None:
+            st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
+            st.stop()
+    here = store() if "predictions" in needs else None
+    if here is not None:
+        _tell_link(here)
+    return View(here, opened)
+
+
+def _tell_link(here):
+    link.city(), link.date(), link.scale(), link.palette()
+    for name, asked in link.warnings().items():
+        instead = {"city": "the most populous city", "date": "the last day"}.get(name, "the usual one")
+        st.warning(
+            f"The link asks for the {name} “{for_markdown(asked)}”, which is not here; {instead} is shown."
+        )
+
+
+def open_sources():
+    """The files of this app: named ones, those of ./demo, or the demonstration, made if need be."""
+    try:
+        opened = sources.found(sources.named())
+        if opened == sources.Sources():
+            opened = demonstration.ready() or _make_demonstration()
+    except (ValueError, OSError) as error:
+        stop(error)
+    return opened
+
+
+def _make_demonstration():
+    st.title("Making a demonstration", anchor=False)
+    st.write(
+        "No predictions were given, so the app makes some: it simulates an atmosphere, trains a model on "
+        "cities with sensors and predicts cities without. This takes a minute or two, once."
+    )
+    with st.status("Simulating, training, predicting …", expanded=True) as status:
+        told = st.empty()
+        for seconds in demonstration.make():
+            told.write(f"{seconds} seconds so far")
+        status.update(label="Done", state="complete")
+    st.rerun()
+
+
+def store():
+    """The predictions; where they cannot be opened the page says why and stops."""
+    path = open_sources().predictions
+    try:
+        return _store(str(path), cube.fingerprint(path))
+    except (ValueError, OSError) as error:
+        stop(error)
+
+
+def panel():
+    """The panel with its metadata, or None where none was given."""
+    return _opened("panel", _panel)
+
+
+def observations():
+    """Observed PM2.5 of the panel, or None where none was given."""
+    return _opened("panel", _observations)
+
+
+def reasons():
+    """The bundle ready to give reasons for the rows of the panel; None unless both were given."""
+    opened = open_sources()
+    if opened.bundle is None or opened.panel is None:
+        return None
+    stamp = cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / "bundle.json")
+    return _reasons(str(opened.panel), str(opened.bundle), stamp)
+
+
+def facts():
+    """The facts of the bundle, or None where none was given."""
+    return _opened("bundle", _facts, "bundle.json")
+
+
+def _opened(kind, loader, inside=""):
+    path = getattr(open_sources(), kind)
+    if path is None:
+        return None
+    try:
+        return loader(str(path), cube.fingerprint(Path(path) / inside))
+    except (ValueError, OSError) as error:
+        stop(error)
+
+
+@st.cache_resource(show_spinner="Laying the predictions out, once …", max_entries=2)
+def _store(path, stamp):
+    return open_store(path)
+
+
+@st.cache_resource(show_spinner="Reading the panel …", max_entries=1)
+def _panel(path, stamp):
+    return read_panel(path)
+
+
+@st.cache_resource(show_spinner="Reading the observations …", max_entries=1)
+def _observations(path, stamp):
+    return read_observations(path)
+
+
+@st.cache_resource(show_spinner="Preparing the reasons: features of the whole panel …", max_entries=1)
+def _reasons(panel_path, bundle, stamp):
+    # See _facts.
+    from airq.workflows.explain import open_reasons
+
+    return open_reasons(panel_path, bundle)[0]
+
+
+@st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
+def _facts(path, stamp):
+    # The boosters that come with it are heavy, and most sessions never ask for the bundle.
+    from airq.bundle import read_facts
+
+    return read_facts(path)
+
+
+def stop(error):
+    """Say in words what is wrong with the input, and end the page."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    where = f": {error.filename}" if isinstance(error, OSError) and error.strerror and error.filename else ""
+    st.error(for_markdown(f"{text}{where}", limit=600), icon=":material/error:")
+    st.stop()
+
+
+def dark():
+    """Whether the page is dark."""
+    return st.context.theme.type == "dark"
+
+
+def map_height():
+    """Height of a map: lower on a telephone, whose screen is narrow. [px]"""
+    return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
+
+
+def outlines():
+    """Address of the outlines on this server, or the outlines themselves where files are not served."""
+    if not st.get_option("server.enableStaticServing"):
+        return theme.outlines()
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}/app/static/{theme.OUTLINES.name}".replace("//", "/")
+
+
+def day_names():
+    """All days of the store as ``YYYY-MM-DD``."""
+    return _day_names(store().dates)
+
+
+@st.cache_resource(max_entries=4, hash_funcs={pd.DatetimeIndex: lambda days: (len(days), days[0], days[-1])})
+def _day_names(dates):
+    return tuple(dates.strftime("%Y-%m-%d"))
+
+
+def default_city(cities):
+    """Row of the most populous city, or the first where no population is known."""
+    people = cities["population"]
+    return int(people.argmax()) if people.notna().any() else 0
+
+
+def city_box(label="City", *, key):
+    """Search box for a city, tied to the link; returns the city's row."""
+    here = store()
+    cities = here.cities
+    order = cities["label"].sort_values(key=lambda names: names.str.casefold()).index.tolist()
+    st.session_state[key] = here.row(link.city())
+
+    def chosen():
+        link.set(city=cities["city_id"].iloc[st.session_state[key]])
+
+    return st.selectbox(
+        label,
+        order,
+        key=key,
+        format_func=cities["label"].tolist().__getitem__,
+        on_change=chosen,
+        help="Type a part of a name.",
+    )
+
+
+def scale_box(*, key):
+    """Choice of the scale, tied to the link; returns its name. Index points have their own only."""
+    here = store()
+    if here.main == "aqi":
+        return here.unit
+    st.session_state[key] = link.scale()
+    return st.segmented_control(
+        "Scale",
+        list(theme.SCALES),
+        key=key,
+        format_func=theme.SCALES.get,
+        on_change=lambda: link.set(scale=st.session_state[key] or "who"),
+        required=True,
+    )
+
+
+def page_link(name, label):
+    """Link to another page, with what is chosen; nothing where the pages are not known."""
+    pages = st.session_state.get("pages", {})
+    if name in pages:
+        st.page_link(pages[name], label=label, icon=":material/arrow_forward:")
+
+
+def legend(scale, *, hollow=False):
+    """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
+    tone = theme.tones(dark())
+    items = "".join(
+        f'<span style="display:inline-flex;align-items:center;margin:0 1.1rem .3rem 0">'
+        f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
+        f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
+        f"<span><b>{label[0].upper() + label[1:]}</b> {span}</span></span>"
+        for colour, label, span in zip(scale.colours, scale.labels, scale.ranges, strict=True)
+    )
+    if hollow:
+        items += (
+            '<span style="display:inline-flex;align-items:center;margin:0 0 .3rem 0">'
+            '<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;'
+            f'border:4px solid {tone["soft"]};margin-right:.45rem"></span>'
+            "<span><b>Hollow</b> outside what the model was trained on</span></span>"
+        )
+    heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
+    st.html(f'<div role="group" aria-label="Legend"><div>{heading}</div>{items}</div>')
+    if scale.note:
+        st.caption(scale.note)

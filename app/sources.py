@@ -1,0 +1,126 @@
+"""What the app opens: the files that were named, else those of ./demo, else a demonstration of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app import cube
+
+#: What a page may need, and how to give it.
+KINDS = {
+    "predictions": "a file of predictions: `airq app --predictions predictions.parquet`",
+    "bundle": "a trained bundle: `airq app --bundle bundle`",
+    "panel": "a panel: `airq app --panel panel.parquet`",
+    "comparison": "a folder of a comparison: `airq app --comparison comparison`",
+    "evaluation": "an evaluation: `airq app --evaluation evaluation.json`",
+}
+DEMO_NAMES = {
+    "predictions": "predictions.parquet",
+    "bundle": "bundle",
+    "panel": "panel.parquet",
+    "comparison": "comparison",
+    "evaluation": "evaluation.json",
+}
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Paths of what the app shows; None for what was not given.
+
+    Attributes
+    ----------
+    predictions, bundle, panel, comparison, evaluation : Path or None
+        See :data:`KINDS`.
+    simulated : bool
+        Whether this is the demonstration.
+    """
+
+    predictions: Path | None = None
+    bundle: Path | None = None
+    panel: Path | None = None
+    comparison: Path | None = None
+    evaluation: Path | None = None
+    simulated: bool = False
+
+
+def named(arguments=None):
+    """The paths that the command line names, after ``--`` of `streamlit run`.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        ``sys.argv[1:]`` by default.
+
+    Returns
+    -------
+    Sources
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown.
+
+    Examples
+    --------
+    >>> named(["--bundle", "here"]).bundle.name
+    'here'
+    """
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    for kind in KINDS:
+        parser.add_argument(f"--{kind}", type=Path)
+    try:
+        found, unknown = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
+    except argparse.ArgumentError as error:
+        raise ValueError(f"The app does not understand its arguments: {error}.") from None
+    if unknown:
+        raise ValueError(
+            f"The app does not know the argument {unknown[0]!r}; it takes --{', --'.join(KINDS)}."
+        )
+    return Sources(**vars(found))
+
+
+def found(given, *, folder=DEMO):
+    """What was named, or what a demonstration left in a folder; nothing where neither is there.
+
+    Parameters
+    ----------
+    given : Sources
+        As :func:`named` returns them.
+    folder : str or Path
+        Folder of `airq demo`.
+
+    Returns
+    -------
+    Sources
+        Unchanged if anything was named.
+    """
+    if given != Sources():
+        return given
+    return in_folder(folder)
+
+
+def in_folder(folder):
+    """The files of a demonstration in a folder that exist."""
+    paths = {kind: Path(folder) / name for kind, name in DEMO_NAMES.items()}
+    kept = {kind: path for kind, path in paths.items() if path.exists()}
+    if "predictions" not in kept:
+        return Sources()
+    return replace(Sources(**kept), simulated=True)
+
+
+def demonstration_folder():
+    """Where the demonstration that the app makes itself is kept."""
+    root = cube.cache_root()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        root = Path(tempfile.gettempdir())
+    if not os.access(root, os.W_OK):
+        root = Path(tempfile.gettempdir())
+    return root / "demonstration"

@@ -1,0 +1,388 @@
+"""Predictions as the pages ask for them: a day of all cities, all days of a city, means, shares.
+
+The values lie in a memory-mapped array (quantity, city, day); whatever is asked is a slice or a
+reduction of it, so that memory stays flat however many sessions look at it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from airq.units import PM25_UNIT, exceedance_column, is_aqi
+from app import cube as layout
+from app import theme
+from app.text import LIMIT, for_plotly, shown
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Predictions of cities and days.
+
+    Attributes
+    ----------
+    cities : DataFrame of n_cities rows
+        `city_id, city, country, latitude, longitude, population, sites, label, hover`, sorted by
+        `city_id`; `label` names the city and its country as the pages show them, each once, `hover` as
+        Plotly shows them.
+    dates : DatetimeIndex of n_days
+        The days that occur (first days of months or years where the rows stand for these), sorted.
+    quantities : tuple of str
+        Names of what the array holds.
+    cube : numpy.ndarray of shape (n_quantities, n_cities, n_days)
+        Memory-mapped, NaN where there is no prediction. `pm25, lower, upper` [µg m⁻³], `aqi` [points of
+        its table], `inside_domain` and `p_above_<level>` [1].
+    facts : dict
+        What the file tells of itself; empty for CSV.
+    about : dict
+        What was found while reading.
+    """
+
+    cities: pd.DataFrame
+    dates: pd.DatetimeIndex
+    quantities: tuple
+    cube: np.ndarray
+    facts: dict
+    about: dict
+
+    def has(self, quantity):
+        """Whether the array holds at least one value of a quantity."""
+        return quantity in self.quantities and self.about["filled"][self.quantities.index(quantity)]
+
+    @property
+    def main(self):
+        """What the file predicts: ``"pm25"``, or ``"aqi"`` where it holds index points only."""
+        return "aqi" if self.has("aqi") and not self.has("pm25") else "pm25"
+
+    @property
+    def unit(self):
+        """Unit of :attr:`main`: µg m⁻³, or the name of the index."""
+        if self.main == "pm25":
+            return PM25_UNIT
+        named = [name for name in self.about["aqi_tables"] if is_aqi(name)]
+        return named[0] if named else "aqi-us-2012"
+
+    @property
+    def period(self):
+        """What a row stands for: ``"day"``, ``"month"`` or ``"year"``."""
+        told = self.facts.get("period")
+        return told if told in ("day", "month", "year") else guess_period(self.dates)
+
+    @property
+    def level(self):
+        """Level of the intervals, such as 0.9; None where it is unknown."""
+        return self.about["level"]
+
+    @property
+    def trained_on(self):
+        """Where the target of the model came from, or ``"unknown"``."""
+        return str(self.facts.get("trained_on") or "".join(self.about["origins"][:1]) or "unknown")
+
+    @property
+    def simulated(self):
+        """Whether the model behind the predictions learned from a simulation."""
+        return self.trained_on == "simulated"
+
+    @functools.cached_property
+    def exceedance_levels(self):
+        """Levels whose probability of exceedance the file holds, in rising order. [µg m⁻³]"""
+        named = [name for name in self.quantities if name.startswith(layout.EXCEEDANCE) and self.has(name)]
+        return tuple(float(name.removeprefix(layout.EXCEEDANCE)) for name in named)
+
+    @functools.cached_property
+    def notes(self):
+        """Sentences about what was averaged, left out or is missing."""
+        return tuple(_notes(self))
+
+    def array(self, quantity):
+        """All values of a quantity, of shape (n_cities, n_days).
+
+        Raises
+        ------
+        KeyError
+            If the file does not hold it.
+        """
+        if quantity not in self.quantities:
+            raise KeyError(quantity)
+        return self.cube[self.quantities.index(quantity)]
+
+    def row(self, city_id):
+        """Number of a city's row in :attr:`cities`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such city.
+        """
+        return self._rows[city_id]
+
+    @functools.cached_property
+    def _rows(self):
+        return {city: number for number, city in enumerate(self.cities["city_id"])}
+
+    def day(self, quantity, date):
+        """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""
+        return np.array(self.array(quantity)[:, self.dates.get_loc(pd.Timestamp(date))])
+
+    def city(self, quantity, city_id):
+        """A quantity of one city on all days, of shape (n_days,)."""
+        return np.array(self.array(quantity)[self.row(city_id)])
+
+    def country(self, quantity, code):
+        """Population-weighted mean of a country's listed cities on all days, of shape (n_days,).
+
+        Cities without a known population count only where no city of the country has one.
+        """
+        mine = np.flatnonzero(self.cities["country"] == code)
+        values = self.array(quantity)[mine]
+        weight = np.nan_to_num(self.cities["population"].to_numpy()[mine], nan=0.0)
+        weight = weight if weight.any() else np.ones(len(mine))
+        weights = np.where(np.isfinite(values), weight[:, None], 0.0)
+        total = weights.sum(axis=0)
+        summed = (np.nan_to_num(values) * weights).sum(axis=0)
+        return np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
+
+    def days(self, start=None, end=None):
+        """Slice of the days from `start` to `end`, both included; all by default."""
+        first = 0 if start is None else self.dates.searchsorted(pd.Timestamp(start))
+        last = len(self.dates) if end is None else self.dates.searchsorted(pd.Timestamp(end), side="right")
+        return slice(int(first), int(last))
+
+    def days_known(self, start=None, end=None):
+        """Number of predictions of every city in a span of days, of shape (n_cities,)."""
+        return np.isfinite(self.array(self.main)[:, self.days(start, end)]).sum(axis=1)
+
+    def mean(self, quantity, start=None, end=None):
+        """Mean of every city over the days known in a span, of shape (n_cities,); NaN where none is."""
+        return nan_mean(self.array(quantity)[:, self.days(start, end)])
+
+    def share_above(self, level, start=None, end=None, *, how="prediction"):
+        """Share of the known days above a level, for every city.
+
+        Parameters
+        ----------
+        level : float
+            In :attr:`unit`.
+        start, end : str or Timestamp, optional
+            Span of days, both included.
+        how : {"prediction", "probability"}
+            Count predictions above the level, or add up the probabilities that the file holds: the
+            expected share, which a smooth prediction understates.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_cities,)
+            From 0 to 1; NaN where no day is known.
+
+        Raises
+        ------
+        KeyError
+            If `how` is "probability" and the file has none for this level.
+        """
+        if how == "probability":
+            return self.mean(exceedance_column(level), start, end)
+        values = self.array(self.main)[:, self.days(start, end)]
+        known = np.isfinite(values).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            above = (values > np.float32(level)).sum(axis=1)
+        return np.divide(above, known, out=np.full(len(known), np.nan), where=known > 0)
+
+    def rows(self, city_ids=None, start=None, end=None):
+        """Predictions as rows, for tables and downloads.
+
+        Parameters
+        ----------
+        city_ids : list of str, optional
+            Cities; all by default.
+        start, end : str or Timestamp, optional
+            Span of days, both included.
+
+        Returns
+        -------
+        DataFrame
+            Columns of the city table but `sites`, `label` and `hover`; `date`, and the quantities that
+            the file holds; rows without a prediction are left out.
+        """
+        numbers = np.arange(len(self.cities)) if city_ids is None else [self.row(one) for one in city_ids]
+        span = self.days(start, end)
+        dates = self.dates[span]
+        rows = (
+            self.cities.drop(columns=["sites", "label", "hover"])
+            .iloc[np.repeat(numbers, len(dates))]
+            .reset_index(drop=True)
+        )
+        rows["date"] = np.tile(dates.to_numpy(), len(numbers))
+        for name in self.quantities:
+            if self.has(name):
+                rows[name] = self.array(name)[numbers][:, span].ravel()
+        return rows[rows[self.main].notna()].reset_index(drop=True)
+
+
+def open_store(path):
+    """Open a file of predictions; the first time it is laid out in the cache, later it is mapped at once.
+
+    Parameters
+    ----------
+    path : str or Path
+        Parquet or CSV as `airq predict` writes it.
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file is not a sound table of predictions; the message says what to do.
+    """
+    return map_folder(layout.cached(path))
+
+
+def map_folder(folder):
+    """The store in a folder that :func:`app.cube.write_array` filled."""
+    folder = Path(folder)
+    about = json.loads((folder / layout.FACTS).read_text(encoding="utf-8"))
+    return Store(
+        cities=with_labels(pd.read_parquet(folder / layout.CITIES)),
+        dates=pd.DatetimeIndex(np.array(about["dates"], dtype="datetime64[us]")),
+        quantities=tuple(about["quantities"]),
+        cube=np.load(folder / layout.ARRAY, mmap_mode="r"),
+        facts=about["about"],
+        about=about,
+    )
+
+
+def with_labels(cities):
+    """The cities with a `label` that is fit to be shown and unique: name, country, position if need be."""
+    countries = {code: theme.country_name(code) for code in cities["country"].unique()}
+    labels = pd.Series(
+        [
+            f"{shown(city)}, {shown(countries[code])}"
+            for city, code in zip(cities["city"], cities["country"], strict=True)
+        ],
+        index=cities.index,
+        dtype="str",
+    )
+    positions = [
+        f" ({latitude:.2f}, {longitude:.2f})"
+        for latitude, longitude in zip(cities["latitude"], cities["longitude"], strict=True)
+    ]
+    for suffix in (positions, " " + cities["city_id"].map(shown)):
+        labels = labels.where(~labels.duplicated(keep=False), labels + suffix)
+    return cities.assign(label=labels, hover=labels.map(functools.partial(for_plotly, limit=2 * LIMIT)))
+
+
+def nan_mean(values):
+    """Mean along the last axis over what is known; NaN where nothing is.
+
+    >>> nan_mean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
+    [2.0, nan]
+    """
+    known = np.isfinite(values)
+    number = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1, dtype="float64")
+    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+
+
+def guess_period(dates):
+    """What dates stand for when the file does not say: months or years if all are first days of them.
+
+    >>> guess_period(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]))
+    'month'
+    """
+    if len(dates) < 2 or not (dates.day == 1).all():
+        return "day"
+    return "year" if (dates.month == 1).all() else "month"
+
+
+def ranking(cities, values):
+    """Cities from the highest value to the lowest, those without a value left out.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        As :attr:`Store.cities`.
+    values : array-like of shape (n_cities,)
+        What to rank by.
+
+    Returns
+    -------
+    DataFrame
+        `rank` (from 1; equal values share the better one), `city_id, city, country, value`.
+    """
+    table = cities[["city_id", "city", "country"]].assign(value=np.asarray(values, dtype="float64"))
+    table = table.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
+    table.insert(0, "rank", table["value"].rank(method="min", ascending=False).astype("int32"))
+    return table.reset_index(drop=True)
+
+
+def by_country(cities, values):
+    """Population-weighted mean of the listed cities of every country.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        As :attr:`Store.cities`.
+    values : array-like of shape (n_cities,)
+        What to average; cities without a value do not count.
+
+    Returns
+    -------
+    DataFrame
+        `country, value, people, cities, without_population`, sorted by country. Where a country has
+        cities with a known population, only these count; else all count alike and `people` is 0.
+    """
+    table = cities[["country", "population"]].assign(value=np.asarray(values, dtype="float64"))
+    table = table.dropna(subset="value")
+    people = table["population"].where(table["population"] > 0)
+    known = people.notna().groupby(table["country"]).transform("any")
+    weight = people.where(known, 1.0).fillna(0.0)
+    sums = (
+        pd.DataFrame(
+            {
+                "country": table["country"],
+                "total": table["value"] * weight,
+                "weight": weight,
+                "people": people.fillna(0.0),
+                "cities": 1,
+                "without_population": people.isna(),
+            }
+        )
+        .groupby("country", as_index=False)
+        .sum()
+    )
+    sums.insert(1, "value", sums["total"] / sums["weight"])
+    return sums.drop(columns=["total", "weight"])
+
+
+def _notes(store):
+    several = int((store.cities["sites"] > 1).sum())
+    if several:
+        yield (
+            f"{several:,} cities have several sites; their values are the mean of the sites, and so are "
+            "the ends of the interval, as if all sites erred together."
+        )
+    if store.about["repeated"]:
+        yield (
+            f"{store.about['repeated']:,} rows repeat a place and day; their mean is shown where a city "
+            "has several sites, else the last one."
+        )
+    if store.about["negative"]:
+        yield f"{store.about['negative']:,} negative values were left out."
+    if store.main == "aqi":
+        yield (
+            "This file holds index points (US AQI) and no concentrations. They are shown as points: "
+            "levels of the WHO, which are concentrations, do not apply."
+        )
+    lost = int(store.cities[["latitude", "longitude"]].isna().any(axis=1).sum())
+    if lost:
+        yield f"{lost:,} cities have no position and are missing from the map."
+    if store.main == "pm25" and not store.has("lower"):
+        yield "This file holds no prediction intervals, so the uncertainty of its numbers is not shown."
+    if not store.has("inside_domain"):
+        yield "This file does not tell where the model extrapolates."

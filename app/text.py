@@ -1,0 +1,72 @@
+"""Text from data, made safe to show: names may hold markup, formulas or anything else.
+
+A name goes through one of these on its way to the page. Which one depends on who reads it: a plain
+widget, Plotly (which understands a little HTML), Markdown, or a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+#: Longest name on a page. [characters]
+LIMIT = 60
+#: Characters that steer the direction of what follows, up to the end of the line.
+STEERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+ISOLATE, END = "\u2068", "\u2069"
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&^=@])")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def shown(value, *, limit=LIMIT):
+    """A name on one line, at most `limit` characters, that cannot turn the text around it.
+
+    Examples
+    --------
+    >>> shown("Bamako\\n")
+    'Bamako'
+    >>> shown("x" * 100, limit=5)
+    'xxxx…'
+    """
+    line = " ".join(str(value).split())
+    line = "".join(letter for letter in line if letter not in STEERING and _visible(letter))
+    if len(line) > limit:
+        line = line[: limit - 1] + "…"
+    if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in line):
+        return ISOLATE + line + END
+    return line
+
+
+def for_plotly(value, *, limit=LIMIT):
+    """A name for hover, ticks and titles of Plotly, which reads a little HTML.
+
+    >>> for_plotly("<b>Lomé</b>")
+    '&lt;b&gt;Lomé&lt;/b&gt;'
+    """
+    return html.escape(shown(value, limit=limit), quote=False)
+
+
+def for_markdown(value, *, limit=LIMIT):
+    """A name for Markdown: captions, messages, labels.
+
+    >>> print(for_markdown("[a](b)"))
+    \\[a\\]\\(b\\)
+    """
+    return MARKDOWN.sub(r"\\\1", shown(value, limit=limit))
+
+
+def for_csv(value):
+    """A cell of a table that a spreadsheet will not take for a formula; numbers stay as they are.
+
+    >>> for_csv("=cmd()"), for_csv("-1.5"), for_csv("Kano")
+    ("'=cmd()", '-1.5', 'Kano')
+    """
+    if not isinstance(value, str) or not value.startswith(FORMULA) or NUMBER.fullmatch(value):
+        return value
+    return "'" + value
+
+
+def _visible(letter):
+    return unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")

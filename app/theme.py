@@ -1,0 +1,315 @@
+"""Scales, colours and words: how a number becomes a class, a colour and a sentence.
+
+The levels and classes themselves are those of :mod:`airq.units`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from airq.units import (
+    AQI_CLASSES,
+    AQI_TABLES,
+    PM25_UNIT,
+    WHO_CLASSES,
+    WHO_LEVELS,
+    aqi_class,
+    aqi_table,
+    is_aqi,
+)
+
+OUTLINES = Path(__file__).parent / "static" / "africa.json"
+
+#: Light to dark; for a deuteranope the closest pair is 18 Lab units apart, the EPA's colours 8.
+READABLE = ("#ffffcc", "#fed976", "#fd8d3c", "#e31a1c", "#a50026", "#4d004b")
+#: Colours that the US EPA prescribes for the classes of its index (EPA-454/B-24-002, 2024).
+EPA = ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#8f3f97", "#7e0023")
+PALETTES = {"readable": "Light to dark (readable for colour-blind people)", "epa": "Colours of the US EPA"}
+
+SCALES = {
+    "who": "WHO 2021",
+    "aqi-us-2024": "US AQI 2024",
+    "aqi-us-2012": "US AQI 2012",
+}
+#: A mean counts as annual with this share of a year. [d]
+NEARLY_A_YEAR = 274
+UNIT_WORDS = {PM25_UNIT: "µg/m³", "aqi-us-2012": "AQI points (2012)", "aqi-us-2024": "AQI points (2024)"}
+PERIOD_WORDS = {"day": "daily mean", "month": "monthly mean", "year": "annual mean"}
+
+#: Where the name in full is not the one that people use.
+SHORT = {
+    "COD": "DR Congo",
+    "COG": "Congo",
+    "TZA": "Tanzania",
+    "GMB": "Gambia",
+    "USA": "United States",
+    "IRN": "Iran",
+    "KOR": "South Korea",
+    "RUS": "Russia",
+}
+
+LIGHT = {
+    "page": "#ffffff",
+    "text": "#1c2529",
+    "soft": "#5b6870",
+    "grid": "#dde3e6",
+    "land": "#e9edef",
+    "border": "#9aa6ad",
+}
+DARK = {
+    "page": "#12181c",
+    "text": "#edf2f4",
+    "soft": "#a5b2b9",
+    "grid": "#2f3a41",
+    "land": "#2a353b",
+    "border": "#63727a",
+}
+LINE = {"light": "#0b5c8f", "dark": "#5cb8f0"}
+SECOND = {"light": "#b4520a", "dark": "#ffab66"}
+FONT = "Source Sans, Source Sans Pro, sans-serif"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Classes of a number, with colours and words.
+
+    Attributes
+    ----------
+    name : str
+        A key of :data:`SCALES`, or ``"share"``.
+    unit : str
+        Unit of `edges`: µg m⁻³, an index, or ``"%"``.
+    edges : tuple of float
+        Upper ends of all classes but the last. [unit]
+    labels : tuple of str
+        Name of each class.
+    colours : tuple of str
+        Colour of each class.
+    heading : str
+        What the scale shows.
+    note : str
+        What must be known to read it rightly; empty where nothing is.
+    """
+
+    name: str
+    unit: str
+    edges: tuple
+    labels: tuple
+    colours: tuple
+    heading: str
+    note: str = ""
+
+    def index(self, values):
+        """Class of every value, from 0; -1 where it is missing."""
+        values = np.asarray(values, dtype="float64")
+        if self.name in AQI_TABLES and self.unit == PM25_UNIT:
+            return aqi_class(values, self.name)
+        if is_index(self.unit):
+            values = np.floor(values + 0.5)
+        elif self.unit == PM25_UNIT:
+            values = values.astype("float32").astype("float64") - 1e-6 * np.abs(values)
+        return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
+
+    @property
+    def ranges(self):
+        """Words for the span of each class, such as ``"15 – 25"``."""
+        marks = [f"{edge:g}" for edge in self.edges]
+        if is_index(self.unit):
+            lows = [f"{edge + 1:g}" for edge in self.edges]
+            middle = [f"{low} – {high}" for low, high in zip(lows, marks[1:], strict=False)]
+        else:
+            middle = [f"{low} – {high}" for low, high in zip(marks, marks[1:], strict=False)]
+        return (f"up to {marks[0]}", *middle, f"above {marks[-1]}")
+
+
+def scale(name, *, unit, period="day", days=1, palette="readable"):
+    """The scale by which values are coloured.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`SCALES`. Values in index points have the classes of their own table, whatever
+        is asked for.
+    unit : str
+        Unit of the values.
+    period : {"day", "month", "year"}
+        What a value stands for.
+    days : float
+        Length of the span that was averaged. [d]
+    palette : {"readable", "epa"}
+        Colours; those of the EPA apply to its own classes only.
+
+    Returns
+    -------
+    Scale
+
+    Examples
+    --------
+    >>> scale("who", unit="µg m⁻³").edges
+    (15.0, 25.0, 37.5, 50.0, 75.0)
+    >>> scale("who", unit="aqi-us-2012").name
+    'aqi-us-2012'
+    """
+    if is_index(unit):
+        return _points_scale(unit, palette)
+    if name == "who":
+        return _who_scale(period, days)
+    return _aqi_scale(name, period, days, palette)
+
+
+def share_scale(level, *, unit=PM25_UNIT, span="days"):
+    """The scale of the share of days above a level. [%]"""
+    edges = (5.0, 10.0, 25.0, 50.0, 75.0)
+    words = ("hardly any days", "few days", "up to a quarter", "up to a half", "most days", "nearly all days")
+    heading = f"Share of {span} above {level:g} {unit_words(unit)}"
+    return Scale("share", "%", edges, words, READABLE, heading)
+
+
+def _who_scale(period, days):
+    annual = period == "year" or days >= NEARLY_A_YEAR
+    note = ""
+    if not annual and (period == "month" or days > 1):
+        note = "WHO has levels for a day and for a year; other spans are shown against the daily ones."
+    return Scale(
+        "who",
+        PM25_UNIT,
+        WHO_LEVELS["year" if annual else "day"],
+        WHO_CLASSES,
+        READABLE,
+        f"WHO 2021, {'annual' if annual else 'daily'} levels",
+        note,
+    )
+
+
+def _aqi_scale(name, period, days, palette):
+    table = aqi_table(name)
+    tops = {label: high for label, high in zip(table.classes, table.pm25_high, strict=True)}
+    note = (
+        ""
+        if period == "day" and days <= 1
+        else "The index is made for single days; for a mean it is a guide."
+    )
+    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
+    return Scale(
+        name, PM25_UNIT, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[name]}", note
+    )
+
+
+def _points_scale(unit, palette):
+    table = aqi_table(unit)
+    tops = {label: float(high) for label, high in zip(table.classes, table.aqi_high, strict=True)}
+    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
+    return Scale(unit, unit, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[unit]}")
+
+
+def colours(palette):
+    """The six colours of a palette."""
+    return EPA if palette == "epa" else READABLE
+
+
+def is_index(unit):
+    """Whether a unit is one of the air-quality indices; other names are not refused."""
+    return unit in AQI_TABLES and is_aqi(unit)
+
+
+def unit_words(unit):
+    """A unit as people read it.
+
+    >>> unit_words("µg m⁻³")
+    'µg/m³'
+    """
+    return UNIT_WORDS.get(unit, unit)
+
+
+def number(value, unit=PM25_UNIT):
+    """A number with its unit: one decimal below 100, none for an index.
+
+    >>> number(15.25), number(151.4, "aqi-us-2012"), number(float("nan"))
+    ('15.2 µg/m³', '151 AQI points (2012)', 'no prediction')
+    """
+    if value is None or not np.isfinite(value):
+        return "no prediction"
+    if unit == "%":
+        return f"{value:.0f} %"
+    digits = 0 if is_index(unit) or value >= 100 else 1
+    return f"{value:,.{digits}f} {unit_words(unit)}"
+
+
+def day_words(date, period="day"):
+    """A date as people write it.
+
+    >>> day_words("2020-01-05"), day_words("2020-01-01", "month")
+    ('5 January 2020', 'January 2020')
+    """
+    date = pd.Timestamp(date)
+    if period == "year":
+        return f"{date:%Y}"
+    return f"{date:%B %Y}" if period == "month" else f"{date.day} {date:%B %Y}"
+
+
+@functools.cache
+def outlines():
+    """The outlines of African countries (GeoJSON), with `id`, `name` and `country` of each."""
+    return json.loads(OUTLINES.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def country_names():
+    """English name of every country by its alpha-3 code."""
+    with files("airq._data").joinpath("countries.csv").open(encoding="utf-8") as file:
+        table = pd.read_csv(file, keep_default_na=False)
+    # Of several spellings the longest without a comma is the one in full; of two as long the accented one.
+    names = {}
+    for code, name in sorted(zip(table["alpha3"], table["name"], strict=True), key=_fullness):
+        names[code] = name.strip()
+    return {**names, **SHORT}
+
+
+def _fullness(entry):
+    code, name = entry
+    return code, "," not in name, len(name), not name.isascii()
+
+
+def country_name(code):
+    """English name of a country, or the code itself where it is unknown.
+
+    >>> country_name("KEN"), country_name("XYZ")
+    ('Kenya', 'XYZ')
+    """
+    return country_names().get(code, str(code))
+
+
+def tones(dark):
+    """Colours of text, grid and land for a light or dark page, and of the first and second line."""
+    mode = "dark" if dark else "light"
+    return {**(DARK if dark else LIGHT), "line": LINE[mode], "second": SECOND[mode]}
+
+
+def layout(*, dark=False, height=None):
+    """What the layout of every figure has in common, as a plain dict."""
+    return {
+        "height": height,
+        "font": {"family": FONT, "size": 15, "color": tones(dark)["text"]},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 56, "r": 12, "t": 12, "b": 40},
+        "hoverlabel": {"font": {"family": FONT, "size": 15}, "align": "left"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    }
+
+
+def apply(fig, *, dark=False, height=None):
+    """Give a figure the fonts, colours and margins of the page; return it."""
+    tone = tones(dark)
+    fig.update_layout(template="none", **layout(dark=dark, height=height))
+    axis = {"gridcolor": tone["grid"], "linecolor": tone["grid"], "zeroline": False, "automargin": True}
+    fig.update_xaxes(**axis)
+    fig.update_yaxes(**axis)
+    return fig

@@ -1,0 +1,1 @@
+"""Pages of the app; each has a function `page()` without arguments."""

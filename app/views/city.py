@@ -1,0 +1,259 @@
+"""City: everything about one city, by day, season and year, and what to do about it."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from airq.units import WHO_LEVELS
+from app import charts, layers, session, theme
+from app.advice import SOURCE, advice_for
+from app.session import link
+from app.text import for_markdown
+
+MOST_OTHERS = 4
+MOST_MONTHS = 18
+
+
+def page():
+    """Draw the page."""
+    view = session.open_view("One city")
+    store = view.store
+    left, right = st.columns([1, 1.5], vertical_alignment="bottom")
+    with left:
+        row = session.city_box(key="city_city")
+    with right:
+        session.scale_box(key="city_scale")
+    city = store.cities.iloc[row]
+    series = _series(store, city)
+    if not np.isfinite(series.amounts).any():
+        st.info("There is no prediction for this city.")
+        st.stop()
+    scale = theme.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
+    st.header(for_markdown(city["label"], limit=130), anchor=False)
+    _figures(store, series, scale)
+    _over_time(store, city, series, scale)
+    _year(series, scale)
+    _day(store, city, series, scale)
+    _picture(view, city, series, scale)
+    for note in store.notes:
+        st.caption(note)
+
+
+def _series(store, city):
+    interval = store.main == "pm25" and store.has("lower") and store.has("upper")
+    return charts.Series(
+        dates=store.dates,
+        amounts=store.city(store.main, city["city_id"]),
+        unit=store.unit,
+        lower=store.city("lower", city["city_id"]) if interval else None,
+        upper=store.city("upper", city["city_id"]) if interval else None,
+        level=store.level,
+        period=store.period,
+    )
+
+
+def _figures(store, series, scale):
+    values = series.amounts[np.isfinite(series.amounts)]
+    number = scale.index(values)
+    spans = layers.SPANS[store.period]
+    worst = series.dates[np.nanargmax(series.amounts)]
+    cells = st.columns(4)
+    cells[0].metric(
+        f"Mean of {len(values):,} {spans}", theme.number(values.mean(dtype="float64"), store.unit)
+    )
+    cells[1].metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{np.mean(number == 0):.0%}")
+    cells[2].metric(
+        f"Highest: {theme.day_words(worst, store.period)}", theme.number(values.max(), store.unit)
+    )
+    if store.has("inside_domain"):
+        inside = store.city("inside_domain", link.city())
+        known = np.isfinite(inside)
+        share = np.mean(inside[known] < 1) if known.any() else np.nan
+        cells[3].metric(
+            f"{spans.capitalize()} outside the model's experience",
+            f"{share:.0%}" if known.any() else "not told",
+            help="Where inputs lie outside what the model was trained on, trust its predictions less.",
+        )
+
+
+def _over_time(store, city, series, scale):
+    st.subheader("Over time", anchor=False)
+    others = _others(store, city)
+    observed, name = None, ""
+    if store.main == "pm25" and (there := session.observations()) is not None:
+        observed, name = there.of(city["city_id"]), there.name
+    figure = charts.time_series(
+        series,
+        scale,
+        observed=observed,
+        observed_name=name,
+        others=others,
+        marked=link.date(),
+        dark=session.dark(),
+    )
+    st.plotly_chart(figure, key="city_series", config=session.CHART, theme=None)
+    if observed is None or observed.empty:
+        st.caption("No observations of this city were given; a panel of sensors would be drawn beside.")
+
+
+def _others(store, city):
+    labels = store.cities["label"]
+    options = ["country", *(row for row in labels.sort_values().index if row != city.name)]
+    country = theme.country_name(city["country"])
+    names = {"country": f"Mean of the listed cities of {for_markdown(country)}, weighted by people"}
+    chosen = st.multiselect(
+        "Compare with",
+        options,
+        key="city_others",
+        max_selections=MOST_OTHERS,
+        format_func=lambda one: names["country"] if one == "country" else labels[one],
+        placeholder="Other cities, or the country",
+    )
+    return {
+        names["country"] if one == "country" else labels[one]: store.country(store.main, city["country"])
+        if one == "country"
+        else store.city(store.main, store.cities["city_id"].iloc[one])
+        for one in chosen
+    }
+
+
+def _year(series, scale):
+    dark = session.dark()
+    if series.period == "day":
+        st.subheader("Calendar", anchor=False)
+        st.plotly_chart(
+            charts.calendar(_recent(series), scale, dark=dark),
+            key="city_calendar",
+            config=session.CHART,
+            theme=None,
+        )
+    session.legend(scale)
+    left, right = st.columns(2, gap="large")
+    if series.period != "year":
+        with left:
+            st.subheader("Through the year", anchor=False)
+            st.plotly_chart(
+                charts.season(series, dark=dark), key="city_season", config=session.CHART, theme=None
+            )
+            st.caption("Bars: mean of the month. Whiskers: where eight of ten days lie.")
+    if series.period == "day":
+        with right:
+            st.subheader("Days above each level", anchor=False)
+            st.plotly_chart(
+                charts.days_above(series, scale.edges, dark=dark),
+                key="city_above",
+                config=session.CHART,
+                theme=None,
+            )
+            st.caption("Counted from the predictions. A year with fewer days known has fewer to count.")
+
+
+def _recent(series):
+    """The last months of a series, or the year that is chosen where there are many."""
+    months = series.dates.to_period("M").nunique()
+    if months <= MOST_MONTHS:
+        return series
+    years = [str(year) for year in sorted(set(series.dates.year), reverse=True)]
+    st.session_state["city_year"] = link.choice("year", years, years[0])
+    st.segmented_control(
+        "Year",
+        years,
+        key="city_year",
+        required=True,
+        on_change=lambda: link.set(year=st.session_state["city_year"] or years[0]),
+    )
+    mine = series.dates.year == int(st.session_state["city_year"])
+    return charts.Series(series.dates[mine], series.amounts[mine], series.unit, period=series.period)
+
+
+def _day(store, city, series, scale):
+    days = session.day_names()
+    st.subheader("What to do on a day" if store.period == "day" else "One value", anchor=False)
+    st.session_state["city_date"] = link.date()
+    left, right = st.columns([1, 2.4], gap="large")
+    with left:
+        st.selectbox(
+            {"day": "Day", "month": "Month", "year": "Year"}[store.period],
+            days,
+            key="city_date",
+            format_func=lambda day: theme.day_words(day, store.period),
+            on_change=lambda: link.set(date=st.session_state["city_date"]),
+        )
+        at = days.index(link.date())
+        value = series.amounts[at]
+        st.markdown(f"## {theme.number(value, store.unit)}")
+        if np.isfinite(value):
+            _words(store, series, scale, at)
+    with right:
+        if np.isfinite(value) and store.period == "day":
+            advice = advice_for(value, store.unit)
+            st.markdown(f"**US AQI class: {advice.label}**")
+            st.markdown(f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}")
+            st.caption(SOURCE)
+            _reasons(city, link.date())
+
+
+def _words(store, series, scale, at):
+    st.markdown(f"**{scale.labels[scale.index([series.amounts[at]])[0]].capitalize()}** ({scale.heading})")
+    if series.lower is not None and np.isfinite(series.lower[at]):
+        level = f"{series.level:.0%} interval" if series.level else "interval"
+        low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
+        st.markdown(f"{level}: {low} to {high}")
+    for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_levels):
+        chance = store.city(f"p_above_{level:g}", link.city())[at]
+        if np.isfinite(chance):
+            st.markdown(f"Chance above {layers.level_words(level)}: {chance:.0%}")
+
+
+def _reasons(city, date):
+    opened = session.open_sources()
+    if opened.bundle is None or opened.panel is None:
+        return
+    if not st.toggle("Why this prediction?", key="city_why"):
+        return
+    try:
+        table, sentences = _reasons_of(city["city_id"], date)
+    except (ValueError, OSError) as error:
+        st.info(for_markdown(str(error), limit=400))
+        return
+    st.plotly_chart(
+        charts.reasons(table, dark=session.dark()), key="city_reasons", config=session.CHART, theme=None
+    )
+    with st.expander("In words"):
+        st.code("\n".join(sentences), language=None, wrap_lines=True)
+
+
+def _reasons_of(city_id, date):
+    # See session._facts.
+    from airq.reasons import reason_sentences
+    from airq.workflows.explain import find_row
+
+    made = session.reasons()
+    mine = made.panel.loc[made.panel["city_id"] == city_id, "site_id"]
+    if mine.empty:
+        raise ValueError("The panel has no row of this city, so there are no reasons to give.")
+    row = find_row(made.panel, mine.iloc[0], date)
+    table = made.of([row])
+    return table, reason_sentences(table, made.panel.iloc[row])
+
+
+def _picture(view, city, series, scale):
+    def draw():
+        # See app.poster: drawing takes memory that most sessions never need.
+        from app.poster import poster
+
+        sources = [str(one) for one in view.store.facts.get("sources", [])]
+        return poster(city, series, scale, simulated=_simulated(view), sources=sources)
+
+    st.download_button(
+        "Download this city as one page (PNG)",
+        draw,
+        file_name=f"pm25-{pd.Timestamp(series.dates[-1]):%Y-%m-%d}.png",
+        mime="image/png",
+        icon=":material/image:",
+        on_click="ignore",
+    )
+
+
+def _simulated(view):
+    return view.sources.simulated or view.store.simulated

@@ -1,0 +1,266 @@
+"""A comparison for rare classes on a page: charts, sentences, tables, and what was published beside it."""
+
+import streamlit as st
+
+from app import comparison_charts as charts
+from app import comparison_curves as curves
+from app import comparisons, session
+from app.text import for_markdown, shown
+
+#: Column of a table -> heading, format and help.
+COLUMNS = {
+    "strategy": ("Strategy", None, None),
+    "model": ("Model", None, None),
+    "log_loss": ("Log loss", "%.4f", "Mean over folds, in nats; lower is better."),
+    "log_loss_sd": ("±", "%.4f", "Standard deviation."),
+    "vs_none": ("Against none", "%+.4f", "Log loss minus that of none, in nats; below zero is better."),
+    "vs_none_sd": ("±", "%.4f", "Standard deviation over families."),
+    "ci_low": ("95 % low", "%+.4f", "End of the interval of the difference."),
+    "ci_high": ("95 % high", "%+.4f", "End of the interval of the difference."),
+    "wins": ("Wins", "%d", "Folds or seeds with less log loss."),
+    "prior_kl": ("Prior KL", "%.3f", "How far the shares that the probabilities stand for are off."),
+    "brier": ("Brier", "%.4f", None),
+    "auc": ("AUC", "%.4f", None),
+    "average_precision": ("AP", "%.4f", "Average precision."),
+    "calibration_slope": ("Slope", "%.2f", "Of logistic recalibration; 1 where nothing is to mend."),
+    "calibration_intercept": ("Intercept", "%+.2f", "Of logistic recalibration; 0 where nothing is to mend."),
+    "seconds": ("Seconds", "%.2f", None),
+    "families": ("Families", "%d", "Sources of the sets; sets of one source count once."),
+    "sets": ("Sets", "%d", None),
+    "families_below": ("Below none", "%d", "Families with a mean below none."),
+    "sets_clearly_below": ("Clearly below", "%d", "Sets whose interval lies below zero."),
+    "sets_clearly_above": ("Clearly above", "%d", "Sets whose interval lies above zero."),
+    "rank": ("Rank", "%.1f", "By log loss, 1 the lowest."),
+}
+SHOW = {
+    "differences": "Against none",
+    "losses": "Log loss",
+    "shares": "Class shares",
+    "reliability": "Reliability",
+    "sweep": "Other populations",
+}
+MOST_LINES = 6
+LINES = ("none", "none+prior", "under-sample", "smote")
+
+
+def draw(found, key):
+    """Draw everything about a comparison, of whichever kind.
+
+    Parameters
+    ----------
+    found : app.comparisons.Found
+        What to draw.
+    key : str
+        What the keys of its widgets begin with, behind "imbalance_".
+    """
+    if found.mark:
+        st.warning(
+            f"**{for_markdown(found.mark)}.** Simulated tables of the published shape, not the competition's "
+            "rows, which are private.",
+            icon=":material/science:",
+        )
+    charts_of = {
+        "comparison": _comparison,
+        "suite": _all_sets,
+        "reproduction": _reproduction,
+        "hazards": _hazards,
+    }
+    charts_of[found.kind](found, key)
+    _sentences("What the figures support", found.findings)
+    st.subheader("Table", anchor=False)
+    _table(found.table, key)
+    if found.caption:
+        st.caption(for_markdown(found.caption, limit=3000))
+    _sentences("Notes", found.notes)
+    if found.kind != "hazards":
+        published(found)
+
+
+def _sentences(heading, sentences):
+    if not sentences:
+        return
+    first, rest = sentences[:6], sentences[6:]
+    st.subheader(heading, anchor=False)
+    st.markdown("\n".join(f"- {for_markdown(sentence, limit=1500)}" for sentence in first))
+    if rest:
+        with st.expander(f"{len(rest)} more"):
+            st.markdown("\n".join(f"- {for_markdown(sentence, limit=1500)}" for sentence in rest[:200]))
+
+
+def _table(table, key, *, name="table"):
+    kept = table.rename(columns=lambda column: shown(column, limit=40))
+    for column in kept.select_dtypes(["object", "str"]):
+        kept[column] = kept[column].map(lambda value: shown(value) if isinstance(value, str) else value)
+    config = {
+        column: st.column_config.NumberColumn(heading, format=form, help=told)
+        if form
+        else st.column_config.TextColumn(heading, help=told, pinned=column == "strategy")
+        for column, (heading, form, told) in COLUMNS.items()
+        if column in kept
+    }
+    config |= {
+        column: st.column_config.NumberColumn(
+            for_markdown(column.replace("recall_", "Recall "), limit=40), format="%.3f"
+        )
+        for column in kept.select_dtypes("number")
+        if column not in config
+    }
+    st.dataframe(kept, hide_index=True, column_config=config, key=f"imbalance_{key}_{name}")
+    st.download_button(
+        "Table (CSV)",
+        comparisons.as_csv(table),
+        f"{name}.csv",
+        "text/csv",
+        key=f"imbalance_{key}_{name}_csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _chart(figure, key):
+    st.plotly_chart(figure, key=key, config=session.CHART, theme=None)
+
+
+@st.fragment
+def _comparison(found, key):
+    options = [name for name in SHOW if name != "shares" or found.scores is not None]
+    show = st.segmented_control(
+        "Chart",
+        options,
+        default="differences",
+        key=f"imbalance_{key}_show",
+        format_func=SHOW.get,
+        label_visibility="collapsed",
+        required=True,
+    )
+    dark = session.dark()
+    if show == "differences":
+        _chart(charts.differences(found.table, dark=dark), f"imbalance_{key}_chart")
+        st.caption("Left of zero is better than doing nothing. Bars: 95 % intervals, each for itself.")
+        _pairs(found, key)
+    elif show == "losses":
+        _chart(charts.losses(found.table, dark=dark), f"imbalance_{key}_chart")
+        st.caption("Lower is better. Bars: standard deviation over folds.")
+    elif show == "shares":
+        _chart(curves.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
+        st.caption(
+            "The shares that each strategy's probabilities stand for, after sampler, weights and correction. "
+            "Those that match the target lose nothing to a wrong prior."
+        )
+    else:
+        _curves(found, show, key, dark)
+
+
+def _curves(found, show, key, dark):
+    if show not in found.tables:
+        picture = f"{show}.png"
+        if picture in found.pictures:
+            st.image(found.pictures[picture], caption=comparisons.PICTURES[picture])
+        else:
+            st.info("The folder has no numbers for this chart; write the comparison again to have them.")
+        return
+    chosen = _lines(found, key)
+    if show == "sweep":
+        _chart(
+            curves.sweep(found.tables["sweep"], found.settings, chosen, dark=dark), f"imbalance_{key}_chart"
+        )
+        st.caption("Solid lines are corrected to each population; broken ones stay as they were trained.")
+        return
+    classes = found.settings["classes"]
+    rarest = found.settings["rarest"]
+    label = st.selectbox(
+        "Class", classes, index=classes.index(rarest), key=f"imbalance_{key}_class", format_func=shown
+    )
+    figure = curves.reliability(found.tables["reliability"], chosen, label=label, dark=dark)
+    _chart(figure, f"imbalance_{key}_chart")
+    st.caption(
+        "On the dashed line, what was told came true. Larger marks stand for more test rows; hollow ones for "
+        f"fewer than {curves.FEWEST_IN_BIN}."
+    )
+
+
+def _lines(found, key):
+    pairs = list(zip(found.table["strategy"], found.table["model"], strict=True))
+    several = len({model for _, model in pairs}) > 1
+    usual = [pair for pair in pairs if pair[0] in LINES][:MOST_LINES]
+    return st.multiselect(
+        "Strategies",
+        pairs,
+        default=usual,
+        key=f"imbalance_{key}_lines",
+        max_selections=MOST_LINES,
+        format_func=lambda pair: shown(f"{pair[0]}, {pair[1]}" if several else pair[0]),
+    )
+
+
+def _pairs(found, key):
+    if "differences" not in found.tables:
+        return
+    with st.expander("All pairs of strategies"):
+        st.caption(
+            "Log loss of the first minus that of the second, in nats: a 95 % interval for each pair by "
+            "itself, and a wider one with all pairs judged together."
+        )
+        _table(found.tables["differences"], key, name="pairs")
+
+
+def _all_sets(found, key):
+    dark = session.dark()
+    _chart(charts.family_means(found.table, dark=dark), f"imbalance_{key}_families")
+    if "sets" not in found.tables:
+        return
+    sets = found.tables["sets"]
+    models = list(sets["model"].unique())
+    model = models[0]
+    if len(models) > 1:
+        model = st.segmented_control(
+            "Model", models, default=model, key=f"imbalance_{key}_model", required=True
+        )
+    st.subheader("On every set", anchor=False)
+    figure = charts.set_differences(sets[sets["model"] == model], dark=dark)
+    _chart(figure, f"imbalance_{key}_sets")
+    st.caption(
+        "Log loss minus that of none, in nats. Bold: the 95 % interval leaves zero out. Blue is better."
+    )
+
+
+def _reproduction(found, key):
+    figure = charts.reproduction(found.table, found.scores, mark=found.mark, dark=session.dark())
+    _chart(figure, f"imbalance_{key}_losses")
+    if "orders" in found.tables:
+        with st.expander("How often the published order occurs"):
+            _table(found.tables["orders"], key, name="orders")
+    if "pairs" in found.tables:
+        with st.expander("The published pairs, one by one"):
+            _table(found.tables["pairs"], key, name="pairs")
+
+
+def _hazards(found, key):
+    if "curve" in found.tables:
+        _chart(curves.alarm_curves(found.tables["curve"], dark=session.dark()), f"imbalance_{key}_alarms")
+        st.caption("Higher and further left is better. Thresholds come from training places only.")
+    if "methods" in found.tables:
+        with st.expander("Ranks, probabilities, errors"):
+            _table(found.tables["methods"], key, name="methods")
+
+
+def published(found):
+    """The published log losses, with a comparison beside them unless it is None."""
+    st.subheader("Beside it: the published comparison", anchor=False)
+    if found is not None and found.mark not in ("", comparisons.STAND_IN):
+        st.info(
+            "This is a trial on fewer rows than the published ones, so nothing published stands beside it."
+        )
+        return
+    table = comparisons.published_table(found)
+    config = {
+        name: st.column_config.NumberColumn(
+            name[0].upper() + name[1:], format="%+.4f" if "minus" in name else "%.4f"
+        )
+        for name in table.columns[1:]
+    }
+    config["strategy"] = st.column_config.TextColumn("Strategy")
+    st.dataframe(table, hide_index=True, column_config=config, key="imbalance_published")
+    st.caption(comparisons.PUBLISHED_WORDS)
+    if found is not None and not found.mark:
+        st.caption("The comparison here is of other rows: compare the order and the signs, not the values.")

@@ -1,0 +1,193 @@
+"""Countries: means over their listed cities, their worst months, their people above each level."""
+
+import numpy as np
+import streamlit as st
+
+from app import country_tables, maps, session, theme
+from app.country_tables import SHARES
+from app.evidence import gather
+from app.session import link
+from app.views.spans import span_box, span_words
+
+#: Most countries of the pictures, unless all are asked for.
+MOST = 25
+
+
+def page():
+    """Draw the page."""
+    view = session.open_view("Countries")
+    store = view.store
+    left, right = st.columns([1, 1.2], vertical_alignment="bottom")
+    with left:
+        start, end = span_box(store, key="countries")
+    with right:
+        session.scale_box(key="countries_scale")
+    span = country_tables.span_of(store, start, end)
+    months = country_tables.monthly(store, span)
+    table = country_tables.country_table(store, span, months)
+    if table.empty:
+        st.info("No city has a prediction in these days.")
+        st.stop()
+    scale = theme.scale(
+        link.scale(), unit=store.unit, period=store.period, days=span.days, palette=link.palette()
+    )
+    st.markdown(
+        f"Means over **{country_tables.people_words(table)}**, weighted by people, "
+        f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
+        "country: people elsewhere are not counted."
+    )
+    left, right = st.columns([1, 1.15], gap="medium")
+    with left:
+        _map(store, table, scale)
+    with right:
+        _table(store, table, scale)
+    listed = table
+    if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
+        listed = table.head(MOST)
+        st.caption(f"Below are the {MOST} countries of the highest mean.")
+    left, right = st.columns(2, gap="large")
+    with left:
+        _months(store, months, listed, scale)
+    with right:
+        _shares(store, span, listed)
+    _uncertainty(view, store, table)
+    for note in store.notes:
+        st.caption(note)
+
+
+def _map(store, table, scale):
+    st.plotly_chart(
+        maps.countries_map(
+            table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=460
+        ),
+        key="countries_map",
+        config=session.PLOTLY,
+        theme=None,
+    )
+    session.legend(scale)
+
+
+def _table(store, table, scale):
+    unit = theme.unit_words(store.unit)
+    number = "%.0f" if theme.is_index(store.unit) else "%.1f"
+    classes = np.array([*scale.labels, ""], dtype=object)[scale.index(table["value"])]
+    shown = table.assign(
+        classed=classes,
+        worst=[theme.day_words(month, "month") if month == month else None for month in table["worst"]],
+        outside=100 * table["outside"],
+        people=table["people"].where(table["people"] > 0),
+    )
+    columns = ["name", "value"]
+    columns += ["worst", "worst_value"] if table["worst"].notna().any() else []
+    columns += ["people", "cities", "classed"]
+    columns += ["outside"] if table["outside"].notna().any() else []
+    st.dataframe(
+        shown[columns],
+        hide_index=True,
+        height=min(36 * (len(shown) + 1) + 4, 520),
+        column_config={
+            "name": st.column_config.TextColumn("Country", pinned=True),
+            "value": st.column_config.NumberColumn(f"Mean [{unit}]", format=number),
+            "classed": st.column_config.TextColumn("Class"),
+            "people": st.column_config.NumberColumn("People of its cities", format="localized"),
+            "cities": st.column_config.NumberColumn("Cities"),
+            "worst": st.column_config.TextColumn("Worst month"),
+            "worst_value": st.column_config.NumberColumn(f"Its mean [{unit}]", format=number),
+            "outside": st.column_config.NumberColumn(
+                "Outside experience [%]",
+                format="%.0f",
+                help="Share of the predictions, by people, for which the model extrapolates.",
+            ),
+        },
+    )
+    if scale.note:
+        st.caption(scale.note)
+
+
+def _months(store, months, table, scale):
+    if months.shape[1] < 2 or len(months) == 0:
+        return
+    st.subheader("Month by month", anchor=False)
+    monthly = theme.scale(link.scale(), unit=store.unit, period="month", days=30, palette=link.palette())
+    st.plotly_chart(
+        country_tables.months_picture(months.reindex(table["country"]), monthly, dark=session.dark()),
+        key="countries_months",
+        config=session.CHART,
+        theme=None,
+    )
+    if monthly.edges != scale.edges:
+        session.legend(monthly)
+    st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
+
+
+def _shares(store, span, table):
+    possible = [how for how in SHARES if country_tables.levels_of(store, span, how)]
+    st.subheader("People and levels", anchor=False)
+    if not possible:
+        st.info(
+            "The levels of the WHO are concentrations, for a day or for a year. "
+            + (
+                "This file holds index points, to which they do not apply."
+                if store.main == "aqi"
+                else "This file holds means of months; give days, or choose a year or more."
+            )
+        )
+        return
+    how = possible[0]
+    if len(possible) > 1:
+        how = st.segmented_control(
+            "Count", possible, default=possible[0], format_func=SHARES.get, required=True, key="countries_how"
+        )
+    shares = country_tables.shares_above(store, span, how).reindex(table["country"])
+    scale = country_tables.scale_of(store, span, how)
+    st.markdown(_shares_words(store, span, how))
+    st.plotly_chart(
+        country_tables.shares_picture(shares, scale, dark=session.dark()),
+        key="countries_shares",
+        config=session.CHART,
+        theme=None,
+    )
+    session.legend(scale)
+    with st.expander("As a table"):
+        percent = (100 * shares).set_axis([f"above {level:g} [%]" for level in shares.columns], axis=1)
+        percent.insert(0, "Country", table["name"].to_numpy())
+        st.dataframe(
+            percent,
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.0f") for name in percent.columns[1:]
+            },
+        )
+
+
+def _shares_words(store, span, how):
+    if how == "people":
+        return (
+            "Share of the people of the listed cities by the class of their city's mean, against the WHO's "
+            "**annual** levels."
+        )
+    if store.main == "aqi":
+        return "Share of the days of the listed cities in each class, weighted by people."
+    daily = "Share of the days of the listed cities in each class of the WHO's **daily** levels, by people."
+    if not span.annual:
+        daily += " The annual levels need about a year of days."
+    if store.exceedance_levels:
+        daily += " From the probability of every day, which counts the days that a smooth prediction misses."
+    return daily
+
+
+def _uncertainty(view, store, table):
+    st.subheader("How sure this is", anchor=False)
+    try:
+        evidence = gather(view.sources, store, session.facts)
+    except (ValueError, OSError) as error:
+        session.stop(error)
+    sentences = country_tables.uncertainty_words(evidence.records, evidence.coverage, store.unit)
+    if table["outside"].notna().any():
+        share = np.average(table["outside"].fillna(0), weights=table["people"].where(table["people"] > 0, 1))
+        sentences.append(
+            f"The model extrapolates in {100 * share:.0f} % of these predictions (by people): there its "
+            "error is not known."
+        )
+    st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
+    session.page_link("trust", "How the model was judged")

@@ -1,0 +1,246 @@
+"""Imbalance: what helps when the class that matters is rare, as compared, as published, on your own table."""
+
+import hashlib
+import shlex
+from contextlib import closing
+
+import streamlit as st
+
+from app import comparisons, cube, session, trials
+from app.session import link
+from app.text import for_markdown, shown
+from app.views.comparison import draw, published
+
+#: Classes at most whose shares can be typed one by one.
+MOST_SHARES = 6
+PARTS = {"comparison": "The comparison", "own": "Your own table"}
+
+
+def page():
+    """Draw the page."""
+    view = session.open_view("Rare classes", needs=())
+    st.write(
+        "Days of dangerous air are rare, and so is the class that matters in many tables. What helps: "
+        "drawing other rows, weighing them, or correcting the probabilities afterwards?"
+    )
+    if _part(view) == "own":
+        _own_table()
+    else:
+        _given(view.sources.comparison)
+
+
+def _part(view):
+    default = "own" if view.sources.comparison is None else "comparison"
+    st.session_state["imbalance_part"] = link.choice("part", PARTS, default)
+    return st.segmented_control(
+        "Show",
+        list(PARTS),
+        key="imbalance_part",
+        format_func=PARTS.get,
+        label_visibility="collapsed",
+        required=True,
+        on_change=lambda: link.set(part=st.session_state["imbalance_part"]),
+    )
+
+
+def _given(folder):
+    if folder is None:
+        st.info(
+            "No comparison was given. `imbalance compare table.csv --target class --out comparison` writes "
+            "one, and `airq app --comparison comparison` shows it here.",
+            icon=":material/folder_open:",
+        )
+        published(None)
+        return
+    try:
+        found = _opened(str(folder), _stamp(folder), None)
+    except (ValueError, OSError) as error:
+        session.stop(error)
+    st.header(for_markdown(found.title, limit=120), anchor=False)
+    if found.kind == "suite":
+        found = _suite(found, folder)
+    draw(found, "given")
+
+
+def _stamp(folder):
+    path = folder / "table.json"
+    return cube.fingerprint(path if path.is_file() else folder)
+
+
+@st.cache_resource(show_spinner="Reading the comparison …", max_entries=8)
+def _opened(folder, stamp, name):
+    return comparisons.open_comparison(folder) if name is None else comparisons.open_set(folder, name)
+
+
+def _suite(found, folder):
+    """The suite itself, or the set in it that was chosen."""
+    if not found.sets:
+        return found
+    name = st.selectbox(
+        "Set",
+        [None, *found.sets],
+        key="imbalance_set",
+        format_func=lambda one: "All sets together" if one is None else shown(one),
+    )
+    if name is None:
+        return found
+    try:
+        return _opened(str(folder), _stamp(folder / name), name)
+    except (ValueError, OSError) as error:
+        session.stop(error)
+
+
+def _own_table():
+    st.write(
+        f"Upload a table (CSV, at most {trials.MOST_MB} MB, {trials.MOST_ROWS:,} rows and "
+        f"{trials.MOST_COLUMNS} columns), a row a case. It is compared on this "
+        "machine, with LightGBM, and not kept."
+    )
+    file = st.file_uploader(
+        "Table",
+        type=["csv"],
+        max_upload_size=trials.MOST_MB,
+        key="imbalance_upload",
+        label_visibility="collapsed",
+    )
+    if file is None:
+        st.session_state.pop("imbalance_table", None)
+        _shown_trial()
+        return
+    content = file.getvalue()
+    try:
+        upload = _parsed(content)
+        job = _choices(upload)
+    except ValueError as error:
+        st.error(for_markdown(str(error), limit=600), icon=":material/error:")
+        return
+    with st.expander("The same in a terminal"):
+        st.code(_command(job, file.name), language="bash", wrap_lines=True)
+    if st.button("Compare", type="primary", icon=":material/play_arrow:", key="imbalance_run"):
+        _run(content, job, upload)
+    _shown_trial()
+
+
+def _parsed(content):
+    """The upload of this session, read once."""
+    mark = hashlib.sha256(content).hexdigest()
+    held = st.session_state.get("imbalance_table")
+    if held is None or held[0] != mark:
+        st.session_state.pop("imbalance_found", None)
+        held = st.session_state["imbalance_table"] = (mark, trials.read_upload(content))
+    return held[1]
+
+
+def _choices(upload):
+    """What the widgets ask for, as a job."""
+    names = list(upload.candidates)
+    target = st.selectbox(
+        "Column of the classes",
+        names,
+        index=len(names) - 1,
+        key="imbalance_target",
+        format_func=shown,
+        help=f"Columns with 2 to {trials.MOST_CLASSES} different values.",
+    )
+    rows = trials.class_rows(upload, target)
+    listed = ", ".join(f"{for_markdown(name, limit=30)} {n:,}" for name, n in rows.items())
+    st.caption(f"{upload.rows:,} rows: {listed}")
+    strategies = st.multiselect(
+        "Strategies, beside doing nothing",
+        list(trials.QUICK),
+        default=["none+prior", "under-sample", "weights"],
+        key="imbalance_strategies",
+        max_selections=trials.MOST,
+        format_func=lambda name: f"{name}: {trials.QUICK[name]}",
+    )
+    left, right = st.columns([3, 1])
+    with left:
+        prior = _target_prior(rows)
+    with right:
+        folds = st.segmented_control(
+            "Folds", trials.FOLDS, default=trials.FOLDS[0], key="imbalance_folds", required=True
+        )
+    return trials.make_job(target=target, target_prior=prior, strategies=strategies, folds=folds)
+
+
+def _target_prior(rows):
+    words = {"balanced": "All classes alike", "training": "As in the table", "own": "Other shares"}
+    options = list(words) if len(rows) <= MOST_SHARES else list(words)[:2]
+    prior = st.segmented_control(
+        "Population to predict for",
+        options,
+        default="balanced",
+        key="imbalance_prior",
+        format_func=words.get,
+        required=True,
+        help="Log losses are of a population with these class shares.",
+    )
+    if prior != "own":
+        return prior
+    cells = st.columns(len(rows))
+    given = {
+        name: cell.number_input(
+            for_markdown(name, limit=24), min_value=0.0, value=1.0, step=0.1, key=f"imbalance_share_{place}"
+        )
+        for place, (name, cell) in enumerate(zip(rows, cells, strict=True))
+    }
+    shares = trials.target_shares(given)
+    st.caption(
+        "Shares: " + ", ".join(f"{for_markdown(name, limit=24)} {one:.1%}" for name, one in shares.items())
+    )
+    return shares
+
+
+def _command(job, name):
+    prior = job["target_prior"]
+    if isinstance(prior, dict):
+        prior = ",".join(f"{label}={share:.6g}" for label, share in prior.items())
+    parts = [
+        "imbalance",
+        "compare",
+        shown(name, limit=100),
+        "--target",
+        job["target"],
+        "--target-prior",
+        prior,
+    ]
+    parts += ["--strategies", ",".join(job["strategies"]), "--folds", str(job["folds"]), "--repeats", "1"]
+    return shlex.join([*parts, "--out", "comparison"])
+
+
+def _run(content, job, upload):
+    """Run the comparison with progress; leaving the page or pressing any button ends it."""
+    st.session_state.pop("imbalance_found", None)
+    bar = st.progress(0.0, text="Starting")
+    st.button("Stop", key="imbalance_stop", icon=":material/stop:")
+    try:
+        with trials.trial_folder(content, job) as folder:
+            with closing(trials.run(folder)) as steps:
+                for step in steps:
+                    share = step.done / step.total if step.total else 0.0
+                    of = f" ({step.done} of {step.total} fits)" if step.total else ""
+                    bar.progress(share, text=f"{step.text or 'Folds are dealt'}{of}")
+            found = comparisons.open_comparison(folder / trials.RESULT)
+            files = comparisons.archive(folder / trials.RESULT)
+    except (ValueError, OSError) as error:
+        st.error(for_markdown(str(error), limit=600), icon=":material/error:")
+        return
+    st.session_state["imbalance_found"] = (job["target"], upload.rows, found, files)
+    st.rerun()
+
+
+def _shown_trial():
+    if "imbalance_found" not in st.session_state:
+        return
+    target, rows, found, files = st.session_state["imbalance_found"]
+    st.header(f"{rows:,} rows, classes of {for_markdown(target)}", anchor=False)
+    st.download_button(
+        "All tables and pictures (ZIP)",
+        files,
+        "comparison.zip",
+        "application/zip",
+        key="imbalance_zip",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    draw(found, "trial")

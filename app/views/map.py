@@ -1,0 +1,241 @@
+"""Map: every city coloured for a day, a period's mean or the share of days above a level."""
+
+import streamlit as st
+
+from app import layers, maps, session, theme
+from app.advice import advice_for
+from app.session import link
+from app.store import by_country, ranking
+from app.text import for_markdown
+from app.views.spans import span_box
+
+AS = {"cities": "Cities", "countries": "Countries"}
+PLAY_SECONDS = 1.0
+LISTED = 50
+
+
+def page():
+    """Draw the page."""
+    view = session.open_view("PM2.5 in cities, day by day")
+    store = view.store
+    _controls(store)
+    shown = link.choice("show", layers.SHOWN, "day")
+    playing = shown == "day" and st.session_state.get("playing", False)
+    st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(shown)
+    for note in store.notes:
+        st.caption(note)
+
+
+def _controls(store):
+    first, second, third, fourth = st.columns([1.15, 1.95, 1.5, 0.8], vertical_alignment="bottom")
+    with first:
+        session.city_box("Find a city", key="map_city")
+    with second:
+        _switch("Show", "show", layers.SHOWN, "day")
+    with third:
+        session.scale_box(key="map_scale")
+    with fourth, st.popover("Display", icon=":material/palette:", width="stretch"):
+        _switch("Draw", "as", AS, "cities")
+        _switch("Colours", "palette", theme.PALETTES, "readable")
+        if link.palette() == "epa" and link.scale() == "who" and store.main == "pm25":
+            st.caption("The EPA's colours belong to its own classes: choose an AQI scale to see them.")
+
+
+def _switch(label, name, options, default):
+    key = f"map_{name}"
+    st.session_state[key] = link.choice(name, options, default)
+    st.segmented_control(
+        label,
+        list(options),
+        key=key,
+        format_func=options.get,
+        required=True,
+        on_change=lambda: link.set(**{name: st.session_state[key] or default}),
+    )
+
+
+def _picture(shown):
+    if st.session_state.pop("map_clicked", False):
+        st.rerun(scope="app")
+    store = session.store()
+    when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
+    row = store.row(link.city())
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left:
+        st.subheader(when, anchor=False)
+        as_countries = link.choice("as", AS, "cities") == "countries"
+        if as_countries:
+            _countries(store, layer)
+        else:
+            _points(store, layer, row)
+        session.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
+    with right:
+        _city_card(store, layer, row)
+        _ranking(store, layer)
+
+
+def _day(store):
+    days = session.day_names()
+    if st.session_state.get("playing"):
+        _step(days)
+    left, right = st.columns([1, 7], vertical_alignment="bottom")
+    playing = st.session_state.get("playing", False)
+    with left:
+        if len(days) > 1 and st.button(
+            "Stop" if playing else "Play",
+            icon=":material/stop:" if playing else ":material/play_arrow:",
+            width="stretch",
+        ):
+            st.session_state["playing"] = not playing
+            link.show()
+            st.rerun(scope="app")
+    with right:
+        if len(days) > 1:
+            st.session_state["map_day"] = link.date()
+            st.select_slider(
+                {"day": "Day", "month": "Month", "year": "Year"}[store.period],
+                days,
+                key="map_day",
+                format_func=lambda day: theme.day_words(day, store.period),
+                on_change=lambda: link.set(date=st.session_state["map_day"]),
+            )
+    date = link.date()
+    layer = layers.day_layer(store, date, scale=link.scale(), palette=link.palette())
+    return f"{theme.PERIOD_WORDS[store.period].capitalize()}, {theme.day_words(date, store.period)}", layer
+
+
+def _step(days):
+    """Go on by a day, from the last one to the first; the address bar follows when it stops."""
+    now = days.index(link.date())
+    st.session_state.setdefault("link", {})["date"] = days[(now + 1) % len(days)]
+
+
+def _mean(store):
+    start, end = span_box(store, key="map")
+    layer = layers.mean_layer(store, start, end, scale=link.scale(), palette=link.palette())
+    return f"Mean, {_span_words(store, start, end)}", layer
+
+
+def _share(store):
+    first, second = st.columns(2)
+    with first:
+        start, end = span_box(store, key="map")
+    options = {f"{level:g}": level for level in layers.levels(store)}
+    with second:
+        st.session_state["map_level"] = link.choice("level", options, next(iter(options)))
+        st.selectbox(
+            "Level",
+            list(options),
+            key="map_level",
+            format_func=lambda text: layers.level_words(options[text], store.unit),
+            on_change=lambda: link.set(level=st.session_state["map_level"]),
+        )
+    level = options[link.choice("level", options, next(iter(options)))]
+    layer = layers.share_layer(store, start, end, level)
+    if level in store.exceedance_levels:
+        st.caption(
+            "From the probability of every day, which counts the days that a smooth prediction misses."
+        )
+    return f"{layer.scale.heading}, {_span_words(store, start, end)}", layer
+
+
+def _span_words(store, start, end):
+    return f"{theme.day_words(start, store.period)} to {theme.day_words(end, store.period)}"
+
+
+def _points(store, layer, row):
+    figure = maps.points_map(
+        store.cities,
+        layer,
+        outlines=session.outlines(),
+        selected=row,
+        dark=session.dark(),
+        height=session.map_height(),
+    )
+    st.plotly_chart(
+        figure,
+        key="map_points",
+        config=session.PLOTLY,
+        theme=None,
+        on_select=_clicked,
+        selection_mode="points",
+    )
+
+
+def _clicked():
+    points = st.session_state["map_points"]["selection"]["points"]
+    rows = [first_of(point["customdata"]) for point in points if point.get("customdata")]
+    if rows:
+        cities = session.store().cities
+        link.set(city=cities["city_id"].iloc[int(rows[0])])
+        st.session_state["map_clicked"] = True
+
+
+def first_of(customdata):
+    """First entry of a point's own data, which the browser sends as a list or by position.
+
+    >>> first_of({"0": 3.0, "1": 15.0}), first_of([3.0, 15.0])
+    (3.0, 3.0)
+    """
+    return customdata["0"] if isinstance(customdata, dict) else customdata[0]
+
+
+def _countries(store, layer):
+    countries = by_country(store.cities, layer.amounts)
+    figure = maps.countries_map(
+        countries,
+        layer.scale,
+        outlines=session.outlines(),
+        cities=store.cities,
+        dark=session.dark(),
+        height=session.map_height(),
+    )
+    st.plotly_chart(figure, key="map_countries", config=session.PLOTLY, theme=None)
+    st.caption("Mean of the listed cities of a country, weighted by their people; not of all its people.")
+
+
+def _city_card(store, layer, row):
+    value = layer.amounts[row]
+    number = layer.scale.index([value])[0]
+    unit = layer.scale.unit
+    with st.container(border=True):
+        st.markdown(f"**{for_markdown(store.cities['label'].iloc[row], limit=130)}**")
+        st.markdown(f"## {theme.number(value, unit)}")
+        if number >= 0:
+            st.markdown(f"**{layer.scale.labels[number].capitalize()}**")
+        if layer.lower is not None and number >= 0:
+            level = f"{layer.level:.0%} interval" if layer.level else "interval"
+            low, high = theme.number(layer.lower[row], unit), theme.number(layer.upper[row], unit)
+            st.markdown(f"{level}: {low} to {high}")
+        if layer.inside is not None and layer.inside[row] < 1:
+            st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
+        if number >= 0 and unit != "%":
+            st.caption(advice_for(value, unit).short)
+        session.page_link("city", "All about this city")
+
+
+def _ranking(store, layer):
+    ranked = ranking(store.cities, layer.amounts)
+    if ranked.empty:
+        st.info("No city has a prediction here.")
+        return
+    unit = theme.unit_words(layer.scale.unit)
+    names = dict(zip(store.cities["city_id"], store.cities["label"], strict=True))
+    best_first = st.toggle("Cleanest first", key="map_order")
+    listed = (ranked.iloc[::-1] if best_first else ranked).head(LISTED)
+    place = ranked.loc[ranked["city_id"] == link.city(), "rank"]
+    if len(place):
+        st.caption(f"This city is number {place.iloc[0]:,} of {len(ranked):,}, the highest first.")
+    table = listed.assign(name=listed["city_id"].map(names))[["rank", "value", "name"]]
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=330,
+        column_config={
+            "rank": st.column_config.NumberColumn("Rank", width=52),
+            "name": st.column_config.TextColumn("City"),
+            "value": st.column_config.NumberColumn(unit, format="%.0f" if unit == "%" else "%.1f", width=84),
+        },
+    )
+    if len(ranked) > LISTED:
+        st.caption(f"{LISTED} of {len(ranked):,} cities; the page Data has all of them.")

@@ -1,0 +1,271 @@
+"""Trust: how the model was judged, whether its intervals hold, where it applies, its card."""
+
+import numpy as np
+import streamlit as st
+
+from airq.card import FIGURES, QUESTIONS, comparison_sentences, evaluation_caption
+from airq.origin import ORIGIN_WARNINGS
+from airq.units import WHO_LEVELS
+from app import cube, evidence, maps, session, trust_charts
+from app.card_text import safe_card
+from app.reliability import levels_of, reliability_table
+from app.text import for_markdown
+
+LONG = 600
+#: The level that words speak of, where it was judged. [µg m⁻³]
+GUIDELINE = WHO_LEVELS["day"][0]
+
+
+def page():
+    """Draw the page."""
+    view = session.open_view("How far to trust it", needs=())
+    store = session.store() if view.sources.predictions is not None else None
+    try:
+        found = evidence.gather(view.sources, store, session.facts)
+    except (ValueError, OSError) as error:
+        session.stop(error)
+    _origin(store)
+    if not found.records:
+        st.info(
+            "Nothing here tells how good these predictions are. Give an evaluation, `airq app --evaluation "
+            "evaluation.json`, or the bundle that made them, `airq app --bundle bundle`.",
+            icon=":material/folder_open:",
+        )
+    else:
+        _in_short(found)
+        _errors(found)
+        _intervals(found)
+        _probabilities(found)
+    if store is not None:
+        _domain(store, found)
+    if view.sources.bundle is not None:
+        _card(view.sources.bundle)
+
+
+def _origin(store):
+    warning = ORIGIN_WARNINGS.get(store.trained_on) if store is not None else None
+    if warning and not store.simulated:
+        st.warning(warning)
+
+
+def _in_short(found):
+    st.subheader("In short", anchor=False)
+    sentences = []
+    record = evidence.headline(found.records)
+    if record is not None:
+        sentences.append(evidence.error_words(record))
+        covered = [
+            one
+            for one in found.coverage
+            if one["scheme"] == record["scheme"] and one["part"] == "all" and one["period"] == "day"
+        ]
+        sentences += [evidence.coverage_words(one) for one in covered]
+        sentences.append(evidence.domain_words(record))
+        if isinstance(record.get("worst_city"), str) and np.isfinite(record.get("worst_city_rmse", np.nan)):
+            sentences.append(
+                f"Worst was {for_markdown(record['worst_city'])}: an error (RMSE) of "
+                f"{record['worst_city_rmse']:.1f} µg/m³. A single city can fare so."
+            )
+    st.markdown("\n".join(f"- {sentence}" for sentence in filter(None, sentences)))
+    st.caption(f"From {for_markdown(found.source)}.")
+
+
+def _errors(found):
+    st.subheader("Errors where it had no monitor", anchor=False)
+    st.plotly_chart(
+        trust_charts.errors_picture(found.records, dark=session.dark()),
+        key="trust_errors",
+        config=session.CHART,
+        theme=None,
+    )
+    schemes = list(dict.fromkeys(record["scheme"] for record in found.records))
+    st.markdown(
+        "\n".join(
+            f"- **{for_markdown(evidence.short(scheme))}** (`{scheme}`): "
+            f"{for_markdown(evidence.question(scheme), limit=120)}"
+            for scheme in schemes
+            if scheme in QUESTIONS
+        )
+    )
+    sentences = _compared(found.records)
+    if sentences:
+        st.markdown("\n".join(f"- {for_markdown(sentence, limit=LONG)}" for sentence in sentences))
+    with st.expander("All figures"):
+        table = trust_charts.evaluation_table(found.records)
+        digits = {heading: number for heading, number in FIGURES.values()}
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format=f"%.{digits[name]}f")
+                for name in table.columns
+                if digits.get(name) is not None
+            },
+        )
+        if all(isinstance(found.records[0].get(name), str) for name in ("unit", "aqi_table")):
+            st.caption(for_markdown(evaluation_caption(found.records), limit=LONG) + " Shares in percent.")
+
+
+def _compared(records):
+    """Sentences on the best other method, of records that hold what they need."""
+    numbers = ("difference",)
+    sound = [
+        record
+        for record in records
+        if isinstance(record.get("best_peer"), str)
+        and isinstance(record.get("resampled"), str)
+        and isinstance(record.get("unit"), str)
+        and all(isinstance(record.get(name), (int, float)) for name in numbers)
+    ]
+    return comparison_sentences(sound)
+
+
+def _intervals(found):
+    st.subheader("Do the intervals hold?", anchor=False)
+    days = [one for one in found.coverage if one["part"] == "all"]
+    for promise in found.promises[:1]:
+        st.markdown(f"The promise: {for_markdown(promise, limit=LONG)}")
+    if not days:
+        st.info("No intervals were judged. `airq evaluate` judges them where there are enough places.")
+        return
+    schemes = list(dict.fromkeys(one["scheme"] for one in days))
+    scheme = _scheme_box(schemes, "trust_coverage_scheme")
+    st.markdown("\n".join(f"- {evidence.coverage_words(one)}" for one in days if one["scheme"] == scheme))
+    st.plotly_chart(
+        trust_charts.coverage_picture(found.coverage, scheme, dark=session.dark()),
+        key="trust_coverage",
+        config=session.CHART,
+        theme=None,
+    )
+    st.caption(
+        "Right of the dashed line more days lay in their interval than promised. Classes of the WHO are by "
+        "the predicted value, as a reader knows it. Whiskers: 95 % if other places had been drawn."
+    )
+
+
+def _probabilities(found):
+    if not found.exceedance:
+        return
+    st.subheader("Are the probabilities right?", anchor=False)
+    scheme = _scheme_box(
+        list(dict.fromkeys(one["scheme"] for one in found.exceedance)), "trust_probability_scheme"
+    )
+    records = [one for one in found.exceedance if one["scheme"] == scheme]
+    st.markdown(evidence.exceedance_words(_of_guideline(records)))
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Days above a level [µg/m³]**")
+        st.plotly_chart(
+            trust_charts.probabilities_picture(found.exceedance, scheme, dark=session.dark()),
+            key="trust_probabilities",
+            config=session.CHART,
+            theme=None,
+        )
+    with right:
+        _reliability(found, scheme)
+
+
+def _of_guideline(records):
+    return next((one for one in records if one["threshold"] == GUIDELINE), records[0])
+
+
+def _reliability(found, scheme):
+    if found.held_out is None:
+        st.caption(
+            "The reliability of single probabilities is drawn where held_out.parquet lies beside the "
+            "evaluation."
+        )
+        return
+    try:
+        levels = levels_of(found.held_out)
+        if not levels:
+            return
+        level = st.selectbox(
+            "When it said so, did it happen? Level",
+            levels,
+            index=levels.index(GUIDELINE) if GUIDELINE in levels else 0,
+            format_func=lambda level: f"above {level:g} µg/m³",
+            key="trust_level",
+        )
+        table = _reliability_table(str(found.held_out), cube.fingerprint(found.held_out), scheme, level)
+    except (ValueError, OSError) as error:
+        st.info(for_markdown(error, limit=LONG))
+        return
+    if table.empty:
+        st.caption("This way of judging has no probabilities.")
+        return
+    st.plotly_chart(
+        trust_charts.reliability_picture(table, dark=session.dark()),
+        key="trust_reliability",
+        config=session.CHART,
+        theme=None,
+    )
+
+
+@st.cache_data(show_spinner="Reading the held-out days …", max_entries=32)
+def _reliability_table(path, stamp, scheme, level):
+    return reliability_table(path, scheme, level)
+
+
+def _scheme_box(schemes, key):
+    if len(schemes) == 1:
+        return schemes[0]
+    best = next((one for one in evidence.HEADLINES if one in schemes), schemes[0])
+    return st.selectbox(
+        "Judged in",
+        schemes,
+        index=schemes.index(best),
+        format_func=lambda scheme: evidence.question(scheme) if scheme in QUESTIONS else scheme[:60],
+        key=key,
+    )
+
+
+def _domain(store, found):
+    st.subheader("Where the model applies", anchor=False)
+    if not store.has("inside_domain"):
+        st.info(
+            "This file does not tell where the model extrapolates; `airq predict` with a new bundle does."
+        )
+        return
+    share = 100 * store.mean("inside_domain")
+    known = np.isfinite(share)
+    rarely = int((share[known] < 50).sum())
+    st.markdown(
+        "A day is like those of the training if its satellite and weather values, and those around it, are "
+        "like some that the model has learned from. Elsewhere it guesses, and neither its error nor its "
+        f"interval is known. **{rarely:,} of {known.sum():,} cities** are outside on more than half of "
+        "their days (hollow)."
+    )
+    layer = maps.Layer(share, trust_charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
+    st.plotly_chart(
+        maps.points_map(store.cities, layer, outlines=session.outlines(), dark=session.dark(), height=480),
+        key="trust_domain",
+        config=session.PLOTLY,
+        theme=None,
+    )
+    session.legend(layer.scale, hollow=True)
+    sentences = [evidence.domain_words(record) for record in evidence.ours(found.records)]
+    if any(sentences):
+        st.markdown("\n".join(f"- {sentence}" for sentence in sentences if sentence))
+
+
+def _card(bundle):
+    session.facts()
+    st.subheader("The card", anchor=False)
+    card = bundle / "card.md"
+    try:
+        text = card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        st.info(f"The card of this bundle cannot be read: {for_markdown(error, limit=LONG)}")
+        return
+    with st.expander("What it learned from, how it works, its limits"):
+        st.markdown(safe_card(text))
+    st.download_button(
+        "Download the card",
+        text,
+        file_name="card.md",
+        mime="text/markdown",
+        icon=":material/download:",
+        on_click="ignore",
+        key="trust_card",
+    )

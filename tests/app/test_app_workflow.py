@@ -1,0 +1,63 @@
+"""Starting the app."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from airq.workflows import app as workflow
+from app import sources
+
+
+def test_the_server_listens_here_only_and_reports_nothing():
+    "The command binds to localhost and sends no usage statistics."
+    command = workflow.command({"bundle": Path("here")}, port=8600)
+    flags = dict(zip(command, command[1:], strict=False))
+    assert flags["--server.address"] == "localhost"
+    assert flags["--browser.gatherUsageStats"] == "false"
+    assert flags["--bundle"] == str(Path("here").absolute())
+
+
+def test_the_configuration_beside_the_script_says_the_same():
+    "`streamlit run app/main.py` finds there what the command passes."
+    import tomllib
+
+    text = (Path(sources.__file__).parent / ".streamlit" / "config.toml").read_text("utf-8")
+    told = tomllib.loads(text)
+    assert told["server"]["address"] == workflow.OPTIONS["server.address"]
+    assert told["browser"]["gatherUsageStats"] is False
+    assert told["server"]["maxUploadSize"] == int(workflow.OPTIONS["server.maxUploadSize"])
+
+
+def test_a_file_that_is_not_there_is_named():
+    "Before anything starts."
+    with pytest.raises(FileNotFoundError, match="nowhere.parquet"):
+        workflow.start_app(predictions="nowhere.parquet")
+
+
+def test_a_port_that_is_taken_is_refused():
+    "The message says what to do."
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(OSError, match="is taken"):
+            workflow.check_port(port)
+        assert workflow.free_port(port) != port
+
+
+def test_what_is_named_counts_before_what_lies_around(tmp_path):
+    "./demo is shown only if nothing was named; without it there is nothing."
+    named = sources.Sources(panel=Path("p.parquet"))
+    assert sources.found(named, folder=tmp_path) == named
+    assert sources.found(sources.Sources(), folder=tmp_path) == sources.Sources()
+    (tmp_path / "predictions.parquet").touch()
+    found = sources.found(sources.Sources(), folder=tmp_path)
+    assert found.predictions == tmp_path / "predictions.parquet"
+    assert found.simulated
+
+
+def test_an_unknown_argument_is_refused():
+    "A typing error does not open something else."
+    with pytest.raises(ValueError, match="--predicitons"):
+        sources.named(["--predicitons", "x"])

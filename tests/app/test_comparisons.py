@@ -1,0 +1,216 @@
+"""Folders of comparisons, told apart and read."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import comparison_charts, comparison_curves, comparisons
+from imbalance.standin import TRAINING_ROWS
+
+STRATEGIES = ["none+prior", "none"]
+
+
+def write(folder, **files):
+    "Tables as records or CSV, all else as JSON."
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        stem, _, suffix = name.rpartition("_")
+        path = folder / f"{stem}.{suffix}"
+        if suffix == "csv":
+            pd.DataFrame(content).to_csv(path, index=False)
+        elif suffix == "json":
+            path.write_text(json.dumps(content))
+        else:
+            path.write_text(content)
+    return folder
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    "None loses 0.5, none+prior 0.3, in a table of a rare and a common class."
+    row = {"model": "lightgbm", "log_loss_sd": 0.1, "wins": 3}
+    better = {"strategy": "none+prior", "log_loss": 0.3, "vs_none": -0.2, "ci_low": -0.3, "ci_high": -0.1}
+    none = {"strategy": "none", "log_loss": 0.5, "vs_none": 0.0, "ci_low": 0.0, "ci_high": 0.0}
+    pair = {"model": "lightgbm", "strategy": "none+prior", "other": "none", "difference": -0.2}
+    shares = {"rare": 0.5, "common": 0.5}
+    return write(
+        tmp_path / "c",
+        table_json=[better | row, none | row],
+        differences_csv=[pair | {"joint_low": -0.4, "joint_high": 0.0}],
+        sweep_csv=[
+            {
+                "strategy": name,
+                "model": "lightgbm",
+                "share": share,
+                "log_loss": 0.4,
+                "follows": name != "none",
+            }
+            for name in STRATEGIES
+            for share in (0.1, 0.5)
+        ],
+        settings_json={
+            "title": "Loans",
+            "classes": ["common", "rare"],
+            "rarest": "rare",
+            "target_prior": shares,
+            "training_prior": {"common": 0.9, "rare": 0.1},
+            "findings": ["none+prior is better."],
+            "notes": ["2 rows are equal."],
+        },
+        table_md="Loans\n\n| a |\n| - |\n\n"
+        + "Log loss in nats, for a population. " * 5
+        + "\n\n- a sentence\n",
+    )
+
+
+@pytest.fixture
+def reproduction(tmp_path):
+    "The stand-in of the published shape: drop-majority lost 0.6 on it."
+    row = {"data": "STAND-IN", "model": "lightgbm", "seeds": 5}
+    return write(
+        tmp_path / "r",
+        table_json=[
+            row
+            | {"strategy": "drop-majority", "log_loss": 0.6, "low": 0.5, "high": 0.7, "published": 0.556998},
+            row | {"strategy": "none", "log_loss": 0.8, "low": 0.7, "high": 0.9, "published": None},
+        ],
+        orders_csv=[{"weights": "weights", "order": "a < b", "seeds": 1, "of": 5}],
+        settings_json={"training_rows": TRAINING_ROWS},
+        findings_json=["STAND-IN: it was simulated."],
+    )
+
+
+def test_a_comparison_is_read_with_its_own_words(comparison):
+    "Title, caption, findings and notes are those of the folder."
+    found = comparisons.open_comparison(comparison)
+    assert (found.kind, found.title) == ("comparison", "Loans")
+    assert found.findings == ("none+prior is better.",)
+    assert found.notes == ("2 rows are equal.",)
+    assert found.caption.startswith("Log loss in nats")
+
+
+def test_a_suite_lists_the_sets_that_are_there(comparison, tmp_path):
+    "A name in a table that leads out of the folder is no set."
+    row = {"strategy": "none+prior", "model": "lightgbm", "vs_none": -0.2}
+    suite = write(
+        tmp_path / "s",
+        sets_csv=[row | {"set": "../c", "family": "f", "ci_low": -0.3, "ci_high": -0.1}],
+        table_json=[row | {"families": 1, "sets": 1, "vs_none_sd": None, "rank": 1.0}],
+    )
+    found = comparisons.open_comparison(suite)
+    assert (found.kind, found.sets) == ("suite", ())
+    with pytest.raises(ValueError, match="no set"):
+        comparisons.open_set(suite, "../c")
+    comparison.rename(suite / "loans")
+    assert comparisons.open_comparison(suite).sets == ("loans",)
+    assert comparisons.open_set(suite, "loans").title == "Loans"
+
+
+def test_the_published_stand_beside_a_stand_in(reproduction):
+    "0.6 - 0.8 is ours; 0.557 - 0.675 was published."
+    found = comparisons.open_comparison(reproduction)
+    table = comparisons.published_table(found).set_index("strategy")
+    assert found.mark == "STAND-IN"
+    assert table.loc["drop-majority", "STAND-IN, minus none"] == pytest.approx(-0.2)
+    assert table.loc["drop-majority", "published, minus none"] == pytest.approx(0.556998 - 0.674555)
+
+
+def test_nothing_published_stands_beside_a_trial(reproduction):
+    "Fewer rows than the published ones make it a trial, in table and chart, whatever the table says."
+    write(reproduction, settings_json={"training_rows": {name: 50 for name in TRAINING_ROWS}})
+    found = comparisons.open_comparison(reproduction)
+    assert found.mark == "STAND-IN, TRIAL"
+    assert list(comparisons.published_table(found)) == ["strategy", "published", "published, minus none"]
+    figure = comparison_charts.reproduction(found.table, None, mark=found.mark)
+    assert not any("published" in (trace.name or "") for trace in figure.data)
+
+
+def test_a_chart_calls_the_published_published(reproduction):
+    "Ours are called STAND-IN in the legend."
+    found = comparisons.open_comparison(reproduction)
+    ours, published = comparison_charts.reproduction(found.table, None, mark=found.mark).data
+    assert ours.name.startswith("STAND-IN")
+    assert "published by its author, on a private set" in published.name
+    np.testing.assert_allclose(published.x, [0.556998])
+
+
+def test_an_interval_reaches_from_end_to_end(comparison):
+    "-0.2 with -0.3 to -0.1; none, which is compared with, has no row."
+    figure = comparison_charts.differences(comparisons.open_comparison(comparison).table)
+    (dots,) = figure.data
+    np.testing.assert_allclose(dots.x, [-0.2])
+    np.testing.assert_allclose(dots.error_x.array, [0.1])
+    np.testing.assert_allclose(dots.error_x.arrayminus, [0.1])
+
+
+def test_class_shares_add_up_to_one(comparison):
+    "Target, training rows and each strategy; the scores are weights, not shares."
+    found = comparisons.open_comparison(comparison)
+    scores = pd.DataFrame({"strategy": STRATEGIES, "prior_common": [1.0, 9.0], "prior_rare": [1.0, 1.0]})
+    common, rare = comparison_curves.class_shares(found.settings, scores).data
+    np.testing.assert_allclose(common.x, [0.5, 0.9, 0.5, 0.9])
+    np.testing.assert_allclose(np.add(common.x, rare.x), 1)
+
+
+def test_a_line_that_follows_the_population_is_solid(comparison):
+    "none+prior is corrected to each population, none is not."
+    found = comparisons.open_comparison(comparison)
+    chosen = [(name, "lightgbm") for name in STRATEGIES]
+    figure = comparison_curves.sweep(found.tables["sweep"], found.settings, chosen)
+    assert figure.data[0].line.dash == "solid"
+    assert figure.data[1].line.dash != "solid"
+
+
+def test_bins_of_few_rows_are_hollow():
+    "Nine test rows are few, ten are not."
+    bins = pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.2, 0.5], "rows": [10, 9], "bin": [1, 6]})
+    bins = bins.assign(**{"strategy": "none", "model": "lightgbm", "class": "rare"})
+    _, line = comparison_curves.reliability(bins, [("none", "lightgbm")], label="rare").data
+    assert list(line.marker.symbol) == ["circle", "circle-open"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("table_json", [{"strategy": "none"}], "no column 'model'"),
+        ("table_json", {"a": 1}, "no table"),
+        ("differences_csv", [{"model": "lightgbm"}], "no column 'strategy'"),
+        ("settings_json", None, "holds no comparison"),
+    ],
+)
+def test_a_damaged_folder_is_named(comparison, name, content, words):
+    "The line says which file and what is wrong with it."
+    if content is None:
+        (comparison / "settings.json").unlink()
+    else:
+        write(comparison, **{name: content})
+    with pytest.raises(ValueError, match=words):
+        comparisons.open_comparison(comparison)
+
+
+def test_a_figure_that_is_text_is_refused(comparison):
+    "A log loss that is no number is not drawn."
+    records = json.loads((comparison / "table.json").read_text())
+    write(comparison, table_json=[record | {"log_loss": "<b>"} for record in records])
+    with pytest.raises(ValueError, match="'log_loss' must hold numbers"):
+        comparisons.open_comparison(comparison)
+
+
+def test_a_comparison_that_was_interrupted_is_called_so(tmp_path):
+    "Pieces are there, the table is not."
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(ValueError, match="not finished"):
+        comparisons.open_comparison(tmp_path)
+
+
+def test_an_archive_holds_no_formulas(tmp_path):
+    "Headings and cells of CSV files are neutralised, numbers are not; folders stay out."
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "table.csv").write_bytes(b'class,"=cmd()"\n@sum,-1.5\n\r=1,2\n')
+    files = zipfile.ZipFile(io.BytesIO(comparisons.archive(tmp_path)))
+    assert files.namelist() == ["table.csv"]
+    assert files.read("table.csv").decode() == "class,'=cmd()\n'@sum,-1.5\n =1,2\n"

@@ -1,0 +1,135 @@
+"""Means, months and shares of countries."""
+
+import numpy as np
+import numpy.testing as npt
+import pandas as pd
+import pytest
+
+from app import country_tables
+from app.country_tables import levels_of, span_of
+from app.store import by_country, open_store
+
+
+@pytest.fixture
+def opened(write_predictions):
+    """Function that opens rows as a store."""
+    return lambda rows, **options: open_store(write_predictions(rows, **options))
+
+
+def whole(store):
+    return span_of(store, store.dates[0], store.dates[-1])
+
+
+def two_ugandan_cities(make_rows, pm25, people=(3e6, 1e6), **columns):
+    rows = make_rows({"kla": pm25[0], "jin": pm25[1]}, **columns)
+    return rows.assign(population=rows["city_id"].map(dict(zip(("kla", "jin"), people, strict=True))))
+
+
+def test_the_mean_of_a_country_is_weighted_by_people(opened, make_rows):
+    "3 million at 10 and 1 million at 30: (3 x 10 + 1 x 30) / 4 = 15."
+    store = opened(two_ugandan_cities(make_rows, ([10.0], [30.0])))
+    table = country_tables.country_table(store, whole(store))
+    assert table["value"].tolist() == [15.0] and table["people"].tolist() == [4e6]
+
+
+def test_the_worst_month_is_that_of_the_highest_mean(opened, make_rows):
+    "January at 10, February at 40, March at 20: February, 40."
+    days = pd.date_range("2020-01-01", "2020-03-31")
+    pm25 = days.month.map({1: 10.0, 2: 40.0, 3: 20.0}).to_list()
+    store = opened(make_rows({"kla": pm25}))
+    table = country_tables.country_table(store, whole(store))
+    assert table["worst"].iloc[0] == pd.Timestamp("2020-02-01") and table["worst_value"].iloc[0] == 40.0
+
+
+def test_two_months_have_no_worst_one(opened, make_rows):
+    "A month is worst among three at least."
+    store = opened(make_rows({"kla": [10.0] * 31 + [20.0] * 29}))
+    assert country_tables.country_table(store, whole(store))["worst"].isna().all()
+
+
+def test_a_city_with_few_days_of_a_month_does_not_speak_for_it(opened, make_rows):
+    "Nairobi has 3 of 31 days of January: the month is empty there."
+    rows = make_rows({"kla": [10.0] * 31, "nbo": [90.0] * 31})
+    rows = rows[(rows["city_id"] == "kla") | (rows["date"] <= "2020-01-03")]
+    store = opened(rows)
+    months = country_tables.monthly(store, whole(store))
+    assert months.loc["UGA"].tolist() == [10.0] and np.isnan(months.loc["KEN"].iloc[0])
+
+
+def test_people_above_annual_levels_are_counted_by_the_mean_of_their_city(opened, make_rows):
+    "A year at 12 for 3 million, at 40 for 1 million: all above 10, a quarter above 15 and above 35."
+    store = opened(two_ugandan_cities(make_rows, ([12.0] * 366, [40.0] * 366)))
+    shares = country_tables.shares_above(store, whole(store), "people").loc["UGA"]
+    assert shares.to_dict() == {5.0: 1.0, 10.0: 1.0, 15.0: 0.25, 25.0: 0.25, 35.0: 0.25}
+
+
+def test_days_above_daily_levels_count_every_day_of_everyone(opened, make_rows):
+    "Of four days 3 million have one above 15, 1 million all four: (3 x 0.25 + 1 x 1) / 4 = 0.4375."
+    store = opened(two_ugandan_cities(make_rows, ([20.0, 10.0, 10.0, 10.0], [20.0] * 4)))
+    assert country_tables.shares_above(store, whole(store), "days").loc["UGA", 15.0] == 0.4375
+
+
+def test_probabilities_are_used_where_the_file_holds_them(opened, make_rows):
+    "Predictions of 10 with a probability of 0.3 above 15: 0.3 of the days, not none."
+    store = opened(make_rows({"kla": [10.0, 10.0]}, p_above_15=0.3))
+    npt.assert_allclose(country_tables.shares_above(store, whole(store), "days").loc["UGA", 15.0], 0.3)
+
+
+def test_annual_levels_need_about_a_year(opened, make_rows):
+    "Half a year is not held against them, a year is; days have the daily ones in both."
+    half = opened(make_rows({"kla": [10.0] * 180}))
+    year = opened(make_rows({"kla": [10.0] * 366}), name="year.parquet")
+    assert levels_of(half, whole(half), "people") == ()
+    assert levels_of(year, whole(year), "people") == (5.0, 10.0, 15.0, 25.0, 35.0)
+    assert levels_of(half, whole(half), "days") == (15.0, 25.0, 37.5, 50.0, 75.0)
+
+
+def test_levels_of_the_who_do_not_apply_to_index_points(opened, make_rows):
+    "AQI points have the classes of their own table."
+    rows = make_rows({"kla": [1.0]}).drop(columns="pm25").assign(aqi=151.0, aqi_table="aqi-us-2012")
+    store = opened(rows, facts={})
+    assert levels_of(store, whole(store), "people") == ()
+    assert levels_of(store, whole(store), "days") == (50.0, 100.0, 150.0, 200.0, 300.0)
+
+
+def test_the_bars_of_a_country_fill_a_hundred_percent(opened, make_rows):
+    "10 % up to the first level, then what lies between two levels."
+    shares = pd.DataFrame({15.0: [0.9], 25.0: [0.5], 37.5: [0.5], 50.0: [0.2], 75.0: [0.0]}, index=["UGA"])
+    scale = country_tables.theme.scale("who", unit="µg m⁻³")
+    figure = country_tables.shares_picture(shares, scale)
+    npt.assert_allclose([bar.x[0] for bar in figure.data], [10, 40, 0, 30, 20, 0])
+
+
+def test_days_outside_the_domain_are_shared_by_people(opened, make_rows):
+    "One of two days outside for everyone: a half."
+    store = opened(make_rows({"kla": [10.0, 10.0]}, inside_domain=[True, False]))
+    assert country_tables.country_table(store, whole(store))["outside"].tolist() == [0.5]
+
+
+def test_words_tell_whom_the_means_describe(opened, make_rows):
+    "Two cities, one without a known population."
+    store = opened(two_ugandan_cities(make_rows, ([10.0], [30.0]), people=(3e6, np.nan)))
+    words = country_tables.people_words(country_tables.country_table(store, whole(store)))
+    assert words.startswith(
+        "2 listed cities in 1 country, 3.0 million people; 1 of them has no known population"
+    )
+
+
+def test_uncertainty_is_told_from_the_evaluation():
+    "A bias of -2 in unseen countries is told as too low."
+    record = {"scheme": "country", "model": "default", "bias": -2.0, "mae": 9.0}
+    told = " ".join(country_tables.uncertainty_words([record], []))
+    assert "countries" in told and "2.0 µg/m³ too low" in told
+
+
+def test_many_columns_are_averaged_as_one():
+    "Known and unknown populations, missing values: every column as `by_country` has it."
+    cities = pd.DataFrame(
+        {"country": ["UGA", "UGA", "UGA", "KEN", "KEN"], "population": [3e6, 1e6, np.nan, np.nan, 0.0]}
+    )
+    values = np.array([[1.0, np.nan], [5.0, np.nan], [9.0, 7.0], [2.0, np.nan], [4.0, np.nan]])
+    averaged = country_tables.columns_by_country(cities, values)
+    npt.assert_allclose(averaged, [[3.0, np.nan], [2.0, 7.0]])
+    for column in range(2):
+        one = by_country(cities, values[:, column]).set_index("country")["value"].reindex(["KEN", "UGA"])
+        npt.assert_allclose(averaged[:, column], one)

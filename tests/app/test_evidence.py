@@ -1,0 +1,67 @@
+"""Evidence of quality is read from an evaluation, a bundle or the predictions, and told in words."""
+
+import json
+
+import pytest
+
+from app import evidence
+from app.sources import Sources
+
+RECORD = {"scheme": "city", "model": "default", "rmse": 18.0, "mae": 9.0, "bias": -1.0, "n": 100}
+ALL = {"scheme": "city", "period": "day", "part": "all", "value": "", "n": 100, "units": 20}
+COVERED = ALL | {"coverage": 0.914, "level": 0.9, "width": 50.0, "ci_low": None, "ci_high": None}
+
+
+def write(folder, records, coverage=None):
+    (folder / "evaluation.json").write_text(json.dumps(records))
+    if coverage is not None:
+        (folder / "coverage.json").write_text(json.dumps(coverage))
+    return folder / "evaluation.json"
+
+
+def test_coverage_lies_beside_the_evaluation(tmp_path):
+    "The file is named; what stands in its folder is found, and so by naming the folder."
+    path = write(tmp_path, [RECORD], [COVERED])
+    for named in (path, tmp_path):
+        assert evidence.read_evaluation(named).coverage[0]["coverage"] == 0.914
+
+
+def test_an_older_bundle_has_no_intervals_to_judge():
+    "Its facts know no `uncertainty`."
+    found = evidence.of_bundle({"evaluation": [RECORD]})
+    assert len(found.records) == 1 and found.coverage == []
+
+
+def test_an_evaluation_counts_before_a_bundle(tmp_path):
+    "What was given last by hand is what is shown; the bundle is not even asked."
+    path = write(tmp_path, [RECORD])
+    found = evidence.gather(Sources(evaluation=path, bundle=tmp_path), None, lambda: pytest.fail("asked"))
+    assert found.records[0]["rmse"] == 18.0
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"scheme": 5, "model": "default"}]', "[" * 100_000])
+def test_another_file_is_refused_in_words(tmp_path, content):
+    "Not JSON, no list, no records, nested without end: a ValueError that says so."
+    (tmp_path / "evaluation.json").write_text(content)
+    with pytest.raises(ValueError, match="airq evaluate"):
+        evidence.read_evaluation(tmp_path)
+
+
+def test_words_of_coverage_count_a_hundred_days():
+    "91.4 % is 91 of 100, beside the 90 that were promised; no interval of it, no words of it."
+    (record,) = evidence.checked([COVERED], "coverage", "it")
+    words = evidence.coverage_words(record)
+    assert words.startswith(
+        "Of 100 days in cities that it had never seen, 91 lay in the interval, which promises 90."
+    )
+
+
+def test_new_cities_speak_before_known_ones():
+    "The scheme `random` flatters and is never the headline where another was judged."
+    records = evidence.checked([RECORD | {"scheme": "random"}, RECORD], "records", "it")
+    assert evidence.headline(records)["scheme"] == "city"
+
+
+def test_peers_do_not_speak_for_the_predictor():
+    "An evaluation of peers alone has no headline."
+    assert evidence.headline(evidence.checked([RECORD | {"model": "mean"}], "records", "it")) is None

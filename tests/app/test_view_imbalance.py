@@ -1,0 +1,133 @@
+"""The page Imbalance, drawn without a browser."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit")
+
+from imbalance.comparison import compare_strategies
+from imbalance.report import write_comparison
+
+PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    "A folder as `imbalance compare` writes it; a class has markup for a name."
+    rng = np.random.default_rng(0)
+    y = np.repeat(["<b>no</b>", "yes"], [100, 40])
+    X = rng.normal(size=(140, 2)) + (y == "yes")[:, None]
+    found = compare_strategies(
+        X, y, strategies=["none+prior", "weights"], n_splits=3, n_repeats=1, title="Loans"
+    )
+    folder = tmp_path_factory.mktemp("comparison")
+    write_comparison(found, folder)
+    return folder
+
+
+@pytest.fixture
+def page(draw, make_rows):
+    "Function that draws the page."
+    return lambda *arguments, **options: draw("imbalance", make_rows(PM25), arguments=arguments, **options)
+
+
+def said(app):
+    "All text of a page."
+    kinds = (app.markdown, app.caption, app.warning, app.error, app.info, app.header, app.subheader, app.code)
+    return "\n".join(str(part.value) for kind in kinds for part in kind)
+
+
+def test_a_comparison_is_shown_with_the_published_one_beside_it(page, comparison):
+    "Its title, its table, its sentences; and that the other was published, on a private set."
+    app = page("--comparison", comparison)
+    assert not app.exception
+    assert not app.error
+    assert app.header[0].value == "Loans"
+    assert set(app.dataframe[1].value["strategy"]) == {
+        "none", "none+prior", "weights",
+    }  # fmt: skip
+    assert "0.556998" not in said(app)
+    assert app.dataframe[2].value["published"].iloc[0] == 0.556998
+    assert "Published by its author" in said(app)
+    assert "private validation set" in said(app)
+    assert "lowest mean log loss" in said(app)
+
+
+@pytest.mark.parametrize("show", ["losses", "shares", "reliability", "sweep"])
+def test_every_chart_of_a_comparison_is_drawn(page, comparison, show):
+    "None raises, and each is one chart."
+    app = page("--comparison", comparison)
+    app.button_group(key="imbalance_given_show").set_value(show).run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_without_a_comparison_the_page_offers_an_upload(page):
+    "And says how to give one, where that is asked for."
+    app = page()
+    assert not app.exception
+    assert len(app.file_uploader) == 1
+    app = page(query={"part": "comparison"})
+    assert "imbalance compare table.csv" in said(app)
+
+
+def test_a_folder_of_something_else_gives_words(page, tmp_path):
+    "An empty folder is named."
+    (tmp_path / "empty").mkdir()
+    app = page("--comparison", tmp_path / "empty")
+    assert not app.exception
+    assert "holds no comparison" in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "is empty"), (b"PK\x03\x04", "Excel"), (b"a,b\n" + b"1,2\n" * 20_001, "20,002 lines")],
+)
+def test_a_bad_upload_gives_words(page, content, words):
+    "No traceback, and nothing to run."
+    app = page()
+    app.file_uploader[0].upload("table.csv", content, "text/csv").run()
+    assert not app.exception
+    assert words in app.error[0].value
+    assert "imbalance_run" not in [button.key for button in app.button]
+
+
+def test_names_in_an_upload_are_text(page):
+    "A column of markup, classes of markup and formulas: escaped wherever Markdown is read."
+    app = page()
+    content = b"size,<img src=x onerror=alert(1)>\n" + b"1,=cmd()\n2,<script>\n3,=cmd()\n" * 9
+    app.file_uploader[0].upload("$(reboot).csv", content, "text/csv").run()
+    assert not app.exception
+    text = "\n".join(part.value for part in (*app.caption, *app.markdown))
+    assert "\\<script\\>" in text
+    assert "<script" not in text.replace("\\<", "")
+    assert "'$(reboot).csv'" in app.code[0].value
+
+
+@pytest.mark.slow
+def test_an_upload_is_compared_on(page):
+    "A fifth of 150 rows is rare; two strategies beside none, shares of 3 to 1."
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal() + 2 * (i % 5 == 0):.3f},{'yes' if i % 5 == 0 else 'no'}" for i in range(150)]
+    app = page()
+    app.file_uploader[0].upload("t.csv", ("size,late\n" + "\n".join(lines)).encode(), "text/csv").run()
+    app.multiselect(key="imbalance_strategies").set_value(["none+prior", "weights"])
+    app.button_group(key="imbalance_prior").set_value("own").run()
+    app.number_input(key="imbalance_share_0").set_value(3.0).run()
+    assert "--target-prior no=0.75,yes=0.25" in app.code[0].value
+    app.button(key="imbalance_run").click().run(timeout=120)
+    assert not app.exception
+    assert not app.error
+    table = app.dataframe[1].value
+    assert set(table["strategy"]) == {"none", "none+prior", "weights"}
+    assert "150 rows" in app.header[0].value
+    assert "no 0\\.75, yes 0\\.25" in said(app)
+
+
+def test_too_few_strategies_give_words(page):
+    "One is none to compare."
+    app = page()
+    app.file_uploader[0].upload("t.csv", b"size,late\n" + b"1,no\n2,yes\n" * 20, "text/csv").run()
+    app.multiselect(key="imbalance_strategies").set_value(["none+prior"]).run()
+    assert "Choose 2 to 4 strategies" in app.error[0].value

@@ -1,0 +1,109 @@
+"""The page Trust, drawn without a browser."""
+
+import json
+
+import pytest
+
+pytest.importorskip("streamlit")
+
+PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
+RECORD = {
+    "scheme": "city",
+    "model": "default",
+    "folds": 5,
+    "groups": 20,
+    "group": "cities",
+    "n": 100,
+    "rmse": 18.0,
+    "rmse_sd": 3.0,
+    "mae": 9.0,
+    "bias": -1.0,
+    "r2": 0.5,
+    "unit": "µg m⁻³",
+    "aqi_table": "aqi-us-2024",
+    "worst_city": "Kampala",
+    "worst_city_rmse": 40.0,
+}
+PART = {
+    "scheme": "city",
+    "period": "day",
+    "n": 100,
+    "units": 20,
+    "level": 0.9,
+    "width": 50.0,
+    "winkler": 60.0,
+}
+COVERAGE = [
+    PART | {"part": "all", "value": "", "coverage": 0.91, "ci_low": 0.85, "ci_high": 0.95},
+    PART | {"part": "season", "value": "DJF", "coverage": 0.8, "ci_low": None, "ci_high": None},
+    PART | {"part": "worst_city", "value": "=cmd", "coverage": 0.5, "ci_low": None, "ci_high": None},
+]
+EXCEEDED = {"scheme": "city", "threshold": 15.0, "n": 100, "frequency": 0.66, "mean_probability": 0.7}
+
+
+def said(app):
+    "All text of a page."
+    parts = (*app.markdown, *app.caption, *app.warning, *app.error, *app.info)
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """Function that writes the records of an evaluation and returns the argument that names them."""
+
+    def write(records=(RECORD,), coverage=COVERAGE, exceedance=(EXCEEDED | {"brier": 0.2, "skill": 0.1},)):
+        for name, content in (("evaluation", records), ("coverage", coverage), ("exceedance", exceedance)):
+            (tmp_path / f"{name}.json").write_text(json.dumps(list(content)))
+        return ["--evaluation", tmp_path / "evaluation.json"]
+
+    return write
+
+
+def test_an_official_reads_how_many_of_a_hundred_days(draw, make_rows, evaluation):
+    "Coverage 0.91 and an error of 9 µg/m³, in words."
+    text = said(draw("trust", make_rows(PM25), arguments=evaluation()))
+    assert "Of 100 days in cities that it had never seen, 91 lay in the interval" in text
+    assert "off by 9.0 µg/m³" in text
+    assert "66 lay above 15 µg/m³; the probabilities said 70" in text
+
+
+def test_without_evidence_the_page_says_how_to_give_it(draw, make_rows):
+    "No evaluation, no bundle, nothing in the file."
+    app = draw("trust", make_rows(PM25))
+    assert not app.exception and "--evaluation" in said(app)
+
+
+def test_what_the_predictions_tell_of_their_validation_is_used(draw, make_rows, write_predictions):
+    "The records of the bundle travel in the file of predictions."
+    facts = {"trained_on": "sensor", "period": "day", "validation": [RECORD]}
+    assert "off by 9.0 µg/m³" in said(draw("trust", path=write_predictions(make_rows(PM25), facts=facts)))
+
+
+def test_a_file_of_something_else_gives_words(draw, make_rows, tmp_path):
+    "No traceback."
+    (tmp_path / "evaluation.json").write_text('{"a": 1}')
+    app = draw("trust", make_rows(PM25), arguments=["--evaluation", tmp_path / "evaluation.json"])
+    assert not app.exception and "airq evaluate" in app.error[0].value
+
+
+def test_records_with_gaps_draw(draw, make_rows, evaluation):
+    "Figures may be missing: only the scheme and the model stand there."
+    bare = {"scheme": "city", "model": "default"}
+    app = draw("trust", make_rows(PM25), arguments=evaluation([bare], [], []))
+    assert not app.exception and not app.error
+
+
+def test_where_the_model_applies_is_counted(draw, make_rows):
+    "Kampala is outside on both days, Nairobi on none."
+    rows = make_rows(PM25)
+    rows["inside_domain"] = rows["city_id"] == "nbo"
+    assert "1 of 2 cities" in said(draw("trust", rows))
+
+
+def test_hostile_names_in_records_are_shown_not_followed(draw, make_rows, evaluation):
+    "A worst city of markup, a scheme of markup."
+    name = "![x](http://example.org/x.png)<script>"
+    records = [RECORD | {"worst_city": name}, RECORD | {"scheme": name, "model": name}]
+    app = draw("trust", make_rows(PM25), arguments=evaluation(records, [COVERAGE[0] | {"scheme": name}]))
+    assert not app.exception
+    assert "![x](" not in said(app) and "<script>" not in said(app)

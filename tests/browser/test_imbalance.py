@@ -1,0 +1,82 @@
+"""The page Imbalance in a browser."""
+
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import comparison_charts
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def comparison_url(server, predictions, tmp_path_factory):
+    "Address of the app over a comparison of three strategies."
+    from imbalance.comparison import compare_strategies
+    from imbalance.report import write_comparison
+
+    rng = np.random.default_rng(0)
+    y = np.repeat(["no", "yes"], [300, 60])
+    X = rng.normal(size=(360, 3)) + (y == "yes")[:, None]
+    found = compare_strategies(X, y, strategies=["none+prior", "under-sample"], n_splits=3, n_repeats=1)
+    folder = tmp_path_factory.mktemp("comparison") / "loans"
+    write_comparison(found, folder)
+    return server(predictions=predictions, comparison=folder)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_chart_is_drawn(visit, comparison_url, dark):
+    "Pixels in the colour of the marks or lines, on each of the five charts; nothing beyond the server."
+    here = visit(f"{comparison_url}/imbalance", dark=dark)
+    colours = comparison_charts.palette(dark)
+    for name in ("Against none", "Log loss", "Class shares", "Reliability", "Other populations"):
+        here.page.get_by_role("radio", name=name).or_(
+            here.page.get_by_role("button", name=name)
+        ).first.click()
+        here.settle()
+        assert here.pixels(".js-plotly-plot", colours) > 20, name
+    here.assert_clean()
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(visit, comparison_url):
+    "At 390 pixels nothing is wider than the screen."
+    here = visit(f"{comparison_url}/imbalance", width=390, height=844)
+    assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+    here.assert_clean()
+
+
+def test_an_upload_is_compared_on_and_downloaded(visit, comparison_url, tmp_path):
+    "A table with a formula for a class: compared, and every file of the ZIP read back."
+    rng = np.random.default_rng(0)
+    late = np.where(np.arange(200) % 5 == 0, "=late()", "no")
+    table = pd.DataFrame({"size": rng.normal(size=200) + 2 * (late != "no"), "late": late})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    here = visit(f"{comparison_url}/imbalance?part=own")
+    here.page.locator("input[type=file]").set_input_files(tmp_path / "table.csv")
+    here.page.get_by_role("button", name="Compare").click()
+    here.page.get_by_role("heading", name="200 rows").wait_for(timeout=180_000)
+    here.settle()
+    with here.page.expect_download() as caught:
+        here.page.get_by_role("button", name="All tables and pictures").click()
+    files = zipfile.ZipFile(caught.value.path())
+    strategies = pd.read_csv(io.BytesIO(files.read("table.csv")))["strategy"]
+    assert set(strategies) == {"none", "none+prior", "under-sample", "weights"}
+    assert b",=" not in files.read("reliability.csv")
+    here.assert_clean()
+
+
+def test_a_large_upload_is_refused_in_words(visit, comparison_url, tmp_path):
+    "More than 5 MB, and more than 20,000 rows of less."
+    here = visit(f"{comparison_url}/imbalance?part=own")
+    (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * 20_001)
+    here.page.locator("input[type=file]").set_input_files(tmp_path / "rows.csv")
+    here.page.get_by_text("20,002 lines").wait_for(timeout=60_000)
+    (tmp_path / "bytes.csv").write_text("a,b\n" + "1,2\n" * 1_400_000)
+    here.page.locator("input[type=file]").set_input_files(tmp_path / "bytes.csv")
+    here.page.get_by_text("5.0MB or smaller").or_(here.page.get_by_text("must be 5")).first.wait_for(
+        timeout=60_000
+    )
+    here.assert_clean()

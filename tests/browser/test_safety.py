@@ -1,0 +1,101 @@
+"""What a browser does with names and links that mean harm: nothing."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airq.panel import write_table
+
+pytestmark = pytest.mark.slow
+PAGES = ["", "city", "countries", "trust", "imbalance", "data"]
+#: Each would set a mark on the window if it were run.
+NAMES = [
+    "<img src=x onerror=\"window.harmed='img'\">",
+    "</script><script>window.harmed='script'</script>",
+    "[click](javascript:window.harmed='link')",
+    "![picture](http://192.0.2.1/x.png)",
+    "<a href=\"javascript:window.harmed='a'\">a</a>",
+    '=HYPERLINK("http://192.0.2.1")',
+    "\u202eالقاهرة 🏙️",
+    "W" * 10_000,
+]
+
+
+@pytest.fixture(scope="module")
+def harmful(tmp_path_factory, server):
+    "Address of the app over predictions whose cities and countries have those names; the first is largest."
+    dates = pd.date_range("2020-01-01", periods=60)
+    frames = [
+        pd.DataFrame(
+            {
+                "site_id": name,
+                "city_id": f"c{number}",
+                "city": name,
+                "country": name,
+                "latitude": -5.0 + 2 * number,
+                "longitude": 15.0 + 2 * number,
+                "population": 1e6 - number,
+                "date": dates,
+                "pm25": 20.0 + number + np.arange(60) % 7,
+            }
+        )
+        for number, name in enumerate(NAMES)
+    ]
+    path = tmp_path_factory.mktemp("harmful") / "predictions.parquet"
+    rows = pd.concat(frames, ignore_index=True)
+    write_table(rows, path, metadata={"airq": {"trained_on": "sensor", "period": "day", "unit": "µg m⁻³"}})
+    return server(predictions=path)
+
+
+def unharmed(here):
+    "Nothing set the mark, no link or picture came of a name, nobody else was asked."
+    assert here.page.evaluate("window.harmed") is None
+    assert here.page.locator("a[href^='javascript'], img[src='x'], img[src*='192.0.2.1']").count() == 0
+    assert here.page.locator("a[href*='192.0.2.1'], svg a").count() == 0
+    here.assert_clean()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_names_are_text_on_every_page(visit, harmful, path):
+    "With the tag that would load a picture as the city that is shown."
+    here = visit(f"{harmful}/{path}?city=c0")
+    unharmed(here)
+
+
+@pytest.mark.parametrize("path", ["", "city"])
+def test_a_long_name_does_not_widen_the_page(visit, harmful, path):
+    "Ten thousand letters, on a screen of 390 pixels."
+    here = visit(f"{harmful}/{path}?city=c7", width=390, height=844)
+    assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+    unharmed(here)
+
+
+def test_names_are_text_in_the_tooltip(visit, harmful):
+    "The marker of the first city is pointed at; its name stands there letter by letter."
+    here = visit(f"{harmful}/?city=c0")
+    points = here.page.locator(".geo path.point")
+    for number in range(points.count()):
+        points.nth(number).hover(force=True)
+    here.page.locator(".hoverlayer .hovertext").first.wait_for(timeout=20_000)
+    unharmed(here)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_link_is_data(visit, harmful, path):
+    "Markup, a path and a formula in the address bar: words at most."
+    query = "city=%3Cimg%20src%3Dx%20onerror%3D%22window.harmed%3D1%22%3E&date=../../etc/passwd&scale==1%2B1"
+    unharmed(visit(f"{harmful}/{path}?{query}"))
+
+
+def test_names_are_text_in_a_download(visit, harmful):
+    "The CSV of the page Data: no cell begins a formula, and every name is whole behind its apostrophe."
+    here = visit(f"{harmful}/data")
+    with here.page.expect_download(timeout=60_000) as caught:
+        here.page.locator(".st-key-data_get button").click()
+    with open(caught.value.path(), encoding="utf-8-sig", newline="") as file:
+        cities = pd.read_csv(io.StringIO(file.read()), keep_default_na=False)["city"].unique()
+    assert {city.removeprefix("'") for city in cities} == set(NAMES)
+    assert not [city for city in cities if city.startswith(("=", "+", "-", "@"))]
+    unharmed(here)
