@@ -104,7 +104,10 @@ def read_facts(path):
         raise ValueError(f"{path / FACTS} is damaged ({error}); train the bundle again.") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         found = facts.get("format") if isinstance(facts, dict) else None
-        raise ValueError(f"{path} has bundle format {found}; this version of airq reads format {FORMAT}.")
+        raise ValueError(
+            f"{path} has bundle format {found}; this version of airq reads format {FORMAT}: "
+            "train it again, or use the version that made it."
+        )
     claimed = facts.pop("hash", None)
     if claimed != _hash(_canonical(facts)):
         raise ValueError(f"{path / FACTS} was changed after training; train the bundle again.")

@@ -258,8 +258,11 @@ def _limits_section(facts, metadata):
         f"They hold for days from {facts['data']['first_day']} to {facts['data']['last_day']}, when monitors "
         "elsewhere were known; before or after it errors are larger (`airq evaluate --scheme season` tells "
         "by how much for another season).",
-        "Intervals hold for most places like those held out, not for every one: see the worst city.",
     ]
+    if facts["uncertainty"]["coverage"]:
+        limits.append(
+            "Intervals hold for most places like those held out, not for every one: see the worst city."
+        )
     if facts["looks_ahead"]:
         limits.append(
             "The last days of a panel lack the later days that features look at; errors grow there."

@@ -393,7 +393,7 @@ def evaluate(
         _print_proximity(panel, cities, scheme, buffer_km, seed, out, json)
         return
     if bundle is not None:
-        evaluation = evaluate_bundle(panel, bundle=bundle, json_path=json)
+        evaluation = evaluate_bundle(panel, bundle=bundle, level=level or None, json_path=json)
     else:
         evaluation = run(
             panel,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
@@ -36,14 +37,25 @@ def draw_evaluation(predictions, metadata, folder, *, model=OURS):
         if model not in table or table[model].isna().any():
             continue
         title = f"{model}, held out by {scheme}"
-        pictures = {
-            "observed": observed_against_predicted(table, model, title),
-            "map": error_map(table, model, title),
-            "classes": class_confusion(table, model, title),
-        }
-        for name, figure in pictures.items():
-            mark_origin(figure, metadata)
-            figure.savefig(Path(folder) / f"{name}_{scheme.replace(' ', '_')}.png", dpi=120)
+        with names_as_written():
+            pictures = {
+                "observed": observed_against_predicted(table, model, title),
+                "map": error_map(table, model, title),
+                "classes": class_confusion(table, model, title),
+            }
+            save_pictures(pictures, scheme, metadata, folder)
+
+
+def names_as_written():
+    """Within it, names of places with dollar signs are drawn as they are, not read as formulas."""
+    return rc_context({"text.parse_math": False})
+
+
+def save_pictures(pictures, scheme, metadata, folder):
+    """Write figures of a scheme as ``NAME_SCHEME.png``, each with what the panel's origin warns of."""
+    for name, figure in pictures.items():
+        mark_origin(figure, metadata)
+        figure.savefig(Path(folder) / f"{name}_{scheme.replace(' ', '_')}.png", dpi=120)
 
 
 def observed_against_predicted(table, model, title):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from airq.plots import mark_origin, new_figure
+from airq.plots import names_as_written, new_figure, save_pictures
 from airq.uncertainty_text import PARTS
 from airq.units import PM25_UNIT
 
@@ -26,18 +24,19 @@ def draw_uncertainty(evaluation, metadata, folder):
     metadata : PanelMetadata
         Facts about the panel; what they warn of stands in every picture.
     folder : str or Path
-        Where the files go: ``coverage_SCHEME.png``, ``reliability_SCHEME.png``.
+        Where the files go: ``coverage_SCHEME.png``, and
+        ``reliability_SCHEME.png`` where there are probabilities.
     """
     for scheme in dict.fromkeys(record["scheme"] for record in evaluation.coverage):
         records = [record for record in evaluation.coverage if record["scheme"] == scheme]
         table = evaluation.reliability[evaluation.reliability["scheme"] == scheme]
-        pictures = {
-            "coverage": coverage_by_part(records, f"intervals, held out by {scheme}"),
-            "reliability": reliability_of_levels(table, f"probability of a day above, held out by {scheme}"),
-        }
-        for name, figure in pictures.items():
-            mark_origin(figure, metadata)
-            figure.savefig(Path(folder) / f"{name}_{scheme}.png", dpi=120)
+        title = f"held out by {scheme}"
+        with names_as_written():
+            pictures = {"coverage": coverage_by_part(records, f"intervals, {title}")}
+            # Three cities give intervals of a low level, but no probabilities.
+            if len(table):
+                pictures["reliability"] = reliability_of_levels(table, f"probability of a day above, {title}")
+            save_pictures(pictures, scheme, metadata, folder)
 
 
 def coverage_by_part(records, title):
@@ -55,7 +54,9 @@ def coverage_by_part(records, title):
         for record in days
     ]
     axes.set_yticks(heights, [f"{label} ({r['n']:,})" for label, r in zip(labels, days, strict=True)])
-    axes.set(xlabel=f"rows inside their {days[0]['level']:.0%} interval [%]; line: 95 %, places resampled")
+    axes.set(
+        xlabel=f"rows inside their {100 * days[0]['level']:g} % interval [%]; line: 95 %, places resampled"
+    )
     axes.set_xlim(min(40.0, *(100 * record["coverage"] for record in days)) - 2, 102)
     axes.grid(axis="x", color="0.9")
     return figure

@@ -15,9 +15,8 @@ PARTS = {
     "observed_class": "observed WHO class (diagnosis only)",
     "worst_city": "worst city",
 }
-#: Parts that a card lists; the others stand in coverage.json.
+#: Parts that a card lists; the others stand in bundle.json.
 ON_THE_CARD = ("all", "country", "season", "predicted_class", "worst_city")
-MANY_COUNTRIES = 12
 
 
 def coverage_rows(records, parts=ON_THE_CARD):
@@ -49,10 +48,11 @@ def coverage_sentences(records):
         if record["part"] != "all":
             continue
         unit = "sites" if unit_column(record["scheme"]) == "site_id" else "cities"
+        held_out = f"{unit}, their season held out," if record["scheme"] == "season" else f"held-out {unit}"
         between = _between(record["ci_low"], record["ci_high"])
         sentences.append(
             f"{record['scheme']}: {_percent(record['coverage'])} of {record['n']:,} {record['period']}s of "
-            f"{record['units']:,} held-out {unit} lay in their {record['level']:.0%} interval"
+            f"{record['units']:,} {held_out} lay in their {100 * record['level']:g} % interval"
             f"{f' (95 % interval over {unit} {between})' if between else ''}, which is "
             f"{record['width']:.0f} {record['unit']} wide on average."
             f"{_worst(records, record)}"
@@ -98,15 +98,18 @@ def uncertainty_section(facts):
         parts.append(
             "Coverage: share of the rows whose observation lies in its interval; 95 %: its interval, whole "
             f"places resampled; width and Winkler score (lower is better) in {found['coverage'][0]['unit']}. "
-            "Every interval was made by predictors that had seen neither its place nor the places that "
-            "calibrated it."
+            "Every interval was made by predictors that had seen neither what it is for (place, or season of "
+            "the place) nor what calibrated it."
         )
+    elif len(found["promises"]) > 1:
+        parts.append("How often intervals hold at held-out places was not measured.")
     parts.append("\n".join(f"- {sentence}" for sentence in domain_sentences(facts["evaluation"])))
     if facts.get("domain"):
         parts.append(
             "`inside_domain` is false where the inputs are unlike all that training has seen (area of "
             "applicability, Meyer & Pebesma 2021): there the predictor guesses, and neither its error nor "
-            "its interval is known."
+            "its interval is known. "
+            f"{_search_error(facts['domain']['error'])}"
         )
     if found["exceedance"]:
         parts.append(
@@ -138,6 +141,13 @@ def _ratio(record):
     if min(record["outside_ratio"], within) < 1:
         text += ". Here the flag says unlike training, not larger error"
     return f"{text}."
+
+
+def _search_error(error):
+    return (
+        f"The distance behind it is found by a quick search; on {error['rows']:,} training rows the exact "
+        f"search gave the same verdict for {_percent(error['same_verdict'])}."
+    )
 
 
 def _between(low, high):

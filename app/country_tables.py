@@ -12,7 +12,7 @@ from airq.units import PM25_UNIT, WHO_LEVELS
 from app import theme
 from app.charts import steps_of
 from app.store import by_country
-from app.text import for_markdown, for_plotly
+from app.text import for_markdown, for_plotly, shown
 
 #: Fewest months of which one can be called the worst.
 MIN_MONTHS = 3
@@ -74,7 +74,7 @@ def country_table(store, span, months=None):
         a share weighted alike (missing where the file does not tell).
     """
     table = by_country(store.cities, store.mean(store.main, span.start, span.end))
-    table["name"] = [theme.country_name(code) for code in table["country"]]
+    table["name"] = [shown(theme.country_name(code)) for code in table["country"]]
     months = monthly(store, span) if months is None else months
     table["worst"], table["worst_value"] = _worst(months.reindex(table["country"]))
     table["outside"] = np.nan

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from matplotlib import rc_context
+
 from airq.files import whole_file, write_json, write_text
 from imbalance.plots import PICTURES
 
@@ -102,10 +104,11 @@ def write_comparison(comparison, folder):
 
 def _write_pictures(comparison, folder):
     for name, draw in PICTURES.items():
-        figure = draw(comparison)
-        if title := comparison.settings.get("title"):
-            figure.suptitle(title, fontsize=11)
-        with whole_file(folder / name) as path:
+        # Names of classes are drawn as they are written, dollar signs too.
+        with rc_context({"text.parse_math": False}), whole_file(folder / name) as path:
+            figure = draw(comparison)
+            if title := comparison.settings.get("title"):
+                figure.suptitle(title, fontsize=11)
             figure.savefig(path, dpi=110)
 
 

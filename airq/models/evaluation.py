@@ -25,7 +25,7 @@ from airq.models.folds import (
     inner_column,
     make_folds,
 )
-from airq.models.judging import judge_domain, judge_intervals
+from airq.models.judging import interval_figures, judge_domain, judge_intervals
 from airq.models.metrics import bootstrap_difference, rmse, scores
 from airq.models.nested import nested_calibrations, nested_intervals, unit_column
 from airq.models.pairs import PairFold, pair_folds
@@ -191,6 +191,9 @@ def _pair_job(scheme, pair):
 def _held_out(panel, job, candidate):
     """What a fresh predictor says of the rows that judge: a DataFrame, or why it cannot be fitted."""
     predictor, training = candidate(), job.split.training_panel(panel)
+    if isinstance(job.split, PairFold):
+        # What calibrates are errors; no one asks where these predictors extrapolate.
+        predictor.domain = None
     # A pair may leave too few groups of the scheme; then the inner folds keep what is left together.
     inner = inner_column(job.scheme, training if isinstance(job.split, PairFold) else panel)
     try:
@@ -266,7 +269,7 @@ def _describe_ours(evaluation, record, panel, table, pairs, held_out, level):
         predicted.join(found), calibrations, level=level, levels=levels
     )
     if coverage:
-        record |= {name: coverage[0][name] for name in ("level", "coverage", "width", "winkler")}
+        record |= interval_figures(coverage)
     evaluation.coverage += coverage
     evaluation.exceedance += exceedance
     evaluation.reliability = pd.concat([evaluation.reliability, reliable], ignore_index=True)

@@ -50,6 +50,28 @@ def judge_intervals(table, calibrations, *, level, levels):
     return _of(scheme, coverage), _of(scheme, exceedance), reliable.assign(scheme=scheme)
 
 
+def judge_calibration(table, calibration, *, level, levels):
+    """The same for rows of places that took no part in one calibration, such as new places of a bundle.
+
+    Parameters
+    ----------
+    table : DataFrame of n_rows
+        As for :func:`judge_intervals`, without block, intervals and probabilities.
+    calibration : Calibration
+        What makes all intervals.
+    level, levels
+        As for :func:`judge_intervals`.
+
+    Returns
+    -------
+    coverage, exceedance, reliable
+        See :func:`judge_intervals`; no coverage where too few units calibrate.
+    """
+    table, calibrations = table.assign(block=0), {0: calibration}
+    found = nested_intervals(table, calibrations, level=level, levels=levels)
+    return judge_intervals(table.join(found), calibrations, level=level, levels=levels)
+
+
 def judge_domain(table):
     """Errors inside and outside the domain of training.
 
@@ -84,6 +106,11 @@ def judge_domain(table):
         "outside_ratio": rmse_outside / rmse_inside,
         "outside_ratio_within": own_outside / own_inside,
     }
+
+
+def interval_figures(coverage):
+    """What the record of a scheme tells of its intervals: the figures of the days of all rows."""
+    return {name: coverage[0][name] for name in ("level", "coverage", "width", "winkler")}
 
 
 def _on_either_side(square, inside):

@@ -9,7 +9,7 @@ PERIODS = {"day": None, "month": "M", "year": "Y"}
 #: A mean over a period stands for it only with this share of its days.
 MIN_SHARE = 0.75
 #: Columns that are averaged; of the others the first value is kept.
-AVERAGED = ("observed", "predicted", "spread_low", "spread_high", "pm25", "inside_domain")
+AVERAGED = ("observed", "predicted", "spread_low", "spread_high", "pm25", "inside_domain", "dissimilarity")
 
 
 def period_means(table, period, *, keys=None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import importlib.util
 import socket
 import subprocess
@@ -85,7 +84,7 @@ def command(named, *, port, browser=True):
     -------
     list of str
     """
-    script = importlib.resources.files("app") / "main.py"
+    script = importlib.util.find_spec("app.main").origin
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     shown = [part for kind, path in named.items() for part in (f"--{kind}", str(path.absolute()))]

@@ -5,23 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from airq.bundle import check_fits, load_bundle
+from airq.bundle import SAME_PLACE_KM, check_fits, load_bundle
 from airq.card import evaluation_markdown
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
+from airq.geography import nearest, sites_of
 from airq.models.evaluation import Evaluation, judge, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import FEW_FITS, SCHEMES
 from airq.models.intervals import DEFAULT_LEVEL, check_level
-from airq.panel import TARGET, panel_metadata, write_table
+from airq.models.judging import interval_figures, judge_calibration, judge_domain
+from airq.panel import PLACE, TARGET, panel_metadata, write_table
 from airq.plots import draw_evaluation
 from airq.uncertainty_plots import draw_uncertainty
+from airq.units import exceedance_levels
 from airq.workflows.candidates import candidates
 from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_training_panel
 
 RECORDS = "evaluation.json"
+#: Schemes of a bundle on labelled rows.
+NEW, KNOWN = "new sites", "known sites"
 
 
 def evaluate(
@@ -57,7 +63,7 @@ def evaluate(
     seed, n_jobs : int
         Seed, and number of processes.
     out : str or Path, optional
-        Folder for evaluation.json, evaluation.md, predictions.parquet and plots.
+        Folder for evaluation.json, evaluation.md, coverage.json, exceedance.json, held_out.parquet and plots.
     json_path : str or Path, optional
         File for the records.
 
@@ -94,10 +100,12 @@ def evaluate(
     return evaluation
 
 
-def evaluate_bundle(panel_path, *, bundle, json_path=None):
+def evaluate_bundle(panel_path, *, bundle, level=DEFAULT_LEVEL, json_path=None):
     """Judge a trained bundle on labelled rows.
 
-    Rows of the sites that the bundle was trained on are judged apart, since it knows them.
+    Rows of the sites that the bundle was trained on, under any name, are judged apart, since it knows
+    them. Domain, intervals and probabilities, made by the bundle's own calibration, are judged at new
+    sites only.
 
     Parameters
     ----------
@@ -105,6 +113,8 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
         Panel with targets.
     bundle : str or Path
         Folder of the bundle.
+    level : float or None
+        Level of the intervals; None for none.
     json_path : str or Path, optional
         File for the records.
 
@@ -113,32 +123,29 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
     Evaluation
         Schemes ``"new sites"`` and ``"known sites"``.
     """
+    if level is not None:
+        check_level(level)
     panel = open_training_panel(panel_path)
+    if json_path is not None:
+        check_writable(json_path)
     predictor, facts = load_bundle(bundle)
     check_fits(panel, panel_metadata(panel), facts)
     tell_trained(facts, panel)
-    predicted = predictor.predict(panel.drop(columns=TARGET))
+    described = predictor.describe(panel.drop(columns=TARGET))
     labelled = panel[TARGET].notna().to_numpy()
-    known = panel["site_id"].isin(facts["data"]["places"]).to_numpy()
+    known = at_training_places(panel, facts["data"]["places"])
     evaluation = Evaluation()
-    for scheme, rows in (("new sites", labelled & ~known), ("known sites", labelled & known)):
+    for scheme, rows in ((NEW, labelled & ~known), (KNOWN, labelled & known)):
         if not rows.any():
             evaluation.skipped[scheme] = "the panel has none with PM2.5"
             continue
-        part = panel[rows]
-        groups = part["site_id"].nunique()
+        facts_of_it = {"folds": 1, "groups": panel.loc[rows, "site_id"].nunique(), "group": "sites"}
+        predicted = described.loc[rows, "pm25"]
         evaluation.records.append(
-            judge(
-                part,
-                predicted[rows],
-                scheme=scheme,
-                model="bundle",
-                folds=1,
-                groups=groups,
-                group="sites",
-                rmse_sd=None,
-            )
+            judge(panel[rows], predicted, scheme=scheme, model="bundle", **facts_of_it, rmse_sd=None)
         )
+        if scheme == NEW:
+            _judge_description(evaluation, panel[rows], described[rows], predictor.calibration_, facts, level)
     if (labelled & known).any():
         notes.print(
             "[yellow]Rows of known sites are of places that the bundle learned from: their figures are no "
@@ -147,6 +154,48 @@ def evaluate_bundle(panel_path, *, bundle, json_path=None):
     if json_path is not None:
         write_json(json_path, evaluation.records)
     return evaluation
+
+
+def at_training_places(panel, places):
+    """Whether each row is of a place that a bundle learned from, by name or because it lies there.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_rows
+        A checked panel.
+    places : dict of str to (float, float)
+        Latitude and longitude of the training places, by site_id. [°]
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_rows,)
+    """
+    there = pd.DataFrame(places.values(), columns=["latitude", "longitude"])
+    sites = sites_of(panel)
+    known = (nearest(sites, there)[1] <= SAME_PLACE_KM) | sites.index.isin(places)
+    return panel["site_id"].isin(sites.index[known]).to_numpy()
+
+
+def _judge_description(evaluation, panel, described, calibration, facts, level):
+    """Judge what a bundle said of new places, beside their PM2.5."""
+    table = panel[[*PLACE, "date"]].assign(scheme=NEW, observed=panel[TARGET])
+    table = table.join(described.rename(columns={"pm25": "predicted"}).set_index(panel.index))
+    if "inside_domain" in table:
+        evaluation.records[-1] |= judge_domain(table)
+    if level is None:
+        return
+    if calibration is None:
+        evaluation.skipped[f"{NEW}/intervals"] = facts["uncertainty"]["promises"][0]
+        return
+    judged = judge_calibration(
+        table.reset_index(drop=True), calibration, level=level, levels=exceedance_levels()
+    )
+    evaluation.coverage, evaluation.exceedance, evaluation.reliability = judged
+    if evaluation.coverage:
+        evaluation.records[-1] |= interval_figures(evaluation.coverage)
+    else:
+        units = facts["uncertainty"]["calibrated_on"]
+        evaluation.skipped[f"{NEW}/intervals"] = calibration.explain(level, units=units)
 
 
 def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_LEVEL, seed=0, n_jobs=1):

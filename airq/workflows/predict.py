@@ -48,7 +48,7 @@ COLUMNS = [
 ]
 DEFAULT_AQI_TABLE = "aqi-us-2024"
 #: What a prediction may be described by, see :meth:`airq.predictor.Predictor.describe`.
-DESCRIBED = ["pm25", *SPREAD, "inside_domain"]
+DESCRIBED = ["pm25", *SPREAD, "inside_domain", "dissimilarity"]
 
 
 def check_output(out):
@@ -109,6 +109,7 @@ def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_t
         "day_basis": trained["day_basis"],
         "period": period,
         "intervals": _promise(calibration, facts, level, period),
+        "domain_threshold": facts["domain"] and facts["domain"]["threshold"],
         "recipe": facts["recipe"]["name"],
         "looks_ahead": facts["looks_ahead"],
         "validation": facts["evaluation"],
@@ -193,10 +194,11 @@ def prediction_rows(
     Returns
     -------
     DataFrame
-        Columns in :data:`COLUMNS`, and one for each of :func:`airq.units.exceedance_levels`. Without a
-        calibration, or with too few places in it, intervals and probabilities are empty. The AQI, made for
-        days, is empty for longer periods, and so is the WHO class of months, for which WHO has no level. A
-        longer period lies inside the domain where three quarters of its days do.
+        Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_levels`, and
+        `dissimilarity` [1], the distance from training behind `inside_domain` (of longer periods its mean).
+        Without a calibration, or with too few places in it, intervals and probabilities are empty. The AQI,
+        made for days, is empty for longer periods, and so is the WHO class of months, for which WHO has no
+        level. A longer period lies inside the domain where three quarters of its days do.
     """
     frequency_of(period)
     rows = panel[["site_id", "city_id", "city", "country", "latitude", "longitude", "date"]].copy()
@@ -219,7 +221,7 @@ def prediction_rows(
         rows[["lower", "upper"]] = calibration.interval(*described, level, period)
         rows["level"] = rows["level"].mask(rows["lower"].notna(), level)
         rows[names] = calibration.exceedance(*described, levels, period)
-    return rows[[*COLUMNS, *names]].sort_values(KEYS, ignore_index=True)
+    return rows[[*COLUMNS, *names, "dissimilarity"]].sort_values(KEYS, ignore_index=True)
 
 
 def write_predictions(rows, out, about):

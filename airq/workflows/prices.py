@@ -9,7 +9,6 @@ from airq.bundle import read_facts
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
 from airq.models.evaluation import OURS, evaluate, plan_folds
-from airq.models.folds import training_groups
 from airq.models.metrics import bootstrap_difference, rmse
 from airq.origin import origin_warning
 from airq.panel import TARGET, feature_columns, panel_metadata
@@ -20,6 +19,7 @@ from airq.workflows.candidates import default_candidate
 from airq.workflows.evaluate import refuse_unsupported
 from airq.workflows.panels import open_training_panel
 from airq.workflows.products import POSITION, products_of_columns
+from airq.workflows.train import calibration_scheme
 
 RECORDS = "prices.json"
 CAPTION = (
@@ -99,7 +99,7 @@ def prices(
         facts = read_facts(bundle)
         model, recipe, seed = facts["settings"]["model"], facts["recipe"]["name"], facts["settings"]["seed"]
     if schemes is None:
-        schemes = ["city" if training_groups(panel) == "city_id" else "site"]
+        schemes = [calibration_scheme(panel)]
     # Neither the size of errors nor the domain is asked for.
     make = functools.partial(
         default_candidate(model=model, recipe=recipe, seed=seed), spread=None, domain=None

@@ -25,7 +25,7 @@ from airq.workflows.candidates import default_candidate
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
 
-NOT_CALIBRATED = "No interval: nothing was held out to calibrate one (--scheme none)."
+NOT_CALIBRATED = "No interval: no places were held out that could calibrate one."
 
 
 def train(
@@ -96,16 +96,17 @@ def calibrate(predictor, panel, evaluation, candidate, *, seed=0, n_jobs=1):
         Makes a predictor like the fitted one.
     """
     scheme = calibration_scheme(panel)
-    predictions = evaluation.predictions
-    if scheme not in set(predictions["scheme"]):
+    if scheme not in set(evaluation.predictions["scheme"]):
         folds, skipped = plan_folds(panel, [scheme], seed=seed)
         if scheme in skipped:
             notes.print(f"[yellow]No interval: {skipped[scheme]}.[/]")
             return
         with progress("calibrating") as advance:
-            held_out = judge_candidates(panel, {OURS: candidate}, folds, n_jobs=n_jobs, advance=advance)
-        predictions = held_out.predictions
-    predictor.calibrate(held_out_errors(predictions, scheme))
+            evaluation = judge_candidates(panel, {OURS: candidate}, folds, n_jobs=n_jobs, advance=advance)
+    if reason := evaluation.skipped.get(f"{scheme}/{OURS}"):
+        notes.print(f"[yellow]No interval: {reason}.[/]")
+        return
+    predictor.calibrate(held_out_errors(evaluation.predictions, scheme))
 
 
 def fit_on_all(panel, candidate):

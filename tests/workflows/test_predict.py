@@ -86,6 +86,15 @@ def test_a_month_lies_inside_with_three_quarters_of_its_days(make_panel):
     assert rows["inside_domain"].tolist() == [True, False]
 
 
+def test_the_distance_from_training_stands_beside_the_flag(make_panel):
+    "Of a day as it is; of a month with half of its days at 0.2 and half at 0.4 the mean."
+    day = described([20.0], [True]).assign(dissimilarity=0.2)
+    assert prediction_rows(make_panel({"a": YEAR[:1]}), day)["dissimilarity"].tolist() == [0.2]
+    april = described(np.full(30, 20.0), [True] * 30).assign(dissimilarity=np.tile([0.2, 0.4], 15))
+    month = prediction_rows(make_panel({"a": YEAR[90:120]}), april, period="month")
+    assert month["dissimilarity"].tolist() == pytest.approx([0.3])
+
+
 def test_index_and_class_of_a_day(make_panel):
     "15 µg/m³ is AQI 62 by the table of 2024 (51 + 5.9 * 49 / 26.3) and meets the WHO guideline."
     rows = prediction_rows(make_panel({"a": ["2020-01-01"]}), days([15.0]))
