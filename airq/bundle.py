@@ -38,7 +38,7 @@ SAME_PLACE_KM = 1.0
 LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
 
 
-def save_bundle(path, predictor, facts, card):
+def save_bundle(path, predictor, facts, card, *, draw=None):
     """Write a bundle, whole or not at all.
 
     Parameters
@@ -50,7 +50,10 @@ def save_bundle(path, predictor, facts, card):
     facts : dict
         What else the bundle should tell: metadata of the training panel, evaluation, settings.
     card : callable
-        ``card(facts)`` writes the text of `card.md` from the same facts.
+        ``card(facts)`` writes the text of `card.md` from the same facts; ``facts["pictures"]`` names the
+        pictures in the folder.
+    draw : callable, optional
+        ``draw(folder)`` writes pictures of the evaluation as PNG files.
     """
     with whole_folder(path, marker=FACTS) as folder:
         state = predictor.estimator_.save(folder)
@@ -58,9 +61,12 @@ def save_bundle(path, predictor, facts, card):
             _write(predictor.context_, folder / CONTEXT)
         if predictor.calibration_ is not None:
             _write(predictor.calibration_.to_table(), folder / CALIBRATION)
+        if draw is not None:
+            draw(folder)
         facts = plain_facts(
             {
                 "format": FORMAT,
+                "pictures": sorted(file.name for file in folder.glob("*.png")),
                 "airq_version": airq.__version__,
                 "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
                 "recipe": predictor.recipe_.to_dict(),

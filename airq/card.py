@@ -37,6 +37,14 @@ QUESTIONS = {
     "known sites": "sites that the bundle was trained on (flatters)",
 }
 
+#: What the pictures beside a card show, by the beginning of their names.
+PICTURES = {
+    "coverage": "Share of the rows inside their interval, all and by part",
+    "reliability": "How often a level was exceeded, against the probability that was given",
+    "observed": "Predicted against observed PM2.5",
+    "map": "Error of every city",
+    "classes": "Observed and predicted AQI classes",
+}
 #: Column of the table -> (heading, decimals); shares are given in percent.
 FIGURES = {
     "scheme": ("scheme", None),
@@ -181,6 +189,7 @@ def write_card(facts):
         _recipe_section(facts),
         "## How good it is\n\n" + _evaluation_section(facts["evaluation"], facts["skipped"]),
         uncertainty_section(facts),
+        _pictures_section(facts["pictures"]),
         _limits_section(facts, metadata),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
@@ -249,6 +258,18 @@ def _kriging_line(kriging):
         f"- Residuals of the training places are carried to places nearby by kriging: range "
         f"{kriging['parameters']['range_km']:g} km, amplitude {kriging['amplitude']:.2f} of 1."
     )
+
+
+def _pictures_section(names):
+    """The pictures that lie beside the card, with what they show."""
+    lines = [
+        f"![{PICTURES[kind]}, held out by {scheme}]({name})"
+        for kind in PICTURES
+        for name in names
+        for scheme in [name.removesuffix(".png").removeprefix(f"{kind}_")]
+        if name.startswith(f"{kind}_")
+    ]
+    return "## Pictures\n\n" + "\n\n".join(lines) if lines else ""
 
 
 def _limits_section(facts, metadata):

@@ -4,12 +4,15 @@ import json
 import shutil
 
 import numpy.testing as npt
+import pandas as pd
 import pytest
 
 from airq.bundle import check_fits, load_bundle, read_facts
 from airq.checks import check_panel
 from airq.features.recipe import make_recipe
+from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble, Member
+from airq.models.spread import Spread
 from airq.panel import PanelMetadata, label_panel, panel_metadata
 from airq.predictor import Predictor
 from airq.sources.simulated import simulate
@@ -30,9 +33,14 @@ def trained(panel):
         Member("catboost", 1.0, {"rounds": 15}),
     )
     predictor = Predictor(
-        lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
+        lambda table: make_recipe("retrospective", table),
+        lambda: BoosterEnsemble(members, n_inner=2),
+        spread=Spread,
+        domain=ApplicabilityDomain,
     )
-    return predictor.fit(panel, "city_id")
+    held_out = pd.DataFrame({"unit": list("abcdefghi"), "date": panel["date"].iloc[0]})
+    held_out = held_out.assign(observed=12.0, predicted=10.0, spread_low=1.0, spread_high=1.0)
+    return predictor.fit(panel, "city_id").calibrate(held_out)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,14 @@ def test_a_loaded_bundle_predicts_the_same(original, trained):
     new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
     predictor, _ = load_bundle(original)
     npt.assert_allclose(predictor.predict(new), trained.predict(new), rtol=1e-9)
+
+
+def test_a_loaded_bundle_describes_the_same(original, trained):
+    "Spread, domain and calibration come back: the same intervals and distances for cities of neither."
+    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
+    predictor, _ = load_bundle(original)
+    npt.assert_allclose(predictor.predict_interval(new), trained.predict_interval(new), rtol=1e-6)
+    pd.testing.assert_frame_equal(predictor.describe(new), trained.describe(new), rtol=1e-6)
 
 
 def test_nothing_in_it_is_pickled(original):

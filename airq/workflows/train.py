@@ -21,6 +21,8 @@ from airq.models.nested import held_out_errors
 from airq.models.periods import PERIODS
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
+from airq.plots import draw_evaluation
+from airq.uncertainty_plots import draw_uncertainty
 from airq.workflows.candidates import default_candidate
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
@@ -146,7 +148,12 @@ def save_predictor(predictor, panel, settings, evaluation, out):
         "skipped": evaluation.skipped if evaluation else {},
         "uncertainty": describe_uncertainty(predictor, panel, evaluation),
     }
-    save_bundle(out, predictor, facts, write_card)
+
+    def draw(folder):
+        draw_evaluation(evaluation.predictions, metadata, folder)
+        draw_uncertainty(evaluation, metadata, folder)
+
+    save_bundle(out, predictor, facts, write_card, draw=draw if evaluation else None)
     return read_facts(out)
 
 
