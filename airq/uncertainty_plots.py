@@ -42,7 +42,7 @@ def draw_uncertainty(evaluation, metadata, folder):
 def coverage_by_part(records, title):
     """Coverage of the days' intervals in every part of the held-out rows, against their level."""
     days = [record for record in records if record["period"] == "day"]
-    figure, axes = new_figure(title, width=7.5, height=1.6 + 0.24 * len(days))
+    figure, axes = new_figure(title, width=9.0, height=1.6 + 0.24 * len(days))
     heights = -np.arange(len(days))
     for height, record in zip(heights, days, strict=True):
         if np.isfinite(record["ci_low"]):
@@ -55,7 +55,7 @@ def coverage_by_part(records, title):
     ]
     axes.set_yticks(heights, [f"{label} ({r['n']:,})" for label, r in zip(labels, days, strict=True)])
     axes.set(
-        xlabel=f"rows inside their {100 * days[0]['level']:g} % interval [%]; line: 95 %, places resampled"
+        xlabel=f"rows inside their {100 * days[0]['level']:g} % interval [%]\n(bar: 95 %, places resampled)"
     )
     axes.set_xlim(min(40.0, *(100 * record["coverage"] for record in days)) - 2, 102)
     axes.grid(axis="x", color="0.9")

