@@ -114,7 +114,7 @@ def test_cities_writes_a_table_that_reads_back(tmp_path):
 def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
     "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
     result = airq(
-        *("evaluate", panel_file, "--scheme", "random,city", "--model", "lightgbm", "--jobs", 2),
+        *("evaluate", panel_file, "--scheme", "random,city", "--level", 0, "--jobs", 2),
         *("--peers", "mean,climatology,cams,lightgbm-defaults,airqo-job"),
         *("--json", tmp_path / "e.json", "--out", tmp_path / "evaluation"),
     )
@@ -239,7 +239,7 @@ def test_a_folder_of_something_else_is_refused_before_training(panel_file, tmp_p
 def test_a_peer_that_cannot_learn_is_left_out(panel_file, tmp_path):
     "AirQo's job takes targets below 200 only; where there are none, it is named with the reason."
     path = spoil(panel_file, tmp_path, lambda p: p.assign(pm25=p["pm25"] + 200))
-    result = airq("evaluate", path, "--scheme", "city", "--peers", "airqo-job", "--model", "lightgbm")
+    result = airq("evaluate", path, "--scheme", "city", "--peers", "airqo-job", "--level", 0)
     assert result.exit_code == 0, result.output
     assert "city/airqo-job: no training row is below 200" in result.stdout
 

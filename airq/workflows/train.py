@@ -77,7 +77,18 @@ def train(
     evaluation = None
     if schemes:
         candidate = make(tuning=tuning)
-        evaluation = evaluate_panel(panel, schemes, {OURS: candidate}, seed=seed, n_jobs=n_jobs)
+        if tuning is not None:
+            notes.print(
+                "Coverage of the intervals is not measured with --tune: it would take ten more searches."
+            )
+        evaluation = evaluate_panel(
+            panel,
+            schemes,
+            {OURS: candidate},
+            level=DEFAULT_LEVEL if tuning is None else None,
+            seed=seed,
+            n_jobs=n_jobs,
+        )
         calibrate(predictor, panel, evaluation, candidate, seed=seed, n_jobs=n_jobs)
     return save_predictor(predictor, panel, settings, evaluation, out)
 
