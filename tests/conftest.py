@@ -8,15 +8,17 @@ import pytest
 
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
+#: Run with `pytest -m NAME`.
+OFF_BY_DEFAULT = ("live", "visits")
+
 
 def pytest_collection_modifyitems(config, items):
-    """Leave tests of the real service out unless ``-m`` asks for them."""
-    if "live" in config.option.markexpr:
-        return
-    live = [item for item in items if item.get_closest_marker("live")]
-    if live:
-        config.hook.pytest_deselected(items=live)
-        items[:] = [item for item in items if not item.get_closest_marker("live")]
+    """Leave tests of the real service, and long visits of a browser, out unless ``-m`` asks for them."""
+    for name in OFF_BY_DEFAULT:
+        marked = [item for item in items if item.get_closest_marker(name)]
+        if marked and name not in config.option.markexpr:
+            config.hook.pytest_deselected(items=marked)
+            items[:] = [item for item in items if not item.get_closest_marker(name)]
 
 
 @pytest.fixture(scope="session")
