@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from airq.models.evaluation import OURS
 from airq.origin import MEDIAN_WARNING, origin_warning
 from airq.panel import PanelMetadata
 from airq.tables import markdown_table
@@ -141,7 +142,7 @@ def comparison_sentences(records):
 
 def validation_sentence(records):
     """How good a bundle's predictions were on held-out places, in a sentence."""
-    ours = [record for record in records if record["model"] == "default" and record["scheme"] != "random"]
+    ours = [record for record in records if record["model"] == OURS and record["scheme"] != "random"]
     if not ours:
         return "This bundle was not validated on held-out places; train it with --scheme to know its error."
     figures = ", ".join(f"{record['rmse']:.1f} by {record['scheme']}" for record in ours)

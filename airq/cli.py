@@ -5,20 +5,26 @@ Workflows are imported inside the commands, because the help of a command must n
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 import airq
 from airq.console import plainly
+from airq.printing import (
+    print_evaluation,
+    print_plan,
+    print_probes,
+    print_proximity,
+    print_records,
+    print_report,
+    print_table,
+    screen,
+)
 
 app = typer.Typer(
     name="airq",
@@ -27,8 +33,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# A file or a pipe has no width to respect.
-screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 PEERS = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
 SCHEMES = "random,site,city,country,buffer,block,season"
@@ -80,7 +84,7 @@ def demo(
 
     evaluation = run(out, seed=seed, n_jobs=jobs)
     _write_json(json, evaluation.records)
-    _print_evaluation(evaluation)
+    print_evaluation(evaluation)
     screen.print(
         f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md evaluation/ bundle/ "
         "predictions.parquet\n"
@@ -166,7 +170,7 @@ def plan(
     task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
     planned = run(task, out=out, url=ee_url, workers=workers)
     _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
-    _print_plan(planned, workers)
+    print_plan(planned, workers)
 
 
 @app.command(
@@ -204,11 +208,13 @@ def extract(
     task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
     service = Service(ee_url, ee_project, ee_credentials, workers)
     if check:
-        _print_probes(try_products(task, service=service), json)
+        probes = try_products(task, service=service)
+        _write_json(json, [dataclasses.asdict(probe) for probe in probes])
+        print_probes(probes)
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     else:
-        _print_report(run(task, out=out, service=service), json)
+        _tell(run(task, out=out, service=service), json)
 
 
 def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
@@ -231,51 +237,6 @@ def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, da
     )
 
 
-def _print_plan(planned, workers):
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("product", "asset", "columns", "first day", "last day"):
-        table.add_column(heading, overflow="fold")
-    for facts in planned.products:
-        last = facts["last_day"] or "today"
-        table.add_row(facts["product"], facts["asset"], ", ".join(facts["columns"]), facts["first_day"], last)
-    screen.print(table, soft_wrap=False)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("asked together", "cities", "days or years", "requests", "hours"):
-        table.add_column(heading, overflow="fold", justify="left" if heading == "asked together" else "right")
-    for facts in planned.layers:
-        numbers = [f"{facts[name]:,}" for name in ("cities", "periods", "requests")]
-        table.add_row(", ".join(facts["products"]), *numbers, f"{facts['hours']:,.2f}")
-    screen.print(table, soft_wrap=False)
-    cost = planned.cost
-    screen.print(
-        f"{planned.cities:,} cities, {planned.days:,} days: about {cost.requests:,} requests for "
-        f"{cost.bands:,} bands, {cost.bytes_sent / 1e6:,.1f} MB sent, {cost.bytes_received / 1e6:,.1f} MB "
-        f"received.\n"
-        f"About {cost.minutes:,.0f} minutes with {workers} requests at once; their time adds up to "
-        f"{cost.compute_hours:,.1f} h, a first guess at the EECU-hours (no live run has confirmed it; "
-        "a project's monthly budget is 150 or more).",
-        markup=False,
-    )
-    for note in planned.notes:
-        screen.print(f"note: {note}", markup=False)
-
-
-def _print_probes(probes, json):
-    import dataclasses
-
-    _write_json(json, [dataclasses.asdict(probe) for probe in probes])
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("product", "asset", "works", "answer"):
-        table.add_column(heading, overflow="fold")
-    for probe in probes:
-        works = {True: "yes", False: "NO", None: "?"}[probe.works]
-        table.add_row(probe.product, probe.asset, works, escape(probe.answer))
-    screen.print(table, soft_wrap=False)
-    failed = [probe.product for probe in probes if probe.works is False]
-    if failed:
-        raise ValueError(f"{len(failed)} of {len(probes)} products do not work: {', '.join(failed)}.")
-
-
 @app.command(
     epilog="Example: airq ingest sensors.csv --format table --mapping sensors.toml --out panel.parquet"
 )
@@ -294,7 +255,7 @@ def ingest(
     from airq.workflows.ingest import ingest as run
 
     report = run(files, format=format.value, out=out, mapping=mapping, cities=cities)
-    _print_report(report, json)
+    _tell(report, json)
 
 
 @app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
@@ -308,7 +269,7 @@ def join(
     """Put targets beside features, by site and day."""
     from airq.workflows.join import join as run
 
-    _print_report(run(features, targets, out=out), json)
+    _tell(run(features, targets, out=out), json)
 
 
 @app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
@@ -342,7 +303,7 @@ def train(
         n_jobs=jobs,
     )
     _write_json(json, facts["evaluation"])
-    _print_records(facts["evaluation"])
+    print_records(facts["evaluation"])
     screen.print(
         f"{out}: {len(facts['features'])} features, {facts['data']['rows']:,} rows; read {out}/card.md"
     )
@@ -390,7 +351,13 @@ def evaluate(
     if bundle is not None and cities is not None:
         raise typer.BadParameter("--for compares distances of schemes; leave --bundle out")
     if cities is not None:
-        _print_proximity(panel, cities, scheme, buffer_km, seed, out, json)
+        from airq.workflows.proximity import PLACE_SCHEMES, proximity
+
+        schemes = PLACE_SCHEMES if scheme == SCHEMES else _split(scheme)
+        found = proximity(
+            panel, cities, schemes=schemes, buffer_km=buffer_km, seed=seed, out=out, json_path=json
+        )
+        print_proximity(found)
         return
     if bundle is not None:
         evaluation = evaluate_bundle(panel, bundle=bundle, level=level or None, json_path=json)
@@ -408,7 +375,7 @@ def evaluate(
             out=out,
             json_path=json,
         )
-    _print_evaluation(evaluation)
+    print_evaluation(evaluation)
     for path in filter(None, [out, json]):
         screen.print(f"Written to {path}")
 
@@ -494,7 +461,7 @@ def explain(
         from airq.workflows.explain import explain as run
 
         found = run(panel, bundle=bundle, out=out, json_path=json)
-        _print_table(*importance_rows(found))
+        print_table(*importance_rows(found))
         screen.print(CAPTION, markup=False, style="dim")
     for path in filter(None, [out, json]):
         screen.print(f"Written to {path}")
@@ -530,26 +497,6 @@ def show(
     raise typer.Exit(code)
 
 
-def _print_proximity(panel, cities, scheme, buffer_km, seed, out, json):
-    from airq.proximity_text import (
-        distance_histogram,
-        proximity_caption,
-        proximity_rows,
-        proximity_sentences,
-    )
-    from airq.workflows.proximity import PLACE_SCHEMES, proximity
-
-    schemes = PLACE_SCHEMES if scheme == SCHEMES else _split(scheme)
-    found = proximity(panel, cities, schemes=schemes, buffer_km=buffer_km, seed=seed, out=out, json_path=json)
-    screen.print(distance_histogram(found), markup=False)
-    _print_table(*proximity_rows(found))
-    screen.print(proximity_caption(), markup=False, style="dim")
-    for sentence in proximity_sentences(found):
-        screen.print(sentence, markup=False)
-    for name, reason in found.skipped.items():
-        screen.print(f"left out, {name}: {reason}", markup=False)
-
-
 def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
     from airq.workflows.prices import CAPTION, price_rows, prices
 
@@ -564,18 +511,8 @@ def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
         out=out,
         json_path=json,
     )
-    _print_table(*price_rows(records), n_words=2)
+    print_table(*price_rows(records), n_words=2)
     screen.print(CAPTION, markup=False, style="dim")
-
-
-def _print_table(headings, rows, *, n_words=1):
-    """A table whose first columns are words and whose others are numbers."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < n_words else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    screen.print(table, soft_wrap=False)
 
 
 def main():
@@ -583,38 +520,9 @@ def main():
     app()
 
 
-def _print_evaluation(evaluation):
-    from airq.uncertainty_text import coverage_sentences, domain_sentences
-
-    _print_records(evaluation.records)
-    for sentence in coverage_sentences(evaluation.coverage) + domain_sentences(evaluation.records):
-        screen.print(sentence, markup=False)
-    for name, reason in evaluation.skipped.items():
-        screen.print(f"left out, {name}: {reason}", markup=False)
-
-
-def _print_records(records):
-    from airq.card import comparison_sentences, evaluation_caption, narrow_rows
-
-    if not records:
-        return
-    headings, rows = narrow_rows(records, screen.width)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("scheme", "model") else "right", no_wrap=True)
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(*map(escape, row), end_section=after is not None and after[0] != row[0])
-    screen.print(table, soft_wrap=False)
-    screen.print(evaluation_caption(records), markup=False, style="dim")
-    for sentence in comparison_sentences(records):
-        screen.print(sentence, markup=False)
-
-
-def _print_report(report, json):
+def _tell(report, json):
     _write_json(json, [report.to_dict()])
-    screen.print(str(report), markup=False)
-    for note in report.notes:
-        screen.print(f"note: {note}", markup=False)
+    print_report(report)
 
 
 def _write_json(path, records):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from airq.features.recipe import POSITION, Recipe
-from airq.models.intervals import Calibration
+from airq.models.intervals import DEFAULT_LEVEL, Calibration
 from airq.panel import KEYS, PLACE, TARGET
 
 PLACES = ["site_id", "date", "latitude", "longitude"]
@@ -156,7 +156,7 @@ class Predictor:
         self.calibration_ = Calibration.from_held_out(held_out)
         return self
 
-    def predict_interval(self, panel, *, level=0.9):
+    def predict_interval(self, panel, *, level=DEFAULT_LEVEL):
         """Lower and upper ends for every row.
 
         Parameters

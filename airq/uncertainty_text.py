@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from airq.models.nested import unit_column
+from airq.models.nested import unit_words
 from airq.tables import markdown_table
 
 PARTS = {
@@ -47,7 +47,7 @@ def coverage_sentences(records):
     for record in records:
         if record["part"] != "all":
             continue
-        unit = "sites" if unit_column(record["scheme"]) == "site_id" else "cities"
+        unit = unit_words(record["scheme"])
         held_out = f"{unit}, their season held out," if record["scheme"] == "season" else f"held-out {unit}"
         between = _between(record["ci_low"], record["ci_high"])
         sentences.append(

@@ -27,7 +27,7 @@ from airq.models.folds import (
 )
 from airq.models.judging import interval_figures, judge_domain, judge_intervals
 from airq.models.metrics import bootstrap_difference, rmse, scores
-from airq.models.nested import nested_calibrations, nested_intervals, unit_column
+from airq.models.nested import nested_calibrations, nested_intervals, unit_words
 from airq.models.pairs import PairFold, pair_folds
 from airq.panel import TARGET, panel_metadata
 from airq.units import exceedance_levels
@@ -293,7 +293,7 @@ def _why_none(calibrations, level, scheme):
     if not calibrations:
         return "too few places are left to learn from when two folds are held out"
     largest = max(calibrations.values(), key=lambda calibration: calibration.n_units())
-    return largest.explain(level, units="sites" if unit_column(scheme) == "site_id" else "cities")
+    return largest.explain(level, units=unit_words(scheme))
 
 
 def _record(scheme, name, part, table, listed):

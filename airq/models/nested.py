@@ -27,15 +27,24 @@ def unit_column(scheme):
     return UNIT.get(scheme, "city_id")
 
 
-def held_out_errors(predictions, scheme):
+def unit_words(scheme):
+    """What the units of a scheme are called.
+
+    >>> unit_words("site")
+    'sites'
+    """
+    return "sites" if unit_column(scheme) == "site_id" else "cities"
+
+
+def held_out_errors(predictions, scheme, model):
     """What :class:`airq.models.intervals.Calibration` learns from, out of held-out predictions.
 
     Parameters
     ----------
     predictions : DataFrame
         See :class:`airq.models.evaluation.Evaluation`.
-    scheme : str
-        Whose rows are taken.
+    scheme, model : str
+        Whose rows are taken, and whose predictions.
 
     Returns
     -------
@@ -43,7 +52,7 @@ def held_out_errors(predictions, scheme):
         `unit, site_id, date` and :data:`airq.models.intervals.HELD_OUT`.
     """
     rows = predictions[predictions["scheme"] == scheme]
-    return calibration_rows(rows.rename(columns={"default": "predicted"}), scheme)
+    return calibration_rows(rows.rename(columns={model: "predicted"}), scheme)
 
 
 def calibration_rows(rows, scheme):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from airq.reasons import CALENDAR
 from airq.sources.catalogue import PRODUCTS, column_units
 
-CALENDAR = "calendar"
+
 POSITION = "position"
 WEATHER = "weather"
 

@@ -17,7 +17,7 @@ from airq.models.evaluation import OURS, plan_folds
 from airq.models.evaluation import evaluate as judge_candidates
 from airq.models.folds import training_groups
 from airq.models.intervals import DEFAULT_LEVEL
-from airq.models.nested import held_out_errors
+from airq.models.nested import held_out_errors, unit_words
 from airq.models.periods import PERIODS
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
@@ -119,7 +119,7 @@ def calibrate(predictor, panel, evaluation, candidate, *, seed=0, n_jobs=1):
     if reason := evaluation.skipped.get(f"{scheme}/{OURS}"):
         notes.print(f"[yellow]No interval: {reason}.[/]")
         return
-    predictor.calibrate(held_out_errors(evaluation.predictions, scheme))
+    predictor.calibrate(held_out_errors(evaluation.predictions, scheme, OURS))
 
 
 def fit_on_all(panel, candidate):
@@ -215,7 +215,7 @@ def describe_data(panel):
 
 def describe_uncertainty(predictor, panel, evaluation):
     """What is promised of the intervals, and what was measured at held-out places."""
-    units = "sites" if calibration_scheme(panel) == "site" else "cities"
+    units = unit_words(calibration_scheme(panel))
     calibration = predictor.calibration_
     return {
         "calibrated_on": units,

@@ -53,7 +53,7 @@ def test_a_block_without_pairs_gets_no_interval(pairs):
 def test_the_unit_is_the_city_unless_sites_are_asked_about(scheme, unit):
     "Two sites of one city are one unit of the city split, and two of the site split; rows are none."
     table = errors(0, [1.0, 2.0, 3.0]).assign(scheme=scheme, city_id=list("aab"), site_id=list("xyz"))
-    rows = held_out_errors(table.rename(columns={"predicted": "default"}), scheme)
+    rows = held_out_errors(table.rename(columns={"predicted": "mine"}), scheme, "mine")
     assert rows["unit"].tolist() == unit
 
 
