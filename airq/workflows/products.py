@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from airq.reasons import CALENDAR
 from airq.sources.catalogue import PRODUCTS, column_units
-
 
 POSITION = "position"
 WEATHER = "weather"
