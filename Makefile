@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo extract-demo test check bench bench-extract bench-compare bench-intervals bench-domain clean
+.PHONY: demo extract-demo test test-long check bench bench-extract bench-compare bench-intervals bench-domain clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -25,12 +25,16 @@ extract-demo: .venv/done
 check: .venv/done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test: .venv/done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
+
+# Longer visits by a browser, and an extraction that is killed again and again: 20 minutes.
+test-long: .venv/done
+	$(BIN)/pytest -n 2 --dist loadfile -m long
 
 bench: .venv/done
 	$(BIN)/python tests/benchmarks/bench_shifts.py

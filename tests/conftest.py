@@ -1,19 +1,21 @@
 """Fixtures that several test files share."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from airq.models.ensemble import MEMBERS
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
-#: Run with `pytest -m NAME`.
-OFF_BY_DEFAULT = ("live", "visits")
+#: Run with `pytest -m NAME`; long ones by `make test-long`, too.
+OFF_BY_DEFAULT = ("live", "long")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave tests of the real service, and long visits of a browser, out unless ``-m`` asks for them."""
+    """Leave tests of the real service, and long ones, out unless ``-m`` asks for them."""
     for name in OFF_BY_DEFAULT:
         marked = [item for item in items if item.get_closest_marker(name)]
         if marked and name not in config.option.markexpr:
@@ -28,6 +30,16 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("the real tables (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture(scope="module")
+def few_rounds():
+    """The default boosters, linear leaves and CatBoost included, stop after twenty rounds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, members in MEMBERS.items():
+            quick = [replace(member, parameters={**member.parameters, "rounds": 20}) for member in members]
+            patch.setitem(MEMBERS, name, tuple(quick))
+        yield
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from airq.workflows.candidates import peers
 from airq.workflows.ingest import READERS
 from airq.workflows.panels import open_training_panel
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
 AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]
 
 
@@ -114,7 +115,7 @@ def test_cities_writes_a_table_that_reads_back(tmp_path):
 def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
     "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
     result = airq(
-        *("evaluate", panel_file, "--scheme", "random,city", "--level", 0, "--jobs", 2),
+        *("evaluate", panel_file, "--scheme", "random,city", "--level", 0, "--jobs", 1),
         *("--peers", "mean,climatology,cams,lightgbm-defaults,airqo-job"),
         *("--json", tmp_path / "e.json", "--out", tmp_path / "evaluation"),
     )

@@ -16,7 +16,7 @@ import pytest
 
 from airq.sources.simulated import simulate
 
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+FLAGS = ["--no-sandbox", "--disable-gpu"]
 #: Every chart of the page has its drawing.
 DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
     .every(chart => chart.querySelector(".main-svg"))"""
@@ -95,21 +95,30 @@ def app_url(server, predictions):
     return server(predictions=predictions)
 
 
+@pytest.fixture(scope="session")
+def windows(chromium):
+    """Light and dark browser windows, whose cache lasts for all visits."""
+    contexts = {
+        dark: chromium.new_context(color_scheme="dark" if dark else "light") for dark in (False, True)
+    }
+    yield contexts
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def visit(chromium):
-    """Function that opens an address in a new window and returns a :class:`Visit`, settled."""
-    contexts = []
+def visit(windows):
+    """Function that opens an address in a new tab and returns a :class:`Visit`, settled."""
+    pages = []
 
     def go(url, *, width=1280, height=900, dark=False):
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        return Visit(context.new_page(), url)
+        pages.append(windows[dark].new_page())
+        pages[-1].set_viewport_size({"width": width, "height": height})
+        return Visit(pages[-1], url)
 
     yield go
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 class Visit:

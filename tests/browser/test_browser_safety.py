@@ -8,7 +8,7 @@ import pytest
 
 from airq.panel import write_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.visits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PAGES = ["", "city", "countries", "trust", "imbalance", "data"]
 #: Each would set a mark on the window if it were run.
 NAMES = [

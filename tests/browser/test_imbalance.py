@@ -9,7 +9,7 @@ import pytest
 
 from app import comparison_charts
 
-pytestmark = [pytest.mark.slow, pytest.mark.visits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

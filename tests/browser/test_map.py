@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 MAP = ".st-key-map_points, .js-plotly-plot"
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_map_is_drawn_and_asks_nobody_else(visit, app_url, dark):
     "Pixels in the colours of the classes and of the land, inside the map; nothing beyond the server."
     here = visit(app_url, dark=dark)
@@ -30,6 +30,7 @@ def test_a_click_on_a_city_selects_it(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_the_search_box_selects_a_city(visit, app_url):
     "Typing a part of a name and Enter."
     here = visit(app_url)
@@ -63,6 +64,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_the_page_of_a_city_is_drawn(visit, app_url):
     "The calendar holds colours of the classes; the link that does not exist is told in words."
     here = visit(f"{app_url}/city?city=nowhere")

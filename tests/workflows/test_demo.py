@@ -14,10 +14,10 @@ PROMISED = ["panel.parquet", "evaluation.json", "evaluation.md", "bundle", "pred
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    "A smaller demonstration: twelve cities, fifty days."
+def folder(tmp_path_factory, few_rounds):
+    "A smaller demonstration: twelve cities, thirty days, few rounds."
     out = tmp_path_factory.mktemp("demo") / "demo"
-    demo(out, n_cities=12, start="2020-01-01", end="2020-02-19")
+    demo(out, n_cities=12, start="2020-01-01", end="2020-01-30")
     return out
 
 
@@ -38,12 +38,12 @@ def test_it_says_simulated_in_every_file(folder):
 
 
 def test_the_predictions_are_for_the_cities_without_a_sensor(folder):
-    "Two of twelve cities have no PM2.5 in the panel; each of their fifty days has a prediction."
+    "Two of twelve cities have no PM2.5 in the panel; each of their thirty days has a prediction."
     panel = read_panel(folder / "panel.parquet")
     counts = panel.groupby("site_id")["pm25"].count()
     rows = pd.read_parquet(folder / "predictions.parquet")
     assert set(rows["site_id"]) == set(counts.index[counts == 0])
-    assert len(rows) == 100
+    assert len(rows) == 60
     assert np.isfinite(rows["pm25"]).all()
 
 

@@ -113,6 +113,7 @@ def test_answers_in_pages_that_break_off(undisturbed, tmp_path):
 # -- how much is granted
 
 
+@pytest.mark.long
 def test_forty_workers_and_room_for_two(tmp_path):
     "Once settled fewer than one request in ten is refused, and never more than two are at work."
     wanted = task(tmp_path, end="2023-01-20", products=["maiac"])
@@ -130,6 +131,7 @@ def test_forty_workers_and_room_for_two(tmp_path):
     same(panel(tmp_path), panel(tmp_path, "undisturbed"))
 
 
+@pytest.mark.long
 def test_a_service_that_asks_for_fewer_requests(undisturbed, tmp_path):
     "Each answer asks for less parallelism: of eight requests at once one is left."
     latency = Latency(fixed=0.02, per_city_band=0)
@@ -155,6 +157,7 @@ def test_little_memory(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
+@pytest.mark.long
 def test_memory_for_a_single_product(undisturbed, tmp_path):
     "One city and day of four bands is too large, so its two products are asked for one by one."
     with simulated(Limits(cells=2)) as server:
@@ -428,6 +431,7 @@ def test_a_manifest_that_is_damaged(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
+@pytest.mark.long
 def test_chunks_of_a_city_that_moved_are_no_use(tmp_path):
     "Without the manifest, too, values of the old place are not taken for those of the new one."
     moved = CITIES.assign(latitude=CITIES["latitude"].where(CITIES["city_id"] != "c03", 1.0))

@@ -135,7 +135,7 @@ def test_killed_and_started_again(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_again_and_again(undisturbed, tmp_path):
     "Four processes are killed in turn; together they and the last one ask for hardly more than once."
     draw = random.Random(1)
@@ -177,6 +177,7 @@ def test_ctrl_c(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
+@pytest.mark.long
 def test_ctrl_c_while_requests_wait_for_their_turn(tmp_path):
     "Nothing but 503: the waits end at once, with the same line."
     with simulated(faults=Faults(unavailable=1.0)) as server:
@@ -187,7 +188,7 @@ def test_ctrl_c_while_requests_wait_for_their_turn(tmp_path):
         assert seconds < 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_while_the_service_hangs(tmp_path):
     "Requests without an answer are waited for ten seconds, and not until their time-out."
     with simulated(faults=Faults(slow=1.0, slow_seconds=100)) as server:
@@ -228,8 +229,8 @@ def full(limit):
     ("limit", "file"),
     [
         (7000, "chunks"),
-        pytest.param(1000, "manifest.json", marks=pytest.mark.slow),
-        pytest.param(11_000, "panel.parquet", marks=pytest.mark.slow),
+        pytest.param(1000, "manifest.json", marks=pytest.mark.long),
+        pytest.param(11_000, "panel.parquet", marks=pytest.mark.long),
     ],
 )
 def test_no_room(tmp_path, limit, file):
