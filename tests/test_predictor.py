@@ -83,7 +83,7 @@ def described(panel):
 
 def with_intervals(panel):
     "The first fold of cities, and the evaluation with 80 % intervals."
-    folds, _ = plan_folds(panel, ["city"])
+    folds, _ = plan_folds(panel, ["city"], n_folds=4)
     found = evaluate(panel, {"default": with_description}, folds, intervals=0.8)
     return folds["city"][0], found
 

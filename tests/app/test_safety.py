@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -126,7 +127,7 @@ def test_what_is_escaped_can_be_read(draw, rows):
     assert any("&lt;img src=x" in said for said in figures(draw("map", rows)))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["map", *(pytest.param(page, marks=pytest.mark.long) for page in PAGES[1:])])
 def test_a_link_that_means_harm_gives_words(page, draw, make_rows):
     "Whatever stands in the address bar is refused in words, on every page, for every name."
     rows = make_rows({"kla": [10.0, 60.0], "nbo": [30.0, 31.0]})
@@ -134,9 +135,23 @@ def test_a_link_that_means_harm_gives_words(page, draw, make_rows):
     for value in WAYS_OUT:
         app = draw(page, None if path else rows, path=path, query=dict.fromkeys(QUERY, value))
         assert not app.exception, value[:40]
-        for kind, said in texts(app):
-            assert "<b>x</b>" not in said, kind
-            assert "Z" * LONGEST_SHOWN not in said, kind
+        assert_harmless(app)
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_a_link_of_many_harms_gives_words(page, draw, make_rows):
+    "The same with another value for every name, all in one address."
+    query = dict(zip(QUERY, itertools.cycle(WAYS_OUT), strict=False))
+    app = draw(page, make_rows({"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}), query=query)
+    assert not app.exception
+    assert_harmless(app)
+
+
+def assert_harmless(app):
+    "No markup and no endless word of the address on the page."
+    for kind, said in texts(app):
+        assert "<b>x</b>" not in said, kind
+        assert "Z" * LONGEST_SHOWN not in said, kind
 
 
 OPENED = []

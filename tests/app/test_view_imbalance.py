@@ -105,7 +105,7 @@ def test_names_in_an_upload_are_text(page):
     assert "'$(reboot).csv'" in app.code[0].value
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_upload_is_compared_on(page):
     "A fifth of 150 rows is rare; two strategies beside none, shares of 3 to 1."
     rng = np.random.default_rng(0)

@@ -126,7 +126,7 @@ def test_pm25_of_held_out_rows_reaches_no_score(air):
     assert other.outer["regression"].max() > 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_results_do_not_depend_on_the_number_of_processes(air):
     "One process and two give the same figures."
     options = {"methods": ["regression", "under-sample"], "n_folds": 3}

@@ -180,6 +180,7 @@ def test_every_text_says_that_it_is_a_stand_in(scores, tmp_path):
     assert pd.read_csv(tmp_path / "orders.csv")["published"].sum() == 2
 
 
+@pytest.mark.long
 def test_a_stopped_run_goes_on_with_the_same_values(tmp_path):
     "One seed, then two in the same folder: as two at once, and the first is not run again."
     first = reproduce(tmp_path / "stopped", seeds=1, **TRIAL)

@@ -213,7 +213,7 @@ def test_days_without_images(undisturbed, tmp_path):
     same(panel(tmp_path), expected)
 
 
-@pytest.mark.parametrize("last_day", ["2023-01-02", "2022-12-31"])
+@pytest.mark.parametrize("last_day", ["2023-01-02", pytest.param("2022-12-31", marks=pytest.mark.long)])
 def test_a_product_that_ends_early(undisturbed, tmp_path, last_day):
     "Within the range or before it: the column is empty from then on."
     with simulated(last_days={MAIAC: last_day}) as server:
@@ -386,8 +386,11 @@ def flip(content):
 
 @pytest.mark.parametrize(
     "damage",
-    [flip, lambda content: content[:-7], lambda content: b""],
-    ids=["a bit", "cut off", "empty"],
+    [
+        pytest.param(flip, id="a bit"),
+        pytest.param(lambda content: content[:-7], id="cut off", marks=pytest.mark.long),
+        pytest.param(lambda content: b"", id="empty"),
+    ],
 )
 def test_a_damaged_chunk(undisturbed, tmp_path, damage):
     "It is found, named, and fetched again, and nothing else is."
