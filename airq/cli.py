@@ -201,9 +201,9 @@ def extract(
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
-    from airq.workflows.extract import Service
-    from airq.workflows.extract import check as try_products
     from airq.workflows.extract import extract as run
+    from airq.workflows.probing import check as try_products
+    from airq.workflows.task import Service
 
     task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
     service = Service(ee_url, ee_project, ee_credentials, workers)
@@ -218,7 +218,7 @@ def extract(
 
 
 def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
-    from airq.workflows.extract import Task
+    from airq.workflows.task import Task
 
     try:
         rings = tuple(float(radius) for radius in _split(rings_km))

@@ -9,127 +9,18 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
-import pandas as pd
 
 import airq
-from airq.cities import check_swapped, read_cities
 from airq.files import check_writable
-from airq.sources.catalogue import RINGS_KM, products_of
 from airq.sources.earthengine.assembly import assemble, source_of
-from airq.sources.earthengine.blocks import Block
-from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
+from airq.sources.earthengine.budget import Budget
 from airq.sources.earthengine.cost import estimate
-from airq.sources.earthengine.folder import MANIFEST, Folder, Wanted, held, open_folder
-from airq.sources.earthengine.layers import EARTH_ENGINE, Extraction, day_labels, has_images, layers_of
+from airq.sources.earthengine.folder import MANIFEST, Folder, held, open_folder
+from airq.sources.earthengine.layers import EARTH_ENGINE, has_images, layers_of
 from airq.workflows.console import request_progress
-
-DEFAULT_WORKERS = 20
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to extract, where and when, as the command line gives it.
-
-    Attributes
-    ----------
-    cities : str or Path
-        City table (CSV).
-    start, end : str
-        First and last day.
-    recipe : str
-        Name of a set of products.
-    products : list of str, optional
-        Keys of those to keep.
-    radius_km : float
-        Radius of the disc around a city. [km]
-    rings_km : tuple of float
-        Outer radii of the rings of fire power. [km]
-    quality : bool
-        Whether satellite columns bring their valid-pixel count and age.
-    day_basis : {"utc", "local"}
-        Whose midnight ends a day.
-    """
-
-    cities: object
-    start: str
-    end: str
-    recipe: str = "default"
-    products: list | None = None
-    radius_km: float = 5.0
-    rings_km: tuple = RINGS_KM
-    quality: bool = False
-    day_basis: str = "utc"
-
-    def extraction(self, url=None):
-        """What to extract, of the service at an address."""
-        return Extraction(
-            self.recipe,
-            products_of(self.recipe, self.products),
-            self.radius_km,
-            self.rings_km,
-            self.quality,
-            self.day_basis,
-            service_name(url),
-        )
-
-    def wanted(self):
-        """Where and when."""
-        days = day_labels(self.start, self.end)
-        if days[-1] > pd.Timestamp(_today()):
-            raise ValueError(
-                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {_today()} (UTC). "
-                "Run the same command again on later days; it fetches what is new."
-            )
-        cities = read_cities(self.cities)
-        # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
-        check_swapped(cities, name=str(self.cities), tolerated=0.0)
-        return Wanted.of(cities, days[0], days[-1])
-
-
-@dataclass(frozen=True)
-class Service:
-    """Which Earth Engine to ask, and as whom.
-
-    Attributes
-    ----------
-    url : str, optional
-        Address; the standard one by default.
-    project : str, optional
-        Cloud project; by default that of the environment or the credentials.
-    credentials : str
-        ``default``, ``anonymous``, or the path of a service account's file.
-    workers : int
-        Requests at once.
-    patience : Patience
-        How long to repeat what fails.
-    timeout : float
-        Longest wait for an answer; Earth Engine itself ends a computation after 300 s. [s]
-    """
-
-    url: str | None = None
-    project: str | None = None
-    credentials: str = "default"
-    workers: int = DEFAULT_WORKERS
-    patience: Patience = DEFAULT_PATIENCE
-    timeout: float = 330.0
-
-    def connect(self, tag):
-        """Open a connection, requests labelled with a tag."""
-        from airq.sources.earthengine.credentials import load_credentials, resolve_project
-        from airq.sources.earthengine.transport import connect
-
-        credentials = load_credentials(self.credentials, url=self.url)
-        project = resolve_project(self.project, credentials)
-        return connect(
-            url=self.url,
-            project=project,
-            credentials=credentials,
-            workload_tag=tag,
-            timeout=self.timeout,
-        )
+from airq.workflows.task import DEFAULT_WORKERS, today
 
 
 @dataclass(frozen=True)
@@ -158,15 +49,6 @@ class Plan:
     notes: tuple
 
 
-def service_name(url):
-    """Who answers at an address: a host, or a server on this machine whatever its port."""
-    from airq.sources.earthengine.credentials import is_loopback
-
-    if url is None:
-        return EARTH_ENGINE
-    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
-
-
 def plan(task, *, out=None, url=None, workers=DEFAULT_WORKERS):
     """What an extraction would send and cost. Nothing is sent.
 
@@ -190,7 +72,7 @@ def plan(task, *, out=None, url=None, workers=DEFAULT_WORKERS):
     else:
         folder = open_folder(out, task.extraction(url), task.wanted())
         chunks, damaged = folder.found()
-    missing = folder.missing(chunks, today=_today())
+    missing = folder.missing(chunks, today=today())
     return Plan(
         cities=len(folder.wanted.sites),
         days=len(folder.wanted.days),
@@ -297,7 +179,7 @@ def extract(task, *, out, service):
         notes = _notes(folder, damaged)
         for path in damaged:
             path.unlink()
-        missing, run = folder.missing(chunks, today=_today()), {}
+        missing, run = folder.missing(chunks, today=today()), {}
         panel = folder.panel_facts
         if missing:
             run = _run(folder, missing, service)
@@ -376,74 +258,6 @@ def _run_facts(engine, progress, seconds):
     }
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What one product gave for one city and one period; `works` is None where it was not tried."""
-
-    product: str
-    asset: str
-    works: bool | None
-    answer: str
-
-
-def check(task, *, service):
-    """Ask for one city and one day, product by product, and say what works. Nothing is written.
-
-    Parameters
-    ----------
-    task : Task
-        What to extract; the first city and the first day are tried.
-    service : Service
-        Which Earth Engine to ask.
-
-    Returns
-    -------
-    list of Probe
-        One for each product of every layer.
-
-    Raises
-    ------
-    ValueError, OSError
-        If no connection can be opened.
-    """
-    from airq.sources.earthengine.errors import Refused, Unavailable
-    from airq.sources.earthengine.fetching import probe
-
-    wanted, extraction, probes = task.wanted(), task.extraction(service.url), []
-    day = wanted.days[0]
-    site = wanted.sites.iloc[[0]]
-    offset = int(extraction.offset_hours(site["longitude"])[0])
-    with service.connect(f"airq-{task.recipe}-check") as engine:
-        for product, layer in layers_of(extraction):
-            periods = layer.periods(day, day)
-            if not len(periods):
-                probes.append(
-                    _probe(product, layer, None, f"not tried, no images on {day}: {_dates(product)}")
-                )
-                continue
-            block = Block(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
-            try:
-                values = probe(engine, block, site[["longitude", "latitude"]].to_numpy())
-            except (Refused, Unavailable) as error:
-                probes.append(_probe(product, layer, False, str(error)))
-            else:
-                probes.append(_probe(product, layer, True, _values_text(layer, values, extraction.units)))
-    return probes
-
-
-def _probe(product, layer, works, answer):
-    return Probe(_asked_as(product, layer), product.asset, works, answer)
-
-
-def _values_text(layer, values, units):
-    """The values of one city and period, with their units."""
-    texts = []
-    for name, value in zip(layer.columns, values.ravel(), strict=True):
-        unit = units.get(name, layer.products[0].bands[0].unit)
-        texts.append(f"{name} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {unit}'}")
-    return ", ".join(texts)
-
-
 def by_layer(blocks):
     """Blocks by the name of their layer."""
     layers = {}
@@ -456,7 +270,7 @@ def _layer_facts(name, blocks, workers):
     cost = estimate(blocks, workers=workers)
     return {
         "layer": name,
-        "products": [_asked_as(product, blocks[0].layer) for product in blocks[0].layer.products],
+        "products": [asked_as(product, blocks[0].layer) for product in blocks[0].layer.products],
         "cities": len(np.unique(np.concatenate([block.rows for block in blocks]))),
         "periods": len(np.unique(np.concatenate([block.periods for block in blocks]))),
         "requests": cost.requests,
@@ -464,7 +278,8 @@ def _layer_facts(name, blocks, workers):
     }
 
 
-def _asked_as(product, layer):
+def asked_as(product, layer):
+    """What a product is called in a layer; rings of one product are several layers."""
     return f"{product.key} within {layer.radius_km:g} km" if product.shape == "rings" else product.key
 
 
@@ -489,7 +304,7 @@ def _notes(folder, damaged):
             f"{len(damaged)} damaged chunk{'s' * (len(damaged) > 1)} found, to be fetched again: "
             f"{damaged[0].name}"
         )
-    if days[-1] == _today():
+    if days[-1] == today():
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
         notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
@@ -499,11 +314,12 @@ def _notes(folder, damaged):
         if lacking:
             where = "" if lacking == len(periods) else f" in {lacking:,} of {len(periods):,} days"
             left = "no column of it is made" if lacking == len(periods) else "its values are empty there"
-            notes.append(f"{product.key} ({product.asset}) has no images{where}: {_dates(product)}; {left}")
+            notes.append(f"{product.key} ({product.asset}) has no images{where}: {dates_of(product)}; {left}")
     return list(dict.fromkeys(notes))
 
 
-def _dates(product):
+def dates_of(product):
+    """When a product has images, in words."""
     return f"it runs from {product.start} to {product.end or 'today'}"
 
 
@@ -519,10 +335,6 @@ def _digest(wanted, chunks):
     """Hash of what a panel is made of: cities and days, as some need no further chunk, and chunks."""
     facts = [wanted.to_dict(), sorted(chunk.path.name for chunk in chunks)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-
-def _today():
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
 def _now():

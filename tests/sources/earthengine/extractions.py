@@ -6,7 +6,8 @@ from earthengine_server import EarthEngineServer, Limits
 from airq.panel import read_panel
 from airq.sources.earthengine.budget import Patience
 from airq.sources.earthengine.chunks import read_chunks
-from airq.workflows.extract import Service, Task, extract
+from airq.workflows.extract import extract
+from airq.workflows.task import Service, Task
 
 #: Six invented cities of western, central and eastern Africa.
 CITIES = pd.DataFrame(

@@ -24,7 +24,8 @@ from earthengine_server import EarthEngineServer, answers
 
 from airq.panel import read_panel
 from airq.sources.earthengine.chunks import read_chunks
-from airq.workflows.extract import Service, Task, extract
+from airq.workflows.extract import extract
+from airq.workflows.task import Service, Task
 
 #: West and east, north and south, by the equator and far from it: longitude and latitude. [°]
 PLACES = {
