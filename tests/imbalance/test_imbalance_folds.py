@@ -73,3 +73,10 @@ def test_one_class_is_refused():
     "There is nothing to tell apart."
     with pytest.raises(ValueError, match=r"one class only \(7\)"):
         make_folds([7, 7, 7])
+
+
+def test_classes_that_no_deal_brings_to_all_folds_are_refused():
+    "Classes of groups (1, 2), (1, 3) and (2, 3): of three groups two lie in one of two folds."
+    groups = [1, 2, 1, 3, 2, 3]
+    with pytest.raises(TooFewRows, match="cannot be dealt to all 2 folds"):
+        make_folds(list("aabbcc"), groups=groups, n_splits=2)
