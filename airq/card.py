@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from airq.models.evaluation import OURS
+from airq.models import OURS
 from airq.origin import MEDIAN_WARNING, origin_warning
 from airq.panel import PanelMetadata
 from airq.tables import markdown_table

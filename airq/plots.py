@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from airq.geography import with_points
-from airq.models.evaluation import OURS
+from airq.models import OURS
 from airq.models.metrics import AQI_TABLE, error_by_group, rmse
 from airq.origin import origin_warning
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class

@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from airq.models import OURS
 from airq.models.boosters import CannotFit
 from airq.models.folds import (
     GROUP_NAME,
@@ -31,8 +32,6 @@ from airq.models.nested import nested_calibrations, nested_intervals, unit_words
 from airq.models.pairs import PairFold, pair_folds
 from airq.panel import TARGET, panel_metadata
 from airq.units import exceedance_levels
-
-OURS = "default"
 
 
 @dataclass

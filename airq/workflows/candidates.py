@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 from airq.features.recipe import GROUPS_FOR_POSITION, make_recipe, raw, reference_method
+from airq.models import OURS
 from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import make_estimator
-from airq.models.evaluation import OURS
 from airq.models.peer_boosters import AirqoJob, LightgbmDefaults, ReferenceMethod
 from airq.models.peers import Climatology, RawColumn, TrainingMean
 from airq.models.spread import Spread

@@ -8,7 +8,8 @@ import math
 from airq.bundle import read_facts
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
-from airq.models.evaluation import OURS, evaluate, plan_folds
+from airq.models import OURS
+from airq.models.evaluation import evaluate, plan_folds
 from airq.models.metrics import bootstrap_difference, rmse
 from airq.origin import origin_warning
 from airq.panel import TARGET, feature_columns, panel_metadata

@@ -13,8 +13,9 @@ from airq.bundle import FACTS, read_facts, save_bundle
 from airq.card import write_card
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable
-from airq.models.evaluation import OURS, plan_folds
+from airq.models import OURS
 from airq.models.evaluation import evaluate as judge_candidates
+from airq.models.evaluation import plan_folds
 from airq.models.folds import training_groups
 from airq.models.intervals import DEFAULT_LEVEL
 from airq.models.nested import held_out_errors, unit_words
