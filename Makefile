@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo extract-demo test test-long check bench bench-extract bench-compare bench-intervals bench-domain clean
+.PHONY: demo extract-demo test test-long check bench bench-extract bench-compare bench-intervals bench-domain bench-app clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -51,6 +51,9 @@ bench-intervals: .venv/done
 
 bench-domain: .venv/done
 	$(BIN)/python tests/benchmarks/bench_applicability.py
+
+bench-app: .venv/done
+	$(BIN)/python tests/benchmarks/bench_app.py
 
 clean:
 	rm -rf .venv build dist demo *.egg-info

@@ -15,6 +15,7 @@ from app.text import for_plotly
 OTHERS = (("#8c6bb1", "dash"), ("#1b9e77", "dot"), ("#c2407a", "dashdot"), ("#7a7a00", "longdash"))
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ROLLING_DAYS = 30
+SHADOW = "0 0 3px {0}, 0 0 3px {0}, 0 0 3px {0}, 0 0 6px {0}"
 
 
 @dataclass(frozen=True)
@@ -83,27 +84,34 @@ def time_series(
     """
     tone = theme.tones(dark)
     frame = series.frame()
-    days = frame.index.strftime("%Y-%m-%d").to_numpy()
-    fig = go.Figure()
-    if "lower" in frame:
-        fig.add_trace(_band(frame, tone, series.level))
+    days = _days(frame.index)
+    traces = [_band(frame, days, tone, series.level)] if "lower" in frame else []
     for (name, values), (colour, dash) in zip((others or {}).items(), OTHERS, strict=False):
         line = {"color": colour, "width": 1.6, "dash": dash}
-        fig.add_trace(_line(days, _aligned(series, values, frame), for_plotly(name), line, series.unit))
+        traces.append(_line(days, _aligned(series, values, frame), for_plotly(name), line, series.unit))
     main = {"color": tone["line"], "width": 1.3 if series.period == "day" else 2.4}
-    fig.add_trace(_line(days, frame["value"], "predicted", main, series.unit))
+    traces.append(_line(days, frame["value"], "predicted", main, series.unit))
     if series.period == "day" and len(frame) > 2 * ROLLING_DAYS:
         rolling = frame["value"].rolling(ROLLING_DAYS, center=True, min_periods=ROLLING_DAYS // 2).mean()
         line = {"color": tone["text"], "width": 3}
-        fig.add_trace(_line(days, rolling, f"mean over {ROLLING_DAYS} days", line, series.unit))
+        traces.append(_line(days, rolling, f"mean over {ROLLING_DAYS} days", line, series.unit))
     if observed is not None and len(observed):
-        fig.add_trace(_observed(observed, for_plotly(observed_name), tone, series.unit))
-    _levels(fig, scale, np.nanmax(_highest(frame, observed)), tone)
+        traces.append(_observed(observed, for_plotly(observed_name), tone, series.unit))
+    shapes, words = _levels(scale, np.nanmax(_highest(frame, observed)), tone)
     if marked is not None:
-        fig.add_vline(x=f"{pd.Timestamp(marked):%Y-%m-%d}", line={"color": tone["soft"], "dash": "dot"})
-    theme.apply(fig, dark=dark, height=420)
-    fig.update_yaxes(title=theme.unit_words(series.unit), rangemode="tozero")
-    return fig.update_layout(hovermode="x unified", uirevision="series")
+        day = f"{pd.Timestamp(marked):%Y-%m-%d}"
+        line = {"color": tone["soft"], "dash": "dot"}
+        shapes.append({"type": "line", "x0": day, "x1": day, "yref": "paper", "y0": 0, "y1": 1, "line": line})
+    return theme.axes_figure(
+        traces,
+        dark=dark,
+        height=420,
+        yaxis={"title": {"text": theme.unit_words(series.unit)}, "rangemode": "tozero"},
+        shapes=shapes,
+        annotations=words,
+        hovermode="x unified",
+        uirevision="series",
+    )
 
 
 def calendar(series, scale, *, dark=False):
@@ -123,34 +131,38 @@ def calendar(series, scale, *, dark=False):
     plotly.graph_objects.Figure
     """
     frame = series.frame()
-    months = frame.index.to_period("M")
-    rows = months.unique()
-    values = np.full((len(rows), 31), np.nan)
-    values[rows.get_indexer(months), frame.index.day - 1] = frame["value"]
+    months, row = np.unique(frame.index.to_numpy().astype("datetime64[M]"), return_inverse=True)
+    values = np.full((len(months), 31), np.nan)
+    values[row, frame.index.day - 1] = frame["value"]
     number = scale.index(values)
     steps = len(scale.colours)
-    names = np.array(scale.labels, dtype=object)[number]
-    fig = go.Figure(
-        go.Heatmap(
-            x=np.arange(1, 32),
-            y=[f"{month:%b %Y}" for month in rows],
-            z=np.where(number < 0, np.nan, number),
-            zmin=-0.5,
-            zmax=steps - 0.5,
-            colorscale=steps_of(scale.colours),
-            showscale=False,
-            xgap=1.5,
-            ygap=1.5,
-            customdata=np.dstack([np.round(values.astype("float64"), 1), names]),
-            hovertemplate="%{x} %{y}<br>%{customdata[0]} "
-            + theme.unit_words(scale.unit)
-            + ", %{customdata[1]}<extra></extra>",
-        )
+    unit = theme.unit_words(scale.unit)
+    words = [
+        [f"{value:.1f} {unit}, {scale.labels[at]}" for value, at in zip(*both, strict=True)]
+        for both in zip(values, number, strict=True)
+    ]
+    trace = dict(
+        type="heatmap",
+        x=np.arange(1, 32),
+        y=pd.DatetimeIndex(months).strftime("%b %Y").tolist(),
+        z=np.where(number < 0, np.nan, number),
+        zmin=-0.5,
+        zmax=steps - 0.5,
+        colorscale=steps_of(scale.colours),
+        showscale=False,
+        xgap=1.5,
+        ygap=1.5,
+        text=np.array(words),
+        hovertemplate="%{x} %{y}<br>%{text}<extra></extra>",
     )
-    theme.apply(fig, dark=dark, height=70 + 24 * len(rows))
-    fig.update_yaxes(autorange="reversed", showgrid=False, type="category")
-    fig.update_xaxes(side="top", showgrid=False, tickvals=[1, 5, 10, 15, 20, 25, 31])
-    return fig.update_layout(margin={"t": 30, "b": 8})
+    return theme.axes_figure(
+        [trace],
+        dark=dark,
+        height=70 + 24 * len(months),
+        xaxis={"side": "top", "showgrid": False, "tickvals": [1, 5, 10, 15, 20, 25, 31]},
+        yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
+        margin={"t": 30, "b": 8},
+    )
 
 
 def season(series, *, dark=False):
@@ -171,40 +183,38 @@ def season(series, *, dark=False):
     months = by_month(series)
     names = [MONTHS[month - 1] for month in months.index]
     unit = theme.unit_words(series.unit)
-    fig = go.Figure(
-        go.Bar(
-            x=names,
-            y=months["mean"],
-            marker={"color": tone["line"]},
-            error_y={
-                "type": "data",
-                "array": months["high"] - months["mean"],
-                "arrayminus": months["mean"] - months["low"],
-                "color": tone["soft"],
-                "thickness": 1.5,
-            },
-            customdata=np.column_stack([months["low"], months["high"], months["days"]]),
-            hovertemplate=f"%{{x}}: mean %{{y:.1f}} {unit}<br>eight of ten days between "
-            "%{customdata[0]:.1f} and %{customdata[1]:.1f}<br>%{customdata[2]:.0f} days<extra></extra>",
-        )
+    trace = dict(
+        type="bar",
+        x=names,
+        y=months["mean"].to_numpy(),
+        marker={"color": tone["line"]},
+        error_y={
+            "type": "data",
+            "array": (months["high"] - months["mean"]).to_numpy(),
+            "arrayminus": (months["mean"] - months["low"]).to_numpy(),
+            "color": tone["soft"],
+            "thickness": 1.5,
+        },
+        customdata=np.column_stack([months["low"], months["high"], months["days"]]),
+        hovertemplate=f"%{{x}}: mean %{{y:.1f}} {unit}<br>eight of ten days between "
+        "%{customdata[0]:.1f} and %{customdata[1]:.1f}<br>%{customdata[2]:.0f} days<extra></extra>",
     )
-    theme.apply(fig, dark=dark, height=300)
-    fig.update_xaxes(categoryorder="array", categoryarray=MONTHS)
-    return fig.update_yaxes(title=unit, rangemode="tozero")
+    return theme.axes_figure(
+        [trace],
+        dark=dark,
+        height=300,
+        xaxis={"categoryorder": "array", "categoryarray": MONTHS},
+        yaxis={"title": {"text": unit}, "rangemode": "tozero"},
+    )
 
 
 def by_month(series):
     """Mean, 10 % and 90 % quantile and number of days of every month of the year that has a day."""
-    values = pd.Series(np.asarray(series.amounts, dtype="float64"), index=series.dates).dropna()
-    groups = values.groupby(values.index.month)
-    return pd.DataFrame(
-        {
-            "mean": groups.mean(),
-            "low": groups.quantile(0.1),
-            "high": groups.quantile(0.9),
-            "days": groups.size(),
-        }
-    )
+    known = np.isfinite(series.amounts)
+    amounts, months = np.asarray(series.amounts, dtype="float64")[known], series.dates.month[known]
+    groups = {month: amounts[months == month] for month in np.unique(months)}
+    rows = [(part.mean(), *np.quantile(part, (0.1, 0.9)), len(part)) for part in groups.values()]
+    return pd.DataFrame(rows, index=list(groups), columns=["mean", "low", "high", "days"])
 
 
 def days_above(series, levels, *, dark=False):
@@ -213,23 +223,27 @@ def days_above(series, levels, *, dark=False):
     counts = count_above(series, levels)
     unit = theme.unit_words(series.unit)
     shades = np.linspace(1, 0.3, max(len(counts), 1))[::-1]
-    fig = go.Figure()
-    for (year, row), shade in zip(counts.iterrows(), shades, strict=False):
-        fig.add_trace(
-            go.Bar(
-                x=[f"{level:g}" for level in levels],
-                y=[row[level] for level in levels],
-                name=f"{year} ({int(row['known'])} days known)",
-                marker={"color": tone["line"], "opacity": shade},
-                text=[int(row[level]) for level in levels],
-                textposition="outside",
-                cliponaxis=False,
-                hovertemplate=f"{year}: %{{y:.0f}} days above %{{x}} {unit}<extra></extra>",
-            )
+    traces = [
+        dict(
+            type="bar",
+            x=[f"{level:g}" for level in levels],
+            y=[int(row[level]) for level in levels],
+            name=f"{year} ({int(row['known'])} days known)",
+            marker={"color": _faint(tone["line"], shade)},
+            text=[int(row[level]) for level in levels],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"{year}: %{{y:.0f}} days above %{{x}} {unit}<extra></extra>",
         )
-    theme.apply(fig, dark=dark, height=300)
-    fig.update_xaxes(title=f"level [{unit}]", type="category")
-    return fig.update_yaxes(title="days a year", rangemode="tozero")
+        for (year, row), shade in zip(counts.iterrows(), shades, strict=False)
+    ]
+    return theme.axes_figure(
+        traces,
+        dark=dark,
+        height=300,
+        xaxis={"title": {"text": f"level [{unit}]"}, "type": "category"},
+        yaxis={"title": {"text": "days a year"}, "rangemode": "tozero"},
+    )
 
 
 def count_above(series, levels):
@@ -247,10 +261,12 @@ def count_above(series, levels):
     DataFrame
         A column a level, and `known`: the number of days with a value.
     """
-    values = pd.Series(np.asarray(series.amounts, dtype="float32"), index=series.dates).dropna()
-    years = values.index.year
-    table = {level: (values > np.float32(level)).groupby(years).sum() for level in levels}
-    return pd.DataFrame({**table, "known": values.groupby(years).size()})
+    known = np.isfinite(series.amounts)
+    amounts, years = np.asarray(series.amounts, dtype="float32")[known], series.dates.year[known]
+    above = amounts[:, None] > np.asarray(levels, dtype="float32")
+    listed = np.unique(years)
+    counts = [[*above[years == year].sum(axis=0), (years == year).sum()] for year in listed]
+    return pd.DataFrame(counts, index=listed, columns=[*levels, "known"], dtype="int64")
 
 
 def steps_of(colours):
@@ -259,18 +275,23 @@ def steps_of(colours):
     return [[edge, one] for at, one in enumerate(colours) for edge in (at * width, (at + 1) * width)]
 
 
-def _band(frame, tone, level):
+def _days(index):
+    """Days of an index as text that JSON and Plotly take, faster than `strftime`."""
+    return index.to_numpy().astype("datetime64[D]").astype("str")
+
+
+def _band(frame, days, tone, level):
     """The interval as closed areas, one for every run of days without a gap."""
-    known = frame["lower"].notna() & frame["upper"].notna()
-    run = (known != known.shift()).cumsum()
+    lower, upper = (frame[name].to_numpy() for name in ("lower", "upper"))
+    known = np.flatnonzero(np.isfinite(lower) & np.isfinite(upper))
     xs, ys = [], []
-    for _, part in frame[known].groupby(run[known]):
-        days = part.index.strftime("%Y-%m-%d").tolist()
-        xs += [*days, *days[::-1], None]
-        ys += [*part["upper"].round(1).tolist(), *part["lower"].round(1).tolist()[::-1], None]
-    return go.Scatter(
-        x=xs,
-        y=ys,
+    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+        xs += [days[run], days[run[::-1]], [""]]
+        ys += [upper[run], lower[run[::-1]], [np.nan]]
+    return dict(
+        type="scatter",
+        x=np.concatenate(xs),
+        y=np.concatenate(ys).astype("float32"),
         fill="toself",
         mode="none",
         fillcolor=_faint(tone["line"]),
@@ -281,7 +302,8 @@ def _band(frame, tone, level):
 
 def _line(days, values, name, line, unit):
     digits = 0 if theme.is_index(unit) else 1
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=days,
         y=np.asarray(values, dtype="float32"),
         name=name,
@@ -293,8 +315,9 @@ def _line(days, values, name, line, unit):
 
 def _observed(observed, name, tone, unit):
     digits = 0 if theme.is_index(unit) else 1
-    return go.Scatter(
-        x=observed.index.strftime("%Y-%m-%d"),
+    return dict(
+        type="scatter",
+        x=_days(observed.index),
         y=observed.to_numpy("float32"),
         name=name,
         mode="markers",
@@ -314,30 +337,36 @@ def _highest(frame, observed):
     return np.concatenate(parts)
 
 
-def _levels(fig, scale, highest, tone):
-    """A line at the upper end of every class but those far above the data."""
+def _levels(scale, highest, tone):
+    """A line at the upper end of every class but those far above the data, and its words."""
+    shapes, words = [], []
+    line = {"color": tone["soft"], "width": 1, "dash": "dash"}
     for edge, label in zip(scale.edges, scale.labels, strict=False):
         if edge > 1.1 * highest:
             break
-        words = label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
-        fig.add_hline(
-            y=edge,
-            line={"color": tone["soft"], "width": 1, "dash": "dash"},
-            annotation={
-                "text": f"{edge:g} {words}",
+        name = label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
+        shapes.append(
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": edge, "y1": edge, "line": line}
+        )
+        words.append(
+            {
+                "text": f"{edge:g} {name}",
+                "xref": "paper",
                 "x": 1,
+                "y": edge,
                 "xanchor": "right",
                 "yanchor": "bottom",
-                "font": {"size": 13, "color": tone["text"]},
-                "bgcolor": tone["page"],
-                "opacity": 0.85,
-            },
+                "showarrow": False,
+                # A shadow in the colour of the page: readable, and the days behind it stay in sight.
+                "font": {"size": 13, "color": tone["text"], "shadow": SHADOW.format(tone["page"])},
+            }
         )
+    return shapes, words
 
 
-def _faint(colour):
+def _faint(colour, opacity=0.18):
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
+    return f"rgba({red},{green},{blue},{opacity:.2f})"
 
 
 def reasons(table, *, dark=False):
@@ -375,4 +404,5 @@ def reasons(table, *, dark=False):
     )
     theme.apply(fig, dark=dark, height=90 + 30 * len(table))
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    return fig.update_xaxes(title="µg/m³, adding up to the prediction")
+    fig.update_layout(margin={"r": 60})
+    return fig.update_xaxes(title="µg/m³")

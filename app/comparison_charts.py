@@ -230,7 +230,7 @@ def reproduction(table, scores, *, mark, dark=False):
         seeds = [places.get(pair) for pair in zip(scores["strategy"], scores["model"], strict=True)]
         fig.add_scatter(
             x=scores["log_loss"].to_numpy(), y=seeds, mode="markers", name="a seed", hoverinfo="skip",
-            marker={"size": 5, "color": tone["border"], "opacity": 0.7},
+            marker={"size": 5, "color": tone["border"], "opacity": 0.7}, zorder=-1,
         )  # fmt: skip
     if mark == STAND_IN and "published" in table:
         known = table["published"].notna().to_numpy()
@@ -245,4 +245,4 @@ def reproduction(table, scores, *, mark, dark=False):
             ],
             hoverinfo="text",
         )
-    return _rows_layout(fig, table, "log loss under the target prior [nats]", dark, extra=70)
+    return _rows_layout(fig, table, "log loss [nats]", dark, extra=70)

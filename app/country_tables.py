@@ -20,6 +20,8 @@ MIN_MONTHS = 3
 MIN_SHARE_OF_MONTH = 0.5
 #: Height of a country in a picture. [px]
 ROW = 22
+#: Most months with a name above a picture.
+MOST_HEADS = 6
 SHARES = {
     "people": "People, by the mean of their city",
     "days": "Days of people",
@@ -82,6 +84,15 @@ def country_table(store, span, months=None):
         outside = by_country(store.cities, 1 - store.mean("inside_domain", span.start, span.end))
         table["outside"] = table["country"].map(outside.set_index("country")["value"])
     return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def rows_of(table, store):
+    """The table as a file holds it: the mean under the name of its quantity, months as ``YYYY-MM``."""
+    kept = table.rename(columns={"value": store.main, "worst_value": f"worst_{store.main}"})
+    kept["worst_month"] = pd.to_datetime(kept["worst"]).dt.strftime("%Y-%m")
+    columns = ["country", "name", store.main, "people", "cities", "without_population"]
+    columns += ["worst_month", f"worst_{store.main}", "outside"]
+    return kept[columns].rename(columns={"outside": "share_outside"})
 
 
 def monthly(store, span):
@@ -266,9 +277,10 @@ def months_picture(months, scale, *, dark=False):
     words = np.array([*scale.labels, "no prediction"], dtype=object)[number]
     when = np.broadcast_to([f"{month:%B %Y}" for month in months.columns], values.shape)
     steps = len(scale.colours)
+    heads = [f"{month:%b}<br>{month:%Y}" for month in months.columns]
     fig = go.Figure(
         go.Heatmap(
-            x=[f"{month:%b}<br>{month:%Y}" for month in months.columns],
+            x=heads,
             y=_names(months.index),
             z=np.where(number < 0, np.nan, number),
             zmin=-0.5,
@@ -285,7 +297,9 @@ def months_picture(months, scale, *, dark=False):
     )
     theme.apply(fig, dark=dark, height=60 + ROW * len(months))
     fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    fig.update_xaxes(type="category", side="top", showgrid=False, nticks=5, tickangle=0)
+    # The last month is the one that people look for.
+    named = heads[:: -max(1, -(-len(heads) // MOST_HEADS))]
+    fig.update_xaxes(type="category", side="top", showgrid=False, tickvals=named, tickangle=0)
     return fig.update_layout(margin={"t": 50, "b": 8})
 
 

@@ -1,7 +1,8 @@
 """Lay a table of predictions out as an array (quantity, city, day) in a folder of the cache.
 
 Rows are read in parts and added into an array that lies on disk, so that memory stays flat whatever the
-size of the table.
+size of the table. A large one is left to a process of its own, ``python -m app.cube FOLDER``: what reading
+takes does not stay with the server.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import pandas as pd
 
 import airq
 from airq.files import whole_folder
+from app.processes import Task, job_folder, serve
 from app.tables import open_table
 
 FORMAT = 1
@@ -28,6 +31,12 @@ EXCEEDANCE = "p_above_"
 IDENTITY = ["site_id", "city_id", "city", "country", "latitude", "longitude", "population"]
 #: Refuse an array of more cells than this, which only a table with nearly one day a city would need.
 MOST_CELLS = 400_000_000
+LAYOUT = Task(
+    "app.cube",
+    "reading of the predictions",
+    longest=1800,
+    instead="Give the app a part of the file.",
+)
 
 
 def cached(path):
@@ -56,9 +65,19 @@ def cached(path):
             return root / name
         if _writable(root):
             with whole_folder(root / name, marker=FACTS) as folder:
-                write_array(table, folder)
+                _lay_out(table, folder)
             return root / name
     raise PermissionError("Neither the cache folder nor the folder for temporary files can be written.")
+
+
+def _lay_out(table, folder):
+    if not table.large:
+        write_array(table, folder)
+        return
+    job = {"table": str(table.path), "folder": str(folder)}
+    with job_folder(job) as asked, closing(LAYOUT.run(asked)) as steps:
+        for _ in steps:
+            pass
 
 
 def fingerprint(path):
@@ -227,3 +246,11 @@ def _writable(folder):
 
 def _user():
     return os.getuid() if hasattr(os, "getuid") else "user"
+
+
+def _work(_, job, advance):
+    write_array(open_table(job["table"]), Path(job["folder"]))
+
+
+if __name__ == "__main__":
+    serve(_work)

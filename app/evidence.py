@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airq.card import FIGURES, QUESTIONS
+from app import theme
 from app.text import for_markdown
 
 COVERAGE, EXCEEDANCE, HELD_OUT = "coverage.json", "exceedance.json", "held_out.parquet"
@@ -174,11 +174,17 @@ def checked(records, kind, name):
             )
         numbers = {field: _number(one.get(field)) for field in NUMBERS[kind]}
         if kind == "records":
-            numbers |= {
-                field: _number(one.get(field)) for field, (_, digits) in FIGURES.items() if digits is not None
-            }
+            numbers |= {field: _number(one.get(field)) for field in _figures()}
         sound.append({**one, **numbers})
     return sound
+
+
+def _figures():
+    """Names of the figures that a record holds."""
+    # 100 MB of models and geography come with it, which only a server with an evaluation needs.
+    from airq.card import FIGURES
+
+    return [field for field, (_, digits) in FIGURES.items() if digits is not None]
 
 
 def ours(records):
@@ -211,6 +217,9 @@ def question(scheme):
     >>> question("city")
     'a city without any monitor'
     """
+    # See _figures.
+    from airq.card import QUESTIONS
+
     return QUESTIONS.get(scheme, scheme)
 
 
@@ -233,6 +242,16 @@ by 0.6 µg/m³ over all days. Of 100 days, 76 fell into the right AQI class and 
             "within one class of it"
         )
     return text + "."
+
+
+def place_words(place):
+    """A city of a record with the name of its country for the country's code.
+
+    >>> place_words("Ogoja, NGA"), place_words("Ogoja")
+    ('Ogoja, Nigeria', 'Ogoja')
+    """
+    city, comma, code = place.rpartition(", ")
+    return f"{city}{comma}{theme.country_name(code)}"
 
 
 def coverage_words(record):

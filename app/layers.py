@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from airq.units import PM25_UNIT, exceedance_levels
+from airq.units import PM25_UNIT, WHO_LEVELS, exceedance_levels
 from app import theme
 from app.maps import Layer
 
-SHOWN = {"day": "One day", "mean": "Mean of a period", "share": "Days above a level"}
+SHOWN = {"day": "One day", "mean": "Period mean", "share": "Days above a level"}
 #: A span lies inside the domain where this share of its days does, as in `airq predict --period`.
 MOSTLY = 0.75
 SPANS = {"day": "days", "month": "months", "year": "years"}
@@ -66,6 +66,13 @@ def levels(store):
     if store.main == "aqi":
         return theme.scale("", unit=store.unit).edges
     return exceedance_levels("year" if store.period == "year" else "day")
+
+
+def usual_level(store):
+    """The level to begin with: the WHO guideline, or the end of the lowest class of an index."""
+    if store.main == "aqi":
+        return levels(store)[0]
+    return WHO_LEVELS["year" if store.period == "year" else "day"][0]
 
 
 def level_words(level, unit=PM25_UNIT):

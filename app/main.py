@@ -7,19 +7,31 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.views import city, countries, data, imbalance, map, trust
+from app.views import city, countries, data, imbalance, map
+
+
+def _trust():
+    # The models come with it, 100 MB that a server needs only once this page is opened.
+    from app.views import trust
+
+    trust.page()
+
 
 #: Page, heading in the menu, icon.
 VIEWS = {
     "map": (map.page, "Map", ":material/map:"),
     "city": (city.page, "City", ":material/location_city:"),
     "countries": (countries.page, "Countries", ":material/flag:"),
-    "trust": (trust.page, "Trust", ":material/verified:"),
+    "trust": (_trust, "Trust", ":material/verified:"),
     "imbalance": (imbalance.page, "Imbalance", ":material/balance:"),
     "data": (data.page, "Data", ":material/download:"),
 }
 ICON = Path(__file__).parent / "static" / "icon.png"
-STYLE = "[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }"
+STYLE = """
+[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }
+/* Streamlit's own download of a table lets formulas through; the app's buttons do not. */
+[data-testid=stElementToolbarButton]:has([aria-label="Download as CSV"]) { display: none; }
+"""
 
 
 def main():

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from app import theme
 from app.charts import steps_of
@@ -31,6 +30,8 @@ CONFIG = {
 }
 #: Longitudes and latitudes of Africa. [°]
 AFRICA = ((-26.0, 58.0), (-36.0, 38.0))
+#: Up to so many cities have larger markers, which are easier to see and to hit.
+FEW, FEW_LARGER = 100, 1.5
 #: Smallest span of a map. [°]
 LEAST_SPAN = 6.0
 SIZES = (6.0, 17.0)
@@ -89,7 +90,8 @@ def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560
     traces = [_land(outlines, tone)]
     order = np.argsort(-np.nan_to_num(cities["population"].to_numpy()), kind="stable")
     order = order[np.isfinite(cities[["latitude", "longitude"]].to_numpy()[order]).all(axis=1)]
-    places = _Places(cities, layer, sizes(cities["population"].to_numpy()))
+    larger = FEW_LARGER if len(cities) <= FEW else 1.0
+    places = _Places(cities, layer, larger * sizes(cities["population"].to_numpy()))
     number = layer.scale.index(layer.amounts)
     outside = _outside(layer)
     missing = order[number[order] < 0]
@@ -156,9 +158,16 @@ def countries_map(countries, scale, *, outlines, cities, dark=False, height=560)
             + theme.unit_words(scale.unit)
             + "<br>%{customdata[2]:,.0f} cities, %{customdata[3]:,.0f} people<extra></extra>",
             marker={"line": {"color": tone["border"], "width": 0.7}},
+            unselected={"marker": {"opacity": 1}},
         )
     )
     return _frame(traces, cities, tone, dark, height)
+
+
+def country_of(area):
+    """Code of the country that an outline belongs to, by the outline's id; empty where there is none."""
+    countries = {one["id"]: one["properties"]["country"] for one in theme.outlines()["features"]}
+    return countries.get(area, "")
 
 
 def view_range(cities):
@@ -291,6 +300,7 @@ def _land(outlines, tone):
         showscale=False,
         hoverinfo="skip",
         marker={"line": {"color": tone["border"], "width": 0.7}},
+        unselected={"marker": {"opacity": 1}},
     )
 
 
@@ -330,5 +340,4 @@ def _frame(traces, cities, tone, dark, height):
         "clickmode": "event+select",
         "dragmode": "pan",
     }
-    # Plotly's own checks of every property would take longer than all the rest of a step of the slider.
-    return go.Figure({"data": traces, "layout": layout}, _validate=False)
+    return theme.plain_figure(traces, **layout)

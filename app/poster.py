@@ -36,7 +36,7 @@ def poster(city, series, scale, *, simulated, sources=()):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.27, 11.69), dpi=150, facecolor="white")
+    figure = Figure(figsize=(8.268, 11.694), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(3, 2, left=0.1, right=0.95, top=0.76, bottom=0.1, hspace=0.42, wspace=0.28)
     _heading(figure, city, series, scale, simulated)

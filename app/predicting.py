@@ -1,7 +1,7 @@
 """Predictions for a list of cities that a user uploads, where a panel holds their inputs.
 
 The list is data and nothing else: it is read as text and numbers, within limits, and its cities are found
-in the panel by their identifier or by their position.
+in the panel by their identifier or by their position. The boosters run in a process of their own.
 """
 
 from __future__ import annotations
@@ -13,16 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from airq.bundle import check_fits, load_bundle
-from airq.checks import check_panel
 from airq.cities import check_cities
 from airq.geography import arc_km, geocentric_km, nearest
 from airq.models.intervals import DEFAULT_LEVEL
-from airq.panel import TARGET, PanelMetadata, label_panel, panel_metadata
-from airq.workflows.predict import prediction_rows
+from app.processes import Task, job_folder
 
 #: Limits of an uploaded list. [bytes, rows, columns]
 MOST_BYTES, MOST_CITIES, MOST_COLUMNS = 1_000_000, 5_000, 50
@@ -32,6 +28,14 @@ NEAR_KM = 10.0
 SAME_ID_KM = 50.0
 #: Most days of all cities that are predicted at once; more are for `airq predict`.
 MOST_ROWS = 60_000
+ROWS, FACTS = "rows.parquet", "facts.json"
+PREDICTION = Task(
+    "app.prediction_process",
+    "prediction",
+    longest=300,
+    instead="Upload fewer cities, or use `airq predict`.",
+    begins="Starting the model",
+)
 PLACE = ["site_id", "city_id", "city", "country", "latitude", "longitude"]
 MISSING = {"latitude": [""], "longitude": [""], "population": ["", "NA", "NaN"]}
 
@@ -190,7 +194,7 @@ def panel_places(path):
         If it is not a panel.
     """
     parts = []
-    with _panel_file(path) as file:
+    with panel_file(path) as file:
         for batch in file.iter_batches(100_000, columns=PLACE):
             parts.append(batch.to_pandas().groupby(PLACE, as_index=False, dropna=False).size())
     if not parts:
@@ -204,47 +208,12 @@ def panel_places(path):
     )
 
 
-def panel_of(path, sites):
-    """The rows of some sites of a panel, checked; the others stay on disk.
+def prediction_folder(panel, bundle, sites, level=DEFAULT_LEVEL):
+    """A folder for the prediction of all days of some sites; gone afterwards.
 
     Parameters
     ----------
-    path : str or Path
-        Parquet file of a panel.
-    sites : list of str
-        Sites.
-
-    Returns
-    -------
-    DataFrame
-    """
-    wanted = pa.array(list(sites), pa.string())
-    parts = []
-    with _panel_file(path) as file:
-        told = file.schema_arrow.metadata[b"airq"]
-        for batch in file.iter_batches(50_000):
-            mask = pc.is_in(batch.column("site_id").cast(pa.string()), value_set=wanted)
-            if pc.any(mask).as_py():
-                parts.append(pa.Table.from_batches([batch]).filter(mask))
-    if not parts:
-        raise ValueError(f"{path} has no rows of these sites.")
-    panel = pa.concat_tables(parts).to_pandas(ignore_metadata=True)
-    try:
-        metadata = PanelMetadata.from_dict(json.loads(told))
-    except json.JSONDecodeError:
-        raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
-    for name in panel.columns:
-        if panel[name].dtype == "object":
-            panel[name] = panel[name].astype("str")
-    return check_panel(label_panel(panel, metadata))
-
-
-def predict_sites(path, bundle, sites, *, level=DEFAULT_LEVEL):
-    """Predict all days of some sites of a panel with a bundle, in memory.
-
-    Parameters
-    ----------
-    path : str or Path
+    panel : str or Path
         Parquet file of a panel.
     bundle : str or Path
         Folder of the bundle.
@@ -252,32 +221,28 @@ def predict_sites(path, bundle, sites, *, level=DEFAULT_LEVEL):
         Sites.
     level : float
         Level of the intervals.
+    """
+    return job_folder({"panel": str(panel), "bundle": str(bundle), "sites": list(sites), "level": level})
+
+
+def read_predicted(folder):
+    """What the process of a folder predicted.
 
     Returns
     -------
     rows : DataFrame
         See :func:`airq.workflows.predict.prediction_rows`.
     facts : dict
-        Facts of the bundle.
-
-    Raises
-    ------
-    OSError, ValueError
-        If panel or bundle are not sound, or do not fit together.
+        What a download tells of them, see :func:`app.provenance.about_bundle`.
+    trained : list of str
+        Those of the sites that the bundle was trained on: predictions there flatter it.
     """
-    panel = panel_of(path, sites)
-    predictor, facts = load_bundle(bundle)
-    check_fits(panel, panel_metadata(panel), facts)
-    described = predictor.describe(panel.drop(columns=TARGET, errors="ignore"))
-    return prediction_rows(panel, described, calibration=predictor.calibration_, level=level), facts
+    told = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    return pd.read_parquet(folder / ROWS), told["facts"], told["trained"]
 
 
-def known_to(facts, sites):
-    """Those of the sites that the bundle was trained on: predictions there flatter it."""
-    return sorted(set(sites) & set(facts["data"]["places"]))
-
-
-def _panel_file(path):
+def panel_file(path):
+    """A panel opened to be read in parts; words where it is none."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}.")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from airq.panel import read_panel
 from app import cube, demonstration, maps, sources, theme
 from app.observations import read_observations
+from app.processes import words_of
 from app.store import Store, open_store
 from app.text import for_markdown
 
 #: Configuration of every Plotly chart; without it a map asks for its base map elsewhere.
 PLOTLY = maps.CONFIG
 CHART = {"displayModeBar": False, "topojsonURL": maps.EMPTY_BASE_MAP}
+#: Height of a row of a table at the font size of the app. [px]
+TABLE_ROW = 37
 SIMULATED = (
     "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
     "They show what the app does."
@@ -66,8 +68,8 @@ class Link:
 
     def city(self):
         """Identifier of the chosen city; the most populous by default."""
-        cities = store().cities
-        return self.choice("city", set(cities["city_id"]), cities["city_id"].iloc[default_city(cities)])
+        here = store()
+        return self.choice("city", here.numbers, here.cities["city_id"].iloc[default_city(here.cities)])
 
     def date(self):
         """The chosen day as ``YYYY-MM-DD``; the last by default."""
@@ -160,7 +162,11 @@ def store():
     """The predictions; where they cannot be opened the page says why and stops."""
     path = open_sources().predictions
     try:
-        return _store(str(path), cube.fingerprint(path))
+        stamp = cube.fingerprint(path)
+        held = st.session_state.get("store")
+        if held is None or held[0] != stamp:
+            held = st.session_state["store"] = (stamp, _store(str(path), stamp))
+        return held[1]
     except (ValueError, OSError) as error:
         stop(error)
 
@@ -232,9 +238,7 @@ def _facts(path, stamp):
 
 def stop(error):
     """Say in words what is wrong with the input, and end the page."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    where = f": {error.filename}" if isinstance(error, OSError) and error.strerror and error.filename else ""
-    st.error(for_markdown(f"{text}{where}", limit=600), icon=":material/error:")
+    st.error(for_markdown(words_of(error), limit=600), icon=":material/error:")
     st.stop()
 
 
@@ -248,6 +252,11 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
+def table_height(rows, *, most):
+    """Height of a table of so many rows, at most so much. [px]"""
+    return min(TABLE_ROW * (rows + 1) + 2, most)
+
+
 def outlines():
     """Address of the outlines on this server, or the outlines themselves where files are not served."""
     if not st.get_option("server.enableStaticServing"):
@@ -258,12 +267,7 @@ def outlines():
 
 def day_names():
     """All days of the store as ``YYYY-MM-DD``."""
-    return _day_names(store().dates)
-
-
-@st.cache_resource(max_entries=4, hash_funcs={pd.DatetimeIndex: lambda days: (len(days), days[0], days[-1])})
-def _day_names(dates):
-    return tuple(dates.strftime("%Y-%m-%d"))
+    return store().day_names
 
 
 def default_city(cities):
@@ -275,18 +279,16 @@ def default_city(cities):
 def city_box(label="City", *, key):
     """Search box for a city, tied to the link; returns the city's row."""
     here = store()
-    cities = here.cities
-    order = cities["label"].sort_values(key=lambda names: names.str.casefold()).index.tolist()
     st.session_state[key] = here.row(link.city())
 
     def chosen():
-        link.set(city=cities["city_id"].iloc[st.session_state[key]])
+        link.set(city=here.cities["city_id"].iloc[st.session_state[key]])
 
     return st.selectbox(
         label,
-        order,
+        here.by_label,
         key=key,
-        format_func=cities["label"].tolist().__getitem__,
+        format_func=here.labels.__getitem__,
         on_change=chosen,
         help="Type a part of a name.",
     )

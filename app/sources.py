@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -71,11 +72,16 @@ def named(arguments=None):
     >>> named(["--bundle", "here"]).bundle.name
     'here'
     """
+    return _parsed(tuple(sys.argv[1:] if arguments is None else arguments))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(arguments):
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path)
     try:
-        found, unknown = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
+        found, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise ValueError(f"The app does not understand its arguments: {error}.") from None
     if unknown:

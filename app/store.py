@@ -89,6 +89,11 @@ class Store:
         return self.trained_on == "simulated"
 
     @functools.cached_property
+    def day_names(self):
+        """All days as ``YYYY-MM-DD``."""
+        return tuple(self.dates.strftime("%Y-%m-%d"))
+
+    @functools.cached_property
     def exceedance_levels(self):
         """Levels whose probability of exceedance the file holds, in rising order. [µg m⁻³]"""
         named = [name for name in self.quantities if name.startswith(layout.EXCEEDANCE) and self.has(name)]
@@ -119,11 +124,22 @@ class Store:
         KeyError
             If there is no such city.
         """
-        return self._rows[city_id]
+        return self.numbers[city_id]
 
     @functools.cached_property
-    def _rows(self):
+    def numbers(self):
+        """Number of every city's row by its `city_id`."""
         return {city: number for number, city in enumerate(self.cities["city_id"])}
+
+    @functools.cached_property
+    def labels(self):
+        """The `label` of every city, in the order of :attr:`cities`."""
+        return tuple(self.cities["label"])
+
+    @functools.cached_property
+    def by_label(self):
+        """Numbers of the cities' rows in the order of their labels, whatever their case."""
+        return tuple(sorted(range(len(self.labels)), key=lambda row: self.labels[row].casefold()))
 
     def day(self, quantity, date):
         """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""

@@ -15,6 +15,8 @@ from airq.panel import near_name
 NEEDED = ("city_id", "city", "country", "latitude", "longitude", "date")
 TEXT = ("site_id", "city_id", "city", "country", "aqi_table", "unit", "trained_on")
 ROWS_AT_ONCE = 100_000
+#: A CSV of so many bytes holds about as many rows. [bytes]
+BYTES_AT_ONCE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,14 @@ class PredictionTable:
         Names of its columns.
     facts : dict
         What its metadata tell; empty for CSV.
+    large : bool
+        Whether it has more rows than are read at once.
     """
 
     path: Path
     columns: tuple
     facts: dict = field(default_factory=dict)
+    large: bool = False
 
     def parts(self, columns):
         """DataFrames of at most :data:`ROWS_AT_ONCE` rows with the given columns, in the file's order."""
@@ -79,7 +84,8 @@ def open_table(path):
 
 def _open_parquet(path):
     try:
-        schema = pq.read_schema(path)
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
     except pa.ArrowException as error:
         raise ValueError(
             f"{path} is not a whole Parquet file ({str(error).splitlines()[0][:120]})."
@@ -88,7 +94,8 @@ def _open_parquet(path):
         facts = json.loads((schema.metadata or {}).get(b"airq", b"{}"))
     except ValueError:
         raise ValueError(f"The metadata of {path} are damaged; make the file again.") from None
-    return PredictionTable(path, tuple(schema.names), facts if isinstance(facts, dict) else {})
+    facts = facts if isinstance(facts, dict) else {}
+    return PredictionTable(path, tuple(schema.names), facts, large=rows > ROWS_AT_ONCE)
 
 
 def _open_csv(path):
@@ -98,7 +105,7 @@ def _open_csv(path):
         raise ValueError(f"{path} is empty; predictions have a line of column names.") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
-    return PredictionTable(path, tuple(head.columns))
+    return PredictionTable(path, tuple(head.columns), large=path.stat().st_size > BYTES_AT_ONCE)
 
 
 def _parquet_parts(path, columns):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from airq.units import (
     AQI_CLASSES,
@@ -242,6 +243,7 @@ def number(value, unit=PM25_UNIT):
     return f"{value:,.{digits}f} {unit_words(unit)}"
 
 
+@functools.lru_cache(maxsize=10_000)
 def day_words(date, period="day"):
     """A date as people write it.
 
@@ -305,11 +307,41 @@ def layout(*, dark=False, height=None):
     }
 
 
+def plain_figure(traces, **layout_):
+    """A figure of plain traces and a plain layout, none of which is checked.
+
+    Plotly's checks of every property would take longer than all the rest of a page.
+
+    Parameters
+    ----------
+    traces : list of dict
+        With their `type`; arrays of NumPy.
+    **layout_
+        Properties of the layout.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    return go.Figure({"data": traces, "layout": {"template": {}} | layout_}, _validate=False)
+
+
+def axes_figure(traces, *, dark=False, height=None, xaxis=None, yaxis=None, **layout_):
+    """A plain figure with axes, in the fonts, colours and margins of the page; see :func:`plain_figure`."""
+    usual = layout(dark=dark, height=height)
+    layout_["margin"] = usual["margin"] | layout_.get("margin", {})
+    axis = _axis(tones(dark))
+    return plain_figure(traces, **usual | layout_, xaxis=axis | (xaxis or {}), yaxis=axis | (yaxis or {}))
+
+
+def _axis(tone):
+    return {"gridcolor": tone["grid"], "linecolor": tone["grid"], "zeroline": False, "automargin": True}
+
+
 def apply(fig, *, dark=False, height=None):
     """Give a figure the fonts, colours and margins of the page; return it."""
-    tone = tones(dark)
     fig.update_layout(template="none", **layout(dark=dark, height=height))
-    axis = {"gridcolor": tone["grid"], "linecolor": tone["grid"], "zeroline": False, "automargin": True}
+    axis = _axis(tones(dark))
     fig.update_xaxes(**axis)
     fig.update_yaxes(**axis)
     return fig

@@ -5,47 +5,18 @@ It reads the job from the folder, writes a line of progress after every piece an
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from pathlib import Path
-
 import matplotlib
 
-from app.trials import JOB, PROGRESS, RESULT, UPLOAD
+from app.processes import serve
+from app.trials import RESULT, UPLOAD
 from imbalance.comparison import compare_strategies
 from imbalance.reading import read_labelled
 from imbalance.report import write_comparison
 
-NICE = 10
 
-
-def work(folder):
-    """Do the job of a folder.
-
-    Parameters
-    ----------
-    folder : str or Path
-        As :func:`app.trials.trial_folder` makes it.
-    """
-    folder, server = Path(folder), os.getppid()
-
-    def advance(done, total, text=""):
-        if os.getppid() != server:
-            sys.exit("The server has gone.")
-        tell(folder, done=done, total=total, text=text)
-
-    try:
-        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
-        write_comparison(_compare(folder, job, advance), folder / RESULT)
-    except (ValueError, OSError) as error:
-        tell(folder, error=str(error))
-
-
-def tell(folder, **facts):
-    """Add a line of progress."""
-    with (folder / PROGRESS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
+def work(folder, job, advance):
+    """Compare; see :func:`app.processes.serve`."""
+    write_comparison(_compare(folder, job, advance), folder / RESULT)
 
 
 def _compare(folder, job, advance):
@@ -68,7 +39,6 @@ def _compare(folder, job, advance):
 
 
 if __name__ == "__main__":
-    os.nice(NICE)
     # A dollar in the name of a class is no formula.
     matplotlib.rcParams["text.parse_math"] = False
-    work(sys.argv[1])
+    serve(work, nice=10)

@@ -5,13 +5,7 @@ The server never fits a model: a process of its own does, one at a time, and end
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from airq.sources.reading import SEPARATORS, read_table
+from app.processes import Task, job_folder
 from imbalance.reading import labels
 
 #: Limits of an upload. [MB, rows, columns, classes]
@@ -34,11 +29,14 @@ QUICK = {
 }
 FEWEST, MOST = 2, 4
 FOLDS = (3, 5)
-#: A comparison that takes longer is ended. [s]
-LONGEST = 300
-UPLOAD, JOB, PROGRESS, RESULT = "table.csv", "job.json", "progress.jsonl", "result"
-#: Comparisons that run at the same time on this server.
-SLOTS = threading.BoundedSemaphore(1)
+UPLOAD, RESULT = "table.csv", "result"
+COMPARISON = Task(
+    "app.trial_process",
+    "comparison",
+    longest=300,
+    instead="Take fewer rows or strategies, or run it in a terminal.",
+    begins="Reading the table",
+)
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,6 @@ class Upload:
     rows: int
     columns: tuple
     candidates: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a comparison is: pieces done of `total`, and words; no total while it waits."""
-
-    done: int
-    total: int
-    text: str
 
 
 def read_upload(content):
@@ -214,76 +203,14 @@ def make_job(*, target, target_prior, strategies, folds):
     }
 
 
-@contextmanager
 def trial_folder(content, job):
     """A folder for one comparison, with the upload and the job in it; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="airq-trial-") as folder:
-        path = Path(folder)
-        (path / UPLOAD).write_bytes(content)
-        (path / JOB).write_text(json.dumps(job), encoding="utf-8")
-        (path / PROGRESS).touch()
-        yield path
+    return job_folder(job, {UPLOAD: content})
 
 
 def run(folder):
-    """Run the comparison of a folder; yields a :class:`Step` several times a second.
-
-    Closing the generator ends the process.
-
-    Raises
-    ------
-    ValueError
-        If the table or a choice does not allow the comparison; the line says why.
-    OSError
-        If it took too long or the process was ended from outside.
-    """
-    while not SLOTS.acquire(timeout=0.3):
-        yield Step(0, 0, "Another comparison is running; this one begins when it ends.")
+    """Run the comparison of a folder; see :meth:`app.processes.Task.run`."""
     try:
-        yield from _run(folder)
-    finally:
-        SLOTS.release()
-
-
-def _run(folder):
-    command = [sys.executable, "-m", "app.trial_process", str(folder)]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, env=_environment(), stdin=quiet, stdout=quiet, stderr=quiet)
-    started = time.monotonic()
-    try:
-        while process.poll() is None:
-            if time.monotonic() - started > LONGEST:
-                raise TimeoutError(
-                    f"The comparison took more than {LONGEST // 60} minutes and was ended. Take fewer rows "
-                    "or strategies, or run it in a terminal."
-                )
-            yield _progress(folder)
-            time.sleep(0.3)
-    finally:
-        process.kill()
-        process.wait()
-    last = _last(folder)
-    if "error" in last:
-        raise ValueError(last["error"].replace(str(Path(folder) / UPLOAD), "The file"))
-    if process.returncode or not (Path(folder) / RESULT / "settings.json").is_file():
-        raise OSError("The comparison stopped before its end; perhaps the machine is short of memory.")
-
-
-def _environment():
-    """The server's environment, with one thread a process and this package where it was found."""
-    here = str(Path(__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": path}
-
-
-def _progress(folder):
-    last = _last(folder)
-    if "total" not in last:
-        return Step(0, 0, "Reading the table")
-    return Step(last["done"], last["total"], last["text"])
-
-
-def _last(folder):
-    """The last whole line that the process wrote."""
-    lines = (Path(folder) / PROGRESS).read_text(encoding="utf-8").split("\n")[:-1]
-    return json.loads(lines[-1]) if lines else {}
+        yield from COMPARISON.run(folder)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(Path(folder) / UPLOAD), "The file")) from None

@@ -147,12 +147,13 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countri
             mode="markers",
             marker={
                 "size": [15 if record["part"] == "all" else 11 for record in records],
+                "opacity": 1,
                 "color": tone["line"],
                 "symbol": ["diamond" if record["part"] == "worst_city" else "circle" for record in records],
             },
             error_x={
-                "array": np.nan_to_num(ends[:, 1] - percent),
-                "arrayminus": np.nan_to_num(percent - ends[:, 0]),
+                "array": ends[:, 1] - percent,
+                "arrayminus": percent - ends[:, 0],
                 "color": tone["line"],
                 "thickness": 1.5,
                 "width": 4,
@@ -169,7 +170,7 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countri
         x=level, y=1, yref="paper", yanchor="bottom", text=f"promised {level:.0f} %", showarrow=False
     )
     theme.apply(fig, dark=dark, height=110 + 27 * len(records))
-    fig.update_yaxes(autorange="reversed", type="category")
+    fig.update_yaxes(range=[len(records) - 0.4, -0.6], type="category")
     low = min([70.0, *percent, *ends[np.isfinite(ends)]]) if len(records) else 70.0
     fig.update_xaxes(title="Days inside their interval", ticksuffix=" %", range=[low - 3, 103])
     return fig.update_layout(margin={"t": 30})
@@ -198,7 +199,7 @@ def _part(record):
         return for_plotly(theme.country_name(value), limit=24)
     if part == "predicted_class":
         return for_plotly(value, limit=30)
-    return f"worst: {for_plotly(value, limit=22)}"
+    return f"worst: {for_plotly(evidence.place_words(value), limit=22)}"
 
 
 def probabilities_picture(exceedance, scheme, *, dark=False):
@@ -244,6 +245,7 @@ def probabilities_picture(exceedance, scheme, *, dark=False):
             mode="markers",
             name=name,
             marker=marker,
+            cliponaxis=False,
             hovertemplate="%{y} µg/m³: %{x:.0f} % of days " + name + "<extra></extra>",
         )
     theme.apply(fig, dark=dark, height=110 + 34 * len(records))

@@ -97,8 +97,8 @@ def _over_time(store, city, series, scale):
 
 
 def _others(store, city):
-    labels = store.cities["label"]
-    options = ["country", *(row for row in labels.sort_values().index if row != city.name)]
+    labels = store.labels
+    options = ["country", *(row for row in store.by_label if row != city.name)]
     country = theme.country_name(city["country"])
     names = {"country": f"Mean of the listed cities of {for_markdown(country)}, weighted by people"}
     chosen = st.multiselect(
@@ -150,7 +150,7 @@ def _year(series, scale):
 
 def _recent(series):
     """The last months of a series, or the year that is chosen where there are many."""
-    months = series.dates.to_period("M").nunique()
+    months = len(np.unique(series.dates.to_numpy().astype("datetime64[M]")))
     if months <= MOST_MONTHS:
         return series
     years = [str(year) for year in sorted(set(series.dates.year), reverse=True)]
@@ -219,6 +219,7 @@ def _reasons(city, date):
     st.plotly_chart(
         charts.reasons(table, dark=session.dark()), key="city_reasons", config=session.CHART, theme=None
     )
+    st.caption("From the mean of the training at the top, every bar takes the prediction further.")
     with st.expander("In words"):
         st.code("\n".join(sentences), language=None, wrap_lines=True)
 

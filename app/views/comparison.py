@@ -17,6 +17,12 @@ COLUMNS = {
     "vs_none_sd": ("±", "%.4f", "Standard deviation over families."),
     "ci_low": ("95 % low", "%+.4f", "End of the interval of the difference."),
     "ci_high": ("95 % high", "%+.4f", "End of the interval of the difference."),
+    "low": ("Least", "%.4f", "Least log loss of a seed, in nats."),
+    "high": ("Largest", "%.4f", "Largest log loss of a seed, in nats."),
+    "seeds": ("Seeds", "%d", None),
+    "data": ("Data", None, None),
+    "published": ("Published", "%.4f", "Log loss on a private set, in nats, by its author."),
+    "vs_best": ("Against the published best", "%+.4f", "Log loss minus that of drop-majority, in nats."),
     "wins": ("Wins", "%d", "Folds or seeds with less log loss."),
     "prior_kl": ("Prior KL", "%.3f", "How far the shares that the probabilities stand for are off."),
     "brier": ("Brier", "%.4f", None),
@@ -100,7 +106,7 @@ def _table(table, key, *, name="table"):
     }
     config |= {
         column: st.column_config.NumberColumn(
-            for_markdown(column.replace("recall_", "Recall "), limit=40), format="%.3f"
+            shown(column.replace("recall_", "Recall "), limit=40), format="%.3f"
         )
         for column in kept.select_dtypes("number")
         if column not in config
@@ -227,6 +233,7 @@ def _all_sets(found, key):
 def _reproduction(found, key):
     figure = charts.reproduction(found.table, found.scores, mark=found.mark, dark=session.dark())
     _chart(figure, f"imbalance_{key}_losses")
+    st.caption("Log loss under the shares of the classes in the validation set; lower is better.")
     if "orders" in found.tables:
         with st.expander("How often the published order occurs"):
             _table(found.tables["orders"], key, name="orders")

@@ -3,10 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, maps, session, theme
+from app import country_tables, downloads, maps, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
+from app.views.saving import file_button
 from app.views.spans import span_box, span_words
 
 #: Most countries of the pictures, unless all are asked for.
@@ -36,11 +37,13 @@ def page():
         f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
-    left, right = st.columns([1, 1.15], gap="medium")
+    left, right = st.columns([1, 1.8], gap="medium")
     with left:
         _map(store, table, scale)
     with right:
         _table(store, table, scale)
+        _download(view, store, table, span_words(start, end, store.period))
+    session.legend(scale)
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -58,13 +61,12 @@ def page():
 def _map(store, table, scale):
     st.plotly_chart(
         maps.countries_map(
-            table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=460
+            table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=380
         ),
         key="countries_map",
         config=session.PLOTLY,
         theme=None,
     )
-    session.legend(scale)
 
 
 def _table(store, table, scale):
@@ -77,31 +79,44 @@ def _table(store, table, scale):
         outside=100 * table["outside"],
         people=table["people"].where(table["people"] > 0),
     )
-    columns = ["name", "value"]
+    columns = ["name", "value", "classed"]
     columns += ["worst", "worst_value"] if table["worst"].notna().any() else []
-    columns += ["people", "cities", "classed"]
+    columns += ["people", "cities"]
     columns += ["outside"] if table["outside"].notna().any() else []
     st.dataframe(
         shown[columns],
         hide_index=True,
-        height=min(36 * (len(shown) + 1) + 4, 520),
+        height=session.table_height(len(shown), most=520),
         column_config={
             "name": st.column_config.TextColumn("Country", pinned=True),
             "value": st.column_config.NumberColumn(f"Mean [{unit}]", format=number),
             "classed": st.column_config.TextColumn("Class"),
-            "people": st.column_config.NumberColumn("People of its cities", format="localized"),
+            "people": st.column_config.NumberColumn(
+                "People", format="localized", help="Of the listed cities."
+            ),
             "cities": st.column_config.NumberColumn("Cities"),
             "worst": st.column_config.TextColumn("Worst month"),
             "worst_value": st.column_config.NumberColumn(f"Its mean [{unit}]", format=number),
             "outside": st.column_config.NumberColumn(
-                "Outside experience [%]",
+                "Outside [%]",
                 format="%.0f",
                 help="Share of the predictions, by people, for which the model extrapolates.",
             ),
         },
     )
-    if scale.note:
-        st.caption(scale.note)
+
+
+def _download(view, store, table, span):
+    facts = downloads.about(store, simulated=view.sources.simulated or store.simulated, span=span)
+    file_button(
+        "Table (CSV)",
+        lambda: country_tables.rows_of(table, store),
+        facts,
+        "csv",
+        stem="countries",
+        key="countries_get",
+        type="secondary",
+    )
 
 
 def _months(store, months, table, scale):

@@ -12,6 +12,13 @@ from app.views.saving import file_button, kind_box
 from app.views.spans import span_box, span_words
 
 LONG = 600
+#: What a kind of file is good for.
+KINDS_IN_WORDS = {
+    "csv": "UTF-8 with a byte-order mark, as spreadsheets like it; unit, origin and licence stand in "
+    "columns; cells that a spreadsheet would take for a formula begin with an apostrophe.",
+    "parquet": "Units, origin and licence stand in the metadata; this app opens it again.",
+    "geojson": "Points (WGS 84); units, origin and licence stand in the member “about”.",
+}
 
 
 def page():
@@ -31,60 +38,54 @@ def _download(store, simulated):
         city_ids = _cities(store)
     with right:
         start, end = span_box(store, key="data")
-        each = {"day": "day", "month": "month", "year": "year"}[store.period]
-        form = st.segmented_control(
-            "A row for",
-            ["each", "mean"],
-            default="each",
-            format_func={"each": f"each city and {each}", "mean": "each city: the mean"}.get,
-            required=True,
-            key="data_form",
-        )
-    table = downloads.index_of(store)
-    columns = None
-    if form == "each":
-        possible = downloads.columns_of(store)
-        columns = st.multiselect(
-            "Columns beside place and day; probabilities of levels can be added",
-            possible,
-            default=[name for name in possible if not name.startswith(EXCEEDANCE)],
-            format_func=lambda name: downloads.column_words(name, table),
-            key="data_columns",
-        )
+        form = _form_box(store)
+    columns = _columns_box(store) if form == "each" else None
     kind = kind_box("data_kind")
-    known = store.days_known(start, end)
-    if city_ids is not None:
-        known = known[[store.row(one) for one in city_ids]]
-    number = int(known.sum() if form == "each" else (known > 0).sum())
+    number = _number_of_rows(store, city_ids, start, end, form)
     words = _refusal(number, kind, columns)
     if words:
         st.info(words)
         return
-
-    span = span_words(start, end, store.period)
 
     def rows():
         if form == "mean":
             return downloads.means(store, city_ids, start, end)
         return downloads.selection(store, city_ids, start, end, columns)
 
-    facts = downloads.about(store, simulated=simulated, span=span)
-    file_button(
-        f"Download {number:,} {'row' if number == 1 else 'rows'}",
-        rows,
-        facts,
-        kind,
-        stem="predictions",
-        key="data_get",
+    facts = downloads.about(store, simulated=simulated, span=span_words(start, end, store.period))
+    words = f"Download {number:,} {'row' if number == 1 else 'rows'}"
+    file_button(words, rows, facts, kind, stem="predictions", key="data_get")
+    st.caption(KINDS_IN_WORDS[kind])
+
+
+def _form_box(store):
+    each = {"day": "day", "month": "month", "year": "year"}[store.period]
+    return st.segmented_control(
+        "A row for",
+        ["each", "mean"],
+        default="each",
+        format_func={"each": f"each city and {each}", "mean": "each city: the mean"}.get,
+        required=True,
+        key="data_form",
     )
-    st.caption(
-        {
-            "csv": "UTF-8 with a byte-order mark, as spreadsheets like it; unit, origin and licence stand in "
-            "columns; cells that a spreadsheet would take for a formula begin with an apostrophe.",
-            "parquet": "Units, origin and licence stand in the metadata; this app opens it again.",
-            "geojson": "Points (WGS 84); units, origin and licence stand in the member “about”.",
-        }[kind]
+
+
+def _columns_box(store):
+    possible, table = downloads.columns_of(store), downloads.index_of(store)
+    return st.multiselect(
+        "Columns beside place and day; probabilities of levels can be added",
+        possible,
+        default=[name for name in possible if not name.startswith(EXCEEDANCE)],
+        format_func=lambda name: downloads.column_words(name, table),
+        key="data_columns",
     )
+
+
+def _number_of_rows(store, city_ids, start, end, form):
+    known = store.days_known(start, end)
+    if city_ids is not None:
+        known = known[[store.row(one) for one in city_ids]]
+    return int(known.sum() if form == "each" else (known > 0).sum())
 
 
 def _refusal(number, kind, columns):

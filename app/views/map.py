@@ -27,7 +27,7 @@ def page():
 
 
 def _controls(store):
-    first, second, third, fourth = st.columns([1.15, 1.95, 1.5, 0.8], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([1.1, 1.75, 1.6, 0.8], vertical_alignment="bottom")
     with first:
         session.city_box("Find a city", key="map_city")
     with second:
@@ -121,8 +121,9 @@ def _share(store):
     with first:
         start, end = span_box(store, key="map")
     options = {f"{level:g}": level for level in layers.levels(store)}
+    usual = f"{layers.usual_level(store):g}"
     with second:
-        st.session_state["map_level"] = link.choice("level", options, next(iter(options)))
+        st.session_state["map_level"] = link.choice("level", options, usual)
         st.selectbox(
             "Level",
             list(options),
@@ -130,7 +131,7 @@ def _share(store):
             format_func=lambda text: layers.level_words(options[text], store.unit),
             on_change=lambda: link.set(level=st.session_state["map_level"]),
         )
-    level = options[link.choice("level", options, next(iter(options)))]
+    level = options[link.choice("level", options, usual)]
     layer = layers.share_layer(store, start, end, level)
     if level in store.exceedance_levels:
         st.caption(
@@ -171,6 +172,16 @@ def _clicked():
         st.session_state["map_clicked"] = True
 
 
+def _country_clicked():
+    points = st.session_state["map_countries"]["selection"]["points"]
+    codes = [maps.country_of(point["location"]) for point in points if "location" in point]
+    if codes:
+        cities = session.store().cities
+        cities = cities[cities["country"] == codes[0]].reset_index(drop=True)
+        link.set(city=cities["city_id"].iloc[session.default_city(cities)])
+        st.session_state["map_clicked"] = True
+
+
 def first_of(customdata):
     """First entry of a point's own data, which the browser sends as a list or by position.
 
@@ -190,8 +201,18 @@ def _countries(store, layer):
         dark=session.dark(),
         height=session.map_height(),
     )
-    st.plotly_chart(figure, key="map_countries", config=session.PLOTLY, theme=None)
-    st.caption("Mean of the listed cities of a country, weighted by their people; not of all its people.")
+    st.plotly_chart(
+        figure,
+        key="map_countries",
+        config=session.PLOTLY,
+        theme=None,
+        on_select=_country_clicked,
+        selection_mode="points",
+    )
+    st.caption(
+        "Mean of the listed cities of a country, weighted by their people; not of all its people. "
+        "A click selects the largest of them."
+    )
 
 
 def _city_card(store, layer, row):
@@ -230,7 +251,7 @@ def _ranking(store, layer):
     st.dataframe(
         table,
         hide_index=True,
-        height=330,
+        height=session.table_height(len(table), most=380),
         column_config={
             "rank": st.column_config.NumberColumn("Rank", width=52),
             "name": st.column_config.TextColumn("City"),

@@ -1,13 +1,13 @@
 """Cities of one's own: a list is uploaded, its cities are found, and predicted where their inputs are."""
 
 import hashlib
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import cube, downloads, theme
-from app.provenance import about_bundle
 from app.text import for_markdown, shown
 from app.views.saving import file_button, kind_box
 
@@ -38,7 +38,7 @@ def own_cities(view, store, simulated):
         )
     if file is None:
         return
-    # Boosters and the geography come with it, which only those who upload a list need.
+    # The geography comes with it, which only those who upload a list need.
     from app import predicting
 
     try:
@@ -98,17 +98,22 @@ def _from_panel(predicting, sources, cities):
     )
     asked = hashlib.sha256(stamp.encode()).hexdigest()
     if st.button(f"Predict {days:,} days of {len(sites):,} sites", type="primary", key="data_predict"):
-        with st.spinner("Predicting …"):
-            rows, facts = predicting.predict_sites(sources.panel, sources.bundle, sites)
-        st.session_state["data_predicted"] = (
-            asked,
-            rows,
-            about_bundle(facts, rows),
-            predicting.known_to(facts, sites),
-        )
+        st.session_state["data_predicted"] = (asked, *_predict(predicting, sources, sites))
+        st.rerun()
     kept = st.session_state.get("data_predicted")
     if kept is not None and kept[0] == asked:
         _predicted(*kept[1:])
+
+
+def _predict(predicting, sources, sites):
+    """Predict with progress; leaving the page or pressing any button ends it."""
+    bar = st.progress(0.0, text="Starting")
+    st.button("Stop", key="data_stop", icon=":material/stop:")
+    with predicting.prediction_folder(sources.panel, sources.bundle, sites) as folder:
+        with closing(predicting.PREDICTION.run(folder)) as steps:
+            for step in steps:
+                bar.progress(step.share, text=step.text)
+        return predicting.read_predicted(folder)
 
 
 def _predicted(rows, facts, trained):

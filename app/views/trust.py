@@ -63,7 +63,7 @@ def _in_short(found):
         sentences.append(evidence.domain_words(record))
         if isinstance(record.get("worst_city"), str) and np.isfinite(record.get("worst_city_rmse", np.nan)):
             sentences.append(
-                f"Worst was {for_markdown(record['worst_city'])}: an error (RMSE) of "
+                f"Worst was {for_markdown(evidence.place_words(record['worst_city']))}: an error (RMSE) of "
                 f"{record['worst_city_rmse']:.1f} µg/m³. A single city can fare so."
             )
     st.markdown("\n".join(f"- {sentence}" for sentence in filter(None, sentences)))

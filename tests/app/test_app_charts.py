@@ -166,4 +166,4 @@ def test_the_page_about_a_city_is_a_picture(store):
     series = charts.Series(store.dates, store.city("pm25", "kla"), store.unit)
     picture = poster(store.cities.iloc[0], series, DAILY, simulated=True)
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
-    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (1240, 1753)
+    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (1240, 1754)

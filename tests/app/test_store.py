@@ -1,11 +1,16 @@
 """Predictions laid out as an array."""
 
+import json
+import sys
+from pathlib import Path
+from subprocess import Popen
+
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from app import cube
+from app import cube, tables
 from app.store import by_country, open_store, ranking
 
 
@@ -45,6 +50,47 @@ def test_the_array_is_made_once(make_rows, write_predictions):
     assert (folder / cube.ARRAY).stat().st_mtime_ns == made
     write_predictions(make_rows({"kla": [30, 40, 50]}))
     npt.assert_array_equal(open_store(path).city("pm25", "kla"), [30, 40, 50])
+
+
+def test_a_large_file_is_laid_out_alike_in_a_process_of_its_own(make_rows, write_predictions, monkeypatch):
+    "Three rows, of which one is already too many for the server: array, cities and facts are the same."
+    path = write_predictions(make_rows({"kla": [10, 20], "nbo": [np.nan, 3]}, p_above_15=0.25))
+    here, there = Path(path.parent / "here"), Path(path.parent / "there")
+    here.mkdir()
+    cube.write_array(tables.open_table(path), here)
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(cube, "write_array", None)
+    cube.cached(path).rename(there)
+    for name in (cube.ARRAY, cube.CITIES, cube.FACTS):
+        assert (there / name).read_bytes() == (here / name).read_bytes()
+
+
+def test_the_words_of_a_process_are_those_of_the_server(make_rows, tmp_path, write_predictions, monkeypatch):
+    "A date that is none in a large file: the same sentence, and nothing is left in the cache."
+    make_rows({"kla": [1.0]}).assign(date="yesterday").to_csv(tmp_path / "x.csv", index=False)
+    monkeypatch.setattr(tables, "BYTES_AT_ONCE", 1)
+    with pytest.raises(ValueError, match="x.csv: 'yesterday' is not a date; write days like 2020-01-31."):
+        open_store(tmp_path / "x.csv")
+    assert list((tmp_path / "cache" / "airq").iterdir()) == []
+
+
+def test_a_process_that_is_killed_leaves_nothing(make_rows, write_predictions, tmp_path, monkeypatch):
+    "The memory of the machine is short: words, and no half of an array in the cache."
+    path = write_predictions(make_rows({"kla": [1.0, 2.0]}))
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("app.processes.subprocess.Popen", killed)
+    with pytest.raises(OSError, match="reading of the predictions stopped before its end"):
+        open_store(path)
+    assert list((tmp_path / "cache" / "airq").iterdir()) == []
+
+
+def killed(command, **options):
+    "A process that has written a part and is killed."
+    job = json.loads((Path(command[-1]) / "job.json").read_text("utf-8"))
+    (Path(job["folder"]) / cube.ARRAY).write_bytes(b"half")
+    process = Popen([sys.executable, "-c", "import time; time.sleep(60)"], **options)
+    process.kill()
+    return process
 
 
 def test_a_cache_that_cannot_be_written_is_not_needed(make_rows, write_predictions, tmp_path, monkeypatch):

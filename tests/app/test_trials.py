@@ -1,6 +1,5 @@
 """Uploaded tables: checked, then compared on in a process that ends with the page."""
 
-import os
 from contextlib import closing
 
 import numpy as np
@@ -116,39 +115,3 @@ def test_what_the_table_does_not_allow_is_said():
         pytest.raises(ValueError, match="fold"),
     ):
         list(steps)
-
-
-@pytest.mark.slow
-def test_leaving_ends_the_process():
-    "Closing the steps kills what runs and lets the next comparison begin."
-    with trials.trial_folder(rows(150), job()) as folder, closing(trials.run(folder)) as steps:
-        mark = str(folder)
-        assert any(running(mark) for _ in steps)
-        steps.close()
-        assert not running(mark)
-    assert trials.SLOTS.acquire(timeout=0)
-    trials.SLOTS.release()
-
-
-def test_a_second_comparison_waits():
-    "It says so instead of starting."
-    assert trials.SLOTS.acquire(timeout=60)
-    try:
-        with closing(trials.run("nowhere")) as steps:
-            assert "Another comparison" in next(steps).text
-    finally:
-        trials.SLOTS.release()
-
-
-def running(mark):
-    "Whether a process has a word on its command line."
-    if not os.path.isdir("/proc/self"):
-        pytest.skip("no /proc here")
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
-                if mark.encode() in file.read():
-                    return True
-        except OSError:
-            continue
-    return False

@@ -52,6 +52,8 @@ def server(tmp_path_factory):
     """Function that starts the app on files by kind and returns its address."""
     processes = []
     cache = tmp_path_factory.mktemp("cache")
+    # Not the folder of the cache: a folder airq in it would hide the package of that name.
+    home = tmp_path_factory.mktemp("home")
 
     def start(**files):
         port = free_port()
@@ -61,7 +63,7 @@ def server(tmp_path_factory):
         command = [sys.executable, "-m", "streamlit", "run", str(script), *options, "--", *shown]
         log = open(cache / f"{port}.log", "w+")  # noqa: SIM115
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=cache)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home)
         processes.append((process, log))
         wait_for(f"http://localhost:{port}", process, log)
         return f"http://localhost:{port}"
@@ -87,6 +89,45 @@ def predictions(tmp_path_factory):
     path = tmp_path_factory.mktemp("predictions") / "predictions.parquet"
     write_table(rows, path, metadata={"airq": {"trained_on": "simulated", "period": "day"}})
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Panel of eight simulated cities and 46 days, a small bundle trained on it, and its predictions."""
+    from airq.checks import check_panel
+    from airq.features.recipe import make_recipe
+    from airq.models.ensemble import BoosterEnsemble, Member
+    from airq.panel import write_panel, write_table
+    from airq.predictor import Predictor
+    from airq.workflows.predict import prediction_rows
+    from airq.workflows.train import save_predictor
+
+    folder = tmp_path_factory.mktemp("trained")
+    panel = check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
+    members = (Member("lightgbm", 1.0, {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}),)
+    predictor = Predictor(
+        lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
+    )
+    predictor.fit(panel, "city_id")
+    save_predictor(predictor, panel, {"model": "lightgbm", "seed": 0}, None, folder / "bundle")
+    write_panel(panel, folder / "panel.parquet")
+    rows = prediction_rows(panel, predictor.describe(panel.drop(columns="pm25")))
+    write_table(
+        rows,
+        folder / "predictions.parquet",
+        metadata={"airq": {"trained_on": "simulated", "period": "day"}},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_url(server, trained):
+    """Address of the app over the predictions, the bundle and the panel of :func:`trained`."""
+    return server(
+        predictions=trained / "predictions.parquet",
+        bundle=trained / "bundle",
+        panel=trained / "panel.parquet",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +218,12 @@ class Visit:
         picture = Image.open(io.BytesIO(self.page.locator(selector).first.screenshot())).convert("RGB")
         found, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
         return {tuple(map(int, colour)): int(count) for colour, count in zip(found, counts, strict=True)}
+
+    def download(self, selector):
+        """Path of the file that a button of the page saves."""
+        with self.page.expect_download(timeout=PATIENCE * 1000) as caught:
+            self.page.locator(selector).click()
+        return caught.value.path()
 
     def pixels(self, selector, colours):
         """Number of pixels in one of some colours, written as ``#rrggbb``."""

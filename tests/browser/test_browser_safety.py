@@ -1,6 +1,7 @@
 """What a browser does with names and links that mean harm: nothing."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -73,12 +74,20 @@ def test_a_long_name_does_not_widen_the_page(visit, harmful, path):
 
 
 def test_names_are_text_in_the_tooltip(visit, harmful):
-    "The marker of the first city is pointed at; its name stands there letter by letter."
+    "Every marker is pointed at: its name stands there letter by letter, the longest one up to 59 letters."
     here = visit(f"{harmful}/?city=c0")
     points = here.page.locator(".geo path.point")
+    tooltip = here.page.locator(".hoverlayer .hovertext")
+    told = set()
     for number in range(points.count()):
         points.nth(number).hover(force=True)
-    here.page.locator(".hoverlayer .hovertext").first.wait_for(timeout=20_000)
+        tooltip.first.wait_for(timeout=20_000)
+        here.page.wait_for_timeout(300)
+        told.update(re.sub(r"\s+", " ", text) for text in tooltip.all_text_contents())
+    steering = "\u202e"
+    for name in NAMES:
+        expected = name.removeprefix(steering) if len(name) < 60 else name[:59] + "…"
+        assert [text for text in told if expected in text], name
     unharmed(here)
 
 

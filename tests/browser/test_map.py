@@ -1,11 +1,15 @@
 """The map in a browser."""
 
+import re
+
+import pandas as pd
 import pytest
 
 from app import theme
 
 pytestmark = pytest.mark.slow
-MAP = ".st-key-map_points, .js-plotly-plot"
+#: Not the button Display.
+PLAY = re.compile(r"\bPlay$")
 
 
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)])
@@ -65,9 +69,43 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(visit, app_url):
 
 
 @pytest.mark.long
-def test_the_page_of_a_city_is_drawn(visit, app_url):
-    "The calendar holds colours of the classes; the link that does not exist is told in words."
-    here = visit(f"{app_url}/city?city=nowhere")
-    assert "nowhere" in here.page.get_by_text("The link asks for").inner_text()
-    assert here.pixels("[data-testid=stPlotlyChart]:has(.heatmaplayer)", theme.READABLE) > 400
+def test_play_goes_on_by_a_day(visit, app_url):
+    "From 1 January the heading comes to 2 January by itself; stopped, the address bar holds the day shown."
+    here = visit(f"{app_url}/?date=2020-01-01")
+    here.page.get_by_role("button", name=PLAY).click()
+    here.page.get_by_role("heading", name="Daily mean, 2 January 2020").wait_for(timeout=30_000)
+    here.page.get_by_role("button", name="Stop").click()
+    here.page.get_by_role("button", name=PLAY).wait_for(timeout=60_000)
+    here.settle()
+    shown = here.page.get_by_role("heading", name="Daily mean").inner_text().removeprefix("Daily mean, ")
+    day = here.page.url.split("date=")[1].split("&")[0]
+    assert pd.Timestamp(shown) == pd.Timestamp(day) > pd.Timestamp("2020-01-01")
     here.assert_clean()
+
+
+@pytest.mark.long
+def test_a_click_on_a_country_selects_its_largest_city(visit, app_url, predictions):
+    "The areas of the classes are clicked one by one; the land does not fade."
+    here = visit(f"{app_url}/?as=countries")
+    land = here.pixels(".js-plotly-plot", [theme.tones(False)["land"]])
+    cities = pd.read_parquet(predictions).drop_duplicates("city_id")
+    largest = cities.sort_values("population").groupby("country").last()["city_id"]
+    chosen = cities.loc[cities["population"].idxmax(), "city_id"]
+    areas = here.page.locator(".geo .choropleth path.choroplethlocation")
+    fills = [
+        areas.nth(number).evaluate("area => getComputedStyle(area).fill") for number in range(areas.count())
+    ]
+    drawn = [number for number, fill in enumerate(fills) if rgb(fill) in theme.READABLE]
+    for number in drawn:
+        areas.nth(number).click(force=True)
+        here.settle()
+        if "city=" in here.page.url and f"city={chosen}" not in here.page.url:
+            break
+    assert here.page.url.split("city=")[1].split("&")[0] in set(largest) - {chosen}
+    assert here.pixels(".js-plotly-plot", [theme.tones(False)["land"]]) > 0.9 * land
+    here.assert_clean()
+
+
+def rgb(fill):
+    "A colour of the browser, rgb(255, 255, 204), as #ffffcc."
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", fill)[:3])

@@ -1,0 +1,148 @@
+"""The page City in a browser."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from app import charts, theme
+
+pytestmark = pytest.mark.slow
+SERIES = ".st-key-city_series .js-plotly-plot"
+CALENDAR = "[data-testid=stPlotlyChart]:has(.heatmaplayer)"
+
+
+@pytest.fixture(scope="module")
+def rows(predictions):
+    "The predictions of the file."
+    return pd.read_parquet(predictions)
+
+
+def label(row):
+    "What the app calls the city of a row."
+    return f"{row.city}, {theme.country_name(row.country)}"
+
+
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_the_page_of_a_city_is_drawn_and_asks_nobody_else(visit, app_url, dark):
+    "Classes in the calendar, a line over time; nothing beyond the server."
+    here = visit(f"{app_url}/city", dark=dark)
+    assert here.pixels(CALENDAR, theme.READABLE) > 400
+    assert here.pixels(SERIES, [theme.tones(dark)["line"]]) > 50
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_a_link_chooses_city_and_day(visit, app_url, rows):
+    "The last row of the file: its city is the heading, its value stands below the day."
+    row = rows.iloc[-1]
+    here = visit(f"{app_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
+    assert here.page.get_by_role("heading", name=label(row), exact=True).count() == 1
+    assert here.page.get_by_role("heading", name=f"{row.pm25:.1f} µg/m³", exact=True).count() == 1
+    here.assert_clean()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "asked"), [("city", "nowhere"), ("date", "1999-01-01")])
+def test_a_link_that_leads_nowhere_gives_words(visit, app_url, name, asked):
+    "The page names what was asked for, and is drawn."
+    here = visit(f"{app_url}/city?{name}={asked}")
+    assert asked in here.page.get_by_text(f"The link asks for the {name}").inner_text()
+    assert here.pixels(CALENDAR, theme.READABLE) > 400
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_search_box_of_the_page_selects_a_city(visit, app_url, rows):
+    "Its whole name is typed; heading and address bar follow."
+    row = rows.drop_duplicates("city_id").sort_values("population").iloc[0]
+    here = visit(f"{app_url}/city")
+    here.page.get_by_role("combobox", name="City", exact=True).fill(label(row))
+    here.page.keyboard.press("Enter")
+    here.page.wait_for_url(f"**city={row.city_id}**")
+    here.page.get_by_role("heading", name=label(row), exact=True).wait_for()
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_scale_changes_the_words_of_the_legend(visit, app_url):
+    "With the US index the lowest class is Good, with the WHO the guideline."
+    here = visit(f"{app_url}/city")
+    legend = here.page.get_by_role("group", name="Legend").first
+    assert "Guideline met" in legend.inner_text()
+    here.page.get_by_role("radio", name="US AQI 2024").or_(
+        here.page.get_by_role("button", name="US AQI 2024")
+    ).first.click()
+    here.page.wait_for_url("**scale=aqi-us-2024**")
+    here.settle()
+    assert "Good" in legend.inner_text() and "Guideline" not in legend.inner_text()
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_another_city_is_drawn_beside(visit, app_url, rows):
+    "A line in a colour that was not there."
+    most, least = (rows.loc[at] for at in (rows["population"].idxmax(), rows["population"].idxmin()))
+    here = visit(f"{app_url}/city?city={most.city_id}")
+    lines = here.page.locator(f"{SERIES} .scatterlayer .trace")
+    before = lines.count()
+    here.page.get_by_role("combobox", name="Compare with").fill(label(least))
+    here.page.keyboard.press("Enter")
+    here.page.locator(f"{SERIES} .legendtext", has_text=label(least)).wait_for()
+    here.settle()
+    assert lines.count() == before + 1
+    assert charts.OTHERS[0][0] in strokes(here)
+    here.assert_clean()
+
+
+def strokes(here):
+    "Colours of the lines over time, as #rrggbb."
+    found = here.page.locator(f"{SERIES} .js-line").evaluate_all("lines => lines.map(l => l.style.stroke)")
+    parts = [[int(part) for part in one[4:-1].split(",")[:3]] for one in found if one.startswith("rgb(")]
+    return {"#" + "".join(f"{part:02x}" for part in one) for one in parts}
+
+
+@pytest.mark.long
+def test_the_picture_of_a_city_opens(visit, app_url):
+    "A4 at 150 dpi, with bars in the colours of the classes and the yellow box that says SIMULATED."
+    here = visit(f"{app_url}/city")
+    with here.page.expect_download(timeout=60_000) as caught:
+        here.page.get_by_role("button", name="one page (PNG)").click()
+    picture = Image.open(caught.value.path())
+    assert picture.format == "PNG" and picture.size == (1240, 1754)
+    found = {"#" + bytes(colour[:3]).hex() for _, colour in picture.getcolors(1 << 24)}
+    assert "#ffe08a" in found and len(found & set(theme.READABLE)) >= 2
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_observations_of_the_panel_are_drawn(visit, trained_url, app_url):
+    "Diamonds with a panel, none without."
+    diamonds = f"{SERIES} .scatterlayer .point"
+    here, without = visit(f"{trained_url}/city"), visit(f"{app_url}/city")
+    assert here.page.locator(diamonds).count() > 20
+    assert without.page.locator(diamonds).count() == 0
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
+    "Their numbers, rounded to a tenth as the parts that are too small to draw, sum to the value of the file."
+    row = pd.read_parquet(trained / "predictions.parquet").iloc[-1]
+    here = visit(f"{trained_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
+    here.page.get_by_text("Why this prediction?").click()
+    bars = here.page.locator(".st-key-city_reasons .bartext")
+    bars.first.wait_for(timeout=90_000)
+    here.settle()
+    amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])
+    assert len(amounts) >= 3
+    assert amounts.sum() == pytest.approx(row.pm25, abs=0.05 * len(amounts) + 0.3)
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_city_on_a_narrow_screen_needs_no_sideways_scrolling(visit, app_url):
+    "At 390 pixels nothing is wider than the screen."
+    here = visit(f"{app_url}/city", width=390, height=844)
+    assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+    here.assert_clean()
