@@ -145,8 +145,8 @@ def validation_sentence(records):
     ours = [record for record in records if record["model"] == OURS and record["scheme"] != "random"]
     if not ours:
         return "This bundle was not validated on held-out places; train it with --scheme to know its error."
-    figures = ", ".join(f"{record['rmse']:.1f} by {record['scheme']}" for record in ours)
-    return f"Error on held-out places when it was trained: RMSE {figures} {ours[0]['unit']}."
+    figures = ", ".join(f"{record['rmse']:.2f} {record['unit']} by {record['scheme']}" for record in ours)
+    return f"Error of a day on held-out places when it was trained: RMSE {figures}."
 
 
 def evaluation_markdown(evaluation, metadata):

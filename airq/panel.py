@@ -361,4 +361,4 @@ def _table_hint(path):
 
 
 def _first_line(error):
-    return str(error).splitlines()[0][:120]
+    return str(error).splitlines()[0].split(". ")[0][:120]

@@ -20,6 +20,7 @@ from imbalance.strategies import STRATEGIES, Strategy, find_strategy
 from imbalance.summary import (
     KEYS,
     REFERENCE,
+    beside_the_shares,
     differences,
     estimated_priors,
     findings,
@@ -355,6 +356,6 @@ def _summary(results, left, strategies, settings, notes):
         sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
         reliability=mean_reliability(frames["reliability"], settings["n_repeats"]),
         settings=settings,
-        findings=[*findings(table, pairs), *estimates],
+        findings=[*findings(table, pairs), *beside_the_shares(table, settings["target_prior"]), *estimates],
         notes=notes,
     )

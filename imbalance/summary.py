@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.special import entr
 
 from imbalance.metrics import corrected_t_interval
 from imbalance.priors import kl_divergence
@@ -209,6 +210,38 @@ def _why(part):
         f"since {CORRECTED} changes nothing else; exact posteriors would lose at most "
         f"{none['prior_kl']:.3f} to it (a guide)."
     )
+
+
+def beside_the_shares(table, target):
+    """What the class shares alone would lose, told for every row: a sentence for each model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`summary_table`.
+    target : dict of str to float
+        Share of each class in the population to predict for.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": "m", "strategy": ["none", "smote"], "log_loss": [0.8, 0.5]})
+    >>> beside_the_shares(table, {"a": 0.5, "b": 0.5})
+    ['m: who tells every row the shares of the target loses 0.693 nats; more loses none.']
+    """
+    shares = np.array(list(target.values()))
+    known = float(entr(shares).sum())
+    sentences = []
+    for model, part in table.groupby("model", sort=False):
+        worse = part.loc[part["log_loss"] > known, "strategy"]
+        verdict = f"more loses {_listed(worse)}" if len(worse) else "all lose less"
+        sentences.append(
+            f"{model}: who tells every row the shares of the target loses {known:.3f} nats; {verdict}."
+        )
+    return sentences
 
 
 def _listed(names):

@@ -172,7 +172,7 @@ def _read_parquet(path):
     try:
         table = pq.read_table(path, partitioning=None)
     except pa.ArrowException as error:
-        reason = str(error).splitlines()[0][:100]
+        reason = str(error).splitlines()[0].split(". ")[0][:100]
         raise ValueError(f"{path} is not a whole Parquet file ({reason}).") from None
     frame = table.to_pandas()
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
