@@ -36,6 +36,8 @@ class Series:
         Its level.
     period : {"day", "month", "year"}
         What a value stands for.
+    chances : dict of float to numpy.ndarray of shape (n_days,), optional
+        Level to the probability that a day is above it.
     """
 
     dates: pd.DatetimeIndex
@@ -45,6 +47,7 @@ class Series:
     upper: np.ndarray | None = None
     level: float | None = None
     period: str = "day"
+    chances: dict | None = None
 
     def frame(self):
         """The values by day, with a row for every day of the calendar in between."""
@@ -247,7 +250,9 @@ def days_above(series, levels, *, dark=False):
 
 
 def count_above(series, levels):
-    """Number of days above each level, a row a year.
+    """Number of days above each level, a row a year: expected where there are probabilities, else counted.
+
+    A smooth prediction understates how often a level is exceeded.
 
     Parameters
     ----------
@@ -262,11 +267,24 @@ def count_above(series, levels):
         A column a level, and `known`: the number of days with a value.
     """
     known = np.isfinite(series.amounts)
-    amounts, years = np.asarray(series.amounts, dtype="float32")[known], series.dates.year[known]
-    above = amounts[:, None] > np.asarray(levels, dtype="float32")
+    years = series.dates.year[known]
+    above = np.column_stack([_above(series, level)[known] for level in levels])
     listed = np.unique(years)
-    counts = [[*above[years == year].sum(axis=0), (years == year).sum()] for year in listed]
+    counts = [[*above[years == year].sum(axis=0).round(), (years == year).sum()] for year in listed]
     return pd.DataFrame(counts, index=listed, columns=[*levels, "known"], dtype="int64")
+
+
+def share_met(series, scale):
+    """Share of the known days in the lowest class of a scale: expected where there are probabilities."""
+    known = np.isfinite(series.amounts)
+    return 1 - _above(series, scale.edges[0])[known].mean() if known.any() else np.nan
+
+
+def _above(series, level):
+    """Probability of every day to be above a level; 0 or 1 where there is none."""
+    counted = np.asarray(series.amounts, dtype="float32") > np.float32(level)
+    chance = (series.chances or {}).get(level)
+    return counted.astype("float64") if chance is None else np.where(np.isfinite(chance), chance, counted)
 
 
 def steps_of(colours):

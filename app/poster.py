@@ -59,8 +59,7 @@ def _heading(figure, city, series, scale, simulated):
     mean = np.nanmean(series.amounts) if np.isfinite(series.amounts).any() else np.nan
     figure.text(0.06, 0.86, theme.number(mean, series.unit), fontsize=34, weight="bold", **ink)
     figure.text(0.06, 0.838, "mean of the days shown", fontsize=11, **ink)
-    number = scale.index(series.amounts)
-    met = np.mean(number[number >= 0] == 0) if (number >= 0).any() else np.nan
+    met = charts.share_met(series, scale)
     figure.text(0.55, 0.86, f"{met:.0%}" if np.isfinite(met) else "–", fontsize=34, weight="bold", **ink)
     figure.text(0.55, 0.838, f"of the days: {scale.labels[0]} ({scale.heading})", fontsize=11, **ink)
     if simulated:

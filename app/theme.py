@@ -243,6 +243,17 @@ def number(value, unit=PM25_UNIT):
     return f"{value:,.{digits}f} {unit_words(unit)}"
 
 
+def chance_words(chance):
+    """A probability as people say it, neither certain nor impossible unless it is.
+
+    >>> chance_words(0.314), chance_words(0.9996), chance_words(0.0002), chance_words(0.0)
+    ('31%', 'more than 99%', 'less than 1%', '0%')
+    """
+    if 0.995 <= chance < 1:
+        return "more than 99%"
+    return "less than 1%" if 0 < chance < 0.005 else f"{chance:.0%}"
+
+
 @functools.lru_cache(maxsize=10_000)
 def day_words(date, period="day"):
     """A date as people write it.

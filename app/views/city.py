@@ -1,10 +1,12 @@
 """City: everything about one city, by day, season and year, and what to do about it."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from airq.units import WHO_LEVELS
+from airq.units import WHO_LEVELS, exceedance_column
 from app import charts, layers, session, theme
 from app.advice import SOURCE, advice_for
 from app.session import link
@@ -49,19 +51,21 @@ def _series(store, city):
         upper=store.city("upper", city["city_id"]) if interval else None,
         level=store.level,
         period=store.period,
+        chances={
+            level: store.city(exceedance_column(level), city["city_id"]) for level in store.exceedance_levels
+        },
     )
 
 
 def _figures(store, series, scale):
     values = series.amounts[np.isfinite(series.amounts)]
-    number = scale.index(values)
     spans = layers.SPANS[store.period]
     worst = series.dates[np.nanargmax(series.amounts)]
     cells = st.columns(4)
     cells[0].metric(
         f"Mean of {len(values):,} {spans}", theme.number(values.mean(dtype="float64"), store.unit)
     )
-    cells[1].metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{np.mean(number == 0):.0%}")
+    cells[1].metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{charts.share_met(series, scale):.0%}")
     cells[2].metric(
         f"Highest: {theme.day_words(worst, store.period)}", theme.number(values.max(), store.unit)
     )
@@ -145,7 +149,12 @@ def _year(series, scale):
                 config=session.CHART,
                 theme=None,
             )
-            st.caption("Counted from the predictions. A year with fewer days known has fewer to count.")
+            how = (
+                "Expected from the probability of each day"
+                if series.chances
+                else "Counted from the predictions"
+            )
+            st.caption(f"{how}. A year with fewer days known has fewer.")
 
 
 def _recent(series):
@@ -163,7 +172,15 @@ def _recent(series):
         on_change=lambda: link.set(year=st.session_state["city_year"] or years[0]),
     )
     mine = series.dates.year == int(st.session_state["city_year"])
-    return charts.Series(series.dates[mine], series.amounts[mine], series.unit, period=series.period)
+    chances = {level: chance[mine] for level, chance in series.chances.items()}
+    return dataclasses.replace(
+        series,
+        dates=series.dates[mine],
+        amounts=series.amounts[mine],
+        lower=None,
+        upper=None,
+        chances=chances,
+    )
 
 
 def _day(store, city, series, scale):
@@ -200,9 +217,9 @@ def _words(store, series, scale, at):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
         st.markdown(f"{level}: {low} to {high}")
     for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_levels):
-        chance = store.city(f"p_above_{level:g}", link.city())[at]
+        chance = series.chances[level][at]
         if np.isfinite(chance):
-            st.markdown(f"Chance above {layers.level_words(level)}: {chance:.0%}")
+            st.markdown(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
 
 
 def _reasons(city, date):

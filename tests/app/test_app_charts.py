@@ -1,5 +1,6 @@
 """Figures from arrays, without a page."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -129,6 +130,13 @@ def test_days_above_are_counted_by_year(hand):
     counts = charts.count_above(hand, (15.0, 37.5))
     assert counts.loc[2019].tolist() == [1, 0, 1]
     assert counts.loc[2020].tolist() == [1, 1, 2]
+
+
+def test_days_above_are_expected_where_there_are_probabilities(hand):
+    "Chances .2, .9 and .8 to be above 15: .2 in 2019, which is 0 days, and 1.7 in 2020, which is 2."
+    chancy = dataclasses.replace(hand, chances={15.0: np.array([0.2, 0.9, 0.8])})
+    counts = charts.count_above(chancy, (15.0,))
+    assert counts[15.0].tolist() == [0, 2]
 
 
 def test_a_missing_day_is_a_gap_not_a_line(hand):
