@@ -43,7 +43,11 @@ from airq.workflows.app import command, free_port
 CITIES, DAYS, RUNS, SESSIONS, TOGETHER = 1466, 579, 5, 20, 8
 #: The aims: [ms], [s], [kB], [MB]; the growth over the sessions is what measuring memory is good for. [MB]
 SWITCH_MS, STEP_S, RERUN_KB, MEMORY_MB, GROWTH_MB = 50, 1.0, 500, 300, 10
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+FLAGS = [
+    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    # Without a graphics card Chromium itself puts pages together in software; WebGL alone is emulated.
+    *("--disable-gpu-compositing", "--disable-gpu-rasterization"),
+]
 WINDOW = {"width": 1280, "height": 1000}
 PATIENCE = 150
 #: Cities to switch to, as the box of cities names them.
