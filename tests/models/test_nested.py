@@ -49,6 +49,19 @@ def test_a_block_without_pairs_gets_no_interval(pairs):
     assert found.isna().all(axis=None)
 
 
+def test_months_are_judged_by_the_errors_of_months():
+    "Days wrong by 5, above and below in turn: their interval reaches 5, that of a month of them nothing."
+    days = [errors(0, [5.0 * (-1) ** day] * 3) for day in range(30)]
+    dated = [
+        rows.assign(date=pd.Timestamp("2020-06-01") + pd.Timedelta(days=day)) for day, rows in enumerate(days)
+    ]
+    calibration = {1: Calibration.from_held_out(pd.concat(dated).assign(unit=lambda rows: rows["city_id"]))}
+    new = errors(1, [0.0])
+    for period, expected in (("day", [15, 25]), ("month", [20, 20])):
+        found = nested_intervals(new, calibration, level=0.5, period=period)
+        npt.assert_allclose(found[["lower", "upper"]], [expected], atol=1e-9)
+
+
 @pytest.mark.parametrize(("scheme", "unit"), [("city", ["a", "a", "b"]), ("site", ["x", "y", "z"])])
 def test_the_unit_is_the_city_unless_sites_are_asked_about(scheme, unit):
     "Two sites of one city are one unit of the city split, and two of the site split; rows are none."
