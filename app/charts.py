@@ -147,7 +147,7 @@ def calendar(series, scale, *, dark=False):
     trace = dict(
         type="heatmap",
         x=np.arange(1, 32),
-        y=pd.DatetimeIndex(months).strftime("%b %Y").tolist(),
+        y=[f"{MONTHS[number % 12]} {1970 + number // 12}" for number in months.astype(int).tolist()],
         z=np.where(number < 0, np.nan, number),
         zmin=-0.5,
         zmax=steps - 0.5,
@@ -185,20 +185,21 @@ def season(series, *, dark=False):
     tone = theme.tones(dark)
     months = by_month(series)
     names = [MONTHS[month - 1] for month in months.index]
+    mean, low, high, days = months.to_numpy("float64").T
     unit = theme.unit_words(series.unit)
     trace = dict(
         type="bar",
         x=names,
-        y=months["mean"].to_numpy(),
+        y=mean,
         marker={"color": tone["line"]},
         error_y={
             "type": "data",
-            "array": (months["high"] - months["mean"]).to_numpy(),
-            "arrayminus": (months["mean"] - months["low"]).to_numpy(),
+            "array": high - mean,
+            "arrayminus": mean - low,
             "color": tone["soft"],
             "thickness": 1.5,
         },
-        customdata=np.column_stack([months["low"], months["high"], months["days"]]),
+        customdata=np.column_stack([low, high, days]),
         hovertemplate=f"%{{x}}: mean %{{y:.1f}} {unit}<br>eight of ten days between "
         "%{customdata[0]:.1f} and %{customdata[1]:.1f}<br>%{customdata[2]:.0f} days<extra></extra>",
     )
@@ -214,7 +215,7 @@ def season(series, *, dark=False):
 def by_month(series):
     """Mean, 10 % and 90 % quantile and number of days of every month of the year that has a day."""
     known = np.isfinite(series.amounts)
-    amounts, months = np.asarray(series.amounts, dtype="float64")[known], series.dates.month[known]
+    amounts, months = np.asarray(series.amounts, dtype="float64")[known], series.dates.month.to_numpy()[known]
     groups = {month: amounts[months == month] for month in np.unique(months)}
     rows = [(part.mean(), *np.quantile(part, (0.1, 0.9)), len(part)) for part in groups.values()]
     return pd.DataFrame(rows, index=list(groups), columns=["mean", "low", "high", "days"])
@@ -230,15 +231,17 @@ def days_above(series, levels, *, dark=False):
         dict(
             type="bar",
             x=[f"{level:g}" for level in levels],
-            y=[int(row[level]) for level in levels],
-            name=f"{year} ({int(row['known'])} days known)",
+            y=above,
+            name=f"{year} ({known} days known)",
             marker={"color": _faint(tone["line"], shade)},
-            text=[int(row[level]) for level in levels],
+            text=above,
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"{year}: %{{y:.0f}} days above %{{x}} {unit}<extra></extra>",
         )
-        for (year, row), shade in zip(counts.iterrows(), shades, strict=False)
+        for (year, *above, known), shade in zip(
+            counts.reset_index().to_numpy().tolist(), shades, strict=False
+        )
     ]
     return theme.axes_figure(
         traces,
@@ -267,7 +270,7 @@ def count_above(series, levels):
         A column a level, and `known`: the number of days with a value.
     """
     known = np.isfinite(series.amounts)
-    years = series.dates.year[known]
+    years = series.dates.year.to_numpy()[known]
     above = np.column_stack([_above(series, level)[known] for level in levels])
     listed = np.unique(years)
     counts = [[*above[years == year].sum(axis=0).round(), (years == year).sum()] for year in listed]

@@ -31,6 +31,9 @@ STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }
 /* Streamlit's own download of a table lets formulas through; the app's buttons do not. */
 [data-testid=stElementToolbarButton]:has([aria-label="Download as CSV"]) { display: none; }
+/* The name of the chosen city lies over other cities, which must still be found by the pointer. */
+[data-testid=stVegaLiteChart] .mark-text { pointer-events: none; }
+#vg-tooltip-element { overflow-wrap: anywhere; }
 """
 
 

@@ -1,33 +1,21 @@
 """Maps: cities as points or countries as areas, over outlines that the browser fetches once.
 
-Plotly asks a server elsewhere for a base map unless it is given another address; :data:`CONFIG` gives it
-an empty one, so every map has to be shown with this configuration.
+A map is a Vega-Lite specification, which Streamlit draws without asking any other server. Cities stand on
+plain axes of longitude and latitude, which can be zoomed and moved; the projection of the outlines follows
+these axes.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from app import theme
-from app.charts import steps_of
-from app.text import for_plotly
+from app.text import shown
 
-LAYERS = ("coastlines", "land", "ocean", "lakes", "rivers", "countries", "subunits")
-_EMPTY = {"type": "Topology", "objects": {}, "arcs": []}
-_EMPTY["objects"] = {name: {"type": "GeometryCollection", "geometries": []} for name in LAYERS}
-#: Plotly appends a file name to the address; the # makes that a fragment.
-EMPTY_BASE_MAP = f"data:application/json,{quote(json.dumps(_EMPTY, separators=(',', ':')))}#"
-CONFIG = {
-    "topojsonURL": EMPTY_BASE_MAP,
-    "displaylogo": False,
-    "scrollZoom": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "toImage"],
-}
 #: Longitudes and latitudes of Africa. [°]
 AFRICA = ((-26.0, 58.0), (-36.0, 38.0))
 #: Up to so many cities have larger markers, which are easier to see and to hit.
@@ -35,6 +23,25 @@ FEW, FEW_LARGER = 100, 1.5
 #: Smallest span of a map. [°]
 LEAST_SPAN = 6.0
 SIZES = (6.0, 17.0)
+#: Rims of markers; a dark colour needs a broader one to stand out from dark land. [px]
+RIM, BROAD_RIM, HOLLOW, CROSS = 0.6, 1.5, 2.0, 1.5
+#: Colours below this lightness are dark. [0 to 255]
+DARK = 60
+CROSS_PATH = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
+#: What a click and a change of the part that is seen are called in the selection of a chart.
+CLICKED, VIEW = "clicked", "view"
+_SIZE = {"field": "size", "type": "quantitative", "scale": None}
+#: What belongs to a map but is no answer to a pointer or a screen reader.
+_BESIDE = {"clip": True, "aria": False, "tooltip": None}
+#: Every click tells of a point, also of one that was clicked before.
+_CLICK = {"name": CLICKED, "select": {"type": "point", "fields": ["place"], "toggle": "true"}}
+#: Equirectangular, in step with the axes. [px per radian, px]
+_ACROSS, _UP = "(domain('x')[1] - domain('x')[0])", "(domain('y')[1] - domain('y')[0])"
+PROJECTION = {
+    "type": "equirectangular",
+    "scale": {"expr": f"180 / PI * width / {_ACROSS}"},
+    "translate": {"expr": f"[-domain('x')[0] * width / {_ACROSS}, height + domain('y')[0] * height / {_UP}]"},
+}
 
 
 @dataclass(frozen=True)
@@ -83,28 +90,16 @@ def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        `customdata[0]` of a point is the city's row.
+    dict
+        A Vega-Lite specification; `place` of a point that is clicked is the city's row.
     """
-    tone = theme.tones(dark)
-    traces = [_land(outlines, tone)]
-    order = np.argsort(-np.nan_to_num(cities["population"].to_numpy()), kind="stable")
-    order = order[np.isfinite(cities[["latitude", "longitude"]].to_numpy()[order]).all(axis=1)]
-    larger = FEW_LARGER if len(cities) <= FEW else 1.0
-    places = _Places(cities, layer, larger * sizes(cities["population"].to_numpy()))
-    number = layer.scale.index(layer.amounts)
-    outside = _outside(layer)
-    missing = order[number[order] < 0]
-    traces.append(places.trace(missing, colour=tone["soft"], name="no prediction", symbol="x-thin-open"))
-    for hollow in (False, True):
-        for one, (colour, label) in enumerate(zip(layer.scale.colours, layer.scale.labels, strict=True)):
-            rows = order[(number[order] == one) & (outside[order] == hollow)]
-            if hollow:
-                traces.append(places.rim(rows, colour=tone["text"]))
-            traces.append(places.trace(rows, colour=colour, name=label, edge=tone["soft"], hollow=hollow))
+    tone, place = theme.tones(dark), _place(cities)
+    layers = [_rims(place, tone), _points(layer, _marker(layer, tone, dark) | place)]
+    datasets = {"cities": places(cities, layer)}
     if selected is not None:
-        traces.append(_mark(cities.iloc[selected], tone))
-    return _frame(traces, cities, tone, dark, height)
+        datasets["chosen"] = _chosen(cities.iloc[selected])
+        layers = [_ring(place, tone), *layers, _name(place, tone)]
+    return _frame(layers, datasets, place, outlines, tone, height, "Map of cities")
 
 
 def countries_map(countries, scale, *, outlines, cities, dark=False, height=560):
@@ -127,47 +122,48 @@ def countries_map(countries, scale, *, outlines, cities, dark=False, height=560)
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        `customdata[0]` of an area is the country's row.
+    dict
+        A Vega-Lite specification; `place` of an area that is clicked is the country's row.
     """
     tone = theme.tones(dark)
-    areas = [
+    areas = {"name": "countries", "data": _outlines(outlines), "projection": PROJECTION}
+    fields = ["place", "country", "value", "number", "people", "cities"]
+    known = {"lookup": "id", "from": {"data": {"name": "countries"}, "key": "id", "fields": fields}}
+    areas["transform"] = [known, {"filter": "isValid(datum.number) && datum.number >= 0"}, _said(scale)]
+    areas["mark"] = {"type": "geoshape", "clip": True, "cursor": "pointer", **_border(tone)}
+    of = "format(datum.cities, ',') + ' cities, ' + format(datum.people, ',') + ' people'"
+    areas["encoding"] = {
+        "fill": _coloured(scale),
+        "tooltip": {"value": {"expr": f"{{title: datum.country, Mean: datum.said, Of: {of}}}"}},
+        "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
+    }
+    areas["params"] = [_CLICK]
+    datasets = {"countries": _areas(countries, scale)}
+    return _frame([areas], datasets, _place(cities), outlines, tone, height, "Map of countries")
+
+
+def _areas(countries, scale):
+    """A row for every outline of the countries that have a value."""
+    number = scale.index(countries["value"])
+    rows = [
         (feature["id"], row)
         for row, code in enumerate(countries["country"])
         for feature in theme.outlines()["features"]
         if feature["properties"]["country"] == code
     ]
-    rows = np.array([row for _, row in areas], dtype=int)
-    shown = countries.iloc[rows]
-    number = scale.index(shown["value"])
-    steps = len(scale.colours)
-    traces = [_land(outlines, tone)]
-    traces.append(
-        dict(
-            type="choropleth",
-            geojson=outlines,
-            locations=[area for area, _ in areas],
-            z=np.where(number < 0, np.nan, number),
-            zmin=-0.5,
-            zmax=steps - 0.5,
-            colorscale=steps_of(scale.colours),
-            showscale=False,
-            text=[for_plotly(theme.country_name(code)) for code in shown["country"]],
-            customdata=np.column_stack([rows, shown["value"], shown["cities"], shown["people"]]),
-            hovertemplate="<b>%{text}</b><br>%{customdata[1]:,.1f} "
-            + theme.unit_words(scale.unit)
-            + "<br>%{customdata[2]:,.0f} cities, %{customdata[3]:,.0f} people<extra></extra>",
-            marker={"line": {"color": tone["border"], "width": 0.7}},
-            unselected={"marker": {"opacity": 1}},
-        )
+    at = np.array([row for _, row in rows], dtype="int32")
+    mine = countries.iloc[at]
+    return pd.DataFrame(
+        {
+            "id": [outline for outline, _ in rows],
+            "place": at,
+            "country": [shown(theme.country_name(code)) for code in mine["country"]],
+            "value": mine["value"].to_numpy("float64"),
+            "number": number[at].astype("int8"),
+            "people": mine["people"].to_numpy("float64"),
+            "cities": mine["cities"].to_numpy("int32"),
+        }
     )
-    return _frame(traces, cities, tone, dark, height)
-
-
-def country_of(area):
-    """Code of the country that an outline belongs to, by the outline's id; empty where there is none."""
-    countries = {one["id"]: one["properties"]["country"] for one in theme.outlines()["features"]}
-    return countries.get(area, "")
 
 
 def view_range(cities):
@@ -212,75 +208,32 @@ def sizes(population):
     return np.round(SIZES[0] + reach * (SIZES[1] - SIZES[0]), 1)
 
 
-class _Places:
-    """Traces of a part of the cities."""
+def places(cities, layer):
+    """The table behind a map of points, the largest cities first, so that small ones lie on top.
 
-    def __init__(self, cities, layer, diameters):
-        self.lon = cities["longitude"].to_numpy("float32")
-        self.lat = cities["latitude"].to_numpy("float32")
-        self.text = cities["hover"].to_numpy(dtype=object)
-        self.diameters = diameters.astype("float32")
-        self.layer = layer
-
-    def trace(self, rows, *, colour, name, symbol="circle", edge=None, hollow=False):
-        layer = self.layer
-        columns = [rows, layer.amounts[rows]]
-        if layer.lower is not None:
-            columns += [layer.lower[rows], layer.upper[rows]]
-        symbol = "circle-open" if hollow else symbol
-        line = {"width": 2, "color": colour} if hollow else {"width": 0.6, "color": edge or colour}
-        return dict(
-            type="scattergeo",
-            lon=self.lon[rows],
-            lat=self.lat[rows],
-            text=self.text[rows],
-            customdata=np.column_stack(columns).astype("float32"),
-            name=name,
-            mode="markers",
-            marker={
-                "color": colour,
-                "size": self.diameters[rows],
-                "symbol": symbol,
-                "line": line,
-                "opacity": 1,
-            },
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate=self._hover(name, hollow),
-            showlegend=False,
-        )
-
-    def rim(self, rows, *, colour):
-        """A dark ring under a hollow marker, so that pale ones stand out from the land."""
-        return dict(
-            type="scattergeo",
-            lon=self.lon[rows],
-            lat=self.lat[rows],
-            mode="markers",
-            marker={
-                "color": colour,
-                "size": self.diameters[rows],
-                "symbol": "circle-open",
-                "opacity": 1,
-                "line": {"width": 3.4, "color": colour},
-            },
-            unselected={"marker": {"opacity": 1}},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-
-    def _hover(self, name, hollow):
-        scale, unit = self.layer.scale, theme.unit_words(self.layer.scale.unit)
-        if name == "no prediction":
-            return "<b>%{text}</b><br>no prediction<extra></extra>"
-        digits = 0 if theme.is_index(scale.unit) or scale.unit == "%" else 1
-        lines = ["<b>%{text}</b>", f"%{{customdata[1]:,.{digits}f}} {unit}, {name}"]
-        if self.layer.lower is not None:
-            level = f"{self.layer.level:.0%} interval" if self.layer.level else "interval"
-            lines.append(f"{level} %{{customdata[2]:,.{digits}f}} to %{{customdata[3]:,.{digits}f}} {unit}")
-        if hollow:
-            lines.append("outside what the model was trained on")
-        return "<br>".join(lines) + "<extra></extra>"
+    Returns
+    -------
+    DataFrame
+        `place` (row of the city), `city`, `longitude`, `latitude` [°], `size` [px²], `value`, `number` (the
+        class, -1 without a prediction), `hollow`, and `lower`, `upper` where the layer has intervals.
+    """
+    larger = FEW_LARGER if len(cities) <= FEW else 1.0
+    columns = {
+        "place": np.arange(len(cities), dtype="int32"),
+        "city": cities["label"].to_numpy(dtype=object),
+        "longitude": cities["longitude"].to_numpy("float32"),
+        "latitude": cities["latitude"].to_numpy("float32"),
+        "size": ((larger * sizes(cities["population"].to_numpy())) ** 2).astype("float32"),
+        "value": np.asarray(layer.amounts, dtype="float32"),
+        "number": layer.scale.index(layer.amounts).astype("int8"),
+        "hollow": _outside(layer),
+    }
+    columns["hollow"] &= columns["number"] >= 0
+    if layer.lower is not None:
+        columns |= {"lower": layer.lower.astype("float32"), "upper": layer.upper.astype("float32")}
+    order = np.argsort(-np.nan_to_num(cities["population"].to_numpy()), kind="stable")
+    table = pd.DataFrame(columns).iloc[order]
+    return table.dropna(subset=["longitude", "latitude"]).reset_index(drop=True)
 
 
 def _outside(layer):
@@ -289,55 +242,153 @@ def _outside(layer):
     return np.nan_to_num(layer.inside, nan=1.0) < 1
 
 
-def _land(outlines, tone):
-    ids = [feature["id"] for feature in theme.outlines()["features"]]
-    return dict(
-        type="choropleth",
-        geojson=outlines,
-        locations=ids,
-        z=np.zeros(len(ids), dtype="int8"),
-        colorscale=[[0, tone["land"]], [1, tone["land"]]],
-        showscale=False,
-        hoverinfo="skip",
-        marker={"line": {"color": tone["border"], "width": 0.7}},
-        unselected={"marker": {"opacity": 1}},
-    )
-
-
-def _mark(city, tone):
-    return dict(
-        type="scattergeo",
-        lon=[city["longitude"]],
-        lat=[city["latitude"]],
-        text=[for_plotly(city["city"], limit=30)],
-        mode="markers+text",
-        textposition="top center",
-        textfont={"size": 16, "color": tone["text"], "weight": "bold"},
-        marker={
-            "size": 26,
-            "symbol": "circle-open",
-            "color": tone["line"],
-            "line": {"width": 4, "color": tone["line"]},
-        },
-        unselected={"marker": {"opacity": 1}, "textfont": {"color": tone["text"]}},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def _frame(traces, cities, tone, dark, height):
-    (west, east), (south, north) = view_range(cities)
-    layout = theme.layout(dark=dark, height=height) | {
-        "geo": {
-            "visible": False,
-            "bgcolor": "rgba(0,0,0,0)",
-            "projection": {"type": "equirectangular"},
-            "lonaxis": {"range": [west, east]},
-            "lataxis": {"range": [south, north]},
-        },
-        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-        "uirevision": "map",
-        "clickmode": "event+select",
-        "dragmode": "pan",
+def _points(layer, encoding):
+    return {
+        "name": "cities",
+        "data": {"name": "cities"},
+        "transform": [_said(layer.scale)],
+        "mark": {"type": "point", "opacity": 1, "clip": True, "cursor": "pointer"},
+        "encoding": encoding,
+        "params": [_CLICK],
     }
-    return theme.plain_figure(traces, **layout)
+
+
+def _marker(layer, tone, dark):
+    """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
+    hollow, missing = "datum.hollow", "datum.number < 0"
+    colour = _coloured(layer.scale)
+    number = [one for one, hue in enumerate(layer.scale.colours) if dark and _lightness(hue) < DARK]
+    broad = f"indexof({number}, datum.number) >= 0"
+    return {
+        "size": _SIZE,
+        "fill": {"condition": {"test": f"{hollow} || {missing}", "value": "transparent"}, **colour},
+        "stroke": {"condition": {"test": hollow, **colour}, "value": tone["soft"]},
+        "strokeWidth": {
+            "condition": [
+                {"test": hollow, "value": HOLLOW},
+                {"test": missing, "value": CROSS},
+                {"test": broad, "value": BROAD_RIM},
+            ],
+            "value": RIM,
+        },
+        "shape": {"condition": {"test": missing, "value": CROSS_PATH}, "value": "circle"},
+        "tooltip": {"value": {"expr": _tooltip(layer)}},
+        "description": {"value": {"expr": "datum.city + ': ' + datum.said"}},
+    }
+
+
+def _tooltip(layer):
+    """Expression of the table that is shown beside a point."""
+    what = "Share" if layer.scale.unit == "%" else "Prediction"
+    parts = [f"{{title: datum.city, {what}: datum.said}}"]
+    if layer.lower is not None:
+        level = f"{layer.level:.0%} interval" if layer.level else "interval"
+        low, high = (_number(f"datum.{end}", layer.scale.unit) for end in ("lower", "upper"))
+        unit = _literal(f" {theme.unit_words(layer.scale.unit)}")
+        ends = f"{{{_literal(level)}: {low} + ' to ' + {high} + {unit}}}"
+        parts.append(f"(datum.number < 0 || !isFinite(datum.lower) ? {{}} : {ends})")
+    parts.append("(datum.hollow ? {Note: 'outside what the model was trained on'} : {})")
+    return f"merge({', '.join(parts)})"
+
+
+def _said(scale):
+    """The number with its unit and class, in words, as `said`."""
+    words = f"{_number('datum.value', scale.unit)} + {_literal(f' {theme.unit_words(scale.unit)}, ')}"
+    words += f" + {_literal(list(scale.labels))}[datum.number]"
+    return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
+
+
+def _number(field, unit):
+    digits = 0 if theme.is_index(unit) or unit == "%" else 1
+    return f"format({field}, ',.{digits}f')"
+
+
+def _literal(words):
+    """Text, or a list of it, as a literal of an expression."""
+    return json.dumps(words, ensure_ascii=False)
+
+
+def _coloured(scale):
+    colours = {"domain": list(range(len(scale.colours))), "range": list(scale.colours)}
+    return {"field": "number", "type": "nominal", "scale": colours, "legend": None}
+
+
+def _lightness(colour):
+    """Luma of a colour written as ``#rrggbb`` (ITU-R BT.601). [0 to 255]"""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def _rims(place, tone):
+    """A dark ring under every hollow marker, so that pale ones stand out from the land."""
+    return {
+        "data": {"name": "cities"},
+        "transform": [{"filter": "datum.hollow"}],
+        "mark": {"type": "point", "opacity": 1, "stroke": tone["text"], "strokeWidth": 3.4, **_BESIDE},
+        "encoding": {"size": _SIZE, **place},
+    }
+
+
+def _chosen(city):
+    columns = {"longitude": [city["longitude"]], "latitude": [city["latitude"]]}
+    return pd.DataFrame({**columns, "city": [shown(city["city"], limit=30)]})
+
+
+def _ring(place, tone):
+    mark = {"type": "point", "opacity": 1, "size": 680, "stroke": tone["line"], "strokeWidth": 4, **_BESIDE}
+    return {"data": {"name": "chosen"}, "mark": mark, "encoding": place}
+
+
+def _name(place, tone):
+    mark = {"type": "text", "dy": -24, "fontSize": 16, "fontWeight": "bold", "color": tone["text"], **_BESIDE}
+    encoding = {"text": {"field": "city"}, **place}
+    return {"data": {"name": "chosen"}, "mark": mark, "encoding": encoding}
+
+
+def _place(cities):
+    """Axes of longitude and latitude: the part to show, a degree as long on both."""
+    (west, east), (south, north) = view_range(cities)
+    wide, high = east - west, north - south
+    return {
+        "x": _axis("longitude", (west + east) / 2, f"max({wide}, {high} * width / height)"),
+        "y": _axis("latitude", (south + north) / 2, f"max({high}, {wide} * height / width)"),
+    }
+
+
+def _axis(field, centre, span):
+    ends = {"domainMin": {"expr": f"{centre} - {span} / 2"}, "domainMax": {"expr": f"{centre} + {span} / 2"}}
+    scale = {**ends, "nice": False, "zero": False}
+    return {"field": field, "type": "quantitative", "axis": None, "scale": scale}
+
+
+def _outlines(outlines):
+    how = {"format": {"type": "json", "property": "features"}}
+    return {"url": outlines, **how} if isinstance(outlines, str) else {"values": outlines, **how}
+
+
+def _border(tone):
+    return {"stroke": tone["border"], "strokeWidth": 0.7}
+
+
+def _frame(layers, datasets, place, outlines, tone, height, words):
+    """The land, and axes that move with the wheel and the pointer, under the layers of a map."""
+    moved = {
+        "data": {"values": [{"longitude": 0, "latitude": 0}]},
+        "mark": {"type": "point", "opacity": 0, **_BESIDE},
+        "encoding": place,
+        "params": [{"name": VIEW, "select": "interval", "bind": "scales"}],
+    }
+    land = {
+        "name": "land",
+        "data": _outlines(outlines),
+        "projection": PROJECTION,
+        "mark": {"type": "geoshape", "fill": tone["land"], **_border(tone), **_BESIDE},
+    }
+    return {
+        "description": words,
+        "height": height,
+        "padding": 0,
+        "datasets": datasets,
+        "layer": [moved, land, *layers],
+        "config": {"background": None, "font": theme.FONT, "view": {"stroke": None}},
+    }

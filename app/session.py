@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from airq.panel import read_panel
@@ -14,11 +15,17 @@ from app.processes import words_of
 from app.store import Store, open_store
 from app.text import for_markdown
 
-#: Configuration of every Plotly chart; without it a map asks for its base map elsewhere.
-PLOTLY = maps.CONFIG
-CHART = {"displayModeBar": False, "topojsonURL": maps.EMPTY_BASE_MAP}
+#: Configuration of every Plotly chart.
+CHART = {"displayModeBar": False}
 #: Height of a row of a table at the font size of the app. [px]
 TABLE_ROW = 37
+LIGHT_TABLE = """
+.light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; }
+.light-table th, .light-table td { padding: .3rem .6rem; overflow-wrap: anywhere; }
+.light-table td:not(:last-child), .light-table th:not(:last-child) { text-align: right; white-space: nowrap; }
+.light-table tr + tr td { border-top: 1px solid #8884; }
+"""
 SIMULATED = (
     "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
     "They show what the app does."
@@ -110,6 +117,8 @@ def open_view(title, *, needs=("predictions",)):
     View
     """
     opened = open_sources()
+    if opened.predictions is not None:
+        _look_at_store(opened.predictions)
     if opened.simulated or (opened.predictions and store().simulated):
         st.warning(SIMULATED, icon=":material/science:")
     st.title(title, anchor=False)
@@ -159,14 +168,18 @@ def _make_demonstration():
 
 
 def store():
-    """The predictions; where they cannot be opened the page says why and stops."""
-    path = open_sources().predictions
+    """The predictions as they were when the page was begun."""
+    if "store" not in st.session_state:
+        _look_at_store(open_sources().predictions)
+    return st.session_state["store"][1]
+
+
+def _look_at_store(path):
+    """Open the predictions, anew if the file was changed; where that fails the page says why and stops."""
     try:
         stamp = cube.fingerprint(path)
-        held = st.session_state.get("store")
-        if held is None or held[0] != stamp:
-            held = st.session_state["store"] = (stamp, _store(str(path), stamp))
-        return held[1]
+        if st.session_state.get("store", (None,))[0] != stamp:
+            st.session_state["store"] = (stamp, _store(str(path), stamp))
     except (ValueError, OSError) as error:
         stop(error)
 
@@ -252,9 +265,39 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
+def show_map(picture, key, *, on_select="ignore"):
+    """Show a map of :mod:`app.maps`; `on_select` is called when it is clicked, zoomed or moved."""
+    if on_select == "ignore":
+        st.container(key=key).vega_lite_chart(picture, theme=None)
+        return
+    # Only what is selected outlasts a change of the data: without the view every day would undo a zoom.
+    modes = [maps.CLICKED, maps.VIEW]
+    st.vega_lite_chart(picture, key=key, theme=None, on_select=on_select, selection_mode=modes)
+
+
+def clicked(key):
+    """The `place` that was clicked on a map since it was last asked; None where nothing was."""
+    points = st.session_state[key]["selection"].get(maps.CLICKED) or []
+    now = {int(point["place"]) for point in points}
+    changed = now ^ st.session_state.get(f"{key}_held", set())
+    st.session_state[f"{key}_held"] = now
+    return changed.pop() if len(changed) == 1 else None
+
+
 def table_height(rows, *, most):
     """Height of a table of so many rows, at most so much. [px]"""
     return min(TABLE_ROW * (rows + 1) + 2, most)
+
+
+def light_table(columns, *, label, height):
+    """Show columns of text as a table that the browser draws at once; `height` is the most it takes. [px]"""
+    tone = theme.tones(dark())
+    body = pd.DataFrame(columns).to_html(index=False, border=0, classes="light-table")
+    st.html(
+        f"<style>{LIGHT_TABLE} .light-table th {{ background: {tone['page']}; }}</style>"
+        f'<div role="region" aria-label="{label}" tabindex="0" style="max-height:{height}px;overflow:auto;'
+        f'border:1px solid {tone["grid"]};border-radius:.25rem">{body}</div>'
+    )
 
 
 def outlines():

@@ -17,7 +17,7 @@ import pandas as pd
 from airq.units import PM25_UNIT, exceedance_column, is_aqi
 from app import cube as layout
 from app import theme
-from app.text import LIMIT, for_plotly, shown
+from app.text import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,14 +221,14 @@ class Store:
         Returns
         -------
         DataFrame
-            Columns of the city table but `sites`, `label` and `hover`; `date`, and the quantities that
+            Columns of the city table but `sites` and `label`; `date`, and the quantities that
             the file holds; rows without a prediction are left out.
         """
         numbers = np.arange(len(self.cities)) if city_ids is None else [self.row(one) for one in city_ids]
         span = self.days(start, end)
         dates = self.dates[span]
         rows = (
-            self.cities.drop(columns=["sites", "label", "hover"])
+            self.cities.drop(columns=["sites", "label"])
             .iloc[np.repeat(numbers, len(dates))]
             .reset_index(drop=True)
         )
@@ -290,7 +290,7 @@ def with_labels(cities):
     ]
     for suffix in (positions, " " + cities["city_id"].map(shown)):
         labels = labels.where(~labels.duplicated(keep=False), labels + suffix)
-    return cities.assign(label=labels, hover=labels.map(functools.partial(for_plotly, limit=2 * LIMIT)))
+    return cities.assign(label=labels)
 
 
 def nan_mean(values):

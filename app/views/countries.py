@@ -59,14 +59,10 @@ def page():
 
 
 def _map(store, table, scale):
-    st.plotly_chart(
-        maps.countries_map(
-            table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=380
-        ),
-        key="countries_map",
-        config=session.PLOTLY,
-        theme=None,
+    picture = maps.countries_map(
+        table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=380
     )
+    session.show_map(picture, "countries_map")
 
 
 def _table(store, table, scale):

@@ -145,7 +145,7 @@ def _span_words(store, start, end):
 
 
 def _points(store, layer, row):
-    figure = maps.points_map(
+    picture = maps.points_map(
         store.cities,
         layer,
         outlines=session.outlines(),
@@ -153,47 +153,19 @@ def _points(store, layer, row):
         dark=session.dark(),
         height=session.map_height(),
     )
-    st.plotly_chart(
-        figure,
-        key="map_points",
-        config=session.PLOTLY,
-        theme=None,
-        on_select=_clicked,
-        selection_mode="points",
-    )
+    session.show_map(picture, "map_points", on_select=_clicked)
 
 
 def _clicked():
-    points = st.session_state["map_points"]["selection"]["points"]
-    rows = [first_of(point["customdata"]) for point in points if point.get("customdata")]
-    if rows:
-        cities = session.store().cities
-        link.set(city=cities["city_id"].iloc[int(rows[0])])
+    row = session.clicked("map_points")
+    if row is not None:
+        link.set(city=session.store().cities["city_id"].iloc[row])
         st.session_state["map_clicked"] = True
-
-
-def _country_clicked():
-    points = st.session_state["map_countries"]["selection"]["points"]
-    codes = [maps.country_of(point["location"]) for point in points if "location" in point]
-    if codes:
-        cities = session.store().cities
-        cities = cities[cities["country"] == codes[0]].reset_index(drop=True)
-        link.set(city=cities["city_id"].iloc[session.default_city(cities)])
-        st.session_state["map_clicked"] = True
-
-
-def first_of(customdata):
-    """First entry of a point's own data, which the browser sends as a list or by position.
-
-    >>> first_of({"0": 3.0, "1": 15.0}), first_of([3.0, 15.0])
-    (3.0, 3.0)
-    """
-    return customdata["0"] if isinstance(customdata, dict) else customdata[0]
 
 
 def _countries(store, layer):
     countries = by_country(store.cities, layer.amounts)
-    figure = maps.countries_map(
+    picture = maps.countries_map(
         countries,
         layer.scale,
         outlines=session.outlines(),
@@ -201,18 +173,21 @@ def _countries(store, layer):
         dark=session.dark(),
         height=session.map_height(),
     )
-    st.plotly_chart(
-        figure,
-        key="map_countries",
-        config=session.PLOTLY,
-        theme=None,
-        on_select=_country_clicked,
-        selection_mode="points",
-    )
+    codes = countries["country"].tolist()
+    session.show_map(picture, "map_countries", on_select=lambda: _country_clicked(codes))
     st.caption(
         "Mean of the listed cities of a country, weighted by their people; not of all its people. "
         "A click selects the largest of them."
     )
+
+
+def _country_clicked(codes):
+    place = session.clicked("map_countries")
+    if place is not None:
+        cities = session.store().cities
+        cities = cities[cities["country"] == codes[place]].reset_index(drop=True)
+        link.set(city=cities["city_id"].iloc[session.default_city(cities)])
+        st.session_state["map_clicked"] = True
 
 
 def _city_card(store, layer, row):
@@ -247,16 +222,12 @@ def _ranking(store, layer):
     place = ranked.loc[ranked["city_id"] == link.city(), "rank"]
     if len(place):
         st.caption(f"This city is number {place.iloc[0]:,} of {len(ranked):,}, the highest first.")
-    table = listed.assign(name=listed["city_id"].map(names))[["rank", "value", "name"]]
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=session.table_height(len(table), most=380),
-        column_config={
-            "rank": st.column_config.NumberColumn("Rank", width=52),
-            "name": st.column_config.TextColumn("City"),
-            "value": st.column_config.NumberColumn(unit, format="%.0f" if unit == "%" else "%.1f", width=84),
-        },
-    )
+    digits = "{:.0f}" if unit == "%" or theme.is_index(layer.scale.unit) else "{:.1f}"
+    table = {
+        "Rank": listed["rank"].map("{:,}".format),
+        unit: listed["value"].map(digits.format),
+        "City": listed["city_id"].map(names),
+    }
+    session.light_table(table, label="Ranking of cities", height=380)
     if len(ranked) > LISTED:
         st.caption(f"{LISTED} of {len(ranked):,} cities; the page Data has all of them.")

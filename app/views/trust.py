@@ -237,12 +237,10 @@ def _domain(store, found):
         "their days (hollow)."
     )
     layer = maps.Layer(share, trust_charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
-    st.plotly_chart(
-        maps.points_map(store.cities, layer, outlines=session.outlines(), dark=session.dark(), height=480),
-        key="trust_domain",
-        config=session.PLOTLY,
-        theme=None,
+    picture = maps.points_map(
+        store.cities, layer, outlines=session.outlines(), dark=session.dark(), height=480
     )
+    session.show_map(picture, "trust_domain")
     session.legend(layer.scale, hollow=True)
     sentences = [evidence.domain_words(record) for record in evidence.ours(found.records)]
     if any(sentences):

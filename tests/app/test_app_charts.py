@@ -29,73 +29,55 @@ def hand():
     return charts.Series(dates, np.array([16.0, 10.0, 40.0]), "µg m⁻³")
 
 
-def traces(figure, name):
-    return [trace for trace in json.loads(figure.to_json())["data"] if trace.get("name") == name]
+def test_a_city_is_in_its_class_and_hollow_outside_the_domain(store):
+    "10 µg/m³ meets the guideline, class 0; 80 lies above all targets, class 5, outside the domain."
+    table = maps.places(store.cities, layers.day_layer(store, "2020-01-01", scale="who"))
+    table = table.set_index("place").sort_index()
+    assert table["number"].tolist() == [0, 5]
+    assert table["hollow"].tolist() == [False, True]
 
 
-def rows_of(trace):
-    "Rows of the cities that a trace draws."
-    return [] if not trace["customdata"] else np.atleast_2d(maps_array(trace["customdata"]))[:, 0].tolist()
-
-
-def maps_array(packed):
-    "An array as Plotly packs it."
-    import base64
-
-    values = np.frombuffer(base64.b64decode(packed["bdata"]), dtype=packed["dtype"])
-    return values.reshape([int(one) for one in str(packed["shape"]).split(",")])
-
-
-def test_a_city_is_drawn_in_the_trace_of_its_class(store):
-    "10 µg/m³ meets the guideline; 80 lies above all targets and, outside the domain, is hollow."
-    figure = maps.points_map(
-        store.cities, layers.day_layer(store, "2020-01-01", scale="who"), outlines={"features": []}
-    )
-    filled, hollow = traces(figure, "guideline met")
-    assert (rows_of(filled), rows_of(hollow)) == ([0], [])
-    filled, hollow = traces(figure, "above interim target 1")
-    assert (rows_of(filled), rows_of(hollow)) == ([], [1])
-    assert hollow["marker"]["symbol"] == "circle-open"
-
-
-def test_a_city_without_a_prediction_is_a_cross(store):
+def test_a_city_without_a_prediction_is_in_no_class(store):
     "On the second day Nairobi has none."
-    figure = maps.points_map(
-        store.cities, layers.day_layer(store, "2020-01-02", scale="who"), outlines={"features": []}
-    )
-    (missing,) = traces(figure, "no prediction")
-    assert rows_of(missing) == [1]
+    table = maps.places(store.cities, layers.day_layer(store, "2020-01-02", scale="who"))
+    assert table.set_index("place")["number"][1] == -1
 
 
-def test_the_hover_gives_the_unit_and_the_interval(store):
+def test_small_cities_lie_on_top_of_large_ones(store):
+    "The most populous city is drawn first."
+    cities = store.cities.assign(population=[1e5, 4e6])
+    table = maps.places(cities, layers.day_layer(store, "2020-01-01", scale="who"))
+    assert table["place"].tolist() == [1, 0]
+
+
+def test_the_tooltip_gives_the_unit_and_the_interval(store):
     "A number never appears without them."
-    figure = maps.points_map(
-        store.cities, layers.day_layer(store, "2020-01-01", scale="who"), outlines={"features": []}
-    )
-    hover = traces(figure, "guideline met")[0]["hovertemplate"]
-    assert "µg/m³" in hover
-    assert "90% interval" in hover
+    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"))
+    (points,) = [layer for layer in picture["layer"] if layer.get("name") == "cities"]
+    assert "µg/m³" in points["transform"][0]["calculate"]
+    assert "90% interval" in points["encoding"]["tooltip"]["value"]["expr"]
 
 
-def test_names_with_markup_are_escaped_on_the_map(make_rows, write_predictions):
-    "Plotly reads a little HTML, so a name must not contain any."
-    rows = make_rows({"kla": [10.0]}).assign(city="<b onclick=x>Kampala")
-    store = open_store(write_predictions(rows))
-    figure = maps.points_map(
-        store.cities,
-        layers.day_layer(store, "2020-01-01", scale="who"),
-        outlines={"features": []},
-        selected=0,
-    )
-    assert "<b onclick" not in figure.to_json().replace("\\u003c", "<")
+def test_names_are_data_of_the_map_not_part_of_its_expressions(make_rows, write_predictions):
+    "A name with quotes and a call stands in the tables only, which nobody evaluates."
+    name = "' + alert(1) + '"
+    store = open_store(write_predictions(make_rows({"kla": [10.0]}).assign(city=name)))
+    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"), selected=0)
+    assert picture["datasets"]["chosen"]["city"].tolist() == [name]
+    assert "alert" not in json.dumps({key: value for key, value in picture.items() if key != "datasets"})
+
+
+def a_map(store, layer, **options):
+    "A map of all cities without any land."
+    return maps.points_map(store.cities, layer, outlines={"features": []}, **options)
 
 
 def test_a_country_is_drawn_with_all_its_outlines(store):
     "Uganda has one, Kenya one; each has the class of its mean."
     countries = by_country(store.cities, [10.0, 80.0])
-    figure = maps.countries_map(countries, DAILY, outlines="/there.json", cities=store.cities)
-    assert list(figure.data[1].locations) == ["KEN", "UGA"]
-    assert np.asarray(figure.data[1].z).tolist() == [5, 0]
+    picture = maps.countries_map(countries, DAILY, outlines="/there.json", cities=store.cities)
+    table = picture["datasets"]["countries"]
+    assert dict(zip(table["id"], table["number"], strict=True)) == {"KEN": 5, "UGA": 0}
 
 
 def test_the_map_shows_where_the_cities_are():
@@ -109,20 +91,14 @@ def test_the_map_shows_where_the_cities_are():
     assert east - west == pytest.approx(6)
 
 
-def test_no_map_asks_for_a_base_map_elsewhere():
-    "The address of Plotly's base map holds the map itself, an empty one."
-    assert maps.CONFIG["topojsonURL"].startswith("data:application/json,")
-
-
 def test_an_aqi_file_makes_an_aqi_map(make_rows, write_predictions):
-    "Points are not called µg/m³ anywhere."
+    "151 points are Unhealthy, class 3, and are not called µg/m³ anywhere."
     rows = make_rows({"kla": [np.nan]}, aqi=[151.0], aqi_table="aqi-us-2012")
     store = open_store(write_predictions(rows))
-    figure = maps.points_map(
-        store.cities, layers.day_layer(store, "2020-01-01", scale="who"), outlines={"features": []}
-    )
-    assert rows_of(traces(figure, "Unhealthy")[0]) == [0]
-    assert "µg" not in figure.to_json()
+    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"))
+    table = picture["datasets"].pop("cities")
+    assert table["number"].tolist() == [3]
+    assert "µg" not in json.dumps(picture, ensure_ascii=False)
 
 
 def test_days_above_are_counted_by_year(hand):

@@ -52,7 +52,8 @@ WINDOW = {"width": 1280, "height": 1000}
 PATIENCE = 150
 #: Cities to switch to, as the box of cities names them.
 NAMES = ("Nairobi, Kenya", "Accra, Ghana", "Kampala, Uganda", "Luanda, Angola", "Dakar, Senegal")
-CHART = "[data-testid=stPlotlyChart]"
+CHART = "[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]"
+POINTS = ".cities_marks path"
 SLIDER = "[data-testid=stSlider] input"
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
 RESTS = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -308,7 +309,7 @@ def together(browser, url, number):
         visit.settle()
         wrong += visit.errors
         wrong += ["an error on the page"] * visit.page.locator(ERRORS).count()
-        wrong += ["points are missing"] * (visit.page.locator(".geo path.point").count() < CITIES)
+        wrong += ["points are missing"] * (visit.page.locator(POINTS).count() < CITIES)
         visit.close()
     return wrong
 

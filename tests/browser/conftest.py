@@ -18,8 +18,8 @@ from airq.sources.simulated import simulate
 
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 #: Every chart of the page has its drawing.
-DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
-    .every(chart => chart.querySelector(".main-svg"))"""
+DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]")]
+    .every(chart => chart.querySelector(".main-svg, svg.marks"))"""
 #: Seconds for which a slow machine may be waited for.
 PATIENCE = 90
 #: Streamlit looks for its own end points below the address of the page first, in vain but for the first page.

@@ -76,14 +76,15 @@ def test_a_long_name_does_not_widen_the_page(visit, harmful, path):
 def test_names_are_text_in_the_tooltip(visit, harmful):
     "Every marker is pointed at: its name stands there letter by letter, the longest one up to 59 letters."
     here = visit(f"{harmful}/?city=c0")
-    points = here.page.locator(".geo path.point")
-    tooltip = here.page.locator(".hoverlayer .hovertext")
+    points = here.page.locator(".cities_marks path")
+    tooltip = here.page.locator("#vg-tooltip-element")
     told = set()
     for number in range(points.count()):
         points.nth(number).hover(force=True)
+        points.nth(number).hover(force=True, position={"x": 6, "y": 6})
         tooltip.first.wait_for(timeout=20_000)
         here.page.wait_for_timeout(300)
-        told.update(re.sub(r"\s+", " ", text) for text in tooltip.all_text_contents())
+        told.update(re.sub(r"\s+", " ", text) for text in tooltip.all_inner_texts())
     steering = "\u202e"
     for name in NAMES:
         expected = name.removeprefix(steering) if len(name) < 60 else name[:59] + "…"
