@@ -42,6 +42,36 @@ def few_rounds():
         yield
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Folder with a panel of eight simulated cities and 46 days, a bundle trained on it, its predictions."""
+    from airq.checks import check_panel
+    from airq.features.recipe import make_recipe
+    from airq.models.ensemble import BoosterEnsemble, Member
+    from airq.panel import write_panel, write_table
+    from airq.predictor import Predictor
+    from airq.sources.simulated import simulate
+    from airq.workflows.predict import prediction_rows
+    from airq.workflows.train import save_predictor
+
+    folder = tmp_path_factory.mktemp("trained")
+    panel = check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
+    members = (Member("lightgbm", 1.0, {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}),)
+    predictor = Predictor(
+        lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
+    )
+    predictor.fit(panel, "city_id")
+    save_predictor(predictor, panel, {"model": "lightgbm", "seed": 0}, None, folder / "bundle")
+    write_panel(panel, folder / "panel.parquet")
+    rows = prediction_rows(panel, predictor.describe(panel.drop(columns="pm25")))
+    write_table(
+        rows,
+        folder / "predictions.parquet",
+        metadata={"airq": {"trained_on": "simulated", "period": "day"}},
+    )
+    return folder
+
+
 @pytest.fixture
 def make_panel():
     """Function that builds a labelled panel from days by site and columns by name."""
