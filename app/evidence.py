@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from airq.card import FIGURES, QUESTIONS
 from app import theme
 from app.text import for_markdown
 
@@ -20,7 +21,7 @@ NEEDED = {
     "exceedance": ("scheme",),
 }
 NUMBERS = {
-    "records": ("rmse", "mae", "bias", "n"),
+    "records": tuple(name for name, (_, digits) in FIGURES.items() if digits is not None),
     "coverage": ("coverage", "level", "n", "units", "width", "winkler", "ci_low", "ci_high"),
     "exceedance": ("threshold", "n", "frequency", "mean_probability", "brier", "skill"),
 }
@@ -173,18 +174,8 @@ def checked(records, kind, name):
                 f"{name}: a record of coverage has no period of {', '.join(PERIODS)}; run `airq evaluate`."
             )
         numbers = {field: _number(one.get(field)) for field in NUMBERS[kind]}
-        if kind == "records":
-            numbers |= {field: _number(one.get(field)) for field in _figures()}
         sound.append({**one, **numbers})
     return sound
-
-
-def _figures():
-    """Names of the figures that a record holds."""
-    # 100 MB of models and geography come with it, which only a server with an evaluation needs.
-    from airq.card import FIGURES
-
-    return [field for field, (_, digits) in FIGURES.items() if digits is not None]
 
 
 def ours(records):
@@ -217,9 +208,6 @@ def question(scheme):
     >>> question("city")
     'a city without any monitor'
     """
-    # See _figures.
-    from airq.card import QUESTIONS
-
     return QUESTIONS.get(scheme, scheme)
 
 

@@ -7,22 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.views import city, countries, data, imbalance, map
-
-
-def _trust():
-    # The models come with it, 100 MB that a server needs only once this page is opened.
-    from app.views import trust
-
-    trust.page()
-
+from app.views import city, countries, data, imbalance, map, trust
 
 #: Page, heading in the menu, icon.
 VIEWS = {
     "map": (map.page, "Map", ":material/map:"),
     "city": (city.page, "City", ":material/location_city:"),
     "countries": (countries.page, "Countries", ":material/flag:"),
-    "trust": (_trust, "Trust", ":material/verified:"),
+    "trust": (trust.page, "Trust", ":material/verified:"),
     "imbalance": (imbalance.page, "Imbalance", ":material/balance:"),
     "data": (data.page, "Data", ":material/download:"),
 }

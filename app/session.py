@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from airq.panel import read_panel
 from app import cube, demonstration, maps, sources, theme
+from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
 from app.store import Store, open_store
@@ -184,23 +184,20 @@ def _look_at_store(path):
         stop(error)
 
 
-def panel():
-    """The panel with its metadata, or None where none was given."""
-    return _opened("panel", _panel)
-
-
 def observations():
     """Observed PM2.5 of the panel, or None where none was given."""
     return _opened("panel", _observations)
 
 
-def reasons():
-    """The bundle ready to give reasons for the rows of the panel; None unless both were given."""
+def answers():
+    """The :class:`app.explaining.Answers` that were found with the panel and the bundle that are open."""
+    return _answers(model_stamp())
+
+
+def model_stamp():
+    """A mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
-    if opened.bundle is None or opened.panel is None:
-        return None
-    stamp = cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / "bundle.json")
-    return _reasons(str(opened.panel), str(opened.bundle), stamp)
+    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / "bundle.json")
 
 
 def facts():
@@ -223,27 +220,19 @@ def _store(path, stamp):
     return open_store(path)
 
 
-@st.cache_resource(show_spinner="Reading the panel …", max_entries=1)
-def _panel(path, stamp):
-    return read_panel(path)
-
-
 @st.cache_resource(show_spinner="Reading the observations …", max_entries=1)
 def _observations(path, stamp):
     return read_observations(path)
 
 
-@st.cache_resource(show_spinner="Preparing the reasons: features of the whole panel …", max_entries=1)
-def _reasons(panel_path, bundle, stamp):
-    # See _facts.
-    from airq.workflows.explain import open_reasons
-
-    return open_reasons(panel_path, bundle)[0]
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _answers(stamp):
+    return Answers()
 
 
 @st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
 def _facts(path, stamp):
-    # The boosters that come with it are heavy, and most sessions never ask for the bundle.
+    # scikit-learn and geopandas come with it, which a server without a bundle does not need.
     from airq.bundle import read_facts
 
     return read_facts(path)

@@ -1,14 +1,16 @@
 """City: everything about one city, by day, season and year, and what to do about it."""
 
 import dataclasses
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import charts, layers, session, theme
+from app import charts, explaining, layers, session, theme
 from app.advice import SOURCE, advice_for
+from app.processes import words_of
 from app.session import link
 from app.text import for_markdown
 
@@ -226,33 +228,47 @@ def _reasons(city, date):
     opened = session.open_sources()
     if opened.bundle is None or opened.panel is None:
         return
-    if not st.toggle("Why this prediction?", key="city_why"):
+    if not st.toggle("Why this prediction?", key="city_why", on_change=_forget_refusal):
         return
+    place = st.empty()
     try:
-        table, sentences = _reasons_of(city["city_id"], date)
+        answer = _answer(place, opened, city["city_id"], date)
     except (ValueError, OSError) as error:
-        st.info(for_markdown(str(error), limit=400))
+        place.info(for_markdown(words_of(error), limit=400))
         return
     st.plotly_chart(
-        charts.reasons(table, dark=session.dark()), key="city_reasons", config=session.CHART, theme=None
+        charts.reasons(answer.table, dark=session.dark()),
+        key="city_reasons",
+        config=session.CHART,
+        theme=None,
     )
     st.caption("From the mean of the training at the top, every bar takes the prediction further.")
     with st.expander("In words"):
-        st.code("\n".join(sentences), language=None, wrap_lines=True)
+        st.code("\n".join(answer.sentences), language=None, wrap_lines=True)
 
 
-def _reasons_of(city_id, date):
-    # See session._facts.
-    from airq.reasons import reason_sentences
-    from airq.workflows.explain import find_row
+def _answer(place, opened, city_id, date):
+    """The reasons, found with progress where they are not kept; leaving the page ends the work."""
+    answers = session.answers()
+    if answers.get(city_id, date) is None:
+        question = (session.model_stamp(), city_id, date)
+        refused, words = st.session_state.get("city_refused", (None, ""))
+        if refused == question:
+            raise ValueError(words)
+        status = place.status(explaining.EXPLANATION.begins)
+        try:
+            with closing(explaining.ask(answers, opened.panel, opened.bundle, city_id, date)) as steps:
+                for step in steps:
+                    status.update(label=f"{step.text} …")
+        except ValueError as error:
+            st.session_state["city_refused"] = (question, str(error))
+            raise
+        place.empty()
+    return answers.get(city_id, date)
 
-    made = session.reasons()
-    mine = made.panel.loc[made.panel["city_id"] == city_id, "site_id"]
-    if mine.empty:
-        raise ValueError("The panel has no row of this city, so there are no reasons to give.")
-    row = find_row(made.panel, mine.iloc[0], date)
-    table = made.of([row])
-    return table, reason_sentences(table, made.panel.iloc[row])
+
+def _forget_refusal():
+    st.session_state.pop("city_refused", None)
 
 
 def _picture(view, city, series, scale):

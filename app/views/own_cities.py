@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cube, downloads, theme
+from app import cube, downloads, session, theme
 from app.text import for_markdown, shown
 from app.views.saving import file_button, kind_box
 
@@ -93,10 +93,7 @@ def _from_panel(predicting, sources, cities):
             "--bundle bundle --out predictions.parquet`."
         )
         return
-    stamp = "|".join(
-        [cube.fingerprint(sources.panel), cube.fingerprint(sources.bundle / "bundle.json"), *sites]
-    )
-    asked = hashlib.sha256(stamp.encode()).hexdigest()
+    asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
     if st.button(f"Predict {days:,} days of {len(sites):,} sites", type="primary", key="data_predict"):
         st.session_state["data_predicted"] = (asked, *_predict(predicting, sources, sites))
         st.rerun()

@@ -1,7 +1,15 @@
 """The pages Map and City, drawn without a browser."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+
+from app import explaining
 
 pytest.importorskip("streamlit")
 
@@ -100,3 +108,80 @@ def test_hostile_names_are_shown_not_obeyed(draw, make_rows):
         assert not app.exception
         assert "<script>" not in said(app)
         assert len(app.header[0].value) < 300
+
+
+@pytest.fixture
+def given(trained, tmp_path):
+    "Arguments of a panel of its own and of the bundle that fits it."
+    panel = shutil.copy(trained / "panel.parquet", tmp_path / "panel.parquet")
+    return ["--panel", str(panel), "--bundle", str(trained / "bundle")]
+
+
+def why(app):
+    "Ask why the prediction is what it is."
+    return app.toggle(key="city_why").set_value(True).run()
+
+
+WHY = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+
+app = AppTest.from_string("from app.views import city\\ncity.page()\\n", default_timeout=90).run()
+app.toggle(key="city_why").set_value(True).run()
+print(json.dumps({"said": app.code[0].value, "modules": sorted(sys.modules)}))
+"""
+
+
+@pytest.fixture
+def asked(trained, tmp_path, monkeypatch):
+    "What a server of its own says when it is asked why, and the modules that it has loaded then."
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    files = {"predictions": "predictions.parquet", "panel": "panel.parquet", "bundle": "bundle"}
+    given = [part for kind, name in files.items() for part in (f"--{kind}", str(trained / name))]
+    ran = subprocess.run([sys.executable, "-c", WHY, *given], check=True, capture_output=True, text=True)
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.slow
+def test_the_server_gives_reasons_without_loading_a_model(asked):
+    "Neither the boosters nor what explains them are in its memory."
+    heavy = {"lightgbm", "catboost", "shap", "sklearn", "airq.reasons", "airq.workflows.explain"}
+    assert asked["said"] and not heavy & set(asked["modules"])
+
+
+@pytest.fixture
+def questions(monkeypatch):
+    "The questions that reach a process, which knows Kampala only."
+    found = []
+
+    def ask(answers, panel, bundle, city_id, date):
+        found.append((city_id, date))
+        yield from ()
+        if city_id != "kla":
+            raise ValueError("unknown")
+        answers.keep(city_id, {date: explaining.Answer([["base", 9.0], ["no2", 1.0]], ["the words"])})
+
+    monkeypatch.setattr(explaining, "ask", ask)
+    return found
+
+
+def test_the_same_question_is_worked_on_once(draw, make_rows, given, questions):
+    "Another visitor gets the answer that the first one got."
+    for _ in range(2):
+        app = why(draw("city", make_rows(PM25), query={"city": "kla"}, arguments=given))
+        assert app.code[0].value == "the words"
+    assert questions == [("kla", "2020-01-03")]
+
+
+def test_a_question_that_was_refused_is_not_worked_on_again(draw, make_rows, given, questions):
+    "A page that is drawn again repeats the words."
+    app = why(draw("city", make_rows(PM25), query={"city": "nbo"}, arguments=given)).run()
+    assert "unknown" in said(app) and len(questions) == 1
+
+
+def test_a_changed_panel_is_asked_again(draw, make_rows, given, questions):
+    "Its answers were another panel's."
+    app = why(draw("city", make_rows(PM25), query={"city": "kla"}, arguments=given))
+    os.utime(given[1], (0, 0))
+    app.run()
+    assert len(questions) == 2
