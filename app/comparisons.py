@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from airq.origin import ORIGIN_WARNINGS
 from app.downloads import CSV_ENCODING
 from app.text import for_csv
-from imbalance.standin import PUBLISHED, STAND_IN, TARGET_PRIOR, TRAINING_ROWS, TRIAL
+from imbalance.standin import PUBLISHED, READINGS, STAND_IN, TARGET_PRIOR, TRAINING_ROWS, TRIAL
 
 #: What a folder may be -> the files by which it is known, and the command that writes it.
 KINDS = {
     "suite": (("sets.csv", "table.json"), "imbalance compare --suite"),
     "reproduction": (("orders.csv", "table.json", "settings.json"), "imbalance reproduce"),
-    "hazards": (("methods.csv", "curve.csv", "settings.json"), "imbalance hazards"),
+    "hazards": (("methods.csv", "curve.csv", "settings.json"), "imbalance hazard"),
     "comparison": (("differences.csv", "table.json", "settings.json"), "imbalance compare"),
 }
 #: Tables beside the main one -> columns that they must have.
@@ -55,10 +56,19 @@ PICTURES = {
     "sweep.png": "Log loss where the rarest class has another share, for each strategy",
 }
 UNITS = "log loss and its differences in nats; seconds in s"
+#: What each published strategy does, for whoever has not met its name.
+PUBLISHED_MEANINGS = {
+    "drop-majority": "5/6 of the rows of the largest class dropped",
+    **{name: f"CatBoost, rows weighted: {meaning}" for name, meaning in READINGS.items()},
+    "smote-under": "invented rows of the rare classes (SMOTE), fewer of the largest",
+    "none": "the rows as they are",
+}
 PUBLISHED_WORDS = (
     "Published by its author: log loss in nats on a private validation set of a competition "
     f"({sum(TRAINING_ROWS.values()):,} training rows; the rows are not public). Validation shares: "
     + ", ".join(f"{name} {share:g}" for name, share in TARGET_PRIOR.items())
+    + f". The author's weights are not told; {PUBLISHED['weights']:.4f} stands at both readings: "
+    + ", ".join(f"{name} ({meaning})" for name, meaning in READINGS.items())
     + "."
 )
 
@@ -109,6 +119,18 @@ class Found:
         if self.kind != "reproduction":
             return ""
         return STAND_IN if self.settings.get("training_rows") == TRAINING_ROWS else TRIAL
+
+    @property
+    def warnings(self):
+        """What must be known before the figures are read: that rows are simulated, or not measured."""
+        if self.mark:
+            return (
+                f"{self.mark}: SIMULATED tables of the published shape, not the competition's rows, which "
+                "are private.",
+            )
+        told = self.settings.get("warnings")
+        told = told if isinstance(told, list) else []
+        return (*map(str, told), *(note for note in self.notes if note in ORIGIN_WARNINGS.values()))
 
 
 def kind_of(folder):
@@ -279,9 +301,12 @@ def published_table(found=None):
     Returns
     -------
     DataFrame
-        `strategy`, published log loss and its difference to none [nats], and ours where there is any.
+        `strategy`, published log loss and its difference to none [nats], and ours where there is any. The
+        published weights stand in both readings, see :data:`imbalance.standin.READINGS`.
     """
-    table = pd.DataFrame({"strategy": list(PUBLISHED), "published": list(PUBLISHED.values())})
+    readings = {"weights": list(READINGS)}
+    rows = [(one, value) for name, value in PUBLISHED.items() for one in readings.get(name, [name])]
+    table = pd.DataFrame(rows, columns=["strategy", "published"])
     table["published, minus none"] = table["published"] - PUBLISHED["none"]
     if found is None or found.kind == "hazards" or found.mark not in ("", STAND_IN):
         return table

@@ -120,9 +120,8 @@ def open_view(title, *, needs=("predictions",)):
     if opened.predictions is not None:
         _look_at_store(opened.predictions)
     if opened.simulated or (opened.predictions and store().simulated):
-        st.warning(SIMULATED, icon=":material/science:")
-    st.title(title, anchor=False)
-    link.show()
+        tell_simulated()
+    head(title)
     for kind in needs:
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
@@ -131,6 +130,17 @@ def open_view(title, *, needs=("predictions",)):
     if here is not None:
         _tell_link(here)
     return View(here, opened)
+
+
+def head(title):
+    """Title of a page, and what is chosen in its address."""
+    st.title(title, anchor=False)
+    link.show()
+
+
+def tell_simulated():
+    """Say large that what follows is simulated."""
+    st.warning(SIMULATED, icon=":material/science:")
 
 
 def _tell_link(here):

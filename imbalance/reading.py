@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
+from airq.origin import ORIGIN_WARNINGS
 from airq.panel import near_name
 from airq.sources.reading import EMPTY_CELLS, read_table
 
@@ -83,7 +86,15 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     groups = None if group is None else _groups(table[group], group)
     left = table.drop(columns=[target, *([] if group is None else [group]), *drop])
     X, notes = features(left, categorical=[name for name in categorical if name in left])
-    return LabelledTable(X, y, groups, tuple(notes))
+    return LabelledTable(X, y, groups, (*_origin(path), *notes))
+
+
+def _origin(path):
+    """What the metadata of a panel, or of predictions, say of a simulation; nothing of other tables."""
+    if Path(path).suffix != ".parquet":
+        return []
+    facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")
+    return [ORIGIN_WARNINGS["simulated"]] if b"simulated" in facts.lower() else []
 
 
 def labels(column, *, name="the target"):

@@ -59,12 +59,8 @@ def draw(found, key):
     key : str
         What the keys of its widgets begin with, behind "imbalance_".
     """
-    if found.mark:
-        st.warning(
-            f"**{for_markdown(found.mark)}.** Simulated tables of the published shape, not the competition's "
-            "rows, which are private.",
-            icon=":material/science:",
-        )
+    for warning in found.warnings:
+        st.warning(for_markdown(warning, limit=600), icon=":material/science:")
     charts_of = {
         "comparison": _comparison,
         "suite": _all_sets,
@@ -253,20 +249,24 @@ def _hazards(found, key):
 
 def published(found):
     """The published log losses, with a comparison beside them unless it is None."""
-    st.subheader("Beside it: the published comparison", anchor=False)
     if found is not None and found.mark not in ("", comparisons.STAND_IN):
         st.info(
             "This is a trial on fewer rows than the published ones, so nothing published stands beside it."
         )
         return
+    st.subheader(
+        "The published comparison" if found is None else "Beside it: the published comparison", anchor=False
+    )
     table = comparisons.published_table(found)
     config = {
         name: st.column_config.NumberColumn(
-            name[0].upper() + name[1:], format="%+.4f" if "minus" in name else "%.4f"
+            f"{name[0].upper()}{name[1:]} [nats]", format="%+.4f" if "minus" in name else "%.4f"
         )
         for name in table.columns[1:]
     }
     config["strategy"] = st.column_config.TextColumn("Strategy")
+    if found is None:
+        table.insert(1, "What it does", table["strategy"].map(comparisons.PUBLISHED_MEANINGS))
     st.dataframe(table, hide_index=True, column_config=config, key="imbalance_published")
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and not found.mark:

@@ -18,20 +18,23 @@ PARTS = {"comparison": "The comparison", "own": "Your own table"}
 
 def page():
     """Draw the page."""
-    view = session.open_view("Rare classes", needs=())
+    opened = session.open_sources()
+    # No predictions are shown here: what is simulated says so itself, the published and an upload are not.
+    session.head("Rare classes")
     st.write(
         "Days of dangerous air are rare, and so is the class that matters in many tables. What helps: "
         "drawing other rows, weighing them, or correcting the probabilities afterwards?"
     )
-    if _part(view) == "own":
+    if opened.comparison is None:
+        _alone()
+    elif _part() == "own":
         _own_table()
     else:
-        _given(view.sources.comparison)
+        _given(opened)
 
 
-def _part(view):
-    default = "own" if view.sources.comparison is None else "comparison"
-    st.session_state["imbalance_part"] = link.choice("part", PARTS, default)
+def _part():
+    st.session_state["imbalance_part"] = link.choice("part", PARTS, "comparison")
     return st.segmented_control(
         "Show",
         list(PARTS),
@@ -43,15 +46,21 @@ def _part(view):
     )
 
 
-def _given(folder):
-    if folder is None:
-        st.info(
-            "No comparison was given. `imbalance compare table.csv --target class --out comparison` writes "
-            "one, and `airq app --comparison comparison` shows it here.",
-            icon=":material/folder_open:",
-        )
+def _alone():
+    """What there is to see where no comparison was given: the published one, and an upload."""
+    # The comparison of an upload has the published one beside it.
+    if "imbalance_found" not in st.session_state:
         published(None)
-        return
+    st.subheader(PARTS["own"], anchor=False)
+    _own_table()
+    st.caption(
+        "For a larger table, `imbalance compare table.csv --target class --out comparison` writes a "
+        "comparison, and `airq app --comparison comparison` shows it here."
+    )
+
+
+def _given(opened):
+    folder = opened.comparison
     try:
         found = _opened(str(folder), _stamp(folder), None)
     except (ValueError, OSError) as error:
@@ -59,7 +68,17 @@ def _given(folder):
     st.header(for_markdown(found.title, limit=120), anchor=False)
     if found.kind == "suite":
         found = _suite(found, folder)
+    if _of_demonstration(opened) and not found.warnings:
+        session.tell_simulated()
     draw(found, "given")
+
+
+def _of_demonstration(opened):
+    """Whether the comparison lies beside the files of a demonstration, of which it may be made."""
+    if opened.simulated:
+        return True
+    beside = opened.predictions and opened.predictions.resolve().parent == opened.comparison.resolve().parent
+    return bool(beside) and session.store().simulated
 
 
 def _stamp(folder):

@@ -119,6 +119,22 @@ def test_the_published_stand_beside_a_stand_in(reproduction):
     assert table.loc["drop-majority", "published, minus none"] == pytest.approx(0.556998 - 0.674555)
 
 
+def test_a_stand_in_and_a_simulated_panel_are_called_simulated(reproduction, tmp_path):
+    "The one by its kind, the other in the words of its folder; plain monitors need none."
+    (told,) = comparisons.open_comparison(reproduction).warnings
+    assert told.startswith("STAND-IN: SIMULATED")
+    warned = comparisons.Found("hazards", "h", pd.DataFrame(), settings={"warnings": ["SIMULATED: so."]})
+    assert warned.warnings == ("SIMULATED: so.",)
+    assert comparisons.Found("hazards", "h", pd.DataFrame(), settings={"warnings": []}).warnings == ()
+
+
+def test_the_published_weights_stand_at_both_readings():
+    "0.5594 was published, but not by which weights: classes alike, or the target prior."
+    table = comparisons.published_table().set_index("strategy")["published"]
+    assert table["weights"] == table["weights-target"] == 0.559395
+    assert "weights-target (as the target prior), weights (classes alike)" in comparisons.PUBLISHED_WORDS
+
+
 def test_nothing_published_stands_beside_a_trial(reproduction):
     "Fewer rows than the published ones make it a trial, in table and chart, whatever the table says."
     write(reproduction, settings_json={"training_rows": {name: 50 for name in TRAINING_ROWS}})

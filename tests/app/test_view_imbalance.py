@@ -1,10 +1,14 @@
 """The page Imbalance, drawn without a browser."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 pytest.importorskip("streamlit")
 
+from airq.origin import ORIGIN_WARNINGS
 from imbalance.comparison import compare_strategies
 from imbalance.report import write_comparison
 
@@ -63,13 +67,43 @@ def test_every_chart_of_a_comparison_is_drawn(page, comparison, show):
     assert len(app.get("plotly_chart")) == 1
 
 
-def test_without_a_comparison_the_page_offers_an_upload(page):
-    "And says how to give one, where that is asked for."
+def test_without_a_comparison_the_published_one_stands_above_an_upload(page):
+    "It stands beside nothing then; and the page says how to give one."
     app = page()
     assert not app.exception
+    assert [one.value for one in app.subheader] == ["The published comparison", "Your own table"]
+    assert app.dataframe[0].value["published"].min() == 0.556998
     assert len(app.file_uploader) == 1
-    app = page(query={"part": "comparison"})
     assert "imbalance compare table.csv" in said(app)
+
+
+def test_what_is_not_simulated_is_not_called_so(draw, make_rows, write_predictions, comparison):
+    "Predictions of a simulation are open, but the published table, an upload and other rows are none."
+    path = write_predictions(make_rows(PM25), facts={"trained_on": "simulated"})
+    assert "SIMULATED" in said(draw("map", path=path))
+    assert "SIMULATED" not in said(draw("imbalance", path=path))
+    for part in ("comparison", "own"):
+        app = draw("imbalance", path=path, arguments=("--comparison", comparison), query={"part": part})
+        assert not app.exception
+        assert "SIMULATED" not in said(app)
+
+
+def test_a_comparison_of_a_demonstration_is_called_simulated(draw, make_rows, write_predictions, comparison):
+    "It lies beside predictions of a simulation; an upload to the same app is not simulated."
+    path = write_predictions(make_rows(PM25), facts={"trained_on": "simulated"})
+    beside = shutil.copytree(comparison, path.parent / "comparison")
+    for part, simulated in {"comparison": True, "own": False}.items():
+        app = draw("imbalance", path=path, arguments=("--comparison", beside), query={"part": part})
+        assert ("SIMULATED" in said(app)) == simulated
+
+
+def test_a_comparison_of_simulated_rows_says_so_itself(page, comparison, tmp_path):
+    "Its own note becomes the warning at its head, whatever else is open."
+    marked = shutil.copytree(comparison, tmp_path / "marked")
+    settings = json.loads((marked / "settings.json").read_text())
+    settings["notes"] = [ORIGIN_WARNINGS["simulated"]]
+    (marked / "settings.json").write_text(json.dumps(settings))
+    assert page("--comparison", marked).warning[0].value.startswith("SIMULATED")
 
 
 def test_a_folder_of_something_else_gives_words(page, tmp_path):

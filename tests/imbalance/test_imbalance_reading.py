@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from airq.panel import write_table
 from imbalance.reading import features, labels, read_labelled
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"
@@ -134,3 +135,16 @@ def test_the_target_cannot_be_a_feature(file):
     "As its own group it would tell the answer."
     with pytest.raises(ValueError, match="'risk' cannot be the group"):
         read_labelled(file, target="risk", group="risk")
+
+
+def test_rows_of_a_simulation_say_so(file, tmp_path):
+    "A panel or predictions tell it in their metadata; a plain table tells nothing."
+    table = pd.read_csv(file)
+    for name, facts in {
+        "panel": {"pm25_origin": "simulated"},
+        "predictions": {"trained_on": "simulated"},
+    }.items():
+        write_table(table, tmp_path / f"{name}.parquet", metadata={"airq": facts})
+        (note,) = read_labelled(tmp_path / f"{name}.parquet", target="risk").notes
+        assert note.startswith("SIMULATED")
+    assert read_labelled(file, target="risk").notes == ()
