@@ -102,7 +102,7 @@ def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560
     return _frame(layers, datasets, place, outlines, tone, height, "Map of cities")
 
 
-def countries_map(countries, scale, *, outlines, cities, dark=False, height=560):
+def countries_map(countries, scale, *, outlines, cities, selected=None, dark=False, height=560):
     """Map of countries as areas.
 
     Parameters
@@ -115,6 +115,8 @@ def countries_map(countries, scale, *, outlines, cities, dark=False, height=560)
         Address of the outlines, or the outlines themselves (GeoJSON).
     cities : DataFrame
         The cities, which decide what part of the world is shown.
+    selected : str, optional
+        Code of the country to mark.
     dark : bool
         Whether the page is dark.
     height : int
@@ -123,7 +125,7 @@ def countries_map(countries, scale, *, outlines, cities, dark=False, height=560)
     Returns
     -------
     dict
-        A Vega-Lite specification; `place` of an area that is clicked is the country's row.
+        A Vega-Lite specification; `place` of an area that is clicked is the country's code.
     """
     tone = theme.tones(dark)
     areas = {"name": "countries", "data": _outlines(outlines), "projection": PROJECTION}
@@ -138,8 +140,20 @@ def countries_map(countries, scale, *, outlines, cities, dark=False, height=560)
         "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
     }
     areas["params"] = [_CLICK]
-    datasets = {"countries": _areas(countries, scale)}
-    return _frame([areas], datasets, _place(cities), outlines, tone, height, "Map of countries")
+    datasets = {"countries": _areas(countries, scale), "chosen": pd.DataFrame({"country": [selected or ""]})}
+    return _frame([areas, _round(outlines, tone)], datasets, _place(cities), outlines, tone, height, "Map of countries")
+
+
+def _round(outlines, tone):
+    """A line around the chosen country."""
+    chosen = {"data": {"name": "chosen"}, "key": "country", "fields": ["country"]}
+    return {
+        "name": "chosen",
+        "data": _outlines(outlines),
+        "projection": PROJECTION,
+        "transform": [{"lookup": "properties.country", "from": chosen}, {"filter": "isValid(datum.country)"}],
+        "mark": {"type": "geoshape", "fill": None, "stroke": tone["line"], "strokeWidth": 3.5, **_BESIDE},
+    }
 
 
 def _areas(countries, scale):
@@ -156,7 +170,7 @@ def _areas(countries, scale):
     return pd.DataFrame(
         {
             "id": [outline for outline, _ in rows],
-            "place": at,
+            "place": mine["country"].to_numpy(dtype=object),
             "country": [shown(theme.country_name(code)) for code in mine["country"]],
             "value": mine["value"].to_numpy("float64"),
             "number": number[at].astype("int8"),

@@ -277,7 +277,7 @@ def show_map(picture, key, *, on_select="ignore"):
 def clicked(key):
     """The `place` that was clicked on a map since it was last asked; None where nothing was."""
     points = st.session_state[key]["selection"].get(maps.CLICKED) or []
-    now = {int(point["place"]) for point in points}
+    now = {point["place"] for point in points}
     changed = now ^ st.session_state.get(f"{key}_held", set())
     st.session_state[f"{key}_held"] = now
     return changed.pop() if len(changed) == 1 else None
@@ -334,6 +334,13 @@ def city_box(label="City", *, key):
         on_change=chosen,
         help="Type a part of a name.",
     )
+
+
+def choose_country(code):
+    """Choose a country: the link then names the largest of its listed cities."""
+    cities = store().cities
+    cities = cities[cities["country"] == code].reset_index(drop=True)
+    link.set(city=cities["city_id"].iloc[default_city(cities)])
 
 
 def scale_box(*, key):

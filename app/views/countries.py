@@ -7,6 +7,7 @@ from app import country_tables, downloads, maps, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
+from app.text import for_markdown, shown
 from app.views.saving import file_button
 from app.views.spans import span_box, span_words
 
@@ -18,8 +19,10 @@ def page():
     """Draw the page."""
     view = session.open_view("Countries")
     store = view.store
-    left, right = st.columns([1, 1.2], vertical_alignment="bottom")
+    left, middle, right = st.columns([1.2, 1.4, 1.6], vertical_alignment="bottom")
     with left:
+        code = _country_box(store)
+    with middle:
         start, end = span_box(store, key="countries")
     with right:
         session.scale_box(key="countries_scale")
@@ -37,13 +40,14 @@ def page():
         f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
-    left, right = st.columns([1, 1.8], gap="medium")
+    left, right = st.columns([1.4, 1], gap="medium")
     with left:
-        _map(store, table, scale)
+        _map(store, table, scale, code)
     with right:
-        _table(store, table, scale)
-        _download(view, store, table, span_words(start, end, store.period))
-    session.legend(scale)
+        _card(store, table, scale, code)
+        session.legend(scale)
+    _table(store, table, scale)
+    _download(view, store, table, span_words(start, end, store.period))
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -58,18 +62,70 @@ def page():
         st.caption(note)
 
 
-def _map(store, table, scale):
-    picture = maps.countries_map(
-        table, scale, outlines=session.outlines(), cities=store.cities, dark=session.dark(), height=380
+def _country_box(store):
+    """Search box for a country, tied to the link; returns the code of the chosen one."""
+    codes = sorted(set(store.cities["country"]), key=theme.country_name)
+    code = st.session_state["countries_country"] = store.cities["country"].iloc[store.row(link.city())]
+    st.selectbox(
+        "Find a country",
+        codes,
+        key="countries_country",
+        format_func=lambda one: shown(theme.country_name(one)),
+        on_change=lambda: session.choose_country(st.session_state["countries_country"]),
+        help="Type a part of a name, or click the map.",
     )
-    session.show_map(picture, "countries_map")
+    return code
+
+
+def _map(store, table, scale, code):
+    picture = maps.countries_map(
+        table,
+        scale,
+        outlines=session.outlines(),
+        cities=store.cities,
+        selected=code,
+        dark=session.dark(),
+        height=min(440, session.map_height()),
+    )
+    session.show_map(picture, "countries_map", on_select=_clicked)
+
+
+def _clicked():
+    code = session.clicked("countries_map")
+    if code is not None:
+        session.choose_country(code)
+
+
+def _card(store, table, scale, code):
+    with st.container(border=True):
+        st.markdown(f"**{for_markdown(theme.country_name(code), limit=60)}**")
+        rows = table[table["country"] == code]
+        if rows.empty:
+            st.markdown("No city of it has a prediction in these days.")
+        else:
+            _figures(store, table, rows.iloc[0], scale)
+        city = store.cities["city"].iloc[store.row(link.city())]
+        session.page_link("city", f"All about {for_markdown(city)}")
+
+
+def _figures(store, table, row, scale):
+    """What is known of a country, a row of the table."""
+    st.markdown(f"## {theme.number(row['value'], store.unit)}")
+    label = scale.labels[scale.index([row["value"]])[0]]
+    st.markdown(f"**{label[0].upper()}{label[1:]}**")
+    if row["worst"] == row["worst"]:
+        worst = theme.number(row["worst_value"], store.unit)
+        st.markdown(f"Worst month: {theme.day_words(row['worst'], 'month')}, {worst}")
+    cities = f"{row['cities']:,} listed {'city' if row['cities'] == 1 else 'cities'}"
+    st.markdown(f"{cities}, {country_tables.people_number(row['people'])}")
+    st.caption(f"Number {row.name + 1} of {len(table)}, the highest first.")
 
 
 def _table(store, table, scale):
     unit = theme.unit_words(store.unit)
     number = "%.0f" if theme.is_index(store.unit) else "%.1f"
     classes = np.array([*scale.labels, ""], dtype=object)[scale.index(table["value"])]
-    shown = table.assign(
+    cells = table.assign(
         classed=classes,
         worst=[theme.day_words(month, "month") if month == month else None for month in table["worst"]],
         outside=100 * table["outside"],
@@ -80,9 +136,9 @@ def _table(store, table, scale):
     columns += ["people", "cities"]
     columns += ["outside"] if table["outside"].notna().any() else []
     st.dataframe(
-        shown[columns],
+        cells[columns],
         hide_index=True,
-        height=session.table_height(len(shown), most=520),
+        height=session.table_height(len(cells), most=420),
         column_config={
             "name": st.column_config.TextColumn("Country", pinned=True),
             "value": st.column_config.NumberColumn(f"Mean [{unit}]", format=number),

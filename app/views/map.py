@@ -159,7 +159,7 @@ def _points(store, layer, row):
 def _clicked():
     row = session.clicked("map_points")
     if row is not None:
-        link.set(city=session.store().cities["city_id"].iloc[row])
+        link.set(city=session.store().cities["city_id"].iloc[int(row)])
         st.session_state["map_clicked"] = True
 
 
@@ -173,20 +173,17 @@ def _countries(store, layer):
         dark=session.dark(),
         height=session.map_height(),
     )
-    codes = countries["country"].tolist()
-    session.show_map(picture, "map_countries", on_select=lambda: _country_clicked(codes))
+    session.show_map(picture, "map_countries", on_select=_country_clicked)
     st.caption(
         "Mean of the listed cities of a country, weighted by their people; not of all its people. "
         "A click selects the largest of them."
     )
 
 
-def _country_clicked(codes):
-    place = session.clicked("map_countries")
-    if place is not None:
-        cities = session.store().cities
-        cities = cities[cities["country"] == codes[place]].reset_index(drop=True)
-        link.set(city=cities["city_id"].iloc[session.default_city(cities)])
+def _country_clicked():
+    code = session.clicked("map_countries")
+    if code is not None:
+        session.choose_country(code)
         st.session_state["map_clicked"] = True
 
 

@@ -49,6 +49,31 @@ def test_a_year_can_be_chosen(draw, make_rows):
     assert app.query_params["to"] in ("2019-12-31", ["2019-12-31"])
 
 
+def test_a_country_is_chosen_by_its_largest_city(draw, make_rows):
+    "Nairobi is the largest of all; the box chooses Uganda: Kampala is in the link, its 30.0 on the card."
+    app = draw("countries", make_rows(PM25))
+    assert app.selectbox(key="countries_country").value == "KEN"
+    app.selectbox(key="countries_country").select("UGA").run()
+    assert app.query_params["city"] in ("kla", ["kla"])
+    assert "## 30.0 µg/m³" in said(app) and "1 listed city, 1.7 million people" in said(app)
+
+
+def test_a_link_chooses_the_country_of_its_city(draw, make_rows):
+    "?city=kla shows Uganda, number 1 of 2."
+    app = draw("countries", make_rows(PM25), query={"city": "kla"})
+    assert app.selectbox(key="countries_country").value == "UGA"
+    assert "Number 1 of 2" in said(app)
+
+
+def test_a_country_without_a_prediction_is_called_so(draw, make_rows):
+    "Kampala has none on 3 January."
+    rows = make_rows({"kla": [10.0, 60.0], "nbo": [30.0, 31.0, 8.0]})
+    day = "2020-01-03"
+    app = draw("countries", rows, query={"city": "kla", "from": day, "to": day})
+    assert not app.exception
+    assert "No city of it has a prediction" in said(app)
+
+
 def test_daily_levels_for_days_and_annual_ones_for_a_year(draw, make_rows):
     "Three days have no annual mean; a year has both and the choice between them."
     assert "annual levels need about a year" in said(draw("countries", make_rows(PM25)))

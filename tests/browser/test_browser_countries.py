@@ -1,5 +1,7 @@
 """The page Countries in a browser."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,37 @@ def test_countries_are_drawn_and_ask_nobody_else(visit, app_url, dark):
     assert here.pixels(MAP, theme.READABLE) > 200
     assert here.pixels(".st-key-countries_shares .js-plotly-plot", theme.READABLE) > 2000
     here.assert_clean()
+
+
+def test_a_click_on_a_country_selects_it(visit, app_url, predictions):
+    "The address bar follows the area that was clicked, then the search box, then the same area again."
+    here = visit(f"{app_url}/countries")
+    cities = pd.read_parquet(predictions).drop_duplicates("city_id").sort_values("population")
+    chosen = cities["city_id"].iloc[-1]
+    largest = set(cities.groupby("country").last()["city_id"]) - {chosen}
+    areas = here.page.locator(f"{MAP} .countries_marks path")
+    for number in range(areas.count()):
+        areas.nth(number).click(force=True)
+        here.settle()
+        if city_of(here) in largest:
+            break
+    clicked = city_of(here)
+    assert clicked in largest
+    box = here.page.get_by_role("combobox", name="Find a country")
+    box.click()
+    box.fill(theme.country_name(cities["country"].iloc[-1]))
+    here.page.keyboard.press("Enter")
+    here.page.wait_for_url(f"**city={chosen}**")
+    here.settle()
+    areas.nth(number).click(force=True)
+    here.page.wait_for_url(f"**city={clicked}**")
+    here.settle()
+    here.assert_clean()
+
+
+def city_of(here):
+    "City that the address bar names, if any."
+    return parse_qs(urlsplit(here.page.url).query).get("city", [""])[0]
 
 
 @pytest.mark.long
