@@ -15,7 +15,8 @@ from app.text import for_plotly
 OTHERS = (("#8c6bb1", "dash"), ("#1b9e77", "dot"), ("#c2407a", "dashdot"), ("#7a7a00", "longdash"))
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ROLLING_DAYS = 30
-SHADOW = "0 0 3px {0}, 0 0 3px {0}, 0 0 3px {0}, 0 0 6px {0}"
+#: Numbers of levels nearer than this share of the highest value would lie on each other.
+CLOSEST_LEVELS = 0.045
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def time_series(
     series : Series
         The city's predictions.
     scale : app.theme.Scale
-        Its edges become lines with their class in words.
+        Its edges become lines, named by :func:`level_names`.
     observed : Series of float by date, optional
         What was measured. [unit of the series]
     observed_name : str
@@ -112,6 +113,7 @@ def time_series(
         yaxis={"title": {"text": theme.unit_words(series.unit)}, "rangemode": "tozero"},
         shapes=shapes,
         annotations=words,
+        margin={"r": 44},
         hovermode="x unified",
         uirevision="series",
     )
@@ -359,30 +361,35 @@ def _highest(frame, observed):
 
 
 def _levels(scale, highest, tone):
-    """A line at the upper end of every class but those far above the data, and its words."""
-    shapes, words = [], []
+    """A line at the upper end of every class but those far above the data, and its number beside it."""
+    edges = [edge for edge in scale.edges if edge <= 1.1 * highest]
     line = {"color": tone["soft"], "width": 1, "dash": "dash"}
-    for edge, label in zip(scale.edges, scale.labels, strict=False):
-        if edge > 1.1 * highest:
-            break
-        name = label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
-        shapes.append(
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": edge, "y1": edge, "line": line}
-        )
-        words.append(
-            {
-                "text": f"{edge:g} {name}",
-                "xref": "paper",
-                "x": 1,
-                "y": edge,
-                "xanchor": "right",
-                "yanchor": "bottom",
-                "showarrow": False,
-                # A shadow in the colour of the page: readable, and the days behind it stay in sight.
-                "font": {"size": 13, "color": tone["text"], "shadow": SHADOW.format(tone["page"])},
-            }
-        )
-    return shapes, words
+    shapes = [
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": edge, "y1": edge, "line": line}
+        for edge in edges
+    ]
+    named = []
+    for edge in edges:
+        if not named or edge - named[-1] > CLOSEST_LEVELS * highest:
+            named.append(edge)
+    # Outside, where no day lies behind it.
+    place = {"xref": "paper", "x": 1, "xshift": 4, "xanchor": "left", "yanchor": "middle"}
+    font = {"size": 13, "color": tone["text"]}
+    numbers = [{"text": f"{edge:g}", "y": edge, "showarrow": False, "font": font, **place} for edge in named]
+    return shapes, numbers
+
+
+def level_names(scale):
+    """What the lines at the edges of a scale stand for.
+
+    >>> level_names(theme.scale("who", unit="µg m⁻³")).split(", ")[:2]
+    ['15 guideline', '25 interim target 4']
+    """
+    names = [
+        label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
+        for label in scale.labels[: len(scale.edges)]
+    ]
+    return ", ".join(f"{edge:g} {name}" for edge, name in zip(scale.edges, names, strict=True))
 
 
 def _faint(colour, opacity=0.18):

@@ -98,6 +98,8 @@ def _over_time(store, city, series, scale):
         dark=session.dark(),
     )
     st.plotly_chart(figure, key="city_series", config=session.CHART, theme=None)
+    unit = theme.unit_words(scale.unit)
+    st.caption(f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}.")
     if observed is None or observed.empty:
         st.caption("No observations of this city were given; a panel of sensors would be drawn beside.")
 

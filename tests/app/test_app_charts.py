@@ -137,6 +137,15 @@ def test_lines_stand_at_the_levels_near_the_data(hand):
     assert lines == [15, 25, 37.5]
 
 
+def test_numbers_of_levels_stand_outside_the_days(hand):
+    "Right of the plot, one a line; where the highest value is 400, 25 and 50 have no room."
+    numbers = charts.time_series(hand, DAILY).layout.annotations
+    assert [one.text for one in numbers] == ["15", "25", "37.5"]
+    assert {(one.x, one.xanchor) for one in numbers} == {(1, "left")}
+    high = dataclasses.replace(hand, amounts=np.array([16.0, 10.0, 400.0]))
+    assert [one.text for one in charts.time_series(high, DAILY).layout.annotations] == ["15", "37.5", "75"]
+
+
 def test_a_month_is_summed_up_by_its_days(hand):
     "January: 10 and 40, mean 25 of two days."
     months = charts.by_month(hand)
