@@ -23,10 +23,8 @@ FEW, FEW_LARGER = 100, 1.5
 #: Smallest span of a map. [°]
 LEAST_SPAN = 6.0
 SIZES = (6.0, 17.0)
-#: Rims of markers; a dark colour needs a broader one to stand out from dark land. [px]
-RIM, BROAD_RIM, HOLLOW, CROSS = 0.6, 1.5, 2.0, 1.5
-#: Colours below this lightness are dark. [0 to 255]
-DARK = 60
+#: Width of the line of a hollow marker and of a cross. [px]
+HOLLOW, CROSS = 2.0, 1.5
 CROSS_PATH = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
 #: What a click and a change of the part that is seen are called in the selection of a chart.
 CLICKED, VIEW = "clicked", "view"
@@ -141,7 +139,8 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     }
     areas["params"] = [_CLICK]
     datasets = {"countries": _areas(countries, scale), "chosen": pd.DataFrame({"country": [selected or ""]})}
-    return _frame([areas, _round(outlines, tone)], datasets, _place(cities), outlines, tone, height, "Map of countries")
+    layers, words = [areas, _round(outlines, tone)], "Map of countries"
+    return _frame(layers, datasets, _place(cities), outlines, tone, height, words)
 
 
 def _round(outlines, tone):
@@ -271,19 +270,21 @@ def _marker(layer, tone, dark):
     """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
     hollow, missing = "datum.hollow", "datum.number < 0"
     colour = _coloured(layer.scale)
-    number = [one for one, hue in enumerate(layer.scale.colours) if dark and _lightness(hue) < DARK]
-    broad = f"indexof({number}, datum.number) >= 0"
+    rims = [theme.rim(one, dark=dark) for one in layer.scale.colours]
+    colours, widths = (f"{_literal([rim[key] for rim in rims])}[datum.number]" for key in ("color", "width"))
     return {
         "size": _SIZE,
         "fill": {"condition": {"test": f"{hollow} || {missing}", "value": "transparent"}, **colour},
-        "stroke": {"condition": {"test": hollow, **colour}, "value": tone["soft"]},
+        "stroke": {
+            "condition": [{"test": hollow, **colour}, {"test": missing, "value": tone["soft"]}],
+            "value": {"expr": colours},
+        },
         "strokeWidth": {
             "condition": [
                 {"test": hollow, "value": HOLLOW},
                 {"test": missing, "value": CROSS},
-                {"test": broad, "value": BROAD_RIM},
             ],
-            "value": RIM,
+            "value": {"expr": widths},
         },
         "shape": {"condition": {"test": missing, "value": CROSS_PATH}, "value": "circle"},
         "tooltip": {"value": {"expr": _tooltip(layer)}},
@@ -318,19 +319,13 @@ def _number(field, unit):
 
 
 def _literal(words):
-    """Text, or a list of it, as a literal of an expression."""
+    """Text, or a list, as a literal of an expression."""
     return json.dumps(words, ensure_ascii=False)
 
 
 def _coloured(scale):
     colours = {"domain": list(range(len(scale.colours))), "range": list(scale.colours)}
     return {"field": "number", "type": "nominal", "scale": colours, "legend": None}
-
-
-def _lightness(colour):
-    """Luma of a colour written as ``#rrggbb`` (ITU-R BT.601). [0 to 255]"""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _rims(place, tone):

@@ -74,6 +74,8 @@ DARK = {
 }
 LINE = {"light": "#0b5c8f", "dark": "#5cb8f0"}
 SECOND = {"light": "#b4520a", "dark": "#ffab66"}
+#: Least contrast of a marker to the land without a strong rim (WCAG 2.2, 1.4.11).
+LEAST_CONTRAST = 3.0
 FONT = "Source Sans, Source Sans Pro, sans-serif"
 
 
@@ -303,6 +305,30 @@ def tones(dark):
     """Colours of text, grid and land for a light or dark page, and of the first and second line."""
     mode = "dark" if dark else "light"
     return {**(DARK if dark else LIGHT), "line": LINE[mode], "second": SECOND[mode]}
+
+
+def rim(colour, *, dark=False):
+    """Line around a marker on the land: strong where a dark page would swallow the colour itself."""
+    tone = tones(dark)
+    if dark and contrast(colour, tone["land"]) < LEAST_CONTRAST:
+        return {"width": 1.3, "color": tone["text"]}
+    return {"width": 0.6, "color": tone["soft"]}
+
+
+def contrast(one, other):
+    """Contrast of two colours, from 1 to 21 (WCAG 2.2, relative luminance of sRGB).
+
+    >>> contrast("#000000", "#ffffff")
+    21.0
+    """
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour):
+    parts = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def layout(*, dark=False, height=None):

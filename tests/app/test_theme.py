@@ -70,3 +70,10 @@ def test_every_african_country_is_outlined_once():
     features = json.loads(theme.OUTLINES.read_text("utf-8"))["features"]
     assert len({feature["id"] for feature in features}) == 57
     assert {feature["properties"]["country"] for feature in features} <= set(theme.country_names())
+
+
+def test_a_dark_page_gives_dark_markers_a_strong_rim():
+    "Dark violet on dark land is seen by its rim alone; on a light page, or in yellow, a thin one is enough."
+    assert theme.rim("#4d004b", dark=True)["color"] == theme.DARK["text"]
+    assert theme.rim("#4d004b", dark=True)["width"] > theme.rim("#4d004b")["width"]
+    assert theme.rim("#fed976", dark=True)["width"] == theme.rim("#fed976")["width"]
