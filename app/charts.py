@@ -15,6 +15,22 @@ from app.text import for_plotly
 OTHERS = (("#8c6bb1", "dash"), ("#1b9e77", "dot"), ("#c2407a", "dashdot"), ("#7a7a00", "longdash"))
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ROLLING_DAYS = 30
+#: Products and what stands beside them among the reasons -> words; others keep their names.
+REASON_WORDS = {
+    "base": "start",
+    "cams": "CAMS model of the air",
+    "maiac": "aerosol depth (MAIAC)",
+    "aerosol-index": "aerosol index",
+    "no2": "nitrogen dioxide",
+    "co": "carbon monoxide",
+    "hcho": "formaldehyde",
+    "so2": "sulphur dioxide",
+    "o3": "ozone",
+    "cloud": "clouds",
+    "night-lights": "night lights",
+    "position": "place on the map",
+    "remainder": "limits of predictions",
+}
 #: Numbers of levels nearer than this share of the highest value would lie on each other.
 CLOSEST_LEVELS = 0.045
 
@@ -417,7 +433,7 @@ def reasons(table, *, dark=False):
     fig = go.Figure(
         go.Waterfall(
             orientation="h",
-            y=[for_plotly(name) for name in table["product"]],
+            y=[for_plotly(name) for name in _reason_words(table["product"])],
             x=amounts,
             measure=["absolute"] + ["relative"] * (len(amounts) - 1),
             text=[f"{amount:+.1f}" for amount in amounts],
@@ -434,3 +450,9 @@ def reasons(table, *, dark=False):
     fig.update_yaxes(autorange="reversed", showgrid=False)
     fig.update_layout(margin={"r": 60})
     return fig.update_xaxes(title="µg/m³")
+
+
+def _reason_words(products):
+    """Names that people know, or the products' own where two would be called alike."""
+    words = [REASON_WORDS.get(name, name) for name in products]
+    return words if len(set(words)) == len(words) else list(products)

@@ -152,6 +152,14 @@ def test_a_month_is_summed_up_by_its_days(hand):
     assert months.loc[1, ["mean", "days"]].tolist() == [25, 2]
 
 
+def test_reasons_have_names_that_people_know():
+    "no2 is nitrogen dioxide; a product of one's own keeps its name, and no two bars share one."
+    table = pd.DataFrame({"product": ["base", "no2", "myband"], "contribution": [20.0, 3.0, -1.0]})
+    assert list(charts.reasons(table).data[0].y) == ["start", "nitrogen dioxide", "myband"]
+    twice = table.assign(product=["base", "o3", "ozone"])
+    assert list(charts.reasons(twice).data[0].y) == ["base", "o3", "ozone"]
+
+
 def test_the_page_about_a_city_is_a_picture(store):
     "A PNG of A4 at 150 dots an inch."
     from app.poster import poster
