@@ -80,8 +80,11 @@ def demo(
     jobs: Jobs = ALL_CORES,
 ):
     """Run the main job on a SIMULATED atmosphere: evaluate, train, predict."""
+    from airq.files import check_writable
     from airq.workflows.demo import demo as run
 
+    if json is not None:
+        check_writable(json)
     evaluation = run(out, seed=seed, n_jobs=jobs)
     _write_json(json, evaluation.records)
     print_evaluation(evaluation)

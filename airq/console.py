@@ -50,6 +50,10 @@ def _complain(error):
 @contextlib.contextmanager
 def progress(what):
     """Progress bar; yields ``advance(done, total, text)``."""
+    if not notes.is_interactive:
+        # Of a bar that no terminal shows, an empty line would be left.
+        yield lambda done, total, text="": None
+        return
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),

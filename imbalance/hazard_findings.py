@@ -10,6 +10,8 @@ from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 
 #: With fewer held-out groups that reach the level, their bootstrap is called rough.
 ENOUGH_GROUPS = 20
+#: A class of more than this share of the rows is called common.
+RARE_SHARE = 0.2
 #: Of the rates of false alarms that were asked for, the one nearest to this stands first.
 USUAL_RATE = 0.05
 
@@ -69,6 +71,7 @@ def findings(comparison):
 
 def _cautions(comparison):
     """What a reader must know before believing the others."""
+    yield _common(comparison.settings)
     yield _rough(comparison.settings)
     yield from (f"{name} is left out: {reason}" for name, reason in comparison.skipped.items())
     yield from _constant(comparison)
@@ -212,6 +215,15 @@ def _probabilities(methods, settings):
         return sentence
     worse = methods.loc[methods["log_loss"] > constant, "method"]
     return sentence + (f" Worse than that constant as they come: {', '.join(worse)}." if len(worse) else "")
+
+
+def _common(settings):
+    if settings["share"] <= RARE_SHARE:
+        return ""
+    return (
+        f"{settings['share']:.0%} of the rows are above the level, so the class is not rare: what is made "
+        "for rare classes has little to mend here. Was a higher level meant?"
+    )
 
 
 def _rough(settings):

@@ -46,6 +46,15 @@ def refused(result, *words):
     assert "Traceback" not in result.output
 
 
+def test_the_demonstration_is_refused_where_it_cannot_be_written(tmp_path):
+    "At once, in a line: a file under the name of its folder, a folder under that of the records."
+    (tmp_path / "demo").write_text("mine")
+    refused(airq("demo", "--out", tmp_path / "demo"), "is a file", "another name")
+    (tmp_path / "records.json").mkdir()
+    refused(airq("demo", "--out", tmp_path / "d", "--json", tmp_path / "records.json"), "is a folder")
+    assert (tmp_path / "demo").read_text() == "mine" and not (tmp_path / "d").exists()
+
+
 @pytest.fixture(scope="module")
 def panel_file(tmp_path_factory):
     "Eight simulated cities, forty days."

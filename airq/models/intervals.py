@@ -241,10 +241,11 @@ class Calibration:
         held = min(1.0, level * (have + 1) / have)
         return (
             f"{100 * level:g}% intervals for a {period}, calibrated on {have} held-out {units}{of}, each "
-            f"with the same weight: made to hold for a random {period} of another place like these. To "
-            f"promise that from {have} {units} they must hold {held:.1%} of what calibrates them. The "
-            f"guarantee is exact only if the predictor never met these places; the final one is fitted on "
-            f"all of them, so judge by the measured coverage."
+            f"with the same weight: made to hold for a random {period} of another place like these. "
+            f"Because they come from {have} {units}, not from all there are, they are wide enough for "
+            f"{held:.1%} of the errors of these instead of {100 * level:g}%. The guarantee is exact only if "
+            "the predictor never met these places; the final one is fitted on all of them, so judge by the "
+            "measured coverage."
         )
 
     def to_table(self):

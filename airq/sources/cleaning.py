@@ -243,7 +243,7 @@ def with_values(rows, tally):
     """Rows that say something: at least one number beside the keys and the place."""
     measured = [name for name in rows.columns if name not in IDENTITY]
     measured = [name for name in measured if pd.api.types.is_numeric_dtype(rows[name])]
-    return tally.drop(rows, rows[measured].isna().all(axis=1), "no values")
+    return tally.drop(rows, rows[measured].isna().all(axis=1), "without values")
 
 
 def one_per_key(rows, tally, *, several="mean"):

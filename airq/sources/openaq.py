@@ -284,7 +284,7 @@ def _with_sites(rows, tally, cities, *, path):
         return rows
     own = position_ids(rows)
     rows = rows.assign(site_id=("openaq-" + rows["location_id"]).where(rows["location_id"].notna(), own))
-    rows = tally.drop(rows, rows["site_id"].isin(moving_sites(rows)), "location that moves")
+    rows = tally.drop(rows, rows["site_id"].isin(moving_sites(rows)), "of a location that moves")
     places = rows[["site_id", "city", "country", "latitude", "longitude"]].drop_duplicates("site_id")
     places["country"] = [country_code(code) if isinstance(code, str) else "" for code in places["country"]]
     places["city"] = places["city"].where(places["city"].notna(), places["site_id"])

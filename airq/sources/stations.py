@@ -80,7 +80,7 @@ def _waqi_rows(path, tally):
 def _reconciled(rows, tally):
     """One row per city and day: the one with the largest count."""
     key = ["Country", "City", "date"]
-    rows = tally.drop(rows, rows.duplicated(), "repeated row")
+    rows = tally.drop(rows, rows.duplicated(), "repeated")
     rows = rows.assign(count=numbers(rows["count"])[0])
     rows = rows.sort_values("count", ascending=False, kind="stable")
     return tally.drop(rows, rows.duplicated(key), "fewer samples than another row of its day")
@@ -100,7 +100,7 @@ def _located(rows, cities, tally):
         more = f" and {len(first) - 3} more" if len(first) > 3 else ""
         tally.notes.append(f"no position for {', '.join(first[:3])}{more}; give a table with --cities")
     rows = rows.merge(pairs, on=["City", "Country"], how="left")
-    rows = tally.drop(rows, rows["row"] < 0, "city without a known position")
+    rows = tally.drop(rows, rows["row"] < 0, "of a city without a known position")
     found = cities.iloc[rows["row"]].set_axis(rows.index)
     if found["population"].isna().all():
         found = found.drop(columns="population")

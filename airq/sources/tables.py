@@ -142,7 +142,7 @@ def read_airathon(paths, *, cities=None):
     inputs = inputs[inputs[measured].notna().any(axis=1)]
     targets = rows[[*PLACE, "target_day", TARGET]].rename(columns={"target_day": "date"})
     targets = targets[targets[TARGET].notna()]
-    rows = tally.drop(rows, ~rows.index.isin(inputs.index.union(targets.index)), "no values")
+    rows = tally.drop(rows, ~rows.index.isin(inputs.index.union(targets.index)), "without values")
     inputs = one_per_key(plausible(inputs, tally, path=named(paths)), tally)
     targets = one_per_key(targets, tally)
     joined = inputs.merge(targets, on=KEYS, how="outer", suffixes=("", "_target"))
@@ -189,7 +189,7 @@ def _restore_gaps(table, tally):
     flags = [name for name in table.columns if name.endswith("_na") and name[:-3] in table.columns]
     restored = {name[:-3]: table[name[:-3]].mask(table[name] == 1) for name in flags}
     if flags:
-        tally.count_emptied(int((table[flags] == 1).to_numpy().sum()), "gap that the publisher had filled")
+        tally.count_emptied(int((table[flags] == 1).to_numpy().sum()), "filled in by the publisher")
     return table.assign(**restored).drop(columns=flags)
 
 

@@ -47,6 +47,10 @@ def request_progress(wire):
     wire : Stats
         Counts of what went over the wire.
     """
+    if not notes.is_interactive:
+        # See airq.console.progress.
+        yield lambda progress: None
+        return
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),

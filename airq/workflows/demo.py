@@ -43,8 +43,15 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
     Returns
     -------
     Evaluation
+
+    Raises
+    ------
+    OSError
+        If `out` is a file, or cannot be written.
     """
     out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out} is a file; choose another name for the folder of --out.")
     check_writable(out / "panel.parquet")
     panel = check_panel(hide_sensors(simulate(n_cities=n_cities, start=start, end=end, seed=seed)))
     tell_origin(panel_metadata(panel))

@@ -454,6 +454,13 @@ def test_findings_claim_no_more_than_the_intervals(air):
     assert "Only" in said
 
 
+def test_a_class_that_is_not_rare_is_called_so(air):
+    "Above 55 lie 35 % of the rows, above 65 15 %."
+    common, rare = (compare_hazard(air, level, methods=["regression"], n_folds=2) for level in (55.0, 65.0))
+    assert any(text.startswith("35% of the rows") and "not rare" in text for text in headlines(common))
+    assert not any("not rare" in text for text in findings(rare))
+
+
 def test_recall_that_false_alarms_have_bought_is_no_gain(air):
     "Twice the false alarms asked for: whatever such a method catches, it is not called better."
     comparison = compare_hazard(air, LEVEL, methods=["regression", "dense-weights"], n_folds=2, rates=[0.1])

@@ -24,10 +24,11 @@ def imbalance(*arguments):
 
 
 def refused(result, *words):
-    "The command ended with 1, one line on standard error that holds the words, and no traceback."
+    "The command ended with 1, one line that holds the words, no empty one before it, and no traceback."
     assert result.exit_code == 1, result.output
     lines = [line for line in result.stderr.splitlines() if line.startswith("Error")]
     assert len(lines) == 1
+    assert "" not in result.stderr.splitlines()
     for word in words:
         assert word in lines[0]
     assert "Traceback" not in result.output

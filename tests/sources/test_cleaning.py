@@ -138,7 +138,7 @@ def test_rows_without_any_number_are_dropped():
     rows = pd.DataFrame({"site_id": ["a", "b"], "latitude": [1.0, 2.0], "pm25": [5.0, np.nan]})
     tally = Tally()
     assert with_values(rows, tally)["site_id"].tolist() == ["a"]
-    assert tally.dropped == {"no values": 1}
+    assert tally.dropped == {"without values": 1}
 
 
 @pytest.fixture

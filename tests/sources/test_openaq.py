@@ -214,7 +214,7 @@ def test_a_location_that_moves_is_left_out(archive):
     ]
     found = read_openaq([archive(rows)])
     assert found.panel["site_id"].unique().tolist() == ["openaq-77"]
-    assert "location that moves" in found.tally.dropped
+    assert "of a location that moves" in found.tally.dropped
 
 
 @pytest.mark.parametrize(

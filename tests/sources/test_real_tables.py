@@ -64,7 +64,7 @@ def test_uganda_has_as_many_gaps_as_flags(uganda):
     for before, after in names.items():
         assert found.panel[after].isna().sum() == (raw[f"{before}_na"] == 1).sum()
     flags = raw.filter(regex="_na$")
-    assert found.tally.emptied["gap that the publisher had filled"] == int((flags == 1).sum().sum())
+    assert found.tally.emptied["filled in by the publisher"] == int((flags == 1).sum().sum())
     assert not [name for name in found.panel.columns if name.endswith("_na")]
 
 
@@ -122,7 +122,7 @@ def test_airathon_counts_what_it_drops(airathon):
     assert found.tally.emptied == {"PM2.5 of zero": 52, "PM2.5 at a sensor's ceiling": 2}
     bad = ~((raw["value"] > 0) & (raw["value"] < 999))
     nothing = raw.filter(regex="Optical|Column").isna().all(axis=1)
-    assert found.tally.dropped == {"no values": int((bad & nothing).sum())}
+    assert found.tally.dropped == {"without values": int((bad & nothing).sum())}
     assert found.panel["site_id"].nunique() == 54
     assert sorted(found.panel["country"].unique()) == ["IND", "TWN", "USA"]
 
@@ -178,7 +178,7 @@ def test_waqi_files_that_overlap_count_once(shared_data, colombia, tmp_path):
     both = read_waqi([shared_data / WAQI, half], cities=colombia)
     pd.testing.assert_frame_equal(alone.panel, both.panel)
     repeated = sum(line.split(",")[3] == "pm25" for line in raw[1000:])
-    assert both.tally.dropped["repeated row"] == repeated > 0
+    assert both.tally.dropped["repeated"] == repeated > 0
 
 
 def test_the_references_predictions_are_points_of_72_places(shared_data):

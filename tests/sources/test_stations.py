@@ -68,7 +68,7 @@ def test_overlapping_files_are_reconciled(write):
     )
     found = read_waqi([early, late], cities=CITIES)
     assert found.panel["aqi"].tolist() == [50, 100]
-    assert found.tally.dropped == {"repeated row": 1, "fewer samples than another row of its day": 1}
+    assert found.tally.dropped == {"repeated": 1, "fewer samples than another row of its day": 1}
 
 
 def test_a_city_is_matched_with_its_country(write):
@@ -84,7 +84,7 @@ def test_unknown_cities_are_dropped_and_named(write):
         for code, city in [("UG", "Kampala"), ("UG", "A"), ("GH", "B"), ("QQ", "C"), ("GH", "D")]
     ]
     tally = read_waqi([write(*rows)], cities=CITIES).tally
-    assert tally.dropped == {"city without a known position": 4}
+    assert tally.dropped == {"of a city without a known position": 4}
     assert tally.notes == ["no position for A (UG), B (GH), C (QQ) and 1 more; give a table with --cities"]
 
 

@@ -57,7 +57,7 @@ def test_ugandan_gaps_come_back(tmp_path):
     assert np.isnan([later["no2"], later["relative_humidity"], later["temp_air"]]).all()
     assert f"{NO2}_na" not in found.panel.columns
     assert found.tally.emptied == {
-        "gap that the publisher had filled": 1,
+        "filled in by the publisher": 1,
         "humidity of zero": 1,
         "temp_mean of zero": 1,
     }
@@ -123,7 +123,7 @@ def test_ceilings_and_zeros_of_airathon_lose_their_target_only(tmp_path):
     "The ceiling's row keeps its AOD; the zero's row has nothing else and goes."
     found = read(read_airathon, tmp_path, AIRATHON)
     assert found.tally.emptied == {"PM2.5 of zero": 1, "PM2.5 at a sensor's ceiling": 1}
-    assert found.tally.dropped == {"no values": 1}
+    assert found.tally.dropped == {"without values": 1}
     assert len(found.panel) == 5
 
 
