@@ -24,7 +24,7 @@ FEW, FEW_LARGER = 100, 1.5
 LEAST_SPAN = 6.0
 SIZES = (6.0, 17.0)
 #: Width of the line of a hollow marker and of a cross. [px]
-HOLLOW, CROSS = 2.0, 1.5
+HOLLOW, CROSS = 2.4, 1.5
 CROSS_PATH = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
 #: What a click and a change of the part that is seen are called in the selection of a chart.
 CLICKED, VIEW = "clicked", "view"
@@ -133,7 +133,7 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     areas["mark"] = {"type": "geoshape", "clip": True, "cursor": "pointer", **_border(tone)}
     of = "format(datum.cities, ',') + ' cities, ' + format(datum.people, ',') + ' people'"
     areas["encoding"] = {
-        "fill": _coloured(scale),
+        "fill": {"value": {"expr": _by_class(scale.colours)}},
         "tooltip": {"value": {"expr": f"{{title: datum.country, Mean: datum.said, Of: {of}}}"}},
         "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
     }
@@ -268,28 +268,23 @@ def _points(layer, encoding):
 
 def _marker(layer, tone, dark):
     """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
-    hollow, missing = "datum.hollow", "datum.number < 0"
-    colour = _coloured(layer.scale)
     rims = [theme.rim(one, dark=dark) for one in layer.scale.colours]
-    colours, widths = (f"{_literal([rim[key] for rim in rims])}[datum.number]" for key in ("color", "width"))
-    return {
-        "size": _SIZE,
-        "fill": {"condition": {"test": f"{hollow} || {missing}", "value": "transparent"}, **colour},
-        "stroke": {
-            "condition": [{"test": hollow, **colour}, {"test": missing, "value": tone["soft"]}],
-            "value": {"expr": colours},
-        },
-        "strokeWidth": {
-            "condition": [
-                {"test": hollow, "value": HOLLOW},
-                {"test": missing, "value": CROSS},
-            ],
-            "value": {"expr": widths},
-        },
-        "shape": {"condition": {"test": missing, "value": CROSS_PATH}, "value": "circle"},
-        "tooltip": {"value": {"expr": _tooltip(layer)}},
-        "description": {"value": {"expr": "datum.city + ': ' + datum.said"}},
+    colour = _by_class(layer.scale.colours)
+    rim, width = (_by_class([one[key] for one in rims]) for key in ("color", "width"))
+    look = {
+        "fill": f"datum.hollow || datum.number < 0 ? 'transparent' : {colour}",
+        "stroke": f"datum.hollow ? {colour} : datum.number < 0 ? '{tone['soft']}' : {rim}",
+        "strokeWidth": f"datum.hollow ? {HOLLOW} : datum.number < 0 ? {CROSS} : {width}",
+        "shape": f"datum.number < 0 ? '{CROSS_PATH}' : 'circle'",
+        "tooltip": _tooltip(layer),
+        "description": "datum.city + ': ' + datum.said",
     }
+    return {"size": _SIZE} | {channel: {"value": {"expr": one}} for channel, one in look.items()}
+
+
+def _by_class(values):
+    """Expression for what belongs to the class of a datum."""
+    return f"{_literal(list(values))}[datum.number]"
 
 
 def _tooltip(layer):
@@ -309,7 +304,7 @@ def _tooltip(layer):
 def _said(scale):
     """The number with its unit and class, in words, as `said`."""
     words = f"{_number('datum.value', scale.unit)} + {_literal(f' {theme.unit_words(scale.unit)}, ')}"
-    words += f" + {_literal(list(scale.labels))}[datum.number]"
+    words += f" + {_by_class(scale.labels)}"
     return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
 
 
@@ -323,17 +318,12 @@ def _literal(words):
     return json.dumps(words, ensure_ascii=False)
 
 
-def _coloured(scale):
-    colours = {"domain": list(range(len(scale.colours))), "range": list(scale.colours)}
-    return {"field": "number", "type": "nominal", "scale": colours, "legend": None}
-
-
 def _rims(place, tone):
     """A dark ring under every hollow marker, so that pale ones stand out from the land."""
     return {
         "data": {"name": "cities"},
         "transform": [{"filter": "datum.hollow"}],
-        "mark": {"type": "point", "opacity": 1, "stroke": tone["text"], "strokeWidth": 3.4, **_BESIDE},
+        "mark": {"type": "point", "opacity": 1, "stroke": tone["text"], "strokeWidth": 3.8, **_BESIDE},
         "encoding": {"size": _SIZE, **place},
     }
 
