@@ -5,9 +5,7 @@ Loading verifies the format, the versions and the hash of every file first.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import airq
+from airq.bundle_facts import FACTS, FORMAT, read_facts, write_facts
 from airq.features.recipe import Recipe
 from airq.files import plain_facts, whole_folder
 from airq.geography import geocentric_km
@@ -26,8 +25,6 @@ from airq.models.spread import Spread
 from airq.panel import PanelMetadata, near_name
 from airq.predictor import Predictor
 
-FORMAT = 2
-FACTS = "bundle.json"
 CARD = "card.md"
 CONTEXT = "context.parquet"
 CALIBRATION = "calibration.parquet"
@@ -79,47 +76,7 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
             }
         )
         (folder / CARD).write_text(card(facts), encoding="utf-8")
-        facts["files"] = {file.name: _hash(file.read_bytes()) for file in sorted(folder.iterdir())}
-        facts["hash"] = _hash(_canonical(facts))
-        (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_facts(path):
-    """The facts of a bundle, after all checks.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder that :func:`save_bundle` made.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ValueError
-        If it is no bundle, of another format or version, or if a byte of it has changed.
-    """
-    path = Path(path)
-    if not path.is_dir() or not (path / FACTS).is_file():
-        raise ValueError(f"{path} is not a bundle: it has no {FACTS}. Make one with `airq train`.")
-    try:
-        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path / FACTS} is damaged ({error}); train the bundle again.") from None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        found = facts.get("format") if isinstance(facts, dict) else None
-        raise ValueError(
-            f"{path} has bundle format {found}; this version of airq reads format {FORMAT}: "
-            "train it again, or use the version that made it."
-        )
-    claimed = facts.pop("hash", None)
-    if claimed != _hash(_canonical(facts)):
-        raise ValueError(f"{path / FACTS} was changed after training; train the bundle again.")
-    _check_files(path, facts["files"])
-    _check_versions(path, facts["libraries"])
-    return {**facts, "hash": claimed}
+        write_facts(folder, facts)
 
 
 def load_bundle(path):
@@ -130,7 +87,7 @@ def load_bundle(path):
     predictor : Predictor
         Ready to predict.
     facts : dict
-        See :func:`read_facts`.
+        See :func:`airq.bundle_facts.read_facts`.
     """
     path = Path(path)
     facts = read_facts(path)
@@ -211,33 +168,3 @@ def _save_descriptions(predictor, folder):
 
 def _write(table, path):
     pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
-
-
-def _check_files(path, hashes):
-    for name, claimed in hashes.items():
-        if not (path / name).is_file():
-            raise ValueError(f"{path} lacks the file {name}; copy the whole folder or train it again.")
-        if _hash((path / name).read_bytes()) != claimed:
-            raise ValueError(f"{path / name} was changed after training; train the bundle again.")
-
-
-def _check_versions(path, libraries):
-    for name, trained in libraries.items():
-        here = importlib.metadata.version(name)
-        if name in ("lightgbm", "catboost") and _release(here) < _release(trained):
-            raise ValueError(
-                f"{path} was trained with {name} {trained}, but {here} is installed; "
-                f"pip install '{name}>={trained}'."
-            )
-
-
-def _release(version):
-    return tuple(int(part) for part in version.split(".")[:2])
-
-
-def _canonical(facts):
-    return json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()
-
-
-def _hash(data):
-    return hashlib.sha256(data).hexdigest()

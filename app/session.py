@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from airq.bundle_facts import FACTS, read_facts
 from app import cube, demonstration, maps, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
@@ -207,12 +208,12 @@ def answers():
 def model_stamp():
     """A mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
-    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / "bundle.json")
+    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / FACTS)
 
 
 def facts():
     """The facts of the bundle, or None where none was given."""
-    return _opened("bundle", _facts, "bundle.json")
+    return _opened("bundle", _facts, FACTS)
 
 
 def _opened(kind, loader, inside=""):
@@ -242,9 +243,6 @@ def _answers(stamp):
 
 @st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
 def _facts(path, stamp):
-    # scikit-learn and geopandas come with it, which a server without a bundle does not need.
-    from airq.bundle import read_facts
-
     return read_facts(path)
 
 

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.bundle import check_fits, load_bundle, read_facts
+from airq.bundle import check_fits, load_bundle
+from airq.bundle_facts import read_facts
 from airq.checks import check_panel
 from airq.features.recipe import make_recipe
 from airq.models.applicability import ApplicabilityDomain
@@ -107,6 +110,17 @@ def test_any_folder_is_not_a_bundle(tmp_path):
     "A folder without bundle.json is refused."
     with pytest.raises(ValueError, match="is not a bundle"):
         read_facts(tmp_path)
+
+
+def test_facts_are_read_without_what_predicts():
+    "A server that shows them stays small: no array, booster or geometry is loaded."
+    code = (
+        "import sys, airq.bundle_facts;"
+        "heavy = {'numpy', 'pandas', 'sklearn', 'scipy', 'geopandas', 'lightgbm', 'catboost'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 MISFITS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
-from airq.bundle import read_facts
+from airq.bundle_facts import read_facts
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
 from airq.models import OURS

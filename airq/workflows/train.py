@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.bundle import FACTS, read_facts, save_bundle
+from airq.bundle import save_bundle
+from airq.bundle_facts import FACTS, read_facts
 from airq.card import write_card
 from airq.console import notes, progress
 from airq.files import check_replaceable, check_writable

@@ -1,5 +1,8 @@
 """What the process that finds reasons answers."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -42,3 +45,11 @@ def test_a_panel_that_does_not_fit_the_bundle_gives_words(trained, city_id, tmp_
     write_panel(read_panel(trained / "panel.parquet").drop(columns="no2"), tmp_path / "other.parquet")
     with pytest.raises(ValueError, match="lacks 1 of the bundle's .* 'no2'"):
         explain(trained, city_id, "2020-01-20", panel=tmp_path / "other.parquet")
+
+
+@pytest.mark.slow
+def test_the_process_does_not_load_what_draws_pictures():
+    "Nobody waits for matplotlib."
+    code = "import sys, app.explanation_process; print('matplotlib' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
