@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from airq.models.exceedance import reliability
 from airq.units import exceedance_column
 from app.trust_charts import levels_in
 
@@ -46,9 +47,6 @@ def reliability_table(path, scheme, level, *, n_draws=200):
     DataFrame
         See :func:`airq.models.exceedance.reliability`; empty where the scheme has no probabilities.
     """
-    # scikit-learn comes with it, which a page that shows no reliability does not need.
-    from airq.models.exceedance import reliability
-
     column = exceedance_column(level)
     rows = pq.read_table(
         path, columns=["city_id", OBSERVED, column], filters=[("scheme", "=", scheme)], partitioning=None

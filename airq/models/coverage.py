@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from airq.models.metrics import MIN_CITY_ROWS
-from airq.models.schemes import SEASONS, season_of
+from airq.models.seasons import SEASONS, season_of
 from airq.units import PM25_UNIT, WHO_CLASSES, who_class
 
 #: Fewer units than this give no bootstrap interval.

@@ -16,15 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
-from airq.models.schemes import (
-    SEASON_MARGIN_DAYS,
-    SEASONS,
-    block_of_city,
-    in_or_near_season,
-    season_of,
-    site_positions,
-    within_km,
-)
+from airq.models.schemes import block_of_city, site_positions, within_km
+from airq.models.seasons import SEASON_MARGIN_DAYS, SEASONS, in_or_near_season, season_of
 from airq.panel import TARGET
 
 #: Schemes of five folds or fewer.

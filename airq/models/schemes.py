@@ -1,4 +1,4 @@
-"""What schemes hold out: blocks of cities, seasons of the year, surroundings of places."""
+"""What schemes hold out: blocks of cities, surroundings of places."""
 
 from __future__ import annotations
 
@@ -13,49 +13,6 @@ from airq.geography import chord_km, geocentric_km, sites_of
 #: Most blocks that a panel is cut into, and cities that a block holds on average at least.
 MAX_BLOCKS = 25
 CITIES_IN_BLOCK = 2
-#: Meteorological seasons, by the first letters of their months.
-SEASONS = ("DJF", "MAM", "JJA", "SON")
-#: Days before and after a held-out season that training does not see: longer than kriging reaches [d].
-SEASON_MARGIN_DAYS = 7
-
-
-def season_of(dates):
-    """Meteorological season of each day.
-
-    Parameters
-    ----------
-    dates : Series of datetime64
-
-    Returns
-    -------
-    numpy.ndarray of str
-        Members of :data:`SEASONS`.
-
-    Examples
-    --------
-    >>> season_of(pd.Series(pd.to_datetime(["2019-12-01", "2020-02-29", "2020-03-01"]))).tolist()
-    ['DJF', 'DJF', 'MAM']
-    """
-    return np.array(SEASONS)[dates.dt.month.to_numpy() % 12 // 3]
-
-
-def in_or_near_season(dates, season, margin_days):
-    """Whether each day lies in a season of any year, or at most so many days before or after it.
-
-    Parameters
-    ----------
-    dates : Series of datetime64
-    season : str
-        Member of :data:`SEASONS`.
-    margin_days : int
-        Length of the margin, shorter than a season. [d]
-
-    Returns
-    -------
-    numpy.ndarray of bool
-    """
-    margin = pd.Timedelta(days=margin_days)
-    return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
 
 
 def block_of_city(panel, labelled, *, seed=0):

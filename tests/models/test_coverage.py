@@ -3,11 +3,9 @@
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
-import pytest
 
 from airq.models.coverage import bootstrap_share, coverage_table, interval_scores
 from airq.models.exceedance import brier, exceedance_scores, reliability
-from airq.models.schemes import season_of
 
 
 def rows(units, observed, **columns):
@@ -40,21 +38,6 @@ def test_rows_without_interval_do_not_count():
     scores = interval_scores([20.0, 20.0], [[10.0, 30.0], [np.nan, np.nan]], 0.9)
     assert scores["coverage"] == 1
     assert np.isnan(interval_scores([20.0], [[np.nan, np.nan]], 0.9)["width"])
-
-
-@pytest.mark.parametrize(
-    ("day", "season"),
-    [
-        ("2019-12-01", "DJF"),
-        ("2020-02-29", "DJF"),
-        ("2020-03-01", "MAM"),
-        ("2020-06-01", "JJA"),
-        ("2020-09-01", "SON"),
-    ],
-)
-def test_seasons_are_the_meteorological_ones(day, season):
-    "December, January and February belong together, across the turn of the year."
-    assert season_of(pd.Series([pd.Timestamp(day)])).tolist() == [season]
 
 
 def test_rows_and_units_are_counted_apart():

@@ -1,22 +1,10 @@
-"""What blocks, seasons and surroundings hold."""
+"""What blocks and surroundings hold."""
 
 import numpy as np
 import pandas as pd
 
 from airq.geography import geocentric_km
-from airq.models.schemes import block_of_city, in_or_near_season, within_km
-
-
-def test_the_margin_reaches_so_many_days_beyond_a_season():
-    "MAM with two days: 27 February 2019 is inside, 26 February is not; 2 June is, 3 June is not."
-    days = pd.Series(pd.to_datetime(["2019-02-26", "2019-02-27", "2019-04-15", "2019-06-02", "2019-06-03"]))
-    assert in_or_near_season(days, "MAM", 2).tolist() == [False, True, True, True, False]
-
-
-def test_the_margin_counts_a_leap_day():
-    "In 2020 two days before 1 March is 28 February."
-    days = pd.Series(pd.to_datetime(["2020-02-27", "2020-02-28"]))
-    assert in_or_near_season(days, "MAM", 2).tolist() == [False, True]
+from airq.models.schemes import block_of_city, within_km
 
 
 def test_a_city_is_never_cut(make_panel):
