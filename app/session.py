@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.bundle_facts import FACTS, read_facts
+from airq.origin import ORIGIN_WARNINGS
 from app import cube, demonstration, maps, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
@@ -24,7 +25,8 @@ LIGHT_TABLE = """
 .light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; }
 .light-table th, .light-table td { padding: .3rem .6rem; overflow-wrap: anywhere; }
-.light-table td:not(:last-child), .light-table th:not(:last-child) { text-align: right; white-space: nowrap; }
+.light-table :is(td, th):not(:last-child) { text-align: right; }
+.light-table td:not(:last-child) { white-space: nowrap; }
 .light-table tr + tr td { border-top: 1px solid #8884; }
 """
 SIMULATED = (
@@ -123,6 +125,8 @@ def open_view(title, *, needs=("predictions",)):
     if opened.simulated or (opened.predictions and store().simulated):
         tell_simulated()
     head(title)
+    if opened.predictions is not None:
+        _tell_origin(store())
     for kind in needs:
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
@@ -142,6 +146,12 @@ def head(title):
 def tell_simulated():
     """Say large that what follows is simulated."""
     st.warning(SIMULATED, icon=":material/science:")
+
+
+def _tell_origin(here):
+    warning = ORIGIN_WARNINGS.get(here.trained_on)
+    if warning and not here.simulated:
+        st.warning(warning)
 
 
 def _tell_link(here):

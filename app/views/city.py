@@ -64,13 +64,10 @@ def _figures(store, series, scale):
     spans = layers.SPANS[store.period]
     worst = series.dates[np.nanargmax(series.amounts)]
     cells = st.columns(4)
-    cells[0].metric(
-        f"Mean of {len(values):,} {spans}", theme.number(values.mean(dtype="float64"), store.unit)
-    )
+    mean, highest = (_short(one, store.unit) for one in (values.mean(dtype="float64"), values.max()))
+    cells[0].metric(f"Mean of {len(values):,} {spans}", mean)
     cells[1].metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{charts.share_met(series, scale):.0%}")
-    cells[2].metric(
-        f"Highest: {theme.day_words(worst, store.period)}", theme.number(values.max(), store.unit)
-    )
+    cells[2].metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
     if store.has("inside_domain"):
         inside = store.city("inside_domain", link.city())
         known = np.isfinite(inside)
@@ -80,6 +77,11 @@ def _figures(store, series, scale):
             f"{share:.0%}" if known.any() else "not told",
             help="Where inputs lie outside what the model was trained on, trust its predictions less.",
         )
+
+
+def _short(value, unit):
+    """A number with its unit, short enough for large letters; the charts name the table of an index."""
+    return f"{value:.0f} AQI" if theme.is_index(unit) else theme.number(value, unit)
 
 
 def _over_time(store, city, series, scale):

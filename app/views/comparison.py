@@ -266,7 +266,7 @@ def published(found):
     }
     config["strategy"] = st.column_config.TextColumn("Strategy")
     if found is None:
-        table.insert(1, "What it does", table["strategy"].map(comparisons.PUBLISHED_MEANINGS))
+        table["What it does"] = table["strategy"].map(comparisons.PUBLISHED_MEANINGS)
     st.dataframe(table, hide_index=True, column_config=config, key="imbalance_published")
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and not found.mark:

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from airq.card import FIGURES, QUESTIONS, comparison_sentences, evaluation_caption
-from airq.origin import ORIGIN_WARNINGS
 from airq.units import WHO_LEVELS
 from app import cube, evidence, maps, session, trust_charts
 from app.card_text import safe_card
@@ -24,7 +23,6 @@ def page():
         found = evidence.gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    _origin(store)
     if not found.records:
         st.info(
             "Nothing here tells how good these predictions are. Give an evaluation, `airq app --evaluation "
@@ -40,12 +38,6 @@ def page():
         _domain(store, found)
     if view.sources.bundle is not None:
         _card(view.sources.bundle)
-
-
-def _origin(store):
-    warning = ORIGIN_WARNINGS.get(store.trained_on) if store is not None else None
-    if warning and not store.simulated:
-        st.warning(warning)
 
 
 def _in_short(found):

@@ -185,3 +185,13 @@ def test_a_changed_panel_is_asked_again(draw, make_rows, given, questions):
     os.utime(given[1], (0, 0))
     app.run()
     assert len(questions) == 2
+
+
+@pytest.mark.parametrize("page", ["map", "city", "countries", "trust", "data"])
+def test_predictions_of_a_model_field_say_so(draw, make_rows, write_predictions, page):
+    "Trained on the output of another model, not on sensors: every page with its numbers tells it."
+    path = write_predictions(
+        make_rows({"kla": [10.0, 20.0]}), facts={"unit": "µg m⁻³", "trained_on": "model"}
+    )
+    app = draw(page, None, path=path)
+    assert [one.value for one in app.warning if one.value.startswith("MODEL FIELD")]
