@@ -154,6 +154,7 @@ def _points(store, layer, row):
         height=session.map_height(),
     )
     session.show_map(picture, "map_points", on_select=_clicked)
+    st.caption("The wheel zooms, dragging moves, a double click shows all again; a click selects a city.")
 
 
 def _clicked():
