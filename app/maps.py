@@ -335,7 +335,7 @@ def _chosen(city):
 
 def _ring(place, tone):
     mark = {"type": "point", "opacity": 1, "size": 680, "stroke": tone["line"], "strokeWidth": 4, **_BESIDE}
-    return {"data": {"name": "chosen"}, "mark": mark, "encoding": place}
+    return {"name": "chosen", "data": {"name": "chosen"}, "mark": mark, "encoding": place}
 
 
 def _name(place, tone):

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.bundle_facts import FACTS, read_facts
-from airq.origin import ORIGIN_WARNINGS
+from airq.origin import MEDIAN_WARNING, ORIGIN_WARNINGS
 from app import cube, demonstration, maps, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
@@ -152,12 +152,15 @@ def _tell_origin(here):
     warning = ORIGIN_WARNINGS.get(here.trained_on)
     if warning and not here.simulated:
         st.warning(warning)
+    if here.facts.get("statistic") == "median":
+        st.warning(MEDIAN_WARNING)
 
 
 def _tell_link(here):
     link.city(), link.date(), link.scale(), link.palette()
     for name, asked in link.warnings().items():
-        instead = {"city": "the most populous city", "date": "the last day"}.get(name, "the usual one")
+        first = "most populous" if here.cities["population"].notna().any() else "first"
+        instead = {"city": f"the {first} city", "date": "the last day"}.get(name, "the usual one")
         st.warning(
             f"The link asks for the {name} “{for_markdown(asked)}”, which is not here; {instead} is shown."
         )
@@ -285,7 +288,8 @@ def show_map(picture, key, *, on_select="ignore"):
 def clicked(key):
     """The `place` that was clicked on a map since it was last asked; None where nothing was."""
     points = st.session_state[key]["selection"].get(maps.CLICKED) or []
-    now = {point["place"] for point in points}
+    # A click beside the cities, or on the ring around one, has no place.
+    now = {point["place"] for point in points if point.get("place") is not None}
     changed = now ^ st.session_state.get(f"{key}_held", set())
     st.session_state[f"{key}_held"] = now
     return changed.pop() if len(changed) == 1 else None

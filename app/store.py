@@ -376,6 +376,11 @@ def by_country(cities, values):
     return sums.drop(columns=["total", "weight"])
 
 
+def weight_words(cities):
+    """How cities count in the mean of a country; see :func:`by_country`."""
+    return "weighted by people" if (cities["population"] > 0).any() else "every city counted alike"
+
+
 def _notes(store):
     several = int((store.cities["sites"] > 1).sum())
     if several:

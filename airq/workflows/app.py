@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ OPTIONS = {
     "server.fileWatcherType": "none",
     "server.maxUploadSize": "20",
     "server.maxMessageSize": "20",
+    "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
@@ -92,18 +95,24 @@ def command(named, *, port, browser=True):
 
 
 def run(command):
-    """Run the server until it ends; Ctrl-C ends it cleanly."""
+    """Run the server until it ends; Ctrl-C ends it cleanly, and so does a request to terminate (SIGTERM)."""
+    before = signal.signal(signal.SIGTERM, _terminated)
     process = subprocess.Popen(command)
     try:
         return process.wait()
     except KeyboardInterrupt:
         # The terminal sends Ctrl-C to the server as well, which then needs a moment.
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(timeout=5)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.terminate()
-            process.wait()
         return 0
+    finally:
+        process.terminate()
+        process.wait()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number, frame):
+    sys.exit(128 + number)
 
 
 def check_installed():

@@ -12,6 +12,7 @@ from app import charts, explaining, layers, session, theme
 from app.advice import SOURCE, advice_for
 from app.processes import words_of
 from app.session import link
+from app.store import weight_words
 from app.text import for_markdown
 
 MOST_OTHERS = 4
@@ -110,7 +111,7 @@ def _others(store, city):
     labels = store.labels
     options = ["country", *(row for row in store.by_label if row != city.name)]
     country = theme.country_name(city["country"])
-    names = {"country": f"Mean of the listed cities of {for_markdown(country)}, weighted by people"}
+    names = {"country": f"Mean of the listed cities of {for_markdown(country)}, {weight_words(store.cities)}"}
     chosen = st.multiselect(
         "Compare with",
         options,

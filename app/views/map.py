@@ -5,7 +5,7 @@ import streamlit as st
 from app import layers, maps, session, theme
 from app.advice import advice_for
 from app.session import link
-from app.store import by_country, ranking
+from app.store import by_country, ranking, weight_words
 from app.text import for_markdown
 from app.views.spans import span_box
 
@@ -101,7 +101,13 @@ def _day(store):
             )
     date = link.date()
     layer = layers.day_layer(store, date, scale=link.scale(), palette=link.palette())
-    return f"{theme.PERIOD_WORDS[store.period].capitalize()}, {theme.day_words(date, store.period)}", layer
+    return f"{_kind(store).capitalize()}, {theme.day_words(date, store.period)}", layer
+
+
+def _kind(store):
+    """What a value is, such as a daily mean."""
+    words = theme.PERIOD_WORDS[store.period]
+    return words.replace("mean", "median") if store.facts.get("statistic") == "median" else words
 
 
 def _step(days):
@@ -176,7 +182,7 @@ def _countries(store, layer):
     )
     session.show_map(picture, "map_countries", on_select=_country_clicked)
     st.caption(
-        "Mean of the listed cities of a country, weighted by their people; not of all its people. "
+        f"Mean of the listed cities of a country, {weight_words(store.cities)}; not of all its people. "
         "A click selects the largest of them."
     )
 

@@ -1,6 +1,10 @@
 """Starting the app."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +14,12 @@ from app import sources
 
 
 def test_the_server_listens_here_only_and_reports_nothing():
-    "The command binds to localhost and sends no usage statistics."
+    "The command binds to localhost, sends no usage statistics and asks for no address of e-mail."
     command = workflow.command({"bundle": Path("here")}, port=8600)
     flags = dict(zip(command, command[1:], strict=False))
     assert flags["--server.address"] == "localhost"
     assert flags["--browser.gatherUsageStats"] == "false"
+    assert flags["--server.showEmailPrompt"] == "false"
     assert flags["--bundle"] == str(Path("here").absolute())
 
 
@@ -61,3 +66,15 @@ def test_an_unknown_argument_is_refused():
     "A typing error does not open something else."
     with pytest.raises(ValueError, match="--predicitons"):
         sources.named(["--predicitons", "x"])
+
+
+def test_a_request_to_terminate_ends_the_server_too():
+    "The server, here a process that sleeps, is gone when the command that started it has ended."
+    server = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+    script = f"from airq.workflows.app import run; run({server!r})"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
+        number = int(starter.stdout.readline())
+        starter.send_signal(signal.SIGTERM)
+        assert starter.wait(timeout=30) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

@@ -195,3 +195,11 @@ def test_predictions_of_a_model_field_say_so(draw, make_rows, write_predictions,
     )
     app = draw(page, None, path=path)
     assert [one.value for one in app.warning if one.value.startswith("MODEL FIELD")]
+
+
+def test_medians_are_not_called_means(draw, make_rows, write_predictions):
+    "A file of daily medians: the map says so over the day and warns of levels made for means."
+    path = write_predictions(make_rows({"kla": [10.0]}), facts={"statistic": "median", "period": "day"})
+    app = draw("map", None, path=path)
+    assert [one.value for one in app.subheader] == ["Daily median, 1 January 2020"]
+    assert [one.value for one in app.warning if one.value.startswith("MEDIANS")]

@@ -54,6 +54,18 @@ def test_a_click_on_a_country_selects_it(visit, app_url, predictions):
     here.assert_clean()
 
 
+def test_a_click_on_a_country_without_data_changes_nothing(visit, app_url):
+    "The land beside the coloured countries: the address stays, no error is told."
+    here = visit(f"{app_url}/countries")
+    before = here.page.url
+    land = here.page.locator(f"{MAP} .land_marks path")
+    for number in range(0, land.count(), 9):
+        land.nth(number).dispatch_event("click")
+    here.settle()
+    assert here.page.url == before
+    here.assert_clean()
+
+
 def city_of(here):
     "City that the address bar names, if any."
     return parse_qs(urlsplit(here.page.url).query).get("city", [""])[0]

@@ -49,6 +49,25 @@ def test_a_city_that_was_clicked_before_can_be_clicked_again(visit, app_url):
     here.assert_clean()
 
 
+def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
+    "A city, then its ring and a way over the land with the button pressed: the city stays, no error is told."
+    here = visit(app_url)
+    point = here.page.locator(POINTS).nth(3)
+    point.click(force=True)
+    here.settle()
+    chosen = here.page.url
+    x, y = middle(here.page.locator(".chosen_marks path").bounding_box())
+    here.page.mouse.click(x + 13, y)
+    here.settle()
+    here.page.mouse.move(x + 40, y - 60)
+    here.page.mouse.down()
+    here.page.mouse.move(x + 70, y - 40, steps=4)
+    here.page.mouse.up()
+    here.settle()
+    assert here.page.url == chosen
+    here.assert_clean()
+
+
 def test_a_zoom_outlasts_the_day(visit, app_url):
     "The wheel makes the way between two cities longer, and it stays so the day before."
     here = visit(f"{app_url}/?date=2020-02-09")
