@@ -1,4 +1,8 @@
-"""Charts of a city's days: arrays in, Plotly figures out."""
+"""Charts of a city's days: a series in, Vega-Lite specifications out.
+
+What differs between cities is in the tables of a chart, not in its specification, so that the browser
+changes a chart where another city is chosen instead of building it anew.
+"""
 
 from __future__ import annotations
 
@@ -6,93 +10,80 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
+import pyarrow as pa
 
-from app import theme
-from app.text import for_plotly
+from app import theme, vega
+from app.series import MONTHS, ROLLING_DAYS, by_month, count_above, rolling
+from app.text import shown
 
-#: Colours of other cities beside the chosen one, told apart by dash as well.
-OTHERS = (("#8c6bb1", "dash"), ("#1b9e77", "dot"), ("#c2407a", "dashdot"), ("#7a7a00", "longdash"))
-MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-ROLLING_DAYS = 30
-#: Products and what stands beside them among the reasons -> words; others keep their names.
-REASON_WORDS = {
-    "base": "start",
-    "cams": "CAMS model of the air",
-    "maiac": "aerosol depth (MAIAC)",
-    "aerosol-index": "aerosol index",
-    "no2": "nitrogen dioxide",
-    "co": "carbon monoxide",
-    "hcho": "formaldehyde",
-    "so2": "sulphur dioxide",
-    "o3": "ozone",
-    "cloud": "clouds",
-    "night-lights": "night lights",
-    "position": "place on the map",
-    "remainder": "limits of predictions",
-}
+#: Colours of other cities beside the chosen one, and their dashes. [px]
+OTHERS = (("#8c6bb1", (6, 3)), ("#1b9e77", (2, 2)), ("#c2407a", (8, 3, 2, 3)), ("#7a7a00", (12, 4)))
 #: Numbers of levels nearer than this share of the highest value would lie on each other.
 CLOSEST_LEVELS = 0.045
+#: From a value half-way to the next one. [ms]
+HALF = {"day": 0.5 * 86.4e6, "month": 15.2 * 86.4e6, "year": 182.6 * 86.4e6}
+DAY_FORMAT = {"day": "%-d %B %Y", "month": "%B %Y", "year": "%Y"}
+#: A row of the calendar. [px]
+CALENDAR_ROW = 24
+#: Room for the numbers of the levels, right of the days. [px]
+ROOM = 44
+#: Dragging moves; the wheel alone goes on scrolling the page.
+_MOVE = {
+    "name": "view",
+    "select": {
+        "type": "interval",
+        "encodings": ["x"],
+        "zoom": "wheel![event.ctrlKey]",
+        "translate": "[mousedown, window:mouseup] > window:mousemove!",
+    },
+    "bind": "scales",
+}
+#: What no pointer and no screen reader has to find.
+_SILENT = {"tooltip": None, "aria": False}
 
 
 @dataclass(frozen=True)
-class Series:
-    """Values of one place by day.
+class Entry:
+    """A line of a chart's legend.
 
     Attributes
     ----------
-    dates : DatetimeIndex of n_days
-        Sorted; days may be missing.
-    amounts : numpy.ndarray of shape (n_days,)
-        In `unit`, NaN where unknown.
-    unit : str
-        µg m⁻³ or an index.
-    lower, upper : numpy.ndarray of shape (n_days,), optional
-        Ends of the interval.
-    level : float, optional
-        Its level.
-    period : {"day", "month", "year"}
-        What a value stands for.
-    chances : dict of float to numpy.ndarray of shape (n_days,), optional
-        Level to the probability that a day is above it.
+    name : str
+        As it is shown.
+    colour : str
+        ``#rrggbb``.
+    kind : {"line", "band", "point"}
+        How it is drawn.
+    width : float
+        Width of a line. [px]
+    dash : tuple of int
+        Lengths of dashes and gaps; empty for a whole line. [px]
     """
 
-    dates: pd.DatetimeIndex
-    amounts: np.ndarray
-    unit: str
-    lower: np.ndarray | None = None
-    upper: np.ndarray | None = None
-    level: float | None = None
-    period: str = "day"
-    chances: dict | None = None
-
-    def frame(self):
-        """The values by day, with a row for every day of the calendar in between."""
-        columns = {"value": self.amounts}
-        if self.lower is not None:
-            columns |= {"lower": self.lower, "upper": self.upper}
-        frame = pd.DataFrame(columns, index=self.dates)
-        step = {"day": "D", "month": "MS", "year": "YS"}[self.period]
-        return frame.reindex(pd.date_range(self.dates[0], self.dates[-1], freq=step).union(self.dates))
+    name: str
+    colour: str
+    kind: str = "line"
+    width: float = 2
+    dash: tuple = ()
 
 
 def time_series(
-    series, scale, *, observed=None, observed_name="observed", others=None, marked=None, dark=False
+    series, scale, *, observed=None, others=None, observed_name="observed", marked=None, dark=False
 ):
     """Values by day with their interval, the levels of a scale, observations and other places.
 
     Parameters
     ----------
-    series : Series
+    series : app.series.Series
         The city's predictions.
     scale : app.theme.Scale
         Its edges become lines, named by :func:`level_names`.
     observed : Series of float by date, optional
-        What was measured. [unit of the series]
-    observed_name : str
-        What to call it.
+        What was measured, a value a day. [unit of the series]
     others : dict of str to array of shape (n_days,), optional
         Other places on the same days, by name.
+    observed_name : str
+        What to call what was measured.
     marked : str or Timestamp, optional
         Day to mark.
     dark : bool
@@ -100,301 +91,178 @@ def time_series(
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
+    days = _days(series, observed, others or {})
+    named = legend_of(series, observed=observed, others=others, observed_name=observed_name, dark=dark)
     tone = theme.tones(dark)
-    frame = series.frame()
-    days = _days(frame.index)
-    traces = [_band(frame, days, tone, series.level)] if "lower" in frame else []
-    for (name, values), (colour, dash) in zip((others or {}).items(), OTHERS, strict=False):
-        line = {"color": colour, "width": 1.6, "dash": dash}
-        traces.append(_line(days, _aligned(series, values, frame), for_plotly(name), line, series.unit))
-    main = {"color": tone["line"], "width": 1.3 if series.period == "day" else 2.4}
-    traces.append(_line(days, frame["value"], "predicted", main, series.unit))
-    if series.period == "day" and len(frame) > 2 * ROLLING_DAYS:
-        rolling = frame["value"].rolling(ROLLING_DAYS, center=True, min_periods=ROLLING_DAYS // 2).mean()
-        line = {"color": tone["text"], "width": 3}
-        traces.append(_line(days, rolling, f"mean over {ROLLING_DAYS} days", line, series.unit))
-    if observed is not None and len(observed):
-        traces.append(_observed(observed, for_plotly(observed_name), tone, series.unit))
-    shapes, words = _levels(scale, np.nanmax(_highest(frame, observed)), tone)
-    if marked is not None:
-        day = f"{pd.Timestamp(marked):%Y-%m-%d}"
-        line = {"color": tone["soft"], "dash": "dot"}
-        shapes.append({"type": "line", "x0": day, "x1": day, "yref": "paper", "y0": 0, "y1": 1, "line": line})
-    return theme.axes_figure(
-        traces,
-        dark=dark,
-        height=420,
-        yaxis={"title": {"text": theme.unit_words(series.unit)}, "rangemode": "tozero"},
-        shapes=shapes,
-        annotations=words,
-        margin={"r": 44},
-        hovermode="x unified",
-        uirevision="series",
-    )
-
-
-def calendar(series, scale, *, dark=False):
-    """Calendar: a row a month, a column a day of the month, coloured by class.
-
-    Parameters
-    ----------
-    series : Series
-        Days of one place.
-    scale : app.theme.Scale
-        Classes and colours.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    frame = series.frame()
-    months, row = np.unique(frame.index.to_numpy().astype("datetime64[M]"), return_inverse=True)
-    values = np.full((len(months), 31), np.nan)
-    values[row, frame.index.day - 1] = frame["value"]
-    number = scale.index(values)
-    steps = len(scale.colours)
-    unit = theme.unit_words(scale.unit)
-    trace = dict(
-        type="heatmap",
-        x=np.arange(1, 32),
-        y=[f"{MONTHS[number % 12]} {1970 + number // 12}" for number in months.astype(int).tolist()],
-        z=np.where(number < 0, np.nan, number),
-        zmin=-0.5,
-        zmax=steps - 0.5,
-        colorscale=steps_of(scale.colours),
-        showscale=False,
-        xgap=1.5,
-        ygap=1.5,
-        text=np.array(scale.labels)[number],
-        customdata=values,
-        hovertemplate=f"%{{x}} %{{y}}<br>%{{customdata:.1f}} {unit}, %{{text}}<extra></extra>",
-    )
-    return theme.axes_figure(
-        [trace],
-        dark=dark,
-        height=70 + 24 * len(months),
-        xaxis={"side": "top", "showgrid": False, "tickvals": [1, 5, 10, 15, 20, 25, 31]},
-        yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
-        margin={"t": 30, "b": 8},
-    )
-
-
-def season(series, *, dark=False):
-    """Seasonal cycle: mean of every month of the year, and where eight of ten days lie.
-
-    Parameters
-    ----------
-    series : Series
-        Days of one place.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    tone = theme.tones(dark)
-    months = by_month(series)
-    names = [MONTHS[month - 1] for month in months.index]
-    mean, low, high, days = months.to_numpy("float64").T
-    unit = theme.unit_words(series.unit)
-    trace = dict(
-        type="bar",
-        x=names,
-        y=mean,
-        marker={"color": tone["line"]},
-        error_y={
-            "type": "data",
-            "array": high - mean,
-            "arrayminus": mean - low,
-            "color": tone["soft"],
-            "thickness": 1.5,
+    layers = [_level_lines(tone, series.unit)]
+    layers += [_drawn(field, entry, series.unit) for field, entry in named.items()]
+    layers += [_marked(tone), _pointed(named, series, tone)]
+    highest = max(1.0, *(np.nanmax(values, initial=0.0) for name, values in days.items() if name != "day"))
+    chosen = [] if marked is None else [pd.Timestamp(marked)]
+    return {
+        "description": "Values by day",
+        "height": 380,
+        "padding": {"left": 4, "top": 8, "right": ROOM, "bottom": 4},
+        "datasets": {
+            "days": pa.table(days),
+            "levels": _level_table(scale, highest),
+            "marked": pa.table({"day": _milliseconds(np.array(chosen, dtype="datetime64[ms]"))}),
         },
-        customdata=np.column_stack([low, high, days]),
-        hovertemplate=f"%{{x}}: mean %{{y:.1f}} {unit}<br>eight of ten days between "
-        "%{customdata[0]:.1f} and %{customdata[1]:.1f}<br>%{customdata[2]:.0f} days<extra></extra>",
-    )
-    return theme.axes_figure(
-        [trace],
-        dark=dark,
-        height=300,
-        xaxis={"categoryorder": "array", "categoryarray": MONTHS},
-        yaxis={"title": {"text": unit}, "rangemode": "tozero"},
-    )
+        "layer": layers,
+        "config": vega.config(dark),
+    }
 
 
-def by_month(series):
-    """Mean, 10 % and 90 % quantile and number of days of every month of the year that has a day."""
-    known = np.isfinite(series.amounts)
-    amounts, months = np.asarray(series.amounts, dtype="float64")[known], series.dates.month.to_numpy()[known]
-    groups = {month: amounts[months == month] for month in np.unique(months)}
-    rows = [(part.mean(), *_tails(part), len(part)) for part in groups.values()]
-    return pd.DataFrame(rows, index=list(groups), columns=["mean", "low", "high", "days"])
-
-
-def _tails(part):
-    """10 % and 90 % quantile as `numpy.quantile` gives them, in a tenth of its time."""
-    return np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), np.sort(part))
-
-
-def days_above(series, levels, *, dark=False):
-    """Days above each level by year, as bars; see :func:`count_above`."""
-    tone = theme.tones(dark)
-    counts = count_above(series, levels)
-    unit = theme.unit_words(series.unit)
-    shades = np.linspace(1, 0.3, max(len(counts), 1))[::-1]
-    traces = [
-        dict(
-            type="bar",
-            x=[f"{level:g}" for level in levels],
-            y=above,
-            name=f"{year} ({known} days known)",
-            marker={"color": _faint(tone["line"], shade)},
-            text=above,
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate=f"{year}: %{{y:.0f}} days above %{{x}} {unit}<extra></extra>",
-        )
-        for (year, *above, known), shade in zip(
-            counts.reset_index().to_numpy().tolist(), shades, strict=False
-        )
-    ]
-    return theme.axes_figure(
-        traces,
-        dark=dark,
-        height=300,
-        xaxis={"title": {"text": f"level [{unit}]"}, "type": "category"},
-        yaxis={"title": {"text": "days a year"}, "rangemode": "tozero"},
-    )
-
-
-def count_above(series, levels):
-    """Number of days above each level, a row a year: expected where there are probabilities, else counted.
-
-    A smooth prediction understates how often a level is exceeded.
-
-    Parameters
-    ----------
-    series : Series
-        Days of one place.
-    levels : sequence of float
-        In the unit of the series.
+def legend_of(series, *, observed=None, others=None, observed_name="observed", dark=False):
+    """What :func:`time_series` draws, by column of its table, from the lowest layer to the highest.
 
     Returns
     -------
-    DataFrame
-        A column a level, and `known`: the number of days with a value.
+    dict of str to Entry
     """
-    known = np.isfinite(series.amounts)
-    years = series.dates.year.to_numpy()[known]
-    above = np.column_stack([_above(series, level)[known] for level in levels])
-    listed = np.unique(years)
-    counts = [[*above[years == year].sum(axis=0).round(), (years == year).sum()] for year in listed]
-    return pd.DataFrame(counts, index=listed, columns=[*levels, "known"], dtype="int64")
+    tone, found = theme.tones(dark), {}
+    if series.lower is not None:
+        found["lower"] = Entry(series.interval_words, tone["line"], "band")
+    for at, (name, (colour, dash)) in enumerate(zip(others or {}, OTHERS, strict=False)):
+        found[f"other{at}"] = Entry(shown(name), colour, width=1.8, dash=dash)
+    found["value"] = Entry("predicted", tone["line"], width=1.3 if series.period == "day" else 2.4)
+    if _has_rolling(series):
+        found["rolling"] = Entry(f"mean over {ROLLING_DAYS} days", tone["text"], width=3)
+    if observed is not None and len(observed):
+        found["observed"] = Entry(shown(observed_name), tone["second"], "point")
+    return found
 
 
-def share_met(series, scale):
-    """Share of the known days in the lowest class of a scale: expected where there are probabilities."""
-    known = np.isfinite(series.amounts)
-    return 1 - _above(series, scale.edges[0])[known].mean() if known.any() else np.nan
+def _has_rolling(series):
+    return series.period == "day" and series.spans[-1] - series.spans[0] >= 2 * ROLLING_DAYS
 
 
-def _above(series, level):
-    """Probability of every day to be above a level; 0 or 1 where there is none."""
-    counted = np.asarray(series.amounts, dtype="float32") > np.float32(level)
-    chance = (series.chances or {}).get(level)
-    return counted.astype("float64") if chance is None else np.where(np.isfinite(chance), chance, counted)
+def _days(series, observed, others):
+    """All that is drawn: columns by name, a row a day of the calendar."""
+    columns = {"day": _milliseconds(series.calendar), "value": series.spread(series.amounts)}
+    if series.lower is not None:
+        columns |= {"lower": series.spread(series.lower), "upper": series.spread(series.upper)}
+    if _has_rolling(series):
+        columns["rolling"] = _floats(rolling(columns["value"]))
+    for at, values in enumerate(list(others.values())[: len(OTHERS)]):
+        columns[f"other{at}"] = series.spread(values)
+    return columns if observed is None or observed.empty else _with(columns, observed)
 
 
-def steps_of(colours):
-    """Colour scale of equal steps, one a class."""
-    width = 1 / len(colours)
-    return [[edge, one] for at, one in enumerate(colours) for edge in (at * width, (at + 1) * width)]
+def _with(columns, observed):
+    """The columns with what was observed, on these days and on others."""
+    table = pd.DataFrame(columns).set_index("day")
+    measured = pd.Series(_floats(observed), index=_milliseconds(observed.index.to_numpy()))
+    table = table.reindex(table.index.union(measured.index)).assign(observed=measured)
+    return {"day": table.index.to_numpy(), **{name: table[name].to_numpy() for name in table}}
 
 
-def _days(index):
-    """Days of an index as text that JSON and Plotly take, faster than `strftime`."""
-    return index.to_numpy().astype("datetime64[D]").astype("str")
+def _milliseconds(days):
+    """Days as milliseconds since 1970, which no browser moves by its zone."""
+    return days.astype("datetime64[ms]").astype("int64").astype("float64")
 
 
-def _band(frame, days, tone, level):
-    """The interval as closed areas, one for every run of days without a gap."""
-    lower, upper = (frame[name].to_numpy() for name in ("lower", "upper"))
-    known = np.flatnonzero(np.isfinite(lower) & np.isfinite(upper))
-    xs, ys = [], []
-    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
-        xs += [days[run], days[run[::-1]], [""]]
-        ys += [upper[run], lower[run[::-1]], [np.nan]]
-    return dict(
-        type="scatter",
-        x=np.concatenate(xs),
-        y=np.concatenate(ys).astype("float32"),
-        fill="toself",
-        mode="none",
-        fillcolor=_faint(tone["line"]),
-        name=f"{level:.0%} interval" if level else "interval",
-        hoverinfo="skip",
-    )
+def _floats(values):
+    return np.asarray(values, dtype="float32")
 
 
-def _line(days, values, name, line, unit):
-    digits = 0 if theme.is_index(unit) else 1
-    return dict(
-        type="scatter",
-        x=days,
-        y=np.asarray(values, dtype="float32"),
-        name=name,
-        mode="lines",
-        line=line,
-        hovertemplate=f"%{{y:.{digits}f}}",
-    )
+def _time_axis():
+    axis = {"title": None, "labelOverlap": True, "grid": False, "tickCount": {"expr": "width / 110"}}
+    return {"field": "day", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
 
 
-def _observed(observed, name, tone, unit):
-    digits = 0 if theme.is_index(unit) else 1
-    return dict(
-        type="scatter",
-        x=_days(observed.index),
-        y=observed.to_numpy("float32"),
-        name=name,
-        mode="markers",
-        marker={"color": tone["second"], "size": 5, "symbol": "diamond"},
-        hovertemplate=f"%{{y:.{digits}f}}",
-    )
+def _amount_axis(field, unit):
+    axis = {"title": theme.unit_words(unit), "tickCount": 6}
+    return {"field": field, "type": "quantitative", "axis": axis, "scale": {"zero": True}}
 
 
-def _aligned(series, values, frame):
-    return pd.Series(values, index=series.dates).reindex(frame.index)
+def _drawn(field, entry, unit):
+    """A layer of the chart: a line, a band or points."""
+    layer = {"name": field, "data": {"name": "days"}}
+    if entry.kind == "band":
+        layer["mark"] = {"type": "area", "color": entry.colour, "opacity": 0.2, "clip": True, **_SILENT}
+        layer["encoding"] = {"x": _time_axis(), "y": _amount_axis("lower", unit), "y2": {"field": "upper"}}
+        return layer
+    if entry.kind == "point":
+        look = {"type": "point", "shape": "diamond", "size": 26, "filled": True, "opacity": 1}
+        layer["transform"] = [{"filter": f"isValid(datum.{field})"}]
+    else:
+        look = {"type": "line", "strokeWidth": entry.width, "strokeDash": list(entry.dash)}
+    layer["mark"] = {**look, "color": entry.colour, "clip": True, **_SILENT}
+    layer["encoding"] = {"x": _time_axis(), "y": _amount_axis(field, unit)}
+    return layer
 
 
-def _highest(frame, observed):
-    parts = [frame.to_numpy("float64").ravel(), [1.0]]
-    if observed is not None:
-        parts.append(np.asarray(observed, dtype="float64"))
-    return np.concatenate(parts)
-
-
-def _levels(scale, highest, tone):
-    """A line at the upper end of every class but those far above the data, and its number beside it."""
+def _level_table(scale, highest):
+    """Upper ends of classes but those far above the data, and their numbers where there is room."""
     edges = [edge for edge in scale.edges if edge <= 1.1 * highest]
-    line = {"color": tone["soft"], "width": 1, "dash": "dash"}
-    shapes = [
-        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": edge, "y1": edge, "line": line}
-        for edge in edges
-    ]
     named = []
     for edge in edges:
         if not named or edge - named[-1] > CLOSEST_LEVELS * highest:
             named.append(edge)
-    # Outside, where no day lies behind it.
-    place = {"xref": "paper", "x": 1, "xshift": 4, "xanchor": "left", "yanchor": "middle"}
-    font = {"size": 13, "color": tone["text"]}
-    numbers = [{"text": f"{edge:g}", "y": edge, "showarrow": False, "font": font, **place} for edge in named]
-    return shapes, numbers
+    words = [f"{edge:g}" if edge in named else "" for edge in edges]
+    return pa.table({"level": pa.array(edges, pa.float64()), "words": pa.array(words, pa.string())})
+
+
+def _level_lines(tone, unit):
+    """A line for each level, and its number right of the plot, where no day lies behind it."""
+    y = _amount_axis("level", unit)
+    line = {"type": "rule", "color": tone["soft"], "strokeDash": [5, 4], **_SILENT}
+    text = {"type": "text", "align": "left", "dx": 5, "fontSize": 13, "color": tone["text"], **_SILENT}
+    text["clip"] = False
+    across = {"x": {"value": 0}, "x2": {"value": "width"}}
+    return {
+        "name": "levels",
+        "data": {"name": "levels"},
+        "layer": [
+            {"mark": line, "encoding": {"y": y, **across}},
+            {"mark": text, "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "words"}}},
+        ],
+    }
+
+
+def _marked(tone):
+    """A line at the chosen day."""
+    mark = {"type": "rule", "color": tone["soft"], "strokeDash": [2, 2], "clip": True, **_SILENT}
+    return {"name": "marked", "data": {"name": "marked"}, "mark": mark, "encoding": {"x": _time_axis()}}
+
+
+def _pointed(named, series, tone):
+    """A column a day, seen under the pointer only, that tells all numbers of the day."""
+    half, unit = HALF[series.period], series.unit
+    told = []
+    first = ["observed", "value", "lower", "rolling"]
+    for field, entry in sorted(named.items(), key=lambda one: first.index(one[0]) if one[0] in first else 9):
+        words = vega.amount(f"datum.{field}", unit)
+        if entry.kind == "band":
+            words = f"{vega.number('datum.lower', unit)} + ' to ' + {vega.amount('datum.upper', unit)}"
+        told.append((f"isValid(datum.{field})", entry.name, words))
+    heading = f"utcFormat(datum.day, '{DAY_FORMAT[series.period]}')"
+    lit = {"param": "pointed", "empty": False, "value": 0.16}
+    return {
+        "name": "pointed",
+        "data": {"name": "days"},
+        "transform": [
+            {"calculate": f"datum.day - {half}", "as": "from"},
+            {"calculate": f"datum.day + {half}", "as": "until"},
+        ],
+        "params": [
+            _MOVE,
+            {"name": "pointed", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}},
+        ],
+        "mark": {"type": "rect", "color": tone["soft"], "clip": True, "aria": False},
+        "encoding": {
+            "x": {"field": "from", "type": "temporal", "scale": {"type": "utc"}},
+            "x2": {"field": "until"},
+            "y": {"value": 0},
+            "y2": {"value": "height"},
+            "fillOpacity": {"condition": lit, "value": 0},
+            "tooltip": {"value": {"expr": vega.tooltip(heading, told)}},
+        },
+    }
 
 
 def level_names(scale):
@@ -410,51 +278,182 @@ def level_names(scale):
     return ", ".join(f"{edge:g} {name}" for edge, name in zip(scale.edges, names, strict=True))
 
 
-def _faint(colour, opacity=0.18):
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity:.2f})"
-
-
-def reasons(table, *, dark=False):
-    """What adds up to a prediction: a bar a product, from the largest contribution to the smallest.
+def calendar(series, scale, *, dark=False):
+    """Calendar: a row a month, a column a day of the month, coloured by class.
 
     Parameters
     ----------
-    table : DataFrame
-        `product, contribution` [µg m⁻³] of one row, as :meth:`airq.reasons.Reasons.of` makes it.
+    series : app.series.Series
+        Days of one place.
+    scale : app.theme.Scale
+        Classes and colours.
     dark : bool
         Whether the page is dark.
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
-    tone = theme.tones(dark)
-    table = table[table["contribution"].abs() >= 0.05]
-    amounts = table["contribution"].to_numpy("float64")
-    fig = go.Figure(
-        go.Waterfall(
-            orientation="h",
-            y=[for_plotly(name) for name in _reason_words(table["product"])],
-            x=amounts,
-            measure=["absolute"] + ["relative"] * (len(amounts) - 1),
-            text=[f"{amount:+.1f}" for amount in amounts],
-            textposition="outside",
-            cliponaxis=False,
-            increasing={"marker": {"color": tone["second"]}},
-            decreasing={"marker": {"color": tone["line"]}},
-            totals={"marker": {"color": tone["soft"]}},
-            connector={"line": {"color": tone["grid"]}},
-            hovertemplate="%{y}: %{x:.1f} µg/m³<extra></extra>",
-        )
+    tone, (table, months) = theme.tones(dark), _cells(series, scale)
+    said = f"{vega.amount('datum.value', scale.unit)} + ', ' + {vega.by_class(scale.labels)}"
+    when = "datum.column + ' ' + datum.month"
+    columns = {
+        "field": "column",
+        "type": "ordinal",
+        "scale": {"domain": list(range(1, 32)), "paddingInner": 0.06, "paddingOuter": 0},
+        "axis": {
+            "orient": "top",
+            "title": None,
+            "values": [1, 5, 10, 15, 20, 25, 31],
+            "labelAngle": 0,
+            "ticks": False,
+            "domain": False,
+        },
+    }
+    rows = {
+        "field": "month",
+        "type": "ordinal",
+        "sort": None,
+        "scale": {"paddingInner": 0.08, "paddingOuter": 0},
+        "axis": {"title": None, "ticks": False, "domain": False},
+    }
+    return {
+        "description": "Calendar of the days, coloured by class",
+        "height": CALENDAR_ROW * months,
+        "data": {"name": "days"},
+        "datasets": {"days": table},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": columns,
+            "y": rows,
+            "fill": {"value": {"expr": vega.by_class(scale.colours)}},
+            "stroke": {"value": {"expr": vega.by_class(_rims(scale, tone))}},
+            "tooltip": {"value": {"expr": f"{{title: {when}, Prediction: {said}}}"}},
+            "description": {"value": {"expr": f"{when} + ': ' + {said}"}},
+        },
+        "config": vega.config(dark),
+    }
+
+
+def _rims(scale, tone):
+    """A line around the cells of classes that the page would swallow."""
+    low = theme.LEAST_CONTRAST / 2
+    return [tone["soft"] if theme.contrast(one, tone["page"]) < low else one for one in scale.colours]
+
+
+def _cells(series, scale):
+    """The known days with their column, their month in words and their class; the number of months."""
+    known = np.isfinite(series.amounts)
+    dates, values = series.dates[known], _floats(series.amounts)[known]
+    months = dates.to_numpy().astype("datetime64[M]").astype("int64")
+    listed, row = np.unique(months, return_inverse=True)
+    names = np.array([f"{MONTHS[month % 12]} {1970 + month // 12}" for month in listed.tolist()])
+    columns = {"column": dates.day.to_numpy("int32"), "month": names[row], "value": values}
+    return pa.table(columns | {"number": scale.index(values).astype("int32")}), len(listed)
+
+
+def season(series, *, dark=False):
+    """Seasonal cycle: mean of every month of the year, and where eight of ten days lie.
+
+    Parameters
+    ----------
+    series : app.series.Series
+        Days of one place.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    dict
+        A Vega-Lite specification.
+    """
+    tone, months = theme.tones(dark), by_month(series)
+    unit = theme.unit_words(series.unit)
+    table = pa.Table.from_pylist([vars(month) for month in months])
+    ends = [vega.number(f"datum.{end}", series.unit) for end in ("low", "high")]
+    told = [
+        ("true", "Mean", vega.amount("datum.mean", series.unit)),
+        ("true", "Eight of ten days", f"{ends[0]} + ' to ' + {ends[1]}"),
+        ("true", "Days", "format(datum.days, ',')"),
+    ]
+    axis = {"title": None, "labelAngle": 0, "labelOverlap": True, "ticks": False, "grid": False}
+    names = {"field": "name", "type": "ordinal", "scale": {"domain": MONTHS}, "axis": axis}
+    mean = {"field": "mean", "type": "quantitative", "axis": {"title": unit, "tickCount": 5}}
+    reach = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    line = {"type": "rule", "color": tone["soft"], "strokeWidth": 2, **_SILENT}
+    bar = {"type": "bar", "color": tone["line"]}
+    tooltip = {"value": {"expr": vega.tooltip("datum.name", told)}}
+    return {
+        "description": "Mean of every month of the year",
+        "height": 270,
+        "data": {"name": "months"},
+        "datasets": {"months": table},
+        "encoding": {"x": names},
+        "layer": [
+            {"name": "means", "mark": bar, "encoding": {"y": mean, "tooltip": tooltip}},
+            {"mark": line, "encoding": reach},
+        ],
+        "config": vega.config(dark),
+    }
+
+
+def days_above(series, levels, *, dark=False):
+    """Days above each level by year, as bars; see :func:`app.series.count_above`.
+
+    Parameters
+    ----------
+    series : app.series.Series
+        Days of one place.
+    levels : sequence of float
+        In the unit of the series.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    dict
+        A Vega-Lite specification.
+    """
+    tone, counts = theme.tones(dark), count_above(series, levels)
+    years = [f"{one.year} ({one.known} days known)" for one in counts]
+    table = pa.table(
+        {
+            "level": [f"{level:g}" for level in levels] * len(years),
+            "year": np.repeat(years, len(levels)),
+            "days": [float(days) for one in counts for days in one.above],
+        }
     )
-    theme.apply(fig, dark=dark, height=90 + 30 * len(table))
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    fig.update_layout(margin={"r": 60})
-    return fig.update_xaxes(title="µg/m³")
-
-
-def _reason_words(products):
-    """Names that people know, or the products' own where two would be called alike."""
-    words = [REASON_WORDS.get(name, name) for name in products]
-    return words if len(set(words)) == len(words) else list(products)
+    unit = theme.unit_words(series.unit)
+    told = [("true", "Above", f"datum.level + {vega.literal(f' {unit}')}")]
+    told.append(("true", "Days", "format(datum.days, ',')"))
+    tooltip = {"value": {"expr": vega.tooltip("datum.year", told)}}
+    legend = {"title": None, "orient": "top", "columns": 2}
+    shades = {"domain": years, "range": np.linspace(0.35, 1, len(years)).round(2).tolist()}
+    levels_axis = {"title": f"level [{unit}]", "labelAngle": 0, "ticks": False}
+    return {
+        "description": "Days above each level by year",
+        "height": 270,
+        "data": {"name": "counts"},
+        "datasets": {"counts": table},
+        "encoding": {
+            "x": {"field": "level", "type": "ordinal", "sort": None, "axis": levels_axis},
+            "xOffset": {"field": "year", "sort": None},
+            "y": {"field": "days", "type": "quantitative", "axis": {"title": "days a year", "tickCount": 5}},
+        },
+        "layer": [
+            {
+                "name": "bars",
+                "mark": {"type": "bar", "color": tone["line"]},
+                "encoding": {
+                    "opacity": {"field": "year", "type": "ordinal", "legend": legend, "scale": shades},
+                    "tooltip": tooltip,
+                },
+            },
+            {
+                "mark": {"type": "text", "dy": -8, "fontSize": 13, "color": tone["text"], **_SILENT},
+                "encoding": {"text": {"field": "days"}},
+            },
+        ],
+        "config": vega.config(dark),
+    }

@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import theme
-from app.charts import steps_of
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -285,7 +284,7 @@ def months_picture(months, scale, *, dark=False):
             z=np.where(number < 0, np.nan, number),
             zmin=-0.5,
             zmax=steps - 0.5,
-            colorscale=steps_of(scale.colours),
+            colorscale=theme.steps_of(scale.colours),
             showscale=False,
             xgap=1.5,
             ygap=1.5,

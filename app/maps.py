@@ -7,13 +7,12 @@ these axes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from app import theme
+from app import theme, vega
 from app.text import shown
 
 #: Longitudes and latitudes of Africa. [°]
@@ -133,7 +132,7 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     areas["mark"] = {"type": "geoshape", "clip": True, "cursor": "pointer", **_border(tone)}
     of = "format(datum.cities, ',') + ' cities, ' + format(datum.people, ',') + ' people'"
     areas["encoding"] = {
-        "fill": {"value": {"expr": _by_class(scale.colours)}},
+        "fill": {"value": {"expr": vega.by_class(scale.colours)}},
         "tooltip": {"value": {"expr": f"{{title: datum.country, Mean: datum.said, Of: {of}}}"}},
         "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
     }
@@ -269,8 +268,8 @@ def _points(layer, encoding):
 def _marker(layer, tone, dark):
     """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
     rims = [theme.rim(one, dark=dark) for one in layer.scale.colours]
-    colour = _by_class(layer.scale.colours)
-    rim, width = (_by_class([one[key] for one in rims]) for key in ("color", "width"))
+    colour = vega.by_class(layer.scale.colours)
+    rim, width = (vega.by_class([one[key] for one in rims]) for key in ("color", "width"))
     look = {
         "fill": f"datum.hollow || datum.number < 0 ? 'transparent' : {colour}",
         "stroke": f"datum.hollow ? {colour} : datum.number < 0 ? '{tone['soft']}' : {rim}",
@@ -282,20 +281,15 @@ def _marker(layer, tone, dark):
     return {"size": _SIZE} | {channel: {"value": {"expr": one}} for channel, one in look.items()}
 
 
-def _by_class(values):
-    """Expression for what belongs to the class of a datum."""
-    return f"{_literal(list(values))}[datum.number]"
-
-
 def _tooltip(layer):
     """Expression of the table that is shown beside a point."""
     what = "Share" if layer.scale.unit == "%" else "Prediction"
     parts = [f"{{title: datum.city, {what}: datum.said}}"]
     if layer.lower is not None:
         level = f"{layer.level:.0%} interval" if layer.level else "interval"
-        low, high = (_number(f"datum.{end}", layer.scale.unit) for end in ("lower", "upper"))
-        unit = _literal(f" {theme.unit_words(layer.scale.unit)}")
-        ends = f"{{{_literal(level)}: {low} + ' to ' + {high} + {unit}}}"
+        low, high = (vega.number(f"datum.{end}", layer.scale.unit) for end in ("lower", "upper"))
+        unit = vega.literal(f" {theme.unit_words(layer.scale.unit)}")
+        ends = f"{{{vega.literal(level)}: {low} + ' to ' + {high} + {unit}}}"
         parts.append(f"(datum.number < 0 || !isFinite(datum.lower) ? {{}} : {ends})")
     parts.append("(datum.hollow ? {Note: 'outside what the model was trained on'} : {})")
     return f"merge({', '.join(parts)})"
@@ -303,19 +297,9 @@ def _tooltip(layer):
 
 def _said(scale):
     """The number with its unit and class, in words, as `said`."""
-    words = f"{_number('datum.value', scale.unit)} + {_literal(f' {theme.unit_words(scale.unit)}, ')}"
-    words += f" + {_by_class(scale.labels)}"
+    words = f"{vega.number('datum.value', scale.unit)} + {vega.literal(f' {theme.unit_words(scale.unit)}, ')}"
+    words += f" + {vega.by_class(scale.labels)}"
     return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
-
-
-def _number(field, unit):
-    digits = 0 if theme.is_index(unit) or unit == "%" else 1
-    return f"format({field}, ',.{digits}f')"
-
-
-def _literal(words):
-    """Text, or a list, as a literal of an expression."""
-    return json.dumps(words, ensure_ascii=False)
 
 
 def _rims(place, tone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from app import cube, demonstration, maps, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
-from app.store import Store, open_store
+from app.store import Store, largest, open_store
 from app.text import for_markdown
 
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
 #: Height of a row of a table at the font size of the app. [px]
 TABLE_ROW = 37
+SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
 LIGHT_TABLE = """
 .light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; }
@@ -79,7 +81,7 @@ class Link:
     def city(self):
         """Identifier of the chosen city; the most populous by default."""
         here = store()
-        return self.choice("city", here.numbers, here.cities["city_id"].iloc[default_city(here.cities)])
+        return self.choice("city", here.numbers, here.usual_city)
 
     def date(self):
         """The chosen day as ``YYYY-MM-DD``; the last by default."""
@@ -275,6 +277,36 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
+def show_chart(chart, key):
+    """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
+    st.container(key=key).vega_lite_chart(chart, theme=None)
+
+
+def lines_legend(entries):
+    """Legend of lines, bands and points, a sample each (:class:`app.charts.Entry`)."""
+    items = "".join(
+        f'<span style="display:flex;align-items:center">'
+        f'<span aria-hidden="true" style="margin-right:.45rem;{_sample(entry)}"></span>'
+        f"<span>{html.escape(entry.name)}</span></span>"
+        for entry in entries
+    )
+    st.html(f'<div role="group" aria-label="Lines" style="{SIDE_BY_SIDE}">{items}</div>')
+
+
+def _sample(entry):
+    """Look of a sample of a line, a band or a point."""
+    if entry.kind == "band":
+        return f"width:2.1rem;height:.9rem;opacity:.25;background:{entry.colour}"
+    if entry.kind == "point":
+        return f"width:.6rem;height:.6rem;transform:rotate(45deg);background:{entry.colour}"
+    inks, at = [], 0
+    for part, length in enumerate(entry.dash or (1,)):
+        inks.append(f"{entry.colour if part % 2 == 0 else 'transparent'} {at}px {at + length}px")
+        at += length
+    width = max(round(entry.width), 2)
+    return f"width:2.1rem;height:{width}px;background:repeating-linear-gradient(90deg,{','.join(inks)})"
+
+
 def show_map(picture, key, *, on_select="ignore"):
     """Show a map of :mod:`app.maps`; `on_select` is called when it is clicked, zoomed or moved."""
     if on_select == "ignore":
@@ -324,12 +356,6 @@ def day_names():
     return store().day_names
 
 
-def default_city(cities):
-    """Row of the most populous city, or the first where no population is known."""
-    people = cities["population"]
-    return int(people.argmax()) if people.notna().any() else 0
-
-
 def city_box(label="City", *, key):
     """Search box for a city, tied to the link; returns the city's row."""
     here = store()
@@ -351,8 +377,7 @@ def city_box(label="City", *, key):
 def choose_country(code):
     """Choose a country: the link then names the largest of its listed cities."""
     cities = store().cities
-    cities = cities[cities["country"] == code].reset_index(drop=True)
-    link.set(city=cities["city_id"].iloc[default_city(cities)])
+    link.set(city=largest(cities[cities["country"] == code]))
 
 
 def scale_box(*, key):

@@ -27,9 +27,8 @@ class Store:
     Attributes
     ----------
     cities : DataFrame of n_cities rows
-        `city_id, city, country, latitude, longitude, population, sites, label, hover`, sorted by
-        `city_id`; `label` names the city and its country as the pages show them, each once, `hover` as
-        Plotly shows them.
+        `city_id, city, country, latitude, longitude, population, sites, label`, sorted by
+        `city_id`; `label` names the city and its country as the pages show them, each once.
     dates : DatetimeIndex of n_days
         The days that occur (first days of months or years where the rows stand for these), sorted.
     quantities : tuple of str
@@ -140,6 +139,17 @@ class Store:
     def by_label(self):
         """Numbers of the cities' rows in the order of their labels, whatever their case."""
         return tuple(sorted(range(len(self.labels)), key=lambda row: self.labels[row].casefold()))
+
+    @functools.cached_property
+    def usual_city(self):
+        """Identifier of the city to begin with; see :func:`largest`."""
+        return largest(self.cities)
+
+    @functools.cached_property
+    def weight_words(self):
+        """How cities count in the mean of a country; see :func:`by_country`."""
+        known = (self.cities["population"] > 0).any()
+        return "weighted by people" if known else "every city counted alike"
 
     def day(self, quantity, date):
         """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""
@@ -376,9 +386,10 @@ def by_country(cities, values):
     return sums.drop(columns=["total", "weight"])
 
 
-def weight_words(cities):
-    """How cities count in the mean of a country; see :func:`by_country`."""
-    return "weighted by people" if (cities["population"] > 0).any() else "every city counted alike"
+def largest(cities):
+    """Identifier of the most populous city, or of the first where no population is known."""
+    people = cities["population"]
+    return cities["city_id"].iloc[int(people.argmax()) if people.notna().any() else 0]
 
 
 def _notes(store):

@@ -68,5 +68,15 @@ def for_csv(value):
     return "'" + value
 
 
+def for_file_name(value, *, limit=LIMIT):
+    """A name as part of a file's name: plain letters and digits, joined by hyphens.
+
+    >>> for_file_name("São Tomé / ../x"), for_file_name("القاهرة")
+    ('sao-tome-x', 'city')
+    """
+    plain = unicodedata.normalize("NFKD", str(value)[: 10 * limit]).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:limit].strip("-") or "city"
+
+
 def _visible(letter):
     return unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")

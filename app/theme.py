@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from airq.units import (
     AQI_CLASSES,
@@ -344,31 +343,10 @@ def layout(*, dark=False, height=None):
     }
 
 
-def plain_figure(traces, **layout_):
-    """A figure of plain traces and a plain layout, none of which is checked.
-
-    Plotly's checks of every property would take longer than all the rest of a page.
-
-    Parameters
-    ----------
-    traces : list of dict
-        With their `type`; arrays of NumPy.
-    **layout_
-        Properties of the layout.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    return go.Figure({"data": traces, "layout": {"template": {}} | layout_}, _validate=False)
-
-
-def axes_figure(traces, *, dark=False, height=None, xaxis=None, yaxis=None, **layout_):
-    """A plain figure with axes, in the fonts, colours and margins of the page; see :func:`plain_figure`."""
-    usual = layout(dark=dark, height=height)
-    layout_["margin"] = usual["margin"] | layout_.get("margin", {})
-    axis = _axis(tones(dark))
-    return plain_figure(traces, **usual | layout_, xaxis=axis | (xaxis or {}), yaxis=axis | (yaxis or {}))
+def steps_of(colours):
+    """Colour scale of equal steps for Plotly, one a class."""
+    width = 1 / len(colours)
+    return [[edge, one] for at, one in enumerate(colours) for edge in (at * width, (at + 1) * width)]
 
 
 def _axis(tone):

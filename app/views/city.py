@@ -1,19 +1,17 @@
 """City: everything about one city, by day, season and year, and what to do about it."""
 
-import dataclasses
 from contextlib import closing
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import charts, explaining, layers, session, theme
+from app import charts, explaining, layers, reasons_chart, session, theme
 from app.advice import SOURCE, advice_for
 from app.processes import words_of
+from app.series import Series, class_shares, how_counted, years_of
 from app.session import link
-from app.store import weight_words
-from app.text import for_markdown
+from app.text import for_file_name, for_markdown
 
 MOST_OTHERS = 4
 MOST_MONTHS = 18
@@ -35,7 +33,7 @@ def page():
         st.stop()
     scale = theme.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
     st.header(for_markdown(city["label"], limit=130), anchor=False)
-    _figures(store, series, scale)
+    _figures(store, city["city_id"], series, scale)
     _over_time(store, city, series, scale)
     _year(series, scale)
     _day(store, city, series, scale)
@@ -46,7 +44,7 @@ def page():
 
 def _series(store, city):
     interval = store.main == "pm25" and store.has("lower") and store.has("upper")
-    return charts.Series(
+    return Series(
         dates=store.dates,
         amounts=store.city(store.main, city["city_id"]),
         unit=store.unit,
@@ -60,17 +58,20 @@ def _series(store, city):
     )
 
 
-def _figures(store, series, scale):
+def _figures(store, city_id, series, scale):
     values = series.amounts[np.isfinite(series.amounts)]
     spans = layers.SPANS[store.period]
-    worst = series.dates[np.nanargmax(series.amounts)]
+    worst = store.day_names[np.nanargmax(series.amounts)]
     cells = st.columns(4)
     mean, highest = (_short(one, store.unit) for one in (values.mean(dtype="float64"), values.max()))
     cells[0].metric(f"Mean of {len(values):,} {spans}", mean)
-    cells[1].metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{charts.share_met(series, scale):.0%}")
+    how = f"{how_counted(series, scale.edges)}."
+    cells[1].metric(
+        f"{spans.capitalize()}: {scale.labels[0]}", f"{class_shares(series, scale)[0]:.0%}", help=how
+    )
     cells[2].metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
     if store.has("inside_domain"):
-        inside = store.city("inside_domain", link.city())
+        inside = store.city("inside_domain", city_id)
         known = np.isfinite(inside)
         share = np.mean(inside[known] < 1) if known.any() else np.nan
         cells[3].metric(
@@ -91,16 +92,9 @@ def _over_time(store, city, series, scale):
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
-    figure = charts.time_series(
-        series,
-        scale,
-        observed=observed,
-        observed_name=name,
-        others=others,
-        marked=link.date(),
-        dark=session.dark(),
-    )
-    st.plotly_chart(figure, key="city_series", config=session.CHART, theme=None)
+    drawn = {"observed": observed, "observed_name": name, "others": others, "dark": session.dark()}
+    session.lines_legend(charts.legend_of(series, **drawn).values())
+    session.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
     unit = theme.unit_words(scale.unit)
     st.caption(f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}.")
     if observed is None or observed.empty:
@@ -108,20 +102,21 @@ def _over_time(store, city, series, scale):
 
 
 def _others(store, city):
-    labels = store.labels
-    options = ["country", *(row for row in store.by_label if row != city.name)]
+    """Days of the places to compare with, by name; the list of them is long, so it is shown on demand."""
+    if not st.toggle("Compare with other places", key="city_compare"):
+        return {}
     country = theme.country_name(city["country"])
-    names = {"country": f"Mean of the listed cities of {for_markdown(country)}, {weight_words(store.cities)}"}
+    mean = f"Mean of the listed cities of {for_markdown(country)}, {store.weight_words}"
     chosen = st.multiselect(
         "Compare with",
-        options,
+        ["country", *(row for row in store.by_label if row != city.name)],
         key="city_others",
         max_selections=MOST_OTHERS,
-        format_func=lambda one: names["country"] if one == "country" else labels[one],
+        format_func=lambda one: mean if one == "country" else store.labels[one],
         placeholder="Other cities, or the country",
     )
     return {
-        names["country"] if one == "country" else labels[one]: store.country(store.main, city["country"])
+        mean if one == "country" else store.labels[one]: store.country(store.main, city["country"])
         if one == "country"
         else store.city(store.main, store.cities["city_id"].iloc[one])
         for one in chosen
@@ -132,44 +127,29 @@ def _year(series, scale):
     dark = session.dark()
     if series.period == "day":
         st.subheader("Calendar", anchor=False)
-        st.plotly_chart(
-            charts.calendar(_recent(series), scale, dark=dark),
-            key="city_calendar",
-            config=session.CHART,
-            theme=None,
-        )
+        session.show_chart(charts.calendar(_recent(series), scale, dark=dark), "city_calendar")
     session.legend(scale)
     left, right = st.columns(2, gap="large")
     if series.period != "year":
         with left:
             st.subheader("Through the year", anchor=False)
-            st.plotly_chart(
-                charts.season(series, dark=dark), key="city_season", config=session.CHART, theme=None
-            )
+            session.show_chart(charts.season(series, dark=dark), "city_season")
             st.caption("Bars: mean of the month. Whiskers: where eight of ten days lie.")
     if series.period == "day":
         with right:
             st.subheader("Days above each level", anchor=False)
-            st.plotly_chart(
-                charts.days_above(series, scale.edges, dark=dark),
-                key="city_above",
-                config=session.CHART,
-                theme=None,
-            )
-            how = (
-                "Expected from the probability of each day"
-                if series.chances
-                else "Counted from the predictions"
-            )
+            session.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
+            how = how_counted(series, scale.edges)
             st.caption(f"{how}. A year with fewer days known has fewer.")
 
 
 def _recent(series):
     """The last months of a series, or the year that is chosen where there are many."""
-    months = len(np.unique(series.dates.to_numpy().astype("datetime64[M]")))
-    if months <= MOST_MONTHS:
+    first, last = series.dates[[0, -1]].to_numpy().astype("datetime64[M]").astype("int64")
+    if last - first < MOST_MONTHS:
         return series
-    years = [str(year) for year in sorted(set(series.dates.year), reverse=True)]
+    numbers = years_of(series)
+    years = [str(year) for year in np.unique(numbers)[::-1].tolist()]
     st.session_state["city_year"] = link.choice("year", years, years[0])
     st.segmented_control(
         "Year",
@@ -178,16 +158,8 @@ def _recent(series):
         required=True,
         on_change=lambda: link.set(year=st.session_state["city_year"] or years[0]),
     )
-    mine = series.dates.year == int(st.session_state["city_year"])
-    chances = {level: chance[mine] for level, chance in series.chances.items()}
-    return dataclasses.replace(
-        series,
-        dates=series.dates[mine],
-        amounts=series.amounts[mine],
-        lower=None,
-        upper=None,
-        chances=chances,
-    )
+    mine = numbers == int(st.session_state["city_year"])
+    return Series(series.dates[mine], series.amounts[mine], series.unit)
 
 
 def _day(store, city, series, scale):
@@ -241,12 +213,7 @@ def _reasons(city, date):
     except (ValueError, OSError) as error:
         place.info(for_markdown(words_of(error), limit=400))
         return
-    st.plotly_chart(
-        charts.reasons(answer.table, dark=session.dark()),
-        key="city_reasons",
-        config=session.CHART,
-        theme=None,
-    )
+    session.show_chart(reasons_chart.reasons(answer.table, dark=session.dark()), "city_reasons")
     st.caption("From the mean of the training at the top, every bar takes the prediction further.")
     with st.expander("In words"):
         st.code("\n".join(answer.sentences), language=None, wrap_lines=True)
@@ -277,17 +244,22 @@ def _forget_refusal():
 
 
 def _picture(view, city, series, scale):
+    simulated = _simulated(view)
+    first, last = (f"{series.dates[end]:%Y-%m-%d}" for end in (0, -1))
+    what = "aqi" if theme.is_index(series.unit) else "pm25"
+    stem = f"{what}_{for_file_name(city['label'])}_{first}_{last}"
+
     def draw():
         # See app.poster: drawing takes memory that most sessions never need.
         from app.poster import poster
 
         sources = [str(one) for one in view.store.facts.get("sources", [])]
-        return poster(city, series, scale, simulated=_simulated(view), sources=sources)
+        return poster(city, series, scale, simulated=simulated, sources=sources)
 
     st.download_button(
         "Download this city as one page (PNG)",
         draw,
-        file_name=f"pm25-{pd.Timestamp(series.dates[-1]):%Y-%m-%d}.png",
+        file_name=f"{'SIMULATED_' * simulated}{stem}.png",
         mime="image/png",
         icon=":material/image:",
         on_click="ignore",

@@ -7,7 +7,6 @@ from app import country_tables, downloads, maps, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
-from app.store import weight_words
 from app.text import for_markdown, shown
 from app.views.saving import file_button
 from app.views.spans import span_box, span_words
@@ -37,7 +36,7 @@ def page():
         link.scale(), unit=store.unit, period=store.period, days=span.days, palette=link.palette()
     )
     st.markdown(
-        f"Means over **{country_tables.people_words(table)}**, {weight_words(store.cities)}, "
+        f"Means over **{country_tables.people_words(table)}**, {store.weight_words}, "
         f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
@@ -235,10 +234,10 @@ def _shares_words(store, span, how):
             "**annual** levels."
         )
     if store.main == "aqi":
-        return f"Share of the days of the listed cities in each class, {weight_words(store.cities)}."
+        return f"Share of the days of the listed cities in each class, {store.weight_words}."
     daily = (
         "Share of the days of the listed cities in each class of the WHO's **daily** levels, "
-        f"{weight_words(store.cities)}."
+        f"{store.weight_words}."
     )
     if not span.annual:
         daily += " The annual levels need about a year of days."

@@ -5,7 +5,7 @@ import streamlit as st
 from app import layers, maps, session, theme
 from app.advice import advice_for
 from app.session import link
-from app.store import by_country, ranking, weight_words
+from app.store import by_country, ranking
 from app.text import for_markdown
 from app.views.spans import span_box
 
@@ -182,7 +182,7 @@ def _countries(store, layer):
     )
     session.show_map(picture, "map_countries", on_select=_country_clicked)
     st.caption(
-        f"Mean of the listed cities of a country, {weight_words(store.cities)}; not of all its people. "
+        f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
         "A click selects the largest of them."
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from app import cube, tables
-from app.store import by_country, open_store, ranking, weight_words
+from app.store import by_country, open_store, ranking
 
 
 def test_a_day_a_city_and_a_mean_are_what_the_rows_say(make_rows, write_predictions):
@@ -218,6 +218,8 @@ def test_rows_come_back_as_they_were(make_rows, write_predictions):
 
 def test_cities_without_population_are_not_called_weighted(make_rows, write_predictions):
     "Where no population is known every city counts alike, and the words say so; one that is known weighs."
-    cities = open_store(write_predictions(make_rows({"kla": [10.0], "nbo": [20.0]}))).cities
-    assert weight_words(cities.assign(population=[np.nan, 4e6])) == "weighted by people"
-    assert weight_words(cities.assign(population=np.nan)) == "every city counted alike"
+    rows = make_rows({"kla": [10.0], "nbo": [20.0]})
+    known = open_store(write_predictions(rows.assign(population=[np.nan, 4e6])))
+    unknown = open_store(write_predictions(rows.assign(population=np.nan)))
+    assert known.weight_words == "weighted by people"
+    assert unknown.weight_words == "every city counted alike"

@@ -8,8 +8,8 @@ from PIL import Image
 from app import charts, theme
 
 pytestmark = pytest.mark.slow
-SERIES = ".st-key-city_series .js-plotly-plot"
-CALENDAR = "[data-testid=stPlotlyChart]:has(.heatmaplayer)"
+SERIES = ".st-key-city_series svg.marks"
+CALENDAR = ".st-key-city_calendar svg.marks"
 
 
 @pytest.fixture(scope="module")
@@ -84,22 +84,46 @@ def test_another_city_is_drawn_beside(visit, app_url, rows):
     "A line in a colour that was not there."
     most, least = (rows.loc[at] for at in (rows["population"].idxmax(), rows["population"].idxmin()))
     here = visit(f"{app_url}/city?city={most.city_id}")
-    lines = here.page.locator(f"{SERIES} .scatterlayer .trace")
-    before = lines.count()
+    other = here.page.locator(f"{SERIES} .other0_marks path")
+    assert other.count() == 0
+    here.page.get_by_text("Compare with other places").click()
     here.page.get_by_role("combobox", name="Compare with").fill(label(least))
-    here.page.keyboard.press("Enter")
-    here.page.locator(f"{SERIES} .legendtext", has_text=label(least)).wait_for()
+    here.page.get_by_role("option", name=label(least)).click()
+    here.page.keyboard.press("Escape")
+    here.page.get_by_role("group", name="Lines").get_by_text(label(least), exact=True).wait_for()
     here.settle()
-    assert lines.count() == before + 1
-    assert charts.OTHERS[0][0] in strokes(here)
+    assert other.get_attribute("stroke") == charts.OTHERS[0][0]
     here.assert_clean()
 
 
-def strokes(here):
-    "Colours of the lines over time, as #rrggbb."
-    found = here.page.locator(f"{SERIES} .js-line").evaluate_all("lines => lines.map(l => l.style.stroke)")
-    parts = [[int(part) for part in one[4:-1].split(",")[:3]] for one in found if one.startswith("rgb(")]
-    return {"#" + "".join(f"{part:02x}" for part in one) for one in parts}
+@pytest.mark.long
+def test_the_pointer_is_told_the_numbers_of_a_day(visit, app_url, rows):
+    "At the right end of the chart: the last day with its value and its interval."
+    row = rows.iloc[-1]
+    here = visit(f"{app_url}/city?city={row.city_id}")
+    here.page.locator(f"{SERIES} .pointed_marks path").last.hover()
+    told = here.page.locator("#vg-tooltip-element")
+    told.wait_for()
+    here.page.wait_for_timeout(300)
+    words = " ".join(told.inner_text().split())
+    assert words.startswith(f"{row.date.day} {row.date:%B %Y}")
+    assert f"{row.pm25:.1f} µg/m³" in words
+    assert f"{row.lower:.1f} to {row.upper:.1f} µg/m³" in words
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_wheel_scrolls_the_page_not_the_chart(visit, app_url):
+    "Over the chart, without a key: its first label stays and the page moves."
+    here = visit(f"{app_url}/city")
+    labels = here.page.locator(f"{SERIES} .role-axis-label").first
+    before = labels.text_content()
+    here.page.locator(SERIES).hover()
+    where = here.page.locator(SERIES).bounding_box()["y"]
+    here.page.mouse.wheel(0, 300)
+    here.page.wait_for_timeout(500)
+    assert labels.text_content() == before
+    assert here.page.locator(SERIES).bounding_box()["y"] < where - 100
 
 
 @pytest.mark.long
@@ -108,6 +132,8 @@ def test_the_picture_of_a_city_opens(visit, app_url):
     here = visit(f"{app_url}/city")
     with here.page.expect_download(timeout=60_000) as caught:
         here.page.get_by_role("button", name="one page (PNG)").click()
+    name = caught.value.suggested_filename
+    assert name.startswith("SIMULATED_pm25_") and name.endswith("_2020-01-01_2020-02-09.png")
     picture = Image.open(caught.value.path())
     assert picture.format == "PNG" and picture.size == (1240, 1754)
     found = {"#" + bytes(colour[:3]).hex() for _, colour in picture.getcolors(1 << 24)}
@@ -118,7 +144,7 @@ def test_the_picture_of_a_city_opens(visit, app_url):
 @pytest.mark.long
 def test_observations_of_the_panel_are_drawn(visit, trained_url, app_url):
     "Diamonds with a panel, none without."
-    diamonds = f"{SERIES} .scatterlayer .point"
+    diamonds = f"{SERIES} .observed_marks path"
     here, without = visit(f"{trained_url}/city"), visit(f"{app_url}/city")
     assert here.page.locator(diamonds).count() > 20
     assert without.page.locator(diamonds).count() == 0
@@ -131,7 +157,7 @@ def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
     row = pd.read_parquet(trained / "predictions.parquet").iloc[-1]
     here = visit(f"{trained_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
     here.page.get_by_text("Why this prediction?").click()
-    bars = here.page.locator(".st-key-city_reasons .bartext")
+    bars = here.page.locator(".st-key-city_reasons .amounts_marks text")
     bars.first.wait_for(timeout=90_000)
     here.settle()
     amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])

@@ -1,0 +1,188 @@
+"""Values of one place by day: what is counted and averaged of them, before anything is drawn."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+ROLLING_DAYS = 30
+#: Step of the calendar by period, as NumPy names it.
+STEPS = {"day": "D", "month": "M", "year": "Y"}
+EXPECTED, COUNTED = "Expected from the probability of each day", "Counted from the predictions"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one place by day.
+
+    Attributes
+    ----------
+    dates : DatetimeIndex of n_days
+        Sorted; days may be missing.
+    amounts : numpy.ndarray of shape (n_days,)
+        In `unit`, NaN where unknown.
+    unit : str
+        µg m⁻³ or an index.
+    lower, upper : numpy.ndarray of shape (n_days,), optional
+        Ends of the interval.
+    level : float, optional
+        Its level.
+    period : {"day", "month", "year"}
+        What a value stands for.
+    chances : dict of float to numpy.ndarray of shape (n_days,), optional
+        Level to the probability that a day is above it.
+    """
+
+    dates: pd.DatetimeIndex
+    amounts: np.ndarray
+    unit: str
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+    level: float | None = None
+    period: str = "day"
+    chances: dict | None = None
+
+    @functools.cached_property
+    def spans(self):
+        """Number of every value's day, month or year since 1970."""
+        return self.dates.to_numpy().astype(f"datetime64[{STEPS[self.period]}]").astype("int64")
+
+    @property
+    def calendar(self):
+        """Every day, month or year from the first to the last value, known or not."""
+        first, last = self.spans[[0, -1]]
+        return np.arange(first, last + 1).astype(f"datetime64[{STEPS[self.period]}]")
+
+    def spread(self, values):
+        """Values of the days of the series over the :attr:`calendar`, NaN in between."""
+        there = np.full(self.spans[-1] - self.spans[0] + 1, np.nan, dtype="float32")
+        there[self.spans - self.spans[0]] = values
+        return there
+
+    @property
+    def interval_words(self):
+        """What the interval is called."""
+        return f"{self.level:.0%} interval" if self.level else "interval"
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the year: the mean of its days, where eight of ten lie, and their number."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    days: int
+
+
+@dataclass(frozen=True)
+class Year:
+    """A year: how many of its days lie above each level, and how many are known."""
+
+    year: int
+    above: tuple
+    known: int
+
+
+def rolling(values):
+    """Mean of the days around each day of the calendar, NaN where fewer than half of them are known."""
+    known = np.isfinite(values)
+    count = _sum_around(known)
+    total = _sum_around(np.where(known, values, 0.0))
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count >= ROLLING_DAYS / 2)
+
+
+def _sum_around(values):
+    first = (ROLLING_DAYS - 1) // 2
+    return np.convolve(values, np.ones(ROLLING_DAYS))[first : first + len(values)]
+
+
+def by_month(series):
+    """The months of the year that have a known day, as a list of :class:`Month`."""
+    known = np.isfinite(series.amounts)
+    amounts = np.asarray(series.amounts, dtype="float64")[known]
+    number = series.dates.to_numpy()[known].astype("datetime64[M]").astype("int64") % 12
+    parts = {month: np.sort(amounts[number == month]) for month in range(12)}
+    return [
+        Month(MONTHS[month], part.mean(), *_tails(part), len(part))
+        for month, part in parts.items()
+        if len(part)
+    ]
+
+
+def _tails(part):
+    """10 % and 90 % quantile of sorted values as `numpy.quantile` gives them, in a tenth of its time."""
+    return np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), part)
+
+
+def how_counted(series, levels):
+    """How days above some levels are found: from probabilities where there is one for every level.
+
+    A smooth prediction understates how often a level is exceeded.
+
+    Returns
+    -------
+    str
+        :data:`EXPECTED` or :data:`COUNTED`.
+    """
+    return EXPECTED if set(levels) <= set(series.chances or {}) else COUNTED
+
+
+def count_above(series, levels):
+    """Number of days above each level by year, as :func:`how_counted` says.
+
+    Parameters
+    ----------
+    series : Series
+        Days of one place.
+    levels : sequence of float
+        In the unit of the series.
+
+    Returns
+    -------
+    list of Year
+        Only years that have a known day.
+    """
+    known = np.isfinite(series.amounts)
+    years = years_of(series)[known]
+    above = _above(series, levels)[known]
+    listed, number = np.unique(years, return_counts=True)
+    counts = [above[years == year].sum(axis=0).round().astype("int64") for year in listed]
+    return [
+        Year(year, tuple(count.tolist()), days)
+        for year, count, days in zip(listed.tolist(), counts, number.tolist(), strict=True)
+    ]
+
+
+def years_of(series):
+    """The year of every value."""
+    return series.dates.to_numpy().astype("datetime64[Y]").astype("int64") + 1970
+
+
+def class_shares(series, scale):
+    """Share of the known days in each class of a scale, as :func:`how_counted` says.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+        From 0 to 1, NaN where no day is known.
+    """
+    known = np.isfinite(series.amounts)
+    if not known.any():
+        return np.full(len(scale.labels), np.nan)
+    above = _above(series, scale.edges)[known].mean(axis=0)
+    return -np.diff([1.0, *above, 0.0])
+
+
+def _above(series, levels):
+    """Probability of every day to be above each level; 0 or 1 where none is told."""
+    counted = np.asarray(series.amounts, dtype="float32")[:, None] > np.asarray(levels, dtype="float32")
+    if how_counted(series, levels) == COUNTED:
+        return counted.astype("float64")
+    chances = np.column_stack([series.chances[level] for level in levels])
+    return np.where(np.isfinite(chances), chances, counted)
