@@ -21,8 +21,10 @@ VIEWS = {
 ICON = Path(__file__).parent / "static" / "icon.png"
 STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }
-/* Streamlit's own download of a table lets formulas through; the app's buttons do not. */
-[data-testid=stElementToolbarButton]:has([aria-label="Download as CSV"]) { display: none; }
+/* Streamlit's own download of a table lets formulas through; the app's buttons do not. Its picture of a
+   chart has neither the legend nor the word SIMULATED, and its table of a chart no units. */
+[data-testid=stElementToolbarButton]:has([aria-label^="Download as"], [aria-label^="Copy"],
+  [aria-label="Show data"]) { display: none; }
 /* The name of the chosen city lies over other cities, which must still be found by the pointer. */
 [data-testid=stVegaLiteChart] .mark-text { pointer-events: none; }
 #vg-tooltip-element { overflow-wrap: anywhere; }

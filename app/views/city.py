@@ -96,7 +96,10 @@ def _over_time(store, city, series, scale):
     session.lines_legend(charts.legend_of(series, **drawn).values())
     session.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
     unit = theme.unit_words(scale.unit)
-    st.caption(f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}.")
+    st.caption(
+        f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
+        "Ctrl and the wheel zoom, dragging moves, a double click shows all again."
+    )
     if observed is None or observed.empty:
         st.caption("No observations of this city were given; a panel of sensors would be drawn beside.")
 
@@ -163,8 +166,8 @@ def _recent(series):
 
 
 def _day(store, city, series, scale):
-    days = session.day_names()
-    st.subheader("What to do on a day" if store.period == "day" else "One value", anchor=False)
+    days, period = session.day_names(), store.period
+    st.subheader("What to do on a day" if period == "day" else "One value", anchor=False)
     st.session_state["city_date"] = link.date()
     left, right = st.columns([1, 2.4], gap="large")
     with left:
@@ -172,7 +175,7 @@ def _day(store, city, series, scale):
             {"day": "Day", "month": "Month", "year": "Year"}[store.period],
             days,
             key="city_date",
-            format_func=lambda day: theme.day_words(day, store.period),
+            format_func=lambda day: theme.day_words(day, period),
             on_change=lambda: link.set(date=st.session_state["city_date"]),
         )
         at = days.index(link.date())
