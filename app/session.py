@@ -74,6 +74,12 @@ class Link:
             if st.query_params.get(name) != value:
                 st.query_params[name] = value
 
+    def forget(self, name):
+        """Leave a value to its default, here and in the address bar."""
+        st.session_state.setdefault("link", {}).pop(name, None)
+        st.session_state.setdefault("link_seen", {}).pop(name, None)
+        st.query_params.pop(name, None)
+
     def show(self):
         """Write what is chosen into the address bar, which another page has emptied."""
         self.set(**st.session_state.get("link", {}))
@@ -82,6 +88,15 @@ class Link:
         """Identifier of the chosen city; the most populous by default."""
         here = store()
         return self.choice("city", here.numbers, here.usual_city)
+
+    def country(self):
+        """Code of the chosen country, to which the chosen city then belongs; by default that of the city."""
+        cities = store().cities
+        of_city = cities["country"].iloc[store().row(self.city())]
+        code = self.choice("country", set(cities["country"]), of_city)
+        if code != of_city:
+            choose_country(code)
+        return code
 
     def date(self):
         """The chosen day as ``YYYY-MM-DD``; the last by default."""
@@ -135,7 +150,8 @@ def open_view(title, *, needs=("predictions",)):
             st.stop()
     here = store() if "predictions" in needs else None
     if here is not None:
-        _tell_link(here)
+        link.city(), link.date(), link.scale(), link.palette()
+        tell_link()
     return View(here, opened)
 
 
@@ -158,11 +174,15 @@ def _tell_origin(here):
         st.warning(MEDIAN_WARNING)
 
 
-def _tell_link(here):
-    link.city(), link.date(), link.scale(), link.palette()
+def tell_link():
+    """Say which values of the address bar are not among the options, and what is shown instead."""
     for name, asked in link.warnings().items():
-        first = "most populous" if here.cities["population"].notna().any() else "first"
-        instead = {"city": f"the {first} city", "date": "the last day"}.get(name, "the usual one")
+        first = "most populous" if store().cities["population"].notna().any() else "first"
+        instead = {
+            "city": f"the {first} city",
+            "country": "the country of the chosen city",
+            "date": "the last day",
+        }.get(name, "the usual one")
         st.warning(
             f"The link asks for the {name} “{for_markdown(asked)}”, which is not here; {instead} is shown."
         )
@@ -362,7 +382,7 @@ def city_box(label="City", *, key):
     st.session_state[key] = here.row(link.city())
 
     def chosen():
-        link.set(city=here.cities["city_id"].iloc[st.session_state[key]])
+        choose_city(here.cities["city_id"].iloc[st.session_state[key]])
 
     return st.selectbox(
         label,
@@ -374,10 +394,16 @@ def city_box(label="City", *, key):
     )
 
 
+def choose_city(city_id):
+    """Choose a city; a country that was chosen before makes room for the city's own."""
+    link.forget("country")
+    link.set(city=city_id)
+
+
 def choose_country(code):
-    """Choose a country: the link then names the largest of its listed cities."""
+    """Choose a country: the link names it, and the largest of its listed cities for the other pages."""
     cities = store().cities
-    link.set(city=largest(cities[cities["country"] == code]))
+    link.set(country=code, city=largest(cities[cities["country"] == code]))
 
 
 def scale_box(*, key):

@@ -19,9 +19,11 @@ def page():
     """Draw the page."""
     view = session.open_view("Countries")
     store = view.store
+    code = link.country()
+    session.tell_link()
     left, middle, right = st.columns([1.2, 1.4, 1.6], vertical_alignment="bottom")
     with left:
-        code = _country_box(store)
+        _country_box(store, code)
     with middle:
         start, end = span_box(store, key="countries")
     with right:
@@ -62,10 +64,10 @@ def page():
         st.caption(note)
 
 
-def _country_box(store):
-    """Search box for a country, tied to the link; returns the code of the chosen one."""
+def _country_box(store, code):
+    """Search box for a country, tied to the link."""
     codes = sorted(set(store.cities["country"]), key=theme.country_name)
-    code = st.session_state["countries_country"] = store.cities["country"].iloc[store.row(link.city())]
+    st.session_state["countries_country"] = code
     st.selectbox(
         "Find a country",
         codes,
@@ -74,7 +76,6 @@ def _country_box(store):
         on_change=lambda: session.choose_country(st.session_state["countries_country"]),
         help="Type a part of a name, or click the map.",
     )
-    return code
 
 
 def _map(store, table, scale, code):

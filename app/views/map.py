@@ -166,7 +166,7 @@ def _points(store, layer, row):
 def _clicked():
     row = session.clicked("map_points")
     if row is not None:
-        link.set(city=session.store().cities["city_id"].iloc[int(row)])
+        session.choose_city(session.store().cities["city_id"].iloc[int(row)])
         st.session_state["map_clicked"] = True
 
 

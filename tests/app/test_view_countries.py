@@ -54,6 +54,7 @@ def test_a_country_is_chosen_by_its_largest_city(draw, make_rows):
     app = draw("countries", make_rows(PM25))
     assert app.selectbox(key="countries_country").value == "KEN"
     app.selectbox(key="countries_country").select("UGA").run()
+    assert app.query_params["country"] in ("UGA", ["UGA"])
     assert app.query_params["city"] in ("kla", ["kla"])
     assert "## 30.0 µg/m³" in said(app) and "1 listed city, 1.7 million people" in said(app)
 
@@ -63,6 +64,27 @@ def test_a_link_chooses_the_country_of_its_city(draw, make_rows):
     app = draw("countries", make_rows(PM25), query={"city": "kla"})
     assert app.selectbox(key="countries_country").value == "UGA"
     assert "Number 1 of 2" in said(app)
+
+
+def test_a_link_names_its_country(draw, make_rows):
+    "?country=UGA shows Uganda, number 1 of 2, though Nairobi is the largest city of all."
+    app = draw("countries", make_rows(PM25), query={"country": "UGA"})
+    assert app.selectbox(key="countries_country").value == "UGA"
+    assert "Number 1 of 2" in said(app) and not app.warning
+
+
+def test_a_country_that_is_not_there_gives_words(draw, make_rows):
+    "?country=XYZ: one warning that names it; Kenya is shown, that of the largest city."
+    app = draw("countries", make_rows(PM25), query={"country": "XYZ"})
+    assert "the country “XYZ”, which is not here" in app.warning[0].value and len(app.warning) == 1
+    assert app.selectbox(key="countries_country").value == "KEN"
+
+
+def test_a_city_chosen_later_takes_its_own_country_along(draw, make_rows):
+    "The link asks for Kenya; where Kampala is then chosen on the map, the link names no other country."
+    app = draw("map", make_rows(PM25), query={"country": "KEN"})
+    app.selectbox(key="map_city").select(0).run()
+    assert "country" not in app.query_params
 
 
 def test_a_country_without_a_prediction_is_called_so(draw, make_rows):
