@@ -15,10 +15,13 @@ from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from app import theme
 
 SOURCE = (
-    "Our words after the US EPA's Air Quality Guide for Particle Pollution and its classes of 2024; "
+    "Our words after the US EPA's Air Quality Guide for Particle Pollution. Concentrations are advised on "
+    "by the classes of the US AQI of 2024, whichever scale is chosen; "
     "the WHO holds that no level is free of harm (WHO global air quality guidelines, 2021). "
     "General advice: whoever is ill asks a doctor."
 )
+#: Index by whose classes concentrations are advised on.
+TABLE = "aqi-us-2024"
 SENSITIVE = "children, older people, pregnant women and people with a heart or lung disease"
 
 
@@ -103,5 +106,5 @@ def advice_for(value, unit=PM25_UNIT):
     ('Good', 'Unhealthy')
     """
     if unit == PM25_UNIT:
-        return ADVICE[int(aqi_class(value, "aqi-us-2024"))]
+        return ADVICE[int(aqi_class(value, TABLE))]
     return ADVICE[int(np.ravel(theme.scale("", unit=unit).index([value]))[0])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airq.units import PM25_UNIT, WHO_LEVELS, exceedance_levels
+from airq.units import PM25_UNIT
 from app import theme
 from app.maps import Layer
 
@@ -54,25 +54,42 @@ def mean_layer(store, start, end, *, scale, palette="readable"):
 
 
 def share_layer(store, start, end, level):
-    """The share of days above a level, from the file's probabilities where it holds them. [%]"""
-    how = "probability" if level in store.exceedance_levels else "prediction"
-    share = 100 * store.share_above(level, start, end, how=how)
+    """The share of days above a level, in the way that :func:`how_counted` tells. [%]"""
+    share = 100 * store.share_above(level, start, end, how=how_counted(store, level))
     chosen = theme.share_scale(level, unit=store.unit, span=SPANS[store.period])
     return Layer(share, chosen, inside=_mostly_inside(store, start, end))
 
 
-def levels(store):
-    """Levels that a share can be asked for, in the store's unit."""
-    if store.main == "aqi":
-        return theme.scale("", unit=store.unit).edges
-    return exceedance_levels("year" if store.period == "year" else "day")
+def how_counted(store, level):
+    """``"probability"`` where the file holds that of a level, else ``"prediction"``."""
+    return "probability" if store.main == "pm25" and level in store.exceedance_levels else "prediction"
 
 
-def usual_level(store):
-    """The level to begin with: the WHO guideline, or the end of the lowest class of an index."""
-    if store.main == "aqi":
-        return levels(store)[0]
-    return WHO_LEVELS["year" if store.period == "year" else "day"][0]
+def levels(store, scale):
+    """Levels that a share can be asked for, with their names: the ends of the classes of a scale.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    scale : str
+        See :func:`app.theme.scale`.
+
+    Returns
+    -------
+    dict of float to str
+        In rising order, in the store's unit.
+    """
+    chosen = theme.scale(scale, unit=store.unit, period=store.period)
+    names = {}
+    for level, label in zip(chosen.edges, chosen.labels, strict=False):
+        words = level_words(level, store.unit)
+        if chosen.name != "who":
+            words = f"{level:g} {theme.unit_words(store.unit)} (end of “{label}”)"
+        elif level != chosen.edges[0]:
+            words = f"{level:g} {theme.unit_words(store.unit)} (WHO {label})"
+        names[level] = words
+    return names
 
 
 def level_words(level, unit=PM25_UNIT):

@@ -182,6 +182,7 @@ def tell_link():
             "city": f"the {first} city",
             "country": "the country of the chosen city",
             "date": "the last day",
+            "level": "the lowest level of this scale",
         }.get(name, "the usual one")
         st.warning(
             f"The link asks for the {name} “{for_markdown(asked)}”, which is not here; {instead} is shown."
@@ -376,8 +377,8 @@ def day_names():
     return store().day_names
 
 
-def city_box(label="City", *, key):
-    """Search box for a city, tied to the link; returns the city's row."""
+def city_box(label="City", *, key, **look):
+    """Search box for a city, tied to the link; returns the city's row. `look` goes to the box."""
     here = store()
     st.session_state[key] = here.row(link.city())
 
@@ -391,6 +392,7 @@ def city_box(label="City", *, key):
         format_func=here.labels.__getitem__,
         on_change=chosen,
         help="Type a part of a name.",
+        **look,
     )
 
 
@@ -406,8 +408,11 @@ def choose_country(code):
     link.set(country=code, city=largest(cities[cities["country"] == code]))
 
 
-def scale_box(*, key):
-    """Choice of the scale, tied to the link; returns its name. Index points have their own only."""
+def scale_box(*, key, **look):
+    """Choice of the scale, tied to the link; returns its name. Index points have their own only.
+
+    `look` goes to the switch.
+    """
     here = store()
     if here.main == "aqi":
         return here.unit
@@ -419,6 +424,7 @@ def scale_box(*, key):
         format_func=theme.SCALES.get,
         on_change=lambda: link.set(scale=st.session_state[key] or "who"),
         required=True,
+        **look,
     )
 
 
@@ -433,7 +439,7 @@ def legend(scale, *, hollow=False):
     """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
     tone = theme.tones(dark())
     items = "".join(
-        f'<span style="display:inline-flex;align-items:center;margin:0 1.1rem .3rem 0">'
+        f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
         f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
         f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
         f"<span><b>{label[0].upper() + label[1:]}</b> {span}</span></span>"
@@ -441,12 +447,14 @@ def legend(scale, *, hollow=False):
     )
     if hollow:
         items += (
-            '<span style="display:inline-flex;align-items:center;margin:0 0 .3rem 0">'
+            '<span style="display:inline-flex;align-items:center;margin:0 0 .1rem 0">'
             '<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;'
             f'border:4px solid {tone["soft"]};margin-right:.45rem"></span>'
             "<span><b>Hollow</b> outside what the model was trained on</span></span>"
         )
     heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
-    st.html(f'<div role="group" aria-label="Legend"><div>{heading}</div>{items}</div>')
+    st.html(
+        f'<div role="group" aria-label="Legend" style="font-size:.9rem"><div>{heading}</div>{items}</div>'
+    )
     if scale.note:
         st.caption(scale.note)

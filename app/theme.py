@@ -169,7 +169,14 @@ def scale(name, *, unit, period="day", days=1, palette="readable"):
 def share_scale(level, *, unit=PM25_UNIT, span="days"):
     """The scale of the share of days above a level. [%]"""
     edges = (5.0, 10.0, 25.0, 50.0, 75.0)
-    words = ("hardly any days", "few days", "up to a quarter", "up to a half", "most days", "nearly all days")
+    words = (
+        "hardly any",
+        "few",
+        "up to a quarter",
+        "up to a half",
+        "more than half",
+        "more than three quarters",
+    )
     heading = f"Share of {span} above {level:g} {unit_words(unit)}"
     return Scale("share", "%", edges, words, READABLE, heading)
 
@@ -193,11 +200,9 @@ def _who_scale(period, days):
 def _aqi_scale(name, period, days, palette):
     table = aqi_table(name)
     tops = {label: high for label, high in zip(table.classes, table.pm25_high, strict=True)}
-    note = (
-        ""
-        if period == "day" and days <= 1
-        else "The index is made for single days; for a mean it is a guide."
-    )
+    note = "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
+    if period != "day" or days > 1:
+        note += " The index is made for single days; for a mean it is a guide."
     edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
     return Scale(
         name, PM25_UNIT, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[name]}", note

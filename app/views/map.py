@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+from airq.units import PM25_UNIT
 from app import layers, maps, session, theme
+from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
 from app.session import link
 from app.store import by_country, ranking
@@ -10,13 +12,21 @@ from app.text import for_markdown
 from app.views.spans import span_box
 
 AS = {"cities": "Cities", "countries": "Countries"}
+HOW = {
+    "probability": "Expected from the probability of every day, which counts the days that a smooth "
+    "prediction misses.",
+    "prediction": "Counted from the predictions, which misses days that lie above the level by chance: the "
+    "file holds no probability of this one.",
+}
 PLAY_SECONDS = 1.0
 LISTED = 50
+#: Leaves room for a button beside the box on a telephone. [px]
+CITY_WIDTH = 220
 
 
 def page():
     """Draw the page."""
-    view = session.open_view("PM2.5 in cities, day by day")
+    view = session.open_view("PM2.5, day by day")
     store = view.store
     _controls(store)
     shown = link.choice("show", layers.SHOWN, "day")
@@ -27,21 +37,24 @@ def page():
 
 
 def _controls(store):
-    first, second, third, fourth = st.columns([1.1, 1.75, 1.6, 0.8], vertical_alignment="bottom")
-    with first:
-        session.city_box("Find a city", key="map_city")
-    with second:
-        _switch("Show", "show", layers.SHOWN, "day")
-    with third:
-        session.scale_box(key="map_scale")
-    with fourth, st.popover("Display", icon=":material/palette:", width="stretch"):
-        _switch("Draw", "as", AS, "cities")
-        _switch("Colours", "palette", theme.PALETTES, "readable")
-        if link.palette() == "epa" and link.scale() == "who" and store.main == "pm25":
-            st.caption("The EPA's colours belong to its own classes: choose an AQI scale to see them.")
+    # In this order the row takes two lines of a telephone; the scale stands by its legend.
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        session.city_box(
+            "Find a city",
+            key="map_city",
+            label_visibility="collapsed",
+            icon=":material/search:",
+            width=CITY_WIDTH,
+        )
+        with st.popover("Display", icon=":material/palette:"):
+            _switch("Draw", "as", AS, "cities")
+            _switch("Colours", "palette", theme.PALETTES, "readable")
+            if link.palette() == "epa" and link.scale() == "who" and store.main == "pm25":
+                st.caption("The EPA's colours belong to its own classes: choose an AQI scale to see them.")
+        _switch("Show", "show", layers.SHOWN, "day", label_visibility="collapsed")
 
 
-def _switch(label, name, options, default):
+def _switch(label, name, options, default, **look):
     key = f"map_{name}"
     st.session_state[key] = link.choice(name, options, default)
     st.segmented_control(
@@ -51,6 +64,7 @@ def _switch(label, name, options, default):
         format_func=options.get,
         required=True,
         on_change=lambda: link.set(**{name: st.session_state[key] or default}),
+        **look,
     )
 
 
@@ -68,29 +82,19 @@ def _picture(shown):
             _countries(store, layer)
         else:
             _points(store, layer, row)
-        session.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
     with right:
+        session.scale_box(key="map_scale", label_visibility="collapsed")
+        session.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
         _city_card(store, layer, row)
         _ranking(store, layer)
 
 
 def _day(store):
     days = session.day_names()
-    if st.session_state.get("playing"):
+    if len(days) > 1:
         _step(days)
-    left, right = st.columns([1, 7], vertical_alignment="bottom")
-    playing = st.session_state.get("playing", False)
-    with left:
-        if len(days) > 1 and st.button(
-            "Stop" if playing else "Play",
-            icon=":material/stop:" if playing else ":material/play_arrow:",
-            width="stretch",
-        ):
-            st.session_state["playing"] = not playing
-            link.show()
-            st.rerun(scope="app")
-    with right:
-        if len(days) > 1:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            _play_button(days)
             st.session_state["map_day"] = link.date()
             st.select_slider(
                 {"day": "Day", "month": "Month", "year": "Year"}[store.period],
@@ -98,6 +102,7 @@ def _day(store):
                 key="map_day",
                 format_func=lambda day: theme.day_words(day, store.period),
                 on_change=lambda: link.set(date=st.session_state["map_day"]),
+                label_visibility="collapsed",
             )
     date = link.date()
     layer = layers.day_layer(store, date, scale=link.scale(), palette=link.palette())
@@ -110,10 +115,28 @@ def _kind(store):
     return words.replace("mean", "median") if store.facts.get("statistic") == "median" else words
 
 
+def _play_button(days):
+    playing = st.session_state.get("playing", False)
+    icon = ":material/stop:" if playing else ":material/play_arrow:"
+    if not st.button("Stop" if playing else "Play", icon=icon):
+        return
+    if not playing and link.date() == days[-1]:
+        link.set(date=days[0])
+    st.session_state["playing"] = st.session_state["map_begins"] = not playing
+    link.show()
+    st.rerun(scope="app")
+
+
 def _step(days):
-    """Go on by a day, from the last one to the first; the address bar follows when it stops."""
-    now = days.index(link.date())
-    st.session_state.setdefault("link", {})["date"] = days[(now + 1) % len(days)]
+    """Go on by a day while playing, and stop at the last one; the address bar follows when it stops."""
+    if not st.session_state.get("playing") or st.session_state.pop("map_begins", False):
+        return
+    following = min(days.index(link.date()) + 1, len(days) - 1)
+    st.session_state.setdefault("link", {})["date"] = days[following]
+    if days[following] == days[-1]:
+        st.session_state["playing"] = False
+        link.show()
+        st.rerun(scope="app")
 
 
 def _mean(store):
@@ -126,23 +149,26 @@ def _share(store):
     first, second = st.columns(2)
     with first:
         start, end = span_box(store, key="map")
-    options = {f"{level:g}": level for level in layers.levels(store)}
-    usual = f"{layers.usual_level(store):g}"
+    names = layers.levels(store, link.scale())
+    options = {f"{level:g}": level for level in names}
+    usual = next(iter(options))
+    text = link.choice("level", options, usual)
+    if st.session_state["link"].get("level") not in (None, text):
+        # Of the scale that was chosen before.
+        link.forget("level")
     with second:
-        st.session_state["map_level"] = link.choice("level", options, usual)
+        st.session_state["map_level"] = text
         st.selectbox(
             "Level",
             list(options),
             key="map_level",
-            format_func=lambda text: layers.level_words(options[text], store.unit),
+            format_func=lambda text: names[options[text]],
             on_change=lambda: link.set(level=st.session_state["map_level"]),
         )
-    level = options[link.choice("level", options, usual)]
+    session.tell_link()
+    level = options[text]
     layer = layers.share_layer(store, start, end, level)
-    if level in store.exceedance_levels:
-        st.caption(
-            "From the probability of every day, which counts the days that a smooth prediction misses."
-        )
+    st.caption(HOW[layers.how_counted(store, level)])
     return f"{layer.scale.heading}, {_span_words(store, start, end)}", layer
 
 
@@ -202,7 +228,7 @@ def _city_card(store, layer, row):
         st.markdown(f"**{for_markdown(store.cities['label'].iloc[row], limit=130)}**")
         st.markdown(f"## {theme.number(value, unit)}")
         if number >= 0:
-            st.markdown(f"**{layer.scale.labels[number].capitalize()}**")
+            _class_words(layer.scale, number)
         if layer.lower is not None and number >= 0:
             level = f"{layer.level:.0%} interval" if layer.level else "interval"
             low, high = theme.number(layer.lower[row], unit), theme.number(layer.upper[row], unit)
@@ -210,8 +236,23 @@ def _city_card(store, layer, row):
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
         if number >= 0 and unit != "%":
-            st.caption(advice_for(value, unit).short)
+            _advice_words(advice_for(value, unit), layer.scale)
         session.page_link("city", "All about this city")
+
+
+def _class_words(scale, number):
+    label = scale.labels[number]
+    if scale.unit == "%":
+        st.markdown(f"**{scale.heading}**: {label}")
+    else:
+        st.markdown(f"**{label.capitalize()}**")
+
+
+def _advice_words(advice, scale):
+    """Advice, with the class it is for where the scale has other classes."""
+    other = scale.unit == PM25_UNIT and scale.name != ADVICE_TABLE
+    by = f" Advice for “{advice.label}” of the {theme.SCALES[ADVICE_TABLE]}." if other else ""
+    st.caption(advice.short + by)
 
 
 def _ranking(store, layer):

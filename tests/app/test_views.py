@@ -67,6 +67,68 @@ def test_the_share_of_days_above_a_level(draw, make_rows):
     assert "67 %" in said(app)
 
 
+@pytest.mark.parametrize(
+    ("scale", "levels"),
+    [
+        ("who", ["15 µg/m³ (WHO daily guideline)", "25 µg/m³ (WHO interim target 4)"]),
+        ("aqi-us-2012", ["12 µg/m³ (end of “Good”)", "35.4 µg/m³ (end of “Moderate”)"]),
+        ("aqi-us-2024", ["9 µg/m³ (end of “Good”)", "35.4 µg/m³ (end of “Moderate”)"]),
+    ],
+)
+def test_levels_are_those_of_the_scale(draw, make_rows, scale, levels):
+    "Five each: the index of 2012 begins at 12 µg/m³, that of 2024 at 9, the WHO at 15."
+    box = draw("map", make_rows(PM25), query={"show": "share", "scale": scale}).selectbox(key="map_level")
+    assert box.options[:2] == levels and len(box.options) == 5
+
+
+def test_the_card_says_above_what_and_how_it_was_counted(draw, make_rows):
+    "Kampala is above 12 on two of three days; its probability of more than 15 is 0.5 on each of them."
+    rows = make_rows(PM25, **{"p_above_15": 0.5})
+    query = {"show": "share", "city": "kla"}
+    counted = said(draw("map", rows, query=query | {"scale": "aqi-us-2012"}))
+    assert "67 %" in counted and "Counted from the predictions" in counted
+    assert "**Share of days above 12 µg/m³**: more than half" in counted
+    expected = said(draw("map", rows, query=query))
+    assert "50 %" in expected and "Expected from the probability" in expected
+
+
+def test_a_level_of_another_scale_gives_words(draw, make_rows):
+    "25 µg/m³ is the WHO's: the link is told that the index of 2012 has none, and 12 is shown."
+    query = {"show": "share", "scale": "aqi-us-2012", "level": "25"}
+    app = draw("map", make_rows(PM25), query=query)
+    assert "the level “25”, which is not here" in app.warning[0].value and len(app.warning) == 1
+    assert app.selectbox(key="map_level").value == "12"
+
+
+def test_a_level_goes_with_its_scale(draw, make_rows):
+    "37.5 is chosen; with the index of 2012 it leaves the link, without a warning."
+    app = draw("map", make_rows(PM25), query={"show": "share", "level": "37.5"})
+    app.segmented_control(key="map_scale").set_value("aqi-us-2012").run()
+    assert "level" not in app.query_params and not app.warning
+
+
+def test_the_map_says_that_numbers_remain_concentrations(draw, make_rows):
+    "Of an index the colours are used only; the advice at 10 µg/m³ is for the class of 2024, Moderate."
+    app = draw("map", make_rows({"kla": [10.0]}), query={"scale": "aqi-us-2012"})
+    assert "numbers remain concentrations in µg/m³" in said(app)
+    assert "**Good**" in said(app) and "Advice for “Moderate” of the US AQI 2024" in said(app)
+
+
+def test_play_stops_at_the_last_day(draw, make_rows):
+    "Begun at the second of three days: shown, then the third, where it stays; once more begins at the first."
+    app = draw("map", make_rows(PM25), query={"date": "2020-01-02"})
+    days = []
+    for _ in range(2):
+        app.button[0].click().run()
+        days += [app.subheader[0].value, app.run().subheader[0].value]
+    assert [day[-14:] for day in days] == [
+        "2 January 2020",
+        "3 January 2020",
+        "1 January 2020",
+        "2 January 2020",
+    ]
+
+
 def test_index_points_are_never_called_concentrations(draw, make_rows):
     "A file with AQI only: its unit stands in the numbers, µg/m³ nowhere."
     rows = make_rows({"kla": [np.nan] * 3}, aqi=[60.0, 151.0, 301.0], aqi_table="aqi-us-2012")
