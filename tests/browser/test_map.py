@@ -160,3 +160,12 @@ def test_a_click_on_a_country_selects_its_largest_city(visit, app_url, predictio
             break
     assert here.page.url.split("city=")[1].split("&")[0] in set(largest) - {chosen}
     here.assert_clean()
+
+
+def test_the_map_is_high_on_a_telephone_and_its_legend_is_seen(visit, app_url):
+    "Of 844 pixels the map begins above 560; on 1280 by 900 the legend ends above the lower edge."
+    here = visit(app_url, width=390, height=844)
+    assert here.page.locator(MAP).bounding_box()["y"] < 560
+    here = visit(app_url, width=1280, height=900)
+    legend = here.page.get_by_role("group", name="Legend").bounding_box()
+    assert legend["y"] + legend["height"] < 900
