@@ -20,6 +20,8 @@ from app.text import for_markdown
 
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
+#: What stands in a cell that has no value.
+NO_VALUE = "–"
 #: Height of a row of a table at the font size of the app. [px]
 TABLE_ROW = 37
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"

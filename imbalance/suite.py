@@ -130,7 +130,7 @@ def compare_suite(
             continue
         write_comparison(found, Path(out) / name)
         tables.append(found.table.assign(set=name, family=loaded.facts["family"]))
-        findings += [f"{name}, {sentence}" for sentence in found.findings]
+        findings += [f"{name}: {sentence}" for sentence in found.findings]
         notes += [f"{name}: {note}" for note in found.notes]
     if not tables:
         raise ValueError(f"No set of {suite!r} can be compared on: {' '.join(notes)}")
@@ -201,21 +201,22 @@ def suite_findings(table):
         two-sided sign test where there are several.
     """
     sentences = []
+    several = table["model"].nunique() > 1
     for model, part in table.groupby("model", sort=False):
-        best = part.iloc[0]
+        best, of = part.iloc[0], f"{model}: " if several else ""
         if best["strategy"] == REFERENCE:
             sentences.append(
-                f"{model}: over {_families(best['families'])} no strategy has a mean below none."
+                f"{of}Over {_families(best['families'])}, no strategy has a lower mean log loss than none."
             )
         else:
             sentences.append(
-                f"{model}: over {_families(best['families'])} the lowest mean difference to none is "
-                f"{best['vs_none']:+.3f}, {best['strategy']} (chosen after looking, so not tested); it is "
-                f"below none in {best['families_below']} of them."
+                f"{of}Over {_families(best['families'])}, {best['strategy']} has the lowest mean difference "
+                f"to none, {best['vs_none']:+.3f} nats (chosen after looking, so not tested); it is below "
+                f"none in {best['families_below']} of them."
             )
         sentences += [
-            f"{model}: {CORRECTED}, named beforehand, is below none in {row.families_below} of "
-            f"{_families(row.families)} (mean difference {row.vs_none:+.3f}; "
+            f"{of}{CORRECTED}, named beforehand, is below none in {row.families_below} of "
+            f"{_families(row.families)} (mean difference {row.vs_none:+.3f} nats; "
             f"{_sign_test(int(row.families_below), int(row.families))})."
             for row in part[part["strategy"] == CORRECTED].itertuples()
         ]

@@ -146,13 +146,14 @@ def findings(table, pairs):
     sentences = []
     for model in table["model"].unique():
         part, own = table[table["model"] == model], pairs[pairs["model"] == model]
-        sentences += [
-            f"{model}: {sentence}"
-            for sentence in filter(
-                None, [_best(part, own), _against_none(part, own), _among(own), _why(part)]
-            )
-        ]
+        said = [_best(part, own), _against_none(part), _among(own), _why(part)]
+        sentences += [_of(model, table) + sentence for sentence in said if sentence]
     return sentences
+
+
+def _of(model, table):
+    """What a sentence begins with: the model, where there are several."""
+    return f"{model}: " if table["model"].nunique() > 1 else ""
 
 
 def _best(part, own):
@@ -160,32 +161,36 @@ def _best(part, own):
     best = part.iloc[0]
     near = [row.other for row in own.itertuples() if row.strategy == best["strategy"] and row.best_high >= 0]
     sentence = (
-        f"the lowest mean log loss is {best['log_loss']:.3f} ± {best['log_loss_sd']:.3f}, {best['strategy']}"
+        f"{best['strategy']} has the lowest mean log loss, {best['log_loss']:.3f} ± "
+        f"{best['log_loss_sd']:.3f} (± standard deviation over folds)"
     )
     if len(part) == 1:
-        return sentence + ", with nothing to compare it to."
+        return sentence + "; there is no other strategy to compare it with."
     if not near:
-        return sentence + f", less than that of every other strategy beyond noise ({JOINTLY})."
-    return sentence + f"; the folds do not tell it from {_listed(near)} ({JOINTLY})."
+        return sentence + f", clearly lower than every other strategy ({JOINTLY})."
+    return sentence + f", but not clearly lower than {_listed(near)} ({JOINTLY})."
 
 
-def _against_none(part, own):
+def _against_none(part):
     others = part[part["strategy"] != REFERENCE]
     if others.empty:
         return ""
-    better = others.loc[others["ci_high"] < 0, "strategy"]
-    worse = others.loc[others["ci_low"] > 0, "strategy"]
-    neither = others.loc[~others["strategy"].isin([*better, *worse]), "strategy"]
+    lower = others.loc[others["ci_high"] < 0, "strategy"]
+    higher = others.loc[others["ci_low"] > 0, "strategy"]
+    neither = others.loc[~others["strategy"].isin([*lower, *higher]), "strategy"]
     said = [
         f"{verdict} {_listed(names)}"
         for verdict, names in [
-            ("better is", better) if len(better) == 1 else ("better are", better),
-            ("worse is", worse) if len(worse) == 1 else ("worse are", worse),
-            ("no difference shows for", neither),
+            ("lower log loss with", lower),
+            ("higher log loss with", higher),
+            ("no clear difference with", neither),
         ]
         if len(names)
     ]
-    return f"against none, {'; '.join(said)} (95 % intervals of the paired difference, each for itself)."
+    return (
+        f"Compared with none (rows as they are): {'; '.join(said)} (95 % interval of the paired difference, "
+        "each strategy by itself)."
+    )
 
 
 def _among(own):
@@ -194,8 +199,8 @@ def _among(own):
     clear = int(((own["ci_high"] < 0) | (own["ci_low"] > 0)).sum())
     joint = int(((own["joint_high"] < 0) | (own["joint_low"] > 0)).sum())
     return (
-        f"of {len(own)} pairs of strategies {clear} differ beyond noise one by one, {joint} with all pairs "
-        "judged together (Bonferroni)."
+        f"Of {len(own)} pairs of strategies, {clear} differ clearly when each pair is judged by itself, "
+        f"{joint} when all pairs are judged together (Bonferroni)."
     )
 
 
@@ -206,14 +211,14 @@ def _why(part):
         return ""
     none, gain = rows.loc[REFERENCE], -rows.loc[CORRECTED, "vs_none"]
     return (
-        f"why: {gain:.3f} of the {none['log_loss']:.3f} nats that none loses go with the wrong class prior, "
-        f"since {CORRECTED} changes nothing else; exact posteriors would lose at most "
-        f"{none['prior_kl']:.3f} to it (a guide)."
+        f"Why: {gain:.3f} of the {none['log_loss']:.3f} nats of none's log loss come from the wrong class "
+        f"prior, the only thing that {CORRECTED} changes. With exact posteriors that prior would cost "
+        f"{none['prior_kl']:.3f} nats at most (a guide)."
     )
 
 
 def beside_the_shares(table, target):
-    """What the class shares alone would lose, told for every row: a sentence for each model.
+    """The log loss of a prediction without any model, the class shares: a sentence for each model.
 
     Parameters
     ----------
@@ -230,16 +235,20 @@ def beside_the_shares(table, target):
     --------
     >>> table = pd.DataFrame({"model": "m", "strategy": ["none", "smote"], "log_loss": [0.8, 0.5]})
     >>> beside_the_shares(table, {"a": 0.5, "b": 0.5})
-    ['m: who tells every row the shares of the target loses 0.693 nats; more loses none.']
+    ["Predicting the target's class shares for every row, without a model, has a log loss of 0.693 nats: \
+none does worse."]
     """
     shares = np.array(list(target.values()))
     known = float(entr(shares).sum())
     sentences = []
     for model, part in table.groupby("model", sort=False):
         worse = part.loc[part["log_loss"] > known, "strategy"]
-        verdict = f"more loses {_listed(worse)}" if len(worse) else "all lose less"
+        verdict = "every strategy does better"
+        if len(worse):
+            verdict = f"{_listed(worse)} {'does' if len(worse) == 1 else 'do'} worse"
         sentences.append(
-            f"{model}: who tells every row the shares of the target loses {known:.3f} nats; {verdict}."
+            f"{_of(model, table)}Predicting the target's class shares for every row, without a model, has a "
+            f"log loss of {known:.3f} nats: {verdict}."
         )
     return sentences
 
@@ -280,7 +289,8 @@ def estimated_priors(scores, names, *, target):
             for label, share in zip(shown, shares, strict=True)
         ]
         sentences.append(
-            f"{model}: {name} estimated the class shares, mean ± standard deviation over folds (the truth): "
+            f"{_of(model, scores)}{name} estimated the class shares, mean ± standard deviation over folds "
+            "(the truth in brackets): "
             f"{', '.join(found)}{', …' if len(target) > LISTED else ''}."
         )
     return sentences

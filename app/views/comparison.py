@@ -107,7 +107,13 @@ def _table(table, key, *, name="table"):
         for column in kept.select_dtypes("number")
         if column not in config
     }
-    st.dataframe(kept, hide_index=True, column_config=config, key=f"imbalance_{key}_{name}")
+    st.dataframe(
+        kept,
+        hide_index=True,
+        column_config=config,
+        key=f"imbalance_{key}_{name}",
+        placeholder=session.NO_VALUE,
+    )
     st.download_button(
         "Table (CSV)",
         comparisons.as_csv(table),
@@ -267,7 +273,13 @@ def published(found):
     config["strategy"] = st.column_config.TextColumn("Strategy")
     if found is None:
         table["What it does"] = table["strategy"].map(comparisons.PUBLISHED_MEANINGS)
-    st.dataframe(table, hide_index=True, column_config=config, key="imbalance_published")
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=config,
+        key="imbalance_published",
+        placeholder=session.NO_VALUE,
+    )
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and not found.mark:
         st.caption("The comparison here is of other rows: compare the order and the signs, not the values.")

@@ -139,6 +139,7 @@ def _table(store, table, scale):
     st.dataframe(
         cells[columns],
         hide_index=True,
+        placeholder=session.NO_VALUE,
         height=session.table_height(len(cells), most=420),
         column_config={
             "name": st.column_config.TextColumn("Country", pinned=True),
@@ -222,6 +223,7 @@ def _shares(store, span, table):
         st.dataframe(
             percent,
             hide_index=True,
+            placeholder=session.NO_VALUE,
             column_config={
                 name: st.column_config.NumberColumn(format="%.0f") for name in percent.columns[1:]
             },

@@ -88,6 +88,7 @@ def _errors(found):
         st.dataframe(
             table,
             hide_index=True,
+            placeholder=session.NO_VALUE,
             column_config={
                 name: st.column_config.NumberColumn(format=f"%.{digits[name]}f")
                 for name in table.columns

@@ -57,6 +57,13 @@ def test_a_comparison_is_shown_with_the_published_one_beside_it(page, comparison
     assert "lowest mean log loss" in said(app)
 
 
+def test_no_cell_says_none(page, comparison):
+    "The published strategies that the comparison lacks have no value here: a dash stands for it."
+    tables = page("--comparison", comparison).dataframe
+    assert tables[2].value.iloc[:, -1].isna().any()
+    assert {table.proto.placeholder for table in tables} == {"–"}
+
+
 @pytest.mark.parametrize("show", ["losses", "shares", "reliability", "sweep"])
 def test_every_chart_of_a_comparison_is_drawn(page, comparison, show):
     "None raises, and each is one chart."

@@ -84,7 +84,7 @@ def test_compare_writes_the_folder_and_says_what_it_found(loans, tmp_path):
     assert settings["class_rows"] == {"no": 170, "yes": 30}
     assert settings["features"] == 2
     assert "none+prior" in result.stdout
-    assert "against none" in result.stdout
+    assert "Compared with none" in result.stdout
 
 
 def test_run_again_goes_on_from_what_is_there(loans, tmp_path):

@@ -47,13 +47,14 @@ def test_families_are_the_cases_of_the_sign_test():
         ]
     )
     best, named = suite_findings(suite_table(sets))
-    assert "-0.200, smote (chosen after looking, so not tested); it is below none in 5 of them" in best
+    assert "smote has the lowest mean difference to none, -0.200 nats (chosen after looking" in best
+    assert "it is below none in 5 of them" in best
     assert " p = " not in best
     assert "none+prior, named beforehand, is below none in 5 of 5 families" in named
     assert "sign test p = 0.062" in named
     best, named = suite_findings(suite_table(sets[sets["set"] == "a"]))
-    assert "over 1 family the lowest" in best
-    assert "1 of 1 family (mean difference -0.100; one family, so no test)" in named
+    assert "Over 1 family, smote has the lowest" in best
+    assert "1 of 1 family (mean difference -0.100 nats; one family, so no test)" in named
 
 
 @pytest.mark.slow

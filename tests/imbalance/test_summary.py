@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from imbalance.summary import differences, estimated_priors, findings, summary_table
+from imbalance.summary import beside_the_shares, differences, estimated_priors, findings, summary_table
 
 
 def scores(**losses):
@@ -50,17 +50,17 @@ def test_a_row_of_the_table_by_hand():
 def test_a_difference_within_noise_is_not_called_one():
     "Lower in the mean, but the folds disagree."
     text = said(*judged(none=[1.0, 1.0, 1.0], weights=[0.5, 1.3, 0.9]))
-    assert "no difference shows for weights" in text
-    assert "better" not in text
-    assert "the folds do not tell it from none" in text
+    assert "no clear difference with weights" in text
+    assert "lower log loss with" not in text
+    assert "but not clearly lower than none" in text
 
 
 def test_a_difference_beyond_noise_is():
     "Every fold gains 0.5, give or take 0.01; the other strategy loses as much."
     text = said(*judged(none=[1.0, 1.0, 1.0], weights=[0.5, 0.51, 0.49], smote=[1.5, 1.51, 1.49]))
-    assert "better is weights; worse is smote" in text
-    assert "less than that of every other strategy beyond noise" in text
-    assert "of 3 pairs of strategies 3 differ beyond noise one by one" in text
+    assert "lower log loss with weights; higher log loss with smote" in text
+    assert "clearly lower than every other strategy" in text
+    assert "Of 3 pairs of strategies, 3 differ clearly when each pair is judged by itself" in text
 
 
 def test_many_pairs_ask_for_wider_intervals():
@@ -83,8 +83,8 @@ def test_rounding_is_no_difference():
 def test_why_is_said_only_where_correction_helps():
     "Nothing but the prior is changed from none to none+prior."
     helps = said(*judged(none=[1.0, 1.1, 1.2], none_prior=[0.5, 0.61, 0.69]))
-    assert "why: 0.500 of the 1.100" in helps
-    assert "why" not in said(*judged(none=[1.0, 1.1, 1.2], none_prior=[1.5, 0.61, 0.99]))
+    assert "Why: 0.500 of the 1.100 nats" in helps
+    assert "Why" not in said(*judged(none=[1.0, 1.1, 1.2], none_prior=[1.5, 0.61, 0.99]))
 
 
 def test_the_claim_of_the_best_is_judged_jointly():
@@ -99,15 +99,30 @@ def test_the_claim_of_the_best_is_judged_jointly():
     assert pair["best_high"] - pair["difference"] == pytest.approx(0.04 * 0.912871 * 8.860, rel=1e-3)
     assert pair["best_high"] > 0
     first, against, *_ = findings(table, pairs)
-    assert "do not tell it from none (all strategies judged jointly, Bonferroni)" in first
-    assert "better is b" in against
-    assert "each for itself" in against
+    assert "not clearly lower than none (all strategies judged jointly, Bonferroni)" in first
+    assert "lower log loss with b" in against
+    assert "each strategy by itself" in against
 
 
 def test_none_alone_is_compared_to_nothing():
     "There is no other strategy to be less than."
     text = said(*judged(none=[1.0, 1.0, 1.0]))
     assert "every other strategy" not in text
+
+
+def test_a_model_is_named_where_there_are_several():
+    "One model needs no name before every sentence."
+    table, pairs = judged(none=[1.0, 1.0, 1.0], weights=[0.7, 0.9, 0.8])
+    assert findings(table, pairs)[0].startswith("weights has the lowest mean log loss, 0.800 ± 0.100")
+    both = [pd.concat([one, one.assign(model="catboost")]) for one in (table, pairs)]
+    assert findings(*both)[0].startswith("lightgbm: weights has")
+
+
+def test_all_can_be_better_than_the_shares():
+    "Half and half is log 2 = 0.693 nats; 0.4 and 0.6 are less."
+    table, _ = judged(none=[0.6, 0.6, 0.6], weights=[0.4, 0.4, 0.4])
+    (sentence,) = beside_the_shares(table, {"a": 0.5, "b": 0.5})
+    assert sentence.endswith("0.693 nats: every strategy does better.")
 
 
 def test_what_em_estimated_is_said_beside_the_truth():
