@@ -54,6 +54,13 @@ SHORT = {
     "new sites": "new sites",
     "known sites": "known sites",
 }
+#: What a scheme asks, where the card says it in the words of a table.
+ASKED = {
+    "random": "a missing day of a known monitor (easier than a place without one)",
+    "known sites": "sites that the bundle was trained on (easier than new ones)",
+}
+#: What the pages call the predictor, whose records have one of the names OURS.
+OUR_NAME = "this predictor"
 #: Which scheme speaks for a city without a monitor: the first that was judged.
 HEADLINES = ("city", "leave-city-out", "buffer", "new sites", "site", "block", "country", "leave-country-out")
 
@@ -137,7 +144,7 @@ def read_evaluation(path):
         found[kind] = checked(_json(beside), kind, beside) if beside.exists() else []
     tables = [path.parent / HELD_OUT, path.parent / "evaluation" / HELD_OUT]
     held_out = next((table for table in tables if table.exists()), None)
-    return Evidence(**found, source=f"the evaluation {path.name}", held_out=held_out)
+    return Evidence(**found, source=f"the file {path.name}", held_out=held_out)
 
 
 def of_bundle(facts):
@@ -208,7 +215,35 @@ def question(scheme):
     >>> question("city")
     'a city without any monitor'
     """
-    return QUESTIONS.get(scheme, scheme)
+    return ASKED.get(scheme) or QUESTIONS.get(scheme, scheme)
+
+
+def compared_words(record):
+    """How the predictor's error met that of the best other method, in a sentence; empty without one.
+
+    >>> record = {"best_peer": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
+    >>> compared_words(record | {"resampled": "cities", "unit": "µg m⁻³"})
+    'Its error (RMSE) was 0.79 µg/m³ lower than that of the best other method, cams: no clear difference (95 \
+% interval of the difference over cities: -2.04 to +0.39).'
+    """
+    texts = [record.get(name) for name in ("best_peer", "resampled", "unit")]
+    difference = _number(record.get("difference"))
+    if not all(isinstance(text, str) and text for text in texts) or not math.isfinite(difference):
+        return ""
+    peer, resampled = (for_markdown(text, limit=60) for text in texts[:2])
+    low, high = _number(record.get("ci_low")), _number(record.get("ci_high"))
+    known = math.isfinite(low) and math.isfinite(high)
+    verdict = "a clear difference" if known and low * high > 0 else "no clear difference"
+    interval = (
+        f"95 % interval of the difference over {resampled}: {low:+.2f} to {high:+.2f}"
+        if known
+        else f"too few {resampled} for an interval"
+    )
+    return (
+        f"Its error (RMSE) was {abs(difference):.2f} {theme.unit_words(texts[2])} "
+        f"{'lower' if difference < 0 else 'higher'} than that of the best other method, {peer}: {verdict} "
+        f"({interval})."
+    )
 
 
 def error_words(record):

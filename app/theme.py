@@ -235,6 +235,15 @@ def unit_words(unit):
     return UNIT_WORDS.get(unit, unit)
 
 
+def with_page_units(text):
+    """The text of a file, with the unit of PM2.5 as the pages write it.
+
+    >>> with_page_units("RMSE 2.3 µg m⁻³")
+    'RMSE 2.3 µg/m³'
+    """
+    return text.replace(PM25_UNIT, UNIT_WORDS[PM25_UNIT])
+
+
 def number(value, unit=PM25_UNIT):
     """A number with its unit: one decimal below 100, none for an index.
 

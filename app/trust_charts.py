@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from airq.card import FIGURES, SHARES
-from airq.units import exceedance_column
+from airq.units import PM25_UNIT, exceedance_column
 from app import evidence, theme
 from app.text import for_plotly, shown
 
@@ -24,6 +24,10 @@ SYMBOLS = (
     "star-open",
     "hourglass-open",
 )
+#: Height of a part of the days in the picture of coverage, and size of its name. [px]
+PART_ROW, PART_SIZE = 20, 13
+#: Most countries in it.
+MOST_COUNTRIES = 12
 INSIDE_EDGES = (5.0, 25.0, 50.0, 75.0, 95.0)
 INSIDE_WORDS = ("hardly any", "few", "less than half", "more than half", "most", "nearly all")
 
@@ -50,6 +54,8 @@ def evaluation_table(records):
 
 def _cell(record, name):
     value = record.get(name)
+    if name == "model" and value in evidence.OURS:
+        return evidence.OUR_NAME
     if name == "groups":
         return shown(f"{value if value is not None else ''} {record.get('group', '')}") or None
     if FIGURES[name][1] is None:
@@ -89,7 +95,7 @@ def errors_picture(records, *, dark=False, most=12):
         }
         fig.add_trace(_dots(theirs, for_plotly(model), marker))
     marker = {"size": 17, "color": tone["line"]}
-    mine = _dots(evidence.ours(records), "this predictor", marker)
+    mine = _dots(evidence.ours(records), evidence.OUR_NAME, marker)
     spread = [record.get("rmse_sd", math.nan) for record in evidence.ours(records)]
     if any(isinstance(one, float) and math.isfinite(one) for one in spread):
         mine.error_x = {"array": spread, "color": tone["line"], "thickness": 2, "width": 6}
@@ -118,7 +124,7 @@ def _dots(records, name, marker):
     )
 
 
-def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countries=30):
+def coverage_picture(coverage, scheme, *, period="day", dark=False):
     """How often intervals held: all days, by season, by predicted class, by country, in the worst city.
 
     Parameters
@@ -129,15 +135,14 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countri
         Which of them.
     dark : bool
         Whether the page is dark.
-    most_countries : int
-        Most countries, those of most rows.
 
     Returns
     -------
     plotly.graph_objects.Figure
+        At most :data:`MOST_COUNTRIES` countries, those whose intervals held least.
     """
     tone = theme.tones(dark)
-    records = _parts(coverage, scheme, period, most_countries)
+    records = _drawn(coverage_parts(coverage, scheme, period))
     percent = np.array([100 * record["coverage"] for record in records])
     ends = np.array([[100 * record["ci_low"], 100 * record["ci_high"]] for record in records]).reshape(-1, 2)
     fig = go.Figure(
@@ -146,7 +151,7 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countri
             y=[_part(record) for record in records],
             mode="markers",
             marker={
-                "size": [15 if record["part"] == "all" else 11 for record in records],
+                "size": [13 if record["part"] == "all" else 9 for record in records],
                 "opacity": 1,
                 "color": tone["line"],
                 "symbol": ["diamond" if record["part"] == "worst_city" else "circle" for record in records],
@@ -169,23 +174,62 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False, most_countri
     fig.add_annotation(
         x=level, y=1, yref="paper", yanchor="bottom", text=f"promised {level:.0f} %", showarrow=False
     )
-    theme.apply(fig, dark=dark, height=110 + 27 * len(records))
-    fig.update_yaxes(range=[len(records) - 0.4, -0.6], type="category")
+    theme.apply(fig, dark=dark, height=110 + PART_ROW * len(records))
+    fig.update_yaxes(range=[len(records) - 0.4, -0.6], type="category", tickfont={"size": PART_SIZE})
     low = min([70.0, *percent, *ends[np.isfinite(ends)]]) if len(records) else 70.0
     fig.update_xaxes(title="Days inside their interval", ticksuffix=" %", range=[low - 3, 103])
     return fig.update_layout(margin={"t": 30})
 
 
-def _parts(coverage, scheme, period, most_countries):
+def coverage_parts(coverage, scheme, period="day"):
+    """The records of coverage of a scheme and period: all days, seasons, classes, worst city, countries.
+
+    Countries stand in the order of their coverage, the lowest first.
+    """
     mine = [one for one in coverage if one["scheme"] == scheme and one["period"] == period]
-    countries = sorted((one for one in mine if one["part"] == "country"), key=lambda one: -one["n"])
-    kept = {id(one) for one in countries[:most_countries]}
+    rising = sorted(mine, key=lambda one: one["coverage"])
     return [
         one
         for part in ("all", "season", "predicted_class", "worst_city", "country")
-        for one in mine
-        if one["part"] == part and (part != "country" or id(one) in kept)
+        for one in (rising if part == "country" else mine)
+        if one["part"] == part
     ]
+
+
+def _drawn(records):
+    """The parts that a picture has room for."""
+    countries = [one for one in records if one["part"] == "country"]
+    return [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
+
+
+def coverage_table(records):
+    """The figures of parts of the days as a table of numbers; shares in percent.
+
+    Parameters
+    ----------
+    records : list of dict
+        See :func:`coverage_parts`.
+
+    Returns
+    -------
+    DataFrame
+        `Part, Inside [%], 95 % low, 95 % high, Mean width [µg/m³], Days, Places`.
+    """
+    unit = theme.unit_words(PM25_UNIT)
+    rows = [
+        (
+            _part(one),
+            100 * one["coverage"],
+            100 * one["ci_low"],
+            100 * one["ci_high"],
+            one["width"],
+            one["n"],
+            one["units"],
+        )
+        for one in records
+    ]
+    names = ["Part", "Inside [%]", "95 % low", "95 % high", f"Mean width [{unit}]", "Days", "Places"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _part(record):
@@ -250,7 +294,9 @@ def probabilities_picture(exceedance, scheme, *, dark=False):
         )
     theme.apply(fig, dark=dark, height=110 + 34 * len(records))
     fig.update_yaxes(autorange="reversed", type="category")
-    fig.update_xaxes(title="Share of days", ticksuffix=" %", rangemode="tozero")
+    top = 100 * max([one[field] for one in records for field in ("mean_probability", "frequency")], default=1)
+    # Room at the left for markers at zero, which else lie over the names of the levels.
+    fig.update_xaxes(title="Share of days", ticksuffix=" %", range=[-0.05 * top, 1.05 * top])
     return fig.update_layout(margin={"t": 40})
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import comparison_charts as charts
 from app import comparison_curves as curves
-from app import comparisons, session
+from app import comparisons, session, theme
 from app.text import for_markdown, shown
 
 #: Column of a table -> heading, format and help.
@@ -72,7 +72,7 @@ def draw(found, key):
     st.subheader("Table", anchor=False)
     _table(found.table, key)
     if found.caption:
-        st.caption(for_markdown(found.caption, limit=3000))
+        st.caption(for_markdown(theme.with_page_units(found.caption), limit=3000))
     _sentences("Notes", found.notes)
     if found.kind != "hazards":
         published(found)
@@ -81,12 +81,13 @@ def draw(found, key):
 def _sentences(heading, sentences):
     if not sentences:
         return
+    sentences = [for_markdown(theme.with_page_units(sentence), limit=1500) for sentence in sentences]
     first, rest = sentences[:6], sentences[6:]
     st.subheader(heading, anchor=False)
-    st.markdown("\n".join(f"- {for_markdown(sentence, limit=1500)}" for sentence in first))
+    st.markdown("\n".join(f"- {sentence}" for sentence in first))
     if rest:
         with st.expander(f"{len(rest)} more"):
-            st.markdown("\n".join(f"- {for_markdown(sentence, limit=1500)}" for sentence in rest[:200]))
+            st.markdown("\n".join(f"- {sentence}" for sentence in rest[:200]))
 
 
 def _table(table, key, *, name="table"):

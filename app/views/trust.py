@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from airq.card import FIGURES, QUESTIONS, comparison_sentences, evaluation_caption
+from airq.card import FIGURES, QUESTIONS
 from airq.units import WHO_LEVELS
-from app import cube, evidence, maps, session, trust_charts
+from app import cube, evidence, maps, session, theme, trust_charts
 from app.card_text import safe_card
 from app.reliability import levels_of, reliability_table
 from app.text import for_markdown
@@ -25,8 +25,9 @@ def page():
         session.stop(error)
     if not found.records:
         st.info(
-            "Nothing here tells how good these predictions are. Give an evaluation, `airq app --evaluation "
-            "evaluation.json`, or the bundle that made them, `airq app --bundle bundle`.",
+            "Nothing here tells how good these predictions are. Give the folder that `airq evaluate --out "
+            "evaluation` wrote (or the evaluation.json in it), `airq app --evaluation evaluation`, or the "
+            "bundle that made them, `airq app --bundle bundle`.",
             icon=":material/folder_open:",
         )
     else:
@@ -70,18 +71,7 @@ def _errors(found):
         config=session.CHART,
         theme=None,
     )
-    schemes = list(dict.fromkeys(record["scheme"] for record in found.records))
-    st.markdown(
-        "\n".join(
-            f"- **{for_markdown(evidence.short(scheme))}** (`{scheme}`): "
-            f"{for_markdown(evidence.question(scheme), limit=120)}"
-            for scheme in schemes
-            if scheme in QUESTIONS
-        )
-    )
-    sentences = _compared(found.records)
-    if sentences:
-        st.markdown("\n".join(f"- {for_markdown(sentence, limit=LONG)}" for sentence in sentences))
+    st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
         table = trust_charts.evaluation_table(found.records)
         digits = {heading: number for heading, number in FIGURES.values()}
@@ -95,29 +85,42 @@ def _errors(found):
                 if digits.get(name) is not None
             },
         )
-        if all(isinstance(found.records[0].get(name), str) for name in ("unit", "aqi_table")):
-            st.caption(for_markdown(evaluation_caption(found.records), limit=LONG) + " Shares in percent.")
+        st.caption(_figures_words(found.records[0]))
 
 
-def _compared(records):
-    """Sentences on the best other method, of records that hold what they need."""
-    numbers = ("difference",)
-    sound = [
-        record
-        for record in records
-        if isinstance(record.get("best_peer"), str)
-        and isinstance(record.get("resampled"), str)
-        and isinstance(record.get("unit"), str)
-        and all(isinstance(record.get(name), (int, float)) for name in numbers)
-    ]
-    return comparison_sentences(sound)
+def _scheme_sentences(records):
+    """What every scheme asked, and how the predictor met the best other method in it."""
+    ours = {record["scheme"]: record for record in evidence.ours(records)}
+    for scheme in dict.fromkeys(record["scheme"] for record in records):
+        asked = f"**{for_markdown(evidence.short(scheme))}**"
+        if scheme in QUESTIONS:
+            asked += f" (`{scheme}`): {for_markdown(evidence.question(scheme), limit=120)}"
+        compared = evidence.compared_words(ours.get(scheme, {}))
+        if scheme in QUESTIONS or compared:
+            yield f"{asked}. {compared}".rstrip()
+
+
+def _figures_words(record):
+    """What the columns of the table of figures are."""
+    unit, table = record.get("unit"), record.get("aqi_table")
+    words = ""
+    if isinstance(unit, str):
+        words += f"Errors in {for_markdown(theme.unit_words(unit), limit=30)}. "
+    if isinstance(table, str):
+        name = for_markdown(theme.SCALES.get(table, table), limit=30)
+        words += f"Classes of the {name}: rows in the right one, and within one of it. "
+    return (
+        f"{words}bias: predicted minus observed; ± folds: standard deviation over folds; RMSE 10 d: of means "
+        "over ten days; coverage, width: share of the rows inside their interval and its mean width; its "
+        "RMSE: that of the worst city. Shares in percent."
+    )
 
 
 def _intervals(found):
     st.subheader("Do the intervals hold?", anchor=False)
     days = [one for one in found.coverage if one["part"] == "all"]
     for promise in found.promises[:1]:
-        st.markdown(f"The promise: {for_markdown(promise, limit=LONG)}")
+        st.markdown(f"The promise: {for_markdown(theme.with_page_units(promise), limit=LONG)}")
     if not days:
         st.info("No intervals were judged. `airq evaluate` judges them where there are enough places.")
         return
@@ -130,10 +133,31 @@ def _intervals(found):
         config=session.CHART,
         theme=None,
     )
+    parts = trust_charts.coverage_parts(found.coverage, scheme)
+    countries = sum(one["part"] == "country" for one in parts)
+    more = ""
+    if countries > trust_charts.MOST_COUNTRIES:
+        more = (
+            f" Of {countries} countries the {trust_charts.MOST_COUNTRIES} whose intervals held least are "
+            "drawn; the table has all."
+        )
     st.caption(
         "Right of the dashed line more days lay in their interval than promised. Classes of the WHO are by "
-        "the predicted value, as a reader knows it. Whiskers: 95 % if other places had been drawn."
+        f"the predicted value, as a reader knows it. Whiskers: 95 % if other places had been drawn.{more}"
     )
+    with st.expander("All figures of the intervals"):
+        table = trust_charts.coverage_table(parts)
+        st.dataframe(
+            table,
+            hide_index=True,
+            placeholder=session.NO_VALUE,
+            column_config={
+                name: st.column_config.NumberColumn(
+                    format="localized" if name in ("Days", "Places") else "%.0f"
+                )
+                for name in table.columns[1:]
+            },
+        )
 
 
 def _probabilities(found):
@@ -250,7 +274,7 @@ def _card(bundle):
         st.info(f"The card of this bundle cannot be read: {for_markdown(error, limit=LONG)}")
         return
     with st.expander("What it learned from, how it works, its limits"):
-        st.markdown(safe_card(text))
+        st.markdown(safe_card(theme.with_page_units(text)))
     st.download_button(
         "Download the card",
         text,

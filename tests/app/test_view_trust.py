@@ -6,6 +6,9 @@ import pytest
 
 pytest.importorskip("streamlit")
 
+from app import trust_charts
+from app.evidence import checked
+
 PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
 RECORD = {
     "scheme": "city",
@@ -65,6 +68,30 @@ def test_an_official_reads_how_many_of_a_hundred_days(draw, make_rows, evaluatio
     assert "Of 100 days in cities that it had never seen, 91 lay in the interval" in text
     assert "off by 9.0 µg/m³" in text
     assert "66 lay above 15 µg/m³; the probabilities said 70" in text
+
+
+def test_the_best_other_method_is_named_in_words(draw, make_rows, evaluation):
+    "An error of 0.79 below cams, interval -2.04 to 0.39: no clear difference; one unit, one name."
+    compared = {"best_peer": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
+    records = [RECORD | compared | {"resampled": "cities"}, RECORD | {"model": "cams"}]
+    app = draw("trust", make_rows(PM25), arguments=evaluation(records))
+    assert "0.79 µg/m³ lower than that of the best other method, cams: no clear difference" in said(app)
+    assert "µg m⁻³" not in said(app)
+    assert app.dataframe[0].value["model"].tolist() == ["this predictor", "cams"]
+
+
+def test_many_countries_are_in_the_table_and_the_worst_in_the_picture(draw, make_rows, evaluation):
+    "Of 30 countries, covered at 70 to 99 %, 12 are drawn; all days and 30 countries are listed."
+    countries = [
+        PART | {"part": "country", "value": f"C{n}", "coverage": n / 100, "ci_low": None, "ci_high": None}
+        for n in range(99, 69, -1)
+    ]
+    app = draw("trust", make_rows(PM25), arguments=evaluation(coverage=[COVERAGE[0], *countries]))
+    table = app.dataframe[1].value
+    assert table["Inside [%]"].round().tolist() == [91, *range(70, 100)]
+    picture = trust_charts.coverage_picture(checked([COVERAGE[0], *countries], "coverage", "it"), "city")
+    assert list(picture.data[0].y) == ["all days", *(f"C{n}" for n in range(70, 82))]
+    assert "Of 30 countries the 12 whose intervals held least are drawn" in said(app)
 
 
 def test_without_evidence_the_page_says_how_to_give_it(draw, make_rows):
