@@ -103,7 +103,8 @@ def _table(table, key, *, name="table"):
     }
     config |= {
         column: st.column_config.NumberColumn(
-            shown(column.replace("recall_", "Recall "), limit=40), format="%.3f"
+            shown(column.replace("recall_", "Recall "), limit=40),
+            format="%d" if (kept[column].dropna() % 1 == 0).all() else "%.3f",
         )
         for column in kept.select_dtypes("number")
         if column not in config

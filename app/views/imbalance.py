@@ -6,7 +6,7 @@ from contextlib import closing
 
 import streamlit as st
 
-from app import comparisons, cube, session, trials
+from app import comparisons, cube, session, theme, trials
 from app.session import link
 from app.text import for_markdown, shown
 from app.views.comparison import draw, published
@@ -65,7 +65,7 @@ def _given(opened):
         found = _opened(str(folder), _stamp(folder), None)
     except (ValueError, OSError) as error:
         session.stop(error)
-    st.header(for_markdown(found.title, limit=120), anchor=False)
+    st.header(for_markdown(theme.with_page_units(found.title), limit=120), anchor=False)
     if found.kind == "suite":
         found = _suite(found, folder)
     if _of_demonstration(opened) and not found.warnings:
