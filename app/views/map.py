@@ -6,6 +6,7 @@ from airq.units import PM25_UNIT
 from app import layers, maps, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
+from app.series import COUNTED, EXPECTED
 from app.session import link
 from app.store import by_country, ranking
 from app.text import for_markdown
@@ -13,10 +14,9 @@ from app.views.spans import span_box
 
 AS = {"cities": "Cities", "countries": "Countries"}
 HOW = {
-    "probability": "Expected from the probability of every day, which counts the days that a smooth "
-    "prediction misses.",
-    "prediction": "Counted from the predictions, which misses days that lie above the level by chance: the "
-    "file holds no probability of this one.",
+    "probability": f"{EXPECTED}, which counts the days that a smooth prediction misses.",
+    "prediction": f"{COUNTED}, which misses days that lie above the level by chance: the file holds no "
+    "probability of this one.",
 }
 PLAY_SECONDS = 1.0
 LISTED = 50
