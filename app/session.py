@@ -27,8 +27,8 @@ TABLE_ROW = 37
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
 LIGHT_TABLE = """
 .light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; }
-.light-table th, .light-table td { padding: .3rem .6rem; overflow-wrap: anywhere; }
+.light-table :is(td, th) { padding: .3rem .6rem; overflow-wrap: anywhere; }
+.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; overflow-wrap: normal; }
 .light-table :is(td, th):not(:last-child) { text-align: right; }
 .light-table td:not(:last-child) { white-space: nowrap; }
 .light-table tr + tr td { border-top: 1px solid #8884; }
