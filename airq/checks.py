@@ -42,7 +42,7 @@ def check_panel(panel, *, target="optional"):
         At the first thing that is wrong, saying what, where, and what to do.
     """
     metadata = panel_metadata(panel)
-    _check_names(panel)
+    check_names(panel.columns)
     if panel.empty:
         raise ValueError("The panel has no rows.")
     _check_types(panel)
@@ -56,12 +56,14 @@ def check_panel(panel, *, target="optional"):
     return sort_panel(panel)
 
 
-def _check_names(panel):
+def check_names(names):
+    """Refuse names of columns that lack one of every panel's, or that repeat one."""
+    names = pd.Index(names)
     for name in IDENTITY:
-        if name not in panel.columns:
-            near = near_name(name, set(panel.columns) - set(IDENTITY))
+        if name not in names:
+            near = near_name(name, set(names) - set(IDENTITY))
             raise ValueError(f"The panel has no column {name!r}.{near}")
-    repeated = panel.columns[panel.columns.duplicated()]
+    repeated = names[names.duplicated()]
     if len(repeated):
         raise ValueError(f"The panel has two columns called {repeated[0]!r}.")
 

@@ -225,27 +225,64 @@ def read_panel(path):
     ValueError
         If it is not Parquet, is cut off, or is not a panel.
     """
+    with open_panel_file(path) as (file, metadata):
+        table = file.read()
+    panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
+    panel = panel.to_pandas()
+    panel.attrs = {"airq": metadata.to_dict()}
+    return panel
+
+
+@contextlib.contextmanager
+def open_panel_file(path):
+    """Open the Parquet file of a panel, to be read in parts; its rows stay on disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that :func:`write_panel` made.
+
+    Yields
+    ------
+    file : pyarrow.parquet.ParquetFile
+        The open file.
+    metadata : PanelMetadata
+        What it tells of itself.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is not Parquet, is cut off, or is not a panel.
+    """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the Parquet file in it.")
     try:
-        table = pq.read_table(path, partitioning=None)
+        file = pq.ParquetFile(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"No such file: {path}.") from None
     except pa.ArrowException as error:
         raise ValueError(
             f"{path} is not a whole Parquet file ({_first_line(error)}).{_table_hint(path)}"
         ) from None
-    facts = (table.schema.metadata or {}).get(b"airq")
-    if facts is None:
+    with file:
+        yield file, _told_by(file, path)
+
+
+def _told_by(file, path):
+    told = (file.schema_arrow.metadata or {}).get(b"airq")
+    if told is None:
         raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{_table_hint(path)}")
-    panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
-    panel = panel.to_pandas()
     try:
-        panel.attrs = {"airq": json.loads(facts)}
+        facts = json.loads(told)
     except ValueError:
         raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
-    return panel
+    # Predictions and scores carry metadata, too.
+    if isinstance(facts, dict) and "pm25_origin" not in facts:
+        raise ValueError(f"{path} is another table of airq, not a panel: it does not tell `pm25_origin`.")
+    return PanelMetadata.from_dict(facts)
 
 
 def write_panel(panel, path):

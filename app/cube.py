@@ -144,8 +144,6 @@ def _survey(table):
         for column, found in (("level", levels), ("aqi_table", tables), ("trained_on", origins)):
             if column in part:
                 found |= set(part[column].dropna().unique())
-    if not places or not sum(map(len, places)):
-        raise ValueError(f"{table.path} has no rows; predict for at least one city and day.")
     days = pd.DatetimeIndex(pd.concat(dates).drop_duplicates().sort_values())
     level = float(min(levels)) if len(levels) == 1 else None
     units = {"aqi_tables": sorted(map(str, tables - {""})), "origins": sorted(map(str, origins))}

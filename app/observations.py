@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from airq.panel import TARGET, PanelMetadata
+from airq.checks import check_names
+from airq.panel import TARGET, open_panel_file
 
 #: What a panel's PM2.5 is, as the pages say it.
 ORIGIN_WORDS = {
@@ -62,14 +59,13 @@ def read_observations(path):
     ValueError
         If it is not a panel.
     """
-    path = Path(path)
-    try:
-        table = pq.read_table(path, columns=["city_id", "date", TARGET], partitioning=None)
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} is not a panel: {str(error).splitlines()[0][:120]}") from None
-    told = (table.schema.metadata or {}).get(b"airq")
-    if told is None:
-        raise ValueError(f"{path} is not a panel: it has no airq metadata. Make one with `airq ingest`.")
-    rows = table.to_pandas().dropna(subset=TARGET)
+    with open_panel_file(path) as (file, metadata):
+        check_names(file.schema_arrow.names)
+        # The panel of an extraction has inputs only.
+        observed = TARGET in file.schema_arrow.names
+        rows = file.read(columns=["city_id", "date", *[TARGET] * observed]).to_pandas()
+    if not observed:
+        rows = rows.assign(**{TARGET: float("nan")})
+    rows = rows.dropna(subset=TARGET)
     days = rows.groupby(["city_id", "date"], sort=True)[TARGET].mean()
-    return Observations(days, ORIGIN_WORDS[PanelMetadata.from_dict(json.loads(told)).pm25_origin])
+    return Observations(days, ORIGIN_WORDS[metadata.pm25_origin])

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from airq.checks import check_names
 from airq.cities import check_cities
 from airq.geography import arc_km, geocentric_km, nearest
 from airq.models.intervals import DEFAULT_LEVEL
+from airq.panel import PLACE, open_panel_file
 from app.processes import Task, job_folder
 
 #: Limits of an uploaded list. [bytes, rows, columns]
@@ -36,7 +35,6 @@ PREDICTION = Task(
     instead="Upload fewer cities, or use `airq predict`.",
     begins="Starting the model",
 )
-PLACE = ["site_id", "city_id", "city", "country", "latitude", "longitude"]
 MISSING = {"latitude": [""], "longitude": [""], "population": ["", "NA", "NaN"]}
 
 
@@ -194,7 +192,8 @@ def panel_places(path):
         If it is not a panel.
     """
     parts = []
-    with panel_file(path) as file:
+    with open_panel_file(path) as (file, _):
+        check_names(file.schema_arrow.names)
         for batch in file.iter_batches(100_000, columns=PLACE):
             parts.append(batch.to_pandas().groupby(PLACE, as_index=False, dropna=False).size())
     if not parts:
@@ -239,18 +238,3 @@ def read_predicted(folder):
     """
     told = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     return pd.read_parquet(folder / ROWS), told["facts"], told["trained"]
-
-
-def panel_file(path):
-    """A panel opened to be read in parts; words where it is none."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No such file: {path}.")
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} is not a whole Parquet file: {str(error).splitlines()[0][:120]}") from None
-    if b"airq" not in (file.schema_arrow.metadata or {}) or not set(PLACE) <= set(file.schema_arrow.names):
-        file.close()
-        raise ValueError(f"{path} is not a panel. Make one with `airq ingest` or `airq extract`.")
-    return file

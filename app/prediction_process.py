@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from airq.bundle import check_fits, load_bundle
 from airq.checks import check_panel
 from airq.files import plain_facts
-from airq.panel import TARGET, PanelMetadata, label_panel, panel_metadata, write_table
+from airq.panel import TARGET, label_panel, open_panel_file, panel_metadata, write_table
 from airq.workflows.predict import prediction_rows
-from app.predicting import FACTS, ROWS, panel_file
+from app.predicting import FACTS, ROWS
 from app.processes import serve
 from app.provenance import about_bundle
 
@@ -43,8 +43,7 @@ def panel_of(path, sites):
     """
     wanted = pa.array(list(sites), pa.string())
     parts = []
-    with panel_file(path) as file:
-        told = file.schema_arrow.metadata[b"airq"]
+    with open_panel_file(path) as (file, metadata):
         for batch in file.iter_batches(50_000):
             mask = pc.is_in(batch.column("site_id").cast(pa.string()), value_set=wanted)
             if pc.any(mask).as_py():
@@ -52,10 +51,6 @@ def panel_of(path, sites):
     if not parts:
         raise ValueError(f"{path} has no rows of these sites.")
     panel = pa.concat_tables(parts).to_pandas(ignore_metadata=True)
-    try:
-        metadata = PanelMetadata.from_dict(json.loads(told))
-    except json.JSONDecodeError:
-        raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
     for name in panel.columns:
         if panel[name].dtype == "object":
             panel[name] = panel[name].astype("str")

@@ -47,7 +47,7 @@ class PredictionTable:
 
 
 def open_table(path):
-    """Look at a file of predictions without reading its rows.
+    """Look at a file of predictions without reading more than its first row.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def open_table(path):
     OSError
         If the file cannot be opened.
     ValueError
-        If it is neither Parquet nor CSV, or lacks a column.
+        If it is neither Parquet nor CSV, lacks a column, or has no rows.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"No such file: {path}. Make one with `airq predict` or `airq demo`.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the file of predictions in it.")
-    table = _open_csv(path) if path.suffix == ".csv" else _open_parquet(path)
+    table, filled = _open_csv(path) if path.suffix == ".csv" else _open_parquet(path)
     for name in NEEDED:
         if name not in table.columns:
             raise ValueError(
@@ -79,6 +79,8 @@ def open_table(path):
             )
     if not {"pm25", "aqi"} & set(table.columns):
         raise ValueError(f"{path} has neither a column 'pm25' nor 'aqi', so there is nothing to show.")
+    if not filled:
+        raise ValueError(f"{path} has no rows; predict for at least one city and day.")
     return table
 
 
@@ -95,17 +97,18 @@ def _open_parquet(path):
     except ValueError:
         raise ValueError(f"The metadata of {path} are damaged; make the file again.") from None
     facts = facts if isinstance(facts, dict) else {}
-    return PredictionTable(path, tuple(schema.names), facts, large=rows > ROWS_AT_ONCE)
+    return PredictionTable(path, tuple(schema.names), facts, large=rows > ROWS_AT_ONCE), rows > 0
 
 
 def _open_csv(path):
     try:
-        head = pd.read_csv(path, nrows=0)
+        head = pd.read_csv(path, nrows=1)
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} is empty; predictions have a line of column names.") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
-    return PredictionTable(path, tuple(head.columns), large=path.stat().st_size > BYTES_AT_ONCE)
+    large = path.stat().st_size > BYTES_AT_ONCE
+    return PredictionTable(path, tuple(head.columns), large=large), not head.empty
 
 
 def _parquet_parts(path, columns):

@@ -53,6 +53,8 @@ def start_app(
         If Streamlit or Plotly is not installed.
     FileNotFoundError
         If a named file does not exist.
+    ValueError
+        If a named file is not what its option asks for.
     OSError
         If the port is taken.
     """
@@ -66,6 +68,7 @@ def start_app(
     named = {kind: Path(path) for kind, path in named.items() if path is not None}
     check_installed()
     check_there(named)
+    check_sound(named)
     port = free_port() if port is None else check_port(port)
     notes.print(f"The app is at http://{HOST}:{port}; Ctrl-C stops it.")
     return run(command(named, port=port, browser=browser))
@@ -90,8 +93,13 @@ def command(named, *, port, browser=True):
     script = importlib.util.find_spec("app.main").origin
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-    shown = [part for kind, path in named.items() for part in (f"--{kind}", str(path.absolute()))]
+    shown = arguments({kind: path.absolute() for kind, path in named.items()})
     return [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--", *shown]
+
+
+def arguments(named):
+    """What to show, as the app's own command line names it; see :func:`app.sources.named`."""
+    return [part for kind, path in named.items() for part in (f"--{kind}", str(path))]
 
 
 def run(command):
@@ -129,6 +137,37 @@ def check_there(named):
     for kind, path in named.items():
         if not path.exists():
             raise FileNotFoundError(f"No such file or folder: {path} (--{kind}).")
+
+
+def check_sound(named):
+    """Refuse files that the app could not show.
+
+    The app's own checks look, in a process that is gone before the server starts: their packages are large.
+
+    Parameters
+    ----------
+    named : dict of str to Path
+        What to show.
+
+    Raises
+    ------
+    ValueError
+        In the words that a page would say.
+    OSError
+        If the process did not come to an end of its own.
+    """
+    if not named:
+        return
+    looked = subprocess.run(
+        [sys.executable, "-m", "app.source_check", *arguments(named)],
+        capture_output=True,
+        text=True,
+    )
+    if looked.returncode and looked.stdout:
+        raise ValueError(looked.stdout)
+    if looked.returncode:
+        lines = looked.stderr.strip().splitlines() or ["no word"]
+        raise OSError(f"The files could not be looked at: {lines[-1]}")
 
 
 def check_port(port):
