@@ -89,7 +89,8 @@ class Task:
 
     def _run(self, folder):
         quiet = subprocess.DEVNULL
-        command = [sys.executable, "-m", self.module, str(folder)]
+        # A folder or file called app where the server was started is another's.
+        command = [sys.executable, "-P", "-m", self.module, str(folder)]
         process = subprocess.Popen(command, env=_environment(), stdin=quiet, stdout=quiet, stderr=quiet)
         started = time.monotonic()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from airq.console import notes
 
 HOST = "localhost"
 PORT = 8501
+#: How a module is run: one called app in the folder of the user is another's.
+PYTHON = [sys.executable, "-P", "-m"]
 #: Options of the server that safety asks for, whatever configuration lies around.
 OPTIONS = {
     "server.address": HOST,
@@ -94,7 +97,7 @@ def command(named, *, port, browser=True):
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     shown = arguments({kind: path.absolute() for kind, path in named.items()})
-    return [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--", *shown]
+    return [*PYTHON, "streamlit", "run", str(script), *flags, "--", *shown]
 
 
 def arguments(named):
@@ -105,7 +108,7 @@ def arguments(named):
 def run(command):
     """Run the server until it ends; Ctrl-C ends it cleanly, and so does a request to terminate (SIGTERM)."""
     before = signal.signal(signal.SIGTERM, _terminated)
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=environment())
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -117,6 +120,13 @@ def run(command):
         process.terminate()
         process.wait()
         signal.signal(signal.SIGTERM, before)
+
+
+def environment():
+    """This environment, with the app where this process would find it."""
+    here = str(Path(importlib.util.find_spec("app").origin).parents[1])
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def _terminated(number, frame):
@@ -159,7 +169,8 @@ def check_sound(named):
     if not named:
         return
     looked = subprocess.run(
-        [sys.executable, "-m", "app.source_check", *arguments(named)],
+        [*PYTHON, "app.source_check", *arguments(named)],
+        env=environment(),
         capture_output=True,
         text=True,
     )

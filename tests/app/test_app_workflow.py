@@ -124,6 +124,13 @@ def test_sound_files_pass(trained):
     source_check.check(sources.in_folder(trained))
 
 
+def test_a_module_of_the_same_name_in_the_folder_is_another(trained, tmp_path, monkeypatch):
+    "Somebody's own app.py does not run."
+    (tmp_path / "app.py").write_text("raise SystemExit('another app')")
+    monkeypatch.chdir(tmp_path)
+    workflow.check_sound({"panel": trained / "panel.parquet"})
+
+
 def test_a_port_that_is_taken_is_refused():
     "The message says what to do."
     with socket.socket() as other:
