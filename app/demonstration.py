@@ -6,17 +6,22 @@ It runs in a process of its own, so that the server does not keep what the train
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
+from contextlib import closing
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from app import sources
+from app.processes import EVERY, Step, Task, job_folder
 
-RUN = "import sys; from airq.cli import main; sys.argv = ['airq', 'demo', '--out', sys.argv[1]]; main()"
+DEMONSTRATION = Task(
+    "app.demonstration_process",
+    "demonstration",
+    longest=7200,
+    instead="Run `airq demo` in a terminal and start the app beside its folder.",
+    begins="Starting",
+)
 
 
 def ready():
@@ -26,39 +31,41 @@ def ready():
 
 
 def make():
-    """Make the demonstration; yields the seconds that have gone by.
+    """Make the demonstration; yields a :class:`app.processes.Step` several times a second.
+
+    Closing the generator ends the process.
 
     Raises
     ------
-    OSError
-        If it could not be made; the message holds the last line that the process said.
+    OSError, ValueError
+        If it could not be made.
     """
     folder = sources.demonstration_folder()
-    started = time.monotonic()
-    with FileLock(folder.with_suffix(".lock")):
-        if ready() is not None:
-            return
-        scratch = Path(tempfile.mkdtemp(prefix=".demonstration.", dir=folder.parent))
-        try:
-            yield from _run(scratch / "demo", started)
-            shutil.rmtree(folder, ignore_errors=True)
-            (scratch / "demo").rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    while not _taken(lock):
+        yield Step(0, 0, "Another window is making it; this one waits.")
+    try:
+        if ready() is None:
+            yield from _make(folder)
+    finally:
+        lock.release()
 
 
-def _run(out, started):
-    command = [sys.executable, "-c", RUN, str(out)]
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
-        try:
-            while process.poll() is None:
-                yield int(time.monotonic() - started)
-                time.sleep(1)
-        finally:
-            process.terminate()
-            process.wait()
-        if process.returncode:
-            said.seek(0)
-            lines = said.read().strip().splitlines() or ["no word"]
-            raise OSError(f"The demonstration could not be made: {lines[-1]}")
+def _make(folder):
+    scratch = Path(tempfile.mkdtemp(prefix=".demonstration.", dir=folder.parent))
+    try:
+        job = {"out": str(scratch / "demo")}
+        with job_folder(job) as asked, closing(DEMONSTRATION.run(asked)) as steps:
+            yield from steps
+        shutil.rmtree(folder, ignore_errors=True)
+        (scratch / "demo").rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _taken(lock):
+    try:
+        lock.acquire(timeout=EVERY)
+    except Timeout:
+        return False
+    return True

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,7 +92,9 @@ class Task:
         quiet = subprocess.DEVNULL
         # A folder or file called app where the server was started is another's.
         command = [sys.executable, "-P", "-m", self.module, str(folder)]
-        process = subprocess.Popen(command, env=_environment(), stdin=quiet, stdout=quiet, stderr=quiet)
+        process = subprocess.Popen(
+            command, env=_environment(), stdin=quiet, stdout=quiet, stderr=quiet, process_group=0
+        )
         started = time.monotonic()
         try:
             while _runs(process):
@@ -102,7 +105,7 @@ class Task:
                     )
                 yield self._step(folder)
         finally:
-            process.kill()
+            _end_group(process.pid)
             process.wait()
         last = _last(folder)
         if "error" in last:
@@ -194,7 +197,15 @@ def _environment():
 def _end_with(server):
     while os.getppid() == server:
         time.sleep(EVERY)
+    if os.getpgrp() == os.getpid():
+        _end_group(os.getpid())
     os._exit(1)
+
+
+def _end_group(leader):
+    """End a process and those that it started; it leads a group of its own, see :meth:`Task.run`."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _tell(folder, **facts):

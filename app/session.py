@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
 from app.store import Store, largest, open_store
-from app.text import for_markdown
+from app.text import for_markdown, short_path
 
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
@@ -143,6 +144,8 @@ def open_view(title, *, needs=("predictions",)):
         _look_at_store(opened.predictions)
     if opened.simulated or (opened.predictions and store().simulated):
         tell_simulated()
+    if opened.simulated:
+        _tell_folder(opened.predictions.parent)
     head(title)
     if opened.predictions is not None:
         _tell_origin(store())
@@ -166,6 +169,11 @@ def head(title):
 def tell_simulated():
     """Say large that what follows is simulated."""
     st.warning(SIMULATED, icon=":material/science:")
+
+
+def _tell_folder(folder):
+    """Say where the files of a demonstration lie."""
+    st.caption(f"The files of this demonstration lie in {for_markdown(short_path(folder), limit=200)}")
 
 
 def _tell_origin(here):
@@ -203,16 +211,16 @@ def open_sources():
 
 
 def _make_demonstration():
+    tell_simulated()
     st.title("Making a demonstration", anchor=False)
     st.write(
-        "No predictions were given, so the app makes some: it simulates an atmosphere, trains a model on "
-        "cities with sensors and predicts cities without. This takes a minute or two, once."
+        "No predictions were given, so the app makes some: it simulates an atmosphere, judges and trains a "
+        "model on cities with sensors and predicts cities without. This takes some minutes, once."
     )
-    with st.status("Simulating, training, predicting …", expanded=True) as status:
-        told = st.empty()
-        for seconds in demonstration.make():
-            told.write(f"{seconds} seconds so far")
-        status.update(label="Done", state="complete")
+    bar = st.progress(0.0, text=demonstration.DEMONSTRATION.begins)
+    with closing(demonstration.make()) as steps:
+        for step in steps:
+            bar.progress(step.share, text=step.text)
     st.rerun()
 
 

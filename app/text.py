@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from pathlib import Path
 
 #: Longest name on a page. [characters]
 LIMIT = 60
@@ -37,6 +38,19 @@ def shown(value, *, limit=LIMIT):
     if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in line):
         return ISOLATE + line + END
     return line
+
+
+def short_path(path):
+    """A path as a person would write it: from the working folder, else from the home folder, else whole.
+
+    >>> short_path(Path.cwd() / "demo")
+    'demo'
+    """
+    path = Path(path).absolute()
+    for folder, mark in ((Path.cwd(), "."), (Path.home(), "~")):
+        if path.is_relative_to(folder):
+            return str(Path(mark, path.relative_to(folder)))
+    return str(path)
 
 
 def for_plotly(value, *, limit=LIMIT):

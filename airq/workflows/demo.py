@@ -26,7 +26,7 @@ N_CITIES, START, END = 48, "2019-08-01", "2020-01-31"
 WITHOUT_SENSOR = 6
 
 
-def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
+def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1, advance=None):
     """Simulate a panel, judge and train the predictor on it, predict the cities without a sensor.
 
     Parameters
@@ -39,6 +39,9 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
         First and last day.
     seed, n_jobs : int
         Seed, and number of processes.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` when a stage begins and after every fit of the judging,
+        which takes nearly all of the time; no total before it is known.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is a file; choose another name for the folder of --out.")
     check_writable(out / "panel.parquet")
+    stages = _Stages(advance or (lambda done, total, text: None))
+    stages.begin("Simulating the atmosphere")
     panel = check_panel(hide_sensors(simulate(n_cities=n_cities, start=start, end=end, seed=seed)))
     tell_origin(panel_metadata(panel))
     cities = panel.groupby("site_id")[TARGET].count()
@@ -62,14 +67,20 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1):
     )
     write_panel(panel, out / "panel.parquet")
     contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed, chosen=PEERS)
-    evaluation = evaluate_panel(panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs)
+    stages.begin("Judging on held-out days and cities")
+    evaluation = evaluate_panel(
+        panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs, advance=stages.after_fit if advance else None
+    )
+    stages.begin("Writing the evaluation", left=3)
     write_evaluation(evaluation, panel_metadata(panel), out / "evaluation")
     write_summary(evaluation, panel_metadata(panel), out)
+    stages.begin("Training on all cities with a sensor", left=2)
     candidate = default_candidate(model=MODEL, recipe=RECIPE, seed=seed)
     predictor = fit_on_all(panel, candidate)
     calibrate(predictor, panel, evaluation, candidate, seed=seed, n_jobs=n_jobs)
     settings = {"model": MODEL, "seed": seed, "tuning_trials": 0}
     save_predictor(predictor, panel, settings, evaluation, out / "bundle")
+    stages.begin("Predicting the cities without a sensor", left=1)
     elsewhere = panel[panel["site_id"].isin(cities.index[cities == 0])]
     write_panel(elsewhere, out / "cities_without_sensor.parquet")
     predict(out / "cities_without_sensor.parquet", bundle=out / "bundle", out=out / "predictions.parquet")
@@ -80,3 +91,21 @@ def hide_sensors(panel, every=WITHOUT_SENSOR):
     """The panel with the PM2.5 of every so many cities removed."""
     sites = sorted(panel["site_id"].unique())[::every]
     return panel.assign(**{TARGET: panel[TARGET].mask(panel["site_id"].isin(sites))})
+
+
+class _Stages:
+    """What a demonstration is at, told in fits: every stage after the judging counts as one."""
+
+    AFTER = 3
+
+    def __init__(self, advance):
+        self._advance, self._total = advance, 0
+
+    def begin(self, text, *, left=0):
+        """Tell the stage that begins, with so many stages left."""
+        self._advance(self._total - left, self._total, text)
+
+    def after_fit(self, done, fits, text):
+        """Tell a fit that is done."""
+        self._total = fits + self.AFTER
+        self._advance(done, self._total, f"Judging on held-out days and cities: {done} of {fits} fits")

@@ -198,8 +198,10 @@ def _judge_description(evaluation, panel, described, calibration, facts, level):
         evaluation.skipped[f"{NEW}/intervals"] = calibration.explain(level, units=units)
 
 
-def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_LEVEL, seed=0, n_jobs=1):
-    """Judge candidates on a checked panel; see :func:`evaluate`."""
+def evaluate_panel(
+    panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_LEVEL, seed=0, n_jobs=1, advance=None
+):
+    """Judge candidates on a checked panel; see :func:`evaluate`. A bar shows the fits, or `advance` tells."""
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
     for scheme, reason in skipped.items():
         notes.print(f"[yellow]skipped[/] {scheme}: {reason}")
@@ -208,9 +210,9 @@ def evaluate_panel(panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_
         notes.print(
             f"No training place lies within {buffer_km:g} km of a held-out city: buffer repeats city."
         )
-    with progress("evaluating") as advance:
+    with progress("evaluating") as bar:
         evaluation = judge_candidates(
-            panel, contenders, folds, intervals=level, n_jobs=n_jobs, advance=advance
+            panel, contenders, folds, intervals=level, n_jobs=n_jobs, advance=advance or bar
         )
     evaluation.skipped = skipped | evaluation.skipped
     return evaluation

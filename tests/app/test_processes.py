@@ -13,12 +13,14 @@ import pytest
 from app.processes import Step, Task, job_folder
 
 SCRIPT = """
-import os, time
+import os, subprocess, sys, time
 from pathlib import Path
 from app.processes import serve
 
 def work(folder, job, advance):
-    (folder / "begun").write_text(str(os.getpid()))
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    number = subprocess.Popen(sleep).pid if job.get("starts") else os.getpid()
+    (folder / "begun").write_text(str(number))
     for done in range(job.get("pieces", 0)):
         advance(done, job["pieces"], "piece " + str(done))
         time.sleep(job.get("seconds", 0))
@@ -89,6 +91,16 @@ def test_leaving_ends_the_process_and_lets_the_next_begin(task):
             assert alive(process)
         assert not alive(process)
     assert task.slots.acquire(blocking=False)
+
+
+def test_what_a_process_started_ends_with_it(task):
+    "A process of the process, as a pool has them."
+    with job_folder({"starts": True, "pieces": 1, "seconds": 60}) as folder:
+        with closing(task.run(folder)) as steps:
+            process = begun(folder, steps)
+            assert alive(process)
+        time.sleep(0.5)
+        assert not alive(process)
 
 
 def test_a_second_job_of_a_kind_waits(task):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.text import for_csv, for_markdown, for_plotly, shown
+from app.text import for_csv, for_markdown, for_plotly, short_path, shown
 
 
 def test_long_names_are_cut():
@@ -32,3 +32,12 @@ def test_formulas_are_neutralised(cell):
 def test_numbers_and_names_stay(cell):
     "A negative number is no formula."
     assert for_csv(cell) == cell
+
+
+def test_a_path_is_written_as_a_person_would(tmp_path, monkeypatch):
+    "From the working folder, from the home folder, or whole."
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = [tmp_path / "work" / "demo", tmp_path / "cache", tmp_path.parent]
+    assert [short_path(path) for path in paths] == ["demo", "~/cache", str(tmp_path.parent)]

@@ -13,11 +13,15 @@ from airq.workflows.demo import demo
 PROMISED = ["panel.parquet", "evaluation.json", "evaluation.md", "bundle", "predictions.parquet"]
 
 
+#: What the demonstration told while it was made.
+STEPS = []
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, few_rounds):
     "A smaller demonstration: twelve cities, thirty days, few rounds."
     out = tmp_path_factory.mktemp("demo") / "demo"
-    demo(out, n_cities=12, start="2020-01-01", end="2020-01-30")
+    demo(out, n_cities=12, start="2020-01-01", end="2020-01-30", advance=lambda *step: STEPS.append(step))
     return out
 
 
@@ -25,6 +29,14 @@ def folder(tmp_path_factory, few_rounds):
 def test_everything_promised_is_there(folder, name):
     "Each name of the contract."
     assert (folder / name).exists()
+
+
+def test_every_stage_is_told(folder):
+    "Simulating, judging fit by fit, writing, training, predicting; the share that is done never falls."
+    firsts = list(dict.fromkeys(text.split()[0] for _, _, text in STEPS))
+    assert firsts == ["Simulating", "Judging", "Writing", "Training", "Predicting"]
+    shares = [done / total if total else 0 for done, total, _ in STEPS]
+    assert shares == sorted(shares) and shares[-1] < 1
 
 
 def test_it_says_simulated_in_every_file(folder):
