@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cube, downloads, session, theme
+from app.store import with_labels
 from app.text import for_markdown, shown
 from app.views.saving import file_button, kind_box
 
@@ -31,7 +32,7 @@ def own_cities(view, store, simulated):
         st.download_button(
             "An example of a list",
             TEMPLATE,
-            file_name="cities.csv",
+            file_name="example_cities.csv",
             mime="text/csv",
             on_click="ignore",
             key="data_example",
@@ -54,7 +55,7 @@ def own_cities(view, store, simulated):
 def _from_store(predicting, store, cities, simulated):
     found = predicting.match(cities, store.cities, key="city_id")
     st.markdown(predicting.match_words(found, "predictions that are open"))
-    _found_table(found)
+    _found_table(found, store.cities.set_index("city_id")["label"])
     ids = list(dict.fromkeys(found["place"].dropna()))
     if ids:
         number = int(store.days_known()[[store.row(one) for one in ids]].sum())
@@ -79,7 +80,7 @@ def _from_panel(predicting, sources, cities):
     places = _places(str(sources.panel), cube.fingerprint(sources.panel))
     found = predicting.match(cities, places)
     st.markdown(predicting.match_words(found))
-    _found_table(found)
+    _found_table(found, places.set_index("site_id")["label"])
     sites = sorted(set(found["place"].dropna()))
     if (found["how"] == "").any():
         _what_to_run("The panel has no inputs for the others.")
@@ -168,15 +169,17 @@ def _predicted(rows, facts, trained):
     )
 
 
-def _found_table(found):
+def _found_table(found, labels):
+    """Show what was found for every city; `labels` names places by their identifier."""
     words = {"id": "by city_id", "position": "by position", "": "not found"}
     table = pd.DataFrame(
         {
             "City": found["city"].map(shown),
             "Country": found["country"].map(theme.country_name),
             "Found": found["how"].map(words),
-            "Place": [shown(place) if isinstance(place, str) else "" for place in found["place"]],
+            "Place": found["place"].map(labels).fillna(""),
             "Away": found["distance"],
+            "Identifier": found["place"].map(shown, na_action="ignore").fillna(""),
         }
     ).sort_values("Found", key=lambda how: how != "not found", kind="stable")
     st.dataframe(
@@ -184,11 +187,12 @@ def _found_table(found):
         hide_index=True,
         height=min(36 * (len(table) + 1) + 4, 260),
         column_config={
+            "Place": st.column_config.TextColumn(help="What was found, as the app calls it."),
             "Away": st.column_config.NumberColumn(
                 "Away [km]",
                 format="%.1f",
                 help="Distance of the nearest place, or of the one that was found.",
-            )
+            ),
         },
     )
     if len(table) > LISTED:
@@ -210,4 +214,4 @@ def _what_to_run(words):
 def _places(path, stamp):
     from app import predicting
 
-    return predicting.panel_places(path)
+    return with_labels(predicting.panel_places(path))

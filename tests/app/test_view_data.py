@@ -115,3 +115,25 @@ def test_hostile_names_and_sources_are_shown_not_followed(draw, make_rows, write
     app = upload(app, f'{HEAD}"{name}",Uganda,0.32,32.58\n')
     assert not app.exception and not app.error
     assert "![x](" not in said(app) and "<script>" not in said(app)
+
+
+def test_a_city_that_was_found_is_named(draw, make_rows):
+    "By name and country, with its distance: 0.045° of latitude are 5 km."
+    app = upload(
+        draw("data", make_rows(PM25)), HEAD + "Nairobi West,Kenya,-1.245,36.82\nDakar,Senegal,14.7,-17.4\n"
+    )
+    table = next(frame.value for frame in app.dataframe if "Place" in frame.value)
+    assert table["Place"].tolist() == ["", "Nairobi, Kenya"]
+    assert table["Identifier"].tolist() == ["", "nbo"]
+    assert table["Away"].iloc[1] == pytest.approx(5.0, abs=0.05)
+
+
+def test_a_site_of_a_panel_is_named(draw, make_rows, trained):
+    "By its city and country, not by its identifier alone."
+    sites = read_panel(trained / "panel.parquet").drop_duplicates("site_id")
+    first = sites.iloc[0]
+    arguments = ["--panel", trained / "panel.parquet", "--bundle", trained / "bundle"]
+    app = draw("data", make_rows(PM25), arguments=arguments)
+    app = upload(app, f"{HEAD}Mine,{first['country']},{first['latitude']},{first['longitude']}\n")
+    table = next(frame.value for frame in app.dataframe if "Place" in frame.value)
+    assert table["Place"].iloc[0].startswith(f"{first['city']}, ")
