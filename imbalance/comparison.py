@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from airq.files import check_writable
+from airq.workers import workers
 from imbalance.boosters import MODELS, SETTINGS
 from imbalance.problem import make_problem, problem_facts
 from imbalance.runs import claim_folder, killed_in_one_line, lasts, versions
@@ -245,9 +247,10 @@ def _results(tasks, problem, folder, n_jobs, advance):
     with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
         path = str(Path(scratch) / "problem.joblib")
         joblib.dump(problem, path)
-        for name, record in _run(left, path, None if folder is None else str(folder), n_jobs):
-            done[name] = record
-            tell(len(done), len(tasks), texts[name])
+        with closing(_run(left, path, None if folder is None else str(folder), n_jobs)) as results:
+            for name, record in results:
+                done[name] = record
+                tell(len(done), len(tasks), texts[name])
     return [done[task.file_name] for task in tasks]
 
 
@@ -257,10 +260,9 @@ def _run(tasks, path, folder, n_jobs):
         return
     with (
         killed_in_one_line(kept=folder is not None),
-        joblib.parallel_config("loky", inner_max_num_threads=1),
+        workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run,
     ):
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
-        yield from parallel(joblib.delayed(run_task)(task, path, folder) for task in tasks)
+        yield from run(joblib.delayed(run_task)(task, path, folder) for task in tasks)
 
 
 def mean_test_share(fold_of):

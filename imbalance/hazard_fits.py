@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_rec
 from airq.files import whole_file
 from airq.models.folds import GROUP_COLUMN, Fold
 from airq.panel import TARGET
+from airq.workers import workers
 from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
 from imbalance.runs import killed_in_one_line
 
@@ -145,9 +147,10 @@ def held_out_scores(
     for fold in make_hazard_folds(panel, above, group, n_folds):
         splits = [fold, *inner_folds(panel, above, group, fold)]
         inputs = _Inputs(panel, above, group, recipe_for(recipe, panel, fold, group), splits)
-        for name, number, result in _fits(inputs, methods, seed, n_jobs, folder):
-            found[fold.number, name, number] = result
-            tell(len(found), total, f"fold {fold.number + 1} of {n_folds}: {name}")
+        with closing(_fits(inputs, methods, seed, n_jobs, folder)) as results:
+            for name, number, result in results:
+                found[fold.number, name, number] = result
+                tell(len(found), total, f"fold {fold.number + 1} of {n_folds}: {name}")
         parts.append(splits)
     skipped = {name: scores for (_, name, _), (scores, _) in found.items() if isinstance(scores, str)}
     able = [name for name in methods if name not in skipped]
@@ -190,10 +193,9 @@ def _fits(inputs, methods, seed, n_jobs, folder):
     numbers = sorted({number for _, number in left})
     with (
         killed_in_one_line(kept=folder is not None),
-        joblib.parallel_config("loky", inner_max_num_threads=1),
-        joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel,
+        workers(n_jobs) as run,
     ):
-        made = parallel(
+        made = run(
             joblib.delayed(_one_thread)(features_of, inputs.recipe, inputs.panel, inputs.splits[number])
             for number in numbers
         )
@@ -204,7 +206,7 @@ def _fits(inputs, methods, seed, n_jobs, folder):
             )
             for name, number in left
         )
-        for job, result in zip(left, parallel(tasks), strict=True):
+        for job, result in zip(left, run(tasks), strict=True):
             yield *job, result
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 
 from airq.files import write_json
+from airq.workers import workers
 from imbalance.boosters import SETTINGS
 from imbalance.metrics import auc, brier, weighted_log_loss
 from imbalance.runs import claim_folder, killed_in_one_line, versions
@@ -141,10 +142,8 @@ def reproduce(
     missing = [seed for seed in range(seeds) if not _seed_file(folder, seed).exists()]
     tell = advance or (lambda *_: None)
     tell(seeds - len(missing), seeds, "")
-    with killed_in_one_line(kept=True), parallel_config("loky", inner_max_num_threads=1):
-        finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(_run_seed)(folder, seed, cases, rows, validation_rows) for seed in missing
-        )
+    with killed_in_one_line(kept=True), workers(n_jobs, return_as="generator_unordered") as run:
+        finished = run(delayed(_run_seed)(folder, seed, cases, rows, validation_rows) for seed in missing)
         for done, seed in enumerate(finished, start=seeds - len(missing) + 1):
             tell(done, seeds, f"seed {seed}")
     return load_seeds(folder, seeds)

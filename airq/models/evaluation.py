@@ -32,6 +32,7 @@ from airq.models.nested import nested_calibrations, nested_intervals, unit_words
 from airq.models.pairs import PairFold, pair_folds
 from airq.panel import TARGET, panel_metadata
 from airq.units import exceedance_levels
+from airq.workers import workers
 
 
 @dataclass
@@ -151,11 +152,11 @@ def evaluate(panel, candidates, folds, *, intervals=None, n_jobs=1, advance=None
     jobs.sort(key=lambda job: job.model != OURS)
     tasks = (joblib.delayed(_held_out)(panel, job, candidates[job.model]) for job in jobs)
     held_out = {}
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", max_nbytes=None)
-    for done, (key, values) in enumerate(parallel(tasks), start=1):
-        held_out[key] = values
-        if advance is not None:
-            advance(done, len(jobs), f"{key[0]}: {key[2]}")
+    with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
+        for done, (key, values) in enumerate(run(tasks), start=1):
+            held_out[key] = values
+            if advance is not None:
+                advance(done, len(jobs), f"{key[0]}: {key[2]}")
     return _summary(panel, candidates, folds, held_out, pairs, intervals)
 
 
