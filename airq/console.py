@@ -33,7 +33,10 @@ def plainly(command):
             if os.environ.get("AIRQ_DEBUG"):
                 raise
             _complain(error)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ImportError) as error:
+            # A compiled module that is interrupted while it is imported says that it cannot be.
+            if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+                raise
             typer.echo("Interrupted; nothing was left half-written. Run the same command again.", err=True)
         raise typer.Exit(1)
 
