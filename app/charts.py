@@ -345,11 +345,11 @@ def _rims(scale, tone):
 def _cells(series, scale):
     """The known days with their column, their month in words and their class; the number of months."""
     known = np.isfinite(series.amounts)
-    dates, values = series.dates[known], _floats(series.amounts)[known]
-    months = dates.to_numpy().astype("datetime64[M]").astype("int64")
-    listed, row = np.unique(months, return_inverse=True)
+    values, days = _floats(series.amounts)[known], series.dates.to_numpy()[known].astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    listed, row = np.unique(months.astype("int64"), return_inverse=True)
     names = np.array([f"{MONTHS[month % 12]} {1970 + month // 12}" for month in listed.tolist()])
-    columns = {"column": dates.day.to_numpy("int32"), "month": names[row], "value": values}
+    columns = {"column": (days - months).astype("int32") + 1, "month": names[row], "value": values}
     return pa.table(columns | {"number": scale.index(values).astype("int32")}), len(listed)
 
 

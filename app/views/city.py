@@ -148,8 +148,8 @@ def _year(series, scale):
 
 def _recent(series):
     """The last months of a series, or the year that is chosen where there are many."""
-    first, last = series.dates[[0, -1]].to_numpy().astype("datetime64[M]").astype("int64")
-    if last - first < MOST_MONTHS:
+    months = series.dates.to_numpy().astype("datetime64[M]").astype("int64")
+    if months[-1] - months[0] < MOST_MONTHS:
         return series
     numbers = years_of(series)
     years = [str(year) for year in np.unique(numbers)[::-1].tolist()]
