@@ -25,6 +25,8 @@ HALF = {"day": 0.5 * 86.4e6, "month": 15.2 * 86.4e6, "year": 182.6 * 86.4e6}
 DAY_FORMAT = {"day": "%-d %B %Y", "month": "%B %Y", "year": "%Y"}
 #: A row of the calendar. [px]
 CALENDAR_ROW = 24
+#: Cells with less contrast to the page have a line around them.
+LEAST_CONTRAST = 1.3
 #: Room for the numbers of the levels, right of the days. [px]
 ROOM = 44
 #: Dragging moves; the wheel alone goes on scrolling the page.
@@ -319,11 +321,12 @@ def calendar(series, scale, *, dark=False):
         "axis": {"title": None, "ticks": False, "domain": False},
     }
     return {
+        "name": "cells",
         "description": "Calendar of the days, coloured by class",
         "height": CALENDAR_ROW * months,
         "data": {"name": "days"},
         "datasets": {"days": table},
-        "mark": {"type": "rect"},
+        "mark": {"type": "rect", "strokeWidth": 0.7},
         "encoding": {
             "x": columns,
             "y": rows,
@@ -338,8 +341,9 @@ def calendar(series, scale, *, dark=False):
 
 def _rims(scale, tone):
     """A line around the cells of classes that the page would swallow."""
-    low = theme.LEAST_CONTRAST / 2
-    return [tone["soft"] if theme.contrast(one, tone["page"]) < low else one for one in scale.colours]
+    return [
+        tone["border"] if theme.contrast(one, tone["page"]) < LEAST_CONTRAST else one for one in scale.colours
+    ]
 
 
 def _cells(series, scale):

@@ -310,7 +310,7 @@ def map_height():
 
 def show_chart(chart, key):
     """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
-    st.container(key=key).vega_lite_chart(chart, theme=None)
+    st.vega_lite_chart(chart, key=key, theme=None)
 
 
 def lines_legend(entries):

@@ -15,6 +15,7 @@ from app.text import for_file_name, for_markdown
 
 MOST_OTHERS = 4
 MOST_MONTHS = 18
+NOT_OBSERVED = "No observations of this city were given; a panel of sensors would be drawn beside."
 
 
 def page():
@@ -62,23 +63,23 @@ def _figures(store, city_id, series, scale):
     values = series.amounts[np.isfinite(series.amounts)]
     spans = layers.SPANS[store.period]
     worst = store.day_names[np.nanargmax(series.amounts)]
-    cells = st.columns(4)
     mean, highest = (_short(one, store.unit) for one in (values.mean(dtype="float64"), values.max()))
-    cells[0].metric(f"Mean of {len(values):,} {spans}", mean)
-    how = f"{how_counted(series, scale.edges)}."
-    cells[1].metric(
-        f"{spans.capitalize()}: {scale.labels[0]}", f"{class_shares(series, scale)[0]:.0%}", help=how
-    )
-    cells[2].metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
-    if store.has("inside_domain"):
-        inside = store.city("inside_domain", city_id)
-        known = np.isfinite(inside)
-        share = np.mean(inside[known] < 1) if known.any() else np.nan
-        cells[3].metric(
-            f"{spans.capitalize()} outside the model's experience",
-            f"{share:.0%}" if known.any() else "not told",
-            help="Where inputs lie outside what the model was trained on, trust its predictions less.",
-        )
+    lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
+    with st.container(horizontal=True):
+        st.metric(f"Mean of {len(values):,} {spans}", mean)
+        st.metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{lowest:.0%}", help=f"{how}.")
+        st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
+        if store.has("inside_domain"):
+            st.metric(
+                f"{spans.capitalize()} outside the model's experience",
+                _outside_words(store.city("inside_domain", city_id)),
+                help="Where inputs lie outside what the model was trained on, trust its predictions less.",
+            )
+
+
+def _outside_words(inside):
+    known = np.isfinite(inside)
+    return f"{np.mean(inside[known] < 1):.0%}" if known.any() else "not told"
 
 
 def _short(value, unit):
@@ -92,6 +93,7 @@ def _over_time(store, city, series, scale):
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
+    observed = None if observed is None or observed.empty else observed
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": session.dark()}
     session.lines_legend(charts.legend_of(series, **drawn).values())
     session.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
@@ -99,9 +101,8 @@ def _over_time(store, city, series, scale):
     st.caption(
         f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
         "Ctrl and the wheel zoom, dragging moves, a double click shows all again."
+        + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
     )
-    if observed is None or observed.empty:
-        st.caption("No observations of this city were given; a panel of sensors would be drawn beside.")
 
 
 def _others(store, city):
@@ -180,28 +181,29 @@ def _day(store, city, series, scale):
         )
         at = days.index(link.date())
         value = series.amounts[at]
-        st.markdown(f"## {theme.number(value, store.unit)}")
-        if np.isfinite(value):
-            _words(store, series, scale, at)
+        words = [f"## {theme.number(value, store.unit)}"]
+        st.markdown("\n\n".join(words + (_words(store, series, scale, at) if np.isfinite(value) else [])))
     with right:
         if np.isfinite(value) and store.period == "day":
             advice = advice_for(value, store.unit)
-            st.markdown(f"**US AQI class: {advice.label}**")
-            st.markdown(f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}")
+            said = f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}"
+            st.markdown(f"**US AQI class: {advice.label}**\n\n{said}")
             st.caption(SOURCE)
             _reasons(city, link.date())
 
 
 def _words(store, series, scale, at):
-    st.markdown(f"**{scale.labels[scale.index([series.amounts[at]])[0]].capitalize()}** ({scale.heading})")
+    """What a value means, its interval and the chance of the guideline's being exceeded: a paragraph each."""
+    label = scale.labels[scale.index([series.amounts[at]])[0]]
+    words = [f"**{label.capitalize()}** ({scale.heading})"]
     if series.lower is not None and np.isfinite(series.lower[at]):
-        level = f"{series.level:.0%} interval" if series.level else "interval"
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
-        st.markdown(f"{level}: {low} to {high}")
+        words.append(f"{series.interval_words}: {low} to {high}")
     for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_levels):
         chance = series.chances[level][at]
         if np.isfinite(chance):
-            st.markdown(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
+            words.append(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
+    return words
 
 
 def _reasons(city, date):

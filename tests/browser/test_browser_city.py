@@ -8,8 +8,7 @@ from PIL import Image
 from app import charts, theme
 
 pytestmark = pytest.mark.slow
-SERIES = ".st-key-city_series svg.marks"
-CALENDAR = ".st-key-city_calendar svg.marks"
+SERIES, CALENDAR, REASONS = (f"svg.marks:has(.{name}_marks)" for name in ("pointed", "cells", "amounts"))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +156,7 @@ def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
     row = pd.read_parquet(trained / "predictions.parquet").iloc[-1]
     here = visit(f"{trained_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
     here.page.get_by_text("Why this prediction?").click()
-    bars = here.page.locator(".st-key-city_reasons .amounts_marks text")
+    bars = here.page.locator(f"{REASONS} .amounts_marks text")
     bars.first.wait_for(timeout=90_000)
     here.settle()
     amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])
