@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import charts, explaining, layers, reasons_chart, session, theme
+from app import charts, explaining, layers, parts, reasons_chart, session, theme
 from app.advice import SOURCE, advice_for
 from app.processes import words_of
 from app.series import Series, class_shares, how_counted, years_of
@@ -94,9 +94,9 @@ def _over_time(store, city, series, scale):
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
     observed = None if observed is None or observed.empty else observed
-    drawn = {"observed": observed, "observed_name": name, "others": others, "dark": session.dark()}
-    session.lines_legend(charts.legend_of(series, **drawn).values())
-    session.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
+    drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
+    parts.lines_legend(charts.legend_of(series, **drawn).values())
+    parts.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
     unit = theme.unit_words(scale.unit)
     st.caption(
         f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
@@ -128,21 +128,21 @@ def _others(store, city):
 
 
 def _year(series, scale):
-    dark = session.dark()
+    dark = parts.dark()
     if series.period == "day":
         st.subheader("Calendar", anchor=False)
-        session.show_chart(charts.calendar(_recent(series), scale, dark=dark), "city_calendar")
-    session.legend(scale)
+        parts.show_chart(charts.calendar(_recent(series), scale, dark=dark), "city_calendar")
+    parts.legend(scale)
     left, right = st.columns(2, gap="large")
     if series.period != "year":
         with left:
             st.subheader("Through the year", anchor=False)
-            session.show_chart(charts.season(series, dark=dark), "city_season")
+            parts.show_chart(charts.season(series, dark=dark), "city_season")
             st.caption("Bars: mean of the month. Whiskers: where eight of ten days lie.")
     if series.period == "day":
         with right:
             st.subheader("Days above each level", anchor=False)
-            session.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
+            parts.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
             how = how_counted(series, scale.edges)
             st.caption(f"{how}. A year with fewer days known has fewer.")
 
@@ -218,10 +218,10 @@ def _reasons(city, date):
     except (ValueError, OSError) as error:
         place.info(for_markdown(words_of(error), limit=400))
         return
-    session.show_chart(reasons_chart.reasons(answer.table, dark=session.dark()), "city_reasons")
+    parts.show_chart(reasons_chart.reasons(answer.table, dark=parts.dark()), "city_reasons")
     st.caption("From the mean of the training at the top, every bar takes the prediction further.")
     with st.expander("In words"):
-        st.code("\n".join(answer.sentences), language=None, wrap_lines=True)
+        st.code(theme.with_page_units("\n".join(answer.sentences)), language=None, wrap_lines=True)
 
 
 def _answer(place, opened, city_id, date):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import comparison_charts as charts
 from app import comparison_curves as curves
-from app import comparisons, session, theme
+from app import comparisons, parts, theme
 from app.text import for_markdown, shown
 
 #: Column of a table -> heading, format and help.
@@ -114,7 +114,7 @@ def _table(table, key, *, name="table"):
         hide_index=True,
         column_config=config,
         key=f"imbalance_{key}_{name}",
-        placeholder=session.NO_VALUE,
+        placeholder=parts.NO_VALUE,
     )
     st.download_button(
         "Table (CSV)",
@@ -128,7 +128,7 @@ def _table(table, key, *, name="table"):
 
 
 def _chart(figure, key):
-    st.plotly_chart(figure, key=key, config=session.CHART, theme=None)
+    st.plotly_chart(figure, key=key, config=parts.CHART, theme=None)
 
 
 @st.fragment
@@ -143,7 +143,7 @@ def _comparison(found, key):
         label_visibility="collapsed",
         required=True,
     )
-    dark = session.dark()
+    dark = parts.dark()
     if show == "differences":
         _chart(charts.differences(found.table, dark=dark), f"imbalance_{key}_chart")
         st.caption("Left of zero is better than doing nothing. Bars: 95 % intervals, each for itself.")
@@ -215,7 +215,7 @@ def _pairs(found, key):
 
 
 def _all_sets(found, key):
-    dark = session.dark()
+    dark = parts.dark()
     _chart(charts.family_means(found.table, dark=dark), f"imbalance_{key}_families")
     if "sets" not in found.tables:
         return
@@ -235,7 +235,7 @@ def _all_sets(found, key):
 
 
 def _reproduction(found, key):
-    figure = charts.reproduction(found.table, found.scores, mark=found.mark, dark=session.dark())
+    figure = charts.reproduction(found.table, found.scores, mark=found.mark, dark=parts.dark())
     _chart(figure, f"imbalance_{key}_losses")
     st.caption("Log loss under the shares of the classes in the validation set; lower is better.")
     if "orders" in found.tables:
@@ -248,7 +248,7 @@ def _reproduction(found, key):
 
 def _hazards(found, key):
     if "curve" in found.tables:
-        _chart(curves.alarm_curves(found.tables["curve"], dark=session.dark()), f"imbalance_{key}_alarms")
+        _chart(curves.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms")
         st.caption("Higher and further left is better. Thresholds come from training places only.")
     if "methods" in found.tables:
         with st.expander("Ranks, probabilities, errors"):
@@ -280,7 +280,7 @@ def published(found):
         hide_index=True,
         column_config=config,
         key="imbalance_published",
-        placeholder=session.NO_VALUE,
+        placeholder=parts.NO_VALUE,
     )
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and not found.mark:

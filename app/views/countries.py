@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, maps, session, theme
+from app import country_tables, downloads, maps, parts, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
@@ -47,7 +47,7 @@ def page():
         _map(store, table, scale, code)
     with right:
         _card(store, table, scale, code)
-        session.legend(scale)
+        parts.legend(scale)
     _table(store, table, scale)
     _download(view, store, table, span_words(start, end, store.period))
     listed = table
@@ -82,17 +82,17 @@ def _map(store, table, scale, code):
     picture = maps.countries_map(
         table,
         scale,
-        outlines=session.outlines(),
+        outlines=parts.outlines(),
         cities=store.cities,
         selected=code,
-        dark=session.dark(),
-        height=min(440, session.map_height()),
+        dark=parts.dark(),
+        height=min(440, parts.map_height()),
     )
-    session.show_map(picture, "countries_map", on_select=_clicked)
+    parts.show_map(picture, "countries_map", on_select=_clicked)
 
 
 def _clicked():
-    code = session.clicked("countries_map")
+    code = parts.clicked("countries_map")
     if code is not None:
         session.choose_country(code)
 
@@ -139,8 +139,8 @@ def _table(store, table, scale):
     st.dataframe(
         cells[columns],
         hide_index=True,
-        placeholder=session.NO_VALUE,
-        height=session.table_height(len(cells), most=420),
+        placeholder=parts.NO_VALUE,
+        height=parts.table_height(len(cells), most=420),
         column_config={
             "name": st.column_config.TextColumn("Country", pinned=True),
             "value": st.column_config.NumberColumn(f"Mean [{unit}]", format=number),
@@ -179,13 +179,13 @@ def _months(store, months, table, scale):
     st.subheader("Month by month", anchor=False)
     monthly = theme.scale(link.scale(), unit=store.unit, period="month", days=30, palette=link.palette())
     st.plotly_chart(
-        country_tables.months_picture(months.reindex(table["country"]), monthly, dark=session.dark()),
+        country_tables.months_picture(months.reindex(table["country"]), monthly, dark=parts.dark()),
         key="countries_months",
-        config=session.CHART,
+        config=parts.CHART,
         theme=None,
     )
     if monthly.edges != scale.edges:
-        session.legend(monthly)
+        parts.legend(monthly)
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
 
@@ -211,19 +211,19 @@ def _shares(store, span, table):
     scale = country_tables.scale_of(store, span, how)
     st.markdown(_shares_words(store, span, how))
     st.plotly_chart(
-        country_tables.shares_picture(shares, scale, dark=session.dark()),
+        country_tables.shares_picture(shares, scale, dark=parts.dark()),
         key="countries_shares",
-        config=session.CHART,
+        config=parts.CHART,
         theme=None,
     )
-    session.legend(scale)
+    parts.legend(scale)
     with st.expander("As a table"):
         percent = (100 * shares).set_axis([f"above {level:g} [%]" for level in shares.columns], axis=1)
         percent.insert(0, "Country", table["name"].to_numpy())
         st.dataframe(
             percent,
             hide_index=True,
-            placeholder=session.NO_VALUE,
+            placeholder=parts.NO_VALUE,
             column_config={
                 name: st.column_config.NumberColumn(format="%.0f") for name in percent.columns[1:]
             },

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import layers, maps, session, theme
+from app import layers, maps, parts, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
 from app.series import COUNTED, EXPECTED
@@ -84,7 +84,7 @@ def _picture(shown):
             _points(store, layer, row)
     with right:
         session.scale_box(key="map_scale", label_visibility="collapsed")
-        session.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
+        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
         _city_card(store, layer, row)
         _ranking(store, layer)
 
@@ -180,17 +180,17 @@ def _points(store, layer, row):
     picture = maps.points_map(
         store.cities,
         layer,
-        outlines=session.outlines(),
+        outlines=parts.outlines(),
         selected=row,
-        dark=session.dark(),
-        height=session.map_height(),
+        dark=parts.dark(),
+        height=parts.map_height(),
     )
-    session.show_map(picture, "map_points", on_select=_clicked)
+    parts.show_map(picture, "map_points", on_select=_clicked)
     st.caption("The wheel zooms, dragging moves, a double click shows all again; a click selects a city.")
 
 
 def _clicked():
-    row = session.clicked("map_points")
+    row = parts.clicked("map_points")
     if row is not None:
         session.choose_city(session.store().cities["city_id"].iloc[int(row)])
         st.session_state["map_clicked"] = True
@@ -201,12 +201,12 @@ def _countries(store, layer):
     picture = maps.countries_map(
         countries,
         layer.scale,
-        outlines=session.outlines(),
+        outlines=parts.outlines(),
         cities=store.cities,
-        dark=session.dark(),
-        height=session.map_height(),
+        dark=parts.dark(),
+        height=parts.map_height(),
     )
-    session.show_map(picture, "map_countries", on_select=_country_clicked)
+    parts.show_map(picture, "map_countries", on_select=_country_clicked)
     st.caption(
         f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
         "A click selects the largest of them."
@@ -214,7 +214,7 @@ def _countries(store, layer):
 
 
 def _country_clicked():
-    code = session.clicked("map_countries")
+    code = parts.clicked("map_countries")
     if code is not None:
         session.choose_country(code)
         st.session_state["map_clicked"] = True
@@ -273,6 +273,6 @@ def _ranking(store, layer):
         unit: listed["value"].map(digits.format),
         "City": listed["city_id"].map(names),
     }
-    session.light_table(table, label="Ranking of cities", height=380)
+    parts.light_table(table, label="Ranking of cities", height=380)
     if len(ranked) > LISTED:
         st.caption(f"{LISTED} of {len(ranked):,} cities; the page Data has all of them.")

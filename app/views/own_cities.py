@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cube, downloads, session, theme
+from app import cube, downloads, parts, session, theme
 from app.store import with_labels
 from app.text import for_markdown, shown
 from app.views.saving import file_button, kind_box
@@ -132,6 +132,7 @@ def _predicted(rows, facts, trained):
     st.dataframe(
         summary.head(LISTED),
         hide_index=True,
+        placeholder=parts.NO_VALUE,
         column_config={
             "city": st.column_config.TextColumn("City"),
             "country": st.column_config.TextColumn("Country"),
@@ -185,6 +186,7 @@ def _found_table(found, labels):
     st.dataframe(
         table.head(LISTED),
         hide_index=True,
+        placeholder=parts.NO_VALUE,
         height=min(36 * (len(table) + 1) + 4, 260),
         column_config={
             "Place": st.column_config.TextColumn(help="What was found, as the app calls it."),

@@ -5,7 +5,7 @@ import streamlit as st
 
 from airq.card import FIGURES, QUESTIONS
 from airq.units import WHO_LEVELS
-from app import cube, evidence, maps, session, theme, trust_charts
+from app import cube, evidence, maps, parts, session, theme, trust_charts
 from app.card_text import safe_card
 from app.reliability import levels_of, reliability_table
 from app.text import for_markdown
@@ -66,9 +66,9 @@ def _in_short(found):
 def _errors(found):
     st.subheader("Errors where it had no monitor", anchor=False)
     st.plotly_chart(
-        trust_charts.errors_picture(found.records, dark=session.dark()),
+        trust_charts.errors_picture(found.records, dark=parts.dark()),
         key="trust_errors",
-        config=session.CHART,
+        config=parts.CHART,
         theme=None,
     )
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
@@ -78,7 +78,7 @@ def _errors(found):
         st.dataframe(
             table,
             hide_index=True,
-            placeholder=session.NO_VALUE,
+            placeholder=parts.NO_VALUE,
             column_config={
                 name: st.column_config.NumberColumn(format=f"%.{digits[name]}f")
                 for name in table.columns
@@ -128,13 +128,13 @@ def _intervals(found):
     scheme = _scheme_box(schemes, "trust_coverage_scheme")
     st.markdown("\n".join(f"- {evidence.coverage_words(one)}" for one in days if one["scheme"] == scheme))
     st.plotly_chart(
-        trust_charts.coverage_picture(found.coverage, scheme, dark=session.dark()),
+        trust_charts.coverage_picture(found.coverage, scheme, dark=parts.dark()),
         key="trust_coverage",
-        config=session.CHART,
+        config=parts.CHART,
         theme=None,
     )
-    parts = trust_charts.coverage_parts(found.coverage, scheme)
-    countries = sum(one["part"] == "country" for one in parts)
+    judged = trust_charts.coverage_parts(found.coverage, scheme)
+    countries = sum(one["part"] == "country" for one in judged)
     more = ""
     if countries > trust_charts.MOST_COUNTRIES:
         more = (
@@ -146,11 +146,11 @@ def _intervals(found):
         f"the predicted value, as a reader knows it. Whiskers: 95 % if other places had been drawn.{more}"
     )
     with st.expander("All figures of the intervals"):
-        table = trust_charts.coverage_table(parts)
+        table = trust_charts.coverage_table(judged)
         st.dataframe(
             table,
             hide_index=True,
-            placeholder=session.NO_VALUE,
+            placeholder=parts.NO_VALUE,
             column_config={
                 name: st.column_config.NumberColumn(
                     format="localized" if name in ("Days", "Places") else "%.0f"
@@ -173,9 +173,9 @@ def _probabilities(found):
     with left:
         st.markdown("**Days above a level [µg/m³]**")
         st.plotly_chart(
-            trust_charts.probabilities_picture(found.exceedance, scheme, dark=session.dark()),
+            trust_charts.probabilities_picture(found.exceedance, scheme, dark=parts.dark()),
             key="trust_probabilities",
-            config=session.CHART,
+            config=parts.CHART,
             theme=None,
         )
     with right:
@@ -212,9 +212,9 @@ def _reliability(found, scheme):
         st.caption("This way of judging has no probabilities.")
         return
     st.plotly_chart(
-        trust_charts.reliability_picture(table, dark=session.dark()),
+        trust_charts.reliability_picture(table, dark=parts.dark()),
         key="trust_reliability",
-        config=session.CHART,
+        config=parts.CHART,
         theme=None,
     )
 
@@ -254,11 +254,9 @@ def _domain(store, found):
         "their days (hollow)."
     )
     layer = maps.Layer(share, trust_charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
-    picture = maps.points_map(
-        store.cities, layer, outlines=session.outlines(), dark=session.dark(), height=480
-    )
-    session.show_map(picture, "trust_domain")
-    session.legend(layer.scale, hollow=True)
+    picture = maps.points_map(store.cities, layer, outlines=parts.outlines(), dark=parts.dark(), height=480)
+    parts.show_map(picture, "trust_domain")
+    parts.legend(layer.scale, hollow=True)
     sentences = [evidence.domain_words(record) for record in evidence.ours(found.records)]
     if any(sentences):
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences if sentence))

@@ -1,0 +1,137 @@
+"""Parts that pages are put together from: charts, maps, tables and their legends."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+import streamlit as st
+
+from app import maps, theme
+
+#: Configuration of every Plotly chart.
+CHART = {"displayModeBar": False}
+#: What stands in a cell that has no value.
+NO_VALUE = "–"
+#: Height of a row of a table at the font size of the app. [px]
+TABLE_ROW = 37
+#: Look of entries in a row that wraps.
+SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
+#: Look of :func:`light_table`.
+LIGHT_TABLE = """
+.light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.light-table :is(td, th) { padding: .3rem .6rem; overflow-wrap: anywhere; }
+.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; overflow-wrap: normal; }
+.light-table :is(td, th):not(:last-child) { text-align: right; }
+.light-table td:not(:last-child) { white-space: nowrap; }
+.light-table tr + tr td { border-top: 1px solid #8884; }
+"""
+
+
+def dark():
+    """Whether the page is dark."""
+    return st.context.theme.type == "dark"
+
+
+def map_height():
+    """Height of a map: lower on a telephone, whose screen is narrow. [px]"""
+    return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
+
+
+def show_chart(chart, key):
+    """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
+    st.vega_lite_chart(chart, key=key, theme=None)
+
+
+def lines_legend(entries):
+    """Legend of lines, bands and points, a sample each (:class:`app.charts.Entry`)."""
+    items = "".join(
+        f'<span style="display:flex;align-items:center">'
+        f'<span aria-hidden="true" style="margin-right:.45rem;{_sample(entry)}"></span>'
+        f"<span>{html.escape(entry.name)}</span></span>"
+        for entry in entries
+    )
+    st.html(f'<div role="group" aria-label="Lines" style="{SIDE_BY_SIDE}">{items}</div>')
+
+
+def _sample(entry):
+    """Look of a sample of a line, a band or a point."""
+    if entry.kind == "band":
+        return f"width:2.1rem;height:.9rem;opacity:.25;background:{entry.colour}"
+    if entry.kind == "point":
+        return f"width:.6rem;height:.6rem;transform:rotate(45deg);background:{entry.colour}"
+    inks, at = [], 0
+    for part, length in enumerate(entry.dash or (1,)):
+        inks.append(f"{entry.colour if part % 2 == 0 else 'transparent'} {at}px {at + length}px")
+        at += length
+    width = max(round(entry.width), 2)
+    return f"width:2.1rem;height:{width}px;background:repeating-linear-gradient(90deg,{','.join(inks)})"
+
+
+def show_map(picture, key, *, on_select="ignore"):
+    """Show a map of :mod:`app.maps`; `on_select` is called when it is clicked, zoomed or moved."""
+    if on_select == "ignore":
+        st.container(key=key).vega_lite_chart(picture, theme=None)
+        return
+    # Only what is selected outlasts a change of the data: without the view every day would undo a zoom.
+    modes = [maps.CLICKED, maps.VIEW]
+    st.vega_lite_chart(picture, key=key, theme=None, on_select=on_select, selection_mode=modes)
+
+
+def clicked(key):
+    """The `place` that was clicked on a map since it was last asked; None where nothing was."""
+    points = st.session_state[key]["selection"].get(maps.CLICKED) or []
+    # A click beside the cities, or on the ring around one, has no place.
+    now = {point["place"] for point in points if point.get("place") is not None}
+    changed = now ^ st.session_state.get(f"{key}_held", set())
+    st.session_state[f"{key}_held"] = now
+    return changed.pop() if len(changed) == 1 else None
+
+
+def table_height(rows, *, most):
+    """Height of a table of so many rows, at most so much. [px]"""
+    return min(TABLE_ROW * (rows + 1) + 2, most)
+
+
+def light_table(columns, *, label, height):
+    """Show columns of text as a table that the browser draws at once; `height` is the most it takes. [px]"""
+    tone = theme.tones(dark())
+    body = pd.DataFrame(columns).to_html(index=False, border=0, classes="light-table")
+    st.html(
+        f"<style>{LIGHT_TABLE} .light-table th {{ background: {tone['page']}; }}</style>"
+        f'<div role="region" aria-label="{label}" tabindex="0" style="max-height:{height}px;overflow:auto;'
+        f'border:1px solid {tone["grid"]};border-radius:.25rem">{body}</div>'
+    )
+
+
+def outlines():
+    """Address of the outlines on this server, or the outlines themselves where files are not served."""
+    if not st.get_option("server.enableStaticServing"):
+        return theme.outlines()
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}/app/static/{theme.OUTLINES.name}".replace("//", "/")
+
+
+def legend(scale, *, hollow=False):
+    """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
+    tone = theme.tones(dark())
+    items = "".join(
+        f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
+        f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
+        f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
+        f"<span><b>{label[0].upper() + label[1:]}</b> {span}</span></span>"
+        for colour, label, span in zip(scale.colours, scale.labels, scale.ranges, strict=True)
+    )
+    if hollow:
+        items += (
+            '<span style="display:inline-flex;align-items:center;margin:0 0 .1rem 0">'
+            '<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;'
+            f'border:4px solid {tone["soft"]};margin-right:.45rem"></span>'
+            "<span><b>Hollow</b> outside what the model was trained on</span></span>"
+        )
+    heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
+    st.html(
+        f'<div role="group" aria-label="Legend" style="font-size:.9rem"><div>{heading}</div>{items}</div>'
+    )
+    if scale.note:
+        st.caption(scale.note)
