@@ -13,6 +13,8 @@ from pathlib import Path
 
 from airq.console import notes
 
+#: Where this package lies, and the app beside it; another one's may be called app, too.
+HERE = Path(__file__).resolve().parents[2]
 HOST = "localhost"
 PORT = 8501
 #: How a module is run: one called app in the folder of the user is another's.
@@ -93,7 +95,7 @@ def command(named, *, port, browser=True):
     -------
     list of str
     """
-    script = importlib.util.find_spec("app.main").origin
+    script = HERE / "app" / "main.py"
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     shown = arguments({kind: path.absolute() for kind, path in named.items()})
@@ -124,8 +126,7 @@ def run(command):
 
 def environment():
     """This environment, with the app where this process would find it."""
-    here = str(Path(importlib.util.find_spec("app").origin).parents[1])
-    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path}
 
 
