@@ -54,6 +54,7 @@ def test_a_click_on_a_country_selects_it(visit, app_url, predictions):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_a_click_on_a_country_without_data_changes_nothing(visit, app_url):
     "The land beside the coloured countries: the address stays, no error is told."
     here = visit(f"{app_url}/countries")

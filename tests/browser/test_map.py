@@ -36,6 +36,7 @@ def test_a_click_on_a_city_selects_it(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_a_city_that_was_clicked_before_can_be_clicked_again(visit, app_url):
     "One city, another one, the first again: the address bar follows three times."
     here = visit(app_url)
@@ -49,6 +50,7 @@ def test_a_city_that_was_clicked_before_can_be_clicked_again(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
     "A city, then its ring and a way over the land with the button pressed: the city stays, no error is told."
     here = visit(app_url)
@@ -68,6 +70,7 @@ def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_a_zoom_outlasts_the_day(visit, app_url):
     "The wheel makes the way between two cities longer, and it stays so the day before."
     here = visit(f"{app_url}/?date=2020-02-09")
@@ -123,6 +126,7 @@ def test_a_step_of_the_slider_redraws_the_map_only(visit, app_url):
     here.assert_clean()
 
 
+@pytest.mark.long
 def test_a_narrow_screen_needs_no_sideways_scrolling(visit, app_url):
     "At 390 pixels nothing is wider than the screen."
     here = visit(app_url, width=390, height=844)
