@@ -284,16 +284,25 @@ def changed(before, now, enough):
 
 
 @contextlib.contextmanager
-def apart(server, browser):
-    "The server on the first core and the browser on the others, where there are several."
+def apart(server):
+    "The server on the first core; the browser and all that measures on the others, where there are several."
     cores = sorted(os.sched_getaffinity(0))
-    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    drawing = [one["id"] for one in told]
+    rest = [one for one in family(os.getpid()) if one != server.process]
     if len(cores) > 1:
         run_on(cores[:1], [server.process])
-        run_on(cores[1:], drawing)
+        run_on(cores[1:], rest)
     yield
-    run_on(cores, [server.process, *drawing])
+    run_on(cores, [server.process, *rest])
+
+
+def family(process):
+    "A process and all that it has started."
+    found = [process]
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            children = Path(f"/proc/{process}/task/{thread}/children").read_text().split()
+            found += [one for child in children for one in family(int(child))]
+    return found
 
 
 def run_on(cores, processes):
@@ -339,17 +348,19 @@ def together(browser, url, number):
 
 def measure(browser, ours, plain):
     "All figures by name, as they come."
+    # One page at a time, so that none draws while another is timed.
     visit, app_map, first = open_first(browser, ours)
-    other, plain_map, plain_first = open_first(browser, plain)
-    yield "first", (first, plain_first)
-    (step, rerun), (plain_step, plain_rerun) = steps(visit, app_map), steps(other, plain_map)
-    yield "step", (step, plain_step)
-    yield "rerun", (rerun, plain_rerun)
-    other.close()
-    with apart(ours, browser):
+    step, rerun = steps(visit, app_map)
+    with apart(ours):
         yield "switch", switches(visit, ours)
     visit.close()
     once = ours.memory()
+    visit, plain_map, plain_first = open_first(browser, plain)
+    plain_step, plain_rerun = steps(visit, plain_map)
+    visit.close()
+    yield "first", (first, plain_first)
+    yield "step", (step, plain_step)
+    yield "rerun", (rerun, plain_rerun)
     maps = [[seconds_to_map(browser, one) for one in (app_map, plain_map)] for _ in range(RUNS)]
     yield "map", np.median(maps, axis=0)
     wrong = together(browser, ours.url, TOGETHER)
