@@ -40,7 +40,7 @@ import app
 from airq.cities import bundled_cities
 from airq.panel import write_table
 from airq.units import aqi, exceedance_column, exceedance_levels, who_class
-from airq.workflows.app import command, free_port
+from airq.workflows.app import command, environment, free_port
 
 CITIES, DAYS, RUNS, SESSIONS, TOGETHER = 1466, 579, 5, 20, 8
 #: The aims: [ms], [s], [kB], [MB]; the growth over the sessions is what measuring memory is good for. [MB]
@@ -159,7 +159,9 @@ def serving(folder, script, shown):
     called[called.index("run") + 1] = str(folder / "page.py")
     paths = {"XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(place.parent)}
     with open(folder / "said", "w") as said:
-        process = subprocess.Popen(called, stdout=said, stderr=said, env={**os.environ, **paths}, cwd=folder)
+        process = subprocess.Popen(
+            called, stdout=said, stderr=said, env={**environment(), **paths}, cwd=folder
+        )
         try:
             wait_until(lambda: answers(f"http://localhost:{port}/_stcore/health"))
             yield Server(f"http://localhost:{port}", process.pid, log)
