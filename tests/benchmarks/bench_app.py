@@ -157,7 +157,7 @@ def serving(folder, script, shown):
     shutil.copytree(place / ".streamlit", folder / ".streamlit")
     (folder / "page.py").write_text(script.format(path=str(shown["predictions"]), log=str(log)))
     called[called.index("run") + 1] = str(folder / "page.py")
-    paths = {"XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(place.parent)}
+    within = {**environment(), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(place.parent)}
     with open(folder / "said", "w") as said:
         process = subprocess.Popen(
             called, stdout=said, stderr=said, env={**environment(), **paths}, cwd=folder
