@@ -159,9 +159,7 @@ def serving(folder, script, shown):
     called[called.index("run") + 1] = str(folder / "page.py")
     within = {**environment(), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(place.parent)}
     with open(folder / "said", "w") as said:
-        process = subprocess.Popen(
-            called, stdout=said, stderr=said, env={**environment(), **paths}, cwd=folder
-        )
+        process = subprocess.Popen(called, stdout=said, stderr=said, env=within, cwd=folder)
         try:
             wait_until(lambda: answers(f"http://localhost:{port}/_stcore/health"))
             yield Server(f"http://localhost:{port}", process.pid, log)
