@@ -443,7 +443,7 @@ def days_above(series, levels, *, dark=False):
         "encoding": {
             "x": {"field": "level", "type": "ordinal", "sort": None, "axis": levels_axis},
             "xOffset": {"field": "year", "sort": None},
-            "y": {"field": "days", "type": "quantitative", "axis": {"title": "days a year", "tickCount": 5}},
+            "y": {"field": "days", "type": "quantitative", "axis": {"title": "days", "tickCount": 5}},
         },
         "layer": [
             {

@@ -51,7 +51,7 @@ def reasons(table, *, dark=False):
     y = {"field": "product", "type": "ordinal", "sort": None, "axis": names}
     axis = {"title": theme.unit_words(PM25_UNIT), "tickCount": 5}
     from_, until = ({"field": end, "type": "quantitative", "axis": axis} for end in ("from", "until"))
-    signed = {"field": "amount", "type": "quantitative", "format": "+.1f"}
+    signed = {"value": {"expr": "format(datum.amount, datum.step == 0 ? '.1f' : '+.1f')"}}
     text = {"type": "text", "align": "left", "dx": 5, "fontSize": 14, "color": tone["text"]}
     return {
         "description": "What adds up to the prediction",

@@ -63,7 +63,7 @@ def open_table(path):
     OSError
         If the file cannot be opened.
     ValueError
-        If it is neither Parquet nor CSV, lacks a column, or has no rows.
+        If it is neither Parquet nor CSV, lacks a column, has no rows, or is a panel of what was measured.
     """
     path = Path(path)
     if not path.exists():
@@ -79,6 +79,10 @@ def open_table(path):
             )
     if not {"pm25", "aqi"} & set(table.columns):
         raise ValueError(f"{path} has neither a column 'pm25' nor 'aqi', so there is nothing to show.")
+    if table.facts.get("pm25_origin", "model") != "model":
+        raise ValueError(
+            f"{path} is a panel of measured or simulated days, no table of predictions; name it with --panel."
+        )
     if not filled:
         raise ValueError(f"{path} has no rows; predict for at least one city and day.")
     return table

@@ -15,6 +15,8 @@ from airq.console import notes
 
 #: Where this package lies, and the app beside it; another one's may be called app, too.
 HERE = Path(__file__).resolve().parents[2]
+#: Open pages keep the server from ending by itself. [s]
+PATIENCE = 1
 HOST = "localhost"
 PORT = 8501
 #: How a module is run: one called app in the folder of the user is another's.
@@ -116,7 +118,7 @@ def run(command):
     except KeyboardInterrupt:
         # The terminal sends Ctrl-C to the server as well, which then needs a moment.
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(timeout=5)
+            process.wait(timeout=PATIENCE)
         return 0
     finally:
         process.terminate()

@@ -100,7 +100,7 @@ def _over_time(store, city, series, scale):
     unit = theme.unit_words(scale.unit)
     st.caption(
         f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
-        "Ctrl and the wheel zoom, dragging moves, a double click shows all again."
+        "Dotted: the chosen day. Ctrl and the wheel zoom, dragging moves, a double click shows all again."
         + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
     )
 

@@ -30,6 +30,7 @@ def page():
     store = view.store
     _controls(store)
     shown = link.choice("show", layers.SHOWN, "day")
+    session.tell_link()
     playing = shown == "day" and st.session_state.get("playing", False)
     st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(shown)
     for note in store.notes:

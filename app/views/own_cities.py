@@ -95,7 +95,7 @@ def _from_panel(predicting, sources, cities):
         )
         return
     asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
-    if st.button(f"Predict {days:,} days of {len(sites):,} sites", type="primary", key="data_predict"):
+    if st.button(f"Predict {days:,} days of {_sites(len(sites))}", type="primary", key="data_predict"):
         st.session_state["data_predicted"] = (asked, *_predict(predicting, sources, sites))
         st.rerun()
     kept = st.session_state.get("data_predicted")
@@ -201,10 +201,16 @@ def _found_table(found, labels):
         st.caption(f"The first {LISTED} of {len(table):,}.")
 
 
+def _sites(number):
+    return "1 site" if number == 1 else f"{number:,} sites"
+
+
 def _what_to_run(words):
-    st.info(f"{words} To make one from satellites and weather, and predictions from it, run:")
+    st.info(
+        f"{words} To make one from satellites and weather, and predictions from it, for days of yours, run:"
+    )
     st.code(
-        "airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features\n"
+        "airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features --ee-project P\n"
         "airq predict features/panel.parquet --bundle bundle --out predictions.parquet\n"
         "airq app --predictions predictions.parquet --panel features/panel.parquet --bundle bundle",
         language="bash",

@@ -189,8 +189,8 @@ def _of_guideline(records):
 def _reliability(found, scheme):
     if found.held_out is None:
         st.caption(
-            "The reliability of single probabilities is drawn where held_out.parquet lies beside the "
-            "evaluation."
+            "The reliability of single probabilities is drawn from the folder of an evaluation that holds "
+            "held_out.parquet: `airq app --evaluation evaluation`."
         )
         return
     try:

@@ -72,6 +72,13 @@ def test_a_wrong_file_is_refused(tmp_path, kind, make, name, words):
         source_check.check(given)
 
 
+def test_a_panel_is_no_table_of_predictions(trained):
+    "What was measured or simulated would be shown as predicted."
+    given = sources.Sources(predictions=trained / "panel.parquet")
+    with pytest.raises(ValueError, match=r"^--predictions: .* is a panel .* --panel"):
+        source_check.check(given)
+
+
 def test_sound_files_pass(trained):
     "Predictions, panel and bundle of one run."
     source_check.check(sources.in_folder(trained))
