@@ -11,7 +11,7 @@ from app.advice import SOURCE, advice_for
 from app.processes import words_of
 from app.series import Series, class_shares, how_counted, years_of
 from app.session import link
-from app.text import for_file_name, for_markdown
+from app.text import for_file_name, for_markdown, shown
 
 MOST_OTHERS = 4
 MOST_MONTHS = 18
@@ -110,7 +110,7 @@ def _others(store, city):
     if not st.toggle("Compare with other places", key="city_compare"):
         return {}
     country = theme.country_name(city["country"])
-    mean = f"Mean of the listed cities of {for_markdown(country)}, {store.weight_words}"
+    mean = f"Mean of the listed cities of {shown(country)}, {store.weight_words}"
     chosen = st.multiselect(
         "Compare with",
         ["country", *(row for row in store.by_label if row != city.name)],

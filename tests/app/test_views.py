@@ -259,6 +259,13 @@ def test_predictions_of_a_model_field_say_so(draw, make_rows, write_predictions,
     assert [one.value for one in app.warning if one.value.startswith("MODEL FIELD")]
 
 
+def test_the_name_of_a_country_is_plain_in_its_list(draw, make_rows):
+    "A list is no Markdown: the hyphen of Guinea-Bissau has no backslash before it."
+    app = draw("city", make_rows({"bxo": [10.0]}).assign(country="GNB"))
+    app.toggle(key="city_compare").set_value(True).run()
+    assert "cities of Guinea-Bissau," in app.multiselect(key="city_others").options[0]
+
+
 def test_medians_are_not_called_means(draw, make_rows, write_predictions):
     "A file of daily medians: the map says so over the day and warns of levels made for means."
     path = write_predictions(make_rows({"kla": [10.0]}), facts={"statistic": "median", "period": "day"})
