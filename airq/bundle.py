@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import airq
-from airq.bundle_facts import FACTS, FORMAT, read_facts, write_facts
+from airq.bundle_metadata import FACTS, FORMAT, read_facts, write_facts
 from airq.features.recipe import Recipe
-from airq.files import plain_facts, whole_folder
-from airq.geography import geocentric_km
+from airq.geo import geocentric_km
+from airq.io import plain_facts, whole_folder
+from airq.messages import near_name
 from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble
-from airq.models.intervals import Calibration
-from airq.models.spread import Spread
-from airq.panel import PanelMetadata, near_name
-from airq.predictor import Predictor
+from airq.models.intervals import Calibration, Spread
+from airq.models.predictor import Predictor
+from airq.panel import PanelMetadata
 
 CARD = "card.md"
 CONTEXT = "context.parquet"
@@ -87,7 +87,7 @@ def load_bundle(path):
     predictor : Predictor
         Ready to predict.
     facts : dict
-        See :func:`airq.bundle_facts.read_facts`.
+        See :func:`airq.bundle_metadata.read_facts`.
     """
     path = Path(path)
     facts = read_facts(path)

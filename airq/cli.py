@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.console import plainly
-from airq.printing import (
+from airq.messages import plainly
+from airq.report.console import (
     print_evaluation,
     print_plan,
     print_probes,
@@ -80,7 +80,7 @@ def demo(
     jobs: Jobs = ALL_CORES,
 ):
     """Run the main job on a SIMULATED atmosphere: evaluate, train, predict."""
-    from airq.files import check_writable
+    from airq.io import check_writable
     from airq.workflows.demo import demo as run
 
     if json is not None:
@@ -111,7 +111,7 @@ def cities(
     json: Json = None,
 ):
     """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
-    from airq.workflows.cities import write_cities
+    from airq.cities import write_cities
 
     table = write_cities(out, countries=_split(country), min_population=min_population)
     _write_json(json, [{"out": str(out), "cities": len(table), "countries": table["country"].nunique()}])
@@ -204,9 +204,9 @@ def extract(
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
+    from airq.workflows.extract import Service
+    from airq.workflows.extract import check as try_products
     from airq.workflows.extract import extract as run
-    from airq.workflows.probing import check as try_products
-    from airq.workflows.task import Service
 
     task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
     service = Service(ee_url, ee_project, ee_credentials, workers)
@@ -221,7 +221,7 @@ def extract(
 
 
 def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
-    from airq.workflows.task import Task
+    from airq.workflows.extract import Task
 
     try:
         rings = tuple(float(radius) for radius in _split(rings_km))
@@ -354,7 +354,7 @@ def evaluate(
     if bundle is not None and cities is not None:
         raise typer.BadParameter("--for compares distances of schemes; leave --bundle out")
     if cities is not None:
-        from airq.workflows.proximity import PLACE_SCHEMES, proximity
+        from airq.workflows.evaluate import PLACE_SCHEMES, proximity
 
         schemes = PLACE_SCHEMES if scheme == SCHEMES else _split(scheme)
         found = proximity(
@@ -501,7 +501,7 @@ def show(
 
 
 def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
-    from airq.workflows.prices import CAPTION, price_rows, prices
+    from airq.workflows.explain import DROP_CAPTION, price_rows, prices
 
     records = prices(
         panel,
@@ -515,7 +515,7 @@ def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
         json_path=json,
     )
     print_table(*price_rows(records), n_words=2)
-    screen.print(CAPTION, markup=False, style="dim")
+    screen.print(DROP_CAPTION, markup=False, style="dim")
 
 
 def main():
@@ -530,7 +530,7 @@ def _tell(report, json):
 
 def _write_json(path, records):
     if path is not None:
-        from airq.files import write_json
+        from airq.io import write_json
 
         write_json(path, records)
 

@@ -36,3 +36,71 @@ def relative_humidity(temp_air, temp_dew):
 def _magnus(temperature):
     temperature = np.asarray(temperature, dtype="float64")
     return 17.625 * temperature / (temperature + 243.04)
+
+
+def wind_speed(wind_u, wind_v):
+    """Speed of the wind from its components.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+
+    Returns
+    -------
+    float or array-like of shape (n_samples,)
+        Speed of the mean wind, which is at most the mean speed. [m s⁻¹]
+
+    Examples
+    --------
+    >>> float(wind_speed(3.0, -4.0))
+    5.0
+    """
+    return np.hypot(wind_u, wind_v)
+
+
+def wind_direction(wind_u, wind_v):
+    """Direction that the wind comes from, clockwise from north.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Meteorological direction: 0 is wind from the north, 90 from the east; NaN where there is
+        no wind. [°]
+
+    Examples
+    --------
+    >>> wind_direction([0.0, -2.0, 0.0], [-1.0, 0.0, 0.0]).tolist()
+    [0.0, 90.0, nan]
+    """
+    u, v = np.asarray(wind_u, dtype="float64"), np.asarray(wind_v, dtype="float64")
+    degrees = np.degrees(np.arctan2(-u, -v)) % 360
+    return np.where((u == 0) & (v == 0), np.nan, degrees)
+
+
+def ventilation(wind_u, wind_v, boundary_layer_height):
+    """Ventilation coefficient: speed of the wind times the height that it stirs.
+
+    Parameters
+    ----------
+    wind_u, wind_v : float or array-like of shape (n_samples,)
+        Wind towards the east and towards the north. [m s⁻¹]
+    boundary_layer_height : float or array-like of shape (n_samples,)
+        Height of the boundary layer. [m]
+
+    Returns
+    -------
+    float or array-like of shape (n_samples,)
+        Ventilation. [m² s⁻¹]
+
+    Examples
+    --------
+    >>> float(ventilation(3.0, 4.0, 800.0))
+    4000.0
+    """
+    return wind_speed(wind_u, wind_v) * boundary_layer_height

@@ -3,24 +3,23 @@
 Every table in the package is a pandas DataFrame of this form. Its units, its kind of day and
 the origin of its target travel with it in ``DataFrame.attrs`` and in the metadata of the Parquet
 file, see :class:`PanelMetadata`.
+
+What must be known of a panel's PM2.5 before its figures are read.
+
+The door: what a panel must be, and what is said when it is not.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import difflib
-import json
+import datetime
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from airq.files import whole_file
-from airq.units import PM25_UNIT
+from airq.messages import near_name
+from airq.units import PM25_UNIT, is_aqi
 
 KEYS = ["site_id", "date"]
 PLACE = ["site_id", "city_id", "city", "country", "latitude", "longitude"]
@@ -210,153 +209,6 @@ def sort_panel(panel):
     return panel.astype(dtypes).sort_values(KEYS, kind="stable", ignore_index=True)
 
 
-def read_panel(path):
-    """Read a panel from Parquet, with its metadata.
-
-    Parameters
-    ----------
-    path : str or Path
-        File that :func:`write_panel` made.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not Parquet, is cut off, or is not a panel.
-    """
-    with open_panel_file(path) as (file, metadata):
-        table = file.read()
-    panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
-    panel = panel.to_pandas()
-    panel.attrs = {"airq": metadata.to_dict()}
-    return panel
-
-
-@contextlib.contextmanager
-def open_panel_file(path):
-    """Open the Parquet file of a panel, to be read in parts; its rows stay on disk.
-
-    Parameters
-    ----------
-    path : str or Path
-        File that :func:`write_panel` made.
-
-    Yields
-    ------
-    file : pyarrow.parquet.ParquetFile
-        The open file.
-    metadata : PanelMetadata
-        What it tells of itself.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not Parquet, is cut off, or is not a panel.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name the Parquet file in it.")
-    try:
-        file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"No such file: {path}.") from None
-    except pa.ArrowException as error:
-        raise ValueError(
-            f"{path} is not a whole Parquet file ({_first_line(error)}).{_table_hint(path)}"
-        ) from None
-    with file:
-        yield file, _told_by(file, path)
-
-
-def _told_by(file, path):
-    told = (file.schema_arrow.metadata or {}).get(b"airq")
-    if told is None:
-        raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{_table_hint(path)}")
-    try:
-        facts = json.loads(told)
-    except ValueError:
-        raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
-    # Predictions and scores carry metadata, too.
-    if isinstance(facts, dict) and "pm25_origin" not in facts:
-        raise ValueError(f"{path} is another table of airq, not a panel: it does not tell `pm25_origin`.")
-    return PanelMetadata.from_dict(facts)
-
-
-def write_panel(panel, path):
-    """Write a panel to Parquet, whole or not at all.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        Table with panel metadata.
-    path : str or Path
-        File to write.
-    """
-    check_parquet_name(path)
-    write_table(panel, path, metadata={"airq": panel_metadata(panel).to_dict()})
-
-
-def check_parquet_name(path):
-    """Refuse a name that promises another kind of file than Parquet."""
-    if Path(path).suffix not in (".parquet", ".pq"):
-        raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
-
-
-def write_table(frame, path, *, metadata):
-    """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
-    with whole_file(path) as unfinished:
-        pq.write_table(_arrow_table(frame, metadata), unfinished)
-
-
-@contextlib.contextmanager
-def panel_writer(path, metadata):
-    """Write a panel part by part, whole or not at all, so that it need not fit into memory.
-
-    Parameters
-    ----------
-    path : str or Path
-        Parquet file to write.
-    metadata : PanelMetadata
-        Facts of the panel.
-
-    Yields
-    ------
-    callable
-        ``write(part)`` takes the next rows, in the panel's order, each part with the same columns.
-
-    Raises
-    ------
-    ValueError
-        If no part was written.
-    """
-    check_parquet_name(path)
-    with whole_file(path) as unfinished, contextlib.ExitStack() as stack:
-        writer = None
-
-        def write(part):
-            nonlocal writer
-            facts = panel_metadata(label_panel(part, metadata)).to_dict()
-            table = _arrow_table(part, {"airq": facts})
-            if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(unfinished, table.schema))
-            writer.write_table(table)
-
-        yield write
-        if writer is None:
-            raise ValueError(f"{path} would be a panel without rows.")
-
-
-def _arrow_table(frame, metadata):
-    frame = frame.copy(deep=False)
-    frame.attrs = {}
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    facts = {key.encode(): json.dumps(value, ensure_ascii=False).encode() for key, value in metadata.items()}
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
-
-
 def at_ceiling(pm25):
     """Where PM2.5 repeats a monitor's full-scale reading.
 
@@ -378,24 +230,251 @@ def at_ceiling(pm25):
     return np.isclose(values[:, None], np.array(SENSOR_CEILINGS), rtol=0, atol=2e-3).any(axis=1)
 
 
-def near_name(name, names):
-    """A hint at the most similar name, or an empty string.
-
-    >>> near_name("latitud", ["latitude", "city"])
-    ' Did you mean latitude?'
-    """
-    near = difflib.get_close_matches(name, [str(other) for other in names], n=1)
-    return f" Did you mean {near[0]}?" if near else ""
-
-
 def _one_of(name, value, choices):
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
 
 
-def _table_hint(path):
-    return f" For a table of your own: airq ingest {path} --format table --mapping M.toml --out panel.parquet"
+ORIGIN_WARNINGS = {
+    "simulated": "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
+    "model": "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
+    "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
+}
+INPUTS_WARNING = (
+    "SIMULATED inputs: these figures rest on invented satellite and weather values and say nothing about "
+    "the air of a city."
+)
+MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
 
 
-def _first_line(error):
-    return str(error).splitlines()[0].split(". ")[0][:120]
+def origin_warnings(metadata):
+    """What the origin of a panel calls for, a sentence each; nothing for the daily means of monitors.
+
+    Parameters
+    ----------
+    metadata : PanelMetadata
+        Facts about the panel.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from airq.panel import PanelMetadata
+    >>> texts = origin_warnings(PanelMetadata(pm25_origin="index", statistic="median"))
+    >>> [text.split(":")[0] for text in texts]
+    ['INDEX', 'MEDIANS']
+    """
+    simulated = any("SIMULATED" in source for source in metadata.sources)
+    warnings = [
+        ORIGIN_WARNINGS.get(metadata.pm25_origin),
+        INPUTS_WARNING * (simulated and metadata.pm25_origin != "simulated"),
+        MEDIAN_WARNING * (metadata.statistic == "median"),
+    ]
+    return [warning for warning in warnings if warning]
+
+
+def origin_warning(metadata):
+    """The same as one text, empty where nothing must be known."""
+    return " ".join(origin_warnings(metadata))
+
+
+def origin_label(metadata):
+    """The same in a word or two, for tables and pictures.
+
+    >>> from airq.panel import PanelMetadata
+    >>> origin_label(PanelMetadata(pm25_origin="simulated")), origin_label(PanelMetadata())
+    ('SIMULATED', 'monitors')
+    """
+    return ", ".join(text.split(":")[0] for text in origin_warnings(metadata)) or "monitors"
+
+
+def check_panel(panel, *, target="optional"):
+    """Check a table at the door; return it sorted, with the dtypes of the vocabulary.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        Table with panel metadata.
+    target : {"optional", "required"}
+        Whether at least one row must have a `pm25`.
+
+    Returns
+    -------
+    DataFrame
+        The panel, sorted by site and day.
+
+    Raises
+    ------
+    ValueError
+        At the first thing that is wrong, saying what, where, and what to do.
+    """
+    metadata = panel_metadata(panel)
+    check_names(panel.columns)
+    if panel.empty:
+        raise ValueError("The panel has no rows.")
+    _check_types(panel)
+    _check_dates(panel)
+    _check_coordinates(panel)
+    _check_places(panel)
+    _check_keys(panel)
+    _check_units(panel, metadata)
+    _check_target(panel, target)
+    _check_ranges(panel)
+    return sort_panel(panel)
+
+
+def check_names(names):
+    """Refuse names of columns that lack one of every panel's, or that repeat one."""
+    names = pd.Index(names)
+    for name in IDENTITY:
+        if name not in names:
+            near = near_name(name, set(names) - set(IDENTITY))
+            raise ValueError(f"The panel has no column {name!r}.{near}")
+    repeated = names[names.duplicated()]
+    if len(repeated):
+        raise ValueError(f"The panel has two columns called {repeated[0]!r}.")
+
+
+def _check_types(panel):
+    for name, column in COLUMNS.items():
+        if name not in panel.columns:
+            continue
+        numeric = pd.api.types.is_numeric_dtype(panel[name])
+        if column.dtype.startswith("float") and (not numeric or pd.api.types.is_bool_dtype(panel[name])):
+            raise ValueError(f"Column {name!r} must be numbers [{column.unit}], not {panel[name].dtype}.")
+        if column.dtype == "str" and not pd.api.types.is_string_dtype(panel[name]):
+            raise ValueError(f"Column {name!r} must be text, not {panel[name].dtype}.")
+    if not pd.api.types.is_datetime64_dtype(panel["date"]):
+        raise ValueError(f"Column 'date' must be days without a time zone, not {panel['date'].dtype}.")
+
+
+def _check_dates(panel):
+    date = panel["date"]
+    last = pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366)
+    if date.isna().any():
+        raise ValueError(f"Column 'date' is empty in {_count(date.isna(), 'row')}.")
+    if (date != date.dt.normalize()).any():
+        raise ValueError(
+            f"Column 'date' must be whole days; {date[date != date.dt.normalize()].iloc[0]} is not."
+        )
+    impossible = ~date.between(FIRST_DATE, last)
+    if impossible.any():
+        raise ValueError(
+            f"Impossible date {date[impossible].iloc[0]:%Y-%m-%d} in {_count(impossible, 'row')}; "
+            f"days lie between {FIRST_DATE:%Y-%m-%d} and a year from today."
+        )
+
+
+def _check_coordinates(panel):
+    latitude, longitude = panel["latitude"], panel["longitude"]
+    missing = latitude.isna() | longitude.isna()
+    if missing.any():
+        raise ValueError(
+            f"Coordinates are empty in {_count(missing, 'row')}, first {_where(panel, missing)}."
+        )
+    for name, values, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
+        outside = values.abs() > limit
+        if outside.any():
+            swapped = name == "latitude" and (longitude[outside].abs() <= 90).all()
+            hint = " Are latitude and longitude swapped?" if swapped else ""
+            raise ValueError(
+                f"Column {name!r} is {values[outside].iloc[0]:g} at {_where(panel, outside)}; "
+                f"it must lie within ±{limit}°.{hint}"
+            )
+
+
+def _check_places(panel):
+    for name in ("site_id", "city_id", "country"):
+        missing = panel[name].isna() | (panel[name].astype("str").str.strip() == "")
+        if missing.any():
+            raise ValueError(f"Column {name!r} is empty in {_count(missing, 'row')}.")
+    places = panel[["site_id", "city_id", "latitude", "longitude"]].drop_duplicates()
+    twice = places["site_id"].duplicated()
+    if twice.any():
+        raise ValueError(
+            f"Site {places.loc[twice, 'site_id'].iloc[0]!r} has two positions or cities; "
+            "give every site one latitude, longitude and city_id."
+        )
+    countries = panel[["city_id", "country"]].drop_duplicates()
+    twice = countries["city_id"].duplicated()
+    if twice.any():
+        raise ValueError(
+            f"City {countries.loc[twice, 'city_id'].iloc[0]!r} lies in two countries; give cities of one "
+            "name in different countries a city_id of their own."
+        )
+
+
+def _check_keys(panel):
+    repeated = panel.duplicated(KEYS)
+    if repeated.any():
+        raise ValueError(
+            f"The panel repeats {_count(repeated, '(site_id, date) row')}, first {_where(panel, repeated)}. "
+            'Average them before, or ingest the table with several = "mean".'
+        )
+
+
+def _check_units(panel, metadata):
+    for name, column in COLUMNS.items():
+        if name not in panel.columns or column.unit in ("", "°", "people") or name == "aqi":
+            continue
+        unit = metadata.units.get(name, column.unit)
+        if unit != column.unit:
+            raise ValueError(
+                f"Column {name!r} is in {unit}, but panels hold it in {column.unit}; convert it at ingest."
+            )
+    if "aqi" in panel.columns and not is_aqi(metadata.units.get("aqi", COLUMNS["aqi"].unit)):
+        raise ValueError(f"Column 'aqi' is in {metadata.units['aqi']}, which is not an air-quality index.")
+
+
+def _check_target(panel, target):
+    has_target = TARGET in panel.columns and panel[TARGET].notna().any()
+    if target == "required" and not has_target:
+        aqi_only = "aqi" in panel.columns and panel["aqi"].notna().any()
+        why = (
+            " It holds AQI only, which is not a concentration."
+            if aqi_only
+            else near_name(TARGET, panel.columns)
+        )
+        raise ValueError(
+            f"The panel has no PM2.5: column 'pm25' is missing or empty.{why} Add targets with `airq join`."
+        )
+    if not has_target:
+        return
+    values = panel[TARGET]
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise ValueError(f"PM2.5 is infinite in {_count(infinite, 'row')}, first {_where(panel, infinite)}.")
+    for problem, wrong in (("negative", values < 0), ("at a sensor's ceiling", at_ceiling(values))):
+        if wrong.any():
+            raise ValueError(
+                f"PM2.5 is {problem} in {_count(wrong, 'row')}, first {_where(panel, wrong)} "
+                f"({values[wrong].iloc[0]:g} {PM25_UNIT}); remove these rows, or ingest the raw table, "
+                "which drops them."
+            )
+
+
+def _check_ranges(panel):
+    for name, column in COLUMNS.items():
+        if name not in panel.columns or not column.dtype.startswith("float"):
+            continue
+        outside = (panel[name] < column.low) | (panel[name] > column.high)
+        if outside.any():
+            raise ValueError(
+                f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} {column.unit} at "
+                f"{_where(panel, outside)} ({_count(outside, 'row')}); it must lie between "
+                f"{column.low:g} and {column.high:g}. Wrong unit?"
+            )
+
+
+def _count(mask, what):
+    number = int(np.sum(mask))
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _where(panel, mask):
+    first = panel.loc[np.asarray(mask), KEYS].iloc[0]
+    date = first["date"]
+    day = f"{date:%Y-%m-%d}" if isinstance(date, pd.Timestamp) and not pd.isna(date) else str(date)
+    return f"site {first['site_id']} on {day}"

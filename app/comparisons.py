@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.origin import ORIGIN_WARNINGS
+from airq.panel import ORIGIN_WARNINGS
 from app.downloads import CSV_ENCODING
 from app.text import for_csv
 from imbalance.standin import PUBLISHED, READINGS, STAND_IN, TARGET_PRIOR, TRAINING_ROWS, TRIAL

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 import airq
-from airq.files import whole_folder
+from airq.io import whole_folder
 from app.processes import Task, job_folder, serve
 from app.tables import open_table
 

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airq.card import FIGURES, QUESTIONS
+from airq.report.card import FIGURES
+from airq.report.words import QUESTIONS
 from app import theme
 from app.text import for_markdown
 

@@ -34,7 +34,7 @@ class Answer:
     Attributes
     ----------
     reasons : list of list
-        Product and contribution [µg m⁻³], as :meth:`airq.reasons.Reasons.of` orders them.
+        Product and contribution [µg m⁻³], as :meth:`airq.models.explanation.Reasons.of` orders them.
     sentences : list of str
         The same in words.
     """

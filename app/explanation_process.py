@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 
-from airq.reasons import reason_sentences
+from airq.models.explanation import reason_sentences
+from airq.workflows.explain import find_row, open_reasons
 from airq.workflows.panels import open_panel
-from airq.workflows.reasons import find_row, open_reasons
 from app.explaining import ANSWERS
 from app.processes import serve
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from airq.checks import check_names
-from airq.panel import TARGET, open_panel_file
+from airq.io import open_panel_file
+from airq.panel import TARGET, check_names
 
 #: What a panel's PM2.5 is, as the pages say it.
 ORIGIN_WORDS = {

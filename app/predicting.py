@@ -12,11 +12,11 @@ import json
 import numpy as np
 import pandas as pd
 
-from airq.checks import check_names
 from airq.cities import check_cities
-from airq.geography import arc_km, geocentric_km, nearest
+from airq.geo import arc_km, geocentric_km, nearest
+from airq.io import open_panel_file
 from airq.models.intervals import DEFAULT_LEVEL
-from airq.panel import PLACE, open_panel_file
+from airq.panel import PLACE, check_names
 from app.processes import Task, job_folder
 
 #: Limits of an uploaded list. [bytes, rows, columns]

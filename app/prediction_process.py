@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airq.bundle import check_fits, load_bundle
-from airq.checks import check_panel
-from airq.files import plain_facts
-from airq.panel import TARGET, label_panel, open_panel_file, panel_metadata, write_table
+from airq.io import open_panel_file, plain_facts, write_table
+from airq.panel import TARGET, check_panel, label_panel, panel_metadata
 from airq.workflows.predict import prediction_rows
 from app.predicting import FACTS, ROWS
 from app.processes import serve

@@ -35,7 +35,7 @@ def reasons(table, *, dark=False):
     Parameters
     ----------
     table : DataFrame
-        `product, contribution` [µg m⁻³] of one row, as :meth:`airq.reasons.Reasons.of` makes it.
+        `product, contribution` [µg m⁻³] of one row, as :meth:`airq.models.explanation.Reasons.of` makes it.
     dark : bool
         Whether the page is dark.
 

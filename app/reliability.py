@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.models.exceedance import reliability
 from airq.units import exceedance_column
+from airq.validation.scores import reliability
 from app.trust_charts import levels_in
 
 OBSERVED = "observed"
@@ -45,7 +45,7 @@ def reliability_table(path, scheme, level, *, n_draws=200):
     Returns
     -------
     DataFrame
-        See :func:`airq.models.exceedance.reliability`; empty where the scheme has no probabilities.
+        See :func:`airq.validation.scores.reliability`; empty where the scheme has no probabilities.
     """
     column = exceedance_column(level)
     rows = pq.read_table(

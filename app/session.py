@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from airq.bundle_facts import FACTS, read_facts
-from airq.origin import MEDIAN_WARNING, ORIGIN_WARNINGS
+from airq.bundle_metadata import FACTS, read_facts
+from airq.panel import MEDIAN_WARNING, ORIGIN_WARNINGS
 from app import cube, demonstration, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations

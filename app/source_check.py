@@ -43,14 +43,14 @@ def _predictions(path):
 
 
 def _bundle(path):
-    from airq.bundle_facts import read_facts
+    from airq.bundle_metadata import read_facts
 
     read_facts(path)
 
 
 def _panel(path):
-    from airq.checks import check_names
-    from airq.panel import open_panel_file
+    from airq.io import open_panel_file
+    from airq.panel import check_names
 
     with open_panel_file(path) as (file, _):
         check_names(file.schema_arrow.names)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.panel import near_name
+from airq.messages import near_name
 
 NEEDED = ("city_id", "city", "country", "latitude", "longitude", "date")
 TEXT = ("site_id", "city_id", "city", "country", "aqi_table", "unit", "trained_on")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.sources.reading import SEPARATORS, read_table
+from airq.sources.cleaning import SEPARATORS, read_table
 from app.processes import Task, job_folder
 from imbalance.reading import labels
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.console import notes, plainly, progress
+from airq.messages import notes, plainly, progress
 from imbalance import hazard_commands
 from imbalance.console import listed, print_table, screen
 
@@ -108,7 +108,7 @@ def compare(
         "n_jobs": jobs,
     }
     if json is not None:
-        from airq.files import check_writable
+        from airq.io import check_writable
 
         check_writable(json)
     if suite is not None:
@@ -162,7 +162,7 @@ def datasets(
 
     Typical time: ten seconds for all sets.
     """
-    from airq.files import check_writable, write_json
+    from airq.io import check_writable, write_json
     from imbalance.datasets import dataset_table, install_hint, suite_names
 
     if licences not in ("short", "full"):
@@ -228,7 +228,7 @@ def reproduce(
 
     Typical time on 2 cores: 20 seeds half an hour, the trial below a minute.
     """
-    from airq.files import check_writable, write_json
+    from airq.io import check_writable, write_json
     from imbalance.reproduction import VALIDATION_ROWS
     from imbalance.reproduction import reproduce as run
     from imbalance.reproduction_report import findings, opening, reproduction_table, write_reproduction
@@ -331,6 +331,6 @@ def _print_comparison(comparison):
 
 def _write_json(path, records):
     if path is not None:
-        from airq.files import write_json
+        from airq.io import write_json
 
         write_json(path, records)

@@ -12,8 +12,8 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from airq.files import check_writable
-from airq.workers import workers
+from airq.io import check_writable
+from airq.parallel import workers
 from imbalance.boosters import MODELS, SETTINGS
 from imbalance.problem import make_problem, problem_facts
 from imbalance.runs import claim_folder, killed_in_one_line, lasts, versions

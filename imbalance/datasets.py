@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from airq.panel import near_name
+from airq.messages import near_name
 from imbalance.catalogue import CATALOGUE, EXTRA, PACKAGES, SUITES
 from imbalance.folds import duplicate_groups, joined_groups
 from imbalance.reading import features, labels

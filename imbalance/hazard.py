@@ -13,11 +13,10 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from airq.models.folds import GROUP_COLUMN
-from airq.models.metrics import AQI_TABLE
-from airq.origin import origin_label, origin_warnings
-from airq.panel import KEYS, TARGET, feature_columns, panel_metadata
+from airq.panel import KEYS, TARGET, feature_columns, origin_label, origin_warnings, panel_metadata
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
+from airq.validation.scores import AQI_TABLE
+from airq.validation.splitters import GROUP_COLUMN
 from imbalance.hazard_fits import held_out_scores, panel_mark, recipe_for
 from imbalance.hazard_methods import BOOSTER, ROUNDS, chosen_methods
 from imbalance.hazard_panel import (
@@ -92,7 +91,7 @@ def compare_hazard(
     Parameters
     ----------
     panel : DataFrame
-        A checked panel with targets, see :func:`airq.checks.check_panel`.
+        A checked panel with targets, see :func:`airq.panel.check_panel`.
     above : float
         Level; a day is hazardous where PM2.5 exceeds it. [µg m⁻³]
     group : {"auto", "city", "site"}

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from airq.console import notes, plainly, progress
+from airq.messages import notes, plainly, progress
 from imbalance.console import listed, print_table, room, screen
 
 Group = StrEnum("Group", ["auto", "city", "site"])
@@ -46,10 +46,8 @@ def hazard(
     ),
 ):
     """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
-    from airq.checks import check_panel
-    from airq.files import check_writable, write_json
-    from airq.origin import origin_warnings
-    from airq.panel import panel_metadata, read_panel
+    from airq.io import check_writable, read_panel, write_json
+    from airq.panel import check_panel, origin_warnings, panel_metadata
     from imbalance.hazard import check_question, check_rates, compare_hazard
     from imbalance.hazard_methods import chosen_methods
     from imbalance.hazard_report import records, write_hazard

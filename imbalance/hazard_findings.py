@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from airq.models.folds import PLURAL
 from airq.units import PM25_UNIT
+from airq.validation.splitters import PLURAL
 from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 
 #: With fewer held-out groups that reach the level, their bootstrap is called rough.

@@ -19,10 +19,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
-from airq.files import whole_file
-from airq.models.folds import GROUP_COLUMN, Fold
+from airq.io import whole_file
 from airq.panel import TARGET
-from airq.workers import workers
+from airq.parallel import workers
+from airq.validation.splitters import GROUP_COLUMN, Fold
 from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
 from imbalance.runs import killed_in_one_line
 
@@ -33,7 +33,7 @@ class HeldOut:
 
     Attributes
     ----------
-    fold : airq.models.folds.Fold
+    fold : airq.validation.splitters.Fold
         Whose rows.
     inner_rows : numpy.ndarray of int
         Training rows of the panel, in the order of the inner scores.
@@ -67,7 +67,7 @@ def features_of(recipe, panel, fold):
         What to compute.
     panel : DataFrame
         A checked panel.
-    fold : airq.models.folds.Fold
+    fold : airq.validation.splitters.Fold
         A split by whole groups.
 
     Returns

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airq.panel import near_name
+from airq.messages import near_name
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.density import dense_weights, inverse_density_weights
 from imbalance.runs import lasting_text

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from airq.models.folds import GROUP_COLUMN, MIN_TRAINING_ROWS, PLURAL, Fold, training_groups
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
+from airq.validation.splitters import GROUP_COLUMN, MIN_TRAINING_ROWS, PLURAL, Fold, training_groups
 
 #: A level must be reached by so many groups, or nothing can be said of a new one.
 MIN_GROUPS = 5
 N_FOLDS = 5
 N_INNER = 3
-#: What may be held out: schemes of :mod:`airq.models.folds`.
+#: What may be held out: schemes of :mod:`airq.validation.splitters`.
 GROUPS = ("city", "site")
 
 
@@ -113,7 +113,7 @@ def make_hazard_folds(panel, above, group, n_folds=N_FOLDS):
 
     Returns
     -------
-    list of airq.models.folds.Fold
+    list of airq.validation.splitters.Fold
         Groups are dealt like cards, those with most hazardous days first, so that no fold goes without.
     """
     everything = np.arange(len(panel))
@@ -126,7 +126,7 @@ def inner_folds(panel, above, group, fold):
 
     Returns
     -------
-    list of airq.models.folds.Fold
+    list of airq.validation.splitters.Fold
         At most :data:`N_INNER`; their row numbers are those of the whole panel.
     """
     return _split(panel, above, group, fold.visible, fold.train, N_INNER)

@@ -9,10 +9,9 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from airq.files import whole_file, write_json, write_text
-from airq.models.folds import PLURAL
-from airq.panel import write_table
+from airq.io import whole_file, write_json, write_table, write_text
 from airq.units import PM25_UNIT
+from airq.validation.splitters import PLURAL
 from imbalance.hazard_findings import findings, headline_rate
 from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 from imbalance.report import format_cell

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from airq.origin import ORIGIN_WARNINGS
-from airq.panel import near_name
-from airq.sources.reading import EMPTY_CELLS, read_table
+from airq.messages import near_name
+from airq.panel import ORIGIN_WARNINGS
+from airq.sources.cleaning import EMPTY_CELLS, read_table
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
@@ -51,7 +51,7 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     Parameters
     ----------
     path : str or Path
-        See :func:`airq.sources.reading.read_table`.
+        See :func:`airq.sources.cleaning.read_table`.
     target : str
         Column of the classes.
     group : str, optional

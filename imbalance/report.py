@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib import rc_context
 
-from airq.files import whole_file, write_json, write_text
+from airq.io import whole_file, write_json, write_text
 from imbalance.plots import PICTURES
 
 #: Column of the table -> heading and format.

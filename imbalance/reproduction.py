@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from airq.files import write_json
-from airq.workers import workers
+from airq.io import write_json
+from airq.parallel import workers
 from imbalance.boosters import SETTINGS
 from imbalance.metrics import auc, brier, weighted_log_loss
 from imbalance.runs import claim_folder, killed_in_one_line, versions

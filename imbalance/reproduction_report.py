@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from airq.files import whole_file, write_json, write_text
+from airq.io import whole_file, write_json, write_text
 from imbalance.report import PAGE, PRIOR_KL, markdown_table
 from imbalance.reproduction import SETTINGS_FILE, data_mark, rows_at
 from imbalance.reproduction_scores import (

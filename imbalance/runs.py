@@ -11,7 +11,7 @@ from pathlib import Path
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from airq.files import check_replaceable, write_json
+from airq.io import check_replaceable, write_json
 
 PACKAGES = ("airq", "catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 

@@ -14,7 +14,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
-from airq.panel import near_name
+from airq.messages import near_name
 from imbalance.boosters import MODELS, make_model
 from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import binomtest
 
-from airq.files import check_replaceable, check_writable, whole_file, write_json, write_text
+from airq.io import check_replaceable, check_writable, whole_file, write_json, write_text
 from imbalance.comparison import compare_strategies
 from imbalance.datasets import available, install_hint, load_dataset, suite_names
 from imbalance.folds import TooFewRows

@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from airq.files import whole_file
+from airq.io import whole_file
 from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.label_shift import estimate_prior

@@ -45,11 +45,11 @@ def few_rounds():
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """Folder with a panel of eight simulated cities and 46 days, a bundle trained on it, its predictions."""
-    from airq.checks import check_panel
     from airq.features.recipe import make_recipe
+    from airq.io import write_panel, write_table
     from airq.models.ensemble import BoosterEnsemble, Member
-    from airq.panel import write_panel, write_table
-    from airq.predictor import Predictor
+    from airq.models.predictor import Predictor
+    from airq.panel import check_panel
     from airq.sources.simulated import simulate
     from airq.workflows.predict import prediction_rows
     from airq.workflows.train import save_predictor

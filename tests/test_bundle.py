@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 
 from airq.bundle import check_fits, load_bundle
-from airq.bundle_facts import read_facts
-from airq.checks import check_panel
+from airq.bundle_metadata import read_facts
 from airq.features.recipe import make_recipe
 from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.spread import Spread
-from airq.panel import PanelMetadata, label_panel, panel_metadata
-from airq.predictor import Predictor
+from airq.models.intervals import Spread
+from airq.models.predictor import Predictor
+from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.simulated import simulate
 from airq.workflows.train import save_predictor
 
@@ -115,7 +114,7 @@ def test_any_folder_is_not_a_bundle(tmp_path):
 def test_facts_are_read_without_what_predicts():
     "A server that shows them stays small: no array, booster or geometry is loaded."
     code = (
-        "import sys, airq.bundle_facts;"
+        "import sys, airq.bundle_metadata;"
         "heavy = {'numpy', 'pandas', 'sklearn', 'scipy', 'geopandas', 'lightgbm', 'catboost'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.checks import check_panel
-from airq.panel import PanelMetadata, feature_columns, label_panel, panel_metadata, read_panel, write_panel
+from airq.io import read_panel, write_panel
+from airq.panel import PanelMetadata, check_panel, feature_columns, label_panel, panel_metadata
 
 DAYS = {"a": ["2020-01-01", "2020-01-02"], "b": ["2020-01-01"]}
 

@@ -6,7 +6,7 @@ import pytest
 from pyproj import Geod
 
 from airq.cities import bundled_cities, check_cities, country_code, match_cities, read_cities
-from airq.geography import distances_km, nearest, pairs_within
+from airq.geo import distances_km, nearest, pairs_within
 
 
 def places(*rows):

@@ -15,15 +15,15 @@ from optuna.storages.journal import JournalFileBackend
 from typer.testing import CliRunner
 
 from airq import cli
-from airq.checks import check_panel
 from airq.cli import app
 from airq.features.recipe import RECIPES
+from airq.io import read_panel, write_panel
+from airq.models.baselines import peers
 from airq.models.ensemble import MEMBERS
-from airq.models.folds import FEW_FITS, SCHEMES
-from airq.models.periods import PERIODS
-from airq.panel import PanelMetadata, label_panel, panel_metadata, read_panel, write_panel
+from airq.models.intervals import PERIODS
+from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.simulated import simulate
-from airq.workflows.candidates import peers
+from airq.validation.splitters import FEW_FITS, SCHEMES
 from airq.workflows.ingest import READERS
 from airq.workflows.panels import open_training_panel
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import PanelMetadata, panel_metadata, panel_writer, read_panel, write_panel
+from airq.io import panel_writer, read_panel, write_panel
+from airq.panel import PanelMetadata, panel_metadata
 
 DAYS = ["2020-01-01", "2020-01-02"]
 FACTS = PanelMetadata(units={"mine": "K"}, day_basis="local", sources=("me",))

@@ -11,9 +11,8 @@ import pandas as pd
 
 from airq.features.calendar import CALENDAR, calendar_values
 from airq.features.neighbours import check_input, neighbourhood, radius_name
-from airq.features.shifts import day_line, numbers
+from airq.features.shifts import bounds, day_line, numbers, ratio, window_statistic
 from airq.features.weather import WEATHER
-from airq.features.windows import bounds, ratio, window_statistic
 
 
 @dataclass(frozen=True)

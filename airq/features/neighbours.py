@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from airq.features.shifts import day_numbers, numbers, site_numbers
-from airq.features.windows import bounds, ratio, window_sum
-from airq.geography import pairs_within
+from airq.features.shifts import bounds, day_numbers, numbers, ratio, site_numbers, window_sum
+from airq.geo import pairs_within
 from airq.panel import TARGET
 
 #: What must not be averaged over neighbours here: that learns, and belongs to a model's `fit`.
@@ -34,7 +33,7 @@ def near_mean(panel, column, radius_km, days=1, align="trailing"):
     days : int
         Length of the window of calendar days, today included. [d]
     align : {"trailing", "centred"}
-        As in :func:`airq.features.windows.rolling_mean`; centred windows look ahead.
+        As in :func:`airq.features.shifts.rolling_mean`; centred windows look ahead.
 
     Returns
     -------

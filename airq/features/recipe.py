@@ -15,8 +15,9 @@ from airq.features.calendar import REFERENCE_CALENDAR
 from airq.features.feature import KINDS, Feature, Workspace
 from airq.features.shifts import numbers, site_numbers
 from airq.features.weather import WEATHER
-from airq.geography import pairs_within
-from airq.panel import KEYS, feature_columns, near_name
+from airq.geo import pairs_within
+from airq.messages import near_name
+from airq.panel import KEYS, feature_columns
 
 #: What tells groups apart without telling what a new one is like.
 POSITION = ("latitude", "longitude", "day_number")

@@ -17,7 +17,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from airq.geography import arc_km, geocentric_km
+from airq.geo import arc_km, geocentric_km
 
 #: Parameters that are tried: range [km], nugget and shared part of the variance [1].
 GRID = tuple(

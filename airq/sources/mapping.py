@@ -1,14 +1,38 @@
-"""Mapping files: which column of anybody's table is what, in which unit."""
+"""Mapping files: which column of anybody's table is what, in which unit.
+
+Anybody's table, read as its mapping file says.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass
 
-from airq.panel import COLUMNS, DAY_BASES, ORIGINS, STATISTICS, TARGET, near_name
-from airq.sources.cleaning import SEVERAL
-from airq.sources.reading import read_text
+import pandas as pd
+
+from airq.cities import city_ids, countries_of, country_code, moving_sites, places_of, settled, spread
+from airq.messages import near_name
+from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET, PanelMetadata
+from airq.sources.cleaning import (
+    SEVERAL,
+    Tally,
+    days,
+    file_names,
+    finished,
+    joined_days,
+    named,
+    numbers,
+    one_per_key,
+    plausible,
+    read_table,
+    read_text,
+    with_coordinates,
+    with_target,
+    with_text,
+    with_values,
+)
 from airq.units import convert, is_aqi, unit_name
 
 NEEDED = ("date", "latitude", "longitude")
@@ -202,3 +226,241 @@ def _checked_unit(name, entry, path):
     except ValueError as error:
         raise ValueError(f"{path}: {name}: {error}") from None
     return unit
+
+
+TEXT = ("site_id", "city_id", "city", "country")
+
+#: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
+#: PM10 is something else, and CAMS is a model, which places without a monitor have too.
+READING = r"(?<!cams_)pm[ _.-]?2[ _.,p-]?5|^pm(?![a-z])(?!.?\d)|aqi"
+
+
+def read_mapped(paths, *, mapping, cities=None):
+    """Read tables as a mapping file says.
+
+    Parameters
+    ----------
+    paths : list of str or Path
+        CSV or Parquet files of the same columns.
+    mapping : str or Path
+        The mapping file, see :func:`airq.sources.mapping.read_mapping`.
+    cities : DataFrame, optional
+        Cities to tell countries by, if the table does not; the bundled African ones by default.
+
+    Returns
+    -------
+    Reading
+        Columns of the vocabulary in the panel's units; an index that stood for PM2.5 is inverted by
+        its table and stays beside it as `aqi`. Where the mapping keeps everything, columns that look
+        like other readings of PM2.5 are left out all the same, and a note names them.
+    """
+    found, tally, files = read_mapping(mapping), Tally(), named(paths)
+    _check_origin(found, mapping)
+    rows = pd.concat([_mapped_rows(path, found, mapping, tally) for path in paths], ignore_index=True)
+    rows = _without_readings(rows, found, tally)
+    rows = with_coordinates(rows, tally, path=files)
+    rows = _with_target(rows, found, tally, files)
+    rows = plausible(rows, tally, path=files)
+    rows = with_values(_with_identity(rows, tally, cities, path=files), tally)
+    rows = one_per_key(rows, tally, several=found.several)
+    index = _index_unit(found)
+    facts = {"pm25_origin": "index", **found.panel} if index else found.panel
+    units = {"aqi": index} if index else {}
+    metadata = PanelMetadata(
+        units=units, sources=[f"Tables read by a mapping ({file_names(paths)})"], **facts
+    )
+    reading = finished(rows, metadata, tally, path=files)
+    _note_assumptions(found, reading, metadata)
+    return reading
+
+
+def _index_unit(mapping):
+    """Unit of the index that the table holds, if it holds one."""
+    units = [mapping.columns[name].unit for name in (TARGET, "aqi") if name in mapping.columns]
+    return next((unit for unit in units if is_aqi(unit)), None)
+
+
+def _check_origin(mapping, path):
+    target = mapping.columns.get(TARGET)
+    origin = mapping.panel.get("pm25_origin", "index")
+    if target is not None and is_aqi(target.unit) and origin not in ("index", "model"):
+        raise ValueError(
+            f"{path}: pm25 is an index ({target.unit}), so pm25_origin must be index or model, not {origin}."
+        )
+
+
+def _mapped_rows(path, mapping, mapping_path, tally):
+    sources = mapping.columns
+    text = {source.columns[0] for name, source in sources.items() if name in TEXT and source.columns}
+    table = read_table(path, text=[*text, *TEXT])
+    tally.read += len(table)
+    _check_columns(table, mapping, path)
+    kept = _kept_columns(table, mapping, path, tally)
+    columns = {
+        name: _values(table, name, source, tally, path) for name, source in sources.items() if name != "date"
+    }
+    rows = pd.DataFrame({**columns, **{name: table[name] for name in kept}}, index=table.index)
+    date = _written_days(table, sources["date"], mapping.panel.get("day_basis"), path)
+    return days(date, tally, rows, column="+".join(sources["date"].columns), path=path)
+
+
+def _check_columns(table, mapping, path):
+    needed = [column for source in mapping.columns.values() for column in source.columns]
+    needed += [] if mapping.keep == "*" else mapping.keep
+    for column in needed:
+        if column not in table.columns:
+            raise ValueError(
+                f"{path} has no column {column!r}, which the mapping names.{near_name(column, table.columns)}"
+            )
+
+
+def _kept_columns(table, mapping, path, tally):
+    used = {column for source in mapping.columns.values() for column in source.columns}
+    kept = [name for name in table.columns if name not in used] if mapping.keep == "*" else mapping.keep
+    kept = [name for name in kept if name not in used and not str(name).startswith("Unnamed:")]
+    left = [str(name) for name in table.columns if name not in used and name not in kept]
+    if left:
+        tally.notes.append(
+            f'columns left out: {", ".join(left)}; to keep them all, write keep = "*" above the first '
+            "[section] of the mapping"
+        )
+    for name in kept:
+        if name in mapping.columns:
+            raise ValueError(
+                f"{path}: the mapping fills {name!r} from another column, and the table has a column of that "
+                "name; leave it out with a list in `keep`."
+            )
+        if name in (TARGET, "aqi", "date", "latitude", "longitude"):
+            raise ValueError(
+                f"{path}: column {name!r} stands in the table but not in [columns]; map it, with its unit if "
+                "it has one, or leave it out with a list in `keep`."
+            )
+    return kept
+
+
+def _without_readings(rows, mapping, tally):
+    """Rows without columns, unless the mapping names them, that would tell a model the answer.
+
+    They are known by :data:`READING`, or by a name that begins with that of the target's own column.
+    """
+    if mapping.keep != "*":
+        return rows
+    targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
+    own = [rf"^(?!pm.?1){re.escape(column)}[\W_]" for source in targets for column in source.columns]
+    reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
+    found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
+    if found:
+        tally.notes.append(
+            "left out, as they look like readings of PM2.5, which no place without a monitor has: "
+            f"{', '.join(found)}; to learn from them all the same, list the columns to keep by name, "
+            f'keep = ["{found[0]}", …]'
+        )
+    return rows.drop(columns=found)
+
+
+def _values(table, name, source, tally, path):
+    column = source.columns[0] if source.columns else name
+    values = table[column] if source.columns else pd.Series(source.value, index=table.index)
+    if name in TEXT or name == TARGET:
+        return values
+    found, unreadable = numbers(values)
+    _refuse_decimal_commas(values[unreadable], column, path)
+    if name not in ("latitude", "longitude"):
+        found = tally.empty(found, unreadable, f"{name} is not a number")
+    if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
+        return found
+    return pd.Series(convert(found, source.unit, COLUMNS[name].unit), index=found.index)
+
+
+def _refuse_decimal_commas(unreadable, column, path):
+    if unreadable.astype("str").str.fullmatch(r"\s*-?\d+,\d+\s*").any():
+        raise ValueError(
+            f"{path}: column {column!r} holds {unreadable.iloc[0]!r}; write numbers with a decimal point."
+        )
+
+
+def _written_days(table, source, basis, path):
+    if len(source.columns) == 3:
+        return joined_days(table[list(source.columns)])
+    values = table[source.columns[0]]
+    zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
+    text = values.astype("str").str.strip()
+    if not text.str.contains(":").any():
+        return values
+    zone = text.str.extract(r"\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)$")[0]
+    if not zone.notna().any():
+        return values
+    times = pd.to_datetime(
+        values if zoned else text.where(zone.notna()), utc=True, format="ISO8601", errors="coerce"
+    )
+    if basis != "local":
+        in_utc = times.dt.strftime("%Y-%m-%d")
+        return in_utc.where(in_utc.notna(), text.str.slice(0, 10))
+    if zone.dropna().isin(["Z", "+00:00", "-00:00", "+0000"]).all():
+        raise ValueError(
+            f'{path}: column {source.columns[0]!r} holds times in UTC, but [panel] says day_basis = "local"; '
+            'give local days, or say day_basis = "utc".'
+        )
+    return text.str.slice(0, 10)
+
+
+def _with_target(rows, mapping, tally, path):
+    """Rows with PM2.5 in the panel's unit, beside the index if it was one."""
+    if TARGET not in rows.columns:
+        return rows
+    unit = mapping.columns[TARGET].unit
+    values, unreadable = numbers(rows[TARGET])
+    _refuse_decimal_commas(rows.loc[unreadable, TARGET], TARGET, path)
+    rows = tally.drop(rows.assign(**{TARGET: values}), unreadable, "PM2.5 is not a number")
+    if is_aqi(unit):
+        rows = tally.drop(rows, rows[TARGET] < 0, "negative AQI")
+        rows = rows.assign(aqi=rows[TARGET])
+    rows = rows.assign(**{TARGET: convert(rows[TARGET], unit, COLUMNS[TARGET].unit)})
+    return with_target(rows, tally)
+
+
+def _with_identity(rows, tally, cities, *, path):
+    """Rows with all columns of identity, from what the table says."""
+    rows = with_text(rows, [name for name in TEXT if name in rows.columns], tally)
+    if rows.empty:
+        return rows
+    if "city" not in rows.columns:
+        rows = rows.assign(city=rows["site_id"])
+    places, number = places_of(
+        rows, [name for name in (*TEXT, "latitude", "longitude") if name in rows.columns]
+    )
+    places["country"] = _country_codes(places, cities, path)
+    if "city_id" not in places.columns:
+        no_names = "site_id" in places.columns and (places["city"] == places["site_id"]).all()
+        places["city_id"] = places["site_id"] if no_names else city_ids(places)
+    if "site_id" not in places.columns:
+        places["site_id"] = places["city_id"]
+    moving = moving_sites(places)
+    if moving:
+        raise ValueError(
+            f"{path}: site {moving[0]!r} has positions more than 1 km apart ({len(moving)} such sites); "
+            "give every place a site_id of its own."
+        )
+    return spread(rows, settled(places, tally), number)
+
+
+def _country_codes(places, cities, path):
+    if "country" not in places.columns:
+        return countries_of(places, cities, path=path)
+    try:
+        codes = {country: country_code(country) for country in places["country"].unique()}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return places["country"].map(codes)
+
+
+def _note_assumptions(mapping, reading, metadata):
+    """Say what was taken for granted."""
+    unsaid = [f"{key} = {getattr(metadata, key)}" for key in PANEL_CHOICES if key not in mapping.panel]
+    if unsaid:
+        reading.tally.notes.append(f"the mapping does not say it, so taken for granted: {', '.join(unsaid)}")
+    given = (*IDENTITY, TARGET, "aqi", *mapping.columns)
+    own = [name for name in reading.panel.columns if name in COLUMNS and name not in given]
+    if own:
+        units = ", ".join(f"{name} [{COLUMNS[name].unit}]" for name in own)
+        reading.tally.notes.append(f"taken to be in the panel's unit: {units}")

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq.cities import country_code
-from airq.panel import KEYS, TARGET, PanelMetadata, near_name
+from airq.cities import at_cities, country_code, moving_sites, position_ids
+from airq.messages import near_name
+from airq.panel import KEYS, TARGET, PanelMetadata
 from airq.sources.cleaning import (
     Tally,
     days,
@@ -21,11 +22,11 @@ from airq.sources.cleaning import (
     named,
     numbers,
     one_per_key,
+    read_json,
+    read_table,
     with_coordinates,
     with_target,
 )
-from airq.sources.places import at_cities, moving_sites, position_ids
-from airq.sources.reading import read_json, read_table
 from airq.units import PM25_UNIT, convert
 
 #: Fewest hours that a daily mean is made of: three quarters of a day.

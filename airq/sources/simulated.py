@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from airq.cities import bundled_cities, check_cities
 from airq.panel import COLUMNS, PanelMetadata, label_panel, sort_panel
 from airq.sources import atmosphere
-from airq.sources.fields import autoregression, city_noise, smooth_field, stream
+from airq.sources.atmosphere import autoregression, city_noise, smooth_field, stream
 
 SOURCES = (
     "SIMULATED atmosphere, not measured: airq.sources.simulated",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airq.console import notes
+from airq.messages import notes
 
 #: Where this package lies, and the app beside it; another one's may be called app, too.
 HERE = Path(__file__).resolve().parents[2]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from airq.checks import check_panel
-from airq.console import notes
-from airq.files import check_writable
-from airq.panel import TARGET, panel_metadata, write_panel
+from airq.io import check_writable, write_panel
+from airq.messages import notes
+from airq.models.baselines import candidates
+from airq.models.predictor import default_candidate
+from airq.panel import TARGET, check_panel, panel_metadata
+from airq.report.console import tell_origin
 from airq.sources.simulated import simulate
-from airq.workflows.candidates import candidates, default_candidate
-from airq.workflows.console import tell_origin
 from airq.workflows.evaluate import evaluate_panel, write_evaluation, write_summary
 from airq.workflows.predict import predict
 from airq.workflows.train import calibrate, fit_on_all, save_predictor

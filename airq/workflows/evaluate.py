@@ -1,4 +1,7 @@
-"""Judge predictors on held-out rows, sites, cities and countries, beside their peers."""
+"""Judge predictors on held-out rows, sites, cities and countries, beside their peers.
+
+Tell how far cities to predict lie from training, and which scheme's figures apply to them.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,30 @@ import numpy as np
 import pandas as pd
 
 from airq.bundle import SAME_PLACE_KM, check_fits, load_bundle
-from airq.card import evaluation_markdown
-from airq.console import notes, progress
-from airq.files import check_replaceable, check_writable, whole_folder, write_json, write_text
-from airq.geography import nearest, sites_of
-from airq.models.evaluation import Evaluation, judge, plan_folds
-from airq.models.evaluation import evaluate as judge_candidates
-from airq.models.folds import FEW_FITS, SCHEMES
+from airq.cities import read_cities
+from airq.geo import nearest, sites_of
+from airq.io import check_replaceable, check_writable, whole_folder, write_json, write_table, write_text
+from airq.messages import notes, progress
+from airq.models.baselines import candidates
 from airq.models.intervals import DEFAULT_LEVEL, check_level
-from airq.models.judging import interval_figures, judge_calibration, judge_domain
-from airq.panel import PLACE, TARGET, panel_metadata, write_table
-from airq.plots import draw_evaluation
-from airq.uncertainty_plots import draw_uncertainty
+from airq.panel import PLACE, TARGET, panel_metadata
+from airq.report.card import evaluation_markdown
+from airq.report.charts import draw_evaluation, draw_proximity, draw_uncertainty
+from airq.report.console import tell_trained
+from airq.report.words import proximity_markdown, proximity_records
 from airq.units import exceedance_levels
-from airq.workflows.candidates import candidates
-from airq.workflows.console import tell_trained
+from airq.validation.evaluation import (
+    Evaluation,
+    interval_figures,
+    judge,
+    judge_calibration,
+    judge_domain,
+    plan_folds,
+)
+from airq.validation.evaluation import evaluate as judge_candidates
+from airq.validation.proximity import PLACE_SCHEMES
+from airq.validation.proximity import proximity as compare_distances
+from airq.validation.splitters import FEW_FITS, SCHEMES
 from airq.workflows.panels import open_training_panel
 
 RECORDS = "evaluation.json"
@@ -51,9 +63,9 @@ def evaluate(
     panel_path : str or Path
         Panel with targets.
     schemes : sequence of str
-        Names from :data:`airq.models.folds.SCHEMES`.
+        Names from :data:`airq.validation.splitters.SCHEMES`.
     model, recipe : str
-        See :func:`airq.workflows.candidates.default_candidate`.
+        See :func:`airq.models.predictor.default_candidate`.
     peers : sequence of str, optional
         Names of peers; all that the panel supports by default.
     buffer_km : float
@@ -255,3 +267,65 @@ def write_summary(evaluation, metadata, folder):
     write_json(folder / "coverage.json", evaluation.coverage)
     write_json(folder / "exceedance.json", evaluation.exceedance)
     write_text(folder / "evaluation.md", evaluation_markdown(evaluation, metadata))
+
+
+PROXIMITY_RECORDS = "proximity.json"
+
+
+def proximity(
+    panel_path, cities_path, *, schemes=PLACE_SCHEMES, buffer_km=50.0, seed=0, out=None, json_path=None
+):
+    """Compare cities to predict with the held-out places of every scheme; nothing is fitted.
+
+    Parameters
+    ----------
+    panel_path : str or Path
+        Panel with targets.
+    cities_path : str or Path
+        City table (CSV) of the places to predict.
+    schemes : sequence of str
+        Names from :data:`airq.validation.splitters.SCHEMES`.
+    buffer_km : float
+        Distance of the schemes `buffer` and `leave-city-out`. [km]
+    seed : int
+        Seed of the scheme `block`.
+    out : str or Path, optional
+        Folder for proximity.json, proximity.md, distances.png and cities.csv (the city table with
+        its distances).
+    json_path : str or Path, optional
+        File for the records.
+
+    Returns
+    -------
+    airq.validation.proximity.Proximity
+
+    Raises
+    ------
+    ValueError
+        If panel or city table are unsound, or a scheme is unknown.
+    """
+    unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
+    if unknown:
+        raise ValueError(f"Unknown scheme {unknown[0]!r}; choose from {', '.join(SCHEMES)}.")
+    cities = read_cities(cities_path)
+    panel = open_training_panel(panel_path)
+    if out is not None:
+        check_writable(out)
+        check_replaceable(out, marker=PROXIMITY_RECORDS)
+    if json_path is not None:
+        check_writable(json_path)
+    found = compare_distances(panel, cities, schemes, buffer_km=buffer_km, seed=seed)
+    if json_path is not None:
+        write_json(json_path, proximity_records(found))
+    if out is not None:
+        write_proximity(found, out)
+    return found
+
+
+def write_proximity(found, out):
+    """Write records, text, plot and the city table with its distances into a folder."""
+    with whole_folder(out, marker=PROXIMITY_RECORDS) as folder:
+        write_json(folder / PROXIMITY_RECORDS, proximity_records(found))
+        write_text(folder / "proximity.md", proximity_markdown(found))
+        found.cities.to_csv(folder / "cities.csv", index=False)
+        draw_proximity(found, folder / "distances.png")

@@ -1,4 +1,9 @@
-"""Extract: satellite and weather features of any cities and days from Google Earth Engine."""
+"""What to extract, and which Earth Engine to ask.
+
+Extract: satellite and weather features of any cities and days from Google Earth Engine.
+
+Whether Earth Engine answers for every product: one city, one day, nothing written.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,140 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
+import pandas as pd
 
 import airq
-from airq.files import check_writable
+from airq.cities import check_swapped, read_cities
+from airq.io import check_writable
+from airq.report.console import request_progress
 from airq.sources.earthengine.assembly import assemble, source_of
-from airq.sources.earthengine.budget import Budget
-from airq.sources.earthengine.cost import estimate
-from airq.sources.earthengine.folder import MANIFEST, Folder, held, open_folder
-from airq.sources.earthengine.layers import EARTH_ENGINE, has_images, layers_of
-from airq.workflows.console import request_progress
-from airq.workflows.task import DEFAULT_WORKERS, today
+from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
+from airq.sources.earthengine.catalogue import RINGS_KM, products_of
+from airq.sources.earthengine.folder import MANIFEST, Folder, Wanted, held, open_folder
+from airq.sources.earthengine.layers import EARTH_ENGINE, Extraction, day_labels, has_images, layers_of
+from airq.sources.earthengine.planning import Block, estimate
+
+DEFAULT_WORKERS = 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to extract, where and when, as the command line gives it.
+
+    Attributes
+    ----------
+    cities : str or Path
+        City table (CSV).
+    start, end : str
+        First and last day.
+    recipe : str
+        Name of a set of products.
+    products : list of str, optional
+        Keys of those to keep.
+    radius_km : float
+        Radius of the disc around a city. [km]
+    rings_km : tuple of float
+        Outer radii of the rings of fire power. [km]
+    quality : bool
+        Whether satellite columns bring their valid-pixel count and age.
+    day_basis : {"utc", "local"}
+        Whose midnight ends a day.
+    """
+
+    cities: object
+    start: str
+    end: str
+    recipe: str = "default"
+    products: list | None = None
+    radius_km: float = 5.0
+    rings_km: tuple = RINGS_KM
+    quality: bool = False
+    day_basis: str = "utc"
+
+    def extraction(self, url=None):
+        """What to extract, of the service at an address."""
+        return Extraction(
+            self.recipe,
+            products_of(self.recipe, self.products),
+            self.radius_km,
+            self.rings_km,
+            self.quality,
+            self.day_basis,
+            service_name(url),
+        )
+
+    def wanted(self):
+        """Where and when."""
+        days = day_labels(self.start, self.end)
+        if days[-1] > pd.Timestamp(today()):
+            raise ValueError(
+                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
+                "Run the same command again on later days; it fetches what is new."
+            )
+        cities = read_cities(self.cities)
+        # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
+        check_swapped(cities, name=str(self.cities), tolerated=0.0)
+        return Wanted.of(cities, days[0], days[-1])
+
+
+@dataclass(frozen=True)
+class Service:
+    """Which Earth Engine to ask, and as whom.
+
+    Attributes
+    ----------
+    url : str, optional
+        Address; the standard one by default.
+    project : str, optional
+        Cloud project; by default that of the environment or the credentials.
+    credentials : str
+        ``default``, ``anonymous``, or the path of a service account's file.
+    workers : int
+        Requests at once.
+    patience : Patience
+        How long to repeat what fails.
+    timeout : float
+        Longest wait for an answer; Earth Engine itself ends a computation after 300 s. [s]
+    """
+
+    url: str | None = None
+    project: str | None = None
+    credentials: str = "default"
+    workers: int = DEFAULT_WORKERS
+    patience: Patience = DEFAULT_PATIENCE
+    timeout: float = 330.0
+
+    def connect(self, tag):
+        """Open a connection, requests labelled with a tag."""
+        from airq.sources.earthengine.client import connect
+        from airq.sources.earthengine.credentials import load_credentials, resolve_project
+
+        credentials = load_credentials(self.credentials, url=self.url)
+        project = resolve_project(self.project, credentials)
+        return connect(
+            url=self.url,
+            project=project,
+            credentials=credentials,
+            workload_tag=tag,
+            timeout=self.timeout,
+        )
+
+
+def service_name(url):
+    """Who answers at an address: a host, or a server on this machine whatever its port."""
+    from airq.sources.earthengine.credentials import is_loopback
+
+    if url is None:
+        return EARTH_ENGINE
+    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
+
+
+def today():
+    """Today's date in UTC."""
+    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
 @dataclass(frozen=True)
@@ -339,3 +466,71 @@ def _digest(wanted, chunks):
 
 def _now():
     return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one product gave for one city and one period; `works` is None where it was not tried."""
+
+    product: str
+    asset: str
+    works: bool | None
+    answer: str
+
+
+def check(task, *, service):
+    """Ask for one city and one day, product by product, and say what works. Nothing is written.
+
+    Parameters
+    ----------
+    task : Task
+        What to extract; the first city and the first day are tried.
+    service : Service
+        Which Earth Engine to ask.
+
+    Returns
+    -------
+    list of Probe
+        One for each product of every layer.
+
+    Raises
+    ------
+    ValueError, OSError
+        If no connection can be opened.
+    """
+    from airq.sources.earthengine.errors import Refused, Unavailable
+    from airq.sources.earthengine.sampler import probe
+
+    wanted, extraction, probes = task.wanted(), task.extraction(service.url), []
+    day = wanted.days[0]
+    site = wanted.sites.iloc[[0]]
+    offset = int(extraction.offset_hours(site["longitude"])[0])
+    with service.connect(f"airq-{task.recipe}-check") as engine:
+        for product, layer in layers_of(extraction):
+            periods = layer.periods(day, day)
+            if not len(periods):
+                probes.append(
+                    _probe(product, layer, None, f"not tried, no images on {day}: {dates_of(product)}")
+                )
+                continue
+            block = Block(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
+            try:
+                values = probe(engine, block, site[["longitude", "latitude"]].to_numpy())
+            except (Refused, Unavailable) as error:
+                probes.append(_probe(product, layer, False, str(error)))
+            else:
+                probes.append(_probe(product, layer, True, _values_text(layer, values, extraction.units)))
+    return probes
+
+
+def _probe(product, layer, works, answer):
+    return Probe(asked_as(product, layer), product.asset, works, answer)
+
+
+def _values_text(layer, values, units):
+    """The values of one city and period, with their units."""
+    texts = []
+    for name, value in zip(layer.columns, values.ravel(), strict=True):
+        unit = units.get(name, layer.products[0].bands[0].unit)
+        texts.append(f"{name} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {unit}'}")
+    return ", ".join(texts)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airq.cities import read_cities
-from airq.files import check_writable
-from airq.panel import TARGET, check_parquet_name, near_name, panel_metadata, write_panel
-from airq.sources.mapped import read_mapped
-from airq.sources.modelled import read_open_meteo, read_reference
+from airq.io import check_parquet_name, check_writable, write_panel
+from airq.messages import near_name
+from airq.panel import TARGET, panel_metadata
+from airq.sources.airathon import read_airathon
+from airq.sources.airqo import read_uganda
+from airq.sources.mapping import read_mapped
+from airq.sources.open_meteo import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
-from airq.sources.stations import read_waqi
-from airq.sources.tables import read_airathon, read_uganda
+from airq.sources.waqi import read_waqi
 
 READERS = {
     "waqi": read_waqi,

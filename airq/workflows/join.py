@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from airq.checks import check_panel
-from airq.files import check_writable
-from airq.geography import arc_km, chord_km, geocentric_km, sites_of
-from airq.panel import IDENTITY, KEYS, TARGET, label_panel, panel_metadata, read_panel, write_panel
+from airq.geo import arc_km, chord_km, geocentric_km, sites_of
+from airq.io import check_writable, read_panel, write_panel
+from airq.panel import IDENTITY, KEYS, TARGET, check_panel, label_panel, panel_metadata
 
 #: What a target panel gives: PM2.5 and the index that it was made of.
 FROM_TARGETS = (TARGET, "aqi")

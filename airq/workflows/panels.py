@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from airq.checks import check_panel
 from airq.cities import check_swapped
-from airq.console import notes
-from airq.models.folds import MIN_TRAINING_ROWS
-from airq.panel import TARGET, feature_columns, panel_metadata, read_panel
-from airq.workflows.console import tell_origin
+from airq.io import read_panel
+from airq.messages import notes
+from airq.panel import TARGET, check_panel, feature_columns, panel_metadata
+from airq.report.console import tell_origin
+from airq.validation.splitters import MIN_TRAINING_ROWS
 
 
 def open_panel(path, *, target="optional"):

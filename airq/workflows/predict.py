@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from airq.bundle import check_fits, load_bundle
-from airq.card import validation_sentence
-from airq.console import notes
 from airq.features.recipe import make_recipe
-from airq.files import check_writable, whole_file
+from airq.io import check_parquet_name, check_writable, whole_file, write_table
+from airq.messages import notes
 from airq.models.boosters import load_foreign_catboost
-from airq.models.intervals import DEFAULT_LEVEL, check_level
-from airq.models.periods import MIN_SHARE, frequency_of, period_means
-from airq.panel import KEYS, TARGET, check_parquet_name, panel_metadata, write_table
-from airq.predictor import SPREAD
+from airq.models.intervals import DEFAULT_LEVEL, MIN_SHARE, check_level, frequency_of, period_means
+from airq.models.predictor import SPREAD
+from airq.panel import KEYS, TARGET, panel_metadata
+from airq.report.card import validation_sentence
+from airq.report.console import tell_trained
 from airq.units import (
     PM25_UNIT,
     aqi,
@@ -25,7 +25,6 @@ from airq.units import (
     unit_name,
     who_class,
 )
-from airq.workflows.console import tell_trained
 from airq.workflows.panels import open_panel
 
 COLUMNS = [
@@ -47,7 +46,7 @@ COLUMNS = [
     "who_class",
 ]
 DEFAULT_AQI_TABLE = "aqi-us-2024"
-#: What a prediction may be described by, see :meth:`airq.predictor.Predictor.describe`.
+#: What a prediction may be described by, see :meth:`airq.models.predictor.Predictor.describe`.
 DESCRIBED = ["pm25", *SPREAD, "inside_domain", "dissimilarity"]
 
 
@@ -180,7 +179,7 @@ def prediction_rows(
         A checked panel.
     described : DataFrame of n_rows
         `pm25` of every day, with its spread and `inside_domain` where they are known, see
-        :meth:`airq.predictor.Predictor.describe`.
+        :meth:`airq.models.predictor.Predictor.describe`.
     calibration : Calibration, optional
         What turns a spread into intervals and probabilities.
     level : float

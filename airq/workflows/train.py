@@ -10,22 +10,19 @@ from pathlib import Path
 import pandas as pd
 
 from airq.bundle import save_bundle
-from airq.bundle_facts import FACTS, read_facts
-from airq.card import write_card
-from airq.console import notes, progress
-from airq.files import check_replaceable, check_writable
+from airq.bundle_metadata import FACTS, read_facts
+from airq.io import check_replaceable, check_writable
+from airq.messages import notes, progress
 from airq.models import OURS
-from airq.models.evaluation import evaluate as judge_candidates
-from airq.models.evaluation import plan_folds
-from airq.models.folds import training_groups
-from airq.models.intervals import DEFAULT_LEVEL
-from airq.models.nested import held_out_errors, unit_words
-from airq.models.periods import PERIODS
+from airq.models.intervals import DEFAULT_LEVEL, PERIODS
+from airq.models.predictor import default_candidate
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
-from airq.plots import draw_evaluation
-from airq.uncertainty_plots import draw_uncertainty
-from airq.workflows.candidates import default_candidate
+from airq.report.card import write_card
+from airq.report.charts import draw_evaluation, draw_uncertainty
+from airq.validation.evaluation import evaluate as judge_candidates
+from airq.validation.evaluation import held_out_errors, plan_folds, unit_words
+from airq.validation.splitters import training_groups
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
 

@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from airq.card import FIGURES, QUESTIONS
+from airq.report.card import FIGURES
+from airq.report.words import QUESTIONS
 from airq.units import WHO_LEVELS
 from app import cube, evidence, maps, parts, session, theme, trust_charts
 from app.card_text import safe_card

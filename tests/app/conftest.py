@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from airq.cities import CITY_COLUMNS
-from airq.panel import write_table
+from airq.io import write_table
 
 FACTS = {
     "unit": "µg m⁻³",

@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from airq.panel import read_panel, write_panel
+from airq.io import read_panel, write_panel
 from app.explanation_process import explain_days
 
 

@@ -1,6 +1,7 @@
 """What a panel holds of observed PM2.5."""
 
-from airq.panel import PanelMetadata, label_panel, write_panel
+from airq.io import write_panel
+from airq.panel import PanelMetadata, label_panel
 from app.observations import read_observations
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from airq.panel import IDENTITY, PanelMetadata, label_panel, write_panel, write_table
+from airq.io import write_panel, write_table
+from airq.panel import IDENTITY, PanelMetadata, label_panel
 from app import source_check, sources
 
 

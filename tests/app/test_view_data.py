@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import read_panel, write_panel
+from airq.io import read_panel, write_panel
 
 pytest.importorskip("streamlit")
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from airq.origin import ORIGIN_WARNINGS
+from airq.panel import ORIGIN_WARNINGS
 from imbalance.comparison import compare_strategies
 from imbalance.report import write_comparison
 

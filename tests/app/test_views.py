@@ -207,7 +207,7 @@ def asked(trained, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_server_gives_reasons_without_loading_a_model(asked):
     "Neither the boosters nor what explains them are in its memory."
-    heavy = {"lightgbm", "catboost", "shap", "sklearn", "airq.reasons", "airq.workflows.reasons"}
+    heavy = {"lightgbm", "catboost", "shap", "sklearn", "airq.models.explanation", "airq.workflows.explain"}
     assert asked["said"] and not heavy & set(asked["modules"])
 
 

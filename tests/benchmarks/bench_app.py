@@ -38,7 +38,7 @@ from scipy.special import ndtr
 
 import app
 from airq.cities import bundled_cities
-from airq.panel import write_table
+from airq.io import write_table
 from airq.units import aqi, exceedance_column, exceedance_levels, who_class
 from airq.workflows.app import command, environment, free_port
 

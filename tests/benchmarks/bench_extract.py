@@ -38,7 +38,7 @@ from google.auth.credentials import AnonymousCredentials
 import numpy as np
 
 from airq.cities import read_cities
-from airq.sources.catalogue import products_of
+from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine import graph
 from airq.sources.earthengine.layers import Extraction
 

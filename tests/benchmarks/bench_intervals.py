@@ -22,18 +22,14 @@ import numpy as np
 import pandas as pd
 
 from airq.features.recipe import make_recipe
-from airq.models.coverage import bootstrap_share, interval_scores
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.exceedance import exceedance_scores, reliability
-from airq.models.folds import make_folds
-from airq.models.intervals import Calibration
-from airq.models.periods import period_means
-from airq.models.spread import Spread
+from airq.models.intervals import Calibration, Spread, period_means
+from airq.models.predictor import GROUPS_FOR_POSITION, Predictor, default_candidate
 from airq.panel import TARGET
-from airq.predictor import Predictor
 from airq.sources.simulated import simulate
 from airq.units import exceedance_levels
-from airq.workflows.candidates import GROUPS_FOR_POSITION, default_candidate
+from airq.validation.scores import bootstrap_share, exceedance_scores, interval_scores, reliability
+from airq.validation.splitters import make_folds
 
 LEVEL = 0.9
 SMALL = Member("lightgbm", 1.0, {"rounds": 250, "learning_rate": 0.1, "patience": 20})

@@ -78,7 +78,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def predictions(tmp_path_factory):
     """A file of predictions: twelve simulated cities and forty days, two cities outside the domain."""
-    from airq.panel import write_table
+    from airq.io import write_table
     from airq.workflows.predict import prediction_rows
 
     panel = simulate(n_cities=12, start="2020-01-01", end="2020-02-09")

@@ -94,7 +94,7 @@ def test_a_selection_is_saved(visit, app_url, rows):
 def test_an_uploaded_list_is_predicted(visit, trained, trained_url, tmp_path):
     "Two cities of the panel, found by position: what is saved is what the bundle predicts of their days."
     from airq.bundle import load_bundle
-    from airq.panel import read_panel
+    from airq.io import read_panel
 
     panel = read_panel(trained / "panel.parquet")
     places = panel.drop_duplicates("site_id").iloc[:2]

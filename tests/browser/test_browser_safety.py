@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import write_table
+from airq.io import write_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 PAGES = ["", "city", "countries", "trust", "imbalance", "data"]

@@ -4,13 +4,8 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from airq.features.weather import (
-    days_since_rain,
-    stagnation,
-    ventilation,
-    wind_direction,
-    wind_speed,
-)
+from airq.features.weather import days_since_rain, stagnation
+from airq.meteorology import ventilation, wind_direction, wind_speed
 
 NAN = float("nan")
 

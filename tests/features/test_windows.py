@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airq.features.windows import rolling_count, rolling_max, rolling_mean, rolling_std
+from airq.features.shifts import rolling_count, rolling_max, rolling_mean, rolling_std
 
 NAN = float("nan")
 

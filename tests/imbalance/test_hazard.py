@@ -10,11 +10,11 @@ import typer
 from threadpoolctl import threadpool_info, threadpool_limits
 from typer.testing import CliRunner
 
-from airq.checks import check_panel
 from airq.features.recipe import make_recipe
-from airq.models.folds import Fold
-from airq.panel import PanelMetadata, label_panel, write_panel
-from airq.sources.tables import read_uganda
+from airq.io import write_panel
+from airq.panel import PanelMetadata, check_panel, label_panel
+from airq.sources.airqo import read_uganda
+from airq.validation.splitters import Fold
 from imbalance.hazard import class_confusion, compare_hazard
 from imbalance.hazard_commands import hazard
 from imbalance.hazard_findings import findings, headlines

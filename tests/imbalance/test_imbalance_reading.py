@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from airq.panel import write_table
+from airq.io import write_table
 from imbalance.reading import features, labels, read_labelled
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"

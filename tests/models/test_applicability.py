@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from airq.models import applicability, weighted_space
+from airq.models import applicability
+from airq.models import applicability as weighted_space
 from airq.models.applicability import ApplicabilityDomain, whisker
 
 #: Means 1 and 0, standard deviations 1 and 1.

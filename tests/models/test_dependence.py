@@ -5,8 +5,8 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.models.dependence import partial_dependence, value_grid
 from airq.models.ensemble import BoosterEnsemble, Member
+from airq.models.explanation import partial_dependence, value_grid
 
 QUICK = {"rounds": 60, "patience": 60, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.models.periods import period_means
+from airq.models.intervals import period_means
 
 
 def days(first, n, unit="a", **columns):

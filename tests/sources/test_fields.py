@@ -5,7 +5,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.sources.fields import autoregression, city_noise, smooth_field
+from airq.sources.atmosphere import autoregression, city_noise, smooth_field
 
 
 @pytest.fixture

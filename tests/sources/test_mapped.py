@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from airq.panel import panel_metadata
-from airq.sources.mapped import read_mapped
+from airq.sources.mapping import read_mapped
 
 MAPPING = """
 keep = "*"

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.checks import check_panel
 from airq.cities import check_cities
-from airq.panel import panel_metadata
-from airq.sources.modelled import read_open_meteo, read_reference
-from airq.sources.stations import read_waqi
-from airq.sources.tables import read_airathon, read_uganda
+from airq.panel import check_panel, panel_metadata
+from airq.sources.airathon import read_airathon
+from airq.sources.airqo import read_uganda
+from airq.sources.open_meteo import read_open_meteo, read_reference
+from airq.sources.waqi import read_waqi
 
 pytestmark = pytest.mark.realdata
 

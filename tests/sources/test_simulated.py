@@ -7,9 +7,8 @@ import pandas.testing as pdt
 import pytest
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
-from airq.checks import check_panel
 from airq.cities import bundled_cities
-from airq.panel import COLUMNS, TARGET, at_ceiling, feature_columns, panel_metadata
+from airq.panel import COLUMNS, TARGET, at_ceiling, check_panel, feature_columns, panel_metadata
 from airq.sources.simulated import sample_cities, simulate
 
 

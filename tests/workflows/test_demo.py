@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from airq.panel import panel_metadata, read_panel
+from airq.io import read_panel
+from airq.panel import panel_metadata
 from airq.workflows.demo import demo
 
 PROMISED = ["panel.parquet", "evaluation.json", "evaluation.md", "bundle", "predictions.parquet"]

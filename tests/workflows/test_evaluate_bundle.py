@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.checks import check_panel
 from airq.features.recipe import make_recipe
+from airq.io import write_panel
 from airq.models.applicability import ApplicabilityDomain
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.evaluation import Evaluation
-from airq.models.spread import Spread
-from airq.panel import write_panel
-from airq.predictor import Predictor
+from airq.models.intervals import Spread
+from airq.models.predictor import Predictor
+from airq.panel import check_panel
 from airq.sources.simulated import simulate
+from airq.validation.evaluation import Evaluation
 from airq.workflows.evaluate import at_training_places, evaluate_bundle
 from airq.workflows.predict import predict
 from airq.workflows.train import calibrate, save_predictor

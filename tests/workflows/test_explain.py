@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import PanelMetadata, label_panel, sort_panel, write_panel
-from airq.workflows.explain import explain, explain_row
-from airq.workflows.products import products_of_columns
-from airq.workflows.reasons import find_row
+from airq.io import write_panel
+from airq.panel import PanelMetadata, label_panel, sort_panel
+from airq.workflows.explain import explain, explain_row, find_row, products_of_columns
 from airq.workflows.train import train
 
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from airq.cli import app
 from airq.features.recipe import reference
-from airq.panel import IDENTITY, panel_metadata, read_panel, write_panel
+from airq.io import read_panel, write_panel
+from airq.panel import IDENTITY, panel_metadata
 
 #: What a request costs little for; rain and NO2 change every day.
 FEW = ["--products", "no2,era5-rain,elevation"]

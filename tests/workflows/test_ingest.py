@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from airq.panel import panel_metadata, read_panel
+from airq.io import read_panel
+from airq.panel import panel_metadata
 from airq.workflows.ingest import READERS, ingest
 
 WAQI = (

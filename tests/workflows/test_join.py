@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from airq.panel import PanelMetadata, label_panel, panel_metadata, read_panel, write_panel
+from airq.io import read_panel, write_panel
+from airq.panel import PanelMetadata, label_panel, panel_metadata
 from airq.workflows.join import join
 
 DAYS = ["2020-01-01", "2020-01-02", "2020-01-03"]

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from airq.cli import app
 from airq.features.recipe import reference
+from airq.io import write_panel
 from airq.models.intervals import Calibration
-from airq.panel import PanelMetadata, label_panel, sort_panel, write_panel
+from airq.panel import PanelMetadata, label_panel, sort_panel
 from airq.units import pm25_from_aqi
 from airq.workflows.predict import prediction_rows
 

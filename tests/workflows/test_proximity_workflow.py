@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import write_panel
-from airq.workflows.proximity import proximity
+from airq.io import write_panel
+from airq.workflows.evaluate import proximity
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import functools
 import numpy as np
 import pandas as pd
 
-from airq.panel import COLUMNS, PanelMetadata, panel_writer
-from airq.sources.catalogue import column_units
+from airq.io import panel_writer
+from airq.panel import COLUMNS, PanelMetadata
+from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.layers import EARTH_ENGINE, Layer, has_images
 
 #: Numbers of the panel that are held at a time.

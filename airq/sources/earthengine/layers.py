@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from airq.files import plain_facts
-from airq.geography import EARTH_RADIUS_KM
-from airq.sources.catalogue import column_units
-from airq.sources.product import Product
+from airq.geo import EARTH_RADIUS_KM
+from airq.io import plain_facts
+from airq.sources.earthengine.catalogue import column_units
+from airq.sources.earthengine.product import Product
 
 DAY_MS = 86_400_000
 #: The service that answers by default.
@@ -317,7 +317,7 @@ def period_bounds(layer, period, offset_hours):
     --------
     Midnight at 30° east comes two hours before midnight in UTC:
 
-    >>> from airq.sources.catalogue import products_of
+    >>> from airq.sources.earthengine.catalogue import products_of
     >>> layer = Extraction("mine", products_of("default", ["no2"])).layers[0]
     >>> [str(time) for time in period_bounds(layer, np.datetime64("2020-01-02"), 2)]
     ['2020-01-01T22:00:00', '2020-01-02T22:00:00']

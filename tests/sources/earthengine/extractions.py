@@ -3,11 +3,10 @@
 import pandas as pd
 from earthengine_server import EarthEngineServer, Limits
 
-from airq.panel import read_panel
+from airq.io import read_panel
 from airq.sources.earthengine.budget import Patience
-from airq.sources.earthengine.chunks import read_chunks
-from airq.workflows.extract import extract
-from airq.workflows.task import Service, Task
+from airq.sources.earthengine.folder import read_chunks
+from airq.workflows.extract import Service, Task, extract
 
 #: Six invented cities of western, central and eastern Africa.
 CITIES = pd.DataFrame(

@@ -11,7 +11,7 @@ import ee
 import google.auth.credentials
 
 from airq.sources.earthengine.budget import Budget, Patience
-from airq.sources.earthengine.transport import call_with_retries, connect
+from airq.sources.earthengine.client import call_with_retries, connect
 
 DOCUMENTS = importlib.resources.files("ee") / "tests"
 TOKEN = "dG9rZW4tbWFyaw"

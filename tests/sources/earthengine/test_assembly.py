@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import COLUMNS, panel_metadata, read_panel
-from airq.sources.catalogue import products_of
+from airq.io import read_panel
+from airq.panel import COLUMNS, panel_metadata
 from airq.sources.earthengine import assembly
 from airq.sources.earthengine.assembly import assemble
-from airq.sources.earthengine.chunks import write_chunk
-from airq.sources.earthengine.folder import Folder, Wanted
+from airq.sources.earthengine.catalogue import products_of
+from airq.sources.earthengine.folder import Folder, Wanted, write_chunk
 from airq.sources.earthengine.layers import Extraction
 
 SITES = ["accra", "cairo", "kampala"]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airq.sources.catalogue import PRODUCTS
-from airq.sources.earthengine.blocks import (
+from airq.sources.earthengine.catalogue import PRODUCTS
+from airq.sources.earthengine.layers import Layer
+from airq.sources.earthengine.planning import (
     MOST_BANDS,
     MOST_CELLS,
     MOST_CITIES,
@@ -18,7 +19,6 @@ from airq.sources.earthengine.blocks import (
     Pace,
     Work,
 )
-from airq.sources.earthengine.layers import Layer
 
 ONE = Layer((PRODUCTS["no2"],), 5.0)
 #: The seven Sentinel-5P products and MAIAC: nine bands.

@@ -22,10 +22,9 @@ from brute_force import (
 )
 from earthengine_server import EarthEngineServer, answers
 
-from airq.panel import read_panel
-from airq.sources.earthengine.chunks import read_chunks
-from airq.workflows.extract import extract
-from airq.workflows.task import Service, Task
+from airq.io import read_panel
+from airq.sources.earthengine.folder import read_chunks
+from airq.workflows.extract import Service, Task, extract
 
 #: West and east, north and south, by the equator and far from it: longitude and latitude. [°]
 PLACES = {

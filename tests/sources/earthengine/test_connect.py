@@ -26,8 +26,8 @@ from scripted_server import (
 )
 
 from airq.sources.earthengine.budget import Budget, Patience
+from airq.sources.earthengine.client import connect
 from airq.sources.earthengine.errors import Refused, Silent, Stopped
-from airq.sources.earthengine.transport import connect
 
 LONG_AGO = datetime.datetime(2020, 1, 1)
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from airq.sources.catalogue import PRODUCTS, products_of
-from airq.sources.earthengine.blocks import Block
-from airq.sources.earthengine.cost import (
+from airq.sources.earthengine.catalogue import PRODUCTS, products_of
+from airq.sources.earthengine.layers import Extraction, Layer
+from airq.sources.earthengine.planning import (
     BYTES_PER_CITY,
     BYTES_PER_COMPOSITE,
     BYTES_PER_FEATURE,
     BYTES_PER_VALUE,
+    Block,
     estimate,
 )
-from airq.sources.earthengine.layers import Extraction, Layer
 
 
 def block(n_cities, n_days, *keys, quality=False):

@@ -8,8 +8,8 @@ from earthengine_server import EarthEngineServer, Faults, Latency, Limits
 from scripted_server import ANONYMOUS
 
 from airq.sources.earthengine.budget import Budget, Patience
+from airq.sources.earthengine.client import call_with_retries, connect
 from airq.sources.earthengine.errors import Incomplete
-from airq.sources.earthengine.transport import call_with_retries, connect
 
 EXPECTED = [{"k": number} for number in range(6)]
 #: Waits of users, a hundredth as long.

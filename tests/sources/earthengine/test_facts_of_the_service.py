@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from earthengine_server import EarthEngineServer
 
-from airq.sources.catalogue import products_of
 from airq.sources.earthengine import graph
+from airq.sources.earthengine.catalogue import products_of
+from airq.sources.earthengine.client import connect
 from airq.sources.earthengine.credentials import load_credentials, resolve_project
 from airq.sources.earthengine.layers import Extraction
-from airq.sources.earthengine.transport import connect
 
 NO2 = "COPERNICUS/S5P/OFFL/L3_NO2"
 NO2_BANDS = ["tropospheric_NO2_column_number_density", "cloud_fraction"]

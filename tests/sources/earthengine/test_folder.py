@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.sources.catalogue import products_of
-from airq.sources.earthengine.chunks import write_chunk
-from airq.sources.earthengine.folder import Folder, Wanted, held, open_folder
+from airq.sources.earthengine.catalogue import products_of
+from airq.sources.earthengine.folder import Folder, Wanted, held, open_folder, write_chunk
 from airq.sources.earthengine.layers import Extraction
 
 TODAY = np.datetime64("2024-01-01")

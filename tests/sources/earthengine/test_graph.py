@@ -8,10 +8,10 @@ import pytest
 from earthengine_server import EarthEngineServer
 from scripted_server import ANONYMOUS
 
-from airq.sources.catalogue import PRODUCTS
 from airq.sources.earthengine import graph
+from airq.sources.earthengine.catalogue import PRODUCTS
+from airq.sources.earthengine.client import connect
 from airq.sources.earthengine.layers import Layer
-from airq.sources.earthengine.transport import connect
 
 ERA5, NO2 = "ECMWF/ERA5/HOURLY", "COPERNICUS/S5P/OFFL/L3_NO2"
 KAMPALA, NAIROBI = (32.6, 0.3), (36.8, -1.3)

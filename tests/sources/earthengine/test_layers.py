@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from airq.sources.catalogue import PRODUCTS, products_of
+from airq.sources.earthengine.catalogue import PRODUCTS, products_of
 from airq.sources.earthengine.layers import (
     ONCE,
     Extraction,

@@ -29,7 +29,7 @@ from extractions import (
 )
 
 from airq.sources.earthengine.errors import Refused, Unavailable
-from airq.workflows.task import Task
+from airq.workflows.extract import Task
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,85 @@
+"""What every command shows alike: one line for what is wrong, and a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import os
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Notes and progress; results themselves go to standard output.
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def plainly(command):
+    """Turn bad input, a missing package, a full disk or Ctrl-C into one line and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, ModuleNotFoundError) as error:
+            if os.environ.get("AIRQ_DEBUG"):
+                raise
+            _complain(error)
+        except (KeyboardInterrupt, ImportError) as error:
+            # A compiled module that is interrupted while it is imported says that it cannot be.
+            if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+                raise
+            typer.echo("Interrupted; nothing was left half-written. Run the same command again.", err=True)
+        raise typer.Exit(1)
+
+    return wrapped
+
+
+def _complain(error):
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    typer.echo("Error: " + " ".join(text.split()), err=True)
+
+
+@contextlib.contextmanager
+def progress(what):
+    """Progress bar; yields ``advance(done, total, text)``."""
+    if not notes.is_interactive:
+        # Of a bar that no terminal shows, an empty line would be left.
+        yield lambda done, total, text="": None
+        return
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=notes, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def advance(done, total, text=""):
+            told = f"{what} [dim]{escape(text)}[/]".strip()
+            bar.update(task, completed=done, total=total, description=told)
+
+        yield advance
+
+
+def near_name(name, names):
+    """A hint at the most similar name, or an empty string.
+
+    >>> near_name("latitud", ["latitude", "city"])
+    ' Did you mean latitude?'
+    """
+    near = difflib.get_close_matches(name, [str(other) for other in names], n=1)
+    return f" Did you mean {near[0]}?" if near else ""

@@ -1,0 +1,510 @@
+"""Why a prediction is what it is: contributions of the features, in µg m⁻³, that sum to it.
+
+TreeSHAP [1]_ of the boosters themselves gives contributions on the scale that a booster learned. They
+are averaged over the inner folds; on the square-root scale ``s² - b² = (s - b) (s + b)``, so that
+contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``, for
+any other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by
+their weights, and what monitors nearby add by kriging is one more contribution. What is left, the
+`remainder`, is what the limits took away or gave: predictions below zero and above the highest.
+
+References
+----------
+.. [1] S. Lundberg et al., From local explanations to global understanding with explainable AI for
+   trees, Nature Machine Intelligence 2, 56-67, 2020.
+
+Partial dependence: how an ensemble's answer changes with one input.
+
+It describes the model, not nature: inputs that occur together are moved apart, and what the model
+learned from their neighbours stands in for the input itself.
+
+Reasons beside predictions: contributions by feature, column and product, and how the model responds.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import numpy as np
+import pandas as pd
+
+from airq.features.recipe import Recipe
+from airq.models.linear_trees import LinearTrees
+from airq.models.predictor import PLACES
+from airq.panel import TARGET, panel_metadata
+from airq.units import PM25_UNIT
+
+BASE = "base"
+MONITORS = "nearby monitors"
+REMAINDER = "remainder"
+#: What stands beside the features in a table of contributions.
+BESIDE = (BASE, MONITORS, REMAINDER)
+
+
+class Explainer:
+    """Takes the predictions of an ensemble apart.
+
+    Parameters
+    ----------
+    estimator : BoosterEnsemble
+        A fitted ensemble.
+    background : DataFrame of shape (n_samples, n_features), optional
+        Features of usual rows, from which linear leaves take their centres, see
+        :mod:`airq.models.linear_trees`.
+    """
+
+    def __init__(self, estimator, background=None):
+        self.estimator = estimator
+        self._background = None if background is None else _as_boosters_get(estimator, background)
+        self._members = [
+            (weight, member, [self._prepared(member, booster) for booster in boosters])
+            for weight, member, boosters in zip(
+                estimator.weights_, estimator.members_, estimator.boosters_, strict=True
+            )
+            if weight > 0
+        ]
+
+    def _prepared(self, member, booster):
+        """Function from values to contributions, the base last, on the scale of the booster."""
+        if booster.kind == "catboost":
+            return lambda values: _catboost_contributions(booster, values)
+        if not member.parameters.get("linear_tree"):
+            return lambda values: booster.native.predict(
+                values, pred_contrib=True, num_threads=booster.threads
+            )
+        trees = LinearTrees(booster.native)
+        if self._background is not None:
+            trees.centre_on(self._background)
+        return lambda values: trees.contributions(values, threads=booster.threads)
+
+    def contributions(self, X, places=None):
+        """Contributions to every prediction.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            Features.
+        places : DataFrame of n_samples rows, optional
+            `site_id, date, latitude, longitude`, as for the prediction.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_features + 3)
+            By feature, then `base`, `nearby monitors` and `remainder`; a row sums to the prediction.
+            `base` is the same in every row: the prediction of boosters that know no feature.
+            [µg m⁻³]
+        """
+        values = _as_boosters_get(self.estimator, X)
+        total = np.zeros((len(X), X.shape[1] + 1))
+        lifted = np.zeros(len(X))
+        for weight, member, boosters in self._members:
+            scale = np.mean([contributions(values) for contributions in boosters], axis=0)
+            parts, clipped = to_concentration(scale, member)
+            total += weight * parts
+            lifted += weight * clipped
+        table = pd.DataFrame(total, columns=[*X.columns, BASE], index=X.index)
+        kriging = self.estimator.kriging_
+        table[MONITORS] = 0.0 if kriging is None else kriging.predict(places)
+        reached = total.sum(axis=1) + lifted + table[MONITORS].to_numpy()
+        table[REMAINDER] = lifted + np.clip(reached, 0, self.estimator.highest_) - reached
+        return table
+
+
+def _as_boosters_get(estimator, X):
+    return np.ascontiguousarray(estimator.within_ranges(X), dtype="float32")
+
+
+def to_concentration(contributions, member):
+    """Contributions on a member's scale in µg m⁻³.
+
+    Parameters
+    ----------
+    contributions : numpy.ndarray of shape (n_samples, n_features + 1)
+        On the scale that the member's boosters learn; the base comes last.
+    member : Member
+        Knows the way back from that scale.
+
+    Returns
+    -------
+    contributions : numpy.ndarray of shape (n_samples, n_features + 1)
+        Base last. [µg m⁻³]
+    lifted : numpy.ndarray of shape (n_samples,)
+        What lifts predictions below zero to zero. [µg m⁻³]
+
+    Examples
+    --------
+    From a base of 5 a feature takes the square root to 7: 49 = 25 + 2 (7 + 5).
+
+    >>> from airq.models.ensemble import Member
+    >>> to_concentration(np.array([[2.0, 5.0]]), Member("lightgbm", 0.5))[0].tolist()
+    [[24.0, 25.0]]
+    """
+    start, scale = contributions[:, -1], contributions.sum(axis=1)
+    end = np.maximum(scale, 0)
+    base = member.backward(start)
+    step = end - start
+    # Where base and prediction meet, the tangent stands for the chord.
+    short = np.abs(step) < 1e-6 * np.maximum(np.abs(start), 1e-6)
+    tangent = np.maximum(start, 0) ** (1 / member.power - 1) / member.power
+    chord = np.where(short, tangent, (member.backward(end) - base) / np.where(short, 1, step))
+    parts = contributions * chord[:, None]
+    parts[:, -1] = base
+    return parts, -chord * np.minimum(scale, 0)
+
+
+def grouped(contributions, groups):
+    """Contributions of groups of features.
+
+    Parameters
+    ----------
+    contributions : DataFrame
+        From :meth:`Explainer.contributions`.
+    groups : dict of str to sequence of str
+        Feature -> its groups, among which its contribution is shared evenly.
+
+    Returns
+    -------
+    DataFrame
+        By group in order of appearance; `base`, `nearby monitors` and `remainder` as they are.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"speed": [4.0], "no2": [1.0], "base": [30.0]})
+    >>> grouped(table, {"speed": ["wind_u", "wind_v"], "no2": ["no2"]}).to_dict("records")
+    [{'wind_u': 2.0, 'wind_v': 2.0, 'no2': 1.0, 'base': 30.0}]
+    """
+    names = pd.Index(dict.fromkeys(name for listed in groups.values() for name in listed))
+    shares = np.zeros((len(groups), len(names)))
+    for number, listed in enumerate(groups.values()):
+        np.add.at(shares[number], names.get_indexer(listed), 1 / len(listed))
+    sums = contributions[list(groups)].to_numpy() @ shares
+    beside = [name for name in contributions.columns if name not in groups]
+    return pd.concat(
+        [pd.DataFrame(sums, columns=names, index=contributions.index), contributions[beside]], axis=1
+    )
+
+
+def mean_size(contributions):
+    """Mean size of contributions over rows: the importance of features or groups, largest first.
+
+    Returns
+    -------
+    Series
+        Without `base`. [µg m⁻³]
+    """
+    sizes = contributions.drop(columns=BASE, errors="ignore").abs().mean()
+    return sizes.sort_values(ascending=False, kind="stable")
+
+
+def _catboost_contributions(booster, values):
+    import catboost
+
+    pool = catboost.Pool(values)
+    return booster.native.get_feature_importance(pool, type="ShapValues", thread_count=booster.threads)
+
+
+N_VALUES = 15
+#: The grid ends where only this share of the rows lies beyond.
+TAIL = 0.02
+
+
+def partial_dependence(estimator, X, features, values):
+    """Mean prediction over a background where some features have a given value.
+
+    Parameters
+    ----------
+    estimator : BoosterEnsemble
+        A fitted ensemble; its boosters answer, without monitors nearby.
+    X : DataFrame of shape (n_samples, n_features)
+        Features of the background rows.
+    features : sequence of str
+        Features that are set together.
+    values : array-like of shape (n_values,)
+        What they are set to, in every row.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_values,)
+        [µg m⁻³]
+
+    References
+    ----------
+    .. [1] J. H. Friedman, Greedy function approximation: a gradient boosting machine, Annals of
+       Statistics 29, 1189-1232, 2001.
+    """
+    boosters = copy.copy(estimator)
+    boosters.kriging_ = None
+    means = []
+    for value in np.asarray(values, dtype="float64"):
+        changed = X.copy()
+        changed[list(features)] = np.float32(value)
+        means.append(float(boosters.predict(changed).mean()))
+    return np.array(means)
+
+
+def value_grid(values, *, n_values=N_VALUES, tail=TAIL):
+    """Quantiles of the values of a column, without those missing, each once.
+
+    >>> value_grid([1.0, 2.0, 3.0, np.nan], n_values=3, tail=0.0).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    known = pd.Series(values, dtype="float64").dropna().to_numpy()
+    if not len(known):
+        return np.empty(0)
+    return np.unique(np.quantile(known, np.linspace(tail, 1 - tail, n_values)))
+
+
+CALENDAR = "calendar"
+#: Rows from which linear leaves take their centres, and rows that importance and dependence look at.
+N_BACKGROUND = 1000
+N_SAMPLE = 500
+N_DEPENDENCE = 200
+N_COLUMNS = 6
+LEVELS = ("product", "column", "feature")
+#: Kinds of features that are of the size of their column, so that they can be set to one value together.
+_OF_ITS_SIZE = ("value", "lag", "lead", "mean", "max", "near", "area")
+#: Products that a text names one by one.
+N_NAMED = 8
+
+
+class Reasons:
+    """Why a predictor says what it says of the rows of a panel.
+
+    Making it takes some seconds, for it computes the features of the whole panel; a row then takes a
+    tenth of a second.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Fitted, or loaded from a bundle.
+    panel : DataFrame
+        A checked panel with the predictor's inputs; a target in it is not looked at. A sample of its
+        rows is the background.
+    products : dict of str to str
+        Column -> product; what it lacks counts by itself.
+    seed : int
+        Seed of the samples.
+
+    Attributes
+    ----------
+    columns_ : dict of str to list of str
+        Feature -> the columns that it is made of, among which its contribution is shared evenly;
+        ``calendar`` for features of the day.
+    """
+
+    def __init__(self, predictor, panel, products, *, seed=0):
+        self.predictor = predictor
+        self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
+        self.seed = seed
+        self.features = predictor.features(self.panel)
+        self.columns_ = columns_of_features(predictor.recipe_)
+        used = {name for listed in self.columns_.values() for name in listed}
+        self._products = {name: products.get(name, name) for name in used}
+        self._explainer = Explainer(predictor.estimator_, self.features.iloc[self.sample(N_BACKGROUND)])
+
+    def sample(self, n_rows):
+        """Numbers of rows drawn without replacement, in order; all where there are fewer."""
+        order = np.random.default_rng(self.seed).permutation(len(self.panel))
+        return np.sort(order[:n_rows])
+
+    def contributions(self, rows, *, level="product"):
+        """Contributions to the predictions of some rows.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers of rows of the panel.
+        level : {"product", "column", "feature"}
+            What contributes.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_names + 3)
+            By name, then `base`, `nearby monitors` and `remainder`; a row sums to the prediction.
+            [µg m⁻³]
+        """
+        table = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
+        return grouped(table, self._groups(level))
+
+    def _groups(self, level):
+        if level == "feature":
+            return {feature: [feature] for feature in self.columns_}
+        if level == "column":
+            return self.columns_
+        return {
+            feature: [self._products[name] for name in listed] for feature, listed in self.columns_.items()
+        }
+
+    def of(self, rows):
+        """Reasons for some rows, by product, the largest first within a row.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers of rows of the panel.
+
+        Returns
+        -------
+        DataFrame
+            `site_id, date, product, contribution` [µg m⁻³]; of the column of the product that
+            contributes most its name `column`, its `value` on that day, its `unit`, and its `rank`: the
+            share of the panel's values that lie below it, equal ones counted half [1]. The
+            contributions of a row sum to its prediction; `base`, `nearby monitors` and `remainder`
+            stand beside the products.
+        """
+        rows = np.asarray(rows)
+        by_feature = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
+        by_product = grouped(by_feature, self._groups("product"))
+        by_column = grouped(by_feature, self.columns_)
+        tables = [self._row(row, by_product.loc[row], by_column.loc[row]) for row in rows]
+        return pd.concat(tables, ignore_index=True)
+
+    def _row(self, row, by_product, by_column):
+        inside = by_product.drop(list(BESIDE))
+        order = [BASE, *inside.sort_values(key=np.abs, ascending=False, kind="stable").index]
+        table = pd.DataFrame({"product": [*order, MONITORS, REMAINDER]})
+        table["contribution"] = by_product[table["product"]].to_numpy()
+        main = [self._main_column(product, by_column) for product in table["product"]]
+        table["column"] = main
+        table["value"] = [self._value(row, name) for name in main]
+        table["unit"] = [self._units.get(name, "") for name in main]
+        table["rank"] = [self._rank(name, value) for name, value in zip(main, table["value"], strict=True)]
+        table.insert(0, "site_id", self.panel["site_id"].iloc[row])
+        table.insert(1, "date", self.panel["date"].iloc[row])
+        return table
+
+    def _main_column(self, product, by_column):
+        mine = [name for name in by_column.index if self._products.get(name) == product]
+        return max(mine, key=lambda name: abs(by_column[name]), default="")
+
+    def _value(self, row, name):
+        return float(self.panel[name].iloc[row]) if name in self.panel.columns else np.nan
+
+    def _rank(self, name, value):
+        if not np.isfinite(value):
+            return np.nan
+        known = self.panel[name].dropna().to_numpy(dtype="float64")
+        return float((np.mean(known < value) + np.mean(known <= value)) / 2)
+
+    @functools.cached_property
+    def _units(self):
+        return panel_metadata(self.panel).units
+
+    def importance(self, *, n_rows=N_SAMPLE):
+        """Mean size of the contributions over a sample of rows.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of the sample.
+
+        Returns
+        -------
+        DataFrame
+            `level, name, product, importance` [µg m⁻³] and `rows`, largest first within a level.
+            Contributions are summed within a group before their size is taken, so a group counts for
+            less than the sum of its members where they pull either way.
+        """
+        rows = self.sample(n_rows)
+        by_feature = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
+        tables = []
+        for level in LEVELS:
+            sizes = mean_size(grouped(by_feature, self._groups(level)))
+            table = pd.DataFrame({"level": level, "name": sizes.index, "importance": sizes.to_numpy()})
+            groups = self._groups("product")
+            product = self._products if level == "column" else {f: g[0] for f, g in groups.items()}
+            table.insert(2, "product", [product.get(name, name) for name in table["name"]])
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True).assign(rows=len(rows))
+
+    def dependence(self, columns, *, n_rows=N_DEPENDENCE):
+        """Partial dependence on columns, each with everything of its size made of it.
+
+        Where a column is set, so are its values on other days and at places nearby, and their means;
+        differences, counts and quantities made of several columns stay.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Columns of the panel; those of which the recipe makes nothing of their size are left out.
+        n_rows : int
+            Rows of the background sample.
+
+        Returns
+        -------
+        DataFrame
+            `column, unit, value, pm25` [µg m⁻³].
+        """
+        X = self.features.iloc[self.sample(n_rows)]
+        tables = []
+        for column in columns:
+            features = [f.name for f in self.predictor.recipe_.features if _of_size(f, column)]
+            if features and column in self.panel.columns:
+                values = value_grid(self.panel[column])
+                pm25 = partial_dependence(self.predictor.estimator_, X, features, values)
+                facts = {"column": column, "unit": self._units.get(column, ""), "value": values}
+                tables.append(pd.DataFrame({**facts, "pm25": pm25}))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def reasons(predictor, panel, rows, products):
+    """Reasons for some rows of a panel; see :meth:`Reasons.of`, which is quicker for one after another."""
+    return Reasons(predictor, panel, products).of(rows)
+
+
+def columns_of_features(recipe: Recipe):
+    """The columns that every feature of a recipe is made of; ``calendar`` for features of the day.
+
+    >>> from airq.features.feature import Feature
+    >>> columns_of_features(Recipe("mine", (Feature("weather", "wind_speed"), Feature("calendar", "month"))))
+    {'wind_speed': ['wind_u', 'wind_v'], 'month': ['calendar']}
+    """
+    return {feature.name: list(feature.inputs) or [CALENDAR] for feature in recipe.features}
+
+
+def reason_sentences(table, place):
+    """The reasons for one row in words.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Reasons for one row, from :meth:`Reasons.of`.
+    place : Series
+        Its row of the panel: names of site, city and country.
+
+    Returns
+    -------
+    list of str
+        Prediction, base, products, monitors nearby, remainder.
+    """
+    prediction = table["contribution"].sum()
+    amounts = table.set_index("product")["contribution"]
+    inside = table[~table["product"].isin(BESIDE)]
+    where = ", ".join(dict.fromkeys([place["site_id"], place["city"], place["country"]]))
+    sentences = [
+        f"{where}, {table['date'].iloc[0]:%Y-%m-%d}: PM2.5 {prediction:.1f} {PM25_UNIT} predicted.",
+        f"{amounts[BASE]:8.1f}  base: where the boosters start, knowing nothing of the row",
+        *(_product_sentence(line) for line in inside.head(N_NAMED).itertuples()),
+    ]
+    if len(inside) > N_NAMED:
+        rest = inside["contribution"].iloc[N_NAMED:]
+        sentences.append(f"{rest.sum():+8.1f}  {len(rest)} other products together")
+    sentences.append(
+        f"{amounts[MONITORS]:+8.1f}  {MONITORS}: what they showed beyond the boosters, carried here"
+    )
+    sentences.append(f"{amounts[REMAINDER]:+8.1f}  {REMAINDER}: what the limits of predictions took or gave")
+    return sentences
+
+
+def _product_sentence(line):
+    text = f"{line.contribution:+8.1f}  {line.product}"
+    if not line.column or line.column == CALENDAR:
+        return text
+    if not np.isfinite(line.value):
+        return f"{text}: {line.column} is missing on that day"
+    unit = "" if line.unit in ("", "1", "unknown") else f" {line.unit}"
+    return f"{text}: {line.column} = {line.value:.4g}{unit}, above {100 * line.rank:.0f} % of the panel's"
+
+
+def _of_size(feature, column):
+    return feature.kind.removesuffix("_centred") in _OF_ITS_SIZE and feature.inputs == (column,)

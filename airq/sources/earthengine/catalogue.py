@@ -1,0 +1,563 @@
+"""Weather in Earth Engine: ERA5 for days that are a week old, GFS for today.
+
+References
+----------
+.. [1] https://developers.google.com/earth-engine/datasets/catalog/ECMWF_ERA5_HOURLY
+.. [2] https://developers.google.com/earth-engine/datasets/catalog/NOAA_GFS0P25
+
+The products of 2020 whose columns the published CatBoost model reads, under its own column names.
+
+The model's author took the *first* pixel of a disc of 5 km at 5 km resolution, an arbitrary one; here
+stands the disc's mean. Everything else is as published: the most recent valid pixel of the five days
+before, the first weather image of the day, night lights and population of 2010.
+
+References
+----------
+.. [1] J. Whitaker, air_quality_prediction, 2020, notebook "2. Fetch GEE Data",
+   https://github.com/johnowhitaker/air_quality_prediction (CC0).
+
+Catalogue of Earth Engine products, and the sets of them that extractions take.
+
+Ids, bands, units, and dates are those of the public data catalogue [1]_, read from its source [2]_ in
+2026. What no document confirms is called unconfirmed where it stands. A product's `latency` is what its
+makers promise and a day or two for its way into Earth Engine, which is unconfirmed.
+
+References
+----------
+.. [1] https://developers.google.com/earth-engine/datasets/catalog
+.. [2] https://github.com/google/earthengine-catalog
+"""
+
+from __future__ import annotations
+
+from airq.messages import near_name
+from airq.sources.earthengine.product import DISC_METRES, Band, Mask, Product
+from airq.units import PM25_UNIT
+
+_ERA5 = {
+    "asset": "ECMWF/ERA5/HOURLY",
+    "start": "1940-01-01",
+    "end": None,
+    "citation": "H. Hersbach et al., ERA5 hourly data on single levels, Copernicus Climate Change Service, "
+    "doi:10.24381/cds.adbb2d47. Terms: free, credit Copernicus. Recent months may be preliminary.",
+    "kind": "model",
+    "resolution": DISC_METRES,
+    "latency": 8,
+}
+
+#: An image's time is that of its run, not the time that it forecasts.
+_GFS = {
+    "asset": "NOAA/GFS0P25",
+    "end": None,
+    "citation": "Global Forecast System, NOAA NCEP EMC, "
+    "https://www.emc.ncep.noaa.gov/emc/pages/numerical_forecast_systems/gfs.php. Terms: public domain.",
+    "kind": "model",
+    "resolution": DISC_METRES,
+    "latency": 1,
+}
+#: Four runs a day, each for its next six hours.
+_NEXT_SIX_HOURS = (("forecast_hours", "gte", 1.0), ("forecast_hours", "lte", 6.0))
+
+WEATHER = (
+    Product(
+        key="era5",
+        title="ERA5 hourly reanalysis, daily means",
+        bands=(
+            Band("temp_air", "temperature_2m", "°C", offset=-273.15),
+            Band("temp_dew", "dewpoint_temperature_2m", "°C", offset=-273.15),
+            Band("wind_u", "u_component_of_wind_10m", "m s⁻¹"),
+            Band("wind_v", "v_component_of_wind_10m", "m s⁻¹"),
+            Band("pressure", "surface_pressure", "hPa", scale=0.01),
+            Band("boundary_layer_height", "boundary_layer_height", "m"),
+        ),
+        **_ERA5,
+    ),
+    Product(
+        key="era5-rain",
+        title="ERA5 hourly reanalysis, daily precipitation",
+        # An image holds the hour before its time, so that the day's sum is from 23 to 23 o'clock.
+        bands=(Band("precipitation", "total_precipitation", "mm", scale=1000.0),),
+        composite="sum",
+        **_ERA5,
+    ),
+    Product(
+        key="gfs",
+        title="GFS forecasts of 1 to 6 hours, daily means",
+        bands=(
+            Band("temp_air", "temperature_2m_above_ground", "°C"),
+            Band("relative_humidity", "relative_humidity_2m_above_ground", "%"),
+            Band("wind_u", "u_component_of_wind_10m_above_ground", "m s⁻¹"),
+            Band("wind_v", "v_component_of_wind_10m_above_ground", "m s⁻¹"),
+            Band("precipitable_water", "precipitable_water_entire_atmosphere", "kg m⁻²"),
+        ),
+        # Before, a run had forecasts of 3 and 6 hours only.
+        start="2017-07-10",
+        where=_NEXT_SIX_HOURS,
+        **_GFS,
+    ),
+    Product(
+        key="gfs-2025",
+        title="GFS forecasts of 1 to 6 hours, daily means of the bands that came with 2025-01-15",
+        bands=(
+            Band("temp_dew", "dew_point_temperature_2m_above_ground", "°C"),
+            Band("boundary_layer_height", "planetary_boundary_layer_height", "m"),
+        ),
+        # A day later than that, as one image without the bands fails a whole request, and the local day
+        # of the east begins on the day before.
+        start="2025-01-17",
+        where=_NEXT_SIX_HOURS,
+        **_GFS,
+    ),
+    Product(
+        key="gfs-rain",
+        title="GFS forecasts of 6 hours, daily precipitation",
+        # Of hour 6, what fell since the run; of other hours, too, so that sums over them count twice.
+        bands=(Band("precipitation", "total_precipitation_surface", "mm"),),
+        # Until 2019-11-07 06 UTC the band held something else.
+        start="2019-11-09",
+        composite="sum",
+        where=(("forecast_hours", "eq", 6.0),),
+        **_GFS,
+    ),
+)
+
+SENTINEL = (
+    "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google. "
+    "Terms: free, credit Copernicus, "
+    "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
+)
+
+_METRES = 5000
+#: 2010-01-01 in milliseconds, as `system:time_start` counts.
+_SINCE_2010 = ("system:time_start", "gte", 1_262_304_000_000.0)
+
+
+def _recent(number, layer, start, bands, *, latency):
+    """A Sentinel-5P layer; its columns are the bands behind the number that the reference gave it."""
+    return Product(
+        key=f"reference-{layer[3:].lower().replace('_', '-')}",
+        title=f"Sentinel-5P OFFL {layer}, most recent pixel of five days before",
+        asset=f"COPERNICUS/S5P/OFFL/{layer}",
+        bands=tuple(Band(f"{number}_{band}", band, unit) for band, unit in bands.items()),
+        start=start,
+        end=None,
+        citation=SENTINEL,
+        kind="satellite",
+        resolution=_METRES,
+        latency=latency,
+        composite="recent",
+        window=5,
+    )
+
+
+def _of_2010(key, title, asset, band, *, citation, start, end):
+    """A layer of the year 2010: mean, least and greatest over the disc."""
+    return Product(
+        key=key,
+        title=title,
+        asset=asset,
+        bands=(band,),
+        start=start,
+        end=end,
+        citation=citation,
+        kind="static",
+        resolution=_METRES,
+        latency=0,
+        composite="first",
+        cadence="once",
+        where=(_SINCE_2010,),
+        reducers=("mean", "min", "max"),
+    )
+
+
+REFERENCE = (
+    Product(
+        key="reference-gfs",
+        title="GFS: Global Forecast System, analysis of 00 UTC",
+        asset="NOAA/GFS0P25",
+        bands=(
+            Band("precipitable_water_entire_atmosphere", "precipitable_water_entire_atmosphere", "kg m⁻²"),
+            Band("relative_humidity_2m_above_ground", "relative_humidity_2m_above_ground", "%"),
+            Band("specific_humidity_2m_above_ground", "specific_humidity_2m_above_ground", "kg kg⁻¹"),
+            Band("temperature_2m_above_ground", "temperature_2m_above_ground", "°C"),
+            Band("u_component_of_wind_10m_above_ground", "u_component_of_wind_10m_above_ground", "m s⁻¹"),
+            Band("v_component_of_wind_10m_above_ground", "v_component_of_wind_10m_above_ground", "m s⁻¹"),
+        ),
+        # Before, hour 0 was not kept.
+        start="2017-07-10",
+        end=None,
+        citation="Global Forecast System, NOAA NCEP EMC, "
+        "https://www.emc.ncep.noaa.gov/emc/pages/numerical_forecast_systems/gfs.php. Terms: public domain.",
+        kind="model",
+        resolution=_METRES,
+        latency=1,
+        composite="first",
+        # The reference's image lacked rain, clouds and radiation, as hour 0 did then.
+        where=(("forecast_hours", "eq", 0.0),),
+    ),
+    _recent(
+        0,
+        "L3_NO2",
+        "2018-06-28",
+        {
+            "NO2_column_number_density": "mol m⁻²",
+            "NO2_slant_column_number_density": "mol m⁻²",
+            "absorbing_aerosol_index": "1",
+            "stratospheric_NO2_column_number_density": "mol m⁻²",
+            "tropopause_pressure": "Pa",
+        },
+        latency=10,
+    ),
+    _recent(
+        1,
+        "L3_O3",
+        "2018-09-08",
+        {"O3_column_number_density": "mol m⁻²", "O3_effective_temperature": "K"},
+        latency=10,
+    ),
+    _recent(
+        2,
+        "L3_CO",
+        "2018-06-28",
+        {
+            "CO_column_number_density": "mol m⁻²",
+            "H2O_column_number_density": "mol m⁻²",
+            "cloud_height": "m",
+        },
+        latency=10,
+    ),
+    _recent(
+        3,
+        "L3_HCHO",
+        "2018-12-05",
+        {
+            "HCHO_slant_column_number_density": "mol m⁻²",
+            "tropospheric_HCHO_column_number_density": "mol m⁻²",
+            "tropospheric_HCHO_column_number_density_amf": "1",
+        },
+        latency=10,
+    ),
+    _recent(
+        4,
+        "L3_CLOUD",
+        "2018-07-04",
+        {
+            "cloud_base_height": "m",
+            "cloud_base_pressure": "Pa",
+            "cloud_fraction": "1",
+            "cloud_optical_depth": "1",
+            "cloud_top_height": "m",
+            "cloud_top_pressure": "Pa",
+            "surface_albedo": "1",
+        },
+        latency=10,
+    ),
+    _recent(
+        5,
+        "L3_AER_AI",
+        "2018-07-04",
+        {
+            "absorbing_aerosol_index": "1",
+            "sensor_altitude": "m",
+            "sensor_azimuth_angle": "°",
+            "sensor_zenith_angle": "°",
+            "solar_azimuth_angle": "°",
+            "solar_zenith_angle": "°",
+        },
+        latency=10,
+    ),
+    _of_2010(
+        "reference-night-lights",
+        "DMSP OLS: Global Radiance-Calibrated Nighttime Lights Version 4, 2010",
+        "NOAA/DMSP-OLS/CALIBRATED_LIGHTS_V4",
+        Band("avg_vis_5000", "avg_vis", "1"),
+        citation="Earth Observation Group, Colorado School of Mines, from NOAA and US Air Force data, "
+        "https://eogdata.mines.edu/dmsp/download_radcal.html. Terms: public domain.",
+        start="1996-03-16",
+        end="2011-07-31",
+    ),
+    _of_2010(
+        "reference-population",
+        "GPWv411: UN-adjusted population density of 2010",
+        "CIESIN/GPWv411/GPW_UNWPP-Adjusted_Population_Density",
+        Band("pop_density2010_5000", "unwpp-adjusted_population_density", "people km⁻²"),
+        citation="CIESIN, Columbia University, 2018, doi:10.7927/H4F47M65. Terms: CC BY 4.0.",
+        start="2000-01-01",
+        end="2020-12-31",
+    ),
+)
+
+RINGS_KM = (50, 150, 300)
+
+MOL = "mol m⁻²"
+
+#: Noise makes small negative columns legal; the data catalogue advises to drop those below. [mol m⁻²]
+LOWEST_COLUMN = -0.001
+
+_SENTINEL_LAYERS = {
+    "no2": ("L3_NO2", Band("no2", "tropospheric_NO2_column_number_density", MOL, low=LOWEST_COLUMN)),
+    "co": ("L3_CO", Band("co", "CO_column_number_density", MOL, low=LOWEST_COLUMN)),
+    "hcho": ("L3_HCHO", Band("hcho", "tropospheric_HCHO_column_number_density", MOL, low=LOWEST_COLUMN)),
+    "so2": ("L3_SO2", Band("so2", "SO2_column_number_density", MOL, low=LOWEST_COLUMN)),
+    "o3": ("L3_O3", Band("o3", "O3_column_number_density", MOL, low=LOWEST_COLUMN)),
+    "aerosol-index": ("L3_AER_AI", Band("aer_ai", "absorbing_aerosol_index", "1")),
+    "cloud": ("L3_CLOUD", Band("cloud_fraction", "cloud_fraction", "1")),
+}
+
+_OFFLINE_SINCE = {
+    "no2": "2018-06-28",
+    "co": "2018-06-28",
+    "hcho": "2018-12-05",
+    "so2": "2018-12-05",
+    "o3": "2018-09-08",
+    "aerosol-index": "2018-07-04",
+    "cloud": "2018-07-04",
+}
+
+_NEAR_REAL_TIME_SINCE = {
+    "no2": "2018-07-10",
+    "co": "2018-11-22",
+    "hcho": "2018-10-02",
+    "so2": "2018-07-10",
+    "o3": "2018-07-10",
+    "aerosol-index": "2018-07-10",
+    "cloud": "2018-07-05",
+}
+
+
+def _sentinel(key, stream, start, *, latency):
+    layer, band = _SENTINEL_LAYERS[key]
+    return Product(
+        key=key if stream == "OFFL" else f"{key}-nrti",
+        title=f"Sentinel-5P {stream} {layer}",
+        asset=f"COPERNICUS/S5P/{stream}/{layer}",
+        bands=(band,),
+        start=start,
+        end=None,
+        citation=SENTINEL,
+        kind="satellite",
+        resolution=DISC_METRES,
+        latency=latency,
+    )
+
+
+_ALL = (
+    # Offline files of 2018 were made 6 or 7 days after the overpass, those in near real time 2 hours.
+    *(_sentinel(key, "OFFL", start, latency=10) for key, start in _OFFLINE_SINCE.items()),
+    *(_sentinel(key, "NRTI", start, latency=1) for key, start in _NEAR_REAL_TIME_SINCE.items()),
+    Product(
+        key="maiac",
+        title="MCD19A2.061: Terra & Aqua MAIAC land aerosol optical depth, daily, 1 km",
+        asset="MODIS/061/MCD19A2_GRANULES",
+        bands=(
+            Band("aod047", "Optical_Depth_047", "1", scale=0.001),
+            Band("aod055", "Optical_Depth_055", "1", scale=0.001),
+        ),
+        start="2000-02-24",
+        end=None,
+        citation="A. Lyapustin, Y. Wang, NASA LP DAAC, doi:10.5067/MODIS/MCD19A2.061. "
+        "Terms: no restrictions. Its latency is unconfirmed, "
+        "and whether the time of an image is that of the overpass or midnight.",
+        kind="satellite",
+        resolution=DISC_METRES,
+        latency=7,
+        # Right for either: over land from 90° west to 150° east the satellites pass on the same day in UTC.
+        whole_days=True,
+        # Bits 0 to 2 are the cloud mask; 1 is clear.
+        mask=Mask("AOD_QA", bits=0b111, value=1),
+    ),
+    Product(
+        key="cams",
+        title="CAMS global near-real-time forecasts of atmospheric composition",
+        asset="ECMWF/CAMS/NRT",
+        bands=(
+            Band("cams_pm25", "particulate_matter_d_less_than_25_um_surface", PM25_UNIT, scale=1e9),
+            Band("cams_aod", "total_aerosol_optical_depth_at_550nm_surface", "1"),
+        ),
+        # The asset begins with the run of 12 UTC of the day before.
+        start="2016-06-23",
+        end=None,
+        citation="Copernicus Atmosphere Monitoring Service, ECMWF; A. Benedetti et al., "
+        "J. Geophys. Res. 114, D13205, 2009, doi:10.1029/2008JD011115. Terms: free, credit Copernicus.",
+        kind="model",
+        resolution=DISC_METRES,
+        latency=2,
+        # An image's time is the one that it forecasts. Of the runs of 00 UTC alone, the first 24 hours
+        # hold each time once.
+        where=(("model_initialization_hour", "eq", 0.0), ("model_forecast_hour", "lt", 24.0)),
+    ),
+    *WEATHER,
+    Product(
+        key="fires",
+        title="VNP14A1.002: VIIRS thermal anomalies and fire, daily, 1 km",
+        asset="NASA/VIIRS/002/VNP14A1",
+        # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor.
+        bands=(Band("fire_power", "MaxFRP", "MW", scale=0.1, low=0.0),),
+        start="2012-01-19",
+        end=None,
+        citation="L. Giglio, NASA LP DAAC, doi:10.5067/VIIRS/VNP14A1.002. Terms: free, cite. "
+        "That Earth Engine keeps the files' tenths of MW, and the latency, are unconfirmed.",
+        kind="satellite",
+        resolution=926.625,
+        latency=14,
+        reducers=("sum",),
+        shape="rings",
+        fill=0.0,
+        whole_days=True,
+    ),
+    Product(
+        key="night-lights",
+        # V2.2 has no year in common with V2.1, which ends in 2021, and the two differ: one version for all
+        # years keeps them comparable, so its first year serves those before it.
+        title="VIIRS annual night lights V2.2",
+        asset="NOAA/VIIRS/DNB/ANNUAL_V22",
+        bands=(Band("night_lights", "average_masked", "nW cm⁻² sr⁻¹"),),
+        start="2022-01-01",
+        end=None,
+        serves_before="2022-12-31",
+        citation="C. D. Elvidge et al., Remote Sens. 13, 922, 2021, doi:10.3390/rs13050922, "
+        "Earth Observation Group, Colorado School of Mines. Terms: public domain.",
+        kind="static",
+        resolution=463.83,
+        latency=400,
+        composite="latest",
+        cadence="year",
+        fill=0.0,
+    ),
+    Product(
+        key="population",
+        title="GHS-POP R2023A: residential population, 100 m",
+        asset="JRC/GHSL/P2023A/GHS_POP",
+        # A cell holds 0.01 km². A density depends on the radius less than a sum, and is not to be
+        # mistaken for `population`, the people of the whole city from the city table.
+        bands=(Band("population_density", "population_count", "people km⁻²", scale=100.0),),
+        start="1975-01-01",
+        end="2030-12-31",
+        citation="M. Schiavina et al., European Commission JRC, 2023, "
+        "doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE. Terms: free, cite. 2025 and 2030 are projections.",
+        kind="static",
+        resolution=100.0,
+        latency=0,
+        composite="latest",
+        cadence="year",
+        fill=0.0,
+    ),
+    Product(
+        key="elevation",
+        title="Copernicus DEM GLO-30, 2024_1: height of the surface, with buildings and trees",
+        asset="COPERNICUS/DEM/GLO30_2024_1",
+        bands=(Band("elevation", "DEM", "m"),),
+        start="2010-12-01",
+        end="2020-11-13",
+        citation="© DLR e.V. 2010-2014 and © Airbus Defence and Space GmbH 2014-2018 provided under "
+        "COPERNICUS by the European Union and ESA, "
+        "https://dataspace.copernicus.eu/explore-data/data-collections/copernicus-contributing-missions/"
+        "collections-description/COP-DEM. Terms: free, with this notice.",
+        kind="static",
+        # Coarser than its 30 m: a disc's mean needs no more.
+        resolution=300.0,
+        latency=0,
+        cadence="once",
+    ),
+    *REFERENCE,
+)
+
+PRODUCTS = {product.key: product for product in _ALL}
+
+_STATIC = ("night-lights", "population", "elevation")
+
+#: Products by recipe. ``live`` takes what is there within two days: no MAIAC and no fires, which arrive
+#: later, and no surface pressure, which this GFS lacks. Under the names of ``default`` it holds cousins:
+#: near-real-time ozone is of another algorithm, and so is the boundary-layer height of GFS.
+EXTRACTIONS = {
+    "default": (*_OFFLINE_SINCE, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
+    "live": (
+        *(f"{key}-nrti" for key in _NEAR_REAL_TIME_SINCE),
+        "cams",
+        "gfs",
+        "gfs-2025",
+        "gfs-rain",
+        *_STATIC,
+    ),
+    "reference": tuple(product.key for product in REFERENCE),
+}
+
+
+def products_of(recipe, only=None):
+    """The products of a recipe.
+
+    Parameters
+    ----------
+    recipe : {"default", "live", "reference"}
+        Name in :data:`EXTRACTIONS`.
+    only : iterable of str, optional
+        Keys of those to keep.
+
+    Returns
+    -------
+    tuple of Product
+        In the recipe's order.
+
+    Raises
+    ------
+    ValueError
+        If the recipe is unknown, or has no product of a key in `only`.
+
+    Examples
+    --------
+    >>> [product.asset for product in products_of("default", only=["no2"])]
+    ['COPERNICUS/S5P/OFFL/L3_NO2']
+    """
+    if recipe not in EXTRACTIONS:
+        hint = near_name(recipe, EXTRACTIONS)
+        raise ValueError(f"No extraction recipe {recipe!r}.{hint} Choose from {', '.join(EXTRACTIONS)}.")
+    keys = EXTRACTIONS[recipe]
+    only = keys if only is None else tuple(only)
+    if not only:
+        raise ValueError(f"No product is named. Recipe {recipe!r} has {', '.join(keys)}.")
+    for key in only:
+        if key not in keys:
+            hint = near_name(key, keys)
+            raise ValueError(f"Recipe {recipe!r} has no product {key!r}.{hint} It has {', '.join(keys)}.")
+    return tuple(PRODUCTS[key] for key in keys if key in only)
+
+
+def column_units(product, *, rings_km=RINGS_KM, quality=False):
+    """Columns that a product fills, and their units.
+
+    Parameters
+    ----------
+    product : Product
+        Product.
+    rings_km : tuple of float
+        Outer radii of the rings. [km]
+    quality : bool
+        With the count of valid pixels [1] and their age [d] of every band of a satellite. Rings bring
+        none: where nothing burns, their pixels count as 0, not as missing.
+
+    Returns
+    -------
+    dict of str to str
+        Unit by column, in order.
+
+    Examples
+    --------
+    >>> column_units(PRODUCTS["no2"], quality=True)
+    {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}
+    >>> list(column_units(PRODUCTS["fires"]))
+    ['fire_power_50km', 'fire_power_150km', 'fire_power_300km']
+    """
+    units = {}
+    for band in product.bands:
+        units |= dict.fromkeys(_columns(product, band, rings_km), band.unit)
+        if quality and product.kind == "satellite" and product.shape == "disc":
+            units |= {f"{band.name}_count": "1", f"{band.name}_age": "d"}
+    return units
+
+
+def _columns(product, band, rings_km):
+    if product.shape == "rings":
+        return [f"{band.name}_{radius:g}km" for radius in rings_km]
+    if len(product.reducers) > 1:
+        return [f"{band.name}_{reducer}" for reducer in product.reducers]
+    return [band.name]

@@ -1,0 +1,558 @@
+"""HTTP under the Earth Engine client: a session per thread, time-outs, faults by their kind.
+
+The one place that asks Earth Engine: a connection, and its requests with their repetition.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import threading
+import time
+import warnings
+from collections import Counter
+from urllib.parse import urlsplit
+
+import ee
+import google.auth.credentials
+import google.auth.exceptions
+import googleapiclient.errors
+import httplib2
+import requests
+import tenacity
+
+from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Patience
+from airq.sources.earthengine.credentials import check_endpoint, is_loopback
+from airq.sources.earthengine.errors import (
+    AGAIN,
+    SIGN_IN,
+    Refused,
+    Reply,
+    Silent,
+    Stopped,
+    Throttled,
+    TooLarge,
+    Unavailable,
+    classify,
+    one_line,
+)
+
+#: Requests look up a proxy in the environment unless each scheme is told that there is none.
+DIRECT = {"http": None, "https": None, "all": None}
+
+
+class Stats:
+    """What went over the wire, counted by all threads."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self):
+        """Count anew."""
+        self.requests = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.seconds = 0.0
+        self.by_status = Counter()
+
+    def add(self, status, *, sent, received, seconds):
+        """Count one request; `status` is the HTTP status or the name of what went wrong."""
+        with self._lock:
+            self.requests += 1
+            self.bytes_sent += sent
+            self.bytes_received += received
+            self.seconds += seconds
+            self.by_status[str(status)] += 1
+
+    def as_dict(self):
+        """The counts at this moment, for a manifest."""
+        with self._lock:
+            return {
+                "requests": self.requests,
+                "bytes_sent": self.bytes_sent,
+                "bytes_received": self.bytes_received,
+                "seconds": round(self.seconds, 3),
+                "by_status": dict(sorted(self.by_status.items())),
+            }
+
+
+class Transport:
+    """HTTP of the Earth Engine client: a session per thread, own time-outs, faults by their kind.
+
+    Parameters
+    ----------
+    url, project : str
+        Address of the service, and who asks; for messages.
+    connect_timeout, timeout : float
+        Longest wait for a connection, and for an answer. [s]
+    """
+
+    def __init__(self, url, project, *, connect_timeout=10.0, timeout=330.0):
+        self.url = url
+        self.host = urlsplit(url).netloc
+        self.project = project
+        self.timeouts = (connect_timeout, timeout)
+        self.stats = Stats()
+        self._proxies = DIRECT if is_loopback(url) else None
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions = []
+        self.closed = False
+
+    @property
+    def reply(self):
+        """Last answer of the service to this thread, None where none came."""
+        return getattr(self._local, "reply", None)
+
+    def request(self, uri, method="GET", body=None, headers=None, redirections=None, connection_type=None):
+        """Send one request, as `httplib2.Http.request` does, once.
+
+        Raises
+        ------
+        Throttled, Unavailable, TooLarge, Refused
+            For every answer of the service but 2xx and 401, which the client wants to see.
+        """
+        self._local.reply = None
+        if not uri.startswith(f"{self.url}/"):
+            response = self._send(uri, method, body, headers, counted=False)
+            return _as_httplib2(response), response.content
+        response = self._send(uri, method, body, headers, counted=True)
+        reply = self.reply
+        if reply.status >= 300 and reply.status != 401:
+            raise classify(reply, host=self.host, project=self.project)
+        if method == "GET" and reply.status == 200:
+            _check_json(response.content, host=self.host)
+        return _as_httplib2(response), response.content
+
+    def _send(self, uri, method, body, headers, *, counted):
+        start = time.monotonic()
+        sent = len(body or b"")
+        status, received = "dropped", 0
+        try:
+            response = self._session().request(
+                method,
+                uri,
+                data=body,
+                headers=headers,
+                timeout=self.timeouts,
+                allow_redirects=False,
+                proxies=self._proxies,
+            )
+            status, received = response.status_code, response.raw.tell()
+        except requests.exceptions.RequestException as error:
+            fault = _fault(error, host=urlsplit(uri).netloc, seconds=self.timeouts[1])
+            status = "silent" if isinstance(fault, Silent) else status
+            raise fault from error
+        finally:
+            seconds = time.monotonic() - start
+            if counted:
+                self.stats.add(status, sent=sent, received=received, seconds=seconds)
+        if counted:
+            content = response.content if status >= 300 else b""
+            lower = {key.lower(): value for key, value in response.headers.items()}
+            self._local.reply = Reply(status, lower, content, seconds)
+        return response
+
+    def _session(self):
+        session = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            # Else an entry of ~/.netrc would take the place of the token.
+            session.auth = _unchanged
+            with self._lock:
+                self.check_open()
+                self._sessions.append(session)
+            self._local.session = session
+        return session
+
+    def check_open(self):
+        """Raise `Stopped` once the connection is closed."""
+        if self.closed:
+            raise Stopped("The connection to Earth Engine is closed.")
+
+    def close(self):
+        """Close the sessions of all threads."""
+        with self._lock:
+            self.closed = True
+            sessions, self._sessions = self._sessions, []
+        self._local = threading.local()
+        for session in sessions:
+            session.close()
+
+
+def _unchanged(request):
+    return request
+
+
+def _as_httplib2(response):
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    # The client turns the first into a warning, and prints the second, from whatever thread.
+    headers.pop("x-earth-engine-quota-status", None)
+    headers.pop("x-earth-engine-init-message", None)
+    return httplib2.Response({**headers, "status": response.status_code})
+
+
+def _check_json(content, *, host):
+    try:
+        json.loads(content)
+    except ValueError as error:
+        raise Unavailable(f"{host} sent a description of itself that is not whole JSON.") from error
+
+
+def _fault(error, *, host, seconds):
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return Silent(f"{host} did not answer within {seconds:g} s")
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Refused(
+            f"This machine does not trust the certificate of {host}. Behind a proxy that replaces it, "
+            "name the proxy's own in REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Unavailable(f"no connection to {host} in time")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unavailable(f"the proxy on the way to {host} does not answer")
+    if isinstance(
+        error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+    ):
+        return Unavailable(f"the answer of {host} broke off")
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return Unavailable(f"no connection to {host}, or it was lost")
+    return Refused(f"No request can be sent to {host}: {one_line(error)}")
+
+
+class SharedCredentials(google.auth.credentials.Credentials):
+    """Credentials that several threads use: one of them refreshes the token, the others wait."""
+
+    def __init__(self, credentials):
+        super().__init__()
+        self._credentials = credentials
+        self._refreshing = threading.Lock()
+
+    def before_request(self, request, method, url, headers):
+        with self._refreshing:
+            self._credentials.before_request(request, method, url, headers)
+        # The client names the project itself, in other capitals, and must not for the first request.
+        headers.pop("x-goog-user-project", None)
+
+    def refresh(self, request):
+        with self._refreshing:
+            self._credentials.refresh(request)
+
+
+@contextlib.contextmanager
+def translated(transport):
+    """Turn what the client raises beside the transport's own faults into these."""
+    try:
+        yield
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise _credentials_fault(error, transport.host) from error
+    except UnicodeDecodeError as error:
+        raise Unavailable(f"{transport.host} sent an answer that is not text") from error
+    except (ee.EEException, googleapiclient.errors.Error) as error:
+        transport.check_open()
+        reply = transport.reply
+        if reply is None or reply.status < 300:
+            raise
+        raise classify(reply, host=transport.host, project=transport.project) from error
+
+
+def _credentials_fault(error, host):
+    if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
+        return Unavailable("the service that renews Google credentials does not answer")
+    if isinstance(error, google.auth.exceptions.InvalidOperation):
+        return Refused(f"{host} wants credentials and takes no anonymous requests. {SIGN_IN}")
+    words = str(error.args[0]) if error.args else ""
+    known = ("invalid_grant", "invalid_client", "deleted_client", "unauthorized_client", "invalid_scope")
+    reason = next((word for word in known if word in words), type(error).__name__)
+    return Refused(
+        f"Google does not renew the credentials ({reason}): they expired or were revoked. {SIGN_IN}"
+    )
+
+
+STANDARD_URL = "https://earthengine.googleapis.com"
+
+#: For the three requests that open a connection.
+OPENING = Patience(attempts=20, base=0.5, longest=4.0)
+
+
+class EarthEngine:
+    """A connection; make it with `connect`, and close it (it is a context manager, too).
+
+    Attributes
+    ----------
+    url, project : str
+    """
+
+    def __init__(self, transport):
+        self._transport = transport
+        self.url = transport.url
+        self.host = transport.host
+        self.project = transport.project
+
+    def __repr__(self):
+        return f"EarthEngine({self.url!r}, project={self.project!r})"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def stats(self):
+        """Requests, bytes, seconds since the connection stands."""
+        return self._transport.stats
+
+    @property
+    def restricted(self):
+        """Whether the last answer to this thread asked for less parallelism."""
+        return self._transport.reply is not None and self._transport.reply.restricted
+
+    def compute(self, collection, *, rows):
+        """Properties of every feature of a collection, in one attempt (a request a page).
+
+        Parameters
+        ----------
+        collection : ee.FeatureCollection
+            What to compute.
+        rows : int
+            Features to ask for at a time.
+
+        Returns
+        -------
+        list of dict
+            In the order of the answer. A property that is null is absent.
+
+        Raises
+        ------
+        Throttled, Unavailable
+            The same request may pass later.
+        TooLarge
+            Less at a time may pass.
+        Refused
+            Nothing helps but what the message says.
+        """
+        self._transport.check_open()
+        features, token, seen = [], None, set()
+        while True:
+            page = self._page(collection, rows, token)
+            features += [_properties(feature, host=self.host) for feature in page.get("features", [])]
+            token = page.get("nextPageToken")
+            if not token:
+                return features
+            if token in seen:
+                raise Unavailable(f"{self.host} repeats a page of its answer")
+            seen.add(token)
+
+    def _page(self, collection, rows, token):
+        params = {"expression": collection, "pageSize": rows}
+        if token:
+            params["pageToken"] = token
+        with translated(self._transport):
+            page = ee.data.computeFeatures(params)
+        first = token is None
+        if not isinstance(page, dict) or not isinstance(page.get("features", None if first else []), list):
+            raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
+        return page
+
+    def close(self):
+        """Close the connection and forget the credentials."""
+        self._transport.close()
+        ee.Reset()
+
+
+def _properties(feature, *, host):
+    if not isinstance(feature, dict) or not isinstance(feature.get("properties") or {}, dict):
+        raise Unavailable(f"{host} sent something else than features")
+    return feature.get("properties") or {}
+
+
+def connect(
+    *,
+    url=None,
+    project,
+    credentials,
+    workload_tag=None,
+    timeout=330.0,
+    connect_timeout=10.0,
+    patience=OPENING,
+    stop=None,
+):
+    """Open a connection to Earth Engine. There is one at a time in a process.
+
+    Parameters
+    ----------
+    url : str, optional
+        Address of the service; the standard one by default.
+    project : str
+        Cloud project that asks.
+    credentials : google.auth.credentials.Credentials
+        From `load_credentials`.
+    workload_tag : str, optional
+        Label of the requests in the project's accounts: 1 to 63 of a-z, 0-9, - and _.
+    timeout, connect_timeout : float
+        Longest wait for an answer, and for a connection. [s]
+    patience : Patience
+        How long to repeat a failed opening.
+    stop : threading.Event, optional
+        Ends the waits.
+
+    Returns
+    -------
+    EarthEngine
+    """
+    url = (url or STANDARD_URL).rstrip("/")
+    check_endpoint(url, credentials)
+    transport = Transport(url, project, connect_timeout=connect_timeout, timeout=min(timeout, 60.0))
+    engine = EarthEngine(transport)
+    # Else the client's remarks on each retry and refusal go to the console.
+    logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
+    try:
+        _opened(transport, credentials, patience, stop)
+        ee.data.setDefaultWorkloadTag(workload_tag)
+    except BaseException:
+        engine.close()
+        raise
+    transport.timeouts = (connect_timeout, timeout)
+    transport.stats.clear()
+    return engine
+
+
+def _opened(transport, credentials, patience, stop):
+    shared = SharedCredentials(credentials)
+    passing = (Throttled, Unavailable)
+    try:
+        for attempt in _retrying(
+            patience, stop, on=passing, also=lambda state: _nothing_answers(state, transport)
+        ):
+            with attempt, translated(transport):
+                _initialize(transport, shared)
+    except (Throttled, Unavailable, Silent) as error:
+        raise Unavailable(
+            f"Earth Engine at {transport.host} cannot be reached ({_words(error)}). Check the network."
+        ) from error
+    except (KeyError, TypeError, AttributeError, googleapiclient.errors.Error, ee.EEException) as error:
+        raise Refused(f"{transport.host} does not answer as Earth Engine does. Check --ee-url.") from error
+
+
+def _initialize(transport, credentials):
+    ee.Reset()
+    ee.data.setMaxRetries(0)
+    before = socket.getdefaulttimeout()
+    # The client looks for a list of deprecated assets without a time-out, and warns where there is none.
+    socket.setdefaulttimeout(2.0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ee.Initialize(credentials, url=transport.url, project=transport.project, http_transport=transport)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _nothing_answers(state, transport):
+    return state.attempt_number >= 6 and set(transport.stats.by_status) <= {"dropped"}
+
+
+def _retrying(patience, stop, *, on, also):
+    stop = stop or threading.Event()
+
+    def enough(state):
+        return state.attempt_number >= patience.attempts or also(state)
+
+    def wait(state):
+        jittered = tenacity.wait_random_exponential(multiplier=patience.base, max=patience.longest)(state)
+        return max(jittered, min(getattr(state.outcome.exception(), "retry_after", 0.0), patience.longest))
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(on),
+        stop=enough,
+        wait=wait,
+        sleep=lambda seconds: _sleep(seconds, stop),
+        reraise=True,
+    )
+
+
+def _sleep(seconds, stop):
+    if stop.wait(seconds):
+        raise Stopped("Stopped while waiting to repeat a request.")
+
+
+def call_with_retries(engine, collection, *, rows, budget, check=None, patience=DEFAULT_PATIENCE, stop=None):
+    """Properties of every feature, with as many attempts as it takes.
+
+    Parameters
+    ----------
+    engine : EarthEngine
+    collection : ee.FeatureCollection
+    rows : int
+        Features to ask for at a time.
+    budget : Budget
+        Shared by all threads.
+    check : callable, optional
+        Gets the list of properties; raises `Incomplete` where an answer lacks something.
+    patience : Patience
+    stop : threading.Event, optional
+        Ends every wait.
+
+    Returns
+    -------
+    list of dict
+
+    Raises
+    ------
+    TooLarge, Refused
+        At once: repetition does not help.
+    Unavailable
+        After the last attempt, or once nothing has been answered for long; one line for the user.
+    Stopped
+        If `stop` is set.
+    """
+    retrying = _retrying(patience, stop, on=Unavailable, also=lambda state: budget.silent)
+    try:
+        for attempt in retrying:
+            with attempt:
+                found = _admitted(engine, collection, rows, budget, stop)
+                if check is not None:
+                    check(found)
+    except Silent as error:
+        if budget.silent:
+            raise Unavailable(f"Earth Engine at {engine.host} does not answer. {AGAIN}") from error
+        raise
+    except Throttled as error:
+        raise Unavailable(
+            f"Earth Engine at {engine.host} grants no request now ({_words(error)}). {AGAIN}"
+        ) from error
+    except Unavailable as error:
+        count = retrying.statistics["attempt_number"]
+        raise Unavailable(
+            f"Earth Engine at {engine.host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}"
+        ) from error
+    return found
+
+
+def _words(error):
+    return str(error).rstrip(".")
+
+
+def _admitted(engine, collection, rows, budget, stop):
+    while True:
+        permit = budget.acquire(stop)
+        if permit is None:
+            raise Stopped("Stopped while waiting for a turn.")
+        outcome, retry_after = "failed", 0.0
+        try:
+            found = engine.compute(collection, rows=rows)
+            outcome = "accepted"
+            return found
+        except Throttled as error:
+            outcome, retry_after = "refused", error.retry_after
+            if budget.exhausted:
+                raise
+        except (TooLarge, Refused) as error:
+            outcome = "failed" if isinstance(error, Silent) else "accepted"
+            raise
+        finally:
+            budget.release(permit, outcome, restricted=engine.restricted, retry_after=retry_after)

@@ -1,0 +1,296 @@
+"""Blocks: how the work is cut into requests of half a minute to a minute.
+
+The work of a request is counted in *cells*, its cities times the bands of its stack, for its time grows
+with them. How long a cell takes is learned from every answer; the first guess is what the reference
+project's requests took.
+
+Cost: what a run will ask of Earth Engine, before the first request.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from airq.sources.earthengine.layers import Layer
+
+#: What a request takes beside its cells. [s]
+SECONDS_PER_REQUEST = 1.5
+#: First guess for a cell of a disc of 5 km: 16.8 s for 555 cities and 10 bands. [s]
+SECONDS_PER_CELL = 2.76e-3
+#: First guess for a pixel, which counts where discs are large or pixels small; an assumption. [s]
+SECONDS_PER_PIXEL = 1e-7
+
+#: What a request shall take, and the least that is worth one while others wait. [s]
+TARGET_SECONDS = 57.0
+LEAST_SECONDS = 45.0
+LEAST_CELLS = int(LEAST_SECONDS / SECONDS_PER_CELL)
+
+#: Most bands that Earth Engine stacks, and most features that it answers with in a page.
+MOST_BANDS = 5000
+MOST_CITIES = 1000
+#: Most cells of a request: a bound on the memory that its answer takes.
+MOST_CELLS = 28_000
+
+#: Days of one request, if there are as many: finer steps of size, less waste at the end.
+FEWEST_DAYS = 6
+GOOD_DAYS = 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Cities and periods of a layer that one request can ask for.
+
+    Attributes
+    ----------
+    layer : Layer
+        What is asked for.
+    rows : numpy.ndarray of int, shape (n_cities,)
+        Row numbers of the cities in the table of sites.
+    periods : numpy.ndarray of datetime64[D], shape (n_periods,)
+        Periods.
+    offset_hours : int
+        Hours by which the local day of these cities begins before the day in UTC.
+    """
+
+    layer: Layer
+    rows: np.ndarray
+    periods: np.ndarray
+    offset_hours: int = 0
+
+    @property
+    def cells(self):
+        """Cities times bands."""
+        return len(self.rows) * len(self.periods) * self.layer.bands_per_period
+
+    def cut(self, cells):
+        """A first request of about so many cells, and what is left, as two lists of blocks.
+
+        Cities are divided before days, until a request holds enough days for its size to be tuned
+        by them; then days, into pieces of nearly equal size.
+        """
+        per_period = self.layer.bands_per_period
+        site_days = max(1, cells // per_period)
+        rows, periods = self.rows, self.periods
+        if site_days / len(rows) < min(len(periods), FEWEST_DAYS) or len(rows) > MOST_CITIES:
+            most = min(MOST_CITIES, max(1, site_days // min(len(periods), GOOD_DAYS)))
+            parts = np.array_split(rows, math.ceil(len(rows) / most))
+            rows, others = parts[0], np.concatenate([[], *parts[1:]]).astype(int)
+        else:
+            others = rows[:0]
+        pieces = max(1, round(len(periods) * len(rows) / site_days))
+        days = max(1, min(math.ceil(len(periods) / pieces), MOST_BANDS // per_period))
+        rest = [(rows, periods[days:]), (others, periods)]
+        first = Block(self.layer, rows, periods[:days], self.offset_hours)
+        return first, [Block(self.layer, *part, self.offset_hours) for part in rest if all(map(len, part))]
+
+
+@dataclass
+class Pace:
+    """How large a request of a layer may be, learned from the answers so far.
+
+    Attributes
+    ----------
+    seconds_per_cell : float
+        Running mean. [s]
+    most : int
+        Largest request that the answers so far allow: twice the largest that came back, half the
+        smallest that failed. [cells]
+    failed : float
+        Smallest request that was too large; forgotten step by step while others come back. [cells]
+    back : int
+        Answers since the last step.
+    """
+
+    seconds_per_cell: float
+    most: int = MOST_CELLS
+    failed: float = math.inf
+    back: int = 0
+
+    @classmethod
+    def first_guess(cls, layer):
+        """The pace that a layer starts with."""
+        pixels = math.pi * (layer.radius_km * 1000 / layer.resolution) ** 2
+        pace = cls(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * pixels))
+        pace.most = min(MOST_CELLS, 2 * pace.size(TARGET_SECONDS))
+        return pace
+
+    def size(self, seconds):
+        """Cells of a request that shall take so long."""
+        return int(max(1, min(seconds / self.seconds_per_cell, self.most)))
+
+    def came_back(self, cells, seconds):
+        """Learn from an answer."""
+        observed = max(seconds - SECONDS_PER_REQUEST, 0.05 * seconds, 1e-3) / cells
+        self.seconds_per_cell += 0.3 * (observed - self.seconds_per_cell)
+        self.back += 1
+        if self.back >= 20:
+            self.back, self.failed = 0, 1.5 * self.failed
+        self.most = int(min(MOST_CELLS, 0.75 * self.failed, max(self.most, 2 * cells)))
+
+    def was_too_large(self, cells, seconds):
+        """Learn from a request that ran out of memory or time."""
+        self.back, self.failed = 0, min(self.failed, cells)
+        self.most = max(1, int(self.failed / 2))
+        self.seconds_per_cell = max(self.seconds_per_cell, seconds / cells)
+
+
+@dataclass
+class Work:
+    """Blocks that wait to be asked for, and the paces of their layers.
+
+    Attributes
+    ----------
+    workers : int
+        Requests at once.
+    waiting : list of Block
+        What was not yet taken, in order.
+    paces : dict of str to Pace
+        By the name of the layer.
+    slots, last, full, begun
+        The round that is under way: requests it still takes, whether it is the last, the seconds of a
+        request of a full round, and whether any round was begun.
+    """
+
+    workers: int
+    waiting: list[Block] = field(default_factory=list)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    slots: int = 0
+    last: bool = False
+    begun: bool = False
+    full: float = TARGET_SECONDS
+
+    def add(self, blocks):
+        """Put blocks in front."""
+        self.waiting[:0] = blocks
+        for block in blocks:
+            self.paces.setdefault(block.layer.name, Pace.first_guess(block.layer))
+
+    def pace(self, block):
+        """The pace of a block's layer."""
+        return self.paces[block.layer.name]
+
+    @property
+    def cells(self):
+        """Cells that wait."""
+        return sum(block.cells for block in self.waiting)
+
+    @property
+    def seconds(self):
+        """What they would take one after another. [s]"""
+        return sum(block.cells * self.pace(block).seconds_per_cell for block in self.waiting)
+
+    def take(self):
+        """The next request, or None."""
+        if not self.waiting:
+            return None
+        block = self.waiting.pop(0)
+        first, rest = block.cut(self.pace(block).size(self._target(block)))
+        self.waiting[:0] = rest
+        return first
+
+    def _target(self, block):
+        """Seconds that the next request shall take.
+
+        Requests are planned by rounds, one a worker. The last round is divided evenly, so that all
+        workers end together.
+        """
+        pace = self.pace(block)
+        left = self.seconds + block.cells * pace.seconds_per_cell
+        if self.slots == 0:
+            self._plan_round(left, pace)
+        self.slots -= 1
+        return left / (self.slots + 1) if self.last else self.full
+
+    def _plan_round(self, left, pace):
+        self.full = min(TARGET_SECONDS, pace.most * pace.seconds_per_cell)
+        self.last = left <= 1.1 * self.full * self.workers
+        # What fits into one round shall not wait for requests to be long.
+        least = min(LEAST_SECONDS, LEAST_CELLS * pace.seconds_per_cell) / (1 if self.begun else 6)
+        self.slots, self.begun = max(1, min(self.workers, math.ceil(left / least))), True
+
+
+#: Sizes of what goes over the wire, measured against the loopback server, as JSON. [bytes]
+BYTES_PER_CITY = 190
+BYTES_PER_COMPOSITE = 520
+BYTES_PER_VALUE = 32
+BYTES_PER_FEATURE = 60
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run will ask of Earth Engine.
+
+    Attributes
+    ----------
+    requests : int
+        Requests, if none fails and the first guess of their time holds.
+    bands : int
+        Bands of all their stacks together.
+    cells : int
+        Cities times bands.
+    bytes_sent, bytes_received : int
+        Over the wire, before compression. [bytes]
+    minutes : float
+        From the first request to the last answer. [min]
+    compute_hours : float
+        Time of the requests added up. It stands for EECU-hours, taking one compute unit to be busy
+        for as long as a request lasts, which no live run has confirmed. [h]
+    """
+
+    requests: int
+    bands: int
+    cells: int
+    bytes_sent: int
+    bytes_received: int
+    minutes: float
+    compute_hours: float
+
+    def to_dict(self):
+        """The same facts as plain values."""
+        return dataclasses.asdict(self)
+
+
+def estimate(blocks, *, workers):
+    """What it costs to ask for blocks.
+
+    Parameters
+    ----------
+    blocks : list of Block
+        What is missing.
+    workers : int
+        Requests at once.
+
+    Returns
+    -------
+    Cost
+
+    Notes
+    -----
+    The same code as in a run cuts the blocks; the seconds of a request are the first guess of
+    :class:`airq.sources.earthengine.planning.Pace`.
+    """
+    work, requests, ends, seconds = Work(workers), [], [], 0.0
+    work.add(blocks)
+    while (block := work.take()) is not None:
+        took = SECONDS_PER_REQUEST + block.cells * work.pace(block).seconds_per_cell
+        begun = heapq.heappop(ends) if len(ends) >= workers else 0.0
+        heapq.heappush(ends, begun + took)
+        requests.append(block)
+        seconds += took
+    values = sum(len(block.rows) * len(block.periods) * block.layer.values_per_period for block in requests)
+    composites = sum(len(block.periods) * len(block.layer.products) for block in requests)
+    cities = sum(len(block.rows) for block in requests)
+    return Cost(
+        requests=len(requests),
+        bands=sum(len(block.periods) * block.layer.bands_per_period for block in requests),
+        cells=sum(block.cells for block in requests),
+        bytes_sent=BYTES_PER_CITY * cities + BYTES_PER_COMPOSITE * composites,
+        bytes_received=BYTES_PER_VALUE * values + BYTES_PER_FEATURE * cities,
+        minutes=max(ends, default=0.0) / 60,
+        compute_hours=seconds / 3600,
+    )

@@ -1,0 +1,207 @@
+"""How far cities to predict lie from training, and which scheme holds places out at such distances.
+
+A scheme's figures speak for the cities to predict where its held-out places lie as far from their
+training places as those cities lie from the monitors. The distributions of both distances are
+compared, as in nearest-neighbour distance matching [1]_ [2]_; here no folds are built to match, but
+the nearest of the existing schemes is named.
+
+Distances are compared by their logarithms. A step from 5 to 50 km changes what a monitor says about
+a place, one from 1005 to 1050 km does not; with plain distances a few far cities would decide alone.
+
+References
+----------
+.. [1] C. Milà, J. Mateu, E. Pebesma, H. Meyer, Nearest neighbour distance matching leave-one-out
+   cross-validation for map validation, Methods in Ecology and Evolution 13, 1304-1316, 2022.
+.. [2] J. Linnenbrink, C. Milà, M. Ludwig, H. Meyer, kNNDM CV: k-fold nearest-neighbour distance
+   matching cross-validation for map accuracy estimation, Geoscientific Model Development 17,
+   5897-5912, 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from scipy.stats import wasserstein_distance
+
+from airq.geo import arc_km, nearest, sites_of
+from airq.panel import TARGET
+from airq.validation.splitters import SCHEMES, UnsupportedScheme, iter_folds, site_positions
+
+#: Places nearer than this are one place for a satellite's pixel. [km]
+NEAR_KM = 1.0
+#: Schemes that hold places out; the others hold out days of known places.
+PLACE_SCHEMES = tuple(scheme for scheme in SCHEMES if scheme not in ("random", "season"))
+
+
+@dataclass
+class Proximity:
+    """How far cities to predict lie from training, beside every scheme.
+
+    Attributes
+    ----------
+    cities : DataFrame
+        The city table with `nearest_site`, `nearest_city`, `distance_km` and `beyond`, whether a
+        city lies farther from training than every held-out place of every scheme.
+    n_sites : int
+        Number of sites with PM2.5.
+    held_out : dict of str to numpy.ndarray
+        By scheme, distance of every held-out site to the nearest training site of its fold. [km]
+    records : list of dict
+        One per scheme, see :func:`compare`; that which is most like the cities first.
+    skipped : dict of str to str
+        Scheme -> why it says nothing.
+    """
+
+    cities: pd.DataFrame
+    n_sites: int
+    held_out: dict = field(default_factory=dict)
+    records: list = field(default_factory=list)
+    skipped: dict = field(default_factory=dict)
+
+    @property
+    def nearest_scheme(self):
+        """The record of the scheme whose distances are most like those of the cities, or None."""
+        return self.records[0] if self.records else None
+
+    @property
+    def farthest_km(self):
+        """Largest distance of a held-out site under any scheme; 0 where there is none. [km]"""
+        return max((record["farthest_km"] for record in self.records), default=0.0)
+
+
+def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
+    """Compare cities to predict with what every scheme holds out.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel with targets.
+    cities : DataFrame of n_cities
+        A checked city table.
+    schemes : sequence of str
+        Names from :data:`airq.validation.splitters.SCHEMES`.
+    buffer_km, seed
+        See :func:`airq.validation.splitters.make_folds`.
+
+    Returns
+    -------
+    Proximity
+    """
+    found = Proximity(with_distances(cities, panel), panel.loc[panel[TARGET].notna(), "site_id"].nunique())
+    for scheme in dict.fromkeys(schemes):
+        if scheme in SCHEMES and scheme not in PLACE_SCHEMES:
+            found.skipped[scheme] = "it holds out days of known places, so it speaks for no other place"
+            continue
+        try:
+            folds = iter_folds(panel, scheme, buffer_km=buffer_km, seed=seed)
+            found.held_out[scheme] = held_out_distances(panel, folds)
+        except UnsupportedScheme as reason:
+            found.skipped[scheme] = str(reason)
+    distance = found.cities["distance_km"].to_numpy()
+    found.records = [compare(distance, held_out, scheme) for scheme, held_out in found.held_out.items()]
+    # Where every city has one site, `city` and `site` are the same, and cities are what is asked about.
+    found.records.sort(key=lambda record: (round(record["factor"], 9), record["scheme"] == "site"))
+    found.cities["beyond"] = distance > found.farthest_km
+    return found
+
+
+def with_distances(cities, panel):
+    """A city table with the nearest site of a panel that has PM2.5.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities
+        A checked city table.
+    panel : DataFrame
+        A checked panel with targets.
+
+    Returns
+    -------
+    DataFrame of n_cities
+        With `nearest_site`, `nearest_city` and `distance_km`. [km]
+    """
+    sites = sites_of(panel[panel[TARGET].notna()])
+    position, distance = nearest(cities, sites)
+    return cities.assign(
+        nearest_site=sites.index[position],
+        nearest_city=sites["city"].to_numpy()[position],
+        distance_km=distance,
+    )
+
+
+def held_out_distances(panel, folds):
+    """Distance from every held-out site to the nearest training site of its fold.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel.
+    folds : iterable of Fold
+        Folds of one scheme.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_held_out_sites,)
+        In the order of the folds; a site that is held out in several folds has several. [km]
+    """
+    site, positions = site_positions(panel)
+    distances = []
+    for fold in folds:
+        held_out, training = np.unique(site[fold.test]), np.unique(site[fold.train])
+        distances.append(cKDTree(positions[training]).query(positions[held_out])[0])
+    return arc_km(np.concatenate(distances))
+
+
+def compare(distance, held_out, scheme):
+    """The record of one scheme.
+
+    Parameters
+    ----------
+    distance : numpy.ndarray of shape (n_cities,)
+        Distance of each city to predict from the nearest monitor. [km]
+    held_out : numpy.ndarray of shape (n_held_out_sites,)
+        Distance of each held-out site from the nearest training site. [km]
+    scheme : str
+        What to call it.
+
+    Returns
+    -------
+    dict
+        `scheme, sites` (held out), `low_km, median_km, high_km, farthest_km` (10 %, 50 %, 90 %
+        and largest of `held_out`), `factor` (by which the distances of cities and held-out sites
+        differ on average, rank by rank: exponential of the Wasserstein-1 distance of the
+        logarithms, 1 where they are alike), `farther` (the same with direction: above 1 where the
+        cities lie farther), `apart_km` (Wasserstein-1 distance of the plain distances),
+        `cities_beyond_most` and `cities_beyond` (cities farther than nine tenths of its held-out
+        sites, and than all of them).
+
+    Examples
+    --------
+    Cities at 20 and 200 km, held-out sites at 10 and 100 km:
+
+    >>> record = compare(np.array([20.0, 200.0]), np.array([100.0, 10.0]), "city")
+    >>> {name: round(record[name], 6) for name in ("factor", "farther", "apart_km", "cities_beyond")}
+    {'factor': 2.0, 'farther': 2.0, 'apart_km': 55.0, 'cities_beyond': 1}
+    """
+    log_distance, log_held_out = _log(distance), _log(held_out)
+    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+    return {
+        "scheme": scheme,
+        "sites": len(held_out),
+        "low_km": float(low),
+        "median_km": float(median),
+        "high_km": float(high),
+        "farthest_km": float(held_out.max()),
+        "factor": float(np.exp(wasserstein_distance(log_distance, log_held_out))),
+        "farther": float(np.exp(log_distance.mean() - log_held_out.mean())),
+        "apart_km": float(wasserstein_distance(distance, held_out)),
+        "cities_beyond_most": int(np.sum(distance > high)),
+        "cities_beyond": int(np.sum(distance > held_out.max())),
+    }
+
+
+def _log(distance):
+    return np.log(np.maximum(distance, NEAR_KM))

@@ -1,0 +1,494 @@
+"""Figures that judge predictions of daily PM2.5.
+
+How often intervals hold at held-out places, how wide they are, and where they fail.
+
+The guarantee of :mod:`airq.models.intervals` is about a random day of a random unit, so beside the share
+of all rows stands the mean over units (`coverage_by_unit`). Parts of the rows show where coverage is
+lower; the parts by *observed* concentration are for diagnosis only, because no one knows them when
+predicting and high values lie above their prediction by selection. The parts by predicted
+concentration are what a reader of a prediction can use.
+
+Judge probabilities of exceeding a level at held-out places: reliability and Brier score.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from airq.panel import TARGET
+from airq.units import PM25_UNIT, WHO_CLASSES, aqi_class, who_class
+from airq.validation.splitters import SEASONS, season_of
+
+#: Table by which the classes of an evaluation are told.
+AQI_TABLE = "aqi-us-2024"
+#: A city counts as the worst only with this many rows. [days]
+MIN_CITY_ROWS = 10
+SMOOTHING_DAYS = 10
+
+
+def rmse(observed, predicted):
+    """Root-mean-square error. [unit of the arguments]
+
+    >>> float(rmse([1.0, 3.0], [1.0, 1.0])) ** 2
+    2.0000000000000004
+    """
+    return float(np.sqrt(np.mean(np.square(np.asarray(predicted) - np.asarray(observed)))))
+
+
+def r2(observed, predicted):
+    """Share of the variance that predictions explain; missing where observations do not vary. [1]"""
+    observed = np.asarray(observed, dtype="float64")
+    spread = np.sum(np.square(observed - observed.mean()))
+    if spread == 0:
+        return np.nan
+    return float(1 - np.sum(np.square(np.asarray(predicted) - observed)) / spread)
+
+
+def smoothed(panel, values, days=SMOOTHING_DAYS):
+    """Mean of a site's values over the trailing calendar days, where at least half of them are there.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_samples rows
+        `site_id` and `date`.
+    values : array-like of shape (n_samples,)
+        What to smooth.
+    days : int
+        Length of the window. [d]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Missing where fewer than half of the days have a value.
+    """
+    table = pd.DataFrame({"site_id": panel["site_id"].to_numpy(), "date": panel["date"].to_numpy()})
+    table["value"] = np.asarray(values, dtype="float64")
+    table["row"] = np.arange(len(table))
+    table = table.sort_values(["site_id", "date"])
+    window = table.set_index("date").groupby("site_id")["value"].rolling(f"{days}D", min_periods=days // 2)
+    result = np.empty(len(table))
+    result[table["row"].to_numpy()] = window.mean().to_numpy()
+    return result
+
+
+def scores(panel, predicted):
+    """All figures of one set of held-out predictions.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_samples rows
+        Rows with an observed `pm25`. [µg m⁻³]
+    predicted : array-like of shape (n_samples,)
+        PM2.5. [µg m⁻³]
+
+    Returns
+    -------
+    dict
+        `n, rmse, mae, r2, bias, aqi_right, aqi_within_one, rmse_smoothed10, mae_smoothed10,
+        worst_city, worst_city_rmse, unit, aqi_table`. Errors in µg m⁻³; shares of rows in [1].
+    """
+    observed = panel[TARGET].to_numpy(dtype="float64")
+    predicted = np.asarray(predicted, dtype="float64")
+    error = predicted - observed
+    apart = np.abs(aqi_class(np.maximum(predicted, 0), AQI_TABLE) - aqi_class(observed, AQI_TABLE))
+    smooth_error = smoothed(panel, predicted) - smoothed(panel, observed)
+    smooth_error = smooth_error[~np.isnan(smooth_error)]
+    city, city_rmse = worst_city(panel, predicted)
+    return {
+        "n": len(observed),
+        "rmse": rmse(observed, predicted),
+        "mae": float(np.abs(error).mean()),
+        "r2": r2(observed, predicted),
+        "bias": float(error.mean()),
+        "aqi_right": float(np.mean(apart == 0)),
+        "aqi_within_one": float(np.mean(apart <= 1)),
+        "rmse_smoothed10": float(np.sqrt(np.mean(smooth_error**2))) if len(smooth_error) else np.nan,
+        "mae_smoothed10": float(np.abs(smooth_error).mean()) if len(smooth_error) else np.nan,
+        "worst_city": city,
+        "worst_city_rmse": city_rmse,
+        "unit": PM25_UNIT,
+        "aqi_table": AQI_TABLE,
+    }
+
+
+def error_by_group(panel, predicted, column="city_id"):
+    """Rows, RMSE, bias and means of every group.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_samples rows
+        Rows with an observed `pm25`. [µg m⁻³]
+    predicted : array-like of shape (n_samples,)
+        PM2.5. [µg m⁻³]
+    column : str
+        What groups the rows.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by group: `n, rmse, bias, observed, predicted`.
+    """
+    observed = panel[TARGET].to_numpy(dtype="float64")
+    table = pd.DataFrame(
+        {"observed": observed, "predicted": np.asarray(predicted, dtype="float64")}, index=panel[column]
+    )
+    table["bias"] = table["predicted"] - table["observed"]
+    table["square"] = table["bias"] ** 2
+    groups = table.groupby(level=0)
+    means = groups.mean()
+    return pd.DataFrame(
+        {
+            "n": groups.size(),
+            "rmse": np.sqrt(means["square"]),
+            "bias": means["bias"],
+            "observed": means["observed"],
+            "predicted": means["predicted"],
+        }
+    )
+
+
+def worst_city(panel, predicted):
+    """Name and country of the city with the largest RMSE, and that RMSE. [µg m⁻³]
+
+    Cities of fewer than ten rows count only where all are so small.
+    """
+    cities = error_by_group(panel, predicted)
+    large = cities[cities["n"] >= MIN_CITY_ROWS]
+    cities = large if len(large) else cities
+    worst = panel[panel["city_id"] == cities["rmse"].idxmax()].iloc[0]
+    return f"{worst['city']}, {worst['country']}", float(cities["rmse"].max())
+
+
+def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=0):
+    """Difference of two RMSEs with an interval from resampled cities.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_samples rows
+        Rows with an observed `pm25`. [µg m⁻³]
+    ours, theirs : array-like of shape (n_samples,)
+        Two predictions of the same rows. [µg m⁻³]
+    n_draws : int
+        Number of bootstrap samples.
+    level : float
+        Level of the percentile interval.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    dict
+        `difference` (ours minus theirs, negative where ours is better), `ci_low, ci_high`
+        [µg m⁻³] and `resampled`, what was drawn: cities, or sites where there are fewer than
+        five cities. The limits are missing where there are fewer than five sites, too.
+    """
+    observed = panel[TARGET].to_numpy(dtype="float64")
+    column = "city_id" if panel["city_id"].nunique() >= 5 else "site_id"
+    squares = pd.DataFrame(
+        {
+            "ours": np.square(np.asarray(ours) - observed),
+            "theirs": np.square(np.asarray(theirs) - observed),
+            "n": 1.0,
+        }
+    )
+    sums = squares.groupby(panel[column].to_numpy()).sum().to_numpy()
+    point = np.sqrt(sums[:, 0].sum() / sums[:, 2].sum()) - np.sqrt(sums[:, 1].sum() / sums[:, 2].sum())
+    low = high = np.nan
+    if len(sums) >= 5:
+        draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
+        total = draws @ sums
+        differences = np.sqrt(total[:, 0] / total[:, 2]) - np.sqrt(total[:, 1] / total[:, 2])
+        low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    return {
+        "difference": float(point),
+        "ci_low": float(low),
+        "ci_high": float(high),
+        "resampled": "cities" if column == "city_id" else "sites",
+    }
+
+
+#: Fewer units than this give no bootstrap interval.
+MIN_UNITS_BOOTSTRAP = 5
+
+
+def interval_scores(observed, interval, level):
+    """Coverage, mean width and mean Winkler score of intervals.
+
+    Parameters
+    ----------
+    observed : array-like of shape (n_rows,)
+        What was observed. [µg m⁻³]
+    interval : array-like of shape (n_rows, 2)
+        Lower and upper ends; rows without an interval do not count. [µg m⁻³]
+    level : float
+        Level that the intervals were made for.
+
+    Returns
+    -------
+    dict
+        `coverage` [1], `width` and `winkler` [µg m⁻³]. The Winkler score is the width plus
+        ``2 / (1 - level)`` times the distance to an observation outside: lower is better [1]_.
+        Missing where no row has an interval.
+
+    References
+    ----------
+    .. [1] T. Gneiting, A. Raftery, Strictly proper scoring rules, prediction, and estimation,
+       Journal of the American Statistical Association 102, 359-378, 2007, section 6.2.
+
+    Examples
+    --------
+    >>> interval_scores([5.0, 12.0], [[0.0, 10.0], [0.0, 10.0]], 0.5)
+    {'coverage': 0.5, 'width': 10.0, 'winkler': 14.0}
+    """
+    return _means(_row_scores(observed, interval, level))
+
+
+def coverage_table(rows, level, *, period="day", n_draws=2000, seed=0):
+    """Coverage of all held-out rows, and of their parts.
+
+    Parameters
+    ----------
+    rows : DataFrame of n_rows
+        `unit, city_id, city, country, date, observed, predicted, lower, upper`. Rows without an
+        interval or an observation do not count. [µg m⁻³]
+    level : float
+        Level that the intervals were made for.
+    period : {"day", "month", "year"}
+        What a row stands for. Classes exist for days and years only, seasons for days and months.
+    n_draws, seed : int
+        Number of bootstrap samples of units, and their seed.
+
+    Returns
+    -------
+    list of dict
+        `part` (all, country, season, predicted_class, observed_class, worst_city), `value` (which one),
+        `n, units, coverage, ci_low, ci_high` (95 % of the coverage, units resampled; missing with
+        fewer than five), `coverage_by_unit, width, winkler, level, period, unit`. Empty where no row
+        has an interval.
+    """
+    known = rows[["observed", "lower", "upper"]].notna().all(axis=1)
+    rows = rows[known].reset_index(drop=True)
+    if rows.empty:
+        return []
+    table = _row_scores(rows["observed"], rows[["lower", "upper"]], level).assign(unit=rows["unit"])
+    shared = {"level": level, "period": period, "unit": PM25_UNIT}
+    return [
+        {"part": part, "value": value, **_record(table[mask], n_draws, seed), **shared}
+        for part, value, mask in _parts(rows, table, period)
+    ]
+
+
+def worst_city_rows(rows, inside):
+    """Name of the city that is covered least, and which rows are its.
+
+    Cities of fewer than ten rows count only where all are so small.
+
+    Parameters
+    ----------
+    rows : DataFrame of n_rows
+        `city_id, city, country`.
+    inside : array-like of bool, shape (n_rows,)
+        Whether the row's observation lies in its interval.
+
+    Returns
+    -------
+    name : str
+    mask : numpy.ndarray of bool, shape (n_rows,)
+    """
+    cities = pd.DataFrame({"inside": np.asarray(inside, dtype="float64")}).groupby(rows["city_id"].to_numpy())
+    share, n = cities["inside"].mean(), cities.size()
+    worst = (share[n >= MIN_CITY_ROWS] if (n >= MIN_CITY_ROWS).any() else share).idxmin()
+    mask = (rows["city_id"] == worst).to_numpy()
+    first = rows[mask].iloc[0]
+    return f"{first['city']}, {first['country']}", mask
+
+
+def bootstrap_share(inside, units, *, level=0.95, n_draws=2000, seed=0):
+    """Percentile interval of a share of rows, whole units drawn with replacement.
+
+    Parameters
+    ----------
+    inside : array-like of shape (n_rows,)
+        Zeros and ones.
+    units : array-like of shape (n_rows,)
+        What each row belongs to.
+    level : float
+        Level of the interval.
+    n_draws, seed : int
+        Number of draws and their seed.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end, missing with fewer than five units.
+    """
+    sums = pd.DataFrame({"inside": np.asarray(inside, dtype="float64"), "n": 1.0})
+    sums = sums.groupby(np.asarray(units, dtype="str")).sum().to_numpy()
+    if len(sums) < MIN_UNITS_BOOTSTRAP:
+        return np.nan, np.nan
+    draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
+    total = draws @ sums
+    low, high = np.quantile(total[:, 0] / total[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _row_scores(observed, interval, level):
+    observed = np.asarray(observed, dtype="float64")
+    lower, upper = np.asarray(interval, dtype="float64").T
+    outside = np.maximum(lower - observed, 0) + np.maximum(observed - upper, 0)
+    table = pd.DataFrame({"coverage": (outside == 0).astype("float64"), "width": upper - lower})
+    table["winkler"] = table["width"] + 2 / (1 - level) * outside
+    return table.where(table["width"].notna())
+
+
+def _means(table):
+    return {name: float(table[name].mean()) for name in ("coverage", "width", "winkler")}
+
+
+def _record(table, n_draws, seed):
+    means = _means(table)
+    low, high = bootstrap_share(table["coverage"], table["unit"], n_draws=n_draws, seed=seed)
+    by_unit = table.groupby("unit")["coverage"].mean()
+    return {
+        "n": len(table),
+        "units": len(by_unit),
+        "coverage": means["coverage"],
+        "ci_low": low,
+        "ci_high": high,
+        "coverage_by_unit": float(by_unit.mean()),
+        "width": means["width"],
+        "winkler": means["winkler"],
+    }
+
+
+def _parts(rows, table, period):
+    """Part, value and mask of every record, in order."""
+    yield "all", "", np.ones(len(rows), dtype=bool)
+    yield from _by("country", rows["country"], sorted(rows["country"].unique()))
+    if period != "year":
+        yield from _by("season", season_of(rows["date"]), SEASONS)
+    if period != "month":
+        for part, column in (("predicted_class", "predicted"), ("observed_class", "observed")):
+            yield from _by(part, who_class(np.maximum(rows[column], 0), period), WHO_CLASSES)
+    yield "worst_city", *worst_city_rows(rows, table["coverage"])
+
+
+def _by(part, labels, values):
+    labels = np.asarray(labels)
+    for value in values:
+        if (labels == value).any():
+            yield part, value, labels == value
+
+
+#: Edges of the classes of probability of a reliability table.
+EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+
+
+def brier(probability, happened):
+    """Brier score: mean square of probability minus what happened (0 or 1). Lower is better. [1]
+
+    References
+    ----------
+    .. [1] G. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
+       Review 78, 1-3, 1950.
+
+    Examples
+    --------
+    >>> brier([1.0, 0.5], [True, False])
+    0.125
+    """
+    return float(np.mean(np.square(np.asarray(probability) - np.asarray(happened, dtype="float64"))))
+
+
+def exceedance_scores(observed, probability, thresholds):
+    """Figures of the probabilities of exceeding each threshold.
+
+    Parameters
+    ----------
+    observed : array-like of shape (n_rows,)
+        What was observed. [µg m⁻³]
+    probability : array-like of shape (n_rows, n_thresholds)
+        Probability that it would lie above each threshold. Rows without do not count.
+    thresholds : sequence of float
+        Thresholds. [µg m⁻³]
+
+    Returns
+    -------
+    list of dict
+        `threshold, n, frequency` (share of rows above it), `mean_probability, brier, skill` and
+        `unit` of the threshold. The skill is 1 for perfect probabilities and 0 for those as good as
+        the constant `frequency`, which no one knows beforehand; missing where that is never wrong.
+    """
+    observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
+    records = []
+    for threshold, column in zip(thresholds, probability.T, strict=True):
+        known = ~np.isnan(column) & ~np.isnan(observed)
+        if not known.any():
+            continue
+        happened = observed[known] > threshold
+        frequency = float(happened.mean())
+        score, constant = brier(column[known], happened), frequency * (1 - frequency)
+        records.append(
+            {
+                "threshold": float(threshold),
+                "n": int(known.sum()),
+                "frequency": frequency,
+                "mean_probability": float(column[known].mean()),
+                "brier": score,
+                "skill": 1 - score / constant if constant > 0 else np.nan,
+                "unit": PM25_UNIT,
+            }
+        )
+    return records
+
+
+def reliability(observed, probability, thresholds, units, *, edges=EDGES, n_draws=1000, seed=0):
+    """How often a level was exceeded where its probability was said to be low, middling, high.
+
+    Parameters
+    ----------
+    observed : array-like of shape (n_rows,)
+        What was observed. [µg m⁻³]
+    probability : array-like of shape (n_rows, n_thresholds)
+        Probability that it would lie above each threshold.
+    thresholds : sequence of float
+        Thresholds. [µg m⁻³]
+    units : array-like of shape (n_rows,)
+        What each row belongs to.
+    edges : sequence of float
+        Edges of the classes of probability.
+    n_draws, seed : int
+        Number of bootstrap samples of units, and their seed.
+
+    Returns
+    -------
+    DataFrame
+        A row per threshold and class of probability that occurs: `threshold` [µg m⁻³],
+        `low, high` (the class), `n, units, probability` (its mean), `frequency`, and `ci_low, ci_high`
+        (95 % of the frequency, units resampled).
+    """
+    observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
+    units = np.asarray(units, dtype="str")
+    rows = []
+    for threshold, column in zip(thresholds, probability.T, strict=True):
+        known = ~np.isnan(column) & ~np.isnan(observed)
+        number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, len(edges) - 2)
+        for position in np.unique(number[known]):
+            mask = known & (number == position)
+            happened = observed[mask] > threshold
+            low, high = bootstrap_share(happened, units[mask], n_draws=n_draws, seed=seed)
+            rows.append(
+                {
+                    "threshold": float(threshold),
+                    "low": edges[position],
+                    "high": edges[position + 1],
+                    "n": int(mask.sum()),
+                    "units": len(np.unique(units[mask])),
+                    "probability": float(column[mask].mean()),
+                    "frequency": float(happened.mean()),
+                    "ci_low": low,
+                    "ci_high": high,
+                }
+            )
+    return pd.DataFrame(rows)

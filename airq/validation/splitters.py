@@ -1,0 +1,511 @@
+"""What schemes hold out: blocks of cities, surroundings of places.
+
+Seasons of the year, and the days near them.
+
+Folds: which rows a predictor may learn from, and which rows judge it.
+
+Every scheme asks another question. `random` asks about a missing day of a known monitor, `site`
+about a new monitor in a known city, `city` about a city without any, `country` about a country
+without any, `buffer` about a city whose surroundings have none either, `block` about a region of
+several cities without any, `season` about a part of the year that no monitor has seen.
+`leave-country-out` and `leave-city-out` (buffered) ask about one country or city at a time, which
+needs as many fits as there are countries or cities.
+
+Pairs of folds: predictors that have seen neither of two held-out parts.
+
+An interval for a held-out fold must be calibrated on errors at other held-out places, made by a
+predictor that has not seen the fold either. The errors of fold `j` under the predictor that left
+`j` *and* `k` out are such; hence one predictor for every unordered pair.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from sklearn.cluster import KMeans
+from sklearn.model_selection import GroupKFold, KFold
+from threadpoolctl import threadpool_limits
+
+from airq.geo import chord_km, geocentric_km, sites_of
+from airq.panel import TARGET
+
+#: Most blocks that a panel is cut into, and cities that a block holds on average at least.
+MAX_BLOCKS = 25
+CITIES_IN_BLOCK = 2
+
+
+def block_of_city(panel, labelled, *, seed=0):
+    """Cut the cities of a panel into compact blocks by k-means on the unit sphere.
+
+    A city has the mean position of its sites and is never cut. There are half as many blocks as
+    places of cities with a target, 25 at most; a city without a target falls to the nearest centre.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel.
+    labelled : numpy.ndarray of int
+        Rows with a target.
+    seed : int
+        Seed of the start; the same seed gives the same blocks.
+
+    Returns
+    -------
+    Series of str
+        Name of the block, by city_id; all cities are in one block where there are too few for two.
+    """
+    cities = _unit_positions(panel)
+    known = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
+    n_places = len(known.round(9).drop_duplicates())
+    n_blocks = min(MAX_BLOCKS, max(1, n_places // CITIES_IN_BLOCK))
+    # One thread, because sums over several depend on their number.
+    with threadpool_limits(1):
+        clusters = KMeans(n_blocks, n_init=10, random_state=seed).fit(known.to_numpy())
+        number = clusters.predict(cities.to_numpy())
+    return pd.Series([f"block {block + 1:02d}" for block in number], index=cities.index)
+
+
+def site_positions(panel):
+    """Number of the site of each row, shape (n_rows,), and positions of the sites, (n_sites, 3). [km]"""
+    sites = sites_of(panel)
+    return sites.index.get_indexer(panel["site_id"]), geocentric_km(sites)
+
+
+def within_km(positions, chosen, radius_km):
+    """Which places lie closer than a radius to a chosen one.
+
+    Parameters
+    ----------
+    positions : numpy.ndarray of shape (n_places, 3)
+        From :func:`airq.geo.geocentric_km`. [km]
+    chosen : array-like of int
+        Row numbers of the chosen places.
+    radius_km : float
+        Distance along the Earth. [km]
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_places,)
+    """
+    apart, _ = cKDTree(positions[chosen]).query(positions)
+    return apart < chord_km(radius_km)
+
+
+def _unit_positions(panel):
+    """Mean direction of the sites of every city, as a table by city_id."""
+    sites = sites_of(panel)
+    towards = pd.DataFrame(_normalised(geocentric_km(sites)), index=sites["city_id"].to_numpy())
+    means = towards.groupby(level=0).mean()
+    return pd.DataFrame(_normalised(means.to_numpy()), index=means.index)
+
+
+def _normalised(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+#: Meteorological seasons, by the first letters of their months.
+SEASONS = ("DJF", "MAM", "JJA", "SON")
+#: Days before and after a held-out season that training does not see: longer than kriging reaches [d].
+SEASON_MARGIN_DAYS = 7
+
+
+def season_of(dates):
+    """Meteorological season of each day.
+
+    Parameters
+    ----------
+    dates : Series of datetime64
+
+    Returns
+    -------
+    numpy.ndarray of str
+        Members of :data:`SEASONS`.
+
+    Examples
+    --------
+    >>> season_of(pd.Series(pd.to_datetime(["2019-12-01", "2020-02-29", "2020-03-01"]))).tolist()
+    ['DJF', 'DJF', 'MAM']
+    """
+    return np.array(SEASONS)[dates.dt.month.to_numpy() % 12 // 3]
+
+
+def in_or_near_season(dates, season, margin_days):
+    """Whether each day lies in a season of any year, or at most so many days before or after it.
+
+    Parameters
+    ----------
+    dates : Series of datetime64
+    season : str
+        Member of :data:`SEASONS`.
+    margin_days : int
+        Length of the margin, shorter than a season. [d]
+
+    Returns
+    -------
+    numpy.ndarray of bool
+    """
+    margin = pd.Timedelta(days=margin_days)
+    return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
+
+
+#: Schemes of five folds or fewer.
+FEW_FITS = ("random", "site", "city", "country", "buffer", "block", "season")
+#: Schemes in which every group is a fold of its own.
+LEAVE_ONE_OUT = ("leave-city-out", "leave-country-out")
+SCHEMES = (*FEW_FITS, *LEAVE_ONE_OUT)
+#: Schemes that also hide the surroundings of what they hold out.
+BUFFERED = ("buffer", "leave-city-out")
+#: Column whose values stay together in a fold; None where no column says what is held out.
+GROUP_COLUMN = {
+    "random": None,
+    "site": "site_id",
+    "city": "city_id",
+    "country": "country",
+    "buffer": "city_id",
+    "block": "city_id",
+    "season": None,
+    "leave-city-out": "city_id",
+    "leave-country-out": "country",
+}
+#: What a scheme's held-out groups are called.
+GROUP_NAME = {
+    "random": "row",
+    "site": "site",
+    "city": "city",
+    "country": "country",
+    "buffer": "city",
+    "block": "block",
+    "season": "season",
+    "leave-city-out": "city",
+    "leave-country-out": "country",
+}
+PLURAL = {
+    "row": "rows",
+    "site": "sites",
+    "city": "cities",
+    "country": "countries",
+    "block": "blocks",
+    "season": "seasons",
+}
+
+N_FOLDS = 5
+MIN_TRAINING_ROWS = 20
+MIN_TRAINING_SITES = 2
+
+
+class UnsupportedScheme(ValueError):
+    """A panel cannot be split by the scheme; the message says why."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of one split of a panel.
+
+    Attributes
+    ----------
+    scheme : str
+        Name from :data:`SCHEMES`.
+    number : int
+        Which of the folds, from 0.
+    test : numpy.ndarray of int
+        Rows with a target that judge.
+    train : numpy.ndarray of int
+        Rows with a target to learn from.
+    visible : numpy.ndarray of int
+        Rows whose *inputs* training may see, `train` among them. A held-out place is not visible,
+        nor is a held-out season; a held-out day of a known place is, because its satellite and
+        weather columns are known.
+    groups : tuple of str
+        The held-out groups; empty with ``"random"``, whose groups are rows.
+    """
+
+    scheme: str
+    number: int
+    test: np.ndarray
+    train: np.ndarray
+    visible: np.ndarray
+    groups: tuple = ()
+
+    def training_panel(self, panel):
+        """The panel that a predictor may learn from: visible rows, targets of `train` only."""
+        return visible_panel(panel, self.visible, self.train)
+
+
+def visible_panel(panel, visible, train):
+    """The visible rows of a panel, with the targets of the rows `train` only."""
+    hidden = np.setdiff1d(visible, train)
+    target = panel[TARGET].copy()
+    target.iloc[hidden] = np.nan
+    return panel.assign(**{TARGET: target}).iloc[np.sort(visible)].reset_index(drop=True)
+
+
+def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
+    """Split a panel by a scheme.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_rows
+        A checked panel with targets.
+    scheme : str
+        What stays together, from :data:`SCHEMES`.
+    n_folds : int
+        Number of folds; fewer where there are fewer groups. The schemes of :data:`LEAVE_ONE_OUT`
+        have one per group, ``"season"`` one per season of the year.
+    buffer_km : float
+        With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every
+        held-out place. [km]
+    seed : int
+        Order of the rows of ``"random"`` and start of the clustering of ``"block"``; the other
+        schemes do not depend on it.
+
+    Returns
+    -------
+    list of Fold
+
+    Raises
+    ------
+    UnsupportedScheme
+        If the panel has too few groups, or too few rows are left to learn from.
+    """
+    return list(iter_folds(panel, scheme, n_folds=n_folds, buffer_km=buffer_km, seed=seed))
+
+
+def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
+    """The folds of :func:`make_folds` one after the other, for panels of very many groups."""
+    if scheme not in SCHEMES:
+        raise ValueError(f"Unknown scheme {scheme!r}; choose from {', '.join(SCHEMES)}.")
+    labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
+    if scheme == "random":
+        return _row_folds(panel, labelled, n_folds, seed)
+    if scheme == "season":
+        return _season_folds(panel, labelled)
+    return _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed)
+
+
+def training_groups(panel):
+    """Name of the column by which a final predictor's inner folds are grouped.
+
+    Cities, where there are at least five and none holds more than half of the labelled rows;
+    else sites.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel with targets.
+
+    Returns
+    -------
+    {"city_id", "site_id"}
+    """
+    cities = panel.loc[panel[TARGET].notna(), "city_id"].value_counts(normalize=True)
+    return "city_id" if len(cities) >= 5 and cities.iloc[0] <= 0.5 else "site_id"
+
+
+def inner_column(scheme, panel):
+    """Column that groups the inner folds of a predictor judged by `scheme`; None for single rows.
+
+    It is the scheme's own, so that stopping, blending and kriging are chosen for the question that
+    the outer fold asks; for blocks it is their cities. A held-out season judges a predictor that was
+    trained as a final one is.
+    """
+    column = GROUP_COLUMN[scheme]
+    few = column is not None and panel.loc[panel[TARGET].notna(), column].nunique() < 3
+    return training_groups(panel) if few or scheme == "season" else column
+
+
+def enough_to_learn(panel, train):
+    """Whether the rows `train` are enough to learn from: 20 rows of 2 sites."""
+    return len(train) >= MIN_TRAINING_ROWS and panel["site_id"].iloc[train].nunique() >= MIN_TRAINING_SITES
+
+
+def _row_folds(panel, labelled, n_folds, seed):
+    if len(labelled) < max(2 * n_folds, MIN_TRAINING_ROWS):
+        raise UnsupportedScheme(f"the panel has only {len(labelled)} rows with PM2.5")
+    everything = np.arange(len(panel))
+    splitter = KFold(n_splits=n_folds, shuffle=True, random_state=seed)
+    for number, (train, test) in enumerate(splitter.split(labelled)):
+        yield Fold("random", number, labelled[test], labelled[train], everything)
+
+
+def _season_folds(panel, labelled):
+    seasons = season_of(panel["date"])
+    present = [season for season in SEASONS if (seasons[labelled] == season).any()]
+    _check_several(present, "season")
+    for number, season in enumerate(present):
+        test = labelled[seasons[labelled] == season]
+        hidden = in_or_near_season(panel["date"], season, SEASON_MARGIN_DAYS)
+        yield _fold(panel, labelled, "season", number, test, hidden, (season,))
+
+
+def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed):
+    codes, names = pd.factorize(_groups(panel, labelled, scheme, seed), sort=True)
+    present = names[np.unique(codes[labelled])]
+    _check_several(present, GROUP_NAME[scheme])
+    n_folds = len(present) if scheme in LEAVE_ONE_OUT else min(n_folds, len(present))
+    site, positions = site_positions(panel) if scheme in BUFFERED else (None, None)
+    splits = GroupKFold(n_splits=n_folds).split(labelled, groups=codes[labelled])
+    for number, (_, test) in enumerate(splits):
+        held_out = np.unique(codes[labelled[test]])
+        hidden = np.isin(codes, held_out)
+        if scheme in BUFFERED:
+            hidden |= within_km(positions, np.unique(site[hidden]), buffer_km)[site]
+        groups = tuple(str(name) for name in names[held_out])
+        around = buffer_km if scheme in BUFFERED else None
+        yield _fold(panel, labelled, scheme, number, labelled[test], hidden, groups, around)
+
+
+def _groups(panel, labelled, scheme, seed):
+    if scheme != "block":
+        return panel[GROUP_COLUMN[scheme]].to_numpy(dtype=object)
+    blocks = block_of_city(panel, labelled, seed=seed)
+    return panel["city_id"].map(blocks).to_numpy(dtype=object)
+
+
+def _fold(panel, labelled, scheme, number, test, hidden, groups, around=None):
+    visible = np.flatnonzero(~hidden)
+    train = np.intersect1d(labelled, visible, assume_unique=True)
+    if not enough_to_learn(panel, train):
+        n_sites = panel["site_id"].iloc[train].nunique()
+        what = f"fold {number + 1}"
+        if len(groups) == 1:
+            city = GROUP_COLUMN[scheme] == "city_id" and scheme != "block"
+            what = f"holding out {panel['city'].iloc[test[0]] if city else groups[0]}"
+        if around:
+            what += f" with {around:g} km around it"
+        raise UnsupportedScheme(
+            f"{what} leaves {len(train)} rows of {n_sites} site{'' if n_sites == 1 else 's'} to learn from; "
+            f"{MIN_TRAINING_ROWS} rows of {MIN_TRAINING_SITES} sites are needed"
+        )
+    return Fold(scheme, number, test, train, visible, groups)
+
+
+def _check_several(present, name):
+    if name == "block" and len(present) < 2:
+        raise UnsupportedScheme("the panel has PM2.5 in too few cities for two blocks of two")
+    if len(present) < 2:
+        raise UnsupportedScheme(
+            f"the panel has PM2.5 in one {name} only ({present[0]}), so none can be held out"
+        )
+
+
+@dataclass(frozen=True)
+class PairFold:
+    """Row numbers of a panel from which two blocks of folds are left out.
+
+    Attributes
+    ----------
+    scheme : str
+        Scheme of the folds.
+    first, second : int
+        Numbers of the blocks, `first` the lower one; see :func:`blocks_of_folds`.
+    first_test, second_test : numpy.ndarray of int
+        Rows with a target that the folds of each block hold out.
+    train, visible : numpy.ndarray of int
+        Rows with a target to learn from, and rows whose inputs training may see: those that no fold
+        of the two blocks hides.
+    """
+
+    scheme: str
+    first: int
+    second: int
+    first_test: np.ndarray
+    second_test: np.ndarray
+    train: np.ndarray
+    visible: np.ndarray
+
+    def training_panel(self, panel):
+        """The panel that a predictor may learn from: visible rows, targets of `train` only."""
+        return visible_panel(panel, self.visible, self.train)
+
+    @property
+    def test(self):
+        """Rows with a target that either block holds out, those of `first` before those of `second`."""
+        return np.concatenate([self.first_test, self.second_test])
+
+    @property
+    def blocks(self):
+        """Number of the block that holds out each of the rows :attr:`test`."""
+        return np.repeat([self.first, self.second], [len(self.first_test), len(self.second_test)])
+
+    def test_of(self, block):
+        """Rows with a target that the folds of a block hold out."""
+        return {self.first: self.first_test, self.second: self.second_test}[block]
+
+
+def blocks_of_folds(folds, n_blocks=N_FOLDS):
+    """Merge the folds of a scheme into a few blocks of about as many held-out rows.
+
+    Parameters
+    ----------
+    folds : list of Fold
+        Folds of one scheme.
+    n_blocks : int
+        Most blocks.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_folds,)
+        Block of every fold; its own number where there are few folds.
+    """
+    if len(folds) <= n_blocks:
+        return np.arange(len(folds))
+    sizes = np.array([len(fold.test) for fold in folds])
+    block, load = np.empty(len(folds), dtype=int), np.zeros(n_blocks, dtype=int)
+    for number in np.argsort(-sizes, kind="stable"):
+        block[number] = load.argmin()
+        load[block[number]] += sizes[number]
+    return block
+
+
+def pair_folds(panel, folds, *, n_blocks=N_FOLDS):
+    """For every two blocks of folds, what is left when both are held out.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        The panel that the folds split.
+    folds : list of Fold
+        Folds of one scheme, from :func:`airq.validation.splitters.make_folds`.
+    n_blocks : int
+        Most blocks, see :func:`blocks_of_folds`.
+
+    Returns
+    -------
+    pairs : list of PairFold
+        Ten at most with five blocks. A pair that leaves fewer than 20 rows or 2 sites is left out.
+    block : numpy.ndarray of int, shape (n_folds,)
+        Block of every fold: fold `k` is calibrated by the pairs that ``block[k]`` is one of.
+
+    Examples
+    --------
+    Errors for the calibration of fold `k`, none of whose predictors has seen a row of `k`::
+
+        for pair in pairs:
+            if block[k] in (pair.first, pair.second):
+                other = pair.second if block[k] == pair.first else pair.first
+                judge(pair, pair.test_of(other))
+    """
+    block = blocks_of_folds(folds, n_blocks)
+    parts = [[fold for fold, of in zip(folds, block, strict=True) if of == b] for b in range(block.max() + 1)]
+    train = [_shared(panel, [fold.train for fold in part]) for part in parts]
+    visible = [_shared(panel, [fold.visible for fold in part]) for part in parts]
+    test = [np.sort(np.concatenate([fold.test for fold in part])) for part in parts]
+    pairs = []
+    for first, second in itertools.combinations(range(len(parts)), 2):
+        rows = np.flatnonzero(train[first] & train[second])
+        if enough_to_learn(panel, rows):
+            seen = np.flatnonzero(visible[first] & visible[second])
+            pairs.append(PairFold(folds[0].scheme, first, second, test[first], test[second], rows, seen))
+    return pairs, block
+
+
+def _shared(panel, listed):
+    """Mask of the rows that stand in all of several lists of row numbers."""
+    count = np.zeros(len(panel), dtype=int)
+    for rows in listed:
+        count[rows] += 1
+    return count == len(listed)

@@ -1,0 +1,56 @@
+"""Processes side by side, and what Ctrl-C does to them."""
+
+import os
+import subprocess
+import sys
+import time
+
+import joblib
+import pytest
+
+from airq.parallel import workers
+
+
+def square(number):
+    return number**2
+
+
+def number_of_process(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_the_order_of_the_tasks(n_jobs):
+    "In this process and in two others; a second run in the same block begins where the first ended."
+    with workers(n_jobs) as run:
+        assert list(run(joblib.delayed(square)(number) for number in range(5))) == [0, 1, 4, 9, 16]
+        assert list(run(joblib.delayed(square)(number) for number in (7, 8))) == [49, 64]
+
+
+HEARS = """
+import signal
+import joblib
+from airq.parallel import workers
+
+def hears(_):
+    return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+with workers(2) as run:
+    print([*run(joblib.delayed(hears)(number) for number in range(4)), hears(None)])
+"""
+
+
+def test_only_the_process_that_started_them_hears_ctrl_c():
+    "The others have it blocked; in a process of its own, where nobody else has started any."
+    ran = subprocess.run([sys.executable, "-c", HEARS], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[False, False, False, False, True]\n"
+
+
+def test_processes_end_with_a_block_that_is_left_early():
+    "By Ctrl-C after the first result, while another piece runs; no warning is printed."
+    with pytest.raises(KeyboardInterrupt), workers(2, return_as="generator_unordered") as run:
+        number = next(run(joblib.delayed(number_of_process)(seconds) for seconds in (0.1, 0.1, 60, 60)))
+        raise KeyboardInterrupt
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
