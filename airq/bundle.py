@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import airq
-from airq.bundle_metadata import FACTS, FORMAT, read_facts, write_facts
+from airq.bundle_metadata import BUNDLE_JSON, FORMAT, read_metadata, write_metadata
 from airq.features.recipe import Recipe
 from airq.geo import geocentric_km
-from airq.io import plain_facts, whole_folder
+from airq.io import atomic_folder, json_ready
 from airq.messages import near_name
-from airq.models.applicability import ApplicabilityDomain
+from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble
-from airq.models.intervals import Calibration, Spread
+from airq.models.intervals import Calibration, ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata
 
@@ -29,7 +29,7 @@ CARD = "card.md"
 CONTEXT = "context.parquet"
 CALIBRATION = "calibration.parquet"
 #: What describes a prediction, by its name in the facts.
-DESCRIPTIONS = {"spread": Spread, "domain": ApplicabilityDomain}
+DESCRIPTIONS = {"residual_scale": ResidualScale, "applicability": AreaOfApplicability}
 #: A site may be this far from where training had it. [km]
 SAME_PLACE_KM = 1.0
 LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
@@ -52,7 +52,7 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
     draw : callable, optional
         ``draw(folder)`` writes pictures of the evaluation as PNG files.
     """
-    with whole_folder(path, marker=FACTS) as folder:
+    with atomic_folder(path, marker=BUNDLE_JSON) as folder:
         state = predictor.estimator_.save(folder)
         if len(predictor.context_):
             _write(predictor.context_, folder / CONTEXT)
@@ -60,7 +60,7 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
             _write(predictor.calibration_.to_table(), folder / CALIBRATION)
         if draw is not None:
             draw(folder)
-        facts = plain_facts(
+        facts = json_ready(
             {
                 "format": FORMAT,
                 "pictures": sorted(file.name for file in folder.glob("*.png")),
@@ -76,7 +76,7 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
             }
         )
         (folder / CARD).write_text(card(facts), encoding="utf-8")
-        write_facts(folder, facts)
+        write_metadata(folder, facts)
 
 
 def load_bundle(path):
@@ -87,10 +87,10 @@ def load_bundle(path):
     predictor : Predictor
         Ready to predict.
     facts : dict
-        See :func:`airq.bundle_metadata.read_facts`.
+        See :func:`airq.bundle_metadata.read_metadata`.
     """
     path = Path(path)
-    facts = read_facts(path)
+    facts = read_metadata(path)
     predictor = Predictor(recipe=None, estimator=None)
     predictor.recipe_ = Recipe.from_dict(facts["recipe"])
     if predictor.recipe_.names != facts["features"]:

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 
 FORMAT = 2
-FACTS = "bundle.json"
+BUNDLE_JSON = "bundle.json"
 
 
-def write_facts(folder, facts):
+def write_metadata(folder, facts):
     """Write the facts of a bundle whose other files lie in its folder; their hashes are added.
 
     Parameters
@@ -27,10 +27,12 @@ def write_facts(folder, facts):
     hashes = {file.name: _hash(file.read_bytes()) for file in sorted(folder.iterdir())}
     facts = {**facts, "files": hashes}
     facts["hash"] = _hash(_canonical(facts))
-    (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / BUNDLE_JSON).write_text(
+        json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
-def read_facts(path):
+def read_metadata(path):
     """The facts of a bundle, after all checks.
 
     Parameters
@@ -48,12 +50,12 @@ def read_facts(path):
         If it is no bundle, of another format or version, or if a byte of it has changed.
     """
     path = Path(path)
-    if not path.is_dir() or not (path / FACTS).is_file():
-        raise ValueError(f"{path} is not a bundle: it has no {FACTS}. Make one with `airq train`.")
+    if not path.is_dir() or not (path / BUNDLE_JSON).is_file():
+        raise ValueError(f"{path} is not a bundle: it has no {BUNDLE_JSON}. Make one with `airq train`.")
     try:
-        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((path / BUNDLE_JSON).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path / FACTS} is damaged ({error}); train the bundle again.") from None
+        raise ValueError(f"{path / BUNDLE_JSON} is damaged ({error}); train the bundle again.") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         found = facts.get("format") if isinstance(facts, dict) else None
         raise ValueError(
@@ -62,7 +64,7 @@ def read_facts(path):
         )
     claimed = facts.pop("hash", None)
     if claimed != _hash(_canonical(facts)):
-        raise ValueError(f"{path / FACTS} was changed after training; train the bundle again.")
+        raise ValueError(f"{path / BUNDLE_JSON} was changed after training; train the bundle again.")
     _check_files(path, facts["files"])
     _check_versions(path, facts["libraries"])
     return {**facts, "hash": claimed}

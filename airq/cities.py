@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from airq.geo import arc_km, distances_km, geocentric_km, nearest, pairs_within
-from airq.io import whole_file
+from airq.io import atomic_write
 from airq.messages import near_name
 from airq.panel import COLUMNS
 
@@ -515,7 +515,7 @@ def settled(places, tally):
     return places.assign(**first)
 
 
-def spread(rows, places, number):
+def attach_places(rows, places, number):
     """Rows with the columns of their place, by the place's number."""
     return rows.assign(**{name: places[name].to_numpy()[number] for name in places.columns})
 
@@ -538,6 +538,6 @@ def write_cities(out, *, countries=None, min_population=15000):
         The cities written.
     """
     table = bundled_cities(countries=countries, min_population=min_population)
-    with whole_file(out) as unfinished:
+    with atomic_write(out) as unfinished:
         table.to_csv(unfinished, index=False)
     return table

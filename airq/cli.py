@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.messages import plainly
+from airq.messages import exit_cleanly
 from airq.report.console import (
     print_evaluation,
     print_plan,
@@ -34,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-PEERS = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
-SCHEMES = "random,site,city,country,buffer,block,season"
+BASELINES = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
+SCHEMES = "random,site,city,country,buffer,region,season"
 ALL_SCHEMES = f"{SCHEMES},leave-city-out,leave-country-out"
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
@@ -70,7 +70,7 @@ def _options(
 
 
 @app.command(epilog="Example: airq demo --out demo")
-@plainly
+@exit_cleanly
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demonstration makes.")] = Path(
         "demo"
@@ -101,7 +101,7 @@ def demo(
 
 
 @app.command(epilog="Example: airq cities --country KEN,UGA --min-population 100000 --out cities.csv")
-@plainly
+@exit_cleanly
 def cities(
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
     country: Annotated[
@@ -147,7 +147,7 @@ Workers = Annotated[int, typer.Option(min=1, max=100, help="Requests at once; a 
 @app.command(
     epilog="Example: airq plan --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features"
 )
-@plainly
+@exit_cleanly
 def plan(
     cities: CitiesFile,
     start: Start,
@@ -180,7 +180,7 @@ def plan(
     epilog="Example: airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features "
     "--ee-project my-project"
 )
-@plainly
+@exit_cleanly
 def extract(
     cities: CitiesFile,
     start: Start,
@@ -243,7 +243,7 @@ def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, da
 @app.command(
     epilog="Example: airq ingest sensors.csv --format table --mapping sensors.toml --out panel.parquet"
 )
-@plainly
+@exit_cleanly
 def ingest(
     files: Annotated[list[Path], typer.Argument(help="Files of one format.")],
     format: Annotated[Format, typer.Option(help="What the files are.")],
@@ -262,7 +262,7 @@ def ingest(
 
 
 @app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
-@plainly
+@exit_cleanly
 def join(
     features: Annotated[Path, typer.Argument(help="Panel with satellite and weather columns.")],
     targets: Annotated[Path, typer.Argument(help="Panel with PM2.5.")],
@@ -276,7 +276,7 @@ def join(
 
 
 @app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
-@plainly
+@exit_cleanly
 def train(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
@@ -313,7 +313,7 @@ def train(
 
 
 @app.command(epilog="Example: airq evaluate panel.parquet --scheme random,city --json evaluation.json")
-@plainly
+@exit_cleanly
 def evaluate(
     panel: PanelFile,
     scheme: Annotated[
@@ -334,9 +334,9 @@ def evaluate(
     ] = None,
     model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
-    peers: Annotated[
+    baselines: Annotated[
         str,
-        typer.Option(help=f"Peers beside it, of {PEERS}; all or none."),
+        typer.Option(help=f"Baselines beside it, of {BASELINES}; all or none."),
     ] = "all",
     out: Annotated[
         Path | None, typer.Option(help="Folder for table, held-out predictions and plots.")
@@ -345,7 +345,7 @@ def evaluate(
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Judge the predictor and its peers on held-out rows, sites, cities and countries."""
+    """Judge the predictor and its baselines on held-out rows, sites, cities and countries."""
     from airq.workflows.evaluate import evaluate as run
     from airq.workflows.evaluate import evaluate_bundle
 
@@ -370,7 +370,7 @@ def evaluate(
             schemes=_split(scheme),
             model=model.value,
             recipe=recipe.value,
-            peers=None if peers == "all" else [] if peers == "none" else _split(peers),
+            baselines=None if baselines == "all" else [] if baselines == "none" else _split(baselines),
             buffer_km=buffer_km,
             level=level or None,
             seed=seed,
@@ -384,7 +384,7 @@ def evaluate(
 
 
 @app.command(epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet")
-@plainly
+@exit_cleanly
 def predict(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Predictions to write (.parquet or .csv).")],
@@ -424,13 +424,13 @@ def predict(
 @app.command(
     epilog="Example: airq explain panel.parquet --bundle bundle --site 0.307_32.612 --date 2020-04-22"
 )
-@plainly
+@exit_cleanly
 def explain(
     panel: PanelFile,
     bundle: Annotated[
         Path | None, typer.Option(help="Trained bundle; --prices takes its model, recipe and seed.")
     ] = None,
-    site: Annotated[str | None, typer.Option(help="Reasons for this site_id, with --date.")] = None,
+    site: Annotated[str | None, typer.Option(help="Contributions for this site_id, with --date.")] = None,
     date: Annotated[str | None, typer.Option(help="Day, such as 2020-03-01.")] = None,
     prices: Annotated[
         bool, typer.Option("--prices", help="Price of a product instead: the error when it is dropped.")
@@ -449,7 +449,7 @@ def explain(
 ):
     """Tell what predictions rest on, why one is what it is, or what a product is worth."""
     if prices:
-        _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
+        _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
     elif bundle is None:
         raise typer.BadParameter("explain needs --bundle, unless --prices is asked for")
     elif (site is None) != (date is None):
@@ -473,7 +473,7 @@ def explain(
 @app.command(
     "app", epilog="Example: airq app --predictions predictions.parquet --bundle bundle --panel panel.parquet"
 )
-@plainly
+@exit_cleanly
 def show(
     predictions: Annotated[
         Path | None, typer.Option(help="Predictions, as `airq predict` makes them.")
@@ -500,8 +500,8 @@ def show(
     raise typer.Exit(code)
 
 
-def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
-    from airq.workflows.explain import DROP_CAPTION, price_rows, prices
+def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
+    from airq.workflows.explain import DROP_CAPTION, drop_score_rows, prices
 
     records = prices(
         panel,
@@ -514,7 +514,7 @@ def _explain_prices(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
         out=out,
         json_path=json,
     )
-    print_table(*price_rows(records), n_words=2)
+    print_table(*drop_score_rows(records), n_words=2)
     screen.print(DROP_CAPTION, markup=False, style="dim")
 
 

@@ -113,7 +113,7 @@ def check_parquet_name(path):
 
 def write_table(frame, path, *, metadata):
     """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         pq.write_table(_arrow_table(frame, metadata), unfinished)
 
 
@@ -139,7 +139,7 @@ def panel_writer(path, metadata):
         If no part was written.
     """
     check_parquet_name(path)
-    with whole_file(path) as unfinished, contextlib.ExitStack() as stack:
+    with atomic_write(path) as unfinished, contextlib.ExitStack() as stack:
         writer = None
 
         def write(part):
@@ -172,7 +172,7 @@ def _first_line(error):
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def atomic_write(path):
     """Path to write to; it takes its final name only when the block ends without an error.
 
     Parameters
@@ -209,7 +209,7 @@ def whole_file(path):
 
 
 @contextlib.contextmanager
-def whole_folder(path, *, marker):
+def atomic_folder(path, *, marker):
     """Folder to fill; it takes its final name only when the block ends without an error.
 
     Parameters
@@ -308,27 +308,27 @@ def _remove_empty(folders):
 
 def write_text(path, text):
     """Write a text file in UTF-8, whole or not at all."""
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 def write_json(path, facts):
     """Write facts as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
-    write_text(path, json.dumps(plain_facts(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(json_ready(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def plain_facts(facts):
+def json_ready(facts):
     """Facts as JSON can hold them: plain lists, dicts, strings and finite numbers.
 
-    >>> plain_facts({"rmse": float("nan"), "folds": (1, 2)})
+    >>> json_ready({"rmse": float("nan"), "folds": (1, 2)})
     {'rmse': None, 'folds': [1, 2]}
     """
     if isinstance(facts, dict):
-        return {str(key): plain_facts(value) for key, value in facts.items()}
+        return {str(key): json_ready(value) for key, value in facts.items()}
     if isinstance(facts, (list, tuple)):
-        return [plain_facts(value) for value in facts]
+        return [json_ready(value) for value in facts]
     if hasattr(facts, "tolist"):
-        return plain_facts(facts.tolist())
+        return json_ready(facts.tolist())
     if isinstance(facts, float) and not math.isfinite(facts):
         return None
     return facts

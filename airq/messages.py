@@ -23,7 +23,7 @@ from rich.progress import (
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def plainly(command):
+def exit_cleanly(command):
     """Turn bad input, a missing package, a full disk or Ctrl-C into one line and exit code 1."""
 
     @functools.wraps(command)

@@ -408,7 +408,7 @@ def _follow(x, knots_x, knots_y):
     return np.where(x > knots_x[-1], knots_y[-1] + (x - knots_x[-1]) * slope, inside)
 
 
-def exceedance_levels(period="day", table="aqi-us-2024"):
+def exceedance_thresholds(period="day", table="aqi-us-2024"):
     """Levels of PM2.5 above which another class begins, in rising order. [µg m⁻³]
 
     Parameters
@@ -424,7 +424,7 @@ def exceedance_levels(period="day", table="aqi-us-2024"):
 
     Examples
     --------
-    >>> exceedance_levels("year")
+    >>> exceedance_thresholds("year")
     (5.0, 10.0, 15.0, 25.0, 35.0)
     """
     levels = set(WHO_LEVELS.get(period, ()))

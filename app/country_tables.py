@@ -199,7 +199,7 @@ def shares_above(store, span, how):
             mean = store.mean(store.main, span.start, span.end)
             above = np.where(np.isnan(mean), np.nan, mean.astype("float32") > np.float32(level))
         else:
-            probable = store.main == "pm25" and level in store.exceedance_levels
+            probable = store.main == "pm25" and level in store.exceedance_thresholds
             above = store.share_above(
                 level, span.start, span.end, how="probability" if probable else "prediction"
             )

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 import airq
-from airq.io import whole_folder
+from airq.io import atomic_folder
 from app.processes import Task, job_folder, serve
 from app.tables import open_table
 
@@ -64,7 +64,7 @@ def cached(path):
         if (root / name / FACTS).is_file():
             return root / name
         if _writable(root):
-            with whole_folder(root / name, marker=FACTS) as folder:
+            with atomic_folder(root / name, marker=FACTS) as folder:
                 _lay_out(table, folder)
             return root / name
     raise PermissionError("Neither the cache folder nor the folder for temporary files can be written.")

@@ -23,7 +23,7 @@ NEEDED = {
 }
 NUMBERS = {
     "records": tuple(name for name, (_, digits) in FIGURES.items() if digits is not None),
-    "coverage": ("coverage", "level", "n", "units", "width", "winkler", "ci_low", "ci_high"),
+    "coverage": ("coverage", "level", "n", "groups", "width", "winkler", "ci_low", "ci_high"),
     "exceedance": ("threshold", "n", "frequency", "mean_probability", "brier", "skill"),
 }
 PERIODS = ("day", "month", "year")
@@ -35,7 +35,7 @@ PLACES = {
     "city": "cities that it had never seen",
     "country": "countries that it had never seen",
     "buffer": "cities far from all that it had seen",
-    "block": "regions that it had never seen",
+    "region": "regions that it had never seen",
     "season": "seasons that it had never seen",
     "leave-city-out": "cities that it had never seen, one at a time",
     "leave-country-out": "countries that it had never seen, one at a time",
@@ -48,7 +48,7 @@ SHORT = {
     "city": "a new city",
     "country": "a new country",
     "buffer": "a remote city",
-    "block": "a new region",
+    "region": "a new region",
     "season": "a new season",
     "leave-city-out": "one new city",
     "leave-country-out": "one new country",
@@ -63,7 +63,16 @@ ASKED = {
 #: What the pages call the predictor, whose records have one of the names OURS.
 OUR_NAME = "this predictor"
 #: Which scheme speaks for a city without a monitor: the first that was judged.
-HEADLINES = ("city", "leave-city-out", "buffer", "new sites", "site", "block", "country", "leave-country-out")
+HEADLINES = (
+    "city",
+    "leave-city-out",
+    "buffer",
+    "new sites",
+    "site",
+    "region",
+    "country",
+    "leave-country-out",
+)
 
 
 @dataclass(frozen=True)
@@ -187,7 +196,7 @@ def checked(records, kind, name):
 
 
 def ours(records):
-    """The records of the predictor itself, its peers left out."""
+    """The records of the predictor itself, its baselines left out."""
     return [record for record in records if record["model"] in OURS]
 
 
@@ -222,16 +231,16 @@ def question(scheme):
 def compared_words(record):
     """How the predictor's error met that of the best other method, in a sentence; empty without one.
 
-    >>> record = {"best_peer": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
+    >>> record = {"best_baseline": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
     >>> compared_words(record | {"resampled": "cities", "unit": "µg m⁻³"})
     'Its error (RMSE) was 0.79 µg/m³ lower than that of the best other method, cams: no clear difference (95 \
 % interval of the difference over cities: -2.04 to +0.39).'
     """
-    texts = [record.get(name) for name in ("best_peer", "resampled", "unit")]
+    texts = [record.get(name) for name in ("best_baseline", "resampled", "unit")]
     difference = _number(record.get("difference"))
     if not all(isinstance(text, str) and text for text in texts) or not math.isfinite(difference):
         return ""
-    peer, resampled = (for_markdown(text, limit=60) for text in texts[:2])
+    baseline, resampled = (for_markdown(text, limit=60) for text in texts[:2])
     low, high = _number(record.get("ci_low")), _number(record.get("ci_high"))
     known = math.isfinite(low) and math.isfinite(high)
     verdict = "a clear difference" if known and low * high > 0 else "no clear difference"
@@ -242,8 +251,8 @@ def compared_words(record):
     )
     return (
         f"Its error (RMSE) was {abs(difference):.2f} {theme.unit_words(texts[2])} "
-        f"{'lower' if difference < 0 else 'higher'} than that of the best other method, {peer}: {verdict} "
-        f"({interval})."
+        f"{'lower' if difference < 0 else 'higher'} than that of the best other method, {baseline}: "
+        f"{verdict} ({interval})."
     )
 
 
@@ -282,7 +291,7 @@ def coverage_words(record):
     """How often intervals held, as an official says it.
 
     >>> coverage_words({"scheme": "city", "period": "day", "coverage": 0.912, "level": 0.9, "width": 31.4,
-    ...                 "ci_low": 0.88, "ci_high": 0.94, "n": 4000, "units": 40})
+    ...                 "ci_low": 0.88, "ci_high": 0.94, "n": 4000, "groups": 40})
     'Of 100 days in cities that it had never seen, 91 lay in the interval, which promises 90 (88 to 94 if \
 other such places had been drawn). It is 31 µg/m³ wide on average.'
     """

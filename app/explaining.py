@@ -29,12 +29,12 @@ EXPLANATION = Task(
 
 @dataclass(frozen=True)
 class Answer:
-    """Reasons for one prediction.
+    """Contributions for one prediction.
 
     Attributes
     ----------
     reasons : list of list
-        Product and contribution [µg m⁻³], as :meth:`airq.models.explanation.Reasons.of` orders them.
+        Product and contribution [µg m⁻³], as :meth:`airq.models.explanation.Contributions.of` orders them.
     sentences : list of str
         The same in words.
     """

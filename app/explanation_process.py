@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from airq.models.explanation import reason_sentences
-from airq.workflows.explain import find_row, open_reasons
+from airq.models.explanation import contribution_sentences
+from airq.workflows.explain import find_row, open_contributions
 from airq.workflows.panels import open_panel
 from app.explaining import ANSWERS
 from app.processes import serve
@@ -24,7 +24,7 @@ def work(folder, job, advance):
 
 
 def explain_days(path, bundle, city_id, date, *, advance):
-    """Reasons for the prediction of a city on a day, and on the days around it.
+    """Contributions for the prediction of a city on a day, and on the days around it.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def explain_days(path, bundle, city_id, date, *, advance):
     panel = open_panel(path)
     row = find_row(panel, _site(panel, city_id), date)
     advance(1, 3, f"Making the features of {len(panel):,} rows")
-    made, _, _ = open_reasons(path, bundle, panel=panel)
+    made, _, _ = open_contributions(path, bundle, panel=panel)
     advance(2, 3, "Taking the prediction apart")
     table = made.of(_rows_around(panel, row))
     return {f"{day:%Y-%m-%d}": _told(mine, panel.iloc[row]) for day, mine in table.groupby("date")}
@@ -77,7 +77,7 @@ def _rows_around(panel, row):
 
 def _told(table, place):
     reasons = table[["product", "contribution"]]
-    return {"reasons": reasons.to_numpy().tolist(), "sentences": reason_sentences(table, place)}
+    return {"reasons": reasons.to_numpy().tolist(), "sentences": contribution_sentences(table, place)}
 
 
 if __name__ == "__main__":

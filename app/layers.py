@@ -62,7 +62,7 @@ def share_layer(store, start, end, level):
 
 def how_counted(store, level):
     """``"probability"`` where the file holds that of a level, else ``"prediction"``."""
-    return "probability" if store.main == "pm25" and level in store.exceedance_levels else "prediction"
+    return "probability" if store.main == "pm25" and level in store.exceedance_thresholds else "prediction"
 
 
 def levels(store, scale):

@@ -15,7 +15,7 @@ import pandas as pd
 from airq.cities import check_cities
 from airq.geo import arc_km, geocentric_km, nearest
 from airq.io import open_panel_file
-from airq.models.intervals import DEFAULT_LEVEL
+from airq.models.intervals import DEFAULT_COVERAGE
 from airq.panel import PLACE, check_names
 from app.processes import Task, job_folder
 
@@ -207,7 +207,7 @@ def panel_places(path):
     )
 
 
-def prediction_folder(panel, bundle, sites, level=DEFAULT_LEVEL):
+def prediction_folder(panel, bundle, sites, level=DEFAULT_COVERAGE):
     """A folder for the prediction of all days of some sites; gone afterwards.
 
     Parameters

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airq.bundle import check_fits, load_bundle
-from airq.io import open_panel_file, plain_facts, write_table
+from airq.io import json_ready, open_panel_file, write_table
 from airq.panel import TARGET, check_panel, label_panel, panel_metadata
 from airq.workflows.predict import prediction_rows
 from app.predicting import FACTS, ROWS
@@ -23,7 +23,7 @@ def work(folder, job, advance):
     )
     write_table(rows, folder / ROWS, metadata={})
     told = {"facts": about_bundle(facts, rows), "trained": known_to(facts, job["sites"])}
-    (folder / FACTS).write_text(json.dumps(plain_facts(told)), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(json_ready(told)), encoding="utf-8")
 
 
 def panel_of(path, sites):

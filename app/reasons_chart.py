@@ -35,7 +35,8 @@ def reasons(table, *, dark=False):
     Parameters
     ----------
     table : DataFrame
-        `product, contribution` [µg m⁻³] of one row, as :meth:`airq.models.explanation.Reasons.of` makes it.
+        `product, contribution` [µg m⁻³] of one row, see
+        :meth:`airq.models.explanation.Contributions.of`.
     dark : bool
         Whether the page is dark.
 

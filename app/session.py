@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from airq.bundle_metadata import FACTS, read_facts
+from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.panel import MEDIAN_WARNING, ORIGIN_WARNINGS
 from app import cube, demonstration, sources, theme
 from app.explaining import Answers
@@ -237,12 +237,12 @@ def answers():
 def model_stamp():
     """A mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
-    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / FACTS)
+    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / BUNDLE_JSON)
 
 
 def facts():
     """The facts of the bundle, or None where none was given."""
-    return _opened("bundle", _facts, FACTS)
+    return _opened("bundle", _facts, BUNDLE_JSON)
 
 
 def _opened(kind, loader, inside=""):
@@ -272,7 +272,7 @@ def _answers(stamp):
 
 @st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
 def _facts(path, stamp):
-    return read_facts(path)
+    return read_metadata(path)
 
 
 def stop(error):

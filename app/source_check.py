@@ -43,9 +43,9 @@ def _predictions(path):
 
 
 def _bundle(path):
-    from airq.bundle_metadata import read_facts
+    from airq.bundle_metadata import read_metadata
 
-    read_facts(path)
+    read_metadata(path)
 
 
 def _panel(path):

@@ -93,7 +93,7 @@ class Store:
         return tuple(self.dates.strftime("%Y-%m-%d"))
 
     @functools.cached_property
-    def exceedance_levels(self):
+    def exceedance_thresholds(self):
         """Levels whose probability of exceedance the file holds, in rising order. [µg m⁻³]"""
         named = [name for name in self.quantities if name.startswith(layout.EXCEEDANCE) and self.has(name)]
         return tuple(float(name.removeprefix(layout.EXCEEDANCE)) for name in named)

@@ -14,7 +14,7 @@ from app import evidence, theme
 from app.text import for_plotly, shown
 
 SEASONS = {"DJF": "Dec–Feb", "MAM": "Mar–May", "JJA": "Jun–Aug", "SON": "Sep–Nov"}
-#: Symbols of the peers, so that they differ without colour.
+#: Symbols of the baselines, so that they differ without colour.
 SYMBOLS = (
     "square-open",
     "diamond-open",
@@ -84,8 +84,8 @@ def errors_picture(records, *, dark=False, most=12):
     schemes = list(dict.fromkeys(record["scheme"] for record in records))[:most]
     records = [record for record in records if record["scheme"] in schemes and math.isfinite(record["rmse"])]
     fig = go.Figure()
-    peers = dict.fromkeys(record["model"] for record in records if record["model"] not in evidence.OURS)
-    for number, model in enumerate(peers):
+    baselines = dict.fromkeys(record["model"] for record in records if record["model"] not in evidence.OURS)
+    for number, model in enumerate(baselines):
         theirs = [record for record in records if record["model"] == model]
         marker = {
             "symbol": SYMBOLS[number % len(SYMBOLS)],
@@ -163,7 +163,7 @@ def coverage_picture(coverage, scheme, *, period="day", dark=False):
                 "thickness": 1.5,
                 "width": 4,
             },
-            customdata=[[record["n"], record["units"], record["width"]] for record in records],
+            customdata=[[record["n"], record["groups"], record["width"]] for record in records],
             hovertemplate="<b>%{y}</b><br>%{x:.0f} % of %{customdata[0]:,.0f} in %{customdata[1]:,.0f} places"
             "<br>width %{customdata[2]:.0f} µg/m³<extra></extra>",
             showlegend=False,
@@ -224,7 +224,7 @@ def coverage_table(records):
             100 * one["ci_high"],
             one["width"],
             one["n"],
-            one["units"],
+            one["groups"],
         )
         for one in records
     ]

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.messages import notes, plainly, progress
+from airq.messages import exit_cleanly, notes, progress
 from imbalance import hazard_commands
 from imbalance.console import listed, print_table, screen
 
@@ -54,7 +54,7 @@ def _options(
 @app.command(
     epilog="Example: imbalance compare loans.csv --target default --target-prior no=.7,yes=.3 --out result"
 )
-@plainly
+@exit_cleanly
 def compare(
     out: Annotated[
         Path, typer.Option(help="Folder of the result; run again to go on after an interruption.")
@@ -149,7 +149,7 @@ def _compare_suite(suite, out, json, options):
 
 
 @app.command(epilog="Example: imbalance datasets --suite note --json sets.json")
-@plainly
+@exit_cleanly
 def datasets(
     suite: Annotated[str, typer.Option(help="quick, note, all, or names separated by commas.")] = "all",
     licences: Annotated[
@@ -213,7 +213,7 @@ def _dataset_cells(table):
 @app.command(
     epilog="Example: imbalance reproduce --out reproduction   (a trial: --seeds 2 --scale 0.1)",
 )
-@plainly
+@exit_cleanly
 def reproduce(
     out: Annotated[Path, typer.Option(help="Folder of the result; run again to go on.")],
     seeds: Annotated[int, typer.Option(min=1, help="Stand-ins to draw.")] = 20,
@@ -263,7 +263,7 @@ app.command(epilog=hazard_commands.EXAMPLE)(hazard_commands.hazard)
 
 
 @app.command(epilog="Example: imbalance mismatch --target no=.7,yes=.3 --trained yes=.05,no=.95")
-@plainly
+@exit_cleanly
 def mismatch(
     target: Annotated[
         str,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from airq.messages import notes, plainly, progress
+from airq.messages import exit_cleanly, notes, progress
 from imbalance.console import listed, print_table, room, screen
 
 Group = StrEnum("Group", ["auto", "city", "site"])
@@ -17,7 +17,7 @@ RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 EXAMPLE = "Example: imbalance hazard panel.parquet --above 55.4 --out hazard"
 
 
-@plainly
+@exit_cleanly
 def hazard(
     panel: Annotated[Path, typer.Argument(help="Panel (Parquet) with PM2.5, as `airq ingest` makes it.")],
     above: Annotated[float, typer.Option(help="A day is hazardous where PM2.5 exceeds this. [µg m⁻³]")],

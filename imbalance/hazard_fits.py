@@ -19,7 +19,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
-from airq.io import whole_file
+from airq.io import atomic_write
 from airq.panel import TARGET
 from airq.parallel import workers
 from airq.validation.splitters import GROUP_COLUMN, Fold
@@ -238,7 +238,7 @@ def _file_name(method, fold, number):
 def _write_result(path, scores, notes):
     reason = scores if isinstance(scores, str) else None
     record = json.dumps({"reason": reason, "notes": notes})
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         np.savez(unfinished, record=record, scores=[] if reason else scores)
 
 

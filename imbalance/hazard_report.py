@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from airq.io import whole_file, write_json, write_table, write_text
+from airq.io import atomic_write, write_json, write_table, write_text
 from airq.units import PM25_UNIT
 from airq.validation.splitters import PLURAL
 from imbalance.hazard_findings import findings, headline_rate
@@ -195,12 +195,12 @@ def write_hazard(comparison, out):
         "curve.csv": comparison.curve,
         "confusion.csv": comparison.confusion.reset_index(names="observed"),
     }.items():
-        with whole_file(folder / name) as path:
+        with atomic_write(folder / name) as path:
             _marked(table, settings).to_csv(path, index=False)
     write_text(folder / "table.md", markdown(comparison))
     write_json(folder / "table.json", records(comparison))
     for name, draw in {"curve.png": alarm_curves, "rmse_cost.png": weight_costs}.items():
-        with whole_file(folder / name) as path:
+        with atomic_write(folder / name) as path:
             draw(comparison).savefig(path, dpi=120)
     said = {"skipped": comparison.skipped, "notes": comparison.notes, "findings": findings(comparison)}
     write_json(folder / "settings.json", {**settings, **said})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib import rc_context
 
-from airq.io import whole_file, write_json, write_text
+from airq.io import atomic_write, write_json, write_text
 from imbalance.plots import PICTURES
 
 #: Column of the table -> heading and format.
@@ -88,12 +88,12 @@ def write_comparison(comparison, folder):
         If a file cannot be written.
     """
     folder, table = Path(folder), comparison.table
-    with whole_file(folder / "scores.parquet") as path:
+    with atomic_write(folder / "scores.parquet") as path:
         comparison.scores.to_parquet(path, index=False)
-    with whole_file(folder / "table.csv") as path:
+    with atomic_write(folder / "table.csv") as path:
         table.to_csv(path, index=False)
     for name in ("differences", "reliability", "sweep"):
-        with whole_file(folder / f"{name}.csv") as path:
+        with atomic_write(folder / f"{name}.csv") as path:
             getattr(comparison, name).to_csv(path, index=False)
     write_text(folder / "table.md", markdown(comparison))
     write_text(folder / "table.html", page(comparison))
@@ -105,7 +105,7 @@ def write_comparison(comparison, folder):
 def _write_pictures(comparison, folder):
     for name, draw in PICTURES.items():
         # Names of classes are drawn as they are written, dollar signs too.
-        with rc_context({"text.parse_math": False}), whole_file(folder / name) as path:
+        with rc_context({"text.parse_math": False}), atomic_write(folder / name) as path:
             figure = draw(comparison)
             if title := comparison.settings.get("title"):
                 figure.suptitle(title, fontsize=11)

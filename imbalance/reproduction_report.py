@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from airq.io import whole_file, write_json, write_text
+from airq.io import atomic_write, write_json, write_text
 from imbalance.report import PAGE, PRIOR_KL, markdown_table
 from imbalance.reproduction import SETTINGS_FILE, data_mark, rows_at
 from imbalance.reproduction_scores import (
@@ -257,18 +257,18 @@ def write_reproduction(scores, folder):
     """
     folder = Path(folder)
     settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    with whole_file(folder / "scores.parquet") as path:
+    with atomic_write(folder / "scores.parquet") as path:
         scores.to_parquet(path, index=False)
     for name, table in {
         "table.csv": reproduction_table(scores),
         "orders.csv": order_counts(scores),
         "pairs.csv": pair_counts(scores),
     }.items():
-        with whole_file(folder / name) as path:
+        with atomic_write(folder / name) as path:
             table.to_csv(path, index=False)
     write_json(folder / "table.json", reproduction_table(scores).to_dict("records"))
     write_json(folder / "findings.json", findings(scores))
     write_text(folder / "table.md", markdown(scores, settings))
     write_text(folder / "table.html", page(scores, settings))
-    with whole_file(folder / PICTURE) as path:
+    with atomic_write(folder / PICTURE) as path:
         loss_picture(scores).savefig(path, dpi=110)

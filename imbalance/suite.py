@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import binomtest
 
-from airq.io import check_replaceable, check_writable, whole_file, write_json, write_text
+from airq.io import atomic_write, check_replaceable, check_writable, write_json, write_text
 from imbalance.comparison import compare_strategies
 from imbalance.datasets import available, install_hint, load_dataset, suite_names
 from imbalance.folds import TooFewRows
@@ -244,7 +244,7 @@ def write_suite(result, folder):
     folder = Path(folder)
     check_replaceable(folder, marker=SETTINGS_FILE)
     for name, table in [("sets.csv", result.sets), ("table.csv", result.table)]:
-        with whole_file(folder / name) as path:
+        with atomic_write(folder / name) as path:
             table.to_csv(path, index=False)
     sentences = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
     text = f"{markdown_table(*result.cells())}\n\n{CAPTION}\n\n{sentences}\n"

@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from airq.io import whole_file
+from airq.io import atomic_write
 from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.label_shift import estimate_prior
@@ -88,7 +88,7 @@ def run_task(task, problem_path, folder=None):
     with threadpool_limits(1):
         record, test, probabilities = judge(task, _load(problem_path))
     if folder is not None:
-        with whole_file(Path(folder) / task.file_name) as path:
+        with atomic_write(Path(folder) / task.file_name) as path:
             np.savez(path, record=json.dumps(record), test=test, probabilities=probabilities)
     return task.file_name, record
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from airq.bundle import check_fits, load_bundle
-from airq.bundle_metadata import read_facts
+from airq.bundle_metadata import read_metadata
 from airq.features.recipe import make_recipe
-from airq.models.applicability import ApplicabilityDomain
+from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.intervals import Spread
+from airq.models.intervals import ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.simulated import simulate
@@ -37,11 +37,11 @@ def trained(panel):
     predictor = Predictor(
         lambda table: make_recipe("retrospective", table),
         lambda: BoosterEnsemble(members, n_inner=2),
-        spread=Spread,
-        domain=ApplicabilityDomain,
+        residual_scale=ResidualScale,
+        applicability=AreaOfApplicability,
     )
-    held_out = pd.DataFrame({"unit": list("abcdefghi"), "date": panel["date"].iloc[0]})
-    held_out = held_out.assign(observed=12.0, predicted=10.0, spread_low=1.0, spread_high=1.0)
+    held_out = pd.DataFrame({"group": list("abcdefghi"), "date": panel["date"].iloc[0]})
+    held_out = held_out.assign(observed=12.0, predicted=10.0, scale_low=1.0, scale_high=1.0)
     return predictor.fit(panel, "city_id").calibrate(held_out)
 
 
@@ -66,7 +66,7 @@ def test_a_loaded_bundle_predicts_the_same(original, trained):
 
 
 def test_a_loaded_bundle_describes_the_same(original, trained):
-    "Spread, domain and calibration come back: the same intervals and distances for cities of neither."
+    "ResidualScale, domain and calibration come back: the same intervals and distances for cities of neither."
     new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
     predictor, _ = load_bundle(original)
     npt.assert_allclose(predictor.predict_interval(new), trained.predict_interval(new), rtol=1e-6)
@@ -102,13 +102,13 @@ def test_another_format_is_refused(bundle):
     facts = json.loads((bundle / "bundle.json").read_text())
     (bundle / "bundle.json").write_text(json.dumps(facts | {"format": 99}))
     with pytest.raises(ValueError, match="bundle format 99"):
-        read_facts(bundle)
+        read_metadata(bundle)
 
 
 def test_any_folder_is_not_a_bundle(tmp_path):
     "A folder without bundle.json is refused."
     with pytest.raises(ValueError, match="is not a bundle"):
-        read_facts(tmp_path)
+        read_metadata(tmp_path)
 
 
 def test_facts_are_read_without_what_predicts():
@@ -135,14 +135,14 @@ def test_a_panel_that_does_not_fit_is_refused(original, panel, case):
     change, facts, message = MISFITS[case]
     other = label_panel(change(panel), PanelMetadata(**facts))
     with pytest.raises(ValueError, match=message):
-        check_fits(other, panel_metadata(other), read_facts(original))
+        check_fits(other, panel_metadata(other), read_metadata(original))
 
 
 def test_a_new_place_under_a_training_name_is_refused(original, panel):
     "A site that training had elsewhere would take over its surroundings."
     moved = panel.assign(latitude=panel["latitude"] + 0.5)
     with pytest.raises(ValueError, match="lies elsewhere than the training place"):
-        check_fits(moved, panel_metadata(panel), read_facts(original))
+        check_fits(moved, panel_metadata(panel), read_metadata(original))
 
 
 def test_the_card_says_that_the_data_are_simulated(original):

@@ -18,7 +18,7 @@ from airq import cli
 from airq.cli import app
 from airq.features.recipe import RECIPES
 from airq.io import read_panel, write_panel
-from airq.models.baselines import peers
+from airq.models.baselines import baselines
 from airq.models.ensemble import MEMBERS
 from airq.models.intervals import PERIODS
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
@@ -94,10 +94,10 @@ def test_every_command_has_help_with_an_example(command):
 
 
 def test_options_name_what_the_package_has(panel_file):
-    "The help, written apart so that it opens at once, lists the schemes, peers, models, formats that exist."
+    "The help lists the schemes, baselines, models and formats that exist."
     assert cli.SCHEMES.split(",") == list(FEW_FITS)
     assert set(cli.ALL_SCHEMES.split(",")) == set(SCHEMES)
-    assert set(cli.PEERS.split(",")) == set(peers(read_panel(panel_file)))
+    assert set(cli.BASELINES.split(",")) == set(baselines(read_panel(panel_file)))
     assert {model.value for model in cli.Model} == set(MEMBERS)
     assert {recipe.value for recipe in cli.RecipeName} == set(RECIPES)
     assert {period.value for period in cli.Period} == set(PERIODS)
@@ -125,7 +125,7 @@ def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
     "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
     result = airq(
         *("evaluate", panel_file, "--scheme", "random,city", "--level", 0, "--jobs", 1),
-        *("--peers", "mean,climatology,cams,lightgbm-defaults,airqo-job"),
+        *("--baselines", "mean,climatology,cams,lightgbm-defaults,airqo-job"),
         *("--json", tmp_path / "e.json", "--out", tmp_path / "evaluation"),
     )
     assert result.exit_code == 0, result.output
@@ -246,10 +246,10 @@ def test_a_folder_of_something_else_is_refused_before_training(panel_file, tmp_p
     refused(airq("train", panel_file, "--out", tmp_path / "thesis"), "choose another name")
 
 
-def test_a_peer_that_cannot_learn_is_left_out(panel_file, tmp_path):
+def test_a_baseline_that_cannot_learn_is_left_out(panel_file, tmp_path):
     "AirQo's job takes targets below 200 only; where there are none, it is named with the reason."
     path = spoil(panel_file, tmp_path, lambda p: p.assign(pm25=p["pm25"] + 200))
-    result = airq("evaluate", path, "--scheme", "city", "--peers", "airqo-job", "--level", 0)
+    result = airq("evaluate", path, "--scheme", "city", "--baselines", "airqo-job", "--level", 0)
     assert result.exit_code == 0, result.output
     assert "city/airqo-job: no training row is below 200" in result.stdout
 
@@ -314,7 +314,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_level_of_more_than_one_is_refused_before_the_work(command, panel_file, bundle, tmp_path):
     "A level is a share: 90 is not 0.9."
     more = ["--bundle", bundle, "--out", tmp_path / "p.parquet"] if command == "predict" else []
-    refused(airq(command, panel_file, *more, "--level", 90), "level is 90")
+    refused(airq(command, panel_file, *more, "--level", 90), "coverage is 90")
 
 
 def test_an_unwritable_output_is_refused_before_the_work(panel_file, tmp_path):

@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from airq.io import check_writable, plain_facts, whole_file, whole_folder, write_text
+from airq.io import atomic_folder, atomic_write, check_writable, json_ready, write_text
 
 
 def test_an_error_leaves_neither_file_nor_folder(tmp_path):
     "A failure half-way leaves nothing, not even the folder made for the file."
-    with pytest.raises(RuntimeError), whole_file(tmp_path / "new" / "a.txt") as unfinished:
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "new" / "a.txt") as unfinished:
         unfinished.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -18,7 +18,7 @@ def test_an_error_leaves_neither_file_nor_folder(tmp_path):
 def test_an_error_keeps_the_old_file(tmp_path):
     "What stood there before still stands there."
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a.txt") as unfinished:
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.txt") as unfinished:
         unfinished.write_text("new")
         raise KeyboardInterrupt
     assert (tmp_path / "a.txt").read_text() == "old"
@@ -30,7 +30,7 @@ def test_an_error_keeps_the_old_folder(tmp_path):
     folder = tmp_path / "b"
     folder.mkdir()
     (folder / "mark").write_text("old")
-    with pytest.raises(RuntimeError), whole_folder(folder, marker="mark") as unfinished:
+    with pytest.raises(RuntimeError), atomic_folder(folder, marker="mark") as unfinished:
         (unfinished / "mark").write_text("new")
         raise RuntimeError
     assert (folder / "mark").read_text() == "old"
@@ -51,7 +51,7 @@ def test_an_interrupt_between_old_and_new_keeps_the_old(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt), whole_folder(folder, marker="mark") as unfinished:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(folder, marker="mark") as unfinished:
         (unfinished / "mark").write_text("new")
     assert (folder / "mark").read_text() == "old"
 
@@ -71,4 +71,4 @@ def test_checking_makes_nothing(tmp_path):
 
 def test_json_holds_no_nan():
     "NaN is not JSON; it becomes null."
-    assert plain_facts({"a": [float("nan"), 1.5, float("inf")]}) == {"a": [None, 1.5, None]}
+    assert json_ready({"a": [float("nan"), 1.5, float("inf")]}) == {"a": [None, 1.5, None]}

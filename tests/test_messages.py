@@ -3,13 +3,13 @@
 import pytest
 import typer
 
-from airq.messages import plainly
+from airq.messages import exit_cleanly
 
 
 def test_an_interrupted_import_is_an_interrupt(capsys):
     "A compiled module turns it into an ImportError: one line, exit code 1."
 
-    @plainly
+    @exit_cleanly
     def command():
         raise ImportError("initialization failed") from KeyboardInterrupt()
 
@@ -22,7 +22,7 @@ def test_an_interrupted_import_is_an_interrupt(capsys):
 def test_a_module_that_is_broken_is_no_interrupt():
     "Its error stays what it is."
 
-    @plainly
+    @exit_cleanly
     def command():
         raise ImportError("initialization failed")
 

@@ -298,7 +298,7 @@ def reference():
 
 
 def reference_method(panel):
-    """The published model's method on the columns that a panel has: a peer to compare with.
+    """The published model's method on the columns that a panel has: a baseline to compare with.
 
     Every input, those that change from day to day also shifted by 1, 2, 3 and 5 days either way,
     the 13 calendar columns, no coordinates.
@@ -309,7 +309,7 @@ def reference_method(panel):
 
 
 def raw(panel):
-    """The inputs and the position as they are: for peers that make no features."""
+    """The inputs and the position as they are: for baselines that make no features."""
     return Recipe("raw", _first_of_name(_values(feature_columns(panel)), _values(["latitude", "longitude"])))
 
 

@@ -14,7 +14,7 @@ The rows are kept as principal components of the weighted features, and one coor
 what the components leave out, so that a row far off in a direction in which training never varied is far
 off here too. A tree over the first few components names some candidates for the nearest row; the distance
 to each is then taken in all components. How far the result is from brute force over all features is
-measured whenever a domain is fitted.
+measured whenever a area is fitted.
 
 References
 ----------
@@ -32,8 +32,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-REFERENCE = "domain_rows.parquet"
-SPACE = "domain_space.parquet"
+REFERENCE = "applicability_rows.parquet"
+SPACE = "applicability_space.parquet"
 
 #: At most so many rows, drawn by lot, find the components and the threshold.
 N_SAMPLE = 30_000
@@ -45,7 +45,7 @@ N_CHECKED = 500
 SLACK = 0.5
 
 
-class ApplicabilityDomain:
+class AreaOfApplicability:
     """The part of the feature space that training knows.
 
     Parameters
@@ -83,8 +83,8 @@ class ApplicabilityDomain:
     Examples
     --------
     >>> X = pd.DataFrame({"aod": [0.0, 1.0, 2.0, 3.0]})
-    >>> domain = ApplicabilityDomain().fit(X, [1.0], [0, 1, 0, 1])
-    >>> domain.inside(pd.DataFrame({"aod": [2.5, 9.0]})).tolist()
+    >>> area = AreaOfApplicability().fit(X, [1.0], [0, 1, 0, 1])
+    >>> area.inside(pd.DataFrame({"aod": [2.5, 9.0]})).tolist()
     [True, False]
     """
 
@@ -142,15 +142,15 @@ class ApplicabilityDomain:
             other on average. [1]
         """
         if list(X.columns) != self.space_.names:
-            raise ValueError("The features are not those that the domain was fitted on.")
+            raise ValueError("The features are not those that the area was fitted on.")
         return self._neighbours.distance(self.space_.locate(X), self.threads) / self.mean_distance_
 
     def inside(self, X):
-        """Whether every row lies inside the domain, of shape (n_rows,)."""
+        """Whether every row lies inside the area, of shape (n_rows,)."""
         return self.dissimilarity(X) <= self.threshold_
 
     def facts(self):
-        """What the domain is, as plain numbers."""
+        """What the area is, as plain numbers."""
         return {
             "rows": len(self.reference_),
             "features": len(self.space_.names),
@@ -166,7 +166,7 @@ class ApplicabilityDomain:
         }
 
     def save(self, folder):
-        """Write the domain's two Parquet files into a folder; return the facts to load them by."""
+        """Write the area's two Parquet files into a folder; return the facts to load them by."""
         names = [f"component_{number}" for number in range(self.reference_.shape[1])]
         pd.DataFrame(self.reference_, columns=names).to_parquet(folder / REFERENCE, index=False)
         self.space_.to_table().to_parquet(folder / SPACE, index=False)
@@ -176,15 +176,15 @@ class ApplicabilityDomain:
     @classmethod
     def load(cls, folder, facts, *, threads=1):
         """Inverse of :meth:`save`."""
-        domain = cls(**facts["search"], threads=threads)
-        domain.space_ = Space.from_table(pd.read_parquet(folder / SPACE), facts["carried_up_to"])
-        domain.reference_ = pd.read_parquet(folder / REFERENCE).to_numpy(dtype="float32")
-        domain.mean_distance_ = facts["mean_distance"]
-        domain.mean_distance_error_ = facts["mean_distance_error"]
-        domain.threshold_ = facts["threshold"]
-        domain.error_ = facts["error"]
-        domain._neighbours = domain._index(domain.reference_)
-        return domain
+        area = cls(**facts["search"], threads=threads)
+        area.space_ = Space.from_table(pd.read_parquet(folder / SPACE), facts["carried_up_to"])
+        area.reference_ = pd.read_parquet(folder / REFERENCE).to_numpy(dtype="float32")
+        area.mean_distance_ = facts["mean_distance"]
+        area.mean_distance_error_ = facts["mean_distance_error"]
+        area.threshold_ = facts["threshold"]
+        area.error_ = facts["error"]
+        area._neighbours = area._index(area.reference_)
+        return area
 
     def _index(self, rows):
         return Neighbours(rows, self.n_searched, self.n_candidates)

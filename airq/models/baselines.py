@@ -1,9 +1,9 @@
-"""Simple peers: what any predictor must beat.
+"""Simple baselines: what any predictor must beat.
 
 Each has ``fit(panel, groups)`` and ``predict(panel)``, as the candidates of
 :mod:`airq.validation.evaluation` do. Boosters of others stand in :mod:`airq.models.baselines`.
 
-Boosters as others run them: estimators of the peers, with the interface of ours.
+Boosters as others run them: estimators of the baselines, with the interface of ours.
 
 Each has ``fit(X, y, groups, places)`` and ``predict(X, places)``; X is a DataFrame of shape
 (n_samples, n_features), y PM2.5 [µg m⁻³].
@@ -184,8 +184,8 @@ class ReferenceMethod:
         return np.maximum(self.booster_.predict(X), 0)
 
 
-def peers(panel, *, seed=0):
-    """The peers that a panel supports, by name.
+def baselines(panel, *, seed=0):
+    """The baselines that a panel supports, by name.
 
     Parameters
     ----------
@@ -214,16 +214,16 @@ def peers(panel, *, seed=0):
 
 
 def candidates(panel, *, model, recipe, seed=0, chosen=None):
-    """Ours, called ``default``, and the chosen peers beside it; all that the panel supports by default.
+    """Ours, called ``default``, and the chosen baselines beside it; all that the panel supports by default.
 
     Raises
     ------
     ValueError
-        If a chosen peer is unknown or the panel cannot support it.
+        If a chosen baseline is unknown or the panel cannot support it.
     """
-    known = peers(panel, seed=seed)
+    known = baselines(panel, seed=seed)
     for name in chosen or ():
         if name not in known:
-            raise ValueError(f"No peer {name!r} for this panel; choose from {', '.join(known)}.")
+            raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(known)}.")
     ours = {OURS: default_candidate(model=model, recipe=recipe, seed=seed)}
     return ours | {name: known[name] for name in (known if chosen is None else chosen)}

@@ -17,7 +17,7 @@ Partial dependence: how an ensemble's answer changes with one input.
 It describes the model, not nature: inputs that occur together are moved apart, and what the model
 learned from their neighbours stands in for the input itself.
 
-Reasons beside predictions: contributions by feature, column and product, and how the model responds.
+Contributions beside predictions: contributions by feature, column and product, and how the model responds.
 """
 
 from __future__ import annotations
@@ -260,14 +260,14 @@ N_BACKGROUND = 1000
 N_SAMPLE = 500
 N_DEPENDENCE = 200
 N_COLUMNS = 6
-LEVELS = ("product", "column", "feature")
+GROUPINGS = ("product", "column", "feature")
 #: Kinds of features that are of the size of their column, so that they can be set to one value together.
 _OF_ITS_SIZE = ("value", "lag", "lead", "mean", "max", "near", "area")
 #: Products that a text names one by one.
 N_NAMED = 8
 
 
-class Reasons:
+class Contributions:
     """Why a predictor says what it says of the rows of a panel.
 
     Making it takes some seconds, for it computes the features of the whole panel; a row then takes a
@@ -307,14 +307,14 @@ class Reasons:
         order = np.random.default_rng(self.seed).permutation(len(self.panel))
         return np.sort(order[:n_rows])
 
-    def contributions(self, rows, *, level="product"):
+    def contributions(self, rows, *, by="product"):
         """Contributions to the predictions of some rows.
 
         Parameters
         ----------
         rows : sequence of int
             Numbers of rows of the panel.
-        level : {"product", "column", "feature"}
+        by : {"product", "column", "feature"}
             What contributes.
 
         Returns
@@ -324,19 +324,19 @@ class Reasons:
             [µg m⁻³]
         """
         table = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
-        return grouped(table, self._groups(level))
+        return grouped(table, self._groups(by))
 
-    def _groups(self, level):
-        if level == "feature":
+    def _groups(self, by):
+        if by == "feature":
             return {feature: [feature] for feature in self.columns_}
-        if level == "column":
+        if by == "column":
             return self.columns_
         return {
             feature: [self._products[name] for name in listed] for feature, listed in self.columns_.items()
         }
 
     def of(self, rows):
-        """Reasons for some rows, by product, the largest first within a row.
+        """Contributions for some rows, by product, the largest first within a row.
 
         Parameters
         ----------
@@ -401,18 +401,18 @@ class Reasons:
         Returns
         -------
         DataFrame
-            `level, name, product, importance` [µg m⁻³] and `rows`, largest first within a level.
+            `by, name, product, importance` [µg m⁻³] and `rows`, largest first within a grouping.
             Contributions are summed within a group before their size is taken, so a group counts for
             less than the sum of its members where they pull either way.
         """
         rows = self.sample(n_rows)
         by_feature = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
         tables = []
-        for level in LEVELS:
-            sizes = mean_size(grouped(by_feature, self._groups(level)))
-            table = pd.DataFrame({"level": level, "name": sizes.index, "importance": sizes.to_numpy()})
+        for by in GROUPINGS:
+            sizes = mean_size(grouped(by_feature, self._groups(by)))
+            table = pd.DataFrame({"by": by, "name": sizes.index, "importance": sizes.to_numpy()})
             groups = self._groups("product")
-            product = self._products if level == "column" else {f: g[0] for f, g in groups.items()}
+            product = self._products if by == "column" else {f: g[0] for f, g in groups.items()}
             table.insert(2, "product", [product.get(name, name) for name in table["name"]])
             tables.append(table)
         return pd.concat(tables, ignore_index=True).assign(rows=len(rows))
@@ -448,8 +448,8 @@ class Reasons:
 
 
 def reasons(predictor, panel, rows, products):
-    """Reasons for some rows of a panel; see :meth:`Reasons.of`, which is quicker for one after another."""
-    return Reasons(predictor, panel, products).of(rows)
+    """Contributions for some rows of a panel, see :meth:`Contributions.of`."""
+    return Contributions(predictor, panel, products).of(rows)
 
 
 def columns_of_features(recipe: Recipe):
@@ -462,13 +462,13 @@ def columns_of_features(recipe: Recipe):
     return {feature.name: list(feature.inputs) or [CALENDAR] for feature in recipe.features}
 
 
-def reason_sentences(table, place):
+def contribution_sentences(table, place):
     """The reasons for one row in words.
 
     Parameters
     ----------
     table : DataFrame
-        Reasons for one row, from :meth:`Reasons.of`.
+        Contributions for one row, from :meth:`Contributions.of`.
     place : Series
         Its row of the panel: names of site, city and country.
 

@@ -1,18 +1,18 @@
 """Prediction intervals for places that no monitor watches, calibrated on held-out places.
 
 Days of one city resemble each other, so a hundred days of ten cities are ten examples of "another
-city", not a thousand. The exchangeable *unit* is therefore the city (or the site), and every unit has
+city", not a thousand. The exchangeable *group* is therefore the city (or the site), and every group has
 the same weight however many rows it has: hierarchical conformal prediction [1]_. What is calibrated is
 the residual over a fitted scale, one scale below and one above, see :mod:`airq.models.intervals`, so that
 intervals are wide where errors are large and need not be symmetric; scaled residuals are one of the
 ways to adapt conformal intervals to the place, conformal quantile regression [2]_ is another.
 
-What is guaranteed. If predictor and scale never saw the units that calibrate, and a new city is drawn
-like those units, then a randomly chosen day of it lies inside its interval with at least the stated
-probability, over the draw of all cities. Here every unit is predicted by a predictor that left its fold
+What is guaranteed. If predictor and scale never saw the groups that calibrate, and a new city is drawn
+like those groups, then a randomly chosen day of it lies inside its interval with at least the stated
+probability, over the draw of all cities. Here every group is predicted by a predictor that left its fold
 out, and the final predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no
-unit, but its exact guarantee is weaker (1 - 2 (1 - level) for its relative CV+ [4]_) although coverage
-is near the level where predictors of the folds resemble each other; so the coverage that was measured
+group, but its exact guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_) although coverage
+is near the coverage where predictors of the folds resemble each other; so the coverage that was measured
 must stand beside it. Nothing is guaranteed for one given city, season or concentration, nor where new
 cities are unlike those that calibrate.
 
@@ -47,64 +47,64 @@ import math
 import numpy as np
 import pandas as pd
 
-#: Columns of the table that calibrates, beside `unit` and `date`. [µg m⁻³]
-HELD_OUT = ("observed", "predicted", "spread_low", "spread_high")
-#: Fewer units than this do not tell how often a level is exceeded.
-MIN_UNITS_EXCEEDANCE = 5
-#: Level of intervals unless another is asked for.
-DEFAULT_LEVEL = 0.9
-#: Power of the spread that scales the errors of a period. What remains in a mean is the bias of the place,
+#: Columns of the table that calibrates, beside `group` and `date`. [µg m⁻³]
+HELD_OUT = ("observed", "predicted", "scale_low", "scale_high")
+#: Fewer groups than this do not tell how often a level is exceeded.
+MIN_GROUPS_EXCEEDANCE = 5
+#: Coverage of intervals unless another is asked for.
+DEFAULT_COVERAGE = 0.9
+#: Power of the residual scale for the errors of a period. What remains in a mean is the bias of the place,
 #: which grows more slowly with the concentration than the error of a day.
 POWERS = {"day": 1.0, "month": 0.5, "year": 0.5}
 #: Sums of weights are compared with this tolerance.
 ROUNDING = 1e-9
 
 
-def units_needed(level):
-    """Number of calibration units below which no interval of a level exists.
+def groups_needed(coverage):
+    """Number of calibration groups below which no interval of a coverage exists.
 
-    Even an interval beyond every score that was seen has a new unit outside with probability
+    Even an interval beyond every score that was seen has a new group outside with probability
     ``1 / (n + 1)``.
 
-    >>> units_needed(0.9), units_needed(0.95), units_needed(0.5)
+    >>> groups_needed(0.9), groups_needed(0.95), groups_needed(0.5)
     (9, 19, 1)
     """
-    check_level(level)
-    return max(1, math.ceil(level / (1 - level) - ROUNDING))
+    check_coverage(coverage)
+    return max(1, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
 
-def check_level(level):
-    """Refuse a level that is not between 0 and 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"The level is {level:g}; give a share between 0 and 1, such as 0.9.")
+def check_coverage(coverage):
+    """Refuse a coverage that is not between 0 and 1."""
+    if not 0 < coverage < 1:
+        raise ValueError(f"The coverage is {coverage:g}; give a share between 0 and 1, such as 0.9.")
 
 
-def unit_weights(units):
-    """Weight of every row: each unit has the same, shared by its rows; all sum to one.
+def group_weights(groups):
+    """Weight of every row: each group has the same, shared by its rows; all sum to one.
 
-    >>> unit_weights(["a", "b", "b"]).tolist()
+    >>> group_weights(["a", "b", "b"]).tolist()
     [0.5, 0.25, 0.25]
     """
-    _, number, rows = np.unique(np.asarray(units, dtype="str"), return_inverse=True, return_counts=True)
+    _, number, rows = np.unique(np.asarray(groups, dtype="str"), return_inverse=True, return_counts=True)
     return 1 / (len(rows) * rows[number])
 
 
-def hierarchical_quantile(scores, units, level):
-    """Quantile of scores in which every unit weighs the same and one more unit lies at infinity.
+def hierarchical_quantile(scores, groups, coverage):
+    """Quantile of scores in which every group weighs the same and one more group lies at infinity.
 
     Parameters
     ----------
     scores : array-like of shape (n_rows,)
         Scores of held-out rows; large where the prediction was bad.
-    units : array-like of shape (n_rows,)
+    groups : array-like of shape (n_rows,)
         What each row belongs to.
-    level : float
-        Level, between 0 and 1.
+    coverage : float
+        Coverage, between 0 and 1.
 
     Returns
     -------
     float
-        The smallest score that reaches the level; infinity where there are too few units.
+        The smallest score that reaches the coverage; infinity where there are too few groups.
 
     References
     ----------
@@ -112,32 +112,32 @@ def hierarchical_quantile(scores, units, level):
 
     Examples
     --------
-    Three units weigh a quarter each, the fourth quarter lies at infinity:
+    Three groups weigh a quarter each, the fourth quarter lies at infinity:
 
     >>> hierarchical_quantile([1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "c"], 0.6)
     3.0
     >>> hierarchical_quantile([1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "c"], 0.8)
     inf
     """
-    check_level(level)
+    check_coverage(coverage)
     scores = np.asarray(scores, dtype="float64")
     if not len(scores):
         return math.inf
-    units = np.asarray(units, dtype="str")
-    n_units = len(np.unique(units))
+    groups = np.asarray(groups, dtype="str")
+    n_groups = len(np.unique(groups))
     order = np.argsort(scores, kind="stable")
-    reached = np.cumsum(unit_weights(units)[order]) * n_units / (n_units + 1)
-    position = np.searchsorted(reached, level - ROUNDING)
+    reached = np.cumsum(group_weights(groups)[order]) * n_groups / (n_groups + 1)
+    position = np.searchsorted(reached, coverage - ROUNDING)
     return float(scores[order[position]]) if position < len(order) else math.inf
 
 
 class Calibration:
-    """Scaled residuals of held-out units, from which intervals and probabilities of any level follow.
+    """Scaled residuals of held-out groups, from which intervals and probabilities of any coverage follow.
 
     Parameters
     ----------
     scores : dict of str to DataFrame
-        By period: `unit` and `score`, the residual over the spread of its side, negative where the
+        By period: `group` and `score`, the residual over the residual_scale of its side, negative where the
         observation lies below the prediction. [1]
     """
 
@@ -151,65 +151,65 @@ class Calibration:
         Parameters
         ----------
         table : DataFrame
-            Rows that their predictor never saw: `unit, date, observed, predicted, spread_low,
-            spread_high` [µg m⁻³], and `site_id` where a unit has several sites.
+            Rows that their predictor never saw: `group, date, observed, predicted, scale_low,
+            scale_high` [µg m⁻³], and `site_id` where a group has several sites.
 
         Raises
         ------
         ValueError
-            If a column is missing, a prediction or spread is missing, or a spread is not positive.
+            If a column is missing, or a prediction or residual scale is missing or not positive.
         """
         _check_held_out(table)
-        table = table.astype({"unit": "str"})
+        table = table.astype({"group": "str"})
         means = {period: period_means(table, period) for period in PERIODS}
         return cls({period: _scores(part, period) for period, part in means.items()})
 
-    def n_units(self, period="day"):
-        """Number of units that calibrate a period."""
-        return self._of(period)["unit"].nunique()
+    def n_groups(self, period="day"):
+        """Number of groups that calibrate a period."""
+        return self._of(period)["group"].nunique()
 
-    def factor(self, level, period="day"):
-        """What spreads are multiplied with; infinity where there are too few units. [1]"""
+    def factor(self, coverage, period="day"):
+        """What residual_scales are multiplied with; infinity where there are too few groups. [1]"""
         scores = self._of(period)
-        return hierarchical_quantile(scores["score"].abs(), scores["unit"], level)
+        return hierarchical_quantile(scores["score"].abs(), scores["group"], coverage)
 
-    def interval(self, predicted, spread, level, period="day"):
+    def interval(self, predicted, residual_scale, coverage, period="day"):
         """Interval of every prediction.
 
         Parameters
         ----------
         predicted : array-like of shape (n_rows,)
             Predictions for days, or their means over months or years. [µg m⁻³]
-        spread : array-like of shape (n_rows, 2)
-            Spread below and above, likewise. [µg m⁻³]
-        level : float
-            Level, between 0 and 1.
+        residual_scale : array-like of shape (n_rows, 2)
+            ResidualScale below and above, likewise. [µg m⁻³]
+        coverage : float
+            Coverage, between 0 and 1.
         period : {"day", "month", "year"}
             What a row stands for.
 
         Returns
         -------
         numpy.ndarray of shape (n_rows, 2)
-            Lower and upper end, never below zero; missing where there are too few units. [µg m⁻³]
+            Lower and upper end, never below zero; missing where there are too few groups. [µg m⁻³]
         """
         predicted = np.asarray(predicted, dtype="float64")[:, None]
-        factor = self.factor(level, period)
+        factor = self.factor(coverage, period)
         if math.isinf(factor):
             return np.full((len(predicted), 2), np.nan)
-        return np.maximum(predicted + factor * scale_of(spread, period) * [-1.0, 1.0], 0)
+        return np.maximum(predicted + factor * scale_of(residual_scale, period) * [-1.0, 1.0], 0)
 
-    def exceedance(self, predicted, spread, thresholds, period="day"):
+    def exceedance(self, predicted, residual_scale, thresholds, period="day"):
         """Probability that the observation lies above thresholds.
 
-        It is the share of the scores, every unit weighing the same, that lie above the threshold on
-        the scale of the prediction's own spread.
+        It is the share of the scores, every group weighing the same, that lie above the threshold on
+        the scale of the prediction's own residual_scale.
 
         Parameters
         ----------
         predicted : array-like of shape (n_rows,)
             Predictions. [µg m⁻³]
-        spread : array-like of shape (n_rows, 2)
-            Spread below and above. [µg m⁻³]
+        residual_scale : array-like of shape (n_rows, 2)
+            ResidualScale below and above. [µg m⁻³]
         thresholds : sequence of float
             Levels of PM2.5. [µg m⁻³]
         period : {"day", "month", "year"}
@@ -218,52 +218,52 @@ class Calibration:
         Returns
         -------
         numpy.ndarray of shape (n_rows, n_thresholds)
-            Between 0 and 1, not increasing with the threshold; missing with fewer than five units.
+            Between 0 and 1, not increasing with the threshold; missing with fewer than five groups.
 
         References
         ----------
         .. [1] V. Vovk, J. Shen, V. Manokhin, M. Xie, Nonparametric predictive distributions based on
            conformal prediction, Machine Learning 108, 445-474, 2019.
         """
-        predicted, spread = np.asarray(predicted, dtype="float64"), scale_of(spread, period)
+        predicted, residual_scale = np.asarray(predicted, dtype="float64"), scale_of(residual_scale, period)
         shares = np.full((len(predicted), len(thresholds)), np.nan)
-        if self.n_units(period) < MIN_UNITS_EXCEEDANCE:
+        if self.n_groups(period) < MIN_GROUPS_EXCEEDANCE:
             return shares
         scores = self._of(period)
         order = np.argsort(scores["score"].to_numpy(), kind="stable")
         known = scores["score"].to_numpy(dtype="float64")[order]
-        above = np.append(np.cumsum(unit_weights(scores["unit"])[order][::-1])[::-1], 0.0)
+        above = np.append(np.cumsum(group_weights(scores["group"])[order][::-1])[::-1], 0.0)
         for column, threshold in enumerate(thresholds):
             apart = threshold - predicted
-            scaled = apart / np.where(apart < 0, spread[:, 0], spread[:, 1])
+            scaled = apart / np.where(apart < 0, residual_scale[:, 0], residual_scale[:, 1])
             share = above[np.searchsorted(known, scaled, side="right")]
             shares[:, column] = np.where(np.isnan(scaled), np.nan, np.minimum(share, 1))
         return shares
 
-    def explain(self, level, period="day", *, units="cities"):
-        """What the intervals of a level promise, or how many units are missing, as a sentence."""
-        have, need = self.n_units(period), units_needed(level)
+    def explain(self, coverage, period="day", *, groups="cities"):
+        """What the intervals of a coverage promise, or how many groups are missing, as a sentence."""
+        have, need = self.n_groups(period), groups_needed(coverage)
         of = "" if period == "day" else f" with {period}s of which three quarters of the days are observed"
         if have < need:
             return (
-                f"No {100 * level:g}% interval for a {period}: it needs at least {need} held-out "
-                f"{units}{of}, here are {have}."
+                f"No {100 * coverage:g}% interval for a {period}: it needs at least {need} held-out "
+                f"{groups}{of}, here are {have}."
             )
-        held = min(1.0, level * (have + 1) / have)
+        held = min(1.0, coverage * (have + 1) / have)
         return (
-            f"{100 * level:g}% intervals for a {period}, calibrated on {have} held-out {units}{of}, each "
+            f"{100 * coverage:g}% intervals for a {period}, calibrated on {have} held-out {groups}{of}, each "
             f"with the same weight: made to hold for a random {period} of another place like these. "
-            f"Because they come from {have} {units}, not from all there are, they are wide enough for "
-            f"{held:.1%} of the errors of these instead of {100 * level:g}%. The guarantee is exact only if "
+            f"Because they come from {have} {groups}, not from all there are, they are wide enough for "
+            f"{held:.1%} of the errors of these instead of {100 * coverage:g}%. The guarantee is exact only if "
             "the predictor never met these places; the final one is fitted on all of them, so judge by the "
             "measured coverage."
         )
 
     def to_table(self):
-        """All scores as one table `period, unit, score`, as a bundle stores it."""
+        """All scores as one table `period, group, score`, as a bundle stores it."""
         parts = [part.assign(period=period) for period, part in self.scores.items()]
-        table = pd.concat(parts, ignore_index=True)[["period", "unit", "score"]]
-        return table.astype({"period": "category", "unit": "category"})
+        table = pd.concat(parts, ignore_index=True)[["period", "group", "score"]]
+        return table.astype({"period": "category", "group": "category"})
 
     @classmethod
     def from_table(cls, table):
@@ -274,12 +274,12 @@ class Calibration:
         ValueError
             If the table is none of this form.
         """
-        if not {"period", "unit", "score"} <= set(table.columns):
-            raise ValueError("The calibration is damaged: it must have the columns period, unit, score.")
-        table = table.astype({"period": "str", "unit": "str"})
+        if not {"period", "group", "score"} <= set(table.columns):
+            raise ValueError("The calibration is damaged: it must have the columns period, group, score.")
+        table = table.astype({"period": "str", "group": "str"})
         return cls(
             {
-                period: table.loc[table["period"] == period, ["unit", "score"]].reset_index(drop=True)
+                period: table.loc[table["period"] == period, ["group", "score"]].reset_index(drop=True)
                 for period in PERIODS
             }
         )
@@ -289,41 +289,41 @@ class Calibration:
         return self.scores[period]
 
 
-def scale_of(spread, period):
-    """What divides the errors of a period, from its mean spread, see :data:`POWERS`. Shape as `spread`.
+def scale_of(residual_scale, period):
+    """What divides the errors of a period, from its mean residual scale, see :data:`POWERS`.
 
     >>> scale_of([4.0, 9.0], "month").tolist()
     [2.0, 3.0]
     """
-    return np.asarray(spread, dtype="float64") ** POWERS[period]
+    return np.asarray(residual_scale, dtype="float64") ** POWERS[period]
 
 
-def scaled_residual(observed, predicted, spread):
-    """Residual over the spread of its side, negative where the observation lies below. [1]
+def scaled_residual(observed, predicted, residual_scale):
+    """Residual over the residual_scale of its side, negative where the observation lies below. [1]
 
     >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
     [-2.0, 2.0]
     """
     residual = np.asarray(observed, dtype="float64") - np.asarray(predicted, dtype="float64")
-    spread = np.asarray(spread, dtype="float64")
-    return residual / np.where(residual < 0, spread[:, 0], spread[:, 1])
+    residual_scale = np.asarray(residual_scale, dtype="float64")
+    return residual / np.where(residual < 0, residual_scale[:, 0], residual_scale[:, 1])
 
 
 def _scores(table, period):
-    scale = scale_of(table[["spread_low", "spread_high"]], period)
+    scale = scale_of(table[["scale_low", "scale_high"]], period)
     score = scaled_residual(table["observed"], table["predicted"], scale)
-    return pd.DataFrame({"unit": table["unit"].to_numpy(), "score": score.astype("float32")})
+    return pd.DataFrame({"group": table["group"].to_numpy(), "score": score.astype("float32")})
 
 
 def _check_held_out(table):
-    missing = [name for name in ("unit", "date", *HELD_OUT) if name not in table.columns]
+    missing = [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]
     if missing:
         raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
     known = table[table["observed"].notna()]
     if known[list(HELD_OUT)].isna().any(axis=None):
-        raise ValueError("A held-out row has no prediction or spread; leave it out.")
-    if (known[["spread_low", "spread_high"]] <= 0).any(axis=None):
-        raise ValueError("A spread of a held-out row is not positive.")
+        raise ValueError("A held-out row has no prediction or residual_scale; leave it out.")
+    if (known[["scale_low", "scale_high"]] <= 0).any(axis=None):
+        raise ValueError("A residual_scale of a held-out row is not positive.")
 
 
 #: Added to predictions before the power is taken, and to residuals before the logarithm. [µg m⁻³]
@@ -335,14 +335,14 @@ EXPONENTS = (0.0, 1.2)
 SIDE = 0.95
 #: A side's factor is at least this share of the other's.
 LEAST_SHARE = 0.1
-#: Smallest spread. [µg m⁻³]
+#: Smallest residual_scale. [µg m⁻³]
 FLOOR = 0.5
 
 
-class Spread:
+class ResidualScale:
     """Scale of the error as a power of the prediction.
 
-    The spread of a side is ``factor * (prediction + 5) ** exponent``, at least 0.5 µg m⁻³.
+    The residual_scale of a side is ``factor * (prediction + 5) ** exponent``, at least 0.5 µg m⁻³.
 
     Attributes
     ----------
@@ -355,8 +355,8 @@ class Spread:
     --------
     >>> predicted = np.tile([5.0, 20.0, 45.0], 40)
     >>> residual = np.repeat([-0.2, 0.4], 60) * (predicted + 5)
-    >>> spread = Spread().fit(None, predicted, residual, np.arange(120)).predict(None, [15.0])
-    >>> (spread[:, 1] / spread[:, 0]).round(1).tolist()
+    >>> residual_scale = ResidualScale().fit(None, predicted, residual, np.arange(120)).predict(None, [15.0])
+    >>> (residual_scale[:, 1] / residual_scale[:, 0]).round(1).tolist()
     [2.0]
     """
 
@@ -374,7 +374,7 @@ class Spread:
         groups : array-like of shape (n_samples,)
             Cities or sites; each has the same weight.
         """
-        residual, weights = np.asarray(residual, dtype="float64"), unit_weights(groups)
+        residual, weights = np.asarray(residual, dtype="float64"), group_weights(groups)
         size = _log_size(predicted)
         self.exponent_ = _slope(size, np.log(np.abs(residual) + RESIDUAL_OFFSET), weights)
         scaled = residual / np.exp(self.exponent_ * size)
@@ -383,7 +383,7 @@ class Spread:
         return self
 
     def predict(self, X, predicted):
-        """Spread below and above every prediction.
+        """ResidualScale below and above every prediction.
 
         Parameters
         ----------
@@ -407,9 +407,12 @@ class Spread:
     @classmethod
     def load(cls, folder, facts):
         """Inverse of :meth:`save`."""
-        spread = cls()
-        spread.exponent_, spread.factors_ = facts["exponent"], np.array(facts["factors"], dtype="float64")
-        return spread
+        residual_scale = cls()
+        residual_scale.exponent_, residual_scale.factors_ = (
+            facts["exponent"],
+            np.array(facts["factors"], dtype="float64"),
+        )
+        return residual_scale
 
 
 def _log_size(predicted):
@@ -436,7 +439,7 @@ PERIODS = {"day": None, "month": "M", "year": "Y"}
 #: A mean over a period stands for it only with this share of its days.
 MIN_SHARE = 0.75
 #: Columns that are averaged; of the others the first value is kept.
-AVERAGED = ("observed", "predicted", "spread_low", "spread_high", "pm25", "inside_domain", "dissimilarity")
+AVERAGED = ("observed", "predicted", "scale_low", "scale_high", "pm25", "inside_domain", "dissimilarity")
 
 
 def period_means(table, period, *, keys=None):
@@ -450,12 +453,12 @@ def period_means(table, period, *, keys=None):
     period : {"day", "month", "year"}
         What a row shall stand for.
     keys : sequence of str, optional
-        What tells the places apart; by default those of `unit` and `site_id` that the table has.
+        What tells the places apart; by default those of `group` and `site_id` that the table has.
 
     Returns
     -------
     DataFrame
-        One row per place and period, by key and `date`, the period's first day. Averaging the spreads
+        One row per place and period, by key and `date`, the period's first day. Averaging the residual_scales
         gives a *scale* for a mean, not its error: a period needs a calibration of its own.
 
     Raises
@@ -467,18 +470,18 @@ def period_means(table, period, *, keys=None):
     --------
     >>> import pandas as pd
     >>> days = pd.date_range("2020-02-01", "2020-02-29")
-    >>> table = pd.DataFrame({"unit": "a", "date": days, "observed": 4.0, "predicted": 6.0})
+    >>> table = pd.DataFrame({"group": "a", "date": days, "observed": 4.0, "predicted": 6.0})
     >>> period_means(table, "month")[["observed", "predicted"]].values.tolist()
     [[4.0, 6.0]]
     >>> len(period_means(table.head(21), "month"))
     0
     """
     frequency = frequency_of(period)
-    keys = [name for name in ("unit", "site_id") if name in table] if keys is None else list(keys)
+    keys = [name for name in ("group", "site_id") if name in table] if keys is None else list(keys)
     if "observed" in table:
         table = table[table["observed"].notna()]
     if table.duplicated([*keys, "date"]).any():
-        raise ValueError("A place has a day twice; give the column site_id where a unit has several sites.")
+        raise ValueError("A place has a day twice; give the column site_id where a group has several sites.")
     if frequency is None:
         return table.sort_values([*keys, "date"], ignore_index=True)
     table = table.assign(date=table["date"].dt.to_period(frequency))

@@ -69,13 +69,13 @@ class ResidualKriging:
         places : DataFrame of n_samples rows
             `site_id, date, latitude, longitude`.
         """
-        spread = 1.4826 * np.median(np.abs(residual))
-        clipped = np.clip(residual, -CLIP * spread, CLIP * spread)
+        deviation = 1.4826 * np.median(np.abs(residual))
+        clipped = np.clip(residual, -CLIP * deviation, CLIP * deviation)
         self._store(clipped, places)
         sample = np.sort(np.random.default_rng(self.seed).permutation(len(residual))[:SAMPLE])
-        aim = np.clip(residual, -2 * CLIP * spread, 2 * CLIP * spread)[sample]
+        aim = np.clip(residual, -2 * CLIP * deviation, 2 * CLIP * deviation)[sample]
         best = (np.inf, 0.0, GRID[0])
-        for parameters in GRID if spread > 0 else ():
+        for parameters in GRID if deviation > 0 else ():
             guess = self._from_other_folds(folds, sample, parameters)
             amplitude = float(np.clip(aim @ guess / max(guess @ guess, 1e-9), 0, 1))
             loss = float(np.mean(np.square(aim - amplitude * guess)))

@@ -1,6 +1,6 @@
 """A recipe and an estimator in one object that takes panels: what is trained, saved and judged.
 
-The predictors that are trained and compared: ours and its peers.
+The predictors that are trained and compared: ours and its baselines.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
-from airq.models.applicability import ApplicabilityDomain
+from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import make_estimator
-from airq.models.intervals import DEFAULT_LEVEL, Calibration, Spread
+from airq.models.intervals import DEFAULT_COVERAGE, Calibration, ResidualScale
 from airq.panel import KEYS, PLACE, TARGET
 
 PLACES = ["site_id", "date", "latitude", "longitude"]
-SPREAD = ["spread_low", "spread_high"]
+SCALE = ["scale_low", "scale_high"]
 
 
 class Predictor:
@@ -33,10 +33,10 @@ class Predictor:
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
-    spread : callable, optional
-        Makes a fresh :class:`airq.models.intervals.Spread`, the expected size of the error.
-    domain : callable, optional
-        Makes a fresh :class:`airq.models.applicability.ApplicabilityDomain`.
+    residual_scale : callable, optional
+        Makes a fresh :class:`airq.models.intervals.ResidualScale`, the expected size of the error.
+    applicability : callable, optional
+        Makes a fresh :class:`airq.models.applicability.AreaOfApplicability`.
 
     Attributes
     ----------
@@ -47,20 +47,20 @@ class Predictor:
     context_ : DataFrame
         Inputs at the training places, which the features of a new place may look at
         (its neighbours' values); empty where no feature does.
-    spread_ : Spread or None
+    residual_scale_ : ResidualScale or None
         Fitted on the out-of-fold residuals of the training rows.
-    domain_ : ApplicabilityDomain or None
+    applicability_ : AreaOfApplicability or None
         Fitted on the features of the training rows.
     calibration_ : Calibration or None
         Errors at places that took no part in training, see :meth:`calibrate`.
     """
 
-    def __init__(self, recipe, estimator, *, groups_for_position=0, spread=None, domain=None):
+    def __init__(self, recipe, estimator, *, groups_for_position=0, residual_scale=None, applicability=None):
         self.recipe = recipe
         self.estimator = estimator
         self.groups_for_position = groups_for_position
-        self.spread = spread
-        self.domain = domain
+        self.residual_scale = residual_scale
+        self.applicability = applicability
 
     def fit(self, panel, groups):
         """Learn from the rows with a target.
@@ -78,21 +78,23 @@ class Predictor:
             self.recipe_ = self.recipe_.without(POSITION)
         X = self.recipe_.transform(panel)[labelled].reset_index(drop=True)
         y = panel.loc[labelled, TARGET].to_numpy(dtype="float64")
-        units = panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum())
+        group = panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum())
         self.estimator_ = self.estimator()
-        self.estimator_.fit(X, y, units, panel.loc[labelled, PLACES].reset_index(drop=True))
-        self._fit_description(X, y, units)
+        self.estimator_.fit(X, y, group, panel.loc[labelled, PLACES].reset_index(drop=True))
+        self._fit_description(X, y, group)
         self.context_ = self._context(panel)
         return self
 
-    def _fit_description(self, X, y, units):
+    def _fit_description(self, X, y, group):
         """Learn how large errors are, and which features training has seen."""
-        self.spread_ = self.domain_ = self.calibration_ = None
-        if self.spread is not None:
+        self.residual_scale_ = self.applicability_ = self.calibration_ = None
+        if self.residual_scale is not None:
             inner = self.estimator_.inner_predictions_
-            self.spread_ = self.spread().fit(X, inner, y - inner, units)
-        if self.domain is not None:
-            self.domain_ = self.domain().fit(X, self.estimator_.importances_, self.estimator_.folds_)
+            self.residual_scale_ = self.residual_scale().fit(X, inner, y - inner, group)
+        if self.applicability is not None:
+            self.applicability_ = self.applicability().fit(
+                X, self.estimator_.importances_, self.estimator_.folds_
+            )
 
     @property
     def looks_ahead(self):
@@ -125,17 +127,17 @@ class Predictor:
         Returns
         -------
         DataFrame of n_rows
-            `pm25`; with a spread `spread_low, spread_high` [µg m⁻³]; with a domain `dissimilarity` [1]
-            and `inside_domain`.
+            `pm25`; with a residual scale `scale_low, scale_high` [µg m⁻³]; with an area of
+            applicability `dissimilarity` [1] and `inside_domain`.
         """
         X = self.features(panel)
         described = {"pm25": self.estimator_.predict(X, panel[PLACES].reset_index(drop=True))}
-        if self.spread_ is not None:
-            spread = self.spread_.predict(X, described["pm25"])
-            described |= {"spread_low": spread[:, 0], "spread_high": spread[:, 1]}
-        if self.domain_ is not None:
-            described["dissimilarity"] = self.domain_.dissimilarity(X)
-            described["inside_domain"] = described["dissimilarity"] <= self.domain_.threshold_
+        if self.residual_scale_ is not None:
+            residual_scale = self.residual_scale_.predict(X, described["pm25"])
+            described |= {"scale_low": residual_scale[:, 0], "scale_high": residual_scale[:, 1]}
+        if self.applicability_ is not None:
+            described["dissimilarity"] = self.applicability_.dissimilarity(X)
+            described["inside_domain"] = described["dissimilarity"] <= self.applicability_.threshold_
         return pd.DataFrame(described)
 
     def features(self, panel):
@@ -163,20 +165,20 @@ class Predictor:
         self.calibration_ = Calibration.from_held_out(held_out)
         return self
 
-    def predict_interval(self, panel, *, level=DEFAULT_LEVEL):
+    def predict_interval(self, panel, *, coverage=DEFAULT_COVERAGE):
         """Lower and upper ends for every row.
 
         Parameters
         ----------
         panel : DataFrame of n_rows
             A checked panel; a target in it is not looked at.
-        level : float
+        coverage : float
             Share of the days of a new place that the interval should hold.
 
         Returns
         -------
         numpy.ndarray of shape (n_rows, 2)
-            Never below zero; missing where too few places calibrate for the level. [µg m⁻³]
+            Never below zero; missing where too few places calibrate for it. [µg m⁻³]
 
         Raises
         ------
@@ -186,7 +188,7 @@ class Predictor:
         if self.calibration_ is None:
             raise ValueError("The predictor is not calibrated; call calibrate with held-out places first.")
         described = self.describe(panel)
-        return self.calibration_.interval(described["pm25"], described[SPREAD], level)
+        return self.calibration_.interval(described["pm25"], described[SCALE], coverage)
 
     def _from_context(self, panel):
         """Features of the surroundings, from the training places alone; missing where there is none."""
@@ -234,6 +236,6 @@ def default_candidate(*, model, recipe, seed=0, tuning=None):
         functools.partial(make_recipe, recipe),
         estimator,
         groups_for_position=GROUPS_FOR_POSITION,
-        spread=Spread,
-        domain=ApplicabilityDomain,
+        residual_scale=ResidualScale,
+        applicability=AreaOfApplicability,
     )

@@ -11,9 +11,9 @@ from airq.report.words import (
     PARTS,
     PICTURES,
     QUESTIONS,
+    applicability_sentences,
     coverage_rows,
     coverage_sentences,
-    domain_sentences,
     exceedance_rows,
     markdown_table,
     uncertainty_section,
@@ -93,10 +93,10 @@ def evaluation_caption(records):
 
 
 def comparison_sentences(records):
-    """One sentence per scheme on our difference to the best peer."""
+    """One sentence per scheme on our difference to the best baseline."""
     sentences = []
     for record in records:
-        if not record.get("best_peer"):
+        if not record.get("best_baseline"):
             continue
         difference = record["difference"]
         interval = (
@@ -107,8 +107,8 @@ def comparison_sentences(records):
         clear = _finite(record.get("ci_low")) and record["ci_low"] * record["ci_high"] > 0
         sentences.append(
             f"{record['scheme']}: RMSE {abs(difference):.2f} {record['unit']} "
-            f"{'below' if difference < 0 else 'above'} the best peer, {record['best_peer']} (default minus "
-            f"peer: {interval}){'' if clear else ', no clear difference'}."
+            f"{'below' if difference < 0 else 'above'} the best baseline, {record['best_baseline']} "
+            f"(default minus baseline: {interval}){'' if clear else ', no clear difference'}."
         )
     return sentences
 
@@ -137,7 +137,7 @@ def evaluation_markdown(evaluation, metadata):
     if coverage:
         sentences = "\n".join(f"- {sentence}" for sentence in coverage_sentences(coverage))
         parts += ["## Intervals", sentences, markdown_table(*coverage_rows(coverage, PARTS))]
-    if outside := domain_sentences(records):
+    if outside := applicability_sentences(records):
         parts += ["## Domain of training", "\n".join(f"- {sentence}" for sentence in outside)]
     if exceedance:
         parts += ["## Probability of a day above a level", markdown_table(*exceedance_rows(exceedance))]

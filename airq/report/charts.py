@@ -246,18 +246,18 @@ def importance_bars(importance, metadata):
     Parameters
     ----------
     importance : DataFrame
-        From :meth:`airq.models.explanation.Reasons.importance`.
+        From :meth:`airq.models.explanation.Contributions.importance`.
     metadata : PanelMetadata
         Facts about the panel; what they warn of stands in the picture.
     """
-    parts = {level: importance[importance["level"] == level] for level in ("product", "column")}
-    parts = {level: part[part["importance"] > 0].head(N_BARS) for level, part in parts.items()}
+    parts = {by: importance[importance["by"] == by] for by in ("product", "column")}
+    parts = {by: part[part["importance"] > 0].head(N_BARS) for by, part in parts.items()}
     figure = Figure(figsize=(11, 1.6 + 0.28 * max(map(len, parts.values()))), layout="constrained")
-    for axes, (level, part) in zip(figure.subplots(1, 2), parts.items(), strict=True):
+    for axes, (by, part) in zip(figure.subplots(1, 2), parts.items(), strict=True):
         axes.barh(range(len(part)), part["importance"], color=PLAIN)
         axes.set_yticks(range(len(part)), [_short(name) for name in part["name"]])
         axes.invert_yaxis()
-        axes.set(xlabel=f"mean size of the contribution [{PM25_UNIT}]", title=f"by {level}")
+        axes.set(xlabel=f"mean size of the contribution [{PM25_UNIT}]", title=f"by {by}")
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
     rows = int(importance["rows"].iloc[0])
@@ -286,13 +286,13 @@ def dependence_curves(dependence, metadata):
     return figure
 
 
-def reason_bars(table, title, metadata):
+def contribution_bars(table, title, metadata):
     """One prediction taken apart: from the base, product by product, to the prediction. [µg m⁻³]
 
     Parameters
     ----------
     table : DataFrame
-        Reasons for one row, from :meth:`airq.models.explanation.Reasons.of`.
+        Contributions for one row, from :meth:`airq.models.explanation.Contributions.of`.
     title : str
         Place and day.
     metadata : PanelMetadata
@@ -323,13 +323,13 @@ def reason_bars(table, title, metadata):
     return figure
 
 
-def price_bars(prices, metadata):
+def drop_score_bars(prices, metadata):
     """What every product saves in error, with its interval. [µg m⁻³]
 
     Parameters
     ----------
     prices : list of dict
-        From :func:`airq.workflows.explain.price_records`, of one scheme.
+        From :func:`airq.workflows.explain.drop_scores`, of one scheme.
     metadata : PanelMetadata
         Facts about the panel.
     """

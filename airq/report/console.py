@@ -25,7 +25,6 @@ from rich.progress import (
 from rich.table import Table
 
 from airq.messages import notes
-from airq.panel import PanelMetadata, origin_warning
 
 # A file or a pipe has no width to respect.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
@@ -43,10 +42,10 @@ def print_table(headings, rows, *, n_words=1):
 
 def print_evaluation(evaluation):
     """Print records, intervals, domain, and what was left out."""
-    from airq.report.words import coverage_sentences, domain_sentences
+    from airq.report.words import applicability_sentences, coverage_sentences
 
     print_records(evaluation.records)
-    for sentence in coverage_sentences(evaluation.coverage) + domain_sentences(evaluation.records):
+    for sentence in coverage_sentences(evaluation.coverage) + applicability_sentences(evaluation.records):
         screen.print(sentence, markup=False)
     for name, reason in evaluation.skipped.items():
         screen.print(f"left out, {name}: {reason}", markup=False)
@@ -142,12 +141,16 @@ def print_report(report):
 
 def tell_origin(metadata):
     """Print what must be known about the origin of a panel's PM2.5."""
+    from airq.panel import origin_warning
+
     if warning := origin_warning(metadata):
         notes.print(f"[bold yellow]{warning}[/]")
 
 
 def tell_trained(facts, panel):
     """Print what must be known of a bundle before it predicts the days of a panel."""
+    from airq.panel import PanelMetadata
+
     trained, data = PanelMetadata.from_dict(facts["panel"]), facts["data"]
     tell_origin(trained)
     days = panel["date"]

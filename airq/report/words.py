@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from airq.validation.evaluation import unit_words
+from airq.validation.evaluation import group_plural
 from airq.validation.proximity import NEAR_KM
 
 ORIGINS = {
@@ -27,7 +27,7 @@ QUESTIONS = {
     "city": "a city without any monitor",
     "country": "a country without any monitor",
     "buffer": "a city far from every monitor",
-    "block": "a region of several cities without any monitor",
+    "region": "a region of several cities without any monitor",
     "season": "a season that no monitor has seen",
     "leave-city-out": "one city at a time, far from every monitor",
     "leave-country-out": "one country at a time, without any monitor",
@@ -80,7 +80,7 @@ def coverage_rows(records, parts=ON_THE_CARD):
             PARTS[record["part"]],
             record["value"],
             f"{record['n']:,}",
-            f"{record['units']:,}",
+            f"{record['groups']:,}",
             _percent(record["coverage"]),
             _between(record["ci_low"], record["ci_high"]),
             f"{record['width']:.1f}",
@@ -98,12 +98,12 @@ def coverage_sentences(records):
     for record in records:
         if record["part"] != "all":
             continue
-        unit = unit_words(record["scheme"])
+        unit = group_plural(record["scheme"])
         held_out = f"{unit}, their season held out," if record["scheme"] == "season" else f"held-out {unit}"
         between = _between(record["ci_low"], record["ci_high"])
         sentences.append(
             f"{record['scheme']}: {_percent(record['coverage'])} of {record['n']:,} {record['period']}s of "
-            f"{record['units']:,} {held_out} lay in their {100 * record['level']:g} % interval"
+            f"{record['groups']:,} {held_out} lay in their {100 * record['level']:g} % interval"
             f"{f' (95 % interval over {unit} {between})' if between else ''}, which is "
             f"{record['width']:.0f} {record['unit']} wide on average."
             f"{_worst(records, record)}"
@@ -111,7 +111,7 @@ def coverage_sentences(records):
     return sentences
 
 
-def domain_sentences(records):
+def applicability_sentences(records):
     """One sentence per scheme on errors outside the domain of training."""
     return [
         f"{record['scheme']}: {_percent(record['outside_share'])} of the held-out rows lie outside the "
@@ -154,13 +154,13 @@ def uncertainty_section(facts):
         )
     elif len(found["promises"]) > 1:
         parts.append("How often intervals hold at held-out places was not measured.")
-    parts.append("\n".join(f"- {sentence}" for sentence in domain_sentences(facts["evaluation"])))
-    if facts.get("domain"):
+    parts.append("\n".join(f"- {sentence}" for sentence in applicability_sentences(facts["evaluation"])))
+    if facts.get("applicability"):
         parts.append(
             "`inside_domain` is false where the inputs are unlike all that training has seen (area of "
             "applicability, Meyer & Pebesma 2021): there the predictor guesses, and neither its error nor "
             "its interval is known. "
-            f"{_search_error(facts['domain']['error'])}"
+            f"{_search_error(facts['applicability']['error'])}"
         )
     if found["exceedance"]:
         parts.append(

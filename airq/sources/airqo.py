@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from airq.cities import bundled_cities, chained_cities, places_of, position_ids, spread
+from airq.cities import attach_places, bundled_cities, chained_cities, places_of, position_ids
 from airq.panel import COLUMNS, TARGET, PanelMetadata
 from airq.sources.cleaning import (
     FORMAT_COLUMNS,
@@ -84,7 +84,7 @@ def read_uganda(paths, *, cities=None):
     known = bundled_cities(countries=["UGA"]) if cities is None else cities
     chosen = known.iloc[chained_cities(places, known, radius_km=5)].reset_index(drop=True)
     identity = chosen[["city_id", "city", "country"]].assign(site_id=position_ids(places))
-    rows = one_per_key(spread(rows, identity, number), tally)
+    rows = one_per_key(attach_places(rows, identity, number), tally)
     source = f"AirQo sensors in Uganda with Sentinel-5P columns ({file_names(paths)})"
     return finished(
         rows,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from airq.cities import city_ids, countries_of, country_code, moving_sites, places_of, settled, spread
+from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settled
 from airq.messages import near_name
 from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET, PanelMetadata
 from airq.sources.cleaning import (
@@ -441,7 +441,7 @@ def _with_identity(rows, tally, cities, *, path):
             f"{path}: site {moving[0]!r} has positions more than 1 km apart ({len(moving)} such sites); "
             "give every place a site_id of its own."
         )
-    return spread(rows, settled(places, tally), number)
+    return attach_places(rows, settled(places, tally), number)
 
 
 def _country_codes(places, cities, path):

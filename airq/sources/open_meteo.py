@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq.cities import at_cities, city_ids, countries_of, country_code, places_of, position_ids, spread
+from airq.cities import (
+    at_cities,
+    attach_places,
+    city_ids,
+    countries_of,
+    country_code,
+    places_of,
+    position_ids,
+)
 from airq.messages import near_name
 from airq.panel import COLUMNS, TARGET, PanelMetadata
 from airq.sources.cleaning import (
@@ -253,10 +261,10 @@ def _with_cities(rows, tally, cities, *, path):
         places["country"] = [country_code(country) for country in places["country"]]
     if "city" not in places.columns:
         places["site_id"] = position_ids(places)
-        return spread(rows, at_cities(places, cities, path=path), number)
+        return attach_places(rows, at_cities(places, cities, path=path), number)
     if "country" not in places.columns:
         places["country"] = countries_of(places, cities, path=path)
     places["city_id"] = city_ids(places)
     alone = ~places["city_id"].duplicated(keep=False)
     places["site_id"] = places["city_id"].where(alone, position_ids(places))
-    return spread(rows, places, number)
+    return attach_places(rows, places, number)

@@ -1,9 +1,9 @@
-"""Intervals of held-out rows, from calibration units that share nothing with them.
+"""Intervals of held-out rows, from calibration groups that share nothing with them.
 
 The rows of fold *k* are predicted by a predictor that left fold *k* out. What calibrates their
 intervals are errors on every other fold *j*, of predictors that left both *j* and *k* out. So a held-out
-city has touched neither the predictions nor the spreads, nor the errors that its interval is made of: a
-whole bundle, intervals included, is judged, not only its predictions.
+city has touched neither the predictions nor the residual scales, nor the errors that its interval is made of:
+a whole bundle, intervals included, is judged, not only its predictions.
 
 What intervals, probabilities and the flag of extrapolation were worth at held-out places.
 
@@ -28,7 +28,7 @@ from airq.models.boosters import CannotFit
 from airq.models.intervals import HELD_OUT, PERIODS, Calibration, period_means
 from airq.panel import TARGET, panel_metadata
 from airq.parallel import workers
-from airq.units import exceedance_column, exceedance_levels
+from airq.units import exceedance_column, exceedance_thresholds
 from airq.validation.scores import (
     bootstrap_difference,
     coverage_table,
@@ -54,22 +54,22 @@ from airq.validation.splitters import (
 UNIT = {"site": "site_id"}
 
 
-def unit_column(scheme):
-    """Column of the unit that calibrates and judges the intervals of a scheme.
+def group_column(scheme):
+    """Column of the group that calibrates and judges the intervals of a scheme.
 
-    >>> unit_column("site"), unit_column("country")
+    >>> group_column("site"), group_column("country")
     ('site_id', 'city_id')
     """
     return UNIT.get(scheme, "city_id")
 
 
-def unit_words(scheme):
-    """What the units of a scheme are called.
+def group_plural(scheme):
+    """What the groups of a scheme are called.
 
-    >>> unit_words("site")
+    >>> group_plural("site")
     'sites'
     """
-    return "sites" if unit_column(scheme) == "site_id" else "cities"
+    return "sites" if group_column(scheme) == "site_id" else "cities"
 
 
 def held_out_errors(predictions, scheme, model):
@@ -85,29 +85,29 @@ def held_out_errors(predictions, scheme, model):
     Returns
     -------
     DataFrame
-        `unit, site_id, date` and :data:`airq.models.intervals.HELD_OUT`.
+        `group, site_id, date` and :data:`airq.models.intervals.HELD_OUT`.
     """
     rows = predictions[predictions["scheme"] == scheme]
     return calibration_rows(rows.rename(columns={model: "predicted"}), scheme)
 
 
 def calibration_rows(rows, scheme):
-    """The columns that calibrate, `unit` among them."""
-    rows = rows.assign(unit=rows[unit_column(scheme)])
-    return rows[["unit", "site_id", "date", *HELD_OUT]].reset_index(drop=True)
+    """The columns that calibrate, `group` among them."""
+    rows = rows.assign(group=rows[group_column(scheme)])
+    return rows[["group", "site_id", "date", *HELD_OUT]].reset_index(drop=True)
 
 
-def nested_calibrations(errors, scheme, blocks):
-    """One calibration per block, from errors at the other blocks.
+def nested_calibrations(errors, scheme, superfolds):
+    """One calibration per superfold, from errors at the others.
 
     Parameters
     ----------
     errors : dict of (int, int) to DataFrame
-        By pair of blocks, the rows of both, predicted without either: `block` and what
+        By pair of superfolds, the rows of both, predicted without either: `superfold` and what
         :func:`calibration_rows` takes.
     scheme : str
         The scheme.
-    blocks : iterable of int
+    superfolds : iterable of int
         Blocks to calibrate; those that no pair holds are left out.
 
     Returns
@@ -115,25 +115,25 @@ def nested_calibrations(errors, scheme, blocks):
     dict of int to Calibration
     """
     found = {}
-    for block in blocks:
-        others = [part[part["block"] != block] for pair, part in errors.items() if block in pair]
+    for superfold in superfolds:
+        others = [rows[rows["superfold"] != superfold] for pair, rows in errors.items() if superfold in pair]
         if others:
-            found[block] = Calibration.from_held_out(calibration_rows(pd.concat(others), scheme))
+            found[superfold] = Calibration.from_held_out(calibration_rows(pd.concat(others), scheme))
     return found
 
 
-def nested_intervals(table, calibrations, *, level, levels=(), period="day"):
-    """Intervals and probabilities of held-out rows, each from the calibration of its block.
+def nested_intervals(table, calibrations, *, nominal, thresholds=(), period="day"):
+    """Intervals and probabilities of held-out rows, each from the calibration of its superfold.
 
     Parameters
     ----------
     table : DataFrame of n_rows
-        `block, predicted, spread_low, spread_high` of days or of means over a period.
+        `superfold, predicted, scale_low, scale_high` of days or of means over a period.
     calibrations : dict of int to Calibration
-        By block, see :func:`nested_calibrations`.
-    level : float
+        By superfold, see :func:`nested_calibrations`.
+    nominal : float
         Level of the intervals.
-    levels : sequence of float
+    thresholds : sequence of float
         Levels that may be exceeded. [µg m⁻³]
     period : {"day", "month", "year"}
         What a row stands for.
@@ -141,16 +141,16 @@ def nested_intervals(table, calibrations, *, level, levels=(), period="day"):
     Returns
     -------
     DataFrame of n_rows
-        `lower, upper` and a probability for each of `levels`; missing where too few units calibrate.
+        `lower, upper` and a probability for each of `thresholds`; missing where too few groups calibrate.
     """
-    columns = ["lower", "upper", *map(exceedance_column, levels)]
+    columns = ["lower", "upper", *map(exceedance_column, thresholds)]
     found = pd.DataFrame(np.nan, index=table.index, columns=columns)
-    for block, rows in table.groupby("block"):
-        if block in calibrations:
-            calibration = calibrations[block]
-            described = rows["predicted"].to_numpy(), rows[["spread_low", "spread_high"]].to_numpy()
-            found.loc[rows.index, columns[:2]] = calibration.interval(*described, level, period)
-            found.loc[rows.index, columns[2:]] = calibration.exceedance(*described, levels, period)
+    for superfold, rows in table.groupby("superfold"):
+        if superfold in calibrations:
+            calibration = calibrations[superfold]
+            described = rows["predicted"].to_numpy(), rows[["scale_low", "scale_high"]].to_numpy()
+            found.loc[rows.index, columns[:2]] = calibration.interval(*described, nominal, period)
+            found.loc[rows.index, columns[2:]] = calibration.exceedance(*described, thresholds, period)
     return found
 
 
@@ -158,19 +158,19 @@ def nested_intervals(table, calibrations, *, level, levels=(), period="day"):
 MIN_ROWS = 20
 
 
-def judge_intervals(table, calibrations, *, level, levels):
+def score_intervals(table, calibrations, *, nominal, thresholds):
     """Coverage of the intervals of days, months and years, and scores of the probabilities of days.
 
     Parameters
     ----------
     table : DataFrame of n_rows
-        Held-out days of one scheme: place, date, `scheme, block, observed, predicted, spread_low,
-        spread_high, lower, upper` and a probability for each of `levels`. [µg m⁻³]
+        Held-out days of one scheme: place, date, `scheme, superfold, observed, predicted, scale_low,
+        scale_high, lower, upper` and a probability for each of `thresholds`. [µg m⁻³]
     calibrations : dict of int to Calibration
         See :func:`airq.validation.evaluation.nested_calibrations`.
-    level : float
+    nominal : float
         Level of the intervals.
-    levels : sequence of float
+    thresholds : sequence of float
         Levels that may be exceeded. [µg m⁻³]
 
     Returns
@@ -183,40 +183,40 @@ def judge_intervals(table, calibrations, *, level, levels):
         See :func:`airq.validation.scores.reliability`.
     """
     scheme = table["scheme"].iloc[0]
-    table = table.assign(unit=table[unit_column(scheme)])
+    table = table.assign(group=table[group_column(scheme)])
     coverage = []
     for period in PERIODS:
-        rows = table if period == "day" else _means(table, calibrations, level, period)
-        coverage += coverage_table(rows, level, period=period)
-    probability = table[[exceedance_column(limit) for limit in levels]].to_numpy()
-    exceedance = exceedance_scores(table["observed"], probability, levels)
-    reliable = reliability(table["observed"], probability, levels, table["unit"])
+        rows = table if period == "day" else _means(table, calibrations, nominal, period)
+        coverage += coverage_table(rows, nominal, period=period)
+    probability = table[[exceedance_column(limit) for limit in thresholds]].to_numpy()
+    exceedance = exceedance_scores(table["observed"], probability, thresholds)
+    reliable = reliability(table["observed"], probability, thresholds, table["group"])
     return _of(scheme, coverage), _of(scheme, exceedance), reliable.assign(scheme=scheme)
 
 
-def judge_calibration(table, calibration, *, level, levels):
+def score_calibration(table, calibration, *, nominal, thresholds):
     """The same for rows of places that took no part in one calibration, such as new places of a bundle.
 
     Parameters
     ----------
     table : DataFrame of n_rows
-        As for :func:`judge_intervals`, without block, intervals and probabilities.
+        As for :func:`score_intervals`, without superfold, intervals and probabilities.
     calibration : Calibration
         What makes all intervals.
-    level, levels
-        As for :func:`judge_intervals`.
+    nominal, thresholds
+        As for :func:`score_intervals`.
 
     Returns
     -------
     coverage, exceedance, reliable
-        See :func:`judge_intervals`; no coverage where too few units calibrate.
+        See :func:`score_intervals`; no coverage where too few groups calibrate.
     """
-    table, calibrations = table.assign(block=0), {0: calibration}
-    found = nested_intervals(table, calibrations, level=level, levels=levels)
-    return judge_intervals(table.join(found), calibrations, level=level, levels=levels)
+    table, calibrations = table.assign(superfold=0), {0: calibration}
+    found = nested_intervals(table, calibrations, nominal=nominal, thresholds=thresholds)
+    return score_intervals(table.join(found), calibrations, nominal=nominal, thresholds=thresholds)
 
 
-def judge_domain(table):
+def score_applicability(table):
     """Errors inside and outside the domain of training.
 
     Parameters
@@ -235,7 +235,7 @@ def judge_domain(table):
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"predicted": [1.0, 3.0] * 20, "inside_domain": [True, False] * 20})
-    >>> judge_domain(table.assign(observed=0.0, city_id="a"))["outside_ratio"]
+    >>> score_applicability(table.assign(observed=0.0, city_id="a"))["outside_ratio"]
     3.0
     """
     inside = table["inside_domain"].to_numpy(dtype=bool)
@@ -264,10 +264,10 @@ def _on_either_side(square, inside):
     ]
 
 
-def _means(table, calibrations, level, period):
+def _means(table, calibrations, nominal, period):
     """Means over periods with intervals of their own, never means of daily bounds."""
-    means = period_means(table.drop(columns=["lower", "upper"]), period, keys=["unit", "site_id"])
-    return means.join(nested_intervals(means, calibrations, level=level, period=period))
+    means = period_means(table.drop(columns=["lower", "upper"]), period, keys=["group", "site_id"])
+    return means.join(nested_intervals(means, calibrations, nominal=nominal, period=period))
 
 
 def _of(scheme, records):
@@ -286,12 +286,12 @@ class Evaluation:
         Scheme -> why the panel cannot support it; ``"scheme/model"`` -> why a model was left out.
     predictions : DataFrame
         One row per scheme and held-out row: keys, `scheme, fold, observed` and a column per model
-        [µg m⁻³]; of ours also `spread_low, spread_high, lower, upper` [µg m⁻³], `dissimilarity`,
+        [µg m⁻³]; of ours also `scale_low, scale_high, lower, upper` [µg m⁻³], `dissimilarity`,
         `inside_domain` and the probabilities `p_above_…`.
     coverage, exceedance : list of dict
-        How intervals and probabilities of ours did, see :func:`airq.validation.evaluation.judge_intervals`.
+        How intervals and probabilities of ours did, see :func:`airq.validation.evaluation.score_intervals`.
     reliability : DataFrame
-        How often levels were exceeded, by probability.
+        How often thresholds were exceeded, by probability.
     """
 
     records: list = field(default_factory=list)
@@ -432,7 +432,7 @@ def _held_out(panel, job, candidate):
     predictor, training = candidate(), job.split.training_panel(panel)
     if isinstance(job.split, PairFold):
         # What calibrates are errors; no one asks where these predictors extrapolate.
-        predictor.domain = None
+        predictor.applicability = None
     # A pair may leave too few groups of the scheme; then the inner folds keep what is left together.
     inner = inner_column(job.scheme, training if isinstance(job.split, PairFold) else panel)
     try:
@@ -457,7 +457,7 @@ def _rows_to_predict(panel, job):
     return hidden if len(hidden) else np.arange(len(panel))
 
 
-def _summary(panel, candidates, folds, held_out, pairs, level):
+def _summary(panel, candidates, folds, held_out, pairs, nominal):
     evaluation = Evaluation()
     tables = []
     for scheme, listed in folds.items():
@@ -483,29 +483,29 @@ def _summary(panel, candidates, folds, held_out, pairs, level):
         _compare(records, part, table)
         if OURS in able:
             ours = records[able.index(OURS)]
-            table = _describe_ours(evaluation, ours, panel, table, pairs.get(scheme), held_out, level)
+            table = _describe_ours(evaluation, ours, panel, table, pairs.get(scheme), held_out, nominal)
         evaluation.records += records
         tables.append(table)
     evaluation.predictions = pd.concat(tables, ignore_index=True)
     return evaluation
 
 
-def _describe_ours(evaluation, record, panel, table, pairs, held_out, level):
+def _describe_ours(evaluation, record, panel, table, pairs, held_out, nominal):
     """Judge domain and intervals of our predictions; return the table with the intervals."""
     predicted = table.rename(columns={OURS: "predicted"})
     if "inside_domain" in predicted:
-        record |= judge_domain(predicted)
-    if pairs is None or "spread_low" not in predicted:
+        record |= score_applicability(predicted)
+    if pairs is None or "scale_low" not in predicted:
         return table
-    (listed, block), scheme, levels = pairs, record["scheme"], exceedance_levels()
-    predicted["block"] = block[predicted["fold"]]
+    (listed, superfold), scheme, thresholds = pairs, record["scheme"], exceedance_thresholds()
+    predicted["superfold"] = superfold[predicted["fold"]]
     errors = _errors_of_pairs(panel, scheme, listed, held_out)
-    calibrations = nested_calibrations(errors, scheme, np.unique(block))
-    found = nested_intervals(predicted, calibrations, level=level, levels=levels)
+    calibrations = nested_calibrations(errors, scheme, np.unique(superfold))
+    found = nested_intervals(predicted, calibrations, nominal=nominal, thresholds=thresholds)
     if found["lower"].isna().all():
-        evaluation.skipped[f"{scheme}/intervals"] = _why_none(calibrations, level, scheme)
-    coverage, exceedance, reliable = judge_intervals(
-        predicted.join(found), calibrations, level=level, levels=levels
+        evaluation.skipped[f"{scheme}/intervals"] = _why_none(calibrations, nominal, scheme)
+    coverage, exceedance, reliable = score_intervals(
+        predicted.join(found), calibrations, nominal=nominal, thresholds=thresholds
     )
     if coverage:
         record |= interval_figures(coverage)
@@ -516,23 +516,23 @@ def _describe_ours(evaluation, record, panel, table, pairs, held_out, level):
 
 
 def _errors_of_pairs(panel, scheme, pairs, held_out):
-    """Errors of the predictors that left a pair of blocks out, on the rows of both."""
+    """Errors of the predictors that left a pair of superfolds out, on the rows of both."""
     errors = {}
     for pair in pairs:
         described = held_out[scheme, (pair.first, pair.second), OURS]
         if not isinstance(described, str):
             rows = panel[["site_id", "city_id", "date", TARGET]].iloc[described.index]
-            rows = rows.rename(columns={TARGET: "observed"}).assign(block=pair.blocks)
+            rows = rows.rename(columns={TARGET: "observed"}).assign(superfold=pair.superfolds)
             described = described.rename(columns={"pm25": "predicted"}).set_index(rows.index)
             errors[pair.first, pair.second] = rows.join(described)
     return errors
 
 
-def _why_none(calibrations, level, scheme):
+def _why_none(calibrations, nominal, scheme):
     if not calibrations:
         return "too few places are left to learn from when two folds are held out"
-    largest = max(calibrations.values(), key=lambda calibration: calibration.n_units())
-    return largest.explain(level, units=unit_words(scheme))
+    largest = max(calibrations.values(), key=lambda calibration: calibration.n_groups())
+    return largest.explain(nominal, groups=group_plural(scheme))
 
 
 def _record(scheme, name, part, table, listed):
@@ -550,10 +550,10 @@ def _record(scheme, name, part, table, listed):
 
 
 def _compare(records, part, table):
-    """Add to our record its difference to the best peer, with an interval over cities."""
+    """Add to our record its difference to the best baseline, with an interval over cities."""
     ours = [record for record in records if record["model"] == OURS]
-    peers = [record for record in records if record["model"] != OURS]
-    if not ours or not peers:
+    baselines = [record for record in records if record["model"] != OURS]
+    if not ours or not baselines:
         return
-    best = min(peers, key=lambda record: record["rmse"])["model"]
-    ours[0].update(best_peer=best, **bootstrap_difference(part, table[OURS], table[best]))
+    best = min(baselines, key=lambda record: record["rmse"])["model"]
+    ours[0].update(best_baseline=best, **bootstrap_difference(part, table[OURS], table[best]))

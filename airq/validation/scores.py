@@ -2,13 +2,13 @@
 
 How often intervals hold at held-out places, how wide they are, and where they fail.
 
-The guarantee of :mod:`airq.models.intervals` is about a random day of a random unit, so beside the share
-of all rows stands the mean over units (`coverage_by_unit`). Parts of the rows show where coverage is
+The guarantee of :mod:`airq.models.intervals` is about a random day of a random group, so beside the share
+of all rows stands the mean over groups (`coverage_by_group`). Parts of the rows show where coverage is
 lower; the parts by *observed* concentration are for diagnosis only, because no one knows them when
 predicting and high values lie above their prediction by selection. The parts by predicted
 concentration are what a reader of a prediction can use.
 
-Judge probabilities of exceeding a level at held-out places: reliability and Brier score.
+Judge probabilities of exceeding a threshold at held-out places: reliability and Brier score.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def rmse(observed, predicted):
 def r2(observed, predicted):
     """Share of the variance that predictions explain; missing where observations do not vary. [1]"""
     observed = np.asarray(observed, dtype="float64")
-    spread = np.sum(np.square(observed - observed.mean()))
-    if spread == 0:
+    residual_scale = np.sum(np.square(observed - observed.mean()))
+    if residual_scale == 0:
         return np.nan
-    return float(1 - np.sum(np.square(np.asarray(predicted) - observed)) / spread)
+    return float(1 - np.sum(np.square(np.asarray(predicted) - observed)) / residual_scale)
 
 
 def smoothed(panel, values, days=SMOOTHING_DAYS):
@@ -160,7 +160,7 @@ def worst_city(panel, predicted):
     return f"{worst['city']}, {worst['country']}", float(cities["rmse"].max())
 
 
-def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=0):
+def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, seed=0):
     """Difference of two RMSEs with an interval from resampled cities.
 
     Parameters
@@ -171,7 +171,7 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=
         Two predictions of the same rows. [µg m⁻³]
     n_draws : int
         Number of bootstrap samples.
-    level : float
+    confidence : float
         Level of the percentile interval.
     seed : int
         Seed of the draws.
@@ -199,7 +199,7 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=
         draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
         total = draws @ sums
         differences = np.sqrt(total[:, 0] / total[:, 2]) - np.sqrt(total[:, 1] / total[:, 2])
-        low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {
         "difference": float(point),
         "ci_low": float(low),
@@ -208,11 +208,11 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, level=0.95, seed=
     }
 
 
-#: Fewer units than this give no bootstrap interval.
+#: Fewer groups than this give no bootstrap interval.
 MIN_UNITS_BOOTSTRAP = 5
 
 
-def interval_scores(observed, interval, level):
+def interval_scores(observed, interval, nominal):
     """Coverage, mean width and mean Winkler score of intervals.
 
     Parameters
@@ -221,14 +221,14 @@ def interval_scores(observed, interval, level):
         What was observed. [µg m⁻³]
     interval : array-like of shape (n_rows, 2)
         Lower and upper ends; rows without an interval do not count. [µg m⁻³]
-    level : float
+    nominal : float
         Level that the intervals were made for.
 
     Returns
     -------
     dict
         `coverage` [1], `width` and `winkler` [µg m⁻³]. The Winkler score is the width plus
-        ``2 / (1 - level)`` times the distance to an observation outside: lower is better [1]_.
+        ``2 / (1 - nominal)`` times the distance to an observation outside: lower is better [1]_.
         Missing where no row has an interval.
 
     References
@@ -241,38 +241,38 @@ def interval_scores(observed, interval, level):
     >>> interval_scores([5.0, 12.0], [[0.0, 10.0], [0.0, 10.0]], 0.5)
     {'coverage': 0.5, 'width': 10.0, 'winkler': 14.0}
     """
-    return _means(_row_scores(observed, interval, level))
+    return _means(_row_scores(observed, interval, nominal))
 
 
-def coverage_table(rows, level, *, period="day", n_draws=2000, seed=0):
+def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
     """Coverage of all held-out rows, and of their parts.
 
     Parameters
     ----------
     rows : DataFrame of n_rows
-        `unit, city_id, city, country, date, observed, predicted, lower, upper`. Rows without an
+        `group, city_id, city, country, date, observed, predicted, lower, upper`. Rows without an
         interval or an observation do not count. [µg m⁻³]
-    level : float
+    nominal : float
         Level that the intervals were made for.
     period : {"day", "month", "year"}
         What a row stands for. Classes exist for days and years only, seasons for days and months.
     n_draws, seed : int
-        Number of bootstrap samples of units, and their seed.
+        Number of bootstrap samples of groups, and their seed.
 
     Returns
     -------
     list of dict
         `part` (all, country, season, predicted_class, observed_class, worst_city), `value` (which one),
-        `n, units, coverage, ci_low, ci_high` (95 % of the coverage, units resampled; missing with
-        fewer than five), `coverage_by_unit, width, winkler, level, period, unit`. Empty where no row
+        `n, groups, coverage, ci_low, ci_high` (95 % of the coverage, groups resampled; missing with
+        fewer than five), `coverage_by_group, width, winkler, level, period, unit`. Empty where no row
         has an interval.
     """
     known = rows[["observed", "lower", "upper"]].notna().all(axis=1)
     rows = rows[known].reset_index(drop=True)
     if rows.empty:
         return []
-    table = _row_scores(rows["observed"], rows[["lower", "upper"]], level).assign(unit=rows["unit"])
-    shared = {"level": level, "period": period, "unit": PM25_UNIT}
+    table = _row_scores(rows["observed"], rows[["lower", "upper"]], nominal).assign(group=rows["group"])
+    shared = {"level": nominal, "period": period, "unit": PM25_UNIT}
     return [
         {"part": part, "value": value, **_record(table[mask], n_draws, seed), **shared}
         for part, value, mask in _parts(rows, table, period)
@@ -304,16 +304,16 @@ def worst_city_rows(rows, inside):
     return f"{first['city']}, {first['country']}", mask
 
 
-def bootstrap_share(inside, units, *, level=0.95, n_draws=2000, seed=0):
-    """Percentile interval of a share of rows, whole units drawn with replacement.
+def bootstrap_share(inside, groups, *, confidence=0.95, n_draws=2000, seed=0):
+    """Percentile interval of a share of rows, whole groups drawn with replacement.
 
     Parameters
     ----------
     inside : array-like of shape (n_rows,)
         Zeros and ones.
-    units : array-like of shape (n_rows,)
+    groups : array-like of shape (n_rows,)
         What each row belongs to.
-    level : float
+    confidence : float
         Level of the interval.
     n_draws, seed : int
         Number of draws and their seed.
@@ -321,24 +321,24 @@ def bootstrap_share(inside, units, *, level=0.95, n_draws=2000, seed=0):
     Returns
     -------
     tuple of float
-        Lower and upper end, missing with fewer than five units.
+        Lower and upper end, missing with fewer than five groups.
     """
     sums = pd.DataFrame({"inside": np.asarray(inside, dtype="float64"), "n": 1.0})
-    sums = sums.groupby(np.asarray(units, dtype="str")).sum().to_numpy()
+    sums = sums.groupby(np.asarray(groups, dtype="str")).sum().to_numpy()
     if len(sums) < MIN_UNITS_BOOTSTRAP:
         return np.nan, np.nan
     draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
     total = draws @ sums
-    low, high = np.quantile(total[:, 0] / total[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(total[:, 0] / total[:, 1], [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 
-def _row_scores(observed, interval, level):
+def _row_scores(observed, interval, nominal):
     observed = np.asarray(observed, dtype="float64")
     lower, upper = np.asarray(interval, dtype="float64").T
     outside = np.maximum(lower - observed, 0) + np.maximum(observed - upper, 0)
     table = pd.DataFrame({"coverage": (outside == 0).astype("float64"), "width": upper - lower})
-    table["winkler"] = table["width"] + 2 / (1 - level) * outside
+    table["winkler"] = table["width"] + 2 / (1 - nominal) * outside
     return table.where(table["width"].notna())
 
 
@@ -348,15 +348,15 @@ def _means(table):
 
 def _record(table, n_draws, seed):
     means = _means(table)
-    low, high = bootstrap_share(table["coverage"], table["unit"], n_draws=n_draws, seed=seed)
-    by_unit = table.groupby("unit")["coverage"].mean()
+    low, high = bootstrap_share(table["coverage"], table["group"], n_draws=n_draws, seed=seed)
+    by_group = table.groupby("group")["coverage"].mean()
     return {
         "n": len(table),
-        "units": len(by_unit),
+        "groups": len(by_group),
         "coverage": means["coverage"],
         "ci_low": low,
         "ci_high": high,
-        "coverage_by_unit": float(by_unit.mean()),
+        "coverage_by_group": float(by_group.mean()),
         "width": means["width"],
         "winkler": means["winkler"],
     }
@@ -443,8 +443,8 @@ def exceedance_scores(observed, probability, thresholds):
     return records
 
 
-def reliability(observed, probability, thresholds, units, *, edges=EDGES, n_draws=1000, seed=0):
-    """How often a level was exceeded where its probability was said to be low, middling, high.
+def reliability(observed, probability, thresholds, groups, *, edges=EDGES, n_draws=1000, seed=0):
+    """How often a threshold was exceeded where its probability was said to be low, middling, high.
 
     Parameters
     ----------
@@ -454,22 +454,22 @@ def reliability(observed, probability, thresholds, units, *, edges=EDGES, n_draw
         Probability that it would lie above each threshold.
     thresholds : sequence of float
         Thresholds. [µg m⁻³]
-    units : array-like of shape (n_rows,)
+    groups : array-like of shape (n_rows,)
         What each row belongs to.
     edges : sequence of float
         Edges of the classes of probability.
     n_draws, seed : int
-        Number of bootstrap samples of units, and their seed.
+        Number of bootstrap samples of groups, and their seed.
 
     Returns
     -------
     DataFrame
         A row per threshold and class of probability that occurs: `threshold` [µg m⁻³],
-        `low, high` (the class), `n, units, probability` (its mean), `frequency`, and `ci_low, ci_high`
-        (95 % of the frequency, units resampled).
+        `low, high` (the class), `n, groups, probability` (its mean), `frequency`, and `ci_low, ci_high`
+        (95 % of the frequency, groups resampled).
     """
     observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
-    units = np.asarray(units, dtype="str")
+    groups = np.asarray(groups, dtype="str")
     rows = []
     for threshold, column in zip(thresholds, probability.T, strict=True):
         known = ~np.isnan(column) & ~np.isnan(observed)
@@ -477,14 +477,14 @@ def reliability(observed, probability, thresholds, units, *, edges=EDGES, n_draw
         for position in np.unique(number[known]):
             mask = known & (number == position)
             happened = observed[mask] > threshold
-            low, high = bootstrap_share(happened, units[mask], n_draws=n_draws, seed=seed)
+            low, high = bootstrap_share(happened, groups[mask], n_draws=n_draws, seed=seed)
             rows.append(
                 {
                     "threshold": float(threshold),
                     "low": edges[position],
                     "high": edges[position + 1],
                     "n": int(mask.sum()),
-                    "units": len(np.unique(units[mask])),
+                    "groups": len(np.unique(groups[mask])),
                     "probability": float(column[mask].mean()),
                     "frequency": float(happened.mean()),
                     "ci_low": low,

@@ -1,4 +1,4 @@
-"""What schemes hold out: blocks of cities, surroundings of places.
+"""What schemes hold out: regions of cities, surroundings of places.
 
 Seasons of the year, and the days near them.
 
@@ -6,7 +6,7 @@ Folds: which rows a predictor may learn from, and which rows judge it.
 
 Every scheme asks another question. `random` asks about a missing day of a known monitor, `site`
 about a new monitor in a known city, `city` about a city without any, `country` about a country
-without any, `buffer` about a city whose surroundings have none either, `block` about a region of
+without any, `buffer` about a city whose surroundings have none either, `region` about a region of
 several cities without any, `season` about a part of the year that no monitor has seen.
 `leave-country-out` and `leave-city-out` (buffered) ask about one country or city at a time, which
 needs as many fits as there are countries or cities.
@@ -33,15 +33,15 @@ from threadpoolctl import threadpool_limits
 from airq.geo import chord_km, geocentric_km, sites_of
 from airq.panel import TARGET
 
-#: Most blocks that a panel is cut into, and cities that a block holds on average at least.
-MAX_BLOCKS = 25
-CITIES_IN_BLOCK = 2
+#: Most regions that a panel is cut into, and cities that a region holds on average at least.
+MAX_REGIONS = 25
+CITIES_IN_REGION = 2
 
 
-def block_of_city(panel, labelled, *, seed=0):
-    """Cut the cities of a panel into compact blocks by k-means on the unit sphere.
+def region_of_city(panel, labelled, *, seed=0):
+    """Cut the cities of a panel into compact regions by k-means on the unit sphere.
 
-    A city has the mean position of its sites and is never cut. There are half as many blocks as
+    A city has the mean position of its sites and is never cut. There are half as many regions as
     places of cities with a target, 25 at most; a city without a target falls to the nearest centre.
 
     Parameters
@@ -51,22 +51,22 @@ def block_of_city(panel, labelled, *, seed=0):
     labelled : numpy.ndarray of int
         Rows with a target.
     seed : int
-        Seed of the start; the same seed gives the same blocks.
+        Seed of the start; the same seed gives the same regions.
 
     Returns
     -------
     Series of str
-        Name of the block, by city_id; all cities are in one block where there are too few for two.
+        Name of the region, by city_id; all cities are in one region where there are too few for two.
     """
     cities = _unit_positions(panel)
     known = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
     n_places = len(known.round(9).drop_duplicates())
-    n_blocks = min(MAX_BLOCKS, max(1, n_places // CITIES_IN_BLOCK))
+    n_regions = min(MAX_REGIONS, max(1, n_places // CITIES_IN_REGION))
     # One thread, because sums over several depend on their number.
     with threadpool_limits(1):
-        clusters = KMeans(n_blocks, n_init=10, random_state=seed).fit(known.to_numpy())
+        clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(known.to_numpy())
         number = clusters.predict(cities.to_numpy())
-    return pd.Series([f"block {block + 1:02d}" for block in number], index=cities.index)
+    return pd.Series([f"region {region + 1:02d}" for region in number], index=cities.index)
 
 
 def site_positions(panel):
@@ -153,7 +153,7 @@ def in_or_near_season(dates, season, margin_days):
 
 
 #: Schemes of five folds or fewer.
-FEW_FITS = ("random", "site", "city", "country", "buffer", "block", "season")
+FEW_FITS = ("random", "site", "city", "country", "buffer", "region", "season")
 #: Schemes in which every group is a fold of its own.
 LEAVE_ONE_OUT = ("leave-city-out", "leave-country-out")
 SCHEMES = (*FEW_FITS, *LEAVE_ONE_OUT)
@@ -166,7 +166,7 @@ GROUP_COLUMN = {
     "city": "city_id",
     "country": "country",
     "buffer": "city_id",
-    "block": "city_id",
+    "region": "city_id",
     "season": None,
     "leave-city-out": "city_id",
     "leave-country-out": "country",
@@ -178,7 +178,7 @@ GROUP_NAME = {
     "city": "city",
     "country": "country",
     "buffer": "city",
-    "block": "block",
+    "region": "region",
     "season": "season",
     "leave-city-out": "city",
     "leave-country-out": "country",
@@ -188,7 +188,7 @@ PLURAL = {
     "site": "sites",
     "city": "cities",
     "country": "countries",
-    "block": "blocks",
+    "region": "regions",
     "season": "seasons",
 }
 
@@ -259,7 +259,7 @@ def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
         With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every
         held-out place. [km]
     seed : int
-        Order of the rows of ``"random"`` and start of the clustering of ``"block"``; the other
+        Order of the rows of ``"random"`` and start of the clustering of ``"region"``; the other
         schemes do not depend on it.
 
     Returns
@@ -309,7 +309,7 @@ def inner_column(scheme, panel):
     """Column that groups the inner folds of a predictor judged by `scheme`; None for single rows.
 
     It is the scheme's own, so that stopping, blending and kriging are chosen for the question that
-    the outer fold asks; for blocks it is their cities. A held-out season judges a predictor that was
+    the outer fold asks; for regions it is their cities. A held-out season judges a predictor that was
     trained as a final one is.
     """
     column = GROUP_COLUMN[scheme]
@@ -359,10 +359,10 @@ def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed):
 
 
 def _groups(panel, labelled, scheme, seed):
-    if scheme != "block":
+    if scheme != "region":
         return panel[GROUP_COLUMN[scheme]].to_numpy(dtype=object)
-    blocks = block_of_city(panel, labelled, seed=seed)
-    return panel["city_id"].map(blocks).to_numpy(dtype=object)
+    regions = region_of_city(panel, labelled, seed=seed)
+    return panel["city_id"].map(regions).to_numpy(dtype=object)
 
 
 def _fold(panel, labelled, scheme, number, test, hidden, groups, around=None):
@@ -372,7 +372,7 @@ def _fold(panel, labelled, scheme, number, test, hidden, groups, around=None):
         n_sites = panel["site_id"].iloc[train].nunique()
         what = f"fold {number + 1}"
         if len(groups) == 1:
-            city = GROUP_COLUMN[scheme] == "city_id" and scheme != "block"
+            city = GROUP_COLUMN[scheme] == "city_id" and scheme != "region"
             what = f"holding out {panel['city'].iloc[test[0]] if city else groups[0]}"
         if around:
             what += f" with {around:g} km around it"
@@ -384,8 +384,8 @@ def _fold(panel, labelled, scheme, number, test, hidden, groups, around=None):
 
 
 def _check_several(present, name):
-    if name == "block" and len(present) < 2:
-        raise UnsupportedScheme("the panel has PM2.5 in too few cities for two blocks of two")
+    if name == "region" and len(present) < 2:
+        raise UnsupportedScheme("the panel has PM2.5 in too few cities for two regions of two")
     if len(present) < 2:
         raise UnsupportedScheme(
             f"the panel has PM2.5 in one {name} only ({present[0]}), so none can be held out"
@@ -394,19 +394,19 @@ def _check_several(present, name):
 
 @dataclass(frozen=True)
 class PairFold:
-    """Row numbers of a panel from which two blocks of folds are left out.
+    """Row numbers of a panel from which two superfolds of folds are left out.
 
     Attributes
     ----------
     scheme : str
         Scheme of the folds.
     first, second : int
-        Numbers of the blocks, `first` the lower one; see :func:`blocks_of_folds`.
+        Numbers of the superfolds, `first` the lower one; see :func:`superfolds_of`.
     first_test, second_test : numpy.ndarray of int
-        Rows with a target that the folds of each block hold out.
+        Rows with a target that the folds of each superfold hold out.
     train, visible : numpy.ndarray of int
         Rows with a target to learn from, and rows whose inputs training may see: those that no fold
-        of the two blocks hides.
+        of the two superfolds hides.
     """
 
     scheme: str
@@ -423,46 +423,46 @@ class PairFold:
 
     @property
     def test(self):
-        """Rows with a target that either block holds out, those of `first` before those of `second`."""
+        """Rows with a target that either superfold holds out, those of `first` before those of `second`."""
         return np.concatenate([self.first_test, self.second_test])
 
     @property
-    def blocks(self):
-        """Number of the block that holds out each of the rows :attr:`test`."""
+    def superfolds(self):
+        """Number of the superfold that holds out each of the rows :attr:`test`."""
         return np.repeat([self.first, self.second], [len(self.first_test), len(self.second_test)])
 
-    def test_of(self, block):
-        """Rows with a target that the folds of a block hold out."""
-        return {self.first: self.first_test, self.second: self.second_test}[block]
+    def test_of(self, superfold):
+        """Rows with a target that the folds of a superfold hold out."""
+        return {self.first: self.first_test, self.second: self.second_test}[superfold]
 
 
-def blocks_of_folds(folds, n_blocks=N_FOLDS):
-    """Merge the folds of a scheme into a few blocks of about as many held-out rows.
+def superfolds_of(folds, n_superfolds=N_FOLDS):
+    """Merge the folds of a scheme into a few superfolds of about as many held-out rows.
 
     Parameters
     ----------
     folds : list of Fold
         Folds of one scheme.
-    n_blocks : int
-        Most blocks.
+    n_superfolds : int
+        Most superfolds.
 
     Returns
     -------
     numpy.ndarray of int, shape (n_folds,)
         Block of every fold; its own number where there are few folds.
     """
-    if len(folds) <= n_blocks:
+    if len(folds) <= n_superfolds:
         return np.arange(len(folds))
     sizes = np.array([len(fold.test) for fold in folds])
-    block, load = np.empty(len(folds), dtype=int), np.zeros(n_blocks, dtype=int)
+    superfold, load = np.empty(len(folds), dtype=int), np.zeros(n_superfolds, dtype=int)
     for number in np.argsort(-sizes, kind="stable"):
-        block[number] = load.argmin()
-        load[block[number]] += sizes[number]
-    return block
+        superfold[number] = load.argmin()
+        load[superfold[number]] += sizes[number]
+    return superfold
 
 
-def pair_folds(panel, folds, *, n_blocks=N_FOLDS):
-    """For every two blocks of folds, what is left when both are held out.
+def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
+    """For every two superfolds of folds, what is left when both are held out.
 
     Parameters
     ----------
@@ -470,27 +470,30 @@ def pair_folds(panel, folds, *, n_blocks=N_FOLDS):
         The panel that the folds split.
     folds : list of Fold
         Folds of one scheme, from :func:`airq.validation.splitters.make_folds`.
-    n_blocks : int
-        Most blocks, see :func:`blocks_of_folds`.
+    n_superfolds : int
+        Most superfolds, see :func:`superfolds_of`.
 
     Returns
     -------
     pairs : list of PairFold
-        Ten at most with five blocks. A pair that leaves fewer than 20 rows or 2 sites is left out.
-    block : numpy.ndarray of int, shape (n_folds,)
-        Block of every fold: fold `k` is calibrated by the pairs that ``block[k]`` is one of.
+        Ten at most with five superfolds. A pair that leaves fewer than 20 rows or 2 sites is left out.
+    superfold : numpy.ndarray of int, shape (n_folds,)
+        Superfold of every fold: fold `k` is calibrated by the pairs that ``superfold[k]`` is one of.
 
     Examples
     --------
     Errors for the calibration of fold `k`, none of whose predictors has seen a row of `k`::
 
         for pair in pairs:
-            if block[k] in (pair.first, pair.second):
-                other = pair.second if block[k] == pair.first else pair.first
+            if superfold[k] in (pair.first, pair.second):
+                other = pair.second if superfold[k] == pair.first else pair.first
                 judge(pair, pair.test_of(other))
     """
-    block = blocks_of_folds(folds, n_blocks)
-    parts = [[fold for fold, of in zip(folds, block, strict=True) if of == b] for b in range(block.max() + 1)]
+    superfold = superfolds_of(folds, n_superfolds)
+    parts = [
+        [fold for fold, of in zip(folds, superfold, strict=True) if of == number]
+        for number in range(superfold.max() + 1)
+    ]
     train = [_shared(panel, [fold.train for fold in part]) for part in parts]
     visible = [_shared(panel, [fold.visible for fold in part]) for part in parts]
     test = [np.sort(np.concatenate([fold.test for fold in part])) for part in parts]
@@ -500,7 +503,7 @@ def pair_folds(panel, folds, *, n_blocks=N_FOLDS):
         if enough_to_learn(panel, rows):
             seen = np.flatnonzero(visible[first] & visible[second])
             pairs.append(PairFold(folds[0].scheme, first, second, test[first], test[second], rows, seen))
-    return pairs, block
+    return pairs, superfold
 
 
 def _shared(panel, listed):

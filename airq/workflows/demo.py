@@ -19,8 +19,8 @@ from airq.workflows.train import calibrate, fit_on_all, save_predictor
 
 MODEL, RECIPE = "lightgbm", "retrospective"
 SCHEMES = ("random", "city")
-#: The slower peers, `reference-method` and `airqo-job`, are left to `airq evaluate`.
-PEERS = ("mean", "climatology", "cams", "lightgbm-defaults")
+#: The slower baselines, `reference-method` and `airqo-job`, are left to `airq evaluate`.
+BASELINES = ("mean", "climatology", "cams", "lightgbm-defaults")
 N_CITIES, START, END = 48, "2019-08-01", "2020-01-31"
 #: Every so many cities one has no sensor; the predictions are for these.
 WITHOUT_SENSOR = 6
@@ -66,7 +66,7 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, seed=0, n_jobs=1, adva
         f"{start} to {end}"
     )
     write_panel(panel, out / "panel.parquet")
-    contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed, chosen=PEERS)
+    contenders = candidates(panel, model=MODEL, recipe=RECIPE, seed=seed, chosen=BASELINES)
     stages.begin("Judging on held-out days and cities")
     evaluation = evaluate_panel(
         panel, SCHEMES, contenders, seed=seed, n_jobs=n_jobs, advance=stages.after_fit if advance else None

@@ -1,4 +1,4 @@
-"""Judge predictors on held-out rows, sites, cities and countries, beside their peers.
+"""Judge predictors on held-out rows, sites, cities and countries, beside their baselines.
 
 Tell how far cities to predict lie from training, and which scheme's figures apply to them.
 """
@@ -13,25 +13,25 @@ import pandas as pd
 from airq.bundle import SAME_PLACE_KM, check_fits, load_bundle
 from airq.cities import read_cities
 from airq.geo import nearest, sites_of
-from airq.io import check_replaceable, check_writable, whole_folder, write_json, write_table, write_text
+from airq.io import atomic_folder, check_replaceable, check_writable, write_json, write_table, write_text
 from airq.messages import notes, progress
 from airq.models.baselines import candidates
-from airq.models.intervals import DEFAULT_LEVEL, check_level
+from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
 from airq.panel import PLACE, TARGET, panel_metadata
 from airq.report.card import evaluation_markdown
 from airq.report.charts import draw_evaluation, draw_proximity, draw_uncertainty
 from airq.report.console import tell_trained
 from airq.report.words import proximity_markdown, proximity_records
-from airq.units import exceedance_levels
+from airq.units import exceedance_thresholds
 from airq.validation.evaluation import (
     Evaluation,
     interval_figures,
     judge,
-    judge_calibration,
-    judge_domain,
     plan_folds,
+    score_applicability,
+    score_calibration,
 )
-from airq.validation.evaluation import evaluate as judge_candidates
+from airq.validation.evaluation import evaluate as score_candidates
 from airq.validation.proximity import PLACE_SCHEMES
 from airq.validation.proximity import proximity as compare_distances
 from airq.validation.splitters import FEW_FITS, SCHEMES
@@ -48,15 +48,15 @@ def evaluate(
     schemes=FEW_FITS,
     model="lightgbm",
     recipe="retrospective",
-    peers=None,
+    baselines=None,
     buffer_km=50.0,
-    level=DEFAULT_LEVEL,
+    level=DEFAULT_COVERAGE,
     seed=0,
     n_jobs=1,
     out=None,
     json_path=None,
 ):
-    """Judge our predictor and its peers on a panel, by every scheme that it supports.
+    """Judge our predictor and its baselines on a panel, by every scheme that it supports.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def evaluate(
         Names from :data:`airq.validation.splitters.SCHEMES`.
     model, recipe : str
         See :func:`airq.models.predictor.default_candidate`.
-    peers : sequence of str, optional
-        Names of peers; all that the panel supports by default.
+    baselines : sequence of str, optional
+        Names of baselines; all that the panel supports by default.
     buffer_km : float
         Distance of the schemes `buffer` and `leave-city-out`. [km]
     level : float or None
@@ -89,7 +89,7 @@ def evaluate(
         If the panel is unsound or supports none of the schemes.
     """
     if level is not None:
-        check_level(level)
+        check_coverage(level)
     panel = open_training_panel(panel_path)
     if out is not None:
         check_writable(out)
@@ -99,7 +99,7 @@ def evaluate(
     evaluation = evaluate_panel(
         panel,
         schemes,
-        candidates(panel, model=model, recipe=recipe, seed=seed, chosen=peers),
+        candidates(panel, model=model, recipe=recipe, seed=seed, chosen=baselines),
         buffer_km=buffer_km,
         level=level,
         seed=seed,
@@ -112,7 +112,7 @@ def evaluate(
     return evaluation
 
 
-def evaluate_bundle(panel_path, *, bundle, level=DEFAULT_LEVEL, json_path=None):
+def evaluate_bundle(panel_path, *, bundle, level=DEFAULT_COVERAGE, json_path=None):
     """Judge a trained bundle on labelled rows.
 
     Rows of the sites that the bundle was trained on, under any name, are judged apart, since it knows
@@ -136,7 +136,7 @@ def evaluate_bundle(panel_path, *, bundle, level=DEFAULT_LEVEL, json_path=None):
         Schemes ``"new sites"`` and ``"known sites"``.
     """
     if level is not None:
-        check_level(level)
+        check_coverage(level)
     panel = open_training_panel(panel_path)
     if json_path is not None:
         check_writable(json_path)
@@ -193,25 +193,25 @@ def _judge_description(evaluation, panel, described, calibration, facts, level):
     table = panel[[*PLACE, "date"]].assign(scheme=NEW, observed=panel[TARGET])
     table = table.join(described.rename(columns={"pm25": "predicted"}).set_index(panel.index))
     if "inside_domain" in table:
-        evaluation.records[-1] |= judge_domain(table)
+        evaluation.records[-1] |= score_applicability(table)
     if level is None:
         return
     if calibration is None:
         evaluation.skipped[f"{NEW}/intervals"] = facts["uncertainty"]["promises"][0]
         return
-    judged = judge_calibration(
-        table.reset_index(drop=True), calibration, level=level, levels=exceedance_levels()
+    judged = score_calibration(
+        table.reset_index(drop=True), calibration, nominal=level, thresholds=exceedance_thresholds()
     )
     evaluation.coverage, evaluation.exceedance, evaluation.reliability = judged
     if evaluation.coverage:
         evaluation.records[-1] |= interval_figures(evaluation.coverage)
     else:
-        units = facts["uncertainty"]["calibrated_on"]
-        evaluation.skipped[f"{NEW}/intervals"] = calibration.explain(level, units=units)
+        groups = facts["uncertainty"]["calibrated_on"]
+        evaluation.skipped[f"{NEW}/intervals"] = calibration.explain(level, groups=groups)
 
 
 def evaluate_panel(
-    panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_LEVEL, seed=0, n_jobs=1, advance=None
+    panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_COVERAGE, seed=0, n_jobs=1, advance=None
 ):
     """Judge candidates on a checked panel; see :func:`evaluate`. A bar shows the fits, or `advance` tells."""
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
@@ -223,7 +223,7 @@ def evaluate_panel(
             f"No training place lies within {buffer_km:g} km of a held-out city: buffer repeats city."
         )
     with progress("evaluating") as bar:
-        evaluation = judge_candidates(
+        evaluation = score_candidates(
             panel, contenders, folds, intervals=level, n_jobs=n_jobs, advance=advance or bar
         )
     evaluation.skipped = skipped | evaluation.skipped
@@ -251,7 +251,7 @@ def _same_folds(folds, others):
 
 def write_evaluation(evaluation, metadata, out):
     """Write records, text, held-out predictions and plots into a folder."""
-    with whole_folder(out, marker=RECORDS) as folder:
+    with atomic_folder(out, marker=RECORDS) as folder:
         write_summary(evaluation, metadata, folder)
         write_table(
             evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()}
@@ -288,7 +288,7 @@ def proximity(
     buffer_km : float
         Distance of the schemes `buffer` and `leave-city-out`. [km]
     seed : int
-        Seed of the scheme `block`.
+        Seed of the scheme `region`.
     out : str or Path, optional
         Folder for proximity.json, proximity.md, distances.png and cities.csv (the city table with
         its distances).
@@ -324,7 +324,7 @@ def proximity(
 
 def write_proximity(found, out):
     """Write records, text, plot and the city table with its distances into a folder."""
-    with whole_folder(out, marker=PROXIMITY_RECORDS) as folder:
+    with atomic_folder(out, marker=PROXIMITY_RECORDS) as folder:
         write_json(folder / PROXIMITY_RECORDS, proximity_records(found))
         write_text(folder / "proximity.md", proximity_markdown(found))
         found.cities.to_csv(folder / "cities.csv", index=False)

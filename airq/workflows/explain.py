@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from airq.bundle import check_fits, load_bundle
-from airq.bundle_metadata import read_facts
-from airq.io import check_replaceable, check_writable, whole_folder, write_json, write_text
+from airq.bundle_metadata import read_metadata
+from airq.io import atomic_folder, check_replaceable, check_writable, write_json, write_text
 from airq.messages import notes, progress
 from airq.models import OURS
-from airq.models.explanation import N_COLUMNS, Reasons, reason_sentences
+from airq.models.explanation import N_COLUMNS, Contributions, contribution_sentences
 from airq.models.predictor import default_candidate
 from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning, panel_metadata
-from airq.report.charts import dependence_curves, importance_bars, price_bars, reason_bars
+from airq.report.charts import contribution_bars, dependence_curves, drop_score_bars, importance_bars
 from airq.report.console import tell_trained
 from airq.report.words import markdown_table
 from airq.sources.earthengine.catalogue import PRODUCTS, column_units
@@ -128,7 +128,7 @@ def _of_catalogue():
     return known
 
 
-def open_reasons(panel_path, bundle, *, panel=None):
+def open_contributions(panel_path, bundle, *, panel=None):
     """A bundle ready to give reasons for the rows of a panel, its facts, and what must be known of it.
 
     Parameters
@@ -142,7 +142,7 @@ def open_reasons(panel_path, bundle, *, panel=None):
 
     Returns
     -------
-    reasons : Reasons
+    reasons : Contributions
     facts : dict
         Facts of the bundle.
     metadata : PanelMetadata
@@ -153,7 +153,7 @@ def open_reasons(panel_path, bundle, *, panel=None):
     check_fits(panel, panel_metadata(panel), facts)
     tell_trained(facts, panel)
     with notes.status(f"features of {len(panel):,} rows"):
-        made = Reasons(predictor, panel, products_of_columns(list(panel.columns)))
+        made = Contributions(predictor, panel, products_of_columns(list(panel.columns)))
     return made, facts, PanelMetadata.from_dict(facts["panel"])
 
 
@@ -229,9 +229,9 @@ class Explanation:
     Attributes
     ----------
     importance : DataFrame
-        See :meth:`airq.models.explanation.Reasons.importance`.
+        See :meth:`airq.models.explanation.Contributions.importance`.
     dependence : DataFrame
-        See :meth:`airq.models.explanation.Reasons.dependence`; empty where it was not asked for.
+        See :meth:`airq.models.explanation.Contributions.dependence`; empty where it was not asked for.
     """
 
     importance: pd.DataFrame
@@ -258,12 +258,12 @@ def explain(panel_path, *, bundle, out=None, json_path=None):
     Explanation
     """
     _check_outputs(out, json_path)
-    made, facts, metadata = open_reasons(panel_path, bundle)
+    made, facts, metadata = open_contributions(panel_path, bundle)
     with notes.status("taking predictions apart"):
         found = Explanation(made.importance())
     if out is not None:
         # Places lie where monitors are; a latitude without its longitude is nowhere.
-        table = found.importance[found.importance["level"] == "column"]
+        table = found.importance[found.importance["by"] == "column"]
         inside = table["name"].isin(made.panel.columns) & (table["product"] != POSITION)
         columns = table.loc[inside, "name"].tolist()
         with notes.status("asking how the model responds"):
@@ -293,7 +293,7 @@ def explain_row(panel_path, *, bundle, site, date, out=None, json_path=None):
     Returns
     -------
     table : DataFrame
-        See :meth:`airq.models.explanation.Reasons.of`.
+        See :meth:`airq.models.explanation.Contributions.of`.
     sentences : list of str
         The same in words.
 
@@ -305,16 +305,16 @@ def explain_row(panel_path, *, bundle, site, date, out=None, json_path=None):
     _check_outputs(out, json_path)
     panel = open_panel(panel_path)
     row = find_row(panel, site, date)
-    made, facts, metadata = open_reasons(panel_path, bundle, panel=panel)
+    made, facts, metadata = open_contributions(panel_path, bundle, panel=panel)
     table = made.of([row])
-    sentences = reason_sentences(table, panel.iloc[row])
+    sentences = contribution_sentences(table, panel.iloc[row])
     records = table.to_dict("records")
     if out is not None:
-        figure = reason_bars(table, sentences[0], metadata)
-        with whole_folder(out, marker=RECORDS) as folder:
+        figure = contribution_bars(table, sentences[0], metadata)
+        with atomic_folder(out, marker=RECORDS) as folder:
             write_json(folder / RECORDS, _plain(records))
             warning = origin_warning(metadata)
-            lines = ["# Reasons for a prediction", warning, f"```\n{chr(10).join(sentences)}\n```"]
+            lines = ["# Contributions for a prediction", warning, f"```\n{chr(10).join(sentences)}\n```"]
             write_text(folder / "explanation.md", "\n\n".join(filter(None, lines)) + "\n")
             figure.savefig(folder / "reasons.png", dpi=120)
     if json_path is not None:
@@ -323,31 +323,31 @@ def explain_row(panel_path, *, bundle, site, date, out=None, json_path=None):
 
 
 def importance_records(explanation):
-    """Records of the importance: `level, name, product, importance, unit, rows`."""
+    """Records of the importance: `by, name, product, importance, unit, rows`."""
     return explanation.importance.assign(unit=PM25_UNIT).to_dict("records")
 
 
-def importance_rows(explanation, level="product"):
+def importance_rows(explanation, by="product"):
     """Headings and cells of the table of importance, as text.
 
     Columns of no weight are left out.
     """
-    table = explanation.importance[explanation.importance["level"] == level]
+    table = explanation.importance[explanation.importance["by"] == by]
     total = table["importance"].sum()
     rows = [
         [line.name, f"{line.importance:.2f}", f"{100 * line.importance / total:.0f} %"]
         for line in table[table["importance"] > 0].itertuples(index=False)
     ]
-    return [level, f"importance [{PM25_UNIT}]", "share"], rows
+    return [by, f"importance [{PM25_UNIT}]", "share"], rows
 
 
 def _write(found, metadata, out):
     parts = ["# What the predictions rest on", origin_warning(metadata), CAPTION]
-    for level in ("product", "column"):
-        headings, rows = importance_rows(found, level)
+    for by in ("product", "column"):
+        headings, rows = importance_rows(found, by)
         parts.append(markdown_table(headings, rows[:30]))
     parts.append("![importance](importance.png)")
-    with whole_folder(out, marker=RECORDS) as folder:
+    with atomic_folder(out, marker=RECORDS) as folder:
         write_json(folder / RECORDS, importance_records(found))
         found.importance.to_csv(folder / "importance.csv", index=False)
         importance_bars(found.importance, metadata).savefig(folder / "importance.png", dpi=120)
@@ -439,7 +439,7 @@ def prices(
     Returns
     -------
     list of dict
-        See :func:`price_records`.
+        See :func:`drop_scores`.
     """
     panel = open_training_panel(panel_path)
     for path in filter(None, [out, json_path]):
@@ -447,23 +447,23 @@ def prices(
     if out is not None:
         check_replaceable(out, marker=DROP_RECORDS)
     if bundle is not None:
-        facts = read_facts(bundle)
+        facts = read_metadata(bundle)
         model, recipe, seed = facts["settings"]["model"], facts["recipe"]["name"], facts["settings"]["seed"]
     if schemes is None:
         schemes = [calibration_scheme(panel)]
     # Neither the size of errors nor the domain is asked for.
     make = functools.partial(
-        default_candidate(model=model, recipe=recipe, seed=seed), spread=None, domain=None
+        default_candidate(model=model, recipe=recipe, seed=seed), residual_scale=None, applicability=None
     )
-    records = price_records(panel, make, schemes, seed=seed, n_jobs=n_jobs)
+    records = drop_scores(panel, make, schemes, seed=seed, n_jobs=n_jobs)
     if json_path is not None:
         write_json(json_path, records)
     if out is not None:
-        write_prices(records, panel_metadata(panel), out)
+        write_drop_scores(records, panel_metadata(panel), out)
     return records
 
 
-def price_records(panel, candidate, schemes, *, products=None, seed=0, n_jobs=1):
+def drop_scores(panel, candidate, schemes, *, products=None, seed=0, n_jobs=1):
     """Fit a candidate with and without every product and compare on held-out places.
 
     Parameters
@@ -545,7 +545,7 @@ def _price(table, scheme, product, columns):
     }
 
 
-def price_rows(records):
+def drop_score_rows(records):
     """Headings and cells of the table of prices, as text."""
     rows = [
         [
@@ -567,19 +567,19 @@ def _interval(record):
     return f"{record['ci_low']:+.2f} to {record['ci_high']:+.2f}"
 
 
-def write_prices(records, metadata, out):
+def write_drop_scores(records, metadata, out):
     """Write records, text and pictures into a folder."""
     whole = f"RMSE with all products: {', '.join(_with_all(records))} {PM25_UNIT}."
     parts = ["# The price of a product", origin_warning(metadata), DROP_CAPTION, whole]
-    with whole_folder(out, marker=DROP_RECORDS) as folder:
+    with atomic_folder(out, marker=DROP_RECORDS) as folder:
         write_json(folder / DROP_RECORDS, records)
         write_text(
             folder / "prices.md",
-            "\n\n".join(filter(None, [*parts, markdown_table(*price_rows(records))])) + "\n",
+            "\n\n".join(filter(None, [*parts, markdown_table(*drop_score_rows(records))])) + "\n",
         )
         for scheme in dict.fromkeys(record["scheme"] for record in records):
             mine = [record for record in records if record["scheme"] == scheme]
-            price_bars(mine, metadata).savefig(folder / f"prices_{scheme}.png", dpi=120)
+            drop_score_bars(mine, metadata).savefig(folder / f"prices_{scheme}.png", dpi=120)
 
 
 def _with_all(records):

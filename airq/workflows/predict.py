@@ -7,11 +7,11 @@ import pandas as pd
 
 from airq.bundle import check_fits, load_bundle
 from airq.features.recipe import make_recipe
-from airq.io import check_parquet_name, check_writable, whole_file, write_table
+from airq.io import atomic_write, check_parquet_name, check_writable, write_table
 from airq.messages import notes
 from airq.models.boosters import load_foreign_catboost
-from airq.models.intervals import DEFAULT_LEVEL, MIN_SHARE, check_level, frequency_of, period_means
-from airq.models.predictor import SPREAD
+from airq.models.intervals import DEFAULT_COVERAGE, MIN_SHARE, check_coverage, frequency_of, period_means
+from airq.models.predictor import SCALE
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.report.card import validation_sentence
 from airq.report.console import tell_trained
@@ -20,7 +20,7 @@ from airq.units import (
     aqi,
     convert,
     exceedance_column,
-    exceedance_levels,
+    exceedance_thresholds,
     is_aqi,
     unit_name,
     who_class,
@@ -47,7 +47,7 @@ COLUMNS = [
 ]
 DEFAULT_AQI_TABLE = "aqi-us-2024"
 #: What a prediction may be described by, see :meth:`airq.models.predictor.Predictor.describe`.
-DESCRIBED = ["pm25", *SPREAD, "inside_domain", "dissimilarity"]
+DESCRIBED = ["pm25", *SCALE, "inside_domain", "dissimilarity"]
 
 
 def check_output(out):
@@ -57,7 +57,7 @@ def check_output(out):
     check_writable(out)
 
 
-def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_table=DEFAULT_AQI_TABLE):
+def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_COVERAGE, aqi_table=DEFAULT_AQI_TABLE):
     """Predict with a trained bundle.
 
     Parameters
@@ -85,7 +85,7 @@ def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_t
     ValueError
         Also if `level` does not lie between 0 and 1.
     """
-    check_level(level)
+    check_coverage(level)
     check_output(out)
     panel = open_panel(panel_path)
     predictor, facts = load_bundle(bundle)
@@ -108,7 +108,7 @@ def predict(panel_path, *, bundle, out, period="day", level=DEFAULT_LEVEL, aqi_t
         "day_basis": trained["day_basis"],
         "period": period,
         "intervals": _promise(calibration, facts, level, period),
-        "domain_threshold": facts["domain"] and facts["domain"]["threshold"],
+        "applicability_threshold": facts["applicability"] and facts["applicability"]["threshold"],
         "recipe": facts["recipe"]["name"],
         "looks_ahead": facts["looks_ahead"],
         "validation": facts["evaluation"],
@@ -167,7 +167,7 @@ def prediction_rows(
     described,
     *,
     calibration=None,
-    level=DEFAULT_LEVEL,
+    level=DEFAULT_COVERAGE,
     aqi_table=DEFAULT_AQI_TABLE,
     period="day",
 ):
@@ -178,10 +178,10 @@ def prediction_rows(
     panel : DataFrame of n_rows
         A checked panel.
     described : DataFrame of n_rows
-        `pm25` of every day, with its spread and `inside_domain` where they are known, see
+        `pm25` of every day, with its residual_scale and `inside_domain` where they are known, see
         :meth:`airq.models.predictor.Predictor.describe`.
     calibration : Calibration, optional
-        What turns a spread into intervals and probabilities.
+        What turns a residual_scale into intervals and probabilities.
     level : float
         Level of the intervals.
     aqi_table : str
@@ -193,7 +193,7 @@ def prediction_rows(
     Returns
     -------
     DataFrame
-        Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_levels`, and
+        Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_thresholds`, and
         `dissimilarity` [1], the distance from training behind `inside_domain` (of longer periods its mean).
         Without a calibration, or with too few places in it, intervals and probabilities are empty. The AQI,
         made for days, is empty for longer periods, and so is the WHO class of months, for which WHO has no
@@ -212,11 +212,11 @@ def prediction_rows(
     rows["aqi_table"] = aqi_table
     rows["who_class"] = None if period == "month" else who_class(rows["pm25"], period)
     rows["who_class"] = rows["who_class"].astype("str")
-    levels = exceedance_levels(period, aqi_table)
+    levels = exceedance_thresholds(period, aqi_table)
     names = [exceedance_column(limit) for limit in levels]
     rows[["lower", "upper", "level", *names]] = np.nan
     if calibration is not None:
-        described = rows["pm25"].to_numpy(), rows[SPREAD].to_numpy()
+        described = rows["pm25"].to_numpy(), rows[SCALE].to_numpy()
         rows[["lower", "upper"]] = calibration.interval(*described, level, period)
         rows["level"] = rows["level"].mask(rows["lower"].notna(), level)
         rows[names] = calibration.exceedance(*described, levels, period)
@@ -226,7 +226,7 @@ def prediction_rows(
 def write_predictions(rows, out, about):
     """Write predictions as Parquet (facts in its metadata), or as CSV where the name ends so."""
     if str(out).endswith(".csv"):
-        with whole_file(out) as unfinished:
+        with atomic_write(out) as unfinished:
             rows.assign(unit=PM25_UNIT, trained_on=about["trained_on"]).to_csv(unfinished, index=False)
         return
     write_table(rows, out, metadata={"airq": about})
@@ -265,7 +265,7 @@ def _promise(calibration, facts, level, period):
     uncertainty = facts["uncertainty"]
     if calibration is None:
         return uncertainty["promises"][0]
-    return calibration.explain(level, period, units=uncertainty["calibrated_on"])
+    return calibration.explain(level, period, groups=uncertainty["calibrated_on"])
 
 
 def _tell_intervals(rows, promise):

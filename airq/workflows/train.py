@@ -10,18 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from airq.bundle import save_bundle
-from airq.bundle_metadata import FACTS, read_facts
+from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.io import check_replaceable, check_writable
 from airq.messages import notes, progress
 from airq.models import OURS
-from airq.models.intervals import DEFAULT_LEVEL, PERIODS
+from airq.models.intervals import DEFAULT_COVERAGE, PERIODS
 from airq.models.predictor import default_candidate
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, panel_metadata
 from airq.report.card import write_card
 from airq.report.charts import draw_evaluation, draw_uncertainty
-from airq.validation.evaluation import evaluate as judge_candidates
-from airq.validation.evaluation import held_out_errors, plan_folds, unit_words
+from airq.validation.evaluation import evaluate as score_candidates
+from airq.validation.evaluation import group_plural, held_out_errors, plan_folds
 from airq.validation.splitters import training_groups
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
@@ -59,7 +59,7 @@ def train(
     """
     panel = open_training_panel(panel_path)
     check_writable(out)
-    check_replaceable(out, marker=FACTS)
+    check_replaceable(out, marker=BUNDLE_JSON)
     schemes = default_schemes(panel) if schemes is None else schemes
     if schemes:
         refuse_unsupported(*plan_folds(panel, schemes, seed=seed))
@@ -84,7 +84,7 @@ def train(
             panel,
             schemes,
             {OURS: candidate},
-            level=DEFAULT_LEVEL if tuning is None else None,
+            level=DEFAULT_COVERAGE if tuning is None else None,
             seed=seed,
             n_jobs=n_jobs,
         )
@@ -114,7 +114,7 @@ def calibrate(predictor, panel, evaluation, candidate, *, seed=0, n_jobs=1):
             notes.print(f"[yellow]No interval: {skipped[scheme]}.[/]")
             return
         with progress("calibrating") as advance:
-            evaluation = judge_candidates(panel, {OURS: candidate}, folds, n_jobs=n_jobs, advance=advance)
+            evaluation = score_candidates(panel, {OURS: candidate}, folds, n_jobs=n_jobs, advance=advance)
     if reason := evaluation.skipped.get(f"{scheme}/{OURS}"):
         notes.print(f"[yellow]No interval: {reason}.[/]")
         return
@@ -164,7 +164,7 @@ def save_predictor(predictor, panel, settings, evaluation, out):
         draw_uncertainty(evaluation, metadata, folder)
 
     save_bundle(out, predictor, facts, write_card, draw=draw if evaluation else None)
-    return read_facts(out)
+    return read_metadata(out)
 
 
 def calibration_scheme(panel):
@@ -214,11 +214,11 @@ def describe_data(panel):
 
 def describe_uncertainty(predictor, panel, evaluation):
     """What is promised of the intervals, and what was measured at held-out places."""
-    units = unit_words(calibration_scheme(panel))
+    groups = group_plural(calibration_scheme(panel))
     calibration = predictor.calibration_
     return {
-        "calibrated_on": units,
-        "promises": [calibration.explain(DEFAULT_LEVEL, period, units=units) for period in PERIODS]
+        "calibrated_on": groups,
+        "promises": [calibration.explain(DEFAULT_COVERAGE, period, groups=groups) for period in PERIODS]
         if calibration is not None
         else [NOT_CALIBRATED],
         "coverage": evaluation.coverage if evaluation else [],

@@ -54,7 +54,8 @@ def _series(store, city):
         level=store.level,
         period=store.period,
         chances={
-            level: store.city(exceedance_column(level), city["city_id"]) for level in store.exceedance_levels
+            level: store.city(exceedance_column(level), city["city_id"])
+            for level in store.exceedance_thresholds
         },
     )
 
@@ -199,7 +200,7 @@ def _words(store, series, scale, at):
     if series.lower is not None and np.isfinite(series.lower[at]):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
         words.append(f"{series.interval_words}: {low} to {high}")
-    for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_levels):
+    for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_thresholds):
         chance = series.chances[level][at]
         if np.isfinite(chance):
             words.append(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")

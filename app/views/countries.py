@@ -244,7 +244,7 @@ def _shares_words(store, span, how):
     )
     if not span.annual:
         daily += " The annual levels need about a year of days."
-    if store.exceedance_levels:
+    if store.exceedance_thresholds:
         daily += " From the probability of every day, which counts the days that a smooth prediction misses."
     return daily
 

@@ -8,7 +8,7 @@ from app import evidence
 from app.sources import Sources
 
 RECORD = {"scheme": "city", "model": "default", "rmse": 18.0, "mae": 9.0, "bias": -1.0, "n": 100}
-ALL = {"scheme": "city", "period": "day", "part": "all", "value": "", "n": 100, "units": 20}
+ALL = {"scheme": "city", "period": "day", "part": "all", "value": "", "n": 100, "groups": 20}
 COVERED = ALL | {"coverage": 0.914, "level": 0.9, "width": 50.0, "ci_low": None, "ci_high": None}
 
 
@@ -62,6 +62,6 @@ def test_new_cities_speak_before_known_ones():
     assert evidence.headline(records)["scheme"] == "city"
 
 
-def test_peers_do_not_speak_for_the_predictor():
-    "An evaluation of peers alone has no headline."
+def test_baselines_do_not_speak_for_the_predictor():
+    "An evaluation of baselines alone has no headline."
     assert evidence.headline(evidence.checked([RECORD | {"model": "mean"}], "records", "it")) is None

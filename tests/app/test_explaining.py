@@ -1,4 +1,4 @@
-"""Reasons are found in a process of their own, once."""
+"""Contributions are found in a process of their own, once."""
 
 import pandas as pd
 import pytest

@@ -35,7 +35,7 @@ def test_the_expected_share_is_the_mean_of_the_probabilities(make_rows, write_pr
     "Two days with 20 % and 40 % make 30 %, though neither prediction is above the level."
     rows = make_rows({"kla": [10, 11]}, p_above_15=[0.2, 0.4])
     store = open_store(write_predictions(rows))
-    assert store.exceedance_levels == (15.0,)
+    assert store.exceedance_thresholds == (15.0,)
     npt.assert_allclose(store.share_above(15.0, how="probability"), [0.3], rtol=1e-6)
     npt.assert_array_equal(store.share_above(15.0), [0.0])
 

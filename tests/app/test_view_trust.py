@@ -31,7 +31,7 @@ PART = {
     "scheme": "city",
     "period": "day",
     "n": 100,
-    "units": 20,
+    "groups": 20,
     "level": 0.9,
     "width": 50.0,
     "winkler": 60.0,
@@ -72,7 +72,7 @@ def test_an_official_reads_how_many_of_a_hundred_days(draw, make_rows, evaluatio
 
 def test_the_best_other_method_is_named_in_words(draw, make_rows, evaluation):
     "An error of 0.79 below cams, interval -2.04 to 0.39: no clear difference; one unit, one name."
-    compared = {"best_peer": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
+    compared = {"best_baseline": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
     records = [RECORD | compared | {"resampled": "cities"}, RECORD | {"model": "cams"}]
     app = draw("trust", make_rows(PM25), arguments=evaluation(records))
     assert "0.79 µg/m³ lower than that of the best other method, cams: no clear difference" in said(app)

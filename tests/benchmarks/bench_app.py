@@ -39,7 +39,7 @@ from scipy.special import ndtr
 import app
 from airq.cities import bundled_cities
 from airq.io import write_table
-from airq.units import aqi, exceedance_column, exceedance_levels, who_class
+from airq.units import aqi, exceedance_column, exceedance_thresholds, who_class
 from airq.workflows.app import command, environment, free_port
 
 CITIES, DAYS, RUNS, SESSIONS, TOGETHER = 1466, 579, 5, 20, 8
@@ -123,7 +123,7 @@ def made_up(path):
     rows = rows.assign(lower=0.6 * pm25, upper=1.7 * pm25, level=0.9, aqi=index, aqi_table="aqi-us-2024")
     rows["inside_domain"] = np.repeat(rng.random(CITIES) > 0.15, DAYS)
     rows["who_class"] = pd.array(who_class(pm25), dtype="str")
-    for limit in exceedance_levels():
+    for limit in exceedance_thresholds():
         rows[exceedance_column(limit)] = ndtr(np.log(pm25 / limit) / 0.3).astype("float32")
     write_table(rows, path, metadata={"airq": {"trained_on": "simulated", "period": "day"}})
 

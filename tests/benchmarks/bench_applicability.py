@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airq.features.recipe import make_recipe
-from airq.models.applicability import ApplicabilityDomain
+from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble, inner_folds
 from airq.panel import TARGET
 from airq.sources.simulated import simulate
@@ -54,7 +54,7 @@ def main():
     print(f"{len(known):,} rows known, {len(asked):,} asked, {known.shape[1]} features")
     shares = pd.Series(weights, index=known.columns).nlargest(3)
     print("largest importances:", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
-    domain = timed("fit", ApplicabilityDomain(threads=2).fit, known, weights, folds)
+    domain = timed("fit", AreaOfApplicability(threads=2).fit, known, weights, folds)
     facts = domain.facts()
     print(
         f"{facts['components']} components carry {facts['carried']:.2%}, "

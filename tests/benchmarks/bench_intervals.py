@@ -23,27 +23,29 @@ import pandas as pd
 
 from airq.features.recipe import make_recipe
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.intervals import Calibration, Spread, period_means
+from airq.models.intervals import Calibration, ResidualScale, period_means
 from airq.models.predictor import GROUPS_FOR_POSITION, Predictor, default_candidate
 from airq.panel import TARGET
 from airq.sources.simulated import simulate
-from airq.units import exceedance_levels
+from airq.units import exceedance_thresholds
 from airq.validation.scores import bootstrap_share, exceedance_scores, interval_scores, reliability
 from airq.validation.splitters import make_folds
 
 LEVEL = 0.9
 SMALL = Member("lightgbm", 1.0, {"rounds": 250, "learning_rate": 0.1, "patience": 20})
-COLUMNS = ["unit", "date", "observed", "predicted", "spread_low", "spread_high"]
+COLUMNS = ["group", "date", "observed", "predicted", "scale_low", "scale_high"]
 
 
 def candidate(boosters):
     "Our predictor, without the domain of applicability, which intervals do not use."
     if boosters == "default":
-        return functools.partial(default_candidate(model="lightgbm", recipe="retrospective"), domain=None)
+        return functools.partial(
+            default_candidate(model="lightgbm", recipe="retrospective"), applicability=None
+        )
     recipe = functools.partial(make_recipe, "retrospective")
     estimator = functools.partial(BoosterEnsemble, [SMALL], residuals="ignored")
     return functools.partial(
-        Predictor, recipe, estimator, groups_for_position=GROUPS_FOR_POSITION, spread=Spread
+        Predictor, recipe, estimator, groups_for_position=GROUPS_FOR_POSITION, residual_scale=ResidualScale
     )
 
 
@@ -75,29 +77,29 @@ def held_out(make, panel):
 
 
 def judged(calibrating, rows, period):
-    "Scores of the intervals of rows, by unit as the guarantee has it."
+    "Scores of the intervals of rows, by group as the guarantee has it."
     calibration = Calibration.from_held_out(calibrating)
     rows = period_means(rows, period)
     interval = calibration.interval(
-        rows["predicted"], rows[["spread_low", "spread_high"]], LEVEL, period=period
+        rows["predicted"], rows[["scale_low", "scale_high"]], LEVEL, period=period
     )
     inside = (rows["observed"] >= interval[:, 0]) & (rows["observed"] <= interval[:, 1])
-    by_unit = inside.groupby(rows["unit"]).mean()
+    by_group = inside.groupby(rows["group"]).mean()
     return {
         **interval_scores(rows["observed"], interval, LEVEL),
-        "by_unit": float(by_unit.mean()),
-        "worst_unit": float(by_unit.min()),
-        "bootstrap": bootstrap_share(inside, rows["unit"]),
-        "calibrated_on": calibration.n_units(period),
+        "by_group": float(by_group.mean()),
+        "worst_unit": float(by_group.min()),
+        "bootstrap": bootstrap_share(inside, rows["group"]),
+        "calibrated_on": calibration.n_groups(period),
     }
 
 
 def exceeded(calibrating, rows):
     "Scores and reliability of the probabilities of exceedance."
-    levels = exceedance_levels()
-    spread = rows[["spread_low", "spread_high"]]
-    probability = Calibration.from_held_out(calibrating).exceedance(rows["predicted"], spread, levels)
-    table = reliability(rows["observed"], probability, levels, rows["unit"], n_draws=2)
+    levels = exceedance_thresholds()
+    residual_scale = rows[["scale_low", "scale_high"]]
+    probability = Calibration.from_held_out(calibrating).exceedance(rows["predicted"], residual_scale, levels)
+    table = reliability(rows["observed"], probability, levels, rows["group"], n_draws=2)
     columns = ["threshold", "low", "high", "n", "probability", "frequency"]
     return {
         "scores": exceedance_scores(rows["observed"], probability, levels),
@@ -113,7 +115,7 @@ def one_seed(seed, boosters, cities, training, start, end):
     make = candidate(boosters)
     calibrating = held_out(make, train)
     rows = described(make().fit(train, "city_id"), test)
-    constant = {"spread_low": 1.0, "spread_high": 1.0}
+    constant = {"scale_low": 1.0, "scale_high": 1.0}
     record = {
         "seed": seed,
         "boosters": boosters,
@@ -144,12 +146,12 @@ def summarise(records):
     for period in ("day", "month"):
         for name in (period, f"{period}_constant"):
             table = pd.DataFrame([record[name] for record in records])
-            by_unit = table["by_unit"]
-            error = 1.96 * by_unit.std(ddof=1) / np.sqrt(len(table))
+            by_group = table["by_group"]
+            error = 1.96 * by_group.std(ddof=1) / np.sqrt(len(table))
             print(
-                f"{name:14} coverage {by_unit.mean():.3f} ({by_unit.mean() - error:.3f} to "
-                f"{by_unit.mean() + error:.3f}), SD {by_unit.std(ddof=1):.3f}, seeds at the level or above "
-                f"{np.mean(by_unit >= LEVEL):.0%}, by rows {table['coverage'].mean():.3f}, worst city "
+                f"{name:14} coverage {by_group.mean():.3f} ({by_group.mean() - error:.3f} to "
+                f"{by_group.mean() + error:.3f}), SD {by_group.std(ddof=1):.3f}, seeds at the level or above "
+                f"{np.mean(by_group >= LEVEL):.0%}, by rows {table['coverage'].mean():.3f}, worst city "
                 f"{table['worst_unit'].mean():.2f}, width {table['width'].mean():.1f}, Winkler "
                 f"{table['winkler'].mean():.1f} µg m⁻³"
             )
@@ -189,7 +191,7 @@ def main():
         records.append(record)
         with options.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-        print(f"seed {seed}: {record['day']['by_unit']:.3f}, {record['seconds']:.0f} s", flush=True)
+        print(f"seed {seed}: {record['day']['by_group']:.3f}, {record['seconds']:.0f} s", flush=True)
     summarise(records)
 
 

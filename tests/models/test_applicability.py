@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from airq.models import applicability
 from airq.models import applicability as weighted_space
-from airq.models.applicability import ApplicabilityDomain, whisker
+from airq.models.applicability import AreaOfApplicability, whisker
 
 #: Means 1 and 0, standard deviations 1 and 1.
 THREE = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, -1.0, 0.0]})
@@ -20,7 +20,7 @@ def rows(**columns):
 
 def exact(**options):
     "A domain whose components carry everything."
-    return ApplicabilityDomain(carried=1.0, n_candidates=1000, **options)
+    return AreaOfApplicability(carried=1.0, n_candidates=1000, **options)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_missing_value_is_ordinary_where_training_lacked_it_too():
 def test_a_row_that_lacks_what_matters_is_outside_and_one_that_lacks_little_is_not():
     "Complete training rows on a fine grid; weights 0.98 and 0.02."
     X = pd.DataFrame({"a": np.linspace(0, 1, 50), "b": np.linspace(0, 1, 50)})
-    domain = ApplicabilityDomain().fit(X, [0.98, 0.02], np.arange(50) % 5)
+    domain = AreaOfApplicability().fit(X, [0.98, 0.02], np.arange(50) % 5)
     asked = rows(a=[0.5, np.nan, 0.5, np.nan], b=[0.5, 0.5, np.nan, np.nan])
     assert domain.inside(asked).tolist() == [True, False, True, False]
 
@@ -110,7 +110,7 @@ def test_a_row_that_lacks_what_matters_is_outside_and_one_that_lacks_little_is_n
 def test_the_stated_error_holds(cloudy):
     "Against distances by scipy in all weighted features, few components searched."
     X, weights, folds = cloudy
-    domain = ApplicabilityDomain(carried=0.9, n_searched=2, n_candidates=8).fit(X, weights, folds)
+    domain = AreaOfApplicability(carried=0.9, n_searched=2, n_candidates=8).fit(X, weights, folds)
     assert 2 < len(domain.space_.carried) < 12
     laid = domain.space_.lay_out(X)
     other = cdist(laid, laid)
@@ -126,7 +126,7 @@ def test_the_stated_error_holds(cloudy):
 def test_the_default_is_near_brute_force(cloudy):
     "Error of the index below 5 % of its mean, the same verdict on 99 rows of 100."
     X, weights, folds = cloudy
-    error = ApplicabilityDomain().fit(X, weights, folds).error_
+    error = AreaOfApplicability().fit(X, weights, folds).error_
     assert error["p95"] < 0.05 * error["true_mean"]
     assert error["same_verdict"] >= 0.99
 
@@ -134,7 +134,7 @@ def test_the_default_is_near_brute_force(cloudy):
 def test_components_alone_never_overstate(cloudy):
     "With every row a candidate, what the components leave out can only shorten a distance."
     X, weights, folds = cloudy
-    domain = ApplicabilityDomain(max_components=3, n_candidates=400).fit(X[:400], weights, folds[:400])
+    domain = AreaOfApplicability(max_components=3, n_candidates=400).fit(X[:400], weights, folds[:400])
     laid = domain.space_.lay_out(X)
     true = cdist(laid[400:], laid[:400]).min(axis=1) / domain.mean_distance_
     ours = domain.dissimilarity(X[400:])
@@ -155,7 +155,7 @@ def test_far_in_a_direction_that_no_component_has_is_far():
     "Two equal features make one component; a row that breaks the equality by ten deviations is outside."
     line = np.linspace(-1, 1, 40)
     X = pd.DataFrame({"a": line, "b": line})
-    domain = ApplicabilityDomain(max_components=1).fit(X, [0.5, 0.5], np.arange(40) % 5)
+    domain = AreaOfApplicability(max_components=1).fit(X, [0.5, 0.5], np.arange(40) % 5)
     broken = rows(a=[5], b=[-5])
     true = cdist(domain.space_.lay_out(broken), domain.space_.lay_out(X)).min() / domain.mean_distance_
     npt.assert_allclose(domain.dissimilarity(broken), true, rtol=1e-3)
@@ -165,16 +165,16 @@ def test_far_in_a_direction_that_no_component_has_is_far():
 def test_a_training_row_is_at_no_distance(cloudy):
     "Also with few components and missing values."
     X, weights, folds = cloudy
-    domain = ApplicabilityDomain(max_components=3).fit(X, weights, folds)
+    domain = AreaOfApplicability(max_components=3).fit(X, weights, folds)
     npt.assert_allclose(domain.dissimilarity(X), 0, atol=1e-5)
 
 
 def test_chunks_and_threads_change_nothing(cloudy, monkeypatch):
     "Sixty rows at a time and two threads give what all rows at once give."
     X, weights, folds = cloudy
-    whole = ApplicabilityDomain().fit(X[:400], weights, folds[:400])
+    whole = AreaOfApplicability().fit(X[:400], weights, folds[:400])
     monkeypatch.setattr(weighted_space, "CHUNK", 60)
-    parts = ApplicabilityDomain(threads=2).fit(X[:400], weights, folds[:400])
+    parts = AreaOfApplicability(threads=2).fit(X[:400], weights, folds[:400])
     npt.assert_allclose(parts.dissimilarity(X), whole.dissimilarity(X), atol=1e-5)
     assert parts.threshold_ == pytest.approx(whole.threshold_, abs=1e-5)
 
@@ -182,10 +182,10 @@ def test_chunks_and_threads_change_nothing(cloudy, monkeypatch):
 def test_a_sample_of_pairs_gives_the_mean_distance(cloudy, monkeypatch):
     "20,000 pairs by lot come within four standard errors of all 179,700."
     X, weights, folds = cloudy
-    everything = ApplicabilityDomain().fit(X, weights, folds)
+    everything = AreaOfApplicability().fit(X, weights, folds)
     assert everything.mean_distance_error_ == 0
     monkeypatch.setattr(applicability, "N_PAIRS", 20_000)
-    sampled = ApplicabilityDomain().fit(X, weights, folds)
+    sampled = AreaOfApplicability().fit(X, weights, folds)
     off = abs(sampled.mean_distance_ / everything.mean_distance_ - 1)
     assert 0 < off < 4 * sampled.mean_distance_error_ < 0.02
 
@@ -193,8 +193,8 @@ def test_a_sample_of_pairs_gives_the_mean_distance(cloudy, monkeypatch):
 def test_a_saved_domain_says_the_same(cloudy, tmp_path):
     "The facts and two Parquet files bring everything back."
     X, weights, folds = cloudy
-    domain = ApplicabilityDomain().fit(X[:400], weights, folds[:400])
-    again = ApplicabilityDomain.load(tmp_path, domain.save(tmp_path))
+    domain = AreaOfApplicability().fit(X[:400], weights, folds[:400])
+    again = AreaOfApplicability.load(tmp_path, domain.save(tmp_path))
     npt.assert_array_equal(again.dissimilarity(X), domain.dissimilarity(X))
     assert again.facts() == domain.facts()
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".parquet"] * 2
@@ -203,8 +203,8 @@ def test_a_saved_domain_says_the_same(cloudy, tmp_path):
 def test_the_scale_of_weights_and_units_does_not_matter(cloudy):
     "Weights times ten, one feature in other units: the same index."
     X, weights, folds = cloudy
-    domain = ApplicabilityDomain().fit(X, weights, folds)
-    other = ApplicabilityDomain().fit(X.assign(a=X["a"] * 1e-5 + 3), 10 * weights, folds)
+    domain = AreaOfApplicability().fit(X, weights, folds)
+    other = AreaOfApplicability().fit(X.assign(a=X["a"] * 1e-5 + 3), 10 * weights, folds)
     moved = X + 0.5
     npt.assert_allclose(
         other.dissimilarity(moved.assign(a=moved["a"] * 1e-5 + 3)),
@@ -216,7 +216,7 @@ def test_the_scale_of_weights_and_units_does_not_matter(cloudy):
 
 def test_equal_rows_have_a_domain():
     "All training rows alike: their like is inside, a row that lacks the value is not."
-    domain = ApplicabilityDomain().fit(rows(a=[3, 3, 3, 3]), [1.0], [0, 0, 1, 1])
+    domain = AreaOfApplicability().fit(rows(a=[3, 3, 3, 3]), [1.0], [0, 0, 1, 1])
     assert domain.inside(rows(a=[3, np.nan])).tolist() == [True, False]
 
 
@@ -239,7 +239,7 @@ def test_no_rows_have_no_dissimilarity():
 def test_what_does_not_fit_together_is_refused(weights, folds, message):
     "One line says what is wrong."
     with pytest.raises(ValueError, match=message):
-        ApplicabilityDomain().fit(THREE, weights, folds)
+        AreaOfApplicability().fit(THREE, weights, folds)
 
 
 def test_other_features_are_refused():

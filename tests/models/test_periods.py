@@ -7,9 +7,9 @@ import pytest
 from airq.models.intervals import period_means
 
 
-def days(first, n, unit="a", **columns):
-    "A unit's consecutive days, observed 10 and predicted 20."
-    table = pd.DataFrame({"unit": unit, "date": pd.date_range(first, periods=n)})
+def days(first, n, group="a", **columns):
+    "A group's consecutive days, observed 10 and predicted 20."
+    table = pd.DataFrame({"group": group, "date": pd.date_range(first, periods=n)})
     return table.assign(observed=10.0, predicted=20.0).assign(**columns)
 
 

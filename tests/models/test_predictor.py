@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from airq.features.recipe import make_recipe
-from airq.models.applicability import ApplicabilityDomain
-from airq.models.baselines import peers
+from airq.models.applicability import AreaOfApplicability
+from airq.models.baselines import baselines
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.intervals import Spread
+from airq.models.intervals import ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
@@ -55,7 +55,7 @@ OTHERS = ["climatology", "airqo-job", "lightgbm-defaults"]
 )
 def test_targets_of_held_out_rows_move_no_prediction(panel, scheme, name):
     "Multiply the held-out PM2.5 by ten: not one held-out prediction changes."
-    candidate = ours() if name == "default" else peers(panel)[name]
+    candidate = ours() if name == "default" else baselines(panel)[name]
     fold, before = held_out(panel, scheme, candidate)
     spoiled = panel.copy()
     target = spoiled["pm25"].to_numpy().copy()
@@ -66,13 +66,19 @@ def test_targets_of_held_out_rows_move_no_prediction(panel, scheme, name):
 
 
 def with_description():
-    "Our predictor with few rounds, its spread and domain."
+    "Our predictor with few rounds, its residual_scale and domain."
     estimator = functools.partial(BoosterEnsemble, MEMBERS, n_inner=3)
     recipe = functools.partial(make_recipe, "retrospective")
-    return Predictor(recipe, estimator, groups_for_position=5, spread=Spread, domain=ApplicabilityDomain)
+    return Predictor(
+        recipe,
+        estimator,
+        groups_for_position=5,
+        residual_scale=ResidualScale,
+        applicability=AreaOfApplicability,
+    )
 
 
-DESCRIPTION = ["lower", "upper", "spread_low", "spread_high", "dissimilarity", "p_above_25"]
+DESCRIPTION = ["lower", "upper", "scale_low", "scale_high", "dissimilarity", "p_above_25"]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +213,7 @@ def test_any_number_of_processes_gives_the_same_figures(panel):
 def test_records_agree_with_the_held_out_predictions(panel):
     "The RMSE of a record is that of the table of held-out predictions."
     folds, _ = plan_folds(panel, ["city"])
-    found = evaluate(panel, {"mean": peers(panel)["mean"]}, folds)
+    found = evaluate(panel, {"mean": baselines(panel)["mean"]}, folds)
     table = found.predictions
     npt.assert_allclose(found.records[0]["rmse"], rmse(table["observed"], table["mean"]))
     assert found.records[0]["groups"] == 10

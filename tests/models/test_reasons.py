@@ -1,4 +1,4 @@
-"""Reasons beside predictions: they sum, they group, they read well."""
+"""Contributions beside predictions: they sum, they group, they read well."""
 
 import numpy as np
 import numpy.testing as npt
@@ -8,7 +8,7 @@ import pytest
 from airq.features.feature import Feature
 from airq.features.recipe import Recipe
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.explanation import BESIDE, Reasons, reason_sentences, reasons
+from airq.models.explanation import BESIDE, Contributions, contribution_sentences, reasons
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
@@ -49,18 +49,18 @@ def predictor(panel):
     return Predictor(lambda _: recipe, lambda: estimator).fit(panel, "site_id")
 
 
-@pytest.mark.parametrize("level", ["product", "column", "feature"])
-def test_contributions_sum_to_what_predict_says(predictor, panel, level):
-    "At every level, for every row."
-    found = Reasons(predictor, panel, PRODUCTS).contributions(np.arange(len(panel)), level=level)
+@pytest.mark.parametrize("by", ["product", "column", "feature"])
+def test_contributions_sum_to_what_predict_says(predictor, panel, by):
+    "At every by, for every row."
+    found = Contributions(predictor, panel, PRODUCTS).contributions(np.arange(len(panel)), by=by)
     npt.assert_allclose(found.sum(axis=1), predictor.predict(panel), rtol=0, atol=1e-6)
 
 
 def test_a_speed_counts_for_both_components_of_the_wind(predictor, panel):
     "Half of it for `wind_u`, half for `wind_v`, all of it for the product."
-    made = Reasons(predictor, panel, PRODUCTS)
-    by_feature = made.contributions([5, 6], level="feature")
-    by_column = made.contributions([5, 6], level="column")
+    made = Contributions(predictor, panel, PRODUCTS)
+    by_feature = made.contributions([5, 6], by="feature")
+    by_column = made.contributions([5, 6], by="column")
     npt.assert_allclose(by_column["wind_u"], by_feature["wind_speed"] / 2)
     npt.assert_allclose(by_column["wind_v"], by_feature["wind_speed"] / 2)
     npt.assert_allclose(made.contributions([5, 6])["weather"], by_feature["wind_speed"])
@@ -68,8 +68,8 @@ def test_a_speed_counts_for_both_components_of_the_wind(predictor, panel):
 
 def test_what_pm25_follows_is_the_most_important(predictor, panel):
     "`no2`, by more than ten times the weather."
-    found = Reasons(predictor, panel, PRODUCTS).importance()
-    products = found[found["level"] == "product"].set_index("name")["importance"]
+    found = Contributions(predictor, panel, PRODUCTS).importance()
+    products = found[found["by"] == "product"].set_index("name")["importance"]
     assert products.index[0] == "no2"
     assert products["no2"] > 10 * products["weather"]
 
@@ -87,7 +87,7 @@ def test_reasons_name_the_value_behind_them(predictor, panel):
 
 def test_reasons_of_a_row_do_not_hang_on_the_others_asked_for(predictor, panel):
     "One by one or together: the same table."
-    made = Reasons(predictor, panel, PRODUCTS)
+    made = Contributions(predictor, panel, PRODUCTS)
     alone = pd.concat([made.of([3]), made.of([70])], ignore_index=True)
     pd.testing.assert_frame_equal(made.of([3, 70]), alone)
 
@@ -104,8 +104,8 @@ def test_the_target_is_not_looked_at(predictor, panel):
 def test_sentences_add_up_and_tell_what_is_missing(predictor, panel):
     "The amounts in front of the lines sum to the prediction of the first, up to rounding."
     row = int(np.flatnonzero(panel["no2"].isna())[0])
-    table = Reasons(predictor, panel, PRODUCTS).of([row])
-    first, *lines = reason_sentences(table, panel.iloc[row])
+    table = Contributions(predictor, panel, PRODUCTS).of([row])
+    first, *lines = contribution_sentences(table, panel.iloc[row])
     assert first.startswith(f"{panel['site_id'].iloc[row]}, Town")
     amounts = [float(line.split()[0]) for line in lines]
     npt.assert_allclose(sum(amounts), predictor.predict(panel)[row], atol=0.05 * len(amounts))
@@ -114,12 +114,12 @@ def test_sentences_add_up_and_tell_what_is_missing(predictor, panel):
 
 def test_dependence_rises_with_no2_and_not_with_what_has_no_feature_of_its_size(predictor, panel):
     "PM2.5 spans 40; the answer rises by more than 20. `wind_u` stands in no feature by itself."
-    found = Reasons(predictor, panel, PRODUCTS).dependence(["no2", "wind_u"])
+    found = Contributions(predictor, panel, PRODUCTS).dependence(["no2", "wind_u"])
     assert set(found["column"]) == {"no2"}
     assert found["pm25"].iloc[-1] - found["pm25"].iloc[0] > 20
 
 
 def test_what_stands_beside_products_is_listed_last(predictor, panel):
     "Base first, then products, then monitors and remainder."
-    listed = Reasons(predictor, panel, PRODUCTS).of([0])["product"].tolist()
+    listed = Contributions(predictor, panel, PRODUCTS).of([0])["product"].tolist()
     assert [listed[0], *listed[-2:]] == list(BESIDE)

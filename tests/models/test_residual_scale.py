@@ -6,7 +6,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from airq.models.intervals import FLOOR, Spread
+from airq.models.intervals import FLOOR, ResidualScale
 
 
 def proportional(n=300):
@@ -17,39 +17,44 @@ def proportional(n=300):
 
 
 def test_a_proportional_error_has_a_proportional_spread():
-    "From 15 to 95 the prediction plus 5 grows fivefold, and so do both spreads, 3 to 1 by side."
-    spread = Spread().fit(None, *proportional()).predict(None, [15.0, 95.0])
-    npt.assert_allclose(spread[1] / spread[0], [5, 5], rtol=0.15)
-    npt.assert_allclose(spread[:, 1] / spread[:, 0], [3, 3], rtol=0.01)
+    "From 15 to 95 the prediction plus 5 grows fivefold, and so do both residual_scales, 3 to 1 by side."
+    residual_scale = ResidualScale().fit(None, *proportional()).predict(None, [15.0, 95.0])
+    npt.assert_allclose(residual_scale[1] / residual_scale[0], [5, 5], rtol=0.15)
+    npt.assert_allclose(residual_scale[:, 1] / residual_scale[:, 0], [3, 3], rtol=0.01)
 
 
 def test_a_constant_error_has_a_constant_spread():
     "Residuals of 4 up and 4 down everywhere."
     predicted = np.linspace(0, 200, 400)
     residual = np.where(np.arange(400) % 2, -4.0, 4.0)
-    spread = Spread().fit(None, predicted, residual, np.arange(400)).predict(None, [0.0, 200.0])
-    npt.assert_allclose(spread, np.full((2, 2), 4), rtol=0.02)
+    residual_scale = (
+        ResidualScale().fit(None, predicted, residual, np.arange(400)).predict(None, [0.0, 200.0])
+    )
+    npt.assert_allclose(residual_scale, np.full((2, 2), 4), rtol=0.02)
 
 
 def test_cities_weigh_the_same():
-    "A hundred days with errors of 1 and ten cities' days with errors of 9: the spread is the ten's."
+    "A hundred days with errors of 1 and ten cities' days with errors of 9: the residual_scale is the ten's."
     predicted, groups = np.full(110, 20.0), np.r_[np.full(100, "many"), np.arange(10).astype(str)]
     residual = np.r_[np.tile([1.0, -1.0], 50), np.tile([9.0, -9.0], 5)]
-    npt.assert_allclose(Spread().fit(None, predicted, residual, groups).predict(None, [20.0]), [[9, 9]])
+    npt.assert_allclose(
+        ResidualScale().fit(None, predicted, residual, groups).predict(None, [20.0]), [[9, 9]]
+    )
 
 
 @pytest.mark.parametrize("residual", [0.0, 3.0, -3.0])
 def test_a_spread_is_positive_whatever_the_residuals(residual):
     "Errors of nothing, or of one sign only, leave both sides positive, also at a prediction of zero."
-    spread = Spread().fit(None, np.full(20, 10.0), np.full(20, residual), np.arange(20))
-    assert (spread.predict(None, [0.0, 10.0, 1000.0]) >= FLOOR).all()
+    residual_scale = ResidualScale().fit(None, np.full(20, 10.0), np.full(20, residual), np.arange(20))
+    assert (residual_scale.predict(None, [0.0, 10.0, 1000.0]) >= FLOOR).all()
 
 
 def test_saved_facts_give_the_same_spread(tmp_path):
     "Through JSON and back, number by number, and no file is needed."
-    spread = Spread().fit(None, *proportional())
-    facts = json.loads(json.dumps(spread.save(tmp_path)))
+    residual_scale = ResidualScale().fit(None, *proportional())
+    facts = json.loads(json.dumps(residual_scale.save(tmp_path)))
     npt.assert_array_equal(
-        Spread.load(tmp_path, facts).predict(None, [3.0, 30.0]), spread.predict(None, [3.0, 30.0])
+        ResidualScale.load(tmp_path, facts).predict(None, [3.0, 30.0]),
+        residual_scale.predict(None, [3.0, 30.0]),
     )
     assert list(tmp_path.iterdir()) == []

@@ -14,10 +14,10 @@ from airq.validation.scores import (
 )
 
 
-def rows(units, observed, **columns):
-    "Held-out rows with intervals from 10 to 30 around 20, one unit a city of Uganda."
-    table = pd.DataFrame({"unit": list(units), "observed": np.asarray(observed, dtype="float64")})
-    table["city_id"] = table["city"] = table["unit"]
+def rows(groups, observed, **columns):
+    "Held-out rows with intervals from 10 to 30 around 20, one group a city of Uganda."
+    table = pd.DataFrame({"group": list(groups), "observed": np.asarray(observed, dtype="float64")})
+    table["city_id"] = table["city"] = table["group"]
     table["country"] = "UGA"
     table["date"] = pd.Timestamp("2020-07-01")
     return table.assign(predicted=20.0, lower=10.0, upper=30.0).assign(**columns)
@@ -50,8 +50,8 @@ def test_rows_and_units_are_counted_apart():
     "Three covered days of one city and one day outside of another: 3/4 of the days, 1/2 of the cities."
     record = only(coverage_table(rows("aaab", [20, 20, 20, 90]), 0.9), "all")[""]
     assert record["coverage"] == 0.75
-    assert record["coverage_by_unit"] == 0.5
-    assert (record["n"], record["units"]) == (4, 2)
+    assert record["coverage_by_group"] == 0.5
+    assert (record["n"], record["groups"]) == (4, 2)
 
 
 def test_parts_by_country_season_and_class():
@@ -90,7 +90,7 @@ def test_a_month_has_no_class_and_a_year_no_season():
 
 
 def test_no_interval_gives_no_record():
-    "Too few units: nothing to judge."
+    "Too few groups: nothing to judge."
     assert coverage_table(rows("ab", [20, 20], lower=np.nan, upper=np.nan), 0.9) == []
 
 
@@ -99,14 +99,14 @@ def test_the_bootstrap_draws_units_and_not_rows():
 
     The share is uncertain by sqrt(0.25 / 10) = 0.16 if cities are drawn, by 0.016 if rows were.
     """
-    units = np.repeat(np.arange(10), 100)
-    low, high = bootstrap_share(units < 5, units)
+    groups = np.repeat(np.arange(10), 100)
+    low, high = bootstrap_share(groups < 5, groups)
     assert 0.1 <= low <= 0.3
     assert 0.7 <= high <= 0.9
 
 
 def test_few_units_give_no_bootstrap_interval():
-    "Four units do not tell how units differ."
+    "Four groups do not tell how groups differ."
     assert np.isnan(bootstrap_share([1, 0, 1, 1], list("abcd"))).all()
 
 

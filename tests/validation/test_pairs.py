@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.validation.splitters import FEW_FITS, blocks_of_folds, make_folds, pair_folds
+from airq.validation.splitters import FEW_FITS, make_folds, pair_folds, superfolds_of
 
 DAYS = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d").tolist()
 
@@ -23,18 +23,18 @@ def panel(make_panel):
 
 @pytest.mark.parametrize("scheme", [*FEW_FITS, "leave-city-out", "leave-country-out"])
 def test_a_pair_hides_what_each_of_its_folds_hides(panel, scheme):
-    "No pair sees a row that a fold of either block hides, nor the target of a row that it tests."
+    "No pair sees a row that a fold of either superfold hides, nor the target of a row that it tests."
     folds = make_folds(panel, scheme, buffer_km=60)
-    pairs, block = pair_folds(panel, folds)
+    pairs, superfold = pair_folds(panel, folds)
     assert pairs
     for pair in pairs:
         training = set(pair.train)
         assert training <= set(pair.visible)
-        for fold in itertools.compress(folds, np.isin(block, [pair.first, pair.second])):
+        for fold in itertools.compress(folds, np.isin(superfold, [pair.first, pair.second])):
             assert training.isdisjoint(fold.test)
             assert training <= set(fold.train)
             assert set(pair.visible) <= set(fold.visible)
-            assert set(fold.test) <= set(pair.test_of(block[fold.number]))
+            assert set(fold.test) <= set(pair.test_of(superfold[fold.number]))
 
 
 def test_the_training_panel_of_a_pair_of_countries(panel):
@@ -57,16 +57,16 @@ def test_a_pair_of_random_folds_shows_inputs_without_targets(panel):
 
 def test_four_folds_make_six_pairs_and_five_make_ten(panel):
     "Each unordered pair once."
-    pairs, block = pair_folds(panel, make_folds(panel, "country"))
+    pairs, superfold = pair_folds(panel, make_folds(panel, "country"))
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
-    assert block.tolist() == [0, 1, 2, 3]
+    assert superfold.tolist() == [0, 1, 2, 3]
     assert len(pair_folds(panel, make_folds(panel, "city"))[0]) == 10
 
 
-def test_eight_folds_are_merged_into_five_blocks(panel):
-    "Cities are of equal size, so three blocks hold two of them and two hold one."
+def test_eight_folds_are_merged_into_five_superfolds(panel):
+    "Cities are of equal size, so three superfolds hold two of them and two hold one."
     folds = make_folds(panel, "leave-city-out", buffer_km=0)
-    assert sorted(np.bincount(blocks_of_folds(folds)).tolist()) == [1, 1, 2, 2, 2]
+    assert sorted(np.bincount(superfolds_of(folds)).tolist()) == [1, 1, 2, 2, 2]
     assert len(pair_folds(panel, folds)[0]) == 10
 
 
@@ -74,7 +74,7 @@ def test_a_pair_that_leaves_one_site_is_left_out(panel):
     "Of three cities a pair leaves one site, too few to learn from."
     three = panel[panel["site_id"].isin(["a", "b", "c"])].reset_index(drop=True)
     folds = make_folds(three, "city")
-    pairs, block = pair_folds(three, folds)
+    pairs, superfold = pair_folds(three, folds)
     assert len(folds) == 3
     assert pairs == []
-    assert block.tolist() == [0, 1, 2]
+    assert superfold.tolist() == [0, 1, 2]

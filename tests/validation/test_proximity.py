@@ -97,11 +97,11 @@ def test_a_city_beyond_all_schemes_is_marked(panel):
 
 def test_schemes_of_days_say_nothing_about_places(panel):
     "Random rows and seasons are left out with the reason, an unsupported scheme with its own."
-    found = proximity(panel, cities_at(3.0), ["random", "season", "block", "buffer"], buffer_km=1000)
+    found = proximity(panel, cities_at(3.0), ["random", "season", "region", "buffer"], buffer_km=1000)
     assert "holds out days" in found.skipped["random"]
     assert "holds out days" in found.skipped["season"]
     assert "leaves 0 rows" in found.skipped["buffer"]
-    assert [record["scheme"] for record in found.records] == ["block"]
+    assert [record["scheme"] for record in found.records] == ["region"]
 
 
 def test_a_panel_that_supports_no_scheme_speaks_for_no_city(panel):

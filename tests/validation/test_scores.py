@@ -15,7 +15,7 @@ def test_rmse_by_hand():
 
 
 def test_r2_by_hand():
-    "Observed 0 and 2 spread by 2 around 1; errors of 1 and 0 leave half."
+    "Observed 0 and 2 residual_scale by 2 around 1; errors of 1 and 0 leave half."
     npt.assert_allclose(r2([0, 2], [1, 2]), 0.5)
 
 

@@ -128,18 +128,18 @@ def test_a_city_whose_surroundings_hold_everything_is_named(panel):
         make_folds(panel, "leave-city-out", buffer_km=200)
 
 
-def test_blocks_keep_neighbouring_cities_together(make_panel):
+def test_regions_keep_neighbouring_cities_together(make_panel):
     "Of four cities, two near the equator and two at 50° north, the near ones are held out together."
     panel = make_panel({site: DAYS for site in "abcd"}, pm25=np.arange(60.0))
     panel["latitude"] = panel["site_id"].map({"a": 0.0, "c": 1.0, "b": 50.0, "d": 51.0})
-    held_out = [set(panel["city_id"].iloc[fold.test]) for fold in make_folds(panel, "block")]
+    held_out = [set(panel["city_id"].iloc[fold.test]) for fold in make_folds(panel, "region")]
     assert sorted(held_out, key=min) == [{"a", "c"}, {"b", "d"}]
 
 
-def test_three_cities_are_too_few_for_blocks(panel):
-    "Two blocks of two cities need four."
-    with pytest.raises(UnsupportedScheme, match="too few cities for two blocks"):
-        make_folds(panel, "block")
+def test_three_cities_are_too_few_for_regions(panel):
+    "Two regions of two cities need four."
+    with pytest.raises(UnsupportedScheme, match="too few cities for two regions"):
+        make_folds(panel, "region")
 
 
 @pytest.fixture

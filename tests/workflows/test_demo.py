@@ -61,7 +61,7 @@ def test_the_predictions_are_for_the_cities_without_a_sensor(folder):
 
 
 def test_random_stands_beside_city(folder):
-    "Both schemes, ours and the same peers in each."
+    "Both schemes, ours and the same baselines in each."
     records = json.loads((folder / "evaluation.json").read_text())
     models = {scheme: {r["model"] for r in records if r["scheme"] == scheme} for scheme in ("random", "city")}
     assert models["random"] == models["city"] >= {"default", "mean", "cams"}

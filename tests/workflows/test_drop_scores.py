@@ -10,7 +10,7 @@ from airq.features.recipe import raw
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata
-from airq.workflows.explain import Without, price_records, price_rows, write_prices
+from airq.workflows.explain import Without, drop_score_rows, drop_scores, write_drop_scores
 
 QUICK = {"rounds": 40, "patience": 40, "learning_rate": 0.2, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 
@@ -35,8 +35,8 @@ def panel(make_panel):
 
 
 def test_the_only_informative_product_has_a_price_and_noise_has_none(panel):
-    "Without it the error is about the spread of PM2.5, 15; without noise nothing changes."
-    first, last = price_records(panel, quick, ["city"])
+    "Without it the error is about the residual_scale of PM2.5, 15; without noise nothing changes."
+    first, last = drop_scores(panel, quick, ["city"])
     assert (first["product"], last["product"]) == ("aerosol-index", "o3")
     assert first["ci_low"] > 10
     assert first["price"] == pytest.approx(15, abs=2)
@@ -54,7 +54,7 @@ def test_dropped_columns_are_never_seen(panel):
 def test_one_product_alone_has_no_price(panel):
     "Nothing would be left without it."
     with pytest.raises(ValueError, match="belongs to the product 'o3'"):
-        price_records(panel.drop(columns="aer_ai"), quick, ["city"])
+        drop_scores(panel.drop(columns="aer_ai"), quick, ["city"])
 
 
 def test_prices_are_written(tmp_path):
@@ -62,8 +62,8 @@ def test_prices_are_written(tmp_path):
     known = {"scheme": "city", "columns": ["o3"], "rmse": 3.0, "rmse_without": 4.0, "n": 9, "unit": "µg m⁻³"}
     known |= {"resampled": "cities", "price": 1.0, "ci_low": 0.5, "ci_high": 1.5}
     records = [known | {"product": "o3"}, known | {"product": "co", "ci_low": np.nan, "ci_high": np.nan}]
-    write_prices(records, PanelMetadata(), tmp_path / "out")
+    write_drop_scores(records, PanelMetadata(), tmp_path / "out")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"prices.json", "prices.md", "prices_city.png"}
     assert json.loads((tmp_path / "out" / "prices.json").read_text())[1]["ci_low"] is None
-    assert [row[-1] for row in price_rows(records)[1]] == ["+0.50 to +1.50", "too few places"]
+    assert [row[-1] for row in drop_score_rows(records)[1]] == ["+0.50 to +1.50", "too few places"]

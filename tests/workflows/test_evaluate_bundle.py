@@ -8,9 +8,9 @@ import pytest
 
 from airq.features.recipe import make_recipe
 from airq.io import write_panel
-from airq.models.applicability import ApplicabilityDomain
+from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.intervals import Spread
+from airq.models.intervals import ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
@@ -29,19 +29,21 @@ def panel():
 
 @pytest.fixture(scope="module")
 def bundle(panel, tmp_path_factory):
-    "Ten cities, calibrated as if nine others had been wrong by 1 to 9 spreads."
+    "Ten cities, calibrated as if nine others had been wrong by 1 to 9 residual_scales."
     estimator = functools.partial(BoosterEnsemble, MEMBERS, n_inner=2)
     recipe = functools.partial(make_recipe, "retrospective")
-    predictor = Predictor(recipe, estimator, spread=Spread, domain=ApplicabilityDomain).fit(panel, "city_id")
+    predictor = Predictor(
+        recipe, estimator, residual_scale=ResidualScale, applicability=AreaOfApplicability
+    ).fit(panel, "city_id")
     predictor.calibrate(
         pd.DataFrame(
             {
-                "unit": list("abcdefghi"),
+                "group": list("abcdefghi"),
                 "date": pd.Timestamp("2020-01-01"),
                 "observed": 10 + np.arange(1.0, 10),
                 "predicted": 10.0,
-                "spread_low": 1.0,
-                "spread_high": 1.0,
+                "scale_low": 1.0,
+                "scale_high": 1.0,
             }
         )
     )

@@ -46,7 +46,7 @@ def test_a_bundle_is_explained_with_tables_and_pictures(files, tmp_path):
     names = {"explanation.json", "explanation.md", "importance.csv", "importance.png"}
     assert {path.name for path in out.iterdir()} == names | {"dependence.csv", "dependence.png"}
     first = json.loads(records.read_text())[0]
-    assert (first["level"], first["name"], first["unit"]) == ("product", "co", "µg m⁻³")
+    assert (first["by"], first["name"], first["unit"]) == ("product", "co", "µg m⁻³")
     assert "SIMULATED" in (out / "explanation.md").read_text()
 
 

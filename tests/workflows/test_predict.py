@@ -24,29 +24,29 @@ def days(pm25):
 
 
 def described(pm25, inside):
-    "Predictions with spreads 1 below and 2 above."
-    return pd.DataFrame({"pm25": pm25, "spread_low": 1.0, "spread_high": 2.0, "inside_domain": inside})
+    "Predictions with residual_scales 1 below and 2 above."
+    return pd.DataFrame({"pm25": pm25, "scale_low": 1.0, "scale_high": 2.0, "inside_domain": inside})
 
 
 @pytest.fixture
 def calibration():
-    "Nine cities with a day each, whose observations lie 1 to 9 spreads above their predictions."
+    "Nine cities with a day each, whose observations lie 1 to 9 residual_scales above their predictions."
     return Calibration.from_held_out(
         pd.DataFrame(
             {
-                "unit": list("abcdefghi"),
+                "group": list("abcdefghi"),
                 "date": pd.Timestamp("2020-01-01"),
                 "observed": 10.0 + np.arange(1, 10),
                 "predicted": 10.0,
-                "spread_low": 1.0,
-                "spread_high": 1.0,
+                "scale_low": 1.0,
+                "scale_high": 1.0,
             }
         )
     )
 
 
 def test_interval_of_a_day(make_panel, calibration):
-    "With nine cities the 90 % interval reaches as far as the worst did: 9 spreads to either side."
+    "With nine cities the 90 % interval reaches as far as the worst did: 9 residual_scales to either side."
     rows = prediction_rows(
         make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration
     )
@@ -71,7 +71,7 @@ def test_no_interval_of_a_month_from_days(make_panel, calibration):
 
 
 def test_probability_of_a_day_above_a_level(make_panel, calibration):
-    "Above 37.5, at 20 with 2 for a spread, lie observations of 8.75 spreads: one city of nine."
+    "Above 37.5, at 20 with a scale of 2, lie observations of 8.75 scales: one city of nine."
     rows = prediction_rows(
         make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration
     )
@@ -201,7 +201,7 @@ def test_what_is_not_a_model_is_refused(reference_panel, tmp_path):
 
 
 def test_a_unit_that_pm25_cannot_have_is_refused(reference_panel, tmp_path):
-    "Kelvin is no unit of PM2.5."
+    "Kelvin is no group of PM2.5."
     _, path = reference_panel
     foreign_model(reference().names, tmp_path / "m.cbm")
     assert "not K" in run(path, tmp_path / "m.cbm", tmp_path / "p.parquet", unit="K").stderr

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.io import whole_file, write_json
+from airq.io import atomic_write, write_json
 from airq.sources.earthengine.layers import ONCE, deciding, has_images
 from airq.sources.earthengine.planning import Block
 
@@ -127,7 +127,7 @@ def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, 
     pq.write_table(table, buffer, compression="zstd")
     content = buffer.getvalue().to_pybytes()
     path = Path(folder) / f"{layer}_{periods[0]}_{periods[-1]}_{_digest(content)}{SUFFIX}"
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_bytes(content)
     return _described(path, facts)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from airq.geo import EARTH_RADIUS_KM
-from airq.io import plain_facts
+from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import Product
 
@@ -279,7 +279,7 @@ class Extraction:
 
     def to_dict(self):
         """The same facts as plain values, every product whole."""
-        return plain_facts(dataclasses.asdict(self))
+        return json_ready(dataclasses.asdict(self))
 
     @functools.cached_property
     def fingerprint(self):
