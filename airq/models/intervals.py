@@ -246,17 +246,15 @@ class Calibration:
         of = "" if period == "day" else f" with {period}s of which three quarters of the days are observed"
         if have < need:
             return (
-                f"No {100 * coverage:g}% interval for a {period}: it needs at least {need} held-out "
-                f"{groups}{of}, here are {have}."
+                f"No {100 * coverage:g} % interval for a {period}: it needs at least {need} held-out "
+                f"{groups}{of}, and only {have} are here."
             )
         held = min(1.0, coverage * (have + 1) / have)
         return (
-            f"{100 * coverage:g}% intervals for a {period}, calibrated on {have} held-out {groups}{of}, each "
-            f"with the same weight: made to hold for a random {period} of another place like these. "
-            f"Because they come from {have} {groups}, not from all there are, they are wide enough for "
-            f"{held:.1%} of the errors of these instead of {100 * coverage:g}%. The guarantee is exact only if "
-            "the predictor never met these places; the final one is fitted on all of them, so judge by the "
-            "measured coverage."
+            f"{100 * coverage:g} % intervals for a {period} are made to hold for a random {period} at another "
+            f"place like these. They are calibrated on {have} held-out {groups}{of}, each with the same weight. "
+            f"The quantile is raised from {100 * coverage:g} % to {held:.1%} because only {have} {groups} "
+            "calibrate it. The final model has also learned from these places, so rely on the measured coverage."
         )
 
     def to_table(self):

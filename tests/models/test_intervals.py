@@ -143,7 +143,7 @@ def test_a_month_with_gaps_is_no_month():
 def test_exceedance_by_hand():
     """Five cities at -2, -1, 0, 1, 2 scales: 20 + 0.5 scales is exceeded by two of five.
 
-    A threshold below is measured by the lower scale: 16 is 2 residual_scales of 2 below, exceeded by four of five.
+    A threshold below is measured by the lower scale: 16 is 2 scales of 2 below, exceeded by four of five.
     """
     table = held_out({group: [float(value)] for group, value in zip("abcde", range(-2, 3), strict=True)})
     calibration = Calibration.from_held_out(table)
