@@ -25,6 +25,7 @@ from airq.report.console import (
     print_table,
     screen,
 )
+from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
 
 app = typer.Typer(
     name="airq",
@@ -35,8 +36,7 @@ app = typer.Typer(
 )
 
 BASELINES = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
-SCHEMES = "random,site,city,country,buffer,region,season"
-ALL_SCHEMES = f"{SCHEMES},leave-city-out,leave-country-out"
+DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])
@@ -318,7 +318,7 @@ def evaluate(
     panel: PanelFile,
     scheme: Annotated[
         str, typer.Option(help=f"What is held out, of {ALL_SCHEMES}; separated by commas.")
-    ] = SCHEMES,
+    ] = DEFAULT_SCHEMES,
     buffer_km: Annotated[
         float, typer.Option(min=0, help="Radius of the schemes `buffer` and `leave-city-out`. [km]")
     ] = 50.0,
@@ -354,9 +354,9 @@ def evaluate(
     if bundle is not None and cities is not None:
         raise typer.BadParameter("--for compares distances of schemes; leave --bundle out")
     if cities is not None:
-        from airq.workflows.evaluate import PLACE_SCHEMES, proximity
+        from airq.workflows.evaluate import proximity
 
-        schemes = PLACE_SCHEMES if scheme == SCHEMES else _split(scheme)
+        schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else _split(scheme)
         found = proximity(
             panel, cities, schemes=schemes, buffer_km=buffer_km, seed=seed, out=out, json_path=json
         )

@@ -19,6 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+
+class AirqWarning(UserWarning):
+    """Something about data or model that a user should know before relying on the figures."""
+
+
 #: Notes and progress; results themselves go to standard output.
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 

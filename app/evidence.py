@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airq.report.card import FIGURES
-from airq.report.words import QUESTIONS
+from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import theme
 from app.text import for_markdown
 
@@ -28,51 +28,8 @@ NUMBERS = {
 }
 PERIODS = ("day", "month", "year")
 OURS = ("default", "bundle")
-#: Where a scheme judges, as an official says it.
-PLACES = {
-    "random": "cities that it knew, on days that it had not seen",
-    "site": "sites that it had never seen",
-    "city": "cities that it had never seen",
-    "country": "countries that it had never seen",
-    "buffer": "cities far from all that it had seen",
-    "region": "regions that it had never seen",
-    "season": "seasons that it had never seen",
-    "leave-city-out": "cities that it had never seen, one at a time",
-    "leave-country-out": "countries that it had never seen, one at a time",
-    "new sites": "sites that it was not trained on",
-    "known sites": "sites that it was trained on",
-}
-SHORT = {
-    "random": "a missing day",
-    "site": "a new site",
-    "city": "a new city",
-    "country": "a new country",
-    "buffer": "a remote city",
-    "region": "a new region",
-    "season": "a new season",
-    "leave-city-out": "one new city",
-    "leave-country-out": "one new country",
-    "new sites": "new sites",
-    "known sites": "known sites",
-}
-#: What a scheme asks, where the card says it in the words of a table.
-ASKED = {
-    "random": "a missing day of a known monitor (easier than a place without one)",
-    "known sites": "sites that the bundle was trained on (easier than new ones)",
-}
 #: What the pages call the predictor, whose records have one of the names OURS.
 OUR_NAME = "this predictor"
-#: Which scheme speaks for a city without a monitor: the first that was judged.
-HEADLINES = (
-    "city",
-    "leave-city-out",
-    "buffer",
-    "new sites",
-    "site",
-    "region",
-    "country",
-    "leave-country-out",
-)
 
 
 @dataclass(frozen=True)
@@ -211,12 +168,16 @@ def headline(records):
 
 def places(scheme):
     """Where a scheme judges, in words, in Markdown."""
-    return PLACES.get(scheme) or f"what the scheme {for_markdown(scheme)} holds out"
+    return (
+        ALL_SCHEMES[scheme].unseen
+        if scheme in ALL_SCHEMES
+        else f"what the scheme {for_markdown(scheme)} holds out"
+    )
 
 
 def short(scheme):
     """A scheme in two or three words."""
-    return SHORT.get(scheme, scheme)
+    return ALL_SCHEMES[scheme].short if scheme in ALL_SCHEMES else scheme
 
 
 def question(scheme):
@@ -225,7 +186,7 @@ def question(scheme):
     >>> question("city")
     'a city without any monitor'
     """
-    return ASKED.get(scheme) or QUESTIONS.get(scheme, scheme)
+    return ALL_SCHEMES[scheme].question if scheme in ALL_SCHEMES else scheme
 
 
 def compared_words(record):

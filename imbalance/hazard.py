@@ -15,8 +15,8 @@ from sklearn.metrics import confusion_matrix
 
 from airq.panel import KEYS, TARGET, feature_columns, origin_label, origin_warnings, panel_metadata
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
+from airq.validation.schemes import SCHEMES
 from airq.validation.scores import AQI_TABLE
-from airq.validation.splitters import GROUP_COLUMN
 from imbalance.hazard_fits import held_out_scores, panel_mark, recipe_for
 from imbalance.hazard_methods import BOOSTER, ROUNDS, chosen_methods
 from imbalance.hazard_panel import (
@@ -139,7 +139,7 @@ def compare_hazard(
         name, reason = next(iter(skipped.items()))
         raise ValueError(f"No method can learn from these rows; {name}: {reason}")
     hazardous = hazardous_rows(panel, above)
-    groups = pd.factorize(panel[GROUP_COLUMN[group]].where(panel[TARGET].notna()), sort=True)[0]
+    groups = pd.factorize(panel[SCHEMES[group].column].where(panel[TARGET].notna()), sort=True)[0]
     judged = {"hazardous": hazardous, "groups": groups, "above": above, "seed": seed}
     scores, table = judge_alarms(held_out, able, rates=rates, **judged)
     rows = _table_of_rows(panel, held_out, able, hazardous)
@@ -244,7 +244,7 @@ def describe(panel, above, group):
     """The question and the counts behind it."""
     labelled = panel[panel[TARGET].notna()]
     hazardous = hazardous_rows(labelled, above)
-    column, metadata = GROUP_COLUMN[group], panel_metadata(panel)
+    column, metadata = SCHEMES[group].column, panel_metadata(panel)
     return {
         "data": origin_label(metadata),
         "warnings": origin_warnings(metadata),

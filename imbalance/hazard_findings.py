@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from airq.units import PM25_UNIT
-from airq.validation.splitters import PLURAL
+from airq.validation.schemes import PLURALS
 from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 
 #: With fewer held-out groups that reach the level, their bootstrap is called rough.
@@ -95,7 +95,7 @@ def _by_note(notes):
 
 
 def _question(settings):
-    what = PLURAL[settings["group"]]
+    what = PLURALS[settings["group"]]
     near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
     return (
         f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
@@ -227,7 +227,7 @@ def _common(settings):
 
 
 def _rough(settings):
-    reach, what = settings["groups_that_reach"], PLURAL[settings["group"]]
+    reach, what = settings["groups_that_reach"], PLURALS[settings["group"]]
     if reach >= ENOUGH_GROUPS:
         return ""
     return f"Only {reach} {what} reach the level: a bootstrap of so few is rough, its intervals too narrow."

@@ -22,7 +22,8 @@ from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_rec
 from airq.io import atomic_write
 from airq.panel import TARGET
 from airq.parallel import workers
-from airq.validation.splitters import GROUP_COLUMN, Fold
+from airq.validation.schemes import SCHEMES
+from airq.validation.splitters import Fold
 from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
 from imbalance.runs import killed_in_one_line
 
@@ -50,7 +51,7 @@ class HeldOut:
 def recipe_for(name, panel, fold, group):
     """The recipe of a name for what is visible in a fold; without position where groups are few."""
     recipe = make_recipe(name, fold.training_panel(panel))
-    few = panel[GROUP_COLUMN[group]].iloc[fold.train].nunique() < GROUPS_FOR_POSITION
+    few = panel[SCHEMES[group].column].iloc[fold.train].nunique() < GROUPS_FOR_POSITION
     return recipe.without(POSITION) if few else recipe
 
 
@@ -174,7 +175,7 @@ class _Inputs:
         return (
             self.panel[TARGET].to_numpy(dtype="float64")[rows],
             hazardous_rows(self.panel, self.above)[rows],
-            pd.factorize(self.panel[GROUP_COLUMN[self.group]], sort=True)[0][rows],
+            pd.factorize(self.panel[SCHEMES[self.group].column], sort=True)[0][rows],
         )
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
-from airq.validation.splitters import GROUP_COLUMN, MIN_TRAINING_ROWS, PLURAL, Fold, training_groups
+from airq.validation.schemes import PLURALS, SCHEMES
+from airq.validation.splitters import MIN_TRAINING_ROWS, Fold, training_groups
 
 #: A level must be reached by so many groups, or nothing can be said of a new one.
 MIN_GROUPS = 5
@@ -50,7 +51,7 @@ def group_by(panel, group="auto"):
     'site'
     """
     if group == "auto":
-        return "city" if training_groups(panel) == GROUP_COLUMN["city"] else "site"
+        return "city" if training_groups(panel) == SCHEMES["city"].column else "site"
     if group not in GROUPS:
         raise ValueError(f"Groups are 'city' or 'site' (or 'auto'), not {group!r}.")
     return group
@@ -80,8 +81,10 @@ def check_level(panel, above, group, n_folds=N_FOLDS):
     if n_folds < 2:
         raise ValueError(f"At least 2 folds are needed, not {n_folds}.")
     labelled = panel[panel[TARGET].notna()]
-    days = pd.Series(hazardous_rows(labelled, above)).groupby(labelled[GROUP_COLUMN[group]].to_numpy()).sum()
-    reach, what = int((days > 0).sum()), PLURAL[group]
+    days = (
+        pd.Series(hazardous_rows(labelled, above)).groupby(labelled[SCHEMES[group].column].to_numpy()).sum()
+    )
+    reach, what = int((days > 0).sum()), PLURALS[group]
     if reach < MIN_GROUPS:
         raise ValueError(_too_few(labelled, above, group, days))
     share = days.sum() / len(labelled)
@@ -134,7 +137,7 @@ def inner_folds(panel, above, group, fold):
 
 def _split(panel, above, group, visible, labelled, n_folds):
     """Folds of the labelled rows by whole groups; of `visible` rows, training sees the other groups'."""
-    groups = panel[GROUP_COLUMN[group]].to_numpy(dtype=object)
+    groups = panel[SCHEMES[group].column].to_numpy(dtype=object)
     fold_of = _dealt(groups[labelled], hazardous_rows(panel, above)[labelled], n_folds)
     folds = []
     for number in range(n_folds):
@@ -159,7 +162,7 @@ def _dealt(groups, hazardous, n_folds):
 
 def _too_few(labelled, above, group, days):
     """The refusal of a level that too few groups reach."""
-    column, what = GROUP_COLUMN[group], PLURAL[group]
+    column, what = SCHEMES[group].column, PLURALS[group]
     highest = np.sort(labelled.groupby(column)[TARGET].max().to_numpy(dtype="float64"))[::-1]
     reach = int((days > 0).sum())
     counts = (

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from airq.io import atomic_write, write_json, write_table, write_text
 from airq.units import PM25_UNIT
-from airq.validation.splitters import PLURAL
+from airq.validation.schemes import PLURALS
 from imbalance.hazard_findings import findings, headline_rate
 from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
 from imbalance.report import format_cell
@@ -115,8 +115,8 @@ def headline_title(settings):
     """What the table of one rate is, for a line above it; what is not plain measurement is named first."""
     named = "" if settings["data"] == "monitors" else f"{settings['data']}: "
     return (
-        f"{named}days above {settings['above']:g} {PM25_UNIT} in held-out {PLURAL[settings['group']]}, "
-        f"asked for {rule_name(headline_rate(settings))} on training {PLURAL[settings['group']]}"
+        f"{named}days above {settings['above']:g} {PM25_UNIT} in held-out {PLURALS[settings['group']]}, "
+        f"asked for {rule_name(headline_rate(settings))} on training {PLURALS[settings['group']]}"
     )
 
 
@@ -126,7 +126,7 @@ def headline_caption(settings):
         f"recall: share of the days above {settings['above']:g} {PM25_UNIT} that raise an alarm; false "
         "alarms: what the held-out rows got, a share of the other days; precision: share of the alarms that "
         "are right; vs regression: recall less that of thresholded mean regression; 95 %: bootstrap of whole "
-        f"{PLURAL[settings['group']]}; RMSE in {PM25_UNIT}, and its cost against mean regression."
+        f"{PLURALS[settings['group']]}; RMSE in {PM25_UNIT}, and its cost against mean regression."
     )
 
 
@@ -137,7 +137,7 @@ def _range(row, low, high, form):
 
 def caption(settings):
     """What the figures are: what was held out, how thresholds were chosen, what the intervals hold for."""
-    what = PLURAL[settings["group"]]
+    what = PLURALS[settings["group"]]
     ahead = "looks ahead" if settings["looks_ahead"] else "does not look ahead"
     return (
         f"Rows of held-out {what}, {settings['folds']} folds. Recall: share of the days above "
@@ -156,7 +156,7 @@ def markdown(comparison):
     """Tables, findings and caption as Markdown."""
     settings = comparison.settings
     parts = [
-        f"# Days above {settings['above']:g} {PM25_UNIT} in held-out {PLURAL[settings['group']]}",
+        f"# Days above {settings['above']:g} {PM25_UNIT} in held-out {PLURALS[settings['group']]}",
         *(f"**{warning}**" for warning in settings["warnings"]),
         "\n".join(f"- {sentence}" for sentence in findings(comparison)),
         "## Alarms",
@@ -262,7 +262,7 @@ def alarm_curves(comparison):
     )
     axes.grid(axis="y", color="0.92")
     axes.set_title(
-        f"Held-out {PLURAL[settings['group']]}; solid: regression, dashed: classifier, x: taken by its word",
+        f"Held-out {PLURALS[settings['group']]}; solid: regression, dashed: classifier, x: taken by its word",
         fontsize=10,
     )
     figure.legend(loc="outside right center", frameon=False)

@@ -251,10 +251,11 @@ class Calibration:
             )
         held = min(1.0, coverage * (have + 1) / have)
         return (
-            f"{100 * coverage:g} % intervals for a {period} are made to hold for a random {period} at another "
-            f"place like these. They are calibrated on {have} held-out {groups}{of}, each with the same weight. "
-            f"The quantile is raised from {100 * coverage:g} % to {held:.1%} because only {have} {groups} "
-            "calibrate it. The final model has also learned from these places, so rely on the measured coverage."
+            f"{100 * coverage:g} % intervals for a {period} are made to hold for a random {period} at "
+            f"another place like these. They are calibrated on {have} held-out {groups}{of}, each with the "
+            f"same weight. The quantile is raised from {100 * coverage:g} % to {100 * held:.1f} % because "
+            f"only {have} {groups} calibrate it. The final model has also learned from these places, so "
+            "rely on the measured coverage."
         )
 
     def to_table(self):

@@ -10,7 +10,6 @@ from airq.report.words import (
     ORIGINS,
     PARTS,
     PICTURES,
-    QUESTIONS,
     applicability_sentences,
     coverage_rows,
     coverage_sentences,
@@ -18,6 +17,7 @@ from airq.report.words import (
     markdown_table,
     uncertainty_section,
 )
+from airq.validation.schemes import ALL_SCHEMES
 
 #: Column of the table -> (heading, decimals); shares are given in percent.
 FIGURES = {
@@ -176,7 +176,12 @@ def _evaluation_section(records, skipped):
     if records:
         parts.append(markdown_table(*evaluation_rows(records)))
         asked = dict.fromkeys(record["scheme"] for record in records)
-        parts.append("\n".join(f"- *{scheme}*: {QUESTIONS.get(scheme, scheme)}." for scheme in asked))
+        parts.append(
+            "\n".join(
+                f"- *{scheme}*: {ALL_SCHEMES[scheme].question if scheme in ALL_SCHEMES else scheme}."
+                for scheme in asked
+            )
+        )
         parts.append("\n".join(f"- {sentence}" for sentence in comparison_sentences(records)))
     parts.append("\n".join(f"- Left out, {name}: {reason}." for name, reason in skipped.items()))
     return "\n\n".join(filter(None, parts))

@@ -11,28 +11,14 @@ import math
 
 import numpy as np
 
-from airq.validation.evaluation import group_plural
 from airq.validation.proximity import NEAR_KM
+from airq.validation.schemes import ALL_SCHEMES, SCHEMES
 
 ORIGINS = {
     "sensor": "monitors",
     "index": "a published air-quality index, inverted",
     "model": "a model's output",
     "simulated": "a simulation",
-}
-#: What each scheme asks.
-QUESTIONS = {
-    "random": "a missing day of a known monitor (flatters; never a headline)",
-    "site": "a new site among known ones",
-    "city": "a city without any monitor",
-    "country": "a country without any monitor",
-    "buffer": "a city far from every monitor",
-    "region": "a region of several cities without any monitor",
-    "season": "a season that no monitor has seen",
-    "leave-city-out": "one city at a time, far from every monitor",
-    "leave-country-out": "one country at a time, without any monitor",
-    "new sites": "sites that the bundle was not trained on",
-    "known sites": "sites that the bundle was trained on (flatters)",
 }
 
 #: What the pictures beside a card show, by the beginning of their names.
@@ -98,7 +84,7 @@ def coverage_sentences(records):
     for record in records:
         if record["part"] != "all":
             continue
-        unit = group_plural(record["scheme"])
+        unit = ALL_SCHEMES[record["scheme"]].calibration_groups
         held_out = f"{unit}, their season held out," if record["scheme"] == "season" else f"held-out {unit}"
         between = _between(record["ci_low"], record["ci_high"])
         sentences.append(
@@ -270,7 +256,7 @@ def proximity_sentences(found):
     record = found.nearest_scheme
     if record is None:
         return [*sentences, "The panel supports no scheme that holds places out: no figures speak for them."]
-    question = QUESTIONS.get(record["scheme"])
+    question = SCHEMES[record["scheme"]].question
     sentences.append(
         f"The figures of the scheme `{record['scheme']}`{f' ({question})' if question else ''} come nearest: "
         f"its held-out sites lie {_km(record['median_km'])} km from training in the median."

@@ -29,6 +29,7 @@ from airq.models.intervals import HELD_OUT, PERIODS, Calibration, period_means
 from airq.panel import TARGET, panel_metadata
 from airq.parallel import workers
 from airq.units import exceedance_column, exceedance_thresholds
+from airq.validation.schemes import ALL_SCHEMES, SCHEMES, check_schemes
 from airq.validation.scores import (
     bootstrap_difference,
     coverage_table,
@@ -38,10 +39,7 @@ from airq.validation.scores import (
     scores,
 )
 from airq.validation.splitters import (
-    GROUP_NAME,
     N_FOLDS,
-    PLURAL,
-    SCHEMES,
     Fold,
     PairFold,
     UnsupportedScheme,
@@ -49,27 +47,6 @@ from airq.validation.splitters import (
     make_folds,
     pair_folds,
 )
-
-#: Column of a place whose days belong together, by scheme; cities unless sites are asked about.
-UNIT = {"site": "site_id"}
-
-
-def group_column(scheme):
-    """Column of the group that calibrates and judges the intervals of a scheme.
-
-    >>> group_column("site"), group_column("country")
-    ('site_id', 'city_id')
-    """
-    return UNIT.get(scheme, "city_id")
-
-
-def group_plural(scheme):
-    """What the groups of a scheme are called.
-
-    >>> group_plural("site")
-    'sites'
-    """
-    return "sites" if group_column(scheme) == "site_id" else "cities"
 
 
 def held_out_errors(predictions, scheme, model):
@@ -93,7 +70,7 @@ def held_out_errors(predictions, scheme, model):
 
 def calibration_rows(rows, scheme):
     """The columns that calibrate, `group` among them."""
-    rows = rows.assign(group=rows[group_column(scheme)])
+    rows = rows.assign(group=rows[ALL_SCHEMES[scheme].calibration_column])
     return rows[["group", "site_id", "date", *HELD_OUT]].reset_index(drop=True)
 
 
@@ -183,7 +160,7 @@ def score_intervals(table, calibrations, *, nominal, thresholds):
         See :func:`airq.validation.scores.reliability`.
     """
     scheme = table["scheme"].iloc[0]
-    table = table.assign(group=table[group_column(scheme)])
+    table = table.assign(group=table[ALL_SCHEMES[scheme].calibration_column])
     coverage = []
     for period in PERIODS:
         rows = table if period == "day" else _means(table, calibrations, nominal, period)
@@ -335,9 +312,7 @@ def plan_folds(panel, schemes, **options):
     skipped : dict of str to str
     """
     folds, skipped = {}, {}
-    unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
-    if unknown:
-        raise ValueError(f"Unknown scheme {unknown[0]!r}; choose from {', '.join(SCHEMES)}.")
+    check_schemes(schemes)
     one_site_a_city = panel["site_id"].nunique() == panel["city_id"].nunique()
     few_countries = panel.loc[panel[TARGET].notna(), "country"].nunique() <= N_FOLDS
     for scheme in dict.fromkeys(schemes):
@@ -532,7 +507,7 @@ def _why_none(calibrations, nominal, scheme):
     if not calibrations:
         return "too few places are left to learn from when two folds are held out"
     largest = max(calibrations.values(), key=lambda calibration: calibration.n_groups())
-    return largest.explain(nominal, groups=group_plural(scheme))
+    return largest.explain(nominal, groups=ALL_SCHEMES[scheme].calibration_groups)
 
 
 def _record(scheme, name, part, table, listed):
@@ -544,7 +519,7 @@ def _record(scheme, name, part, table, listed):
         model=name,
         folds=len(listed),
         groups=sum(len(fold.groups) for fold in listed) or len(part),
-        group=PLURAL[GROUP_NAME[scheme]],
+        group=SCHEMES[scheme].groups,
         rmse_sd=float(np.std(by_fold, ddof=1)) if len(by_fold) > 1 else np.nan,
     )
 

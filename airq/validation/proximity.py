@@ -28,12 +28,11 @@ from scipy.stats import wasserstein_distance
 
 from airq.geo import arc_km, nearest, sites_of
 from airq.panel import TARGET
-from airq.validation.splitters import SCHEMES, UnsupportedScheme, iter_folds, site_positions
+from airq.validation.schemes import PLACE_SCHEMES, SCHEMES
+from airq.validation.splitters import UnsupportedScheme, iter_folds, site_positions
 
 #: Places nearer than this are one place for a satellite's pixel. [km]
 NEAR_KM = 1.0
-#: Schemes that hold places out; the others hold out days of known places.
-PLACE_SCHEMES = tuple(scheme for scheme in SCHEMES if scheme not in ("random", "season"))
 
 
 @dataclass

@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from airq.geo import chord_km, geocentric_km, sites_of
 from airq.panel import TARGET
+from airq.validation.schemes import SCHEMES, check_schemes
 
 #: Most regions that a panel is cut into, and cities that a region holds on average at least.
 MAX_REGIONS = 25
@@ -152,46 +153,6 @@ def in_or_near_season(dates, season, margin_days):
     return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
 
 
-#: Schemes of five folds or fewer.
-FEW_FITS = ("random", "site", "city", "country", "buffer", "region", "season")
-#: Schemes in which every group is a fold of its own.
-LEAVE_ONE_OUT = ("leave-city-out", "leave-country-out")
-SCHEMES = (*FEW_FITS, *LEAVE_ONE_OUT)
-#: Schemes that also hide the surroundings of what they hold out.
-BUFFERED = ("buffer", "leave-city-out")
-#: Column whose values stay together in a fold; None where no column says what is held out.
-GROUP_COLUMN = {
-    "random": None,
-    "site": "site_id",
-    "city": "city_id",
-    "country": "country",
-    "buffer": "city_id",
-    "region": "city_id",
-    "season": None,
-    "leave-city-out": "city_id",
-    "leave-country-out": "country",
-}
-#: What a scheme's held-out groups are called.
-GROUP_NAME = {
-    "random": "row",
-    "site": "site",
-    "city": "city",
-    "country": "country",
-    "buffer": "city",
-    "region": "region",
-    "season": "season",
-    "leave-city-out": "city",
-    "leave-country-out": "country",
-}
-PLURAL = {
-    "row": "rows",
-    "site": "sites",
-    "city": "cities",
-    "country": "countries",
-    "region": "regions",
-    "season": "seasons",
-}
-
 N_FOLDS = 5
 MIN_TRAINING_ROWS = 20
 MIN_TRAINING_SITES = 2
@@ -253,8 +214,8 @@ def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
     scheme : str
         What stays together, from :data:`SCHEMES`.
     n_folds : int
-        Number of folds; fewer where there are fewer groups. The schemes of :data:`LEAVE_ONE_OUT`
-        have one per group, ``"season"`` one per season of the year.
+        Number of folds; fewer where there are fewer groups. The schemes of one group at a time have one
+        fold per group, ``"season"`` one per season of the year.
     buffer_km : float
         With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every
         held-out place. [km]
@@ -276,8 +237,7 @@ def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
 
 def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
     """The folds of :func:`make_folds` one after the other, for panels of very many groups."""
-    if scheme not in SCHEMES:
-        raise ValueError(f"Unknown scheme {scheme!r}; choose from {', '.join(SCHEMES)}.")
+    check_schemes([scheme])
     labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
     if scheme == "random":
         return _row_folds(panel, labelled, n_folds, seed)
@@ -312,7 +272,7 @@ def inner_column(scheme, panel):
     the outer fold asks; for regions it is their cities. A held-out season judges a predictor that was
     trained as a final one is.
     """
-    column = GROUP_COLUMN[scheme]
+    column = SCHEMES[scheme].column
     few = column is not None and panel.loc[panel[TARGET].notna(), column].nunique() < 3
     return training_groups(panel) if few or scheme == "season" else column
 
@@ -344,23 +304,23 @@ def _season_folds(panel, labelled):
 def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed):
     codes, names = pd.factorize(_groups(panel, labelled, scheme, seed), sort=True)
     present = names[np.unique(codes[labelled])]
-    _check_several(present, GROUP_NAME[scheme])
-    n_folds = len(present) if scheme in LEAVE_ONE_OUT else min(n_folds, len(present))
-    site, positions = site_positions(panel) if scheme in BUFFERED else (None, None)
+    _check_several(present, SCHEMES[scheme].group)
+    n_folds = len(present) if SCHEMES[scheme].one_by_one else min(n_folds, len(present))
+    site, positions = site_positions(panel) if SCHEMES[scheme].buffered else (None, None)
     splits = GroupKFold(n_splits=n_folds).split(labelled, groups=codes[labelled])
     for number, (_, test) in enumerate(splits):
         held_out = np.unique(codes[labelled[test]])
         hidden = np.isin(codes, held_out)
-        if scheme in BUFFERED:
+        if SCHEMES[scheme].buffered:
             hidden |= within_km(positions, np.unique(site[hidden]), buffer_km)[site]
         groups = tuple(str(name) for name in names[held_out])
-        around = buffer_km if scheme in BUFFERED else None
+        around = buffer_km if SCHEMES[scheme].buffered else None
         yield _fold(panel, labelled, scheme, number, labelled[test], hidden, groups, around)
 
 
 def _groups(panel, labelled, scheme, seed):
     if scheme != "region":
-        return panel[GROUP_COLUMN[scheme]].to_numpy(dtype=object)
+        return panel[SCHEMES[scheme].column].to_numpy(dtype=object)
     regions = region_of_city(panel, labelled, seed=seed)
     return panel["city_id"].map(regions).to_numpy(dtype=object)
 
@@ -372,7 +332,7 @@ def _fold(panel, labelled, scheme, number, test, hidden, groups, around=None):
         n_sites = panel["site_id"].iloc[train].nunique()
         what = f"fold {number + 1}"
         if len(groups) == 1:
-            city = GROUP_COLUMN[scheme] == "city_id" and scheme != "region"
+            city = SCHEMES[scheme].column == "city_id" and scheme != "region"
             what = f"holding out {panel['city'].iloc[test[0]] if city else groups[0]}"
         if around:
             what += f" with {around:g} km around it"

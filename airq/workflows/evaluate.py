@@ -32,9 +32,8 @@ from airq.validation.evaluation import (
     score_calibration,
 )
 from airq.validation.evaluation import evaluate as score_candidates
-from airq.validation.proximity import PLACE_SCHEMES
 from airq.validation.proximity import proximity as compare_distances
-from airq.validation.splitters import FEW_FITS, SCHEMES
+from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
 from airq.workflows.panels import open_training_panel
 
 RECORDS = "evaluation.json"
@@ -304,9 +303,7 @@ def proximity(
     ValueError
         If panel or city table are unsound, or a scheme is unknown.
     """
-    unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
-    if unknown:
-        raise ValueError(f"Unknown scheme {unknown[0]!r}; choose from {', '.join(SCHEMES)}.")
+    check_schemes(schemes)
     cities = read_cities(cities_path)
     panel = open_training_panel(panel_path)
     if out is not None:

@@ -21,7 +21,8 @@ from airq.panel import KEYS, TARGET, panel_metadata
 from airq.report.card import write_card
 from airq.report.charts import draw_evaluation, draw_uncertainty
 from airq.validation.evaluation import evaluate as score_candidates
-from airq.validation.evaluation import group_plural, held_out_errors, plan_folds
+from airq.validation.evaluation import held_out_errors, plan_folds
+from airq.validation.schemes import SCHEMES
 from airq.validation.splitters import training_groups
 from airq.workflows.evaluate import evaluate_panel, refuse_unsupported
 from airq.workflows.panels import open_training_panel
@@ -214,7 +215,7 @@ def describe_data(panel):
 
 def describe_uncertainty(predictor, panel, evaluation):
     """What is promised of the intervals, and what was measured at held-out places."""
-    groups = group_plural(calibration_scheme(panel))
+    groups = SCHEMES[calibration_scheme(panel)].calibration_groups
     calibration = predictor.calibration_
     return {
         "calibrated_on": groups,

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from airq.report.card import FIGURES
-from airq.report.words import QUESTIONS
 from airq.units import WHO_LEVELS
+from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import cube, evidence, maps, parts, session, theme, trust_charts
 from app.card_text import safe_card
 from app.reliability import levels_of, reliability_table
@@ -94,10 +94,10 @@ def _scheme_sentences(records):
     ours = {record["scheme"]: record for record in evidence.ours(records)}
     for scheme in dict.fromkeys(record["scheme"] for record in records):
         asked = f"**{for_markdown(evidence.short(scheme))}**"
-        if scheme in QUESTIONS:
+        if scheme in ALL_SCHEMES:
             asked += f" (`{scheme}`): {for_markdown(evidence.question(scheme), limit=120)}"
         compared = evidence.compared_words(ours.get(scheme, {}))
-        if scheme in QUESTIONS or compared:
+        if scheme in ALL_SCHEMES or compared:
             yield f"{asked}. {compared}".rstrip()
 
 
@@ -228,12 +228,12 @@ def _reliability_table(path, stamp, scheme, level):
 def _scheme_box(schemes, key):
     if len(schemes) == 1:
         return schemes[0]
-    best = next((one for one in evidence.HEADLINES if one in schemes), schemes[0])
+    best = next((one for one in HEADLINES if one in schemes), schemes[0])
     return st.selectbox(
         "Judged in",
         schemes,
         index=schemes.index(best),
-        format_func=lambda scheme: evidence.question(scheme) if scheme in QUESTIONS else scheme[:60],
+        format_func=lambda scheme: evidence.question(scheme) if scheme in ALL_SCHEMES else scheme[:60],
         key=key,
     )
 

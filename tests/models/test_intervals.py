@@ -99,7 +99,7 @@ def test_too_few_cities_give_no_interval_and_say_how_many_are_needed(nine):
     calibration = Calibration.from_held_out(nine[nine["group"] != "city 9"])
     assert np.isnan(calibration.interval([20.0], [[1.0, 1.0]], 0.9)).all()
     assert "at least 9" in calibration.explain(0.9)
-    assert "here are 8" in calibration.explain(0.9)
+    assert "only 8 are here" in calibration.explain(0.9)
     assert np.isfinite(calibration.interval([20.0], [[1.0, 1.0]], 0.8)).all()
 
 

@@ -16,8 +16,9 @@ from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import evaluate, plan_folds
+from airq.validation.schemes import SCHEMES
 from airq.validation.scores import rmse
-from airq.validation.splitters import SCHEMES, make_folds
+from airq.validation.splitters import make_folds
 
 MEMBERS = (Member("lightgbm", 0.5, {"rounds": 25, "patience": 25, "min_data_in_leaf": 5}),)
 

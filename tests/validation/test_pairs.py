@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.validation.splitters import FEW_FITS, make_folds, pair_folds, superfolds_of
+from airq.validation.schemes import FEW_FITS
+from airq.validation.splitters import make_folds, pair_folds, superfolds_of
 
 DAYS = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d").tolist()
 
