@@ -91,7 +91,7 @@ def test_nine_cities_give_the_largest_score_at_90_percent(nine):
     calibration = Calibration.from_held_out(nine)
     interval = calibration.interval([20.0, 5.0], [[1.0, 1.0], [1.0, 2.0]], 0.9)
     npt.assert_allclose(interval, [[11, 29], [0, 23]])
-    assert "wide enough for 100.0% of the errors of these instead of 90%" in calibration.explain(0.9)
+    assert "raised from 90 % to 100.0 %" in calibration.explain(0.9)
 
 
 def test_too_few_cities_give_no_interval_and_say_how_many_are_needed(nine):
