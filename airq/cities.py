@@ -212,7 +212,8 @@ def match_cities(names, countries, cities):
     rows = {}
     for city, country, row in zip(ranked["city"], ranked["country"], ranked["row"], strict=True):
         rows.setdefault((plain(city), country), row)
-    keys = [(plain(name), country_code(country)) for name, country in zip(names, countries, strict=True)]
+    codes = [_country_codes().get(plain(country)) for country in countries]
+    keys = [(plain(name), code) for name, code in zip(names, codes, strict=True)]
     return np.array([rows.get(key, -1) for key in keys], dtype=int)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.sources.cleaning import SEPARATORS, read_table
+from airq.sources.cleaning import SEPARATORS, read_file
 from app.processes import Task, job_folder
 from imbalance.reading import labels
 
@@ -82,7 +82,7 @@ def read_upload(content):
     """
     check_size(content)
     with _as_file(content) as path:
-        table = read_table(path, text=_header(content))
+        table = read_file(path, text=_header(content))
     if len(table) > MOST_ROWS or table.shape[1] > MOST_COLUMNS:
         raise ValueError(_too_large(f"{len(table):,} rows of {table.shape[1]:,} columns"))
     if table.shape[1] < 2:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from airq.messages import near_name
 from airq.panel import ORIGIN_WARNINGS
-from airq.sources.cleaning import EMPTY_CELLS, read_table
+from airq.sources.cleaning import EMPTY_CELLS, read_file
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
@@ -51,7 +51,7 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     Parameters
     ----------
     path : str or Path
-        See :func:`airq.sources.cleaning.read_table`.
+        See :func:`airq.sources.cleaning.read_file`.
     target : str
         Column of the classes.
     group : str, optional
@@ -73,7 +73,7 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         If it is empty, lacks a column, or if the target is missing in a row, continuous, or has one
         class only.
     """
-    table = read_table(path, text=[target] if group is None else [target, group])
+    table = read_file(path, text=[target] if group is None else [target, group])
     named = [target, *([] if group is None else [group]), *categorical, *drop]
     for name in named:
         if name not in table.columns:

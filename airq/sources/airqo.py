@@ -1,4 +1,4 @@
-"""Tables of challenges, which hold sensors' values and satellite columns side by side."""
+"""Tables of the Ugandan challenge: AirQo's sensors beside the columns of Sentinel-5P."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ import pandas as pd
 
 from airq.cities import attach_places, bundled_cities, chained_cities, places_of, position_ids
 from airq.panel import COLUMNS, TARGET, PanelMetadata
-from airq.sources.cleaning import (
-    FORMAT_COLUMNS,
-    Tally,
-    days,
-    file_names,
-    finished,
-    joined_days,
-    named,
-    numbers,
-    one_per_key,
-    plausible,
-    read_table,
-    require_columns,
-    with_coordinates,
-    with_target,
-)
+from airq.sources import cleaning
+from airq.sources.cleaning import Tally
 
 #: Column of the Ugandan tables -> column of the panel, in the same unit.
 UGANDA_COLUMNS = {
+    "site_latitude": "latitude",
+    "site_longitude": "longitude",
     "pm2_5": "pm25",
     "temp_mean": "temp_air",
     "humidity": "relative_humidity",
@@ -37,20 +25,14 @@ UGANDA_COLUMNS = {
     "Cloud_cloud_fraction": "cloud_fraction",
 }
 
-#: How the names of Sentinel-5P's other columns end -> unit, as the Earth Engine catalogue states it.
+#: How the names of Sentinel-5P's other columns end, by their unit in the Earth Engine catalogue.
 SENTINEL5P_UNITS = {
-    "_angle": "°",
-    "_pressure": "Pa",
-    "_height": "m",
-    "_altitude": "m",
-    "_number_density": "mol m⁻²",
-    "_number_density_15km": "mol m⁻²",
-    "_temperature": "K",
-    "_amf": "1",
-    "_fraction": "1",
-    "_index": "1",
-    "_depth": "1",
-    "_albedo": "1",
+    "°": ("_angle",),
+    "Pa": ("_pressure",),
+    "m": ("_height", "_altitude"),
+    "mol m⁻²": ("_number_density", "_number_density_15km"),
+    "K": ("_temperature",),
+    "1": ("_amf", "_fraction", "_index", "_depth", "_albedo"),
 }
 
 
@@ -73,57 +55,47 @@ def read_uganda(paths, *, cities=None):
     -------
     Reading
     """
-    tally = Tally()
-    rows = pd.concat([_uganda_rows(path, tally) for path in paths], ignore_index=True)
-    rows = with_coordinates(rows, tally, path=named(paths))
+    tally, files = Tally(), cleaning.named(paths)
+    rows = pd.concat([_read_uganda_file(path, tally) for path in paths], ignore_index=True)
+    rows = cleaning.with_coordinates(rows, tally, path=files)
     if TARGET in rows.columns:
-        rows = with_target(rows, tally, zero="drop")
-    rows = plausible(rows, tally, path=named(paths))
+        rows = cleaning.with_target(rows, tally, zero="drop")
+    rows = cleaning.plausible(rows, tally, path=files)
+    rows = cleaning.one_per_key(_with_cities(rows, cities), tally)
+    units = {
+        name: unit
+        for name in rows.columns
+        for unit, endings in SENTINEL5P_UNITS.items()
+        if name not in COLUMNS and name.endswith(endings)
+    }
+    source = f"AirQo sensors in Uganda with Sentinel-5P columns ({cleaning.file_names(paths)})"
+    metadata = PanelMetadata(units=units, day_basis="utc", sources=[source])
+    return cleaning.finished(rows, metadata, tally, path=files)
+
+
+def _read_uganda_file(path, tally):
+    """Rows of a file under the panel's names and in its units."""
+    table = cleaning.read_format(path, "uganda", tally, text=("ID", "device"))
+    for flag in [name for name in table.columns if name.endswith("_na") and name[:-3] in table.columns]:
+        filled = table.pop(flag) == 1
+        table[flag[:-3]] = tally.empty(table[flag[:-3]], filled, "filled in by the publisher")
+    if "date" not in table.columns:
+        parts = ["year", "month", "day"]
+        cleaning.require_columns(table, parts, path, format="uganda")
+        table = table.assign(date=cleaning.joined_days(table[parts])).drop(columns=parts)
+    for name in ("humidity", "temp_mean"):
+        values = tally.numbers(table[name], name)
+        table[name] = tally.empty(values, values == 0, f"{name} of zero")
+    table["humidity"] *= 100
+    table = table.rename(columns=UGANDA_COLUMNS)
+    return cleaning.days(table["date"], tally, table, column="date", path=path)
+
+
+def _with_cities(rows, cities):
+    """Rows with the identity of their place and of the city that its neighbours belong to."""
     rows = rows.assign(latitude=rows["latitude"].round(3), longitude=rows["longitude"].round(3))
     places, number = places_of(rows, ["latitude", "longitude"])
     known = bundled_cities(countries=["UGA"]) if cities is None else cities
     chosen = known.iloc[chained_cities(places, known, radius_km=5)].reset_index(drop=True)
     identity = chosen[["city_id", "city", "country"]].assign(site_id=position_ids(places))
-    rows = one_per_key(attach_places(rows, identity, number), tally)
-    source = f"AirQo sensors in Uganda with Sentinel-5P columns ({file_names(paths)})"
-    return finished(
-        rows,
-        PanelMetadata(units=_units_by_ending(rows), day_basis="utc", sources=[source]),
-        tally,
-        path=named(paths),
-    )
-
-
-def _uganda_rows(path, tally):
-    table = read_table(path, text=("ID", "device"))
-    require_columns(table, FORMAT_COLUMNS["uganda"], path, format="uganda")
-    tally.read += len(table)
-    table = _restore_gaps(table, tally)
-    if "date" not in table.columns:
-        require_columns(table, ("year", "month", "day"), path, format="uganda")
-        table = table.assign(date=joined_days(table[["year", "month", "day"]])).drop(
-            columns=["year", "month", "day"]
-        )
-    for name in ("humidity", "temp_mean"):
-        values, unreadable = numbers(table[name])
-        values = tally.empty(values, unreadable, f"{name} is not a number")
-        table[name] = tally.empty(values, values == 0, f"{name} of zero")
-    table["humidity"] *= 100
-    table = table.rename(columns=UGANDA_COLUMNS)
-    table = table.rename(columns={"site_latitude": "latitude", "site_longitude": "longitude"})
-    return days(table["date"], tally, table, column="date", path=path)
-
-
-def _units_by_ending(rows):
-    others = [name for name in rows.columns if name not in COLUMNS]
-    return {
-        name: unit for name in others for ending, unit in SENTINEL5P_UNITS.items() if name.endswith(ending)
-    }
-
-
-def _restore_gaps(table, tally):
-    flags = [name for name in table.columns if name.endswith("_na") and name[:-3] in table.columns]
-    restored = {name[:-3]: table[name[:-3]].mask(table[name] == 1) for name in flags}
-    if flags:
-        tally.count_emptied(int((table[flags] == 1).to_numpy().sum()), "filled in by the publisher")
-    return table.assign(**restored).drop(columns=flags)
+    return attach_places(rows, identity, number)

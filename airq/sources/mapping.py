@@ -1,6 +1,7 @@
-"""Mapping files: which column of anybody's table is what, in which unit.
+"""Read anybody's table by a mapping, which says what each column is and in which unit.
 
-Anybody's table, read as its mapping file says.
+A mapping is checked before any table is read. What it leaves open is not guessed: the reading's notes
+say what was assumed.
 """
 
 from __future__ import annotations
@@ -15,28 +16,17 @@ import pandas as pd
 from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settled
 from airq.messages import near_name
 from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET, PanelMetadata
-from airq.sources.cleaning import (
-    SEVERAL,
-    Tally,
-    days,
-    file_names,
-    finished,
-    joined_days,
-    named,
-    numbers,
-    one_per_key,
-    plausible,
-    read_table,
-    read_text,
-    with_coordinates,
-    with_target,
-    with_text,
-    with_values,
-)
+from airq.sources import cleaning
+from airq.sources.cleaning import SEVERAL, Tally, numbers
 from airq.units import convert, is_aqi, unit_name
 
 NEEDED = ("date", "latitude", "longitude")
+TEXT = ("site_id", "city_id", "city", "country")
 PANEL_CHOICES = {"pm25_origin": ORIGINS, "day_basis": DAY_BASES, "statistic": STATISTICS}
+
+#: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
+#: PM10 is something else, and CAMS is a model, which places without a monitor have too.
+READING = r"(?<!cams_)pm[ _.-]?2[ _.,p-]?5|^pm(?![a-z])(?!.?\d)|aqi"
 
 
 @dataclass(frozen=True)
@@ -60,13 +50,13 @@ class ColumnSource:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping file.
+    """A checked mapping.
 
     Attributes
     ----------
     columns : dict of str to ColumnSource
         By name of the panel's column.
-    keep : "*" or tuple of str
+    keep : "*" or list of str
         Columns that stay under their own names; "*" for all but other readings of PM2.5.
     several : {"mean", "median", "first", "refuse"}
         What to do with rows of one site and day.
@@ -75,13 +65,19 @@ class Mapping:
     """
 
     columns: dict
-    keep: str | tuple = "*"
+    keep: str | list = "*"
     several: str = "mean"
     panel: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def index_unit(self):
+        """Unit of the air-quality index that the table holds, or None."""
+        units = [self.columns[name].unit for name in (TARGET, "aqi") if name in self.columns]
+        return next((unit for unit in units if is_aqi(unit)), None)
 
-def read_mapping(path):
-    """Read and check a mapping file.
+
+def read_mapping(mapping):
+    """Read and check a mapping.
 
     Its form, with every key that it may have::
 
@@ -103,8 +99,8 @@ def read_mapping(path):
 
     Parameters
     ----------
-    path : str or Path
-        TOML file.
+    mapping : str, Path or dict
+        TOML file, or what it would hold as a dict.
 
     Returns
     -------
@@ -114,55 +110,51 @@ def read_mapping(path):
     ------
     ValueError
         If it is not TOML, has a key, column, choice or unit that is not known or is no text, lacks a
-        column that every panel needs, or names no unit for PM2.5.
+        column that every panel needs, names no unit for PM2.5, or calls an index a sensor's values.
     """
-    try:
-        facts = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from None
-    _check_keys(facts, ("keep", "several", "panel", "columns"), path)
-    _check_keys(facts.get("panel", {}), PANEL_CHOICES, f"{path}, [panel]")
-    for key, choices in PANEL_CHOICES.items():
-        _check_choice(facts.get("panel", {}), key, choices, path)
-    _check_choice(facts, "several", SEVERAL, path)
-    if not isinstance(facts.get("columns"), dict) or not facts["columns"]:
+    path, content = "The mapping", mapping
+    if not isinstance(mapping, dict):
+        path = mapping
+        try:
+            content = tomllib.loads(cleaning.read_text(mapping))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is not TOML: {error}.") from None
+    _check_keys(content, ("keep", "several", "panel", "columns"), path)
+    panel, keep, entries = content.get("panel", {}), content.get("keep", "*"), content.get("columns")
+    _check_keys(panel, PANEL_CHOICES, f"{path}, [panel]")
+    for key, choices in {**PANEL_CHOICES, "several": SEVERAL}.items():
+        chosen = {**panel, **content}.get(key, choices[0])
+        if chosen not in choices:
+            near = near_name(str(chosen), choices)
+            raise ValueError(f"{path}: {key} is {chosen!r}; it must be one of {', '.join(choices)}.{near}")
+    if keep != "*" and not (isinstance(keep, list) and all(isinstance(name, str) for name in keep)):
+        raise ValueError(f'{path}: keep must be "*" or a list of column names.')
+    if not isinstance(entries, dict) or not entries:
         raise ValueError(f"{path} has no [columns]; it must say where site_id, date, latitude … come from.")
-    columns = {name: _column_source(name, entry, path) for name, entry in facts["columns"].items()}
-    for name in NEEDED:
+    columns = {name: _column_source(name, entry, path) for name, entry in entries.items()}
+    for name in (*NEEDED, *(["site_id"] if "city" not in columns else [])):
         if name not in columns:
             raise ValueError(f"{path}: [columns] does not say where {name!r} comes from.")
-    if "site_id" not in columns and "city" not in columns:
-        raise ValueError(f"{path}: [columns] does not say where 'site_id' comes from.")
-    return Mapping(
-        columns, _kept(facts.get("keep", "*"), path), facts.get("several", "mean"), facts.get("panel", {})
-    )
+    origin = panel.get("pm25_origin", "index")
+    if TARGET in columns and is_aqi(columns[TARGET].unit) and origin not in ("index", "model"):
+        unit = columns[TARGET].unit
+        raise ValueError(
+            f"{path}: pm25 is an index ({unit}), so pm25_origin must be index or model, not {origin}."
+        )
+    return Mapping(columns, keep, content.get("several", "mean"), panel)
 
 
-def _check_keys(facts, known, where):
-    if not isinstance(facts, dict):
-        raise ValueError(f"{where} must be a table of names, not {facts!r}.")
-    for key in facts:
+def _check_keys(content, known, where):
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} must be a table of names, not {content!r}.")
+    for key in content:
         if key not in known:
-            raise ValueError(
-                f"{where}: unknown key {key!r}.{near_name(key, known)} Known: {', '.join(known)}."
-            )
-
-
-def _check_choice(facts, key, choices, path):
-    if key in facts and facts[key] not in choices:
-        near = near_name(str(facts[key]), choices)
-        raise ValueError(f"{path}: {key} is {facts[key]!r}; it must be one of {', '.join(choices)}.{near}")
-
-
-def _kept(keep, path):
-    if keep == "*":
-        return "*"
-    if isinstance(keep, list) and all(isinstance(name, str) for name in keep):
-        return tuple(keep)
-    raise ValueError(f'{path}: keep must be "*" or a list of column names.')
+            near = near_name(key, known)
+            raise ValueError(f"{where}: unknown key {key!r}.{near} Known: {', '.join(known)}.")
 
 
 def _column_source(name, entry, path):
+    """Checked source of one column."""
     if _vocabulary_name(name) not in COLUMNS:
         raise ValueError(
             f"{path}: [columns] fills {name!r}, which is no column of a panel.{near_name(name, COLUMNS)} "
@@ -178,6 +170,10 @@ def _column_source(name, entry, path):
     if "value" in entry:
         _check_constant(name, entry["value"], path)
     return ColumnSource(columns, _checked_unit(name, entry, path), entry.get("value"))
+
+
+def _vocabulary_name(name):
+    return name.removesuffix("_count").removesuffix("_age")
 
 
 def _checked_columns(name, columns, path):
@@ -199,10 +195,6 @@ def _check_constant(name, value, path):
     fits = isinstance(value, str) if text else isinstance(value, int | float) and not isinstance(value, bool)
     if not fits:
         raise ValueError(f"{path}: {name}: `value` must be {'text' if text else 'a number'}, not {value!r}.")
-
-
-def _vocabulary_name(name):
-    return name.removesuffix("_count").removesuffix("_age")
 
 
 def _checked_unit(name, entry, path):
@@ -228,24 +220,17 @@ def _checked_unit(name, entry, path):
     return unit
 
 
-TEXT = ("site_id", "city_id", "city", "country")
-
-#: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
-#: PM10 is something else, and CAMS is a model, which places without a monitor have too.
-READING = r"(?<!cams_)pm[ _.-]?2[ _.,p-]?5|^pm(?![a-z])(?!.?\d)|aqi"
-
-
 def read_mapped(paths, *, mapping, cities=None):
-    """Read tables as a mapping file says.
+    """Read tables by a mapping.
 
     Parameters
     ----------
-    paths : list of str or Path
-        CSV or Parquet files of the same columns.
-    mapping : str or Path
-        The mapping file, see :func:`airq.sources.mapping.read_mapping`.
+    paths : DataFrame, or list of str or Path
+        A table, or CSV or Parquet files of the same columns.
+    mapping : str, Path or dict
+        The mapping, see :func:`read_mapping`.
     cities : DataFrame, optional
-        Cities to tell countries by, if the table does not; the bundled African ones by default.
+        Cities that countries are taken from, if the table has none; the bundled African ones by default.
 
     Returns
     -------
@@ -254,74 +239,64 @@ def read_mapped(paths, *, mapping, cities=None):
         its table and stays beside it as `aqi`. Where the mapping keeps everything, columns that look
         like other readings of PM2.5 are left out all the same, and a note names them.
     """
-    found, tally, files = read_mapping(mapping), Tally(), named(paths)
-    _check_origin(found, mapping)
-    rows = pd.concat([_mapped_rows(path, found, mapping, tally) for path in paths], ignore_index=True)
+    found, tally = read_mapping(mapping), Tally()
+    if isinstance(paths, pd.DataFrame):
+        files, source = "The table", "a DataFrame"
+        if paths.empty:
+            raise ValueError("The table has no rows.")
+        tables = [(files, paths.reset_index(drop=set(paths.index.names) == {None}))]
+    else:
+        files, source = cleaning.named(paths), cleaning.file_names(paths)
+        text = [column for name in TEXT if name in found.columns for column in found.columns[name].columns]
+        tables = ((path, cleaning.read_file(path, text=[*text, *TEXT])) for path in paths)
+    rows = pd.concat([_mapped_rows(table, found, tally, path) for path, table in tables], ignore_index=True)
     rows = _without_readings(rows, found, tally)
-    rows = with_coordinates(rows, tally, path=files)
+    rows = cleaning.with_coordinates(rows, tally, path=files)
     rows = _with_target(rows, found, tally, files)
-    rows = plausible(rows, tally, path=files)
-    rows = with_values(_with_identity(rows, tally, cities, path=files), tally)
-    rows = one_per_key(rows, tally, several=found.several)
-    index = _index_unit(found)
-    facts = {"pm25_origin": "index", **found.panel} if index else found.panel
-    units = {"aqi": index} if index else {}
+    rows = cleaning.plausible(rows, tally, path=files)
+    rows = cleaning.with_values(_with_identity(rows, tally, cities, path=files), tally)
+    rows = cleaning.one_per_key(rows, tally, several=found.several)
+    index = found.index_unit
+    origin = {"pm25_origin": "index"} if index else {}
     metadata = PanelMetadata(
-        units=units, sources=[f"Tables read by a mapping ({file_names(paths)})"], **facts
+        units={"aqi": index} if index else {},
+        sources=[f"Tables read by a mapping ({source})"],
+        **{**origin, **found.panel},
     )
-    reading = finished(rows, metadata, tally, path=files)
-    _note_assumptions(found, reading, metadata)
+    reading = cleaning.finished(rows, metadata, tally, path=files)
+    tally.notes.extend(_assumptions(found, reading.panel, metadata))
     return reading
 
 
-def _index_unit(mapping):
-    """Unit of the index that the table holds, if it holds one."""
-    units = [mapping.columns[name].unit for name in (TARGET, "aqi") if name in mapping.columns]
-    return next((unit for unit in units if is_aqi(unit)), None)
-
-
-def _check_origin(mapping, path):
-    target = mapping.columns.get(TARGET)
-    origin = mapping.panel.get("pm25_origin", "index")
-    if target is not None and is_aqi(target.unit) and origin not in ("index", "model"):
-        raise ValueError(
-            f"{path}: pm25 is an index ({target.unit}), so pm25_origin must be index or model, not {origin}."
-        )
-
-
-def _mapped_rows(path, mapping, mapping_path, tally):
-    sources = mapping.columns
-    text = {source.columns[0] for name, source in sources.items() if name in TEXT and source.columns}
-    table = read_table(path, text=[*text, *TEXT])
+def _mapped_rows(table, mapping, tally, path):
+    """Rows of one table under the panel's names and in its units, but for PM2.5."""
     tally.read += len(table)
-    _check_columns(table, mapping, path)
-    kept = _kept_columns(table, mapping, path, tally)
+    used = [column for source in mapping.columns.values() for column in source.columns]
+    for column in used + ([] if mapping.keep == "*" else mapping.keep):
+        if column not in table.columns:
+            near = near_name(column, table.columns)
+            raise ValueError(f"{path} has no column {column!r}, which the mapping names.{near}")
+    kept = _kept_columns(table, mapping, used, tally, path)
     columns = {
-        name: _values(table, name, source, tally, path) for name, source in sources.items() if name != "date"
+        name: _values(table, name, source, tally, path)
+        for name, source in mapping.columns.items()
+        if name != "date"
     }
     rows = pd.DataFrame({**columns, **{name: table[name] for name in kept}}, index=table.index)
-    date = _written_days(table, sources["date"], mapping.panel.get("day_basis"), path)
-    return days(date, tally, rows, column="+".join(sources["date"].columns), path=path)
+    source = mapping.columns["date"]
+    date = _written_days(table, source, mapping.panel.get("day_basis"), path)
+    return cleaning.days(date, tally, rows, column="+".join(source.columns), path=path)
 
 
-def _check_columns(table, mapping, path):
-    needed = [column for source in mapping.columns.values() for column in source.columns]
-    needed += [] if mapping.keep == "*" else mapping.keep
-    for column in needed:
-        if column not in table.columns:
-            raise ValueError(
-                f"{path} has no column {column!r}, which the mapping names.{near_name(column, table.columns)}"
-            )
-
-
-def _kept_columns(table, mapping, path, tally):
-    used = {column for source in mapping.columns.values() for column in source.columns}
-    kept = [name for name in table.columns if name not in used] if mapping.keep == "*" else mapping.keep
-    kept = [name for name in kept if name not in used and not str(name).startswith("Unnamed:")]
-    left = [str(name) for name in table.columns if name not in used and name not in kept]
-    if left:
+def _kept_columns(table, mapping, used, tally, path):
+    """Columns that stay under their own names; a note names the others."""
+    unused = [name for name in table.columns if name not in used]
+    kept = unused if mapping.keep == "*" else [name for name in mapping.keep if name not in used]
+    kept = [name for name in kept if not str(name).startswith("Unnamed:")]
+    left_out = [str(name) for name in unused if name not in kept]
+    if left_out:
         tally.notes.append(
-            f'columns left out: {", ".join(left)}; to keep them all, write keep = "*" above the first '
+            f'columns left out: {", ".join(left_out)}; to keep them all, write keep = "*" above the first '
             "[section] of the mapping"
         )
     for name in kept:
@@ -332,33 +307,14 @@ def _kept_columns(table, mapping, path, tally):
             )
         if name in (TARGET, "aqi", "date", "latitude", "longitude"):
             raise ValueError(
-                f"{path}: column {name!r} stands in the table but not in [columns]; map it, with its unit if "
-                "it has one, or leave it out with a list in `keep`."
+                f"{path}: the table has a column {name!r} that [columns] does not map; map it, with its unit "
+                "if it has one, or leave it out with a list in `keep`."
             )
     return kept
 
 
-def _without_readings(rows, mapping, tally):
-    """Rows without columns, unless the mapping names them, that would tell a model the answer.
-
-    They are known by :data:`READING`, or by a name that begins with that of the target's own column.
-    """
-    if mapping.keep != "*":
-        return rows
-    targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
-    own = [rf"^(?!pm.?1){re.escape(column)}[\W_]" for source in targets for column in source.columns]
-    reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
-    found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
-    if found:
-        tally.notes.append(
-            "left out, as they look like readings of PM2.5, which no place without a monitor has: "
-            f"{', '.join(found)}; to learn from them all the same, list the columns to keep by name, "
-            f'keep = ["{found[0]}", …]'
-        )
-    return rows.drop(columns=found)
-
-
 def _values(table, name, source, tally, path):
+    """Values of one column of the panel in its unit; text and PM2.5 as they are written."""
     column = source.columns[0] if source.columns else name
     values = table[column] if source.columns else pd.Series(source.value, index=table.index)
     if name in TEXT or name == TARGET:
@@ -375,33 +331,48 @@ def _values(table, name, source, tally, path):
 def _refuse_decimal_commas(unreadable, column, path):
     if unreadable.astype("str").str.fullmatch(r"\s*-?\d+,\d+\s*").any():
         raise ValueError(
-            f"{path}: column {column!r} holds {unreadable.iloc[0]!r}; write numbers with a decimal point."
+            f"{path}: column {column!r} has {unreadable.iloc[0]!r}; write numbers with a decimal point."
         )
 
 
 def _written_days(table, source, basis, path):
+    """Days as they are written; of times with a zone, the day of the basis."""
     if len(source.columns) == 3:
-        return joined_days(table[list(source.columns)])
+        return cleaning.joined_days(table[list(source.columns)])
     values = table[source.columns[0]]
-    zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
     text = values.astype("str").str.strip()
-    if not text.str.contains(":").any():
-        return values
     zone = text.str.extract(r"\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)$")[0]
     if not zone.notna().any():
         return values
-    times = pd.to_datetime(
-        values if zoned else text.where(zone.notna()), utc=True, format="ISO8601", errors="coerce"
-    )
     if basis != "local":
-        in_utc = times.dt.strftime("%Y-%m-%d")
+        zoned = values if isinstance(values.dtype, pd.DatetimeTZDtype) else text.where(zone.notna())
+        in_utc = pd.to_datetime(zoned, utc=True, format="ISO8601", errors="coerce").dt.strftime("%Y-%m-%d")
         return in_utc.where(in_utc.notna(), text.str.slice(0, 10))
     if zone.dropna().isin(["Z", "+00:00", "-00:00", "+0000"]).all():
         raise ValueError(
-            f'{path}: column {source.columns[0]!r} holds times in UTC, but [panel] says day_basis = "local"; '
+            f'{path}: column {source.columns[0]!r} has times in UTC, but [panel] says day_basis = "local"; '
             'give local days, or say day_basis = "utc".'
         )
     return text.str.slice(0, 10)
+
+
+def _without_readings(rows, mapping, tally):
+    """Rows without the columns that would tell a model the answer, unless the mapping names them.
+
+    They are known by :data:`READING`, or by a name that begins with that of the target's own column.
+    """
+    if mapping.keep != "*":
+        return rows
+    targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
+    own = [rf"^(?!pm.?1){re.escape(column)}[\W_]" for source in targets for column in source.columns]
+    reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
+    found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
+    if found:
+        tally.notes.append(
+            f"left out: {', '.join(found)}; they look like readings of PM2.5, which no place without a "
+            f'monitor has. To learn from them all the same, list what to keep: keep = ["{found[0]}", …]'
+        )
+    return rows.drop(columns=found)
 
 
 def _with_target(rows, mapping, tally, path):
@@ -416,19 +387,18 @@ def _with_target(rows, mapping, tally, path):
         rows = tally.drop(rows, rows[TARGET] < 0, "negative AQI")
         rows = rows.assign(aqi=rows[TARGET])
     rows = rows.assign(**{TARGET: convert(rows[TARGET], unit, COLUMNS[TARGET].unit)})
-    return with_target(rows, tally)
+    return cleaning.with_target(rows, tally)
 
 
 def _with_identity(rows, tally, cities, *, path):
-    """Rows with all columns of identity, from what the table says."""
-    rows = with_text(rows, [name for name in TEXT if name in rows.columns], tally)
+    """Rows with all columns of identity, completed from those that the table has."""
+    rows = cleaning.with_text(rows, [name for name in TEXT if name in rows.columns], tally)
     if rows.empty:
         return rows
     if "city" not in rows.columns:
         rows = rows.assign(city=rows["site_id"])
-    places, number = places_of(
-        rows, [name for name in (*TEXT, "latitude", "longitude") if name in rows.columns]
-    )
+    known = [name for name in (*TEXT, "latitude", "longitude") if name in rows.columns]
+    places, number = places_of(rows, known)
     places["country"] = _country_codes(places, cities, path)
     if "city_id" not in places.columns:
         no_names = "site_id" in places.columns and (places["city"] == places["site_id"]).all()
@@ -454,13 +424,13 @@ def _country_codes(places, cities, path):
     return places["country"].map(codes)
 
 
-def _note_assumptions(mapping, reading, metadata):
-    """Say what was taken for granted."""
-    unsaid = [f"{key} = {getattr(metadata, key)}" for key in PANEL_CHOICES if key not in mapping.panel]
-    if unsaid:
-        reading.tally.notes.append(f"the mapping does not say it, so taken for granted: {', '.join(unsaid)}")
+def _assumptions(mapping, panel, metadata):
+    """Notes on what the mapping leaves open."""
+    assumed = [f"{key} = {getattr(metadata, key)}" for key in PANEL_CHOICES if key not in mapping.panel]
+    if assumed:
+        yield f"assumed, as the mapping has no entry for it: {', '.join(assumed)}"
     given = (*IDENTITY, TARGET, "aqi", *mapping.columns)
-    own = [name for name in reading.panel.columns if name in COLUMNS and name not in given]
+    own = [name for name in panel.columns if name in COLUMNS and name not in given]
     if own:
         units = ", ".join(f"{name} [{COLUMNS[name].unit}]" for name in own)
-        reading.tally.notes.append(f"taken to be in the panel's unit: {units}")
+        yield f"assumed to be in the panel's unit: {units}"

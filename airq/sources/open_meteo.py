@@ -1,4 +1,4 @@
-"""Tables of models' fields: Open-Meteo and the published predictions of the reference project."""
+"""Tables of models' fields: Open-Meteo, and the published predictions of the reference project."""
 
 from __future__ import annotations
 
@@ -19,63 +19,41 @@ from airq.cities import (
 )
 from airq.messages import near_name
 from airq.panel import COLUMNS, TARGET, PanelMetadata
-from airq.sources.cleaning import (
-    FORMAT_COLUMNS,
-    Tally,
-    csv_table,
-    days,
-    file_names,
-    finished,
-    named,
-    numbers,
-    one_per_key,
-    plausible,
-    read_table,
-    read_text,
-    require_columns,
-    with_coordinates,
-    with_target,
-    with_text,
-    with_values,
-)
+from airq.sources import cleaning
+from airq.sources.cleaning import Tally
 from airq.units import KNOWN_UNITS, convert
 
-#: Open-Meteo's name -> name in the panel, the same name where the vocabulary has none; its unit.
+#: Open-Meteo's name -> name in the panel, in the panel's unit.
 OPEN_METEO_COLUMNS = {
-    "temperature_2m_mean": ("temp_air", "°C"),
-    "dew_point_2m_mean": ("temp_dew", "°C"),
-    "relative_humidity_2m_mean": ("relative_humidity", "%"),
-    "surface_pressure_mean": ("pressure", "hPa"),
-    "precipitation_sum": ("precipitation", "mm"),
-    "boundary_layer_height_mean": ("boundary_layer_height", "m"),
-    "elevation": ("elevation", "m"),
-    "pm2_5": ("pm25", "µg m⁻³"),
-    "aerosol_optical_depth": ("aod055", "1"),
-    "weather_code": ("weather_code", "WMO code"),
-    "temperature_2m_max": ("temperature_2m_max", "°C"),
-    "temperature_2m_min": ("temperature_2m_min", "°C"),
-    "apparent_temperature_max": ("apparent_temperature_max", "°C"),
-    "apparent_temperature_min": ("apparent_temperature_min", "°C"),
-    "apparent_temperature_mean": ("apparent_temperature_mean", "°C"),
-    "daylight_duration": ("daylight_duration", "s"),
-    "sunshine_duration": ("sunshine_duration", "s"),
-    "rain_sum": ("rain_sum", "mm"),
-    "snowfall_sum": ("snowfall_sum", "cm"),
-    "precipitation_hours": ("precipitation_hours", "h"),
-    "wind_speed_10m_max": ("wind_speed_10m_max", "km h⁻¹"),
-    "wind_speed_10m_mean": ("wind_speed_10m_mean", "km h⁻¹"),
-    "wind_gusts_10m_max": ("wind_gusts_10m_max", "km h⁻¹"),
-    "wind_direction_10m_dominant": ("wind_direction_10m_dominant", "°"),
-    "shortwave_radiation_sum": ("shortwave_radiation_sum", "MJ m⁻²"),
-    "et0_fao_evapotranspiration": ("et0_fao_evapotranspiration", "mm"),
-    "pm10": ("pm10", "µg m⁻³"),
-    "carbon_monoxide": ("carbon_monoxide", "µg m⁻³"),
-    "nitrogen_dioxide": ("nitrogen_dioxide", "µg m⁻³"),
-    "sulphur_dioxide": ("sulphur_dioxide", "µg m⁻³"),
-    "ozone": ("ozone", "µg m⁻³"),
-    "dust": ("dust", "µg m⁻³"),
-    "uv_index": ("uv_index", "1"),
-    "uv_index_clear_sky": ("uv_index_clear_sky", "1"),
+    "temperature_2m_mean": "temp_air",
+    "dew_point_2m_mean": "temp_dew",
+    "relative_humidity_2m_mean": "relative_humidity",
+    "surface_pressure_mean": "pressure",
+    "precipitation_sum": "precipitation",
+    "boundary_layer_height_mean": "boundary_layer_height",
+    "elevation": "elevation",
+    "pm2_5": "pm25",
+    "aerosol_optical_depth": "aod055",
+}
+
+#: Open-Meteo's name -> unit; columns that the vocabulary lacks keep their names.
+OPEN_METEO_UNITS = {name: COLUMNS[column].unit for name, column in OPEN_METEO_COLUMNS.items()} | {
+    name: unit
+    for unit, names in {
+        "°C": "temperature_2m_max temperature_2m_min apparent_temperature_max apparent_temperature_min "
+        "apparent_temperature_mean",
+        "°": "wind_direction_10m_dominant",
+        "km h⁻¹": "wind_speed_10m_max wind_speed_10m_mean wind_gusts_10m_max",
+        "mm": "rain_sum et0_fao_evapotranspiration",
+        "cm": "snowfall_sum",
+        "h": "precipitation_hours",
+        "s": "daylight_duration sunshine_duration",
+        "MJ m⁻²": "shortwave_radiation_sum",
+        "µg m⁻³": "pm10 dust carbon_monoxide nitrogen_dioxide sulphur_dioxide ozone",
+        "1": "uv_index uv_index_clear_sky",
+        "WMO code": "weather_code",
+    }.items()
+    for name in names.split()
 }
 
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.+?) \((?P<unit>[^()]*)\)$")
@@ -101,28 +79,24 @@ def read_open_meteo(paths, *, cities=None):
         `wind_v` come from the mean speed and the dominant direction where both are there; the day's
         highest speed says nothing about the mean and keeps its name.
     """
-    tally = Tally()
-    tables = [_open_meteo_rows(path, tally) for path in paths]
-    bases = {basis for _, _, basis in tables}
+    tally, files = Tally(), cleaning.named(paths)
+    tables, units, bases = [], {}, set()
+    for path in paths:
+        table, own_units, basis = _read_open_meteo_file(Path(path), tally)
+        tables.append(table)
+        units |= own_units
+        bases.add(basis)
     if len(bases) > 1:
-        raise ValueError(
-            f"{named(paths)}: some files have days in UTC and some local ones; ingest them apart."
-        )
-    rows = pd.concat([table for table, _, _ in tables], ignore_index=True)
-    units = {name: unit for _, own, _ in tables for name, unit in own.items()}
-    rows = with_coordinates(rows, tally, path=named(paths))
+        raise ValueError(f"{files}: some files have days in UTC and some local ones; ingest them apart.")
+    rows = cleaning.with_coordinates(pd.concat(tables, ignore_index=True), tally, path=files)
     if TARGET in rows.columns:
-        rows = with_target(rows, tally)
-    rows = plausible(_with_wind(rows, tally), tally, path=named(paths))
-    rows = _with_cities(rows, tally, cities, path=named(paths))
-    rows = one_per_key(with_values(rows, tally), tally)
-    metadata = PanelMetadata(
-        units=units,
-        day_basis=bases.pop(),
-        pm25_origin="model",
-        sources=[f"Open-Meteo, fields of weather and air-quality models ({file_names(paths)})"],
-    )
-    return finished(rows, metadata, tally, path=named(paths))
+        rows = cleaning.with_target(rows, tally)
+    rows = cleaning.plausible(_with_wind(rows, tally), tally, path=files)
+    rows = _with_cities(rows, tally, cities, path=files)
+    rows = cleaning.one_per_key(cleaning.with_values(rows, tally), tally)
+    source = f"Open-Meteo, fields of weather and air-quality models ({cleaning.file_names(paths)})"
+    metadata = PanelMetadata(units=units, day_basis=bases.pop(), pm25_origin="model", sources=[source])
+    return cleaning.finished(rows, metadata, tally, path=files)
 
 
 def read_reference(paths, *, cities=None):
@@ -133,7 +107,7 @@ def read_reference(paths, *, cities=None):
     paths : list of str or Path
         Tables with `City, Date, Lat, Long, Predicted_PM25`.
     cities : DataFrame, optional
-        Cities to tell countries by; the bundled African ones by default.
+        Cities that countries are taken from; the bundled African ones by default.
 
     Returns
     -------
@@ -145,53 +119,54 @@ def read_reference(paths, *, cities=None):
     .. [1] J. Whitaker, air_quality_prediction, 2020,
        https://github.com/johnowhitaker/air_quality_prediction (CC0).
     """
-    tally = Tally()
-    rows = pd.concat([_reference_rows(path, tally) for path in paths], ignore_index=True)
-    rows = with_coordinates(rows, tally, path=named(paths))
-    rows = tally.drop(rows, rows["aqi"].isna(), "missing AQI")
-    rows = tally.drop(rows, rows["aqi"] < 0, "negative AQI")
-    rows = plausible(rows, tally, path=named(paths)).assign(**{TARGET: np.nan})
-    rows = one_per_key(_with_cities(rows, tally, cities, path=named(paths)), tally)
+    tally, files = Tally(), cleaning.named(paths)
+    rows = pd.concat([_read_reference_file(path, tally) for path in paths], ignore_index=True)
+    rows = cleaning.with_coordinates(rows, tally, path=files)
+    rows = tally.drop_each(rows, {"missing AQI": rows["aqi"].isna(), "negative AQI": rows["aqi"] < 0})
+    rows = cleaning.plausible(rows, tally, path=files).assign(**{TARGET: np.nan})
+    rows = cleaning.one_per_key(_with_cities(rows, tally, cities, path=files), tally)
     tally.notes.append("values are US AQI points (2012 table) that a model predicted, not concentrations")
+    source = f"Published predictions of johnowhitaker/air_quality_prediction ({cleaning.file_names(paths)})"
     metadata = PanelMetadata(
         units={"aqi": "aqi-us-2012", "pop_density2010_5000_max": "people km⁻²"},
         pm25_origin="model",
         statistic="median",
-        sources=[f"Published predictions of johnowhitaker/air_quality_prediction ({file_names(paths)})"],
+        sources=[source],
     )
-    return finished(rows, metadata, tally, path=named(paths))
+    return cleaning.finished(rows, metadata, tally, path=files)
 
 
-def _open_meteo_rows(path, tally):
-    """Rows with the panel's names, units by column, and the day basis."""
-    table, basis = _open_meteo_table(Path(path))
+def _read_open_meteo_file(path, tally):
+    """Rows under the panel's names, the units of other columns, and the day basis."""
+    table, basis = _read_either_form(path)
     tally.read += len(table)
-    table = table.rename(columns={"time": "date"})
-    written = {name: _UNIT_IN_NAME.match(str(name)) for name in table.columns}
-    units = {match["name"]: match["unit"] for match in written.values() if match}
-    table = table.rename(columns={name: match["name"] for name, match in written.items() if match})
-    require_columns(table, ("date", "latitude", "longitude"), path, format="open-meteo")
-    known = [name for name in table.columns if name in OPEN_METEO_COLUMNS and name != "elevation"]
-    if not known:
-        near = near_name(str(table.columns[-1]), OPEN_METEO_COLUMNS)
+    table = table.rename(columns={"time": "date"}).drop(columns="Unnamed: 0", errors="ignore")
+    written = {name: match for name in table.columns if (match := _UNIT_IN_NAME.match(str(name)))}
+    units = {match["name"]: match["unit"] for match in written.values()}
+    table = table.rename(columns={name: match["name"] for name, match in written.items()})
+    cleaning.require_columns(table, ("date", "latitude", "longitude"), path, format="open-meteo")
+    if not set(table.columns) & set(OPEN_METEO_UNITS) - {"elevation"}:
+        near = near_name(str(table.columns[-1]), OPEN_METEO_UNITS)
         raise ValueError(f"{path} has no daily column of Open-Meteo, such as temperature_2m_mean.{near}")
     if table["date"].astype("str").str.contains(_TIME_OF_DAY).any():
-        raise ValueError(
-            f"{path} holds hourly values; ask Open-Meteo for daily ones, or average them by day."
-        )
-    table, units = _in_panel_units(table.drop(columns=["Unnamed: 0"], errors="ignore"), units, path)
-    return days(table["date"], tally, table, column="date", path=path), units, basis
+        raise ValueError(f"{path} has hourly values; ask Open-Meteo for daily ones, or average them by day.")
+    table, units = _in_panel_units(table, units, path)
+    return cleaning.days(table["date"], tally, table, column="date", path=path), units, basis
 
 
-def _open_meteo_table(path):
+def _read_either_form(path):
+    """Table with coordinates, and day basis, from a plain table or from Open-Meteo's download.
+
+    A download begins with a block about the places, and an empty line ends it.
+    """
     if path.suffix == ".parquet":
-        return read_table(path), "utc"
-    if not path.exists() or not _is_download(path):
-        return read_table(path, text=("city", "country")), "utc"
-    head, _, body = read_text(path).replace("\r\n", "\n").strip().partition("\n\n")
-    places = csv_table(head, path)
-    table = csv_table(body.strip(), path)
-    require_columns(places, ("latitude", "longitude", "utc_offset_seconds"), path, format="open-meteo")
+        return cleaning.read_file(path), "utc"
+    head, empty_line, body = cleaning.read_text(path).replace("\r\n", "\n").strip().partition("\n\n")
+    if not empty_line or not head.startswith(("latitude,longitude,", "location_id,latitude,")):
+        return cleaning.read_file(path, text=("city", "country")), "utc"
+    places, table = cleaning.parse_csv(head, path), cleaning.parse_csv(body.strip(), path)
+    needed = ("latitude", "longitude", "utc_offset_seconds")
+    cleaning.require_columns(places, needed, path, format="open-meteo")
     columns = ["latitude", "longitude", *(["elevation"] if "elevation" in places.columns else [])]
     if "location_id" in table.columns:
         table = table.merge(places[["location_id", *columns]], on="location_id").drop(columns="location_id")
@@ -200,63 +175,49 @@ def _open_meteo_table(path):
     return table, "utc" if (places["utc_offset_seconds"] == 0).all() else "local"
 
 
-def _is_download(path):
-    """Whether a CSV begins with Open-Meteo's block about the places."""
-    if path.is_dir() or path.stat().st_size == 0:
-        return False
-    text = read_text(path).lstrip()
-    return text.startswith(("latitude,longitude,", "location_id,latitude,")) and "\n\n" in text.replace(
-        "\r", ""
-    )
-
-
 def _in_panel_units(table, written, path):
-    """The table with the panel's names, in the units of the list above; the unit of each number."""
-    columns, units, names = {}, {}, {}
+    """Table under the panel's names and in the units above, and the unit of each column of its own."""
+    columns, units = {}, {}
     for name in table.columns:
-        names[name], unit = OPEN_METEO_COLUMNS.get(name, (name, written.get(name, "unknown")))
-        if names[name] not in COLUMNS:
-            units[names[name]] = unit
-        if name in OPEN_METEO_COLUMNS and name in written and unit in KNOWN_UNITS:
+        unit = OPEN_METEO_UNITS.get(name, written.get(name, "unknown"))
+        if OPEN_METEO_COLUMNS.get(name, name) not in COLUMNS:
+            units[name] = unit
+        if name in OPEN_METEO_UNITS and name in written and unit in KNOWN_UNITS:
             try:
-                columns[name] = convert(numbers(table[name])[0], written[name], unit)
+                columns[name] = convert(cleaning.numbers(table[name])[0], written[name], unit)
             except ValueError as error:
                 raise ValueError(f"{path}: column {name!r}: {error}") from None
-    return table.assign(**columns).rename(columns=names), units
+    return table.assign(**columns).rename(columns=OPEN_METEO_COLUMNS), units
 
 
 def _with_wind(rows, tally):
-    """Rows with wind components where the mean speed and the direction it comes from are there."""
+    """Rows with wind components, if they have the mean speed and the direction that it comes from."""
     if "wind_direction_10m_dominant" not in rows.columns:
         return rows
     if "wind_speed_10m_mean" not in rows.columns:
         tally.notes.append("no wind_u and wind_v: the table has no daily mean of the wind speed")
         return rows
-    speed = convert(numbers(rows["wind_speed_10m_mean"])[0], "km/h", "m/s")
-    direction = np.radians(numbers(rows["wind_direction_10m_dominant"])[0])
+    speed = convert(cleaning.numbers(rows["wind_speed_10m_mean"])[0], "km/h", "m/s")
+    direction = np.radians(cleaning.numbers(rows["wind_direction_10m_dominant"])[0])
     tally.notes.append("wind_u and wind_v from the mean speed and the dominant direction")
     return rows.assign(wind_u=-speed * np.sin(direction), wind_v=-speed * np.cos(direction))
 
 
-def _reference_rows(path, tally):
-    table = read_table(path, text=("City", "Country"))
-    require_columns(table, FORMAT_COLUMNS["reference"], path, format="reference")
-    tally.read += len(table)
+def _read_reference_file(path, tally):
+    table = cleaning.read_format(path, "reference", tally, text=("City", "Country"))
     names = {"City": "city", "Country": "country", "Lat": "latitude", "Long": "longitude"}
     table = table.rename(columns={**names, "Predicted_PM25": "aqi"})
-    aqi, unreadable = numbers(table["aqi"])
-    table = table.assign(aqi=tally.empty(aqi, unreadable, "aqi is not a number"))
-    return days(table["Date"], tally, table, column="Date", path=path).drop(columns="Date")
+    table = table.assign(aqi=tally.numbers(table["aqi"], "aqi"))
+    return cleaning.days(table["Date"], tally, table, column="Date", path=path).drop(columns="Date")
 
 
 def _with_cities(rows, tally, cities, *, path):
     """Rows with the identity of their place: the city that they name, or else a known one nearby."""
     texts = [name for name in ("city", "country") if name in rows.columns]
-    rows = with_text(rows, texts, tally)
+    rows = cleaning.with_text(rows, texts, tally)
     if rows.empty:
         return rows
-    columns = ["latitude", "longitude", *texts]
-    places, number = places_of(rows, columns)
+    places, number = places_of(rows, ["latitude", "longitude", *texts])
     if "country" in places.columns:
         places["country"] = [country_code(country) for country in places["country"]]
     if "city" not in places.columns:

@@ -14,55 +14,30 @@ import pandas as pd
 from airq.cities import at_cities, country_code, moving_sites, position_ids
 from airq.messages import near_name
 from airq.panel import KEYS, TARGET, PanelMetadata
-from airq.sources.cleaning import (
-    Tally,
-    days,
-    file_names,
-    finished,
-    named,
-    numbers,
-    one_per_key,
-    read_json,
-    read_table,
-    with_coordinates,
-    with_target,
-)
+from airq.sources import cleaning
+from airq.sources.cleaning import Tally
 from airq.units import PM25_UNIT, convert
 
 #: Fewest hours that a daily mean is made of: three quarters of a day.
 FEWEST_HOURS = 18
 
-#: A column's name without marks and capitals, in any of OpenAQ's files -> our name.
+#: Our name -> names of the column in OpenAQ's files, without marks and capitals.
 COLUMN_NAMES = {
     "value": "value",
-    "parameter": "parameter",
-    "parametername": "parameter",
-    "units": "units",
-    "unit": "units",
-    "parameterunits": "units",
-    "locationid": "location_id",
-    "locationsid": "location_id",
-    "location": "city",
-    "locationname": "city",
-    "sensorid": "sensor_id",
-    "sensorsid": "sensor_id",
-    "lat": "latitude",
-    "latitude": "latitude",
-    "coordinateslatitude": "latitude",
-    "lon": "longitude",
-    "longitude": "longitude",
-    "coordinateslongitude": "longitude",
-    "countryiso": "country",
-    "country": "country",
-    "perioddatetimefromlocal": "from_local",
-    "perioddatetimefromutc": "from_utc",
-    "periodinterval": "interval",
-    "datetime": "to_local",
-    "datetimelocal": "to_local",
-    "local": "to_local",
-    "datetimeutc": "to_utc",
-    "utc": "to_utc",
-    "coveragepercentcomplete": "complete",
+    "parameter": "parameter parametername",
+    "units": "units unit parameterunits",
+    "location_id": "locationid locationsid",
+    "city": "location locationname",
+    "sensor_id": "sensorid sensorsid",
+    "latitude": "lat latitude coordinateslatitude",
+    "longitude": "lon longitude coordinateslongitude",
+    "country": "countryiso country",
+    "from_local": "perioddatetimefromlocal",
+    "from_utc": "perioddatetimefromutc",
+    "interval": "periodinterval",
+    "to_local": "datetime datetimelocal local",
+    "to_utc": "datetimeutc utc",
+    "complete": "coveragepercentcomplete",
 }
 #: Columns of time by preference -> (day basis, whether it marks the end of a period).
 TIME_COLUMNS = {
@@ -71,7 +46,7 @@ TIME_COLUMNS = {
     "from_utc": ("utc", False),
     "to_utc": ("utc", True),
 }
-PLACE_FACTS = ["location_id", "city", "country", "latitude", "longitude"]
+LOCATION = ["location_id", "city", "country", "latitude", "longitude"]
 
 _SENSOR_IN_NAME = re.compile(r"sensors?[-_ ]?(\d+)", re.IGNORECASE)
 
@@ -94,7 +69,7 @@ def read_openaq(paths, *, cities=None):
     Returns
     -------
     Reading
-        One row per location and day, the mean of its sensors. Days are local where the files tell
+        One row per location and day, the mean of its sensors. Days are local where the files have
         local time. A location within 50 km of a known city belongs to it.
 
     References
@@ -102,81 +77,78 @@ def read_openaq(paths, *, cities=None):
     .. [1] OpenAQ, https://docs.openaq.org/resources/measurements and /using-the-api/dates-datetimes:
        times mark the end of an hour; a day is the mean of the hours marked 01:00 to 00:00, local time.
     """
-    tally = Tally()
-    contents = [(path, _content(path)) for path in paths]
-    locations = [result for _, (kind, found) in contents if kind == "locations" for result in found]
-    tables = [_measurements(found, path, tally) for path, (kind, found) in contents if kind == "measurements"]
+    tally, files = Tally(), cleaning.named(paths)
+    locations, tables = [], []
+    for path in paths:
+        content = _read_openaq_file(path)
+        if isinstance(content, pd.DataFrame):
+            tables.append(_measurements(content, path, tally).assign(file=len(tables)))
+        else:
+            locations += content
     if not tables:
-        raise ValueError(f"{named(paths)} tells locations of OpenAQ but holds no measurements.")
-    tables = [own.assign(file=number) for number, own in enumerate(tables) if len(own)]
+        raise ValueError(f"{files}: locations of OpenAQ, but no measurements.")
+    tables = [table for table in tables if len(table)]
     if not tables:
-        return finished(pd.DataFrame(), PanelMetadata(), tally, path=named(paths))
+        return cleaning.finished(pd.DataFrame(), PanelMetadata(), tally, path=files)
     rows = pd.concat(tables, ignore_index=True)
-    basis = _one_basis(rows, path=named(paths))
-    rows = _with_locations(rows, _sensor_places(locations))
-    rows = with_coordinates(rows, tally, path=named(paths))
-    rows = _daily(with_target(rows, tally), tally, path=named(paths))
-    rows = _with_sites(rows, tally, cities, path=named(paths))
-    rows = tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero")
-    source = f"OpenAQ ({file_names(paths)})"
-    metadata = PanelMetadata(day_basis=basis, pm25_origin="sensor", sources=[source])
-    return finished(one_per_key(rows, tally), metadata, tally, path=named(paths))
-
-
-def _content(path):
-    """Kind of a file, and its results or table."""
-    if ".json" not in Path(path).suffixes:
-        return "measurements", read_table(path, text=("location_id", "sensors_id", "country", "country_iso"))
-    answers = read_json(path)
-    answers = answers if isinstance(answers, list) else [answers]
-    results = [result for answer in answers if isinstance(answer, dict) for result in _results(answer)]
-    if not results:
-        raise ValueError(f"{path} holds no results of OpenAQ; was it an error message or an empty page?")
-    if all("sensors" in result and "coordinates" in result for result in results):
-        return "locations", results
-    if not all("value" in result and "parameter" in result for result in results):
-        raise ValueError(
-            f"{path} holds neither measurements nor locations of OpenAQ; save the answers of "
-            "/v3/sensors/{id}/days and of /v3/locations."
-        )
-    return "measurements", pd.json_normalize(results)
-
-
-def _one_basis(rows, *, path):
     bases = rows["basis"].unique()
     if len(bases) > 1:
-        raise ValueError(f"{path}: some files tell local time and some UTC only; ingest them apart.")
-    return bases[0]
+        raise ValueError(f"{files}: some files have local time and some UTC only; ingest them apart.")
+    rows = cleaning.with_coordinates(_with_locations(rows, locations), tally, path=files)
+    rows = _daily(cleaning.with_target(rows, tally), tally, path=files)
+    rows = _with_sites(rows, tally, cities, path=files)
+    rows = tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero")
+    source = f"OpenAQ ({cleaning.file_names(paths)})"
+    metadata = PanelMetadata(day_basis=bases[0], pm25_origin="sensor", sources=[source])
+    return cleaning.finished(cleaning.one_per_key(rows, tally), metadata, tally, path=files)
 
 
-def _results(answer):
-    return answer["results"] if isinstance(answer.get("results"), list) else [answer]
+def _read_openaq_file(path):
+    """A table of measurements, or the list of locations that a file holds."""
+    if ".json" not in Path(path).suffixes:
+        return cleaning.read_file(path, text=("location_id", "sensors_id", "country", "country_iso"))
+    answers = cleaning.read_json(path)
+    results = []
+    for answer in answers if isinstance(answers, list) else [answers]:
+        if isinstance(answer, dict):
+            results += answer["results"] if isinstance(answer.get("results"), list) else [answer]
+    if not results:
+        raise ValueError(f"{path} has no results of OpenAQ; was it an error message or an empty page?")
+    if all("sensors" in result and "coordinates" in result for result in results):
+        return results
+    if not all("value" in result and "parameter" in result for result in results):
+        raise ValueError(
+            f"{path} has neither measurements nor locations of OpenAQ; save the answers of "
+            "/v3/sensors/{id}/days and of /v3/locations."
+        )
+    return pd.json_normalize(results)
 
 
 def _measurements(table, path, tally):
     """PM2.5 rows of a file under our names, with the wall time at which each period begins."""
     tally.read += len(table)
     table = _renamed(table, path)
-    table = tally.drop(
-        table, ~table["parameter"].astype("str").str.lower().isin(["pm25", "pm2.5"]), "other parameter"
-    )
+    other = ~table["parameter"].astype("str").str.lower().isin(["pm25", "pm2.5"])
+    table = tally.drop(table, other, "other parameter")
     if "sensor_id" not in table.columns:
         number = _SENSOR_IN_NAME.search(Path(path).name)
         table = table.assign(sensor_id=number[1] if number else None)
-    for name in ("sensor_id", *PLACE_FACTS, "complete", "interval"):
+    for name in ("sensor_id", *LOCATION, "complete", "interval"):
         if name not in table.columns:
             table = table.assign(**{name: np.nan if name in ("latitude", "longitude", "complete") else None})
     if table.empty:
         return table
-    table = _with_begin(table, path)
-    unreadable = table["begin"].isna()
-    return _in_panel_unit(tally.drop(table, unreadable, "missing or impossible date"), path)
+    table = _with_begin(table)
+    table = tally.drop(table, table["begin"].isna(), "missing or impossible date")
+    return _in_panel_unit(table, path)
 
 
 def _renamed(table, path):
+    """Columns that we know under our names."""
+    ours = {name: our for our, names in COLUMN_NAMES.items() for name in names.split()}
     names = {}
     for column in table.columns:
-        name = COLUMN_NAMES.get(re.sub(r"[^a-z0-9]", "", str(column).lower()))
+        name = ours.get(re.sub(r"[^a-z0-9]", "", str(column).lower()))
         if name is not None and name not in names.values():
             names[column] = name
     for needed in ("value", "parameter", "units"):
@@ -191,20 +163,19 @@ def _renamed(table, path):
     return table
 
 
-def _with_begin(table, path):
+def _with_begin(table):
     column = next(name for name in TIME_COLUMNS if name in table.columns and table[name].notna().any())
     basis, ends = TIME_COLUMNS[column]
     text = table[column].astype("str").str.strip()
     if basis == "local" and text.str.endswith("Z").all():
         basis = "utc"
     begin = pd.to_datetime(text.str.slice(0, 19), format="ISO8601", errors="coerce").astype("datetime64[us]")
-    return table.assign(begin=begin, basis=basis, ends=ends).drop(
-        columns=list(set(TIME_COLUMNS) & set(table))
-    )
+    table = table.drop(columns=list(set(TIME_COLUMNS) & set(table)))
+    return table.assign(begin=begin, basis=basis, ends=ends)
 
 
 def _in_panel_unit(table, path):
-    values, unreadable = numbers(table.pop("value"))
+    values, unreadable = cleaning.numbers(table.pop("value"))
     if unreadable.any():
         raise ValueError(f"{path}: {unreadable.sum():,} values are not numbers.")
     for unit in table["units"].astype("str").unique():
@@ -216,67 +187,61 @@ def _in_panel_unit(table, path):
     return table.drop(columns="units").assign(**{TARGET: values})
 
 
-def _sensor_places(locations):
-    """Facts about the location of every sensor, indexed by the sensor's number."""
-    facts = {}
+def _with_locations(rows, locations):
+    """Rows whose gaps about the place are filled from the location of their sensor or of their id."""
+    sensors = {}
     for location in locations:
         position = location.get("coordinates") or {}
-        for sensor in location["sensors"]:
-            facts[str(sensor["id"])] = {
-                "location_id": str(location["id"]),
-                "city": location.get("locality") or location.get("name"),
-                "country": (location.get("country") or {}).get("code"),
-                "latitude": position.get("latitude"),
-                "longitude": position.get("longitude"),
-            }
-    return pd.DataFrame.from_dict(facts, orient="index", columns=PLACE_FACTS)
-
-
-def _with_locations(rows, sensors):
+        own = (
+            str(location["id"]),
+            location.get("locality") or location.get("name"),
+            (location.get("country") or {}).get("code"),
+            position.get("latitude"),
+            position.get("longitude"),
+        )
+        sensors |= {str(sensor["id"]): own for sensor in location["sensors"]}
+    sensors = pd.DataFrame.from_dict(sensors, orient="index", columns=LOCATION)
     known = sensors.reindex(rows["sensor_id"]).set_axis(rows.index)
     by_location = sensors.drop_duplicates("location_id").set_index("location_id")
-    for name in PLACE_FACTS:
+    for name in LOCATION:
         rows[name] = rows[name].where(rows[name].notna(), known[name])
-    for name in PLACE_FACTS[1:]:
+    for name in LOCATION[1:]:
         own = rows["location_id"].map(by_location[name])
         rows[name] = rows[name].where(rows[name].notna(), own)
     return rows
 
 
 def _daily(rows, tally, *, path):
-    """Rows of days, from rows of days and of hours."""
+    """Rows of days, from rows of days and of hours.
+
+    Rows stand for less than a day if their interval says so, or else if a sensor has several a day.
+    """
     sensor = rows["sensor_id"].fillna(rows["location_id"])
     rows = rows.assign(sensor=sensor.fillna(position_ids(rows)), day=rows["begin"].dt.normalize())
-    hourly = _is_hourly(rows)
-    whole = rows[~hourly]
-    whole = tally.drop(whole, whole["complete"] < 100 * FEWEST_HOURS / 24, f"fewer than {FEWEST_HOURS} hours")
-    whole = days(whole["begin"], tally, whole, column="datetime", path=path)
-    parts = _means_of_hours(rows[hourly], tally, path=path)
-    return pd.concat([whole, parts], ignore_index=True).drop(
-        columns=["begin", "ends", "interval", "complete"]
-    )
-
-
-def _is_hourly(rows):
-    """Whether rows stand for less than a day: as their interval says, or by how many there are."""
     several = rows.duplicated(["file", "sensor", "day"]).any()
     length = pd.to_timedelta(rows["interval"], errors="coerce")
-    return (length < pd.Timedelta(hours=20)).where(length.notna(), several).astype(bool)
+    hourly = (length < pd.Timedelta(hours=20)).where(length.notna(), several).astype(bool)
+    whole = rows[~hourly]
+    whole = tally.drop(whole, whole["complete"] < 100 * FEWEST_HOURS / 24, f"fewer than {FEWEST_HOURS} hours")
+    whole = cleaning.days(whole["begin"], tally, whole, column="datetime", path=path)
+    rows = pd.concat([whole, _means_of_hours(rows[hourly], tally, path=path)], ignore_index=True)
+    return rows.drop(columns=["begin", "ends", "interval", "complete"])
 
 
 def _means_of_hours(rows, tally, *, path):
+    """Means over the days that have enough hours, each hour the mean of its values."""
     if rows.empty:
         return rows.assign(date=rows["begin"])
     # A time that marks the end of an hour belongs to the hour before it: midnight ends a day.
     begin = rows["begin"] - pd.to_timedelta(rows["ends"].astype(int), unit="s")
-    rows = days(begin, tally, rows.assign(hour=begin.dt.hour), column="datetime", path=path)
+    rows = cleaning.days(begin, tally, rows.assign(hour=begin.dt.hour), column="datetime", path=path)
     hours = rows.groupby(["sensor", "date"])["hour"].transform("nunique")
     rows = tally.drop(rows, hours < FEWEST_HOURS, f"fewer than {FEWEST_HOURS} hours")
     by_hour = rows.groupby(["sensor", "date", "hour"], as_index=False)[TARGET].mean()
     by_day = by_hour.groupby(["sensor", "date"], as_index=False)[TARGET].mean()
-    facts = rows.drop(columns=[TARGET, "hour"]).drop_duplicates(["sensor", "date"])
+    places = rows.drop(columns=[TARGET, "hour"]).drop_duplicates(["sensor", "date"])
     tally.merged += len(rows) - len(by_day)
-    return facts.merge(by_day, on=["sensor", "date"])
+    return places.merge(by_day, on=["sensor", "date"])
 
 
 def _with_sites(rows, tally, cities, *, path):
@@ -290,5 +255,4 @@ def _with_sites(rows, tally, cities, *, path):
     places["country"] = [country_code(code) if isinstance(code, str) else "" for code in places["country"]]
     places["city"] = places["city"].where(places["city"].notna(), places["site_id"])
     places = at_cities(places.reset_index(drop=True), cities, path=path).set_index("site_id")
-    facts = places.loc[rows["site_id"]].set_axis(rows.index)
-    return rows[[*KEYS, TARGET]].join(facts)
+    return rows[[*KEYS, TARGET]].join(places.loc[rows["site_id"]].set_axis(rows.index))

@@ -147,7 +147,7 @@ def test_a_date_may_stand_in_three_columns(read):
 def test_times_in_utc_are_no_local_days(read):
     "21:30 UTC is the next day in Kampala; which one is meant cannot be known."
     table = TABLE.replace("2020-01-01", "2020-01-01T21:30:00Z")
-    with pytest.raises(ValueError, match="'day' holds times in UTC"):
+    with pytest.raises(ValueError, match="'day' has times in UTC"):
         read(table)
 
 
@@ -187,7 +187,7 @@ def test_files_that_share_a_site_and_day_are_reconciled(read):
     ("table", "words"),
     [
         (TABLE.replace("pm2_5", "pm25"), "has no column 'pm2_5'.*Did you mean pm25"),
-        (TABLE.replace("road", "aqi"), "'aqi' stands in the table but not in .columns."),
+        (TABLE.replace("road", "aqi"), "has a column 'aqi' that .columns. does not map"),
         (TABLE.replace("road", "temp_air"), "the mapping fills 'temp_air' from another column"),
         (TABLE.replace("Uganda", "Ugandda"), "Unknown country 'Ugandda'.*uganda"),
         (TABLE.replace("2020-01-01", "01/02/2020"), "'day'.*2020-01-31"),

@@ -222,7 +222,7 @@ def test_a_location_that_moves_is_left_out(archive):
 )
 def test_answers_without_measurements_are_refused(write, content):
     "An error message of the API, an empty page, anything else."
-    with pytest.raises(ValueError, match="days.json holds n"):
+    with pytest.raises(ValueError, match="days.json has n"):
         read_openaq([write(content)])
 
 

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from airq.sources.cleaning import read_json, read_table, require_columns
+from airq.sources.cleaning import read_json, read_file, require_columns
 
 CSV = "site,value\na,1\nb,2\n"
 
@@ -20,7 +20,7 @@ def test_any_usual_separator_is_read(tmp_path, separator):
     "The separator is the one that the header has most of."
     path = tmp_path / "t.csv"
     path.write_text(CSV.replace(",", separator))
-    assert read_table(path)["value"].tolist() == [1, 2]
+    assert read_file(path)["value"].tolist() == [1, 2]
 
 
 def test_gzip_and_parquet_hold_the_same_table(tmp_path):
@@ -28,28 +28,28 @@ def test_gzip_and_parquet_hold_the_same_table(tmp_path):
     zipped, parquet = tmp_path / "t.csv.gz", tmp_path / "t.parquet"
     zipped.write_bytes(gzip.compress(CSV.encode(), mtime=0))
     pd.DataFrame({"site": ["a", "b"], "value": [1, 2]}).to_parquet(parquet)
-    pd.testing.assert_frame_equal(read_table(zipped), read_table(parquet))
+    pd.testing.assert_frame_equal(read_file(zipped), read_file(parquet))
 
 
 def test_an_index_of_parquet_is_a_column(tmp_path):
     "A table saved with its keys as the index still has them."
     path = tmp_path / "t.parquet"
     pd.DataFrame({"value": [1]}, index=pd.Index(["a"], name="site")).to_parquet(path)
-    assert read_table(path).columns.tolist() == ["site", "value"]
+    assert read_file(path).columns.tolist() == ["site", "value"]
 
 
 def test_comments_before_the_header_are_skipped(tmp_path):
     "Only leading lines: a # inside a row is part of it."
     path = tmp_path / "t.csv"
     path.write_text("# archive\n#\nsite,value\n#1,3\n")
-    assert read_table(path)["site"].tolist() == ["#1"]
+    assert read_file(path)["site"].tolist() == ["#1"]
 
 
 def test_text_columns_stay_as_written(tmp_path):
     "Namibia's code is no missing value and a leading zero no ornament."
     path = tmp_path / "t.csv"
     path.write_text("country,id,value\nNA,007,NA\n")
-    table = read_table(path, text=["country", "id"])
+    table = read_file(path, text=["country", "id"])
     assert table.loc[0, ["country", "id"]].tolist() == ["NA", "007"]
     assert pd.isna(table.loc[0, "value"])
 
@@ -58,7 +58,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     "Excel puts one before the header."
     path = tmp_path / "t.csv"
     path.write_text(CSV, encoding="utf-8-sig")
-    assert read_table(path).columns[0] == "site"
+    assert read_file(path).columns[0] == "site"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_broken_file_is_refused_by_name(tmp_path, name, content, words):
     path = tmp_path / name
     path.write_bytes(content)
     with refused(path, words) as caught:
-        read_table(path)
+        read_file(path)
     assert "\n" not in str(caught.value)
 
 
@@ -96,15 +96,15 @@ def test_a_cut_off_parquet_is_refused(tmp_path):
     pd.DataFrame({"a": range(100)}).to_parquet(path)
     path.write_bytes(path.read_bytes()[:-10])
     with refused(path, "not a whole Parquet"):
-        read_table(path)
+        read_file(path)
 
 
 def test_a_missing_file_and_a_folder_are_os_errors(tmp_path):
     "Both are named."
     with pytest.raises(FileNotFoundError, match="nowhere.csv"):
-        read_table(tmp_path / "nowhere.csv")
+        read_file(tmp_path / "nowhere.csv")
     with pytest.raises(IsADirectoryError, match="folder"):
-        read_table(tmp_path)
+        read_file(tmp_path)
 
 
 def test_cut_off_json_is_refused(tmp_path):
