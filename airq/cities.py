@@ -1,11 +1,8 @@
-"""Cities and countries: the user's own table, the bundled one, and names that match.
+"""Cities and countries: tables of cities, names that match, and the city of a place without one.
 
-The bundled table holds the African cities of 15,000 people or more from GeoNames
-(https://www.geonames.org, CC BY 4.0).
-
-Which city and country a place belongs to, where a table does not say.
-
-Write the bundled table of cities, or a part of it.
+The bundled table has the African cities of 15,000 people or more from GeoNames
+(https://www.geonames.org, CC BY 4.0). A table may name a site's city and country, one of the two, or
+neither; the second half of this module fills in what is missing from the known cities nearby.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +20,25 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from airq.geo import arc_km, distances_km, geocentric_km, nearest, pairs_within
-from airq.io import atomic_write
 from airq.messages import near_name
 from airq.panel import COLUMNS
 
 CITY_COLUMNS = ["city_id", "city", "country", "latitude", "longitude", "population"]
 
+#: Farthest that the nearest known city may be for its country to be taken. [km]
+COUNTRY_KM = 300
+#: Farthest that a place may lie from the city whose name it carries. [km]
+NAME_KM = 100
+#: Farthest apart that positions of one site may lie. [km]
+SAME_PLACE_KM = 1
+#: Longest step between sites that count as one city where no city is known. [km]
+TOWN_KM = 10
+#: Longest step between sites that carry one city's name. [km]
+SPRAWL_KM = 50
 
-def bundled_cities(*, countries=None, min_population=0):
-    """African cities of 15,000 people or more.
+
+def bundled_cities(*, countries: Sequence[str] | None = None, min_population: float = 0) -> pd.DataFrame:
+    """Return the bundled African cities of 15,000 people or more.
 
     Parameters
     ----------
@@ -42,7 +50,7 @@ def bundled_cities(*, countries=None, min_population=0):
     Returns
     -------
     DataFrame
-        `city_id, city, country, latitude, longitude, population`, sorted by country and name.
+        `city_id, city, country, latitude, longitude, population` [°, people], sorted by country and name.
 
     Raises
     ------
@@ -61,24 +69,24 @@ def bundled_cities(*, countries=None, min_population=0):
     """
     cities = _read_bundled("african_cities.csv")
     if countries is not None:
-        codes = [country_code(country) for country in countries]
-        cities = cities[cities["country"].isin(codes)]
+        cities = cities[cities["country"].isin([country_code(country) for country in countries])]
     cities = cities[cities["population"] >= min_population]
     if cities.empty:
         raise ValueError(
-            "No bundled city fits: the table holds African cities of 15,000 people or more. "
+            "No bundled city fits: the table has African cities of 15,000 people or more. "
             "Lower --min-population, check --country, or give a city table of your own."
         )
     return cities.reset_index(drop=True)
 
 
-def read_cities(path):
+def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
     """Read and check a table of cities.
 
     Parameters
     ----------
-    path : str or Path
-        CSV with `city, country, latitude, longitude` and, if there are, `city_id` and `population`.
+    cities : path or DataFrame
+        A table, or a CSV file, with `city, country, latitude, longitude` [°] and perhaps `city_id` and
+        `population` [people].
 
     Returns
     -------
@@ -87,28 +95,34 @@ def read_cities(path):
 
     Raises
     ------
+    OSError
+        If the file cannot be read.
     ValueError
         If a column is missing, a coordinate impossible, a country unknown or a city repeated.
     """
-    path = Path(path)
+    if isinstance(cities, pd.DataFrame):
+        return check_cities(cities)
     try:
-        cities = pd.read_csv(
-            path,
+        table = pd.read_csv(
+            Path(cities),
             dtype={"city_id": "str", "city": "str", "country": "str"},
             keep_default_na=False,
             na_values={"latitude": [""], "longitude": [""], "population": ["", "NA", "NaN"]},
         )
     except pd.errors.EmptyDataError:
         raise ValueError(
-            f"{path} is empty; a city table has the columns city,country,latitude,longitude."
+            f"{cities} is empty; a city table has the columns city,country,latitude,longitude."
         ) from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
-    return check_cities(cities, name=str(path))
+        raise ValueError(f"{cities} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
+    return check_cities(table, name=str(cities))
 
 
 def check_cities(cities, *, name="The city table"):
-    """Check a table of cities; return it with the columns of the bundled one."""
+    """Check a table of cities; return it with the columns of the bundled one.
+
+    `name` is what messages call the table; see :func:`read_cities`.
+    """
     for column in ("city", "country", "latitude", "longitude"):
         if column not in cities.columns:
             raise ValueError(
@@ -122,9 +136,9 @@ def check_cities(cities, *, name="The city table"):
         cities[column] = pd.to_numeric(cities[column], errors="coerce").astype("float64")
         wrong = ~(cities[column].abs() <= limit)
         if wrong.any():
-            row = cities[wrong].iloc[0]
+            city = cities.loc[wrong, "city"].iloc[0]
             raise ValueError(
-                f"{name}: {column} of {row['city']!r} is not a number within ±{limit}°. "
+                f"{name}: {column} of {city!r} is not a number within ±{limit}°. "
                 "Are latitude and longitude swapped?"
             )
     cities["country"] = [country_code(country) for country in cities["country"]]
@@ -142,10 +156,11 @@ def check_cities(cities, *, name="The city table"):
 
 
 def check_swapped(places, *, name="The panel", tolerated=0.5):
-    """Refuse places whose coordinates fit their country only after an exchange.
+    """Raise a ValueError if coordinates fit their countries only after an exchange.
 
-    A place is suspect if it lies far from every bundled city of its country and near one once
-    latitude and longitude are exchanged. Countries without bundled cities cannot be judged.
+    A place is suspect if it lies more than 500 km from every bundled city of its country, and less than
+    250 km from one once latitude and longitude are exchanged. Places in countries without bundled
+    cities do not count.
 
     Parameters
     ----------
@@ -155,18 +170,12 @@ def check_swapped(places, *, name="The panel", tolerated=0.5):
         What to call the table in the message.
     tolerated : float
         Share of the places that may be suspect, since a position or a country may be wrong otherwise.
-
-    Raises
-    ------
-    ValueError
-        If more of the places that can be judged are suspect.
     """
-    judged = places[places["country"].isin(_bundled_trees())]
-    far = judged[_home_km(judged) > 500]
-    exchangeable = far[far["longitude"].abs() <= 90]
-    exchanged = exchangeable.assign(latitude=exchangeable["longitude"], longitude=exchangeable["latitude"])
-    suspects = exchangeable[_home_km(exchanged) < 250]
-    if len(suspects) > tolerated * len(judged):
+    known = places[places["country"].isin(_bundled_trees())]
+    far = known[(_home_km(known) > 500) & (known["longitude"].abs() <= 90)]
+    exchanged = far.assign(latitude=far["longitude"], longitude=far["latitude"])
+    suspects = far[_home_km(exchanged) < 250]
+    if len(suspects) > tolerated * len(known):
         first = suspects.sort_values("country", kind="stable").iloc[0]
         raise ValueError(
             f"{name}: latitude and longitude look swapped; {first['city']!r} at "
@@ -203,14 +212,12 @@ def match_cities(names, countries, cities):
     Returns
     -------
     numpy.ndarray of int
-        Row number in `cities`, -1 where there is none. Of several cities of one name in a
-        country the most populous counts.
+        Row number in `cities`, -1 where there is none or the country is unknown. Of several cities of
+        one name in a country the most populous counts.
     """
-    ranked = cities.assign(row=np.arange(len(cities))).sort_values(
-        "population", ascending=False, kind="stable"
-    )
+    ranked = cities.reset_index(drop=True).sort_values("population", ascending=False, kind="stable")
     rows = {}
-    for city, country, row in zip(ranked["city"], ranked["country"], ranked["row"], strict=True):
+    for row, city, country in zip(ranked.index, ranked["city"], ranked["country"], strict=True):
         rows.setdefault((plain(city), country), row)
     codes = [_country_codes().get(plain(country)) for country in countries]
     keys = [(plain(name), code) for name, code in zip(names, codes, strict=True)]
@@ -218,7 +225,7 @@ def match_cities(names, countries, cities):
 
 
 def country_code(text):
-    """ISO 3166-1 alpha-3 code of a country.
+    """Return the ISO 3166-1 alpha-3 code of a country.
 
     Parameters
     ----------
@@ -235,8 +242,7 @@ def country_code(text):
     >>> country_code("Côte d'Ivoire"), country_code("ug"), country_code("ZAF")
     ('CIV', 'UGA', 'ZAF')
     """
-    codes = _country_codes()
-    key = plain(text)
+    codes, key = _country_codes(), plain(text)
     if key not in codes:
         hint = near_name(key, codes)
         raise ValueError(f"Unknown country {str(text)!r}: give an English name or an ISO code.{hint}")
@@ -244,7 +250,7 @@ def country_code(text):
 
 
 def plain(text):
-    """A name in lower case, without accents and outer blanks, for matching.
+    """Return a name in lower case, without accents and outer blanks, for matching.
 
     >>> plain(" Medellín ")
     'medellin'
@@ -255,8 +261,7 @@ def plain(text):
 
 @functools.cache
 def _country_codes():
-    table = _read_bundled("countries.csv")
-    codes = {}
+    table, codes = _read_bundled("countries.csv"), {}
     for column in ("name", "alpha2", "alpha3"):
         codes.update(zip(table[column].map(plain), table["alpha3"], strict=True))
     return codes
@@ -266,24 +271,11 @@ def _country_codes():
 def _read_bundled(name):
     with importlib.resources.files("airq._data").joinpath(name).open(encoding="utf-8") as file:
         table = pd.read_csv(file, keep_default_na=False)
-    dtypes = {column: COLUMNS[column].dtype for column in table.columns if column in COLUMNS}
-    return table.astype(dtypes)
-
-
-#: Farthest that the nearest known city may be for its country to be taken. [km]
-COUNTRY_KM = 300
-#: Farthest that a place may lie from the city whose name it carries. [km]
-NAME_KM = 100
-#: Farthest apart that positions of one site may lie. [km]
-SAME_PLACE_KM = 1
-#: Longest step between sites that count as one city where no city is known. [km]
-TOWN_KM = 10
-#: Longest step between sites that carry one city's name. [km]
-SPRAWL_KM = 50
+    return table.astype({column: COLUMNS[column].dtype for column in table.columns if column in COLUMNS})
 
 
 def countries_of(places, cities=None, *, path):
-    """Country of every place, from the city of its name nearby or else from the cities around.
+    """Return the country of every place, from the city of its name nearby or else the cities around.
 
     Where the nearest city is more than 100 km away, the country of most places in the table wins if
     it has a city at most twice as far.
@@ -309,7 +301,14 @@ def countries_of(places, cities=None, *, path):
     """
     cities = bundled_cities() if cities is None else cities
     namesake = _namesakes(places, cities)
-    _refuse_swapped(places, cities, namesake, path)
+    exchanged = places.assign(latitude=places["longitude"], longitude=places["latitude"])
+    n_swapped = (_namesakes(exchanged[exchanged["latitude"].abs() <= 90], cities) >= 0).sum()
+    if n_swapped > max(len(places) / 2, (namesake >= 0).sum()):
+        first = places.iloc[0]
+        raise ValueError(
+            f"{path}: latitude and longitude look swapped; {first['city']!r} is far from "
+            f"({first['latitude']:g}, {first['longitude']:g})."
+        )
     position, distance = nearest(places, cities)
     unknown = (namesake < 0) & (distance > COUNTRY_KM)
     if unknown.any():
@@ -319,32 +318,17 @@ def countries_of(places, cities=None, *, path):
             f"{first['longitude']:g}), and no known city is near; add a country, or give --cities."
         )
     countries = cities["country"].to_numpy()[np.where(namesake >= 0, namesake, position)]
-    usual = pd.Series(countries).value_counts().index[0]
     alone = np.flatnonzero((namesake < 0) & (distance > NAME_KM))
-    compatriots = cities[cities["country"] == usual]
     if len(alone):
-        _, home = nearest(places.iloc[alone], compatriots)
+        usual = pd.Series(countries).value_counts().index[0]
+        _, home = nearest(places.iloc[alone], cities[cities["country"] == usual])
         countries[alone[home <= 2 * distance[alone]]] = usual
     return countries.tolist()
 
 
-def _refuse_swapped(places, cities, namesake, path):
-    exchanged = places.assign(latitude=places["longitude"], longitude=places["latitude"])
-    exchanged = exchanged[exchanged["latitude"].abs() <= 90]
-    swapped = (_namesakes(exchanged, cities) >= 0).sum()
-    if swapped > max(len(places) / 2, (namesake >= 0).sum()):
-        first = places.iloc[0]
-        raise ValueError(
-            f"{path}: latitude and longitude look swapped; {first['city']!r} is far from "
-            f"({first['latitude']:g}, {first['longitude']:g})."
-        )
-
-
 def _namesakes(places, cities):
     """Row number of the nearest city of the same name within 100 km of each place, or -1."""
-    rows = {}
-    for row, name in enumerate(cities["city"].map(plain)):
-        rows.setdefault(name, []).append(row)
+    rows = pd.Series(range(len(cities))).groupby(cities["city"].map(plain).to_numpy()).groups
     found = np.full(len(places), -1)
     for number, name in enumerate(places["city"].map(plain)):
         if name in rows:
@@ -354,7 +338,7 @@ def _namesakes(places, cities):
 
 
 def at_cities(places, cities=None, *, path):
-    """Places with the identity of the nearest known city within 50 km, or else their own.
+    """Add the identity of the nearest known city within 50 km to each place, or else its own.
 
     Parameters
     ----------
@@ -368,7 +352,8 @@ def at_cities(places, cities=None, *, path):
     Returns
     -------
     DataFrame
-        `places` with `city_id, city, country`. Places that no city is near to are cities of their own.
+        `places` with `city_id, city, country`. Where no known city is near, places that chain within
+        10 km are one city, called after the first site.
     """
     known = bundled_cities() if cities is None else cities
     own_city = places["city"] if "city" in places.columns else places["site_id"]
@@ -377,27 +362,20 @@ def at_cities(places, cities=None, *, path):
     found = known.iloc[position].set_axis(places.index)
     country = country.where((country != "") | (distance > SPRAWL_KM), found["country"])
     near = (distance <= SPRAWL_KM) & (found["country"] == country)
-    places = places.assign(city=own_city, country=country)
+    places = places.assign(
+        city=own_city.where(~near, found["city"]), country=country, city_id=found["city_id"].astype("str")
+    )
     nowhere = country == ""
     if nowhere.any():
         places.loc[nowhere, "country"] = countries_of(places[nowhere], known, path=path)
-    places["city_id"] = _own_city_ids(places[~near]).reindex(places.index)
-    return places.assign(
-        city_id=places["city_id"].where(~near, found["city_id"]),
-        city=places["city"].where(~near, found["city"]),
-    )
-
-
-def _own_city_ids(places):
-    """First site of the group of places that chain within 10 km, so that neighbours share a city."""
-    if places.empty:
-        return pd.Series(dtype="str")
-    group = chains(places, TOWN_KM)
-    return places["site_id"].groupby(group).transform("min")
+    if not near.all():
+        own = places[~near]
+        places.loc[~near, "city_id"] = own["site_id"].groupby(chains(own, TOWN_KM)).transform("min")
+    return places
 
 
 def chained_cities(places, cities, *, radius_km):
-    """City of each place, where places that chain within a distance belong together.
+    """Return the city of each place, where places that chain within a distance belong together.
 
     Each group takes the most populous of the cities that are nearest to its places, so that a name
     does not depend on which places of the group a table happens to hold.
@@ -427,14 +405,14 @@ def chained_cities(places, cities, *, radius_km):
 
 
 def chains(places, radius_km):
-    """Number of the group of each place, where steps of at most `radius_km` lead through a group."""
+    """Number the groups of places in which steps of at most `radius_km` lead from one to the next."""
     pairs = pairs_within(places, radius_km)
     links = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(places), len(places)))
     return connected_components(links, directed=False)[1]
 
 
 def city_ids(places):
-    """Names of cities that are unique: country and city, with a position where two share a name.
+    """Return unique names of cities: country and city, with a position where two share a name.
 
     Places of one name are one city if steps of at most 50 km lead from one to the other.
 
@@ -459,20 +437,15 @@ def city_ids(places):
     for name, own in places.groupby(names):
         group = chains(own, SPRAWL_KM)
         if group.any():
-            ids[own.index] = [f"{name} ({position})" for position in _first_positions(own, group)]
+            # Each group is called after its south-westernmost place.
+            first = own.assign(group=group).sort_values(["latitude", "longitude"]).drop_duplicates("group")
+            text = first["latitude"].map("{:.3f}".format) + first["longitude"].map(", {:.3f}".format)
+            ids[own.index] = [f"{name} ({position})" for position in text.set_axis(first["group"]).loc[group]]
     return ids
 
 
-def _first_positions(places, group):
-    """Position of the south-westernmost place of each place's group, as text."""
-    ordered = places.assign(group=group).sort_values(["latitude", "longitude"])
-    first = ordered.drop_duplicates("group").set_index("group")
-    text = first["latitude"].map("{:.3f}".format) + first["longitude"].map(", {:.3f}".format)
-    return text.loc[group]
-
-
 def position_ids(places):
-    """Names of sites by their position, to about 100 m.
+    """Name sites by their position, to about 100 m.
 
     >>> import pandas as pd
     >>> position_ids(pd.DataFrame({"latitude": [0.3437], "longitude": [32.5513]})).tolist()
@@ -482,23 +455,24 @@ def position_ids(places):
 
 
 def places_of(rows, columns):
-    """Distinct places of rows, and for every row the number of its place."""
+    """Return the distinct places of rows, and for every row the number of its place."""
     number = rows.groupby(columns, sort=True).ngroup().to_numpy()
     places = rows[columns].assign(number=number).drop_duplicates("number").sort_values("number")
     return places.drop(columns="number").reset_index(drop=True), number
 
 
+def attach_places(rows, places, number):
+    """Add the columns of their place to rows, by the place's number; see :func:`places_of`."""
+    return rows.assign(**{name: places[name].to_numpy()[number] for name in places.columns})
+
+
 def moving_sites(places):
-    """Sites whose positions lie more than 1 km apart.
+    """List the sites whose positions lie more than 1 km apart.
 
     Parameters
     ----------
     places : DataFrame
         `site_id, latitude, longitude`.
-
-    Returns
-    -------
-    list of str
     """
     positions = places[["site_id", "latitude", "longitude"]].drop_duplicates()
     several = positions[positions["site_id"].duplicated(keep=False)]
@@ -507,38 +481,10 @@ def moving_sites(places):
 
 
 def settled(places, tally):
-    """Places with one position per site, the first; :func:`moving_sites` tells which have no one place."""
+    """Give each site its first position; :func:`moving_sites` lists those that have no one place."""
     first = places[["latitude", "longitude"]].groupby(places["site_id"]).transform("first")
     shifted = (first != places[["latitude", "longitude"]]).any(axis=1)
     if shifted.any():
         number = places.loc[shifted, "site_id"].nunique()
-        tally.notes.append(f"positions of {number} sites differ a little; the first counts")
+        tally.notes.append(f"positions of {number} sites differ by less than 1 km; the first one counts")
     return places.assign(**first)
-
-
-def attach_places(rows, places, number):
-    """Rows with the columns of their place, by the place's number."""
-    return rows.assign(**{name: places[name].to_numpy()[number] for name in places.columns})
-
-
-def write_cities(out, *, countries=None, min_population=15000):
-    """Write a city table as CSV.
-
-    Parameters
-    ----------
-    out : str or Path
-        File to write.
-    countries : list of str, optional
-        Names or ISO codes; all by default.
-    min_population : float
-        Fewest people. [people]
-
-    Returns
-    -------
-    DataFrame
-        The cities written.
-    """
-    table = bundled_cities(countries=countries, min_population=min_population)
-    with atomic_write(out) as unfinished:
-        table.to_csv(unfinished, index=False)
-    return table

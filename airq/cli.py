@@ -111,9 +111,12 @@ def cities(
     json: Json = None,
 ):
     """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
-    from airq.cities import write_cities
+    from airq.cities import bundled_cities
+    from airq.io import atomic_write
 
-    table = write_cities(out, countries=_split(country), min_population=min_population)
+    table = bundled_cities(countries=_split(country), min_population=min_population)
+    with atomic_write(out) as unfinished:
+        table.to_csv(unfinished, index=False)
     _write_json(json, [{"out": str(out), "cities": len(table), "countries": table["country"].nunique()}])
     screen.print(
         f"{out}: {len(table):,} cities of {table['country'].nunique()} countries (GeoNames, CC BY 4.0)"
@@ -255,10 +258,11 @@ def ingest(
     json: Json = None,
 ):
     """Turn tables of stations, satellites or models into a panel."""
-    from airq.workflows.ingest import ingest as run
+    from airq.workflows.ingest import read_table
 
-    report = run(files, format=format.value, out=out, mapping=mapping, cities=cities)
-    _tell(report, json)
+    _check_panel_out(out, files)
+    panel, report = read_table(files, format.value, mapping=mapping, cities=cities)
+    _write_panel(panel, report, out, json)
 
 
 @app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
@@ -272,7 +276,9 @@ def join(
     """Put targets beside features, by site and day."""
     from airq.workflows.join import join as run
 
-    _tell(run(features, targets, out=out), json)
+    _check_panel_out(out, [features, targets])
+    panel, report = run(features, targets)
+    _write_panel(panel, report, out, json)
 
 
 @app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
@@ -521,6 +527,24 @@ def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
 def main():
     """Entry point of the console script."""
     app()
+
+
+def _check_panel_out(out, inputs):
+    from airq.io import check_parquet_name, check_writable
+
+    if out.resolve() in [path.resolve() for path in inputs]:
+        raise ValueError(f"--out {out} is one of the files to read; choose another name.")
+    check_parquet_name(out)
+    check_writable(out)
+
+
+def _write_panel(panel, report, out, json):
+    from airq.io import write_panel
+
+    write_panel(panel, out)
+    _write_json(json, [{"out": str(out), **report.to_dict()}])
+    screen.print(f"{out}: ", end="", markup=False)
+    print_report(report)
 
 
 def _tell(report, json):

@@ -2,6 +2,7 @@
 
 import numpy.testing as npt
 import pandas as pd
+import pandas.testing as pdt
 import pytest
 from pyproj import Geod
 
@@ -73,14 +74,28 @@ def test_an_unknown_country_names_the_near_one():
 def test_cities_match_by_name_and_country():
     "The same name in another country is another city; accents and case do not matter."
     table = check_cities(places(("Bogota", "COL", 4.6, -74.1), ("Bogota", "USA", 40.9, -74.0)))
-    assert match_cities(["BOGOTÁ", "Bogotá", "Bogotá"], ["US", "Colombia", "PE"], table).tolist() == [
-        1,
-        0,
-        -1,
-    ]
+    countries = ["US", "Colombia", "PE"]
+    assert match_cities(["BOGOTÁ", "Bogotá", "Bogotá"], countries, table).tolist() == [1, 0, -1]
 
 
-def test_swapped_coordinates_are_told():
+def test_a_city_of_an_unknown_country_matches_none():
+    "No country has the code QQ."
+    table = check_cities(places(KAMPALA))
+    assert match_cities(["Kampala", "Kampala"], ["QQ", "UG"], table).tolist() == [-1, 0]
+
+
+def test_a_table_in_memory_is_checked_like_a_file(tmp_path):
+    "The same rows, the same messages, and the table itself stays as it was."
+    table = places(KAMPALA, NAIROBI)
+    before = table.copy()
+    table.to_csv(tmp_path / "cities.csv", index=False)
+    pdt.assert_frame_equal(read_cities(table), read_cities(tmp_path / "cities.csv"))
+    pdt.assert_frame_equal(table, before)
+    with pytest.raises(ValueError, match="^The city table has no column 'country'"):
+        read_cities(table.drop(columns="country"))
+
+
+def test_swapped_coordinates_are_refused():
     "Kampala at 32.58° N, 0.32° E lies in Algeria."
     with pytest.raises(ValueError, match="look swapped; 'Kampala'"):
         check_cities(places(("Kampala", "UGA", 32.5822, 0.3163), ("Jinja", "UGA", 33.2, 0.44)))
@@ -121,7 +136,7 @@ BAD_TABLES = {
 
 @pytest.mark.parametrize("fault", BAD_TABLES)
 def test_bad_city_tables_get_one_line(tmp_path, fault):
-    "What is wrong in a user's own table is told."
+    "What is wrong in a user's own table, in one line."
     text, message = BAD_TABLES[fault]
     path = tmp_path / "cities.csv"
     path.write_text(text)

@@ -351,3 +351,36 @@ def test_ctrl_c_leaves_nothing(panel_file, tmp_path):
     assert "Interrupted" in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ingest_and_join_leave_their_inputs_alone(panel_file, tmp_path):
+    "An output that is an input is refused before anything is read or written."
+    table = tmp_path / "t.csv"
+    table.write_text("not a table of WAQI\n")
+    refused(airq("ingest", table, "--format", "waqi", "--out", table), "t.csv", "choose another name")
+    assert table.read_text() == "not a table of WAQI\n"
+    before = panel_file.read_bytes()
+    refused(airq("join", panel_file, table, "--out", panel_file), "choose another name")
+    assert panel_file.read_bytes() == before
+
+
+def test_ingest_refuses_an_impossible_output_before_it_reads(tmp_path):
+    "The folder would be a file; the missing input is not even looked for."
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "p.parquet"
+    refused(airq("ingest", tmp_path / "missing.csv", "--format", "waqi", "--out", out), "is not a folder")
+
+
+def test_ingest_is_repeatable(tmp_path):
+    "The same file makes the same bytes; the JSON record names the panel and counts the rows."
+    table = tmp_path / "w.csv"
+    table.write_text(
+        "Date,Country,City,Specie,count,min,max,median,variance\n2020-01-01,UG,Kampala,pm25,9,1,9,50,2\n"
+    )
+    outs = [tmp_path / "a" / "p.parquet", tmp_path / "b" / "p.parquet"]
+    for out in outs:
+        result = airq("ingest", table, "--format", "waqi", "--out", out, "--json", tmp_path / "r.json")
+        assert f"{out}: 1 row read, 1 kept, 0 dropped." in result.stdout
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    (record,) = json.loads((tmp_path / "r.json").read_text())
+    assert (record["out"], record["format"], record["rows"]) == (str(outs[1]), "waqi", 1)

@@ -1,13 +1,15 @@
-"""Ingest: files as the world has them, in; a panel, out."""
+"""Ingest: read tables of stations, satellites or models as a panel."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from airq.cities import read_cities
-from airq.io import check_parquet_name, check_writable, write_panel
 from airq.messages import near_name
 from airq.panel import TARGET, panel_metadata
 from airq.sources.airathon import read_airathon
@@ -30,16 +32,14 @@ READERS = {
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What became of the rows of the files.
+    """Account of the rows that were read, and of the panel that they make.
 
     Attributes
     ----------
-    out : str
-        The panel's file.
     format : str
         Format of the files.
     files, read, kept, merged : int
-        Files and rows read, rows that the panel holds, of these rows averaged into another.
+        Files (or tables) and rows read, rows that the panel holds, of these rows averaged into another.
     dropped, emptied : dict of str to int
         Rows left out and values made missing, by reason.
     notes : tuple of str
@@ -52,15 +52,14 @@ class IngestReport:
         See :class:`airq.panel.PanelMetadata`.
     """
 
-    out: str
     format: str
     files: int
     read: int
     kept: int
     merged: int
-    dropped: dict
-    emptied: dict
-    notes: tuple
+    dropped: dict[str, int]
+    emptied: dict[str, int]
+    notes: tuple[str, ...]
     rows: int
     sites: int
     cities: int
@@ -72,8 +71,8 @@ class IngestReport:
     pm25_origin: str
     statistic: str
 
-    def to_dict(self):
-        """The same facts as plain values."""
+    def to_dict(self) -> dict:
+        """Return the report as plain values."""
         return {**dataclasses.asdict(self), "notes": list(self.notes)}
 
     def __str__(self):
@@ -82,12 +81,13 @@ class IngestReport:
         if self.merged:
             parts.append(f"{self.merged:,} of those kept merged into another of their site and day")
         if self.emptied:
-            parts.append(f"{_counted(sum(self.emptied.values()), 'value')} emptied{_reasons(self.emptied)}")
+            values = _counted(sum(self.emptied.values()), "value")
+            parts.append(f"{values} made missing{_reasons(self.emptied)}")
         basis = {"utc": "UTC day", "local": "local day"}[self.day_basis]
         target = f"{self.targets:,} with PM2.5 ({self.pm25_origin})" if self.targets else "none with PM2.5"
         return (
-            f"{'; '.join(parts)}. {self.out}: {_counted(self.rows, 'row')}, {_counted(self.sites, 'site')}, "
-            f"{_counted(self.days, basis)} from {self.first} to {self.last}, {target}."
+            f"{'; '.join(parts)}. The panel has {_counted(self.rows, 'row')}, {target}, from "
+            f"{_counted(self.sites, 'site')} and {_counted(self.days, basis)}, {self.first} to {self.last}."
         )
 
 
@@ -100,80 +100,86 @@ def _reasons(counts):
     return f" ({reasons})" if reasons else ""
 
 
-def ingest(paths, *, format, out, mapping=None, cities=None):
-    """Read files of one format and write the panel that they make.
+def read_table(
+    paths: str | Path | Sequence[str | Path] | pd.DataFrame,
+    format: str = "table",
+    *,
+    mapping: str | Path | Mapping | None = None,
+    cities: str | Path | pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, IngestReport]:
+    """Read tables of stations, satellites or models as a panel.
+
+    Bad rows are dropped and impossible values made missing; the report counts both by reason. Nothing
+    is written: see :func:`airq.io.write_panel`.
 
     Parameters
     ----------
-    paths : list of str or Path
-        Files, all of `format`.
-    format : str
-        One of :data:`READERS`.
-    out : str or Path
-        Parquet file to write.
-    mapping : str or Path, optional
-        Mapping file of format ``"table"``, see :func:`airq.sources.mapping.read_mapping`.
-    cities : str or Path, optional
-        City table for positions and names, see :func:`airq.cities.read_cities`.
+    paths : path, list of paths, or DataFrame
+        Files, all of `format`, or a table of format ``"table"``.
+    format : {"table", "waqi", "openaq", "uganda", "airathon", "open-meteo", "reference"}
+        What the files are; ``"table"`` is anybody's table.
+    mapping : path or dict, optional
+        What the columns of format ``"table"`` are and in which units: a TOML file, or a dict of the
+        same structure, see :func:`airq.sources.mapping.read_mapping`.
+    cities : path or DataFrame, optional
+        Cities that give positions and names, see :func:`airq.cities.read_cities`; the bundled
+        African ones by default.
 
     Returns
     -------
-    IngestReport
+    panel : DataFrame
+        One row per site and day, sorted, with its metadata in ``attrs``.
+    report : IngestReport
+        What was read and dropped, and what the panel has.
 
     Raises
     ------
     OSError
-        If a file cannot be read or `out` cannot be written.
+        If a file cannot be read.
     ValueError
         If a file is not what its name and format say, or no row is left.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "station": ["s1", "s1", "s1"], "lat": 0.31, "lon": 32.58,
+    ...     "day": ["2020-01-01", "2020-01-02", "2020-01-03"], "fine": [41.0, 38.5, -9.0]})
+    >>> mapping = {
+    ...     "panel": {"pm25_origin": "sensor", "day_basis": "local", "statistic": "mean"},
+    ...     "columns": {"site_id": "station", "date": "day", "latitude": "lat", "longitude": "lon",
+    ...                 "pm25": {"from": "fine", "unit": "µg/m³"}}}
+    >>> panel, report = read_table(table, mapping=mapping)
+    >>> panel[["site_id", "country", "date", "pm25"]]
+      site_id country       date  pm25
+    0      s1     UGA 2020-01-01  41.0
+    1      s1     UGA 2020-01-02  38.5
+    >>> report.dropped
+    {'negative PM2.5': 1}
     """
-    paths = [Path(path) for path in paths]
-    _check_request(paths, format, out, mapping)
-    check_parquet_name(out)
-    check_writable(out)
-    options = {"cities": None if cities is None else read_cities(cities)}
-    if mapping is not None:
-        options["mapping"] = mapping
-    reading = READERS[format](paths, **options)
-    write_panel(reading.panel, out)
-    return _report(reading, paths, format, out)
-
-
-def _check_request(paths, format, out, mapping):
     if format not in READERS:
         raise ValueError(
             f"Unknown format {format!r}.{near_name(format, READERS)} Choose one of {', '.join(READERS)}."
         )
-    if not paths:
-        raise ValueError("Name at least one file to ingest.")
     if format == "table" and mapping is None:
-        raise ValueError("--format table needs --mapping M.toml, which says what the columns are.")
+        raise ValueError("Format table needs a mapping (--mapping M.toml), which says what the columns are.")
     if format != "table" and mapping is not None:
-        raise ValueError(f"--mapping goes with --format table; format {format} knows its columns.")
-    twice = [path for number, path in enumerate(paths) if path.resolve() in _resolved(paths[:number])]
-    if twice:
-        raise ValueError(f"{twice[0]} is named twice.")
-    if Path(out).resolve() in _resolved(paths):
-        raise ValueError(f"--out {out} is one of the files to read; choose another name.")
-
-
-def _resolved(paths):
-    return {path.resolve() for path in paths}
-
-
-def _report(reading, paths, format, out):
-    panel, tally = reading.panel, reading.tally
+        raise ValueError(f"A mapping goes with format table; format {format} knows its columns.")
+    if isinstance(paths, pd.DataFrame):
+        if format != "table":
+            raise ValueError(f"A DataFrame needs format table and a mapping; format {format} takes files.")
+    else:
+        paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+        _check_paths(paths)
+    options = {"cities": None if cities is None else read_cities(cities)}
+    if mapping is not None:
+        options["mapping"] = mapping
+    panel, tally = READERS[format](paths, **options)
     metadata = panel_metadata(panel)
-    return IngestReport(
-        out=str(out),
+    report = IngestReport(
         format=format,
-        files=len(paths),
-        read=tally.read,
+        files=1 if isinstance(paths, pd.DataFrame) else len(paths),
         kept=tally.kept,
-        merged=tally.merged,
-        dropped=dict(tally.dropped),
-        emptied=dict(tally.emptied),
-        notes=tuple(tally.notes),
+        **{**dataclasses.asdict(tally), "notes": tuple(tally.notes)},
         rows=len(panel),
         sites=panel["site_id"].nunique(),
         cities=panel["city_id"].nunique(),
@@ -185,3 +191,13 @@ def _report(reading, paths, format, out):
         pm25_origin=metadata.pm25_origin,
         statistic=metadata.statistic,
     )
+    return panel, report
+
+
+def _check_paths(paths):
+    if not paths:
+        raise ValueError("Name at least one file to ingest.")
+    resolved = [path.resolve() for path in paths]
+    for number, path in enumerate(paths):
+        if resolved[number] in resolved[:number]:
+            raise ValueError(f"{path} is named twice.")

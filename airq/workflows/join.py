@@ -1,16 +1,17 @@
-"""Join: inputs of one panel, targets of another, one panel to learn from."""
+"""Join: the inputs of one panel and the targets of another make a panel to learn from."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
 from airq.geo import arc_km, chord_km, geocentric_km, sites_of
-from airq.io import check_writable, read_panel, write_panel
+from airq.io import read_panel
 from airq.panel import IDENTITY, KEYS, TARGET, check_panel, label_panel, panel_metadata
 
 #: What a target panel gives: PM2.5 and the index that it was made of.
@@ -19,12 +20,10 @@ FROM_TARGETS = (TARGET, "aqi")
 
 @dataclass(frozen=True)
 class JoinReport:
-    """What matched.
+    """Account of what matched.
 
     Attributes
     ----------
-    out : str
-        The panel's file.
     rows, matched : int
         Rows of the panel, and those of them that got a target.
     features_without_target, targets_without_features : int
@@ -37,7 +36,6 @@ class JoinReport:
         What else a reader of the panel should know.
     """
 
-    out: str
     rows: int
     matched: int
     features_without_target: int
@@ -47,10 +45,10 @@ class JoinReport:
     sites_by_distance: int
     median_km: float
     max_km: float
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
-    def to_dict(self):
-        """The same facts as plain values."""
+    def to_dict(self) -> dict:
+        """Return the report as plain values."""
         return {**dataclasses.asdict(self), "notes": list(self.notes)}
 
     def __str__(self):
@@ -58,81 +56,118 @@ class JoinReport:
         if self.sites_by_distance:
             far = f"median {self.median_km:.1f} km, at most {self.max_km:.1f} km"
             ways.append(f"{self.sites_by_distance:,} by distance ({far})")
-        matched = self.sites_by_id + self.sites_by_distance
+        sites = self.sites_by_id + self.sites_by_distance
         return (
-            f"{matched:,} of {self.sites:,} sites matched, {' and '.join(ways)}; {self.matched:,} rows got a "
-            f"target, {self.features_without_target:,} have none, {self.targets_without_features:,} targets "
-            f"left out without features. {self.out}: {self.rows:,} rows."
+            f"{sites:,} of {self.sites:,} sites matched, {' and '.join(ways)}. {self.matched:,} of "
+            f"{self.rows:,} rows have PM2.5; the others stay without. {self.targets_without_features:,} rows "
+            "of the targets match no row of the features and are left out."
         )
 
 
-def join(features, targets, *, out, max_km=5.0):
-    """Give the rows of a feature panel the PM2.5 of a target panel, by site and day.
+def join(
+    features: str | Path | pd.DataFrame, targets: str | Path | pd.DataFrame, *, max_km: float = 5.0
+) -> tuple[pd.DataFrame, JoinReport]:
+    """Add the PM2.5 of one panel to the inputs of another, by site and day.
 
     Sites that share their `site_id` match; of the others, those match that lie within `max_km` of each
     other, the nearest pair first. A site of the targets goes to one site of the features at most:
-    a monitor that stood at several sites would be on both sides of a split by site. Rows without a
-    target stay, because lags need them; targets without features do not.
+    a monitor at several sites would be on both sides of a split by site. Rows without a target stay,
+    because lags need them; targets without features do not. Nothing is written.
 
     Parameters
     ----------
-    features : str or Path
+    features : path or DataFrame
         Panel of inputs, without PM2.5.
-    targets : str or Path
-        Panel with `pm25`.
-    out : str or Path
-        Parquet file to write.
+    targets : path or DataFrame
+        Panel with `pm25`. [µg m⁻³]
     max_km : float
         Farthest match by position. [km]
 
     Returns
     -------
-    JoinReport
+    panel : DataFrame
+        The rows of `features`, with `pm25` (and `aqi`) where a target matches.
+    report : JoinReport
+        What matched.
 
     Raises
     ------
     OSError
-        If a file cannot be read or `out` cannot be written.
+        If a file cannot be read.
     ValueError
         If the day bases differ, both panels have PM2.5, sites of one name lie apart, or nothing
         matches.
+
+    Examples
+    --------
+    >>> from airq.panel import PanelMetadata, label_panel
+    >>> days = pd.DataFrame({
+    ...     "site_id": "a", "city_id": "a", "city": "a", "country": "UGA",
+    ...     "latitude": 0.3, "longitude": 32.6, "date": pd.to_datetime(["2020-01-01", "2020-01-02"])})
+    >>> features = label_panel(days.assign(aod055=[0.4, 0.2]), PanelMetadata())
+    >>> targets = label_panel(days[:1].assign(site_id="monitor", pm25=41.0), PanelMetadata())
+    >>> panel, report = join(features, targets)
+    >>> panel[["site_id", "date", "pm25", "aod055"]]
+      site_id       date  pm25  aod055
+    0       a 2020-01-01  41.0     0.4
+    1       a 2020-01-02   NaN     0.2
+    >>> report.matched, report.sites_by_distance
+    (1, 1)
     """
-    check_writable(out)
-    inputs, labels = _read(features, target="optional"), _read(targets, target="required")
-    _check_fit(inputs, labels, features, targets)
+    inputs, here = _read(features, "features", target="optional")
+    labels, there = _read(targets, "targets", target="required")
+    _check_fit(inputs, labels, here, there)
     inputs = inputs.drop(columns=[name for name in FROM_TARGETS if name in inputs.columns])
     pairs, crowded = _site_pairs(inputs, labels, max_km)
     if pairs.empty:
         raise ValueError(
-            f"No site of {features} has the site_id of one of {targets} or lies within {max_km:g} km of one."
+            f"No site of {here} has the site_id of one of {there} or lies within {max_km:g} km of one."
         )
-    joined, used = _joined(inputs, labels, pairs)
-    if not joined[TARGET].notna().any():
-        raise ValueError(
-            f"No day matches at the sites that do: {features} has {_span(inputs)}, {targets} {_span(labels)}."
-        )
-    write_panel(joined, out)
-    return _report(joined, labels, pairs, used, _notes(labels, targets, crowded, max_km), out)
+    joined, n_used = _joined(inputs, labels, pairs)
+    n_matched, n_targets = int(joined[TARGET].notna().sum()), int(labels[TARGET].notna().sum())
+    if not n_matched:
+        spans = [
+            f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}" for days in (inputs["date"], labels["date"])
+        ]
+        raise ValueError(f"No day matches: the days of {here} are {spans[0]}, those of {there} {spans[1]}.")
+    distance = pairs.loc[~pairs["by_name"], "km"]
+    report = JoinReport(
+        rows=len(joined),
+        matched=n_matched,
+        features_without_target=len(joined) - n_matched,
+        targets_without_features=n_targets - n_used,
+        sites=joined["site_id"].nunique(),
+        sites_by_id=int(pairs["by_name"].sum()),
+        sites_by_distance=len(distance),
+        median_km=float(distance.median()) if len(distance) else 0.0,
+        max_km=float(distance.max()) if len(distance) else 0.0,
+        notes=_notes(labels, there, crowded, max_km),
+    )
+    return joined, report
 
 
-def _read(path, *, target):
+def _read(table, role, *, target):
+    """A checked panel, and what messages call it."""
+    name = f"the {role}" if isinstance(table, pd.DataFrame) else str(table)
     try:
-        return check_panel(read_panel(path), target=target)
+        panel = table if isinstance(table, pd.DataFrame) else read_panel(table)
+        return check_panel(panel, target=target), name
     except ValueError as error:
         message = str(error)
-        raise ValueError(message if str(path) in message else f"{path}: {message}") from None
+        raise ValueError(message if name in message else f"{name}: {message}") from None
 
 
-def _check_fit(inputs, labels, features, targets):
-    here, there = panel_metadata(inputs), panel_metadata(labels)
+def _check_fit(inputs, labels, here, there):
     if TARGET in inputs.columns and inputs[TARGET].notna().any():
         raise ValueError(
-            f"{features} already has PM2.5; the first panel gives inputs, the second targets. Swapped?"
+            f"{here}: this panel already has PM2.5; the first panel gives inputs, the second targets. "
+            "Swapped?"
         )
-    if here.day_basis != there.day_basis:
+    bases = [panel_metadata(panel).day_basis for panel in (inputs, labels)]
+    if bases[0] != bases[1]:
         raise ValueError(
-            f"Days of {features} are {here.day_basis}, those of {targets} {there.day_basis}: values would "
-            "meet another day's weather. Make both panels with the same day basis."
+            f"Days of {here} are {bases[0]}, those of {there} {bases[1]}: values would meet another day's "
+            "weather. Make both panels with the same day basis."
         )
 
 
@@ -152,6 +187,7 @@ def _site_pairs(inputs, labels, max_km):
 
 
 def _check_apart(here, there, max_km):
+    """Refuse sites of one name that lie apart."""
     apart = arc_km(np.linalg.norm(geocentric_km(here) - geocentric_km(there), axis=1))
     if len(apart) and apart.max() > max(max_km, 1.0):
         worst = apart.argmax()
@@ -184,53 +220,31 @@ def _nearest_first(near):
 
 
 def _joined(inputs, labels, pairs):
-    """The labelled panel, and the rows of `labels` that went into it."""
-    gifts = [name for name in FROM_TARGETS if name in labels.columns]
-    wanted = labels.loc[labels[TARGET].notna(), [*KEYS, *gifts]].rename(columns={"site_id": "target_site"})
+    """The labelled panel, and how many rows of `labels` went into it."""
+    given = [name for name in FROM_TARGETS if name in labels.columns]
+    wanted = labels.loc[labels[TARGET].notna(), [*KEYS, *given]].rename(columns={"site_id": "target_site"})
     wanted = wanted.assign(row=wanted.index)
     by_site = inputs.merge(pairs[["site_id", "target_site"]], on="site_id", how="left")
     joined = by_site.merge(wanted, on=["target_site", "date"], how="left")
-    used = joined["row"].dropna().nunique()
     here, there = panel_metadata(inputs), panel_metadata(labels)
     metadata = dataclasses.replace(
         there,
-        units={**here.units, **{name: there.units[name] for name in gifts}},
+        units={**here.units, **{name: there.units[name] for name in given}},
         sources=(*here.sources, *(source for source in there.sources if source not in here.sources)),
     )
-    return check_panel(label_panel(joined.drop(columns=["target_site", "row"]), metadata)), used
+    panel = check_panel(label_panel(joined.drop(columns=["target_site", "row"]), metadata))
+    return panel, joined["row"].dropna().nunique()
 
 
-def _notes(labels, targets, crowded, max_km):
+def _notes(labels, there, crowded, max_km):
     notes = []
     if crowded:
-        sites = "1 site" if crowded == 1 else f"{crowded:,} sites"
+        sites = "1 site has" if crowded == 1 else f"{crowded:,} sites have"
         notes.append(
-            f"{sites} without a target, although a site of {targets} lies within {max_km:g} km: its values "
-            "went to the site of its name, or else to a nearer one, as a monitor counts once"
+            f"{sites} no target, although a site of {there} lies within {max_km:g} km: a monitor counts "
+            "once, and its values went to the site of its name or to a nearer one"
         )
     left_out = [name for name in labels.columns if name not in (*IDENTITY, *FROM_TARGETS)]
     if left_out:
-        notes.append(f"columns of {targets} left out: {', '.join(left_out)}")
+        notes.append(f"columns of {there} left out: {', '.join(left_out)}")
     return tuple(notes)
-
-
-def _report(joined, labels, pairs, used, notes, out):
-    matched = int(joined[TARGET].notna().sum())
-    by_place = pairs.loc[~pairs["by_name"], "km"]
-    return JoinReport(
-        out=str(out),
-        rows=len(joined),
-        matched=matched,
-        features_without_target=len(joined) - matched,
-        targets_without_features=int(labels[TARGET].notna().sum()) - int(used),
-        sites=joined["site_id"].nunique(),
-        sites_by_id=int(pairs["by_name"].sum()),
-        sites_by_distance=len(by_place),
-        median_km=float(by_place.median()) if len(by_place) else 0.0,
-        max_km=float(by_place.max()) if len(by_place) else 0.0,
-        notes=notes,
-    )
-
-
-def _span(panel):
-    return f"{panel['date'].min():%Y-%m-%d} to {panel['date'].max():%Y-%m-%d}"

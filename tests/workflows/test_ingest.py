@@ -1,12 +1,13 @@
-"""Files in, a panel out, and a line that says what became of the rows."""
+"""Tables in, a panel and an account of the rows out."""
 
 import json
 
+import pandas as pd
+import pandas.testing as pdt
 import pytest
 
-from airq.io import read_panel
 from airq.panel import panel_metadata
-from airq.workflows.ingest import READERS, ingest
+from airq.workflows.ingest import READERS, read_table
 
 WAQI = (
     "Date,Country,City,Specie,count,min,max,median,variance\n"
@@ -24,40 +25,98 @@ def waqi(tmp_path):
     return path
 
 
-def test_ingest_writes_the_panel_and_says_what_became_of_the_rows(waqi, tmp_path):
+MAPPING = {
+    "panel": {"pm25_origin": "sensor", "day_basis": "local", "statistic": "mean"},
+    "columns": {
+        "site_id": "station",
+        "date": {"from": ["y", "m", "d"]},
+        "latitude": "lat",
+        "longitude": "lon",
+        "country": {"value": "UG"},
+        "pm25": {"from": "fine", "unit": "mg/m³"},
+    },
+}
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        {"station": [1, 1], "y": 2020, "m": 1, "d": [1, 2], "lat": 0.31, "lon": 32.58, "fine": [0.04, -1]},
+        index=[7, 3],
+    )
+
+
+def test_the_panel_and_what_became_of_the_rows(waqi):
     "Four rows read; one of another species and one below zero dropped; two kept."
-    out = tmp_path / "new" / "panel.parquet"
-    report = ingest([waqi], format="waqi", out=out)
+    panel, report = read_table([waqi], "waqi")
     assert (report.read, report.kept, report.rows, report.sites, report.days) == (4, 2, 2, 1, 2)
     assert report.dropped == {"other species": 1, "negative AQI": 1}
-    panel = read_panel(out)
     assert panel["pm25"].tolist() == pytest.approx([12.0, 35.4])
     assert panel_metadata(panel).sources == ("World Air Quality Index project, daily city values (waqi.csv)",)
 
 
-def test_the_report_is_one_line(waqi, tmp_path):
-    "Rows read, kept, dropped and why; sites, days, the unit's origin, and the file."
-    out = tmp_path / "panel.parquet"
-    line = str(ingest([waqi], format="waqi", out=out))
-    assert "\n" not in line
-    assert line.startswith("4 rows read, 2 kept, 2 dropped (1 other species, 1 negative AQI).")
-    assert line.endswith(
-        f"{out}: 2 rows, 1 site, 2 UTC days from 2020-01-01 to 2020-01-02, 2 with PM2.5 (index)."
+def test_one_path_is_a_list_of_one(waqi):
+    "As a Path or as text."
+    expected, _ = read_table([waqi], "waqi")
+    for path in (waqi, str(waqi)):
+        pdt.assert_frame_equal(read_table(path, "waqi")[0], expected)
+
+
+def test_a_dataframe_and_a_dict_are_read_like_files(table, tmp_path):
+    "0.04 mg/m³ are 40 µg/m³; the negative row goes. The TOML and CSV of the same content give the same."
+    panel, report = read_table(table, mapping=MAPPING)
+    assert (panel["pm25"].tolist(), panel["site_id"].tolist()) == ([40], ["1"])
+    assert report.dropped == {"negative PM2.5": 1}
+    assert panel_metadata(panel).sources == ("Tables read by a mapping (a DataFrame)",)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "m.toml").write_text(
+        '[panel]\npm25_origin = "sensor"\nday_basis = "local"\nstatistic = "mean"\n[columns]\n'
+        'site_id = "station"\ndate = ["y", "m", "d"]\nlatitude = "lat"\nlongitude = "lon"\n'
+        'country = { value = "UG" }\npm25 = { from = "fine", unit = "mg/m³" }\n'
+    )
+    again, _ = read_table(tmp_path / "t.csv", mapping=tmp_path / "m.toml")
+    pdt.assert_frame_equal(again.drop(columns=[]), panel)
+
+
+def test_an_index_with_names_is_read_as_columns(table):
+    "Stations in the index of a DataFrame; the table itself stays as it was."
+    table = table.set_index("station")
+    before = table.copy()
+    assert read_table(table, mapping=MAPPING)[0]["site_id"].tolist() == ["1"]
+    pdt.assert_frame_equal(table, before)
+
+
+def test_a_wrong_table_or_mapping_is_named(table):
+    "Neither has a file's name."
+    with pytest.raises(ValueError, match="^The table has no column 'fine'"):
+        read_table(table.rename(columns={"fine": "coarse"}), mapping=MAPPING)
+    with pytest.raises(ValueError, match="^The mapping: unknown key 'colums'"):
+        read_table(table, mapping={"colums": {}})
+    with pytest.raises(ValueError, match="^The table has no rows"):
+        read_table(table[:0], mapping=MAPPING)
+
+
+def test_the_report_is_one_line(waqi):
+    "Rows read, kept, dropped and why; what the panel has, and where its PM2.5 comes from."
+    assert str(read_table([waqi], "waqi")[1]) == (
+        "4 rows read, 2 kept, 2 dropped (1 other species, 1 negative AQI). The panel has 2 rows, "
+        "2 with PM2.5 (index), from 1 site and 2 UTC days, 2020-01-01 to 2020-01-02."
     )
 
 
-def test_the_report_is_plain_data(waqi, tmp_path):
+def test_the_report_is_plain_data(waqi):
     "It goes through JSON unchanged."
-    facts = ingest([waqi], format="waqi", out=tmp_path / "panel.parquet").to_dict()
+    facts = read_table([waqi], "waqi")[1].to_dict()
     assert json.loads(json.dumps(facts)) == facts
 
 
-def test_positions_come_from_the_users_cities(waqi, tmp_path):
-    "--cities goes before the bundled table."
+@pytest.mark.parametrize("as_file", [True, False])
+def test_positions_come_from_the_users_cities(waqi, tmp_path, as_file):
+    "They go before the bundled table."
     cities = tmp_path / "cities.csv"
     cities.write_text("city_id,city,country,latitude,longitude\nmine,Kampala,Uganda,0.5,32.5\n")
-    ingest([waqi], format="waqi", cities=cities, out=tmp_path / "panel.parquet")
-    assert read_panel(tmp_path / "panel.parquet")["site_id"].unique().tolist() == ["mine"]
+    panel, _ = read_table([waqi], "waqi", cities=cities if as_file else pd.read_csv(cities))
+    assert panel["site_id"].unique().tolist() == ["mine"]
 
 
 def test_formats_are_those_of_the_command():
@@ -69,40 +128,30 @@ def test_formats_are_those_of_the_command():
     ("options", "words"),
     [
         ({"format": "waki"}, "Unknown format 'waki'.*Did you mean waqi"),
-        ({"format": "table"}, "needs --mapping"),
-        ({"format": "waqi", "mapping": "m.toml"}, "--mapping goes with --format table"),
+        ({"format": "table"}, "needs a mapping .--mapping"),
+        ({"format": "waqi", "mapping": "m.toml"}, "A mapping goes with format table"),
         ({"format": "uganda"}, "site_latitude.*looks like --format waqi"),
     ],
 )
-def test_a_request_that_does_not_fit_is_refused(waqi, tmp_path, options, words):
-    "Nothing is written."
-    out = tmp_path / "panel.parquet"
+def test_a_request_that_does_not_fit_is_refused(waqi, options, words):
+    "One line says why."
     with pytest.raises(ValueError, match=words):
-        ingest([waqi], out=out, **options)
-    assert not out.exists()
+        read_table([waqi], **options)
 
 
-def test_a_file_named_twice_is_refused(waqi, tmp_path):
+def test_a_dataframe_of_another_format_is_refused(table):
+    "Other formats are files."
+    with pytest.raises(ValueError, match="format waqi takes files"):
+        read_table(table, "waqi")
+
+
+def test_a_file_named_twice_is_refused(waqi):
     "Its rows would count twice."
     with pytest.raises(ValueError, match="named twice"):
-        ingest([waqi, waqi], format="waqi", out=tmp_path / "panel.parquet")
+        read_table([waqi, waqi], "waqi")
 
 
-def test_the_output_does_not_replace_an_input(waqi):
-    "The raw file would be gone."
-    with pytest.raises(ValueError, match="choose another name"):
-        ingest([waqi], format="waqi", out=waqi)
-    assert waqi.read_text() == WAQI
-
-
-def test_an_output_folder_that_is_a_file_is_refused_before_reading(waqi, tmp_path):
-    "The missing input is not even looked for."
-    with pytest.raises(NotADirectoryError):
-        ingest([tmp_path / "missing.csv"], format="waqi", out=waqi / "panel.parquet")
-
-
-def test_ingest_is_repeatable(waqi, tmp_path):
-    "The same files make the same bytes."
-    for name in ("a.parquet", "b.parquet"):
-        ingest([waqi], format="waqi", out=tmp_path / name)
-    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+def test_no_file_is_refused():
+    "An empty list has nothing to read."
+    with pytest.raises(ValueError, match="at least one file"):
+        read_table([], "waqi")
