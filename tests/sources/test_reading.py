@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from airq.sources.cleaning import read_json, read_file, require_columns
+from airq.sources.cleaning import read_file, read_json, require_columns
 
 CSV = "site,value\na,1\nb,2\n"
 
