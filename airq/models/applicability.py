@@ -1,29 +1,24 @@
 """Area of applicability: is a row like those that the model learned from?
 
-The dissimilarity index [1]_ of a row is its distance to the nearest training row over the mean distance
-between training rows, in features that are standardised and multiplied by their importance. What training
-rows reach when the nearest row of *other* folds is asked for, outliers removed, is the threshold: beyond it
-the model guesses.
+The dissimilarity index [1]_ of a row is its distance to the nearest training row, divided by the mean
+distance between training rows. Features are standardised and multiplied by their importance first. The
+threshold is what training rows themselves reach when the nearest row of *other* inner folds is asked for,
+outliers removed: beyond it the model guesses.
 
-A missing value is a state of its own, because the trees learn from it: it stands at the training mean and,
-in a coordinate of its own, one standard deviation aside. So two rows that lack the same columns under the
-same cloud are near, a row is far that lacks what matters and what training had, and a column of no
-importance may be missing anywhere.
+A missing value is a state of its own, because the trees learn from it. It lies at the training mean and, in a
+coordinate of its own, one standard deviation aside. So two rows that lack the same columns under the same
+cloud are near each other; a row that lacks an important column which training always had is far; and a column
+of no importance may be missing anywhere.
 
-The rows are kept as principal components of the weighted features, and one coordinate more: the length of
-what the components leave out, so that a row far off in a direction in which training never varied is far
-off here too. A tree over the first few components names some candidates for the nearest row; the distance
-to each is then taken in all components. How far the result is from brute force over all features is
-measured whenever a area is fitted.
+Rows are stored as principal components of the weighted features, plus one coordinate: the length of what the
+components leave out. A row far off in a direction in which training never varied is therefore far here too. A
+tree over the first few components proposes candidates for the nearest row; the distance to each candidate is
+then taken in all components. Every fit measures how far the result is from brute force over all features.
 
 References
 ----------
 .. [1] H. Meyer, E. Pebesma, Predicting into unknown space? Estimating the area of applicability of spatial
    prediction models, Methods in Ecology and Evolution 12, 1620-1633, 2021.
-
-Features as coordinates: standardised, weighted, and turned into a few principal components.
-
-A missing value is a coordinate of its own, see :mod:`airq.models.applicability`.
 """
 
 from __future__ import annotations
@@ -35,14 +30,16 @@ from scipy.spatial import cKDTree
 REFERENCE = "applicability_rows.parquet"
 SPACE = "applicability_space.parquet"
 
-#: At most so many rows, drawn by lot, find the components and the threshold.
+#: At most so many randomly drawn rows determine the components and the threshold.
 N_SAMPLE = 30_000
-#: So many pairs, drawn by lot, give the mean distance; all pairs where there are fewer.
+#: So many randomly drawn pairs give the mean distance; all pairs where there are fewer.
 N_PAIRS = 200_000
 #: So many rows are compared with brute force.
 N_CHECKED = 500
-#: A candidate of the search may be this share farther than the one it replaces.
+#: The tree may pass over a candidate that is nearer by at most this share.
 SLACK = 0.5
+#: Rows that are processed at a time.
+CHUNK = 5_000
 
 
 class AreaOfApplicability:
@@ -53,15 +50,15 @@ class AreaOfApplicability:
     carried : float
         Share of the weighted variance that the components must carry.
     max_components : int
-        No more components than this, even if they carry less.
+        Largest number of components, even if they carry less.
     n_searched : int
-        Number of components that the tree stands in; its time grows steeply with them.
+        Number of components that the tree searches; its time grows steeply with them.
     n_candidates : int
-        Number of training rows that the tree names for every row asked.
+        Number of training rows that the tree proposes for every row asked.
     seed : int
         Seed of the draws.
     threads : int
-        Number of threads that search; results do not depend on it.
+        Number of threads of the search; results do not depend on it.
 
     Attributes
     ----------
@@ -76,9 +73,9 @@ class AreaOfApplicability:
     threshold_ : float
         Largest dissimilarity that counts as inside.
     error_ : dict
-        Our index against brute force, on `rows` training rows that ask the other folds: `mean` of ours less
-        the true one, `p95` of the absolute difference, `true_mean`, and `same_verdict`, the share of the rows
-        that are inside, or outside, by both.
+        Our index against brute force, on `rows` training rows compared with the other folds: `mean` of ours
+        minus the true one, `p95` of the absolute difference, `true_mean`, and `same_verdict`, the share of
+        the rows that both call inside, or both outside.
 
     Examples
     --------
@@ -113,22 +110,26 @@ class AreaOfApplicability:
         ValueError
             If weights or folds do not fit the rows, or there is one fold only.
         """
-        weights, folds = _checked(X, weights, folds)
+        weights, folds = np.asarray(weights, dtype="float64"), np.asarray(folds)
+        if weights.shape != (X.shape[1],) or not np.all(weights >= 0):
+            raise ValueError(f"{X.shape[1]} features need as many weights, none of them negative.")
+        if folds.shape != (len(X),) or len(np.unique(folds)) < 2:
+            raise ValueError(f"{len(X)} rows need as many fold numbers, of at least two folds.")
         rng = np.random.default_rng(self.seed)
         sample = np.sort(rng.permutation(len(X))[:N_SAMPLE])
         self.space_ = Space.of(X, weights, sample, self.carried, self.max_components)
         self.reference_ = self.space_.locate(X)
         self.mean_distance_, self.mean_distance_error_ = _mean_distance(self.reference_, rng)
-        found = self._across_folds(folds, sample)
-        self.threshold_ = whisker(found)
+        across = self._across_folds(folds, sample)
+        self.threshold_ = whisker(across)
         checked = rng.permutation(len(sample))[:N_CHECKED]
         true = brute_force(self.space_, X, folds, sample[checked]) / self.mean_distance_
-        self.error_ = _difference(found[checked], true)
+        self.error_ = _difference(across[checked], true)
         self._neighbours = self._index(self.reference_)
         return self
 
     def dissimilarity(self, X):
-        """Dissimilarity index of every row.
+        """Return the dissimilarity index of every row.
 
         Parameters
         ----------
@@ -142,23 +143,24 @@ class AreaOfApplicability:
             other on average. [1]
         """
         if list(X.columns) != self.space_.names:
-            raise ValueError("The features are not those that the area was fitted on.")
+            raise ValueError("The features are not those that the area of applicability was fitted on.")
         return self._neighbours.distance(self.space_.locate(X), self.threads) / self.mean_distance_
 
     def inside(self, X):
-        """Whether every row lies inside the area, of shape (n_rows,)."""
+        """Return whether every row lies inside the area, shape (n_rows,)."""
         return self.dissimilarity(X) <= self.threshold_
 
-    def facts(self):
-        """What the area is, as plain numbers."""
+    def summary(self):
+        """Return the figures of the area as a dict of plain numbers."""
+        carried = self.space_.carried
         return {
             "rows": len(self.reference_),
             "features": len(self.space_.names),
             "features_that_count": int(np.count_nonzero(self.space_.weights)),
-            "components": len(self.space_.carried),
-            "carried": self.space_.carried[-1],
-            "searched": min(self.n_searched, len(self.space_.carried)),
-            "carried_by_search": self.space_.carried[: self.n_searched][-1],
+            "components": len(carried),
+            "carried": carried[-1],
+            "searched": min(self.n_searched, len(carried)),
+            "carried_by_search": carried[: self.n_searched][-1],
             "mean_distance": self.mean_distance_,
             "mean_distance_error": self.mean_distance_error_,
             "threshold": self.threshold_,
@@ -166,23 +168,21 @@ class AreaOfApplicability:
         }
 
     def save(self, folder):
-        """Write the area's two Parquet files into a folder; return the facts to load them by."""
+        """Write two Parquet files into a folder; return what :meth:`load` needs beside them."""
         names = [f"component_{number}" for number in range(self.reference_.shape[1])]
         pd.DataFrame(self.reference_, columns=names).to_parquet(folder / REFERENCE, index=False)
         self.space_.to_table().to_parquet(folder / SPACE, index=False)
         search = {"n_searched": self.n_searched, "n_candidates": self.n_candidates}
-        return self.facts() | {"search": search, "carried_up_to": self.space_.carried}
+        return self.summary() | {"search": search, "carried_up_to": self.space_.carried}
 
     @classmethod
-    def load(cls, folder, facts, *, threads=1):
-        """Inverse of :meth:`save`."""
-        area = cls(**facts["search"], threads=threads)
-        area.space_ = Space.from_table(pd.read_parquet(folder / SPACE), facts["carried_up_to"])
+    def load(cls, folder, state, *, threads=1):
+        """Read what :meth:`save` wrote."""
+        area = cls(**state["search"], threads=threads)
+        area.space_ = Space.from_table(pd.read_parquet(folder / SPACE), state["carried_up_to"])
         area.reference_ = pd.read_parquet(folder / REFERENCE).to_numpy(dtype="float32")
-        area.mean_distance_ = facts["mean_distance"]
-        area.mean_distance_error_ = facts["mean_distance_error"]
-        area.threshold_ = facts["threshold"]
-        area.error_ = facts["error"]
+        for name in ("mean_distance", "mean_distance_error", "threshold", "error"):
+            setattr(area, f"{name}_", state[name])
         area._neighbours = area._index(area.reference_)
         return area
 
@@ -199,8 +199,87 @@ class AreaOfApplicability:
         return distance / self.mean_distance_
 
 
+class Space:
+    """Weighted features, and the components that carry most of their distances.
+
+    Attributes
+    ----------
+    names : list of str
+        Features.
+    weights, means, scales : numpy.ndarray of shape (n_features,)
+        Importance; training mean; one over the training standard deviation, 0 for a feature that never
+        varied.
+    missing : numpy.ndarray of shape (n_features,)
+        Share of the training rows that lack it.
+    loadings : numpy.ndarray of shape (2 n_features, n_components)
+        Orthonormal columns: of the values, then of the marks of missing values.
+    carried : list of float
+        Share of the weighted variance in the first component, in the first two, and so on.
+    """
+
+    PER_FEATURE = ("weights", "means", "scales", "missing")
+
+    def __init__(self, names, weights, means, scales, missing, loadings=None, carried=None):
+        self.names = names
+        self.weights = weights
+        self.means = means
+        self.scales = scales
+        self.missing = missing
+        self.loadings = loadings
+        self.carried = carried
+
+    @classmethod
+    def of(cls, X, weights, sample, carried, max_components):
+        """Return the space of training rows; components are found on a sample of them."""
+        means, deviations = _moments(X)
+        scales = np.divide(1, deviations, out=np.zeros(len(weights)), where=deviations > 0)
+        space = cls(list(X.columns), weights, means, scales, X.isna().mean().to_numpy())
+        scatter = np.zeros((2 * len(weights), 2 * len(weights)))
+        for rows in chunks(len(sample)):
+            coordinates = space.coordinates(X.iloc[sample[rows]])
+            scatter += coordinates.T @ coordinates
+        variances, vectors = np.linalg.eigh(scatter)
+        shares = np.cumsum(variances[::-1]) / max(variances.sum(), np.finfo(float).tiny)
+        n_components = min(int(np.searchsorted(shares, carried)) + 1, max_components, len(shares))
+        space.loadings = vectors[:, ::-1][:, :n_components]
+        space.carried = shares[:n_components].tolist()
+        return space
+
+    def coordinates(self, X):
+        """Return weighted coordinates, shape (n_rows, 2 n_features); their distances are the true ones."""
+        values = X.to_numpy(dtype="float64")
+        lacking = np.isnan(values)
+        values = np.where(lacking, 0, (values - self.means) * (self.scales * self.weights))
+        return np.hstack([values, (lacking - self.missing) * self.weights])
+
+    def locate(self, X):
+        """Return the components and the length of the rest, shape (n_rows, n_components + 1)."""
+        located = np.empty((len(X), self.loadings.shape[1] + 1), dtype="float32")
+        for rows in chunks(len(X)):
+            coordinates = self.coordinates(X.iloc[rows])
+            components = coordinates @ self.loadings
+            rest = np.sum(np.square(coordinates), axis=1) - np.sum(np.square(components), axis=1)
+            located[rows] = np.column_stack([components, np.sqrt(np.maximum(rest, 0))])
+        return located
+
+    def to_table(self):
+        """Return a table with one row per feature."""
+        table = {name: getattr(self, name) for name in self.PER_FEATURE}
+        for number, (values, marks) in enumerate(zip(*np.split(self.loadings.T, 2, axis=1), strict=True)):
+            table |= {f"value_{number}": values, f"missing_{number}": marks}
+        return pd.DataFrame({"feature": self.names, **table})
+
+    @classmethod
+    def from_table(cls, table, carried):
+        """Return the space that :meth:`to_table` stored."""
+        parts = [table[name].to_numpy() for name in cls.PER_FEATURE]
+        numbers = range(sum(name.startswith("value_") for name in table.columns))
+        loadings = [table[[f"{part}_{n}" for n in numbers]].to_numpy() for part in ("value", "missing")]
+        return cls(table["feature"].tolist(), *parts, np.vstack(loadings), carried)
+
+
 class Neighbours:
-    """Nearest of some rows: a tree over a few coordinates names candidates, all coordinates choose.
+    """Nearest of some rows: a tree over a few coordinates proposes candidates, all coordinates decide.
 
     Parameters
     ----------
@@ -209,7 +288,7 @@ class Neighbours:
     n_searched : int
         Coordinates of the tree, beside the length of the others.
     n_candidates : int
-        Candidates that it names.
+        Candidates that it proposes.
     """
 
     def __init__(self, rows, n_searched, n_candidates):
@@ -219,14 +298,13 @@ class Neighbours:
         self.tree = cKDTree(self._few(rows))
 
     def distance(self, points, threads=1):
-        """Distance of every point of shape (n_points, n_coordinates) to its nearest row."""
+        """Return the distance of every point, shape (n_points, n_coordinates), to its nearest row."""
         distance = np.empty(len(points))
+        ranks = range(1, self.n_candidates + 1)
         for part in chunks(len(points)):
             asked = points[part]
-            _, found = self.tree.query(
-                self._few(asked), k=range(1, self.n_candidates + 1), eps=SLACK, workers=threads
-            )
-            apart = self.rows[found] - asked[:, None]
+            _, candidates = self.tree.query(self._few(asked), k=ranks, eps=SLACK, workers=threads)
+            apart = self.rows[candidates] - asked[:, None]
             distance[part] = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart).min(axis=1))
         return distance
 
@@ -236,10 +314,10 @@ class Neighbours:
 
 
 def whisker(values):
-    """Largest value that is no outlier: not above the third quartile plus 1.5 interquartile ranges.
+    """Return the largest value that is no outlier: at most 1.5 interquartile ranges above the third quartile.
 
-    The "outlier-removed maximum" of [1]_, as in the R package CAST to version 0.7.0; later versions take the
-    bound itself, or the maximum where that is lower.
+    The "outlier-removed maximum" of [1]_, as in the R package CAST up to version 0.7.0; later versions take
+    the bound itself, or the maximum where that is lower.
 
     References
     ----------
@@ -257,7 +335,7 @@ def whisker(values):
 
 
 def brute_force(space, X, folds, rows):
-    """Distance of some training rows to the nearest row of another fold, in all weighted features.
+    """Return the distance of some training rows to the nearest row of another fold, in all weighted features.
 
     Parameters
     ----------
@@ -274,14 +352,19 @@ def brute_force(space, X, folds, rows):
     -------
     numpy.ndarray of shape (n_asked,)
     """
-    asked = space.lay_out(X.iloc[rows])
+    asked = space.coordinates(X.iloc[rows])
     nearest = np.full(len(rows), np.inf)
     for part in chunks(len(X)):
-        others = space.lay_out(X.iloc[part])
+        others = space.coordinates(X.iloc[part])
         squared = np.sum(asked**2, axis=1)[:, None] + np.sum(others**2, axis=1) - 2 * asked @ others.T
         squared[folds[rows][:, None] == folds[part]] = np.inf
         nearest = np.minimum(nearest, squared.min(axis=1))
     return np.sqrt(np.maximum(nearest, 0))
+
+
+def chunks(n_rows):
+    """Return slices of at most :data:`CHUNK` rows."""
+    return [slice(start, start + CHUNK) for start in range(0, n_rows, CHUNK)]
 
 
 def _difference(ours, true):
@@ -304,119 +387,20 @@ def _mean_distance(rows, rng):
         second = (first + rng.integers(1, n, size=N_PAIRS)) % n
     else:
         first, second = np.triu_indices(n, 1)
-    parts = chunks(len(first))
-    distances = np.concatenate(
-        [np.linalg.norm(rows[first[part]] - rows[second[part]], axis=1).astype("float64") for part in parts]
-    )
+    apart = [np.linalg.norm(rows[first[part]] - rows[second[part]], axis=1) for part in chunks(len(first))]
+    distances = np.concatenate(apart).astype("float64")
     mean = float(distances.mean()) or 1.0
     return mean, float(distances.std() / mean / np.sqrt(N_PAIRS)) if drawn else 0.0
 
 
-def _checked(X, weights, folds):
-    weights, folds = np.asarray(weights, dtype="float64"), np.asarray(folds)
-    if weights.shape != (X.shape[1],) or not np.all(weights >= 0):
-        raise ValueError(f"{X.shape[1]} features need as many weights, none of them negative.")
-    if folds.shape != (len(X),) or len(np.unique(folds)) < 2:
-        raise ValueError(f"{len(X)} rows need as many numbers of folds, and two folds at least.")
-    return weights, folds
-
-
-#: Rows that are laid out at a time.
-CHUNK = 5_000
-
-
-class Space:
-    """Weighted features, and the components that carry most of their distances.
-
-    Attributes
-    ----------
-    names : list of str
-        Features.
-    weights, means, scales : numpy.ndarray of shape (n_features,)
-        Importance; training mean; one over the training standard deviation, 0 for a feature that never
-        varied.
-    missing : numpy.ndarray of shape (n_features,)
-        Share of the training rows that lack it.
-    loadings : numpy.ndarray of shape (2 n_features, n_components)
-        Orthonormal columns: of the values, then of the marks of what is missing.
-    carried : list of float
-        Share of the weighted variance in the first component, in the first two, and so on.
-    """
-
-    def __init__(self, names, weights, means, scales, missing, loadings=None, carried=None):
-        self.names = names
-        self.weights = weights
-        self.means = means
-        self.scales = scales
-        self.missing = missing
-        self.loadings = loadings
-        self.carried = carried
-
-    @classmethod
-    def of(cls, X, weights, sample, carried, max_components):
-        """The space of training rows; components are found on a sample of them."""
-        means, deviations = _moments(X)
-        scales = np.divide(1, deviations, out=np.zeros(len(weights)), where=deviations > 0)
-        space = cls(list(X.columns), weights, means, scales, X.isna().mean().to_numpy())
-        scatter = np.zeros((2 * len(weights), 2 * len(weights)))
-        for rows in chunks(len(sample)):
-            laid = space.lay_out(X.iloc[sample[rows]])
-            scatter += laid.T @ laid
-        variances, vectors = np.linalg.eigh(scatter)
-        shares = np.cumsum(variances[::-1]) / max(variances.sum(), np.finfo(float).tiny)
-        n_components = min(int(np.searchsorted(shares, carried)) + 1, max_components, len(shares))
-        space.loadings = vectors[:, ::-1][:, :n_components]
-        space.carried = shares[:n_components].tolist()
-        return space
-
-    def lay_out(self, X):
-        """Weighted coordinates of shape (n_rows, 2 n_features); their distances are the true ones."""
-        values = X.to_numpy(dtype="float64")
-        lacking = np.isnan(values)
-        values = np.where(lacking, 0, (values - self.means) * (self.scales * self.weights))
-        return np.hstack([values, (lacking - self.missing) * self.weights])
-
-    def locate(self, X):
-        """Components and the length of the rest, of shape (n_rows, n_components + 1)."""
-        located = np.empty((len(X), self.loadings.shape[1] + 1), dtype="float32")
-        for rows in chunks(len(X)):
-            laid = self.lay_out(X.iloc[rows])
-            components = laid @ self.loadings
-            rest = np.sum(np.square(laid), axis=1) - np.sum(np.square(components), axis=1)
-            located[rows] = np.column_stack([components, np.sqrt(np.maximum(rest, 0))])
-        return located
-
-    def to_table(self):
-        """One row per feature."""
-        table = {name: getattr(self, name) for name in ("weights", "means", "scales", "missing")}
-        for number, (values, marks) in enumerate(zip(*np.split(self.loadings.T, 2, axis=1), strict=True)):
-            table |= {f"value_{number}": values, f"missing_{number}": marks}
-        return pd.DataFrame({"feature": self.names, **table})
-
-    @classmethod
-    def from_table(cls, table, carried):
-        """Inverse of :meth:`to_table`."""
-        parts = [table[name].to_numpy() for name in ("weights", "means", "scales", "missing")]
-        n_components = sum(name.startswith("value_") for name in table.columns)
-        loadings = [
-            table[[f"{part}_{number}" for number in range(n_components)]].to_numpy()
-            for part in ("value", "missing")
-        ]
-        return cls(table["feature"].tolist(), *parts, np.vstack(loadings), carried)
-
-
 def _moments(X):
     """Mean and standard deviation of every column, missing values left out."""
-    means, deviations = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    means, deviations = np.zeros((2, X.shape[1]))
     for number in range(X.shape[1]):
         values = X.iloc[:, number].to_numpy(dtype="float64")
         known = values[~np.isnan(values)]
-        means[number] = known.mean() if len(known) else 0.0
-        # Rounding gives many equal values a tiny deviation.
-        deviations[number] = known.std(ddof=1) if len(known) and np.ptp(known) > 0 else 0.0
+        if len(known):
+            means[number] = known.mean()
+            # Rounding gives many equal values a tiny deviation.
+            deviations[number] = known.std(ddof=1) if np.ptp(known) > 0 else 0.0
     return means, deviations
-
-
-def chunks(n_rows):
-    """Slices of at most :data:`CHUNK` rows."""
-    return [slice(start, start + CHUNK) for start in range(0, n_rows, CHUNK)]

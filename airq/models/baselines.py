@@ -1,12 +1,12 @@
-"""Simple baselines: what any predictor must beat.
+"""Baselines: what any predictor must beat, from the training mean to the boosters that others run.
 
-Each has ``fit(panel, groups)`` and ``predict(panel)``, as the candidates of
-:mod:`airq.validation.evaluation` do. Boosters of others stand in :mod:`airq.models.baselines`.
-
-Boosters as others run them: estimators of the baselines, with the interface of ours.
-
-Each has ``fit(X, y, groups, places)`` and ``predict(X, places)``; X is a DataFrame of shape
-(n_samples, n_features), y PM2.5 [µg m⁻³].
+A baseline is a candidate like ours (see :mod:`airq.validation.evaluation`): an object with
+``fit(panel, groups)`` and ``predict(panel)``. Three of them need no features: the mean, the climatology, and a
+column of the panel taken as it is. The other three are boosters with the settings of a library's defaults, of
+the published method and of AirQo's operational job; each is an estimator with the interface of ours,
+``fit(X, y, groups, places)`` and ``predict(X, places)``, where X is a DataFrame of shape
+(n_samples, n_features) and y is PM2.5 [µg m⁻³], inside a :class:`airq.models.predictor.Predictor`.
+:func:`baselines` is the table of all that a panel supports.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from airq.panel import TARGET
 from airq.units import PM25_UNIT
 
 LATITUDE_BAND = 10.0
+#: Rounds without improvement on the inner held-out groups after which the reference's method stops.
+PATIENCE = 100
 
 
 class TrainingMean:
@@ -36,7 +38,7 @@ class TrainingMean:
         return self
 
     def predict(self, panel):
-        """PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
         return np.full(len(panel), self.mean_)
 
 
@@ -62,20 +64,19 @@ class Climatology:
         return self
 
     def predict(self, panel):
-        """PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
         keys = self._keys(panel)
-        cells = pd.MultiIndex.from_frame(keys)
-        values = pd.Series(self.by_cell_.reindex(cells).to_numpy(dtype="float64"))
+        cell = self.by_cell_.reindex(pd.MultiIndex.from_frame(keys)).to_numpy(dtype="float64")
         month = pd.Series(self.by_month_.reindex(keys["month"]).to_numpy(dtype="float64"))
-        return values.fillna(month).fillna(self.mean_).to_numpy()
+        return pd.Series(cell).fillna(month).fillna(self.mean_).to_numpy()
 
     def _keys(self, panel):
         band = np.floor(panel["latitude"] / self.band)
         return pd.DataFrame({"month": panel["date"].dt.month, "band": band}, index=panel.index)
 
 
-class RawColumn:
-    """A column of the panel as it is, such as a transport model's PM2.5.
+class RawColumn(TrainingMean):
+    """A column of the panel as it is, such as a transport model's PM2.5; the training mean fills gaps.
 
     Parameters
     ----------
@@ -86,22 +87,13 @@ class RawColumn:
     def __init__(self, column="cams_pm25"):
         self.column = column
 
-    def fit(self, panel, groups=None):
-        """Nothing to learn, except what to say where the column is missing."""
-        self.mean_ = float(panel[TARGET].mean())
-        return self
-
     def predict(self, panel):
-        """The column; the mean of the training targets where it is missing. [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
         return panel[self.column].fillna(self.mean_).to_numpy(dtype="float64")
 
 
-#: Rounds without improvement on the inner held-out groups after which the reference's method stops.
-PATIENCE = 100
-
-
-class LightgbmDefaults:
-    """LightGBM as it comes: 100 trees of 31 leaves, no stopping.
+class BoosterBaseline:
+    """A booster with fixed settings, which `fit` leaves in ``booster_``.
 
     Parameters
     ----------
@@ -109,11 +101,19 @@ class LightgbmDefaults:
         Seed.
     """
 
-    n_trees = 100
-    highest_target = np.inf
-
     def __init__(self, *, seed=0):
         self.seed = seed
+
+    def predict(self, X, places=None):
+        """Return PM2.5, shape (n_samples,), not below zero. [µg m⁻³]"""
+        return np.maximum(self.booster_.predict(X), 0)
+
+
+class LightgbmDefaults(BoosterBaseline):
+    """LightGBM with its default settings: 100 trees of 31 leaves, no stopping."""
+
+    n_trees = 100
+    highest_target = np.inf
 
     def fit(self, X, y, groups=None, places=None):
         """Learn from the rows whose target is below the limit."""
@@ -124,13 +124,8 @@ class LightgbmDefaults:
             raise CannotFit(f"no training row is below {self.highest_target:g} {PM25_UNIT}")
         settings = {"objective": "regression", "verbosity": -1, "num_threads": 1, "seed": self.seed}
         data = lightgbm.Dataset(X.to_numpy(dtype="float32")[rows], y[rows], params=settings)
-        native = lightgbm.train(settings, data, self.n_trees)
-        self.booster_ = Booster("lightgbm", native)
+        self.booster_ = Booster("lightgbm", lightgbm.train(settings, data, self.n_trees))
         return self
-
-    def predict(self, X, places=None):
-        """PM2.5 of shape (n_samples,), not below zero. [µg m⁻³]"""
-        return np.maximum(self.booster_.predict(X), 0)
 
 
 class AirqoJob(LightgbmDefaults):
@@ -140,19 +135,11 @@ class AirqoJob(LightgbmDefaults):
     highest_target = 200.0
 
 
-class ReferenceMethod:
+class ReferenceMethod(BoosterBaseline):
     """CatBoost with 1,000 rounds and RMSE loss, stopped on a fifth of the training groups.
 
     The published method stopped on the test fold; here inner held-out groups take its place.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
     """
-
-    def __init__(self, *, seed=0):
-        self.seed = seed
 
     def fit(self, X, y, groups, places=None):
         """Learn from four fifths of the groups, stop on the others."""
@@ -179,13 +166,17 @@ class ReferenceMethod:
         self.booster_ = Booster("catboost", model)
         return self
 
-    def predict(self, X, places=None):
-        """PM2.5 of shape (n_samples,), not below zero. [µg m⁻³]"""
-        return np.maximum(self.booster_.predict(X), 0)
+
+#: Name -> recipe and estimator of the baselines that are boosters.
+BOOSTERS = {
+    "lightgbm-defaults": (raw, LightgbmDefaults),
+    "reference-method": (reference_method, ReferenceMethod),
+    "airqo-job": (raw, AirqoJob),
+}
 
 
 def baselines(panel, *, seed=0):
-    """The baselines that a panel supports, by name.
+    """Return the baselines that a panel supports, by name.
 
     Parameters
     ----------
@@ -198,23 +189,18 @@ def baselines(panel, *, seed=0):
     -------
     dict of str to callable
         `mean`, `climatology`, `cams` (where the panel has `cams_pm25`), `lightgbm-defaults`,
-        `reference-method` and `airqo-job`.
+        `reference-method` and `airqo-job`; each makes a fresh predictor.
     """
-    found = {"mean": TrainingMean, "climatology": Climatology}
+    table = {"mean": TrainingMean, "climatology": Climatology}
     if "cams_pm25" in panel.columns and panel["cams_pm25"].notna().any():
-        found["cams"] = RawColumn
-    boosters = {
-        "lightgbm-defaults": (raw, LightgbmDefaults),
-        "reference-method": (reference_method, ReferenceMethod),
-        "airqo-job": (raw, AirqoJob),
-    }
-    for name, (recipe, estimator) in boosters.items():
-        found[name] = functools.partial(Predictor, recipe, functools.partial(estimator, seed=seed))
-    return found
+        table["cams"] = RawColumn
+    for name, (recipe, estimator) in BOOSTERS.items():
+        table[name] = functools.partial(Predictor, recipe, functools.partial(estimator, seed=seed))
+    return table
 
 
 def candidates(panel, *, model, recipe, seed=0, chosen=None):
-    """Ours, called ``default``, and the chosen baselines beside it; all that the panel supports by default.
+    """Return our model, called ``default``, and the chosen baselines; by default all that the panel supports.
 
     Raises
     ------

@@ -1,29 +1,30 @@
-"""Why a prediction is what it is: contributions of the features, in µg m⁻³, that sum to it.
+"""Explain a prediction: contributions of features, columns and products, in µg m⁻³, that sum to it.
 
-TreeSHAP [1]_ of the boosters themselves gives contributions on the scale that a booster learned. They
-are averaged over the inner folds; on the square-root scale ``s² - b² = (s - b) (s + b)``, so that
-contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``, for
-any other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by
-their weights, and what monitors nearby add by kriging is one more contribution. What is left, the
-`remainder`, is what the limits took away or gave: predictions below zero and above the highest.
+**Contributions.** TreeSHAP [1]_ of the boosters themselves gives contributions on the scale that a booster
+learned, averaged over the inner folds. On the square-root scale ``s² - b² = (s - b) (s + b)``, so
+contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``; for any
+other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by their weights, and
+what kriging adds from monitors nearby is one more contribution. The `remainder` is what the limits of
+predictions (zero, and the highest) took away or gave. Contributions of features add up to those of the columns
+that they are made of, and these to products.
+
+**Importance** is the mean size of the contributions over a sample of rows.
+
+**Partial dependence** [2]_ shows how the answer changes with one input. It describes the model, not nature:
+inputs that occur together are moved apart, and what the model learned from correlated inputs stands in for the
+input itself.
 
 References
 ----------
 .. [1] S. Lundberg et al., From local explanations to global understanding with explainable AI for
    trees, Nature Machine Intelligence 2, 56-67, 2020.
-
-Partial dependence: how an ensemble's answer changes with one input.
-
-It describes the model, not nature: inputs that occur together are moved apart, and what the model
-learned from their neighbours stands in for the input itself.
-
-Contributions beside predictions: contributions by feature, column and product, and how the model responds.
+.. [2] J. H. Friedman, Greedy function approximation: a gradient boosting machine, Annals of
+   Statistics 29, 1189-1232, 2001.
 """
 
 from __future__ import annotations
 
 import copy
-import functools
 
 import numpy as np
 import pandas as pd
@@ -37,12 +38,28 @@ from airq.units import PM25_UNIT
 BASE = "base"
 MONITORS = "nearby monitors"
 REMAINDER = "remainder"
-#: What stands beside the features in a table of contributions.
+#: Columns beside the features in a table of contributions.
 BESIDE = (BASE, MONITORS, REMAINDER)
+#: Name of the group of features that are made of the date alone.
+CALENDAR = "calendar"
+GROUPINGS = ("product", "column", "feature")
+
+#: Rows from which linear leaves take their centres, and rows behind importance and dependence.
+N_BACKGROUND = 1000
+N_SAMPLE = 500
+N_DEPENDENCE = 200
+#: Columns whose dependence is drawn, and values of each; the grid leaves this share of rows out at either end.
+N_COLUMNS = 6
+N_VALUES = 15
+TAIL = 0.02
+#: Products that a text names one by one.
+N_NAMED = 8
+#: Kinds of features that have the size of their column, so that they can be set to one value together.
+_OF_ITS_SIZE = ("value", "lag", "lead", "mean", "max", "near", "area")
 
 
 class Explainer:
-    """Takes the predictions of an ensemble apart.
+    """Contributions to the predictions of an ensemble.
 
     Parameters
     ----------
@@ -55,7 +72,7 @@ class Explainer:
 
     def __init__(self, estimator, background=None):
         self.estimator = estimator
-        self._background = None if background is None else _as_boosters_get(estimator, background)
+        self._background = None if background is None else self._values(background)
         self._members = [
             (weight, member, [self._prepared(member, booster) for booster in boosters])
             for weight, member, boosters in zip(
@@ -64,21 +81,8 @@ class Explainer:
             if weight > 0
         ]
 
-    def _prepared(self, member, booster):
-        """Function from values to contributions, the base last, on the scale of the booster."""
-        if booster.kind == "catboost":
-            return lambda values: _catboost_contributions(booster, values)
-        if not member.parameters.get("linear_tree"):
-            return lambda values: booster.native.predict(
-                values, pred_contrib=True, num_threads=booster.threads
-            )
-        trees = LinearTrees(booster.native)
-        if self._background is not None:
-            trees.centre_on(self._background)
-        return lambda values: trees.contributions(values, threads=booster.threads)
-
     def contributions(self, X, places=None):
-        """Contributions to every prediction.
+        """Return the contributions to every prediction.
 
         Parameters
         ----------
@@ -94,7 +98,7 @@ class Explainer:
             `base` is the same in every row: the prediction of boosters that know no feature.
             [µg m⁻³]
         """
-        values = _as_boosters_get(self.estimator, X)
+        values = self._values(X)
         total = np.zeros((len(X), X.shape[1] + 1))
         lifted = np.zeros(len(X))
         for weight, member, boosters in self._members:
@@ -109,13 +113,31 @@ class Explainer:
         table[REMAINDER] = lifted + np.clip(reached, 0, self.estimator.highest_) - reached
         return table
 
+    def _values(self, X):
+        return np.ascontiguousarray(self.estimator.within_ranges(X), dtype="float32")
 
-def _as_boosters_get(estimator, X):
-    return np.ascontiguousarray(estimator.within_ranges(X), dtype="float32")
+    def _prepared(self, member, booster):
+        """Function from values to contributions, the base last, on the scale of the booster."""
+        if booster.kind == "catboost":
+            return lambda values: _catboost_contributions(booster, values)
+        if not member.parameters.get("linear_tree"):
+            options = {"pred_contrib": True, "num_threads": booster.threads}
+            return lambda values: booster.native.predict(values, **options)
+        trees = LinearTrees(booster.native)
+        if self._background is not None:
+            trees.centre_on(self._background)
+        return lambda values: trees.contributions(values, threads=booster.threads)
+
+
+def _catboost_contributions(booster, values):
+    import catboost
+
+    pool = catboost.Pool(values)
+    return booster.native.get_feature_importance(pool, type="ShapValues", thread_count=booster.threads)
 
 
 def to_concentration(contributions, member):
-    """Contributions on a member's scale in µg m⁻³.
+    """Return contributions on a member's scale in µg m⁻³.
 
     Parameters
     ----------
@@ -153,7 +175,7 @@ def to_concentration(contributions, member):
 
 
 def grouped(contributions, groups):
-    """Contributions of groups of features.
+    """Return the contributions of groups of features.
 
     Parameters
     ----------
@@ -178,14 +200,12 @@ def grouped(contributions, groups):
     for number, listed in enumerate(groups.values()):
         np.add.at(shares[number], names.get_indexer(listed), 1 / len(listed))
     sums = contributions[list(groups)].to_numpy() @ shares
-    beside = [name for name in contributions.columns if name not in groups]
-    return pd.concat(
-        [pd.DataFrame(sums, columns=names, index=contributions.index), contributions[beside]], axis=1
-    )
+    table = pd.DataFrame(sums, columns=names, index=contributions.index)
+    return pd.concat([table, contributions.drop(columns=list(groups))], axis=1)
 
 
 def mean_size(contributions):
-    """Mean size of contributions over rows: the importance of features or groups, largest first.
+    """Return the mean size of contributions over rows: the importance of features or groups, largest first.
 
     Returns
     -------
@@ -196,20 +216,8 @@ def mean_size(contributions):
     return sizes.sort_values(ascending=False, kind="stable")
 
 
-def _catboost_contributions(booster, values):
-    import catboost
-
-    pool = catboost.Pool(values)
-    return booster.native.get_feature_importance(pool, type="ShapValues", thread_count=booster.threads)
-
-
-N_VALUES = 15
-#: The grid ends where only this share of the rows lies beyond.
-TAIL = 0.02
-
-
 def partial_dependence(estimator, X, features, values):
-    """Mean prediction over a background where some features have a given value.
+    """Return the mean prediction over a background where some features have a given value.
 
     Parameters
     ----------
@@ -226,11 +234,6 @@ def partial_dependence(estimator, X, features, values):
     -------
     numpy.ndarray of shape (n_values,)
         [µg m⁻³]
-
-    References
-    ----------
-    .. [1] J. H. Friedman, Greedy function approximation: a gradient boosting machine, Annals of
-       Statistics 29, 1189-1232, 2001.
     """
     boosters = copy.copy(estimator)
     boosters.kriging_ = None
@@ -243,7 +246,7 @@ def partial_dependence(estimator, X, features, values):
 
 
 def value_grid(values, *, n_values=N_VALUES, tail=TAIL):
-    """Quantiles of the values of a column, without those missing, each once.
+    """Return quantiles of the known values of a column, each once.
 
     >>> value_grid([1.0, 2.0, 3.0, np.nan], n_values=3, tail=0.0).tolist()
     [1.0, 2.0, 3.0]
@@ -254,23 +257,10 @@ def value_grid(values, *, n_values=N_VALUES, tail=TAIL):
     return np.unique(np.quantile(known, np.linspace(tail, 1 - tail, n_values)))
 
 
-CALENDAR = "calendar"
-#: Rows from which linear leaves take their centres, and rows that importance and dependence look at.
-N_BACKGROUND = 1000
-N_SAMPLE = 500
-N_DEPENDENCE = 200
-N_COLUMNS = 6
-GROUPINGS = ("product", "column", "feature")
-#: Kinds of features that are of the size of their column, so that they can be set to one value together.
-_OF_ITS_SIZE = ("value", "lag", "lead", "mean", "max", "near", "area")
-#: Products that a text names one by one.
-N_NAMED = 8
-
-
 class Contributions:
-    """Why a predictor says what it says of the rows of a panel.
+    """Contributions to a predictor's predictions of the rows of a panel, by feature, column and product.
 
-    Making it takes some seconds, for it computes the features of the whole panel; a row then takes a
+    Making it takes some seconds, because it computes the features of the whole panel; a row then takes a
     tenth of a second.
 
     Parameters
@@ -281,15 +271,15 @@ class Contributions:
         A checked panel with the predictor's inputs; a target in it is not looked at. A sample of its
         rows is the background.
     products : dict of str to str
-        Column -> product; what it lacks counts by itself.
+        Column -> product; a column that is not in it counts by itself.
     seed : int
         Seed of the samples.
 
     Attributes
     ----------
-    columns_ : dict of str to list of str
-        Feature -> the columns that it is made of, among which its contribution is shared evenly;
-        ``calendar`` for features of the day.
+    groups_ : dict of str to dict of str to list of str
+        By `product`, `column` and `feature`: feature -> the groups among which its contribution is shared
+        evenly; ``calendar`` for features of the date.
     """
 
     def __init__(self, predictor, panel, products, *, seed=0):
@@ -297,18 +287,23 @@ class Contributions:
         self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
         self.seed = seed
         self.features = predictor.features(self.panel)
-        self.columns_ = columns_of_features(predictor.recipe_)
-        used = {name for listed in self.columns_.values() for name in listed}
-        self._products = {name: products.get(name, name) for name in used}
+        columns = columns_of_features(predictor.recipe_)
+        self._products = {name: products.get(name, name) for listed in columns.values() for name in listed}
+        self.groups_ = {
+            "product": {f: [self._products[name] for name in listed] for f, listed in columns.items()},
+            "column": columns,
+            "feature": {feature: [feature] for feature in columns},
+        }
         self._explainer = Explainer(predictor.estimator_, self.features.iloc[self.sample(N_BACKGROUND)])
+        self._units = panel_metadata(self.panel).units
 
     def sample(self, n_rows):
-        """Numbers of rows drawn without replacement, in order; all where there are fewer."""
+        """Return numbers of rows drawn without replacement, in order; all where there are fewer."""
         order = np.random.default_rng(self.seed).permutation(len(self.panel))
         return np.sort(order[:n_rows])
 
     def contributions(self, rows, *, by="product"):
-        """Contributions to the predictions of some rows.
+        """Return the contributions to the predictions of some rows.
 
         Parameters
         ----------
@@ -323,20 +318,10 @@ class Contributions:
             By name, then `base`, `nearby monitors` and `remainder`; a row sums to the prediction.
             [µg m⁻³]
         """
-        table = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
-        return grouped(table, self._groups(by))
+        return grouped(self._by_feature(rows), self.groups_[by])
 
-    def _groups(self, by):
-        if by == "feature":
-            return {feature: [feature] for feature in self.columns_}
-        if by == "column":
-            return self.columns_
-        return {
-            feature: [self._products[name] for name in listed] for feature, listed in self.columns_.items()
-        }
-
-    def of(self, rows):
-        """Contributions for some rows, by product, the largest first within a row.
+    def table(self, rows):
+        """Return the contributions to some rows by product, the largest first within a row.
 
         Parameters
         ----------
@@ -353,45 +338,13 @@ class Contributions:
             stand beside the products.
         """
         rows = np.asarray(rows)
-        by_feature = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
-        by_product = grouped(by_feature, self._groups("product"))
-        by_column = grouped(by_feature, self.columns_)
-        tables = [self._row(row, by_product.loc[row], by_column.loc[row]) for row in rows]
+        by_feature = self._by_feature(rows)
+        by_product, by_column = (grouped(by_feature, self.groups_[by]) for by in ("product", "column"))
+        tables = [self._row_table(row, by_product.loc[row], by_column.loc[row]) for row in rows]
         return pd.concat(tables, ignore_index=True)
 
-    def _row(self, row, by_product, by_column):
-        inside = by_product.drop(list(BESIDE))
-        order = [BASE, *inside.sort_values(key=np.abs, ascending=False, kind="stable").index]
-        table = pd.DataFrame({"product": [*order, MONITORS, REMAINDER]})
-        table["contribution"] = by_product[table["product"]].to_numpy()
-        main = [self._main_column(product, by_column) for product in table["product"]]
-        table["column"] = main
-        table["value"] = [self._value(row, name) for name in main]
-        table["unit"] = [self._units.get(name, "") for name in main]
-        table["rank"] = [self._rank(name, value) for name, value in zip(main, table["value"], strict=True)]
-        table.insert(0, "site_id", self.panel["site_id"].iloc[row])
-        table.insert(1, "date", self.panel["date"].iloc[row])
-        return table
-
-    def _main_column(self, product, by_column):
-        mine = [name for name in by_column.index if self._products.get(name) == product]
-        return max(mine, key=lambda name: abs(by_column[name]), default="")
-
-    def _value(self, row, name):
-        return float(self.panel[name].iloc[row]) if name in self.panel.columns else np.nan
-
-    def _rank(self, name, value):
-        if not np.isfinite(value):
-            return np.nan
-        known = self.panel[name].dropna().to_numpy(dtype="float64")
-        return float((np.mean(known < value) + np.mean(known <= value)) / 2)
-
-    @functools.cached_property
-    def _units(self):
-        return panel_metadata(self.panel).units
-
     def importance(self, *, n_rows=N_SAMPLE):
-        """Mean size of the contributions over a sample of rows.
+        """Return the mean size of the contributions over a sample of rows.
 
         Parameters
         ----------
@@ -401,24 +354,24 @@ class Contributions:
         Returns
         -------
         DataFrame
-            `by, name, product, importance` [µg m⁻³] and `rows`, largest first within a grouping.
+            `by, name, product, importance` [µg m⁻³], `unit` and `rows`, largest first within a grouping.
             Contributions are summed within a group before their size is taken, so a group counts for
             less than the sum of its members where they pull either way.
         """
         rows = self.sample(n_rows)
-        by_feature = self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
+        by_feature = self._by_feature(rows)
+        of_features = {feature: listed[0] for feature, listed in self.groups_["product"].items()}
         tables = []
         for by in GROUPINGS:
-            sizes = mean_size(grouped(by_feature, self._groups(by)))
-            table = pd.DataFrame({"by": by, "name": sizes.index, "importance": sizes.to_numpy()})
-            groups = self._groups("product")
-            product = self._products if by == "column" else {f: g[0] for f, g in groups.items()}
-            table.insert(2, "product", [product.get(name, name) for name in table["name"]])
-            tables.append(table)
-        return pd.concat(tables, ignore_index=True).assign(rows=len(rows))
+            sizes = mean_size(grouped(by_feature, self.groups_[by]))
+            products = self._products if by == "column" else of_features
+            product = [products.get(name, name) for name in sizes.index]
+            table = {"by": by, "name": sizes.index, "product": product, "importance": sizes.to_numpy()}
+            tables.append(pd.DataFrame(table))
+        return pd.concat(tables, ignore_index=True).assign(unit=PM25_UNIT, rows=len(rows))
 
     def dependence(self, columns, *, n_rows=N_DEPENDENCE):
-        """Partial dependence on columns, each with everything of its size made of it.
+        """Return the partial dependence on columns, each with everything of its size made of it.
 
         Where a column is set, so are its values on other days and at places nearby, and their means;
         differences, counts and quantities made of several columns stay.
@@ -442,18 +395,45 @@ class Contributions:
             if features and column in self.panel.columns:
                 values = value_grid(self.panel[column])
                 pm25 = partial_dependence(self.predictor.estimator_, X, features, values)
-                facts = {"column": column, "unit": self._units.get(column, ""), "value": values}
-                tables.append(pd.DataFrame({**facts, "pm25": pm25}))
+                unit = self._units.get(column, "")
+                tables.append(pd.DataFrame({"column": column, "unit": unit, "value": values, "pm25": pm25}))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
+    def _by_feature(self, rows):
+        return self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
 
-def reasons(predictor, panel, rows, products):
-    """Contributions for some rows of a panel, see :meth:`Contributions.of`."""
-    return Contributions(predictor, panel, products).of(rows)
+    def _row_table(self, row, by_product, by_column):
+        here = self.panel.iloc[row]
+        products = by_product.drop(list(BESIDE)).sort_values(key=np.abs, ascending=False, kind="stable").index
+        records = []
+        for product in [BASE, *products, MONITORS, REMAINDER]:
+            columns = [name for name in by_column.index if self._products.get(name) == product]
+            column = max(columns, key=lambda name: abs(by_column[name]), default="")
+            value = float(here.get(column, np.nan))
+            records.append(
+                {
+                    "site_id": here["site_id"],
+                    "date": here["date"],
+                    "product": product,
+                    "contribution": by_product[product],
+                    "column": column,
+                    "value": value,
+                    "unit": self._units.get(column, ""),
+                    "rank": self._rank(column, value),
+                }
+            )
+        return pd.DataFrame(records)
+
+    def _rank(self, column, value):
+        """Share of the panel's values below a value, equal ones counted half."""
+        if not np.isfinite(value):
+            return np.nan
+        known = self.panel[column].dropna().to_numpy(dtype="float64")
+        return float((np.mean(known < value) + np.mean(known <= value)) / 2)
 
 
 def columns_of_features(recipe: Recipe):
-    """The columns that every feature of a recipe is made of; ``calendar`` for features of the day.
+    """Return the columns that every feature of a recipe is made of; ``calendar`` for features of the date.
 
     >>> from airq.features.feature import Feature
     >>> columns_of_features(Recipe("mine", (Feature("weather", "wind_speed"), Feature("calendar", "month"))))
@@ -462,38 +442,42 @@ def columns_of_features(recipe: Recipe):
     return {feature.name: list(feature.inputs) or [CALENDAR] for feature in recipe.features}
 
 
-def contribution_sentences(table, place):
-    """The reasons for one row in words.
+def _of_size(feature, column):
+    return feature.kind.removesuffix("_centred") in _OF_ITS_SIZE and feature.inputs == (column,)
+
+
+def contribution_sentences(table, panel):
+    """Return the contributions to one prediction in words.
 
     Parameters
     ----------
     table : DataFrame
-        Contributions for one row, from :meth:`Contributions.of`.
-    place : Series
-        Its row of the panel: names of site, city and country.
+        Contributions to one row, from :meth:`Contributions.table`.
+    panel : DataFrame
+        Names the city and country of the row's `site_id`.
 
     Returns
     -------
     list of str
         Prediction, base, products, monitors nearby, remainder.
     """
-    prediction = table["contribution"].sum()
+    place = panel[panel["site_id"] == table["site_id"].iloc[0]].iloc[0]
     amounts = table.set_index("product")["contribution"]
     inside = table[~table["product"].isin(BESIDE)]
     where = ", ".join(dict.fromkeys([place["site_id"], place["city"], place["country"]]))
     sentences = [
-        f"{where}, {table['date'].iloc[0]:%Y-%m-%d}: PM2.5 {prediction:.1f} {PM25_UNIT} predicted.",
-        f"{amounts[BASE]:8.1f}  base: where the boosters start, knowing nothing of the row",
+        f"{where}, {table['date'].iloc[0]:%Y-%m-%d}: PM2.5 {amounts.sum():.1f} {PM25_UNIT} predicted.",
+        f"{amounts[BASE]:8.1f}  base: what the boosters predict without any feature",
         *(_product_sentence(line) for line in inside.head(N_NAMED).itertuples()),
     ]
     if len(inside) > N_NAMED:
         rest = inside["contribution"].iloc[N_NAMED:]
         sentences.append(f"{rest.sum():+8.1f}  {len(rest)} other products together")
-    sentences.append(
-        f"{amounts[MONITORS]:+8.1f}  {MONITORS}: what they showed beyond the boosters, carried here"
-    )
-    sentences.append(f"{amounts[REMAINDER]:+8.1f}  {REMAINDER}: what the limits of predictions took or gave")
-    return sentences
+    return [
+        *sentences,
+        f"{amounts[MONITORS]:+8.1f}  {MONITORS}: a correction by the boosters' errors there",
+        f"{amounts[REMAINDER]:+8.1f}  {REMAINDER}: what the limits of predictions cut off or added",
+    ]
 
 
 def _product_sentence(line):
@@ -503,8 +487,4 @@ def _product_sentence(line):
     if not np.isfinite(line.value):
         return f"{text}: {line.column} is missing on that day"
     unit = "" if line.unit in ("", "1", "unknown") else f" {line.unit}"
-    return f"{text}: {line.column} = {line.value:.4g}{unit}, above {100 * line.rank:.0f} % of the panel's"
-
-
-def _of_size(feature, column):
-    return feature.kind.removesuffix("_centred") in _OF_ITS_SIZE and feature.inputs == (column,)
+    return f"{text}: {line.column} = {line.value:.4g}{unit}, above {100 * line.rank:.0f} % of the panel's values"

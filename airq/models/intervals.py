@@ -1,20 +1,29 @@
 """Prediction intervals for places that no monitor watches, calibrated on held-out places.
 
-Days of one city resemble each other, so a hundred days of ten cities are ten examples of "another
-city", not a thousand. The exchangeable *group* is therefore the city (or the site), and every group has
-the same weight however many rows it has: hierarchical conformal prediction [1]_. What is calibrated is
-the residual over a fitted scale, one scale below and one above, see :mod:`airq.models.intervals`, so that
-intervals are wide where errors are large and need not be symmetric; scaled residuals are one of the
-ways to adapt conformal intervals to the place, conformal quantile regression [2]_ is another.
+**Groups.** Days of one city resemble each other, so a hundred days of ten cities are ten examples of "another
+city", not a thousand. The exchangeable *group* is therefore the city (or the site), and every group has the
+same weight however many rows it has: hierarchical conformal prediction [1]_.
 
-What is guaranteed. If predictor and scale never saw the groups that calibrate, and a new city is drawn
-like those groups, then a randomly chosen day of it lies inside its interval with at least the stated
-probability, over the draw of all cities. Here every group is predicted by a predictor that left its fold
-out, and the final predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no
-group, but its exact guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_) although coverage
-is near the coverage where predictors of the folds resemble each other; so the coverage that was measured
-must stand beside it. Nothing is guaranteed for one given city, season or concentration, nor where new
-cities are unlike those that calibrate.
+**Residual scale.** What is calibrated is the residual divided by a fitted scale, one below the prediction and
+one above. Errors grow with concentration, and they are larger above the prediction than below it, where zero
+bounds them; a power of the prediction with a factor for each side describes both in three numbers. So
+intervals are wide where errors are large and need not be symmetric. Scaled residuals are one way to adapt
+conformal intervals to the place, conformal quantile regression [2]_ is another. At equal coverage the power
+makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a constant does on the
+simulated atmosphere; boosters on the features gain one or two per cent more, but cost files and time, so they
+are not used. Only the shape of the scale matters: calibration sets how wide intervals are.
+
+**Guarantee.** If predictor and scale never saw the groups that calibrate, and a new city is drawn like those
+groups, then a randomly chosen day of it lies inside its interval with at least the stated probability, over
+the draw of all cities. Here every group is predicted by a predictor that left its fold out, and the final
+predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no group, but its exact
+guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_), although the coverage comes close to the
+nominal one where the predictors of the folds resemble each other; so report the measured coverage beside it.
+Nothing is guaranteed for one given city, season or concentration, nor where new cities are unlike those that
+calibrate.
+
+**Periods.** Means over calendar months and years get a calibration of their own, never averaged daily bounds:
+what remains in a mean is the bias of the place.
 
 References
 ----------
@@ -25,19 +34,6 @@ References
    9-28, 2015.
 .. [4] R. F. Barber, E. Candès, A. Ramdas, R. Tibshirani, Predictive inference with the jackknife+,
    Annals of Statistics 49, 486-507, 2021.
-
-The scale of a prediction's error, below and above, learned on out-of-fold residuals.
-
-Errors grow with concentration, and they are larger above the prediction than below it, where zero
-bounds them. A power of the prediction with a factor for each side says so in three numbers. At
-equal coverage it makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a constant
-does on the simulated atmosphere; boosters on the features gain one or two per cent more, at the price of
-files and time, so they are not used.
-
-Only the shape matters: how wide intervals are is calibrated afterwards, see
-:mod:`airq.models.intervals`.
-
-Means over calendar months and years: which count, and how they are made, written once.
 """
 
 from __future__ import annotations
@@ -47,23 +43,48 @@ import math
 import numpy as np
 import pandas as pd
 
-#: Columns of the table that calibrates, beside `group` and `date`. [µg m⁻³]
-HELD_OUT = ("observed", "predicted", "scale_low", "scale_high")
-#: Fewer groups than this do not tell how often a level is exceeded.
-MIN_GROUPS_EXCEEDANCE = 5
 #: Coverage of intervals unless another is asked for.
 DEFAULT_COVERAGE = 0.9
+#: With fewer groups there are no probabilities of exceeding a threshold.
+MIN_GROUPS_EXCEEDANCE = 5
+#: Sums of weights are compared with this tolerance.
+ROUNDING = 1e-9
+#: Columns of the table that calibrates, beside `group` and `date`. [µg m⁻³]
+HELD_OUT = ("observed", "predicted", "scale_low", "scale_high")
+
+#: Added to predictions before the power is taken, and to residuals before the logarithm. [µg m⁻³]
+OFFSET = 5.0
+RESIDUAL_OFFSET = 0.5
+#: Exponents stay between a constant and a little more than proportional.
+EXPONENTS = (0.0, 1.2)
+#: A side's factor is this quantile of its scaled residuals, that of a central 90 % interval.
+SIDE = 0.95
+#: A side's factor is at least this share of the other's.
+LEAST_SHARE = 0.1
+#: Smallest residual scale. [µg m⁻³]
+FLOOR = 0.5
+
+#: Period -> its pandas frequency; a day is what a row already is.
+PERIODS = {"day": None, "month": "M", "year": "Y"}
 #: Power of the residual scale for the errors of a period. What remains in a mean is the bias of the place,
 #: which grows more slowly with the concentration than the error of a day.
 POWERS = {"day": 1.0, "month": 0.5, "year": 0.5}
-#: Sums of weights are compared with this tolerance.
-ROUNDING = 1e-9
+#: A mean over a period needs this share of its days.
+MIN_SHARE = 0.75
+#: Columns that are averaged; of the others the first value is kept.
+AVERAGED = ("observed", "predicted", "scale_low", "scale_high", "pm25", "inside_domain", "dissimilarity")
+
+
+def check_coverage(coverage):
+    """Refuse a coverage that is not between 0 and 1."""
+    if not 0 < coverage < 1:
+        raise ValueError(f"The coverage is {coverage:g}; give a share between 0 and 1, such as 0.9.")
 
 
 def groups_needed(coverage):
-    """Number of calibration groups below which no interval of a coverage exists.
+    """Return the number of calibration groups below which no interval of a coverage exists.
 
-    Even an interval beyond every score that was seen has a new group outside with probability
+    Even an interval beyond every score that was seen leaves a new group outside with probability
     ``1 / (n + 1)``.
 
     >>> groups_needed(0.9), groups_needed(0.95), groups_needed(0.5)
@@ -73,14 +94,8 @@ def groups_needed(coverage):
     return max(1, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
 
-def check_coverage(coverage):
-    """Refuse a coverage that is not between 0 and 1."""
-    if not 0 < coverage < 1:
-        raise ValueError(f"The coverage is {coverage:g}; give a share between 0 and 1, such as 0.9.")
-
-
 def group_weights(groups):
-    """Weight of every row: each group has the same, shared by its rows; all sum to one.
+    """Return the weight of every row: each group has the same, shared by its rows; all sum to one.
 
     >>> group_weights(["a", "b", "b"]).tolist()
     [0.5, 0.25, 0.25]
@@ -90,14 +105,14 @@ def group_weights(groups):
 
 
 def hierarchical_quantile(scores, groups, coverage):
-    """Quantile of scores in which every group weighs the same and one more group lies at infinity.
+    """Return the quantile of scores in which every group weighs the same and one more lies at infinity.
 
     Parameters
     ----------
     scores : array-like of shape (n_rows,)
         Scores of held-out rows; large where the prediction was bad.
     groups : array-like of shape (n_rows,)
-        What each row belongs to.
+        Group of each row.
     coverage : float
         Coverage, between 0 and 1.
 
@@ -120,10 +135,7 @@ def hierarchical_quantile(scores, groups, coverage):
     inf
     """
     check_coverage(coverage)
-    scores = np.asarray(scores, dtype="float64")
-    if not len(scores):
-        return math.inf
-    groups = np.asarray(groups, dtype="str")
+    scores, groups = np.asarray(scores, dtype="float64"), np.asarray(groups, dtype="str")
     n_groups = len(np.unique(groups))
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(group_weights(groups)[order]) * n_groups / (n_groups + 1)
@@ -131,231 +143,24 @@ def hierarchical_quantile(scores, groups, coverage):
     return float(scores[order[position]]) if position < len(order) else math.inf
 
 
-class Calibration:
-    """Scaled residuals of held-out groups, from which intervals and probabilities of any coverage follow.
-
-    Parameters
-    ----------
-    scores : dict of str to DataFrame
-        By period: `group` and `score`, the residual over the residual_scale of its side, negative where the
-        observation lies below the prediction. [1]
-    """
-
-    def __init__(self, scores):
-        self.scores = scores
-
-    @classmethod
-    def from_held_out(cls, table):
-        """Take the scores of days, months and years.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Rows that their predictor never saw: `group, date, observed, predicted, scale_low,
-            scale_high` [µg m⁻³], and `site_id` where a group has several sites.
-
-        Raises
-        ------
-        ValueError
-            If a column is missing, or a prediction or residual scale is missing or not positive.
-        """
-        _check_held_out(table)
-        table = table.astype({"group": "str"})
-        means = {period: period_means(table, period) for period in PERIODS}
-        return cls({period: _scores(part, period) for period, part in means.items()})
-
-    def n_groups(self, period="day"):
-        """Number of groups that calibrate a period."""
-        return self._of(period)["group"].nunique()
-
-    def factor(self, coverage, period="day"):
-        """What residual_scales are multiplied with; infinity where there are too few groups. [1]"""
-        scores = self._of(period)
-        return hierarchical_quantile(scores["score"].abs(), scores["group"], coverage)
-
-    def interval(self, predicted, residual_scale, coverage, period="day"):
-        """Interval of every prediction.
-
-        Parameters
-        ----------
-        predicted : array-like of shape (n_rows,)
-            Predictions for days, or their means over months or years. [µg m⁻³]
-        residual_scale : array-like of shape (n_rows, 2)
-            ResidualScale below and above, likewise. [µg m⁻³]
-        coverage : float
-            Coverage, between 0 and 1.
-        period : {"day", "month", "year"}
-            What a row stands for.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, 2)
-            Lower and upper end, never below zero; missing where there are too few groups. [µg m⁻³]
-        """
-        predicted = np.asarray(predicted, dtype="float64")[:, None]
-        factor = self.factor(coverage, period)
-        if math.isinf(factor):
-            return np.full((len(predicted), 2), np.nan)
-        return np.maximum(predicted + factor * scale_of(residual_scale, period) * [-1.0, 1.0], 0)
-
-    def exceedance(self, predicted, residual_scale, thresholds, period="day"):
-        """Probability that the observation lies above thresholds.
-
-        It is the share of the scores, every group weighing the same, that lie above the threshold on
-        the scale of the prediction's own residual_scale.
-
-        Parameters
-        ----------
-        predicted : array-like of shape (n_rows,)
-            Predictions. [µg m⁻³]
-        residual_scale : array-like of shape (n_rows, 2)
-            ResidualScale below and above. [µg m⁻³]
-        thresholds : sequence of float
-            Levels of PM2.5. [µg m⁻³]
-        period : {"day", "month", "year"}
-            What a row stands for.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, n_thresholds)
-            Between 0 and 1, not increasing with the threshold; missing with fewer than five groups.
-
-        References
-        ----------
-        .. [1] V. Vovk, J. Shen, V. Manokhin, M. Xie, Nonparametric predictive distributions based on
-           conformal prediction, Machine Learning 108, 445-474, 2019.
-        """
-        predicted, residual_scale = np.asarray(predicted, dtype="float64"), scale_of(residual_scale, period)
-        shares = np.full((len(predicted), len(thresholds)), np.nan)
-        if self.n_groups(period) < MIN_GROUPS_EXCEEDANCE:
-            return shares
-        scores = self._of(period)
-        order = np.argsort(scores["score"].to_numpy(), kind="stable")
-        known = scores["score"].to_numpy(dtype="float64")[order]
-        above = np.append(np.cumsum(group_weights(scores["group"])[order][::-1])[::-1], 0.0)
-        for column, threshold in enumerate(thresholds):
-            apart = threshold - predicted
-            scaled = apart / np.where(apart < 0, residual_scale[:, 0], residual_scale[:, 1])
-            share = above[np.searchsorted(known, scaled, side="right")]
-            shares[:, column] = np.where(np.isnan(scaled), np.nan, np.minimum(share, 1))
-        return shares
-
-    def explain(self, coverage, period="day", *, groups="cities"):
-        """What the intervals of a coverage promise, or how many groups are missing, as a sentence."""
-        have, need = self.n_groups(period), groups_needed(coverage)
-        of = "" if period == "day" else f" with {period}s of which three quarters of the days are observed"
-        if have < need:
-            return (
-                f"No {100 * coverage:g} % interval for a {period}: it needs at least {need} held-out "
-                f"{groups}{of}, and only {have} are here."
-            )
-        held = min(1.0, coverage * (have + 1) / have)
-        return (
-            f"{100 * coverage:g} % intervals for a {period} are made to hold for a random {period} at "
-            f"another place like these. They are calibrated on {have} held-out {groups}{of}, each with the "
-            f"same weight. The quantile is raised from {100 * coverage:g} % to {100 * held:.1f} % because "
-            f"only {have} {groups} calibrate it. The final model has also learned from these places, so "
-            "rely on the measured coverage."
-        )
-
-    def to_table(self):
-        """All scores as one table `period, group, score`, as a bundle stores it."""
-        parts = [part.assign(period=period) for period, part in self.scores.items()]
-        table = pd.concat(parts, ignore_index=True)[["period", "group", "score"]]
-        return table.astype({"period": "category", "group": "category"})
-
-    @classmethod
-    def from_table(cls, table):
-        """Inverse of :meth:`to_table`.
-
-        Raises
-        ------
-        ValueError
-            If the table is none of this form.
-        """
-        if not {"period", "group", "score"} <= set(table.columns):
-            raise ValueError("The calibration is damaged: it must have the columns period, group, score.")
-        table = table.astype({"period": "str", "group": "str"})
-        return cls(
-            {
-                period: table.loc[table["period"] == period, ["group", "score"]].reset_index(drop=True)
-                for period in PERIODS
-            }
-        )
-
-    def _of(self, period):
-        frequency_of(period)
-        return self.scores[period]
-
-
-def scale_of(residual_scale, period):
-    """What divides the errors of a period, from its mean residual scale, see :data:`POWERS`.
-
-    >>> scale_of([4.0, 9.0], "month").tolist()
-    [2.0, 3.0]
-    """
-    return np.asarray(residual_scale, dtype="float64") ** POWERS[period]
-
-
-def scaled_residual(observed, predicted, residual_scale):
-    """Residual over the residual_scale of its side, negative where the observation lies below. [1]
-
-    >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
-    [-2.0, 2.0]
-    """
-    residual = np.asarray(observed, dtype="float64") - np.asarray(predicted, dtype="float64")
-    residual_scale = np.asarray(residual_scale, dtype="float64")
-    return residual / np.where(residual < 0, residual_scale[:, 0], residual_scale[:, 1])
-
-
-def _scores(table, period):
-    scale = scale_of(table[["scale_low", "scale_high"]], period)
-    score = scaled_residual(table["observed"], table["predicted"], scale)
-    return pd.DataFrame({"group": table["group"].to_numpy(), "score": score.astype("float32")})
-
-
-def _check_held_out(table):
-    missing = [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]
-    if missing:
-        raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
-    known = table[table["observed"].notna()]
-    if known[list(HELD_OUT)].isna().any(axis=None):
-        raise ValueError("A held-out row has no prediction or residual_scale; leave it out.")
-    if (known[["scale_low", "scale_high"]] <= 0).any(axis=None):
-        raise ValueError("A residual_scale of a held-out row is not positive.")
-
-
-#: Added to predictions before the power is taken, and to residuals before the logarithm. [µg m⁻³]
-OFFSET = 5.0
-RESIDUAL_OFFSET = 0.5
-#: Exponents stay between a constant and a little more than proportional.
-EXPONENTS = (0.0, 1.2)
-#: A side's factor is this quantile of its scaled residuals, that of a central 90 % interval.
-SIDE = 0.95
-#: A side's factor is at least this share of the other's.
-LEAST_SHARE = 0.1
-#: Smallest residual_scale. [µg m⁻³]
-FLOOR = 0.5
-
-
 class ResidualScale:
     """Scale of the error as a power of the prediction.
 
-    The residual_scale of a side is ``factor * (prediction + 5) ** exponent``, at least 0.5 µg m⁻³.
+    The scale of a side is ``factor * (prediction + 5) ** exponent``, at least 0.5 µg m⁻³.
 
     Attributes
     ----------
     exponent_ : float
         Slope of the logarithm of the absolute residual in that of the prediction, between 0 and 1.2.
     factors_ : numpy.ndarray of shape (2,)
-        Factors below and above: the 95 % quantiles of the residuals of either sign, scaled.
+        Factors below and above: the 95 % quantiles of the scaled residuals of either sign.
 
     Examples
     --------
     >>> predicted = np.tile([5.0, 20.0, 45.0], 40)
     >>> residual = np.repeat([-0.2, 0.4], 60) * (predicted + 5)
-    >>> residual_scale = ResidualScale().fit(None, predicted, residual, np.arange(120)).predict(None, [15.0])
-    >>> (residual_scale[:, 1] / residual_scale[:, 0]).round(1).tolist()
+    >>> scale = ResidualScale().fit(None, predicted, residual, np.arange(120)).predict(None, [15.0])
+    >>> (scale[:, 1] / scale[:, 0]).round(1).tolist()
     [2.0]
     """
 
@@ -382,7 +187,7 @@ class ResidualScale:
         return self
 
     def predict(self, X, predicted):
-        """ResidualScale below and above every prediction.
+        """Return the residual scale below and above every prediction.
 
         Parameters
         ----------
@@ -400,18 +205,15 @@ class ResidualScale:
         return np.maximum(scale[:, None] * self.factors_, FLOOR)
 
     def save(self, folder):
-        """Facts to load it by; it needs no file in the folder."""
+        """Return what :meth:`load` needs; no file is written into the folder."""
         return {"exponent": float(self.exponent_), "factors": self.factors_.tolist()}
 
     @classmethod
-    def load(cls, folder, facts):
-        """Inverse of :meth:`save`."""
-        residual_scale = cls()
-        residual_scale.exponent_, residual_scale.factors_ = (
-            facts["exponent"],
-            np.array(facts["factors"], dtype="float64"),
-        )
-        return residual_scale
+    def load(cls, folder, state):
+        """Return the scale that :meth:`save` stored."""
+        scale = cls()
+        scale.exponent_, scale.factors_ = state["exponent"], np.array(state["factors"], dtype="float64")
+        return scale
 
 
 def _log_size(predicted):
@@ -433,16 +235,21 @@ def _weighted_quantile(values, weights, share):
     return values[order][min(np.searchsorted(reached, share * reached[-1]), len(values) - 1)]
 
 
-#: Period -> its pandas frequency; a day is what a row already is.
-PERIODS = {"day": None, "month": "M", "year": "Y"}
-#: A mean over a period stands for it only with this share of its days.
-MIN_SHARE = 0.75
-#: Columns that are averaged; of the others the first value is kept.
-AVERAGED = ("observed", "predicted", "scale_low", "scale_high", "pm25", "inside_domain", "dissimilarity")
+def frequency_of(period):
+    """Return the pandas frequency of a period, None for days.
+
+    Raises
+    ------
+    ValueError
+        If the period is unknown.
+    """
+    if period not in PERIODS:
+        raise ValueError(f"Unknown period {period!r}; choose from {', '.join(PERIODS)}.")
+    return PERIODS[period]
 
 
 def period_means(table, period, *, keys=None):
-    """Means over the calendar months or years of which three quarters of the days are there.
+    """Return means over the calendar months or years of which three quarters of the days are there.
 
     Parameters
     ----------
@@ -450,14 +257,14 @@ def period_means(table, period, *, keys=None):
         `date`, the key columns, and any of :data:`AVERAGED`. [µg m⁻³] Rows whose `observed` is missing
         do not count, so that predictions and observations are averaged over the same days.
     period : {"day", "month", "year"}
-        What a row shall stand for.
+        What a row of the result stands for.
     keys : sequence of str, optional
-        What tells the places apart; by default those of `group` and `site_id` that the table has.
+        Columns that identify a place; by default those of `group` and `site_id` that the table has.
 
     Returns
     -------
     DataFrame
-        One row per place and period, by key and `date`, the period's first day. Averaging the residual_scales
+        One row per place and period, by key and `date`, the period's first day. Averaging the residual scales
         gives a *scale* for a mean, not its error: a period needs a calibration of its own.
 
     Raises
@@ -480,7 +287,7 @@ def period_means(table, period, *, keys=None):
     if "observed" in table:
         table = table[table["observed"].notna()]
     if table.duplicated([*keys, "date"]).any():
-        raise ValueError("A place has a day twice; give the column site_id where a group has several sites.")
+        raise ValueError("A place has a day twice; add the column site_id where a group has several sites.")
     if frequency is None:
         return table.sort_values([*keys, "date"], ignore_index=True)
     table = table.assign(date=table["date"].dt.to_period(frequency))
@@ -495,14 +302,193 @@ def period_means(table, period, *, keys=None):
     return means
 
 
-def frequency_of(period):
-    """The pandas frequency of a period, None for days.
+def scale_of(residual_scale, period):
+    """Return what divides the errors of a period, given its mean residual scale; see :data:`POWERS`.
 
-    Raises
-    ------
-    ValueError
-        If the period is unknown.
+    >>> scale_of([4.0, 9.0], "month").tolist()
+    [2.0, 3.0]
     """
-    if period not in PERIODS:
-        raise ValueError(f"Unknown period {period!r}; choose from {', '.join(PERIODS)}.")
-    return PERIODS[period]
+    return np.asarray(residual_scale, dtype="float64") ** POWERS[period]
+
+
+def scaled_residual(observed, predicted, residual_scale):
+    """Return the residual over the scale of its side, negative where the observation lies below. [1]
+
+    >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
+    [-2.0, 2.0]
+    """
+    residual = np.asarray(observed, dtype="float64") - np.asarray(predicted, dtype="float64")
+    return residual / _own_side(residual, np.asarray(residual_scale, dtype="float64"))
+
+
+def _own_side(residual, residual_scale):
+    """The scale of the side on which each residual lies."""
+    return np.where(residual < 0, residual_scale[:, 0], residual_scale[:, 1])
+
+
+class Calibration:
+    """Scaled residuals of held-out groups, from which intervals and probabilities of any coverage follow.
+
+    Parameters
+    ----------
+    scores : dict of str to DataFrame
+        By period: `group` and `score`, the residual over the residual scale of its side, negative where the
+        observation lies below the prediction. [1]
+    """
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    @classmethod
+    def from_held_out(cls, table):
+        """Take the scores of days, months and years.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Rows that their predictor never saw: `group, date, observed, predicted, scale_low,
+            scale_high` [µg m⁻³], and `site_id` where a group has several sites.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or a prediction or residual scale is missing or not positive.
+        """
+        _check_held_out(table)
+        table = table.astype({"group": "str"})
+        scores = {}
+        for period in PERIODS:
+            means = period_means(table, period)
+            scale = scale_of(means[["scale_low", "scale_high"]], period)
+            score = scaled_residual(means["observed"], means["predicted"], scale).astype("float32")
+            scores[period] = pd.DataFrame({"group": means["group"].to_numpy(), "score": score})
+        return cls(scores)
+
+    def n_groups(self, period="day"):
+        """Return the number of groups that calibrate a period."""
+        return self._of(period)["group"].nunique()
+
+    def factor(self, coverage, period="day"):
+        """Return the factor on residual scales; infinity where there are too few groups. [1]"""
+        scores = self._of(period)
+        return hierarchical_quantile(scores["score"].abs(), scores["group"], coverage)
+
+    def interval(self, predicted, residual_scale, coverage, period="day"):
+        """Return the interval of every prediction.
+
+        Parameters
+        ----------
+        predicted : array-like of shape (n_rows,)
+            Predictions for days, or their means over months or years. [µg m⁻³]
+        residual_scale : array-like of shape (n_rows, 2)
+            Residual scale below and above, likewise. [µg m⁻³]
+        coverage : float
+            Coverage, between 0 and 1.
+        period : {"day", "month", "year"}
+            What a row stands for.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows, 2)
+            Lower and upper end, never below zero; missing where there are too few groups. [µg m⁻³]
+        """
+        predicted = np.asarray(predicted, dtype="float64")[:, None]
+        factor = self.factor(coverage, period)
+        if math.isinf(factor):
+            return np.full((len(predicted), 2), np.nan)
+        return np.maximum(predicted + factor * scale_of(residual_scale, period) * [-1.0, 1.0], 0)
+
+    def exceedance(self, predicted, residual_scale, thresholds, period="day"):
+        """Return the probability that the observation lies above thresholds.
+
+        It is the share of the scores, every group weighing the same, that lie above the threshold on
+        the scale of the prediction's own error.
+
+        Parameters
+        ----------
+        predicted : array-like of shape (n_rows,)
+            Predictions. [µg m⁻³]
+        residual_scale : array-like of shape (n_rows, 2)
+            Residual scale below and above. [µg m⁻³]
+        thresholds : sequence of float
+            Thresholds of PM2.5. [µg m⁻³]
+        period : {"day", "month", "year"}
+            What a row stands for.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_rows, n_thresholds)
+            Between 0 and 1, not increasing with the threshold; missing with fewer than five groups.
+
+        References
+        ----------
+        .. [1] V. Vovk, J. Shen, V. Manokhin, M. Xie, Nonparametric predictive distributions based on
+           conformal prediction, Machine Learning 108, 445-474, 2019.
+        """
+        predicted, scale = np.asarray(predicted, dtype="float64"), scale_of(residual_scale, period)
+        shares = np.full((len(predicted), len(thresholds)), np.nan)
+        if self.n_groups(period) < MIN_GROUPS_EXCEEDANCE:
+            return shares
+        scores = self._of(period)
+        order = np.argsort(scores["score"].to_numpy(), kind="stable")
+        known = scores["score"].to_numpy(dtype="float64")[order]
+        above = np.append(np.cumsum(group_weights(scores["group"])[order][::-1])[::-1], 0.0)
+        for column, threshold in enumerate(thresholds):
+            scaled = (threshold - predicted) / _own_side(threshold - predicted, scale)
+            share = above[np.searchsorted(known, scaled, side="right")]
+            shares[:, column] = np.where(np.isnan(scaled), np.nan, np.minimum(share, 1))
+        return shares
+
+    def explain(self, coverage, period="day", *, groups="cities"):
+        """Return in words what the intervals of a coverage promise, or how many groups are missing."""
+        have, need = self.n_groups(period), groups_needed(coverage)
+        of = "" if period == "day" else f" with {period}s of which three quarters of the days are observed"
+        if have < need:
+            return (
+                f"No {100 * coverage:g} % interval for a {period}: it needs at least {need} held-out "
+                f"{groups}{of}, and only {have} are here."
+            )
+        raised = min(1.0, coverage * (have + 1) / have)
+        return (
+            f"{100 * coverage:g} % intervals for a {period} are made to hold for a random {period} at "
+            f"another place like these. They are calibrated on {have} held-out {groups}{of}, each with the "
+            f"same weight. The quantile is raised from {100 * coverage:g} % to {100 * raised:.1f} % because "
+            f"only {have} {groups} calibrate it. The final model has also learned from these places, so "
+            "rely on the measured coverage."
+        )
+
+    def to_table(self):
+        """Return all scores as one table `period, group, score`, as a bundle stores it."""
+        parts = [part.assign(period=period) for period, part in self.scores.items()]
+        table = pd.concat(parts, ignore_index=True)[["period", "group", "score"]]
+        return table.astype({"period": "category", "group": "category"})
+
+    @classmethod
+    def from_table(cls, table):
+        """Return the calibration that :meth:`to_table` stored.
+
+        Raises
+        ------
+        ValueError
+            If the table has another form.
+        """
+        if not {"period", "group", "score"} <= set(table.columns):
+            raise ValueError("The calibration is damaged: it must have the columns period, group, score.")
+        table = table.astype({"period": "str", "group": "str"})
+        parts = {period: table.loc[table["period"] == period, ["group", "score"]] for period in PERIODS}
+        return cls({period: part.reset_index(drop=True) for period, part in parts.items()})
+
+    def _of(self, period):
+        frequency_of(period)
+        return self.scores[period]
+
+
+def _check_held_out(table):
+    missing = [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]
+    if missing:
+        raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
+    known = table[table["observed"].notna()]
+    if known[list(HELD_OUT)].isna().any(axis=None):
+        raise ValueError("A held-out row has no prediction or residual scale; leave it out.")
+    if (known[["scale_low", "scale_high"]] <= 0).any(axis=None):
+        raise ValueError("A residual scale of a held-out row is not positive.")

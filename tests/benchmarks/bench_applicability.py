@@ -54,19 +54,19 @@ def main():
     print(f"{len(known):,} rows known, {len(asked):,} asked, {known.shape[1]} features")
     shares = pd.Series(weights, index=known.columns).nlargest(3)
     print("largest importances:", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
-    domain = timed("fit", AreaOfApplicability(threads=2).fit, known, weights, folds)
-    facts = domain.facts()
+    area = timed("fit", AreaOfApplicability(threads=2).fit, known, weights, folds)
+    figures = area.summary()
     print(
-        f"{facts['components']} components carry {facts['carried']:.2%}, "
-        f"the {facts['searched']} searched {facts['carried_by_search']:.2%}; "
-        f"threshold {facts['threshold']:.3f}"
+        f"{figures['components']} components carry {figures['carried']:.2%}, "
+        f"the {figures['searched']} searched {figures['carried_by_search']:.2%}; "
+        f"threshold {figures['threshold']:.3f}"
     )
-    error = facts["error"]
+    error = figures["error"]
     print(
         f"against brute force on {error['rows']} rows: mean index {error['true_mean']:.4f}, ours less that "
         f"{error['mean']:+.4f}, 95 % within {error['p95']:.4f}, same verdict {error['same_verdict']:.1%}"
     )
-    outside = timed("dissimilarity", domain.dissimilarity, asked) > domain.threshold_
+    outside = timed("dissimilarity", area.dissimilarity, asked) > area.threshold_
     print(f"{outside.mean():.1%} of the rows asked lie outside")
 
 

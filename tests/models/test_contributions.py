@@ -8,7 +8,7 @@ import pytest
 from airq.features.feature import Feature
 from airq.features.recipe import Recipe
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.explanation import BESIDE, Contributions, contribution_sentences, reasons
+from airq.models.explanation import BESIDE, Contributions, contribution_sentences
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
@@ -51,7 +51,7 @@ def predictor(panel):
 
 @pytest.mark.parametrize("by", ["product", "column", "feature"])
 def test_contributions_sum_to_what_predict_says(predictor, panel, by):
-    "At every by, for every row."
+    "By product, column and feature, for every row."
     found = Contributions(predictor, panel, PRODUCTS).contributions(np.arange(len(panel)), by=by)
     npt.assert_allclose(found.sum(axis=1), predictor.predict(panel), rtol=0, atol=1e-6)
 
@@ -74,10 +74,11 @@ def test_what_pm25_follows_is_the_most_important(predictor, panel):
     assert products["no2"] > 10 * products["weather"]
 
 
-def test_reasons_name_the_value_behind_them(predictor, panel):
+def test_a_contribution_names_the_value_behind_it(predictor, panel):
     "Of the largest product: its column, that day's value, its unit, and how many of the panel lie below."
     row = int(np.nanargmax(panel["no2"]))
-    first = reasons(predictor, panel, [row], PRODUCTS).query("product == 'no2'").iloc[0]
+    table = Contributions(predictor, panel, PRODUCTS).table([row])
+    first = table.query("product == 'no2'").iloc[0]
     assert (first["column"], first["unit"]) == ("no2", "mol m⁻²")
     npt.assert_allclose(first["value"], panel["no2"].iloc[row])
     # The highest of 213 values, itself counted half.
@@ -85,27 +86,26 @@ def test_reasons_name_the_value_behind_them(predictor, panel):
     assert first["contribution"] > 10
 
 
-def test_reasons_of_a_row_do_not_hang_on_the_others_asked_for(predictor, panel):
+def test_contributions_to_a_row_do_not_depend_on_the_others_asked_for(predictor, panel):
     "One by one or together: the same table."
     made = Contributions(predictor, panel, PRODUCTS)
-    alone = pd.concat([made.of([3]), made.of([70])], ignore_index=True)
-    pd.testing.assert_frame_equal(made.of([3, 70]), alone)
+    alone = pd.concat([made.table([3]), made.table([70])], ignore_index=True)
+    pd.testing.assert_frame_equal(made.table([3, 70]), alone)
 
 
 def test_the_target_is_not_looked_at(predictor, panel):
-    "The reasons are the same where PM2.5 is not known."
+    "The contributions are the same where PM2.5 is not known."
     blind = panel.drop(columns="pm25")
     blind.attrs = panel.attrs
-    pd.testing.assert_frame_equal(
-        reasons(predictor, panel, [3], PRODUCTS), reasons(predictor, blind, [3], PRODUCTS)
-    )
+    with_target, without = (Contributions(predictor, table, PRODUCTS).table([3]) for table in (panel, blind))
+    pd.testing.assert_frame_equal(with_target, without)
 
 
 def test_sentences_add_up_and_tell_what_is_missing(predictor, panel):
     "The amounts in front of the lines sum to the prediction of the first, up to rounding."
     row = int(np.flatnonzero(panel["no2"].isna())[0])
-    table = Contributions(predictor, panel, PRODUCTS).of([row])
-    first, *lines = contribution_sentences(table, panel.iloc[row])
+    table = Contributions(predictor, panel, PRODUCTS).table([row])
+    first, *lines = contribution_sentences(table, panel)
     assert first.startswith(f"{panel['site_id'].iloc[row]}, Town")
     amounts = [float(line.split()[0]) for line in lines]
     npt.assert_allclose(sum(amounts), predictor.predict(panel)[row], atol=0.05 * len(amounts))
@@ -121,5 +121,5 @@ def test_dependence_rises_with_no2_and_not_with_what_has_no_feature_of_its_size(
 
 def test_what_stands_beside_products_is_listed_last(predictor, panel):
     "Base first, then products, then monitors and remainder."
-    listed = Contributions(predictor, panel, PRODUCTS).of([0])["product"].tolist()
+    listed = Contributions(predictor, panel, PRODUCTS).table([0])["product"].tolist()
     assert [listed[0], *listed[-2:]] == list(BESIDE)
