@@ -1,4 +1,4 @@
-"""Estimators, the folds that judge them, and what is said of their uncertainty."""
+"""Estimators and baselines, and the intervals, applicability and explanation of their predictions."""
 
 #: Name of this package's own predictor among the candidates of an evaluation.
 OURS = "default"

@@ -1,19 +1,20 @@
-"""Area of applicability: is a row like those that the model learned from?
+"""Tell whether a row is like those that the model learned from: the area of applicability.
 
 The dissimilarity index [1]_ of a row is its distance to the nearest training row, divided by the mean
 distance between training rows. Features are standardised and multiplied by their importance first. The
 threshold is what training rows themselves reach when the nearest row of *other* inner folds is asked for,
 outliers removed: beyond it the model guesses.
 
-A missing value is a state of its own, because the trees learn from it. It lies at the training mean and, in a
-coordinate of its own, one standard deviation aside. So two rows that lack the same columns under the same
-cloud are near each other; a row that lacks an important column which training always had is far; and a column
-of no importance may be missing anywhere.
+A missing value is a state of its own, because the trees learn from it. It lies at the training mean and,
+in a coordinate of its own, one standard deviation aside. So two rows that lack the same columns under the
+same cloud are near each other; a row that lacks an important column which training always had is far; and
+a column of no importance may be missing anywhere.
 
-Rows are stored as principal components of the weighted features, plus one coordinate: the length of what the
-components leave out. A row far off in a direction in which training never varied is therefore far here too. A
-tree over the first few components proposes candidates for the nearest row; the distance to each candidate is
-then taken in all components. Every fit measures how far the result is from brute force over all features.
+Rows are stored as principal components of the weighted features, plus one coordinate: the length of what
+the components leave out. A row far off in a direction in which training never varied is therefore far
+here too. A tree over the first few components proposes candidates for the nearest row; the distance to
+each candidate is then taken in all components. Every fit measures how far the result is from brute force
+over all features.
 
 References
 ----------

@@ -1,12 +1,12 @@
 """Baselines: what any predictor must beat, from the training mean to the boosters that others run.
 
-A baseline is a candidate like ours (see :mod:`airq.validation.evaluation`): an object with
-``fit(panel, groups)`` and ``predict(panel)``. Three of them need no features: the mean, the climatology, and a
-column of the panel taken as it is. The other three are boosters with the settings of a library's defaults, of
+A baseline is a candidate like ours (see :mod:`airq.validation.evaluation`): an object with ``fit(panel,
+groups)`` and ``predict(panel)``. Three of them need no features: the mean, the climatology, and a column
+of the panel taken as it is. The other three are boosters with the settings of a library's defaults, of
 the published method and of AirQo's operational job; each is an estimator with the interface of ours,
-``fit(X, y, groups, places)`` and ``predict(X, places)``, where X is a DataFrame of shape
-(n_samples, n_features) and y is PM2.5 [µg m⁻³], inside a :class:`airq.models.predictor.Predictor`.
-:func:`baselines` is the table of all that a panel supports.
+``fit(X, y, groups, places)`` and ``predict(X, places)``, where X is a DataFrame of shape (n_samples,
+n_features) and y is PM2.5 [µg m⁻³], inside a :class:`airq.models.predictor.Predictor`. :func:`baselines`
+is the table of all that a panel supports.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATIENCE = 100
 
 
 class TrainingMean:
-    """The mean of the training rows, everywhere. [µg m⁻³]"""
+    """The mean of the training rows, everywhere [µg m⁻³]."""
 
     def fit(self, panel, groups=None):
         """Learn the mean of the panel's targets."""
@@ -38,7 +38,7 @@ class TrainingMean:
         return self
 
     def predict(self, panel):
-        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,) [µg m⁻³]."""
         return np.full(len(panel), self.mean_)
 
 
@@ -64,7 +64,7 @@ class Climatology:
         return self
 
     def predict(self, panel):
-        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,) [µg m⁻³]."""
         keys = self._keys(panel)
         cell = self.by_cell_.reindex(pd.MultiIndex.from_frame(keys)).to_numpy(dtype="float64")
         month = pd.Series(self.by_month_.reindex(keys["month"]).to_numpy(dtype="float64"))
@@ -88,7 +88,7 @@ class RawColumn(TrainingMean):
         self.column = column
 
     def predict(self, panel):
-        """Return PM2.5 of every row, shape (n_rows,). [µg m⁻³]"""
+        """Return PM2.5 of every row, shape (n_rows,) [µg m⁻³]."""
         return panel[self.column].fillna(self.mean_).to_numpy(dtype="float64")
 
 
@@ -105,7 +105,7 @@ class BoosterBaseline:
         self.seed = seed
 
     def predict(self, X, places=None):
-        """Return PM2.5, shape (n_samples,), not below zero. [µg m⁻³]"""
+        """Return PM2.5, shape (n_samples,), not below zero [µg m⁻³]."""
         return np.maximum(self.booster_.predict(X), 0)
 
 

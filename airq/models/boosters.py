@@ -13,7 +13,7 @@ import numpy as np
 KINDS = ("lightgbm", "catboost")
 ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm"}
 
-#: Settings of our boosters; a search may change them.
+#: Settings of our boosters; tuning may change them.
 LIGHTGBM = {
     "learning_rate": 0.06,
     "num_leaves": 15,
@@ -39,7 +39,7 @@ DEFAULTS = {"lightgbm": LIGHTGBM, "catboost": CATBOOST}
 
 
 class CannotFit(ValueError):
-    """A booster cannot learn from some rows; the message says why."""
+    """A booster cannot learn from these rows; the message says why."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Booster:
     native : lightgbm.Booster or catboost.CatBoost
         The model itself.
     threads : int
-        Number of threads that predict.
+        Number of threads for predictions.
     """
 
     kind: str
@@ -61,10 +61,9 @@ class Booster:
     threads: int = 1
 
     def predict(self, features):
-        """Raw predictions of shape (n_samples,), on the scale of the training target."""
-        if self.kind == "lightgbm":
-            return self.native.predict(_matrix(features), num_threads=self.threads)
-        return self.native.predict(_matrix(features), thread_count=self.threads)
+        """Return raw predictions, shape (n_samples,), on the scale of the training target."""
+        threads = "num_threads" if self.kind == "lightgbm" else "thread_count"
+        return self.native.predict(_matrix(features), **{threads: self.threads})
 
     @property
     def rounds(self):
@@ -73,10 +72,10 @@ class Booster:
 
     @property
     def importances(self):
-        """Share of every feature in what the splits changed, of shape (n_features,); zero without a split.
+        """Share of every feature in what the splits changed, shape (n_features,); zero without a split.
 
-        LightGBM counts the gain of the splits, CatBoost the change of the prediction over them. What
-        linear leaves add is not counted.
+        LightGBM counts the gain of the splits, CatBoost the change of the prediction over them. What linear
+        leaves add is not counted.
         """
         if self.kind == "lightgbm":
             gained = self.native.feature_importance("gain")
@@ -118,16 +117,12 @@ def load_foreign_catboost(path, names):
     names : list of str
         Features that will be given to it, in order.
 
-    Returns
-    -------
-    Booster
-
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a CatBoost regressor with just these features in this order.
+        If it is not a CatBoost regressor with exactly these features in this order.
     """
     path = Path(path)
     if not path.is_file():
@@ -147,34 +142,29 @@ def load_foreign_catboost(path, names):
 
 
 def fit_booster(kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1):
-    """Fit a booster and stop it where the other rows stop improving.
+    """Fit a booster; stop when its error on other rows stops improving.
 
     Parameters
     ----------
     kind : {"lightgbm", "catboost"}
         Library.
     features, stop_features : DataFrame of shape (n_samples, n_features)
-        Rows to learn from, and rows that say when to stop. Missing values are left to the trees.
+        Rows to learn from, and rows to stop on. Missing values are left to the trees.
     target, stop_target : numpy.ndarray of shape (n_samples,)
         Their targets.
     parameters : dict, optional
         Changes to :data:`LIGHTGBM` or :data:`CATBOOST`.
     seed, threads : int
         Seed and number of threads; the same pair gives the same model.
-
-    Returns
-    -------
-    Booster
     """
     if kind == "catboost" and target.min() == target.max():
         raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")
-    # Native files number the features: LightGBM refuses some characters of columns' names.
+    # Native files number the features, because LightGBM refuses some characters in names.
     settings = DEFAULTS[kind] | (parameters or {})
     rounds, patience = settings.pop("rounds"), settings.pop("patience")
     fit = _fit_lightgbm if kind == "lightgbm" else _fit_catboost
     learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
-    native = fit(learn, stop, settings, rounds, patience, seed, threads)
-    return Booster(kind, native, threads)
+    return Booster(kind, fit(learn, stop, settings, rounds, patience, seed, threads), threads)
 
 
 def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):

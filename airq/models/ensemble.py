@@ -1,9 +1,9 @@
 """Our estimator: boosters fitted on inner folds of whole groups, blended and averaged.
 
-Every booster leaves one inner fold of groups (cities or sites) out and stops on it. So each training
-row gets a prediction from a booster that never saw its place; these out-of-fold predictions choose
-the blend, and their residuals are carried to places nearby, see :mod:`airq.models.kriging`. At a new
-place the boosters of all folds are averaged.
+Every booster leaves one inner fold of groups (cities or sites) out and stops on it. So each training row
+gets a prediction from a booster that never saw its place. These out-of-fold predictions choose the
+weights of the blend, and their residuals are carried to places nearby, see :mod:`airq.models.kriging`. At
+a new place the boosters of all folds are averaged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airq.models.kriging import ResidualKriging
 
 N_INNER = 5
 RESIDUALS = "residuals.parquet"
-#: Predictions end where they leave what training has seen, with this much room above.
+#: Predictions are limited to the highest training target times this.
 HEADROOM = 1.2
 
 
@@ -43,11 +43,11 @@ class Member:
     parameters: dict = field(default_factory=dict)
 
     def forward(self, target):
-        """PM2.5 [µg m⁻³] on the scale that the booster learns."""
+        """Return PM2.5 [µg m⁻³] on the scale that the booster learns."""
         return np.power(target, self.power)
 
     def backward(self, scale):
-        """Inverse of :meth:`forward`. [µg m⁻³]"""
+        """Return PM2.5 [µg m⁻³] from the scale that the booster learns."""
         return np.power(np.maximum(scale, 0), 1 / self.power)
 
 
@@ -63,12 +63,12 @@ MEMBERS["blend"] = (*MEMBERS["lightgbm"], *MEMBERS["catboost"])
 
 
 def inner_folds(groups, *, n_folds=N_INNER, seed=0):
-    """Number of the inner fold of every row; rows of a group stay together.
+    """Assign every row to an inner fold; rows of a group stay together.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
-        Cities or sites; row numbers, where nothing must stay together.
+        Cities or sites; row numbers where nothing must stay together.
     n_folds : int
         Number of folds; fewer where there are fewer groups. One group alone is split by rows.
     seed : int
@@ -77,16 +77,14 @@ def inner_folds(groups, *, n_folds=N_INNER, seed=0):
     Returns
     -------
     numpy.ndarray of int, shape (n_samples,)
+        Number of the fold.
     """
     groups = np.asarray(groups, dtype=object)
     n_groups = len(set(groups))
-    if n_groups > 1:
-        splitter = GroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
-        splits = splitter.split(groups, groups=groups)
-    else:
-        splits = KFold(n_folds, shuffle=True, random_state=seed).split(groups)
+    options = {"shuffle": True, "random_state": seed}
+    splitter = GroupKFold(min(n_folds, n_groups), **options) if n_groups > 1 else KFold(n_folds, **options)
     number = np.empty(len(groups), dtype=int)
-    for fold, (_, rows) in enumerate(splits):
+    for fold, (_, rows) in enumerate(splitter.split(groups, groups=groups if n_groups > 1 else None)):
         number[rows] = fold
     return number
 
@@ -123,11 +121,11 @@ class BoosterEnsemble:
     inner_rmse_ : float
         Their error. [µg m⁻³]
     kriging_ : ResidualKriging or None
-        What carries the residuals.
+        Carries the residuals to places nearby.
     ranges_ : numpy.ndarray of shape (2, n_features)
-        Lowest and highest value of every feature in training; linear leaves must not look beyond.
+        Lowest and highest value of every feature in training; linear leaves must not extrapolate.
     highest_ : float
-        Upper end of the predictions. [µg m⁻³]
+        Upper limit of the predictions. [µg m⁻³]
     """
 
     def __init__(
@@ -148,7 +146,7 @@ class BoosterEnsemble:
         self.search = search
 
     def fit(self, X, y, groups, places=None):
-        """Fit all members on all inner folds, then the blend.
+        """Fit all members on all inner folds, then blend them.
 
         Parameters
         ----------
@@ -166,10 +164,11 @@ class BoosterEnsemble:
         self.ranges_ = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
         self.members_ = self.members
         if self.search is not None:
-            data = (values, y, folds)
-            self.members_ = self.search(
-                self.members, lambda m: self._fit_all(m, X, y, folds), data, self.seed
-            )
+
+            def score(members):
+                return self._fit_all(members, X, y, folds)
+
+            self.members_ = self.search(self.members, score, (values, y, folds), self.seed)
         self._fit_all(self.members_, X, y, folds)
         self.kriging_ = None
         if self.residuals == "kriging" and len(set(groups)) > 1:
@@ -183,33 +182,24 @@ class BoosterEnsemble:
         self.members_ = tuple(members)
         inner = np.empty((len(y), len(members)))
         self.boosters_ = [
-            [self._fit_fold(member, X, y, folds, fold, inner[:, position]) for fold in range(folds.max() + 1)]
-            for position, member in enumerate(members)
+            [self._fit_fold(member, X, y, folds == fold, fold, column) for fold in range(folds.max() + 1)]
+            for member, column in zip(members, inner.T, strict=True)
         ]
         self.weights_ = blend_weights(inner, y)
         self.inner_predictions_ = inner @ self.weights_
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
 
-    def _fit_fold(self, member, X, y, folds, fold, inner):
-        """Fit the booster that leaves a fold out; write its predictions of that fold into `inner`."""
-        learn, stop = folds != fold, folds == fold
+    def _fit_fold(self, member, X, y, stop, fold, inner):
+        """Fit the booster that stops on the rows of a fold; write its predictions of them into `inner`."""
         target = member.forward(y)
-        booster = fit_booster(
-            member.kind,
-            X[learn],
-            target[learn],
-            X[stop],
-            target[stop],
-            parameters=member.parameters,
-            seed=self.seed + fold,
-            threads=self.threads,
-        )
+        options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
+        booster = fit_booster(member.kind, X[~stop], target[~stop], X[stop], target[stop], **options)
         inner[stop] = np.minimum(member.backward(booster.predict(X[stop])), self.highest_)
         return booster
 
     def predict(self, X, places=None):
-        """PM2.5 of shape (n_samples,), between zero and a little above the highest one learned. [µg m⁻³]"""
+        """Return PM2.5 [µg m⁻³], shape (n_samples,), from zero to a little above the highest one learned."""
         X = pd.DataFrame(self.within_ranges(X), columns=X.columns)
         blended = np.zeros(len(X))
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
@@ -222,69 +212,65 @@ class BoosterEnsemble:
 
     @property
     def importances_(self):
-        """Share of every feature in what the boosters learned, of shape (n_features,).
+        """Share of every feature in what the boosters learned, shape (n_features,).
 
-        Averaged over the folds, then over the members by their weights in the blend; equal, where no
-        booster found a split.
+        Averaged over the folds, then over the members by their weights in the blend; equal where no booster
+        found a split.
         """
         shares = [np.mean([booster.importances for booster in member], axis=0) for member in self.boosters_]
         blended = self.weights_ @ np.array(shares)
         return blended / blended.sum() if blended.any() else np.full(len(blended), 1 / len(blended))
 
     def within_ranges(self, X):
-        """Features as the boosters get them, none beyond its training range. Shape as `X`."""
-        lowest, highest = np.nan_to_num(self.ranges_)
-        return np.clip(X.to_numpy(), lowest, highest)
+        """Return the features as the boosters get them, none beyond its training range, shape as `X`."""
+        return np.clip(X.to_numpy(), *np.nan_to_num(self.ranges_))
 
     def save(self, folder):
-        """Write the boosters' native files into a folder; return the facts to load them by."""
-        facts = {"members": [], "n_inner": self.n_inner, "seed": self.seed, "threads": self.threads}
+        """Write the boosters' native files into a folder; return what :meth:`load` needs beside them."""
+        state = {"members": [], "n_inner": self.n_inner, "seed": self.seed, "threads": self.threads}
         for position, (member, boosters) in enumerate(zip(self.members_, self.boosters_, strict=True)):
             names = []
             for fold, booster in enumerate(boosters):
                 names.append(f"{position}_{member.kind}_{fold}{ENDINGS[member.kind]}")
                 booster.save(folder / names[-1])
             rounds = [booster.rounds for booster in boosters]
-            facts["members"].append({**asdict(member), "files": names, "rounds": rounds})
+            state["members"].append({**asdict(member), "files": names, "rounds": rounds})
         if self.kriging_ is not None:
             self.kriging_.observations().to_parquet(folder / RESIDUALS, index=False)
-            facts["kriging"] = {
-                "parameters": self.kriging_.parameters_,
-                "amplitude": self.kriging_.amplitude_,
-            }
-        facts |= {"weights": self.weights_, "ranges": self.ranges_}
-        return {**facts, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
+            kriging = self.kriging_
+            state["kriging"] = {"parameters": kriging.parameters_, "amplitude": kriging.amplitude_}
+        state |= {"weights": self.weights_, "ranges": self.ranges_}
+        return {**state, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
 
     @classmethod
-    def load(cls, folder, facts):
-        """Inverse of :meth:`save`."""
-        members = [Member(m["kind"], m["power"], m["parameters"]) for m in facts["members"]]
-        ensemble = cls(members, n_inner=facts["n_inner"], seed=facts["seed"], threads=facts["threads"])
+    def load(cls, folder, state):
+        """Read what :meth:`save` wrote."""
+        listed, threads = state["members"], state["threads"]
+        members = [Member(m["kind"], m["power"], m["parameters"]) for m in listed]
+        ensemble = cls(members, n_inner=state["n_inner"], seed=state["seed"], threads=threads)
         ensemble.members_ = ensemble.members
         ensemble.boosters_ = [
-            [load_booster(folder / name, m["kind"], threads=facts["threads"]) for name in m["files"]]
-            for m in facts["members"]
+            [load_booster(folder / name, m["kind"], threads=threads) for name in m["files"]] for m in listed
         ]
-        ensemble.weights_ = np.array(facts["weights"])
-        ensemble.ranges_ = np.array(facts["ranges"], dtype="float64")
-        ensemble.highest_ = facts["highest"]
-        ensemble.inner_rmse_ = facts["inner_rmse"]
+        ensemble.weights_ = np.array(state["weights"])
+        ensemble.ranges_ = np.array(state["ranges"], dtype="float64")
+        ensemble.highest_, ensemble.inner_rmse_ = state["highest"], state["inner_rmse"]
         ensemble.kriging_ = None
-        if "kriging" in facts:
+        if "kriging" in state:
             table = pd.read_parquet(folder / RESIDUALS)
-            ensemble.kriging_ = ResidualKriging.from_observations(table, **facts["kriging"])
+            ensemble.kriging_ = ResidualKriging.from_observations(table, **state["kriging"])
         return ensemble
 
 
 def blend_weights(predictions, observed):
-    """Weights of the convex combination with the least squared error.
+    """Return the weights of the convex combination with the least squared error.
 
     Parameters
     ----------
     predictions : array-like of shape (n_samples, n_members)
         Out-of-fold predictions. [µg m⁻³]
     observed : array-like of shape (n_samples,)
-        What was observed. [µg m⁻³]
+        Observations. [µg m⁻³]
 
     Returns
     -------
@@ -311,7 +297,7 @@ def blend_weights(predictions, observed):
 
 
 def make_estimator(model, *, residuals="kriging", seed=0, threads=1, tuning=None):
-    """Our estimator under the name of a command-line option.
+    """Return our estimator under the name of a command-line option.
 
     Parameters
     ----------
@@ -323,10 +309,6 @@ def make_estimator(model, *, residuals="kriging", seed=0, threads=1, tuning=None
         Seed and number of threads.
     tuning : Tuning, optional
         A search for parameters before every fit.
-
-    Returns
-    -------
-    BoosterEnsemble
     """
     if model not in MEMBERS:
         raise ValueError(f"Unknown model {model!r}; choose from {', '.join(MEMBERS)}.")

@@ -1,18 +1,18 @@
 """Explain a prediction: contributions of features, columns and products, in µg m⁻³, that sum to it.
 
-**Contributions.** TreeSHAP [1]_ of the boosters themselves gives contributions on the scale that a booster
-learned, averaged over the inner folds. On the square-root scale ``s² - b² = (s - b) (s + b)``, so
-contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``; for any
-other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by their weights, and
-what kriging adds from monitors nearby is one more contribution. The `remainder` is what the limits of
-predictions (zero, and the highest) took away or gave. Contributions of features add up to those of the columns
-that they are made of, and these to products.
+**Contributions.** TreeSHAP [1]_ of the boosters themselves gives contributions on the scale that a
+booster learned, averaged over the inner folds. On the square-root scale ``s² - b² = (s - b) (s + b)``, so
+contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``; for
+any other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by their
+weights, and what kriging adds from monitors nearby is one more contribution. The `remainder` is what the
+limits of predictions (zero, and the highest) took away or gave. Contributions of features add up to those
+of the columns that they are made of, and these to products.
 
 **Importance** is the mean size of the contributions over a sample of rows.
 
-**Partial dependence** [2]_ shows how the answer changes with one input. It describes the model, not nature:
-inputs that occur together are moved apart, and what the model learned from correlated inputs stands in for the
-input itself.
+**Partial dependence** [2]_ shows how the answer changes with one input. It describes the model, not
+nature: inputs that occur together are moved apart, and what the model learned from correlated inputs
+stands in for the input itself.
 
 References
 ----------
@@ -48,7 +48,7 @@ GROUPINGS = ("product", "column", "feature")
 N_BACKGROUND = 1000
 N_SAMPLE = 500
 N_DEPENDENCE = 200
-#: Columns whose dependence is drawn, and values of each; the grid leaves this share of rows out at either end.
+#: Columns whose dependence is drawn, and values of each; this share of the rows lies beyond either end.
 N_COLUMNS = 6
 N_VALUES = 15
 TAIL = 0.02
@@ -117,7 +117,7 @@ class Explainer:
         return np.ascontiguousarray(self.estimator.within_ranges(X), dtype="float32")
 
     def _prepared(self, member, booster):
-        """Function from values to contributions, the base last, on the scale of the booster."""
+        """Return a function from values to contributions, the base last, on the scale of the booster."""
         if booster.kind == "catboost":
             return lambda values: _catboost_contributions(booster, values)
         if not member.parameters.get("linear_tree"):
@@ -487,4 +487,6 @@ def _product_sentence(line):
     if not np.isfinite(line.value):
         return f"{text}: {line.column} is missing on that day"
     unit = "" if line.unit in ("", "1", "unknown") else f" {line.unit}"
-    return f"{text}: {line.column} = {line.value:.4g}{unit}, above {100 * line.rank:.0f} % of the panel's values"
+    return (
+        f"{text}: {line.column} = {line.value:.4g}{unit}, above {100 * line.rank:.0f} % of the panel's values"
+    )

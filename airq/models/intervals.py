@@ -1,29 +1,30 @@
 """Prediction intervals for places that no monitor watches, calibrated on held-out places.
 
-**Groups.** Days of one city resemble each other, so a hundred days of ten cities are ten examples of "another
-city", not a thousand. The exchangeable *group* is therefore the city (or the site), and every group has the
-same weight however many rows it has: hierarchical conformal prediction [1]_.
+**Groups.** Days of one city resemble each other, so a hundred days of ten cities are ten examples of
+"another city", not a thousand. The exchangeable *group* is therefore the city (or the site), and every
+group has the same weight however many rows it has: hierarchical conformal prediction [1]_.
 
-**Residual scale.** What is calibrated is the residual divided by a fitted scale, one below the prediction and
-one above. Errors grow with concentration, and they are larger above the prediction than below it, where zero
-bounds them; a power of the prediction with a factor for each side describes both in three numbers. So
-intervals are wide where errors are large and need not be symmetric. Scaled residuals are one way to adapt
-conformal intervals to the place, conformal quantile regression [2]_ is another. At equal coverage the power
-makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a constant does on the
-simulated atmosphere; boosters on the features gain one or two per cent more, but cost files and time, so they
-are not used. Only the shape of the scale matters: calibration sets how wide intervals are.
+**Residual scale.** What is calibrated is the residual divided by a fitted scale, one below the prediction
+and one above. Errors grow with concentration, and they are larger above the prediction than below it,
+where zero bounds them; a power of the prediction with a factor for each side describes both in three
+numbers. So intervals are wide where errors are large and need not be symmetric. Scaled residuals are one
+way to adapt conformal intervals to the place, conformal quantile regression [2]_ is another. At equal
+coverage the power makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a
+constant does on the simulated atmosphere; boosters on the features gain one or two per cent more, but
+cost files and time, so they are not used. Only the shape of the scale matters: calibration sets how wide
+intervals are.
 
-**Guarantee.** If predictor and scale never saw the groups that calibrate, and a new city is drawn like those
-groups, then a randomly chosen day of it lies inside its interval with at least the stated probability, over
-the draw of all cities. Here every group is predicted by a predictor that left its fold out, and the final
-predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no group, but its exact
-guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_), although the coverage comes close to the
-nominal one where the predictors of the folds resemble each other; so report the measured coverage beside it.
-Nothing is guaranteed for one given city, season or concentration, nor where new cities are unlike those that
-calibrate.
+**Guarantee.** If predictor and scale never saw the groups that calibrate, and a new city is drawn like
+those groups, then a randomly chosen day of it lies inside its interval with at least the stated
+probability, over the draw of all cities. Here every group is predicted by a predictor that left its fold
+out, and the final predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no
+group, but its exact guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_), although the
+coverage comes close to the nominal one where the predictors of the folds resemble each other; so report
+the measured coverage beside it. Nothing is guaranteed for one given city, season or concentration, nor
+where new cities are unlike those that calibrate.
 
-**Periods.** Means over calendar months and years get a calibration of their own, never averaged daily bounds:
-what remains in a mean is the bias of the place.
+**Periods.** Means over calendar months and years get a calibration of their own, never averaged daily
+bounds: what remains in a mean is the bias of the place.
 
 References
 ----------
@@ -312,7 +313,7 @@ def scale_of(residual_scale, period):
 
 
 def scaled_residual(observed, predicted, residual_scale):
-    """Return the residual over the scale of its side, negative where the observation lies below. [1]
+    """Return the residual over the scale of its side, negative where the observation is lower [1].
 
     >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
     [-2.0, 2.0]
@@ -322,7 +323,6 @@ def scaled_residual(observed, predicted, residual_scale):
 
 
 def _own_side(residual, residual_scale):
-    """The scale of the side on which each residual lies."""
     return np.where(residual < 0, residual_scale[:, 0], residual_scale[:, 1])
 
 
@@ -369,7 +369,7 @@ class Calibration:
         return self._of(period)["group"].nunique()
 
     def factor(self, coverage, period="day"):
-        """Return the factor on residual scales; infinity where there are too few groups. [1]"""
+        """Return the factor on residual scales; infinity where there are too few groups [1]."""
         scores = self._of(period)
         return hierarchical_quantile(scores["score"].abs(), scores["group"], coverage)
 

@@ -1,8 +1,8 @@
-"""Regression kriging: what monitors elsewhere showed beyond the boosters, carried to a new place.
+"""Regression kriging: carry the boosters' errors at monitors to new places nearby.
 
-A booster's error is often shared by places near each other on the same days. The out-of-fold
-residuals of the training places are therefore interpolated in space and time and added to the
-prediction. Far from every monitor, or on days without any, nothing is added.
+A booster's error is often shared by places near each other on the same days. So the out-of-fold residuals
+of the training places are interpolated in space and time [1]_ and added to the prediction. Far from every
+monitor, or on days without any, nothing is added.
 
 References
 ----------
@@ -24,13 +24,13 @@ GRID = tuple(
     {"range_km": range_km, "nugget": nugget, "shared": shared}
     for range_km, nugget, shared in itertools.product((10.0, 50.0, 250.0), (1.0, 4.0), (0.7, 0.3))
 )
-#: Memory from day to day [d], days either way that are looked at [d], monitors that are looked at.
+#: Memory from day to day [d]; days either way [d] and nearest monitors that are used.
 MEMORY = 0.5
 REACH = 1
 NEAREST = 12
-#: Residuals are cut at this many robust standard deviations, so that one spike does not spread.
+#: Residuals are clipped at this many robust standard deviations, so that one spike does not spread.
 CLIP = 2.5
-#: Rows on which the parameters are chosen.
+#: The parameters are chosen on so many rows.
 SAMPLE = 4000
 
 
@@ -51,7 +51,7 @@ class ResidualKriging:
     parameters_ : dict
         The member of :data:`GRID` that best predicts each fold's residuals from the other folds.
     amplitude_ : float
-        Factor between 0 and 1 on what is added, chosen likewise; 0 adds nothing.
+        Factor on what is added, between 0 and 1, chosen likewise; 0 adds nothing.
     """
 
     def __init__(self, *, seed=0):
@@ -85,15 +85,18 @@ class ResidualKriging:
         return self
 
     def predict(self, places):
-        """What to add at every row, shape (n_rows,). [µg m⁻³]"""
+        """Return what to add at every row, shape (n_rows,) [µg m⁻³]."""
         if self.amplitude_ == 0:
             return np.zeros(len(places))
-        positions, site = _positions(places)
+        where, place = np.unique(places[["latitude", "longitude"]], axis=0, return_inverse=True)
+        positions = geocentric_km(pd.DataFrame(where, columns=["latitude", "longitude"]))
         days = _days(places["date"], self.origin_)
-        return self.amplitude_ * self._interpolate(self.cube_, positions, site, days, self.parameters_)
+        return self.amplitude_ * self._interpolate(
+            self.cube_, positions, place.ravel(), days, self.parameters_
+        )
 
     def observations(self):
-        """The residuals as a table `site_id, latitude, longitude, date, residual`."""
+        """Return the residuals as a table `site_id, latitude, longitude, date, residual`."""
         site, day = np.nonzero(~np.isnan(self.cube_))
         table = self.sites_.iloc[site].reset_index(drop=True)
         table["date"] = self.origin_ + pd.to_timedelta(day, unit="D")
@@ -102,7 +105,7 @@ class ResidualKriging:
 
     @classmethod
     def from_observations(cls, table, *, parameters, amplitude):
-        """Inverse of :meth:`observations`."""
+        """Return the kriging whose residuals :meth:`observations` stored."""
         kriging = cls()
         kriging._store(table["residual"].to_numpy(), table)
         kriging.parameters_, kriging.amplitude_ = parameters, amplitude
@@ -131,7 +134,7 @@ class ResidualKriging:
         return guess
 
     def _interpolate(self, cube, positions, place, days, parameters):
-        """Simple kriging at `positions[place]` on `days`, from the nearest monitors of `cube`."""
+        """Krige at `positions[place]` on `days`, from the nearest monitors of `cube`."""
         monitors = np.flatnonzero((~np.isnan(cube)).any(axis=1))
         result = np.zeros(len(days))
         if not len(monitors):
@@ -142,9 +145,8 @@ class ResidualKriging:
             rows = order[starts[number] : starts[number + 1]]
             apart = np.linalg.norm(self.positions_[monitors] - position, axis=1)
             near = np.argsort(apart, kind="stable")[:NEAREST]
-            result[rows] = self._at_place(
-                cube[monitors[near]], monitors[near], apart[near], days[rows], parameters
-            )
+            used = monitors[near]
+            result[rows] = self._at_place(cube[used], used, apart[near], days[rows], parameters)
         return result
 
     def _at_place(self, cube, monitors, apart, days, parameters):
@@ -170,13 +172,6 @@ class ResidualKriging:
         between += nugget * np.eye(len(between))
         towards = np.kron(shared * np.exp(-arc_km(apart) / range_km), np.exp(-np.abs(lags) / MEMORY))
         return between, towards
-
-
-def _positions(places):
-    """Positions of the distinct places, and which of them each row has."""
-    where, place = np.unique(places[["latitude", "longitude"]].to_numpy(), axis=0, return_inverse=True)
-    distinct = pd.DataFrame(where, columns=["latitude", "longitude"])
-    return geocentric_km(distinct), place.ravel()
 
 
 def _days(dates, origin):

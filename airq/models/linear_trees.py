@@ -1,15 +1,14 @@
-"""Exact contributions of LightGBM's linear trees, which the library itself refuses to give.
+"""Exact contributions of LightGBM's linear trees [2]_, which the library itself does not give.
 
-A leaf of a linear tree holds a constant, the mean of its training rows, and a linear model, which
-holds where none of its features is missing. The contributions are those of the plain tree with the
-constants (TreeSHAP, by LightGBM) plus, in the leaf that a row reaches, ``slope * (value - centre)`` of
-every feature of the linear model. At the centre the linear model gives the constant, so both parts
-sum to the prediction; a row with a missing value, for which LightGBM falls back to the constant, has no
-linear part.
+A leaf of a linear tree holds a constant, the mean of its training rows, and a linear model, which applies
+where none of its features is missing. The contributions are those of the plain tree with the constants
+(TreeSHAP [1]_, by LightGBM) plus, in the leaf that a row reaches, ``slope * (value - centre)`` of every
+feature of the linear model. At the centre the linear model gives the constant, so both parts sum to the
+prediction; a row with a missing value, for which LightGBM falls back to the constant, has no linear part.
 
-The centre is the mean of the background rows in the leaf, or the middle of the leaf's box where there
-is none, moved until the linear model gives the constant: every feature by the same share of the box,
-whose ends are the splits above the leaf and the training ranges.
+The centre is the mean of the background rows in the leaf, or the middle of the leaf's box where there is
+none, moved until the linear model gives the constant: every feature by the same share of the box, whose
+ends are the splits above the leaf and the training ranges.
 
 References
 ----------
@@ -20,14 +19,16 @@ References
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
-#: Terms that are looked at together, so that memory stays small.
+#: Terms that are computed at a time, so that memory stays small.
 AT_ONCE = 5_000_000
 
 
 class LinearTrees:
-    """A LightGBM booster of linear trees, taken apart.
+    """A LightGBM booster of linear trees, split into constants and linear models.
 
     Parameters
     ----------
@@ -69,12 +70,12 @@ class LinearTrees:
         self._settle((self._low + self._high) / 2)
 
     def centre_on(self, values):
-        """Take the means of background rows for the centres.
+        """Take the means of background rows as centres.
 
         Parameters
         ----------
         values : numpy.ndarray of float32, shape (n_samples, n_features)
-            Background rows; those with a missing value do not count where it is needed.
+            Background rows; a row does not count in a leaf whose linear model lacks a value of it.
         """
         start = (self._low + self._high) / 2
         sums, rows = np.zeros(start.shape), np.zeros(len(start))
@@ -96,7 +97,7 @@ class LinearTrees:
         self.centres_ = start + np.sign(self.slopes_) * half * share[:, None]
 
     def contributions(self, values, *, threads=1):
-        """Contributions on the scale that the booster learned.
+        """Return contributions on the scale that the booster learned.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class LinearTrees:
         return result
 
     def _terms(self, values):
-        """For some rows at a time: the leaves that they reach, the values that the leaves look at."""
+        """Yield, for some rows at a time, the leaves that they reach and the values used there."""
         step = max(AT_ONCE // max(len(self.first_) * self.features_.shape[1], 1), 1)
         for start in range(0, len(values), step):
             part = values[start : start + step]
@@ -135,7 +136,7 @@ class LinearTrees:
 
 
 class _Tree:
-    """A tree of a native text."""
+    """A tree of LightGBM's native text."""
 
     def __init__(self, block):
         self.lines = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -147,7 +148,7 @@ class _Tree:
         return [kind(word) for word in self.lines.get(name, "").split()]
 
     def constants(self):
-        """What every leaf predicts without its linear model.
+        """Return what every leaf predicts without its linear model.
 
         LightGBM predicts `leaf_value` where a value is missing, but `leaf_const` in a leaf whose
         linear model has no feature, and the two may differ.
@@ -161,29 +162,21 @@ class _Tree:
         ]
 
     def leaves(self, ranges):
-        """The linear model of every leaf, and the box that the splits leave to its features."""
+        """Return the linear model of every leaf, and the box that the splits leave to its features."""
         if not self.linear:
             return [{"features": [], "slopes": [], "low": [], "high": [], "lift": 0.0}] * self.n_leaves
-        features, slopes = self._numbers("leaf_features", int), self._numbers("leaf_coeff")
+        features, slopes = iter(self._numbers("leaf_features", int)), iter(self._numbers("leaf_coeff"))
         values, constants = self._numbers("leaf_value"), self._numbers("leaf_const")
-        boxes, leaves, begin = self._boxes(ranges), [], 0
+        boxes, leaves = self._boxes(ranges), []
         for leaf, size in enumerate(self.sizes):
-            mine = features[begin : begin + size]
+            mine = list(itertools.islice(features, size))
             low, high = zip(*(boxes[leaf].get(f, ranges[f]) for f in mine), strict=True) if mine else ((), ())
-            leaves.append(
-                {
-                    "features": mine,
-                    "slopes": slopes[begin : begin + size],
-                    "low": low,
-                    "high": high,
-                    "lift": values[leaf] - constants[leaf],
-                }
-            )
-            begin += size
+            model = {"features": mine, "slopes": list(itertools.islice(slopes, size))}
+            leaves.append(model | {"low": low, "high": high, "lift": values[leaf] - constants[leaf]})
         return leaves
 
     def _boxes(self, ranges):
-        """By leaf: lowest and highest value of the features that are split on above it."""
+        """Return, by leaf, the lowest and highest value of the features that are split on above it."""
         feature, threshold = self._numbers("split_feature", int), self._numbers("threshold")
         left, right = self._numbers("left_child", int), self._numbers("right_child", int)
         boxes, ahead = {}, [(0, {})]
@@ -200,10 +193,9 @@ class _Tree:
 
 
 def _plain_text(header, blocks, trees):
-    """Native text of the trees with the constants of their leaves alone."""
-    # Without their sizes, which change, LightGBM finds the trees by their first lines.
-    kept = [line for line in header.splitlines() if not line.startswith("tree_sizes=")]
-    plain = ["\n".join(kept) + "\n"]
+    """Return the native text of the trees with the constants of their leaves alone."""
+    # Without the sizes, which change, LightGBM finds the trees by their first lines.
+    plain = ["".join(f"{line}\n" for line in header.splitlines() if not line.startswith("tree_sizes="))]
     for block, tree in zip(blocks, trees, strict=True):
         constants = " ".join(map(repr, tree.constants()))
         block = block.replace(f"leaf_value={tree.lines['leaf_value']}\n", f"leaf_value={constants}\n")
@@ -212,7 +204,7 @@ def _plain_text(header, blocks, trees):
 
 
 def _ranges(header):
-    """Lowest and highest training value of every feature; zero where it did not vary."""
+    """Return the lowest and highest training value of every feature; zero where it did not vary."""
     line = next(line for line in header.splitlines() if line.startswith("feature_infos="))
     ends = [part.strip("[]").split(":") for part in line.removeprefix("feature_infos=").split()]
     return [(float(pair[0]), float(pair[1])) if len(pair) == 2 else (0.0, 0.0) for pair in ends]

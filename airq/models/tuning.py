@@ -1,4 +1,4 @@
-"""Search for booster parameters on inner folds; stopped and started again, it goes on."""
+"""Search for booster parameters on inner folds; an interrupted search goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -10,17 +10,34 @@ from pathlib import Path
 
 import numpy as np
 
+#: Library -> parameter -> its type, lowest and highest value, and whether they are drawn on a log scale.
+SEARCHED = {
+    "lightgbm": {
+        "learning_rate": ("float", 0.01, 0.1, True),
+        "num_leaves": ("int", 4, 63, True),
+        "min_data_in_leaf": ("int", 5, 100, True),
+        "feature_fraction": ("float", 0.05, 0.8, False),
+        "lambda_l2": ("float", 0.1, 100, True),
+    },
+    "catboost": {
+        "learning_rate": ("float", 0.02, 0.15, True),
+        "depth": ("int", 3, 8, False),
+        "rsm": ("float", 0.05, 0.8, False),
+        "l2_leaf_reg": ("float", 0.5, 50, True),
+    },
+}
+
 
 @dataclass(frozen=True)
 class Tuning:
-    """A search by tree-structured Parzen estimators.
+    """A search by tree-structured Parzen estimators [1]_.
 
     Attributes
     ----------
     trials : int
         Number of trials of every search.
     journal : Path
-        File that keeps the trials of all searches.
+        File that stores the trials of all searches.
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every trial.
 
@@ -35,26 +52,22 @@ class Tuning:
     advance: Callable | None = None
 
     def __call__(self, members, score, data, seed):
-        """The best members found.
+        """Return the best members of all trials.
 
         Parameters
         ----------
         members : tuple of Member
-            Where the search starts; the first trial takes them as they are.
+            Start of the search; the first trial takes them as they are.
         score : callable
             Members -> error on inner folds. [µg m⁻³]
         data : tuple of array-like
-            What the score depends on; another search with the same data goes on with its trials.
+            What the score depends on; another search with the same data reuses its trials.
         seed : int
             Seed.
-
-        Returns
-        -------
-        tuple of Member
         """
         study = self._study(_name(members, data, seed))
         while (done := len(_finished(study))) < self.trials:
-            # Seeded by the number of finished trials, an interrupted search repeats itself.
+            # Seeded by the number of finished trials, so that an interrupted search repeats itself.
             self._ask(study, members, score, seed * 100_003 + done)
             if self.advance is not None:
                 self.advance(done + 1, self.trials, f"best {study.best_value:.2f}")
@@ -65,7 +78,7 @@ class Tuning:
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-        # Its report of a trial that Ctrl-C stopped would look like a failure of ours.
+        # Its report of a trial that Ctrl-C stopped would look like an error of ours.
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         path = str(self.journal)
@@ -86,28 +99,18 @@ class Tuning:
 
 
 def _suggest(trial, kinds):
-    """Parameters of one trial; names are prefixed by the library."""
-    found = {}
-    if "lightgbm" in kinds:
-        found["lightgbm.learning_rate"] = trial.suggest_float("lightgbm.learning_rate", 0.01, 0.1, log=True)
-        found["lightgbm.num_leaves"] = trial.suggest_int("lightgbm.num_leaves", 4, 63, log=True)
-        found["lightgbm.min_data_in_leaf"] = trial.suggest_int("lightgbm.min_data_in_leaf", 5, 100, log=True)
-        found["lightgbm.feature_fraction"] = trial.suggest_float("lightgbm.feature_fraction", 0.05, 0.8)
-        found["lightgbm.lambda_l2"] = trial.suggest_float("lightgbm.lambda_l2", 0.1, 100, log=True)
-    if "catboost" in kinds:
-        found["catboost.learning_rate"] = trial.suggest_float("catboost.learning_rate", 0.02, 0.15, log=True)
-        found["catboost.depth"] = trial.suggest_int("catboost.depth", 3, 8)
-        found["catboost.rsm"] = trial.suggest_float("catboost.rsm", 0.05, 0.8)
-        found["catboost.l2_leaf_reg"] = trial.suggest_float("catboost.l2_leaf_reg", 0.5, 50, log=True)
-    return found
+    """Draw the parameters of one trial; names are prefixed by the library."""
+    suggested = {}
+    for kind in sorted(kinds, reverse=True):
+        for name, (draw, low, high, log) in SEARCHED[kind].items():
+            key = f"{kind}.{name}"
+            suggested[key] = getattr(trial, f"suggest_{draw}")(key, low, high, log=log)
+    return suggested
 
 
 def _changed(member, suggested):
-    own = {
-        name.partition(".")[2]: value
-        for name, value in suggested.items()
-        if name.startswith(f"{member.kind}.")
-    }
+    prefix = f"{member.kind}."
+    own = {name.removeprefix(prefix): value for name, value in suggested.items() if name.startswith(prefix)}
     return dataclasses.replace(member, parameters=member.parameters | own)
 
 

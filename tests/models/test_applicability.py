@@ -62,7 +62,7 @@ def test_the_own_fold_lends_no_neighbour():
 
 
 def test_the_threshold_leaves_outliers_out():
-    "Quartiles of 0 1 2 3 4 9 are 1.25 and 3.75: the bound is 3.75 + 1.5 * 2.5 = 7.5, so 9 is out and 4 stays."
+    "Quartiles of 0 1 2 3 4 9 are 1.25 and 3.75: the bound is 3.75 + 1.5 * 2.5 = 7.5, so 9 is out."
     assert whisker([0, 1, 2, 3, 4, 9]) == 4
     assert whisker([0, 1, 2, 3, 4, 7.5]) == 7.5
     assert whisker([0, 1, 2, 3, 4]) == 4
