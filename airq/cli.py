@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.messages import exit_cleanly
+from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import (
     print_evaluation,
     print_plan,
@@ -67,6 +67,14 @@ def _options(
     ] = False,
 ):
     """Daily PM2.5 for cities that have no sensor."""
+
+
+def _refuse_given(ctx, names, because):
+    """Refuse options that were typed although they do not apply."""
+    options = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
+    for name in names:
+        if ctx.get_parameter_source(name).name == "COMMANDLINE":
+            raise typer.BadParameter(f"{options[name]} does not apply {because}; leave it out.")
 
 
 @app.command(epilog="Example: airq demo --out demo")
@@ -432,48 +440,89 @@ def predict(
 )
 @exit_cleanly
 def explain(
+    ctx: typer.Context,
     panel: PanelFile,
     bundle: Annotated[
-        Path | None, typer.Option(help="Trained bundle; --prices takes its model, recipe and seed.")
+        Path | None, typer.Option(help="Trained bundle; --drop-products takes its model, recipe and seed.")
     ] = None,
-    site: Annotated[str | None, typer.Option(help="Contributions for this site_id, with --date.")] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Contributions for this site_id or city, with --date.")
+    ] = None,
     date: Annotated[str | None, typer.Option(help="Day, such as 2020-03-01.")] = None,
-    prices: Annotated[
-        bool, typer.Option("--prices", help="Price of a product instead: the error when it is dropped.")
+    drop_products: Annotated[
+        bool, typer.Option("--drop-products", help="How the error grows without each product, instead.")
     ] = False,
     scheme: Annotated[
-        str | None, typer.Option(help=f"What --prices holds out, of {ALL_SCHEMES}; by default city or site.")
+        str | None,
+        typer.Option(help=f"What --drop-products holds out, of {ALL_SCHEMES}; by default city or site."),
     ] = None,
-    model: Annotated[Model, typer.Option(help="Boosters of --prices without --bundle.")] = Model.lightgbm,
+    model: Annotated[
+        Model, typer.Option(help="Boosters of --drop-products without --bundle.")
+    ] = Model.lightgbm,
     recipe: Annotated[
-        RecipeName, typer.Option(help="Features of --prices without --bundle.")
+        RecipeName, typer.Option(help="Features of --drop-products without --bundle.")
     ] = RecipeName.retrospective,
     out: Annotated[Path | None, typer.Option(help="Folder for text, tables and pictures.")] = None,
     json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Tell what predictions rest on, why one is what it is, or what a product is worth."""
-    if prices:
-        _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
-    elif bundle is None:
-        raise typer.BadParameter("explain needs --bundle, unless --prices is asked for")
-    elif (site is None) != (date is None):
-        raise typer.BadParameter("--site and --date go together")
-    elif site is not None:
-        from airq.workflows.explain import explain_row
-
-        _, sentences = explain_row(panel, bundle=bundle, site=site, date=date, out=out, json_path=json)
-        screen.print("\n".join(sentences), markup=False)
+    """Print what predictions rest on, why one is what it is, or what each product saves in error."""
+    if drop_products:
+        _refuse_given(ctx, ["site", "date"], "with --drop-products")
+        if bundle is not None:
+            _refuse_given(ctx, ["model", "recipe", "seed"], "with --bundle, which has its own")
     else:
-        from airq.workflows.explain import CAPTION, importance_rows
-        from airq.workflows.explain import explain as run
+        _refuse_given(ctx, ["scheme", "model", "recipe", "seed", "jobs"], "without --drop-products")
+        if bundle is None:
+            raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
+        if (site is None) != (date is None):
+            raise typer.BadParameter("--site and --date go together")
+    from airq.io import check_replaceable, check_writable
+    from airq.workflows.explain import DROP_RECORDS, RECORDS
 
-        found = run(panel, bundle=bundle, out=out, json_path=json)
-        print_table(*importance_rows(found))
-        screen.print(CAPTION, markup=False, style="dim")
+    for path in filter(None, [out, json]):
+        check_writable(path)
+    if out is not None:
+        check_replaceable(out, marker=DROP_RECORDS if drop_products else RECORDS)
+    if drop_products:
+        _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
+    elif site is not None:
+        _explain_row(panel, bundle, site, date, out, json)
+    else:
+        _explain_all(panel, bundle, out, json)
     for path in filter(None, [out, json]):
         screen.print(f"Written to {path}")
+
+
+def _explain_all(panel, bundle, out, json):
+    from airq.workflows.explain import CAPTION, importance_rows, open_contributions, write_explanation
+
+    with notes.status("computing features and contributions"):
+        contributions, metadata = open_contributions(bundle, panel)
+        importance = contributions.importance()
+    if out is not None:
+        with notes.status("computing how predictions depend on columns"):
+            write_explanation(contributions, importance, metadata, out)
+    _write_json(json, importance.to_dict("records"))
+    print_table(*importance_rows(importance))
+    screen.print(CAPTION, markup=False, style="dim")
+
+
+def _explain_row(panel, bundle, site, date, out, json):
+    from airq.models.explanation import contribution_sentences
+    from airq.workflows.explain import find_row, open_contributions, row_records, write_row_explanation
+    from airq.workflows.panels import open_panel
+
+    panel = open_panel(panel)
+    row = find_row(panel, site, date)
+    with notes.status("computing features and contributions"):
+        contributions, metadata = open_contributions(bundle, panel)
+        table = contributions.table([row])
+    if out is not None:
+        write_row_explanation(table, panel, metadata, out)
+    _write_json(json, row_records(table))
+    screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
 
 
 @app.command(
@@ -507,20 +556,29 @@ def show(
 
 
 def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
-    from airq.workflows.explain import DROP_CAPTION, drop_score_rows, prices
+    from airq.bundle_metadata import read_metadata
+    from airq.models.predictor import default_candidate
+    from airq.panel import panel_metadata
+    from airq.workflows.explain import DROP_CAPTION, drop_product_scores, drop_score_rows, write_drop_scores
+    from airq.workflows.panels import open_training_panel
 
-    records = prices(
-        panel,
-        schemes=_split(scheme),
-        bundle=bundle,
-        model=model.value,
-        recipe=recipe.value,
-        seed=seed,
-        n_jobs=jobs,
-        out=out,
-        json_path=json,
-    )
-    print_table(*drop_score_rows(records), n_words=2)
+    panel, model, recipe = open_training_panel(panel), model.value, recipe.value
+    if bundle is not None:
+        trained = read_metadata(bundle)
+        model, recipe, seed = (
+            trained["settings"]["model"],
+            trained["recipe"]["name"],
+            trained["settings"]["seed"],
+        )
+    estimator = default_candidate(model=model, recipe=recipe, seed=seed)
+    with progress("dropping products") as advance:
+        scores = drop_product_scores(
+            estimator, panel, schemes=_split(scheme), random_state=seed, n_jobs=jobs, advance=advance
+        )
+    _write_json(json, scores.to_dict("records"))
+    if out is not None:
+        write_drop_scores(scores, panel_metadata(panel), out)
+    print_table(*drop_score_rows(scores), n_words=2)
     screen.print(DROP_CAPTION, markup=False, style="dim")
 
 

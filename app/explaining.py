@@ -1,7 +1,7 @@
-"""Why a prediction is what it is: the question about one city and day, and the answers that are kept.
+"""Explain a prediction: the request for one city and day, and the answers that the server keeps.
 
-A process of its own finds the reasons. Most of its work are the features of the whole panel, so the days
-around come with the day that was asked for.
+A separate process computes the contributions. Most of its work is the features of the whole panel, so the
+answer includes the days around the one that was asked for.
 """
 
 from __future__ import annotations
@@ -33,23 +33,24 @@ class Answer:
 
     Attributes
     ----------
-    reasons : list of list
-        Product and contribution [µg m⁻³], as :meth:`airq.models.explanation.Contributions.of` orders them.
+    contributions : list of list
+        Product and contribution [µg m⁻³], in the order of
+        :meth:`airq.models.explanation.Contributions.table`.
     sentences : list of str
         The same in words.
     """
 
-    reasons: list
+    contributions: list
     sentences: list
 
     @property
     def table(self):
-        """The reasons as a table of `product, contribution`."""
-        return pd.DataFrame(self.reasons, columns=["product", "contribution"])
+        """The contributions as a table of `product, contribution`."""
+        return pd.DataFrame(self.contributions, columns=["product", "contribution"])
 
 
 class Answers:
-    """Answers by city and day, for all sessions of a server; the oldest go first.
+    """Answers by city and day, for all sessions of a server; the oldest are dropped first.
 
     Parameters
     ----------
@@ -63,11 +64,11 @@ class Answers:
         self._changing = threading.Lock()
 
     def get(self, city_id, date):
-        """The answer for a city and a day like 2020-01-31; None where it is not known."""
+        """Return the answer for a city and a day like 2020-01-31; None if there is none yet."""
         return self._found.get((city_id, date))
 
     def keep(self, city_id, answers):
-        """Keep answers for a city, by day."""
+        """Store answers for a city, by day."""
         with self._changing:
             self._found |= {(city_id, date): answer for date, answer in answers.items()}
             for oldest in list(self._found)[: -self.most]:
@@ -75,14 +76,14 @@ class Answers:
 
 
 def ask(answers, panel, bundle, city_id, date):
-    """Find the reasons for one prediction; yields a :class:`app.processes.Step` several times a second.
+    """Compute the contributions to one prediction; yield a :class:`app.processes.Step` now and then.
 
-    It ends once the answer is kept, be it found for another session. Closing the generator ends the work.
+    It ends once the answer is stored, by this session or another. Closing the generator ends the work.
 
     Parameters
     ----------
     answers : Answers
-        Where the answer is kept.
+        Receives the answer.
     panel : str or Path
         Parquet file of a panel.
     bundle : str or Path
@@ -103,9 +104,5 @@ def ask(answers, panel, bundle, city_id, date):
             if answers.get(city_id, date) is not None:
                 return
             yield step
-        answers.keep(city_id, _read(folder))
-
-
-def _read(folder):
-    told = json.loads((folder / ANSWERS).read_text(encoding="utf-8"))
-    return {date: Answer(**answer) for date, answer in told.items()}
+        by_day = json.loads((folder / ANSWERS).read_text(encoding="utf-8"))
+        answers.keep(city_id, {day: Answer(**answer) for day, answer in by_day.items()})

@@ -36,7 +36,7 @@ def reasons(table, *, dark=False):
     ----------
     table : DataFrame
         `product, contribution` [µg m⁻³] of one row, see
-        :meth:`airq.models.explanation.Contributions.of`.
+        :meth:`airq.models.explanation.Contributions.table`.
     dark : bool
         Whether the page is dark.
 

@@ -292,7 +292,7 @@ def contribution_bars(table, title, metadata):
     Parameters
     ----------
     table : DataFrame
-        Contributions for one row, from :meth:`airq.models.explanation.Contributions.of`.
+        Contributions for one row, from :meth:`airq.models.explanation.Contributions.table`.
     title : str
         Place and day.
     metadata : PanelMetadata
@@ -323,32 +323,32 @@ def contribution_bars(table, title, metadata):
     return figure
 
 
-def drop_score_bars(prices, metadata):
+def drop_score_bars(records, metadata):
     """What every product saves in error, with its interval. [µg m⁻³]
 
     Parameters
     ----------
-    prices : list of dict
-        From :func:`airq.workflows.explain.drop_scores`, of one scheme.
+    records : list of dict
+        From :func:`airq.workflows.explain.drop_product_scores`, of one scheme.
     metadata : PanelMetadata
         Facts about the panel.
     """
-    figure = Figure(figsize=(7.5, 1.8 + 0.32 * len(prices)), layout="constrained")
+    figure = Figure(figsize=(7.5, 1.8 + 0.32 * len(records)), layout="constrained")
     axes = figure.add_subplot()
-    for number, record in enumerate(prices):
+    for number, record in enumerate(records):
         clear = record["ci_low"] * record["ci_high"] > 0
-        color = UNCLEAR if not clear else UP if record["price"] > 0 else DOWN
+        color = UNCLEAR if not clear else UP if record["increase"] > 0 else DOWN
         axes.plot([record["ci_low"], record["ci_high"]], [number, number], color=color, linewidth=2)
-        axes.plot(record["price"], number, "o", color=color)
+        axes.plot(record["increase"], number, "o", color=color)
     axes.axvline(0, color="0.4", linewidth=1)
-    axes.set_yticks(range(len(prices)), [_short(record["product"]) for record in prices])
+    axes.set_yticks(range(len(records)), [_short(record["product"]) for record in records])
     axes.invert_yaxis()
     axes.set_xlabel(f"RMSE without it minus RMSE with it [{PM25_UNIT}]")
     axes.grid(axis="x", color="0.92")
-    first = prices[0]
+    first = records[0]
     note = f"held out by {first['scheme']}; 95 % intervals over {first['resampled']}; coloured: clear of zero"
     axes.set_title(note, fontsize=9)
-    _title(figure, "The price of a product: right of zero, it helps", metadata)
+    _title(figure, "Drop-product scores: right of zero, the product helps", metadata)
     return figure
 
 

@@ -1,16 +1,18 @@
-"""The price of a product: what its columns save in error on held-out places."""
+"""Drop-product scores: how the error on held-out places grows without a product."""
 
 import functools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from airq.features.recipe import raw
+from airq.messages import AirqWarning
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata
-from airq.workflows.explain import Without, drop_score_rows, drop_scores, write_drop_scores
+from airq.workflows.explain import Without, drop_product_scores, drop_score_rows, write_drop_scores
 
 QUICK = {"rounds": 40, "patience": 40, "learning_rate": 0.2, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 
@@ -34,14 +36,37 @@ def panel(make_panel):
     )
 
 
-def test_the_only_informative_product_has_a_price_and_noise_has_none(panel):
-    "Without it the error is about the residual_scale of PM2.5, 15; without noise nothing changes."
-    first, last = drop_scores(panel, quick, ["city"])
+def test_the_error_grows_without_the_only_informative_product(panel):
+    "Without `aer_ai` the error is about the standard deviation of PM2.5, 15; without noise nothing changes."
+    scores = drop_product_scores(quick, panel, schemes=["city"])
+    (_, first), (_, last) = scores.iterrows()
     assert (first["product"], last["product"]) == ("aerosol-index", "o3")
     assert first["ci_low"] > 10
-    assert first["price"] == pytest.approx(15, abs=2)
-    assert abs(last["price"]) < 0.5
-    assert first["price"] == pytest.approx(first["rmse_without"] - first["rmse"])
+    assert first["increase"] == pytest.approx(15, abs=2)
+    assert abs(last["increase"]) < 0.5
+    assert first["increase"] == pytest.approx(first["rmse_without"] - first["rmse"])
+    columns = "scheme, product, columns, increase, ci_low, ci_high, resampled, rmse, rmse_without, n, unit"
+    assert ", ".join(scores.columns) == columns
+
+
+class Model:
+    "An estimator that says how to make its predictor, as PM25Regressor does."
+
+    def candidate(self):
+        return quick
+
+
+def test_an_estimator_is_scored_like_its_candidate(panel):
+    "By default on held-out cities."
+    expected = drop_product_scores(quick, panel, schemes=["city"])
+    pd.testing.assert_frame_equal(drop_product_scores(Model(), panel), expected)
+
+
+def test_a_scheme_that_the_panel_does_not_support_is_left_out_with_a_warning(panel):
+    "One country cannot be held out."
+    with pytest.warns(AirqWarning, match="country is left out"):
+        scores = drop_product_scores(quick, panel, schemes=["city", "country"])
+    assert set(scores["scheme"]) == {"city"}
 
 
 def test_dropped_columns_are_never_seen(panel):
@@ -51,19 +76,20 @@ def test_dropped_columns_are_never_seen(panel):
     assert len(fitted.predict(panel)) == len(panel)
 
 
-def test_one_product_alone_has_no_price(panel):
+def test_one_product_alone_has_no_score(panel):
     "Nothing would be left without it."
     with pytest.raises(ValueError, match="belongs to the product 'o3'"):
-        drop_scores(panel.drop(columns="aer_ai"), quick, ["city"])
+        drop_product_scores(quick, panel.drop(columns="aer_ai"), schemes=["city"])
 
 
-def test_prices_are_written(tmp_path):
-    "Records, text and a picture per scheme; an interval that is not known is said to be so."
+def test_scores_are_written(tmp_path):
+    "Records, text and a picture per scheme; the table says where there are too few places for an interval."
     known = {"scheme": "city", "columns": ["o3"], "rmse": 3.0, "rmse_without": 4.0, "n": 9, "unit": "µg m⁻³"}
-    known |= {"resampled": "cities", "price": 1.0, "ci_low": 0.5, "ci_high": 1.5}
-    records = [known | {"product": "o3"}, known | {"product": "co", "ci_low": np.nan, "ci_high": np.nan}]
-    write_drop_scores(records, PanelMetadata(), tmp_path / "out")
+    known |= {"resampled": "cities", "increase": 1.0, "ci_low": 0.5, "ci_high": 1.5}
+    unknown = {"product": "co", "ci_low": np.nan, "ci_high": np.nan}
+    scores = pd.DataFrame([known | {"product": "o3"}, known | unknown])
+    write_drop_scores(scores, PanelMetadata(), tmp_path / "out")
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"prices.json", "prices.md", "prices_city.png"}
-    assert json.loads((tmp_path / "out" / "prices.json").read_text())[1]["ci_low"] is None
-    assert [row[-1] for row in drop_score_rows(records)[1]] == ["+0.50 to +1.50", "too few places"]
+    assert written == {"drop_scores.json", "drop_scores.md", "drop_scores_city.png"}
+    assert json.loads((tmp_path / "out" / "drop_scores.json").read_text())[1]["ci_low"] is None
+    assert [row[-1] for row in drop_score_rows(scores)[1]] == ["+0.50 to +1.50", "too few places"]
