@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airq.report.card import FIGURES
+from airq.report.words import FIGURES
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import theme
 from app.text import for_markdown
@@ -28,6 +28,8 @@ NUMBERS = {
 }
 PERIODS = ("day", "month", "year")
 OURS = ("default", "bundle")
+#: Texts of a record that are no names.
+FIXED = ("part", "period")
 #: What the pages call the predictor, whose records have one of the names OURS.
 OUR_NAME = "this predictor"
 
@@ -127,7 +129,9 @@ def of_bundle(facts):
 
 
 def checked(records, kind, name):
-    """Records with text where text belongs and numbers where numbers do (missing ones NaN).
+    """Return records with text where text belongs and numbers where numbers do (missing ones NaN).
+
+    Intervals and probabilities of other models than the predictor are left out.
 
     Raises
     ------
@@ -148,7 +152,8 @@ def checked(records, kind, name):
                 f"{name}: a record of coverage has no period of {', '.join(PERIODS)}; run `airq evaluate`."
             )
         numbers = {field: _number(one.get(field)) for field in NUMBERS[kind]}
-        sound.append({**one, **numbers})
+        if kind == "records" or one.get("model", OURS[0]) in OURS:
+            sound.append({**one, **numbers})
     return sound
 
 
@@ -166,15 +171,6 @@ def headline(records):
     return None
 
 
-def places(scheme):
-    """Where a scheme judges, in words, in Markdown."""
-    return (
-        ALL_SCHEMES[scheme].unseen
-        if scheme in ALL_SCHEMES
-        else f"what the scheme {for_markdown(scheme)} holds out"
-    )
-
-
 def short(scheme):
     """A scheme in two or three words."""
     return ALL_SCHEMES[scheme].short if scheme in ALL_SCHEMES else scheme
@@ -189,55 +185,6 @@ def question(scheme):
     return ALL_SCHEMES[scheme].question if scheme in ALL_SCHEMES else scheme
 
 
-def compared_words(record):
-    """How the predictor's error met that of the best other method, in a sentence; empty without one.
-
-    >>> record = {"best_baseline": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
-    >>> compared_words(record | {"resampled": "cities", "unit": "µg m⁻³"})
-    'Its error (RMSE) was 0.79 µg/m³ lower than that of the best other method, cams: no clear difference (95 \
-% interval of the difference over cities: -2.04 to +0.39).'
-    """
-    texts = [record.get(name) for name in ("best_baseline", "resampled", "unit")]
-    difference = _number(record.get("difference"))
-    if not all(isinstance(text, str) and text for text in texts) or not math.isfinite(difference):
-        return ""
-    baseline, resampled = (for_markdown(text, limit=60) for text in texts[:2])
-    low, high = _number(record.get("ci_low")), _number(record.get("ci_high"))
-    known = math.isfinite(low) and math.isfinite(high)
-    verdict = "a clear difference" if known and low * high > 0 else "no clear difference"
-    interval = (
-        f"95 % interval of the difference over {resampled}: {low:+.2f} to {high:+.2f}"
-        if known
-        else f"too few {resampled} for an interval"
-    )
-    return (
-        f"Its error (RMSE) was {abs(difference):.2f} {theme.unit_words(texts[2])} "
-        f"{'lower' if difference < 0 else 'higher'} than that of the best other method, {baseline}: "
-        f"{verdict} ({interval})."
-    )
-
-
-def error_words(record):
-    """How far a day's prediction is off, in sentences.
-
-    >>> error_words({"scheme": "city", "mae": 7.19, "bias": -0.62, "aqi_right": 0.76, "aqi_within_one": 0.99})
-    'In cities that it had never seen, a prediction for a day was off by 7.2 µg/m³ on average, and too low \
-by 0.6 µg/m³ over all days. Of 100 days, 76 fell into the right AQI class and 99 within one class of it.'
-    """
-    where, error = places(record["scheme"]), record["mae"]
-    text = f"In {where}, a prediction for a day was off by {error:.1f} µg/m³ on average"
-    bias = record["bias"]
-    if math.isfinite(bias):
-        text += f", and too {'high' if bias > 0 else 'low'} by {abs(bias):.1f} µg/m³ over all days"
-    right, near = _number(record.get("aqi_right")), _number(record.get("aqi_within_one"))
-    if math.isfinite(right) and math.isfinite(near):
-        text += (
-            f". Of 100 days, {round(100 * right)} fell into the right AQI class and {round(100 * near)} "
-            "within one class of it"
-        )
-    return text + "."
-
-
 def place_words(place):
     """A city of a record with the name of its country for the country's code.
 
@@ -248,51 +195,34 @@ def place_words(place):
     return f"{city}{comma}{theme.country_name(code)}"
 
 
-def coverage_words(record):
-    """How often intervals held, as an official says it.
+def said(sentence, record, *others):
+    """Return a sentence of :mod:`airq.report.words` about a record, for Markdown on a page.
 
-    >>> coverage_words({"scheme": "city", "period": "day", "coverage": 0.912, "level": 0.9, "width": 31.4,
-    ...                 "ci_low": 0.88, "ci_high": 0.94, "n": 4000, "groups": 40})
-    'Of 100 days in cities that it had never seen, 91 lay in the interval, which promises 90 (88 to 94 if \
-other such places had been drawn). It is 31 µg/m³ wide on average.'
+    Parameters
+    ----------
+    sentence : callable
+        Makes the sentence of a record.
+    record : dict
+        Record of an evaluation; its names may hold anything.
+    *others : list of dict
+        Further arguments of `sentence`.
+
+    Returns
+    -------
+    str
+        Names without markup, countries by name, units as the pages write them.
     """
-    text = (
-        f"Of 100 {record['period']}s in {places(record['scheme'])}, {round(100 * record['coverage'])} lay "
-        f"in the interval, which promises {round(100 * record['level'])}"
-    )
-    if math.isfinite(record["ci_low"]) and math.isfinite(record["ci_high"]):
-        text += (
-            f" ({round(100 * record['ci_low'])} to {round(100 * record['ci_high'])} if other such places had "
-            "been drawn)"
-        )
-    if math.isfinite(record["width"]):
-        text += f". It is {record['width']:.0f} µg/m³ wide on average"
-    return text + "."
+    shown = [[_for_page(one) for one in records] for records in others]
+    return theme.with_page_units(sentence(_for_page(record), *shown))
 
 
-def exceedance_words(record):
-    """How a probability met what happened, in a sentence.
-
-    >>> exceedance_words({"scheme": "city", "threshold": 15.0, "mean_probability": 0.62, "frequency": 0.655})
-    'Of 100 days in cities that it had never seen, 66 lay above 15 µg/m³; the probabilities said 62.'
-    """
-    return (
-        f"Of 100 days in {places(record['scheme'])}, {round(100 * record['frequency'])} lay above "
-        f"{record['threshold']:g} µg/m³; the probabilities said {round(100 * record['mean_probability'])}."
-    )
-
-
-def domain_words(record):
-    """Errors outside the domain of training, in a sentence; empty where an evaluation does not tell."""
-    share = _number(record.get("outside_share"))
-    if not math.isfinite(share):
-        return ""
-    where = places(record["scheme"])
-    text = f"Of 100 days in {where}, {round(100 * share)} lay outside what the model was trained on"
-    inside, outside = _number(record.get("rmse_inside")), _number(record.get("rmse_outside"))
-    if math.isfinite(inside) and math.isfinite(outside):
-        text += f"; its error there (RMSE) was {outside:.1f} µg/m³, {inside:.1f} inside"
-    return text + "."
+def _for_page(record):
+    texts = {name: value for name, value in record.items() if isinstance(value, str) and name not in FIXED}
+    for name in {"worst_city", "value"} & set(texts):
+        texts[name] = place_words(texts[name])
+    if record["scheme"] in ALL_SCHEMES:
+        texts.pop("scheme")
+    return {**record, **{name: for_markdown(text, limit=60) for name, text in texts.items()}}
 
 
 def _json(path):

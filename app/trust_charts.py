@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from airq.report.card import FIGURES, SHARES
+from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, exceedance_column
 from app import evidence, theme
 from app.text import for_plotly, shown
@@ -43,7 +43,7 @@ def evaluation_table(records):
     Returns
     -------
     DataFrame
-        A row a record; columns by the headings of :data:`airq.report.card.FIGURES`, shares in percent,
+        A row a record; columns by the headings of :data:`airq.report.words.FIGURES`, shares in percent,
         columns without a single value left out.
     """
     table = pd.DataFrame(

@@ -148,7 +148,7 @@ def test_a_new_place_under_a_training_name_is_refused(original, panel):
 def test_the_card_says_that_the_data_are_simulated(original):
     "The label stands before any figure."
     card = (original / "card.md").read_text()
-    assert 0 < card.index("SIMULATED") < card.index("## How good it is")
+    assert 0 < card.index("SIMULATED") < card.index("## Errors on held-out rows")
 
 
 def test_a_bundle_replaces_a_bundle_but_no_other_folder(trained, panel, bundle, tmp_path):

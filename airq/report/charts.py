@@ -1,158 +1,86 @@
-"""Pictures of an evaluation: predicted against observed, error by city, confusion of AQI classes.
+"""Pictures for files and pages, in the grammar of Altair.
 
-Pictures of intervals and probabilities at held-out places.
-
-Pictures of reasons: importance, partial dependence, one prediction taken apart, prices of products.
-
-Picture of how far cities to predict lie from training, beside every scheme.
+Every function returns a chart, which :func:`save` writes without network or display and a page can show as it
+is. The title names what was held out, the subtitle the origin of the PM2.5 (`metadata`, a
+:class:`airq.panel.PanelMetadata`, says it; None for none). Tables are summed up before they are drawn, so the
+chart of a million rows is as small as that of a thousand.
 """
 
 from __future__ import annotations
 
-import math
+import functools
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
+import altair as alt
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from airq.geo import with_points
 from airq.models import OURS
 from airq.models.explanation import BASE, REMAINDER
-from airq.panel import origin_warning
-from airq.report.words import PARTS
+from airq.panel import origin_label, origin_warning
+from airq.report.words import part_name
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.proximity import NEAR_KM
 from airq.validation.scores import AQI_TABLE, error_by_group, rmse
 
-SEQUENTIAL = "YlOrRd"
+BLUE, RED, GREY, DARK = "#2166ac", "#b2182b", "#8c8c8c", "#333333"
+COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#777777")
+PLAIN = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+LOOKS = {
+    # It has the superscripts of units, and Matplotlib brings it.
+    "font": "DejaVu Sans, Arial, sans-serif",
+    "background": "white",
+    "padding": 8,
+    "view": {"stroke": None},
+    "axis": {**PLAIN, "gridColor": "#e6e6e6"},
+    "axisY": {"labelLimit": 420},
+    "legend": {**PLAIN, "labelLimit": 400},
+    "title": {"fontSize": 14, "subtitleFontSize": 12, "anchor": "start", "offset": 10},
+}
+DASHED = {"color": DARK, "strokeDash": [5, 4], "strokeWidth": 1}
+#: Height of a row of bars. [px]
+ROW = 20
+#: Cells of the density along each axis; most bars, thresholds, places and steps of a curve that are drawn.
+N_CELLS, N_BARS, N_THRESHOLDS, N_PLACES, N_STEPS = 50, 15, 4, 2000, 400
+
+
+def save(chart, path):
+    """Write a chart as PNG, SVG or PDF, whatever the name ends with."""
+    _register_fonts()
+    chart.save(str(path), scale_factor=1.5)
+
+
+@functools.cache
+def _register_fonts():
+    import vl_convert
+
+    if matplotlib := find_spec("matplotlib"):
+        fonts = Path(matplotlib.submodule_search_locations[0], "mpl-data", "fonts", "ttf")
+        vl_convert.register_font_directory(str(fonts))
 
 
 def draw_evaluation(predictions, metadata, folder, *, model=OURS):
-    """Draw all pictures of an evaluation as PNG files.
+    """Draw density, map and AQI classes of every scheme as PNG files.
 
     Parameters
     ----------
     predictions : DataFrame
         Held-out predictions, see :class:`airq.validation.evaluation.Evaluation`.
     metadata : PanelMetadata
-        Facts about the panel; what they warn of stands in every picture.
+        Metadata of the panel.
     folder : str or Path
         Where the files go: ``observed_SCHEME.png``, ``map_SCHEME.png``, ``classes_SCHEME.png``.
     model : str
-        Whose predictions are drawn.
+        Column that is drawn; schemes without predictions of it are left out.
     """
+    pictures = {"observed": observed_against_predicted, "map": error_map, "classes": class_confusion}
     for scheme, table in predictions.groupby("scheme", sort=False):
-        if model not in table or table[model].isna().any():
-            continue
-        title = f"{model}, held out by {scheme}"
-        with names_as_written():
-            pictures = {
-                "observed": observed_against_predicted(table, model, title),
-                "map": error_map(table, model, title),
-                "classes": class_confusion(table, model, title),
-            }
-            save_pictures(pictures, scheme, metadata, folder)
-
-
-def names_as_written():
-    """Within it, names of places with dollar signs are drawn as they are, not read as formulas."""
-    return rc_context({"text.parse_math": False})
-
-
-def save_pictures(pictures, scheme, metadata, folder):
-    """Write figures of a scheme as ``NAME_SCHEME.png``, each with what the panel's origin warns of."""
-    for name, figure in pictures.items():
-        mark_origin(figure, metadata)
-        figure.savefig(Path(folder) / f"{name}_{scheme.replace(' ', '_')}.png", dpi=120)
-
-
-def observed_against_predicted(table, model, title):
-    """Density of held-out rows over observed and predicted PM2.5. [µg m⁻³]"""
-    figure, axes = new_figure(title)
-    observed, predicted = table["observed"].to_numpy(), table[model].to_numpy()
-    top = max(np.quantile(observed, 0.995), np.quantile(predicted, 0.995), 1.0)
-    cells = axes.hexbin(
-        observed, predicted, gridsize=50, extent=(0, top, 0, top), mincnt=1, cmap="viridis", norm=LogNorm()
-    )
-    axes.plot([0, top], [0, top], color="0.3", linewidth=1, linestyle="--")
-    figure.colorbar(cells, ax=axes, label="rows")
-    beyond = int(np.sum((observed > top) | (predicted > top)))
-    axes.set(
-        xlabel=f"observed PM2.5 [{PM25_UNIT}]",
-        ylabel=f"predicted PM2.5 [{PM25_UNIT}]",
-        xlim=(0, top),
-        ylim=(0, top),
-    )
-    axes.set_aspect("equal")
-    note = f"RMSE {rmse(observed, predicted):.2f} {PM25_UNIT}, {len(table):,} rows"
-    axes.annotate(
-        note + (f" ({beyond} beyond the axes)" if beyond else ""), (0.02, 0.96), xycoords="axes fraction"
-    )
-    return figure
-
-
-def error_map(table, model, title):
-    """RMSE of every city where it lies. [µg m⁻³]"""
-    figure, axes = new_figure(title)
-    part = table.rename(columns={"observed": "pm25"})
-    cities = with_points(part.groupby("city_id")[["longitude", "latitude", "city"]].first())
-    cities["rmse"] = error_by_group(part, part[model])["rmse"]
-    cities = cities.sort_values("rmse")
-    cities.plot(
-        column="rmse", cmap=SEQUENTIAL, ax=axes, legend=True, edgecolor="0.3", markersize=45, linewidth=0.5,
-        legend_kwds={"label": f"RMSE [{PM25_UNIT}]"},
-    )  # fmt: skip
-    for _, city in cities.tail(3).iterrows():
-        axes.annotate(
-            city["city"], (city["longitude"], city["latitude"]), xytext=(4, 4), textcoords="offset points"
-        )
-    axes.set(xlabel="longitude [°]", ylabel="latitude [°]")
-    axes.margins(0.15)
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.grid(color="0.9", zorder=0)
-    return figure
-
-
-def class_confusion(table, model, title):
-    """Share of the rows of each observed AQI class that fall into each predicted class."""
-    figure, axes = new_figure(title, width=7.5)
-    observed = aqi_class(table["observed"], AQI_TABLE)
-    predicted = aqi_class(np.maximum(table[model], 0), AQI_TABLE)
-    counts = confusion_matrix(observed, predicted, labels=range(len(AQI_CLASSES)))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.6 else "black"
-        axes.annotate(f"{count:,}", (column, row), ha="center", va="center", color=color)
-    names = [name.replace("Unhealthy for Sensitive Groups", "Unhealthy, sensitive") for name in AQI_CLASSES]
-    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel=f"predicted class ({AQI_TABLE})", ylabel="observed class")
-    figure.colorbar(image, ax=axes, label="share of the observed class")
-    return figure
-
-
-def new_figure(title, *, width=6.5, height=5.2):
-    """A figure with one titled axes; no window system is needed. Sizes in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title)
-    return figure, axes
-
-
-def mark_origin(figure, metadata):
-    """Write above a figure what the origin of the panel warns of."""
-    if warning := origin_warning(metadata):
-        figure.suptitle(warning.split(":")[0], color="#a50026", fontsize=10)
-
-
-COLOR = "#0b5394"
-#: Levels whose reliability is drawn, at most.
-N_LEVELS = 4
+        if model in table and table[model].notna().all():
+            for name, draw in pictures.items():
+                save(draw(table, metadata, model=model), _file(folder, name, scheme))
 
 
 def draw_uncertainty(evaluation, metadata, folder):
@@ -163,278 +91,334 @@ def draw_uncertainty(evaluation, metadata, folder):
     evaluation : Evaluation
         See :class:`airq.validation.evaluation.Evaluation`.
     metadata : PanelMetadata
-        Facts about the panel; what they warn of stands in every picture.
+        Metadata of the panel.
     folder : str or Path
-        Where the files go: ``coverage_SCHEME.png``, and
-        ``reliability_SCHEME.png`` where there are probabilities.
+        Where the files go: ``coverage_SCHEME.png`` and, where there are probabilities,
+        ``reliability_SCHEME.png``; of every model after the first ``coverage_SCHEME_MODEL.png``.
     """
-    for scheme in dict.fromkeys(record["scheme"] for record in evaluation.coverage):
-        records = [record for record in evaluation.coverage if record["scheme"] == scheme]
-        table = evaluation.reliability[evaluation.reliability["scheme"] == scheme]
-        title = f"held out by {scheme}"
-        with names_as_written():
-            pictures = {"coverage": coverage_by_part(records, f"intervals, {title}")}
-            # Three cities give intervals of a low level, but no probabilities.
-            if len(table):
-                pictures["reliability"] = reliability_of_levels(table, f"probability of a day above, {title}")
-            save_pictures(pictures, scheme, metadata, folder)
-
-
-def coverage_by_part(records, title):
-    """Coverage of the days' intervals in every part of the held-out rows, against their level."""
-    days = [record for record in records if record["period"] == "day"]
-    figure, axes = new_figure(title, width=9.0, height=1.6 + 0.24 * len(days))
-    heights = -np.arange(len(days))
-    for height, record in zip(heights, days, strict=True):
-        if np.isfinite(record["ci_low"]):
-            axes.plot([100 * record["ci_low"], 100 * record["ci_high"]], [height] * 2, color="0.6")
-        axes.plot(100 * record["coverage"], height, "o", color=COLOR)
-    axes.axvline(100 * days[0]["level"], color="0.3", linestyle="--", linewidth=1)
-    labels = [
-        f"{PARTS[record['part']]}: {record['value']}" if record["value"] else PARTS[record["part"]]
-        for record in days
-    ]
-    axes.set_yticks(heights, [f"{label} ({r['n']:,})" for label, r in zip(labels, days, strict=True)])
-    axes.set(
-        xlabel=f"rows inside their {100 * days[0]['level']:g} % interval [%]\n(bar: 95 %, places resampled)"
-    )
-    axes.set_xlim(min(40.0, *(100 * record["coverage"] for record in days)) - 2, 102)
-    axes.grid(axis="x", color="0.9")
-    return figure
-
-
-def reliability_of_levels(table, title):
-    """How often levels were exceeded against the probability that was given, for some levels."""
-    rows = table.groupby("threshold")["n"].sum().index
-    busy = (
-        table[table["low"].between(0.05, 0.95, inclusive="left")]
-        .groupby("threshold")["n"]
-        .sum()
-        .reindex(rows, fill_value=0)
-    )
-    chosen = sorted(busy.sort_values(ascending=False).index[:N_LEVELS])
-    figure, axes = new_figure(title)
-    axes.plot([0, 1], [0, 1], color="0.3", linewidth=1, linestyle="--")
-    markers = dict(zip(chosen, "os^D", strict=False))
-    for position, level in enumerate(chosen):
-        part = table[table["threshold"] == level]
-        shift = 0.006 * (position - (len(chosen) - 1) / 2)
-        color = f"C{position}"
-        _whiskers(axes, part, shift, color)
-        axes.plot(
-            part["probability"] + shift, part["frequency"], markers[level], color=color, clip_on=False,
-            label=f"{level:g} {PM25_UNIT}",
-        )  # fmt: skip
-    axes.set(xlabel="probability given", ylabel="share of the days above", xlim=(0, 1), ylim=(0, 1))
-    axes.set_aspect("equal")
-    axes.legend(title="level (line: 95 %, places resampled)", loc="upper left", frameon=False)
-    return figure
-
-
-def _whiskers(axes, part, shift, color):
-    known = part[pd.notna(part["ci_low"])]
-    axes.vlines(known["probability"] + shift, known["ci_low"], known["ci_high"], color=color, alpha=0.5)
-
-
-UP, DOWN, PLAIN, UNCLEAR, WARNING = "#b2182b", "#2166ac", "#4d7ea8", "0.55", "#a50026"
-N_BARS = 15
-
-
-def importance_bars(importance, metadata):
-    """Mean size of the contributions by product, and by the most important columns. [µg m⁻³]
-
-    Parameters
-    ----------
-    importance : DataFrame
-        From :meth:`airq.models.explanation.Contributions.importance`.
-    metadata : PanelMetadata
-        Facts about the panel; what they warn of stands in the picture.
-    """
-    parts = {by: importance[importance["by"] == by] for by in ("product", "column")}
-    parts = {by: part[part["importance"] > 0].head(N_BARS) for by, part in parts.items()}
-    figure = Figure(figsize=(11, 1.6 + 0.28 * max(map(len, parts.values()))), layout="constrained")
-    for axes, (by, part) in zip(figure.subplots(1, 2), parts.items(), strict=True):
-        axes.barh(range(len(part)), part["importance"], color=PLAIN)
-        axes.set_yticks(range(len(part)), [_short(name) for name in part["name"]])
-        axes.invert_yaxis()
-        axes.set(xlabel=f"mean size of the contribution [{PM25_UNIT}]", title=f"by {by}")
-        axes.grid(axis="x", color="0.9")
-        axes.set_axisbelow(True)
-    rows = int(importance["rows"].iloc[0])
-    _title(figure, f"What the predictions rest on ({rows:,} rows)", metadata)
-    return figure
-
-
-def dependence_curves(dependence, metadata):
-    """Mean prediction against the value of every column; dots are quantiles of the panel's values."""
-    tables = list(dependence.groupby("column", sort=False))
-    n_columns = min(3, len(tables))
-    n_rows = math.ceil(len(tables) / n_columns)
-    figure = Figure(figsize=(3.8 * n_columns, 0.6 + 2.8 * n_rows), layout="constrained")
-    all_axes = np.ravel(figure.subplots(n_rows, n_columns, sharey=True, squeeze=False))
-    for axes, (name, table) in zip(all_axes, tables, strict=False):
-        axes.plot(table["value"], table["pm25"], color=PLAIN, marker=".", markersize=5)
-        axes.set_title(_short(name), fontsize=9)
-        axes.set_xlabel(f"[{table['unit'].iloc[0]}]", fontsize=9)
-        axes.tick_params(axis="x", labelsize=8)
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
-        axes.grid(color="0.92")
-    for axes in all_axes[len(tables) :]:
-        axes.remove()
-    figure.supylabel(f"mean prediction [{PM25_UNIT}]", fontsize=10)
-    _title(figure, "How the model answers to one column (not an effect in nature)", metadata)
-    return figure
-
-
-def contribution_bars(table, title, metadata):
-    """One prediction taken apart: from the base, product by product, to the prediction. [µg m⁻³]
-
-    Parameters
-    ----------
-    table : DataFrame
-        Contributions for one row, from :meth:`airq.models.explanation.Contributions.table`.
-    title : str
-        Place and day.
-    metadata : PanelMetadata
-        Facts about the panel.
-    """
-    base = float(table.loc[table["product"] == BASE, "contribution"].iloc[0])
-    prediction = table["contribution"].sum()
-    steps = table[
-        (table["product"] != BASE) & ((table["contribution"] != 0) | (table["product"] == REMAINDER))
-    ]
-    ends = base + steps["contribution"].cumsum().to_numpy()
-    figure = Figure(figsize=(7.5, 1.4 + 0.32 * len(steps)), layout="constrained")
-    axes = figure.add_subplot()
-    starts = np.concatenate([[base], ends[:-1]])
-    colors = np.where(steps["contribution"] > 0, UP, DOWN)
-    axes.barh(range(len(steps)), steps["contribution"], left=starts, color=colors)
-    room = max(np.ptp([base, *ends]) * 0.015, 0.01)
-    for number, (amount, start, end) in enumerate(zip(steps["contribution"], starts, ends, strict=True)):
-        axes.text(max(start, end) + room, number, f"{amount:+.1f}", va="center", fontsize=8)
-    axes.axvline(base, color="0.5", linewidth=1, linestyle=":", label=f"base {base:.1f}")
-    axes.axvline(prediction, color="0.2", linewidth=1, linestyle="--", label=f"prediction {prediction:.1f}")
-    axes.set_yticks(range(len(steps)), [_short(name) for name in steps["product"]])
-    axes.invert_yaxis()
-    axes.set_xlim(min([base, *ends]) - 3 * room, max([base, *ends]) + 8 * room)
-    axes.set(xlabel=f"PM2.5 [{PM25_UNIT}]")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    _title(figure, title, metadata)
-    return figure
-
-
-def drop_score_bars(records, metadata):
-    """What every product saves in error, with its interval. [µg m⁻³]
-
-    Parameters
-    ----------
-    records : list of dict
-        From :func:`airq.workflows.explain.drop_product_scores`, of one scheme.
-    metadata : PanelMetadata
-        Facts about the panel.
-    """
-    figure = Figure(figsize=(7.5, 1.8 + 0.32 * len(records)), layout="constrained")
-    axes = figure.add_subplot()
-    for number, record in enumerate(records):
-        clear = record["ci_low"] * record["ci_high"] > 0
-        color = UNCLEAR if not clear else UP if record["increase"] > 0 else DOWN
-        axes.plot([record["ci_low"], record["ci_high"]], [number, number], color=color, linewidth=2)
-        axes.plot(record["increase"], number, "o", color=color)
-    axes.axvline(0, color="0.4", linewidth=1)
-    axes.set_yticks(range(len(records)), [_short(record["product"]) for record in records])
-    axes.invert_yaxis()
-    axes.set_xlabel(f"RMSE without it minus RMSE with it [{PM25_UNIT}]")
-    axes.grid(axis="x", color="0.92")
-    first = records[0]
-    note = f"held out by {first['scheme']}; 95 % intervals over {first['resampled']}; coloured: clear of zero"
-    axes.set_title(note, fontsize=9)
-    _title(figure, "Drop-product scores: right of zero, the product helps", metadata)
-    return figure
-
-
-def _title(figure, title, metadata):
-    warning = origin_warning(metadata)
-    mark = f"{warning.split(':')[0]}: " if warning else ""
-    figure.suptitle(mark + title, color=WARNING if warning else "black", fontsize=11)
-
-
-def _short(name, width=38):
-    return name if len(name) <= width else f"{name[: width - 12]}…{name[-11:]}"
-
-
-COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566")
+    first = {}
+    for scheme, model in dict.fromkeys((one["scheme"], _model(one)) for one in evaluation.coverage):
+        name = [scheme] if first.setdefault(scheme, model) == model else [scheme, model]
+        records = [one for one in evaluation.coverage if (one["scheme"], _model(one)) == (scheme, model)]
+        save(coverage_by_part(records, metadata), _file(folder, "coverage", *name))
+        table = evaluation.reliability
+        table = table[(table["scheme"] == scheme) & (table.get("model", OURS) == model)]
+        # Three cities give intervals of a low coverage, but no probabilities.
+        if len(table):
+            save(reliability_of_thresholds(table, metadata), _file(folder, "reliability", *name))
 
 
 def draw_proximity(found, path):
-    """Draw the distances of cities to predict and of held-out sites, as a PNG file.
+    """Draw :func:`distance_curves` of a :class:`airq.validation.proximity.Proximity` into a file."""
+    save(distance_curves(found), path)
 
-    Above a histogram of the cities beside the scheme that applies, below the cumulative
-    distributions of all schemes; schemes of the same distances share a line.
 
-    Parameters
-    ----------
-    found : Proximity
-        See :func:`airq.validation.proximity.proximity`.
-    path : str or Path
-        Where the file goes.
+def observed_against_predicted(table, metadata=None, *, model=OURS):
+    """Draw the density of held-out rows over observed and predicted PM2.5. [µg m⁻³]
+
+    `table` holds `scheme`, `observed` and the column of `model`. Rows are counted in 50 times 50 cells up to
+    the 99.5 % quantile; the subtitle counts those beyond.
     """
-    figure = Figure(figsize=(7.5, 7.0), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
-    nearest = found.nearest_scheme
-    highlighted = nearest and nearest["scheme"]
-    _histogram(above, found, highlighted)
-    _cumulative(below, found, highlighted)
-    above.set_title("Distance to the nearest training site")
-    below.set(
-        xlabel=f"distance to the nearest training site [km], {NEAR_KM:g} or less at the left",
-        ylabel="share of places nearer [1]",
+    observed, predicted = (table[name].to_numpy("float64") for name in ("observed", model))
+    top = float(max(np.quantile(observed, 0.995), np.quantile(predicted, 0.995), 1.0))
+    edges = np.linspace(0, top, N_CELLS + 1)
+    counts = np.histogram2d(observed, predicted, [edges, edges])[0]
+    column, row = np.nonzero(counts)
+    ends = {"x": edges[column], "x_to": edges[column + 1], "y": edges[row], "y_to": edges[row + 1]}
+    cells = pd.DataFrame({**ends, "rows": counts[column, row]})
+    x = _axis(alt.X, "x", f"observed PM2.5 [{PM25_UNIT}]", [0, top])
+    y = _axis(alt.Y, "y", f"predicted PM2.5 [{PM25_UNIT}]", [0, top])
+    color = alt.Color("rows:Q", scale=alt.Scale(type="log", scheme="viridis"))
+    density = alt.Chart(cells).mark_rect().encode(x, y, color, x2="x_to", y2="y_to")
+    chart = (density + _diagonal(x, y, top)).properties(width=400, height=400)
+    note = f"RMSE {rmse(observed, predicted):.2f} {PM25_UNIT}, {len(table):,} rows"
+    if beyond := int(len(table) - counts.sum()):
+        note += f" ({beyond:,} beyond the axes)"
+    return _titled(chart, f"Predicted and observed PM2.5, {_held_out(table.iloc[0], model)}", metadata, note)
+
+
+def error_map(table, metadata=None, *, model=OURS):
+    """Draw the RMSE of every city where it lies, with the names of the three worst. [µg m⁻³]
+
+    `table` holds `scheme, city_id, city, latitude, longitude, observed` and the column of `model`. Of more
+    than 2,000 cities one in two, three ... by rank of error is drawn.
+    """
+    part = table.rename(columns={"observed": "pm25"})
+    cities = part.groupby("city_id")[["longitude", "latitude", "city"]].first()
+    cities["rmse"] = error_by_group(part, part[model])["rmse"]
+    cities = cities.sort_values("rmse", ascending=False, ignore_index=True)
+    step = -(-len(cities) // N_PLACES)
+    note = f"{len(cities):,} cities" + (f", one in {step} drawn" if step > 1 else "")
+    cities = cities.iloc[::step]
+    room = 0.5 + 0.1 * np.ptp(cities[["longitude", "latitude"]], axis=0)
+    low, high = cities[["longitude", "latitude"]].min() - room, cities[["longitude", "latitude"]].max() + room
+    pixels = 430 / max(high - low)
+    x, y = (
+        _axis(channel, name, f"{name} [°]", [low[name], high[name]])
+        for channel, name in ((alt.X, "longitude"), (alt.Y, "latitude"))
     )
-    below.set_xscale("log")
-    below.set_xticks(_ticks(below.get_xlim()), [f"{tick:,}" for tick in _ticks(below.get_xlim())])
-    below.minorticks_off()
-    figure.savefig(path, dpi=120)
+    color = alt.Color("rmse:Q", title=f"RMSE [{PM25_UNIT}]", scale=alt.Scale(scheme="yelloworangered"))
+    dots = alt.Chart(cities[::-1]).mark_circle(size=80, stroke=DARK, strokeWidth=0.5, opacity=1)
+    names = alt.Chart(_apart(cities.head(3), pixels)).mark_text(dy=-12, fontSize=12)
+    chart = dots.encode(x, y, color) + names.encode(x, y, text="city:N")
+    chart = chart.properties(**dict(zip(("width", "height"), pixels * (high - low), strict=True)))
+    return _titled(chart, f"Error of every city, {_held_out(table.iloc[0], model)}", metadata, note)
 
 
-def _histogram(axes, found, scheme):
-    cities = np.maximum(found.cities["distance_km"], NEAR_KM)
-    top = max([cities.max(), *(values.max() for values in found.held_out.values())])
-    edges = np.geomspace(NEAR_KM, max(top, 10 * NEAR_KM) * 1.001, 25)
-    weights = np.full(len(cities), 1 / len(cities))
-    axes.hist(cities, edges, weights=weights, color="0.35", label="cities to predict")
-    if scheme:
-        held_out = np.maximum(found.held_out[scheme], NEAR_KM)
-        weights = np.full(len(held_out), 1 / len(held_out))
-        axes.hist(
-            held_out, edges, weights=weights, histtype="step", linewidth=2, color=COLORS[0],
-            label=f"held out by {scheme}",
-        )  # fmt: skip
-    axes.set_ylabel("share of places [1]")
-    axes.legend(frameon=False)
+def _apart(cities, pixels):
+    """Drop cities whose names would overlap that of a worse one."""
+    kept = []
+    for place in cities.itertuples():
+        if not any(
+            abs(place.latitude - other.latitude) * pixels < 16
+            and abs(place.longitude - other.longitude) * pixels < 4 * len(place.city + other.city)
+            for other in kept
+        ):
+            kept.append(place)
+    return cities.loc[[place.Index for place in kept]]
 
 
-def _cumulative(axes, found, highlighted):
-    color = iter(COLORS[1:])
-    cities = np.maximum(found.cities["distance_km"], NEAR_KM)
-    for names, values in _distinct(found.held_out):
-        chosen = highlighted in names
-        axes.ecdf(
-            np.maximum(values, NEAR_KM), color=COLORS[0] if chosen else next(color, "0.7"),
-            linewidth=2.5 if chosen else 1.2, label=", ".join(names) + " (nearest)" * chosen,
-        )  # fmt: skip
-    axes.ecdf(cities, color="black", linewidth=2.5, linestyle="--", label="cities to predict")
-    axes.legend(frameon=False, fontsize=9)
-    axes.grid(color="0.9")
+def class_confusion(table, metadata=None, *, model=OURS):
+    """Draw how the rows of each observed AQI class fall into predicted classes.
+
+    `table` holds `scheme`, `observed` and the column of `model` [µg m⁻³]. A figure is a number of rows, its
+    colour their share of the observed class.
+    """
+    classes = [aqi_class(np.maximum(table[name], 0), AQI_TABLE) for name in ("observed", model)]
+    counts = confusion_matrix(*classes, labels=range(len(AQI_CLASSES)))
+    names = [name.replace("Unhealthy for Sensitive Groups", "Unhealthy, sensitive") for name in AQI_CLASSES]
+    row, column = np.indices(counts.shape).reshape(2, -1)
+    cells = pd.DataFrame({"observed": np.take(names, row), "predicted": np.take(names, column)})
+    cells = cells.assign(
+        rows=counts.ravel(), share=(100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).ravel()
+    )
+    tilted = alt.Axis(labelAngle=-35)
+    base = alt.Chart(cells).encode(
+        alt.X("predicted:N", sort=names, title=f"predicted class ({AQI_TABLE})", axis=tilted),
+        alt.Y("observed:N", sort=names, title="observed class"),
+    )
+    scale = alt.Scale(scheme="blues", domain=[0, 100])
+    color = alt.Color("share:Q", scale=scale, title=["share of the", "observed class [%]"])
+    light = alt.condition("datum.share > 60", alt.value("white"), alt.value("black"))
+    figures = base.mark_text(fontSize=12).encode(text=alt.Text("rows:Q", format=","), color=light)
+    chart = (base.mark_rect().encode(color) + figures).properties(width=alt.Step(62), height=alt.Step(40))
+    title = f"Observed and predicted AQI classes, {_held_out(table.iloc[0], model)}"
+    return _titled(chart, title, metadata, f"{len(table):,} rows")
 
 
-def _distinct(held_out):
-    """Names of the schemes of the same distances, and these."""
+def coverage_by_part(records, metadata=None):
+    """Draw the coverage of the days' intervals in every part of the held-out rows. [%]
+
+    `records` are those of one scheme and model, see :func:`airq.validation.scores.coverage_table`.
+    """
+    days = [one for one in records if one["period"] == "day"]
+    shares = 100 * pd.DataFrame(days)[["coverage", "ci_low", "ci_high"]].astype("float64")
+    shares.columns = ["value", "low", "high"]
+    table = shares.assign(label=[f"{part_name(one)} ({one['n']:,})" for one in days], color=BLUE)
+    asked = 100 * float(days[0]["level"])
+    title = f"rows inside their {asked:g} % interval [%]"
+    chart = _forest(table, title, asked, [min(60.0, shares.min().min()) - 2, 102])
+    note = "bar: 95 % interval, places resampled; in brackets: rows"
+    return _titled(chart, f"Coverage of the intervals, {_held_out(days[0])}", metadata, note)
+
+
+def drop_score_bars(records, metadata=None):
+    """Draw what every product saves in error, with its interval. [µg m⁻³]
+
+    `records` are those of one scheme, see :func:`airq.workflows.explain.drop_product_scores`.
+    """
+    names = {"product": "label", "increase": "value", "ci_low": "low", "ci_high": "high"}
+    table = pd.DataFrame(records)[list(names)].rename(columns=names)
+    sign = np.where(table["value"] > 0, RED, BLUE)
+    table["color"] = np.where(table["low"] * table["high"] > 0, sign, GREY)
+    chart = _forest(table, f"RMSE without it minus RMSE with it [{PM25_UNIT}]", 0.0)
+    note = f"right of zero it helps; bar: 95 % interval, {records[0]['resampled']} resampled; grey: unclear"
+    return _titled(chart, f"Drop-product scores, held out by {records[0]['scheme']}", metadata, note)
+
+
+def _forest(table, title, at, domain=None):
+    """Draw a row for each `label`, `value` with its interval (`low, high`), and a dashed line at `at`."""
+    x, y = _axis(alt.X, "value", title, domain), alt.Y("label:N", sort=list(table["label"]), title=None)
+    rows = alt.Chart(table).encode(y, alt.Color("color:N", scale=None, legend=None))
+    bars = rows.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.6)
+    line = alt.Chart(pd.DataFrame({"value": [at]})).mark_rule(**DASHED).encode(x)
+    layers = line, bars.encode(x="low:Q", x2="high"), rows.mark_circle(size=65, opacity=1).encode(x)
+    return alt.layer(*layers).properties(width=430, height=alt.Step(ROW))
+
+
+def reliability_of_thresholds(table, metadata=None):
+    """Draw how often thresholds were exceeded against the predicted probability. [%]
+
+    `table` holds one scheme and model, see :func:`airq.validation.scores.reliability`. The four thresholds
+    with the most rows between 5 and 95 % are drawn.
+    """
+    middling = table["n"].where(table["low"].between(0.05, 0.95, inclusive="left"), 0)
+    rows = middling.groupby(table["threshold"]).sum().sort_values(ascending=False, kind="stable")
+    chosen = sorted(rows.index[:N_THRESHOLDS])
+    table = table[table["threshold"].isin(chosen)]
+    # Side by side, so that bars do not cover each other.
+    shift = 0.6 * (table["threshold"].map(chosen.index) - (len(chosen) - 1) / 2)
+    shares = 100 * table[["probability", "frequency", "ci_low", "ci_high"]].astype("float64")
+    shares = shares.assign(probability=shares["probability"] + shift)
+    shares["above"] = [f"{threshold:g} {PM25_UNIT}" for threshold in table["threshold"]]
+    names = {"sort": [f"{threshold:g} {PM25_UNIT}" for threshold in chosen], "title": "days above"}
+    scale = alt.Scale(range=COLORS[:N_THRESHOLDS])
+    x = _axis(alt.X, "probability", "predicted probability [%]", [-2, 102])
+    y = _axis(alt.Y, "frequency", "observed share of days [%]", [-2, 102])
+    base = alt.Chart(shares).encode(x, alt.Color("above:N", scale=scale, **names))
+    bars = base.transform_filter("isValid(datum.ci_low)").mark_rule(strokeWidth=0.8)
+    dots = base.mark_point(size=60, filled=True, opacity=1).encode(y, alt.Shape("above:N", **names))
+    layers = base.mark_line().encode(y), _diagonal(x, y, 100), bars.encode(y="ci_low:Q", y2="ci_high"), dots
+    chart = alt.layer(*layers).properties(width=380, height=380)
+    title = f"Probability of a day above a threshold, {_held_out(table.iloc[0])}"
+    return _titled(chart, title, metadata, "bar: 95 % interval, places resampled")
+
+
+def importance_bars(importance, metadata=None):
+    """Draw the mean size of the contributions by product, and by the most important columns. [µg m⁻³]
+
+    `importance` comes from :meth:`airq.models.explanation.Contributions.importance`.
+    """
+    title = f"mean size of the contribution [{PM25_UNIT}]"
+    panes = []
+    for by in ("product", "column"):
+        part = importance[(importance["by"] == by) & (importance["importance"] > 0)].head(N_BARS)
+        bars = alt.Chart(part[["name", "importance"]]).mark_bar(color=BLUE)
+        bars = bars.encode(alt.X("importance:Q", title=title), alt.Y("name:N", sort=None, title=f"by {by}"))
+        panes.append(bars.properties(width=290, height=alt.Step(ROW)))
+    note = f"{int(importance['rows'].iloc[0]):,} rows"
+    return _titled(alt.hconcat(*panes), "What the predictions rest on", metadata, note)
+
+
+def dependence_curves(dependence, metadata=None):
+    """Draw the mean prediction against the value of every column; dots are quantiles. [µg m⁻³]
+
+    `dependence` comes from :meth:`airq.models.explanation.Contributions.dependence`.
+    """
+    limits = [float(dependence["pm25"].min()), float(dependence["pm25"].max())]
+    panes = []
+    for name, table in dependence.groupby("column", sort=False):
+        axis = alt.Axis(titleLimit=215, tickCount=4)
+        curve = alt.Chart(table[["value", "pm25"]]).mark_line(color=BLUE, point={"size": 18, "color": BLUE})
+        curve = curve.encode(
+            _axis(alt.X, "value", f"{name} [{table['unit'].iloc[0]}]", axis=axis),
+            _axis(alt.Y, "pm25", f"mean prediction [{PM25_UNIT}]", limits),
+        )
+        panes.append(curve.properties(width=215, height=150))
+    note = "the model's response to one column, not an effect in nature"
+    return _titled(alt.concat(*panes, columns=3), "How predictions depend on a column", metadata, note)
+
+
+def contribution_bars(table, title, metadata=None):
+    """Draw one prediction from the base to its value, product by product. [µg m⁻³]
+
+    `table` comes from :meth:`airq.models.explanation.Contributions.table` for one row; `title` names it.
+    """
+    amounts = table["contribution"]
+    base, prediction = float(amounts[table["product"] == BASE].iloc[0]), float(amounts.sum())
+    steps = table[(table["product"] != BASE) & ((amounts != 0) | (table["product"] == REMAINDER))]
+    steps = steps[["product", "contribution"]].assign(end=base + steps["contribution"].cumsum())
+    steps["start"] = steps["end"] - steps["contribution"]
+    steps["right"] = steps[["start", "end"]].max(axis=1)
+    low, high = min(base, steps["end"].min()), max(base, steps["end"].max())
+    room = 0.1 * max(high - low, 0.1)
+    at = functools.partial(_axis, title=f"PM2.5 [{PM25_UNIT}]", domain=[low - room / 3, high + room])
+    rows = alt.Chart(steps).encode(alt.Y("product:N", sort=None, title=None))
+    sign = alt.condition("datum.contribution > 0", alt.value(RED), alt.value(BLUE))
+    amount = rows.encode(at(alt.X, "right"), alt.Text("contribution:Q", format="+.1f"))
+    text = {"align": "left", "dx": 4, "fontSize": 11}
+    amounts = amount.mark_text(stroke="white", strokeWidth=4, **text) + amount.mark_text(**text)
+    lines = alt.Chart(pd.DataFrame({"at": [base, prediction], "line": ["base", "prediction"]})).mark_rule()
+    dashes = alt.StrokeDash("line:N", title=None, scale=alt.Scale(range=[[2, 3], [6, 4]]))
+    bars = rows.mark_bar().encode(at(alt.X, "start"), x2="end", color=sign)
+    chart = alt.layer(bars, lines.encode(at(alt.X, "at"), dashes), amounts)
+    chart = chart.properties(width=430, height=alt.Step(ROW))
+    return _titled(chart, title, metadata, f"base {base:.1f}, prediction {prediction:.1f} {PM25_UNIT}")
+
+
+def distance_curves(found, metadata=None):
+    """Draw the distances of cities to predict and of held-out sites. [km]
+
+    `found` is an :class:`airq.validation.proximity.Proximity`. Above is a histogram of the cities beside the
+    scheme that applies, below are cumulative shares; schemes of the same distances share a curve.
+    """
+    applies = found.nearest_scheme and found.nearest_scheme["scheme"]
     shared = {}
-    for scheme, values in held_out.items():
+    for scheme, values in found.held_out.items():
         shared.setdefault(tuple(np.sort(values).round(6)), []).append(scheme)
-    return [(names, np.array(values)) for values, names in shared.items()]
+    groups = {"cities to predict": found.cities["distance_km"].to_numpy()}
+    for values, schemes in sorted(shared.items(), key=lambda item: applies not in item[1]):
+        groups[f"held out by {', '.join(schemes)}" + " (nearest)" * (applies in schemes)] = np.array(values)
+    groups = {name: np.maximum(values, NEAR_KM) for name, values in groups.items()}
+    top = 1.001 * max(10 * NEAR_KM, *(values.max() for values in groups.values()))
+    edges = np.geomspace(NEAR_KM, top, 25)
+    ticks = [step * 10**power for power in range(5) for step in (1, 2, 5) if step * 10**power <= top]
+    axis = alt.Axis(values=ticks, format=",d", labelOverlap=True)
+    at = functools.partial(_axis, alt.X, "km", domain=[NEAR_KM, top], type="log", axis=axis)
+    names = list(groups)
+    colors = [DARK, *(COLORS * len(names))[: len(names) - 1]]
+    color = alt.Color("group:N", title=None, scale=alt.Scale(domain=names, range=colors))
+    share, nearer = (alt.Y("share:Q", title=f"share of places{more} [%]") for more in ("", " nearer"))
+    bars = [_histogram(name, groups[name], edges) for name in names[: 2 if applies else 1]]
+    above = alt.Chart(pd.concat(bars)).mark_rect(opacity=0.55)
+    above = above.encode(at(title=None), share, color, x2="km_to", y2=alt.datum(0))
+    title = f"distance to the nearest training site [km], {NEAR_KM:g} or less at the left"
+    # Where two curves are one, the thin one lies on the thick one.
+    looks = [
+        {"strokeDash": [6, 4], "strokeWidth": 2.5},
+        {"strokeWidth": 5},
+        *[{"strokeWidth": 1.8}] * len(names),
+    ]
+    below = [
+        alt.Chart(_cumulative(name, groups[name]))
+        .mark_line(interpolate="step-after", **look)
+        .encode(at(title=title), nearer, color)
+        for name, look in zip(names, looks, strict=False)
+    ]
+    below = alt.layer(*below[1:], below[0])
+    panes = above.properties(width=480, height=150), below.properties(width=480, height=230)
+    return _titled(alt.vconcat(*panes), "Distance to the nearest training site", metadata)
 
 
-def _ticks(limits):
-    """1, 2, 5, 10 ... within limits."""
-    ticks = [step * 10**power for power in range(5) for step in (1, 2, 5)]
-    return [tick for tick in ticks if limits[0] <= tick <= limits[1]]
+def _histogram(name, values, edges):
+    share = 100 * np.histogram(values, edges)[0] / len(values)
+    return pd.DataFrame({"group": name, "km": edges[:-1], "km_to": edges[1:], "share": share})
+
+
+def _cumulative(name, values):
+    """Return the steps of an empirical distribution, not more than can be seen."""
+    share = np.linspace(0, 1, min(len(values), N_STEPS) + 1)
+    km = np.quantile(values, share, method="inverted_cdf")
+    return pd.DataFrame({"group": name, "km": km, "share": 100 * share})
+
+
+def _axis(channel, field, title, domain=None, *, axis=alt.Undefined, **scale):
+    """Return an axis of numbers that need not begin at zero."""
+    scale = alt.Scale(zero=False, **scale, **({"domain": domain, "nice": False} if domain else {}))
+    return channel(f"{field}:Q", title=title, scale=scale, axis=axis)
+
+
+def _diagonal(x, y, top):
+    ends = pd.DataFrame({one.shorthand.removesuffix(":Q"): [0, top] for one in (x, y)})
+    return alt.Chart(ends).mark_line(**DASHED).encode(x, y)
+
+
+def _titled(chart, title, metadata, note=""):
+    """Add the title, a subtitle of origin and note, and the looks."""
+    origin = f"PM2.5: {origin_label(metadata)}" if metadata else ""
+    color = RED if metadata and origin_warning(metadata) else DARK
+    subtitle = "; ".join(filter(None, [origin, note]))
+    return chart.properties(title=alt.Title(title, subtitle=subtitle, subtitleColor=color)).configure(**LOOKS)
+
+
+def _held_out(record, model=None):
+    model = model or _model(record)
+    return f"held out by {record['scheme']}" + (f" ({model})" if model != OURS else "")
+
+
+def _model(record):
+    return record.get("model", OURS)
+
+
+def _file(folder, *parts):
+    return Path(folder, "_".join(re.sub(r"[^\w.-]+", "_", part) for part in parts) + ".png")

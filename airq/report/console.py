@@ -1,8 +1,6 @@
-"""How the results of `airq` look on a screen.
+"""How results look in a terminal.
 
-Words and tables are imported inside the functions, because the help of a command must not wait for pandas.
-
-What workflows tell while they run: progress, notes, and the warnings that a table calls for.
+Words are imported inside the functions, because the help of a command must not wait for pandas.
 """
 
 from __future__ import annotations
@@ -30,86 +28,111 @@ from airq.messages import notes
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 
-def print_table(headings, rows, *, n_words=1):
-    """A table whose first columns are words and whose others are numbers."""
+def print_table(headings, rows, *, n_words=1, sections=False, **column):
+    """Print a table whose first columns are words and whose others are numbers.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Heading of each column.
+    rows : list of list of str
+        Cells.
+    n_words : int
+        Number of columns of words, which are aligned at the left.
+    sections : bool
+        Whether a line stands between rows that differ in the first column.
+    **column
+        See :meth:`rich.table.Table.add_column`.
+    """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < n_words else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_column(
+            heading, justify="left" if number < n_words else "right", **(column or {"overflow": "fold"})
+        )
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(*map(escape, row), end_section=sections and after is not None and after[0] != row[0])
     screen.print(table, soft_wrap=False)
 
 
+def _print_lines(lines, style=None):
+    for line in lines:
+        screen.print(line, markup=False, style=style)
+
+
 def print_evaluation(evaluation):
-    """Print records, intervals, domain, and what was left out."""
-    from airq.report.words import applicability_sentences, coverage_sentences
+    """Print records, intervals, applicability, and what was left out."""
+    from airq.report.words import applicability_sentence, by_scheme, coverage_sentences
 
     print_records(evaluation.records)
-    for sentence in coverage_sentences(evaluation.coverage) + applicability_sentences(evaluation.records):
-        screen.print(sentence, markup=False)
-    for name, reason in evaluation.skipped.items():
-        screen.print(f"left out, {name}: {reason}", markup=False)
+    _print_lines(coverage_sentences(evaluation.coverage))
+    _print_lines(by_scheme(applicability_sentence, evaluation.records))
+    _print_skipped(evaluation.skipped)
+
+
+def _print_skipped(skipped):
+    _print_lines(f"left out, {name}: {reason}" for name, reason in skipped.items())
 
 
 def print_records(records):
     """Print the table of an evaluation with its caption and sentences."""
-    from airq.report.card import comparison_sentences, evaluation_caption, narrow_rows
+    from airq.report.words import by_scheme, comparison_sentence, evaluation_caption, narrow_table
 
-    if not records:
-        return
-    headings, rows = narrow_rows(records, screen.width)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("scheme", "model") else "right", no_wrap=True)
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(*map(escape, row), end_section=after is not None and after[0] != row[0])
-    screen.print(table, soft_wrap=False)
-    screen.print(evaluation_caption(records), markup=False, style="dim")
-    for sentence in comparison_sentences(records):
-        screen.print(sentence, markup=False)
+    if records:
+        print_table(*narrow_table(records, screen.width), n_words=2, sections=True, no_wrap=True)
+        _print_lines([evaluation_caption(records, narrow=True)], style="dim")
+        _print_lines(by_scheme(comparison_sentence, records))
 
 
 def print_proximity(found):
-    """Print the distances of cities to predict, and which scheme speaks for them."""
-    from airq.report.words import distance_histogram, proximity_caption, proximity_rows, proximity_sentences
+    """Print the distances of cities to predict, and which scheme applies to them."""
+    from airq.report.words import PROXIMITY_CAPTION, distance_histogram, proximity_sentences, proximity_table
 
-    screen.print(distance_histogram(found), markup=False)
-    print_table(*proximity_rows(found))
-    screen.print(proximity_caption(), markup=False, style="dim")
-    for sentence in proximity_sentences(found):
-        screen.print(sentence, markup=False)
-    for name, reason in found.skipped.items():
-        screen.print(f"left out, {name}: {reason}", markup=False)
+    _print_lines([distance_histogram(found)])
+    print_table(*proximity_table(found))
+    _print_lines([PROXIMITY_CAPTION], style="dim")
+    _print_lines(proximity_sentences(found))
+    _print_skipped(found.skipped)
+
+
+def print_predictions(rows, out):
+    """Print the summary of a prediction table, places with a monitor apart from places without."""
+    from airq.report.words import prediction_sentences
+
+    _print_lines(f"{out}: {sentence}" for sentence in prediction_sentences(rows))
 
 
 def print_plan(planned, workers):
     """Print what an extraction would ask for and cost."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("product", "asset", "columns", "first day", "last day"):
-        table.add_column(heading, overflow="fold")
-    for facts in planned.products:
-        last = facts["last_day"] or "today"
-        table.add_row(facts["product"], facts["asset"], ", ".join(facts["columns"]), facts["first_day"], last)
-    screen.print(table, soft_wrap=False)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("asked together", "cities", "days or years", "requests", "hours"):
-        table.add_column(heading, overflow="fold", justify="left" if heading == "asked together" else "right")
-    for facts in planned.layers:
-        numbers = [f"{facts[name]:,}" for name in ("cities", "periods", "requests")]
-        table.add_row(", ".join(facts["products"]), *numbers, f"{facts['hours']:,.2f}")
-    screen.print(table, soft_wrap=False)
+    products = [
+        [
+            facts["product"],
+            facts["asset"],
+            ", ".join(facts["columns"]),
+            facts["first_day"],
+            facts["last_day"] or "today",
+        ]
+        for facts in planned.products
+    ]
+    print_table(["product", "asset", "columns", "first day", "last day"], products, n_words=5)
+    layers = [
+        [", ".join(facts["products"])]
+        + [f"{facts[name]:,}" for name in ("cities", "periods", "requests")]
+        + [f"{facts['hours']:,.2f}"]
+        for facts in planned.layers
+    ]
+    print_table(["asked together", "cities", "days or years", "requests", "hours"], layers)
     cost = planned.cost
-    screen.print(
-        f"{planned.cities:,} cities, {planned.days:,} days: about {cost.requests:,} requests for "
-        f"{cost.bands:,} bands, {cost.bytes_sent / 1e6:,.1f} MB sent, {cost.bytes_received / 1e6:,.1f} MB "
-        f"received.\n"
-        f"About {cost.minutes:,.0f} minutes with {workers} requests at once; their time adds up to "
-        f"{cost.compute_hours:,.1f} h, a first guess at the EECU-hours (no live run has confirmed it; "
-        "a project's monthly budget is 150 or more).",
-        markup=False,
+    _print_lines(
+        [
+            f"{planned.cities:,} cities, {planned.days:,} days: about {cost.requests:,} requests for "
+            f"{cost.bands:,} bands, {cost.bytes_sent / 1e6:,.1f} MB sent, {cost.bytes_received / 1e6:,.1f} "
+            "MB received.",
+            f"About {cost.minutes:,.0f} minutes with {workers} requests at once. Their time adds up to "
+            f"{cost.compute_hours:,.1f} h, a first guess at the EECU-hours that no live run has confirmed. A "
+            "project's monthly budget is 150 or more.",
+            *(f"note: {note}" for note in planned.notes),
+        ]
     )
-    for note in planned.notes:
-        screen.print(f"note: {note}", markup=False)
 
 
 def print_probes(probes):
@@ -120,13 +143,9 @@ def print_probes(probes):
     ValueError
         If one of them does not work.
     """
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("product", "asset", "works", "answer"):
-        table.add_column(heading, overflow="fold")
-    for probe in probes:
-        works = {True: "yes", False: "NO", None: "?"}[probe.works]
-        table.add_row(probe.product, probe.asset, works, escape(probe.answer))
-    screen.print(table, soft_wrap=False)
+    works = {True: "yes", False: "NO", None: "?"}
+    rows = [[probe.product, probe.asset, works[probe.works], probe.answer] for probe in probes]
+    print_table(["product", "asset", "works", "answer"], rows, n_words=4)
     failed = [probe.product for probe in probes if probe.works is False]
     if failed:
         raise ValueError(f"{len(failed)} of {len(probes)} products do not work: {', '.join(failed)}.")
@@ -134,9 +153,7 @@ def print_probes(probes):
 
 def print_report(report):
     """Print a report with its notes."""
-    screen.print(str(report), markup=False)
-    for note in report.notes:
-        screen.print(f"note: {note}", markup=False)
+    _print_lines([str(report), *(f"note: {note}" for note in report.notes)])
 
 
 def tell_origin(metadata):
@@ -164,7 +181,7 @@ def tell_trained(facts, panel):
 
 @contextlib.contextmanager
 def request_progress(wire):
-    """Progress bar of requests; yields ``tell(progress)``.
+    """Show a progress bar of requests; yields ``show(progress)``.
 
     Parameters
     ----------
@@ -188,12 +205,12 @@ def request_progress(wire):
         task = bar.add_task("Extracting", total=None, state="")
         begun = time.monotonic()
 
-        def tell(progress):
+        def show(progress):
             rate = progress.fetched / max(time.monotonic() - begun, 1e-3)
             state = (
                 f"{progress.chunks:,} chunks, {progress.under_way} requests under way of {wire.requests:,} "
-                f"({progress.retries:,} repeated), {rate:,.0f} values/s"
+                f"({progress.retries:,} retries), {rate:,.0f} values/s"
             )
             bar.update(task, completed=progress.done, total=progress.total, state=state)
 
-        yield tell
+        yield show

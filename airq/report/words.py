@@ -1,8 +1,7 @@
-"""Tables as text.
+"""Sentences, captions and tables about figures: one for each fact, in cards, files, console and pages.
 
-Words and tables about intervals, probabilities and the domain of training.
-
-Words and tables about how far cities to predict lie from training.
+Records are those of `airq evaluate`; any figure may be missing or NaN, and so may the key `model`. A sentence
+is empty where its figures are missing. A table is a pair: headings, and rows of text.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ import math
 
 import numpy as np
 
+from airq.models import OURS
+from airq.units import PM25_UNIT, WHO_LEVELS
 from airq.validation.proximity import NEAR_KM
-from airq.validation.schemes import ALL_SCHEMES, SCHEMES
+from airq.validation.schemes import ALL_SCHEMES
 
 ORIGINS = {
     "sensor": "monitors",
@@ -20,19 +21,54 @@ ORIGINS = {
     "model": "a model's output",
     "simulated": "a simulation",
 }
-
-#: What the pictures beside a card show, by the beginning of their names.
-PICTURES = {
-    "coverage": "Share of the rows inside their interval, all and by part",
-    "reliability": "How often a level was exceeded, against the probability that was given",
-    "observed": "Predicted against observed PM2.5",
-    "map": "Error of every city",
-    "classes": "Observed and predicted AQI classes",
+#: Key of a record -> (heading, heading in a terminal, decimals); shares are given in percent.
+COLUMNS = {
+    "scheme": ("scheme", "scheme", None),
+    "model": ("model", "model", None),
+    "folds": ("folds", None, 0),
+    "groups": ("held out", None, None),
+    "n": ("rows", "rows", 0),
+    "rmse": ("RMSE", "RMSE", 2),
+    "rmse_sd": ("± folds", "±", 2),
+    "mae": ("MAE", "MAE", 2),
+    "bias": ("bias", "bias", 2),
+    "r2": ("R²", "R²", 3),
+    "aqi_right": ("AQI class right", "class", 0),
+    "aqi_within_one": ("within one", "±1", 0),
+    "rmse_smoothed10": ("RMSE 10 d", "10 d", 2),
+    "coverage": ("coverage", "cover", 0),
+    "width": ("width", "width", 1),
+    "worst_city": ("worst city", None, None),
+    "worst_city_rmse": ("its RMSE", "worst", 2),
 }
+#: Key of a record -> (heading, decimals).
+FIGURES = {name: (heading, digits) for name, (heading, _, digits) in COLUMNS.items()}
+SHARES = ("aqi_right", "aqi_within_one", "coverage")
+#: Left out in terminals of fewer characters than the key.
+SPARE = {115: ("aqi_within_one", "rmse_smoothed10"), 95: ("n", "aqi_right")}
+PARTS = {
+    "all": "all held-out rows",
+    "country": "country",
+    "season": "season",
+    "predicted_class": "predicted WHO class",
+    "observed_class": "observed WHO class (diagnosis only)",
+    "worst_city": "worst city",
+}
+COVERAGE_CAPTION = (
+    f"coverage: share of rows inside their interval; 95 %: its interval, places resampled; width and Winkler "
+    f"score in {PM25_UNIT} (lower is better)."
+)
+EXCEEDANCE_CAPTION = "skill: 1 for perfect probabilities, 0 for always giving the observed frequency."
+PROXIMITY_CAPTION = (
+    "Distances in km to the nearest training site. differ by: mean factor between cities and held-out sites, "
+    "rank by rank. > 90 %, > all: cities farther than 90 % or all of the held-out sites."
+)
+#: The threshold that sentences name where it was evaluated. [µg m⁻³]
+GUIDELINE = WHO_LEVELS["day"][0]
 
 
 def markdown_table(headings, rows):
-    """A table in Markdown.
+    """Return a table in Markdown.
 
     >>> print(markdown_table(["a", "b"], [["1", "2"]]))
     | a | b |
@@ -44,147 +80,269 @@ def markdown_table(headings, rows):
     return text.replace("| --- ", "|---").replace("--- |", "---|")
 
 
-PARTS = {
-    "all": "all held-out rows",
-    "country": "country",
-    "season": "season",
-    "predicted_class": "predicted WHO class",
-    "observed_class": "observed WHO class (diagnosis only)",
-    "worst_city": "worst city",
-}
-#: Parts that a card lists; the others stand in bundle.json.
-ON_THE_CARD = ("all", "country", "season", "predicted_class", "worst_city")
+def evaluation_table(records):
+    """Return the table of an evaluation."""
+    headings = [heading for heading, _ in FIGURES.values()]
+    return headings, [[_cell(one, name) for name in FIGURES] for one in records]
 
 
-def coverage_rows(records, parts=ON_THE_CARD):
-    """Headings and cells of the table of coverage, as text; days, months and years below each other."""
+def narrow_table(records, width):
+    """Return the same for a terminal of so many characters: fewer columns, shorter headings."""
+    left_out = [name for limit, names in SPARE.items() if width < limit for name in names]
+    names = {name: short for name, (_, short, _) in COLUMNS.items() if short and name not in left_out}
+    return list(names.values()), [[_cell(one, name) for name in names] for one in records]
+
+
+def evaluation_caption(records, *, narrow=False):
+    """Return what the columns of an evaluation mean, with the headings of a file or of a terminal."""
+    if not records:
+        return "No evaluation."
+    unit, index = records[0].get("unit", PM25_UNIT), records[0].get("aqi_table", "AQI")
+    if narrow:
+        return (
+            f"Errors in {unit}. bias: predicted minus observed; ±: SD over folds; class, ±1: in the right "
+            f"{index} class, within one; 10 d: of 10-day means; worst: worst city; cover, width: intervals."
+        )
+    return (
+        f"Errors in {unit}, AQI classes by {index}. bias: predicted minus observed; ± folds: standard "
+        "deviation over folds; RMSE 10 d: of 10-day means; coverage: rows inside their interval; width: its "
+        "mean width."
+    )
+
+
+def by_scheme(sentence, records, mark=""):
+    """Return the sentence of each record that has one, its scheme (and model) before it between marks."""
+    return [f"{mark}{_label(one)}{mark}: {text}" for one in records if (text := sentence(one))]
+
+
+def _label(record):
+    model = record.get("model", OURS)
+    return record["scheme"] if model == OURS else f"{record['scheme']}, {model}"
+
+
+def question_sentence(record):
+    """Return what a record's scheme asks about."""
+    scheme = ALL_SCHEMES.get(record["scheme"])
+    return f"{scheme.question}." if scheme else ""
+
+
+def error_sentence(record):
+    """Return how far a day's prediction is off."""
+    where, error, unit = _where(record), record.get("mae"), _unit(record)
+    if not _finite(error):
+        return ""
+    text = f"{where}, a day's prediction was off by {error:.1f} {unit} on average."
+    bias, right, near = (record.get(name) for name in ("bias", "aqi_right", "aqi_within_one"))
+    if _finite(bias):
+        text += f" Over all days it was {abs(bias):.1f} {unit} too {'high' if bias > 0 else 'low'}."
+    if _finite(right) and _finite(near):
+        text += f" The AQI class was right on {_percent(right)} of days, and within one on {_percent(near)}."
+    return text
+
+
+def worst_city_sentence(record):
+    """Return the city of the largest error."""
+    city, error = record.get("worst_city"), record.get("worst_city_rmse")
+    if not isinstance(city, str) or not _finite(error):
+        return ""
+    return f"The worst city was {city}, with an RMSE of {error:.1f} {_unit(record)}."
+
+
+def comparison_sentence(record):
+    """Return how our error differs from that of the best baseline."""
+    difference, baseline = record.get("difference"), record.get("best_baseline")
+    if not isinstance(baseline, str) or not _finite(difference):
+        return ""
+    low, high, groups = record.get("ci_low"), record.get("ci_high"), record.get("resampled", "groups")
+    text = (
+        f"RMSE is {abs(difference):.2f} {_unit(record)} {'lower' if difference < 0 else 'higher'} than that "
+        f"of the best baseline, {baseline}."
+    )
+    if not (_finite(low) and _finite(high)):
+        return f"{text} There are too few {groups} to tell whether the difference is clear."
+    clear = "" if low * high > 0 else " This is no clear difference."
+    return f"{text} The 95 % interval of the difference over {groups} is {low:+.2f} to {high:+.2f}.{clear}"
+
+
+def validation_sentence(records):
+    """Return the error of a bundle on held-out places, or what to do where it is not known."""
+    ours = [one for one in records if one.get("model", OURS) == OURS and one["scheme"] != "random"]
+    if not ours:
+        return "This bundle was not evaluated on held-out places. Train it with --scheme to know its error."
+    figures = ", ".join(f"{one['rmse']:.2f} {one['unit']} ({one['scheme']})" for one in ours)
+    return f"Daily RMSE on held-out places, measured at training: {figures}."
+
+
+def coverage_sentence(record, records=()):
+    """Return how often intervals held, and where least if the record of the worst city is among others."""
+    scheme, period = ALL_SCHEMES.get(record["scheme"]), record["period"]
+    groups = scheme.calibration_groups if scheme else "places"
+    number = f"{record['n']:,.0f} " if _finite(record["n"]) else ""
+    text = (
+        f"{_where(record)}, {_percent(record['coverage'])} of {number}{period}s lay inside their "
+        f"{100 * record['level']:g} % interval."
+    )
+    if between := _between(record["ci_low"], record["ci_high"]):
+        text += f" The 95 % interval over {record['groups']:,.0f} {groups} is {between}."
+    if _finite(record["width"]):
+        text += f" The mean width is {record['width']:.0f} {_unit(record)}."
+    same = ("scheme", "model", "period", "level")
+    for other in records:
+        if other["part"] == "worst_city" and all(other.get(name) == record.get(name) for name in same):
+            text += (
+                f" The worst city is {other['value']}: {_percent(other['coverage'])} of {other['n']:,.0f}."
+            )
+    return text
+
+
+def coverage_sentences(records, mark=""):
+    """Return one line for every scheme, model and period on how often intervals held."""
+    whole = [one for one in records if one["part"] == "all"]
+    return by_scheme(lambda one: coverage_sentence(one, records), whole, mark)
+
+
+def part_name(record):
+    """Return which part of the rows a record of coverage is about.
+
+    >>> part_name({"part": "season", "value": "DJF"}), part_name({"part": "all", "value": ""})
+    ('season: DJF', 'all held-out rows')
+    """
+    name = PARTS[record["part"]]
+    return f"{name}: {record['value']}" if record["value"] else name
+
+
+def coverage_table(records, parts=PARTS):
+    """Return the table of coverage: parts of the days, and all rows of months and years."""
     headings = ["scheme", "period", "part", "", "rows", "places", "coverage", "95 %", "width", "Winkler"]
+    records = [
+        one for one in records if one["part"] in parts and (one["period"] == "day" or one["part"] == "all")
+    ]
     rows = [
         [
-            record["scheme"],
-            record["period"],
-            PARTS[record["part"]],
-            record["value"],
-            f"{record['n']:,}",
-            f"{record['groups']:,}",
-            _percent(record["coverage"]),
-            _between(record["ci_low"], record["ci_high"]),
-            f"{record['width']:.1f}",
-            f"{record['winkler']:.1f}",
+            one["scheme"],
+            one["period"],
+            PARTS[one["part"]],
+            one["value"],
+            f"{one['n']:,}",
+            f"{one['groups']:,}",
+            _percent(one["coverage"]),
+            _between(one["ci_low"], one["ci_high"]),
+            f"{one['width']:.1f}",
+            f"{one['winkler']:.1f}",
         ]
-        for record in records
-        if record["part"] in parts and (record["period"] == "day" or record["part"] == "all")
+        for one in records
     ]
-    return headings, rows
+    return _with_models(headings, rows, records)
 
 
-def coverage_sentences(records):
-    """One sentence per scheme and period on how often intervals held."""
-    sentences = []
-    for record in records:
-        if record["part"] != "all":
-            continue
-        unit = ALL_SCHEMES[record["scheme"]].calibration_groups
-        held_out = f"{unit}, their season held out," if record["scheme"] == "season" else f"held-out {unit}"
-        between = _between(record["ci_low"], record["ci_high"])
-        sentences.append(
-            f"{record['scheme']}: {_percent(record['coverage'])} of {record['n']:,} {record['period']}s of "
-            f"{record['groups']:,} {held_out} lay in their {100 * record['level']:g} % interval"
-            f"{f' (95 % interval over {unit} {between})' if between else ''}, which is "
-            f"{record['width']:.0f} {record['unit']} wide on average."
-            f"{_worst(records, record)}"
-        )
-    return sentences
+def applicability_sentence(record):
+    """Return the errors outside the area of applicability."""
+    if not _finite(record.get("outside_share")):
+        return ""
+    text = f"{_percent(record['outside_share'])} of held-out rows lie outside the area of applicability."
+    names = ("rmse_outside", "rmse_inside", "outside_ratio", "outside_ratio_within")
+    outside, inside, ratio, within = (record.get(name) for name in names)
+    if not (_finite(outside) and _finite(inside)):
+        return f"{text} These are too few to give an error."
+    text += f" RMSE is {outside:.1f} {_unit(record)} there and {inside:.1f} inside"
+    text += f" ({ratio:.2f} times as large)." if _finite(ratio) else "."
+    if _finite(within):
+        text += f" Relative to each city's own error, it is {within:.2f} times as large."
+    if min((one for one in (ratio, within) if _finite(one)), default=1) < 1:
+        text += " Here, rows outside the area of applicability do not have larger errors."
+    return text
 
 
-def applicability_sentences(records):
-    """One sentence per scheme on errors outside the domain of training."""
-    return [
-        f"{record['scheme']}: {_percent(record['outside_share'])} of the held-out rows lie outside the "
-        f"domain of training; {_ratio(record)}"
-        for record in records
-        if record.get("outside_share") is not None
-    ]
+def exceedance_sentence(record):
+    """Return how the probabilities of a threshold met what happened."""
+    return (
+        f"{_where(record)}, {_percent(record['frequency'])} of days were above {record['threshold']:g} "
+        f"{_unit(record)}. The mean predicted probability was {_percent(record['mean_probability'])}."
+    )
 
 
-def exceedance_rows(records):
-    """Headings and cells of the table of the probabilities of exceeding a level, as text."""
+def exceedance_sentences(records, mark=""):
+    """Return one line for every scheme and model on the WHO guideline, else on the first threshold."""
+    chosen = {}
+    for one in records:
+        if one["threshold"] == GUIDELINE or _label(one) not in chosen:
+            chosen[_label(one)] = one
+    return by_scheme(exceedance_sentence, chosen.values(), mark)
+
+
+def exceedance_table(records):
+    """Return the table of the probabilities of exceeding thresholds."""
     headings = ["scheme", "above", "rows", "observed", "predicted", "Brier", "skill"]
     rows = [
         [
-            record["scheme"],
-            f"{record['threshold']:g} {record['unit']}",
-            f"{record['n']:,}",
-            _percent(record["frequency"]),
-            _percent(record["mean_probability"]),
-            f"{record['brier']:.3f}",
-            f"{record['skill']:+.2f}" if _finite(record["skill"]) else "",
+            one["scheme"],
+            f"{one['threshold']:g} {one['unit']}",
+            f"{one['n']:,}",
+            _percent(one["frequency"]),
+            _percent(one["mean_probability"]),
+            f"{one['brier']:.3f}",
+            f"{one['skill']:+.2f}" if _finite(one["skill"]) else "",
         ]
-        for record in records
+        for one in records
     ]
-    return headings, rows
+    return _with_models(headings, rows, records)
 
 
-def uncertainty_section(facts):
-    """The part of a card about intervals, probabilities and the domain, in Markdown."""
-    found = facts["uncertainty"]
-    parts = ["## How sure it is", *found["promises"]]
-    parts.append("\n".join(f"- {sentence}" for sentence in coverage_sentences(found["coverage"])))
-    if found["coverage"]:
-        parts.append(markdown_table(*coverage_rows(found["coverage"])))
-        parts.append(
-            "Coverage: share of the rows whose observation lies in its interval; 95 %: its interval, whole "
-            f"places resampled; width and Winkler score (lower is better) in {found['coverage'][0]['unit']}. "
-            "Every interval was made by predictors that had seen neither what it is for (place, or season of "
-            "the place) nor what calibrated it."
-        )
-    elif len(found["promises"]) > 1:
-        parts.append("How often intervals hold at held-out places was not measured.")
-    parts.append("\n".join(f"- {sentence}" for sentence in applicability_sentences(facts["evaluation"])))
-    if facts.get("applicability"):
-        parts.append(
-            "`inside_domain` is false where the inputs are unlike all that training has seen (area of "
-            "applicability, Meyer & Pebesma 2021): there the predictor guesses, and neither its error nor "
-            "its interval is known. "
-            f"{_search_error(facts['applicability']['error'])}"
-        )
-    if found["exceedance"]:
-        parts.append(
-            "Probability of a day above a level, beside how often it happened at held-out places; the skill "
-            "is 1 for perfect probabilities, 0 for the constant frequency:"
-        )
-        parts.append(markdown_table(*exceedance_rows(found["exceedance"])))
-    return "\n\n".join(filter(None, parts))
+def prediction_sentences(rows):
+    """Return the summary of a prediction table, new places apart from training places.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `site_id, date, pm25` [µg m⁻³] and, where it is known, `place` (training or new).
+
+    Returns
+    -------
+    list of str
+    """
+    if "place" not in rows:
+        return [_summary(rows, "")]
+    return [_summary(rows[rows["place"] == place], f"{place} ") for place in ("new", "training")]
 
 
-def _worst(records, record):
-    same = ("scheme", "period", "level")
-    for other in records:
-        if other["part"] == "worst_city" and all(other[name] == record[name] for name in same):
-            return f" Worst city: {other['value']}, {_percent(other['coverage'])} of {other['n']:,}."
-    return ""
-
-
-def _ratio(record):
-    if not _finite(record.get("outside_ratio")):
-        return "too few for an error there."
-    text = (
-        f"their RMSE is {record['rmse_outside']:.1f} {record['unit']}, {record['outside_ratio']:.2f} times "
-        f"that inside ({record['rmse_inside']:.1f})"
-    )
-    within = record.get("outside_ratio_within")
-    if _finite(within):
-        text += f"; with every error relative to its own city's, {within:.2f} times"
-    if min(record["outside_ratio"], within) < 1:
-        text += ". Here the flag says unlike training, not larger error"
-    return f"{text}."
-
-
-def _search_error(error):
+def _summary(rows, kind):
+    if rows.empty:
+        return f"0 rows at {kind}places."
+    places = _counted(rows["site_id"].nunique(), f"{kind}place", f"{kind}places")
     return (
-        f"The distance behind it is found by a quick search; on {error['rows']:,} training rows the exact "
-        f"search gave the same verdict for {_percent(error['same_verdict'])}."
+        f"{_counted(len(rows), 'row', 'rows')} at {places}, {rows['date'].min():%Y-%m-%d} to "
+        f"{rows['date'].max():%Y-%m-%d}: mean PM2.5 {rows['pm25'].mean():.1f}, highest "
+        f"{rows['pm25'].max():.1f} {PM25_UNIT}."
     )
+
+
+def _with_models(headings, rows, records):
+    """Add a column of models where a record is not of the default one."""
+    models = [one.get("model", OURS) for one in records]
+    if set(models) <= {OURS}:
+        return headings, rows
+    rows = [[row[0], model, *row[1:]] for row, model in zip(rows, models, strict=True)]
+    return [headings[0], "model", *headings[1:]], rows
+
+
+def _where(record):
+    scheme = ALL_SCHEMES.get(record["scheme"])
+    return f"In {scheme.unseen}" if scheme else f"In what the scheme {record['scheme']} holds out"
+
+
+def _cell(record, name):
+    value = record.get(name)
+    if name == "groups":
+        return f"{record['groups']:,} {record.get('group', 'groups')}"
+    if isinstance(value, str):
+        return value
+    if not _finite(value):
+        return ""
+    return _percent(value) if name in SHARES else f"{value:,.{FIGURES[name][1]}f}"
+
+
+def _unit(record):
+    return record.get("unit", PM25_UNIT)
 
 
 def _between(low, high):
@@ -199,103 +357,90 @@ def _finite(value):
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-#: Lower ends of the bars of the histogram. [km]
+#: Lower ends of the bars of the histogram [km], and their length [characters].
 EDGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 WIDTH = 24
-#: By which factor distances may differ before it is said.
-ALIKE = 1.5
-N_NAMED = 5
+#: Factor between distances from which a sentence warns, and how many far cities are named.
+ALIKE, N_NAMED = 1.5, 5
 
 
 def proximity_records(found):
-    """The records of :class:`airq.validation.proximity.Proximity`, each with the facts about the cities."""
+    """Return the records of :class:`airq.validation.proximity.Proximity`, each with figures of the cities."""
     distance = found.cities["distance_km"]
-    facts = {
+    cities = {
         "cities": len(distance),
         "cities_median_km": float(distance.median()),
         "cities_farthest_km": float(distance.max()),
         "cities_beyond_all": int(found.cities["beyond"].sum()),
     }
-    nearest = found.nearest_scheme
-    return [{**record, "applies": record is nearest, **facts} for record in found.records]
+    return [{**one, "applies": one is found.nearest_scheme, **cities} for one in found.records]
 
 
-def proximity_rows(found):
-    """Headings and cells of the table of schemes, as text; the cities to predict come first."""
+def proximity_table(found):
+    """Return the table of schemes; the cities to predict come first."""
     headings = ["scheme", "places", "10 %", "median", "90 %", "farthest", "differ by", "> 90 %", "> all"]
     distance = found.cities["distance_km"]
-    quantiles = [_km(distance.quantile(level)) for level in (0.1, 0.5, 0.9, 1.0)]
+    quantiles = [_km(distance.quantile(share)) for share in (0.1, 0.5, 0.9, 1.0)]
     rows = [["cities to predict", f"{len(distance):,}", *quantiles, "", "", ""]]
-    for record in found.records:
-        figures = [_km(record[name]) for name in ("low_km", "median_km", "high_km", "farthest_km")]
-        beyond = [f"{record[name]:,}" for name in ("cities_beyond_most", "cities_beyond")]
-        rows.append(
-            [record["scheme"], f"{record['sites']:,}", *figures, f"{record['factor']:.1f} times", *beyond]
-        )
+    for one in found.records:
+        figures = [_km(one[name]) for name in ("low_km", "median_km", "high_km", "farthest_km")]
+        beyond = [f"{one[name]:,}" for name in ("cities_beyond_most", "cities_beyond")]
+        rows.append([one["scheme"], f"{one['sites']:,}", *figures, f"{one['factor']:.1f} times", *beyond])
     return headings, rows
 
 
-def proximity_caption():
-    """What the columns of the table are."""
-    return (
-        "Distances in km: from the cities to predict to the nearest site with PM2.5, and from the held-out "
-        "sites of each scheme to the nearest training site. differ by: factor between the distances of the "
-        "cities and of the held-out sites, rank by rank (Wasserstein-1 distance of the logarithms); > 90 %, "
-        "> all: cities that lie farther than nine tenths of the held-out sites, and than all of them."
-    )
-
-
 def proximity_sentences(found):
-    """What follows from the distances: which scheme applies, how well, and to which cities none does."""
-    distance = found.cities["distance_km"]
+    """Return which scheme applies to the cities, how well, and to which cities none does."""
+    distance, record = found.cities["distance_km"], found.nearest_scheme
+    near = int((distance < NEAR_KM).sum())
     sentences = [
-        f"{_counted(len(distance), 'city', 'cities')} to predict, {found.n_sites:,} sites with PM2.5: the "
-        f"nearest is {_km(distance.median())} km away in the median, {_km(distance.max())} km at most; "
-        f"{int((distance < NEAR_KM).sum()):,} of the cities have one within {NEAR_KM:g} km."
+        f"{_counted(len(distance), 'city', 'cities')} to predict, {found.n_sites:,} sites with PM2.5.",
+        f"The nearest site is {_km(distance.median())} km away (median), {_km(distance.max())} km at most.",
+        f"{_counted(near, 'city has', 'cities have')} one within {NEAR_KM:g} km.",
     ]
-    record = found.nearest_scheme
     if record is None:
-        return [*sentences, "The panel supports no scheme that holds places out: no figures speak for them."]
-    question = SCHEMES[record["scheme"]].question
-    sentences.append(
-        f"The figures of the scheme `{record['scheme']}`{f' ({question})' if question else ''} come nearest: "
-        f"its held-out sites lie {_km(record['median_km'])} km from training in the median."
-    )
-    return [*sentences, *_warnings(found, record)]
+        return [
+            *sentences,
+            "The panel supports no scheme that holds out places, so no figures apply to them.",
+        ]
+    sentences += [
+        f"The scheme `{record['scheme']}` comes closest ({ALL_SCHEMES[record['scheme']].question}).",
+        f"Its held-out sites lie {_km(record['median_km'])} km from training in the median.",
+    ]
+    beyond = found.cities[found.cities["beyond"]].sort_values("distance_km", ascending=False)
+    return [*sentences, *_difference(record, len(distance)), *_beyond(beyond, found.farthest_km)]
 
 
-def _warnings(found, record):
-    warnings = []
+def _difference(record, n_cities):
     if record["farther"] > ALIKE:
-        warnings.append(
-            f"Yet the cities lie {record['farther']:.1f} times farther (geometric mean) than those sites, "
-            f"{record['cities_beyond_most']:,} of {len(found.cities):,} farther than nine tenths of them: "
-            "expect larger errors than the figures tell."
+        yield f"The cities lie {record['farther']:.1f} times as far from training (geometric mean)."
+        yield (
+            f"{record['cities_beyond_most']:,} of {n_cities:,} lie farther than 90 % of those sites. Expect "
+            "larger errors than the figures show."
         )
     elif record["farther"] < 1 / ALIKE:
-        warnings.append(
-            f"Yet the cities lie {1 / record['farther']:.1f} times nearer (geometric mean) than those sites: "
-            "the figures are on the careful side."
-        )
+        yield f"The cities lie {1 / record['farther']:.1f} times nearer to training (geometric mean)."
+        yield "Expect errors no larger than the figures show."
     elif record["factor"] > ALIKE:
-        warnings.append(
-            f"Yet the distances are spread otherwise, by a factor of {record['factor']:.1f} rank by rank: "
-            "some cities are nearer and some farther than the figures assume."
+        yield (
+            f"Rank by rank, the distances differ by a factor of {record['factor']:.1f}. Some cities lie "
+            "nearer and some farther than the figures assume."
         )
-    beyond = found.cities[found.cities["beyond"]].sort_values("distance_km", ascending=False)
-    if len(beyond):
-        named = [f"{row.city} ({_km(row.distance_km)} km)" for row in beyond.head(N_NAMED).itertuples()]
-        more = f" and {len(beyond) - N_NAMED:,} more" if len(beyond) > N_NAMED else ""
-        warnings.append(
-            f"{_counted(len(beyond), 'city lies', 'cities lie')} farther than any held-out site of any "
-            f"scheme ({_km(found.farthest_km)} km), so no scheme speaks for "
-            f"{'it' if len(beyond) == 1 else 'them'}: {', '.join(named)}{more}."
+
+
+def _beyond(cities, farthest_km):
+    if len(cities):
+        named = [f"{one.city} ({_km(one.distance_km)} km)" for one in cities.head(N_NAMED).itertuples()]
+        more = f" and {len(cities) - N_NAMED:,} more" if len(cities) > N_NAMED else ""
+        yield (
+            f"{_counted(len(cities), 'city lies', 'cities lie')} farther than any held-out site of any scheme"
+            f" ({_km(farthest_km)} km). No scheme applies to {'it' if len(cities) == 1 else 'them'}: "
+            f"{', '.join(named)}{more}."
         )
-    return warnings
 
 
 def distance_histogram(found):
-    """Bars of the cities to predict beside the held-out sites of the scheme that applies, as lines."""
+    """Return lines of bars: the cities to predict beside the held-out sites of the scheme that applies."""
     record = found.nearest_scheme
     columns = {"cities to predict": found.cities["distance_km"].to_numpy()}
     if record is not None:
@@ -311,15 +456,15 @@ def distance_histogram(found):
 
 
 def proximity_markdown(found):
-    """Text of proximity.md."""
+    """Return the text of proximity.md."""
     parts = [
         "# Distance from training",
         "\n".join(f"- {sentence}" for sentence in proximity_sentences(found)),
         f"```\n{distance_histogram(found)}\n```",
-        markdown_table(*proximity_rows(found)),
-        proximity_caption(),
+        markdown_table(*proximity_table(found)),
+        PROXIMITY_CAPTION,
         "\n".join(f"- Left out, {scheme}: {reason}." for scheme, reason in found.skipped.items()),
-        "Distance does not say what a city is like; the column `inside_domain` of its predictions does.",
+        "Distance does not show what a city is like. The column `inside_domain` of its predictions does.",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -330,7 +475,7 @@ def _bar(count, largest):
 
 
 def _km(distance):
-    """Distance with as many digits as matter.
+    """Return a distance with as many digits as matter.
 
     >>> _km(0.04), _km(7.26), _km(1234.5)
     ('0.0', '7.3', '1,234')

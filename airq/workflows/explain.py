@@ -295,7 +295,7 @@ def write_explanation(contributions, importance, metadata, out):
     out : str or Path
         Folder; one that holds `explanation.json` is replaced.
     """
-    from airq.report.charts import dependence_curves, importance_bars
+    from airq.report.charts import dependence_curves, importance_bars, save
 
     # Monitors and remainder are no columns; a latitude without its longitude is nowhere.
     columns = importance[importance["by"] == "column"]
@@ -307,10 +307,10 @@ def write_explanation(contributions, importance, metadata, out):
     with atomic_folder(out, marker=RECORDS) as folder:
         write_json(folder / RECORDS, importance.to_dict("records"))
         importance.to_csv(folder / "importance.csv", index=False)
-        importance_bars(importance, metadata).savefig(folder / "importance.png", dpi=120)
+        save(importance_bars(importance, metadata), folder / "importance.png")
         if len(dependence):
             dependence.to_csv(folder / "dependence.csv", index=False)
-            dependence_curves(dependence, metadata).savefig(folder / "dependence.png", dpi=120)
+            save(dependence_curves(dependence, metadata), folder / "dependence.png")
             parts.append(f"![dependence](dependence.png)\n\n{DEPENDENCE_CAPTION}")
         _write_text(folder / "explanation.md", "What the predictions rest on", metadata, parts)
 
@@ -335,14 +335,14 @@ def write_row_explanation(table, panel, metadata, out):
     out : str or Path
         Folder; one that holds `explanation.json` is replaced.
     """
-    from airq.report.charts import contribution_bars
+    from airq.report.charts import contribution_bars, save
 
     sentences = contribution_sentences(table, panel)
     with atomic_folder(out, marker=RECORDS) as folder:
         write_json(folder / RECORDS, row_records(table))
         parts = ["```\n" + "\n".join(sentences) + "\n```"]
         _write_text(folder / "explanation.md", "Contributions to a prediction", metadata, parts)
-        contribution_bars(table, sentences[0], metadata).savefig(folder / "contributions.png", dpi=120)
+        save(contribution_bars(table, sentences[0], metadata), folder / "contributions.png")
 
 
 def drop_product_scores(
@@ -495,7 +495,7 @@ def write_drop_scores(scores, metadata, out):
     out : str or Path
         Folder; one that holds `drop_scores.json` is replaced.
     """
-    from airq.report.charts import drop_score_bars
+    from airq.report.charts import drop_score_bars, save
 
     whole = scores.groupby("scheme", sort=False)["rmse"].first()
     words = ", ".join(f"{value:.2f} by {scheme}" for scheme, value in whole.items())
@@ -505,8 +505,7 @@ def write_drop_scores(scores, metadata, out):
         write_json(folder / DROP_RECORDS, scores.to_dict("records"))
         _write_text(folder / "drop_scores.md", "Drop-product scores", metadata, parts)
         for scheme, table in scores.groupby("scheme", sort=False):
-            figure = drop_score_bars(table.to_dict("records"), metadata)
-            figure.savefig(folder / f"drop_scores_{scheme}.png", dpi=120)
+            save(drop_score_bars(table.to_dict("records"), metadata), folder / f"drop_scores_{scheme}.png")
 
 
 def _write_text(path, title, metadata, parts):

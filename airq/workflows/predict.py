@@ -13,8 +13,8 @@ from airq.models.boosters import load_foreign_catboost
 from airq.models.intervals import DEFAULT_COVERAGE, MIN_SHARE, check_coverage, frequency_of, period_means
 from airq.models.predictor import SCALE
 from airq.panel import KEYS, TARGET, panel_metadata
-from airq.report.card import validation_sentence
 from airq.report.console import tell_trained
+from airq.report.words import validation_sentence
 from airq.units import (
     PM25_UNIT,
     aqi,

@@ -3,8 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from airq.report.card import FIGURES
-from airq.units import WHO_LEVELS
+from airq.report import words
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import cube, evidence, maps, parts, session, theme, trust_charts
 from app.card_text import safe_card
@@ -12,8 +11,6 @@ from app.reliability import levels_of, reliability_table
 from app.text import for_markdown
 
 LONG = 600
-#: The level that words speak of, where it was judged. [µg m⁻³]
-GUIDELINE = WHO_LEVELS["day"][0]
 
 
 def page():
@@ -47,19 +44,15 @@ def _in_short(found):
     sentences = []
     record = evidence.headline(found.records)
     if record is not None:
-        sentences.append(evidence.error_words(record))
+        sentences.append(evidence.said(words.error_sentence, record))
         covered = [
             one
             for one in found.coverage
             if one["scheme"] == record["scheme"] and one["part"] == "all" and one["period"] == "day"
         ]
-        sentences += [evidence.coverage_words(one) for one in covered]
-        sentences.append(evidence.domain_words(record))
-        if isinstance(record.get("worst_city"), str) and np.isfinite(record.get("worst_city_rmse", np.nan)):
-            sentences.append(
-                f"Worst was {for_markdown(evidence.place_words(record['worst_city']))}: an error (RMSE) of "
-                f"{record['worst_city_rmse']:.1f} µg/m³. A single city can fare so."
-            )
+        sentences += [evidence.said(words.coverage_sentence, one) for one in covered]
+        sentences.append(evidence.said(words.applicability_sentence, record))
+        sentences.append(evidence.said(words.worst_city_sentence, record))
     st.markdown("\n".join(f"- {sentence}" for sentence in filter(None, sentences)))
     st.caption(f"From {for_markdown(found.source)}.")
 
@@ -75,7 +68,7 @@ def _errors(found):
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
         table = trust_charts.evaluation_table(found.records)
-        digits = {heading: number for heading, number in FIGURES.values()}
+        digits = {heading: number for heading, number in words.FIGURES.values()}
         st.dataframe(
             table,
             hide_index=True,
@@ -86,35 +79,20 @@ def _errors(found):
                 if digits.get(name) is not None
             },
         )
-        st.caption(_figures_words(found.records[0]))
+        caption = evidence.said(lambda record: words.evaluation_caption([record]), found.records[0])
+        st.caption(f"{caption} Shares in percent.")
 
 
 def _scheme_sentences(records):
-    """What every scheme asked, and how the predictor met the best other method in it."""
+    """Return what every scheme asks, and how the predictor differs from the best baseline in it."""
     ours = {record["scheme"]: record for record in evidence.ours(records)}
     for scheme in dict.fromkeys(record["scheme"] for record in records):
         asked = f"**{for_markdown(evidence.short(scheme))}**"
         if scheme in ALL_SCHEMES:
             asked += f" (`{scheme}`): {for_markdown(evidence.question(scheme), limit=120)}"
-        compared = evidence.compared_words(ours.get(scheme, {}))
+        compared = evidence.said(words.comparison_sentence, ours[scheme]) if scheme in ours else ""
         if scheme in ALL_SCHEMES or compared:
             yield f"{asked}. {compared}".rstrip()
-
-
-def _figures_words(record):
-    """What the columns of the table of figures are."""
-    unit, table = record.get("unit"), record.get("aqi_table")
-    words = ""
-    if isinstance(unit, str):
-        words += f"Errors in {for_markdown(theme.unit_words(unit), limit=30)}. "
-    if isinstance(table, str):
-        name = for_markdown(theme.SCALES.get(table, table), limit=30)
-        words += f"Classes of the {name}: rows in the right one, and within one of it. "
-    return (
-        f"{words}bias: predicted minus observed; ± folds: standard deviation over folds; RMSE 10 d: of means "
-        "over ten days; coverage, width: share of the rows inside their interval and its mean width; its "
-        "RMSE: that of the worst city. Shares in percent."
-    )
 
 
 def _intervals(found):
@@ -127,7 +105,13 @@ def _intervals(found):
         return
     schemes = list(dict.fromkeys(one["scheme"] for one in days))
     scheme = _scheme_box(schemes, "trust_coverage_scheme")
-    st.markdown("\n".join(f"- {evidence.coverage_words(one)}" for one in days if one["scheme"] == scheme))
+    st.markdown(
+        "\n".join(
+            f"- {evidence.said(words.coverage_sentence, one, found.coverage)}"
+            for one in days
+            if one["scheme"] == scheme
+        )
+    )
     st.plotly_chart(
         trust_charts.coverage_picture(found.coverage, scheme, dark=parts.dark()),
         key="trust_coverage",
@@ -169,7 +153,7 @@ def _probabilities(found):
         list(dict.fromkeys(one["scheme"] for one in found.exceedance)), "trust_probability_scheme"
     )
     records = [one for one in found.exceedance if one["scheme"] == scheme]
-    st.markdown(evidence.exceedance_words(_of_guideline(records)))
+    st.markdown(evidence.said(words.exceedance_sentence, _of_guideline(records)))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Days above a level [µg/m³]**")
@@ -184,7 +168,7 @@ def _probabilities(found):
 
 
 def _of_guideline(records):
-    return next((one for one in records if one["threshold"] == GUIDELINE), records[0])
+    return next((one for one in records if one["threshold"] == words.GUIDELINE), records[0])
 
 
 def _reliability(found, scheme):
@@ -201,7 +185,7 @@ def _reliability(found, scheme):
         level = st.selectbox(
             "When it said so, did it happen? Level",
             levels,
-            index=levels.index(GUIDELINE) if GUIDELINE in levels else 0,
+            index=levels.index(words.GUIDELINE) if words.GUIDELINE in levels else 0,
             format_func=lambda level: f"above {level:g} µg/m³",
             key="trust_level",
         )
@@ -258,7 +242,7 @@ def _domain(store, found):
     picture = maps.points_map(store.cities, layer, outlines=parts.outlines(), dark=parts.dark(), height=480)
     parts.show_map(picture, "trust_domain")
     parts.legend(layer.scale, hollow=True)
-    sentences = [evidence.domain_words(record) for record in evidence.ours(found.records)]
+    sentences = [evidence.said(words.applicability_sentence, one) for one in evidence.ours(found.records)]
     if any(sentences):
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences if sentence))
 

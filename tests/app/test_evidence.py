@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from airq.report.words import coverage_sentence, worst_city_sentence
 from app import evidence
 from app.sources import Sources
 
@@ -47,13 +48,24 @@ def test_another_file_is_refused_in_words(tmp_path, content):
         evidence.read_evaluation(tmp_path)
 
 
-def test_words_of_coverage_count_a_hundred_days():
-    "91.4 % is 91 of 100, beside the 90 that were promised; no interval of it, no words of it."
+def test_a_page_has_the_sentence_of_the_files_in_its_own_units():
+    "91.4 % lay inside the 90 % interval, 50 µg m⁻³ wide: the sentence of the card, with µg/m³."
     (record,) = evidence.checked([COVERED], "coverage", "it")
-    words = evidence.coverage_words(record)
-    assert words.startswith(
-        "Of 100 days in cities that it had never seen, 91 lay in the interval, which promises 90."
-    )
+    sentence = evidence.said(coverage_sentence, record)
+    assert sentence == coverage_sentence(record).replace("µg m⁻³", "µg/m³")
+    assert "91 % of 100 days lay inside their 90 % interval. The mean width is 50 µg/m³." in sentence
+
+
+def test_names_in_a_sentence_are_without_markup():
+    "A worst city with a link is shown as it is written; the code of its country becomes a name."
+    record = {"scheme": "city", "worst_city": "[a](b), NGA", "worst_city_rmse": 4.0}
+    assert r"\[a\]\(b\), Nigeria, with" in evidence.said(worst_city_sentence, record)
+
+
+def test_intervals_of_other_models_are_left_out():
+    "Of two models with intervals the page shows the predictor."
+    records = [COVERED | {"model": "default"}, COVERED | {"model": "ridge"}]
+    assert [one["model"] for one in evidence.checked(records, "coverage", "it")] == ["default"]
 
 
 def test_new_cities_speak_before_known_ones():

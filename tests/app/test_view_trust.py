@@ -62,20 +62,21 @@ def evaluation(tmp_path):
     return write
 
 
-def test_an_official_reads_how_many_of_a_hundred_days(draw, make_rows, evaluation):
+def test_an_official_reads_how_often_it_held(draw, make_rows, evaluation):
     "Coverage 0.91 and an error of 9 µg/m³, in words."
     text = said(draw("trust", make_rows(PM25), arguments=evaluation()))
-    assert "Of 100 days in cities that it had never seen, 91 lay in the interval" in text
+    assert "In cities that it had never seen, 91 % of 100 days lay inside their 90 % interval" in text
     assert "off by 9.0 µg/m³" in text
-    assert "66 lay above 15 µg/m³; the probabilities said 70" in text
+    assert "66 % of days were above 15 µg/m³. The mean predicted probability was 70 %" in text
 
 
-def test_the_best_other_method_is_named_in_words(draw, make_rows, evaluation):
+def test_the_best_baseline_is_named_in_words(draw, make_rows, evaluation):
     "An error of 0.79 below cams, interval -2.04 to 0.39: no clear difference; one unit, one name."
     compared = {"best_baseline": "cams", "difference": -0.79, "ci_low": -2.04, "ci_high": 0.39}
     records = [RECORD | compared | {"resampled": "cities"}, RECORD | {"model": "cams"}]
     app = draw("trust", make_rows(PM25), arguments=evaluation(records))
-    assert "0.79 µg/m³ lower than that of the best other method, cams: no clear difference" in said(app)
+    assert "RMSE is 0.79 µg/m³ lower than that of the best baseline, cams." in said(app)
+    assert "This is no clear difference." in said(app)
     assert "µg m⁻³" not in said(app)
     assert app.dataframe[0].value["model"].tolist() == ["this predictor", "cams"]
 

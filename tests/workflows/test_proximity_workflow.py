@@ -1,4 +1,4 @@
-"""What is told and written about cities to predict."""
+"""Text, records and files about the distance of cities to predict."""
 
 import json
 import re
@@ -37,9 +37,9 @@ def test_the_text_names_the_scheme_and_the_city_beyond_it(panel_path, tmp_path):
     text = (tmp_path / "distances" / "proximity.md").read_text(encoding="utf-8")
     assert found.nearest_scheme["scheme"] == "city"
     assert "2 cities to predict, 6 sites with PM2.5" in text
-    assert "the scheme `city`" in text
+    assert "The scheme `city` comes closest" in text
     assert "1 city lies farther than any held-out site of any scheme" in text
-    assert "no scheme speaks for it: Far (155 km)." in text
+    assert "No scheme applies to it: Far (155 km)." in text
 
 
 def test_bars_count_cities_and_held_out_sites(panel_path, tmp_path):
