@@ -5,7 +5,6 @@ Loading verifies the format, the versions and the hash of every file first.
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from airq.bundle_metadata import BUNDLE_JSON, FORMAT, read_metadata, write_metad
 from airq.features.recipe import Recipe
 from airq.geo import geocentric_km
 from airq.io import atomic_folder, json_ready
-from airq.messages import near_name
+from airq.messages import installed_versions, near_name
 from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble
 from airq.models.intervals import Calibration, ResidualScale
@@ -65,7 +64,7 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
                 "format": FORMAT,
                 "pictures": sorted(file.name for file in folder.glob("*.png")),
                 "airq_version": airq.__version__,
-                "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+                "libraries": installed_versions(LIBRARIES),
                 "recipe": predictor.recipe_.to_dict(),
                 "features": predictor.recipe_.names,
                 "recipe_inputs": predictor.recipe_.inputs,

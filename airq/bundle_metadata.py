@@ -6,9 +6,10 @@ They hold the hash of every other file, and one of themselves.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from pathlib import Path
+
+from airq.messages import installed_versions
 
 FORMAT = 2
 BUNDLE_JSON = "bundle.json"
@@ -79,9 +80,10 @@ def _check_files(path, hashes):
 
 
 def _check_versions(path, libraries):
-    for name, trained in libraries.items():
-        here = importlib.metadata.version(name)
-        if name in ("lightgbm", "catboost") and _release(here) < _release(trained):
+    # A booster whose package is missing is refused where it is loaded.
+    for name, here in installed_versions({"lightgbm", "catboost"} & set(libraries)).items():
+        trained = libraries[name]
+        if _release(here) < _release(trained):
             raise ValueError(
                 f"{path} was trained with {name} {trained}, but {here} is installed; "
                 f"pip install '{name}>={trained}'."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import importlib
+import importlib.metadata
 import os
 
 import typer
@@ -78,6 +80,51 @@ def progress(what):
             bar.update(task, completed=done, total=total, description=told)
 
         yield advance
+
+
+def import_optional(module, what, *, package=None):
+    """Import a module that only part of the package needs.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+    what : str
+        What needs it, in the plural, such as "CatBoost models".
+    package : str, optional
+        What to install; called like the module by default.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed; the line says how to install it.
+
+    Examples
+    --------
+    >>> import_optional("no_such_module", "Examples")
+    Traceback (most recent call last):
+        ...
+    ModuleNotFoundError: Examples need no_such_module, which is not installed: pip install no_such_module
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = package or module
+        text = f"{what} need {package}, which is not installed: pip install {package}"
+        raise ModuleNotFoundError(text, name=error.name) from None
+
+
+def installed_versions(packages):
+    """Return the versions of packages by name, of those that are installed."""
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def near_name(name, names):

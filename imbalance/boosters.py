@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from airq.messages import import_optional
 from imbalance.reading import is_number
 from imbalance.weighting import HIDDEN
 
@@ -93,9 +94,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
             from lightgbm import LGBMClassifier
 
             return LGBMClassifier(**settings)
-        from catboost import CatBoostClassifier
-
-        return CatBoostClassifier(**settings)
+        return import_optional("catboost", "CatBoost models").CatBoostClassifier(**settings)
 
     def _columns_of_words(self):
         return {"cat_features": list(self.categories_)} if self.library == "catboost" else {}

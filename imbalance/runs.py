@@ -6,19 +6,20 @@ import hashlib
 import json
 import types
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+import airq
 from airq.io import check_replaceable, write_json
+from airq.messages import installed_versions
 
-PACKAGES = ("airq", "catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 
 
 def versions():
     """Versions of the packages that figures depend on, by name."""
-    return {name: version(name) for name in PACKAGES}
+    return {"airq": airq.__version__, **installed_versions(PACKAGES)}
 
 
 def claim_folder(folder, settings, *, marker, what):

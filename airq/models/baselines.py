@@ -18,6 +18,7 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
 from airq.features.recipe import raw, reference_method
+from airq.messages import import_optional
 from airq.models import OURS
 from airq.models.boosters import Booster, CannotFit
 from airq.models.predictor import Predictor, default_candidate
@@ -143,7 +144,10 @@ class ReferenceMethod(BoosterBaseline):
 
     def fit(self, X, y, groups, places=None):
         """Learn from four fifths of the groups, stop on the others."""
-        import catboost
+        try:
+            catboost = import_optional("catboost", "CatBoost models")
+        except ModuleNotFoundError as error:
+            raise CannotFit(str(error)) from None
 
         model = catboost.CatBoostRegressor(
             iterations=1000,

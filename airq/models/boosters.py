@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from airq.messages import import_optional
+
 KINDS = ("lightgbm", "catboost")
 ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm"}
 
@@ -189,7 +191,7 @@ def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
 
 
 def _fit_catboost(learn, stop, settings, rounds, patience, seed, threads):
-    import catboost
+    catboost = import_optional("catboost", "CatBoost models")
 
     model = catboost.CatBoostRegressor(
         loss_function="RMSE",
@@ -206,7 +208,7 @@ def _fit_catboost(learn, stop, settings, rounds, patience, seed, threads):
 
 
 def _load_catboost(path):
-    import catboost
+    catboost = import_optional("catboost", "CatBoost models")
 
     model = catboost.CatBoostRegressor()
     try:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from airq.messages import import_optional
+
 #: Library -> parameter -> its type, lowest and highest value, and whether they are drawn on a log scale.
 SEARCHED = {
     "lightgbm": {
@@ -75,7 +77,7 @@ class Tuning:
         return tuple(_changed(member, best.params) for member in members)
 
     def _study(self, name):
-        import optuna
+        optuna = import_optional("optuna", "Searches of settings")
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         # Its report of a trial that Ctrl-C stopped would look like an error of ours.

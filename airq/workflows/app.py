@@ -15,6 +15,8 @@ from airq.messages import notes
 
 #: Where this package lies, and the app beside it; another one's may be called app, too.
 HERE = Path(__file__).resolve().parents[2]
+#: What the pages need beside the packages of airq.
+PACKAGES = ("streamlit", "plotly")
 #: Open pages keep the server from ending by itself. [s]
 PATIENCE = 1
 HOST = "localhost"
@@ -141,11 +143,11 @@ def _terminated(number, frame):
 
 
 def check_installed():
-    """Refuse to start without the packages of the extra `app`."""
-    for package in ("streamlit", "plotly"):
+    """Refuse to start without the packages that draw the pages."""
+    for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise ModuleNotFoundError(
-                f"The app needs {package}, which is not installed: pip install 'airq[app]'"
+                f"The app needs {package}, which is not installed: pip install {' '.join(PACKAGES)}"
             )
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 import airq
 from airq.cities import check_swapped, read_cities
 from airq.io import check_writable
+from airq.messages import import_optional
 from airq.report.console import request_progress
 from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
@@ -122,6 +123,7 @@ class Service:
 
     def connect(self, tag):
         """Open a connection, requests labelled with a tag."""
+        import_optional("ee", "Requests to Earth Engine", package="earthengine-api")
         from airq.sources.earthengine.client import connect
         from airq.sources.earthengine.credentials import load_credentials, resolve_project
 
