@@ -59,7 +59,7 @@ class Evidence:
 
 
 def gather(sources, store, bundle_facts):
-    """The evidence that is there: of the evaluation, else of the bundle, else of the predictions' own file.
+    """Return the evidence of the evaluation, else of the bundle, else of the predictions' own file.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def gather(sources, store, bundle_facts):
 
 
 def read_evaluation(path):
-    """The records of an evaluation: evaluation.json, or its folder, with what stands beside it.
+    """Read the records of an evaluation: evaluation.json or its folder, with the files beside it.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read_evaluation(path):
 
 
 def of_bundle(facts):
-    """The evidence in the facts of a bundle; older bundles know nothing of intervals."""
+    """Return the evidence in the metadata of a bundle; older bundles have no intervals."""
     told = facts.get("uncertainty") or {}
     return Evidence(
         records=checked(facts.get("evaluation") or [], "records", "The bundle"),
@@ -158,12 +158,12 @@ def checked(records, kind, name):
 
 
 def ours(records):
-    """The records of the predictor itself, its baselines left out."""
+    """Return the records of the predictor itself, without its baselines."""
     return [record for record in records if record["model"] in OURS]
 
 
 def headline(records):
-    """The record of the predictor that speaks for a city without a monitor, or None."""
+    """Return the record of the predictor that applies to a city without a monitor, or None."""
     by_scheme = {record["scheme"]: record for record in ours(records)}
     for scheme in (*HEADLINES, *by_scheme):
         if scheme in by_scheme:
@@ -172,12 +172,12 @@ def headline(records):
 
 
 def short(scheme):
-    """A scheme in two or three words."""
+    """Return a scheme in two or three words."""
     return ALL_SCHEMES[scheme].short if scheme in ALL_SCHEMES else scheme
 
 
 def question(scheme):
-    """What a scheme asks.
+    """Return what a scheme asks about.
 
     >>> question("city")
     'a city without any monitor'
@@ -186,7 +186,7 @@ def question(scheme):
 
 
 def place_words(place):
-    """A city of a record with the name of its country for the country's code.
+    """Return a city of a record with the name of its country for the country's code.
 
     >>> place_words("Ogoja, NGA"), place_words("Ogoja")
     ('Ogoja, Nigeria', 'Ogoja')

@@ -114,7 +114,7 @@ def draw_proximity(found, path):
 
 
 def observed_against_predicted(table, metadata=None, *, model=OURS):
-    """Draw the density of held-out rows over observed and predicted PM2.5. [µg m⁻³]
+    """Draw the density of held-out rows over observed and predicted PM2.5 [µg m⁻³].
 
     `table` holds `scheme`, `observed` and the column of `model`. Rows are counted in 50 times 50 cells up to
     the 99.5 % quantile; the subtitle counts those beyond.
@@ -138,7 +138,7 @@ def observed_against_predicted(table, metadata=None, *, model=OURS):
 
 
 def error_map(table, metadata=None, *, model=OURS):
-    """Draw the RMSE of every city where it lies, with the names of the three worst. [µg m⁻³]
+    """Draw the RMSE of every city where it lies, with the names of the three worst [µg m⁻³].
 
     `table` holds `scheme, city_id, city, latitude, longitude, observed` and the column of `model`. Of more
     than 2,000 cities one in two, three ... by rank of error is drawn.
@@ -207,7 +207,7 @@ def class_confusion(table, metadata=None, *, model=OURS):
 
 
 def coverage_by_part(records, metadata=None):
-    """Draw the coverage of the days' intervals in every part of the held-out rows. [%]
+    """Draw the coverage of the days' intervals in every part of the held-out rows [%].
 
     `records` are those of one scheme and model, see :func:`airq.validation.scores.coverage_table`.
     """
@@ -223,7 +223,7 @@ def coverage_by_part(records, metadata=None):
 
 
 def drop_score_bars(records, metadata=None):
-    """Draw what every product saves in error, with its interval. [µg m⁻³]
+    """Draw what every product saves in error, with its interval [µg m⁻³].
 
     `records` are those of one scheme, see :func:`airq.workflows.explain.drop_product_scores`.
     """
@@ -247,7 +247,7 @@ def _forest(table, title, at, domain=None):
 
 
 def reliability_of_thresholds(table, metadata=None):
-    """Draw how often thresholds were exceeded against the predicted probability. [%]
+    """Draw how often thresholds were exceeded against the predicted probability [%].
 
     `table` holds one scheme and model, see :func:`airq.validation.scores.reliability`. The four thresholds
     with the most rows between 5 and 95 % are drawn.
@@ -275,7 +275,7 @@ def reliability_of_thresholds(table, metadata=None):
 
 
 def importance_bars(importance, metadata=None):
-    """Draw the mean size of the contributions by product, and by the most important columns. [µg m⁻³]
+    """Draw the mean size of the contributions by product, and by the most important columns [µg m⁻³].
 
     `importance` comes from :meth:`airq.models.explanation.Contributions.importance`.
     """
@@ -291,7 +291,7 @@ def importance_bars(importance, metadata=None):
 
 
 def dependence_curves(dependence, metadata=None):
-    """Draw the mean prediction against the value of every column; dots are quantiles. [µg m⁻³]
+    """Draw the mean prediction against the value of every column; dots are quantiles [µg m⁻³].
 
     `dependence` comes from :meth:`airq.models.explanation.Contributions.dependence`.
     """
@@ -310,7 +310,7 @@ def dependence_curves(dependence, metadata=None):
 
 
 def contribution_bars(table, title, metadata=None):
-    """Draw one prediction from the base to its value, product by product. [µg m⁻³]
+    """Draw one prediction from the base to its value, product by product [µg m⁻³].
 
     `table` comes from :meth:`airq.models.explanation.Contributions.table` for one row; `title` names it.
     """
@@ -337,7 +337,7 @@ def contribution_bars(table, title, metadata=None):
 
 
 def distance_curves(found, metadata=None):
-    """Draw the distances of cities to predict and of held-out sites. [km]
+    """Draw the distances of cities to predict and of held-out sites [km].
 
     `found` is an :class:`airq.validation.proximity.Proximity`. Above is a histogram of the cities beside the
     scheme that applies, below are cumulative shares; schemes of the same distances share a curve.

@@ -29,26 +29,14 @@ screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatt
 
 
 def print_table(headings, rows, *, n_words=1, sections=False, **column):
-    """Print a table whose first columns are words and whose others are numbers.
+    """Print a table whose first `n_words` columns are words and whose others are numbers.
 
-    Parameters
-    ----------
-    headings : sequence of str
-        Heading of each column.
-    rows : list of list of str
-        Cells.
-    n_words : int
-        Number of columns of words, which are aligned at the left.
-    sections : bool
-        Whether a line stands between rows that differ in the first column.
-    **column
-        See :meth:`rich.table.Table.add_column`.
+    `sections` draws a line where the first cell changes; `column` is for :meth:`rich.table.Table.add_column`.
     """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    column = column or {"overflow": "fold"}
     for number, heading in enumerate(headings):
-        table.add_column(
-            heading, justify="left" if number < n_words else "right", **(column or {"overflow": "fold"})
-        )
+        table.add_column(heading, justify="left" if number < n_words else "right", **column)
     for row, after in zip(rows, [*rows[1:], None], strict=True):
         table.add_row(*map(escape, row), end_section=sections and after is not None and after[0] != row[0])
     screen.print(table, soft_wrap=False)
@@ -103,24 +91,25 @@ def print_predictions(rows, out):
 
 def print_plan(planned, workers):
     """Print what an extraction would ask for and cost."""
+    headings = ["product", "asset", "columns", "first day", "last day"]
     products = [
         [
-            facts["product"],
-            facts["asset"],
-            ", ".join(facts["columns"]),
-            facts["first_day"],
-            facts["last_day"] or "today",
+            one["product"],
+            one["asset"],
+            ", ".join(one["columns"]),
+            one["first_day"],
+            one["last_day"] or "today",
         ]
-        for facts in planned.products
+        for one in planned.products
     ]
-    print_table(["product", "asset", "columns", "first day", "last day"], products, n_words=5)
+    print_table(headings, products, n_words=5)
+    headings = ["asked together", "cities", "days or years", "requests", "hours"]
     layers = [
-        [", ".join(facts["products"])]
-        + [f"{facts[name]:,}" for name in ("cities", "periods", "requests")]
-        + [f"{facts['hours']:,.2f}"]
-        for facts in planned.layers
+        [", ".join(one["products"]), *(f"{one[name]:,}" for name in ("cities", "periods", "requests"))]
+        + [f"{one['hours']:,.2f}"]
+        for one in planned.layers
     ]
-    print_table(["asked together", "cities", "days or years", "requests", "hours"], layers)
+    print_table(headings, layers)
     cost = planned.cost
     _print_lines(
         [

@@ -225,11 +225,9 @@ def coverage_table(records, parts=PARTS):
             one["value"],
             f"{one['n']:,}",
             f"{one['groups']:,}",
-            _percent(one["coverage"]),
-            _between(one["ci_low"], one["ci_high"]),
-            f"{one['width']:.1f}",
-            f"{one['winkler']:.1f}",
         ]
+        + [_percent(one["coverage"]), _between(one["ci_low"], one["ci_high"])]
+        + [f"{one[name]:.1f}" for name in ("width", "winkler")]
         for one in records
     ]
     return _with_models(headings, rows, records)
@@ -274,15 +272,9 @@ def exceedance_table(records):
     """Return the table of the probabilities of exceeding thresholds."""
     headings = ["scheme", "above", "rows", "observed", "predicted", "Brier", "skill"]
     rows = [
-        [
-            one["scheme"],
-            f"{one['threshold']:g} {one['unit']}",
-            f"{one['n']:,}",
-            _percent(one["frequency"]),
-            _percent(one["mean_probability"]),
-            f"{one['brier']:.3f}",
-            f"{one['skill']:+.2f}" if _finite(one["skill"]) else "",
-        ]
+        [one["scheme"], f"{one['threshold']:g} {one['unit']}", f"{one['n']:,}"]
+        + [_percent(one[name]) for name in ("frequency", "mean_probability")]
+        + [f"{one['brier']:.3f}", f"{one['skill']:+.2f}" if _finite(one["skill"]) else ""]
         for one in records
     ]
     return _with_models(headings, rows, records)

@@ -1,12 +1,12 @@
-"""How far cities to predict lie from training, and which scheme holds places out at such distances.
+"""Distances of cities to predict from training, and the scheme that holds out places at such distances.
 
-A scheme's figures speak for the cities to predict where its held-out places lie as far from their
-training places as those cities lie from the monitors. The distributions of both distances are
-compared, as in nearest-neighbour distance matching [1]_ [2]_; here no folds are built to match, but
-the nearest of the existing schemes is named.
+The figures of a scheme apply to the cities to predict where its held-out places lie as far from their
+training places as those cities lie from the monitors. The distributions of both distances are compared, as
+in nearest-neighbour distance matching [1]_ [2]_. Here no folds are built to match: the nearest of the
+existing schemes is named.
 
-Distances are compared by their logarithms. A step from 5 to 50 km changes what a monitor says about
-a place, one from 1005 to 1050 km does not; with plain distances a few far cities would decide alone.
+Distances are compared by their logarithms. A step from 5 to 50 km changes what a monitor says about a place,
+one from 1005 to 1050 km does not. With plain distances a few far cities would decide alone.
 
 References
 ----------
@@ -37,21 +37,21 @@ NEAR_KM = 1.0
 
 @dataclass
 class Proximity:
-    """How far cities to predict lie from training, beside every scheme.
+    """Distances of cities to predict from training, beside those of every scheme.
 
     Attributes
     ----------
     cities : DataFrame
-        The city table with `nearest_site`, `nearest_city`, `distance_km` and `beyond`, whether a
-        city lies farther from training than every held-out place of every scheme.
+        The city table with `nearest_site`, `nearest_city`, `distance_km` and `beyond`, whether a city lies
+        farther from training than every held-out place of every scheme.
     n_sites : int
         Number of sites with PM2.5.
     held_out : dict of str to numpy.ndarray
         By scheme, distance of every held-out site to the nearest training site of its fold. [km]
     records : list of dict
-        One per scheme, see :func:`compare`; that which is most like the cities first.
+        One per scheme, see :func:`compare`; the one most like the cities first.
     skipped : dict of str to str
-        Scheme -> why it says nothing.
+        Scheme -> why it is not compared.
     """
 
     cities: pd.DataFrame
@@ -62,26 +62,24 @@ class Proximity:
 
     @property
     def nearest_scheme(self):
-        """The record of the scheme whose distances are most like those of the cities, or None."""
+        """Record of the scheme whose distances are most like those of the cities, or None."""
         return self.records[0] if self.records else None
 
     @property
     def farthest_km(self):
-        """Largest distance of a held-out site under any scheme; 0 where there is none. [km]"""
+        """Largest distance of a held-out site under any scheme [km]; 0 where there is none."""
         return max((record["farthest_km"] for record in self.records), default=0.0)
 
 
 def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
-    """Compare cities to predict with what every scheme holds out.
+    """Compare the distances of cities to predict with those of held-out places.
 
     Parameters
     ----------
-    panel : DataFrame
-        A checked panel with targets.
-    cities : DataFrame of n_cities
-        A checked city table.
+    panel, cities : DataFrame
+        A checked panel with targets, and a checked city table.
     schemes : sequence of str
-        Names from :data:`airq.validation.splitters.SCHEMES`.
+        Names from :data:`airq.validation.schemes.SCHEMES`.
     buffer_km, seed
         See :func:`airq.validation.splitters.make_folds`.
 
@@ -92,7 +90,7 @@ def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
     found = Proximity(with_distances(cities, panel), panel.loc[panel[TARGET].notna(), "site_id"].nunique())
     for scheme in dict.fromkeys(schemes):
         if scheme in SCHEMES and scheme not in PLACE_SCHEMES:
-            found.skipped[scheme] = "it holds out days of known places, so it speaks for no other place"
+            found.skipped[scheme] = "it holds out days of known places, so it does not apply to other places"
             continue
         try:
             folds = iter_folds(panel, scheme, buffer_km=buffer_km, seed=seed)
@@ -101,21 +99,19 @@ def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
             found.skipped[scheme] = str(reason)
     distance = found.cities["distance_km"].to_numpy()
     found.records = [compare(distance, held_out, scheme) for scheme, held_out in found.held_out.items()]
-    # Where every city has one site, `city` and `site` are the same, and cities are what is asked about.
+    # Where every city has one site, `city` and `site` are the same; cities are to be predicted.
     found.records.sort(key=lambda record: (round(record["factor"], 9), record["scheme"] == "site"))
     found.cities["beyond"] = distance > found.farthest_km
     return found
 
 
 def with_distances(cities, panel):
-    """A city table with the nearest site of a panel that has PM2.5.
+    """Add the nearest site with PM2.5 to a city table.
 
     Parameters
     ----------
-    cities : DataFrame of n_cities
-        A checked city table.
-    panel : DataFrame
-        A checked panel with targets.
+    cities, panel : DataFrame
+        A checked city table of n_cities, and a checked panel with targets.
 
     Returns
     -------
@@ -124,22 +120,17 @@ def with_distances(cities, panel):
     """
     sites = sites_of(panel[panel[TARGET].notna()])
     position, distance = nearest(cities, sites)
-    return cities.assign(
-        nearest_site=sites.index[position],
-        nearest_city=sites["city"].to_numpy()[position],
-        distance_km=distance,
-    )
+    names = sites["city"].to_numpy()[position]
+    return cities.assign(nearest_site=sites.index[position], nearest_city=names, distance_km=distance)
 
 
 def held_out_distances(panel, folds):
-    """Distance from every held-out site to the nearest training site of its fold.
+    """Return the distance from every held-out site to the nearest training site of its fold.
 
     Parameters
     ----------
-    panel : DataFrame
-        A checked panel.
-    folds : iterable of Fold
-        Folds of one scheme.
+    panel, folds : DataFrame, iterable of Fold
+        A checked panel, and folds of one scheme.
 
     Returns
     -------
@@ -155,27 +146,24 @@ def held_out_distances(panel, folds):
 
 
 def compare(distance, held_out, scheme):
-    """The record of one scheme.
+    """Return the record of one scheme.
 
     Parameters
     ----------
-    distance : numpy.ndarray of shape (n_cities,)
-        Distance of each city to predict from the nearest monitor. [km]
-    held_out : numpy.ndarray of shape (n_held_out_sites,)
-        Distance of each held-out site from the nearest training site. [km]
+    distance, held_out : numpy.ndarray of shape (n_cities,), (n_held_out_sites,)
+        Distance of each city to predict, and of each held-out site, from the nearest training site. [km]
     scheme : str
-        What to call it.
+        Its name.
 
     Returns
     -------
     dict
-        `scheme, sites` (held out), `low_km, median_km, high_km, farthest_km` (10 %, 50 %, 90 %
-        and largest of `held_out`), `factor` (by which the distances of cities and held-out sites
-        differ on average, rank by rank: exponential of the Wasserstein-1 distance of the
-        logarithms, 1 where they are alike), `farther` (the same with direction: above 1 where the
-        cities lie farther), `apart_km` (Wasserstein-1 distance of the plain distances),
-        `cities_beyond_most` and `cities_beyond` (cities farther than nine tenths of its held-out
-        sites, and than all of them).
+        `scheme`, `sites` (number held out); `low_km, median_km, high_km, farthest_km` (10 %, 50 %, 90 % and
+        largest of `held_out`); `factor` (mean factor between cities and held-out sites, rank by rank:
+        exponential of the Wasserstein-1 distance of the logarithms, 1 where they are alike); `farther` (the
+        same with direction: above 1 where the cities lie farther); `apart_km` (Wasserstein-1 distance of the
+        plain distances); `cities_beyond_most`, `cities_beyond` (cities farther than 90 % and than all of its
+        held-out sites).
 
     Examples
     --------
@@ -185,22 +173,15 @@ def compare(distance, held_out, scheme):
     >>> {name: round(record[name], 6) for name in ("factor", "farther", "apart_km", "cities_beyond")}
     {'factor': 2.0, 'farther': 2.0, 'apart_km': 55.0, 'cities_beyond': 1}
     """
-    log_distance, log_held_out = _log(distance), _log(held_out)
-    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+    logs = [np.log(np.maximum(values, NEAR_KM)) for values in (distance, held_out)]
+    quantiles = np.quantile(held_out, [0.1, 0.5, 0.9, 1.0]).tolist()
     return {
         "scheme": scheme,
         "sites": len(held_out),
-        "low_km": float(low),
-        "median_km": float(median),
-        "high_km": float(high),
-        "farthest_km": float(held_out.max()),
-        "factor": float(np.exp(wasserstein_distance(log_distance, log_held_out))),
-        "farther": float(np.exp(log_distance.mean() - log_held_out.mean())),
+        **dict(zip(("low_km", "median_km", "high_km", "farthest_km"), quantiles, strict=True)),
+        "factor": float(np.exp(wasserstein_distance(*logs))),
+        "farther": float(np.exp(logs[0].mean() - logs[1].mean())),
         "apart_km": float(wasserstein_distance(distance, held_out)),
-        "cities_beyond_most": int(np.sum(distance > high)),
-        "cities_beyond": int(np.sum(distance > held_out.max())),
+        "cities_beyond_most": int(np.sum(distance > quantiles[2])),
+        "cities_beyond": int(np.sum(distance > quantiles[3])),
     }
-
-
-def _log(distance):
-    return np.log(np.maximum(distance, NEAR_KM))
