@@ -156,20 +156,12 @@ def check_cities(cities, *, name="The city table"):
 
 
 def check_swapped(places, *, name="The panel", tolerated=0.5):
-    """Raise a ValueError if coordinates fit their countries only after an exchange.
+    """Raise a ValueError if the coordinates of a table fit its countries only after an exchange.
 
     A place is suspect if it lies more than 500 km from every bundled city of its country, and less than
     250 km from one once latitude and longitude are exchanged. Places in countries without bundled
-    cities do not count.
-
-    Parameters
-    ----------
-    places : DataFrame
-        `city, country, latitude, longitude`.
-    name : str
-        What to call the table in the message.
-    tolerated : float
-        Share of the places that may be suspect, since a position or a country may be wrong otherwise.
+    cities do not count. A share of suspects up to `tolerated` passes, since a position or a country
+    may be wrong otherwise.
     """
     known = places[places["country"].isin(_bundled_trees())]
     far = known[(_home_km(known) > 500) & (known["longitude"].abs() <= 90)]
@@ -184,7 +176,7 @@ def check_swapped(places, *, name="The panel", tolerated=0.5):
 
 
 def _home_km(places):
-    """Distance of each place from the nearest bundled city of its country. [km]"""
+    """Return the distance [km] of each place from the nearest bundled city of its country."""
     positions, chord = geocentric_km(places), np.empty(len(places))
     for country, rows in places.groupby("country", observed=True).indices.items():
         chord[rows], _ = _bundled_trees()[country].query(positions[rows])
@@ -193,21 +185,14 @@ def _home_km(places):
 
 @functools.cache
 def _bundled_trees():
-    """Positions of the bundled cities, a search tree for every country."""
+    """Return a search tree of the bundled cities for every country."""
     cities = _read_bundled("african_cities.csv")
     positions = geocentric_km(cities)
     return {country: cKDTree(positions[rows]) for country, rows in cities.groupby("country").indices.items()}
 
 
 def match_cities(names, countries, cities):
-    """Find the rows of a city table by name and country.
-
-    Parameters
-    ----------
-    names, countries : sequence of str
-        Name of each city, and its country's name or ISO code.
-    cities : DataFrame
-        A checked city table.
+    """Find cities by name and country (name or ISO code) in a checked city table.
 
     Returns
     -------
@@ -225,20 +210,10 @@ def match_cities(names, countries, cities):
 
 
 def country_code(text):
-    """Return the ISO 3166-1 alpha-3 code of a country.
+    """Return the ISO 3166-1 alpha-3 code of a country, from its English name or either ISO code.
 
-    Parameters
-    ----------
-    text : str
-        English name, alpha-2 or alpha-3 code.
+    A ValueError is raised if the country is unknown; the message names the nearest one.
 
-    Raises
-    ------
-    ValueError
-        If the country is unknown; the message names the nearest one.
-
-    Examples
-    --------
     >>> country_code("Côte d'Ivoire"), country_code("ug"), country_code("ZAF")
     ('CIV', 'UGA', 'ZAF')
     """
@@ -275,29 +250,12 @@ def _read_bundled(name):
 
 
 def countries_of(places, cities=None, *, path):
-    """Return the country of every place, from the city of its name nearby or else the cities around.
+    """Return the country code of every place, from the city of its name nearby or else the cities around.
 
-    Where the nearest city is more than 100 km away, the country of most places in the table wins if
-    it has a city at most twice as far.
-
-    Parameters
-    ----------
-    places : DataFrame
-        `city, latitude, longitude`.
-    cities : DataFrame, optional
-        Cities that are known; the bundled African ones by default.
-    path : str or Path
-        What to call the table in messages.
-
-    Returns
-    -------
-    list of str
-        ISO 3166-1 alpha-3 codes.
-
-    Raises
-    ------
-    ValueError
-        If a place is farther than 300 km from every known city, or latitude and longitude are swapped.
+    Where the nearest city is more than 100 km away, the country of most places in the table wins if it
+    has a city at most twice as far. A ValueError is raised if a place is farther than 300 km from every
+    known city, or latitude and longitude are swapped. `places` has `city, latitude, longitude`; `cities`
+    are by default the bundled ones; `path` is what messages call the table.
     """
     cities = bundled_cities() if cities is None else cities
     namesake = _namesakes(places, cities)
@@ -327,7 +285,7 @@ def countries_of(places, cities=None, *, path):
 
 
 def _namesakes(places, cities):
-    """Row number of the nearest city of the same name within 100 km of each place, or -1."""
+    """Find the row of the nearest city of the same name within 100 km of each place, or -1."""
     rows = pd.Series(range(len(cities))).groupby(cities["city"].map(plain).to_numpy()).groups
     found = np.full(len(places), -1)
     for number, name in enumerate(places["city"].map(plain)):
@@ -338,22 +296,11 @@ def _namesakes(places, cities):
 
 
 def at_cities(places, cities=None, *, path):
-    """Add the identity of the nearest known city within 50 km to each place, or else its own.
+    """Add `city_id, city, country` of the nearest known city within 50 km to each place.
 
-    Parameters
-    ----------
-    places : DataFrame
-        `site_id, latitude, longitude`, and perhaps `city` and `country` ("" if unknown) of their own.
-    cities : DataFrame, optional
-        Cities that are known; the bundled African ones by default.
-    path : str or Path
-        What to call the table in messages.
-
-    Returns
-    -------
-    DataFrame
-        `places` with `city_id, city, country`. Where no known city is near, places that chain within
-        10 km are one city, called after the first site.
+    Where no known city is near, places that chain within 10 km are one city, called after its first site.
+    `places` has `site_id, latitude, longitude`, and perhaps a `city` and a `country` ("" if unknown) of its
+    own, which count; `cities` are by default the bundled ones; `path` is what messages call the table.
     """
     known = bundled_cities() if cities is None else cities
     own_city = places["city"] if "city" in places.columns else places["site_id"]
@@ -375,24 +322,10 @@ def at_cities(places, cities=None, *, path):
 
 
 def chained_cities(places, cities, *, radius_km):
-    """Return the city of each place, where places that chain within a distance belong together.
+    """Return the row in `cities` of each place's city; places that chain within a distance share one.
 
     Each group takes the most populous of the cities that are nearest to its places, so that a name
-    does not depend on which places of the group a table happens to hold.
-
-    Parameters
-    ----------
-    places : DataFrame
-        `latitude, longitude`.
-    cities : DataFrame
-        Cities that are known.
-    radius_km : float
-        Longest step of a chain. [km]
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Row numbers in `cities`.
+    does not depend on which places of the group a table happens to have.
     """
     group = chains(places, radius_km)
     position, _ = nearest(places, cities)
@@ -405,7 +338,7 @@ def chained_cities(places, cities, *, radius_km):
 
 
 def chains(places, radius_km):
-    """Number the groups of places in which steps of at most `radius_km` lead from one to the next."""
+    """Return the number of each place's group, in which steps of at most `radius_km` [km] lead on."""
     pairs = pairs_within(places, radius_km)
     links = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(places), len(places)))
     return connected_components(links, directed=False)[1]
@@ -416,18 +349,6 @@ def city_ids(places):
 
     Places of one name are one city if steps of at most 50 km lead from one to the other.
 
-    Parameters
-    ----------
-    places : DataFrame
-        `city, country, latitude, longitude`, one row per site.
-
-    Returns
-    -------
-    Series of str
-
-    Examples
-    --------
-    >>> import pandas as pd
     >>> city_ids(pd.DataFrame({"city": ["Middelburg", "Middelburg", "Paarl"], "country": "ZAF",
     ...     "latitude": [-25.77, -31.49, -33.73], "longitude": [29.46, 25.02, 18.97]})).tolist()
     ['ZAF:Middelburg (-25.770, 29.460)', 'ZAF:Middelburg (-31.490, 25.020)', 'ZAF:Paarl']
@@ -447,7 +368,6 @@ def city_ids(places):
 def position_ids(places):
     """Name sites by their position, to about 100 m.
 
-    >>> import pandas as pd
     >>> position_ids(pd.DataFrame({"latitude": [0.3437], "longitude": [32.5513]})).tolist()
     ['0.344_32.551']
     """
@@ -467,13 +387,7 @@ def attach_places(rows, places, number):
 
 
 def moving_sites(places):
-    """List the sites whose positions lie more than 1 km apart.
-
-    Parameters
-    ----------
-    places : DataFrame
-        `site_id, latitude, longitude`.
-    """
+    """List the sites (`site_id`) whose positions lie more than 1 km apart."""
     positions = places[["site_id", "latitude", "longitude"]].drop_duplicates()
     several = positions[positions["site_id"].duplicated(keep=False)]
     apart = {site: distances_km(own.iloc[[0]], own).max() for site, own in several.groupby("site_id")}

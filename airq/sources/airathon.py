@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from airq.geo import distances_km
-from airq.panel import COLUMNS, KEYS, PLACE, TARGET, PanelMetadata, at_ceiling
+from airq.panel import COLUMNS, KEYS, PLACE, TARGET, at_ceiling
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
 
@@ -31,26 +31,21 @@ AIRATHON_KM = 300
 def read_airathon(paths, *, cities=None):
     """Read the Airathon tables: monitors in three cities with MAIAC aerosol optical depth.
 
-    `datetime` is local midnight given in UTC, so a target belongs to the local date of `datetime`
-    while the satellite's columns stay on `date`. The two are taken apart and joined again by cell
-    and day; a day that has only one of them keeps it.
-
-    Parameters
-    ----------
-    paths : list of str or Path
-        Tables with `value`. [µg m⁻³]
-    cities : DataFrame, optional
-        Not used: the three cities are known.
-
-    Returns
-    -------
-    Reading
-        `aod055` is the cell's mean; the other columns keep their names.
+    `datetime` is local midnight given in UTC, so a target `value` [µg m⁻³] belongs to the local date of
+    `datetime` while the satellite's columns stay on `date`. The two are taken apart and joined again by
+    cell and day; a day that has only one of them keeps it. `aod055` is the cell's mean; the other columns
+    keep their names. The three cities are known, so `cities` is not used.
     """
     tally, files = Tally(), cleaning.named(paths)
     rows = pd.concat([_read_airathon_file(path, tally) for path in paths], ignore_index=True)
     rows = cleaning.with_coordinates(rows, tally, path=files)
-    _check_cells(rows, path=files)
+    for city, cells in rows.drop_duplicates(["site_id", "latitude", "longitude"]).groupby("city"):
+        distance = distances_km(AIRATHON_PLACES[AIRATHON_PLACES["city"] == city], cells)[0]
+        if distance.max() > AIRATHON_KM:
+            raise ValueError(
+                f"{files}: cell {cells['site_id'].iloc[distance.argmax()]!r} lies {distance.max():,.0f} km "
+                f"from {city}; are lat and lon swapped?"
+            )
     inputs = rows.drop(columns=[TARGET, "target_day"])
     measured = [name for name in inputs.columns if name not in (*PLACE, "date")]
     inputs = inputs[inputs[measured].notna().any(axis=1)]
@@ -63,13 +58,12 @@ def read_airathon(paths, *, cities=None):
     for name in PLACE[1:]:
         joined[name] = joined[name].fillna(joined.pop(f"{name}_target"))
     tally.notes.append("targets are on the local date of `datetime`, satellite columns on `date`")
-    source = f"NASA Airathon: monitors with MAIAC AOD ({cleaning.file_names(paths)})"
-    metadata = PanelMetadata(units=AIRATHON_UNITS, day_basis="local", sources=[source])
-    return cleaning.finished(joined, metadata, tally, path=files)
+    source = "NASA Airathon: monitors with MAIAC AOD"
+    return cleaning.finished(joined, tally, paths, source, units=AIRATHON_UNITS, day_basis="local")
 
 
 def _read_airathon_file(path, tally):
-    """Rows of a file under the panel's names, with the day that their target belongs to."""
+    """Return the rows of a file under the panel's names, with the day that each target belongs to."""
     table = cleaning.read_format(path, "airathon", tally, text=("grid_id", "location"))
     table = cleaning.with_text(table, ("grid_id", "location"), tally)
     unknown = set(table["location"]) - set(AIRATHON_PLACES.index)
@@ -97,7 +91,7 @@ def _local_days(times, zones):
 
 
 def _without_impossible(values, days, tally):
-    """PM2.5 [µg m⁻³] with what no monitor can have measured made missing."""
+    """Make missing what no monitor can have measured of PM2.5 [µg m⁻³]."""
     values = tally.numbers(values, "PM2.5")
     reasons = {
         "negative PM2.5": values < 0,
@@ -109,15 +103,3 @@ def _without_impossible(values, days, tally):
     for reason, wrong in reasons.items():
         values = tally.empty(values, wrong & values.notna(), reason)
     return values
-
-
-def _check_cells(rows, *, path):
-    """Refuse cells that lie far from the city that they are said to belong to."""
-    cells = rows[["site_id", "city", "latitude", "longitude"]].drop_duplicates()
-    for city, own in cells.groupby("city"):
-        distance = distances_km(AIRATHON_PLACES[AIRATHON_PLACES["city"] == city], own)[0]
-        if distance.max() > AIRATHON_KM:
-            raise ValueError(
-                f"{path}: cell {own['site_id'].iloc[distance.argmax()]!r} lies {distance.max():,.0f} km from "
-                f"{city}; are lat and lon swapped?"
-            )

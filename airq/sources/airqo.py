@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from airq.cities import attach_places, bundled_cities, chained_cities, places_of, position_ids
-from airq.panel import COLUMNS, TARGET, PanelMetadata
+from airq.panel import COLUMNS, TARGET
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
 
@@ -39,21 +39,11 @@ SENTINEL5P_UNITS = {
 def read_uganda(paths, *, cities=None):
     """Read the Ugandan challenge tables: AirQo sensors with Sentinel-5P columns.
 
-    Places are the coordinates at 3 decimals, about 100 m. Places that chain within 5 km make a city.
-    Where a column ``X_na`` is 1, ``X`` was filled in by the publisher and becomes missing again; so do
-    a humidity or temperature of zero. The tables do not say whose midnight ends a day; AirQo's times
-    are UTC, and so is the panel's day basis.
-
-    Parameters
-    ----------
-    paths : list of str or Path
-        Tables with or without `pm2_5`. [µg m⁻³]
-    cities : DataFrame, optional
-        Cities to name the places after; the bundled Ugandan ones by default.
-
-    Returns
-    -------
-    Reading
+    Takes tables with or without `pm2_5` [µg m⁻³]. Places are the coordinates at 3 decimals, about 100 m.
+    Places that chain within 5 km make a city, named after one of `cities` (the bundled Ugandan ones by
+    default). Where a column ``X_na`` is 1, ``X`` was filled in by the publisher and becomes missing again;
+    so do a humidity or temperature of zero. The tables do not say whose midnight ends a day; AirQo's
+    times are UTC, and so is the panel's day basis.
     """
     tally, files = Tally(), cleaning.named(paths)
     rows = pd.concat([_read_uganda_file(path, tally) for path in paths], ignore_index=True)
@@ -61,20 +51,24 @@ def read_uganda(paths, *, cities=None):
     if TARGET in rows.columns:
         rows = cleaning.with_target(rows, tally, zero="drop")
     rows = cleaning.plausible(rows, tally, path=files)
-    rows = cleaning.one_per_key(_with_cities(rows, cities), tally)
+    rows = rows.assign(latitude=rows["latitude"].round(3), longitude=rows["longitude"].round(3))
+    places, number = places_of(rows, ["latitude", "longitude"])
+    known = bundled_cities(countries=["UGA"]) if cities is None else cities
+    chosen = known.iloc[chained_cities(places, known, radius_km=5)].reset_index(drop=True)
+    places = chosen[["city_id", "city", "country"]].assign(site_id=position_ids(places))
+    rows = cleaning.one_per_key(attach_places(rows, places, number), tally)
     units = {
         name: unit
         for name in rows.columns
         for unit, endings in SENTINEL5P_UNITS.items()
         if name not in COLUMNS and name.endswith(endings)
     }
-    source = f"AirQo sensors in Uganda with Sentinel-5P columns ({cleaning.file_names(paths)})"
-    metadata = PanelMetadata(units=units, day_basis="utc", sources=[source])
-    return cleaning.finished(rows, metadata, tally, path=files)
+    source = "AirQo sensors in Uganda with Sentinel-5P columns"
+    return cleaning.finished(rows, tally, paths, source, units=units, day_basis="utc")
 
 
 def _read_uganda_file(path, tally):
-    """Rows of a file under the panel's names and in its units."""
+    """Return the rows of a file under the panel's names and in its units."""
     table = cleaning.read_format(path, "uganda", tally, text=("ID", "device"))
     for flag in [name for name in table.columns if name.endswith("_na") and name[:-3] in table.columns]:
         filled = table.pop(flag) == 1
@@ -89,13 +83,3 @@ def _read_uganda_file(path, tally):
     table["humidity"] *= 100
     table = table.rename(columns=UGANDA_COLUMNS)
     return cleaning.days(table["date"], tally, table, column="date", path=path)
-
-
-def _with_cities(rows, cities):
-    """Rows with the identity of their place and of the city that its neighbours belong to."""
-    rows = rows.assign(latitude=rows["latitude"].round(3), longitude=rows["longitude"].round(3))
-    places, number = places_of(rows, ["latitude", "longitude"])
-    known = bundled_cities(countries=["UGA"]) if cities is None else cities
-    chosen = known.iloc[chained_cities(places, known, radius_km=5)].reset_index(drop=True)
-    identity = chosen[["city_id", "city", "country"]].assign(site_id=position_ids(places))
-    return attach_places(rows, identity, number)

@@ -1,14 +1,13 @@
-"""Randomness with a shape: fields that are smooth in space and time, and noise of one city.
+"""A plausible atmosphere over Africa: weather, dust, fires and urban smoke, by place and day.
 
-Every field and every city draws from a stream of its own: fields are functions of position and day,
-a city's noise depends on its `city_id`. So what a city gets does not depend on the cities beside it.
+Randomness has a shape here: fields are smooth in space and time, and every city has noise of its own.
+Each field and each city draws from its own stream, so that what a city gets does not depend on the
+cities beside it.
 
-A plausible atmosphere over Africa: weather, dust, fires, urban smoke, as functions of place and day.
-
-Arrays have the shape (n_cities, n_days). Latitudes and days of the year broadcast against each
-other, so the seasonal functions also take plain numbers. The shapes of the seasons follow the
-literature that each function names; magnitudes without a reference are orders of magnitude,
-chosen so that the result looks like the continent's monitors.
+Arrays have the shape (n_cities, n_days). Latitudes [°] and days of the year [d], 1 on the first of
+January, broadcast against each other, so the functions of the season also take plain numbers. The shapes
+of the seasons follow the literature that each function names; magnitudes without a reference are orders of
+magnitude, chosen so that the result looks like the continent's monitors.
 """
 
 from __future__ import annotations
@@ -23,74 +22,7 @@ from airq.meteorology import relative_humidity
 
 #: Plane waves in a field: the correlation of two places errs by about 1 / sqrt(2 WAVES).
 WAVES = 96
-
-
-def stream(seed, name):
-    """Random generator of its own for a seed and a name."""
-    return np.random.default_rng([seed, *name.encode()])
-
-
-def smooth_field(name, cities, n_days, *, seed, length_km, memory_days):
-    """Gaussian random field, smooth in space and with a memory in time, of mean 0 and variance 1.
-
-    Sums of plane waves through the geocentric frame (random Fourier features), whose amplitudes
-    follow first-order autoregressions in time.
-
-    Parameters
-    ----------
-    name : str
-        Which field; different names are independent.
-    cities : DataFrame of n_cities rows
-        With `latitude` and `longitude`. [°]
-    n_days : int
-        Number of days. Fewer days give the beginning of the same field.
-    seed : int
-        Seed.
-    length_km : float
-        Distance at which the correlation has fallen to exp(-1/2). [km]
-    memory_days : float
-        Time in which it falls to exp(-1). [d]
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_cities, n_days), float32
-
-    References
-    ----------
-    .. [1] A. Rahimi, B. Recht, Random features for large-scale kernel machines, NIPS 2007.
-    """
-    rng = stream(seed, f"field {name}")
-    phase = geocentric_km(cities) @ (rng.standard_normal((3, WAVES)) / length_km)
-    features = np.hstack([np.cos(phase), np.sin(phase)]) / np.sqrt(WAVES)
-    amplitudes = autoregression(rng.standard_normal((n_days, 2 * WAVES)).T, memory_days)
-    return (features @ amplitudes).astype("float32")
-
-
-def autoregression(noise, memory_days):
-    """First-order autoregression along the last axis, stationary, of the noise's variance.
-
-    Parameters
-    ----------
-    noise : numpy.ndarray of shape (n_series, n_days)
-        White noise.
-    memory_days : float
-        Time in which the correlation falls to exp(-1). [d]
-    """
-    keep = np.exp(-1 / memory_days)
-    series = np.sqrt(1 - keep**2) * noise
-    series[:, 0] = noise[:, 0]
-    return lfilter([1], [1, -keep], series, axis=1).astype(noise.dtype)
-
-
-def city_noise(cities, n_days, names, *, seed):
-    """White Gaussian noise of every city by name, each of shape (n_cities, n_days), float32."""
-    block = np.empty((len(names), len(cities), n_days), dtype="float32")
-    for position, city_id in enumerate(cities["city_id"]):
-        rng = stream(seed, f"city {city_id}")
-        block[:, position] = rng.standard_normal((n_days, len(names)), dtype="float32").T
-    return dict(zip(names, block, strict=True))
-
-
+#: Days in a year. [d]
 YEAR = 365.25
 #: Dust storms approach it and do not exceed it. [µg m⁻³]
 DENSEST_DUST = 800.0
@@ -116,8 +48,69 @@ FIRE_RINGS = {
 }
 
 
+def stream(seed, name):
+    """Return a random generator of its own for a seed and a name."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def smooth_field(name, cities, n_days, *, seed, length_km, memory_days):
+    """Return a Gaussian random field, smooth in space and with a memory in time, of mean 0 and variance 1.
+
+    It sums plane waves through the geocentric frame (random Fourier features: A. Rahimi, B. Recht,
+    Random features for large-scale kernel machines, NIPS 2007), whose amplitudes follow first-order
+    autoregressions in time. Fields of different names are independent; fewer days give the beginning of
+    the same field.
+
+    Parameters
+    ----------
+    name : str
+        Which field.
+    cities : DataFrame of n_cities rows
+        With `latitude` and `longitude`. [°]
+    n_days, seed : int
+        Number of days, seed.
+    length_km, memory_days : float
+        Distance [km] at which the correlation is exp(-1/2), time [d] in which it falls to exp(-1).
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cities, n_days), float32
+    """
+    rng = stream(seed, f"field {name}")
+    phase = geocentric_km(cities) @ (rng.standard_normal((3, WAVES)) / length_km)
+    features = np.hstack([np.cos(phase), np.sin(phase)]) / np.sqrt(WAVES)
+    amplitudes = autoregression(rng.standard_normal((n_days, 2 * WAVES)).T, memory_days)
+    return (features @ amplitudes).astype("float32")
+
+
+def autoregression(noise, memory_days):
+    """Turn white noise of shape (n_series, n_days) into first-order autoregressions along its last axis.
+
+    They are stationary, have the noise's variance, and their correlation falls to exp(-1) in
+    `memory_days`. [d]
+    """
+    keep = np.exp(-1 / memory_days)
+    series = np.sqrt(1 - keep**2) * noise
+    series[:, 0] = noise[:, 0]
+    return lfilter([1], [1, -keep], series, axis=1).astype(noise.dtype)
+
+
+def city_noise(cities, n_days, names, *, seed):
+    """Draw white Gaussian noise of every city by name, each of shape (n_cities, n_days), float32."""
+    block = np.empty((len(names), len(cities), n_days), dtype="float32")
+    for position, city_id in enumerate(cities["city_id"]):
+        rng = stream(seed, f"city {city_id}")
+        block[:, position] = rng.standard_normal((n_days, len(names)), dtype="float32").T
+    return dict(zip(names, block, strict=True))
+
+
+def grid(cities, dates):
+    """Return latitudes of shape (n_cities, 1) [°] and days of the year of shape (n_days,) [d]."""
+    return cities["latitude"].to_numpy()[:, None], dates.day_of_year.to_numpy()
+
+
 def season(day_of_year, peak, sharpness):
-    """Yearly bell curve: 1 on the peak's day, exp(-2 sharpness) half a year later.
+    """Return a yearly bell curve: 1 on the peak's day, exp(-2 sharpness) half a year later.
 
     >>> float(season(30, peak=30, sharpness=2.0))
     1.0
@@ -126,7 +119,7 @@ def season(day_of_year, peak, sharpness):
 
 
 def winter(latitude, day_of_year):
-    """1 in the middle of the hemisphere's winter, 0 in the middle of its summer.
+    """Return 1 in the middle of the hemisphere's winter, 0 in the middle of its summer.
 
     >>> float(winter(36.8, 15))
     1.0
@@ -135,17 +128,11 @@ def winter(latitude, day_of_year):
 
 
 def rain_belt(day_of_year):
-    """Latitude of the middle of the tropical rain belt. [°]
+    """Return the latitude of the middle of the tropical rain belt, in degrees.
 
-    It follows the sun by about six weeks, from 9° S in February to 11° N in August [1]_.
+    It follows the sun by about six weeks, from 9° S in February to 11° N in August (S. Nicholson, Bull. Am.
+    Meteorol. Soc. 99, 337-348, 2018, who also says what this picture leaves out).
 
-    References
-    ----------
-    .. [1] S. Nicholson, The ITCZ and the seasonal cycle over equatorial Africa, Bull. Am. Meteorol.
-       Soc. 99, 337-348, 2018; it also says what this picture leaves out.
-
-    Examples
-    --------
     >>> float(rain_belt(220))
     11.0
     """
@@ -153,17 +140,8 @@ def rain_belt(day_of_year):
 
 
 def wetness(latitude, day_of_year):
-    """How deep in a rainy season a place is, from 0 (dry) to 1.
+    """Return how deep in a rainy season a place is, from 0 (dry) to 1.
 
-    Parameters
-    ----------
-    latitude : float or array-like
-        Latitude. [°]
-    day_of_year : float or array-like
-        1 on the first of January. [d]
-
-    Examples
-    --------
     Niamey (13.5° N) in August and in January:
 
     >>> wetness(13.5, np.array([220, 15])).round(2).tolist()
@@ -175,26 +153,15 @@ def wetness(latitude, day_of_year):
 
 
 def elevation(cities):
-    """Height above sea level of shape (n_cities,): eight round highlands, not a terrain model. [m]"""
+    """Return the height [m] of each city, from eight round highlands; this is no terrain model."""
     places = pd.DataFrame(HIGHLANDS, columns=["latitude", "longitude", "height", "radius"])
     nearness = np.exp(-0.5 * (distances_km(cities, places) / places["radius"].to_numpy()) ** 2)
     return 30 + (nearness * places["height"].to_numpy()).max(axis=1)
 
 
 def pressure_at(height):
-    """Pressure of the standard atmosphere. [hPa]
+    """Return the pressure [hPa] of the U.S. Standard Atmosphere (1976) at a height [m].
 
-    Parameters
-    ----------
-    height : float or array-like
-        Height above sea level. [m]
-
-    References
-    ----------
-    .. [1] U.S. Standard Atmosphere, 1976.
-
-    Examples
-    --------
     >>> float(pressure_at(0))
     1013.25
     """
@@ -202,30 +169,17 @@ def pressure_at(height):
 
 
 def weather(cities, dates, noise, *, seed):
-    """Daily weather of every city.
+    """Return the daily weather of cities on consecutive days, arrays by name, float32.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        A checked city table.
-    dates : DatetimeIndex of n_days days
-        Consecutive days.
-    noise : dict of str to numpy.ndarray
-        White noise by name, see :func:`airq.sources.atmosphere.city_noise`.
-    seed : int
-        Seed of the fields.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n_cities, n_days), float32
-        The panel's weather columns in its units, and `wetness` [1], `cloud` [1] and `speed` [m s⁻¹].
+    These are the panel's weather columns in its units, and `wetness` [1], `cloud` [1] and `speed` [m s⁻¹].
+    `noise` is white noise by name, see :func:`city_noise`; `seed` is that of the fields.
     """
 
     def field(name, length_km, memory_days):
         shape = {"length_km": length_km, "memory_days": memory_days}
         return smooth_field(name, cities, len(dates), seed=seed, **shape)
 
-    latitude, day = _grid(cities, dates)
+    latitude, day = grid(cities, dates)
     height = elevation(cities)[:, None]
     wet = wetness(latitude, day)
     moist = 0.85 * field("moisture", 400, 1.5) + 0.53 * noise["rain"]
@@ -254,7 +208,7 @@ def weather(cities, dates, noise, *, seed):
 
 
 def usual_temperature(latitude, day_of_year, height):
-    """Air temperature of the season, 6.5 °C colder for every kilometre of height. [°C]
+    """Return the air temperature [°C] of the season, 6.5 °C colder for every kilometre of height [m].
 
     >>> float(usual_temperature(0.0, 100, 0.0))
     28.0
@@ -264,7 +218,7 @@ def usual_temperature(latitude, day_of_year, height):
 
 
 def prevailing_wind(latitude, day_of_year):
-    """Mean wind towards the east and the north: trades, monsoon south of the rain belt, westerlies. [m s⁻¹]
+    """Return the mean wind towards east and north [m s⁻¹]: trades, monsoon south of the rain, westerlies.
 
     >>> u, v = prevailing_wind(13.5, 15)  # Harmattan: from the north-east
     >>> bool(u < 0), bool(v < 0)
@@ -278,14 +232,10 @@ def prevailing_wind(latitude, day_of_year):
 
 
 def rain(wet, moist):
-    """Daily rain: on 0.6 wet^1.2 of the days, with exponential amounts of mean 5 + 6 wet. [mm]
+    """Return daily rain [mm]: on 0.6 wet^1.2 of the days, with exponential amounts of mean 5 + 6 wet.
 
-    Parameters
-    ----------
-    wet : numpy.ndarray
-        Depth in the rainy season, see :func:`wetness`. [1]
-    moist : numpy.ndarray
-        Standard normal; the moistest days have the most rain. [1]
+    `wet` is the depth in the rainy season [1], see :func:`wetness`; `moist` is standard normal [1], and the
+    moistest days have the most rain.
     """
     chance = np.maximum(0.6 * wet**1.2, 1e-6)
     excess = np.maximum(ndtr(moist) - (1 - chance), 0) / chance
@@ -293,23 +243,17 @@ def rain(wet, moist):
 
 
 def mixing_height(temp_air, depression, speed, anomaly):
-    """Daily mean boundary-layer height: deep over dry ground, in heat and in wind. [m]
+    """Return the daily mean boundary-layer height [m]: deep over dry ground, in heat and in wind.
 
-    Parameters
-    ----------
-    temp_air, depression : numpy.ndarray
-        Air temperature and dew-point depression. [°C]
-    speed : numpy.ndarray
-        Wind speed. [m s⁻¹]
-    anomaly : numpy.ndarray
-        Logarithm of what these do not explain. [1]
+    It depends on air temperature and dew-point depression [°C] and wind speed [m s⁻¹]; `anomaly` is the
+    logarithm of what these do not explain.
     """
     height = (300 + 30 * depression + 60 * speed) * np.exp(0.015 * (temp_air - 25) + anomaly)
     return np.clip(height, 60, 4000)
 
 
 def washout(precipitation):
-    """Share of particles that rain of the day and, at half strength, of the day before leaves. [1]
+    """Return the share of particles that today's rain and, at half strength, yesterday's leaves [1].
 
     >>> washout(np.array([[0.0, 10.0, 0.0]])).round(2).tolist()
     [[1.0, 0.74, 0.86]]
@@ -319,7 +263,7 @@ def washout(precipitation):
 
 
 def dust(cities, dates, air, *, seed):
-    """Desert dust below 2.5 µm: Harmattan from the Bodélé, and the Sahara's own in spring. [µg m⁻³]
+    """Return desert dust below 2.5 µm [µg m⁻³]: Harmattan from the Bodélé, the Sahara's own in spring.
 
     November to March, decreasing with the distance from the Bodélé depression, west of it, in
     episodes of some days that are coherent over some hundred kilometres, stronger in northerly wind,
@@ -332,7 +276,7 @@ def dust(cities, dates, air, *, seed):
     .. [2] R. Washington et al., Dust and the low-level circulation over the Bodélé depression, J.
        Geophys. Res. 111, D03201, 2006.
     """
-    latitude, day = _grid(cities, dates)
+    latitude, day = grid(cities, dates)
     longitude = cities["longitude"].to_numpy()[:, None]
     reach = np.exp(-distances_km(cities, BODELE) / 1700) * expit((26 - longitude) / 4)
     desert = np.exp(-0.5 * ((latitude - 22) / 6) ** 2)
@@ -345,17 +289,13 @@ def dust(cities, dates, air, *, seed):
 
 
 def fires(cities, dates, air, *, seed):
-    """Burning of savannas, 1 where and when it is usually at its height. [1]
+    """Return the burning of savannas, 1 where and when it is usually at its height.
 
     North of the equator the fires peak around the turn of the year at 5 to 12° N, south of it in
-    August and September at 5 to 15° S [1]_.
-
-    References
-    ----------
-    .. [1] G. Roberts, M. Wooster, E. Lagoudakis, Annual and diurnal African biomass burning temporal
-       dynamics, Biogeosciences 6, 849-866, 2009.
+    August and September at 5 to 15° S (G. Roberts, M. Wooster, E. Lagoudakis, Annual and diurnal African
+    biomass burning temporal dynamics, Biogeosciences 6, 849-866, 2009).
     """
-    latitude, day = _grid(cities, dates)
+    latitude, day = grid(cities, dates)
     north = np.exp(-0.5 * ((latitude - 8.5) / 3) ** 2) * season(day, 1, 4)
     south = np.exp(-0.5 * ((latitude + 10) / 5) ** 2) * season(day, 232, 3)
     episode = smooth_field("fires", cities, len(dates), seed=seed, length_km=350, memory_days=5)
@@ -363,29 +303,22 @@ def fires(cities, dates, air, *, seed):
 
 
 def fire_power(burning, cloud, noise):
-    """Fire radiative power that a satellite sees in each ring of :data:`FIRE_RINGS`. [MW]
+    """Return the fire radiative power [MW] that a satellite sees in each ring of :data:`FIRE_RINGS`.
 
     At the height of the season some 10 kW per km²; clouds hide up to 70 %, and less than 1 MW is not
     detected. Small rings hold few fires, so they vary most.
     """
     seen = burning * (1 - 0.7 * cloud) * 0.012
     powers = {}
-    for (name, area), spread in zip(FIRE_RINGS.items(), (1.0, 0.5, 0.3), strict=True):
-        power = seen * np.float32(area) * np.exp(spread * noise[name] - np.float32(spread**2 / 2))
+    for (name, area), sigma in zip(FIRE_RINGS.items(), (1.0, 0.5, 0.3), strict=True):
+        power = seen * np.float32(area) * np.exp(sigma * noise[name] - np.float32(sigma**2 / 2))
         powers[name] = np.where(power < 1, np.float32(0), power)
     return powers
 
 
 def ventilation(air):
-    """How often the boundary layer is flushed, 1 at 600 m and 2.5 m s⁻¹.
+    """Return how often the boundary layer is flushed, relative to 600 m and 2.5 m s⁻¹.
 
-    Parameters
-    ----------
-    air : dict of str to numpy.ndarray
-        With `speed` [m s⁻¹] and `boundary_layer_height` [m].
-
-    Examples
-    --------
     >>> round(float(ventilation({"speed": 2.5, "boundary_layer_height": 600.0})), 6)
     1.0
     """
@@ -393,23 +326,12 @@ def ventilation(air):
 
 
 def urban(population, air):
-    """PM2.5 of a city's own traffic, kitchens, waste fires and heating before rain. [µg m⁻³]
+    """Return PM2.5 [µg m⁻³] of a city's own traffic, kitchens, waste fires and heating before rain.
 
-    It grows with the fifth root of the population, falls with ventilation (a box model, with a
-    softer power, as part of the smoke comes from the neighbourhood), and rises with heating below
-    18 °C.
-
-    Parameters
-    ----------
-    population : numpy.ndarray of shape (n_cities,)
-        People.
-    air : dict of str to numpy.ndarray of shape (n_cities, n_days)
-        The weather.
+    It grows with the fifth root of the `population` of shape (n_cities,) [people], falls with ventilation
+    (a box model, with a softer power, as part of the smoke comes from the neighbourhood), and rises with
+    heating below 18 °C.
     """
     emission = 21 * (population[:, None] / 1e6) ** 0.2
     heating = 1 + 0.06 * np.maximum(18 - air["temp_air"], 0)
     return (emission * heating * ventilation(air) ** -0.6).astype("float32")
-
-
-def _grid(cities, dates):
-    return cities["latitude"].to_numpy()[:, None], dates.day_of_year.to_numpy()

@@ -1,8 +1,10 @@
 """Read the files of a provider and clean their rows into a panel.
 
-A reader takes the files of one provider and returns a :class:`Reading`. On the way it drops bad rows and
-makes impossible values missing; a :class:`Tally` counts both by reason. Whatever would spoil every row,
-such as a wrong unit or a day written month first, is an error in one line that names the file.
+A reader has the form ``read_x(paths, *, cities=None)``: `paths` are files of one provider, `cities` is a
+checked city table that places take what they lack from, by default the bundled African one. It returns
+a :class:`Reading`. On the way it drops bad rows and makes impossible values missing; a :class:`Tally`
+counts both by reason. Whatever would spoil every row, such as a wrong unit or a day written month first,
+is an error in one line that names the file.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from airq.panel import (
     KEYS,
     PLACE,
     TARGET,
+    PanelMetadata,
     at_ceiling,
     check_panel,
     label_panel,
@@ -67,20 +70,16 @@ _DAY = r"^\s*(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\
 
 @dataclass
 class Tally:
-    """Counts of what became of the rows of a file.
+    """Counts of what became of the rows of the files that a reader got.
 
     Attributes
     ----------
-    read : int
-        Rows in the files.
-    dropped : dict of str to int
-        Rows left out, by reason.
-    merged : int
-        Rows that were averaged into another of the same key.
-    emptied : dict of str to int
-        Values made missing, by reason.
+    read, merged : int
+        Rows in the files, rows that were averaged into another of the same key.
+    dropped, emptied : dict of str to int
+        Rows left out and values made missing, by reason.
     notes : list of str
-        What else a reader of the panel should know.
+        What else a user of the panel should know.
     """
 
     read: int = 0
@@ -91,7 +90,7 @@ class Tally:
 
     @property
     def kept(self):
-        """Rows that are in the panel, alone or merged into another."""
+        """Number of rows that are in the panel, alone or merged into another."""
         return self.read - sum(self.dropped.values())
 
     def drop(self, rows, wrong, reason):
@@ -154,7 +153,14 @@ def read_file(path, *, text=()):
         If it is empty, cut off, not UTF-8, or something else than its name says.
     """
     path = Path(path)
-    table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, text)
+    if path.suffix == ".parquet":
+        table = _read_parquet(path)
+    else:
+        lines = read_text(path).split("\n")
+        first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
+        if first is None:
+            raise ValueError(f"{path} has comments only, no table.")
+        table = parse_csv("\n".join(lines[first:]), path, text=text)
     if table.empty:
         raise ValueError(f"{path} has columns but no rows.")
     return table
@@ -169,15 +175,7 @@ def read_format(path, format, tally, *, text=()):
 
 
 def read_json(path):
-    """Read a JSON file, perhaps with ``.gz`` behind its name.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is empty, cut off or not JSON.
-    """
+    """Read a JSON file; see :func:`read_text`. A ValueError is raised if it is cut off or not JSON."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -187,14 +185,10 @@ def read_json(path):
 
 
 def read_text(path):
-    """Read a text file in UTF-8, perhaps compressed with gzip.
+    """Read a text file in UTF-8, compressed with gzip if its name ends in ``.gz``.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is empty, cut off, not UTF-8, or something else than its name says.
+    An OSError is raised if it cannot be opened, a ValueError if it is empty, cut off, not UTF-8, or
+    something else than its name says.
     """
     content = _read_bytes(Path(path))
     try:
@@ -232,11 +226,7 @@ def parse_csv(content, path, *, text=()):
 
 
 def require_columns(table, columns, path, *, format):
-    """Raise a ValueError if a table lacks a column that its format needs.
-
-    The message names the file, the first missing column, and the most similar one or else the format
-    that would fit.
-    """
+    """Raise a ValueError if a table lacks a column, with a hint at a similar name or the format that fits."""
     missing = [name for name in columns if name not in table.columns]
     if not missing:
         return
@@ -283,22 +273,16 @@ def _read_parquet(path):
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 
-def _read_csv(path, text):
-    lines = read_text(path).split("\n")
-    first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
-    if first is None:
-        raise ValueError(f"{path} has comments only, no table.")
-    return parse_csv("\n".join(lines[first:]), path, text=text)
-
-
 def named(paths):
-    """Return the files as a message calls them."""
+    """Return what a message calls the files, or a DataFrame in place of them."""
+    if isinstance(paths, pd.DataFrame):
+        return "The table"
     return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
 def file_names(paths):
-    """Return the names of files without their folders, for the sources of a panel."""
-    return ", ".join(Path(path).name for path in paths)
+    """Return the names of the files without their folders, for the sources of a panel."""
+    return "a DataFrame" if isinstance(paths, pd.DataFrame) else ", ".join(Path(path).name for path in paths)
 
 
 def numbers(values):
@@ -316,29 +300,11 @@ def numbers(values):
 
 
 def days(values, tally, rows, *, column, path):
-    """Add the calendar day of each row as `date`; drop rows that have none.
+    """Add the calendar day of each row as `date`; drop and count rows that have none.
 
-    Parameters
-    ----------
-    values : Series
-        Days or times: ISO 8601 text, dates, times, or whole numbers such as 20200131. A day is the one
-        that is written; a time of day and its zone do not move it.
-    tally : Tally
-        Where dropped rows are counted.
-    rows : DataFrame
-        Rows that the values belong to.
-    column, path : str
-        What to call the column and the file in messages.
-
-    Returns
-    -------
-    DataFrame
-        The `rows` that have a possible day.
-
-    Raises
-    ------
-    ValueError
-        If most values are not written year first.
+    `values` are days or times, a row each: ISO 8601 text, dates, times, or whole numbers such as 20200131.
+    A day is the one that is written; a time of day and its zone do not move it. `column` and `path` are
+    what messages call them. A ValueError is raised if most values are not written year first.
     """
     missing = values.isna() | (values.astype("str").str.strip() == "")
     parsed, written = _parse_days(values)
@@ -357,7 +323,7 @@ def days(values, tally, rows, *, column, path):
 
 
 def _parse_days(values):
-    """Days, and whether each was written as one."""
+    """Return days, and whether each was written as one."""
     if pd.api.types.is_datetime64_any_dtype(values):
         days = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
         return days, days.notna()
@@ -396,10 +362,7 @@ def with_text(rows, columns, tally):
 def with_coordinates(rows, tally, *, path):
     """Drop rows whose `latitude` and `longitude` [°] are missing or not on Earth.
 
-    Raises
-    ------
-    ValueError
-        If most would be on Earth with the two exchanged.
+    A ValueError is raised if most would be on Earth with the two exchanged.
     """
     latitude, longitude = numbers(rows["latitude"])[0], numbers(rows["longitude"])[0]
     exchanged = (latitude.abs() > 90) & (latitude.abs() <= 180) & (longitude.abs() <= 90)
@@ -415,19 +378,8 @@ def with_coordinates(rows, tally, *, path):
 def with_target(rows, tally, *, zero="keep"):
     """Drop rows whose `pm25` [µg m⁻³] is impossible; a missing one stays.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows with `pm25`. [µg m⁻³]
-    tally : Tally
-        Where dropped rows are counted.
-    zero : {"keep", "drop"}
-        What to do with a day of exactly zero, which a monitor reports when it does not measure.
-
-    Raises
-    ------
-    ValueError
-        If most values lie above the plausible range.
+    A day of exactly zero, which a monitor reports when it does not measure, goes if `zero` is ``"drop"``
+    rather than ``"keep"``. A ValueError is raised if most values lie above the plausible range.
     """
     column = COLUMNS[TARGET]
     values, unreadable = numbers(rows[TARGET])
@@ -451,12 +403,8 @@ def with_target(rows, tally, *, zero="keep"):
 def plausible(rows, tally, *, path):
     """Make impossible values missing in the vocabulary's columns other than keys, place and PM2.5.
 
-    Values that miss the range by rounding, such as a cloud fraction of 1.00000005, move to its end.
-
-    Raises
-    ------
-    ValueError
-        If most values of a column are impossible: then it has another unit or is another quantity.
+    Values that miss the range by rounding, such as a cloud fraction of 1.00000005, move to its end. A
+    ValueError is raised if most values of a column are impossible: it has another unit or quantity.
     """
     columns = {}
     for name in [name for name in COLUMNS if name in rows.columns and name not in (*IDENTITY, TARGET)]:
@@ -480,27 +428,16 @@ def with_values(rows, tally):
 
 
 def _measured(rows):
-    """Names of the numeric columns beside the keys and the place."""
+    """List the numeric columns beside the keys and the place."""
     return [n for n in rows.columns if n not in IDENTITY and pd.api.types.is_numeric_dtype(rows[n])]
 
 
 def one_per_key(rows, tally, *, several="mean"):
-    """Merge the rows of one site and day.
+    """Merge the rows of one site and day; count those that go into another.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows with `site_id` and `date`.
-    tally : Tally
-        Where merged rows are counted.
-    several : {"mean", "median", "first", "refuse"}
-        What to do with rows of one key: average their numbers, missing ones aside, take the first
-        row, or refuse. Text comes from the first row that has any.
-
-    Raises
-    ------
-    ValueError
-        If there are any and `several` is ``"refuse"``.
+    Their numbers are averaged, missing ones aside, and a text is the first that there is. Where
+    `several` is ``"median"``, ``"first"`` or ``"refuse"`` rather than ``"mean"``, numbers are those in the
+    middle, the first row counts, or a ValueError names the first of them.
     """
     repeated = rows.duplicated(KEYS, keep=False)
     if not repeated.any():
@@ -521,18 +458,13 @@ def one_per_key(rows, tally, *, several="mean"):
     return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
 
 
-def finished(rows, metadata, tally, *, path, hint=""):
-    """Label and check cleaned rows as a panel; leave out columns without any value.
+def finished(rows, tally, paths, source, *, hint="", **metadata):
+    """Label and check cleaned rows as a panel, without columns that have no value; return the reading.
 
-    Returns
-    -------
-    Reading
-
-    Raises
-    ------
-    ValueError
-        If no row is left, which `hint` may help with, or the coordinates look swapped.
+    `source` says whose the files are; `metadata` are other attributes of :class:`airq.panel.PanelMetadata`.
+    A ValueError is raised if no row is left, which `hint` may help with, or the coordinates look swapped.
     """
+    path = named(paths)
     if rows.empty:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.dropped.items())
         raise ValueError(f"{path}: none of {tally.read:,} rows is left ({reasons}).{hint}")
@@ -543,5 +475,6 @@ def finished(rows, metadata, tally, *, path, hint=""):
     if set(empty) - {TARGET}:
         tally.notes.append(f"columns without any value left out: {', '.join(empty)}")
     rows = rows.drop(columns=empty)
-    check_swapped(rows[PLACE].drop_duplicates("site_id"), name=str(path))
+    check_swapped(rows[PLACE].drop_duplicates("site_id"), name=path)
+    metadata = PanelMetadata(sources=[f"{source} ({file_names(paths)})"], **metadata)
     return Reading(check_panel(label_panel(rows, metadata)), tally)

@@ -6,16 +6,15 @@ say what was assumed.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
 from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settled
 from airq.messages import near_name
-from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET, PanelMetadata
+from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET
 from airq.sources import cleaning
 from airq.sources.cleaning import SEVERAL, Tally, numbers
 from airq.units import convert, is_aqi, unit_name
@@ -29,51 +28,28 @@ PANEL_CHOICES = {"pm25_origin": ORIGINS, "day_basis": DAY_BASES, "statistic": ST
 READING = r"(?<!cams_)pm[ _.-]?2[ _.,p-]?5|^pm(?![a-z])(?!.?\d)|aqi"
 
 
-@dataclass(frozen=True)
-class ColumnSource:
-    """Where a column of the panel comes from.
+class ColumnSource(NamedTuple):
+    """Where a column of the panel comes from."""
 
-    Attributes
-    ----------
-    columns : tuple of str
-        Column of the table; three (year, month, day) for a date in parts; none for a constant.
-    unit : str or None
-        Unit of the table's values; the panel's if None.
-    value : object
-        The constant, if it is one.
-    """
-
+    #: Column of the table; three (year, month, day) for a date in parts; none for a constant.
     columns: tuple = ()
+    #: Unit of the table's values; the panel's if None.
     unit: str | None = None
+    #: The constant, if it is one.
     value: object = None
 
 
-@dataclass(frozen=True)
-class Mapping:
-    """A checked mapping.
+class Mapping(NamedTuple):
+    """A checked mapping."""
 
-    Attributes
-    ----------
-    columns : dict of str to ColumnSource
-        By name of the panel's column.
-    keep : "*" or list of str
-        Columns that stay under their own names; "*" for all but other readings of PM2.5.
-    several : {"mean", "median", "first", "refuse"}
-        What to do with rows of one site and day.
-    panel : dict of str to str
-        What it says of `pm25_origin`, `day_basis` and `statistic`.
-    """
-
-    columns: dict
-    keep: str | list = "*"
-    several: str = "mean"
-    panel: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def index_unit(self):
-        """Unit of the air-quality index that the table holds, or None."""
-        units = [self.columns[name].unit for name in (TARGET, "aqi") if name in self.columns]
-        return next((unit for unit in units if is_aqi(unit)), None)
+    #: Sources by name of the panel's column.
+    columns: dict[str, ColumnSource]
+    #: Columns that stay under their own names; "*" for all but other readings of PM2.5.
+    keep: str | list
+    #: What to do with rows of one site and day, of :data:`airq.sources.cleaning.SEVERAL`.
+    several: str
+    #: What it says of `pm25_origin`, `day_basis` and `statistic`.
+    panel: dict[str, str]
 
 
 def read_mapping(mapping):
@@ -154,8 +130,9 @@ def _check_keys(content, known, where):
 
 
 def _column_source(name, entry, path):
-    """Checked source of one column."""
-    if _vocabulary_name(name) not in COLUMNS:
+    """Return the checked source of one column."""
+    vocabulary = name.removesuffix("_count").removesuffix("_age")
+    if vocabulary not in COLUMNS:
         raise ValueError(
             f"{path}: [columns] fills {name!r}, which is no column of a panel.{near_name(name, COLUMNS)} "
             "Other columns stay under their own names by `keep`."
@@ -166,14 +143,15 @@ def _column_source(name, entry, path):
     _check_keys(entry, ("from", "unit", "value"), f"{path}, {name}")
     if ("from" in entry) == ("value" in entry):
         raise ValueError(f"{path}: {name} needs either `from` or `value`.")
-    columns = _checked_columns(name, entry["from"], path) if "from" in entry else ()
-    if "value" in entry:
-        _check_constant(name, entry["value"], path)
-    return ColumnSource(columns, _checked_unit(name, entry, path), entry.get("value"))
-
-
-def _vocabulary_name(name):
-    return name.removesuffix("_count").removesuffix("_age")
+    if "from" in entry:
+        return ColumnSource(_checked_columns(name, entry["from"], path), _checked_unit(name, entry, path))
+    value, text = entry["value"], COLUMNS[vocabulary].dtype == "str"
+    if name == "date":
+        raise ValueError(f"{path}: date comes from a column; it cannot be a constant.")
+    if not isinstance(value, str if text else int | float) or isinstance(value, bool):
+        kind = "text" if text else "a number"
+        raise ValueError(f"{path}: {name}: `value` must be {kind}, not {value!r}.")
+    return ColumnSource((), _checked_unit(name, entry, path), value)
 
 
 def _checked_columns(name, columns, path):
@@ -188,17 +166,8 @@ def _checked_columns(name, columns, path):
     return tuple(columns)
 
 
-def _check_constant(name, value, path):
-    if name == "date":
-        raise ValueError(f"{path}: date comes from a column; it cannot be a constant.")
-    text = COLUMNS[_vocabulary_name(name)].dtype == "str"
-    fits = isinstance(value, str) if text else isinstance(value, int | float) and not isinstance(value, bool)
-    if not fits:
-        raise ValueError(f"{path}: {name}: `value` must be {'text' if text else 'a number'}, not {value!r}.")
-
-
 def _checked_unit(name, entry, path):
-    """Unit of a column's values, if it is known and leads to the panel's unit."""
+    """Return the unit of a column's values; refuse one that does not lead to the panel's unit."""
     if name in (TARGET, "aqi") and "unit" not in entry:
         example = "µg/m³" if name == TARGET else "aqi-us-2012"
         raise ValueError(
@@ -223,30 +192,17 @@ def _checked_unit(name, entry, path):
 def read_mapped(paths, *, mapping, cities=None):
     """Read tables by a mapping.
 
-    Parameters
-    ----------
-    paths : DataFrame, or list of str or Path
-        A table, or CSV or Parquet files of the same columns.
-    mapping : str, Path or dict
-        The mapping, see :func:`read_mapping`.
-    cities : DataFrame, optional
-        Cities that countries are taken from, if the table has none; the bundled African ones by default.
-
-    Returns
-    -------
-    Reading
-        Columns of the vocabulary in the panel's units; an index that stood for PM2.5 is inverted by
-        its table and stays beside it as `aqi`. Where the mapping keeps everything, columns that look
-        like other readings of PM2.5 are left out all the same, and a note names them.
+    `paths` may also be a DataFrame. Columns of the vocabulary come in the panel's units; an index that
+    stood for PM2.5 is inverted by its table and stays beside it as `aqi`. Where the mapping keeps
+    everything, columns that look like other readings of PM2.5 are left out all the same, and a note
+    names them. `mapping` is what :func:`read_mapping` takes.
     """
-    found, tally = read_mapping(mapping), Tally()
+    found, tally, files = read_mapping(mapping), Tally(), cleaning.named(paths)
     if isinstance(paths, pd.DataFrame):
-        files, source = "The table", "a DataFrame"
         if paths.empty:
-            raise ValueError("The table has no rows.")
+            raise ValueError(f"{files} has no rows.")
         tables = [(files, paths.reset_index(drop=set(paths.index.names) == {None}))]
     else:
-        files, source = cleaning.named(paths), cleaning.file_names(paths)
         text = [column for name in TEXT if name in found.columns for column in found.columns[name].columns]
         tables = ((path, cleaning.read_file(path, text=[*text, *TEXT])) for path in paths)
     rows = pd.concat([_mapped_rows(table, found, tally, path) for path, table in tables], ignore_index=True)
@@ -256,20 +212,17 @@ def read_mapped(paths, *, mapping, cities=None):
     rows = cleaning.plausible(rows, tally, path=files)
     rows = cleaning.with_values(_with_identity(rows, tally, cities, path=files), tally)
     rows = cleaning.one_per_key(rows, tally, several=found.several)
-    index = found.index_unit
-    origin = {"pm25_origin": "index"} if index else {}
-    metadata = PanelMetadata(
-        units={"aqi": index} if index else {},
-        sources=[f"Tables read by a mapping ({source})"],
-        **{**origin, **found.panel},
-    )
-    reading = cleaning.finished(rows, metadata, tally, path=files)
-    tally.notes.extend(_assumptions(found, reading.panel, metadata))
+    units = [found.columns[name].unit for name in (TARGET, "aqi") if name in found.columns]
+    index = next((unit for unit in units if is_aqi(unit)), None)
+    metadata = {"pm25_origin": "index", "units": {"aqi": index}} if index else {}
+    source = "Tables read by a mapping"
+    reading = cleaning.finished(rows, tally, paths, source, **{**metadata, **found.panel})
+    tally.notes.extend(_assumptions(found, reading.panel))
     return reading
 
 
 def _mapped_rows(table, mapping, tally, path):
-    """Rows of one table under the panel's names and in its units, but for PM2.5."""
+    """Return the rows of one table under the panel's names, all but PM2.5 in its units."""
     tally.read += len(table)
     used = [column for source in mapping.columns.values() for column in source.columns]
     for column in used + ([] if mapping.keep == "*" else mapping.keep):
@@ -289,7 +242,7 @@ def _mapped_rows(table, mapping, tally, path):
 
 
 def _kept_columns(table, mapping, used, tally, path):
-    """Columns that stay under their own names; a note names the others."""
+    """List the columns that stay under their own names; a note names the others."""
     unused = [name for name in table.columns if name not in used]
     kept = unused if mapping.keep == "*" else [name for name in mapping.keep if name not in used]
     kept = [name for name in kept if not str(name).startswith("Unnamed:")]
@@ -314,7 +267,7 @@ def _kept_columns(table, mapping, used, tally, path):
 
 
 def _values(table, name, source, tally, path):
-    """Values of one column of the panel in its unit; text and PM2.5 as they are written."""
+    """Return one column of the panel in its unit; text and PM2.5 as they are written."""
     column = source.columns[0] if source.columns else name
     values = table[column] if source.columns else pd.Series(source.value, index=table.index)
     if name in TEXT or name == TARGET:
@@ -336,7 +289,7 @@ def _refuse_decimal_commas(unreadable, column, path):
 
 
 def _written_days(table, source, basis, path):
-    """Days as they are written; of times with a zone, the day of the basis."""
+    """Return days as they are written; of times with a zone, the day of the basis."""
     if len(source.columns) == 3:
         return cleaning.joined_days(table[list(source.columns)])
     values = table[source.columns[0]]
@@ -357,7 +310,7 @@ def _written_days(table, source, basis, path):
 
 
 def _without_readings(rows, mapping, tally):
-    """Rows without the columns that would tell a model the answer, unless the mapping names them.
+    """Leave out columns that would give a model the answer, unless the mapping names them.
 
     They are known by :data:`READING`, or by a name that begins with that of the target's own column.
     """
@@ -376,7 +329,7 @@ def _without_readings(rows, mapping, tally):
 
 
 def _with_target(rows, mapping, tally, path):
-    """Rows with PM2.5 in the panel's unit, beside the index if it was one."""
+    """Convert PM2.5 to the panel's unit; keep the index beside it if it was one."""
     if TARGET not in rows.columns:
         return rows
     unit = mapping.columns[TARGET].unit
@@ -391,7 +344,7 @@ def _with_target(rows, mapping, tally, path):
 
 
 def _with_identity(rows, tally, cities, *, path):
-    """Rows with all columns of identity, completed from those that the table has."""
+    """Complete the columns of identity from those that the table has."""
     rows = cleaning.with_text(rows, [name for name in TEXT if name in rows.columns], tally)
     if rows.empty:
         return rows
@@ -399,7 +352,15 @@ def _with_identity(rows, tally, cities, *, path):
         rows = rows.assign(city=rows["site_id"])
     known = [name for name in (*TEXT, "latitude", "longitude") if name in rows.columns]
     places, number = places_of(rows, known)
-    places["country"] = _country_codes(places, cities, path)
+    if "country" not in places.columns:
+        places["country"] = countries_of(places, cities, path=path)
+    else:
+        try:
+            places["country"] = places["country"].map(
+                {c: country_code(c) for c in places["country"].unique()}
+            )
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
     if "city_id" not in places.columns:
         no_names = "site_id" in places.columns and (places["city"] == places["site_id"]).all()
         places["city_id"] = places["site_id"] if no_names else city_ids(places)
@@ -414,19 +375,10 @@ def _with_identity(rows, tally, cities, *, path):
     return attach_places(rows, settled(places, tally), number)
 
 
-def _country_codes(places, cities, path):
-    if "country" not in places.columns:
-        return countries_of(places, cities, path=path)
-    try:
-        codes = {country: country_code(country) for country in places["country"].unique()}
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return places["country"].map(codes)
-
-
-def _assumptions(mapping, panel, metadata):
-    """Notes on what the mapping leaves open."""
-    assumed = [f"{key} = {getattr(metadata, key)}" for key in PANEL_CHOICES if key not in mapping.panel]
+def _assumptions(mapping, panel):
+    """Yield notes on what the mapping leaves open."""
+    metadata = panel.attrs["airq"]
+    assumed = [f"{key} = {metadata[key]}" for key in PANEL_CHOICES if key not in mapping.panel]
     if assumed:
         yield f"assumed, as the mapping has no entry for it: {', '.join(assumed)}"
     given = (*IDENTITY, TARGET, "aqi", *mapping.columns)

@@ -18,7 +18,7 @@ from airq.cities import (
     position_ids,
 )
 from airq.messages import near_name
-from airq.panel import COLUMNS, TARGET, PanelMetadata
+from airq.panel import COLUMNS, TARGET
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
 from airq.units import KNOWN_UNITS, convert
@@ -63,21 +63,13 @@ _TIME_OF_DAY = r"T(?!00:00)\d\d:\d\d"
 def read_open_meteo(paths, *, cities=None):
     """Read daily tables of Open-Meteo, as one table with coordinates or as its CSV download.
 
-    Parameters
-    ----------
-    paths : list of str or Path
-        Tables with `date` (or `time`), `latitude` and `longitude`, perhaps `city` and `country`.
-        Units in brackets behind a name, as the download has them, are followed.
-    cities : DataFrame, optional
-        Cities to name places and countries after; the bundled African ones by default.
+    Takes tables with `date` (or `time`), `latitude` and `longitude`, perhaps `city` and `country`, which
+    come from `cities` otherwise. Units in brackets behind a name, as the download has them, are followed.
 
-    Returns
-    -------
-    Reading
-        PM2.5 is the field of a model (CAMS). Gases are concentrations near the ground [µg m⁻³], so
-        they keep their own names: the panel's `no2`, `co` … are columns [mol m⁻²]. `wind_u` and
-        `wind_v` come from the mean speed and the dominant direction where both are there; the day's
-        highest speed says nothing about the mean and keeps its name.
+    PM2.5 is the field of a model (CAMS). Gases are concentrations near the ground [µg m⁻³], so they keep
+    their own names: the panel's `no2`, `co` … are columns [mol m⁻²]. `wind_u` and `wind_v` come from the
+    mean speed and the dominant direction where both are there; the day's highest speed says nothing
+    about the mean and keeps its name.
     """
     tally, files = Tally(), cleaning.named(paths)
     tables, units, bases = [], {}, set()
@@ -94,25 +86,15 @@ def read_open_meteo(paths, *, cities=None):
     rows = cleaning.plausible(_with_wind(rows, tally), tally, path=files)
     rows = _with_cities(rows, tally, cities, path=files)
     rows = cleaning.one_per_key(cleaning.with_values(rows, tally), tally)
-    source = f"Open-Meteo, fields of weather and air-quality models ({cleaning.file_names(paths)})"
-    metadata = PanelMetadata(units=units, day_basis=bases.pop(), pm25_origin="model", sources=[source])
-    return cleaning.finished(rows, metadata, tally, path=files)
+    source, basis = "Open-Meteo, fields of weather and air-quality models", bases.pop()
+    return cleaning.finished(rows, tally, paths, source, units=units, day_basis=basis, pm25_origin="model")
 
 
 def read_reference(paths, *, cities=None):
-    """Read the predictions that the reference project published, in US AQI points of 2012.
+    """Read the predictions that the reference project published [1]_, in US AQI points of 2012.
 
-    Parameters
-    ----------
-    paths : list of str or Path
-        Tables with `City, Date, Lat, Long, Predicted_PM25`.
-    cities : DataFrame, optional
-        Cities that countries are taken from; the bundled African ones by default.
-
-    Returns
-    -------
-    Reading
-        `aqi` holds the points and `pm25` is empty.
+    Takes tables with `City, Date, Lat, Long, Predicted_PM25`; countries come from `cities`. The panel has
+    the points in `aqi`, and its `pm25` is empty.
 
     References
     ----------
@@ -126,18 +108,13 @@ def read_reference(paths, *, cities=None):
     rows = cleaning.plausible(rows, tally, path=files).assign(**{TARGET: np.nan})
     rows = cleaning.one_per_key(_with_cities(rows, tally, cities, path=files), tally)
     tally.notes.append("values are US AQI points (2012 table) that a model predicted, not concentrations")
-    source = f"Published predictions of johnowhitaker/air_quality_prediction ({cleaning.file_names(paths)})"
-    metadata = PanelMetadata(
-        units={"aqi": "aqi-us-2012", "pop_density2010_5000_max": "people km⁻²"},
-        pm25_origin="model",
-        statistic="median",
-        sources=[source],
-    )
-    return cleaning.finished(rows, metadata, tally, path=files)
+    source = "Published predictions of johnowhitaker/air_quality_prediction"
+    units = {"aqi": "aqi-us-2012", "pop_density2010_5000_max": "people km⁻²"}
+    return cleaning.finished(rows, tally, paths, source, units=units, pm25_origin="model", statistic="median")
 
 
 def _read_open_meteo_file(path, tally):
-    """Rows under the panel's names, the units of other columns, and the day basis."""
+    """Return rows under the panel's names, the units of other columns, and the day basis."""
     table, basis = _read_either_form(path)
     tally.read += len(table)
     table = table.rename(columns={"time": "date"}).drop(columns="Unnamed: 0", errors="ignore")
@@ -155,9 +132,9 @@ def _read_open_meteo_file(path, tally):
 
 
 def _read_either_form(path):
-    """Table with coordinates, and day basis, from a plain table or from Open-Meteo's download.
+    """Return a table with coordinates, and its day basis.
 
-    A download begins with a block about the places, and an empty line ends it.
+    A download of Open-Meteo begins with a block about the places, and an empty line ends it.
     """
     if path.suffix == ".parquet":
         return cleaning.read_file(path), "utc"
@@ -176,7 +153,7 @@ def _read_either_form(path):
 
 
 def _in_panel_units(table, written, path):
-    """Table under the panel's names and in the units above, and the unit of each column of its own."""
+    """Return the table under the panel's names and in the units above, and the units of other columns."""
     columns, units = {}, {}
     for name in table.columns:
         unit = OPEN_METEO_UNITS.get(name, written.get(name, "unknown"))
@@ -191,7 +168,7 @@ def _in_panel_units(table, written, path):
 
 
 def _with_wind(rows, tally):
-    """Rows with wind components, if they have the mean speed and the direction that it comes from."""
+    """Add wind components to rows that have the mean speed and the direction that it comes from."""
     if "wind_direction_10m_dominant" not in rows.columns:
         return rows
     if "wind_speed_10m_mean" not in rows.columns:
@@ -212,7 +189,7 @@ def _read_reference_file(path, tally):
 
 
 def _with_cities(rows, tally, cities, *, path):
-    """Rows with the identity of their place: the city that they name, or else a known one nearby."""
+    """Add the identity of each row's place: the city that it names, or else a known one nearby."""
     texts = [name for name in ("city", "country") if name in rows.columns]
     rows = cleaning.with_text(rows, texts, tally)
     if rows.empty:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from airq.cities import at_cities, country_code, moving_sites, position_ids
 from airq.messages import near_name
-from airq.panel import KEYS, TARGET, PanelMetadata
+from airq.panel import KEYS, TARGET
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
 from airq.units import PM25_UNIT, convert
@@ -59,18 +59,8 @@ def read_openaq(paths, *, cities=None):
     The API's answers name no sensor and often no position: save them as ``sensor-<id>….json``, and
     give an answer of ``/v3/locations`` (JSON) among the files.
 
-    Parameters
-    ----------
-    paths : list of str or Path
-        Files of any of these kinds.
-    cities : DataFrame, optional
-        Cities that locations belong to; the bundled African ones by default.
-
-    Returns
-    -------
-    Reading
-        One row per location and day, the mean of its sensors. Days are local where the files have
-        local time. A location within 50 km of a known city belongs to it.
+    The panel has one row per location and day, the mean of its sensors. Days are local where the files
+    have local time. A location within 50 km of one of `cities` belongs to it.
 
     References
     ----------
@@ -89,7 +79,7 @@ def read_openaq(paths, *, cities=None):
         raise ValueError(f"{files}: locations of OpenAQ, but no measurements.")
     tables = [table for table in tables if len(table)]
     if not tables:
-        return cleaning.finished(pd.DataFrame(), PanelMetadata(), tally, path=files)
+        return cleaning.finished(pd.DataFrame(), tally, paths, "OpenAQ")
     rows = pd.concat(tables, ignore_index=True)
     bases = rows["basis"].unique()
     if len(bases) > 1:
@@ -97,14 +87,12 @@ def read_openaq(paths, *, cities=None):
     rows = cleaning.with_coordinates(_with_locations(rows, locations), tally, path=files)
     rows = _daily(cleaning.with_target(rows, tally), tally, path=files)
     rows = _with_sites(rows, tally, cities, path=files)
-    rows = tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero")
-    source = f"OpenAQ ({cleaning.file_names(paths)})"
-    metadata = PanelMetadata(day_basis=bases[0], pm25_origin="sensor", sources=[source])
-    return cleaning.finished(cleaning.one_per_key(rows, tally), metadata, tally, path=files)
+    rows = cleaning.one_per_key(tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero"), tally)
+    return cleaning.finished(rows, tally, paths, "OpenAQ", day_basis=bases[0], pm25_origin="sensor")
 
 
 def _read_openaq_file(path):
-    """A table of measurements, or the list of locations that a file holds."""
+    """Return a table of measurements, or a list of locations, whichever the file has."""
     if ".json" not in Path(path).suffixes:
         return cleaning.read_file(path, text=("location_id", "sensors_id", "country", "country_iso"))
     answers = cleaning.read_json(path)
@@ -125,7 +113,7 @@ def _read_openaq_file(path):
 
 
 def _measurements(table, path, tally):
-    """PM2.5 rows of a file under our names, with the wall time at which each period begins."""
+    """Return the PM2.5 rows of a file under our names, with the wall time at which each period begins."""
     tally.read += len(table)
     table = _renamed(table, path)
     other = ~table["parameter"].astype("str").str.lower().isin(["pm25", "pm2.5"])
@@ -138,13 +126,20 @@ def _measurements(table, path, tally):
             table = table.assign(**{name: np.nan if name in ("latitude", "longitude", "complete") else None})
     if table.empty:
         return table
-    table = _with_begin(table)
+    column = next(name for name in TIME_COLUMNS if name in table.columns and table[name].notna().any())
+    basis, ends = TIME_COLUMNS[column]
+    text = table[column].astype("str").str.strip()
+    if basis == "local" and text.str.endswith("Z").all():
+        basis = "utc"
+    begin = pd.to_datetime(text.str.slice(0, 19), format="ISO8601", errors="coerce").astype("datetime64[us]")
+    table = table.drop(columns=list(set(TIME_COLUMNS) & set(table)))
+    table = table.assign(begin=begin, basis=basis, ends=ends)
     table = tally.drop(table, table["begin"].isna(), "missing or impossible date")
     return _in_panel_unit(table, path)
 
 
 def _renamed(table, path):
-    """Columns that we know under our names."""
+    """Return the columns that we know, under our names."""
     ours = {name: our for our, names in COLUMN_NAMES.items() for name in names.split()}
     names = {}
     for column in table.columns:
@@ -163,17 +158,6 @@ def _renamed(table, path):
     return table
 
 
-def _with_begin(table):
-    column = next(name for name in TIME_COLUMNS if name in table.columns and table[name].notna().any())
-    basis, ends = TIME_COLUMNS[column]
-    text = table[column].astype("str").str.strip()
-    if basis == "local" and text.str.endswith("Z").all():
-        basis = "utc"
-    begin = pd.to_datetime(text.str.slice(0, 19), format="ISO8601", errors="coerce").astype("datetime64[us]")
-    table = table.drop(columns=list(set(TIME_COLUMNS) & set(table)))
-    return table.assign(begin=begin, basis=basis, ends=ends)
-
-
 def _in_panel_unit(table, path):
     values, unreadable = cleaning.numbers(table.pop("value"))
     if unreadable.any():
@@ -188,7 +172,7 @@ def _in_panel_unit(table, path):
 
 
 def _with_locations(rows, locations):
-    """Rows whose gaps about the place are filled from the location of their sensor or of their id."""
+    """Fill in what rows lack about their place, from the location of their sensor or of their id."""
     sensors = {}
     for location in locations:
         position = location.get("coordinates") or {}
@@ -212,7 +196,7 @@ def _with_locations(rows, locations):
 
 
 def _daily(rows, tally, *, path):
-    """Rows of days, from rows of days and of hours.
+    """Return rows of days, from rows of days and of hours.
 
     Rows stand for less than a day if their interval says so, or else if a sensor has several a day.
     """
@@ -229,7 +213,7 @@ def _daily(rows, tally, *, path):
 
 
 def _means_of_hours(rows, tally, *, path):
-    """Means over the days that have enough hours, each hour the mean of its values."""
+    """Average the days that have enough hours, each hour the mean of its values."""
     if rows.empty:
         return rows.assign(date=rows["begin"])
     # A time that marks the end of an hour belongs to the hour before it: midnight ends a day.
@@ -245,7 +229,7 @@ def _means_of_hours(rows, tally, *, path):
 
 
 def _with_sites(rows, tally, cities, *, path):
-    """Rows with the identity of their location, whose position must be one."""
+    """Add the identity of each row's location; drop locations that move."""
     if rows.empty:
         return rows
     own = position_ids(rows)

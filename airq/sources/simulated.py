@@ -1,10 +1,10 @@
-"""The embedded default: a simulated atmosphere over real African cities, labelled SIMULATED.
+"""Simulate a panel: a made-up atmosphere over real African cities, labelled SIMULATED.
 
 Realistic: the positions and populations of the cities; the calendar of rains, Harmattan dust and
 savanna fires; that weather, clouds, dust and smoke are coherent over hundreds of kilometres and some
 days; that satellites miss cloudy days and their columns are noisy, negative at times; that a model's
 prior (`cams_pm25`) is biased and coarse; that a city differs from its neighbours in ways that no column
-tells, so that a city without a sensor is harder to predict than a missing day.
+shows, so that a city without a sensor is harder to predict than a missing day.
 
 Not realistic: there is no coast, no terrain beyond eight round highlands, no transport from one city
 to the next, no chemistry, no hours of the day, no industry or power stations, no trend. No figure
@@ -43,8 +43,18 @@ NOISES = [
 CLOUD_LIMITS = {"no2": 0.55, "co": 0.65, "hcho": 0.6, "so2": 0.35, "aod047": 0.4, "aod055": 0.4}
 
 
-def simulate(cities=None, *, n_cities=120, start="2019-01-01", end="2020-06-30", seed=0):
-    """A panel of simulated days.
+def simulate(
+    cities: pd.DataFrame | None = None,
+    *,
+    n_cities: int = 120,
+    start: str | pd.Timestamp = "2019-01-01",
+    end: str | pd.Timestamp = "2020-06-30",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Simulate a panel.
+
+    A city's rows depend on the seed, the start, and the city's own row, up to rounding: adding cities or
+    a later end leaves them as they are. Another start gives another weather.
 
     Parameters
     ----------
@@ -71,48 +81,30 @@ def simulate(cities=None, *, n_cities=120, start="2019-01-01", end="2020-06-30",
         If `end` lies before `start`, if `seed` is negative, if `n_cities` is not between 1 and the
         number of bundled cities, or if the city table is wrong.
 
-    Notes
-    -----
-    A city's rows depend on the seed, the start, and the city's own row, up to rounding: adding cities or
-    a later end leaves them as they are. Another start gives another weather.
-
     Examples
     --------
     >>> panel = simulate(n_cities=2, start="2020-01-01", end="2020-01-03")
     >>> len(panel), panel.attrs["airq"]["pm25_origin"]
     (6, 'simulated')
     """
-    dates = _dates(start, end)
+    start, end = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
+    if end < start:
+        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
     if seed < 0:
         raise ValueError(f"The seed is {seed}; give a whole number that is not negative.")
     cities = sample_cities(n_cities, seed=seed) if cities is None else check_cities(cities)
     cities = cities.sort_values("city_id", ignore_index=True)
+    dates = pd.date_range(start, end, freq="D")
     return _panel(cities, dates, _columns(cities, dates, seed=seed))
 
 
 def sample_cities(n_cities, *, seed=0):
-    """Bundled cities drawn without replacement, larger ones and ones of small countries more often.
+    """Draw bundled cities without replacement, larger ones and ones of small countries more often.
 
-    Parameters
-    ----------
-    n_cities : int
-        How many. The draw of fewer cities is part of the draw of more.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    DataFrame
-        Rows of the bundled table, in its order.
-
-    Notes
-    -----
     A city's weight is its population to the power 0.75 over the square root of the number of bundled
-    cities of its country. Gumbel noise added to the logarithm of the weights makes the draw [1]_.
-
-    References
-    ----------
-    .. [1] P. Efraimidis, P. Spirakis, Inf. Process. Lett. 97, 181-185, 2006.
+    cities of its country. Gumbel noise added to the logarithm of the weights makes the draw (P. Efraimidis,
+    P. Spirakis, Inf. Process. Lett. 97, 181-185, 2006), and the draw of fewer cities is part of the draw of
+    more. Rows keep the order of the bundled table.
     """
     cities = bundled_cities()
     if not 1 <= n_cities <= len(cities):
@@ -123,23 +115,19 @@ def sample_cities(n_cities, *, seed=0):
     return cities.loc[rank.nlargest(n_cities).index.sort_values()].reset_index(drop=True)
 
 
-def _dates(start, end):
-    start, end = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
-    if end < start:
-        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
-    return pd.date_range(start, end, freq="D")
-
-
 def _columns(cities, dates, *, seed):
-    """The panel's columns of shape (n_cities, n_days) or (n_cities, 1), by name."""
+    """Return the panel's columns of shape (n_cities, n_days) or (n_cities, 1), by name."""
     noise = city_noise(cities, len(dates), NOISES, seed=seed)
     air = atmosphere.weather(cities, dates, noise, seed=seed)
     particles = _particles(cities, dates, air, seed=seed)
     traits = _traits(cities, seed=seed)
+    # A transport model's PM2.5 is coarse, too dusty, and blind to what is a city's own.
+    model = BACKGROUND + 0.8 * particles["smoke"] + 1.3 * particles["dust"] + 0.55 * particles["urban"]
+    error = smooth_field("prior", cities, len(dates), seed=seed, length_km=700, memory_days=4)
     return {
         "pm25": _sensor(particles, traits, noise),
         **_satellites(cities, dates, air, particles, traits, noise),
-        "cams_pm25": _model_prior(cities, particles, len(dates), seed=seed),
+        "cams_pm25": model * particles["left"] * np.exp(0.3 * error),
         **{name: values for name, values in air.items() if name in COLUMNS},
         **atmosphere.fire_power(particles["burning"], air["cloud"], noise),
         "night_lights": traits["night_lights"],
@@ -149,7 +137,7 @@ def _columns(cities, dates, *, seed):
 
 
 def _traits(cities, *, seed):
-    """What is a city's own, each of shape (n_cities, 1).
+    """Draw what is a city's own, each of shape (n_cities, 1).
 
     Logarithms of its factors on emissions (at most 0.75, a fifth of the variance shared within some
     200 km), on PM2.5 by the sensor's siting, and on NOx; its night lights [nW cm⁻² sr⁻¹];
@@ -172,7 +160,7 @@ def _people(cities):
 
 
 def _particles(cities, dates, air, *, seed):
-    """PM2.5 by kind before the city's own factors, each of shape (n_cities, n_days). [µg m⁻³]"""
+    """Return PM2.5 [µg m⁻³] by kind before the city's own factors, of shape (n_cities, n_days)."""
     burning = atmosphere.fires(cities, dates, air, seed=seed)
     shallow = (700 / air["boundary_layer_height"]) ** 0.3
     return {
@@ -185,7 +173,7 @@ def _particles(cities, dates, air, *, seed):
 
 
 def _sensor(particles, traits, noise):
-    """What the city's monitor reports as a daily mean, NaN on days of outage. [µg m⁻³]"""
+    """Return the daily means that the city's monitor reports [µg m⁻³], NaN on days of outage."""
     drift = 0.2 * autoregression(noise["drift"], memory_days=75)
     local = particles["urban"] * np.exp(traits["emission"] + drift)
     total = (BACKGROUND + particles["smoke"] + particles["dust"] + local) * particles["left"]
@@ -194,15 +182,8 @@ def _sensor(particles, traits, noise):
     return np.where(ndtr(noise["outage"]) < traits["outage"], np.nan, bounded)
 
 
-def _model_prior(cities, particles, n_days, *, seed):
-    """A chemical-transport model's PM2.5: coarse, too dusty, blind to what is a city's own. [µg m⁻³]"""
-    error = smooth_field("prior", cities, n_days, seed=seed, length_km=700, memory_days=4)
-    total = BACKGROUND + 0.8 * particles["smoke"] + 1.3 * particles["dust"] + 0.55 * particles["urban"]
-    return total * particles["left"] * np.exp(0.3 * error)
-
-
 def _satellites(cities, dates, air, particles, traits, noise):
-    """Satellite columns with noise, and gaps on cloudy days, by name."""
+    """Return satellite columns with noise, and gaps on cloudy days, by name."""
     columns = {
         **_gases(cities, dates, air, particles, traits, noise),
         **_optical_depths(air, particles, noise),
@@ -221,18 +202,14 @@ def _satellites(cities, dates, air, particles, traits, noise):
 
 
 def _gases(cities, dates, air, particles, traits, noise):
-    """Columns of trace gases. [mol m⁻²]
+    """Return columns of trace gases [mol m⁻²].
 
     Means and noise are of the size of TROPOMI's over Africa: the noise of NO2 is the slant column's
-    9.45 µmol m⁻² [1]_ over an air-mass factor near 1.3; NO2 over cities more than doubles from one
-    to ten million people [2]_.
-
-    References
-    ----------
-    .. [1] J. van Geffen et al., Atmos. Meas. Tech. 13, 1315-1335, 2020.
-    .. [2] L. Lamsal et al., Environ. Sci. Technol. 47, 7855-7861, 2013.
+    9.45 µmol m⁻² (J. van Geffen et al., Atmos. Meas. Tech. 13, 1315-1335, 2020) over an air-mass factor
+    near 1.3; NO2 over cities more than doubles from one to ten million people (L. Lamsal et al., Environ.
+    Sci. Technol. 47, 7855-7861, 2013).
     """
-    latitude, day = cities["latitude"].to_numpy()[:, None], dates.day_of_year.to_numpy()
+    latitude, day = atmosphere.grid(cities, dates)
     burning, urban = particles["burning"], particles["urban"]
     spring = np.cos(2 * np.pi * (day - 100) / atmosphere.YEAR)
     nox = (_people(cities)[:, None] / 1e6) ** 0.4 * np.exp(traits["nox"])
@@ -248,16 +225,13 @@ def _gases(cities, dates, air, particles, traits, noise):
 
 
 def _optical_depths(air, particles, noise):
-    """Aerosol optical depth at 0.47 and 0.55 µm: extinction times mass times depth of the layer.
+    """Return aerosol optical depth at 0.47 and 0.55 µm: extinction times mass times depth of the layer.
 
     Fine particles extinguish 3.5 m² g⁻¹ at 0.55 µm and swell with humidity, smoke in a layer 2 km
     deep; dust, with the coarse grains that PM2.5 leaves out, 1.5 m² per gram of PM2.5 in a layer 2.5 km
-    deep [1]_; 0.05 lies above. The retrieval's error is 0.05 + 10 % [2]_.
-
-    References
-    ----------
-    .. [1] Orders of magnitude of M. Hess, P. Koepke, I. Schult, Bull. Am. Meteorol. Soc. 79, 831, 1998.
-    .. [2] A. Lyapustin et al., Atmos. Meas. Tech. 11, 5741-5765, 2018.
+    deep (orders of magnitude of M. Hess, P. Koepke, I. Schult, Bull. Am. Meteorol. Soc. 79, 831, 1998);
+    0.05 lies above. The retrieval's error is 0.05 + 10 % (A. Lyapustin et al., Atmos. Meas. Tech. 11,
+    5741-5765, 2018).
     """
     swelling = (1 - np.minimum(air["relative_humidity"], 95) / 100) ** -0.4
     mixed = (BACKGROUND + particles["urban"]) * air["boundary_layer_height"] + particles["smoke"] * 2000
@@ -272,7 +246,7 @@ def _optical_depths(air, particles, noise):
 
 
 def _panel(cities, dates, columns):
-    """Long table from arrays of shape (n_cities, n_days) or (n_cities, 1)."""
+    """Return a long table from arrays of shape (n_cities, n_days) or (n_cities, 1)."""
     shape = (len(cities), len(dates))
     places = cities[["city_id", "city", "country", "latitude", "longitude"]]
     panel = places.loc[np.repeat(places.index, len(dates))].reset_index(drop=True)
@@ -280,7 +254,5 @@ def _panel(cities, dates, columns):
     panel["date"] = np.tile(dates.to_numpy(), len(cities))
     arrays = {name: np.broadcast_to(values, shape).ravel() for name, values in columns.items()}
     panel = sort_panel(pd.concat([panel, pd.DataFrame(arrays)], axis=1))
-    return label_panel(
-        panel,
-        PanelMetadata(day_basis="utc", pm25_origin="simulated", statistic="mean", sources=SOURCES),
-    )
+    metadata = PanelMetadata(day_basis="utc", pm25_origin="simulated", statistic="mean", sources=SOURCES)
+    return label_panel(panel, metadata)

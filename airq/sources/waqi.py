@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from airq.cities import bundled_cities, match_cities
-from airq.panel import TARGET, PanelMetadata
+from airq.panel import TARGET
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
 from airq.units import pm25_from_aqi
@@ -16,22 +16,12 @@ WAQI_CEILING = 999
 
 
 def read_waqi(paths, *, cities=None):
-    """Read WAQI's archive of daily city values, and turn its PM2.5 index into concentrations.
+    """Read WAQI's archive of daily city values [1]_, and turn its PM2.5 index into concentrations.
 
-    Of several rows of one city and day, in one file or in several, the one made of the most samples
-    counts.
-
-    Parameters
-    ----------
-    paths : list of str or Path
-        Long tables with `Date, Country, City, Specie, count, median`. [AQI points, 2012 table]
-    cities : DataFrame, optional
-        Positions of the cities; the bundled African ones by default.
-
-    Returns
-    -------
-    Reading
-        `pm25` from the day's *median* index, the index itself in `aqi`. Days are in UTC.
+    Takes long tables with `Date, Country, City, Specie, count, median` [AQI points, 2012 table]. Of several
+    rows of one city and day, in one file or in several, the one made of the most samples counts. The
+    panel's `pm25` [µg m⁻³] comes from the day's *median* index, which stays in `aqi`. Days are in UTC,
+    positions come from `cities`.
 
     References
     ----------
@@ -39,19 +29,25 @@ def read_waqi(paths, *, cities=None):
     """
     tally = Tally()
     rows = pd.concat([_read_waqi_file(path, tally) for path in paths], ignore_index=True)
-    rows = _largest_count(rows, tally)
+    rows = tally.drop(rows, rows.duplicated(), "repeated")
+    rows = rows.assign(count=cleaning.numbers(rows["count"])[0])
+    rows = rows.sort_values("count", ascending=False, kind="stable")
+    again = rows.duplicated(["Country", "City", "date"])
+    rows = tally.drop(rows, again, "fewer samples than another row of its day")
     rows = _located(rows, bundled_cities() if cities is None else cities, tally)
     if not rows.empty:
         rows = _inverted(rows, tally)
-    metadata = PanelMetadata(
+    return cleaning.finished(
+        rows,
+        tally,
+        paths,
+        "World Air Quality Index project, daily city values",
+        hint="".join(f" There is {note}." for note in tally.notes),
         units={"aqi": WAQI_UNIT},
         day_basis="utc",
         pm25_origin="index",
         statistic="median",
-        sources=[f"World Air Quality Index project, daily city values ({cleaning.file_names(paths)})"],
     )
-    hint = "".join(f" There is {note}." for note in tally.notes)
-    return cleaning.finished(rows, metadata, tally, path=cleaning.named(paths), hint=hint)
 
 
 def _read_waqi_file(path, tally):
@@ -66,17 +62,8 @@ def _read_waqi_file(path, tally):
     return table[["Country", "City", "date", "count", "median"]]
 
 
-def _largest_count(rows, tally):
-    """One row per city and day: the one with the largest count."""
-    rows = tally.drop(rows, rows.duplicated(), "repeated")
-    rows = rows.assign(count=cleaning.numbers(rows["count"])[0])
-    rows = rows.sort_values("count", ascending=False, kind="stable")
-    again = rows.duplicated(["Country", "City", "date"])
-    return tally.drop(rows, again, "fewer samples than another row of its day")
-
-
 def _located(rows, cities, tally):
-    """Rows with the identity of their city; those of unknown cities are dropped."""
+    """Add the identity of each row's city; drop rows of unknown cities."""
     pairs = rows[["City", "Country"]].drop_duplicates().reset_index(drop=True)
     pairs["row"] = match_cities(pairs["City"], pairs["Country"], cities)
     missing = pairs[pairs["row"] < 0]
@@ -93,7 +80,7 @@ def _located(rows, cities, tally):
 
 
 def _inverted(rows, tally):
-    """Rows with the concentration that their index stands for."""
+    """Add the concentration that each row's index stands for."""
     aqi, unreadable = cleaning.numbers(rows["median"])
     reasons = {
         "AQI is not a number": unreadable,

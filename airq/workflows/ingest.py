@@ -169,7 +169,12 @@ def read_table(
             raise ValueError(f"A DataFrame needs format table and a mapping; format {format} takes files.")
     else:
         paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-        _check_paths(paths)
+        if not paths:
+            raise ValueError("Name at least one file to ingest.")
+        resolved = [path.resolve() for path in paths]
+        twice = [path for number, path in enumerate(paths) if resolved[number] in resolved[:number]]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice.")
     options = {"cities": None if cities is None else read_cities(cities)}
     if mapping is not None:
         options["mapping"] = mapping
@@ -192,12 +197,3 @@ def read_table(
         statistic=metadata.statistic,
     )
     return panel, report
-
-
-def _check_paths(paths):
-    if not paths:
-        raise ValueError("Name at least one file to ingest.")
-    resolved = [path.resolve() for path in paths]
-    for number, path in enumerate(paths):
-        if resolved[number] in resolved[:number]:
-            raise ValueError(f"{path} is named twice.")

@@ -147,7 +147,7 @@ def join(
 
 
 def _read(table, role, *, target):
-    """A checked panel, and what messages call it."""
+    """Return a checked panel, and what messages call it."""
     name = f"the {role}" if isinstance(table, pd.DataFrame) else str(table)
     try:
         panel = table if isinstance(table, pd.DataFrame) else read_panel(table)
@@ -172,13 +172,19 @@ def _check_fit(inputs, labels, here, there):
 
 
 def _site_pairs(inputs, labels, max_km):
-    """Sites that belong together, each in one pair at most, and how many others are near a target.
+    """Pair sites, each with one at most; return the pairs, and how many others are near a target.
 
-    The pairs: `site_id`, `target_site`, `km`, and whether it is by name.
+    The pairs are a table of `site_id`, `target_site`, `km` and `by_name`.
     """
     here, there = sites_of(inputs), sites_of(labels)
     same = here.index.intersection(there.index)
-    _check_apart(here.loc[same], there.loc[same], max_km)
+    apart = arc_km(np.linalg.norm(geocentric_km(here.loc[same]) - geocentric_km(there.loc[same]), axis=1))
+    if len(apart) and apart.max() > max(max_km, 1.0):
+        worst = apart.argmax()
+        raise ValueError(
+            f"Site {same[worst]!r} lies {apart[worst]:.0f} km apart in the two panels; give different "
+            "places different names."
+        )
     by_name = pd.DataFrame({"site_id": same, "target_site": same, "km": 0.0, "by_name": True})
     near = _near_sites(here.drop(index=same), there, max_km)
     by_place = _nearest_first(near[~near["target_site"].isin(same)]).assign(by_name=False)
@@ -186,19 +192,8 @@ def _site_pairs(inputs, labels, max_km):
     return pd.concat([by_name, by_place], ignore_index=True), crowded
 
 
-def _check_apart(here, there, max_km):
-    """Refuse sites of one name that lie apart."""
-    apart = arc_km(np.linalg.norm(geocentric_km(here) - geocentric_km(there), axis=1))
-    if len(apart) and apart.max() > max(max_km, 1.0):
-        worst = apart.argmax()
-        raise ValueError(
-            f"Site {here.index[worst]!r} lies {apart[worst]:.0f} km apart in the two panels; give different "
-            "places different names."
-        )
-
-
 def _near_sites(here, there, max_km):
-    """All pairs of sites within a distance: `site_id`, `target_site`, `km`."""
+    """Find all pairs of sites within a distance: `site_id`, `target_site`, `km`."""
     trees = cKDTree(geocentric_km(here)), cKDTree(geocentric_km(there))
     found = trees[0].sparse_distance_matrix(trees[1], chord_km(max_km), output_type="ndarray")
     near = pd.DataFrame(
@@ -208,7 +203,7 @@ def _near_sites(here, there, max_km):
 
 
 def _nearest_first(near):
-    """The pairs that are left if each, from the nearest on, takes both its sites away."""
+    """Keep the pairs that are left if each, from the nearest on, takes both its sites away."""
     sites, targets, chosen = set(), set(), []
     near = near.sort_values(["km", "site_id", "target_site"])
     for site, target in zip(near["site_id"], near["target_site"], strict=True):
@@ -220,7 +215,7 @@ def _nearest_first(near):
 
 
 def _joined(inputs, labels, pairs):
-    """The labelled panel, and how many rows of `labels` went into it."""
+    """Return the labelled panel, and how many rows of `labels` went into it."""
     given = [name for name in FROM_TARGETS if name in labels.columns]
     wanted = labels.loc[labels[TARGET].notna(), [*KEYS, *given]].rename(columns={"site_id": "target_site"})
     wanted = wanted.assign(row=wanted.index)

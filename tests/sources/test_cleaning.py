@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.panel import PanelMetadata
 from airq.sources.cleaning import (
     Tally,
     days,
@@ -181,7 +180,7 @@ def test_nothing_left_says_why():
     "The counts by reason stand in the message."
     tally = Tally(read=3, dropped={"negative PM2.5": 3})
     with pytest.raises(ValueError, match="f.csv: none of 3 rows is left .3 negative PM2.5."):
-        finished(pd.DataFrame({"pm25": []}), PanelMetadata(), tally, path="f.csv")
+        finished(pd.DataFrame({"pm25": []}), tally, ["f.csv"], "A source")
 
 
 def test_every_row_read_is_kept_or_dropped():
