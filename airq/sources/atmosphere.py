@@ -59,22 +59,8 @@ def smooth_field(name, cities, n_days, *, seed, length_km, memory_days):
     It sums plane waves through the geocentric frame (random Fourier features: A. Rahimi, B. Recht,
     Random features for large-scale kernel machines, NIPS 2007), whose amplitudes follow first-order
     autoregressions in time. Fields of different names are independent; fewer days give the beginning of
-    the same field.
-
-    Parameters
-    ----------
-    name : str
-        Which field.
-    cities : DataFrame of n_cities rows
-        With `latitude` and `longitude`. [°]
-    n_days, seed : int
-        Number of days, seed.
-    length_km, memory_days : float
-        Distance [km] at which the correlation is exp(-1/2), time [d] in which it falls to exp(-1).
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_cities, n_days), float32
+    the same field. The correlation is exp(-1/2) at the distance `length_km` [km] and falls to exp(-1) in the
+    time `memory_days` [d]. The array has the shape (n_cities, n_days), float32.
     """
     rng = stream(seed, f"field {name}")
     phase = geocentric_km(cities) @ (rng.standard_normal((3, WAVES)) / length_km)

@@ -129,32 +129,23 @@ class Reading(NamedTuple):
 
 
 def read_file(path, *, text=()):
-    """Read a table from CSV or Parquet.
+    """Read a table of at least one row from CSV or Parquet.
 
-    Parameters
-    ----------
-    path : str or Path
-        File ending in ``.csv``, ``.tsv`` or ``.txt``, perhaps with ``.gz`` behind it, or in
-        ``.parquet``. Columns are separated by commas, semicolons, tabs or bars; lines that begin
-        with ``#`` before the header are skipped.
-    text : sequence of str
-        Columns to leave as they are written: no number, no missing value made of them.
-
-    Returns
-    -------
-    DataFrame
-        At least one row.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is empty, cut off, not UTF-8, or something else than its name says.
+    The file's name ends in ``.csv``, ``.tsv`` or ``.txt``, perhaps with ``.gz`` behind it, or in
+    ``.parquet``. Columns are separated by commas, semicolons, tabs or bars; lines that begin with ``#``
+    before the header are skipped. Columns in `text` stay as they are written: no number, no missing value
+    is made of them. An OSError is raised if the file cannot be opened, a ValueError if it is empty, cut
+    off, not UTF-8, or something else than its name says.
     """
     path = Path(path)
     if path.suffix == ".parquet":
-        table = _read_parquet(path)
+        _check_file(path)
+        try:
+            table = pq.read_table(path, partitioning=None).to_pandas()
+        except pa.ArrowException as error:
+            reason = str(error).splitlines()[0].split(". ")[0][:100]
+            raise ValueError(f"{path} is not a whole Parquet file ({reason}).") from None
+        table = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
     else:
         lines = read_text(path).split("\n")
         first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
@@ -190,7 +181,21 @@ def read_text(path):
     An OSError is raised if it cannot be opened, a ValueError if it is empty, cut off, not UTF-8, or
     something else than its name says.
     """
-    content = _read_bytes(Path(path))
+    path = Path(path)
+    _check_file(path)
+    content = path.read_bytes()
+    kind = next((kind for start, kind in SIGNATURES.items() if content.startswith(start)), None)
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except gzip.BadGzipFile:
+            raise ValueError(f"{path} is not compressed with gzip, although its name says so.") from None
+        except (EOFError, zlib.error):
+            raise ValueError(
+                f"{path} is cut off or damaged: its gzip data do not end. Fetch it again."
+            ) from None
+    elif kind is not None:
+        raise ValueError(f"{path} is {kind}.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -244,45 +249,11 @@ def _check_file(path):
         raise FileNotFoundError(f"No such file: {path}.")
 
 
-def _read_bytes(path):
-    _check_file(path)
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            return gzip.decompress(content)
-        except gzip.BadGzipFile:
-            raise ValueError(f"{path} is not compressed with gzip, although its name says so.") from None
-        except (EOFError, zlib.error):
-            raise ValueError(
-                f"{path} is cut off or damaged: its gzip data do not end. Fetch it again."
-            ) from None
-    for start, kind in SIGNATURES.items():
-        if content.startswith(start):
-            raise ValueError(f"{path} is {kind}.")
-    return content
-
-
-def _read_parquet(path):
-    _check_file(path)
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0].split(". ")[0][:100]
-        raise ValueError(f"{path} is not a whole Parquet file ({reason}).") from None
-    frame = table.to_pandas()
-    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
-
-
 def named(paths):
     """Return what a message calls the files, or a DataFrame in place of them."""
     if isinstance(paths, pd.DataFrame):
         return "The table"
     return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-
-
-def file_names(paths):
-    """Return the names of the files without their folders, for the sources of a panel."""
-    return "a DataFrame" if isinstance(paths, pd.DataFrame) else ", ".join(Path(path).name for path in paths)
 
 
 def numbers(values):
@@ -476,5 +447,6 @@ def finished(rows, tally, paths, source, *, hint="", **metadata):
         tally.notes.append(f"columns without any value left out: {', '.join(empty)}")
     rows = rows.drop(columns=empty)
     check_swapped(rows[PLACE].drop_duplicates("site_id"), name=path)
-    metadata = PanelMetadata(sources=[f"{source} ({file_names(paths)})"], **metadata)
+    names = "a DataFrame" if isinstance(paths, pd.DataFrame) else ", ".join(Path(path).name for path in paths)
+    metadata = PanelMetadata(sources=[f"{source} ({names})"], **metadata)
     return Reading(check_panel(label_panel(rows, metadata)), tally)

@@ -73,20 +73,9 @@ def read_mapping(mapping):
         pm25 = { from = "pm2_5", unit = "µg/m³" }     # or unit = "aqi-us-2012"
         temp_air = { from = "t2m", unit = "K" }
 
-    Parameters
-    ----------
-    mapping : str, Path or dict
-        TOML file, or what it would hold as a dict.
-
-    Returns
-    -------
-    Mapping
-
-    Raises
-    ------
-    ValueError
-        If it is not TOML, has a key, column, choice or unit that is not known or is no text, lacks a
-        column that every panel needs, names no unit for PM2.5, or calls an index a sensor's values.
+    `mapping` is a TOML file, or what it would hold as a dict. A ValueError is raised if it is not TOML, has
+    a key, column, choice or unit that is not known or is no text, lacks a column that every panel needs,
+    names no unit for PM2.5, or calls an index a sensor's values.
     """
     path, content = "The mapping", mapping
     if not isinstance(mapping, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def read_table(
     paths: str | Path | Sequence[str | Path] | pd.DataFrame,
     format: str = "table",
     *,
-    mapping: str | Path | Mapping | None = None,
+    mapping: str | Path | dict | None = None,
     cities: str | Path | pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, IngestReport]:
     """Read tables of stations, satellites or models as a panel.
@@ -156,25 +156,7 @@ def read_table(
     >>> report.dropped
     {'negative PM2.5': 1}
     """
-    if format not in READERS:
-        raise ValueError(
-            f"Unknown format {format!r}.{near_name(format, READERS)} Choose one of {', '.join(READERS)}."
-        )
-    if format == "table" and mapping is None:
-        raise ValueError("Format table needs a mapping (--mapping M.toml), which says what the columns are.")
-    if format != "table" and mapping is not None:
-        raise ValueError(f"A mapping goes with format table; format {format} knows its columns.")
-    if isinstance(paths, pd.DataFrame):
-        if format != "table":
-            raise ValueError(f"A DataFrame needs format table and a mapping; format {format} takes files.")
-    else:
-        paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-        if not paths:
-            raise ValueError("Name at least one file to ingest.")
-        resolved = [path.resolve() for path in paths]
-        twice = [path for number, path in enumerate(paths) if resolved[number] in resolved[:number]]
-        if twice:
-            raise ValueError(f"{twice[0]} is named twice.")
+    paths = _checked_paths(paths, format, mapping)
     options = {"cities": None if cities is None else read_cities(cities)}
     if mapping is not None:
         options["mapping"] = mapping
@@ -197,3 +179,27 @@ def read_table(
         statistic=metadata.statistic,
     )
     return panel, report
+
+
+def _checked_paths(paths, format, mapping):
+    """Return a DataFrame, or a list of paths; refuse a request that does not fit its format."""
+    if format not in READERS:
+        raise ValueError(
+            f"Unknown format {format!r}.{near_name(format, READERS)} Choose one of {', '.join(READERS)}."
+        )
+    if format == "table" and mapping is None:
+        raise ValueError("Format table needs a mapping (--mapping M.toml), which says what the columns are.")
+    if format != "table" and mapping is not None:
+        raise ValueError(f"A mapping goes with format table; format {format} knows its columns.")
+    if isinstance(paths, pd.DataFrame):
+        if format != "table":
+            raise ValueError(f"A DataFrame needs format table and a mapping; format {format} takes files.")
+        return paths
+    paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not paths:
+        raise ValueError("Name at least one file to ingest.")
+    resolved = [path.resolve() for path in paths]
+    for number, path in enumerate(paths):
+        if resolved[number] in resolved[:number]:
+            raise ValueError(f"{path} is named twice.")
+    return paths
