@@ -56,11 +56,11 @@ class JoinReport:
         if self.sites_by_distance:
             far = f"median {self.median_km:.1f} km, at most {self.max_km:.1f} km"
             ways.append(f"{self.sites_by_distance:,} by distance ({far})")
-        sites = self.sites_by_id + self.sites_by_distance
+        n_left = self.targets_without_features
+        left = f" {n_left:,} rows of the targets left out: no row of the features matches." if n_left else ""
         return (
-            f"{sites:,} of {self.sites:,} sites matched, {' and '.join(ways)}. {self.matched:,} of "
-            f"{self.rows:,} rows have PM2.5; the others stay without. {self.targets_without_features:,} rows "
-            "of the targets match no row of the features and are left out."
+            f"{self.sites_by_id + self.sites_by_distance:,} of {self.sites:,} sites matched, "
+            f"{' and '.join(ways)}. PM2.5 is in {self.matched:,} of {self.rows:,} rows.{left}"
         )
 
 

@@ -97,9 +97,13 @@ def test_no_common_day_is_refused(panels):
 
 def test_the_report_is_one_line(panels):
     "What matched, how, and what did not."
-    line = str(join(*panels({"a": DAYS, "b": DAYS}, {"a": DAYS[:2]}))[1])
-    assert "\n" not in line
-    assert "1 of 2 sites matched, 1 by site_id. 2 of 6 rows have PM2.5; the others stay without." in line
+    _, report = join(*panels({"a": DAYS, "b": DAYS}, {"a": DAYS[:2]}))
+    assert str(report) == "1 of 2 sites matched, 1 by site_id. PM2.5 is in 2 of 6 rows."
+    _, report = join(*panels({"a": DAYS}, {"a": ["2020-01-01", "2020-02-01", "2020-02-02"]}))
+    assert str(report) == (
+        "1 of 1 sites matched, 1 by site_id. PM2.5 is in 1 of 3 rows. "
+        "2 rows of the targets left out: no row of the features matches."
+    )
 
 
 def test_other_columns_of_the_targets_are_left_out_and_named(panels):
