@@ -1,13 +1,14 @@
 """Geometry of sites: positions, distances, neighbours.
 
 Sites are GeoDataFrames in EPSG:4326, indexed by `site_id`. Distances come from geocentric
-coordinates (EPSG:4978) that PROJ computes: exact straight lines through the Earth, turned into arcs.
+coordinates (EPSG:4978) that PROJ computes: straight lines through the Earth, turned into arcs.
 """
 
 from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
 from airq.panel import PLACE
@@ -15,8 +16,8 @@ from airq.panel import PLACE
 EARTH_RADIUS_KM = 6371.0088
 
 
-def sites_of(panel):
-    """The places of a panel.
+def sites_of(panel: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Return the sites of a panel.
 
     Parameters
     ----------
@@ -33,14 +34,14 @@ def sites_of(panel):
     return with_points(places)
 
 
-def with_points(places):
-    """A table with `latitude` and `longitude` as a GeoDataFrame of points (EPSG:4326)."""
+def with_points(places: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Turn a table with `latitude` and `longitude` into a GeoDataFrame of points (EPSG:4326)."""
     points = gpd.points_from_xy(places["longitude"], places["latitude"])
     return gpd.GeoDataFrame(places, geometry=points, crs="EPSG:4326")
 
 
-def geocentric_km(places):
-    """Positions on the ellipsoid in a frame that turns with the Earth.
+def geocentric_km(places: pd.DataFrame) -> np.ndarray:
+    """Return positions on the ellipsoid in a frame that turns with the Earth.
 
     Parameters
     ----------
@@ -52,29 +53,27 @@ def geocentric_km(places):
     numpy.ndarray of shape (n_places, 3)
         Coordinates. [km]
     """
-    heights = np.zeros(len(places))
-    points = gpd.GeoSeries(
-        gpd.points_from_xy(places["longitude"], places["latitude"], z=heights), crs="EPSG:4979"
-    ).to_crs("EPSG:4978")
+    points = gpd.points_from_xy(places["longitude"], places["latitude"], z=np.zeros(len(places)))
+    points = gpd.GeoSeries(points, crs="EPSG:4979").to_crs("EPSG:4978")
     return np.column_stack([points.x, points.y, points.z]) / 1000
 
 
-def arc_km(chord_km):
-    """Length along the Earth of a straight line through it. [km]
+def arc_km(chord):
+    """Return the length along the Earth [km] of a straight line through it of `chord` km.
 
     >>> round(float(arc_km(100.0)), 3)
     100.001
     """
-    return 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.asarray(chord_km) / (2 * EARTH_RADIUS_KM), 1))
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.asarray(chord) / (2 * EARTH_RADIUS_KM), 1))
 
 
 def chord_km(arc):
-    """Straight line through the Earth between two places `arc` apart along it. [km]"""
+    """Return the straight line through the Earth [km] between places `arc` km apart along it."""
     return 2 * EARTH_RADIUS_KM * np.sin(np.minimum(np.asarray(arc) / (2 * EARTH_RADIUS_KM), np.pi / 2))
 
 
-def distances_km(places, others):
-    """Distance between every place and every other.
+def distances_km(places: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    """Return the distance between every place and each of `others`.
 
     Parameters
     ----------
@@ -90,8 +89,8 @@ def distances_km(places, others):
     return arc_km(np.linalg.norm(here[:, None, :] - there[None, :, :], axis=-1))
 
 
-def nearest(places, others):
-    """The nearest of `others` to each place.
+def nearest(places: pd.DataFrame, others: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest of `others` to each place.
 
     Returns
     -------
@@ -104,8 +103,8 @@ def nearest(places, others):
     return position, arc_km(chord)
 
 
-def pairs_within(places, radius_km):
-    """Pairs of different places that are at most `radius_km` apart.
+def pairs_within(places: pd.DataFrame, radius_km: float) -> np.ndarray:
+    """Find the pairs of different places that are at most `radius_km` apart.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ def pairs_within(places, radius_km):
     Returns
     -------
     numpy.ndarray of shape (n_pairs, 2)
-        Row numbers; each pair stands in both orders.
+        Row numbers; each pair in both orders.
     """
     pairs = cKDTree(geocentric_km(places)).query_pairs(chord_km(radius_km), output_type="ndarray")
     return np.vstack([pairs, pairs[:, ::-1]])

@@ -1,68 +1,117 @@
-"""Files that are either whole or absent."""
+"""Panels in Parquet, and files that are either whole or absent.
+
+A file or folder is written under a temporary name beside its final one and renamed when it is complete
+(an *atomic write*), so an interrupted run leaves the older version, or nothing. :func:`check_outputs`
+refuses names that cannot be written, or that would overwrite an input, before any work is done.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.panel import PanelMetadata, label_panel, panel_metadata
+from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 
 
-def read_panel(path):
-    """Read a panel from Parquet, with its metadata.
+def read_panel(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+    """Read and check a panel.
 
     Parameters
     ----------
-    path : str or Path
-        File that :func:`write_panel` made.
+    source : str, Path or DataFrame
+        Parquet file that :func:`write_panel` made, or a table with panel metadata.
+
+    Returns
+    -------
+    DataFrame
+        One row per site and day, sorted, with its metadata.
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not Parquet, is cut off, or is not a panel.
+        If it is not Parquet, is cut off, or is not a sound panel.
+
+    Examples
+    --------
+    >>> from airq.sources.simulated import simulate
+    >>> panel = read_panel(simulate(n_cities=2, start="2020-01-01", end="2020-01-03"))
+    >>> len(panel), panel.attrs["airq"]["pm25_origin"]
+    (6, 'simulated')
     """
-    with open_panel_file(path) as (file, metadata):
+    return as_panel(source)
+
+
+def as_panel(
+    source: str | Path | pd.DataFrame, *, target: Literal["optional", "required"] = "optional"
+) -> pd.DataFrame:
+    """Return a checked panel, read from a file where `source` is a path.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        As in :func:`read_panel`.
+    target : {"optional", "required"}
+        Whether at least one row must have a `pm25`.
+
+    Returns
+    -------
+    DataFrame
+        The panel, sorted by site and day; a table that was given stays as it is.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is not a sound panel; the message names the file.
+    """
+    if isinstance(source, pd.DataFrame):
+        return check_panel(source, target=target)
+    with open_panel_file(source) as (file, metadata):
         table = file.read()
     panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
     panel = panel.to_pandas()
     panel.attrs = {"airq": metadata.to_dict()}
-    return panel
+    try:
+        return check_panel(panel, target=target)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
 
 
 @contextlib.contextmanager
-def open_panel_file(path):
+def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMetadata]]:
     """Open the Parquet file of a panel, to be read in parts; its rows stay on disk.
-
-    Parameters
-    ----------
-    path : str or Path
-        File that :func:`write_panel` made.
 
     Yields
     ------
     file : pyarrow.parquet.ParquetFile
         The open file.
     metadata : PanelMetadata
-        What it tells of itself.
+        The metadata in it.
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not Parquet, is cut off, or is not a panel.
+        If it is not Parquet, is cut off, or has no panel metadata.
     """
     path = Path(path)
+    hint = f" For a table of your own: airq ingest {path} --format table --mapping M.toml --out panel.parquet"
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the Parquet file in it.")
     try:
@@ -70,28 +119,23 @@ def open_panel_file(path):
     except FileNotFoundError:
         raise FileNotFoundError(f"No such file: {path}.") from None
     except pa.ArrowException as error:
-        raise ValueError(
-            f"{path} is not a whole Parquet file ({_first_line(error)}).{_table_hint(path)}"
-        ) from None
+        reason = str(error).splitlines()[0].split(". ")[0][:120]
+        raise ValueError(f"{path} is not a whole Parquet file ({reason}).{hint}") from None
     with file:
-        yield file, _told_by(file, path)
+        stored = (file.schema_arrow.metadata or {}).get(b"airq")
+        if stored is None:
+            raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{hint}")
+        try:
+            facts = json.loads(stored)
+        except ValueError:
+            raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
+        # Predictions and scores carry metadata, too.
+        if isinstance(facts, dict) and "pm25_origin" not in facts:
+            raise ValueError(f"{path} is another table of airq, not a panel: it has no `pm25_origin`.")
+        yield file, PanelMetadata.from_dict(facts)
 
 
-def _told_by(file, path):
-    told = (file.schema_arrow.metadata or {}).get(b"airq")
-    if told is None:
-        raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{_table_hint(path)}")
-    try:
-        facts = json.loads(told)
-    except ValueError:
-        raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
-    # Predictions and scores carry metadata, too.
-    if isinstance(facts, dict) and "pm25_origin" not in facts:
-        raise ValueError(f"{path} is another table of airq, not a panel: it does not tell `pm25_origin`.")
-    return PanelMetadata.from_dict(facts)
-
-
-def write_panel(panel, path):
+def write_panel(panel: pd.DataFrame, path: str | Path) -> None:
     """Write a panel to Parquet, whole or not at all.
 
     Parameters
@@ -99,26 +143,29 @@ def write_panel(panel, path):
     panel : DataFrame
         Table with panel metadata.
     path : str or Path
-        File to write.
+        File to write, its name ending in ``.parquet``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the table has no panel metadata, or the name ends otherwise.
+
+    Examples
+    --------
+    >>> from airq.sources.simulated import simulate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_panel(simulate(n_cities=2, start="2020-01-01", end="2020-01-03"), f"{folder}/p.parquet")
+    ...     read_panel(f"{folder}/p.parquet").shape[0]
+    6
     """
     check_parquet_name(path)
     write_table(panel, path, metadata={"airq": panel_metadata(panel).to_dict()})
 
 
-def check_parquet_name(path):
-    """Refuse a name that promises another kind of file than Parquet."""
-    if Path(path).suffix not in (".parquet", ".pq"):
-        raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
-
-
-def write_table(frame, path, *, metadata):
-    """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
-    with atomic_write(path) as unfinished:
-        pq.write_table(_arrow_table(frame, metadata), unfinished)
-
-
 @contextlib.contextmanager
-def panel_writer(path, metadata):
+def panel_writer(path: str | Path, metadata: PanelMetadata) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Write a panel part by part, whole or not at all, so that it need not fit into memory.
 
     Parameters
@@ -155,6 +202,12 @@ def panel_writer(path, metadata):
             raise ValueError(f"{path} would be a panel without rows.")
 
 
+def write_table(frame: pd.DataFrame, path: str | Path, *, metadata: Mapping[str, object]) -> None:
+    """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
+    with atomic_write(path) as unfinished:
+        pq.write_table(_arrow_table(frame, metadata), unfinished)
+
+
 def _arrow_table(frame, metadata):
     frame = frame.copy(deep=False)
     frame.attrs = {}
@@ -163,17 +216,37 @@ def _arrow_table(frame, metadata):
     return table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
 
 
-def _table_hint(path):
-    return f" For a table of your own: airq ingest {path} --format table --mapping M.toml --out panel.parquet"
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with atomic_write(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
-def _first_line(error):
-    return str(error).splitlines()[0].split(". ")[0][:120]
+def write_json(path: str | Path, facts: object) -> None:
+    """Write facts as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
+    write_text(path, json.dumps(json_ready(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def json_ready(facts: object) -> object:
+    """Turn facts into what JSON can hold: plain lists, dicts, strings and finite numbers.
+
+    >>> json_ready({"rmse": float("nan"), "folds": (1, 2)})
+    {'rmse': None, 'folds': [1, 2]}
+    """
+    if isinstance(facts, dict):
+        return {str(key): json_ready(value) for key, value in facts.items()}
+    if isinstance(facts, (list, tuple)):
+        return [json_ready(value) for value in facts]
+    if hasattr(facts, "tolist"):
+        return json_ready(facts.tolist())
+    if isinstance(facts, float) and not math.isfinite(facts):
+        return None
+    return facts
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """Path to write to; it takes its final name only when the block ends without an error.
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Write a file under a temporary name; rename it when the block ends without an error.
 
     Parameters
     ----------
@@ -183,7 +256,7 @@ def atomic_write(path):
     Yields
     ------
     Path
-        A temporary name in the same folder, with the same ending.
+        A temporary name on the same disk, with the same ending.
 
     Raises
     ------
@@ -193,64 +266,82 @@ def atomic_write(path):
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file.")
-    made = _make_folder(path.parent)
-    # Its own folder rather than its own name: writers then see the ending that they go by.
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield scratch / path.name
-        os.replace(scratch / path.name, path)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = str(path)
-        shutil.rmtree(scratch, ignore_errors=True)
-        _remove_empty(made)
-        raise
-    shutil.rmtree(scratch, ignore_errors=True)
+    with _scratch_folder(path) as scratch:
+        try:
+            # A folder of its own rather than another name: writers go by the ending of the name.
+            yield scratch / path.name
+            os.replace(scratch / path.name, path)
+        except OSError as error:
+            if error.errno and error.filename is None:
+                error.filename = str(path)
+            raise
 
 
 @contextlib.contextmanager
-def atomic_folder(path, *, marker):
-    """Folder to fill; it takes its final name only when the block ends without an error.
+def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
+    """Fill a folder under a temporary name; rename it when the block ends without an error.
 
     Parameters
     ----------
     path : str or Path
-        Final name. A folder that stands there is replaced if it holds `marker` or nothing.
+        Final name. An existing folder is replaced if it holds `marker` or nothing.
     marker : str
-        Name of a file by which a folder of this kind is known.
+        Name of a file that every folder of this kind has.
 
     Yields
     ------
     Path
-        A temporary folder beside it.
+        The temporary folder.
 
     Raises
     ------
     FileExistsError
-        If something else stands under the final name.
+        If something else has the final name.
     """
     path = Path(path)
     check_replaceable(path, marker=marker)
-    made = _make_folder(path.parent)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        new = scratch / "new"
+    with _scratch_folder(path) as scratch:
+        new, old = scratch / "new", scratch / "old"
         new.mkdir()
         yield new
-        if path.exists():
-            os.replace(path, scratch / "old")
-        os.replace(new, path)
+        try:
+            if path.exists():
+                os.replace(path, old)
+            os.replace(new, path)
+        except BaseException:
+            if old.exists() and not path.exists():
+                os.replace(old, path)
+            raise
+
+
+@contextlib.contextmanager
+def _scratch_folder(path):
+    """Make a hidden folder beside `path`; remove it at the end, after an error with the parents it made."""
+    made = []
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            made.insert(0, folder)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield scratch
     except BaseException:
-        if (scratch / "old").exists() and not path.exists():
-            os.replace(scratch / "old", path)
         shutil.rmtree(scratch, ignore_errors=True)
-        _remove_empty(made)
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def check_replaceable(path, *, marker):
-    """Refuse the name of an output folder under which something else stands.
+def check_parquet_name(path: str | Path) -> None:
+    """Refuse a name that promises another kind of file than Parquet."""
+    if Path(path).suffix not in (".parquet", ".pq"):
+        raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
+
+
+def check_replaceable(path: str | Path, *, marker: str) -> None:
+    """Refuse an output folder whose name something else has.
 
     Raises
     ------
@@ -262,8 +353,8 @@ def check_replaceable(path, *, marker):
         raise FileExistsError(f"{path} exists and has no {marker}; choose another name for --out.")
 
 
-def check_writable(path):
-    """Refuse an output name that could not be written, before hours of work go into it.
+def check_writable(path: str | Path) -> None:
+    """Refuse an output that could not be written, before hours of work go into it.
 
     Parameters
     ----------
@@ -289,46 +380,63 @@ def check_writable(path):
         raise type(error)(error.errno, f"Cannot write to the folder: {error.strerror}", str(folder)) from None
 
 
-def _make_folder(folder):
-    """Make a folder and its parents; return those that were new, deepest first."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-    return missing
+def check_outputs(outputs: Mapping, inputs: Mapping, *, folders: Collection[str] = ()) -> None:
+    """Refuse outputs that would overwrite each other or an input, or that cannot be written.
 
+    Paths are compared after symbolic links are followed; hard links count as the same file. Nothing is
+    created.
 
-def _remove_empty(folders):
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    Parameters
+    ----------
+    outputs, inputs : dict of str to path, list of paths, or None
+        By name of the option or argument; None where it is not given.
+    folders : collection of str
+        Options of `outputs` that name a folder; the others name a file.
 
+    Raises
+    ------
+    OSError
+        If an output cannot be written.
+    ValueError
+        If an output is an existing folder where a file is meant, is another output or an input, lies inside
+        another output or an input folder, or contains an input.
 
-def write_text(path, text):
-    """Write a text file in UTF-8, whole or not at all."""
-    with atomic_write(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-
-
-def write_json(path, facts):
-    """Write facts as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
-    write_text(path, json.dumps(json_ready(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def json_ready(facts):
-    """Facts as JSON can hold them: plain lists, dicts, strings and finite numbers.
-
-    >>> json_ready({"rmse": float("nan"), "folds": (1, 2)})
-    {'rmse': None, 'folds': [1, 2]}
+    Examples
+    --------
+    >>> check_outputs({"--out": "p.parquet"}, {"PANEL": "./p.parquet"})
+    Traceback (most recent call last):
+    ValueError: --out p.parquet is also the input PANEL; choose another name.
     """
-    if isinstance(facts, dict):
-        return {str(key): json_ready(value) for key, value in facts.items()}
-    if isinstance(facts, (list, tuple)):
-        return [json_ready(value) for value in facts]
-    if hasattr(facts, "tolist"):
-        return json_ready(facts.tolist())
-    if isinstance(facts, float) and not math.isfinite(facts):
-        return None
-    return facts
+    outputs, inputs = _pairs(outputs), _pairs(inputs)
+    for option, path in outputs:
+        if option not in folders and Path(path).is_dir():
+            raise ValueError(f"{option} {path} is a folder; give the name of a file.")
+    for (option, path), (other, second) in itertools.permutations(outputs, 2):
+        if _same(path, second):
+            raise ValueError(f"{option} and {other} are both {path}; give each a name of its own.")
+        if _inside(path, second):
+            raise ValueError(f"{option} {path} lies inside {other} {second}; choose another place.")
+    for (option, path), (name, source) in itertools.product(outputs, inputs):
+        if _same(path, source):
+            raise ValueError(f"{option} {path} is also the input {name}; choose another name.")
+        if _inside(path, source):
+            raise ValueError(f"{option} {path} lies inside the input {name} {source}; choose another place.")
+        if _inside(source, path):
+            raise ValueError(f"{option} {path} contains the input {name} {source}; choose another place.")
+    for _, path in outputs:
+        check_writable(path)
+
+
+def _pairs(options):
+    """List (option, path), one for each path of an option."""
+    lists = {name: path if isinstance(path, (list, tuple)) else [path] for name, path in options.items()}
+    return [(name, path) for name, paths in lists.items() for path in paths if path is not None]
+
+
+def _same(path, other):
+    path, other = Path(os.path.realpath(path)), Path(os.path.realpath(other))
+    return path == other or (path.exists() and other.exists() and path.samefile(other))
+
+
+def _inside(path, folder):
+    return any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)

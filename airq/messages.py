@@ -1,4 +1,4 @@
-"""What every command shows alike: one line for what is wrong, and a progress bar."""
+"""What every command shows alike: one line for an error, one for a warning, and a progress bar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import functools
 import importlib
 import importlib.metadata
 import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 
 import typer
 from rich.console import Console
@@ -30,37 +33,71 @@ class AirqWarning(UserWarning):
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def exit_cleanly(command):
-    """Turn bad input, a missing package, a full disk or Ctrl-C into one line and exit code 1."""
+def exit_cleanly(command: Callable) -> Callable:
+    """Print one line for an error or Ctrl-C, instead of a traceback, and exit with code 1.
+
+    Warnings of airq get one line each. With ``AIRQ_DEBUG=1`` in the environment errors keep their traceback.
+    """
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            return command(*args, **kwargs)
-        except (ValueError, OSError, ModuleNotFoundError) as error:
-            if os.environ.get("AIRQ_DEBUG"):
+            with show_warnings():
+                return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            line = _INTERRUPTED
+        except Exception as error:
+            # A compiled module that is interrupted while it is imported raises an ImportError.
+            interrupted = isinstance(error, ImportError) and isinstance(error.__cause__, KeyboardInterrupt)
+            if os.environ.get("AIRQ_DEBUG") and not interrupted:
                 raise
-            _complain(error)
-        except (KeyboardInterrupt, ImportError) as error:
-            # A compiled module that is interrupted while it is imported says that it cannot be.
-            if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
-                raise
-            typer.echo("Interrupted; nothing was left half-written. Run the same command again.", err=True)
+            line = _INTERRUPTED if interrupted else f"Error: {_describe(error)}"
+        typer.echo(line, err=True)
         raise typer.Exit(1)
 
     return wrapped
 
 
-def _complain(error):
-    text = str(error)
+_INTERRUPTED = "Interrupted; nothing was left half-written. Run the same command again."
+
+
+def _describe(error):
+    """Say in one line what is wrong, and whose fault it is where the input is not to blame."""
+    text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    typer.echo("Error: " + " ".join(text.split()), err=True)
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return text
+    if isinstance(error, MemoryError):
+        return f"Not enough memory{text and f' ({text})'}; use fewer rows or columns, or fewer --jobs."
+    return (
+        f"This is a fault of airq, please report it: {type(error).__name__}{text and f': {text}'}; "
+        "set AIRQ_DEBUG=1 to see where."
+    )
 
 
 @contextlib.contextmanager
-def progress(what):
-    """Progress bar; yields ``advance(done, total, text)``."""
+def show_warnings() -> Iterator[None]:
+    """Print every :class:`AirqWarning` as one line on standard error; leave others to Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", AirqWarning)
+        usual = warnings.showwarning
+
+        def show(message, category, *where, **more):
+            if issubclass(category, AirqWarning):
+                notes.print(f"[yellow]Warning: {escape(' '.join(str(message).split()))}[/]")
+            else:
+                usual(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable]:
+    """Show a progress bar on a terminal; yield ``advance(done, total, text="")``."""
     if not notes.is_interactive:
         # Of a bar that no terminal shows, an empty line would be left.
         yield lambda done, total, text="": None
@@ -76,13 +113,13 @@ def progress(what):
         task = bar.add_task(what, total=None)
 
         def advance(done, total, text=""):
-            told = f"{what} [dim]{escape(text)}[/]".strip()
-            bar.update(task, completed=done, total=total, description=told)
+            described = f"{what} [dim]{escape(text)}[/]".strip()
+            bar.update(task, completed=done, total=total, description=described)
 
         yield advance
 
 
-def import_optional(module, what, *, package=None):
+def import_optional(module: str, what: str, *, package: str | None = None) -> ModuleType:
     """Import a module that only part of the package needs.
 
     Parameters
@@ -93,10 +130,6 @@ def import_optional(module, what, *, package=None):
         What needs it, in the plural, such as "CatBoost models".
     package : str, optional
         What to install; called like the module by default.
-
-    Returns
-    -------
-    module
 
     Raises
     ------
@@ -118,7 +151,7 @@ def import_optional(module, what, *, package=None):
         raise ModuleNotFoundError(text, name=error.name) from None
 
 
-def installed_versions(packages):
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of packages by name, of those that are installed."""
     versions = {}
     for package in packages:
@@ -127,8 +160,8 @@ def installed_versions(packages):
     return versions
 
 
-def near_name(name, names):
-    """A hint at the most similar name, or an empty string.
+def near_name(name: str, names: Iterable) -> str:
+    """Return a hint at the most similar name, or an empty string.
 
     >>> near_name("latitud", ["latitude", "city"])
     ' Did you mean latitude?'

@@ -1,4 +1,4 @@
-"""Formulas of the weather that sources and features share."""
+"""Formulas of the weather."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def relative_humidity(temp_air, temp_dew):
-    """Relative humidity from air and dew-point temperature, at most 100 %.
+    """Compute relative humidity from air and dew-point temperature, at most 100 %.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def _magnus(temperature):
 
 
 def wind_speed(wind_u, wind_v):
-    """Speed of the wind from its components.
+    """Compute the speed of the wind from its components.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def wind_speed(wind_u, wind_v):
 
 
 def wind_direction(wind_u, wind_v):
-    """Direction that the wind comes from, clockwise from north.
+    """Compute the direction that the wind comes from, clockwise from north.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def wind_direction(wind_u, wind_v):
 
 
 def ventilation(wind_u, wind_v, boundary_layer_height):
-    """Ventilation coefficient: speed of the wind times the height that it stirs.
+    """Compute the ventilation coefficient: wind speed times the height of the mixed layer.
 
     Parameters
     ----------

@@ -1,19 +1,17 @@
-"""The panel: one row per site and day, and the words for its columns.
+"""The panel: one row per site and day, the words for its columns, and its check.
 
-Every table in the package is a pandas DataFrame of this form. Its units, its kind of day and
-the origin of its target travel with it in ``DataFrame.attrs`` and in the metadata of the Parquet
-file, see :class:`PanelMetadata`.
-
-What must be known of a panel's PM2.5 before its figures are read.
-
-The door: what a panel must be, and what is said when it is not.
+Every table in the package is a pandas DataFrame of this form. Its units, its kind of day and the origin
+of its PM2.5 are in ``DataFrame.attrs`` and in the metadata of the Parquet file, see
+:class:`PanelMetadata`. :func:`check_panel` refuses whatever the rest of the package could not rely on.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,24 +21,71 @@ from airq.units import PM25_UNIT, is_aqi
 
 KEYS = ["site_id", "date"]
 PLACE = ["site_id", "city_id", "city", "country", "latitude", "longitude"]
-IDENTITY = ["site_id", "city_id", "city", "country", "latitude", "longitude", "date"]
+IDENTITY = [*PLACE, "date"]
 TARGET = "pm25"
-#: Columns that must never become a feature: keys, places' names, and what is to be predicted.
+#: Columns that never become a feature: keys, names of places, and what is predicted.
 NOT_FEATURES = [*IDENTITY, TARGET, "aqi"]
 
 DAY_BASES = ("utc", "local")
-ORIGINS = ("sensor", "index", "model", "simulated")
 STATISTICS = ("mean", "median")
+
+
+class Origin(NamedTuple):
+    """Words for where the PM2.5 of a panel comes from.
+
+    Attributes
+    ----------
+    words : str
+        The end of "PM2.5 from …" and "The model learned from …".
+    label : str
+        A word or two for tables and pictures.
+    series : str
+        Name of such PM2.5 beside predictions in a chart.
+    warning : str
+        Sentence to read before any figure; empty for monitors.
+    """
+
+    words: str
+    label: str
+    series: str
+    warning: str = ""
+
+
+#: Where PM2.5 can come from.
+ORIGINS = {
+    "sensor": Origin("monitors", "monitors", "observed by sensors"),
+    "index": Origin(
+        "a published air-quality index, inverted",
+        "INDEX",
+        "observed, from an index",
+        "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
+    ),
+    "model": Origin(
+        "a model's output",
+        "MODEL FIELD",
+        "a model's output, not observed",
+        "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
+    ),
+    "simulated": Origin(
+        "a simulation",
+        "SIMULATED",
+        "simulated sensor",
+        "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
+    ),
+}
+INPUTS_WARNING = (
+    "SIMULATED inputs: these figures rest on invented satellite and weather values and say nothing about "
+    "the air of a city."
+)
+MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
 
 #: Full-scale readings that monitors repeat instead of measuring. [µg m⁻³]
 SENSOR_CEILINGS = (985.0, 995.0, 999.0, 999.9, 999.99, 1000.0)
-
-#: Days before it are taken for mistakes.
+#: Earlier days are mistakes.
 FIRST_DATE = pd.Timestamp("1970-01-01")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """What a column of the panel holds.
 
     Attributes
@@ -101,7 +146,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class PanelMetadata:
-    """Facts about a panel that its rows cannot tell.
+    """Facts about a panel that its rows cannot show.
 
     Attributes
     ----------
@@ -110,33 +155,39 @@ class PanelMetadata:
     day_basis : {"utc", "local"}
         Whose midnight ends a day.
     pm25_origin : {"sensor", "index", "model", "simulated"}
-        Where PM2.5 comes from: monitors, an inverted index, a model's field, a simulation.
+        Where PM2.5 comes from, a key of :data:`ORIGINS`.
     statistic : {"mean", "median"}
         What summarises the hours of a day.
     sources : tuple of str
         Where the rows come from, one phrase each.
+
+    Raises
+    ------
+    ValueError
+        If a word is not one of those listed.
     """
 
-    units: dict = dataclasses.field(default_factory=dict)
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     day_basis: str = "utc"
     pm25_origin: str = "sensor"
     statistic: str = "mean"
-    sources: tuple = ()
+    sources: Iterable[str] = ()
 
     def __post_init__(self):
-        _one_of("day_basis", self.day_basis, DAY_BASES)
-        _one_of("pm25_origin", self.pm25_origin, ORIGINS)
-        _one_of("statistic", self.statistic, STATISTICS)
+        choices = {"day_basis": DAY_BASES, "pm25_origin": tuple(ORIGINS), "statistic": STATISTICS}
+        for name, words in choices.items():
+            if getattr(self, name) not in words:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(words)}.")
         object.__setattr__(self, "units", dict(self.units))
         object.__setattr__(self, "sources", tuple(self.sources))
 
-    def to_dict(self):
-        """The same facts as plain lists, dicts and strings."""
+    def to_dict(self) -> dict:
+        """Return the same facts as plain lists, dicts and strings."""
         return {**dataclasses.asdict(self), "sources": list(self.sources)}
 
     @classmethod
-    def from_dict(cls, facts):
-        """Inverse of :meth:`to_dict`.
+    def from_dict(cls, facts: dict) -> PanelMetadata:
+        """Invert :meth:`to_dict`.
 
         Raises
         ------
@@ -150,16 +201,16 @@ class PanelMetadata:
         return cls(**{key: facts[key] for key in (f.name for f in dataclasses.fields(cls)) if key in facts})
 
 
-def label_panel(panel, metadata):
-    """The panel with its metadata attached; columns of the vocabulary get their unit.
+def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
+    """Attach metadata to a panel; columns of the vocabulary get their unit.
 
     Parameters
     ----------
     panel : DataFrame
         A panel.
     metadata : PanelMetadata
-        Its facts. Units of columns that the vocabulary lacks must stand in ``metadata.units`` to be
-        known; others are marked ``"unknown"``.
+        Its facts. ``metadata.units`` gives the units of columns that the vocabulary lacks; those that it
+        does not give become ``"unknown"``.
 
     Returns
     -------
@@ -169,15 +220,15 @@ def label_panel(panel, metadata):
     units = {}
     for name in panel.columns:
         if pd.api.types.is_numeric_dtype(panel[name]):
-            known = COLUMNS[name].unit if name in COLUMNS else "unknown"
-            units[name] = metadata.units.get(name, known)
+            unit = COLUMNS[name].unit if name in COLUMNS else "unknown"
+            units[name] = metadata.units.get(name, unit)
     panel = panel.copy(deep=False)
     panel.attrs["airq"] = dataclasses.replace(metadata, units=units).to_dict()
     return panel
 
 
-def panel_metadata(panel):
-    """The metadata of a panel.
+def panel_metadata(panel: pd.DataFrame) -> PanelMetadata:
+    """Return the metadata of a panel.
 
     Raises
     ------
@@ -189,28 +240,58 @@ def panel_metadata(panel):
     return PanelMetadata.from_dict(panel.attrs["airq"])
 
 
-def feature_columns(panel):
-    """Names of the numeric columns that a model may learn from, in the panel's order."""
-    return [
-        name
-        for name in panel.columns
-        if name not in NOT_FEATURES and pd.api.types.is_numeric_dtype(panel[name])
-    ]
+def origin_warnings(metadata: PanelMetadata) -> list[str]:
+    """List what to know about a panel's PM2.5, a sentence each; nothing for daily means of monitors.
 
-
-def sort_panel(panel):
-    """The panel in its order, by site and day, with a plain index.
-
-    The canonical columns come first; all columns of the vocabulary take its dtype.
+    Examples
+    --------
+    >>> texts = origin_warnings(PanelMetadata(pm25_origin="index", statistic="median"))
+    >>> [text.split(":")[0] for text in texts]
+    ['INDEX', 'MEDIANS']
     """
-    first = [name for name in [*IDENTITY, TARGET, "aqi"] if name in panel.columns]
+    simulated = any("SIMULATED" in source for source in metadata.sources)
+    warnings = [
+        ORIGINS[metadata.pm25_origin].warning,
+        INPUTS_WARNING * (simulated and metadata.pm25_origin != "simulated"),
+        MEDIAN_WARNING * (metadata.statistic == "median"),
+    ]
+    return [warning for warning in warnings if warning]
+
+
+def origin_warning(metadata: PanelMetadata) -> str:
+    """Return :func:`origin_warnings` as one text, empty where there is none."""
+    return " ".join(origin_warnings(metadata))
+
+
+def origin_label(metadata: PanelMetadata) -> str:
+    """Return the same in a word or two, for tables and pictures.
+
+    >>> origin_label(PanelMetadata(pm25_origin="simulated")), origin_label(PanelMetadata())
+    ('SIMULATED', 'monitors')
+    """
+    warnings = origin_warnings(metadata)
+    return ", ".join(text.split(":")[0] for text in warnings) or ORIGINS[metadata.pm25_origin].label
+
+
+def feature_columns(panel: pd.DataFrame) -> list[str]:
+    """List the numeric columns that a model may learn from, in the panel's order."""
+    numeric = [name for name in panel.columns if pd.api.types.is_numeric_dtype(panel[name])]
+    return [name for name in numeric if name not in NOT_FEATURES]
+
+
+def sort_panel(panel: pd.DataFrame) -> pd.DataFrame:
+    """Sort a panel by site and day, with a plain index.
+
+    The canonical columns come first; columns of the vocabulary get its dtype.
+    """
+    first = [name for name in NOT_FEATURES if name in panel.columns]
     panel = panel[first + [name for name in panel.columns if name not in first]]
     dtypes = {name: COLUMNS[name].dtype for name in panel.columns if name in COLUMNS}
     return panel.astype(dtypes).sort_values(KEYS, kind="stable", ignore_index=True)
 
 
-def at_ceiling(pm25):
-    """Where PM2.5 repeats a monitor's full-scale reading.
+def at_ceiling(pm25) -> np.ndarray:
+    """Find values that repeat a monitor's full-scale reading.
 
     Parameters
     ----------
@@ -219,7 +300,7 @@ def at_ceiling(pm25):
 
     Returns
     -------
-    numpy.ndarray of bool
+    numpy.ndarray of bool, shape (n_samples,)
 
     Examples
     --------
@@ -230,68 +311,8 @@ def at_ceiling(pm25):
     return np.isclose(values[:, None], np.array(SENSOR_CEILINGS), rtol=0, atol=2e-3).any(axis=1)
 
 
-def _one_of(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
-
-
-ORIGIN_WARNINGS = {
-    "simulated": "SIMULATED: these figures describe a simulated atmosphere, not the air of any city.",
-    "model": "MODEL FIELD: PM2.5 here is a model's output, so predicting it is emulation, not measurement.",
-    "index": "INDEX: PM2.5 here was inverted from a published air-quality index, not measured as such.",
-}
-INPUTS_WARNING = (
-    "SIMULATED inputs: these figures rest on invented satellite and weather values and say nothing about "
-    "the air of a city."
-)
-MEDIAN_WARNING = "MEDIANS: daily medians; WHO and AQI levels are made for 24-hour means."
-
-
-def origin_warnings(metadata):
-    """What the origin of a panel calls for, a sentence each; nothing for the daily means of monitors.
-
-    Parameters
-    ----------
-    metadata : PanelMetadata
-        Facts about the panel.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> from airq.panel import PanelMetadata
-    >>> texts = origin_warnings(PanelMetadata(pm25_origin="index", statistic="median"))
-    >>> [text.split(":")[0] for text in texts]
-    ['INDEX', 'MEDIANS']
-    """
-    simulated = any("SIMULATED" in source for source in metadata.sources)
-    warnings = [
-        ORIGIN_WARNINGS.get(metadata.pm25_origin),
-        INPUTS_WARNING * (simulated and metadata.pm25_origin != "simulated"),
-        MEDIAN_WARNING * (metadata.statistic == "median"),
-    ]
-    return [warning for warning in warnings if warning]
-
-
-def origin_warning(metadata):
-    """The same as one text, empty where nothing must be known."""
-    return " ".join(origin_warnings(metadata))
-
-
-def origin_label(metadata):
-    """The same in a word or two, for tables and pictures.
-
-    >>> from airq.panel import PanelMetadata
-    >>> origin_label(PanelMetadata(pm25_origin="simulated")), origin_label(PanelMetadata())
-    ('SIMULATED', 'monitors')
-    """
-    return ", ".join(text.split(":")[0] for text in origin_warnings(metadata)) or "monitors"
-
-
-def check_panel(panel, *, target="optional"):
-    """Check a table at the door; return it sorted, with the dtypes of the vocabulary.
+def check_panel(panel: pd.DataFrame, *, target: Literal["optional", "required"] = "optional") -> pd.DataFrame:
+    """Validate a panel; return it sorted, with the dtypes of the vocabulary.
 
     Parameters
     ----------
@@ -308,7 +329,7 @@ def check_panel(panel, *, target="optional"):
     Raises
     ------
     ValueError
-        At the first thing that is wrong, saying what, where, and what to do.
+        At the first fault: what is wrong, where, and what to do.
     """
     metadata = panel_metadata(panel)
     check_names(panel.columns)
@@ -325,8 +346,8 @@ def check_panel(panel, *, target="optional"):
     return sort_panel(panel)
 
 
-def check_names(names):
-    """Refuse names of columns that lack one of every panel's, or that repeat one."""
+def check_names(names: Iterable[str]) -> None:
+    """Refuse column names that lack one of :data:`IDENTITY` or repeat one."""
     names = pd.Index(names)
     for name in IDENTITY:
         if name not in names:
@@ -352,18 +373,16 @@ def _check_types(panel):
 
 def _check_dates(panel):
     date = panel["date"]
-    last = pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366)
     if date.isna().any():
-        raise ValueError(f"Column 'date' is empty in {_count(date.isna(), 'row')}.")
-    if (date != date.dt.normalize()).any():
-        raise ValueError(
-            f"Column 'date' must be whole days; {date[date != date.dt.normalize()].iloc[0]} is not."
-        )
-    impossible = ~date.between(FIRST_DATE, last)
+        raise ValueError(f"Column 'date' is empty in {_count(date.isna())}.")
+    moments = date[date != date.dt.normalize()]
+    if len(moments):
+        raise ValueError(f"Column 'date' must be whole days; {moments.iloc[0]} is not.")
+    impossible = ~date.between(FIRST_DATE, pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366))
     if impossible.any():
         raise ValueError(
-            f"Impossible date {date[impossible].iloc[0]:%Y-%m-%d} in {_count(impossible, 'row')}; "
-            f"days lie between {FIRST_DATE:%Y-%m-%d} and a year from today."
+            f"Impossible date {date[impossible].iloc[0]:%Y-%m-%d} in {_count(impossible)}; "
+            f"dates must lie between {FIRST_DATE:%Y-%m-%d} and a year from today."
         )
 
 
@@ -371,16 +390,14 @@ def _check_coordinates(panel):
     latitude, longitude = panel["latitude"], panel["longitude"]
     missing = latitude.isna() | longitude.isna()
     if missing.any():
-        raise ValueError(
-            f"Coordinates are empty in {_count(missing, 'row')}, first {_where(panel, missing)}."
-        )
-    for name, values, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
-        outside = values.abs() > limit
+        raise ValueError(f"Coordinates are empty in {_count(missing)}, first {_first(panel, missing)}.")
+    for name, limit in (("latitude", 90), ("longitude", 180)):
+        outside = panel[name].abs() > limit
         if outside.any():
             swapped = name == "latitude" and (longitude[outside].abs() <= 90).all()
             hint = " Are latitude and longitude swapped?" if swapped else ""
             raise ValueError(
-                f"Column {name!r} is {values[outside].iloc[0]:g} at {_where(panel, outside)}; "
+                f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} at {_first(panel, outside)}; "
                 f"it must lie within ±{limit}°.{hint}"
             )
 
@@ -389,28 +406,31 @@ def _check_places(panel):
     for name in ("site_id", "city_id", "country"):
         missing = panel[name].isna() | (panel[name].astype("str").str.strip() == "")
         if missing.any():
-            raise ValueError(f"Column {name!r} is empty in {_count(missing, 'row')}.")
-    places = panel[["site_id", "city_id", "latitude", "longitude"]].drop_duplicates()
-    twice = places["site_id"].duplicated()
-    if twice.any():
+            raise ValueError(f"Column {name!r} is empty in {_count(missing)}.")
+    site = _first_with_two(panel, "site_id", ["city_id", "latitude", "longitude"])
+    if site is not None:
         raise ValueError(
-            f"Site {places.loc[twice, 'site_id'].iloc[0]!r} has two positions or cities; "
-            "give every site one latitude, longitude and city_id."
+            f"Site {site!r} has two positions or cities; give every site one latitude, longitude and city_id."
         )
-    countries = panel[["city_id", "country"]].drop_duplicates()
-    twice = countries["city_id"].duplicated()
-    if twice.any():
+    city = _first_with_two(panel, "city_id", ["country"])
+    if city is not None:
         raise ValueError(
-            f"City {countries.loc[twice, 'city_id'].iloc[0]!r} lies in two countries; give cities of one "
-            "name in different countries a city_id of their own."
+            f"City {city!r} lies in two countries; give cities of one name in different countries a city_id "
+            "of their own."
         )
+
+
+def _first_with_two(panel, name, columns):
+    """Return the first value of `name` that has two rows of `columns`, or None."""
+    rows = panel[[name, *columns]].drop_duplicates()
+    return next(iter(rows.loc[rows[name].duplicated(), name]), None)
 
 
 def _check_keys(panel):
     repeated = panel.duplicated(KEYS)
     if repeated.any():
         raise ValueError(
-            f"The panel repeats {_count(repeated, '(site_id, date) row')}, first {_where(panel, repeated)}. "
+            f"The panel repeats {_count(repeated, '(site_id, date) row')}, first {_first(panel, repeated)}. "
             'Average them before, or ingest the table with several = "mean".'
         )
 
@@ -429,27 +449,24 @@ def _check_units(panel, metadata):
 
 
 def _check_target(panel, target):
-    has_target = TARGET in panel.columns and panel[TARGET].notna().any()
-    if target == "required" and not has_target:
-        aqi_only = "aqi" in panel.columns and panel["aqi"].notna().any()
-        why = (
-            " It holds AQI only, which is not a concentration."
-            if aqi_only
-            else near_name(TARGET, panel.columns)
-        )
-        raise ValueError(
-            f"The panel has no PM2.5: column 'pm25' is missing or empty.{why} Add targets with `airq join`."
-        )
-    if not has_target:
+    known = [name for name in (TARGET, "aqi") if name in panel.columns and panel[name].notna().any()]
+    if TARGET not in known:
+        if target == "required":
+            aqi_only = " It holds AQI only, which is not a concentration."
+            why = aqi_only if known else near_name(TARGET, panel.columns)
+            raise ValueError(
+                f"The panel has no PM2.5: column 'pm25' is missing or empty.{why} "
+                "Add targets with `airq join`."
+            )
         return
     values = panel[TARGET]
     infinite = np.isinf(values)
     if infinite.any():
-        raise ValueError(f"PM2.5 is infinite in {_count(infinite, 'row')}, first {_where(panel, infinite)}.")
+        raise ValueError(f"PM2.5 is infinite in {_count(infinite)}, first {_first(panel, infinite)}.")
     for problem, wrong in (("negative", values < 0), ("at a sensor's ceiling", at_ceiling(values))):
         if wrong.any():
             raise ValueError(
-                f"PM2.5 is {problem} in {_count(wrong, 'row')}, first {_where(panel, wrong)} "
+                f"PM2.5 is {problem} in {_count(wrong)}, first {_first(panel, wrong)} "
                 f"({values[wrong].iloc[0]:g} {PM25_UNIT}); remove these rows, or ingest the raw table, "
                 "which drops them."
             )
@@ -463,18 +480,17 @@ def _check_ranges(panel):
         if outside.any():
             raise ValueError(
                 f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} {column.unit} at "
-                f"{_where(panel, outside)} ({_count(outside, 'row')}); it must lie between "
+                f"{_first(panel, outside)} ({_count(outside)}); it must lie between "
                 f"{column.low:g} and {column.high:g}. Wrong unit?"
             )
 
 
-def _count(mask, what):
+def _count(mask, what="row"):
     number = int(np.sum(mask))
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _where(panel, mask):
+def _first(panel, mask):
+    """Name the site and day of the first row that a mask marks."""
     first = panel.loc[np.asarray(mask), KEYS].iloc[0]
-    date = first["date"]
-    day = f"{date:%Y-%m-%d}" if isinstance(date, pd.Timestamp) and not pd.isna(date) else str(date)
-    return f"site {first['site_id']} on {day}"
+    return f"site {first['site_id']} on {first['date']:%Y-%m-%d}"

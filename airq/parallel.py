@@ -1,4 +1,4 @@
-"""Work side by side in processes of joblib, which leave Ctrl-C to the process that started them."""
+"""Run tasks side by side in processes of joblib, which leave Ctrl-C to the process that started them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import contextlib
 import multiprocessing.resource_tracker
 import signal
 import warnings
+from collections.abc import Callable, Iterator
 
 import joblib
 from joblib.externals.loky import backend as loky
 
 
 @contextlib.contextmanager
-def workers(n_jobs, **options):
-    """Processes of one thread each, which end where the block ends early.
+def workers(n_jobs: int, **options) -> Iterator[Callable]:
+    """Start a pool of single-threaded processes; end them when the block ends early.
 
-    Ctrl-C reaches every process of a terminal. Wherever one met it, in a fit or between two, it would end
-    with a traceback of its own, so they never see it: the process that started them ends them.
+    Ctrl-C reaches every process of a terminal. Each would end with a traceback of its own, so they block
+    it, and the process that started them ends them.
 
     Parameters
     ----------
     n_jobs : int
-        Number of processes; 1 for none but this one.
+        Number of processes; 1 runs everything in this one.
     **options
         Of :class:`joblib.Parallel`.
 
     Yields
     ------
     callable
-        ``run(tasks)`` begins joblib's delayed calls and returns an iterator over their results: in the order
-        of the tasks, or with ``return_as="generator_unordered"`` as they come.
+        ``run(tasks)`` starts joblib's delayed calls and returns an iterator over their results: in the order
+        of the tasks, or as they come with ``return_as="generator_unordered"``.
 
     Examples
     --------
@@ -37,33 +38,33 @@ def workers(n_jobs, **options):
     ...     list(run(joblib.delayed(abs)(number) for number in (-1, -2)))
     [1, 2]
     """
-    begun = []
+    started = []
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=n_jobs, **{"return_as": "generator", **options})
 
         def run(tasks):
-            # A process inherits what the thread that starts it has blocked, from its first moment on. The
-            # trackers come before: whoever starts one has interrupts let through again.
+            # A process inherits the signals that the thread starting it has blocked. The trackers come
+            # before, because starting one lets interrupts through again.
             if n_jobs > 1:
                 for tracker in (multiprocessing.resource_tracker, loky.resource_tracker):
                     tracker.ensure_running()
             with _interrupts_later():
-                begun.append(parallel(tasks))
-            return begun[-1]
+                started.append(parallel(tasks))
+            return started[-1]
 
         try:
             yield run
         finally:
             with _interrupts_later(), warnings.catch_warnings():
-                # joblib warns that unfinished tasks are ended, as is meant here.
+                # joblib warns that it ends unfinished tasks, which is what we want.
                 warnings.simplefilter("ignore")
-                for results in begun:
+                for results in started:
                     results.close()
 
 
 @contextlib.contextmanager
 def _interrupts_later():
-    """Ctrl-C counts after the block."""
+    """Delay Ctrl-C until after the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield

@@ -1,53 +1,36 @@
 """Units, air-quality index tables and WHO classes.
 
-A number that leaves or enters the package carries the name of its unit. This module knows
-those names, converts between them, and holds the US AQI tables (2012 and 2024) and the WHO
-levels of 2021. Nothing here guesses: an unknown unit is refused.
+Every number that enters or leaves the package carries the name of its unit. This module knows those names,
+converts between them, and holds the US AQI tables (2012 and 2024) and the WHO levels of 2021. It never
+guesses: an unknown unit is refused.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 PM25_UNIT = "µg m⁻³"
 
-#: Name of a unit as people write it -> the name that the package uses.
+#: Other spellings of the units, by the name that the package uses. μ is Greek mu, µ the micro sign.
 SPELLINGS = {
-    "µg/m³": PM25_UNIT,
-    "μg/m³": PM25_UNIT,  # Greek letter mu rather than the micro sign
-    "ug/m3": PM25_UNIT,
-    "µg/m3": PM25_UNIT,
-    "μg/m3": PM25_UNIT,
-    "ug/m³": PM25_UNIT,
-    "ug m-3": PM25_UNIT,
-    "µg m-3": PM25_UNIT,
-    "µg m^-3": PM25_UNIT,
-    "mg/m3": "mg m⁻³",
-    "mg/m³": "mg m⁻³",
-    "kg/m3": "kg m⁻³",
-    "kg/m³": "kg m⁻³",
-    "mol/m²": "mol m⁻²",
-    "mol/m2": "mol m⁻²",
-    "mol m-2": "mol m⁻²",
-    "m/s": "m s⁻¹",
-    "m s-1": "m s⁻¹",
-    "km/h": "km h⁻¹",
-    "C": "°C",
-    "degC": "°C",
-    "celsius": "°C",
-    "kelvin": "K",
-    "percent": "%",
-    "fraction": "1",
-    "-": "1",
-    "": "1",
-    "mb": "hPa",
-    "mbar": "hPa",
-    "us-aqi-2012": "aqi-us-2012",
-    "us-aqi-2024": "aqi-us-2024",
+    PM25_UNIT: ("µg/m³", "μg/m³", "ug/m³", "µg/m3", "μg/m3", "ug/m3", "ug m-3", "µg m-3", "µg m^-3"),
+    "mg m⁻³": ("mg/m3", "mg/m³"),
+    "kg m⁻³": ("kg/m3", "kg/m³"),
+    "mol m⁻²": ("mol/m²", "mol/m2", "mol m-2"),
+    "m s⁻¹": ("m/s", "m s-1"),
+    "km h⁻¹": ("km/h",),
+    "°C": ("C", "degC", "celsius"),
+    "K": ("kelvin",),
+    "%": ("percent",),
+    "1": ("fraction", "-", ""),
+    "hPa": ("mb", "mbar"),
+    "aqi-us-2012": ("us-aqi-2012",),
+    "aqi-us-2024": ("us-aqi-2024",),
 }
+_NAMES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 
 #: (from, to) -> (scale, offset): value in `to` = value in `from` * scale + offset.
 CONVERSIONS = {
@@ -64,14 +47,11 @@ CONVERSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class AqiTable:
+class AqiTable(NamedTuple):
     """Breakpoints of a US air-quality index for 24-hour PM2.5.
 
     Attributes
     ----------
-    unit : str
-        Name of the table, used as the unit of its values.
     pm25_low, pm25_high : tuple of float
         Ends of each band. [µg m⁻³]
     aqi_low, aqi_high : tuple of int
@@ -80,7 +60,6 @@ class AqiTable:
         Name of each band; the 2012 table has two Hazardous bands.
     """
 
-    unit: str
     pm25_low: tuple[float, ...]
     pm25_high: tuple[float, ...]
     aqi_low: tuple[int, ...]
@@ -89,7 +68,7 @@ class AqiTable:
 
     @property
     def knots(self):
-        """Concentrations and index values of the band ends in turn, each of shape (2 * bands,)."""
+        """Concentrations and index values of the band ends in rising order, each of shape (2 * bands,)."""
         pm25 = np.ravel(np.column_stack([self.pm25_low, self.pm25_high]))
         aqi = np.ravel(np.column_stack([self.aqi_low, self.aqi_high])).astype(float)
         return pm25, aqi
@@ -107,7 +86,6 @@ AQI_CLASSES = (
 #: The tables by unit. Sources: US EPA, 78 FR 3086 (2013-01-15) and 89 FR 16202 (2024-03-06).
 AQI_TABLES = {
     "aqi-us-2012": AqiTable(
-        unit="aqi-us-2012",
         pm25_low=(0.0, 12.1, 35.5, 55.5, 150.5, 250.5, 350.5),
         pm25_high=(12.0, 35.4, 55.4, 150.4, 250.4, 350.4, 500.4),
         aqi_low=(0, 51, 101, 151, 201, 301, 401),
@@ -115,7 +93,6 @@ AQI_TABLES = {
         classes=(*AQI_CLASSES, "Hazardous"),
     ),
     "aqi-us-2024": AqiTable(
-        unit="aqi-us-2024",
         pm25_low=(0.0, 9.1, 35.5, 55.5, 125.5, 225.5),
         pm25_high=(9.0, 35.4, 55.4, 125.4, 225.4, 325.4),
         aqi_low=(0, 51, 101, 151, 201, 301),
@@ -138,13 +115,11 @@ WHO_CLASSES = (
     "above interim target 1",
 )
 
-KNOWN_UNITS = sorted(
-    {PM25_UNIT, *AQI_TABLES, *SPELLINGS.values()} | {unit for pair in CONVERSIONS for unit in pair}
-)
+KNOWN_UNITS = sorted({*SPELLINGS, *(unit for pair in CONVERSIONS for unit in pair)})
 
 
-def unit_name(text):
-    """Name of a unit as this package writes it.
+def unit_name(text: str) -> str:
+    """Return the name of a unit as this package writes it.
 
     Parameters
     ----------
@@ -166,15 +141,15 @@ def unit_name(text):
     text = str(text).strip()
     if text in KNOWN_UNITS:
         return text
-    if text in SPELLINGS:
-        return SPELLINGS[text]
-    near = difflib.get_close_matches(text, [*KNOWN_UNITS, *SPELLINGS], n=1)
+    if text in _NAMES:
+        return _NAMES[text]
+    near = difflib.get_close_matches(text, [*KNOWN_UNITS, *_NAMES], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"Unknown unit {text!r}{hint} Known units: {', '.join(KNOWN_UNITS)}.")
 
 
-def is_aqi(unit):
-    """Whether a unit is one of the air-quality indices.
+def is_aqi(unit: str) -> bool:
+    """Tell whether a unit is one of the air-quality indices.
 
     >>> is_aqi("aqi-us-2024"), is_aqi("µg/m³")
     (True, False)
@@ -182,7 +157,7 @@ def is_aqi(unit):
     return unit_name(unit) in AQI_TABLES
 
 
-def convert(values, unit, to):
+def convert(values, unit: str, to: str) -> np.ndarray:
     """Convert values from one unit to another.
 
     Parameters
@@ -200,8 +175,7 @@ def convert(values, unit, to):
     Raises
     ------
     ValueError
-        If no conversion between the two is known, or if it involves an index and something
-        other than PM2.5.
+        If no conversion between the two is known, such as from an index to anything but PM2.5.
 
     Examples
     --------
@@ -227,22 +201,16 @@ def convert(values, unit, to):
     raise ValueError(f"No conversion from {unit!r} to {to!r}.")
 
 
-def aqi_table(unit):
-    """The table of an index by its unit.
-
-    Raises
-    ------
-    ValueError
-        If `unit` is not an index.
-    """
+def aqi_table(unit: str) -> AqiTable:
+    """Return the table of an index by its unit; raise ValueError if `unit` is not an index."""
     name = unit_name(unit)
     if name not in AQI_TABLES:
         raise ValueError(f"{unit!r} is not an air-quality index. Choose one of {', '.join(AQI_TABLES)}.")
     return AQI_TABLES[name]
 
 
-def aqi_points(pm25, table):
-    """Air-quality index as a continuous function of 24-hour PM2.5.
+def aqi_points(pm25, table: str) -> np.ndarray:
+    """Compute the air-quality index as a continuous function of 24-hour PM2.5.
 
     It equals the official formula before rounding at every multiple of 0.1 µg m⁻³, crosses the
     gaps between bands (12.0 to 12.1, say) in a straight line, and continues the last band beyond
@@ -265,13 +233,11 @@ def aqi_points(pm25, table):
     >>> aqi_points([12.0, 12.05, 12.1], "aqi-us-2012").round(6).tolist()
     [50.0, 50.5, 51.0]
     """
-    table = aqi_table(table)
-    pm25 = _not_negative(pm25, "PM2.5")
-    return _follow(pm25, *table.knots)
+    return _follow(_not_negative(pm25, "PM2.5"), *aqi_table(table).knots)
 
 
-def pm25_from_aqi(aqi, table):
-    """PM2.5 at an air-quality index: the inverse of :func:`aqi_points`.
+def pm25_from_aqi(aqi, table: str) -> np.ndarray:
+    """Compute PM2.5 from an air-quality index: the inverse of :func:`aqi_points`.
 
     Parameters
     ----------
@@ -290,13 +256,11 @@ def pm25_from_aqi(aqi, table):
     >>> pm25_from_aqi([50, 151, 500, 600], "aqi-us-2012").round(1).tolist()
     [12.0, 55.5, 500.4, 651.8]
     """
-    table = aqi_table(table)
-    aqi = _not_negative(aqi, "AQI")
-    return _follow(aqi, *reversed(table.knots))
+    return _follow(_not_negative(aqi, "AQI"), *reversed(aqi_table(table).knots))
 
 
-def aqi(pm25, table):
-    """Air-quality index as it is reported: concentration truncated to 0.1, index rounded.
+def aqi(pm25, table: str) -> np.ndarray:
+    """Compute the air-quality index as it is reported: concentration truncated to 0.1, index rounded.
 
     Parameters
     ----------
@@ -312,8 +276,8 @@ def aqi(pm25, table):
 
     Notes
     -----
-    Above the end of the table the last band's line goes on, which is what the EPA prescribes
-    since 2024; the 2012 rule only said "beyond the AQI".
+    Above the table the line of its last band continues, as the EPA has prescribed since 2024; the 2012 rule
+    only said "beyond the AQI".
 
     References
     ----------
@@ -328,8 +292,8 @@ def aqi(pm25, table):
     return np.floor(aqi_points(_truncated(pm25), table) + 0.5)
 
 
-def aqi_class(pm25, table):
-    """Number of the AQI class, 0 (Good) to 5 (Hazardous), -1 where PM2.5 is missing.
+def aqi_class(pm25, table: str) -> np.ndarray:
+    """Return the number of the AQI class, 0 (Good) to 5 (Hazardous), -1 where PM2.5 is missing.
 
     Parameters
     ----------
@@ -355,8 +319,8 @@ def aqi_class(pm25, table):
     return np.where(np.isnan(pm25), -1, position[band])
 
 
-def who_class(pm25, period="day"):
-    """WHO 2021 class of a daily or an annual mean.
+def who_class(pm25, period: str = "day") -> np.ndarray:
+    """Return the WHO 2021 class of a daily or an annual mean.
 
     Parameters
     ----------
@@ -402,25 +366,21 @@ def _not_negative(values, name):
 
 
 def _follow(x, knots_x, knots_y):
-    """Piecewise-linear function through the knots; the last line continues."""
+    """Interpolate linearly between the knots; continue the last line beyond them."""
     inside = np.interp(x, knots_x, knots_y)
     slope = (knots_y[-1] - knots_y[-2]) / (knots_x[-1] - knots_x[-2])
     return np.where(x > knots_x[-1], knots_y[-1] + (x - knots_x[-1]) * slope, inside)
 
 
-def exceedance_thresholds(period="day", table="aqi-us-2024"):
-    """Levels of PM2.5 above which another class begins, in rising order. [µg m⁻³]
+def exceedance_thresholds(period: str = "day", table: str = "aqi-us-2024") -> tuple[float, ...]:
+    """Return the PM2.5 [µg m⁻³] above which another class begins, in rising order.
 
     Parameters
     ----------
     period : {"day", "month", "year"}
-        Days have the WHO's and the index's levels, years the WHO's; months have none.
+        Days have the levels of the WHO and of the index, years those of the WHO; months have none.
     table : str
         Index whose classes count.
-
-    Returns
-    -------
-    tuple of float
 
     Examples
     --------
@@ -435,10 +395,10 @@ def exceedance_thresholds(period="day", table="aqi-us-2024"):
     return tuple(sorted(levels))
 
 
-def exceedance_column(level):
-    """Name of the column that holds the probability of PM2.5 above a level. [µg m⁻³]
+def exceedance_column(threshold: float) -> str:
+    """Name the column for the probability of PM2.5 above a threshold [µg m⁻³].
 
     >>> exceedance_column(37.5)
     'p_above_37.5'
     """
-    return f"p_above_{level:g}"
+    return f"p_above_{threshold:g}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.panel import ORIGIN_WARNINGS
+from airq.panel import ORIGINS
 from app.downloads import CSV_ENCODING
 from app.text import for_csv
 from imbalance.standin import PUBLISHED, READINGS, STAND_IN, TARGET_PRIOR, TRAINING_ROWS, TRIAL
@@ -130,7 +130,8 @@ class Found:
             )
         told = self.settings.get("warnings")
         told = told if isinstance(told, list) else []
-        return (*map(str, told), *(note for note in self.notes if note in ORIGIN_WARNINGS.values()))
+        known = {origin.warning for origin in ORIGINS.values()} - {""}
+        return (*map(str, told), *(note for note in self.notes if note in known))
 
 
 def kind_of(folder):

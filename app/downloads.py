@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.units import PM25_UNIT, WHO_LEVELS, aqi_table, who_class
+from airq.panel import ORIGINS
+from airq.units import PM25_UNIT, WHO_LEVELS, unit_name, who_class
 from app import theme
 from app.text import for_csv
 
@@ -174,6 +175,7 @@ def about(store, *, simulated=False, span=""):
         Facts of the file of predictions, with `unit, trained_on, licence, selection`.
     """
     trained = "simulated" if simulated else store.trained_on
+    warning = ORIGINS[trained].warning if trained in ORIGINS else ""
     facts = dict(store.facts)
     # The records of the validation are long and stand in the bundle.
     facts.pop("validation", None)
@@ -187,7 +189,7 @@ def about(store, *, simulated=False, span=""):
             "selection": span,
             "notes": list(store.notes),
         }
-        | ({"warning": "SIMULATED: not the air of any city."} if trained == "simulated" else {})
+        | ({"warning": warning} if warning else {})
     )
 
 
@@ -297,7 +299,7 @@ def _index_in(rows, facts):
     if "aqi_table" in rows and len(rows):
         return str(rows["aqi_table"].iloc[0])
     unit = facts.get("unit", "")
-    return "" if unit == PM25_UNIT else aqi_table(unit).unit
+    return "" if unit == PM25_UNIT else unit_name(unit)
 
 
 def _plain(column):

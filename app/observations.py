@@ -7,15 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from airq.io import open_panel_file
-from airq.panel import TARGET, check_names
-
-#: What a panel's PM2.5 is, as the pages say it.
-ORIGIN_WORDS = {
-    "sensor": "observed by sensors",
-    "index": "observed, from an index",
-    "model": "a model's field, not observed",
-    "simulated": "simulated sensor",
-}
+from airq.panel import ORIGINS, TARGET, check_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,4 +60,4 @@ def read_observations(path):
         rows = rows.assign(**{TARGET: float("nan")})
     rows = rows.dropna(subset=TARGET)
     days = rows.groupby(["city_id", "date"], sort=True)[TARGET].mean()
-    return Observations(days, ORIGIN_WORDS[metadata.pm25_origin])
+    return Observations(days, ORIGINS[metadata.pm25_origin].series)

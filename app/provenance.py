@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import airq
+from airq.panel import ORIGINS
 from airq.units import PM25_UNIT
 from app import theme
 from app.downloads import LICENCE
 from app.text import for_markdown, shown
 
 LONG = 600
-#: What a model learned from.
-ORIGINS = {
-    "sensor": "monitors",
-    "index": "a published air-quality index, inverted",
-    "model": "a model's output: predicting it is emulation, not measurement",
-    "simulated": "a SIMULATED atmosphere, not the air of any city",
-}
 
 
 def method_lines(store, simulated=False):
@@ -29,7 +23,11 @@ def method_lines(store, simulated=False):
         if store.main == "pm25"
         else f"Air-quality index, {theme.PERIOD_WORDS[store.period]}, in {unit}."
     )
-    yield f"The model learned from {ORIGINS.get(trained, 'data whose origin the file does not tell')}."
+    if trained in ORIGINS:
+        yield f"The model learned from {ORIGINS[trained].words}."
+        yield from filter(None, [ORIGINS[trained].warning])
+    else:
+        yield "The file does not say what the model learned from."
     if facts.get("statistic") == "median":
         yield "Days are summarised by their median; WHO and AQI levels are made for means."
     if facts.get("day_basis") in ("utc", "local"):

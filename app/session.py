@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
-from airq.panel import MEDIAN_WARNING, ORIGIN_WARNINGS
+from airq.panel import MEDIAN_WARNING, ORIGINS
 from app import cube, demonstration, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
@@ -160,9 +160,9 @@ def _tell_folder(folder):
 
 
 def _tell_origin(here):
-    warning = ORIGIN_WARNINGS.get(here.trained_on)
-    if warning and not here.simulated:
-        st.warning(warning)
+    origin = ORIGINS.get(here.trained_on)
+    if origin and origin.warning and not here.simulated:
+        st.warning(origin.warning)
     if here.facts.get("statistic") == "median":
         st.warning(MEDIAN_WARNING)
 

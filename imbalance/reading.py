@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from airq.messages import near_name
-from airq.panel import ORIGIN_WARNINGS
+from airq.panel import ORIGINS
 from airq.sources.cleaning import EMPTY_CELLS, read_file
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
@@ -94,7 +94,7 @@ def _origin(path):
     if Path(path).suffix != ".parquet":
         return []
     facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")
-    return [ORIGIN_WARNINGS["simulated"]] if b"simulated" in facts.lower() else []
+    return [ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []
 
 
 def labels(column, *, name="the target"):

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from airq.models.ensemble import MEMBERS
 from airq.panel import PanelMetadata, label_panel, sort_panel
+
+# No test depends on the clock: examples may take as long as a busy machine needs.
+settings.register_profile("airq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("airq")
 
 #: Run with `pytest -m NAME`; long ones by `make test-long`, too.
 OFF_BY_DEFAULT = ("live", "long")

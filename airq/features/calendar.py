@@ -1,4 +1,4 @@
-"""What the date alone tells."""
+"""Features of the date alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _year(date):
     return _turn(date.day_of_year - 1, np.where(date.is_leap_year, 366, 365))
 
 
-#: Name of a calendar column -> how it comes from a DatetimeIndex.
+#: Name of a calendar column -> function of a DatetimeIndex.
 CALENDAR = {
     "day": lambda date: date.day,
     "month": lambda date: date.month,
@@ -37,47 +37,25 @@ CALENDAR = {
 }
 
 #: The calendar columns of the published reference model, in its order; `week` and `weekofyear` are
-#: both the ISO week, Monday is day 0 of the week.
+#: both the ISO week, and Monday is day 0 of the week.
 REFERENCE_CALENDAR = tuple(CALENDAR)[:13]
 
 
-def calendar_columns(panel, names=REFERENCE_CALENDAR):
-    """Calendar columns of a panel.
+def calendar_values(date: pd.DatetimeIndex, name: str) -> np.ndarray:
+    """Return one calendar column of the dates, as float32.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel.
-    names : sequence of str
-        Names from :data:`CALENDAR`; the reference's 13 by default.
-
-    Returns
-    -------
-    DataFrame of float32
-        Aligned with the panel. Among them `year_sin`, `year_cos`, `week_sin`, `week_cos`: the
-        position in the year and in the week as a point on a circle; and `day_number`: days since
-        1970-01-01. [d]
-
-    Examples
-    --------
-    >>> panel = pd.DataFrame({"date": pd.to_datetime(["2020-02-29", "2021-01-01"])})
-    >>> calendar_columns(panel, ["week", "dayofyear", "is_weekend", "fortnight", "which_fortnight"])
-       week  dayofyear  is_weekend  fortnight  which_fortnight
-    0   9.0       60.0         1.0       14.0              1.0
-    1  53.0        1.0         0.0        1.0              0.0
-    """
-    date = pd.DatetimeIndex(panel["date"])
-    columns = {name: calendar_values(date, name) for name in names}
-    return pd.DataFrame(columns, index=panel.index, columns=list(names))
-
-
-def calendar_values(date, name):
-    """One calendar column of a DatetimeIndex, as a float32 array.
+    `year_sin`, `year_cos`, `week_sin` and `week_cos` are the position in the year and in the week as a
+    point on a circle; `day_number` counts days from 1970-01-01.
 
     Raises
     ------
     ValueError
         If there is no calendar column of that name.
+
+    Examples
+    --------
+    >>> calendar_values(pd.to_datetime(["2020-02-29", "2021-01-01"]), "week").tolist()
+    [9.0, 53.0]
     """
     if name not in CALENDAR:
         raise ValueError(f"No calendar column {name!r}. Choose from {', '.join(CALENDAR)}.")

@@ -1,40 +1,24 @@
-"""One feature: what it is called, what it needs, whether it looks ahead, how it is computed."""
+"""One feature: its name, the columns it needs, whether it looks ahead, and its values."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from airq.features.calendar import CALENDAR, calendar_values
-from airq.features.neighbours import check_input, neighbourhood, radius_name
+from airq.features.neighbours import neighbourhood
 from airq.features.shifts import bounds, day_line, numbers, ratio, window_statistic
 from airq.features.weather import WEATHER
+from airq.panel import TARGET
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A way to make a feature.
-
-    Attributes
-    ----------
-    name : callable
-        Feature -> its usual name.
-    compute : callable
-        Feature, :class:`Workspace` -> values, an array of shape (n_rows,).
-    looks_ahead : bool
-        Whether a value may depend on later days.
-    parameters : tuple of str
-        Which parameters of the feature it takes.
-    """
-
-    name: Callable
-    compute: Callable
-    looks_ahead: bool = False
-    parameters: tuple[str, ...] = ()
+#: What is predicted never becomes a feature: neighbours' PM2.5 would carry a held-out city's own
+#: measurements. Means of it learn from training cities, so they belong into the `fit` of a model.
+TARGETS = (TARGET, "aqi")
 
 
 @dataclass(frozen=True)
@@ -48,17 +32,17 @@ class Feature:
     column : str
         Input column; for the kinds ``calendar`` and ``weather`` the name of the quantity.
     days : int, optional
-        Shift, or length of the window. [d]
+        Shift, or length of the window with today in it. [d]
     radius_km : float, optional
         Largest distance of neighbours. [km]
     name : str
-        Name of the output; derived from the rest where it is not given.
+        Name of the output; by default derived from the rest.
 
     Raises
     ------
     ValueError
-        If the kind or quantity is unknown, a parameter is missing or needless, or the column is
-        what is to be predicted.
+        If the kind or quantity is unknown, a parameter is missing or does not apply, or the column is what
+        is predicted.
 
     Examples
     --------
@@ -79,13 +63,9 @@ class Feature:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"No feature kind {self.kind!r}. Choose from {', '.join(KINDS)}.")
-        check_input(self.column)
-        self._check_parameters()
-        if not self.name:
-            object.__setattr__(self, "name", KINDS[self.kind].name(self))
-
-    def _check_parameters(self):
-        quantities = QUANTITIES.get(self.kind, [self.column])
+        if self.column in TARGETS:
+            raise ValueError(f"Column {self.column!r} is what is predicted; it cannot become a feature.")
+        quantities = {"calendar": CALENDAR, "weather": WEATHER}.get(self.kind, [self.column])
         if self.column not in quantities:
             raise ValueError(f"No {self.kind} quantity {self.column!r}. Choose from {', '.join(quantities)}.")
         for parameter in ("days", "radius_km"):
@@ -94,23 +74,51 @@ class Feature:
                 raise ValueError(f"Feature {self.kind!r} of {self.column!r} needs {parameter} above 0.")
             if value is not None and not taken:
                 raise ValueError(f"Feature {self.kind!r} of {self.column!r} takes no {parameter}.")
-        if _align(self) == "centred":
+        if KINDS[self.kind].align == "centred":
             bounds(self.days, "centred")
+        if not self.name:
+            object.__setattr__(self, "name", _name(self))
 
     @property
-    def inputs(self):
+    def inputs(self) -> tuple[str, ...]:
         """Columns of the panel that it needs beside the keys and the position."""
         if self.kind == "calendar":
             return ()
         return WEATHER[self.column].inputs if self.kind == "weather" else (self.column,)
 
     @property
-    def looks_ahead(self):
+    def looks_ahead(self) -> bool:
         """Whether a value may depend on later days."""
         return KINDS[self.kind].looks_ahead
 
-    def to_dict(self):
-        """The feature as plain values, without what is not set."""
+    def compute(self, panel: pd.DataFrame) -> pd.Series:
+        """Compute the feature of a panel.
+
+        Parameters
+        ----------
+        panel : DataFrame
+            A panel, its rows in any order; it stays as it is.
+
+        Returns
+        -------
+        Series
+            Named after the feature, aligned with the panel; NaN where a day, neighbour or value that it
+            needs is missing.
+
+        Examples
+        --------
+        >>> panel = pd.DataFrame({"site_id": ["a", "a", "a"], "no2": [1.0, 2.0, 4.0],
+        ...                       "date": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-04"])})
+        >>> Feature("lag", "no2", days=1).compute(panel).tolist()
+        [nan, 1.0, nan]
+        >>> Feature("mean", "no2", days=3).compute(panel).tolist()
+        [1.0, 1.5, 3.0]
+        """
+        values = KINDS[self.kind].compute(self, Workspace(panel, [self]))
+        return pd.Series(np.asarray(values), index=panel.index, name=self.name)
+
+    def to_dict(self) -> dict:
+        """Return the feature as plain values, without what is not set."""
         return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
 
 
@@ -131,67 +139,90 @@ class Workspace:
         self.line = day_line(panel, max((f.days or 1 for f in features), default=1))
         self._column = None
         self._neighbourhoods = {}
-        self._around = {}
 
     def values(self, column):
-        """A column in row order, float64."""
-        self._open(column)
-        return self._values
-
-    def cells(self, column):
-        """A column on the line of days, float64."""
-        self._open(column)
-        if self._cells is None:
-            self._cells = self.line.lay(self._values)
-        return self._cells
-
-    def around(self, feature):
-        """Sum and count over the sites around; all windows asked for come from one pass."""
-        self._open(feature.column)
-        key = (_itself(feature), feature.radius_km)
-        if key not in self._around:
-            asked = [f for f in self.features if f.column == feature.column and f.radius_km == key[1]]
-            windows = sorted({_window(f) for f in asked if _itself(f) == key[0]})
-            sums = self._neighbourhood(*key).sums(self._values, windows)
-            self._around[key] = dict(zip(windows, sums, strict=True))
-        return self._around[key][_window(feature)]
-
-    def _open(self, column):
+        """Return a column in row order, float64."""
         if self._column != column:
             self._column = column
             self._values = numbers(self.panel, column).astype("float64", copy=False)
             self._cells = None
             self._around = {}
+        return self._values
 
-    def _neighbourhood(self, itself, radius_km):
-        key = (itself, radius_km)
+    def cells(self, column):
+        """Return a column on the line of days, float64."""
+        values = self.values(column)
+        if self._cells is None:
+            self._cells = self.line.lay(values)
+        return self._cells
+
+    def shifted(self, column, days):
+        """Return a column `days` earlier, in row order; negative `days` look ahead."""
+        return self.line.take(self.cells(column), days)
+
+    def around(self, feature):
+        """Return sum and count over the sites around; all windows asked for come from one pass."""
+        values, key = self.values(feature.column), _circle(feature)
         if key not in self._neighbourhoods:
-            self._neighbourhoods[key] = neighbourhood(self.panel, radius_km, itself=itself)
-        return self._neighbourhoods[key]
+            self._neighbourhoods[key] = neighbourhood(self.panel, feature.radius_km, itself=key[0])
+        if key not in self._around:
+            asked = [f for f in self.features if f.column == feature.column and _circle(f) == key]
+            windows = sorted({_window(f) for f in asked})
+            sums = self._neighbourhoods[key].sums(values, windows)
+            self._around[key] = dict(zip(windows, sums, strict=True))
+        return self._around[key][_window(feature)]
 
 
-def _align(feature):
-    return "centred" if feature.kind.endswith("_centred") else "trailing"
+class Kind(NamedTuple):
+    """A way to make a feature.
+
+    Attributes
+    ----------
+    compute : callable
+        Feature, :class:`Workspace` -> values, an array of shape (n_rows,).
+    word : str
+        What stands before the days in the feature's name; for windows the statistic.
+    parameters : tuple of str
+        Which parameters of the feature it takes.
+    looks_ahead : bool
+        Whether a value may depend on later days.
+    align : {"trailing", "centred"}
+        Where a window has today.
+    place : str
+        What stands before the radius in the feature's name; ``area`` has the site itself in it.
+    """
+
+    compute: Callable
+    word: str = ""
+    parameters: tuple[str, ...] = ()
+    looks_ahead: bool = False
+    align: str = "trailing"
+    place: str = ""
+
+
+def _name(feature):
+    kind = KINDS[feature.kind]
+    if not kind.parameters:
+        return feature.column
+    window = f"{kind.word}{feature.days}{'c' if kind.align == 'centred' else ''}"
+    if not kind.place:
+        return f"{feature.column}_{window}"
+    place = f"{feature.column}_{kind.place}{feature.radius_km:g}km"
+    return place if kind.word == "mean" and feature.days == 1 else f"{place}_{window}"
 
 
 def _window(feature):
-    return bounds(feature.days, _align(feature))
+    return bounds(feature.days, KINDS[feature.kind].align)
 
 
-def _shift(direction):
-    return lambda feature, work: work.line.take(work.cells(feature.column), direction * feature.days)
+def _circle(feature):
+    """Return which sites are around: with or without the site itself, and how far."""
+    return "included" if KINDS[feature.kind].place == "area" else "left out", feature.radius_km
 
 
-def _change(direction):
-    shift = _shift(direction)
-    return lambda feature, work: work.values(feature.column) - shift(feature, work)
-
-
-def _windowed(statistic):
-    def compute(feature, work):
-        return work.line.take(window_statistic(work.cells(feature.column), statistic, *_window(feature)))
-
-    return compute
+def _over_window(feature, work):
+    statistic = KINDS[feature.kind].word
+    return work.line.take(window_statistic(work.cells(feature.column), statistic, *_window(feature)))
 
 
 def _around_mean(feature, work):
@@ -202,54 +233,31 @@ def _around_count(feature, work):
     return work.around(feature)[1]
 
 
-def _calendar(feature, work):
-    return calendar_values(pd.DatetimeIndex(work.panel["date"]), feature.column)
+_SHIFT, _AROUND = ("days",), ("days", "radius_km")
 
-
-def _weather(feature, work):
-    return np.asarray(WEATHER[feature.column].compute(work.panel))
-
-
-def _itself(feature):
-    return "included" if feature.kind.startswith("area") else "left out"
-
-
-def _column_name(feature):
-    return feature.column
-
-
-def _days_name(ending):
-    centred = {"trailing": "", "centred": "c"}
-    return lambda feature: f"{feature.column}_{ending}{feature.days}{centred[_align(feature)]}"
-
-
-def _radius_name(stem, statistic):
-    return lambda f: radius_name(f"{f.column}_{stem}", statistic, f.radius_km, f.days, _align(f))
-
-
-def _both(name, kind):
-    """A kind of window, trailing and centred; the latter looks ahead."""
-    return {name: kind, f"{name}_centred": dataclasses.replace(kind, looks_ahead=True)}
-
-
-QUANTITIES = {"calendar": CALENDAR, "weather": WEATHER}
-
-_DAYS, _AROUND = ("days",), ("days", "radius_km")
+_WINDOWS = {
+    **{name: Kind(_over_window, name, _SHIFT) for name in ("mean", "max", "std", "count")},
+    "near": Kind(_around_mean, "mean", _AROUND, place="near"),
+    "near_count": Kind(_around_count, "count", _AROUND, place="near"),
+    "area": Kind(_around_mean, "mean", _AROUND, place="area"),
+}
 
 #: Every kind of feature by name.
 KINDS = {
-    "value": Kind(_column_name, lambda feature, work: work.values(feature.column)),
-    "lag": Kind(_days_name("lag"), _shift(1), parameters=_DAYS),
-    "lead": Kind(_days_name("lead"), _shift(-1), looks_ahead=True, parameters=_DAYS),
-    "difference": Kind(_days_name("diff"), _change(1), parameters=_DAYS),
-    "difference_ahead": Kind(_days_name("diffnext"), _change(-1), looks_ahead=True, parameters=_DAYS),
-    **_both("mean", Kind(_days_name("mean"), _windowed("mean"), parameters=_DAYS)),
-    **_both("max", Kind(_days_name("max"), _windowed("max"), parameters=_DAYS)),
-    **_both("std", Kind(_days_name("std"), _windowed("std"), parameters=_DAYS)),
-    **_both("count", Kind(_days_name("count"), _windowed("count"), parameters=_DAYS)),
-    **_both("near", Kind(_radius_name("near", "mean"), _around_mean, parameters=_AROUND)),
-    **_both("near_count", Kind(_radius_name("near", "count"), _around_count, parameters=_AROUND)),
-    **_both("area", Kind(_radius_name("area", "mean"), _around_mean, parameters=_AROUND)),
-    "calendar": Kind(_column_name, _calendar),
-    "weather": Kind(_column_name, _weather),
+    "value": Kind(lambda f, work: work.values(f.column)),
+    "lag": Kind(lambda f, work: work.shifted(f.column, f.days), "lag", _SHIFT),
+    "lead": Kind(lambda f, work: work.shifted(f.column, -f.days), "lead", _SHIFT, looks_ahead=True),
+    "difference": Kind(
+        lambda f, work: work.values(f.column) - work.shifted(f.column, f.days), "diff", _SHIFT
+    ),
+    "difference_ahead": Kind(
+        lambda f, work: work.values(f.column) - work.shifted(f.column, -f.days),
+        "diffnext",
+        _SHIFT,
+        looks_ahead=True,
+    ),
+    **_WINDOWS,
+    **{f"{name}_centred": w._replace(looks_ahead=True, align="centred") for name, w in _WINDOWS.items()},
+    "calendar": Kind(lambda f, work: calendar_values(pd.DatetimeIndex(work.panel["date"]), f.column)),
+    "weather": Kind(lambda f, work: WEATHER[f.column].compute(work.panel)),
 }

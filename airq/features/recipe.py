@@ -1,12 +1,14 @@
-"""Recipes: which features a model sees, by name and in order.
+"""Recipes: the features that a model sees, by name and in order.
 
-What each named recipe makes of a table stands in :data:`PLANS`; that is the one place to change it.
+:data:`PLANS` holds what each named recipe makes of a table; that is the one place to change it.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,9 +21,9 @@ from airq.geo import pairs_within
 from airq.messages import near_name
 from airq.panel import KEYS, feature_columns
 
-#: What tells groups apart without telling what a new one is like.
+#: Features that tell groups apart, but not what a new group is like.
 POSITION = ("latitude", "longitude", "day_number")
-#: Fewer cities than this do not teach where a city lies.
+#: A model needs this many cities to learn anything from their position.
 GROUPS_FOR_POSITION = 5
 
 
@@ -59,29 +61,29 @@ class Recipe:
             raise ValueError(f"Recipe {self.name!r} has two features called {repeated!r}.")
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Names of the features, in order."""
         return [feature.name for feature in self.features]
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[str]:
         """Columns of the panel that the features need, each once."""
         return list(dict.fromkeys(name for feature in self.features for name in feature.inputs))
 
     @property
-    def looks_ahead(self):
+    def looks_ahead(self) -> bool:
         """Whether any feature may depend on later days."""
         return any(feature.looks_ahead for feature in self.features)
 
-    def without(self, names):
-        """The recipe less some features.
+    def without(self, names: Collection[str]) -> Recipe:
+        """Drop some features.
 
         >>> Recipe("mine", (Feature("value", "no2"), Feature("value", "co"))).without(["co"]).names
         ['no2']
         """
         return Recipe(self.name, tuple(feature for feature in self.features if feature.name not in names))
 
-    def transform(self, panel):
+    def transform(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Compute the features of a panel.
 
         Parameters
@@ -108,7 +110,7 @@ class Recipe:
             out[number] = KINDS[feature.kind].compute(feature, work)
         return pd.DataFrame(out.T, index=panel.index, columns=self.names, copy=False)
 
-    def check_inputs(self, panel):
+    def check_inputs(self, panel: pd.DataFrame) -> None:
         """Refuse a panel that lacks columns.
 
         Raises
@@ -126,38 +128,37 @@ class Recipe:
                 f"that the panel lacks: {listed}{more}."
             )
 
-    def to_dict(self):
-        """The recipe as plain lists, dicts, strings and numbers."""
+    def to_dict(self) -> dict:
+        """Return the recipe as plain lists, dicts, strings and numbers."""
         return {"name": self.name, "features": [feature.to_dict() for feature in self.features]}
 
     @classmethod
-    def from_dict(cls, facts):
-        """Inverse of :meth:`to_dict`.
+    def from_dict(cls, facts: dict) -> Recipe:
+        """Invert :meth:`to_dict`.
 
         Raises
         ------
         ValueError
-            If the facts are not those of a recipe.
+            If the facts do not describe a recipe.
         """
         try:
             return cls(facts["name"], tuple(Feature(**feature) for feature in facts["features"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"These are not the facts of a recipe: {error}.") from None
+            raise ValueError(f"This is not a recipe: {error}.") from None
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a recipe makes of the columns that a panel happens to have.
 
     Attributes
     ----------
     around : tuple of (kind, days)
-        Made of every input that changes from day to day, for each of `radii_km` within which at
-        least two sites stand.
+        Features of every input that changes from day to day, for each of `radii_km` within which there
+        are at least two sites.
     radii_km : tuple of float
         Distances. [km]
     alone : tuple of (kind, days)
-        Made of these inputs where no two sites stand that near.
+        Features of these inputs where no two sites are that near.
     calendar : tuple of str
         Names in :data:`airq.features.calendar.CALENDAR`.
     """
@@ -170,15 +171,15 @@ class Plan:
 
 _CALENDAR = ("dayofyear", "year_sin", "year_cos", "dayofweek", "is_weekend", "month", "day")
 
-#: The plan of every recipe that adapts to a panel. Beside what it lists, these recipes hold the
-#: inputs as they are, the weather quantities whose inputs exist, latitude and longitude. Means over
-#: areas and windows take the noise and the gaps out of single pixels; shifts beside them add little.
+#: The plan of every recipe that adapts to a panel. These recipes also hold the inputs as they are, the
+#: weather quantities whose inputs exist, latitude and longitude. Means over areas and windows take the
+#: noise and the gaps out of single pixels; shifts beside them add little.
 PLANS = {
     "retrospective": Plan(
         around=(("area", 1), ("area_centred", 7)),
         radii_km=(25, 100, 300),
         alone=(("mean_centred", 3), ("mean_centred", 7), ("lag", 1), ("lead", 1), ("difference", 1)),
-        # The number of the day lets rows of one day, at any site, stand together.
+        # The number of the day lets a tree group the rows of one day at all sites.
         calendar=(*_CALENDAR, "day_number"),
     ),
     "live": Plan(
@@ -191,85 +192,47 @@ PLANS = {
 
 RECIPES = ("reference", *PLANS)
 
+# fmt: off
+#: Inputs of the published model: 6 of the weather, 26 of satellites, 6 that do not change.
+_REFERENCE_INPUTS = [
+    "precipitable_water_entire_atmosphere", "relative_humidity_2m_above_ground",
+    "specific_humidity_2m_above_ground", "temperature_2m_above_ground",
+    "u_component_of_wind_10m_above_ground", "v_component_of_wind_10m_above_ground",
+    "0_NO2_column_number_density", "0_NO2_slant_column_number_density", "0_absorbing_aerosol_index",
+    "0_stratospheric_NO2_column_number_density", "0_tropopause_pressure", "1_O3_column_number_density",
+    "1_O3_effective_temperature", "2_CO_column_number_density", "2_H2O_column_number_density",
+    "2_cloud_height", "3_HCHO_slant_column_number_density", "3_tropospheric_HCHO_column_number_density",
+    "3_tropospheric_HCHO_column_number_density_amf", "4_cloud_base_height", "4_cloud_base_pressure",
+    "4_cloud_fraction", "4_cloud_optical_depth", "4_cloud_top_height", "4_cloud_top_pressure",
+    "4_surface_albedo", "5_absorbing_aerosol_index", "5_sensor_altitude", "5_sensor_azimuth_angle",
+    "5_sensor_zenith_angle", "5_solar_azimuth_angle", "5_solar_zenith_angle", "avg_vis_5000_mean",
+    "avg_vis_5000_min", "avg_vis_5000_max", "pop_density2010_5000_mean", "pop_density2010_5000_min",
+    "pop_density2010_5000_max",
+]
+
+#: Those that the published model also shifts, and by how many days.
+_REFERENCE_SHIFTED = [
+    "2_CO_column_number_density", "0_NO2_slant_column_number_density", "0_NO2_column_number_density",
+    "3_tropospheric_HCHO_column_number_density", "0_tropopause_pressure",
+    "3_HCHO_slant_column_number_density", "relative_humidity_2m_above_ground", "1_O3_column_number_density",
+    "4_cloud_fraction", "0_stratospheric_NO2_column_number_density", "4_surface_albedo",
+    "3_tropospheric_HCHO_column_number_density_amf", "u_component_of_wind_10m_above_ground",
+    "4_cloud_optical_depth",
+]
+# fmt: on
 SHIFTS = (1, 2, 3, 5)
 
-_WEATHER = [
-    "precipitable_water_entire_atmosphere",
-    "relative_humidity_2m_above_ground",
-    "specific_humidity_2m_above_ground",
-    "temperature_2m_above_ground",
-    "u_component_of_wind_10m_above_ground",
-    "v_component_of_wind_10m_above_ground",
-]
 
-_SATELLITE = [
-    "0_NO2_column_number_density",
-    "0_NO2_slant_column_number_density",
-    "0_absorbing_aerosol_index",
-    "0_stratospheric_NO2_column_number_density",
-    "0_tropopause_pressure",
-    "1_O3_column_number_density",
-    "1_O3_effective_temperature",
-    "2_CO_column_number_density",
-    "2_H2O_column_number_density",
-    "2_cloud_height",
-    "3_HCHO_slant_column_number_density",
-    "3_tropospheric_HCHO_column_number_density",
-    "3_tropospheric_HCHO_column_number_density_amf",
-    "4_cloud_base_height",
-    "4_cloud_base_pressure",
-    "4_cloud_fraction",
-    "4_cloud_optical_depth",
-    "4_cloud_top_height",
-    "4_cloud_top_pressure",
-    "4_surface_albedo",
-    "5_absorbing_aerosol_index",
-    "5_sensor_altitude",
-    "5_sensor_azimuth_angle",
-    "5_sensor_zenith_angle",
-    "5_solar_azimuth_angle",
-    "5_solar_zenith_angle",
-]
-
-_STATIC = [
-    f"{name}_5000_{statistic}"
-    for name in ("avg_vis", "pop_density2010")
-    for statistic in ("mean", "min", "max")
-]
-
-_SHIFTED = [
-    "2_CO_column_number_density",
-    "0_NO2_slant_column_number_density",
-    "0_NO2_column_number_density",
-    "3_tropospheric_HCHO_column_number_density",
-    "0_tropopause_pressure",
-    "3_HCHO_slant_column_number_density",
-    "relative_humidity_2m_above_ground",
-    "1_O3_column_number_density",
-    "4_cloud_fraction",
-    "0_stratospheric_NO2_column_number_density",
-    "4_surface_albedo",
-    "3_tropospheric_HCHO_column_number_density_amf",
-    "u_component_of_wind_10m_above_ground",
-    "4_cloud_optical_depth",
-]
-
-
-def make_recipe(name, panel):
-    """The recipe of a name for the columns of a panel.
+def make_recipe(name: str, panel: pd.DataFrame) -> Recipe:
+    """Make a named recipe for the columns of a panel.
 
     Parameters
     ----------
     name : {"reference", "retrospective", "live"}
         ``reference``: the 163 columns of the published model, under its own names.
-        ``retrospective``: what serves best on past days; it looks ahead. ``live``: nothing looks
-        ahead.
+        ``retrospective``: the best features for past days; it looks ahead. ``live``: nothing looks ahead.
     panel : DataFrame
-        A checked panel. Only its inputs are looked at, never its PM2.5.
-
-    Returns
-    -------
-    Recipe
+        A checked panel. Only its inputs are used, never its PM2.5.
 
     Raises
     ------
@@ -282,52 +245,52 @@ def make_recipe(name, panel):
         recipe = reference()
         recipe.check_inputs(panel)
         return recipe
-    return _planned(name, panel)
+    plan, inputs = PLANS[name], feature_columns(panel)
+    changing = _changing(panel, inputs)
+    weather = [quantity for quantity, needs in WEATHER.items() if set(needs.inputs) <= set(inputs)]
+    alone = [Feature(kind, column, days=days) for column in changing for kind, days in plan.alone]
+    groups = (
+        _all("value", inputs),
+        _around(plan, panel, changing) or alone,
+        _all("weather", weather),
+        _all("calendar", plan.calendar),
+        _all("value", ["latitude", "longitude"]),
+    )
+    return Recipe(name, _first_of_name(*groups))
 
 
-def reference():
-    """The 163 columns of the published CatBoost model, in its order.
+def reference() -> Recipe:
+    """Return the 163 columns of the published CatBoost model, in its order.
 
     References
     ----------
     .. [1] J. Whitaker, air_quality_prediction, 2020,
        https://github.com/johnowhitaker/air_quality_prediction (CC0).
     """
-    inputs = _values([*_WEATHER, *_SATELLITE, *_STATIC])
-    return Recipe("reference", (*inputs, *_reference_shifts(_SHIFTED), *_calendar(REFERENCE_CALENDAR)))
+    inputs = _all("value", _REFERENCE_INPUTS)
+    shifts, calendar = _reference_shifts(_REFERENCE_SHIFTED), _all("calendar", REFERENCE_CALENDAR)
+    return Recipe("reference", (*inputs, *shifts, *calendar))
 
 
-def reference_method(panel):
-    """The published model's method on the columns that a panel has: a baseline to compare with.
+def reference_method(panel: pd.DataFrame) -> Recipe:
+    """Apply the method of the published model to the columns of a panel: a baseline.
 
-    Every input, those that change from day to day also shifted by 1, 2, 3 and 5 days either way,
-    the 13 calendar columns, no coordinates.
+    Every input, the 13 calendar columns, no coordinates; inputs that change from day to day are also shifted
+    by 1, 2, 3 and 5 days either way.
     """
     inputs = feature_columns(panel)
-    shifts = _reference_shifts(_changing(panel, inputs))
-    return Recipe("reference-method", _first_of_name(_values(inputs), shifts, _calendar(REFERENCE_CALENDAR)))
+    shifts, calendar = _reference_shifts(_changing(panel, inputs)), _all("calendar", REFERENCE_CALENDAR)
+    return Recipe("reference-method", _first_of_name(_all("value", inputs), shifts, calendar))
 
 
-def raw(panel):
-    """The inputs and the position as they are: for baselines that make no features."""
-    return Recipe("raw", _first_of_name(_values(feature_columns(panel)), _values(["latitude", "longitude"])))
+def raw(panel: pd.DataFrame) -> Recipe:
+    """Take the inputs and the position as they are: for baselines that make no features."""
+    inputs = [*feature_columns(panel), "latitude", "longitude"]
+    return Recipe("raw", _first_of_name(_all("value", inputs)))
 
 
-def _planned(name, panel):
-    plan = PLANS[name]
-    inputs = feature_columns(panel)
-    changing = _changing(panel, inputs)
-    weather = [quantity for quantity, known in WEATHER.items() if set(known.inputs) <= set(inputs)]
-    return Recipe(
-        name,
-        _first_of_name(
-            _values(inputs),
-            _around(plan, panel, changing) or _alone(plan, changing),
-            [Feature("weather", quantity) for quantity in weather],
-            _calendar(plan.calendar),
-            _values(["latitude", "longitude"]),
-        ),
-    )
+def _all(kind, columns):
+    return [Feature(kind, column) for column in columns]
 
 
 def _around(plan, panel, columns):
@@ -341,20 +304,8 @@ def _around(plan, panel, columns):
     ]
 
 
-def _alone(plan, columns):
-    return [Feature(kind, column, days=days) for column in columns for kind, days in plan.alone]
-
-
-def _values(columns):
-    return [Feature("value", column) for column in columns]
-
-
-def _calendar(names):
-    return [Feature("calendar", name) for name in names]
-
-
 def _reference_shifts(columns):
-    """The reference calls a value of `k` days earlier shiftk, one of `k` days later nshiftk."""
+    """Name shifts as the reference does: shiftk for `k` days earlier, nshiftk for `k` days later."""
     return [
         Feature(kind, column, days=days, name=f"{column}{word}{days}")
         for days in SHIFTS
@@ -364,7 +315,7 @@ def _reference_shifts(columns):
 
 
 def _first_of_name(*groups):
-    """All features in order; where a table brings a column of that name itself, the table's stays."""
+    """Keep all features in order; a column of the table wins over a feature of the same name."""
     kept = {}
     for feature in itertools.chain(*groups):
         kept.setdefault(feature.name, feature)
@@ -372,9 +323,10 @@ def _first_of_name(*groups):
 
 
 def _changing(panel, columns):
-    """Those of the columns that differ between days at some site."""
-    order = np.argsort(site_numbers(panel), kind="stable")
-    starts = np.flatnonzero(np.diff(site_numbers(panel)[order], prepend=-1))
+    """Find the columns that differ between days at some site."""
+    site = site_numbers(panel)
+    order = np.argsort(site, kind="stable")
+    starts = np.flatnonzero(np.diff(site[order], prepend=-1))
     changing = []
     for column in columns if len(starts) else ():
         values = numbers(panel, column)[order]

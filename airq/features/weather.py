@@ -1,8 +1,9 @@
-"""Quantities that follow from weather columns."""
+"""Features computed from weather columns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,8 @@ DRY_BELOW = 1.0
 CALM_BELOW = 3.2
 
 
-def stagnation(panel, days=3):
-    """Share of the last days that were calm and dry.
+def stagnation(panel: pd.DataFrame, days: int = 3) -> pd.Series:
+    """Compute the share of the last days that were calm and dry.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def stagnation(panel, days=3):
     return pd.Series(line.take(share), index=panel.index, name="stagnation")
 
 
-def days_since_rain(panel):
-    """Calendar days since the last day with at least 1 mm of rain, 0 on such a day.
+def days_since_rain(panel: pd.DataFrame) -> pd.Series:
+    """Count the calendar days since the last day with at least 1 mm of rain, 0 on such a day.
 
     Parameters
     ----------
@@ -80,32 +81,27 @@ def days_since_rain(panel):
     return pd.Series(line.take(dry), index=panel.index, name="days_since_rain")
 
 
-@dataclass(frozen=True)
-class Derived:
-    """A weather quantity: the columns that it needs, and how a panel gives it."""
+class Derived(NamedTuple):
+    """A weather quantity: the columns that it needs, and its function of a panel."""
 
     inputs: tuple[str, ...]
-    compute: object
+    compute: Callable[[pd.DataFrame], np.ndarray | pd.Series]
 
 
 def _from_columns(function, *inputs):
     return Derived(inputs, lambda panel: function(*(numbers(panel, name) for name in inputs)))
 
 
-def _direction_sin(wind_u, wind_v):
-    return np.sin(np.radians(wind_direction(wind_u, wind_v)))
-
-
-def _direction_cos(wind_u, wind_v):
-    return np.cos(np.radians(wind_direction(wind_u, wind_v)))
-
-
-#: Name of a weather quantity -> its inputs and its function of a panel. None looks ahead.
+#: Name of a weather quantity -> its inputs and function. None looks ahead.
 WEATHER = {
     "relative_humidity": _from_columns(relative_humidity, "temp_air", "temp_dew"),
     "wind_speed": _from_columns(wind_speed, "wind_u", "wind_v"),
-    "wind_direction_sin": _from_columns(_direction_sin, "wind_u", "wind_v"),
-    "wind_direction_cos": _from_columns(_direction_cos, "wind_u", "wind_v"),
+    "wind_direction_sin": _from_columns(
+        lambda u, v: np.sin(np.radians(wind_direction(u, v))), "wind_u", "wind_v"
+    ),
+    "wind_direction_cos": _from_columns(
+        lambda u, v: np.cos(np.radians(wind_direction(u, v))), "wind_u", "wind_v"
+    ),
     "ventilation": _from_columns(ventilation, "wind_u", "wind_v", "boundary_layer_height"),
     "stagnation": Derived(("wind_u", "wind_v", "precipitation"), stagnation),
     "days_since_rain": Derived(("precipitation",), days_since_rain),

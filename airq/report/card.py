@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airq.models import OURS
-from airq.panel import MEDIAN_WARNING, PanelMetadata, origin_warning
+from airq.panel import MEDIAN_WARNING, ORIGINS, PanelMetadata, origin_warning
 from airq.report import words
 from airq.report.words import by_scheme, markdown_table
 
@@ -138,7 +138,7 @@ def _probabilities(exceedance):
 def _data(bundle_metadata, metadata):
     data, unit = bundle_metadata["data"], bundle_metadata["target"]["unit"]
     yield (
-        f"PM2.5 [{unit}] from {words.ORIGINS[metadata.pm25_origin]}, daily {metadata.statistic} of "
+        f"PM2.5 [{unit}] from {ORIGINS[metadata.pm25_origin].words}, daily {metadata.statistic} of "
         f"{metadata.day_basis} days."
     )
     yield (

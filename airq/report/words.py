@@ -15,12 +15,6 @@ from airq.units import PM25_UNIT, WHO_LEVELS
 from airq.validation.proximity import NEAR_KM
 from airq.validation.schemes import ALL_SCHEMES
 
-ORIGINS = {
-    "sensor": "monitors",
-    "index": "a published air-quality index, inverted",
-    "model": "a model's output",
-    "simulated": "a simulation",
-}
 #: Key of a record -> (heading, heading in a terminal, decimals); shares are given in percent.
 COLUMNS = {
     "scheme": ("scheme", "scheme", None),

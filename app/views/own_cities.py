@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from airq.panel import ORIGINS
 from app import cube, downloads, parts, session, theme
 from app.store import with_labels
 from app.text import for_markdown, shown
@@ -115,8 +116,8 @@ def _predict(predicting, sources, sites):
 
 
 def _predicted(rows, facts, trained):
-    if facts["trained_on"] == "simulated":
-        st.warning("**SIMULATED.** The model learned from a simulated atmosphere.", icon=":material/science:")
+    if warning := ORIGINS[facts["trained_on"]].warning:
+        st.warning(warning)
     outside = np.asarray(rows["inside_domain"].fillna(True), dtype=bool)
     summary = rows.groupby(["city", "country"], as_index=False, sort=False).agg(
         days=("pm25", "size"),

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from airq.panel import ORIGIN_WARNINGS
+from airq.panel import ORIGINS
 from imbalance.comparison import compare_strategies
 from imbalance.report import write_comparison
 
@@ -108,7 +108,7 @@ def test_a_comparison_of_simulated_rows_says_so_itself(page, comparison, tmp_pat
     "Its own note becomes the warning at its head, whatever else is open."
     marked = shutil.copytree(comparison, tmp_path / "marked")
     settings = json.loads((marked / "settings.json").read_text())
-    settings["notes"] = [ORIGIN_WARNINGS["simulated"]]
+    settings["notes"] = [ORIGINS["simulated"].warning]
     (marked / "settings.json").write_text(json.dumps(settings))
     assert page("--comparison", marked).warning[0].value.startswith("SIMULATED")
 

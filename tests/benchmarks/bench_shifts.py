@@ -10,7 +10,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 
-from airq.features.shifts import shift_columns
+from airq.features.recipe import Feature, Recipe
 
 DAYS = (1, -1, 2, -2, 3, -3, 5, -5)
 N_SITES, N_DAYS, N_COLUMNS = 555, 579, 14
@@ -30,7 +30,8 @@ def simulated_panel(n_sites, n_days=N_DAYS, n_columns=N_COLUMNS, missing=0.0):
 
 
 def ours(panel, columns):
-    return shift_columns(panel, columns, DAYS)
+    shifts = [Feature("lag" if day > 0 else "lead", c, days=abs(day)) for c in columns for day in DAYS]
+    return Recipe("shifts", shifts).transform(panel)
 
 
 def pandas_shift(panel, columns):
@@ -68,7 +69,7 @@ def compare(missing):
     print(f"\n{label}, {missing:.0%} of the rows missing ({len(panel):,} rows)")
     print(f"{'':34}{'seconds':>9}{'to pandas':>12}")
     rows = [
-        ("airq shift_columns, by day", median[ours]),
+        ("airq Recipe, by day", median[ours]),
         ("pandas groupby.shift, by row", median[pandas_shift]),
         ("groupby.transform(lambda), by row", slow),
     ]

@@ -1,16 +1,17 @@
 """Columns that follow from the date."""
 
-import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.features.calendar import REFERENCE_CALENDAR, calendar_columns
+from airq.features.calendar import REFERENCE_CALENDAR, calendar_values
+from airq.features.feature import Feature
 
 
 def columns_of(*dates, names=REFERENCE_CALENDAR):
     """Calendar columns of some dates."""
-    return calendar_columns(pd.DataFrame({"date": pd.to_datetime(list(dates))}), names)
+    dates = pd.to_datetime(list(dates))
+    return pd.DataFrame({name: calendar_values(dates, name) for name in names})
 
 
 def test_reference_columns_of_a_leap_day():
@@ -73,10 +74,11 @@ def test_day_number_counts_from_1970():
 
 def test_columns_are_float32_and_aligned():
     "Whatever index the panel has."
-    panel = pd.DataFrame({"date": pd.to_datetime(["2020-01-01", "2020-01-02"])}, index=[8, 3])
-    found = calendar_columns(panel)
-    assert found.index.tolist() == [8, 3]
-    assert set(found.dtypes) == {np.dtype("float32")}
+    dates = pd.to_datetime(["2020-01-01", "2020-01-02"])
+    panel = pd.DataFrame({"site_id": "a", "date": dates}, index=[8, 3])
+    for name in REFERENCE_CALENDAR:
+        column = Feature("calendar", name).compute(panel)
+        assert (column.name, column.index.tolist(), column.dtype) == (name, [8, 3], "float32")
 
 
 def test_unknown_column_is_refused():

@@ -7,9 +7,14 @@ import pandas.testing as pdt
 import pytest
 
 from airq.features import neighbours
-from airq.features.neighbours import area_mean, near_count, near_mean
+from airq.features.feature import Feature
 
 NAN = float("nan")
+
+
+def around(panel, kind, radius_km, days=1):
+    """Values of a feature of the sites around."""
+    return Feature(kind, "no2", days=days, radius_km=radius_km).compute(panel)
 
 
 @pytest.fixture
@@ -21,51 +26,50 @@ def panel(make_panel):
 
 def test_mean_is_over_others_within_the_radius(panel):
     "Within 60 km: a sees b; b sees a and c, (1 + 100) / 2; c sees b."
-    npt.assert_array_equal(near_mean(panel, "no2", 60), [10.0, NAN, 50.5, 2.0, 10.0])
+    npt.assert_array_equal(around(panel, "near", 60), [10.0, NAN, 50.5, 2.0, 10.0])
 
 
 def test_wider_radius_reaches_further(panel):
     "Within 120 km everybody sees everybody else: a has (10 + 100) / 2 on the first day."
-    npt.assert_array_equal(near_mean(panel, "no2", 120), [55.0, NAN, 50.5, 2.0, 5.5])
+    npt.assert_array_equal(around(panel, "near", 120), [55.0, NAN, 50.5, 2.0, 5.5])
 
 
 def test_count_is_of_values(panel):
     "The missing value of b on the second day counts for nobody, nor does c's absent row."
-    npt.assert_array_equal(near_count(panel, "no2", 60), [1, 0, 2, 1, 1])
+    npt.assert_array_equal(around(panel, "near_count", 60), [1, 0, 2, 1, 1])
 
 
 def test_area_includes_the_site_itself(panel):
     "Within 60 km: a has (1 + 10) / 2, b (1 + 10 + 100) / 3, c (10 + 100) / 2; then a and b both 2."
-    npt.assert_array_equal(area_mean(panel, "no2", 60), [5.5, 2.0, 37.0, 2.0, 55.0])
+    npt.assert_array_equal(around(panel, "area", 60), [5.5, 2.0, 37.0, 2.0, 55.0])
 
 
 def test_window_pools_values_and_days(panel):
     "Over two days within 60 km: b on the second has 1 and 2 of a, and 100 of c on the first."
-    pooled = near_mean(panel, "no2", 60, days=2)
+    pooled = around(panel, "near", 60, days=2)
     assert pooled.name == "no2_near60km_mean2"
     npt.assert_array_equal(pooled, [10.0, 10.0, 50.5, (1 + 2 + 100) / 3, 10.0])
 
 
 def test_centred_window_sees_days_after(panel):
     "b on the first day has 1 and 2 of a, and 100 of c."
-    pooled = near_mean(panel, "no2", 60, days=3, align="centred")
+    pooled = around(panel, "near_centred", 60, days=3)
     assert pooled.name == "no2_near60km_mean3c"
     npt.assert_allclose(pooled.iloc[2], (1 + 2 + 100) / 3)
 
 
 def test_nobody_near_gives_nan(panel):
     "Within 10 km there is nobody: no mean, a count of 0."
-    npt.assert_array_equal(near_mean(panel, "no2", 10), [NAN] * 5)
-    npt.assert_array_equal(near_count(panel, "no2", 10), [0] * 5)
+    npt.assert_array_equal(around(panel, "near", 10), [NAN] * 5)
+    npt.assert_array_equal(around(panel, "near_count", 10), [0] * 5)
 
 
 @pytest.mark.parametrize("target", ["pm25", "aqi"])
-@pytest.mark.parametrize("function", [near_mean, near_count, area_mean])
-def test_target_is_refused(panel, function, target):
+@pytest.mark.parametrize("kind", ["near", "near_count", "area"])
+def test_target_is_refused(kind, target):
     "Neighbours' PM2.5 would carry the held-out city's own measurements."
-    panel[target] = 1.0
-    with pytest.raises(ValueError, match="what is to be predicted"):
-        function(panel, target, 60)
+    with pytest.raises(ValueError, match="what is predicted"):
+        Feature(kind, target, days=1, radius_km=60)
 
 
 def test_any_row_order_and_small_blocks(monkeypatch):
@@ -75,15 +79,15 @@ def test_any_row_order_and_small_blocks(monkeypatch):
     panel = sites.merge(pd.DataFrame({"date": pd.date_range("2020-01-01", periods=9)}), how="cross")
     panel["no2"] = np.where(rng.random(len(panel)) < 0.3, NAN, rng.integers(0, 50, len(panel)))
     panel = panel.drop(index=[3, 4, 20])
-    whole = near_mean(panel, "no2", 50, days=3, align="centred")
+    whole = around(panel, "near_centred", 50, days=3)
     shuffled = panel.sample(frac=1, random_state=1)
     monkeypatch.setattr(neighbours, "BLOCK_CELLS", 8)
-    pdt.assert_series_equal(near_mean(shuffled, "no2", 50, days=3, align="centred").sort_index(), whole)
+    pdt.assert_series_equal(around(shuffled, "near_centred", 50, days=3).sort_index(), whole)
     assert whole.notna().sum() > 20
 
 
 def test_neighbours_leave_the_panel_alone(panel):
     "The panel is the same before and after."
     before = panel.copy(deep=True)
-    near_mean(panel, "no2", 60, days=3)
+    around(panel, "near", 60, days=3)
     pdt.assert_frame_equal(panel, before)

@@ -226,7 +226,7 @@ def test_recipe_survives_json(panel):
 )
 def test_other_facts_are_not_a_recipe(facts):
     "Nothing in them, or a parameter that no feature has."
-    with pytest.raises(ValueError, match="not the facts of a recipe"):
+    with pytest.raises(ValueError, match="not a recipe"):
         Recipe.from_dict(facts)
 
 

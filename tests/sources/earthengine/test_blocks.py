@@ -53,7 +53,7 @@ def makespan(blocks, workers, seconds_per_cell=SECONDS_PER_CELL):
     return max(free)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     n_cities=st.integers(1, 2500),
     n_days=st.integers(1, 700),
@@ -74,7 +74,7 @@ def test_a_cut_loses_and_repeats_nothing(n_cities, n_days, cells, layer):
     assert first.cells <= max(2 * cells, layer.bands_per_period)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 300), st.integers(1, 60)), min_size=1, max_size=4),
     workers=st.integers(1, 40),
