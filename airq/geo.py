@@ -1,6 +1,7 @@
 """Geometry of sites: positions, distances, neighbours.
 
-Sites are GeoDataFrames in EPSG:4326, indexed by `site_id`. Distances come from geocentric
+Sites are GeoDataFrames in EPSG:4326, indexed by `site_id`. Places are tables with `latitude` and `longitude`
+[°]. Distances come from geocentric
 coordinates (EPSG:4978) that PROJ computes: straight lines through the Earth, turned into arcs.
 """
 
@@ -41,18 +42,7 @@ def with_points(places: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def geocentric_km(places: pd.DataFrame) -> np.ndarray:
-    """Return positions on the ellipsoid in a frame that turns with the Earth.
-
-    Parameters
-    ----------
-    places : GeoDataFrame or DataFrame
-        Rows with `longitude` and `latitude`. [°]
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_places, 3)
-        Coordinates. [km]
-    """
+    """Return positions on the ellipsoid [km], (n_places, 3), in a frame that turns with the Earth."""
     points = gpd.points_from_xy(places["longitude"], places["latitude"], z=np.zeros(len(places)))
     points = gpd.GeoSeries(points, crs="EPSG:4979").to_crs("EPSG:4978")
     return np.column_stack([points.x, points.y, points.z]) / 1000
@@ -74,11 +64,6 @@ def chord_km(arc):
 
 def distances_km(places: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Return the distance between every place and each of `others`.
-
-    Parameters
-    ----------
-    places, others : DataFrame
-        Rows with `longitude` and `latitude`. [°]
 
     Returns
     -------
@@ -109,7 +94,7 @@ def pairs_within(places: pd.DataFrame, radius_km: float) -> np.ndarray:
     Parameters
     ----------
     places : DataFrame
-        Rows with `longitude` and `latitude`. [°]
+        Rows with `longitude` and `latitude`.
     radius_km : float
         Largest distance. [km]
 

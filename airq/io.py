@@ -43,7 +43,7 @@ def read_panel(source: str | Path | pd.DataFrame) -> pd.DataFrame:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not Parquet, is cut off, or is not a sound panel.
+        If it is not Parquet, is cut off, or is not a sound panel; the message names the file.
 
     Examples
     --------
@@ -58,26 +58,14 @@ def read_panel(source: str | Path | pd.DataFrame) -> pd.DataFrame:
 def as_panel(
     source: str | Path | pd.DataFrame, *, target: Literal["optional", "required"] = "optional"
 ) -> pd.DataFrame:
-    """Return a checked panel, read from a file where `source` is a path.
+    """Return a checked panel as :func:`read_panel` does, from a path or a DataFrame.
 
     Parameters
     ----------
     source : str, Path or DataFrame
-        As in :func:`read_panel`.
+        A DataFrame stays as it is.
     target : {"optional", "required"}
         Whether at least one row must have a `pm25`.
-
-    Returns
-    -------
-    DataFrame
-        The panel, sorted by site and day; a table that was given stays as it is.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not a sound panel; the message names the file.
     """
     if isinstance(source, pd.DataFrame):
         return check_panel(source, target=target)
@@ -251,7 +239,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : str or Path
-        Final name. Its folder is made where it is missing.
+        Final name; its folder is made where it is missing.
 
     Yields
     ------
@@ -341,25 +329,14 @@ def check_parquet_name(path: str | Path) -> None:
 
 
 def check_replaceable(path: str | Path, *, marker: str) -> None:
-    """Refuse an output folder whose name something else has.
-
-    Raises
-    ------
-    FileExistsError
-        If it is neither new, nor empty, nor a folder that holds `marker`.
-    """
+    """Raise FileExistsError unless `path` is new, an empty folder, or a folder that holds `marker`."""
     path = Path(path)
     if path.exists() and not (path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))):
         raise FileExistsError(f"{path} exists and has no {marker}; choose another name for --out.")
 
 
 def check_writable(path: str | Path) -> None:
-    """Refuse an output that could not be written, before hours of work go into it.
-
-    Parameters
-    ----------
-    path : str or Path
-        Final name of a file or folder.
+    """Refuse a file or folder that could not be written, before hours of work go into it.
 
     Raises
     ------

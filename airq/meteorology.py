@@ -1,4 +1,8 @@
-"""Formulas of the weather."""
+"""Formulas of the weather.
+
+Quantities are floats or arrays of shape (n_samples,). `wind_u` and `wind_v` are the components of the wind
+towards the east and towards the north. [m s⁻¹]
+"""
 
 from __future__ import annotations
 
@@ -39,20 +43,8 @@ def _magnus(temperature):
 
 
 def wind_speed(wind_u, wind_v):
-    """Compute the speed of the wind from its components.
+    """Compute the speed of the mean wind [m s⁻¹], which is at most the mean speed.
 
-    Parameters
-    ----------
-    wind_u, wind_v : float or array-like of shape (n_samples,)
-        Wind towards the east and towards the north. [m s⁻¹]
-
-    Returns
-    -------
-    float or array-like of shape (n_samples,)
-        Speed of the mean wind, which is at most the mean speed. [m s⁻¹]
-
-    Examples
-    --------
     >>> float(wind_speed(3.0, -4.0))
     5.0
     """
@@ -61,11 +53,6 @@ def wind_speed(wind_u, wind_v):
 
 def wind_direction(wind_u, wind_v):
     """Compute the direction that the wind comes from, clockwise from north.
-
-    Parameters
-    ----------
-    wind_u, wind_v : float or array-like of shape (n_samples,)
-        Wind towards the east and towards the north. [m s⁻¹]
 
     Returns
     -------
@@ -84,22 +71,8 @@ def wind_direction(wind_u, wind_v):
 
 
 def ventilation(wind_u, wind_v, boundary_layer_height):
-    """Compute the ventilation coefficient: wind speed times the height of the mixed layer.
+    """Compute the ventilation coefficient [m² s⁻¹]: wind speed times boundary-layer height [m].
 
-    Parameters
-    ----------
-    wind_u, wind_v : float or array-like of shape (n_samples,)
-        Wind towards the east and towards the north. [m s⁻¹]
-    boundary_layer_height : float or array-like of shape (n_samples,)
-        Height of the boundary layer. [m]
-
-    Returns
-    -------
-    float or array-like of shape (n_samples,)
-        Ventilation. [m² s⁻¹]
-
-    Examples
-    --------
     >>> float(ventilation(3.0, 4.0, 800.0))
     4000.0
     """

@@ -187,13 +187,7 @@ class PanelMetadata:
 
     @classmethod
     def from_dict(cls, facts: dict) -> PanelMetadata:
-        """Invert :meth:`to_dict`.
-
-        Raises
-        ------
-        ValueError
-            If the facts are not of this form.
-        """
+        """Invert :meth:`to_dict`; raise ValueError if the facts are not of this form."""
         if not isinstance(facts, dict) or not isinstance(facts.get("units", {}), dict):
             raise ValueError("The panel's metadata are damaged: `units` must map columns to units.")
         if not isinstance(facts.get("sources", []), (list, tuple)):
@@ -228,13 +222,7 @@ def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
 
 
 def panel_metadata(panel: pd.DataFrame) -> PanelMetadata:
-    """Return the metadata of a panel.
-
-    Raises
-    ------
-    ValueError
-        If it carries none.
-    """
+    """Return the metadata of a panel; raise ValueError if it carries none."""
     if "airq" not in panel.attrs:
         raise ValueError("This table carries no panel metadata; make it with `airq ingest` or label_panel().")
     return PanelMetadata.from_dict(panel.attrs["airq"])
@@ -243,8 +231,6 @@ def panel_metadata(panel: pd.DataFrame) -> PanelMetadata:
 def origin_warnings(metadata: PanelMetadata) -> list[str]:
     """List what to know about a panel's PM2.5, a sentence each; nothing for daily means of monitors.
 
-    Examples
-    --------
     >>> texts = origin_warnings(PanelMetadata(pm25_origin="index", statistic="median"))
     >>> [text.split(":")[0] for text in texts]
     ['INDEX', 'MEDIANS']
@@ -291,19 +277,8 @@ def sort_panel(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_ceiling(pm25) -> np.ndarray:
-    """Find values that repeat a monitor's full-scale reading.
+    """Mark values [µg m⁻³] that repeat a monitor's full-scale reading, (n_samples,).
 
-    Parameters
-    ----------
-    pm25 : Series or array-like of shape (n_samples,)
-        PM2.5. [µg m⁻³]
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_samples,)
-
-    Examples
-    --------
     >>> at_ceiling([998.0, 999.99, 985.0]).tolist()
     [False, True, True]
     """

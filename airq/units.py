@@ -121,11 +121,6 @@ KNOWN_UNITS = sorted({*SPELLINGS, *(unit for pair in CONVERSIONS for unit in pai
 def unit_name(text: str) -> str:
     """Return the name of a unit as this package writes it.
 
-    Parameters
-    ----------
-    text : str
-        A unit as people write it, such as ``"ug/m3"``.
-
     Raises
     ------
     ValueError
@@ -237,22 +232,8 @@ def aqi_points(pm25, table: str) -> np.ndarray:
 
 
 def pm25_from_aqi(aqi, table: str) -> np.ndarray:
-    """Compute PM2.5 from an air-quality index: the inverse of :func:`aqi_points`.
+    """Compute PM2.5 [µg m⁻³] from an index [AQI points]: the inverse of :func:`aqi_points`.
 
-    Parameters
-    ----------
-    aqi : float or array-like
-        Index, not negative. [AQI points]
-    table : str
-        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
-
-    Returns
-    -------
-    numpy.ndarray
-        PM2.5. [µg m⁻³]
-
-    Examples
-    --------
     >>> pm25_from_aqi([50, 151, 500, 600], "aqi-us-2012").round(1).tolist()
     [12.0, 55.5, 500.4, 651.8]
     """
@@ -295,20 +276,8 @@ def aqi(pm25, table: str) -> np.ndarray:
 def aqi_class(pm25, table: str) -> np.ndarray:
     """Return the number of the AQI class, 0 (Good) to 5 (Hazardous), -1 where PM2.5 is missing.
 
-    Parameters
-    ----------
-    pm25 : float or array-like
-        24-hour mean PM2.5. [µg m⁻³]
-    table : str
-        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
+    It is a position in :data:`AQI_CLASSES`. Parameters as in :func:`aqi`.
 
-    Returns
-    -------
-    numpy.ndarray of int
-        Positions in :data:`AQI_CLASSES`.
-
-    Examples
-    --------
     >>> aqi_class([12.0, 12.09, 12.1, 400, float("nan")], "aqi-us-2012").tolist()
     [0, 0, 1, 5, -1]
     """

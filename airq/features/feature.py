@@ -123,15 +123,7 @@ class Feature:
 
 
 class Workspace:
-    """What the features of one panel share: its line of days, the last column, the neighbours.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel.
-    features : sequence of Feature
-        Everything that will be computed on it.
-    """
+    """What the `features` of one panel share: its line of days, the last column, the neighbours."""
 
     def __init__(self, panel, features):
         self.panel = panel

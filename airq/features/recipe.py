@@ -36,12 +36,7 @@ class Recipe:
     name : str
         What it is called.
     features : tuple of Feature
-        Features; no two have the same name.
-
-    Raises
-    ------
-    ValueError
-        If two features have the same name.
+        Features; a ValueError is raised if two have the same name.
 
     Examples
     --------
@@ -111,13 +106,7 @@ class Recipe:
         return pd.DataFrame(out.T, index=panel.index, columns=self.names, copy=False)
 
     def check_inputs(self, panel: pd.DataFrame) -> None:
-        """Refuse a panel that lacks columns.
-
-        Raises
-        ------
-        ValueError
-            Naming the columns, and the nearest names that the panel has.
-        """
+        """Raise ValueError if a panel lacks columns; name them, and the nearest ones that it has."""
         missing = [name for name in [*KEYS, *self.inputs] if name not in panel.columns]
         if missing:
             spare = [name for name in panel.columns if name not in self.inputs]
@@ -134,13 +123,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, facts: dict) -> Recipe:
-        """Invert :meth:`to_dict`.
-
-        Raises
-        ------
-        ValueError
-            If the facts do not describe a recipe.
-        """
+        """Invert :meth:`to_dict`; raise ValueError if the facts do not describe a recipe."""
         try:
             return cls(facts["name"], tuple(Feature(**feature) for feature in facts["features"]))
         except (KeyError, TypeError) as error:

@@ -100,13 +100,7 @@ def day_line(panel: pd.DataFrame, reach: int) -> DayLine:
 
 
 def numbers(panel: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a numeric column as floating-point values, missing values as NaN; float32 stays float32.
-
-    Raises
-    ------
-    ValueError
-        If the column is not numeric.
-    """
+    """Return a column as floating-point values (float32 stays float32); raise ValueError for text."""
     values = panel[column]
     if not pd.api.types.is_numeric_dtype(values):
         raise ValueError(f"Column {column!r} is {values.dtype}, not a number; features need numbers.")
