@@ -1,8 +1,8 @@
 """Geometry of sites: positions, distances, neighbours.
 
 Sites are GeoDataFrames in EPSG:4326, indexed by `site_id`. Places are tables with `latitude` and `longitude`
-[°]. Distances come from geocentric
-coordinates (EPSG:4978) that PROJ computes: straight lines through the Earth, turned into arcs.
+[°]. Distances come from geocentric coordinates (EPSG:4978) that PROJ computes: straight lines through the
+Earth, turned into arcs.
 """
 
 from __future__ import annotations
