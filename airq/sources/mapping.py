@@ -21,7 +21,7 @@ from airq.units import convert, is_aqi, unit_name
 
 NEEDED = ("date", "latitude", "longitude")
 TEXT = ("site_id", "city_id", "city", "country")
-PANEL_CHOICES = {"pm25_origin": ORIGINS, "day_basis": DAY_BASES, "statistic": STATISTICS}
+PANEL_CHOICES = {"pm25_origin": tuple(ORIGINS), "day_basis": DAY_BASES, "statistic": STATISTICS}
 
 #: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
 #: PM10 is something else, and CAMS is a model, which places without a monitor have too.
