@@ -6,6 +6,7 @@ from airq.models import OURS
 from airq.panel import MEDIAN_WARNING, ORIGINS, PanelMetadata, origin_warning
 from airq.report import words
 from airq.report.words import by_scheme, markdown_table
+from airq.validation.schemes import ALL_SCHEMES
 
 #: Parts of the coverage that a card lists; bundle.json has the others, too.
 ON_THE_CARD = ("all", "country", "season", "predicted_class", "worst_city")
@@ -90,9 +91,8 @@ def _errors(records, skipped):
         if any(one["model"] == OURS for one in records):
             yield f"Model `{OURS}` is the predictor of this package."
         yield markdown_table(*words.evaluation_table(records))
-        first = {one["scheme"]: one for one in reversed(records)}
-        asked = [first[scheme] for scheme in dict.fromkeys(one["scheme"] for one in records)]
-        yield _items(f"*{one['scheme']}*: {words.question_sentence(one) or one['scheme']}" for one in asked)
+        schemes = {one["scheme"]: ALL_SCHEMES.get(one["scheme"]) for one in records}
+        yield _items(f"*{name}*: {scheme.question}." for name, scheme in schemes.items() if scheme)
         yield _items(by_scheme(words.comparison_sentence, records, "*"))
     yield _items(f"Left out, {name}: {reason}." for name, reason in skipped.items())
 

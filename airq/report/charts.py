@@ -50,7 +50,7 @@ N_CELLS, N_BARS, N_THRESHOLDS, N_PLACES, N_STEPS = 50, 15, 4, 2000, 400
 def save(chart, path):
     """Write a chart as PNG, SVG or PDF, whatever the name ends with."""
     _register_fonts()
-    chart.save(str(path), scale_factor=1.5)
+    chart.save(str(path), scale_factor=1.3)
 
 
 @functools.cache
@@ -65,16 +65,8 @@ def _register_fonts():
 def draw_evaluation(predictions, metadata, folder, *, model=OURS):
     """Draw density, map and AQI classes of every scheme as PNG files.
 
-    Parameters
-    ----------
-    predictions : DataFrame
-        Held-out predictions, see :class:`airq.validation.evaluation.Evaluation`.
-    metadata : PanelMetadata
-        Metadata of the panel.
-    folder : str or Path
-        Where the files go: ``observed_SCHEME.png``, ``map_SCHEME.png``, ``classes_SCHEME.png``.
-    model : str
-        Column that is drawn; schemes without predictions of it are left out.
+    `predictions` are those of an :class:`airq.validation.evaluation.Evaluation`; schemes that lack some of
+    `model` are left out. The files are ``observed_SCHEME.png``, ``map_SCHEME.png``, ``classes_SCHEME.png``.
     """
     pictures = {"observed": observed_against_predicted, "map": error_map, "classes": class_confusion}
     for scheme, table in predictions.groupby("scheme", sort=False):
@@ -86,15 +78,9 @@ def draw_evaluation(predictions, metadata, folder, *, model=OURS):
 def draw_uncertainty(evaluation, metadata, folder):
     """Draw coverage and reliability of every scheme as PNG files.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        See :class:`airq.validation.evaluation.Evaluation`.
-    metadata : PanelMetadata
-        Metadata of the panel.
-    folder : str or Path
-        Where the files go: ``coverage_SCHEME.png`` and, where there are probabilities,
-        ``reliability_SCHEME.png``; of every model after the first ``coverage_SCHEME_MODEL.png``.
+    `evaluation` is an :class:`airq.validation.evaluation.Evaluation`. The files are ``coverage_SCHEME.png``
+    and, where there are probabilities, ``reliability_SCHEME.png``; every model after the first has its own,
+    ``coverage_SCHEME_MODEL.png``.
     """
     first = {}
     for scheme, model in dict.fromkeys((one["scheme"], _model(one)) for one in evaluation.coverage):
@@ -159,8 +145,8 @@ def error_map(table, metadata=None, *, model=OURS):
     )
     color = alt.Color("rmse:Q", title=f"RMSE [{PM25_UNIT}]", scale=alt.Scale(scheme="yelloworangered"))
     dots = alt.Chart(cities[::-1]).mark_circle(size=80, stroke=DARK, strokeWidth=0.5, opacity=1)
-    names = alt.Chart(_apart(cities.head(3), pixels)).mark_text(dy=-12, fontSize=12)
-    chart = dots.encode(x, y, color) + names.encode(x, y, text="city:N")
+    names = alt.Chart(_apart(cities.head(3), pixels)).encode(x, y, text="city:N")
+    chart = alt.layer(dots.encode(x, y, color), *_haloed(names, dy=-12))
     chart = chart.properties(**dict(zip(("width", "height"), pixels * (high - low), strict=True)))
     return _titled(chart, f"Error of every city, {_held_out(table.iloc[0], model)}", metadata, note)
 
@@ -326,12 +312,10 @@ def contribution_bars(table, title, metadata=None):
     rows = alt.Chart(steps).encode(alt.Y("product:N", sort=None, title=None))
     sign = alt.condition("datum.contribution > 0", alt.value(RED), alt.value(BLUE))
     amount = rows.encode(at(alt.X, "right"), alt.Text("contribution:Q", format="+.1f"))
-    text = {"align": "left", "dx": 4, "fontSize": 11}
-    amounts = amount.mark_text(stroke="white", strokeWidth=4, **text) + amount.mark_text(**text)
     lines = alt.Chart(pd.DataFrame({"at": [base, prediction], "line": ["base", "prediction"]})).mark_rule()
     dashes = alt.StrokeDash("line:N", title=None, scale=alt.Scale(range=[[2, 3], [6, 4]]))
     bars = rows.mark_bar().encode(at(alt.X, "start"), x2="end", color=sign)
-    chart = alt.layer(bars, lines.encode(at(alt.X, "at"), dashes), amounts)
+    chart = alt.layer(bars, lines.encode(at(alt.X, "at"), dashes), *_haloed(amount, align="left", dx=4))
     chart = chart.properties(width=430, height=alt.Step(ROW))
     return _titled(chart, title, metadata, f"base {base:.1f}, prediction {prediction:.1f} {PM25_UNIT}")
 
@@ -396,6 +380,11 @@ def _axis(channel, field, title, domain=None, *, axis=alt.Undefined, **scale):
     """Return an axis of numbers that need not begin at zero."""
     scale = alt.Scale(zero=False, **scale, **({"domain": domain, "nice": False} if domain else {}))
     return channel(f"{field}:Q", title=title, scale=scale, axis=axis)
+
+
+def _haloed(chart, **look):
+    """Return layers of text that stays legible over marks."""
+    return chart.mark_text(stroke="white", strokeWidth=4, **look), chart.mark_text(**look)
 
 
 def _diagonal(x, y, top):

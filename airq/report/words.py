@@ -114,12 +114,6 @@ def _label(record):
     return record["scheme"] if model == OURS else f"{record['scheme']}, {model}"
 
 
-def question_sentence(record):
-    """Return what a record's scheme asks about."""
-    scheme = ALL_SCHEMES.get(record["scheme"])
-    return f"{scheme.question}." if scheme else ""
-
-
 def error_sentence(record):
     """Return how far a day's prediction is off."""
     where, error, unit = _where(record), record.get("mae"), _unit(record)
@@ -277,14 +271,8 @@ def exceedance_table(records):
 def prediction_sentences(rows):
     """Return the summary of a prediction table, new places apart from training places.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        `site_id, date, pm25` [µg m⁻³] and, where it is known, `place` (training or new).
-
-    Returns
-    -------
-    list of str
+    `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where they are known, `place` (training or
+    new) and `period` (day, month or year).
     """
     if "place" not in rows:
         return [_summary(rows, "")]
@@ -294,11 +282,14 @@ def prediction_sentences(rows):
 def _summary(rows, kind):
     if rows.empty:
         return f"0 rows at {kind}places."
+    period = rows["period"].iloc[0] if "period" in rows else "day"
+    noun = "row" if period == "day" else f"{period}ly mean"
     places = _counted(rows["site_id"].nunique(), f"{kind}place", f"{kind}places")
+    days = f"{rows['date'].min():%Y-%m-%d} to {rows['date'].max():%Y-%m-%d}"
+    mean, highest = rows["pm25"].mean(), rows["pm25"].max()
     return (
-        f"{_counted(len(rows), 'row', 'rows')} at {places}, {rows['date'].min():%Y-%m-%d} to "
-        f"{rows['date'].max():%Y-%m-%d}: mean PM2.5 {rows['pm25'].mean():.1f}, highest "
-        f"{rows['pm25'].max():.1f} {PM25_UNIT}."
+        f"{_counted(len(rows), noun, f'{noun}s')} at {places}, {days}: mean PM2.5 {mean:.1f}, highest "
+        f"{highest:.1f} {PM25_UNIT}."
     )
 
 

@@ -160,6 +160,12 @@ def test_no_rows_of_a_kind_are_counted_as_none():
     assert words.prediction_sentences(rows)[1] == "0 rows at training places."
 
 
+def test_means_are_not_called_rows():
+    "Months are monthly means."
+    rows = pd.DataFrame(PREDICTED | {"pm25": 10.0, "place": "new", "period": "month"})
+    assert words.prediction_sentences(rows)[0].startswith("3 monthly means at 2 new places")
+
+
 def test_where_places_are_not_known_there_is_one_sentence():
     "Predictions of a foreign model."
     rows = pd.DataFrame(PREDICTED | {"pm25": 10.0})
