@@ -287,12 +287,12 @@ def countries_of(places, cities=None, *, path):
 def _namesakes(places, cities):
     """Find the row of the nearest city of the same name within 100 km of each place, or -1."""
     rows = pd.Series(range(len(cities))).groupby(cities["city"].map(plain).to_numpy()).groups
-    found = np.full(len(places), -1)
+    namesake = np.full(len(places), -1)
     for number, name in enumerate(places["city"].map(plain)):
         if name in rows:
             position, distance = nearest(places.iloc[[number]], cities.iloc[rows[name]])
-            found[number] = rows[name][position[0]] if distance[0] <= NAME_KM else -1
-    return found
+            namesake[number] = rows[name][position[0]] if distance[0] <= NAME_KM else -1
+    return namesake
 
 
 def at_cities(places, cities=None, *, path):
@@ -306,11 +306,11 @@ def at_cities(places, cities=None, *, path):
     own_city = places["city"] if "city" in places.columns else places["site_id"]
     country = places["country"] if "country" in places.columns else pd.Series("", index=places.index)
     position, distance = nearest(places, known)
-    found = known.iloc[position].set_axis(places.index)
-    country = country.where((country != "") | (distance > SPRAWL_KM), found["country"])
-    near = (distance <= SPRAWL_KM) & (found["country"] == country)
+    city = known.iloc[position].set_axis(places.index)
+    country = country.where((country != "") | (distance > SPRAWL_KM), city["country"])
+    near = (distance <= SPRAWL_KM) & (city["country"] == country)
     places = places.assign(
-        city=own_city.where(~near, found["city"]), country=country, city_id=found["city_id"].astype("str")
+        city=own_city.where(~near, city["city"]), country=country, city_id=city["city_id"].astype("str")
     )
     nowhere = country == ""
     if nowhere.any():
@@ -394,7 +394,7 @@ def moving_sites(places):
     return [site for site, distance in apart.items() if distance > SAME_PLACE_KM]
 
 
-def settled(places, tally):
+def settle(places, tally):
     """Give each site its first position; :func:`moving_sites` lists those that have no one place."""
     first = places[["latitude", "longitude"]].groupby(places["site_id"]).transform("first")
     shifted = (first != places[["latitude", "longitude"]]).any(axis=1)

@@ -17,7 +17,7 @@ from airq.cities import (
     match_cities,
     moving_sites,
     read_cities,
-    settled,
+    settle,
 )
 from airq.geo import distances_km, nearest, pairs_within
 from airq.sources.cleaning import Tally
@@ -253,7 +253,7 @@ def test_one_city_of_many_sites_has_one_id():
 def test_a_site_keeps_its_first_position():
     "0.001 degrees are 111 m."
     tally = Tally()
-    found = settled(sites(site_id=["a", "a"], latitude=[0.0, 0.001], longitude=[30.0] * 2), tally)
+    found = settle(sites(site_id=["a", "a"], latitude=[0.0, 0.001], longitude=[30.0] * 2), tally)
     assert found["latitude"].tolist() == [0.0, 0.0]
     assert len(tally.notes) == 1
 

@@ -36,7 +36,7 @@ def read_airathon(paths, *, cities=None):
     cell and day; a day that has only one of them keeps it. `aod055` is the cell's mean; the other columns
     keep their names. The three cities are known, so `cities` is not used.
     """
-    tally, files = Tally(), cleaning.named(paths)
+    tally, files = Tally(), cleaning.name_of(paths)
     rows = pd.concat([_read_airathon_file(path, tally) for path in paths], ignore_index=True)
     rows = cleaning.with_coordinates(rows, tally, path=files)
     for city, cells in rows.drop_duplicates(["site_id", "latitude", "longitude"]).groupby("city"):
@@ -52,14 +52,14 @@ def read_airathon(paths, *, cities=None):
     targets = rows[[*PLACE, "target_day", TARGET]].rename(columns={"target_day": "date"})
     targets = targets[targets[TARGET].notna()]
     tally.drop(rows, ~rows.index.isin(inputs.index.union(targets.index)), "without values")
-    inputs = cleaning.one_per_key(cleaning.plausible(inputs, tally, path=files), tally)
+    inputs = cleaning.one_per_key(cleaning.without_implausible(inputs, tally, path=files), tally)
     targets = cleaning.one_per_key(targets, tally)
     joined = inputs.merge(targets, on=KEYS, how="outer", suffixes=("", "_target"))
     for name in PLACE[1:]:
         joined[name] = joined[name].fillna(joined.pop(f"{name}_target"))
     tally.notes.append("targets are on the local date of `datetime`, satellite columns on `date`")
     source = "NASA Airathon: monitors with MAIAC AOD"
-    return cleaning.finished(joined, tally, paths, source, units=AIRATHON_UNITS, day_basis="local")
+    return cleaning.to_panel(joined, tally, paths, source, units=AIRATHON_UNITS, day_basis="local")
 
 
 def _read_airathon_file(path, tally):

@@ -45,12 +45,12 @@ def read_uganda(paths, *, cities=None):
     so do a humidity or temperature of zero. The tables do not say whose midnight ends a day; AirQo's
     times are UTC, and so is the panel's day basis.
     """
-    tally, files = Tally(), cleaning.named(paths)
+    tally, files = Tally(), cleaning.name_of(paths)
     rows = pd.concat([_read_uganda_file(path, tally) for path in paths], ignore_index=True)
     rows = cleaning.with_coordinates(rows, tally, path=files)
     if TARGET in rows.columns:
         rows = cleaning.with_target(rows, tally, zero="drop")
-    rows = cleaning.plausible(rows, tally, path=files)
+    rows = cleaning.without_implausible(rows, tally, path=files)
     rows = rows.assign(latitude=rows["latitude"].round(3), longitude=rows["longitude"].round(3))
     places, number = places_of(rows, ["latitude", "longitude"])
     known = bundled_cities(countries=["UGA"]) if cities is None else cities
@@ -64,7 +64,7 @@ def read_uganda(paths, *, cities=None):
         if name not in COLUMNS and name.endswith(endings)
     }
     source = "AirQo sensors in Uganda with Sentinel-5P columns"
-    return cleaning.finished(rows, tally, paths, source, units=units, day_basis="utc")
+    return cleaning.to_panel(rows, tally, paths, source, units=units, day_basis="utc")
 
 
 def _read_uganda_file(path, tally):

@@ -249,7 +249,7 @@ def _check_file(path):
         raise FileNotFoundError(f"No such file: {path}.")
 
 
-def named(paths):
+def name_of(paths):
     """Return what a message calls the files, or a DataFrame in place of them."""
     if isinstance(paths, pd.DataFrame):
         return "The table"
@@ -265,9 +265,9 @@ def numbers(values):
     """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.astype("float64"), pd.Series(False, index=values.index)
-    found = pd.to_numeric(values, errors="coerce").astype("float64")
+    numeric = pd.to_numeric(values, errors="coerce").astype("float64")
     blank = values.isna() | (values.astype("str").str.strip() == "")
-    return found, found.isna() & ~blank
+    return numeric, numeric.isna() & ~blank
 
 
 def days(values, tally, rows, *, column, path):
@@ -371,7 +371,7 @@ def with_target(rows, tally, *, zero="keep"):
     return tally.drop(rows, above, "PM2.5 above the plausible range")
 
 
-def plausible(rows, tally, *, path):
+def without_implausible(rows, tally, *, path):
     """Make impossible values missing in the vocabulary's columns other than keys, place and PM2.5.
 
     Values that miss the range by rounding, such as a cloud fraction of 1.00000005, move to its end. A
@@ -429,13 +429,13 @@ def one_per_key(rows, tally, *, several="mean"):
     return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
 
 
-def finished(rows, tally, paths, source, *, hint="", **metadata):
+def to_panel(rows, tally, paths, source, *, hint="", **metadata):
     """Label and check cleaned rows as a panel, without columns that have no value; return the reading.
 
     `source` says whose the files are; `metadata` are other attributes of :class:`airq.panel.PanelMetadata`.
     A ValueError is raised if no row is left, which `hint` may help with, or the coordinates look swapped.
     """
-    path = named(paths)
+    path = name_of(paths)
     if rows.empty:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.dropped.items())
         raise ValueError(f"{path}: none of {tally.read:,} rows is left ({reasons}).{hint}")

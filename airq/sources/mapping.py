@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settled
+from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settle
 from airq.messages import near_name
 from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET
 from airq.sources import cleaning
@@ -186,27 +186,27 @@ def read_mapped(paths, *, mapping, cities=None):
     everything, columns that look like other readings of PM2.5 are left out all the same, and a note
     names them. `mapping` is what :func:`read_mapping` takes.
     """
-    found, tally, files = read_mapping(mapping), Tally(), cleaning.named(paths)
+    rules, tally, files = read_mapping(mapping), Tally(), cleaning.name_of(paths)
     if isinstance(paths, pd.DataFrame):
         if paths.empty:
             raise ValueError(f"{files} has no rows.")
         tables = [(files, paths.reset_index(drop=set(paths.index.names) == {None}))]
     else:
-        text = [column for name in TEXT if name in found.columns for column in found.columns[name].columns]
+        text = [column for name in TEXT if name in rules.columns for column in rules.columns[name].columns]
         tables = ((path, cleaning.read_file(path, text=[*text, *TEXT])) for path in paths)
-    rows = pd.concat([_mapped_rows(table, found, tally, path) for path, table in tables], ignore_index=True)
-    rows = _without_readings(rows, found, tally)
+    rows = pd.concat([_mapped_rows(table, rules, tally, path) for path, table in tables], ignore_index=True)
+    rows = _without_readings(rows, rules, tally)
     rows = cleaning.with_coordinates(rows, tally, path=files)
-    rows = _with_target(rows, found, tally, files)
-    rows = cleaning.plausible(rows, tally, path=files)
+    rows = _with_target(rows, rules, tally, files)
+    rows = cleaning.without_implausible(rows, tally, path=files)
     rows = cleaning.with_values(_with_identity(rows, tally, cities, path=files), tally)
-    rows = cleaning.one_per_key(rows, tally, several=found.several)
-    units = [found.columns[name].unit for name in (TARGET, "aqi") if name in found.columns]
+    rows = cleaning.one_per_key(rows, tally, several=rules.several)
+    units = [rules.columns[name].unit for name in (TARGET, "aqi") if name in rules.columns]
     index = next((unit for unit in units if is_aqi(unit)), None)
     metadata = {"pm25_origin": "index", "units": {"aqi": index}} if index else {}
     source = "Tables read by a mapping"
-    reading = cleaning.finished(rows, tally, paths, source, **{**metadata, **found.panel})
-    tally.notes.extend(_assumptions(found, reading.panel))
+    reading = cleaning.to_panel(rows, tally, paths, source, **{**metadata, **rules.panel})
+    tally.notes.extend(_assumptions(rules, reading.panel))
     return reading
 
 
@@ -261,13 +261,13 @@ def _values(table, name, source, tally, path):
     values = table[column] if source.columns else pd.Series(source.value, index=table.index)
     if name in TEXT or name == TARGET:
         return values
-    found, unreadable = numbers(values)
+    numeric, unreadable = numbers(values)
     _refuse_decimal_commas(values[unreadable], column, path)
     if name not in ("latitude", "longitude"):
-        found = tally.empty(found, unreadable, f"{name} is not a number")
+        numeric = tally.empty(numeric, unreadable, f"{name} is not a number")
     if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
-        return found
-    return pd.Series(convert(found, source.unit, COLUMNS[name].unit), index=found.index)
+        return numeric
+    return pd.Series(convert(numeric, source.unit, COLUMNS[name].unit), index=numeric.index)
 
 
 def _refuse_decimal_commas(unreadable, column, path):
@@ -308,13 +308,13 @@ def _without_readings(rows, mapping, tally):
     targets = [mapping.columns[name] for name in (TARGET, "aqi") if name in mapping.columns]
     own = [rf"^(?!pm.?1){re.escape(column)}[\W_]" for source in targets for column in source.columns]
     reading = re.compile("|".join([READING, *own]), re.IGNORECASE)
-    found = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
-    if found:
+    readings = [name for name in rows.columns if name not in mapping.columns and reading.search(str(name))]
+    if readings:
         tally.notes.append(
-            f"left out: {', '.join(found)}; they look like readings of PM2.5, which no place without a "
-            f'monitor has. To learn from them all the same, list what to keep: keep = ["{found[0]}", …]'
+            f"left out: {', '.join(readings)}; they look like readings of PM2.5, which no place without a "
+            f'monitor has. To learn from them all the same, list what to keep: keep = ["{readings[0]}", …]'
         )
-    return rows.drop(columns=found)
+    return rows.drop(columns=readings)
 
 
 def _with_target(rows, mapping, tally, path):
@@ -361,7 +361,7 @@ def _with_identity(rows, tally, cities, *, path):
             f"{path}: site {moving[0]!r} has positions more than 1 km apart ({len(moving)} such sites); "
             "give every place a site_id of its own."
         )
-    return attach_places(rows, settled(places, tally), number)
+    return attach_places(rows, settle(places, tally), number)
 
 
 def _assumptions(mapping, panel):

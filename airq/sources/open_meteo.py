@@ -71,7 +71,7 @@ def read_open_meteo(paths, *, cities=None):
     mean speed and the dominant direction where both are there; the day's highest speed says nothing
     about the mean and keeps its name.
     """
-    tally, files = Tally(), cleaning.named(paths)
+    tally, files = Tally(), cleaning.name_of(paths)
     tables, units, bases = [], {}, set()
     for path in paths:
         table, own_units, basis = _read_open_meteo_file(Path(path), tally)
@@ -83,11 +83,11 @@ def read_open_meteo(paths, *, cities=None):
     rows = cleaning.with_coordinates(pd.concat(tables, ignore_index=True), tally, path=files)
     if TARGET in rows.columns:
         rows = cleaning.with_target(rows, tally)
-    rows = cleaning.plausible(_with_wind(rows, tally), tally, path=files)
+    rows = cleaning.without_implausible(_with_wind(rows, tally), tally, path=files)
     rows = _with_cities(rows, tally, cities, path=files)
     rows = cleaning.one_per_key(cleaning.with_values(rows, tally), tally)
     source, basis = "Open-Meteo, fields of weather and air-quality models", bases.pop()
-    return cleaning.finished(rows, tally, paths, source, units=units, day_basis=basis, pm25_origin="model")
+    return cleaning.to_panel(rows, tally, paths, source, units=units, day_basis=basis, pm25_origin="model")
 
 
 def read_reference(paths, *, cities=None):
@@ -101,16 +101,16 @@ def read_reference(paths, *, cities=None):
     .. [1] J. Whitaker, air_quality_prediction, 2020,
        https://github.com/johnowhitaker/air_quality_prediction (CC0).
     """
-    tally, files = Tally(), cleaning.named(paths)
+    tally, files = Tally(), cleaning.name_of(paths)
     rows = pd.concat([_read_reference_file(path, tally) for path in paths], ignore_index=True)
     rows = cleaning.with_coordinates(rows, tally, path=files)
     rows = tally.drop_each(rows, {"missing AQI": rows["aqi"].isna(), "negative AQI": rows["aqi"] < 0})
-    rows = cleaning.plausible(rows, tally, path=files).assign(**{TARGET: np.nan})
+    rows = cleaning.without_implausible(rows, tally, path=files).assign(**{TARGET: np.nan})
     rows = cleaning.one_per_key(_with_cities(rows, tally, cities, path=files), tally)
     tally.notes.append("values are US AQI points (2012 table) that a model predicted, not concentrations")
     source = "Published predictions of johnowhitaker/air_quality_prediction"
     units = {"aqi": "aqi-us-2012", "pop_density2010_5000_max": "people km⁻²"}
-    return cleaning.finished(rows, tally, paths, source, units=units, pm25_origin="model", statistic="median")
+    return cleaning.to_panel(rows, tally, paths, source, units=units, pm25_origin="model", statistic="median")
 
 
 def _read_open_meteo_file(path, tally):

@@ -67,7 +67,7 @@ def read_openaq(paths, *, cities=None):
     .. [1] OpenAQ, https://docs.openaq.org/resources/measurements and /using-the-api/dates-datetimes:
        times mark the end of an hour; a day is the mean of the hours marked 01:00 to 00:00, local time.
     """
-    tally, files = Tally(), cleaning.named(paths)
+    tally, files = Tally(), cleaning.name_of(paths)
     locations, tables = [], []
     for path in paths:
         content = _read_openaq_file(path)
@@ -79,7 +79,7 @@ def read_openaq(paths, *, cities=None):
         raise ValueError(f"{files}: locations of OpenAQ, but no measurements.")
     tables = [table for table in tables if len(table)]
     if not tables:
-        return cleaning.finished(pd.DataFrame(), tally, paths, "OpenAQ")
+        return cleaning.to_panel(pd.DataFrame(), tally, paths, "OpenAQ")
     rows = pd.concat(tables, ignore_index=True)
     bases = rows["basis"].unique()
     if len(bases) > 1:
@@ -88,7 +88,7 @@ def read_openaq(paths, *, cities=None):
     rows = _daily(cleaning.with_target(rows, tally), tally, path=files)
     rows = _with_sites(rows, tally, cities, path=files)
     rows = cleaning.one_per_key(tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero"), tally)
-    return cleaning.finished(rows, tally, paths, "OpenAQ", day_basis=bases[0], pm25_origin="sensor")
+    return cleaning.to_panel(rows, tally, paths, "OpenAQ", day_basis=bases[0], pm25_origin="sensor")
 
 
 def _read_openaq_file(path):

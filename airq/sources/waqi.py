@@ -37,7 +37,7 @@ def read_waqi(paths, *, cities=None):
     rows = _located(rows, bundled_cities() if cities is None else cities, tally)
     if not rows.empty:
         rows = _inverted(rows, tally)
-    return cleaning.finished(
+    return cleaning.to_panel(
         rows,
         tally,
         paths,
@@ -73,10 +73,10 @@ def _located(rows, cities, tally):
         tally.notes.append(f"no position for {first}{more}; give a table with --cities")
     rows = rows.merge(pairs, on=["City", "Country"], how="left")
     rows = tally.drop(rows, rows["row"] < 0, "of a city without a known position")
-    found = cities.iloc[rows["row"]].set_axis(rows.index)
-    if found["population"].isna().all():
-        found = found.drop(columns="population")
-    return rows[["date", "median"]].join(found).assign(site_id=found["city_id"])
+    places = cities.iloc[rows["row"]].set_axis(rows.index)
+    if places["population"].isna().all():
+        places = places.drop(columns="population")
+    return rows[["date", "median"]].join(places).assign(site_id=places["city_id"])
 
 
 def _inverted(rows, tally):

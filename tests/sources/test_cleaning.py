@@ -10,16 +10,16 @@ import pytest
 from airq.sources.cleaning import (
     Tally,
     days,
-    finished,
     numbers,
     one_per_key,
-    plausible,
     read_file,
     read_json,
     require_columns,
+    to_panel,
     with_coordinates,
     with_target,
     with_values,
+    without_implausible,
 )
 
 
@@ -118,7 +118,7 @@ def test_implausible_values_become_missing_not_rows():
     "A humidity of 300 % says nothing about the rest of its row."
     rows = pd.DataFrame({"relative_humidity": [50.0, 60.0, 300.0], "other": [1.0, 2.0, 3.0]})
     tally = Tally()
-    kept = plausible(rows, tally, path="f.csv")
+    kept = without_implausible(rows, tally, path="f.csv")
     assert kept["relative_humidity"].tolist()[:2] == [50.0, 60.0]
     assert np.isnan(kept["relative_humidity"].iloc[2])
     assert kept["other"].tolist() == [1.0, 2.0, 3.0]
@@ -128,13 +128,13 @@ def test_implausible_values_become_missing_not_rows():
 def test_a_column_that_is_implausible_throughout_is_refused():
     "Kelvin in a column of degrees Celsius."
     with pytest.raises(ValueError, match="'temp_air'.*Wrong unit"):
-        plausible(pd.DataFrame({"temp_air": [293.1, 295.2]}), Tally(), path="f.csv")
+        without_implausible(pd.DataFrame({"temp_air": [293.1, 295.2]}), Tally(), path="f.csv")
 
 
 def test_rounding_beyond_the_range_is_put_back():
     "A cloud fraction of 1 + 5e-8 is 1."
     tally = Tally()
-    assert plausible(pd.DataFrame({"cloud_fraction": [1 + 5e-8]}), tally, path="f").iloc[0, 0] == 1
+    assert without_implausible(pd.DataFrame({"cloud_fraction": [1 + 5e-8]}), tally, path="f").iloc[0, 0] == 1
     assert tally.emptied == {}
 
 
@@ -186,7 +186,7 @@ def test_nothing_left_says_why():
     "The counts by reason stand in the message."
     tally = Tally(read=3, dropped={"negative PM2.5": 3})
     with pytest.raises(ValueError, match="f.csv: none of 3 rows is left .3 negative PM2.5."):
-        finished(pd.DataFrame({"pm25": []}), tally, ["f.csv"], "A source")
+        to_panel(pd.DataFrame({"pm25": []}), tally, ["f.csv"], "A source")
 
 
 def test_every_row_read_is_kept_or_dropped():
