@@ -1,5 +1,7 @@
 """Blend, inner folds and limits of our estimator."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
@@ -76,6 +78,27 @@ def test_predictions_stay_in_the_physical_range(table):
     for far in (-1e6, 1e6):
         predicted = ensemble.predict(pd.DataFrame({"x": [far], "noise": [far]}, dtype="float32"))
         assert 0 <= predicted[0] <= 1.2 * y.max()
+
+
+def test_features_end_at_their_training_range():
+    "Linear leaves of y = 40 x on [0, 1] predict for x = -9 and x = 9 what they predict for 0 and 1."
+    x = np.tile(np.linspace(0, 1, 30), 8).astype("float32")
+    X = pd.DataFrame({"x": x})
+    linear = Member("lightgbm", 1.0, QUICK | {"linear_tree": True, "rounds": 60, "patience": 60})
+    ensemble = BoosterEnsemble([linear], residuals="ignored").fit(
+        X, 40.0 * x, np.repeat(list("abcdefgh"), 30)
+    )
+    beyond, ends = pd.DataFrame({"x": [-9.0, 9.0, np.nan]}), pd.DataFrame({"x": [0.0, 1.0, np.nan]})
+    npt.assert_array_equal(ensemble.within_ranges(beyond), ends)
+    npt.assert_array_equal(ensemble.predict(beyond), ensemble.predict(ends))
+
+
+def test_predictions_end_a_fifth_above_the_highest_target(table):
+    "Boosters that say 1,000 and more: the answer is 1.2 times the highest PM2.5 of training."
+    X, y, groups = table
+    ensemble = BoosterEnsemble([MEMBER], residuals="ignored").fit(X, y, groups)
+    ensemble.boosters_ = [[SimpleNamespace(predict=lambda X: np.full(len(X), 1000.0))]]
+    npt.assert_allclose(ensemble.predict(X[:2]), 1.2 * y.max())
 
 
 def test_missing_values_are_left_to_the_trees(table):

@@ -32,7 +32,7 @@ def nine():
     return held_out({f"city {number}": [float(number)] for number in range(1, 10)})
 
 
-def test_three_units_of_unequal_size():
+def test_three_groups_of_unequal_size():
     """Weights are 1/4 for each group, shared by its rows, and 1/4 at infinity.
 
     In order: 1 (1/4 of a), 2 and 3 (1/8 each of b), 4 to 7 (1/16 each of c): sums 4/16, 6/16, 8/16, 9/16,
@@ -46,7 +46,7 @@ def test_three_units_of_unequal_size():
     assert hierarchical_quantile(scores, groups, 13 / 16) == np.inf
 
 
-def test_the_unit_is_the_city_and_not_the_row():
+def test_the_group_is_the_city_and_not_the_row():
     """A city with 100 easy days beside two hard ones: rows as groups would say 1, cities say 9."""
     scores, cities = [1.0] * 100 + [9.0, 9.0], ["easy"] * 100 + ["hard", "harder"]
     assert hierarchical_quantile(scores, cities, 0.7) == 9
@@ -59,10 +59,10 @@ def test_order_and_repetition_of_rows_do_not_matter():
     scores, groups = rng.random(60), rng.choice(list("abcde"), 60)
     order = rng.permutation(60)
     twice = np.concatenate([np.arange(60), np.flatnonzero(groups == "a")])
-    for level in (0.3, 0.5, 0.8):
-        expected = hierarchical_quantile(scores, groups, level)
-        assert hierarchical_quantile(scores[order], groups[order], level) == expected
-        assert hierarchical_quantile(scores[twice], groups[twice], level) == expected
+    for coverage in (0.3, 0.5, 0.8):
+        expected = hierarchical_quantile(scores, groups, coverage)
+        assert hierarchical_quantile(scores[order], groups[order], coverage) == expected
+        assert hierarchical_quantile(scores[twice], groups[twice], coverage) == expected
 
 
 def test_weights_of_a_repeated_city_stay():
@@ -71,19 +71,19 @@ def test_weights_of_a_repeated_city_stay():
     npt.assert_allclose(group_weights(list("aaaab"))[:4].sum(), 0.5)
 
 
-@pytest.mark.parametrize(("level", "n"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99)])
-def test_units_needed_is_where_intervals_begin(level, n):
-    "n / (n + 1) reaches the level: n groups give a quantile, n - 1 do not."
-    assert groups_needed(level) == n
-    assert hierarchical_quantile(np.arange(n), np.arange(n), level) == n - 1
-    assert hierarchical_quantile(np.arange(n - 1), np.arange(n - 1), level) == np.inf
+@pytest.mark.parametrize(("coverage", "n"), [(0.5, 1), (0.8, 4), (0.85, 6), (0.9, 9), (0.95, 19), (0.99, 99)])
+def test_groups_needed_is_where_intervals_begin(coverage, n):
+    "n / (n + 1) reaches the coverage: n groups give a quantile, n - 1 do not; 5 / 6 is less than 0.85."
+    assert groups_needed(coverage) == n
+    assert hierarchical_quantile(np.arange(n), np.arange(n), coverage) == n - 1
+    assert hierarchical_quantile(np.arange(n - 1), np.arange(n - 1), coverage) == np.inf
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 90.0])
-def test_a_level_is_a_share(level):
+@pytest.mark.parametrize("coverage", [0.0, 1.0, 90.0])
+def test_a_coverage_is_a_share(coverage):
     "90 is refused: 0.9 was meant."
     with pytest.raises(ValueError, match="between 0 and 1"):
-        groups_needed(level)
+        groups_needed(coverage)
 
 
 def test_nine_cities_give_the_largest_score_at_90_percent(nine):
@@ -111,7 +111,7 @@ def test_a_table_without_rows_calibrates_nothing(nine):
     assert np.isnan(calibration.exceedance([20.0], [[1.0, 1.0]], [15.0])).all()
 
 
-def test_sides_are_scaled_by_their_own_spread():
+def test_sides_are_scaled_by_their_own_residual_scale():
     """Residuals of +6 over 3 and -2 over 1 both score 2, so every coverage gives 2 scales either way."""
     table = held_out({"a": [6.0], "b": [-2.0], "c": [6.0], "d": [-2.0]}, residual_scale=(1.0, 3.0))
     interval = Calibration.from_held_out(table).interval([20.0], [[1.0, 3.0]], 0.5)
@@ -171,18 +171,18 @@ def test_exceedance_falls_with_the_threshold_and_stays_a_probability():
 
 
 def test_interval_and_probabilities_agree():
-    "The probability between the ends of an interval is at least its level."
+    "The probability between the ends of an interval is at least its coverage."
     rng = np.random.default_rng(2)
     residuals = {str(group): rng.normal(group - 10, 3, rng.integers(1, 30)) for group in range(20)}
     calibration = Calibration.from_held_out(held_out(residuals))
-    for level in (0.5, 0.8, 0.9):
-        ends = calibration.interval([100.0], [[1.0, 2.0]], level)[0]
+    for coverage in (0.5, 0.8, 0.9):
+        ends = calibration.interval([100.0], [[1.0, 2.0]], coverage)[0]
         above = calibration.exceedance([100.0], [[1.0, 2.0]], [ends[0] - 1e-6, ends[1] + 1e-6])[0]
-        assert above[0] - above[1] >= level - 1e-9
+        assert above[0] - above[1] >= coverage - 1e-9
 
 
-def test_few_units_give_no_probability(nine):
-    "Four cities do not tell how often a level is exceeded."
+def test_few_groups_give_no_probability(nine):
+    "Four cities do not tell how often a threshold is exceeded."
     four = Calibration.from_held_out(nine.head(4))
     assert np.isnan(four.exceedance([20.0], [[1.0, 1.0]], [25.0])).all()
 
@@ -200,7 +200,7 @@ def test_what_is_stored_gives_the_same_intervals(nine, tmp_path):
     assert again.n_groups("year") == 0
 
 
-def test_a_day_twice_in_a_unit_is_refused(nine):
+def test_a_day_twice_in_a_group_is_refused(nine):
     "Two sites of a city need their site_id; with it they share the city's weight."
     twice = pd.concat([nine, nine.head(1)], ignore_index=True)
     with pytest.raises(ValueError, match="a day twice"):
@@ -210,8 +210,8 @@ def test_a_day_twice_in_a_unit_is_refused(nine):
 
 
 @pytest.mark.parametrize("residual_scale", [0.0, -1.0])
-def test_a_spread_is_positive(nine, residual_scale):
-    "A residual_scale of zero would make a score infinite."
+def test_a_residual_scale_is_positive(nine, residual_scale):
+    "A residual scale of zero would make a score infinite."
     with pytest.raises(ValueError, match="not positive"):
         Calibration.from_held_out(nine.assign(scale_low=residual_scale))
 
@@ -223,8 +223,8 @@ def test_rows_without_observation_do_not_calibrate(nine):
     assert calibration.n_groups() == 9
 
 
-def test_one_row_a_unit_is_ordinary_split_conformal():
-    "With a row per group and equal residual_scales, crepes gives the same intervals and distributions."
+def test_one_row_a_group_is_ordinary_split_conformal():
+    "With a row per group and equal residual scales, crepes gives the same intervals and distributions."
     crepes = pytest.importorskip("crepes")
     rng = np.random.default_rng(3)
     # Numbers of few binary digits, so that storing scores in single precision loses nothing.
@@ -235,17 +235,17 @@ def test_one_row_a_unit_is_ordinary_split_conformal():
     new, scale = np.array([100.0, 150.0, 200.0]), np.array([0.5, 1.0, 4.0])
     residual_scale = np.column_stack([scale, scale])
     regressor = crepes.ConformalRegressor().fit(residuals=residual, sigmas=sigma)
-    for level in (0.25, 0.5, 0.75):
-        theirs = regressor.predict_int(new, sigmas=scale, confidence=level)
-        npt.assert_allclose(calibration.interval(new, residual_scale, level), theirs)
+    for coverage in (0.25, 0.5, 0.75):
+        theirs = regressor.predict_int(new, sigmas=scale, confidence=coverage)
+        npt.assert_allclose(calibration.interval(new, residual_scale, coverage), theirs)
     system = crepes.ConformalPredictiveSystem().fit(residuals=residual, sigmas=sigma)
     values = system.predict_cpds(new, sigmas=scale)
     ours = calibration.exceedance(new, residual_scale, [90.0, 101.3, 152.7])
-    theirs = [[np.mean(row > level) for level in (90.0, 101.3, 152.7)] for row in values]
+    theirs = [[np.mean(row > threshold) for threshold in (90.0, 101.3, 152.7)] for row in values]
     npt.assert_allclose(ours, theirs, atol=1e-12)
 
 
-def test_coverage_of_new_cities_reaches_the_level():
+def test_coverage_of_new_cities_reaches_the_nominal_one():
     """Cities with a bias of their own: 400 draws of 19 cities cover a new city 80 % of the time or more.
 
     A city's bias is shared by its days, so pooling rows would pretend to know more than 19 examples.

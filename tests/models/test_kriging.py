@@ -64,6 +64,19 @@ def test_one_spike_does_not_spread():
     residual[5] = 10_000
     kriging = ResidualKriging().fit(residual, np.repeat(np.arange(10) % 5, N_DAYS), table)
     assert np.abs(kriging.predict(places([("new", 0.05)], N_DAYS))).max() < 5
+    # 2.5 standard deviations, of which 1.4826 times the median of 1 is a robust estimate.
+    assert kriging.observations()["residual"].abs().max() == pytest.approx(2.5 * 1.4826)
+
+
+def test_the_own_part_of_a_monitor_is_not_carried():
+    """At the place of the only monitor, on its only day, a stranger gets shared / (shared + own + nugget).
+
+    Of a residual of 10, with 0.7 shared, 0.3 of the site's own and a nugget of 1: 10 * 0.7 / 2.
+    """
+    table = places([("monitor", 0.0)], 1).assign(residual=10.0)
+    parameters = {"range_km": 50.0, "nugget": 1.0, "shared": 0.7}
+    kriging = ResidualKriging.from_observations(table, parameters=parameters, amplitude=1.0)
+    npt.assert_allclose(kriging.predict(places([("stranger", 0.0)], 1)), 3.5)
 
 
 def test_saved_residuals_give_the_same_corrections(shared_error):
