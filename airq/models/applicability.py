@@ -24,12 +24,15 @@ References
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
 REFERENCE = "applicability_rows.parquet"
 SPACE = "applicability_space.parquet"
+PER_FEATURE = ("weights", "means", "scales", "missing")
 
 #: At most so many randomly drawn rows determine the components and the threshold.
 N_SAMPLE = 30_000
@@ -125,23 +128,22 @@ class AreaOfApplicability:
         self.threshold_ = whisker(across)
         checked = rng.permutation(len(sample))[:N_CHECKED]
         true = brute_force(self.space_, X, folds, sample[checked]) / self.mean_distance_
-        self.error_ = _difference(across[checked], true)
+        ours = across[checked]
+        self.error_ = {
+            "rows": len(ours),
+            "mean": float(np.mean(ours - true)),
+            "p95": float(np.quantile(np.abs(ours - true), 0.95)),
+            "true_mean": float(np.mean(true)),
+            "same_verdict": float(np.mean((ours <= whisker(ours)) == (true <= whisker(true)))),
+        }
         self._neighbours = self._index(self.reference_)
         return self
 
     def dissimilarity(self, X):
-        """Return the dissimilarity index of every row.
+        """Return the dissimilarity index of every row [1], shape (n_rows,).
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_rows, n_features)
-            The features of `fit`, in the same order.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows,)
-            0 for a row of the training table, 1 for one as far from all of them as they are from each
-            other on average. [1]
+        0 for a row of the training table, 1 for one as far from all of them as they are from each other on
+        average. X holds the features of `fit`, in the same order.
         """
         if list(X.columns) != self.space_.names:
             raise ValueError("The features are not those that the area of applicability was fitted on.")
@@ -200,6 +202,7 @@ class AreaOfApplicability:
         return distance / self.mean_distance_
 
 
+@dataclass
 class Space:
     """Weighted features, and the components that carry most of their distances.
 
@@ -218,16 +221,13 @@ class Space:
         Share of the weighted variance in the first component, in the first two, and so on.
     """
 
-    PER_FEATURE = ("weights", "means", "scales", "missing")
-
-    def __init__(self, names, weights, means, scales, missing, loadings=None, carried=None):
-        self.names = names
-        self.weights = weights
-        self.means = means
-        self.scales = scales
-        self.missing = missing
-        self.loadings = loadings
-        self.carried = carried
+    names: list
+    weights: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+    missing: np.ndarray
+    loadings: np.ndarray | None = None
+    carried: list | None = None
 
     @classmethod
     def of(cls, X, weights, sample, carried, max_components):
@@ -265,7 +265,7 @@ class Space:
 
     def to_table(self):
         """Return a table with one row per feature."""
-        table = {name: getattr(self, name) for name in self.PER_FEATURE}
+        table = {name: getattr(self, name) for name in PER_FEATURE}
         for number, (values, marks) in enumerate(zip(*np.split(self.loadings.T, 2, axis=1), strict=True)):
             table |= {f"value_{number}": values, f"missing_{number}": marks}
         return pd.DataFrame({"feature": self.names, **table})
@@ -273,23 +273,16 @@ class Space:
     @classmethod
     def from_table(cls, table, carried):
         """Return the space that :meth:`to_table` stored."""
-        parts = [table[name].to_numpy() for name in cls.PER_FEATURE]
+        parts = [table[name].to_numpy() for name in PER_FEATURE]
         numbers = range(sum(name.startswith("value_") for name in table.columns))
         loadings = [table[[f"{part}_{n}" for n in numbers]].to_numpy() for part in ("value", "missing")]
         return cls(table["feature"].tolist(), *parts, np.vstack(loadings), carried)
 
 
 class Neighbours:
-    """Nearest of some rows: a tree over a few coordinates proposes candidates, all coordinates decide.
+    """Nearest of some rows, shape (n_rows, n_coordinates).
 
-    Parameters
-    ----------
-    rows : numpy.ndarray of shape (n_rows, n_coordinates)
-        Rows to search; the first coordinates carry most of the distances.
-    n_searched : int
-        Coordinates of the tree, beside the length of the others.
-    n_candidates : int
-        Candidates that it proposes.
+    A tree over the first coordinates and the length of the others proposes candidates; all of them decide.
     """
 
     def __init__(self, rows, n_searched, n_candidates):
@@ -336,22 +329,9 @@ def whisker(values):
 
 
 def brute_force(space, X, folds, rows):
-    """Return the distance of some training rows to the nearest row of another fold, in all weighted features.
+    """Return the distance of some training rows, given by number, to the nearest row of another fold.
 
-    Parameters
-    ----------
-    space : Space
-        The features' weights.
-    X : DataFrame of shape (n_rows, n_features)
-        Training rows.
-    folds : numpy.ndarray of int, shape (n_rows,)
-        Their folds.
-    rows : numpy.ndarray of int, shape (n_asked,)
-        Row numbers.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_asked,)
+    In all weighted features of the training rows X, shape (n_rows, n_features).
     """
     asked = space.coordinates(X.iloc[rows])
     nearest = np.full(len(rows), np.inf)
@@ -366,17 +346,6 @@ def brute_force(space, X, folds, rows):
 def chunks(n_rows):
     """Return slices of at most :data:`CHUNK` rows."""
     return [slice(start, start + CHUNK) for start in range(0, n_rows, CHUNK)]
-
-
-def _difference(ours, true):
-    same = (ours <= whisker(ours)) == (true <= whisker(true))
-    return {
-        "rows": len(ours),
-        "mean": float(np.mean(ours - true)),
-        "p95": float(np.quantile(np.abs(ours - true), 0.95)),
-        "true_mean": float(np.mean(true)),
-        "same_verdict": float(np.mean(same)),
-    }
 
 
 def _mean_distance(rows, rng):

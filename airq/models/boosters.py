@@ -91,14 +91,7 @@ class Booster:
 
 
 def load_booster(path, kind, *, threads=1):
-    """Read a booster that :meth:`Booster.save` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a model of that library.
-    """
-    path = Path(path)
+    """Read a booster that :meth:`Booster.save` wrote; refuse a file that is no model of that library."""
     if kind == "lightgbm":
         import lightgbm
 
@@ -110,14 +103,7 @@ def load_booster(path, kind, *, threads=1):
 
 
 def load_foreign_catboost(path, names):
-    """Read a CatBoost model that was saved elsewhere, and check what it expects.
-
-    Parameters
-    ----------
-    path : str or Path
-        Native model (.cbm).
-    names : list of str
-        Features that will be given to it, in order.
+    """Read a native CatBoost model (.cbm) from elsewhere, which must expect the features `names` in order.
 
     Raises
     ------

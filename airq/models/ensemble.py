@@ -63,7 +63,7 @@ MEMBERS["blend"] = (*MEMBERS["lightgbm"], *MEMBERS["catboost"])
 
 
 def inner_folds(groups, *, n_folds=N_INNER, seed=0):
-    """Assign every row to an inner fold; rows of a group stay together.
+    """Return the number of the inner fold of every row; rows of a group stay together.
 
     Parameters
     ----------
@@ -73,11 +73,6 @@ def inner_folds(groups, *, n_folds=N_INNER, seed=0):
         Number of folds; fewer where there are fewer groups. One group alone is split by rows.
     seed : int
         Seed of the shuffle.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_samples,)
-        Number of the fold.
     """
     groups = np.asarray(groups, dtype=object)
     n_groups = len(set(groups))
@@ -263,26 +258,11 @@ class BoosterEnsemble:
 
 
 def blend_weights(predictions, observed):
-    """Return the weights of the convex combination with the least squared error.
+    """Return the weights of the convex combination of members with the least squared error.
 
-    Parameters
-    ----------
-    predictions : array-like of shape (n_samples, n_members)
-        Out-of-fold predictions. [µg m⁻³]
-    observed : array-like of shape (n_samples,)
-        Observations. [µg m⁻³]
+    From out-of-fold predictions, shape (n_samples, n_members), and observations. [µg m⁻³] The weights are not
+    negative and sum to one. Source: L. Breiman, Stacked regressions, Machine Learning 24, 49-64, 1996.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_members,)
-        Not negative, summing to one.
-
-    References
-    ----------
-    .. [1] L. Breiman, Stacked regressions, Machine Learning 24, 49-64, 1996.
-
-    Examples
-    --------
     >>> blend_weights([[1.0, 3.0], [2.0, 6.0]], [2.0, 4.0]).round(3).tolist()
     [0.5, 0.5]
     """
@@ -297,18 +277,9 @@ def blend_weights(predictions, observed):
 
 
 def make_estimator(model, *, residuals="kriging", seed=0, threads=1, tuning=None):
-    """Return our estimator under the name of a command-line option.
+    """Return our estimator by the name of its members: "blend", "lightgbm" or "catboost".
 
-    Parameters
-    ----------
-    model : {"blend", "lightgbm", "catboost"}
-        Which members.
-    residuals : {"kriging", "ignored"}
-        Whether residuals of the training places are carried to places nearby.
-    seed, threads : int
-        Seed and number of threads.
-    tuning : Tuning, optional
-        A search for parameters before every fit.
+    The options are those of :class:`BoosterEnsemble`; `tuning` is its search.
     """
     if model not in MEMBERS:
         raise ValueError(f"Unknown model {model!r}; choose from {', '.join(MEMBERS)}.")

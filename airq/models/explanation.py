@@ -29,7 +29,6 @@ import copy
 import numpy as np
 import pandas as pd
 
-from airq.features.recipe import Recipe
 from airq.models.linear_trees import LinearTrees
 from airq.models.predictor import PLACES
 from airq.panel import TARGET, panel_metadata
@@ -119,7 +118,10 @@ class Explainer:
     def _prepared(self, member, booster):
         """Return a function from values to contributions, the base last, on the scale of the booster."""
         if booster.kind == "catboost":
-            return lambda values: _catboost_contributions(booster, values)
+            import catboost
+
+            options = {"type": "ShapValues", "thread_count": booster.threads}
+            return lambda values: booster.native.get_feature_importance(catboost.Pool(values), **options)
         if not member.parameters.get("linear_tree"):
             options = {"pred_contrib": True, "num_threads": booster.threads}
             return lambda values: booster.native.predict(values, **options)
@@ -129,32 +131,12 @@ class Explainer:
         return lambda values: trees.contributions(values, threads=booster.threads)
 
 
-def _catboost_contributions(booster, values):
-    import catboost
-
-    pool = catboost.Pool(values)
-    return booster.native.get_feature_importance(pool, type="ShapValues", thread_count=booster.threads)
-
-
 def to_concentration(contributions, member):
-    """Return contributions on a member's scale in µg m⁻³.
+    """Convert contributions from the scale of a member's boosters to µg m⁻³.
 
-    Parameters
-    ----------
-    contributions : numpy.ndarray of shape (n_samples, n_features + 1)
-        On the scale that the member's boosters learn; the base comes last.
-    member : Member
-        Knows the way back from that scale.
+    They have the shape (n_samples, n_features + 1); the base comes last. The second result, of shape
+    (n_samples,), is what lifts predictions below zero to zero.
 
-    Returns
-    -------
-    contributions : numpy.ndarray of shape (n_samples, n_features + 1)
-        Base last. [µg m⁻³]
-    lifted : numpy.ndarray of shape (n_samples,)
-        What lifts predictions below zero to zero. [µg m⁻³]
-
-    Examples
-    --------
     From a base of 5 a feature takes the square root to 7: 49 = 25 + 2 (7 + 5).
 
     >>> from airq.models.ensemble import Member
@@ -175,22 +157,10 @@ def to_concentration(contributions, member):
 
 
 def grouped(contributions, groups):
-    """Return the contributions of groups of features.
+    """Sum contributions by groups, given as feature -> its groups, among which it is shared evenly.
 
-    Parameters
-    ----------
-    contributions : DataFrame
-        From :meth:`Explainer.contributions`.
-    groups : dict of str to sequence of str
-        Feature -> its groups, among which its contribution is shared evenly.
+    The groups come in order of appearance; `base`, `nearby monitors` and `remainder` stay as they are.
 
-    Returns
-    -------
-    DataFrame
-        By group in order of appearance; `base`, `nearby monitors` and `remainder` as they are.
-
-    Examples
-    --------
     >>> table = pd.DataFrame({"speed": [4.0], "no2": [1.0], "base": [30.0]})
     >>> grouped(table, {"speed": ["wind_u", "wind_v"], "no2": ["no2"]}).to_dict("records")
     [{'wind_u': 2.0, 'wind_v': 2.0, 'no2': 1.0, 'base': 30.0}]
@@ -205,35 +175,15 @@ def grouped(contributions, groups):
 
 
 def mean_size(contributions):
-    """Return the mean size of contributions over rows: the importance of features or groups, largest first.
-
-    Returns
-    -------
-    Series
-        Without `base`. [µg m⁻³]
-    """
+    """Return the mean size [µg m⁻³] of contributions over rows as a Series, without `base`, largest first."""
     sizes = contributions.drop(columns=BASE, errors="ignore").abs().mean()
     return sizes.sort_values(ascending=False, kind="stable")
 
 
 def partial_dependence(estimator, X, features, values):
-    """Return the mean prediction over a background where some features have a given value.
+    """Return the mean prediction over background rows X when some features are set to each of some values.
 
-    Parameters
-    ----------
-    estimator : BoosterEnsemble
-        A fitted ensemble; its boosters answer, without monitors nearby.
-    X : DataFrame of shape (n_samples, n_features)
-        Features of the background rows.
-    features : sequence of str
-        Features that are set together.
-    values : array-like of shape (n_values,)
-        What they are set to, in every row.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_values,)
-        [µg m⁻³]
+    The boosters of the ensemble predict, without monitors nearby. The result has shape (n_values,). [µg m⁻³]
     """
     boosters = copy.copy(estimator)
     boosters.kriging_ = None
@@ -287,7 +237,7 @@ class Contributions:
         self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
         self.seed = seed
         self.features = predictor.features(self.panel)
-        columns = columns_of_features(predictor.recipe_)
+        columns = {f.name: list(f.inputs) or [CALENDAR] for f in predictor.recipe_.features}
         self._products = {name: products.get(name, name) for listed in columns.values() for name in listed}
         self.groups_ = {
             "product": {f: [self._products[name] for name in listed] for f, listed in columns.items()},
@@ -303,30 +253,15 @@ class Contributions:
         return np.sort(order[:n_rows])
 
     def contributions(self, rows, *, by="product"):
-        """Return the contributions to the predictions of some rows.
+        """Return the contributions [µg m⁻³] to the predictions of rows of the panel, given by number.
 
-        Parameters
-        ----------
-        rows : sequence of int
-            Numbers of rows of the panel.
-        by : {"product", "column", "feature"}
-            What contributes.
-
-        Returns
-        -------
-        DataFrame of shape (n_rows, n_names + 3)
-            By name, then `base`, `nearby monitors` and `remainder`; a row sums to the prediction.
-            [µg m⁻³]
+        A DataFrame of shape (n_rows, n_names + 3): by product, column or feature, then `base`,
+        `nearby monitors` and `remainder`; a row sums to the prediction.
         """
         return grouped(self._by_feature(rows), self.groups_[by])
 
     def table(self, rows):
-        """Return the contributions to some rows by product, the largest first within a row.
-
-        Parameters
-        ----------
-        rows : sequence of int
-            Numbers of rows of the panel.
+        """Return the contributions to rows of the panel, given by number, the largest product first in a row.
 
         Returns
         -------
@@ -335,7 +270,7 @@ class Contributions:
             contributes most its name `column`, its `value` on that day, its `unit`, and its `rank`: the
             share of the panel's values that lie below it, equal ones counted half [1]. The
             contributions of a row sum to its prediction; `base`, `nearby monitors` and `remainder`
-            stand beside the products.
+            are listed with the products.
         """
         rows = np.asarray(rows)
         by_feature = self._by_feature(rows)
@@ -345,11 +280,6 @@ class Contributions:
 
     def importance(self, *, n_rows=N_SAMPLE):
         """Return the mean size of the contributions over a sample of rows.
-
-        Parameters
-        ----------
-        n_rows : int
-            Rows of the sample.
 
         Returns
         -------
@@ -371,22 +301,11 @@ class Contributions:
         return pd.concat(tables, ignore_index=True).assign(unit=PM25_UNIT, rows=len(rows))
 
     def dependence(self, columns, *, n_rows=N_DEPENDENCE):
-        """Return the partial dependence on columns, each with everything of its size made of it.
+        """Return the partial dependence on columns: `column, unit, value, pm25` [µg m⁻³].
 
         Where a column is set, so are its values on other days and at places nearby, and their means;
-        differences, counts and quantities made of several columns stay.
-
-        Parameters
-        ----------
-        columns : sequence of str
-            Columns of the panel; those of which the recipe makes nothing of their size are left out.
-        n_rows : int
-            Rows of the background sample.
-
-        Returns
-        -------
-        DataFrame
-            `column, unit, value, pm25` [µg m⁻³].
+        differences, counts and quantities made of several columns stay. Columns of which the recipe makes
+        nothing of their size are left out. The background is a sample of rows.
         """
         X = self.features.iloc[self.sample(n_rows)]
         tables = []
@@ -432,34 +351,14 @@ class Contributions:
         return float((np.mean(known < value) + np.mean(known <= value)) / 2)
 
 
-def columns_of_features(recipe: Recipe):
-    """Return the columns that every feature of a recipe is made of; ``calendar`` for features of the date.
-
-    >>> from airq.features.feature import Feature
-    >>> columns_of_features(Recipe("mine", (Feature("weather", "wind_speed"), Feature("calendar", "month"))))
-    {'wind_speed': ['wind_u', 'wind_v'], 'month': ['calendar']}
-    """
-    return {feature.name: list(feature.inputs) or [CALENDAR] for feature in recipe.features}
-
-
 def _of_size(feature, column):
     return feature.kind.removesuffix("_centred") in _OF_ITS_SIZE and feature.inputs == (column,)
 
 
 def contribution_sentences(table, panel):
-    """Return the contributions to one prediction in words.
+    """Return sentences on one prediction: its value, base, products, monitors nearby, remainder.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Contributions to one row, from :meth:`Contributions.table`.
-    panel : DataFrame
-        Names the city and country of the row's `site_id`.
-
-    Returns
-    -------
-    list of str
-        Prediction, base, products, monitors nearby, remainder.
+    `table` comes from :meth:`Contributions.table` for one row; the panel names city and country of its site.
     """
     place = panel[panel["site_id"] == table["site_id"].iloc[0]].iloc[0]
     amounts = table.set_index("product")["contribution"]

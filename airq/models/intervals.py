@@ -108,26 +108,9 @@ def group_weights(groups):
 def hierarchical_quantile(scores, groups, coverage):
     """Return the quantile of scores in which every group weighs the same and one more lies at infinity.
 
-    Parameters
-    ----------
-    scores : array-like of shape (n_rows,)
-        Scores of held-out rows; large where the prediction was bad.
-    groups : array-like of shape (n_rows,)
-        Group of each row.
-    coverage : float
-        Coverage, between 0 and 1.
+    It is the smallest score of a row that reaches the coverage, between 0 and 1; infinity where there are
+    too few groups. Source: Y. Lee, R. F. Barber, R. Willett, arXiv:2306.06342, 2023.
 
-    Returns
-    -------
-    float
-        The smallest score that reaches the coverage; infinity where there are too few groups.
-
-    References
-    ----------
-    .. [1] Y. Lee, R. F. Barber, R. Willett, arXiv:2306.06342, 2023.
-
-    Examples
-    --------
     Three groups weigh a quarter each, the fourth quarter lies at infinity:
 
     >>> hierarchical_quantile([1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "c"], 0.6)
@@ -170,8 +153,8 @@ class ResidualScale:
 
         Parameters
         ----------
-        X : DataFrame of shape (n_samples, n_features) or None
-            Features; not used.
+        X : object
+            Not used.
         predicted : array-like of shape (n_samples,)
             Out-of-fold predictions. [µg m⁻³]
         residual : array-like of shape (n_samples,)
@@ -188,20 +171,7 @@ class ResidualScale:
         return self
 
     def predict(self, X, predicted):
-        """Return the residual scale below and above every prediction.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_rows, n_features) or None
-            Features; not used.
-        predicted : array-like of shape (n_rows,)
-            Predictions. [µg m⁻³]
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, 2)
-            Positive. [µg m⁻³]
-        """
+        """Return the residual scale [µg m⁻³] below and above every prediction [µg m⁻³], shape (n_rows, 2)."""
         scale = np.exp(self.exponent_ * _log_size(predicted))
         return np.maximum(scale[:, None] * self.factors_, FLOOR)
 
@@ -237,13 +207,7 @@ def _weighted_quantile(values, weights, share):
 
 
 def frequency_of(period):
-    """Return the pandas frequency of a period, None for days.
-
-    Raises
-    ------
-    ValueError
-        If the period is unknown.
-    """
+    """Return the pandas frequency of a period, None for days; refuse an unknown period."""
     if period not in PERIODS:
         raise ValueError(f"Unknown period {period!r}; choose from {', '.join(PERIODS)}.")
     return PERIODS[period]
@@ -312,18 +276,13 @@ def scale_of(residual_scale, period):
     return np.asarray(residual_scale, dtype="float64") ** POWERS[period]
 
 
-def scaled_residual(observed, predicted, residual_scale):
-    """Return the residual over the scale of its side, negative where the observation is lower [1].
+def scaled(residual, scale):
+    """Return residuals over the scale of their side, below or above [1].
 
-    >>> scaled_residual([8.0, 16.0], [10.0, 10.0], [[1.0, 3.0], [1.0, 3.0]]).tolist()
+    >>> scaled(np.array([-2.0, 6.0]), np.array([[1.0, 3.0], [1.0, 3.0]])).tolist()
     [-2.0, 2.0]
     """
-    residual = np.asarray(observed, dtype="float64") - np.asarray(predicted, dtype="float64")
-    return residual / _own_side(residual, np.asarray(residual_scale, dtype="float64"))
-
-
-def _own_side(residual, residual_scale):
-    return np.where(residual < 0, residual_scale[:, 0], residual_scale[:, 1])
+    return residual / np.where(residual < 0, scale[:, 0], scale[:, 1])
 
 
 class Calibration:
@@ -354,14 +313,24 @@ class Calibration:
         ValueError
             If a column is missing, or a prediction or residual scale is missing or not positive.
         """
-        _check_held_out(table)
+        if missing := [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]:
+            raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
+        known = table.loc[table["observed"].notna(), list(HELD_OUT)]
+        if known.isna().any(axis=None):
+            raise ValueError("A held-out row has no prediction or residual scale; leave it out.")
+        if (known[["scale_low", "scale_high"]] <= 0).any(axis=None):
+            raise ValueError("A residual scale of a held-out row is not positive.")
         table = table.astype({"group": "str"})
         scores = {}
         for period in PERIODS:
             means = period_means(table, period)
-            scale = scale_of(means[["scale_low", "scale_high"]], period)
-            score = scaled_residual(means["observed"], means["predicted"], scale).astype("float32")
-            scores[period] = pd.DataFrame({"group": means["group"].to_numpy(), "score": score})
+            residual = means["observed"].to_numpy(dtype="float64") - means["predicted"].to_numpy(
+                dtype="float64"
+            )
+            score = scaled(residual, scale_of(means[["scale_low", "scale_high"]], period))
+            scores[period] = pd.DataFrame(
+                {"group": means["group"].to_numpy(), "score": score.astype("float32")}
+            )
         return cls(scores)
 
     def n_groups(self, period="day"):
@@ -406,14 +375,10 @@ class Calibration:
 
         Parameters
         ----------
-        predicted : array-like of shape (n_rows,)
-            Predictions. [µg m⁻³]
-        residual_scale : array-like of shape (n_rows, 2)
-            Residual scale below and above. [µg m⁻³]
+        predicted, residual_scale, period
+            As for :meth:`interval`.
         thresholds : sequence of float
             Thresholds of PM2.5. [µg m⁻³]
-        period : {"day", "month", "year"}
-            What a row stands for.
 
         Returns
         -------
@@ -434,9 +399,9 @@ class Calibration:
         known = scores["score"].to_numpy(dtype="float64")[order]
         above = np.append(np.cumsum(group_weights(scores["group"])[order][::-1])[::-1], 0.0)
         for column, threshold in enumerate(thresholds):
-            scaled = (threshold - predicted) / _own_side(threshold - predicted, scale)
-            share = above[np.searchsorted(known, scaled, side="right")]
-            shares[:, column] = np.where(np.isnan(scaled), np.nan, np.minimum(share, 1))
+            score = scaled(threshold - predicted, scale)
+            share = above[np.searchsorted(known, score, side="right")]
+            shares[:, column] = np.where(np.isnan(score), np.nan, np.minimum(share, 1))
         return shares
 
     def explain(self, coverage, period="day", *, groups="cities"):
@@ -458,20 +423,14 @@ class Calibration:
         )
 
     def to_table(self):
-        """Return all scores as one table `period, group, score`, as a bundle stores it."""
+        """Return all scores as one table `period, group, score`, to be stored in a bundle."""
         parts = [part.assign(period=period) for period, part in self.scores.items()]
         table = pd.concat(parts, ignore_index=True)[["period", "group", "score"]]
         return table.astype({"period": "category", "group": "category"})
 
     @classmethod
     def from_table(cls, table):
-        """Return the calibration that :meth:`to_table` stored.
-
-        Raises
-        ------
-        ValueError
-            If the table has another form.
-        """
+        """Return the calibration that :meth:`to_table` stored; refuse a table of another form."""
         if not {"period", "group", "score"} <= set(table.columns):
             raise ValueError("The calibration is damaged: it must have the columns period, group, score.")
         table = table.astype({"period": "str", "group": "str"})
@@ -481,14 +440,3 @@ class Calibration:
     def _of(self, period):
         frequency_of(period)
         return self.scores[period]
-
-
-def _check_held_out(table):
-    missing = [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]
-    if missing:
-        raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
-    known = table[table["observed"].notna()]
-    if known[list(HELD_OUT)].isna().any(axis=None):
-        raise ValueError("A held-out row has no prediction or residual scale; leave it out.")
-    if (known[["scale_low", "scale_high"]] <= 0).any(axis=None):
-        raise ValueError("A residual scale of a held-out row is not positive.")

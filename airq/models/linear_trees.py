@@ -70,12 +70,9 @@ class LinearTrees:
         self._settle((self._low + self._high) / 2)
 
     def centre_on(self, values):
-        """Take the means of background rows as centres.
+        """Take the means of background rows, shape (n_samples, n_features), as centres.
 
-        Parameters
-        ----------
-        values : numpy.ndarray of float32, shape (n_samples, n_features)
-            Background rows; a row does not count in a leaf whose linear model lacks a value of it.
+        A row does not count in a leaf whose linear model lacks a value of it.
         """
         start = (self._low + self._high) / 2
         sums, rows = np.zeros(start.shape), np.zeros(len(start))
@@ -97,19 +94,10 @@ class LinearTrees:
         self.centres_ = start + np.sign(self.slopes_) * half * share[:, None]
 
     def contributions(self, values, *, threads=1):
-        """Return contributions on the scale that the booster learned.
+        """Return contributions on the scale that the booster learned, shape (n_samples, n_features + 1).
 
-        Parameters
-        ----------
-        values : numpy.ndarray of float32, shape (n_samples, n_features)
-            Features.
-        threads : int
-            Number of threads.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_features + 1)
-            By feature; the base comes last. A row sums to the booster's prediction.
+        From float32 features, shape (n_samples, n_features). The base comes last; a row sums to the booster's
+        prediction.
         """
         result = self.plain_.predict(values, pred_contrib=True, num_threads=threads)
         begin = 0

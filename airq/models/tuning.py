@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,10 +68,13 @@ class Tuning:
         seed : int
             Seed.
         """
+        import optuna
+
         study = self._study(_name(members, data, seed))
         while (done := len(_finished(study))) < self.trials:
             # Seeded by the number of finished trials, so that an interrupted search repeats itself.
-            self._ask(study, members, score, seed * 100_003 + done)
+            study.sampler = optuna.samplers.TPESampler(seed=seed * 100_003 + done)
+            study.optimize(functools.partial(_try, members, score, first=done == 0), n_trials=1)
             if self.advance is not None:
                 self.advance(done + 1, self.trials, f"best {study.best_value:.2f}")
         best = min(_finished(study)[: self.trials], key=lambda trial: trial.value)
@@ -87,27 +91,16 @@ class Tuning:
         storage = optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
         return optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
 
-    def _ask(self, study, members, score, seed):
-        import optuna
 
-        first = not _finished(study)
-        study.sampler = optuna.samplers.TPESampler(seed=seed)
-
-        def objective(trial):
-            suggested = {} if first else _suggest(trial, {member.kind for member in members})
-            return score(tuple(_changed(member, suggested) for member in members))
-
-        study.optimize(objective, n_trials=1)
-
-
-def _suggest(trial, kinds):
-    """Draw the parameters of one trial; names are prefixed by the library."""
+def _try(members, score, trial, *, first):
+    """Return the error of one trial, the first of which changes nothing; names begin with the library."""
     suggested = {}
-    for kind in sorted(kinds, reverse=True):
-        for name, (draw, low, high, log) in SEARCHED[kind].items():
+    kinds = {member.kind for member in members}
+    for kind, searched in SEARCHED.items():
+        for name, (draw, low, high, log) in searched.items() if kind in kinds and not first else ():
             key = f"{kind}.{name}"
             suggested[key] = getattr(trial, f"suggest_{draw}")(key, low, high, log=log)
-    return suggested
+    return score(tuple(_changed(member, suggested) for member in members))
 
 
 def _changed(member, suggested):

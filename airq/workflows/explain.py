@@ -177,17 +177,7 @@ def explain_row(model, panel: pd.DataFrame | str | Path, site: str, date) -> pd.
 
 
 def open_contributions(model, panel):
-    """Return the contributions of a model for the rows of a panel, and the metadata of its training panel.
-
-    Parameters
-    ----------
-    model, panel
-        As for :func:`explain`.
-
-    Returns
-    -------
-    contributions : Contributions
-    metadata : PanelMetadata
+    """Return the :class:`Contributions` of a model for a panel, and the metadata of its training panel.
 
     Raises
     ------
@@ -214,20 +204,9 @@ def open_contributions(model, panel):
 
 
 def find_row(panel, site, date):
-    """Return the number of the row of a site and day.
+    """Return the number of the row of a site and day in a checked panel.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    site : str
-        `site_id`, or the name of a city with one site, in upper or lower case.
-    date : str or date
-        Day, such as 2020-03-01.
-
-    Returns
-    -------
-    int
+    `site` is a `site_id`, or the name of a city with one site, in upper or lower case.
 
     Raises
     ------
@@ -284,16 +263,8 @@ def importance_rows(importance, by="product"):
 def write_explanation(contributions, importance, metadata, out):
     """Write tables, text and pictures of importance and partial dependence into a folder.
 
-    Parameters
-    ----------
-    contributions : Contributions
-        Gives the partial dependence on the most important columns.
-    importance : DataFrame
-        Its importance, by product, column and feature.
-    metadata : PanelMetadata
-        Of the training panel.
-    out : str or Path
-        Folder; one that holds `explanation.json` is replaced.
+    `importance` is that of the contributions, `metadata` that of the training panel; a folder that holds
+    `explanation.json` is replaced.
     """
     from airq.report.charts import dependence_curves, importance_bars, save
 
@@ -324,16 +295,8 @@ def row_records(table):
 def write_row_explanation(table, panel, metadata, out):
     """Write records, text and picture of the contributions to one prediction into a folder.
 
-    Parameters
-    ----------
-    table : DataFrame
-        See :func:`explain_row`.
-    panel : DataFrame
-        Names city and country.
-    metadata : PanelMetadata
-        Of the training panel.
-    out : str or Path
-        Folder; one that holds `explanation.json` is replaced.
+    `panel` names city and country, `metadata` is that of the training panel; a folder that holds
+    `explanation.json` is replaced.
     """
     from airq.report.charts import contribution_bars, save
 
@@ -400,27 +363,20 @@ def drop_product_scores(
         _warn(f"{name} is left out: {reason}.")
     records = []
     for scheme, table in evaluation.predictions.groupby("scheme", sort=False):
-        products = [name for name in columns if OURS in table and table.get(f"without {name}") is not None]
-        products = [name for name in products if table[[OURS, f"without {name}"]].notna().all(axis=None)]
-        scores = [_drop_score(table, scheme, product, columns[product]) for product in products]
+        whole = table.dropna(axis="columns")
+        scores = [
+            _drop_score(whole, scheme, product, listed)
+            for product, listed in columns.items()
+            if {OURS, f"without {product}"} <= set(whole)
+        ]
         records += sorted(scores, key=lambda record: -record["increase"])
-    return pd.DataFrame(records, columns=list(_DROP_COLUMNS))
-
-
-_DROP_COLUMNS = ("scheme", "product", "columns", "increase", "ci_low", "ci_high", "resampled")
-_DROP_COLUMNS += ("rmse", "rmse_without", "n", "unit")
+    if not records:
+        raise ValueError("The model cannot be fitted on the held-out folds of this panel.")
+    return pd.DataFrame(records)
 
 
 class Without:
-    """A predictor that never sees some columns.
-
-    Parameters
-    ----------
-    candidate : callable
-        Makes the predictor.
-    columns : sequence of str
-        Columns of the panel that are hidden from it.
-    """
+    """A candidate's predictor that never sees some columns of the panel."""
 
     def __init__(self, candidate, columns):
         self.predictor = candidate()
@@ -486,14 +442,7 @@ def drop_score_rows(scores):
 def write_drop_scores(scores, metadata, out):
     """Write records, text and a picture per scheme of drop-product scores into a folder.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        See :func:`drop_product_scores`.
-    metadata : PanelMetadata
-        Of the panel.
-    out : str or Path
-        Folder; one that holds `drop_scores.json` is replaced.
+    `metadata` is that of the panel; a folder that holds `drop_scores.json` is replaced.
     """
     from airq.report.charts import drop_score_bars, save
 
