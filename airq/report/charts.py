@@ -326,20 +326,13 @@ def distance_curves(found, metadata=None):
     `found` is an :class:`airq.validation.proximity.Proximity`. Above is a histogram of the cities beside the
     scheme that applies, below are cumulative shares; schemes of the same distances share a curve.
     """
-    applies = found.nearest_scheme and found.nearest_scheme["scheme"]
-    shared = {}
-    for scheme, values in found.held_out.items():
-        shared.setdefault(tuple(np.sort(values).round(6)), []).append(scheme)
-    groups = {"cities to predict": found.cities["distance_km"].to_numpy()}
-    for values, schemes in sorted(shared.items(), key=lambda item: applies not in item[1]):
-        groups[f"held out by {', '.join(schemes)}" + " (nearest)" * (applies in schemes)] = np.array(values)
-    groups = {name: np.maximum(values, NEAR_KM) for name, values in groups.items()}
+    groups = _distances(found)
+    names, applies = list(groups), found.nearest_scheme is not None
     top = 1.001 * max(10 * NEAR_KM, *(values.max() for values in groups.values()))
     edges = np.geomspace(NEAR_KM, top, 25)
     ticks = [step * 10**power for power in range(5) for step in (1, 2, 5) if step * 10**power <= top]
     axis = alt.Axis(values=ticks, format=",d", labelOverlap=True)
     at = functools.partial(_axis, alt.X, "km", domain=[NEAR_KM, top], type="log", axis=axis)
-    names = list(groups)
     colors = [DARK, *(COLORS * len(names))[: len(names) - 1]]
     color = alt.Color("group:N", title=None, scale=alt.Scale(domain=names, range=colors))
     share, nearer = (alt.Y("share:Q", title=f"share of places{more} [%]") for more in ("", " nearer"))
@@ -362,6 +355,18 @@ def distance_curves(found, metadata=None):
     below = alt.layer(*below[1:], below[0])
     panes = above.properties(width=480, height=150), below.properties(width=480, height=230)
     return _titled(alt.vconcat(*panes), "Distance to the nearest training site", metadata)
+
+
+def _distances(found):
+    """Return distances [km] by name: the cities, the scheme that applies, the other schemes."""
+    applies = found.nearest_scheme and found.nearest_scheme["scheme"]
+    shared = {}
+    for scheme, values in found.held_out.items():
+        shared.setdefault(tuple(np.sort(values).round(6)), []).append(scheme)
+    groups = {"cities to predict": found.cities["distance_km"].to_numpy()}
+    for values, schemes in sorted(shared.items(), key=lambda item: applies not in item[1]):
+        groups[f"held out by {', '.join(schemes)}" + " (nearest)" * (applies in schemes)] = np.array(values)
+    return {name: np.maximum(values, NEAR_KM) for name, values in groups.items()}
 
 
 def _histogram(name, values, edges):
