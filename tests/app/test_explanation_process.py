@@ -1,4 +1,4 @@
-"""What the process that finds reasons answers."""
+"""Answers of the process that explains a prediction."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from app.explanation_process import explain_days
 
 
 def explain(folder, city_id, date, *, panel=None):
-    "Ask for the reasons of a day."
+    "Explain the prediction for a day."
     panel = panel or folder / "panel.parquet"
     return explain_days(panel, folder / "bundle", city_id, date, advance=lambda *_: None)
 
