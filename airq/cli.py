@@ -23,6 +23,7 @@ from airq.report.console import (
     print_records,
     print_report,
     print_table,
+    request_progress,
     screen,
 )
 from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
@@ -179,10 +180,12 @@ def plan(
     json: Json = None,
 ):
     """Tell what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    from airq.workflows.extract import EarthEngine
     from airq.workflows.extract import plan as run
 
-    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
-    planned = run(task, out=out, url=ee_url, workers=workers)
+    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
+    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
+    planned = run(cities, start, end, out=out, client=client, **settings)
     _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
     print_plan(planned, workers)
 
@@ -215,40 +218,37 @@ def extract(
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
-    from airq.workflows.extract import Service
+    from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
     from airq.workflows.extract import check as try_products
-    from airq.workflows.extract import extract as run
 
-    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
-    service = Service(ee_url, ee_project, ee_credentials, workers)
+    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
+    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
     if check:
-        probes = try_products(task, service=service)
+        probes = try_products(cities, start, end, client=client, **settings)
         _write_json(json, [dataclasses.asdict(probe) for probe in probes])
         print_probes(probes)
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     else:
-        _tell(run(task, out=out, service=service), json)
+        request = ExtractionRequest(cities, start, end, **settings)
+        with request_progress() as report_progress:
+            report = run_extraction(request, out=out, client=client, report_progress=report_progress)
+        _tell(report, json)
 
 
-def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
-    from airq.workflows.extract import Task
-
+def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
     try:
         rings = tuple(float(radius) for radius in _split(rings_km))
     except ValueError:
         raise typer.BadParameter(f"--rings-km {rings_km} is not a list of numbers") from None
-    return Task(
-        cities=cities,
-        start=start,
-        end=end,
-        recipe=recipe.value,
-        products=_split(products),
-        radius_km=radius_km,
-        rings_km=rings,
-        quality=quality,
-        day_basis=day.value,
-    )
+    return {
+        "recipe": recipe.value,
+        "products": _split(products),
+        "radius_km": radius_km,
+        "rings_km": rings,
+        "quality": quality,
+        "day_basis": day.value,
+    }
 
 
 @app.command(

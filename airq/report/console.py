@@ -169,14 +169,8 @@ def tell_trained(facts, panel):
 
 
 @contextlib.contextmanager
-def request_progress(wire):
-    """Show a progress bar of requests; yields ``show(progress)``.
-
-    Parameters
-    ----------
-    wire : Stats
-        Counts of what went over the wire.
-    """
+def request_progress():
+    """Show a progress bar of requests; yields a function of a `sampler.Progress`."""
     if not notes.is_interactive:
         # See airq.messages.progress.
         yield lambda progress: None
@@ -197,8 +191,8 @@ def request_progress(wire):
         def show(progress):
             rate = progress.fetched / max(time.monotonic() - begun, 1e-3)
             state = (
-                f"{progress.chunks:,} chunks, {progress.under_way} requests under way of {wire.requests:,} "
-                f"({progress.retries:,} retries), {rate:,.0f} values/s"
+                f"{progress.chunks:,} chunks, {progress.under_way} requests under way "
+                f"of {progress.requests:,} ({progress.retries:,} retries), {rate:,.0f} values/s"
             )
             bar.update(task, completed=progress.done, total=progress.total, state=state)
 

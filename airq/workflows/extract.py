@@ -1,8 +1,8 @@
-"""What to extract, and which Earth Engine to ask.
+"""Extract satellite and weather features of any cities and days from Google Earth Engine.
 
-Extract: satellite and weather features of any cities and days from Google Earth Engine.
-
-Whether Earth Engine answers for every product: one city, one day, nothing written.
+:func:`extract` asks for what a folder lacks and returns its panel; :func:`plan` estimates beforehand what
+that sends and costs; :func:`check` tries one city and one day, product by product. The package
+``earthengine-api`` is needed only once something is sent.
 """
 
 from __future__ import annotations
@@ -12,64 +12,103 @@ import datetime
 import hashlib
 import json
 import time
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
 import airq
-from airq.cities import check_swapped, read_cities
-from airq.io import check_writable
-from airq.messages import import_optional
-from airq.report.console import request_progress
+from airq.cities import check_cities, check_swapped, read_cities
+from airq.io import check_writable, read_panel
+from airq.messages import AirqWarning
 from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
-from airq.sources.earthengine.folder import MANIFEST, Folder, Wanted, held, open_folder
-from airq.sources.earthengine.layers import EARTH_ENGINE, Extraction, day_labels, has_images, layers_of
-from airq.sources.earthengine.planning import Block, estimate
-
-DEFAULT_WORKERS = 20
+from airq.sources.earthengine.folder import MANIFEST, Folder, SiteDays, locked_folder, open_folder
+from airq.sources.earthengine.layers import (
+    EARTH_ENGINE,
+    Extraction,
+    day_labels,
+    has_images,
+    layers_of,
+    service_name,
+)
+from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to extract, where and when, as the command line gives it.
+class EarthEngine:
+    """Which Earth Engine to ask, and as whom. Nothing is sent until an extraction lacks something.
 
     Attributes
     ----------
-    cities : str or Path
-        City table (CSV).
-    start, end : str
-        First and last day.
-    recipe : str
-        Name of a set of products.
-    products : list of str, optional
-        Keys of those to keep.
-    radius_km : float
-        Radius of the disc around a city. [km]
-    rings_km : tuple of float
-        Outer radii of the rings of fire power. [km]
-    quality : bool
-        Whether satellite columns bring their valid-pixel count and age.
-    day_basis : {"utc", "local"}
-        Whose midnight ends a day.
+    project : str, optional
+        Cloud project; by default that of the environment or the credentials.
+    credentials : str
+        ``default``, ``anonymous``, or the path of a service account's file.
+    url : str, optional
+        Address; the standard one by default.
+    workers : int
+        Requests at once; a project may send 40.
+    patience : Patience
+        How long to repeat what fails.
+    timeout : float
+        Longest wait for an answer; Earth Engine itself ends a computation after 300 s. [s]
+
+    Examples
+    --------
+    >>> EarthEngine("my-project", workers=40).workers
+    40
     """
 
-    cities: object
+    project: str | None = None
+    credentials: str | PathLike = "default"
+    url: str | None = None
+    workers: int = 20
+    patience: Patience = DEFAULT_PATIENCE
+    timeout: float = 330.0
+
+    def connect(self, tag):
+        """Open a connection, requests labelled with a tag."""
+        try:
+            from airq.sources.earthengine.client import connect
+            from airq.sources.earthengine.credentials import load_credentials, resolve_project
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"Earth Engine's client is not installed (no module {error.name}): "
+                "pip install earthengine-api",
+                name=error.name,
+            ) from error
+        credentials = load_credentials(self.credentials, url=self.url)
+        return connect(
+            url=self.url,
+            project=resolve_project(self.project, credentials),
+            credentials=credentials,
+            workload_tag=tag,
+            timeout=self.timeout,
+        )
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What to extract, where and when: the arguments of :func:`extract`."""
+
+    cities: pd.DataFrame | str | PathLike
     start: str
     end: str
     recipe: str = "default"
-    products: list | None = None
+    products: Sequence[str] | None = None
     radius_km: float = 5.0
-    rings_km: tuple = RINGS_KM
+    rings_km: Sequence[float] = RINGS_KM
     quality: bool = False
     day_basis: str = "utc"
 
     def extraction(self, url=None):
-        """What to extract, of the service at an address."""
+        """Return what to extract, of the service at an address."""
         return Extraction(
             self.recipe,
             products_of(self.recipe, self.products),
@@ -80,140 +119,94 @@ class Task:
             service_name(url),
         )
 
-    def wanted(self):
-        """Where and when."""
+    def site_days(self):
+        """Return where and when, checked."""
         days = day_labels(self.start, self.end)
         if days[-1] > pd.Timestamp(today()):
             raise ValueError(
                 f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
                 "Run the same command again on later days; it fetches what is new."
             )
-        cities = read_cities(self.cities)
+        if isinstance(self.cities, pd.DataFrame):
+            name, cities = "The city table", check_cities(self.cities)
+        else:
+            name, cities = str(self.cities), read_cities(self.cities)
         # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
-        check_swapped(cities, name=str(self.cities), tolerated=0.0)
-        return Wanted.of(cities, days[0], days[-1])
+        check_swapped(cities, name=name, tolerated=0.0)
+        return SiteDays.from_cities(cities, days[0], days[-1])
 
 
-@dataclass(frozen=True)
-class Service:
-    """Which Earth Engine to ask, and as whom.
-
-    Attributes
-    ----------
-    url : str, optional
-        Address; the standard one by default.
-    project : str, optional
-        Cloud project; by default that of the environment or the credentials.
-    credentials : str
-        ``default``, ``anonymous``, or the path of a service account's file.
-    workers : int
-        Requests at once.
-    patience : Patience
-        How long to repeat what fails.
-    timeout : float
-        Longest wait for an answer; Earth Engine itself ends a computation after 300 s. [s]
-    """
-
-    url: str | None = None
-    project: str | None = None
-    credentials: str = "default"
-    workers: int = DEFAULT_WORKERS
-    patience: Patience = DEFAULT_PATIENCE
-    timeout: float = 330.0
-
-    def connect(self, tag):
-        """Open a connection, requests labelled with a tag."""
-        import_optional("ee", "Requests to Earth Engine", package="earthengine-api")
-        from airq.sources.earthengine.client import connect
-        from airq.sources.earthengine.credentials import load_credentials, resolve_project
-
-        credentials = load_credentials(self.credentials, url=self.url)
-        project = resolve_project(self.project, credentials)
-        return connect(
-            url=self.url,
-            project=project,
-            credentials=credentials,
-            workload_tag=tag,
-            timeout=self.timeout,
-        )
-
-
-def service_name(url):
-    """Who answers at an address: a host, or a server on this machine whatever its port."""
-    from airq.sources.earthengine.credentials import is_loopback
-
-    if url is None:
-        return EARTH_ENGINE
-    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
-
-
-def today():
-    """Today's date in UTC."""
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do.
-
-    Attributes
-    ----------
-    cities, days : int
-        Of the folder once the run is over.
-    cost : Cost
-        Of what is missing.
-    layers : list of dict
-        For each layer: `layer, products, cities, periods, requests, hours` of what is missing.
-    products : list of dict
-        For each product: `product, asset, columns, first_day, last_day` of its images.
-    notes : tuple of str
-        What else a user should know.
-    """
-
-    cities: int
-    days: int
-    cost: object
-    layers: list
-    products: list
-    notes: tuple
-
-
-def plan(task, *, out=None, url=None, workers=DEFAULT_WORKERS):
-    """What an extraction would send and cost. Nothing is sent.
+def extract(
+    cities: pd.DataFrame | str | PathLike,
+    start: str,
+    end: str,
+    *,
+    out: str | PathLike,
+    recipe: str = "default",
+    products: Sequence[str] | None = None,
+    radius_km: float = 5.0,
+    rings_km: Sequence[float] = RINGS_KM,
+    quality: bool = False,
+    day_basis: str = "utc",
+    client: EarthEngine | None = None,
+) -> pd.DataFrame:
+    """Extract what a folder lacks, and return its panel.
 
     Parameters
     ----------
-    task : Task
-        What to extract.
-    out : str or Path, optional
-        Folder; what it already holds is not counted.
-    url : str, optional
-        Address of the service that a run would ask.
-    workers : int
-        Requests at once.
+    cities : DataFrame, str or Path
+        `city, country, latitude, longitude` and, if there are, `city_id` and `population`; or the CSV
+        file of such a table.
+    start, end : str
+        First and last day, such as ``2020-01-31``.
+    out : str or Path
+        Folder for ``panel.parquet``, ``manifest.json`` and ``chunks/``. The folder of an earlier run is
+        continued: what it holds is not asked for again, and later days or more cities are added to it.
+    recipe : {"default", "live", "reference"}
+        Set of products: for past days, for today, or those of the reference model of 2020.
+    products : sequence of str, optional
+        Keys of the products of the recipe to keep.
+    radius_km : float
+        Radius of the disc around a city. [km]
+    rings_km : sequence of float
+        Outer radii of the rings of fire power. [km]
+    quality : bool
+        Whether satellite columns bring their valid-pixel count [1] and age [d].
+    day_basis : {"utc", "local"}
+        Whose midnight ends a day: that of UTC, or the city's by its longitude.
+    client : EarthEngine, optional
+        Which Earth Engine to ask; the standard one with the credentials of this machine by default.
 
     Returns
     -------
-    Plan
+    DataFrame
+        The panel: a row for each city and day, with units and sources in its metadata.
+
+    Raises
+    ------
+    ValueError
+        If an argument or the folder is wrong, or Earth Engine refuses; the message says what to do.
+    OSError
+        If the folder cannot be written or Earth Engine cannot be reached.
+    ModuleNotFoundError
+        If something must be sent and ``earthengine-api`` is not installed.
+    KeyboardInterrupt
+        On Ctrl-C. Chunks that were written are kept, in all cases.
+
+    Warns
+    -----
+    AirqWarning
+        For what a user should know of the panel, such as products without images.
     """
-    if out is None:
-        folder, chunks, damaged = Folder(Path(), task.extraction(url), task.wanted()), [], []
-    else:
-        folder = open_folder(out, task.extraction(url), task.wanted())
-        chunks, damaged = folder.found()
-    missing = folder.missing(chunks, today=today())
-    return Plan(
-        cities=len(folder.wanted.sites),
-        days=len(folder.wanted.days),
-        cost=estimate(missing, workers=workers),
-        layers=[_layer_facts(name, blocks, workers) for name, blocks in by_layer(missing).items()],
-        products=[_product_facts(product) for product in folder.extraction.products],
-        notes=tuple(_notes(folder, damaged)),
-    )
+    request = ExtractionRequest(cities, start, end, recipe, products, radius_km, rings_km, quality, day_basis)
+    report = run_extraction(request, out=out, client=client)
+    for note in report.notes:
+        warnings.warn(note, AirqWarning, stacklevel=2)
+    return read_panel(report.panel)
 
 
 @dataclass(frozen=True)
-class Report:
+class ExtractionReport:
     """What a run did.
 
     Attributes
@@ -254,14 +247,18 @@ class Report:
     workload_tag: str = ""
     notes: tuple = ()
 
+    @property
+    def panel(self):
+        """File of the panel."""
+        return Path(self.out) / "panel.parquet"
+
     def to_dict(self):
-        """The same facts as plain values."""
+        """Return the same as plain values."""
         return {**dataclasses.asdict(self), "notes": list(self.notes)}
 
     def __str__(self):
         panel = (
-            f"{self.out}/panel.parquet: {self.rows:,} rows, {self.sites:,} cities, "
-            f"{self.first_day} to {self.last_day}."
+            f"{self.panel}: {self.rows:,} rows, {self.sites:,} cities, {self.first_day} to {self.last_day}."
         )
         if not self.requests:
             return f"Nothing was missing, nothing was sent. {panel}"
@@ -273,166 +270,108 @@ class Report:
         )
 
 
-def extract(task, *, out, service):
-    """Extract what a folder lacks, and write its panel.
+def run_extraction(request, *, out, client=None, report_progress=None):
+    """Extract what a folder lacks, write its panel, and return the report of the run.
 
     Parameters
     ----------
-    task : Task
-        What to extract, where and when.
-    out : str or Path
-        Folder for ``panel.parquet``, ``manifest.json`` and ``chunks/``; one that an earlier run
-        began is gone on with, by later days or more cities, too.
-    service : Service
-        Which Earth Engine to ask.
+    request : ExtractionRequest
+    out, client
+        As :func:`extract` takes them; it raises the same errors, too.
+    report_progress : callable, optional
+        Called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
 
     Returns
     -------
-    Report
-
-    Raises
-    ------
-    ValueError
-        If the task or the folder is wrong, or Earth Engine refuses; the message says what to do.
-    OSError
-        If the folder cannot be written or Earth Engine cannot be reached.
-    KeyboardInterrupt
-        On Ctrl-C. Chunks that were written are kept, in all cases.
+    ExtractionReport
     """
-    extraction, wanted = task.extraction(service.url), task.wanted()
+    client = client or EarthEngine()
+    extraction, site_days = request.extraction(client.url), request.site_days()
     check_writable(Path(out) / MANIFEST)
-    open_folder(out, extraction, wanted)
-    with held(out):
-        folder = open_folder(out, extraction, wanted)
-        chunks, damaged = folder.found()
+    open_folder(out, extraction, site_days)
+    with locked_folder(out):
+        folder = open_folder(out, extraction, site_days)
+        chunks, damaged = folder.read_chunks()
         notes = _notes(folder, damaged)
         for path in damaged:
             path.unlink()
         missing, run = folder.missing(chunks, today=today()), {}
         panel = folder.panel_facts
         if missing:
-            run = _run(folder, missing, service)
-            chunks, _ = folder.found()
-        made_of = _digest(folder.wanted, chunks)
+            run = _fetch(folder, missing, client, report_progress)
+            chunks, _ = folder.read_chunks()
+        made_of = _made_of(folder.site_days, chunks)
         if missing or panel is None or panel.get("made_of") != made_of or not folder.panel.exists():
             idle = {chunk.path for chunk in folder.superseded(chunks)}
             lasting = [chunk for chunk in chunks if chunk.path not in idle]
-            panel = {**assemble(folder, chunks), "made_of": _digest(folder.wanted, lasting)}
+            panel = {**assemble(folder, chunks), "made_of": _made_of(folder.site_days, lasting)}
             folder.write_manifest(version=airq.__version__, panel=panel)
             for path in idle:
                 path.unlink()
-    return Report(
-        out=str(out),
-        **{name: panel[name] for name in ("rows", "sites", "first_day", "last_day")},
-        **{name: run[name] for name in _OF_RUN if name in run},
-        notes=(*notes, *_panel_notes(panel)),
-    )
+    facts = {**panel, **run, "out": str(out), "notes": (*notes, *_panel_notes(panel))}
+    names = [field.name for field in dataclasses.fields(ExtractionReport)]
+    return ExtractionReport(**{name: facts[name] for name in names if name in facts})
 
 
-_OF_RUN = (
-    *("fetched", "requests", "retries", "splits", "bytes_sent", "bytes_received"),
-    *("seconds", "request_seconds", "workload_tag"),
-)
-
-
-def _run(folder, missing, service):
-    """Ask for what is missing; what the run cost is written down, however it ends."""
-    from airq.sources.earthengine.sampler import Progress, Target, sample
-
-    wanted = folder.wanted
-    target = Target(
-        folder.chunks,
-        folder.extraction.fingerprint,
-        wanted.sites.index.to_numpy(),
-        wanted.sites[["longitude", "latitude"]].to_numpy(),
-    )
-    tag, progress, begun = f"airq-{folder.extraction.recipe}", Progress(), time.monotonic()
+def _fetch(folder, missing, client, report_progress):
+    """Ask for what is missing; the manifest gets what the run cost, however it ends."""
+    tag, begun = f"airq-{folder.extraction.recipe}", time.monotonic()
     run = {"started": _now(), "ended": "in progress", "workload_tag": tag}
-    with service.connect(tag) as engine:
+    with client.connect(tag) as connection:
+        from airq.sources.earthengine.sampler import Progress, sample
+
+        progress = Progress()
         folder.runs.append(run)
         folder.write_manifest(version=airq.__version__, panel=folder.panel_facts)
         try:
-            with request_progress(engine.stats) as tell:
-                sample(
-                    engine,
-                    missing,
-                    target,
-                    budget=Budget(service.workers, patience=service.patience),
-                    patience=service.patience,
-                    progress=progress,
-                    tell=tell,
-                )
+            sample(
+                connection,
+                missing,
+                folder,
+                budget=Budget(client.workers, patience=client.patience),
+                patience=client.patience,
+                progress=progress,
+                report_progress=report_progress,
+            )
             run["ended"] = "complete"
         except BaseException as error:
             # The message may name the project or an account.
             run["ended"] = type(error).__name__
             raise
         finally:
-            run |= _run_facts(engine, progress, time.monotonic() - begun)
+            wire = connection.stats.as_dict()
+            run |= {
+                "finished": _now(),
+                "seconds": round(time.monotonic() - begun, 3),
+                "request_seconds": wire["seconds"],
+                **{name: wire[name] for name in ("requests", "by_status", "bytes_sent", "bytes_received")},
+                **{name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")},
+            }
             folder.write_manifest(version=airq.__version__, panel=folder.panel_facts)
     return run
 
 
-def _run_facts(engine, progress, seconds):
-    wire = engine.stats.as_dict()
-    return {
-        "finished": _now(),
-        "seconds": round(seconds, 3),
-        "request_seconds": wire["seconds"],
-        "requests": wire["requests"],
-        "by_status": wire["by_status"],
-        "bytes_sent": wire["bytes_sent"],
-        "bytes_received": wire["bytes_received"],
-        **{name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")},
-    }
+def today():
+    """Return today's date in UTC."""
+    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
-def by_layer(blocks):
-    """Blocks by the name of their layer."""
-    layers = {}
-    for block in blocks:
-        layers.setdefault(block.layer.name, []).append(block)
-    return layers
+def _now():
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _layer_facts(name, blocks, workers):
-    cost = estimate(blocks, workers=workers)
-    return {
-        "layer": name,
-        "products": [asked_as(product, blocks[0].layer) for product in blocks[0].layer.products],
-        "cities": len(np.unique(np.concatenate([block.rows for block in blocks]))),
-        "periods": len(np.unique(np.concatenate([block.periods for block in blocks]))),
-        "requests": cost.requests,
-        "hours": cost.compute_hours,
-    }
-
-
-def asked_as(product, layer):
-    """What a product is called in a layer; rings of one product are several layers."""
-    return f"{product.key} within {layer.radius_km:g} km" if product.shape == "rings" else product.key
-
-
-def _product_facts(product):
-    return {
-        "product": product.key,
-        "asset": product.asset,
-        "columns": [band.name for band in product.bands],
-        "kind": product.kind,
-        "composite": product.composite,
-        "first_day": product.start,
-        "last_day": product.end,
-        "citation": product.citation,
-    }
+def _made_of(site_days, chunks):
+    """Hash of what a panel is made of: cities and days, as some need no further chunk, and chunks."""
+    facts = [site_days.to_dict(), sorted(chunk.path.name for chunk in chunks)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _notes(folder, damaged):
     """What a user should know before and after a run."""
-    notes, days = [], folder.wanted.days
+    notes, days = [], folder.site_days.days
     if damaged:
-        notes.append(
-            f"{len(damaged)} damaged chunk{'s' * (len(damaged) > 1)} found, to be fetched again: "
-            f"{damaged[0].name}"
-        )
+        plural = "s" * (len(damaged) > 1)
+        notes.append(f"{len(damaged)} damaged chunk{plural} will be fetched again, first {damaged[0].name}")
     if days[-1] == today():
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
@@ -443,13 +382,8 @@ def _notes(folder, damaged):
         if lacking:
             where = "" if lacking == len(periods) else f" in {lacking:,} of {len(periods):,} days"
             left = "no column of it is made" if lacking == len(periods) else "its values are empty there"
-            notes.append(f"{product.key} ({product.asset}) has no images{where}: {dates_of(product)}; {left}")
+            notes.append(f"{product.key} ({product.asset}) has no images{where}: {_dates(product)}; {left}")
     return list(dict.fromkeys(notes))
-
-
-def dates_of(product):
-    """When a product has images, in words."""
-    return f"it runs from {product.start} to {product.end or 'today'}"
 
 
 def _panel_notes(panel):
@@ -460,14 +394,91 @@ def _panel_notes(panel):
         yield f"{number:,} implausible values of {name} emptied"
 
 
-def _digest(wanted, chunks):
-    """Hash of what a panel is made of: cities and days, as some need no further chunk, and chunks."""
-    facts = [wanted.to_dict(), sorted(chunk.path.name for chunk in chunks)]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+def _dates(product):
+    return f"it runs from {product.start} to {product.end or 'today'}"
 
 
-def _now():
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes
+    ----------
+    cities, days : int
+        Of the folder once the run is over.
+    cost : Cost
+        Of what is missing.
+    layers : list of dict
+        For each layer: `layer, products, cities, periods, requests, hours` of what is missing. Requests
+        and hours add up to those of `cost`.
+    products : list of dict
+        For each product: `product, asset, columns, first_day, last_day` of its images.
+    notes : tuple of str
+        What else a user should know.
+    """
+
+    cities: int
+    days: int
+    cost: Cost
+    layers: list
+    products: list
+    notes: tuple
+
+
+def plan(cities, start, end, *, out=None, client=None, **settings):
+    """Estimate what an extraction would send and cost. Nothing is sent.
+
+    Parameters
+    ----------
+    cities, start, end, client, **settings
+        As :func:`extract` takes them.
+    out : str or Path, optional
+        Folder; what it already holds is not counted.
+
+    Returns
+    -------
+    Plan
+    """
+    client = client or EarthEngine()
+    request = ExtractionRequest(cities, start, end, **settings)
+    extraction, site_days = request.extraction(client.url), request.site_days()
+    if out is None:
+        folder, chunks, damaged = Folder(Path(), extraction, site_days), [], []
+    else:
+        folder = open_folder(out, extraction, site_days)
+        chunks, damaged = folder.read_chunks()
+    planned = plan_requests(folder.missing(chunks, today=today()), workers=client.workers)
+    by_layer = {}
+    for own, seconds in planned:
+        by_layer.setdefault(own.layer, []).append((own, seconds))
+    return Plan(
+        cities=len(folder.site_days.sites),
+        days=len(folder.site_days.days),
+        cost=estimate(planned, workers=client.workers),
+        layers=[_layer_row(layer, own) for layer, own in by_layer.items()],
+        products=[
+            {
+                "product": product.key,
+                "asset": product.asset,
+                "columns": [band.name for band in product.bands],
+                "first_day": product.start,
+                "last_day": product.end,
+            }
+            for product in folder.extraction.products
+        ],
+        notes=tuple(_notes(folder, damaged)),
+    )
+
+
+def _layer_row(layer, planned):
+    return {
+        "layer": layer.name,
+        "products": [layer.name_of(product) for product in layer.products],
+        "cities": len(np.unique(np.concatenate([request.rows for request, _ in planned]))),
+        "periods": len(np.unique(np.concatenate([request.periods for request, _ in planned]))),
+        "requests": len(planned),
+        "hours": sum(seconds for _, seconds in planned) / 3600,
+    }
 
 
 @dataclass(frozen=True)
@@ -480,15 +491,13 @@ class Probe:
     answer: str
 
 
-def check(task, *, service):
-    """Ask for one city and one day, product by product, and say what works. Nothing is written.
+def check(cities, start, end, *, client=None, **settings):
+    """Ask for the first city and the first day, product by product. Nothing is written.
 
     Parameters
     ----------
-    task : Task
-        What to extract; the first city and the first day are tried.
-    service : Service
-        Which Earth Engine to ask.
+    cities, start, end, client, **settings
+        As :func:`extract` takes them.
 
     Returns
     -------
@@ -500,39 +509,35 @@ def check(task, *, service):
     ValueError, OSError
         If no connection can be opened.
     """
-    from airq.sources.earthengine.errors import Refused, Unavailable
-    from airq.sources.earthengine.sampler import probe
-
-    wanted, extraction, probes = task.wanted(), task.extraction(service.url), []
-    day = wanted.days[0]
-    site = wanted.sites.iloc[[0]]
+    client = client or EarthEngine()
+    request = ExtractionRequest(cities, start, end, **settings)
+    extraction, site_days = request.extraction(client.url), request.site_days()
+    site, day = site_days.sites.iloc[[0]], site_days.days[0]
     offset = int(extraction.offset_hours(site["longitude"])[0])
-    with service.connect(f"airq-{task.recipe}-check") as engine:
+    probes = []
+    with client.connect(f"airq-{request.recipe}-check") as connection:
         for product, layer in layers_of(extraction):
             periods = layer.periods(day, day)
-            if not len(periods):
-                probes.append(
-                    _probe(product, layer, None, f"not tried, no images on {day}: {dates_of(product)}")
-                )
-                continue
-            block = Block(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
-            try:
-                values = probe(engine, block, site[["longitude", "latitude"]].to_numpy())
-            except (Refused, Unavailable) as error:
-                probes.append(_probe(product, layer, False, str(error)))
-            else:
-                probes.append(_probe(product, layer, True, _values_text(layer, values, extraction.units)))
+            works, answer = None, f"not tried, no images on {day}: {_dates(product)}"
+            if len(periods):
+                asked = SampleRequest(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
+                place = site[["longitude", "latitude"]].to_numpy()
+                works, answer = _try(connection, asked, place, extraction.units)
+            probes.append(Probe(layer.name_of(product), product.asset, works, answer))
     return probes
 
 
-def _probe(product, layer, works, answer):
-    return Probe(asked_as(product, layer), product.asset, works, answer)
+def _try(connection, request, place, units):
+    """Whether a request works, and its values with their units or the refusal."""
+    from airq.sources.earthengine.errors import Refused, Unavailable
+    from airq.sources.earthengine.sampler import probe
 
-
-def _values_text(layer, values, units):
-    """The values of one city and period, with their units."""
+    try:
+        values = probe(connection, request, place).ravel()
+    except (Refused, Unavailable) as error:
+        return False, str(error)
     texts = []
-    for name, value in zip(layer.columns, values.ravel(), strict=True):
-        unit = units.get(name, layer.products[0].bands[0].unit)
+    for name, value in zip(request.layer.columns, values, strict=True):
+        unit = units.get(name, request.layer.products[0].bands[0].unit)
         texts.append(f"{name} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {unit}'}")
-    return ", ".join(texts)
+    return True, ", ".join(texts)

@@ -1,6 +1,8 @@
 """The user's way from a table of cities to a trained predictor, through the commands and a real server."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,10 +10,13 @@ import pytest
 from earthengine_server import EarthEngineServer, Faults
 from typer.testing import CliRunner
 
+from airq.cities import bundled_cities
 from airq.cli import app
 from airq.features.recipe import reference
 from airq.io import read_panel, write_panel
+from airq.messages import AirqWarning
 from airq.panel import IDENTITY, panel_metadata
+from airq.workflows.extract import EarthEngine, check, extract, plan
 
 #: What a request costs little for; rain and NO2 change every day.
 FEW = ["--products", "no2,era5-rain,elevation"]
@@ -106,6 +111,40 @@ def test_a_plan_sends_nothing_and_tells_the_requests(user):
     assert not user.out.exists()
 
 
+@pytest.mark.parametrize("workers", [1, 20, 40])
+@pytest.mark.parametrize(
+    ("n_cities", "end", "settings"),
+    [
+        (1, "2025-03-01", {}),
+        (3, "2025-03-31", {"recipe": "live"}),
+        (3, "2026-01-31", {"quality": True, "day_basis": "local"}),
+        (40, "2025-03-09", {"recipe": "reference"}),
+        (555, "2025-08-31", {"products": ["no2", "maiac", "fires", "population"]}),
+    ],
+    ids=["day", "month", "year", "reference", "large"],
+)
+def test_the_rows_of_a_plan_add_up(n_cities, end, settings, workers):
+    "The layers' requests and hours add up to those of the whole run, which shares its workers among them."
+    cities = bundled_cities().nlargest(n_cities, "population")
+    planned = plan(cities, "2025-03-01", end, client=EarthEngine(workers=workers), **settings)
+    assert sum(row["requests"] for row in planned.layers) == planned.cost.requests
+    assert sum(row["hours"] for row in planned.layers) == pytest.approx(planned.cost.compute_hours)
+    assert len({row["layer"] for row in planned.layers}) == len(planned.layers)
+    assert {row["cities"] for row in planned.layers} == {n_cities}
+
+
+def test_the_table_of_a_plan_adds_up_to_its_sentence(user):
+    "As a user reads it: 5 cities, a month, all of the default recipe, one row for each of seven layers."
+    bundled_cities().nlargest(5, "population").to_csv(user.cities, index=False)
+    result = airq("plan", *user.options("2020-01-01", "2020-01-31"), "--json", user.out.parent / "p.json")
+    (facts,) = json.loads((user.out.parent / "p.json").read_text())
+    assert f"5 cities, 31 days: about {facts['requests']} requests" in result.stdout
+    table = result.stdout.split("asked together")[1].splitlines()
+    rows = [words for words in map(str.split, table) if len(words) > 4 and words[-4] == "5"]
+    assert len(rows) == 7
+    assert sum(int(words[-2]) for words in rows) == facts["requests"]
+
+
 def test_an_extraction_sends_what_was_planned(first):
     "Three regions of 1 and of 6 bands; nine rows, with all columns, known cities and places."
     assert first.asked == [(3, 1), (3, 6)]
@@ -172,6 +211,12 @@ def test_days_that_need_no_request_become_rows(user):
     assert panel["site_id"].value_counts().tolist() == [5, 5, 5]
     assert panel["elevation"].notna().all()
     assert panel["city"].unique().tolist() == ["Accra", "Bamakɔ", "Kampala"]
+
+
+def test_a_plan_refuses_what_is_no_address(user):
+    "As the extraction would, which sends requests there."
+    result = airq("plan", *user.options("2020-01-01", "2020-01-02", *FEW), "--ee-url", "ftp://127.0.0.1")
+    refused(result, "--ee-url takes an address")
 
 
 def test_a_plan_counts_only_what_a_folder_lacks(first):
@@ -313,6 +358,68 @@ def test_features_meet_targets_and_train(user, make_panel):
     assert trained.exit_code == 0, trained.output
     features = json.loads((bundle / "bundle.json").read_text())["features"]
     assert any("precipitation" in str(feature) for feature in features)
+
+
+# -- from Python
+
+
+@pytest.fixture
+def client(server):
+    return EarthEngine("p", "anonymous", server.url, workers=4)
+
+
+def test_a_table_and_a_file_give_the_same_panel(user, client):
+    "Cities as a DataFrame, days as text or time stamps; the panel has its metadata, and warns of its origin."
+    settings = {"products": ["no2", "elevation"], "client": client}
+    with pytest.warns(AirqWarning, match="SIMULATED"):
+        one = extract(CITIES, "2020-01-01", "2020-01-03", out=user.out, **settings)
+    days = pd.date_range("2020-01-01", "2020-01-03")
+    with pytest.warns(AirqWarning, match="SIMULATED"):
+        other = extract(user.cities, days[0], days[-1], out=user.out.parent / "other", **settings)
+    pd.testing.assert_frame_equal(one, other)
+    assert panel_metadata(one).units["no2"] == "mol m⁻²"
+    assert one["site_id"].tolist() == [site for site in CITIES["city_id"] for _ in range(3)]
+
+
+def test_a_table_of_cities_is_checked(user, client):
+    "A missing column is named; nothing is sent."
+    with pytest.raises(ValueError, match="The city table has no column 'latitude'"):
+        extract(CITIES.drop(columns="latitude"), "2020-01-01", "2020-01-03", out=user.out, client=client)
+    assert user.sent() == []
+
+
+def test_check_from_python(client):
+    "A record for each product, with values and units."
+    (probe,) = check(CITIES, "2020-01-01", "2020-01-01", products=["elevation"], client=client)
+    assert (probe.product, probe.works) == ("elevation", True)
+    assert probe.answer.startswith("elevation ")
+    assert probe.answer.endswith(" m")
+
+
+WITHOUT_CLIENT = """
+import sys
+for name in ("ee", "google", "googleapiclient", "httplib2", "tenacity"):
+    sys.modules[name] = None
+from airq.workflows.extract import EarthEngine, extract, plan
+print(plan(sys.argv[1], "2020-01-01", "2020-01-31").cost.requests)
+try:
+    extract(sys.argv[1], "2020-01-01", "2020-01-31", out=sys.argv[2], client=EarthEngine("p"))
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+def test_plans_need_no_client_and_extractions_say_what_to_install(user):
+    "In a process that has no earthengine-api: requests are counted; then one line that names the package."
+    command = [sys.executable, "-c", WITHOUT_CLIENT, user.cities, user.out]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    requests, line = result.stdout.splitlines()
+    assert int(requests) > 0
+    assert line.endswith("pip install earthengine-api")
+    assert "airq[" not in line
+
+
+# -- wrong input
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def assemble(folder, chunks):
     Parameters
     ----------
     folder : Folder
-        What was wanted.
+        Where, and what was asked for.
     chunks : list of Chunk
         What is there, those fetched first in front; later ones prevail.
 
@@ -34,11 +34,10 @@ def assemble(folder, chunks):
         `rows`, `sites`, `columns`, `first_day`, `last_day`; `filled`, the share of values that are not
         empty, by column; `emptied`, how many implausible values were emptied, by column.
     """
-    days = folder.wanted.days
+    days, sites = folder.site_days.days, folder.site_days.sites
     units = _units(folder.extraction, days)
-    mask = folder.wanted.mask(days)
-    positions = {site: row for row, site in enumerate(folder.wanted.sites.index)}
-    placed = [(chunk, np.array([positions.get(site, -1) for site in chunk.sites])) for chunk in chunks]
+    mask = folder.site_days.mask(days)
+    placed = [(chunk, sites.index.get_indexer(chunk.sites)) for chunk in chunks]
     step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
     # Cities that come one after another mostly stand in the same chunks.
     read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
@@ -82,7 +81,7 @@ def _metadata(extraction, units):
 
 
 def source_of(service):
-    """How a panel names who answered."""
+    """Return how a panel names the service that answered."""
     if service == EARTH_ENGINE:
         return "Google Earth Engine"
     return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
@@ -98,9 +97,9 @@ def _values(extraction, placed, rows, days, read):
             if chunk.layer != layer.name or own.max() < rows[0] or own.min() > rows[-1]:
                 continue
             if (here := np.isin(own, rows)).any():
-                known = np.isin(chunk.periods, periods)
-                at = np.ix_(own[here] - rows[0], np.searchsorted(periods, chunk.periods[known]))
-                cube[at] = read(position, layer)[here][:, known]
+                inside = np.isin(chunk.periods, periods)
+                at = np.ix_(own[here] - rows[0], np.searchsorted(periods, chunk.periods[inside]))
+                cube[at] = read(position, layer)[here][:, inside]
         of_day = np.searchsorted(periods, layer.period_of(days))
         for number, name in enumerate(layer.columns):
             columns[name] = cube[:, of_day, number]
@@ -123,9 +122,9 @@ def _rings(extraction, columns):
 
 def _frame(folder, values, rows, days, mask, counts):
     """Rows of the panel for some cities; implausible values are emptied and counted."""
-    sites = folder.wanted.sites.iloc[rows]
+    sites = folder.site_days.sites.iloc[rows]
     of_site, of_day = np.nonzero(mask)
-    known = sites.iloc[of_site]
+    places = sites.iloc[of_site]
     columns = {}
     for name, cube in values.items():
         column = cube[of_site, of_day]
@@ -136,12 +135,12 @@ def _frame(folder, values, rows, days, mask, counts):
         counts["filled"][name] += int(np.isfinite(column).sum())
         columns[name] = column.astype("float32")
     identity = {
-        "site_id": known.index.to_numpy(),
-        "city_id": known.index.to_numpy(),
-        **{name: known[name].to_numpy() for name in ["city", "country", "latitude", "longitude"]},
+        "site_id": places.index.to_numpy(),
+        "city_id": places.index.to_numpy(),
+        **{name: places[name].to_numpy() for name in ["city", "country", "latitude", "longitude"]},
         "date": days[of_day].astype("datetime64[us]"),
-        "population": known["population"].to_numpy(),
+        "population": places["population"].to_numpy(),
     }
-    if folder.wanted.sites["population"].isna().all():
+    if folder.site_days.sites["population"].isna().all():
         del identity["population"]
     return pd.DataFrame({**identity, **columns}).astype({name: "str" for name in ("site_id", "city_id")})

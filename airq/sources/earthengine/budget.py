@@ -1,4 +1,4 @@
-"""How many requests may be under way at once, and how long to go on: found out by asking."""
+"""How many requests may be under way at once, and how long to repeat what fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to go on repeating.
+    """How long to repeat what fails.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Patience:
     refusals: int = 15
 
     def scaled(self, factor):
-        """The same with every time multiplied.
+        """Return the same with every time multiplied.
 
         >>> Patience().scaled(0.01).silence
         1.0
@@ -44,13 +44,6 @@ class Patience:
 
 
 DEFAULT_PATIENCE = Patience()
-
-
-@dataclass(frozen=True)
-class Permit:
-    """Leave to send one request, given under the limit of an epoch."""
-
-    epoch: int
 
 
 class Budget:
@@ -131,27 +124,28 @@ class Budget:
 
         Returns
         -------
-        Permit or None
-            To give back with `release`; None if `stop` is set.
+        int or None
+            Number of the limit that granted the place, for `release`; None if `stop` is set.
         """
         with self._condition:
             while stop is None or not stop.is_set():
                 pause = self._paused_until - self._clock()
                 if pause <= 0 and self.in_flight < self.limit:
                     self.in_flight += 1
-                    return Permit(self._epoch)
+                    return self._epoch
                 self._condition.wait(min(self.TICK, pause) if pause > 0 else self.TICK)
         return None
 
-    def release(self, permit, outcome, *, restricted=False, retry_after=0.0):
-        """Give a place back and say what became of the request.
+    def release(self, epoch, outcome, *, restricted=False, retry_after=0.0):
+        """Give a place back, with what became of the request.
 
         Parameters
         ----------
-        permit : Permit
+        epoch : int
+            From `acquire`.
         outcome : {"accepted", "refused", "failed"}
             "accepted": the service worked on it, whatever the result; "refused": 429; "failed": no
-            answer, or one that tells nothing of the limit.
+            answer, or one that says nothing about the limit.
         restricted : bool
             The answer asks for less parallelism: a quarter less, once a round, and no growth.
         retry_after : float
@@ -160,30 +154,24 @@ class Budget:
         with self._condition:
             self.in_flight -= 1
             if outcome == "failed":
-                self._failure()
+                if self._failures == 0:
+                    self._failing_since = self._clock()
+                self._failures += 1
             else:
                 self._failures = 0
             if outcome == "refused":
-                self._refusal(permit, retry_after)
+                self._refusal(epoch == self._epoch, retry_after)
             elif outcome == "accepted":
-                self._success(permit, restricted)
+                self._success(epoch == self._epoch, restricted)
             self._condition.notify_all()
 
-    def _failure(self):
-        if self._failures == 0:
-            self._failing_since = self._clock()
-        self._failures += 1
-
-    def _refusal(self, permit, retry_after):
-        if permit.epoch == self._epoch:
+    def _refusal(self, current, retry_after):
+        if current:
             if self._trying:
                 self._doublings = min(self._doublings + 1, self.MOST_DOUBLINGS)
             self._change(self.limit, step=1, trying=False)
         self._successes = 0
         self.limit = max(1, min(self.limit, self.in_flight))
-        self._hold(retry_after)
-
-    def _hold(self, retry_after):
         alone = 0.0
         if self.in_flight == 0:
             alone = self._patience.base * 2.0**self._refused_alone
@@ -191,9 +179,9 @@ class Budget:
         pause = min(max(retry_after, alone), self._patience.longest)
         self._paused_until = max(self._paused_until, self._clock() + pause)
 
-    def _success(self, permit, restricted):
+    def _success(self, current, restricted):
         self._refused_alone = 0
-        if permit.epoch != self._epoch:
+        if not current:
             return
         if restricted:
             self._change(max(1, self.limit - max(1, self.limit // 4)), step=1, trying=False)
@@ -202,13 +190,10 @@ class Budget:
             self._successes += 1
         needed = max(self.TRIAL * self._step * 2**self._doublings, self.limit)
         if self.limit < self.asked and self._successes >= needed:
-            self._grow()
-
-    def _grow(self):
-        if self._trying:
-            self._step *= 2
-            self._doublings = 0
-        self._change(min(self.asked, self.limit + self._step), step=self._step, trying=True)
+            if self._trying:
+                self._step *= 2
+                self._doublings = 0
+            self._change(min(self.asked, self.limit + self._step), step=self._step, trying=True)
 
     def _change(self, limit, *, step, trying):
         self.limit = limit

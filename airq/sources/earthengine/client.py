@@ -1,6 +1,9 @@
-"""HTTP under the Earth Engine client: a session per thread, time-outs, faults by their kind.
+"""Ask Earth Engine: the HTTP under its client, a connection, and requests with their repetition.
 
-The one place that asks Earth Engine: a connection, and its requests with their repetition.
+The client of Google sends its requests through :class:`Transport`, which has one session for each thread,
+its own time-outs, and an error class for each kind of fault. :class:`Connection` computes a collection in
+one attempt; :func:`call_with_retries` repeats the attempt for as long as that can help. No other module
+sends anything.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import requests
 import tenacity
 
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Patience
-from airq.sources.earthengine.credentials import check_endpoint, is_loopback
+from airq.sources.earthengine.credentials import check_endpoint
 from airq.sources.earthengine.errors import (
     AGAIN,
     SIGN_IN,
@@ -38,9 +41,13 @@ from airq.sources.earthengine.errors import (
     classify,
     one_line,
 )
+from airq.sources.earthengine.layers import is_loopback
 
+STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.
 DIRECT = {"http": None, "https": None, "all": None}
+#: For the three requests that open a connection.
+OPENING = Patience(attempts=20, base=0.5, longest=4.0)
 
 
 class Stats:
@@ -68,7 +75,7 @@ class Stats:
             self.by_status[str(status)] += 1
 
     def as_dict(self):
-        """The counts at this moment, for a manifest."""
+        """Return the counts at this moment, for a manifest."""
         with self._lock:
             return {
                 "requests": self.requests,
@@ -116,20 +123,26 @@ class Transport:
             For every answer of the service but 2xx and 401, which the client wants to see.
         """
         self._local.reply = None
-        if not uri.startswith(f"{self.url}/"):
-            response = self._send(uri, method, body, headers, counted=False)
-            return _as_httplib2(response), response.content
-        response = self._send(uri, method, body, headers, counted=True)
-        reply = self.reply
-        if reply.status >= 300 and reply.status != 401:
-            raise classify(reply, host=self.host, project=self.project)
-        if method == "GET" and reply.status == 200:
-            _check_json(response.content, host=self.host)
-        return _as_httplib2(response), response.content
+        own = uri.startswith(f"{self.url}/")
+        response = self._send(uri, method, body, headers, counted=own)
+        if own:
+            status = response.status_code
+            if status >= 300 and status != 401:
+                raise classify(self.reply, host=self.host, project=self.project)
+            if method == "GET" and status == 200:
+                try:
+                    json.loads(response.content)
+                except ValueError as error:
+                    message = f"{self.host} sent a description of itself that is not whole JSON."
+                    raise Unavailable(message) from error
+        headers = {key.lower(): value for key, value in response.headers.items()}
+        # The client turns the first into a warning, and prints the second, from whatever thread.
+        headers.pop("x-earth-engine-quota-status", None)
+        headers.pop("x-earth-engine-init-message", None)
+        return httplib2.Response({**headers, "status": response.status_code}), response.content
 
     def _send(self, uri, method, body, headers, *, counted):
         start = time.monotonic()
-        sent = len(body or b"")
         status, received = "dropped", 0
         try:
             response = self._session().request(
@@ -149,7 +162,7 @@ class Transport:
         finally:
             seconds = time.monotonic() - start
             if counted:
-                self.stats.add(status, sent=sent, received=received, seconds=seconds)
+                self.stats.add(status, sent=len(body or b""), received=received, seconds=seconds)
         if counted:
             content = response.content if status >= 300 else b""
             lower = {key.lower(): value for key, value in response.headers.items()}
@@ -160,8 +173,8 @@ class Transport:
         session = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            # Else an entry of ~/.netrc would take the place of the token.
-            session.auth = _unchanged
+            # Without an `auth` of its own, an entry of ~/.netrc would take the place of the token.
+            session.auth = lambda request: request
             with self._lock:
                 self.check_open()
                 self._sessions.append(session)
@@ -182,45 +195,53 @@ class Transport:
         for session in sessions:
             session.close()
 
-
-def _unchanged(request):
-    return request
-
-
-def _as_httplib2(response):
-    headers = {key.lower(): value for key, value in response.headers.items()}
-    # The client turns the first into a warning, and prints the second, from whatever thread.
-    headers.pop("x-earth-engine-quota-status", None)
-    headers.pop("x-earth-engine-init-message", None)
-    return httplib2.Response({**headers, "status": response.status_code})
-
-
-def _check_json(content, *, host):
-    try:
-        json.loads(content)
-    except ValueError as error:
-        raise Unavailable(f"{host} sent a description of itself that is not whole JSON.") from error
+    @contextlib.contextmanager
+    def translated(self):
+        """Turn what the client raises beside the transport's own faults into these."""
+        try:
+            yield
+        except google.auth.exceptions.GoogleAuthError as error:
+            raise _credentials_fault(error, self.host) from error
+        except UnicodeDecodeError as error:
+            raise Unavailable(f"{self.host} sent an answer that is not text") from error
+        except (ee.EEException, googleapiclient.errors.Error) as error:
+            self.check_open()
+            if self.reply is None or self.reply.status < 300:
+                raise
+            raise classify(self.reply, host=self.host, project=self.project) from error
 
 
 def _fault(error, *, host, seconds):
-    if isinstance(error, requests.exceptions.ReadTimeout):
+    kinds = requests.exceptions
+    if isinstance(error, kinds.ReadTimeout):
         return Silent(f"{host} did not answer within {seconds:g} s")
-    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+    if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Refused(
             f"This machine does not trust the certificate of {host}. Behind a proxy that replaces it, "
             "name the proxy's own in REQUESTS_CA_BUNDLE."
         )
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    if isinstance(error, kinds.ConnectTimeout):
         return Unavailable(f"no connection to {host} in time")
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, kinds.ProxyError):
         return Unavailable(f"the proxy on the way to {host} does not answer")
-    if isinstance(
-        error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-    ):
+    if isinstance(error, (kinds.ChunkedEncodingError, kinds.ContentDecodingError)):
         return Unavailable(f"the answer of {host} broke off")
-    if isinstance(error, requests.exceptions.ConnectionError):
+    if isinstance(error, kinds.ConnectionError):
         return Unavailable(f"no connection to {host}, or it was lost")
     return Refused(f"No request can be sent to {host}: {one_line(error)}")
+
+
+def _credentials_fault(error, host):
+    if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
+        return Unavailable("the service that renews Google credentials does not answer")
+    if isinstance(error, google.auth.exceptions.InvalidOperation):
+        return Refused(f"{host} wants credentials and takes no anonymous requests. {SIGN_IN}")
+    words = str(error.args[0]) if error.args else ""
+    listed = ("invalid_grant", "invalid_client", "deleted_client", "unauthorized_client", "invalid_scope")
+    reason = next((word for word in listed if word in words), type(error).__name__)
+    return Refused(
+        f"Google does not renew the credentials ({reason}): they expired or were revoked. {SIGN_IN}"
+    )
 
 
 class SharedCredentials(google.auth.credentials.Credentials):
@@ -242,44 +263,8 @@ class SharedCredentials(google.auth.credentials.Credentials):
             self._credentials.refresh(request)
 
 
-@contextlib.contextmanager
-def translated(transport):
-    """Turn what the client raises beside the transport's own faults into these."""
-    try:
-        yield
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise _credentials_fault(error, transport.host) from error
-    except UnicodeDecodeError as error:
-        raise Unavailable(f"{transport.host} sent an answer that is not text") from error
-    except (ee.EEException, googleapiclient.errors.Error) as error:
-        transport.check_open()
-        reply = transport.reply
-        if reply is None or reply.status < 300:
-            raise
-        raise classify(reply, host=transport.host, project=transport.project) from error
-
-
-def _credentials_fault(error, host):
-    if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
-        return Unavailable("the service that renews Google credentials does not answer")
-    if isinstance(error, google.auth.exceptions.InvalidOperation):
-        return Refused(f"{host} wants credentials and takes no anonymous requests. {SIGN_IN}")
-    words = str(error.args[0]) if error.args else ""
-    known = ("invalid_grant", "invalid_client", "deleted_client", "unauthorized_client", "invalid_scope")
-    reason = next((word for word in known if word in words), type(error).__name__)
-    return Refused(
-        f"Google does not renew the credentials ({reason}): they expired or were revoked. {SIGN_IN}"
-    )
-
-
-STANDARD_URL = "https://earthengine.googleapis.com"
-
-#: For the three requests that open a connection.
-OPENING = Patience(attempts=20, base=0.5, longest=4.0)
-
-
-class EarthEngine:
-    """A connection; make it with `connect`, and close it (it is a context manager, too).
+class Connection:
+    """A connection to Earth Engine; make it with `connect`, and close it (it is a context manager, too).
 
     Attributes
     ----------
@@ -293,7 +278,7 @@ class EarthEngine:
         self.project = transport.project
 
     def __repr__(self):
-        return f"EarthEngine({self.url!r}, project={self.project!r})"
+        return f"Connection({self.url!r}, project={self.project!r})"
 
     def __enter__(self):
         return self
@@ -303,7 +288,7 @@ class EarthEngine:
 
     @property
     def stats(self):
-        """Requests, bytes, seconds since the connection stands."""
+        """Requests, bytes, seconds since the connection was opened."""
         return self._transport.stats
 
     @property
@@ -312,7 +297,7 @@ class EarthEngine:
         return self._transport.reply is not None and self._transport.reply.restricted
 
     def compute(self, collection, *, rows):
-        """Properties of every feature of a collection, in one attempt (a request a page).
+        """Return the properties of every feature of a collection, in one attempt (a request a page).
 
         Parameters
         ----------
@@ -339,7 +324,11 @@ class EarthEngine:
         features, token, seen = [], None, set()
         while True:
             page = self._page(collection, rows, token)
-            features += [_properties(feature, host=self.host) for feature in page.get("features", [])]
+            for feature in page.get("features", []):
+                properties = isinstance(feature, dict) and (feature.get("properties") or {})
+                if not isinstance(properties, dict):
+                    raise Unavailable(f"{self.host} sent something else than features")
+                features.append(properties)
             token = page.get("nextPageToken")
             if not token:
                 return features
@@ -351,7 +340,7 @@ class EarthEngine:
         params = {"expression": collection, "pageSize": rows}
         if token:
             params["pageToken"] = token
-        with translated(self._transport):
+        with self._transport.translated():
             page = ee.data.computeFeatures(params)
         first = token is None
         if not isinstance(page, dict) or not isinstance(page.get("features", None if first else []), list):
@@ -362,12 +351,6 @@ class EarthEngine:
         """Close the connection and forget the credentials."""
         self._transport.close()
         ee.Reset()
-
-
-def _properties(feature, *, host):
-    if not isinstance(feature, dict) or not isinstance(feature.get("properties") or {}, dict):
-        raise Unavailable(f"{host} sent something else than features")
-    return feature.get("properties") or {}
 
 
 def connect(
@@ -402,34 +385,33 @@ def connect(
 
     Returns
     -------
-    EarthEngine
+    Connection
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
     transport = Transport(url, project, connect_timeout=connect_timeout, timeout=min(timeout, 60.0))
-    engine = EarthEngine(transport)
-    # Else the client's remarks on each retry and refusal go to the console.
+    connection = Connection(transport)
+    # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
     try:
-        _opened(transport, credentials, patience, stop)
+        _open(transport, SharedCredentials(credentials), patience, stop)
         ee.data.setDefaultWorkloadTag(workload_tag)
     except BaseException:
-        engine.close()
+        connection.close()
         raise
     transport.timeouts = (connect_timeout, timeout)
     transport.stats.clear()
-    return engine
+    return connection
 
 
-def _opened(transport, credentials, patience, stop):
-    shared = SharedCredentials(credentials)
-    passing = (Throttled, Unavailable)
+def _open(transport, credentials, patience, stop):
+    def nothing_answers(state):
+        return state.attempt_number >= 6 and set(transport.stats.by_status) <= {"dropped"}
+
     try:
-        for attempt in _retrying(
-            patience, stop, on=passing, also=lambda state: _nothing_answers(state, transport)
-        ):
-            with attempt, translated(transport):
-                _initialize(transport, shared)
+        for attempt in _attempts(patience, stop, on=(Throttled, Unavailable), until=nothing_answers):
+            with attempt, transport.translated():
+                _initialize(transport, credentials)
     except (Throttled, Unavailable, Silent) as error:
         raise Unavailable(
             f"Earth Engine at {transport.host} cannot be reached ({_words(error)}). Check the network."
@@ -452,40 +434,36 @@ def _initialize(transport, credentials):
         socket.setdefaulttimeout(before)
 
 
-def _nothing_answers(state, transport):
-    return state.attempt_number >= 6 and set(transport.stats.by_status) <= {"dropped"}
-
-
-def _retrying(patience, stop, *, on, also):
+def _attempts(patience, stop, *, on, until):
+    """Attempts of tenacity, repeated on the errors `on` until ``until(state)`` or patience ends."""
     stop = stop or threading.Event()
-
-    def enough(state):
-        return state.attempt_number >= patience.attempts or also(state)
+    jitter = tenacity.wait_random_exponential(multiplier=patience.base, max=patience.longest)
 
     def wait(state):
-        jittered = tenacity.wait_random_exponential(multiplier=patience.base, max=patience.longest)(state)
-        return max(jittered, min(getattr(state.outcome.exception(), "retry_after", 0.0), patience.longest))
+        asked = getattr(state.outcome.exception(), "retry_after", 0.0)
+        return max(jitter(state), min(asked, patience.longest))
+
+    def sleep(seconds):
+        if stop.wait(seconds):
+            raise Stopped("Stopped while waiting to repeat a request.")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(on),
-        stop=enough,
+        stop=lambda state: state.attempt_number >= patience.attempts or until(state),
         wait=wait,
-        sleep=lambda seconds: _sleep(seconds, stop),
+        sleep=sleep,
         reraise=True,
     )
 
 
-def _sleep(seconds, stop):
-    if stop.wait(seconds):
-        raise Stopped("Stopped while waiting to repeat a request.")
-
-
-def call_with_retries(engine, collection, *, rows, budget, check=None, patience=DEFAULT_PATIENCE, stop=None):
-    """Properties of every feature, with as many attempts as it takes.
+def call_with_retries(
+    connection, collection, *, rows, budget, check=None, patience=DEFAULT_PATIENCE, stop=None
+):
+    """Return the properties of every feature, with as many attempts as it takes.
 
     Parameters
     ----------
-    engine : EarthEngine
+    connection : Connection
     collection : ee.FeatureCollection
     rows : int
         Features to ask for at a time.
@@ -510,43 +488,44 @@ def call_with_retries(engine, collection, *, rows, budget, check=None, patience=
     Stopped
         If `stop` is set.
     """
-    retrying = _retrying(patience, stop, on=Unavailable, also=lambda state: budget.silent)
+    attempts = _attempts(patience, stop, on=Unavailable, until=lambda state: budget.silent)
     try:
-        for attempt in retrying:
+        for attempt in attempts:
             with attempt:
-                found = _admitted(engine, collection, rows, budget, stop)
+                features = _compute_in_turn(connection, collection, rows, budget, stop)
                 if check is not None:
-                    check(found)
+                    check(features)
     except Silent as error:
         if budget.silent:
-            raise Unavailable(f"Earth Engine at {engine.host} does not answer. {AGAIN}") from error
+            raise Unavailable(f"Earth Engine at {connection.host} does not answer. {AGAIN}") from error
         raise
     except Throttled as error:
         raise Unavailable(
-            f"Earth Engine at {engine.host} grants no request now ({_words(error)}). {AGAIN}"
+            f"Earth Engine at {connection.host} grants no request now ({_words(error)}). {AGAIN}"
         ) from error
     except Unavailable as error:
-        count = retrying.statistics["attempt_number"]
+        count = attempts.statistics["attempt_number"]
         raise Unavailable(
-            f"Earth Engine at {engine.host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}"
+            f"Earth Engine at {connection.host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}"
         ) from error
-    return found
+    return features
 
 
 def _words(error):
     return str(error).rstrip(".")
 
 
-def _admitted(engine, collection, rows, budget, stop):
+def _compute_in_turn(connection, collection, rows, budget, stop):
+    """Compute once the budget has room, again and again while the service refuses for want of room."""
     while True:
-        permit = budget.acquire(stop)
-        if permit is None:
+        epoch = budget.acquire(stop)
+        if epoch is None:
             raise Stopped("Stopped while waiting for a turn.")
         outcome, retry_after = "failed", 0.0
         try:
-            found = engine.compute(collection, rows=rows)
+            features = connection.compute(collection, rows=rows)
             outcome = "accepted"
-            return found
+            return features
         except Throttled as error:
             outcome, retry_after = "refused", error.retry_after
             if budget.exhausted:
@@ -555,4 +534,4 @@ def _admitted(engine, collection, rows, budget, stop):
             outcome = "failed" if isinstance(error, Silent) else "accepted"
             raise
         finally:
-            budget.release(permit, outcome, restricted=engine.restricted, retry_after=retry_after)
+            budget.release(epoch, outcome, restricted=connection.restricted, retry_after=retry_after)

@@ -1,13 +1,11 @@
-"""Who asks Earth Engine: found on this machine, never asked for, never shown."""
+"""Credentials for Earth Engine: found on this machine, never asked for, never shown."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import ee
 import google.auth.credentials
@@ -17,12 +15,13 @@ import google.oauth2.credentials
 import google.oauth2.service_account
 
 from airq.sources.earthengine.errors import SIGN_IN
+from airq.sources.earthengine.layers import is_loopback, scheme_of
 
 PROJECT_VARIABLE = "EARTHENGINE_PROJECT"
 
 
 def load_credentials(name, *, url=None):
-    """Credentials for Earth Engine. Nothing is asked for on the console.
+    """Return credentials for Earth Engine. Nothing is asked for on the console.
 
     Parameters
     ----------
@@ -56,14 +55,14 @@ def load_credentials(name, *, url=None):
 
 
 def check_endpoint(url, credentials):
-    """Refuse an address that `credentials` must not be sent to, or that is none.
+    """Refuse an address that `credentials` must not be sent to, or that is no address.
 
     Raises
     ------
     ValueError
         For anonymous requests to anything but this machine, and for a token in the clear.
     """
-    scheme = _scheme(url)
+    scheme = scheme_of(url)
     anonymous = isinstance(credentials, google.auth.credentials.AnonymousCredentials)
     if anonymous and not is_loopback(url):
         raise ValueError(
@@ -74,34 +73,8 @@ def check_endpoint(url, credentials):
         raise ValueError(f"--ee-url {url} would send your token unencrypted. Give an https address.")
 
 
-def is_loopback(url):
-    """Whether an address is on this machine.
-
-    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("http://[::1]"), is_loopback(None)
-    (True, True, False)
-    """
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _scheme(url):
-    if url is None:
-        return "https"
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        whole = False
-    if not whole or parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("--ee-url takes an address like https://earthengine.googleapis.com, without more.")
-    return parts.scheme
-
-
 def resolve_project(option, credentials, environ=os.environ):
-    """Cloud project that the requests are made for.
+    """Return the Cloud project that the requests are made for.
 
     Parameters
     ----------
@@ -129,7 +102,7 @@ def resolve_project(option, credentials, environ=os.environ):
             "Register one at https://code.earthengine.google.com/register"
         )
     if not re.fullmatch(r"[A-Za-z0-9:._-]+", project):
-        raise ValueError(f"{project!r} is no id of a Cloud project: give the id, not the title.")
+        raise ValueError(f"{project!r} is not the id of a Cloud project: give the id, not the title.")
     return project
 
 
@@ -162,36 +135,30 @@ def _from_file(path):
         content = ""
     # No cause is kept: an error of a parser quotes what it parsed.
     try:
-        found = json.loads(content)
+        content = json.loads(content)
     except ValueError:
         raise ValueError(f"{path} is not JSON. Give the key file of a service account in JSON.") from None
-    kind = found.get("type") if isinstance(found, dict) else None
-    if kind not in _BUILDERS:
-        raise ValueError(f"{path} holds {_what(found)}, not the key of a service account (JSON).")
+    build = {
+        "service_account": google.oauth2.service_account.Credentials.from_service_account_info,
+        "authorized_user": google.oauth2.credentials.Credentials.from_authorized_user_info,
+    }.get(str(content.get("type")) if isinstance(content, dict) else None)
+    if build is None:
+        raise ValueError(f"{path} holds {_description(content)}, not the key of a service account (JSON).")
     try:
-        return _BUILDERS[kind](found)
+        return build(content, scopes=ee.oauth.SCOPES)
     except (ValueError, TypeError, AttributeError, KeyError, google.auth.exceptions.GoogleAuthError):
         raise ValueError(
             f"{path}: the key is damaged or incomplete. Download a new one from the console."
         ) from None
 
 
-def _service_account(found):
-    return google.oauth2.service_account.Credentials.from_service_account_info(found, scopes=ee.oauth.SCOPES)
-
-
-def _user(found):
-    return google.oauth2.credentials.Credentials.from_authorized_user_info(found, scopes=ee.oauth.SCOPES)
-
-
-_BUILDERS = {"service_account": _service_account, "authorized_user": _user}
-
-
-def _what(found):
-    if isinstance(found, dict) and ("installed" in found or "web" in found):
+def _description(content):
+    if not isinstance(content, dict):
+        return "something else"
+    if "installed" in content or "web" in content:
         return "an OAuth client (the identity of a program)"
-    if isinstance(found, dict) and found.get("type") == "external_account":
+    if content.get("type") == "external_account":
         return "a workload identity (use --ee-credentials default with GOOGLE_APPLICATION_CREDENTIALS)"
-    if isinstance(found, dict) and "refresh_token" in found:
+    if "refresh_token" in content:
         return "what `earthengine authenticate` writes (use --ee-credentials default)"
     return "something else"

@@ -1,4 +1,4 @@
-"""What an answer of Earth Engine asks for: wait, repeat, split, or stop and say what to do."""
+"""Errors by what an answer of Earth Engine asks for: wait, repeat, split, or stop and say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 AGAIN = "Run the same command again to go on: what is finished is kept."
 
-#: Seconds after which a gateway's time-out (504) tells of a long computation, not of a weak gateway.
+#: Seconds after which a gateway's time-out (504) means a long computation, not a weak gateway.
 LONG = 60.0
 
 
@@ -59,7 +59,7 @@ class Stopped(RuntimeError):
 
 @dataclass(frozen=True)
 class Reply:
-    """Status line and, if it tells of an error, the content of an HTTP answer."""
+    """Status, headers and, if it is an error, the content of an HTTP answer."""
 
     status: int
     headers: dict = field(default_factory=dict, repr=False)
@@ -110,8 +110,8 @@ class Reply:
             content = json.loads(self.content)
         except ValueError:
             return {}
-        found = content.get("error") if isinstance(content, dict) else None
-        return found if isinstance(found, dict) else {}
+        error = content.get("error") if isinstance(content, dict) else None
+        return error if isinstance(error, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,7 @@ RULES = (
     ),
     Rule(range(500, 600), "", Unavailable),
     Rule((408, 425), "", Unavailable),
-    Rule(
-        (401,),
-        "",
-        Refused,
-        "Earth Engine does not accept the credentials (401). " + SIGN_IN,
-    ),
+    Rule((401,), "", Refused, "Earth Engine does not accept the credentials (401). " + SIGN_IN),
     Rule(
         (400, 403, 404),
         r"asset .{0,300}(not found|does not exist|denied)|caller does not have access|permission.{0,99}asset",
@@ -211,7 +206,7 @@ RULES = (
 
 
 def classify(reply, *, host, project):
-    """Error that an HTTP answer stands for.
+    """Return the error that an HTTP answer stands for.
 
     Parameters
     ----------
@@ -231,32 +226,34 @@ def classify(reply, *, host, project):
     TooLarge('User memory limit exceeded.')
     """
     text = f"{reply.message} {reply.reasons}"
-    said = reply.message or f"{host} answered {reply.status}"
+    message = reply.message or f"{host} answered {reply.status}"
     if reply.status == 504 and reply.seconds >= LONG:
-        return TooLarge(said)
+        return TooLarge(message)
     rule = next((rule for rule in RULES if rule.fits(reply.status, text)), None)
-    if rule is None and reply.broken:
-        return Unavailable(f"{host} sent an error ({reply.status}) that is not whole JSON")
     if rule is None:
-        return Refused(_unknown(reply, host))
+        return _unlisted(reply, host)
     if issubclass(rule.kind, _Passing):
-        return rule.kind(said, retry_after=reply.retry_after)
+        return rule.kind(message, retry_after=reply.retry_after)
     if rule.kind is TooLarge:
-        return TooLarge(said)
+        return TooLarge(message)
     asset = asset_of(reply.message)
     return Refused(rule.advice.format(project=project, asset=asset or "of that name"), asset=asset)
 
 
-def _unknown(reply, host):
+def _unlisted(reply, host):
+    if reply.broken:
+        return Unavailable(f"{host} sent an error ({reply.status}) that is not whole JSON")
     if 300 <= reply.status < 400:
-        return f"{host} answers with a redirect ({reply.status}): that is not Earth Engine. Check --ee-url."
-    if not reply.message:
-        return f"{host} answers {reply.status}, not as Earth Engine does. Check --ee-url and the proxy."
-    return f"Earth Engine refuses the request ({reply.status}), and would again: {reply.message}"
+        what = f"{host} answers with a redirect ({reply.status}): that is not Earth Engine. Check --ee-url."
+    elif not reply.message:
+        what = f"{host} answers {reply.status}, not as Earth Engine does. Check --ee-url and the proxy."
+    else:
+        what = f"Earth Engine refuses the request ({reply.status}), and would again: {reply.message}"
+    return Refused(what)
 
 
 def asset_of(message):
-    """Asset id that a message names, or None.
+    """Return the asset id that a message names, or None.
 
     >>> asset_of("Image.load: Image asset 'COPERNICUS/S5P/X' not found (does not exist or ...).")
     'COPERNICUS/S5P/X'
@@ -266,12 +263,12 @@ def asset_of(message):
         r"['\"](?:projects/earthengine-public/assets/)([^'\"]+)['\"]",
         r"['\"](projects/[^'\"]+/assets/[^'\"]+)['\"]",
     ]
-    found = next((match for pattern in patterns if (match := re.search(pattern, message))), None)
-    return found[1].removeprefix("projects/earthengine-public/assets/") if found else None
+    match = next((match for pattern in patterns if (match := re.search(pattern, message))), None)
+    return match[1].removeprefix("projects/earthengine-public/assets/") if match else None
 
 
 def one_line(text, *, longest=400):
-    """The text without line breaks, cut where it is longer than any sentence.
+    """Return the text without line breaks, cut where it is longer than any sentence.
 
     >>> one_line("a\\n  b")
     'a b'

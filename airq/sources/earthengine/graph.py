@@ -1,4 +1,4 @@
-"""Graphs: what Earth Engine shall compute, as expressions. Nothing here sends a request.
+"""Graphs: what Earth Engine must compute, as expressions. Nothing here sends a request.
 
 One request asks for a *stack*, an image whose bands are the composites of every product for every
 period, reduced over a disc around every city. Three facts of the service shape it:
@@ -27,7 +27,7 @@ CITY = "c"
 
 
 def table(layer, places, periods, *, offset_hours=0):
-    """The values of a layer around cities over periods, unevaluated.
+    """Return the values of a layer around cities over periods, unevaluated.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ def table(layer, places, periods, *, offset_hours=0):
 
 
 def stack(layer, periods, *, offset_hours=0):
-    """One image: every product's composite for every period, unevaluated.
+    """Return one image: every product's composite for every period, unevaluated.
 
-    Its bands are named as :func:`band_names` tells.
+    Its bands have the names of :func:`band_names`.
     """
     sources = [Source(product, timed=layer.quality) for product in layer.products]
     filters = functools.cache(lambda start, end: ee.Filter.date(str(start), str(end)))
@@ -71,7 +71,7 @@ def stack(layer, periods, *, offset_hours=0):
 
 
 def band_names(layer, periods):
-    """Names of the bands of :func:`stack`, in order."""
+    """Return the names of the bands of :func:`stack`, in order."""
     return [
         name
         for position, period in enumerate(periods)
@@ -82,7 +82,7 @@ def band_names(layer, periods):
 
 
 def discs(places, radius):
-    """Discs around cities, unevaluated.
+    """Return discs around cities, unevaluated.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Source:
         self._blank = ee.ImageCollection([self._masked_image()])
 
     def composite(self, start, end, between):
-        """One image for the period from `start` to `end` in UTC, the end excluded, unevaluated.
+        """Return one image for the period from `start` to `end` in UTC, the end excluded.
 
         ``between(start, end)`` gives a filter of images by time; the client takes long to build one, and
         products can share it.

@@ -1,4 +1,7 @@
-"""Layers: products that one request can draw together, and the periods that they are drawn for."""
+"""Layers: products that one request can draw together, and the periods that they are drawn for.
+
+An extraction is its products, the area around a city and the kind of day; where and when is kept apart.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import dataclasses
 import datetime
 import functools
 import hashlib
+import ipaddress
 import json
 import math
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -95,7 +100,7 @@ class Layer:
         return (*map(_asked, self.products[0].reducers), *(("count",) if self.quality else ()))
 
     def cells_of(self, product):
-        """How many of a product's own cells the disc holds, by area.
+        """Return how many of a product's own cells the disc holds, by area.
 
         A sum over the disc is taken as its mean times this number: on the grid of degrees that areas
         are reduced on, a plain sum would count 1 / cos(latitude) too many pixels.
@@ -135,14 +140,18 @@ class Layer:
         return [output.column for output in self.outputs]
 
     def numbered_bands(self):
-        """Product, band and a number unique in the layer, for every band."""
+        """Return product, band and a number unique in the layer, for every band."""
         pairs = [(product, band) for product in self.products for band in product.bands]
         return [(product, band, number) for number, (product, band) in enumerate(pairs)]
 
     def property_of(self, output, position):
-        """Name of the property that an answer gives to an output and the period at a position."""
+        """Return the property of an answer that holds an output and the period at a position."""
         band = f"{output.band}_{position}"
         return band if len(self.reducers) == 1 else f"{band}_{output.reducer}"
+
+    def name_of(self, product):
+        """Return what a product of this layer is called; rings of one product are several layers."""
+        return f"{product.key} within {self.radius_km:g} km" if product.shape == "rings" else product.key
 
     @property
     def values_per_period(self):
@@ -155,11 +164,11 @@ class Layer:
         return sum(len(product.bands) for product in self.products) * (2 if self.quality else 1)
 
     def only(self, product):
-        """The same layer with one of its products alone."""
+        """Return the same layer with one of its products alone."""
         return dataclasses.replace(self, products=(product,))
 
     def periods(self, start, end):
-        """Periods that the days from `start` to `end` need, as days: a day, a new year's day, `ONCE`.
+        """Return the periods that the days from `start` to `end` need: days, new year's days, `ONCE`.
 
         Periods in which no product has images are left out.
         """
@@ -168,7 +177,7 @@ class Layer:
         return periods[[any(has_images(product, period) for product in self.products) for period in periods]]
 
     def period_of(self, days):
-        """The period that each day belongs to."""
+        """Return the period that each day belongs to."""
         if self.cadence == "day":
             return days
         if self.cadence == "year":
@@ -176,7 +185,7 @@ class Layer:
         return np.full(len(days), ONCE)
 
     def period_end(self, period):
-        """The first day after a period."""
+        """Return the first day after a period."""
         if self.cadence == "day":
             return period + 1
         if self.cadence == "year":
@@ -190,7 +199,7 @@ def _asked(reducer):
 
 @functools.lru_cache(maxsize=100_000)
 def has_images(product, period):
-    """Whether a product's range of dates touches a period of its cadence."""
+    """Return whether a product's range of dates touches a period of its cadence."""
     if product.cadence == "once" or product.serves_before is not None:
         return True
     start, end = np.datetime64(product.start, "D"), np.datetime64(product.end or "9999-01-01", "D")
@@ -268,7 +277,7 @@ class Extraction:
         return units
 
     def offset_hours(self, longitudes):
-        """Hours by which each city's day begins before the day in UTC.
+        """Return the hours by which each city's day begins before the day in UTC.
 
         >>> Extraction("mine", (), day_basis="local").offset_hours([32.6, -17.4]).tolist()
         [2, -1]
@@ -278,36 +287,37 @@ class Extraction:
         return hours.astype(int)
 
     def to_dict(self):
-        """The same facts as plain values, every product whole."""
+        """Return the same as plain values, every product whole."""
         return json_ready(dataclasses.asdict(self))
 
     @functools.cached_property
     def fingerprint(self):
         """Hash of everything that decides a value, apart from where and when."""
-        facts = json.dumps(deciding(self.to_dict()), sort_keys=True, ensure_ascii=False)
+        facts = without_explanations(self.to_dict())
+        facts = json.dumps(facts, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 #: Facts that explain a product; another wording of them makes no other value.
-EXPLAINING = ("title", "citation", "kind", "latency")
+EXPLANATIONS = ("title", "citation", "kind", "latency")
 
 
-def deciding(facts):
-    """Those of an extraction's facts, as :meth:`Extraction.to_dict` gives them, that decide its values."""
+def without_explanations(facts):
+    """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
     products = [
-        {name: value for name, value in product.items() if name not in EXPLAINING}
+        {name: value for name, value in product.items() if name not in EXPLANATIONS}
         for product in facts.get("products", [])
     ]
     return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
 
 
 def layers_of(extraction):
-    """Every product with the layer that holds it alone; one that fills rings comes once for each."""
+    """Return every product with the layer that holds it alone; one that fills rings comes once for each."""
     return [(product, layer.only(product)) for layer in extraction.layers for product in layer.products]
 
 
 def period_bounds(layer, period, offset_hours):
-    """Start and end of a period in UTC, the end excluded.
+    """Return start and end of a period in UTC, the end excluded.
 
     Returns
     -------
@@ -328,7 +338,7 @@ def period_bounds(layer, period, offset_hours):
 
 
 def day_labels(start, end):
-    """Days from `start` to `end`, both ISO 8601, as Timestamps.
+    """Return the days from `start` to `end`, both ISO 8601, as Timestamps.
 
     Raises
     ------
@@ -342,7 +352,44 @@ def day_labels(start, end):
 
 
 def _day(name, text):
+    if not isinstance(text, str):
+        return pd.Timestamp(text).normalize()
     try:
         return pd.Timestamp(datetime.date.fromisoformat(text))
     except ValueError:
         raise ValueError(f"The {name} {text!r} is not a day such as 2020-01-31.") from None
+
+
+def service_name(url):
+    """Return who answers at an address: a host, or a server on this machine whatever its port."""
+    scheme_of(url)
+    if url is None:
+        return EARTH_ENGINE
+    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
+
+
+def is_loopback(url):
+    """Return whether an address is on this machine.
+
+    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("http://[::1]"), is_loopback(None)
+    (True, True, False)
+    """
+    host = urlsplit(url or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def scheme_of(url):
+    """Return "http" or "https"; raise ValueError if `url` is not the address of a service."""
+    if url is None:
+        return "https"
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        whole = False
+    if not whole or parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("--ee-url takes an address like https://earthengine.googleapis.com, without more.")
+    return parts.scheme

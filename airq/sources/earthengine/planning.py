@@ -1,10 +1,8 @@
-"""Blocks: how the work is cut into requests of half a minute to a minute.
+"""Cut the work into requests of half a minute to a minute, and estimate what they cost.
 
-The work of a request is counted in *cells*, its cities times the bands of its stack, for its time grows
-with them. How long a cell takes is learned from every answer; the first guess is what the reference
-project's requests took.
-
-Cost: what a run will ask of Earth Engine, before the first request.
+The work of a request is counted in *cells*, its cities times the bands of its stack, because its time
+grows with them. How long a cell takes is learned from every answer; the first guess is what the reference
+project's requests took. The estimate before a run comes from the same code that cuts the requests of a run.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ SECONDS_PER_CELL = 2.76e-3
 #: First guess for a pixel, which counts where discs are large or pixels small; an assumption. [s]
 SECONDS_PER_PIXEL = 1e-7
 
-#: What a request shall take, and the least that is worth one while others wait. [s]
+#: What a request should take, and the least that is worth one while others wait. [s]
 TARGET_SECONDS = 57.0
 LEAST_SECONDS = 45.0
 LEAST_CELLS = int(LEAST_SECONDS / SECONDS_PER_CELL)
@@ -40,10 +38,16 @@ MOST_CELLS = 28_000
 FEWEST_DAYS = 6
 GOOD_DAYS = 16
 
+#: Sizes of what goes over the wire, measured against the loopback server, as JSON. [bytes]
+BYTES_PER_CITY = 190
+BYTES_PER_COMPOSITE = 520
+BYTES_PER_VALUE = 32
+BYTES_PER_FEATURE = 60
+
 
 @dataclass(frozen=True)
-class Block:
-    """Cities and periods of a layer that one request can ask for.
+class SampleRequest:
+    """Cities and periods of a layer to ask for, in one request or, if they are too many, in several.
 
     Attributes
     ----------
@@ -67,8 +71,8 @@ class Block:
         """Cities times bands."""
         return len(self.rows) * len(self.periods) * self.layer.bands_per_period
 
-    def cut(self, cells):
-        """A first request of about so many cells, and what is left, as two lists of blocks.
+    def split(self, cells):
+        """Return a first request of about so many cells, and the rest as a list of requests.
 
         Cities are divided before days, until a request holds enough days for its size to be tuned
         by them; then days, into pieces of nearly equal size.
@@ -85,8 +89,10 @@ class Block:
         pieces = max(1, round(len(periods) * len(rows) / site_days))
         days = max(1, min(math.ceil(len(periods) / pieces), MOST_BANDS // per_period))
         rest = [(rows, periods[days:]), (others, periods)]
-        first = Block(self.layer, rows, periods[:days], self.offset_hours)
-        return first, [Block(self.layer, *part, self.offset_hours) for part in rest if all(map(len, part))]
+        first = dataclasses.replace(self, rows=rows, periods=periods[:days])
+        return first, [
+            SampleRequest(self.layer, *part, self.offset_hours) for part in rest if all(map(len, part))
+        ]
 
 
 @dataclass
@@ -102,123 +108,131 @@ class Pace:
         smallest that failed. [cells]
     failed : float
         Smallest request that was too large; forgotten step by step while others come back. [cells]
-    back : int
+    answers : int
         Answers since the last step.
     """
 
     seconds_per_cell: float
     most: int = MOST_CELLS
     failed: float = math.inf
-    back: int = 0
+    answers: int = 0
 
     @classmethod
     def first_guess(cls, layer):
-        """The pace that a layer starts with."""
+        """Return the pace that a layer starts with."""
         pixels = math.pi * (layer.radius_km * 1000 / layer.resolution) ** 2
         pace = cls(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * pixels))
         pace.most = min(MOST_CELLS, 2 * pace.size(TARGET_SECONDS))
         return pace
 
     def size(self, seconds):
-        """Cells of a request that shall take so long."""
+        """Return the cells of a request that should take so long."""
         return int(max(1, min(seconds / self.seconds_per_cell, self.most)))
 
     def came_back(self, cells, seconds):
         """Learn from an answer."""
         observed = max(seconds - SECONDS_PER_REQUEST, 0.05 * seconds, 1e-3) / cells
         self.seconds_per_cell += 0.3 * (observed - self.seconds_per_cell)
-        self.back += 1
-        if self.back >= 20:
-            self.back, self.failed = 0, 1.5 * self.failed
+        self.answers += 1
+        if self.answers >= 20:
+            self.answers, self.failed = 0, 1.5 * self.failed
         self.most = int(min(MOST_CELLS, 0.75 * self.failed, max(self.most, 2 * cells)))
 
     def was_too_large(self, cells, seconds):
         """Learn from a request that ran out of memory or time."""
-        self.back, self.failed = 0, min(self.failed, cells)
+        self.answers, self.failed = 0, min(self.failed, cells)
         self.most = max(1, int(self.failed / 2))
         self.seconds_per_cell = max(self.seconds_per_cell, seconds / cells)
 
 
 @dataclass
-class Work:
-    """Blocks that wait to be asked for, and the paces of their layers.
+class RequestQueue:
+    """Requests that wait to be sent, and the paces of their layers.
+
+    They are cut by rounds, one request for each worker. The last round is divided evenly, so that all
+    workers end together.
 
     Attributes
     ----------
     workers : int
         Requests at once.
-    waiting : list of Block
+    waiting : list of SampleRequest
         What was not yet taken, in order.
     paces : dict of str to Pace
         By the name of the layer.
     slots, last, full, begun
-        The round that is under way: requests it still takes, whether it is the last, the seconds of a
+        The current round: requests it still takes, whether it is the last, the seconds of a
         request of a full round, and whether any round was begun.
     """
 
     workers: int
-    waiting: list[Block] = field(default_factory=list)
+    waiting: list[SampleRequest] = field(default_factory=list)
     paces: dict[str, Pace] = field(default_factory=dict)
     slots: int = 0
     last: bool = False
     begun: bool = False
     full: float = TARGET_SECONDS
 
-    def add(self, blocks):
-        """Put blocks in front."""
-        self.waiting[:0] = blocks
-        for block in blocks:
-            self.paces.setdefault(block.layer.name, Pace.first_guess(block.layer))
+    def add(self, requests):
+        """Put requests in front."""
+        self.waiting[:0] = requests
+        for request in requests:
+            self.paces.setdefault(request.layer.name, Pace.first_guess(request.layer))
 
-    def pace(self, block):
-        """The pace of a block's layer."""
-        return self.paces[block.layer.name]
+    def pace(self, request):
+        """Return the pace of a request's layer."""
+        return self.paces[request.layer.name]
 
     @property
     def cells(self):
         """Cells that wait."""
-        return sum(block.cells for block in self.waiting)
-
-    @property
-    def seconds(self):
-        """What they would take one after another. [s]"""
-        return sum(block.cells * self.pace(block).seconds_per_cell for block in self.waiting)
+        return sum(request.cells for request in self.waiting)
 
     def take(self):
-        """The next request, or None."""
+        """Return the next request, cut to its size, or None."""
         if not self.waiting:
             return None
-        block = self.waiting.pop(0)
-        first, rest = block.cut(self.pace(block).size(self._target(block)))
+        request = self.waiting.pop(0)
+        first, rest = request.split(self.pace(request).size(self._seconds_for(request)))
         self.waiting[:0] = rest
         return first
 
-    def _target(self, block):
-        """Seconds that the next request shall take.
-
-        Requests are planned by rounds, one a worker. The last round is divided evenly, so that all
-        workers end together.
-        """
-        pace = self.pace(block)
-        left = self.seconds + block.cells * pace.seconds_per_cell
+    def _seconds_for(self, request):
+        """Seconds that the next request, cut from this one, should take."""
+        pace = self.pace(request)
+        left = sum(own.cells * self.pace(own).seconds_per_cell for own in self.waiting)
+        left += request.cells * pace.seconds_per_cell
         if self.slots == 0:
-            self._plan_round(left, pace)
+            self.full = min(TARGET_SECONDS, pace.most * pace.seconds_per_cell)
+            self.last = left <= 1.1 * self.full * self.workers
+            # What fits into one round must not wait for requests to be long.
+            least = min(LEAST_SECONDS, LEAST_CELLS * pace.seconds_per_cell) / (1 if self.begun else 6)
+            self.slots, self.begun = max(1, min(self.workers, math.ceil(left / least))), True
         self.slots -= 1
         return left / (self.slots + 1) if self.last else self.full
 
-    def _plan_round(self, left, pace):
-        self.full = min(TARGET_SECONDS, pace.most * pace.seconds_per_cell)
-        self.last = left <= 1.1 * self.full * self.workers
-        # What fits into one round shall not wait for requests to be long.
-        least = min(LEAST_SECONDS, LEAST_CELLS * pace.seconds_per_cell) / (1 if self.begun else 6)
-        self.slots, self.begun = max(1, min(self.workers, math.ceil(left / least))), True
 
+def plan_requests(missing, *, workers):
+    """Return the requests of a run in order, each with the time that it takes by the first guess.
 
-#: Sizes of what goes over the wire, measured against the loopback server, as JSON. [bytes]
-BYTES_PER_CITY = 190
-BYTES_PER_COMPOSITE = 520
-BYTES_PER_VALUE = 32
-BYTES_PER_FEATURE = 60
+    Parameters
+    ----------
+    missing : list of SampleRequest
+        What to ask for.
+    workers : int
+        Requests at once.
+
+    Returns
+    -------
+    list of (SampleRequest, float)
+        The requests as a run would cut them, and the seconds of each. [s]
+    """
+    queue, planned = RequestQueue(workers), []
+    queue.add(missing)
+    while (request := queue.take()) is not None:
+        seconds = SECONDS_PER_REQUEST + request.cells * queue.pace(request).seconds_per_cell
+        planned.append((request, seconds))
+    return planned
 
 
 @dataclass(frozen=True)
@@ -251,46 +265,34 @@ class Cost:
     compute_hours: float
 
     def to_dict(self):
-        """The same facts as plain values."""
+        """Return the same as plain values."""
         return dataclasses.asdict(self)
 
 
-def estimate(blocks, *, workers):
-    """What it costs to ask for blocks.
+def estimate(planned, *, workers):
+    """Return the Cost of requests.
 
     Parameters
     ----------
-    blocks : list of Block
-        What is missing.
+    planned : list of (SampleRequest, float)
+        From :func:`plan_requests`, all of them or those of one layer.
     workers : int
         Requests at once.
-
-    Returns
-    -------
-    Cost
-
-    Notes
-    -----
-    The same code as in a run cuts the blocks; the seconds of a request are the first guess of
-    :class:`airq.sources.earthengine.planning.Pace`.
     """
-    work, requests, ends, seconds = Work(workers), [], [], 0.0
-    work.add(blocks)
-    while (block := work.take()) is not None:
-        took = SECONDS_PER_REQUEST + block.cells * work.pace(block).seconds_per_cell
+    ends = []
+    for _, seconds in planned:
         begun = heapq.heappop(ends) if len(ends) >= workers else 0.0
-        heapq.heappush(ends, begun + took)
-        requests.append(block)
-        seconds += took
-    values = sum(len(block.rows) * len(block.periods) * block.layer.values_per_period for block in requests)
-    composites = sum(len(block.periods) * len(block.layer.products) for block in requests)
-    cities = sum(len(block.rows) for block in requests)
+        heapq.heappush(ends, begun + seconds)
+    requests = [request for request, _ in planned]
+    values = sum(len(own.rows) * len(own.periods) * own.layer.values_per_period for own in requests)
+    composites = sum(len(own.periods) * len(own.layer.products) for own in requests)
+    cities = sum(len(own.rows) for own in requests)
     return Cost(
         requests=len(requests),
-        bands=sum(len(block.periods) * block.layer.bands_per_period for block in requests),
-        cells=sum(block.cells for block in requests),
+        bands=sum(len(own.periods) * own.layer.bands_per_period for own in requests),
+        cells=sum(own.cells for own in requests),
         bytes_sent=BYTES_PER_CITY * cities + BYTES_PER_COMPOSITE * composites,
         bytes_received=BYTES_PER_VALUE * values + BYTES_PER_FEATURE * cities,
         minutes=max(ends, default=0.0) / 60,
-        compute_hours=seconds / 3600,
+        compute_hours=sum(seconds for _, seconds in planned) / 3600,
     )

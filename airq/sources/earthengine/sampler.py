@@ -1,9 +1,8 @@
-"""Fetching: one block becomes one request, and its answer numbers in the panel's units.
+"""Send many requests at once, keep every answer, and go on after anything.
 
-Sampler: ask for many blocks at once, keep every answer, go on after anything.
-
-A block is asked for by a worker thread; the main thread alone cuts blocks and writes chunks, so that
-Ctrl-C, a full disk and a refusal all end in one place.
+One request becomes one expression, and its answer numbers in the panel's units. Worker threads ask; the
+main thread alone cuts requests and writes chunks, so that Ctrl-C, a full disk and a refusal all end in one
+place.
 """
 
 from __future__ import annotations
@@ -19,40 +18,276 @@ from dataclasses import dataclass
 import numpy as np
 
 from airq.sources.earthengine import graph
-from airq.sources.earthengine.budget import Budget
-from airq.sources.earthengine.client import Patience, call_with_retries
+from airq.sources.earthengine.budget import Budget, Patience
+from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import AGAIN, Incomplete, Refused, Silent, TooLarge, Unavailable
 from airq.sources.earthengine.folder import write_chunk
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
-from airq.sources.earthengine.planning import Block, Work
+from airq.sources.earthengine.planning import RequestQueue, SampleRequest
+
+#: How long requests under way are waited for when the run is stopped. [s]
+GRACE_SECONDS = 10.0
+#: How often the main thread looks up. [s]
+TICK_SECONDS = 0.2
 
 
-def fetch(engine, block, places, *, budget, patience, stop):
-    """The values of a block.
+@dataclass
+class Progress:
+    """How far a run is; it is kept up to date, and so is right after an error, too.
+
+    Attributes
+    ----------
+    total, done : int
+        Cells to ask for, and written. [cities times bands]
+    fetched : int
+        Values that came.
+    chunks : int
+        Chunks written.
+    requests, under_way : int
+        Requests sent so far, and waiting for their answer.
+    retries, splits : int
+        Requests sent again, and those that were too large and divided.
+    """
+
+    total: int = 0
+    done: int = 0
+    fetched: int = 0
+    chunks: int = 0
+    requests: int = 0
+    under_way: int = 0
+    retries: int = 0
+    splits: int = 0
+
+
+def sample(connection, missing, folder, *, budget, patience, progress, report_progress=None):
+    """Ask for requests and write their answers as chunks.
+
+    Parameters
+    ----------
+    connection : Connection
+    missing : list of SampleRequest
+        What to ask for.
+    folder : Folder
+        Where the chunks go.
+    budget : Budget
+        How many requests at once.
+    patience : Patience
+        How long to repeat what fails.
+    progress : Progress
+    report_progress : callable, optional
+        Called with `progress` after everything that happens.
+
+    Raises
+    ------
+    Refused
+        If the service refuses for good; the message names the product.
+    ConnectionError
+        If the service stays away.
+    OSError
+        If a chunk cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C; answers that come within :data:`GRACE_SECONDS` are kept. In all cases the chunks
+        that were written stay.
+    """
+    run = _Run(connection, folder, budget, patience, progress, report_progress)
+    run.queue.add(missing)
+    progress.total = run.queue.cells
+    with _first_interrupt_noted(run.interrupted):
+        try:
+            run.until_done()
+        except KeyboardInterrupt:
+            run.until_quiet(GRACE_SECONDS)
+            raise
+        finally:
+            run.end()
+
+
+@contextlib.contextmanager
+def _first_interrupt_noted(event):
+    """Let the first Ctrl-C set an event, lest an answer be lost between two instructions."""
+
+    def note(*_):
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Run:
+    def __init__(self, connection, folder, budget, patience, progress, report_progress):
+        self.connection, self.folder, self.budget = connection, folder, budget
+        self.patience, self.progress, self.report = patience, progress, report_progress
+        sites = folder.site_days.sites
+        self.sites, self.places = sites.index.to_numpy(), sites[["longitude", "latitude"]].to_numpy()
+        self.queue = RequestQueue(budget.asked)
+        self.stop, self.interrupted = threading.Event(), threading.Event()
+        self.tasks, self.outcomes = queue.SimpleQueue(), queue.SimpleQueue()
+        self.threads = 0
+
+    def until_done(self):
+        """Send requests while there is room, and settle what comes back, until nothing is left."""
+        while True:
+            while self.progress.under_way < self.budget.limit and (request := self.queue.take()) is not None:
+                self._begin(request)
+            if not self.progress.under_way:
+                return
+            with contextlib.suppress(queue.Empty):
+                self._settle(*self.outcomes.get(timeout=TICK_SECONDS))
+            self._tick()
+            if self.interrupted.is_set():
+                raise KeyboardInterrupt
+
+    def until_quiet(self, seconds):
+        """Keep the answers that still come; nothing new is asked."""
+        self.stop.set()
+        end = time.monotonic() + seconds
+        while self.progress.under_way and time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                request, values, _, error = self.outcomes.get(timeout=TICK_SECONDS)
+                self.progress.under_way -= 1
+                if error is None:
+                    self._keep(request, values)
+            self._tick()
+
+    def end(self):
+        """Let each worker end once its request is over."""
+        self.stop.set()
+        for _ in range(self.threads):
+            self.tasks.put(None)
+
+    def _tick(self):
+        self.progress.requests = self.connection.stats.requests
+        if self.report is not None:
+            self.report(self.progress)
+
+    def _begin(self, request):
+        self.progress.under_way += 1
+        if self.threads < self.progress.under_way:
+            self.threads += 1
+            # Daemons, since a request that hangs for minutes must not keep the program from ending.
+            threading.Thread(target=self._work, daemon=True).start()
+        self.tasks.put(request)
+
+    def _work(self):
+        settings = {"budget": self.budget, "patience": self.patience, "stop": self.stop}
+        for request in iter(self.tasks.get, None):
+            counted, values, error = CountedConnection(self.connection), None, None
+            try:
+                values = fetch(counted, request, self.places, **settings)
+            except BaseException as caught:
+                # The main thread raises it again: a worker that dies in silence would hang the run.
+                error = caught
+            self.outcomes.put((request, values, counted, error))
+
+    def _settle(self, request, values, counted, error):
+        self.progress.under_way -= 1
+        self.progress.retries += counted.retries
+        pace = self.queue.pace(request)
+        if isinstance(error, Silent) and self.budget.silent:
+            raise Unavailable(f"Earth Engine hangs: {error}, again and again. {AGAIN}")
+        if isinstance(error, TooLarge):
+            self.progress.splits += 1
+            pace.was_too_large(request.cells, counted.seconds)
+            self.queue.add([request])
+        elif isinstance(error, Refused):
+            raise self._naming_products(error, request)
+        elif error is not None:
+            raise error
+        else:
+            pace.came_back(request.cells, counted.seconds)
+            self._keep(request, values)
+
+    def _naming_products(self, error, request):
+        """The refusal with the products that it is about, unless it is about all: then about none."""
+        refused = products = request.layer.products
+        if len(products) > 1:
+            refused = [product for product in products if product.asset == error.asset]
+            refused = refused or refused_products(self.connection, request, self.places)
+            refused = refused if len(refused) < len(products) else []
+        names = ", ".join(
+            product.key if product.asset in str(error) else f"{product.key} ({product.asset})"
+            for product in refused
+        )
+        return Refused(f"{names}: {error}", asset=error.asset) if names else error
+
+    def _keep(self, request, values):
+        write_chunk(
+            self.folder.chunks,
+            fingerprint=self.folder.extraction.fingerprint,
+            layer=request.layer.name,
+            columns=request.layer.columns,
+            sites=self.sites[request.rows].tolist(),
+            places=self.places[request.rows],
+            periods=request.periods,
+            values=values,
+            fetched=np.datetime64("now"),
+        )
+        self.progress.chunks += 1
+        self.progress.done += request.cells
+        self.progress.fetched += int(np.isfinite(values).sum())
+
+
+class CountedConnection:
+    """A connection that counts expressions and attempts, and how long the last attempt took. [s]"""
+
+    def __init__(self, connection):
+        self._connection, self.host = connection, connection.host
+        self.expressions, self.attempts, self.seconds = 0, 0, 0.0
+
+    @property
+    def retries(self):
+        """Attempts beyond the first of each expression."""
+        return self.attempts - self.expressions
+
+    @property
+    def restricted(self):
+        """Whether the last answer asked for less parallelism."""
+        return self._connection.restricted
+
+    def compute(self, collection, *, rows):
+        """Make one attempt."""
+        self.attempts += 1
+        start = time.monotonic()
+        try:
+            return self._connection.compute(collection, rows=rows)
+        finally:
+            self.seconds = time.monotonic() - start
+
+
+def fetch(connection, request, places, **settings):
+    """Return the values of a request.
 
     A single city and period that is still too large is asked for product by product.
 
     Parameters
     ----------
-    engine : Attempts
-        The connection.
-    block : Block
+    connection : CountedConnection
+    request : SampleRequest
         What to ask for.
     places : numpy.ndarray of shape (n_sites, 2)
         Longitude and latitude of all cities. [°]
-    budget, patience, stop
-        As :func:`airq.sources.earthengine.client.call_with_retries` takes them.
+    **settings
+        `budget`, `patience` and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
 
     Returns
     -------
     numpy.ndarray of shape (n_cities, n_periods, n_columns)
         In the panel's units, NaN where there is no value.
     """
-    layer, settings = block.layer, {"budget": budget, "patience": patience, "stop": stop}
+    layer = request.layer
     try:
-        return _fetch_once(engine, block, places, **settings)
+        return _fetch_once(connection, request, places, **settings)
     except TooLarge as error:
-        if len(block.rows) * len(block.periods) > 1:
+        if len(request.rows) * len(request.periods) > 1:
             raise
         if isinstance(error, Silent):
             raise Unavailable(
@@ -64,37 +299,41 @@ def fetch(engine, block, places, *, budget, patience, stop):
                 f"{product.title} ({product.asset}) is too large even for one city and one {layer.cadence} "
                 f"within {layer.radius_km:g} km: {error} Choose a smaller radius."
             ) from error
-    parts = [dataclasses.replace(block, layer=layer.only(product)) for product in layer.products]
-    return np.concatenate([fetch(engine, part, places, **settings) for part in parts], axis=-1)
+    parts = [dataclasses.replace(request, layer=layer.only(product)) for product in layer.products]
+    return np.concatenate([fetch(connection, part, places, **settings) for part in parts], axis=-1)
 
 
-def _fetch_once(engine, block, places, **settings):
-    expression = graph.table(block.layer, places[block.rows], block.periods, offset_hours=block.offset_hours)
-    engine.expressions += 1
-    values = []
+def _fetch_once(connection, request, places, **settings):
+    expression = graph.table(
+        request.layer, places[request.rows], request.periods, offset_hours=request.offset_hours
+    )
+    connection.expressions += 1
+    answers = []
 
     def read(features):
-        values.append(read_answer(features, block, host=engine.host))
+        answers.append(read_answer(features, request, host=connection.host))
 
-    call_with_retries(engine, expression, rows=len(block.rows), check=read, **settings)
-    return values[-1]
+    call_with_retries(connection, expression, rows=len(request.rows), check=read, **settings)
+    return answers[-1]
 
 
-def probe(engine, block, places):
-    """The values of a block in one attempt, whatever the outcome."""
+def probe(connection, request, places):
+    """Return the values of a request in one attempt, whatever the outcome."""
     once = {"budget": Budget(1), "patience": Patience(attempts=3, base=0.2), "stop": threading.Event()}
-    return fetch(Attempts(engine), block, places, **once)
+    return fetch(CountedConnection(connection), request, places, **once)
 
 
-def refused_products(engine, block, places):
-    """Products of a block that the service refuses for one city and one period."""
+def refused_products(connection, request, places):
+    """Return the products of a request that the service refuses for one city and one period."""
     refused = []
-    for product in block.layer.products:
-        periods = [period for period in block.periods if has_images(product, period)][:1]
-        one = Block(block.layer.only(product), block.rows[:1], np.array(periods), block.offset_hours)
+    for product in request.layer.products:
+        periods = [period for period in request.periods if has_images(product, period)][:1]
+        one = SampleRequest(
+            request.layer.only(product), request.rows[:1], np.array(periods), request.offset_hours
+        )
         if periods:
             try:
-                probe(engine, one, places)
+                probe(connection, one, places)
             except Refused:
                 refused.append(product)
             except (ConnectionError, TooLarge):
@@ -102,41 +341,14 @@ def refused_products(engine, block, places):
     return refused
 
 
-class Attempts:
-    """A connection that counts expressions and attempts, and how long the last attempt took. [s]"""
-
-    def __init__(self, engine):
-        self._engine, self.host = engine, engine.host
-        self.expressions, self.count, self.seconds = 0, 0, 0.0
-
-    @property
-    def retries(self):
-        """Attempts beyond the first of each expression."""
-        return self.count - self.expressions
-
-    @property
-    def restricted(self):
-        """Whether the last answer asked for less parallelism."""
-        return self._engine.restricted
-
-    def compute(self, collection, *, rows):
-        """One attempt."""
-        self.count += 1
-        start = time.monotonic()
-        try:
-            return self._engine.compute(collection, rows=rows)
-        finally:
-            self.seconds = time.monotonic() - start
-
-
-def read_answer(features, block, *, host="Earth Engine"):
-    """The numbers of an answer, in the panel's units.
+def read_answer(features, request, *, host="Earth Engine"):
+    """Return the numbers of an answer, in the panel's units.
 
     Parameters
     ----------
     features : list of dict
         Properties of the features, in any order.
-    block : Block
+    request : SampleRequest
         What was asked for.
 
     Returns
@@ -152,282 +364,24 @@ def read_answer(features, block, *, host="Earth Engine"):
         If a property is not a number.
     """
     rows = [feature.get(graph.CITY) for feature in features]
-    if sorted(row for row in rows if isinstance(row, (int, float))) != list(range(len(block.rows))):
-        raise Incomplete(f"{host} answered for {len(features)} of {len(block.rows)} cities")
-    layer = block.layer
+    if sorted(row for row in rows if isinstance(row, (int, float))) != list(range(len(request.rows))):
+        raise Incomplete(f"{host} answered for {len(features)} of {len(request.rows)} cities")
+    layer = request.layer
     names = [
         layer.property_of(output, position)
-        for position in range(len(block.periods))
+        for position in range(len(request.periods))
         for output in layer.outputs
     ]
-    values = np.full((len(block.rows), len(names)), np.nan)
+    values = np.full((len(request.rows), len(names)), np.nan)
     try:
         for row, feature in zip(rows, features, strict=True):
             values[int(row)] = [feature.get(name, np.nan) for name in names]
     except (TypeError, ValueError):
         raise Unavailable(f"{host} sent a property that is not a number") from None
-    return _in_units(values.reshape(len(block.rows), len(block.periods), -1), block)
-
-
-def _in_units(values, block):
-    ends = [period_bounds(block.layer, period, block.offset_hours)[1] for period in block.periods]
+    values = values.reshape(len(request.rows), len(request.periods), -1)
+    ends = [period_bounds(layer, period, request.offset_hours)[1] for period in request.periods]
     ends = np.array(ends, dtype="datetime64[ms]").astype("int64")
-    for number, output in enumerate(block.layer.outputs):
+    for number, output in enumerate(layer.outputs):
         own = values[:, :, number]
         values[:, :, number] = (ends - own) / DAY_MS if output.is_time else output.scale * own + output.offset
     return values
-
-
-#: How long requests under way are waited for when the run is stopped. [s]
-GRACE_SECONDS = 10.0
-#: How often the main thread looks up. [s]
-TICK_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where chunks go, and whose they are.
-
-    Attributes
-    ----------
-    folder : Path
-        Folder of the chunks.
-    fingerprint : str
-        Of the extraction.
-    sites : numpy.ndarray of str
-        Names of the cities.
-    places : numpy.ndarray of shape (n_sites, 2)
-        Their longitude and latitude. [°]
-    """
-
-    folder: object
-    fingerprint: str
-    sites: np.ndarray
-    places: np.ndarray
-
-
-@dataclass
-class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    total, done : int
-        Cells.
-    chunks : int
-        Chunks written.
-    retries : int
-        Requests that were sent again.
-    splits : int
-        Requests that were too large.
-    under_way : int
-        Requests under way.
-    fetched : int
-        Values that came.
-    """
-
-    total: int = 0
-    done: int = 0
-    fetched: int = 0
-    chunks: int = 0
-    retries: int = 0
-    splits: int = 0
-    under_way: int = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a block: its values, or the error that ended it."""
-
-    block: Block
-    values: np.ndarray | None = None
-    error: Exception | None = None
-    seconds: float = 0.0
-    retries: int = 0
-
-
-def sample(engine, blocks, target, *, budget, patience, progress, tell=None):
-    """Ask for blocks and write their chunks.
-
-    Parameters
-    ----------
-    engine : EarthEngine
-        The connection.
-    blocks : list of Block
-        What is missing.
-    target : Target
-        Where the chunks go.
-    budget : Budget
-        How many requests at once.
-    patience : Patience
-        How long to repeat what fails.
-    progress : Progress
-        Kept up to date, so that it tells the truth after an error, too.
-    tell : callable, optional
-        Called with it after everything that happens.
-
-    Raises
-    ------
-    Refused
-        If the service refuses for good; the message names the product.
-    ConnectionError
-        If the service stays away.
-    OSError
-        If a chunk cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C; answers that come within :data:`GRACE_SECONDS` are kept. In all cases the chunks
-        that were written stay.
-    """
-    run = _Run(engine, target, budget, patience, progress, tell or (lambda progress: None))
-    run.work.add(blocks)
-    progress.total = run.work.cells
-    with _interrupts_noted(run.interrupted):
-        try:
-            run.until_done()
-        except KeyboardInterrupt:
-            run.until_quiet(GRACE_SECONDS)
-            raise
-        finally:
-            run.end()
-
-
-@contextlib.contextmanager
-def _interrupts_noted(event):
-    """Let the first Ctrl-C set an event, lest an answer be lost between two instructions."""
-
-    def note(*_):
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class _Run:
-    def __init__(self, engine, target, budget, patience, progress, tell):
-        self.engine, self.target, self.budget = engine, target, budget
-        self.patience, self.progress, self.tell = patience, progress, tell
-        self.work = Work(budget.asked)
-        self.stop, self.interrupted = threading.Event(), threading.Event()
-        self.tasks, self.outcomes = queue.SimpleQueue(), queue.SimpleQueue()
-        self.threads = 0
-
-    def until_done(self):
-        while True:
-            while self.progress.under_way < self.budget.limit and (block := self.work.take()) is not None:
-                self._begin(block)
-            if not self.progress.under_way:
-                return
-            with contextlib.suppress(queue.Empty):
-                self._settle(self.outcomes.get(timeout=TICK_SECONDS))
-            self.tell(self.progress)
-            if self.interrupted.is_set():
-                raise KeyboardInterrupt
-
-    def until_quiet(self, seconds):
-        """Keep the answers that still come; nothing new is asked."""
-        self.stop.set()
-        end = time.monotonic() + seconds
-        while self.progress.under_way and time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                outcome = self.outcomes.get(timeout=TICK_SECONDS)
-                self.progress.under_way -= 1
-                if outcome.error is None:
-                    self._keep(outcome)
-            self.tell(self.progress)
-
-    def end(self):
-        """Send the workers home: each when its request is over."""
-        self.stop.set()
-        for _ in range(self.threads):
-            self.tasks.put(None)
-
-    def _begin(self, block):
-        self.progress.under_way += 1
-        if self.threads < self.progress.under_way:
-            self.threads += 1
-            # Daemons, since a request that hangs for minutes must not keep the program from ending.
-            threading.Thread(target=self._ask, daemon=True).start()
-        self.tasks.put(block)
-
-    def _ask(self):
-        for block in iter(self.tasks.get, None):
-            self.outcomes.put(self._outcome(block))
-
-    def _outcome(self, block):
-        engine, values, error = Attempts(self.engine), None, None
-        try:
-            values = fetch(
-                engine,
-                block,
-                self.target.places,
-                budget=self.budget,
-                patience=self.patience,
-                stop=self.stop,
-            )
-        except BaseException as caught:
-            # The main thread raises it again: a worker that dies in silence would hang the run.
-            error = caught
-        return Outcome(block, values, error, engine.seconds, engine.retries)
-
-    def _settle(self, outcome):
-        self.progress.under_way -= 1
-        self.progress.retries += outcome.retries
-        pace = self.work.pace(outcome.block)
-        if isinstance(outcome.error, Silent) and self.budget.silent:
-            raise Unavailable(f"Earth Engine hangs: {outcome.error}, again and again. {AGAIN}")
-        if isinstance(outcome.error, TooLarge):
-            self.progress.splits += 1
-            pace.was_too_large(outcome.block.cells, outcome.seconds)
-            self.work.add([outcome.block])
-        elif outcome.error is not None:
-            raise self._named(outcome)
-        else:
-            pace.came_back(outcome.block.cells, outcome.seconds)
-            self._keep(outcome)
-
-    def _named(self, outcome):
-        """The error that ends the run; a refusal tells the product that it is about."""
-        error = outcome.error
-        if not isinstance(error, Refused):
-            return error
-        names = ", ".join(
-            product.key if product.asset in str(error) else f"{product.key} ({product.asset})"
-            for product in self._guilty(error, outcome.block)
-        )
-        return Refused(f"{names}: {error}", asset=error.asset) if names else error
-
-    def _guilty(self, error, block):
-        """Products that a refusal is about; none if it is about all, that is, about something else."""
-        products = block.layer.products
-        if len(products) == 1:
-            return products
-        if named := [product for product in products if product.asset == error.asset]:
-            return named
-        refused = refused_products(self.engine, block, self.target.places)
-        return refused if len(refused) < len(products) else []
-
-    def _keep(self, outcome):
-        block = outcome.block
-        write_chunk(
-            self.target.folder,
-            fingerprint=self.target.fingerprint,
-            layer=block.layer.name,
-            columns=block.layer.columns,
-            sites=self.target.sites[block.rows].tolist(),
-            places=self.target.places[block.rows],
-            periods=block.periods,
-            values=outcome.values,
-            fetched=np.datetime64("now"),
-        )
-        self.progress.chunks += 1
-        self.progress.done += block.cells
-        self.progress.fetched += int(np.isfinite(outcome.values).sum())

@@ -6,7 +6,7 @@ from earthengine_server import EarthEngineServer, Limits
 from airq.io import read_panel
 from airq.sources.earthengine.budget import Patience
 from airq.sources.earthengine.folder import read_chunks
-from airq.workflows.extract import Service, Task, extract
+from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 
 #: Six invented cities of western, central and eastern Africa.
 CITIES = pd.DataFrame(
@@ -32,9 +32,9 @@ def written(folder, cities=CITIES, name="cities.csv"):
     return folder / name
 
 
-def task(folder, *, start=START, end=END, products=PRODUCTS, cities=CITIES, kind=Task, **settings):
+def six_cities(folder, *, start=START, end=END, products=PRODUCTS, cities=CITIES, **settings):
     """The extraction, or one with other settings."""
-    return kind(written(folder, cities), start, end, products=products, **settings)
+    return ExtractionRequest(written(folder, cities), start, end, products=products, **settings)
 
 
 def simulated(limits=SMALL, **settings):
@@ -42,10 +42,10 @@ def simulated(limits=SMALL, **settings):
     return EarthEngineServer(limits=limits, pixels="centre", **settings)
 
 
-def run(server, folder, wanted=None, *, workers=8, out="out", patience=QUICK, **settings):
+def run(server, folder, asked=None, *, workers=8, out="out", patience=QUICK, **settings):
     """Extract from a server into a folder; the report."""
-    service = Service(server.url, "p", "anonymous", workers, patience, **settings)
-    return extract(wanted or task(folder), out=folder / out, service=service)
+    client = EarthEngine("p", "anonymous", server.url, workers, patience, **settings)
+    return run_extraction(asked or six_cities(folder), out=folder / out, client=client)
 
 
 def panel(folder, out="out"):

@@ -9,7 +9,7 @@ from airq.panel import COLUMNS, panel_metadata
 from airq.sources.earthengine import assembly
 from airq.sources.earthengine.assembly import assemble
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.folder import Folder, Wanted, write_chunk
+from airq.sources.earthengine.folder import Folder, SiteDays, write_chunk
 from airq.sources.earthengine.layers import Extraction
 
 SITES = ["accra", "cairo", "kampala"]
@@ -19,7 +19,7 @@ def wanted(sites=SITES, start="2020-01-01", end="2020-01-02"):
     cities = pd.DataFrame(
         {"city_id": sites, "city": [site.title() for site in sites], "country": "UGA", "population": 1e6}
     ).assign(latitude=0.5, longitude=30.0)
-    return Wanted.of(cities, pd.Timestamp(start), pd.Timestamp(end))
+    return SiteDays.from_cities(cities, pd.Timestamp(start), pd.Timestamp(end))
 
 
 def days(*texts):
@@ -60,7 +60,7 @@ def begun(tmp_path):
 
 def assembled(folder):
     """The panel and the facts about it."""
-    facts = assemble(folder, folder.found()[0])
+    facts = assemble(folder, folder.read_chunks()[0])
     return read_panel(folder.panel), facts
 
 
@@ -107,7 +107,7 @@ def test_later_chunks_prevail(begun):
 
 def test_only_wanted_days_become_rows(begun):
     "Accra on the 1st, Cairo on the 3rd: two rows, though a chunk holds more."
-    both = wanted(["accra"], end="2020-01-01").with_more(wanted(["cairo"], "2020-01-03", "2020-01-03"))
+    both = wanted(["accra"], end="2020-01-01").union(wanted(["cairo"], "2020-01-03", "2020-01-03"))
     folder = begun("no2", where_and_when=both)
     three = days("2020-01-01", "2020-01-02", "2020-01-03")
     folder.put(1e-5 * np.arange(6), three, sites=["accra", "cairo"])

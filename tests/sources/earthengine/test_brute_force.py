@@ -22,9 +22,9 @@ from brute_force import (
 )
 from earthengine_server import EarthEngineServer, answers
 
-from airq.io import read_panel
+from airq.messages import AirqWarning
 from airq.sources.earthengine.folder import read_chunks
-from airq.workflows.extract import Service, Task, extract
+from airq.workflows.extract import EarthEngine, extract
 
 #: West and east, north and south, by the equator and far from it: longitude and latitude. [°]
 PLACES = {
@@ -70,9 +70,9 @@ def extracted(server, cities, tmp_path_factory):
 
     def run(days=DAYS, **settings):
         out = tmp_path_factory.mktemp("extracted") / "out"
-        task = Task(cities, days[0], days[-1], rings_km=RINGS, **settings)
-        extract(task, out=out, service=Service(server.url, "p", "anonymous", workers=2))
-        panel = read_panel(out / "panel.parquet")
+        client = EarthEngine("p", "anonymous", server.url, workers=2)
+        with pytest.warns(AirqWarning, match="SIMULATED"):
+            panel = extract(cities, days[0], days[-1], out=out, rings_km=RINGS, client=client, **settings)
         assert panel["site_id"].tolist() == [name for name in PLACES for _ in days]
         return out, {name: panel[name].to_numpy().reshape(len(PLACES), -1) for name in panel}
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airq.sources.earthengine.credentials import (
     check_endpoint,
-    is_loopback,
     load_credentials,
     resolve_project,
 )
+from airq.sources.earthengine.layers import is_loopback
 
 SECRET = "c2VjcmV0LW1hcms"
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.folder import Folder, Wanted, held, open_folder, write_chunk
+from airq.sources.earthengine.folder import Folder, SiteDays, locked_folder, open_folder, write_chunk
 from airq.sources.earthengine.layers import Extraction
 
 TODAY = np.datetime64("2024-01-01")
@@ -29,7 +29,7 @@ def cities(*names, shift=0.0, population=1e6):
 
 
 def wanted(names, start, end, **settings):
-    return Wanted.of(cities(*names, **settings), pd.Timestamp(start), pd.Timestamp(end))
+    return SiteDays.from_cities(cities(*names, **settings), pd.Timestamp(start), pd.Timestamp(end))
 
 
 def january(*days):
@@ -68,12 +68,12 @@ def begun(tmp_path):
 
 
 def missing(folder, today=TODAY):
-    """Cities and days of every block that is missing, with its offset."""
-    chunks, _ = folder.found()
-    names = folder.wanted.sites.index
+    """Cities and days of every request that is missing, with its offset."""
+    chunks, _ = folder.read_chunks()
+    names = folder.site_days.sites.index
     return [
-        (names[block.rows].tolist(), block.periods.astype(str).tolist(), block.offset_hours)
-        for block in folder.missing(chunks, today=np.datetime64(today))
+        (names[request.rows].tolist(), request.periods.astype(str).tolist(), request.offset_hours)
+        for request in folder.missing(chunks, today=np.datetime64(today))
     ]
 
 
@@ -103,15 +103,13 @@ def test_cities_are_sorted():
 def test_spans_that_touch_become_one(first, second, expected):
     "A gap of a day keeps them apart."
     parts = [wanted(["accra"], *(f"2020-01-{day}" for day in span)) for span in (first, second)]
-    both = parts[0].with_more(parts[1])
+    both = parts[0].union(parts[1])
     assert both.spans == {"accra": [tuple(f"2020-01-{day}" for day in span) for span in expected]}
 
 
 def test_new_cities_have_their_own_days():
     "Accra was wanted in the beginning, Cairo later: no day in common, none between."
-    both = wanted(["accra"], "2020-01-01", "2020-01-02").with_more(
-        wanted(["cairo"], "2020-01-04", "2020-01-05")
-    )
+    both = wanted(["accra"], "2020-01-01", "2020-01-02").union(wanted(["cairo"], "2020-01-04", "2020-01-05"))
     assert both.days.astype(str).tolist() == [f"2020-01-0{day}" for day in range(1, 6)]
     assert both.mask(both.days).astype(int).tolist() == [[1, 1, 0, 0, 0], [0, 0, 0, 1, 1]]
 
@@ -119,14 +117,14 @@ def test_new_cities_have_their_own_days():
 def test_a_city_that_moved_is_refused():
     "By a thousandth of a degree, a hundred metres; a millionth is rounding."
     before = wanted(["accra", "cairo"], "2020-01-01", "2020-01-02")
-    before.with_more(wanted(["cairo"], "2020-01-03", "2020-01-03", shift=5e-7))
+    before.union(wanted(["cairo"], "2020-01-03", "2020-01-03", shift=5e-7))
     with pytest.raises(ValueError, match="City 'cairo' has other coordinates.*another --out"):
-        before.with_more(wanted(["cairo"], "2020-01-03", "2020-01-03", shift=1e-3))
+        before.union(wanted(["cairo"], "2020-01-03", "2020-01-03", shift=1e-3))
 
 
 def test_later_facts_of_a_city_prevail():
     "A city that grew keeps its place."
-    both = wanted(["accra"], "2020-01-01", "2020-01-01").with_more(
+    both = wanted(["accra"], "2020-01-01", "2020-01-01").union(
         wanted(["accra"], "2020-01-02", "2020-01-02", population=2e6)
     )
     assert both.sites["population"].tolist() == [2e6]
@@ -134,13 +132,13 @@ def test_later_facts_of_a_city_prevail():
 
 def test_what_is_wanted_survives_json():
     "Through the manifest's text, a city without known population, too."
-    both = wanted(["accra"], "2020-01-01", "2020-01-01", population=np.nan).with_more(
+    both = wanted(["accra"], "2020-01-01", "2020-01-01", population=np.nan).union(
         wanted(["accra", "cairo"], "2020-01-05", "2020-01-06")
     )
     lone = wanted(["kampala"], "2020-01-01", "2020-01-01", population=np.nan)
     for one in (both, lone):
         text = json.dumps(one.to_dict()).replace("NaN", "null")
-        again = Wanted.from_dict(json.loads(text))
+        again = SiteDays.from_dict(json.loads(text))
         pd.testing.assert_frame_equal(again.sites, one.sites)
         assert (again.spans, again.cities_hash) == (one.spans, one.cities_hash)
 
@@ -156,7 +154,7 @@ def test_hash_of_the_cities_knows_places_not_people():
 
 
 def test_a_new_folder_lacks_everything(begun):
-    "Two cities, two days: one block."
+    "Two cities, two days: one request."
     folder = begun(wanted(["accra", "cairo"], "2020-01-01", "2020-01-02"))
     assert missing(folder) == [(["accra", "cairo"], ["2020-01-01", "2020-01-02"], 0)]
 
@@ -180,8 +178,8 @@ def test_holes_are_found(begun):
     ]
 
 
-def test_cities_that_lack_the_same_days_share_a_block(begun):
-    "Later days for all: one block, not one for each city."
+def test_cities_that_lack_the_same_days_share_a_request(begun):
+    "Later days for all: one request, not one for each city."
     folder = begun(wanted(["accra", "cairo", "kampala"], "2020-01-01", "2020-01-04"))
     folder.fetch(["accra"], january(1, 2))
     folder.fetch(["cairo", "kampala"], january(1, 2))
@@ -190,9 +188,7 @@ def test_cities_that_lack_the_same_days_share_a_block(begun):
 
 def test_days_that_are_not_wanted_are_not_missing(begun):
     "Accra's first days and Cairo's last: nothing of the gap between."
-    both = wanted(["accra"], "2020-01-01", "2020-01-02").with_more(
-        wanted(["cairo"], "2020-01-04", "2020-01-04")
-    )
+    both = wanted(["accra"], "2020-01-01", "2020-01-02").union(wanted(["cairo"], "2020-01-04", "2020-01-04"))
     assert missing(begun(both)) == [
         (["accra"], ["2020-01-01", "2020-01-02"], 0),
         (["cairo"], ["2020-01-04"], 0),
@@ -204,7 +200,7 @@ def test_a_year_is_missing_once(begun):
     folder = begun(wanted(["accra"], "2019-12-31", "2020-01-01"), extraction("population"))
     assert missing(folder) == [(["accra"], ["2019-01-01", "2020-01-01"], 0)]
     folder.fetch(["accra"], np.array(["2019-01-01", "2020-01-01"], "datetime64[D]"))
-    folder.wanted = folder.wanted.with_more(wanted(["accra"], "2020-05-01", "2020-06-01"))
+    folder.site_days = folder.site_days.union(wanted(["accra"], "2020-05-01", "2020-06-01"))
     assert missing(folder) == []
 
 
@@ -230,7 +226,7 @@ def test_chunks_of_another_extraction_do_not_count(begun):
     "Another radius is another fingerprint."
     folder = begun(wanted(["accra"], "2020-01-01", "2020-01-01"))
     folder.fetch(["accra"], january(1))
-    other = begun(folder.wanted, extraction(radius_km=6))
+    other = begun(folder.site_days, extraction(radius_km=6))
     assert len(missing(other)) == 1
 
 
@@ -239,7 +235,7 @@ def test_chunks_of_other_places_do_not_count(begun):
     folder = begun(wanted(["accra", "cairo"], "2020-01-01", "2020-01-01"))
     folder.fetch(["accra"], january(1))
     folder.fetch(["cairo"], january(1))
-    moved = wanted(["accra"], "2020-01-01", "2020-01-01").with_more(
+    moved = wanted(["accra"], "2020-01-01", "2020-01-01").union(
         wanted(["cairo"], "2020-01-01", "2020-01-01", shift=1.0)
     )
     assert missing(begun(moved)) == [(["cairo"], ["2020-01-01"], 0)]
@@ -310,7 +306,7 @@ def test_chunks_that_were_fetched_again_are_superseded(begun):
     early = [folder.fetch(["accra"], january(day), fetched="2020-01-05") for day in (1, 2)]
     folder.fetch(["accra"], january(3), fetched="2020-01-05")
     folder.fetch(["accra"], january(1, 2), fetched="2020-02-05")
-    idle = folder.superseded(folder.found()[0])
+    idle = folder.superseded(folder.read_chunks()[0])
     assert {chunk.path for chunk in idle} == {chunk.path for chunk in early}
 
 
@@ -319,7 +315,7 @@ def test_a_chunk_fetched_again_in_part_stays(begun):
     folder = begun(wanted(["accra", "cairo"], "2020-01-01", "2020-01-02"))
     folder.fetch(["accra", "cairo"], january(1, 2), fetched="2020-01-05")
     folder.fetch(["accra"], january(1, 2), fetched="2020-02-05")
-    assert folder.superseded(folder.found()[0]) == []
+    assert folder.superseded(folder.read_chunks()[0]) == []
 
 
 # -- the folder
@@ -332,7 +328,11 @@ def test_a_folder_is_opened_again_with_more(tmp_path):
     folder.runs.append({"requests": 1})
     folder.write_manifest(version="1")
     again = open_folder(path, extraction(), wanted(["cairo", "kampala"], "2020-01-03", "2020-01-03"))
-    assert again.wanted.mask(again.wanted.days).astype(int).tolist() == [[1, 1, 0], [1, 1, 1], [0, 0, 1]]
+    assert again.site_days.mask(again.site_days.days).astype(int).tolist() == [
+        [1, 1, 0],
+        [1, 1, 1],
+        [0, 0, 1],
+    ]
     assert again.runs == [{"requests": 1}]
 
 
@@ -373,10 +373,10 @@ def test_a_damaged_manifest_is_told(tmp_path, text):
         open_folder(tmp_path, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 
-def test_two_processes_do_not_hold_a_folder(tmp_path):
+def test_two_processes_do_not_lock_a_folder(tmp_path):
     "The second is told at once; after the first it may."
     busy = pytest.raises(BlockingIOError, match="Another airq extract is at work")
-    with held(tmp_path / "out"), busy, held(tmp_path / "out"):
+    with locked_folder(tmp_path / "out"), busy, locked_folder(tmp_path / "out"):
         pass
-    with held(tmp_path / "out"):
+    with locked_folder(tmp_path / "out"):
         pass

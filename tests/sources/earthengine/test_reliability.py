@@ -13,9 +13,11 @@ from extractions import (
     CELLS,
     CITIES,
     DAYS,
+    END,
     MAIAC,
     PRODUCTS,
     SMALL,
+    START,
     TINY,
     answered,
     cells,
@@ -25,11 +27,12 @@ from extractions import (
     same,
     sent,
     simulated,
-    task,
+    six_cities,
+    written,
 )
 
 from airq.sources.earthengine.errors import Refused, Unavailable
-from airq.workflows.extract import Task
+from airq.workflows.extract import ExtractionRequest
 
 
 @pytest.fixture(autouse=True)
@@ -116,10 +119,10 @@ def test_answers_in_pages_that_break_off(undisturbed, tmp_path):
 @pytest.mark.long
 def test_forty_workers_and_room_for_two(tmp_path):
     "Once settled fewer than one request in ten is refused, and never more than two are at work."
-    wanted = task(tmp_path, end="2023-01-20", products=["maiac"])
+    asked = six_cities(tmp_path, end="2023-01-20", products=["maiac"])
     limits = Limits(concurrent=2, cells=2)
     with simulated(limits, latency=Latency(fixed=0.01, per_city_band=0)) as server:
-        run(server, tmp_path, wanted, workers=40)
+        run(server, tmp_path, asked, workers=40)
         statuses = [request.status for request in server.stats.compute]
         assert server.stats.max_concurrent == 2
     assert statuses.count(429) >= 1
@@ -127,7 +130,7 @@ def test_forty_workers_and_room_for_two(tmp_path):
     assert len(settled) >= 60
     assert settled.count(429) < len(settled) / 10
     with simulated(limits=None) as server:
-        run(server, tmp_path, wanted, out="undisturbed")
+        run(server, tmp_path, asked, out="undisturbed")
     same(panel(tmp_path), panel(tmp_path, "undisturbed"))
 
 
@@ -161,7 +164,7 @@ def test_little_memory(undisturbed, tmp_path):
 def test_memory_for_a_single_product(undisturbed, tmp_path):
     "One city and day of four bands is too large, so its two products are asked for one by one."
     with simulated(Limits(cells=2)) as server:
-        run(server, tmp_path, task(tmp_path, end="2023-01-03"))
+        run(server, tmp_path, six_cities(tmp_path, end="2023-01-03"))
         bands = [request.bands for request in answered(server) if request.bands]
     assert bands.count(2) == 2 * 18
     assert max(bands) == 2
@@ -171,7 +174,7 @@ def test_memory_for_a_single_product(undisturbed, tmp_path):
 def test_memory_for_nothing(tmp_path):
     "Where even a single product is too large, the line names it and says what to change."
     with simulated(Limits(cells=1)) as server, pytest.raises(Refused) as caught:
-        run(server, tmp_path, task(tmp_path, end="2023-01-03"))
+        run(server, tmp_path, six_cities(tmp_path, end="2023-01-03"))
     assert MAIAC in str(caught.value) or CAMS in str(caught.value)
     assert "smaller radius" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -224,9 +227,9 @@ def test_a_product_that_ends_early(undisturbed, tmp_path, last_day):
 
 def test_a_product_that_is_known_to_begin_later(tmp_path):
     "NO2 begins on 2018-06-28: it is empty on the days before, and a note says so."
-    wanted = task(tmp_path, start="2018-06-26", end="2018-06-29", products=["no2", "cams"])
+    asked = six_cities(tmp_path, start="2018-06-26", end="2018-06-29", products=["no2", "cams"])
     with simulated() as server:
-        report = run(server, tmp_path, wanted)
+        report = run(server, tmp_path, asked)
     found = panel(tmp_path)
     assert found.loc[found["date"] < "2018-06-28", "no2"].isna().all()
     assert found.loc[found["date"] >= "2018-06-28", "no2"].notna().any()
@@ -236,8 +239,8 @@ def test_a_product_that_is_known_to_begin_later(tmp_path):
 # -- what stops for good
 
 
-class Changed(Task):
-    """A task whose MAIAC has another band than the asset."""
+class Changed(ExtractionRequest):
+    """A request whose MAIAC has another band than the asset."""
 
     def extraction(self, url=None):
         """What to extract."""
@@ -261,7 +264,7 @@ def test_a_band_that_is_not_there(tmp_path):
     "The refusal does not name the asset: each product is tried alone, and the line names the one."
     with simulated() as server:
         with pytest.raises(Refused, match="^maiac .*no_such_band"):
-            run(server, tmp_path, task(tmp_path, kind=Changed))
+            run(server, tmp_path, Changed(written(tmp_path), START, END, PRODUCTS))
         assert len(server.stats.compute) <= 8 + len(PRODUCTS)
 
 
@@ -440,9 +443,9 @@ def test_chunks_of_a_city_that_moved_are_no_use(tmp_path):
     moved = CITIES.assign(latitude=CITIES["latitude"].where(CITIES["city_id"] != "c03", 1.0))
     with simulated() as server:
         run(server, tmp_path)
-        run(server, tmp_path, task(tmp_path, cities=moved), out="moved")
+        run(server, tmp_path, six_cities(tmp_path, cities=moved), out="moved")
         (tmp_path / "out" / "manifest.json").unlink()
-        run(server, tmp_path, task(tmp_path, cities=moved))
+        run(server, tmp_path, six_cities(tmp_path, cities=moved))
     same(panel(tmp_path), panel(tmp_path, "moved"))
 
 
@@ -467,7 +470,7 @@ def test_a_folder_takes_one_kind_of_values(finished, changed, words):
     before = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
     server.stats.reset()
     with pytest.raises(ValueError, match=words) as caught:
-        run(server, folder, task(folder, **changed))
+        run(server, folder, six_cities(folder, **changed))
     assert "--out" in str(caught.value)
     assert not server.stats.requests
     assert before == {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
@@ -488,18 +491,18 @@ def test_a_folder_grows_by_days_and_cities(undisturbed, tmp_path):
     "Later days, then earlier ones, then more cities: each time what is new alone is fetched."
     few = CITIES.iloc[:4]
     steps = [
-        (task(tmp_path, cities=few, start="2023-01-02", end="2023-01-02"), 4 * (4 + 1)),
-        (task(tmp_path, cities=few, start="2023-01-02", end="2023-01-03"), 4 * 4),
-        (task(tmp_path, cities=few, start="2023-01-01", end="2023-01-01"), 4 * 4),
-        (task(tmp_path, cities=few), 4 * 4),
+        (six_cities(tmp_path, cities=few, start="2023-01-02", end="2023-01-02"), 4 * (4 + 1)),
+        (six_cities(tmp_path, cities=few, start="2023-01-02", end="2023-01-03"), 4 * 4),
+        (six_cities(tmp_path, cities=few, start="2023-01-01", end="2023-01-01"), 4 * 4),
+        (six_cities(tmp_path, cities=few), 4 * 4),
     ]
     with simulated() as server:
-        for wanted, new in steps:
+        for asked, new in steps:
             server.stats.reset()
-            run(server, tmp_path, wanted)
+            run(server, tmp_path, asked)
             assert sent(server) == new
         server.stats.reset()
-        run(server, tmp_path, task(tmp_path))
+        run(server, tmp_path, six_cities(tmp_path))
         assert sent(server) == 2 * (4 * 4 + 1)
     same(panel(tmp_path), undisturbed)
 
