@@ -109,15 +109,9 @@ class ExtractionRequest:
 
     def extraction(self, url=None):
         """Return what to extract, of the service at an address."""
-        return Extraction(
-            self.recipe,
-            products_of(self.recipe, self.products),
-            self.radius_km,
-            self.rings_km,
-            self.quality,
-            self.day_basis,
-            service_name(url),
-        )
+        products = products_of(self.recipe, self.products)
+        settings = (self.radius_km, self.rings_km, self.quality, self.day_basis)
+        return Extraction(self.recipe, products, *settings, service_name(url))
 
     def site_days(self):
         """Return where and when, checked."""
@@ -207,44 +201,29 @@ def extract(
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """What a run did.
+    """What a run did."""
 
-    Attributes
-    ----------
-    out : str
-        The folder.
-    rows, sites : int
-        Of the panel.
-    first_day, last_day : str
-        Of the panel.
-    fetched : int
-        Values that this run brought.
-    requests, retries, splits : int
-        Requests; those of them sent again after a fault; those that were too large and divided.
-    bytes_sent, bytes_received : int
-        Over the wire. [bytes]
-    seconds, request_seconds : float
-        The run's time, and that of its requests added up. [s]
-    workload_tag : str
-        Label under which Earth Engine accounts for the run.
-    notes : tuple of str
-        What else a user should know.
-    """
-
+    #: The folder, and rows, cities and days of its panel.
     out: str
     rows: int
     sites: int
     first_day: str
     last_day: str
+    #: Values that this run brought.
     fetched: int = 0
+    #: Requests; those of them sent again after a fault; those that were too large and divided.
     requests: int = 0
     retries: int = 0
     splits: int = 0
+    #: Over the wire. [bytes]
     bytes_sent: int = 0
     bytes_received: int = 0
+    #: The run's time, and that of its requests added up. [s]
     seconds: float = 0.0
     request_seconds: float = 0.0
+    #: Label under which Earth Engine accounts for the run.
     workload_tag: str = ""
+    #: What else a user should know.
     notes: tuple = ()
 
     @property
@@ -271,7 +250,7 @@ class ExtractionReport:
 
 
 def run_extraction(request, *, out, client=None, report_progress=None):
-    """Extract what a folder lacks, write its panel, and return the report of the run.
+    """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
     Parameters
     ----------
@@ -280,10 +259,6 @@ def run_extraction(request, *, out, client=None, report_progress=None):
         As :func:`extract` takes them; it raises the same errors, too.
     report_progress : callable, optional
         Called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
-
-    Returns
-    -------
-    ExtractionReport
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days()
@@ -367,7 +342,7 @@ def _made_of(site_days, chunks):
 
 
 def _notes(folder, damaged):
-    """What a user should know before and after a run."""
+    """Return what a user should know before and after a run."""
     notes, days = [], folder.site_days.days
     if damaged:
         plural = "s" * (len(damaged) > 1)
@@ -400,33 +375,24 @@ def _dates(product):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """What a run would do."""
 
-    Attributes
-    ----------
-    cities, days : int
-        Of the folder once the run is over.
-    cost : Cost
-        Of what is missing.
-    layers : list of dict
-        For each layer: `layer, products, cities, periods, requests, hours` of what is missing. Requests
-        and hours add up to those of `cost`.
-    products : list of dict
-        For each product: `product, asset, columns, first_day, last_day` of its images.
-    notes : tuple of str
-        What else a user should know.
-    """
-
+    #: Of the folder once the run is over.
     cities: int
     days: int
+    #: Of what is missing.
     cost: Cost
+    #: For each layer `layer, products, cities, periods, requests, hours` of what is missing; requests and
+    #: hours add up to those of `cost`.
     layers: list
+    #: For each product `product, asset, columns, first_day, last_day` of its images.
     products: list
+    #: What else a user should know.
     notes: tuple
 
 
 def plan(cities, start, end, *, out=None, client=None, **settings):
-    """Estimate what an extraction would send and cost. Nothing is sent.
+    """Estimate what an extraction would send and cost, as a Plan. Nothing is sent.
 
     Parameters
     ----------
@@ -434,10 +400,6 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
         As :func:`extract` takes them.
     out : str or Path, optional
         Folder; what it already holds is not counted.
-
-    Returns
-    -------
-    Plan
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)
@@ -455,7 +417,17 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=estimate(planned, workers=client.workers),
-        layers=[_layer_row(layer, own) for layer, own in by_layer.items()],
+        layers=[
+            {
+                "layer": layer.name,
+                "products": [layer.name_of(product) for product in layer.products],
+                "cities": len(np.unique(np.concatenate([request.rows for request, _ in own]))),
+                "periods": len(np.unique(np.concatenate([request.periods for request, _ in own]))),
+                "requests": len(own),
+                "hours": sum(seconds for _, seconds in own) / 3600,
+            }
+            for layer, own in by_layer.items()
+        ],
         products=[
             {
                 "product": product.key,
@@ -468,17 +440,6 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
         ],
         notes=tuple(_notes(folder, damaged)),
     )
-
-
-def _layer_row(layer, planned):
-    return {
-        "layer": layer.name,
-        "products": [layer.name_of(product) for product in layer.products],
-        "cities": len(np.unique(np.concatenate([request.rows for request, _ in planned]))),
-        "periods": len(np.unique(np.concatenate([request.periods for request, _ in planned]))),
-        "requests": len(planned),
-        "hours": sum(seconds for _, seconds in planned) / 3600,
-    }
 
 
 @dataclass(frozen=True)
@@ -494,10 +455,7 @@ class Probe:
 def check(cities, start, end, *, client=None, **settings):
     """Ask for the first city and the first day, product by product. Nothing is written.
 
-    Parameters
-    ----------
-    cities, start, end, client, **settings
-        As :func:`extract` takes them.
+    The arguments are those of :func:`extract`.
 
     Returns
     -------

@@ -19,12 +19,11 @@ KEPT_CHUNKS = 320
 
 
 def assemble(folder, chunks):
-    """Write the panel of an extraction's folder.
+    """Write the panel of an extraction's folder, and return what it holds.
 
     Parameters
     ----------
     folder : Folder
-        Where, and what was asked for.
     chunks : list of Chunk
         What is there, those fetched first in front; later ones prevail.
 
@@ -61,7 +60,7 @@ def assemble(folder, chunks):
 
 
 def _units(extraction, days):
-    """Unit of every column; those of products without images on any of the days are left out."""
+    """Return the unit of every column; products without images on any of the days have none."""
     units = {}
     for product in extraction.products:
         periods = np.unique(Layer((product,), extraction.radius_km).period_of(days))
@@ -107,7 +106,7 @@ def _values(extraction, placed, rows, days, read):
 
 
 def _rings(extraction, columns):
-    """Sums in rings, from the sums within their outer and inner radii."""
+    """Return sums in rings, from the sums within their outer and inner radii."""
     rings = {}
     for product in extraction.products:
         for band in product.bands if product.shape == "rings" else ():

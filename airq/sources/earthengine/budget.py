@@ -9,28 +9,19 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to repeat what fails.
+    """How long to repeat what fails."""
 
-    Attributes
-    ----------
-    attempts : int
-        Most attempts of one request; a refusal for want of room (429) is not one.
-    base, longest : float
-        A wait is drawn between 0 and base, 2 base, 4 base, … up to `longest`. [s]
-    silence : float
-        All requests give up once nothing but failures has come for so long. [s]
-    failures : int
-        Failures in a row, over all requests, without which nothing counts as silence; where more
-        requests are under way, three for each of them.
-    refusals : int
-        Refusals in a row of a request that is alone, after which the service grants nothing.
-    """
-
+    #: Most attempts of one request; a refusal for want of room (429) is not one.
     attempts: int = 12
+    #: A wait is drawn between 0 and base, 2 base, 4 base, … up to `longest`. [s]
     base: float = 1.0
     longest: float = 60.0
+    #: All requests give up once nothing but failures has come for so long. [s]
     silence: float = 100.0
+    #: Failures in a row, over all requests, without which nothing counts as silence; where more requests
+    #: are under way, three for each of them.
     failures: int = 8
+    #: Refusals in a row of a request that is alone, after which the service grants nothing.
     refusals: int = 15
 
     def scaled(self, factor):
@@ -117,15 +108,7 @@ class Budget:
     def acquire(self, stop=None):
         """Wait for a place and take it.
 
-        Parameters
-        ----------
-        stop : threading.Event, optional
-            Ends the wait.
-
-        Returns
-        -------
-        int or None
-            Number of the limit that granted the place, for `release`; None if `stop` is set.
+        Returns the number of the limit that granted it, for `release`; None if the event `stop` is set.
         """
         with self._condition:
             while stop is None or not stop.is_set():

@@ -1,31 +1,23 @@
-"""Weather in Earth Engine: ERA5 for days that are a week old, GFS for today.
+"""Catalogue of Earth Engine products, and the sets of them that extractions take.
 
-References
-----------
-.. [1] https://developers.google.com/earth-engine/datasets/catalog/ECMWF_ERA5_HOURLY
-.. [2] https://developers.google.com/earth-engine/datasets/catalog/NOAA_GFS0P25
+Ids, bands, units and dates are those of the public data catalogue [1]_, read from its source [2]_ in
+2026. What no document confirms is called unconfirmed. A product's `latency` is what its makers promise and
+a day or two for its way into Earth Engine, which is unconfirmed.
 
-The products of 2020 whose columns the published CatBoost model reads, under its own column names.
-
-The model's author took the *first* pixel of a disc of 5 km at 5 km resolution, an arbitrary one; here
-stands the disc's mean. Everything else is as published: the most recent valid pixel of the five days
-before, the first weather image of the day, night lights and population of 2010.
-
-References
-----------
-.. [1] J. Whitaker, air_quality_prediction, 2020, notebook "2. Fetch GEE Data",
-   https://github.com/johnowhitaker/air_quality_prediction (CC0).
-
-Catalogue of Earth Engine products, and the sets of them that extractions take.
-
-Ids, bands, units, and dates are those of the public data catalogue [1]_, read from its source [2]_ in
-2026. What no document confirms is called unconfirmed where it stands. A product's `latency` is what its
-makers promise and a day or two for its way into Earth Engine, which is unconfirmed.
+Weather comes from ERA5 [3]_ for days that are a week old, and from GFS [4]_ for today. The products of the
+``reference`` recipe are those of 2020 whose columns the published CatBoost model reads, under its own
+column names [5]_. The model's author took the *first* pixel of a disc of 5 km at 5 km resolution, an
+arbitrary one; here it is the disc's mean. Everything else is as published: the most recent valid pixel of
+the five days before, the first weather image of the day, night lights and population of 2010.
 
 References
 ----------
 .. [1] https://developers.google.com/earth-engine/datasets/catalog
 .. [2] https://github.com/google/earthengine-catalog
+.. [3] https://developers.google.com/earth-engine/datasets/catalog/ECMWF_ERA5_HOURLY
+.. [4] https://developers.google.com/earth-engine/datasets/catalog/NOAA_GFS0P25
+.. [5] J. Whitaker, air_quality_prediction, 2020, notebook "2. Fetch GEE Data",
+   https://github.com/johnowhitaker/air_quality_prediction (CC0).
 """
 
 from __future__ import annotations
@@ -33,6 +25,24 @@ from __future__ import annotations
 from airq.messages import near_name
 from airq.sources.earthengine.product import DISC_METRES, Band, Mask, Product
 from airq.units import PM25_UNIT
+
+RINGS_KM = (50, 150, 300)
+
+MOL = "mol m⁻²"
+#: Noise makes small negative columns legal; the data catalogue advises to drop those below. [mol m⁻²]
+LOWEST_COLUMN = -0.001
+#: Pixels of the reference model's products. [m]
+_REFERENCE_METRES = 5000
+#: 2010-01-01 in milliseconds, as `system:time_start` counts.
+_SINCE_2010 = ("system:time_start", "gte", 1_262_304_000_000.0)
+#: Four runs of GFS a day, each for its next six hours.
+_NEXT_SIX_HOURS = (("forecast_hours", "gte", 1.0), ("forecast_hours", "lte", 6.0))
+
+SENTINEL = (
+    "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google. "
+    "Terms: free, credit Copernicus, "
+    "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
+)
 
 _ERA5 = {
     "asset": "ECMWF/ERA5/HOURLY",
@@ -55,8 +65,6 @@ _GFS = {
     "resolution": DISC_METRES,
     "latency": 1,
 }
-#: Four runs a day, each for its next six hours.
-_NEXT_SIX_HOURS = (("forecast_hours", "gte", 1.0), ("forecast_hours", "lte", 6.0))
 
 WEATHER = (
     Product(
@@ -121,52 +129,49 @@ WEATHER = (
     ),
 )
 
-SENTINEL = (
-    "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google. "
-    "Terms: free, credit Copernicus, "
-    "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
-)
 
-_METRES = 5000
-#: 2010-01-01 in milliseconds, as `system:time_start` counts.
-_SINCE_2010 = ("system:time_start", "gte", 1_262_304_000_000.0)
-
-
-def _recent(number, layer, start, bands, *, latency):
-    """A Sentinel-5P layer; its columns are the bands behind the number that the reference gave it."""
+def _sentinel(stream, layer, bands, start, *, key, latency, **settings):
+    """Return a layer of Sentinel-5P."""
     return Product(
-        key=f"reference-{layer[3:].lower().replace('_', '-')}",
-        title=f"Sentinel-5P OFFL {layer}, most recent pixel of five days before",
-        asset=f"COPERNICUS/S5P/OFFL/{layer}",
-        bands=tuple(Band(f"{number}_{band}", band, unit) for band, unit in bands.items()),
+        key=key,
+        asset=f"COPERNICUS/S5P/{stream}/{layer}",
+        bands=bands,
         start=start,
         end=None,
         citation=SENTINEL,
         kind="satellite",
-        resolution=_METRES,
         latency=latency,
+        **{"title": f"Sentinel-5P {stream} {layer}", "resolution": DISC_METRES} | settings,
+    )
+
+
+def _recent(number, layer, start, bands):
+    """Return a layer whose columns are its bands behind the number that the reference model gave it."""
+    return _sentinel(
+        "OFFL",
+        layer,
+        tuple(Band(f"{number}_{band}", band, unit) for band, unit in bands.items()),
+        start,
+        key=f"reference-{layer[3:].lower().replace('_', '-')}",
+        title=f"Sentinel-5P OFFL {layer}, most recent pixel of five days before",
+        resolution=_REFERENCE_METRES,
+        latency=10,
         composite="recent",
         window=5,
     )
 
 
-def _of_2010(key, title, asset, band, *, citation, start, end):
-    """A layer of the year 2010: mean, least and greatest over the disc."""
+def _of_2010(**settings):
+    """Return a layer of the year 2010: mean, least and greatest over the disc."""
     return Product(
-        key=key,
-        title=title,
-        asset=asset,
-        bands=(band,),
-        start=start,
-        end=end,
-        citation=citation,
         kind="static",
-        resolution=_METRES,
+        resolution=_REFERENCE_METRES,
         latency=0,
         composite="first",
         cadence="once",
         where=(_SINCE_2010,),
         reducers=("mean", "min", "max"),
+        **settings,
     )
 
 
@@ -174,7 +179,7 @@ REFERENCE = (
     Product(
         key="reference-gfs",
         title="GFS: Global Forecast System, analysis of 00 UTC",
-        asset="NOAA/GFS0P25",
+        # The reference's image lacked rain, clouds and radiation, as hour 0 did then.
         bands=(
             Band("precipitable_water_entire_atmosphere", "precipitable_water_entire_atmosphere", "kg m⁻²"),
             Band("relative_humidity_2m_above_ground", "relative_humidity_2m_above_ground", "%"),
@@ -185,166 +190,110 @@ REFERENCE = (
         ),
         # Before, hour 0 was not kept.
         start="2017-07-10",
-        end=None,
-        citation="Global Forecast System, NOAA NCEP EMC, "
-        "https://www.emc.ncep.noaa.gov/emc/pages/numerical_forecast_systems/gfs.php. Terms: public domain.",
-        kind="model",
-        resolution=_METRES,
-        latency=1,
         composite="first",
-        # The reference's image lacked rain, clouds and radiation, as hour 0 did then.
         where=(("forecast_hours", "eq", 0.0),),
+        **_GFS | {"resolution": _REFERENCE_METRES},
     ),
     _recent(
         0,
         "L3_NO2",
         "2018-06-28",
         {
-            "NO2_column_number_density": "mol m⁻²",
-            "NO2_slant_column_number_density": "mol m⁻²",
+            "NO2_column_number_density": MOL,
+            "NO2_slant_column_number_density": MOL,
             "absorbing_aerosol_index": "1",
-            "stratospheric_NO2_column_number_density": "mol m⁻²",
+            "stratospheric_NO2_column_number_density": MOL,
             "tropopause_pressure": "Pa",
         },
-        latency=10,
     ),
-    _recent(
-        1,
-        "L3_O3",
-        "2018-09-08",
-        {"O3_column_number_density": "mol m⁻²", "O3_effective_temperature": "K"},
-        latency=10,
-    ),
+    _recent(1, "L3_O3", "2018-09-08", {"O3_column_number_density": MOL, "O3_effective_temperature": "K"}),
     _recent(
         2,
         "L3_CO",
         "2018-06-28",
-        {
-            "CO_column_number_density": "mol m⁻²",
-            "H2O_column_number_density": "mol m⁻²",
-            "cloud_height": "m",
-        },
-        latency=10,
+        {"CO_column_number_density": MOL, "H2O_column_number_density": MOL, "cloud_height": "m"},
     ),
     _recent(
         3,
         "L3_HCHO",
         "2018-12-05",
         {
-            "HCHO_slant_column_number_density": "mol m⁻²",
-            "tropospheric_HCHO_column_number_density": "mol m⁻²",
+            "HCHO_slant_column_number_density": MOL,
+            "tropospheric_HCHO_column_number_density": MOL,
             "tropospheric_HCHO_column_number_density_amf": "1",
         },
-        latency=10,
     ),
     _recent(
         4,
         "L3_CLOUD",
         "2018-07-04",
         {
-            "cloud_base_height": "m",
-            "cloud_base_pressure": "Pa",
-            "cloud_fraction": "1",
-            "cloud_optical_depth": "1",
-            "cloud_top_height": "m",
-            "cloud_top_pressure": "Pa",
+            **{"cloud_base_height": "m", "cloud_base_pressure": "Pa", "cloud_fraction": "1"},
+            **{"cloud_optical_depth": "1", "cloud_top_height": "m", "cloud_top_pressure": "Pa"},
             "surface_albedo": "1",
         },
-        latency=10,
     ),
     _recent(
         5,
         "L3_AER_AI",
         "2018-07-04",
         {
-            "absorbing_aerosol_index": "1",
-            "sensor_altitude": "m",
-            "sensor_azimuth_angle": "°",
-            "sensor_zenith_angle": "°",
-            "solar_azimuth_angle": "°",
-            "solar_zenith_angle": "°",
+            **{"absorbing_aerosol_index": "1", "sensor_altitude": "m"},
+            **{"sensor_azimuth_angle": "°", "sensor_zenith_angle": "°"},
+            **{"solar_azimuth_angle": "°", "solar_zenith_angle": "°"},
         },
-        latency=10,
     ),
     _of_2010(
-        "reference-night-lights",
-        "DMSP OLS: Global Radiance-Calibrated Nighttime Lights Version 4, 2010",
-        "NOAA/DMSP-OLS/CALIBRATED_LIGHTS_V4",
-        Band("avg_vis_5000", "avg_vis", "1"),
-        citation="Earth Observation Group, Colorado School of Mines, from NOAA and US Air Force data, "
-        "https://eogdata.mines.edu/dmsp/download_radcal.html. Terms: public domain.",
+        key="reference-night-lights",
+        title="DMSP OLS: Global Radiance-Calibrated Nighttime Lights Version 4, 2010",
+        asset="NOAA/DMSP-OLS/CALIBRATED_LIGHTS_V4",
+        bands=(Band("avg_vis_5000", "avg_vis", "1"),),
         start="1996-03-16",
         end="2011-07-31",
+        citation="Earth Observation Group, Colorado School of Mines, from NOAA and US Air Force data, "
+        "https://eogdata.mines.edu/dmsp/download_radcal.html. Terms: public domain.",
     ),
     _of_2010(
-        "reference-population",
-        "GPWv411: UN-adjusted population density of 2010",
-        "CIESIN/GPWv411/GPW_UNWPP-Adjusted_Population_Density",
-        Band("pop_density2010_5000", "unwpp-adjusted_population_density", "people km⁻²"),
-        citation="CIESIN, Columbia University, 2018, doi:10.7927/H4F47M65. Terms: CC BY 4.0.",
+        key="reference-population",
+        title="GPWv411: UN-adjusted population density of 2010",
+        asset="CIESIN/GPWv411/GPW_UNWPP-Adjusted_Population_Density",
+        bands=(Band("pop_density2010_5000", "unwpp-adjusted_population_density", "people km⁻²"),),
         start="2000-01-01",
         end="2020-12-31",
+        citation="CIESIN, Columbia University, 2018, doi:10.7927/H4F47M65. Terms: CC BY 4.0.",
     ),
 )
 
-RINGS_KM = (50, 150, 300)
-
-MOL = "mol m⁻²"
-
-#: Noise makes small negative columns legal; the data catalogue advises to drop those below. [mol m⁻²]
-LOWEST_COLUMN = -0.001
-
+_SENTINEL_BANDS = {
+    "no2": Band("no2", "tropospheric_NO2_column_number_density", MOL, low=LOWEST_COLUMN),
+    "co": Band("co", "CO_column_number_density", MOL, low=LOWEST_COLUMN),
+    "hcho": Band("hcho", "tropospheric_HCHO_column_number_density", MOL, low=LOWEST_COLUMN),
+    "so2": Band("so2", "SO2_column_number_density", MOL, low=LOWEST_COLUMN),
+    "o3": Band("o3", "O3_column_number_density", MOL, low=LOWEST_COLUMN),
+    "aerosol-index": Band("aer_ai", "absorbing_aerosol_index", "1"),
+    "cloud": Band("cloud_fraction", "cloud_fraction", "1"),
+}
+#: Layer, and the first days of the offline and of the near-real-time stream.
 _SENTINEL_LAYERS = {
-    "no2": ("L3_NO2", Band("no2", "tropospheric_NO2_column_number_density", MOL, low=LOWEST_COLUMN)),
-    "co": ("L3_CO", Band("co", "CO_column_number_density", MOL, low=LOWEST_COLUMN)),
-    "hcho": ("L3_HCHO", Band("hcho", "tropospheric_HCHO_column_number_density", MOL, low=LOWEST_COLUMN)),
-    "so2": ("L3_SO2", Band("so2", "SO2_column_number_density", MOL, low=LOWEST_COLUMN)),
-    "o3": ("L3_O3", Band("o3", "O3_column_number_density", MOL, low=LOWEST_COLUMN)),
-    "aerosol-index": ("L3_AER_AI", Band("aer_ai", "absorbing_aerosol_index", "1")),
-    "cloud": ("L3_CLOUD", Band("cloud_fraction", "cloud_fraction", "1")),
+    "no2": ("L3_NO2", "2018-06-28", "2018-07-10"),
+    "co": ("L3_CO", "2018-06-28", "2018-11-22"),
+    "hcho": ("L3_HCHO", "2018-12-05", "2018-10-02"),
+    "so2": ("L3_SO2", "2018-12-05", "2018-07-10"),
+    "o3": ("L3_O3", "2018-09-08", "2018-07-10"),
+    "aerosol-index": ("L3_AER_AI", "2018-07-04", "2018-07-10"),
+    "cloud": ("L3_CLOUD", "2018-07-04", "2018-07-05"),
 }
-
-_OFFLINE_SINCE = {
-    "no2": "2018-06-28",
-    "co": "2018-06-28",
-    "hcho": "2018-12-05",
-    "so2": "2018-12-05",
-    "o3": "2018-09-08",
-    "aerosol-index": "2018-07-04",
-    "cloud": "2018-07-04",
-}
-
-_NEAR_REAL_TIME_SINCE = {
-    "no2": "2018-07-10",
-    "co": "2018-11-22",
-    "hcho": "2018-10-02",
-    "so2": "2018-07-10",
-    "o3": "2018-07-10",
-    "aerosol-index": "2018-07-10",
-    "cloud": "2018-07-05",
-}
-
-
-def _sentinel(key, stream, start, *, latency):
-    layer, band = _SENTINEL_LAYERS[key]
-    return Product(
-        key=key if stream == "OFFL" else f"{key}-nrti",
-        title=f"Sentinel-5P {stream} {layer}",
-        asset=f"COPERNICUS/S5P/{stream}/{layer}",
-        bands=(band,),
-        start=start,
-        end=None,
-        citation=SENTINEL,
-        kind="satellite",
-        resolution=DISC_METRES,
-        latency=latency,
-    )
-
 
 _ALL = (
     # Offline files of 2018 were made 6 or 7 days after the overpass, those in near real time 2 hours.
-    *(_sentinel(key, "OFFL", start, latency=10) for key, start in _OFFLINE_SINCE.items()),
-    *(_sentinel(key, "NRTI", start, latency=1) for key, start in _NEAR_REAL_TIME_SINCE.items()),
+    *(
+        _sentinel("OFFL", layer, (_SENTINEL_BANDS[key],), start, key=key, latency=10)
+        for key, (layer, start, _) in _SENTINEL_LAYERS.items()
+    ),
+    *(
+        _sentinel("NRTI", layer, (_SENTINEL_BANDS[key],), start, key=f"{key}-nrti", latency=1)
+        for key, (layer, _, start) in _SENTINEL_LAYERS.items()
+    ),
     Product(
         key="maiac",
         title="MCD19A2.061: Terra & Aqua MAIAC land aerosol optical depth, daily, 1 km",
@@ -470,9 +419,9 @@ _STATIC = ("night-lights", "population", "elevation")
 #: later, and no surface pressure, which this GFS lacks. Under the names of ``default`` it holds cousins:
 #: near-real-time ozone is of another algorithm, and so is the boundary-layer height of GFS.
 EXTRACTIONS = {
-    "default": (*_OFFLINE_SINCE, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
+    "default": (*_SENTINEL_LAYERS, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
     "live": (
-        *(f"{key}-nrti" for key in _NEAR_REAL_TIME_SINCE),
+        *(f"{key}-nrti" for key in _SENTINEL_LAYERS),
         "cams",
         "gfs",
         "gfs-2025",
@@ -484,7 +433,7 @@ EXTRACTIONS = {
 
 
 def products_of(recipe, only=None):
-    """The products of a recipe.
+    """Return the products of a recipe.
 
     Parameters
     ----------
@@ -523,7 +472,7 @@ def products_of(recipe, only=None):
 
 
 def column_units(product, *, rings_km=RINGS_KM, quality=False):
-    """Columns that a product fills, and their units.
+    """Return the columns that a product fills, and their units.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
-"""Ask Earth Engine: the HTTP under its client, a connection, and requests with their repetition.
+"""Ask Earth Engine: a connection, and requests with their repetition.
 
-The client of Google sends its requests through :class:`Transport`, which has one session for each thread,
-its own time-outs, and an error class for each kind of fault. :class:`Connection` computes a collection in
-one attempt; :func:`call_with_retries` repeats the attempt for as long as that can help. No other module
-sends anything.
+Google's client sends its requests through :class:`Connection`, which has one session for each thread, its
+own time-outs, and an error class for each kind of fault. It computes a collection in one attempt;
+:func:`call_with_retries` repeats the attempt for as long as that can help. No other module sends anything.
 """
 
 from __future__ import annotations
@@ -59,9 +58,7 @@ class Stats:
 
     def clear(self):
         """Count anew."""
-        self.requests = 0
-        self.bytes_sent = 0
-        self.bytes_received = 0
+        self.requests = self.bytes_sent = self.bytes_received = 0
         self.seconds = 0.0
         self.by_status = Counter()
 
@@ -77,27 +74,30 @@ class Stats:
     def as_dict(self):
         """Return the counts at this moment, for a manifest."""
         with self._lock:
-            return {
-                "requests": self.requests,
-                "bytes_sent": self.bytes_sent,
-                "bytes_received": self.bytes_received,
-                "seconds": round(self.seconds, 3),
-                "by_status": dict(sorted(self.by_status.items())),
-            }
+            counts = {name: getattr(self, name) for name in ("requests", "bytes_sent", "bytes_received")}
+            by_status = dict(sorted(self.by_status.items()))
+            return {**counts, "seconds": round(self.seconds, 3), "by_status": by_status}
 
 
-class Transport:
-    """HTTP of the Earth Engine client: a session per thread, own time-outs, faults by their kind.
+class Connection:
+    """A connection to Earth Engine; make it with `connect`, and close it (it is a context manager, too).
+
+    It is also the HTTP of Google's client: a session per thread, own time-outs, faults by their kind.
 
     Parameters
     ----------
     url, project : str
-        Address of the service, and who asks; for messages.
+        Address of the service, and the Cloud project that asks.
     connect_timeout, timeout : float
         Longest wait for a connection, and for an answer. [s]
+
+    Attributes
+    ----------
+    stats : Stats
+        Requests, bytes, seconds since the connection was opened.
     """
 
-    def __init__(self, url, project, *, connect_timeout=10.0, timeout=330.0):
+    def __init__(self, url, project, *, connect_timeout, timeout):
         self.url = url
         self.host = urlsplit(url).netloc
         self.project = project
@@ -107,12 +107,26 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions = []
-        self.closed = False
+        self._closed = False
+
+    def __repr__(self):
+        return f"Connection({self.url!r}, project={self.project!r})"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     @property
-    def reply(self):
+    def _reply(self):
         """Last answer of the service to this thread, None where none came."""
         return getattr(self._local, "reply", None)
+
+    @property
+    def restricted(self):
+        """Whether the last answer to this thread asked for less parallelism."""
+        return self._reply is not None and self._reply.restricted
 
     def request(self, uri, method="GET", body=None, headers=None, redirections=None, connection_type=None):
         """Send one request, as `httplib2.Http.request` does, once.
@@ -128,7 +142,7 @@ class Transport:
         if own:
             status = response.status_code
             if status >= 300 and status != 401:
-                raise classify(self.reply, host=self.host, project=self.project)
+                raise classify(self._reply, host=self.host, project=self.project)
             if method == "GET" and status == 200:
                 try:
                     json.loads(response.content)
@@ -176,24 +190,65 @@ class Transport:
             # Without an `auth` of its own, an entry of ~/.netrc would take the place of the token.
             session.auth = lambda request: request
             with self._lock:
-                self.check_open()
+                self._check_open()
                 self._sessions.append(session)
             self._local.session = session
         return session
 
-    def check_open(self):
+    def _check_open(self):
         """Raise `Stopped` once the connection is closed."""
-        if self.closed:
+        if self._closed:
             raise Stopped("The connection to Earth Engine is closed.")
 
-    def close(self):
-        """Close the sessions of all threads."""
-        with self._lock:
-            self.closed = True
-            sessions, self._sessions = self._sessions, []
-        self._local = threading.local()
-        for session in sessions:
-            session.close()
+    def compute(self, collection, *, rows):
+        """Return the properties of every feature of a collection, in one attempt (a request a page).
+
+        Parameters
+        ----------
+        collection : ee.FeatureCollection
+        rows : int
+            Features to ask for at a time.
+
+        Returns
+        -------
+        list of dict
+            In the order of the answer. A property that is null is absent.
+
+        Raises
+        ------
+        Throttled, Unavailable
+            The same request may pass later.
+        TooLarge
+            Less at a time may pass.
+        Refused
+            Nothing helps but what the message says.
+        """
+        self._check_open()
+        features, token, seen = [], None, set()
+        while True:
+            page = self._page(collection, rows, token)
+            for feature in page.get("features", []):
+                properties = isinstance(feature, dict) and (feature.get("properties") or {})
+                if not isinstance(properties, dict):
+                    raise Unavailable(f"{self.host} sent something else than features")
+                features.append(properties)
+            token = page.get("nextPageToken")
+            if not token:
+                return features
+            if token in seen:
+                raise Unavailable(f"{self.host} repeats a page of its answer")
+            seen.add(token)
+
+    def _page(self, collection, rows, token):
+        params = {"expression": collection, "pageSize": rows}
+        if token:
+            params["pageToken"] = token
+        with self.translated():
+            page = ee.data.computeFeatures(params)
+        first = token is None
+        if not isinstance(page, dict) or not isinstance(page.get("features", None if first else []), list):
+            raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
+        return page
 
     @contextlib.contextmanager
     def translated(self):
@@ -205,10 +260,20 @@ class Transport:
         except UnicodeDecodeError as error:
             raise Unavailable(f"{self.host} sent an answer that is not text") from error
         except (ee.EEException, googleapiclient.errors.Error) as error:
-            self.check_open()
-            if self.reply is None or self.reply.status < 300:
+            self._check_open()
+            if self._reply is None or self._reply.status < 300:
                 raise
-            raise classify(self.reply, host=self.host, project=self.project) from error
+            raise classify(self._reply, host=self.host, project=self.project) from error
+
+    def close(self):
+        """Close the sessions of all threads and forget the credentials."""
+        with self._lock:
+            self._closed = True
+            sessions, self._sessions = self._sessions, []
+        self._local = threading.local()
+        for session in sessions:
+            session.close()
+        ee.Reset()
 
 
 def _fault(error, *, host, seconds):
@@ -220,14 +285,15 @@ def _fault(error, *, host, seconds):
             f"This machine does not trust the certificate of {host}. Behind a proxy that replaces it, "
             "name the proxy's own in REQUESTS_CA_BUNDLE."
         )
-    if isinstance(error, kinds.ConnectTimeout):
-        return Unavailable(f"no connection to {host} in time")
-    if isinstance(error, kinds.ProxyError):
-        return Unavailable(f"the proxy on the way to {host} does not answer")
-    if isinstance(error, (kinds.ChunkedEncodingError, kinds.ContentDecodingError)):
-        return Unavailable(f"the answer of {host} broke off")
-    if isinstance(error, kinds.ConnectionError):
-        return Unavailable(f"no connection to {host}, or it was lost")
+    for kind, words in (
+        (kinds.ConnectTimeout, f"no connection to {host} in time"),
+        (kinds.ProxyError, f"the proxy on the way to {host} does not answer"),
+        (kinds.ChunkedEncodingError, f"the answer of {host} broke off"),
+        (kinds.ContentDecodingError, f"the answer of {host} broke off"),
+        (kinds.ConnectionError, f"no connection to {host}, or it was lost"),
+    ):
+        if isinstance(error, kind):
+            return Unavailable(words)
     return Refused(f"No request can be sent to {host}: {one_line(error)}")
 
 
@@ -263,96 +329,6 @@ class SharedCredentials(google.auth.credentials.Credentials):
             self._credentials.refresh(request)
 
 
-class Connection:
-    """A connection to Earth Engine; make it with `connect`, and close it (it is a context manager, too).
-
-    Attributes
-    ----------
-    url, project : str
-    """
-
-    def __init__(self, transport):
-        self._transport = transport
-        self.url = transport.url
-        self.host = transport.host
-        self.project = transport.project
-
-    def __repr__(self):
-        return f"Connection({self.url!r}, project={self.project!r})"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    @property
-    def stats(self):
-        """Requests, bytes, seconds since the connection was opened."""
-        return self._transport.stats
-
-    @property
-    def restricted(self):
-        """Whether the last answer to this thread asked for less parallelism."""
-        return self._transport.reply is not None and self._transport.reply.restricted
-
-    def compute(self, collection, *, rows):
-        """Return the properties of every feature of a collection, in one attempt (a request a page).
-
-        Parameters
-        ----------
-        collection : ee.FeatureCollection
-            What to compute.
-        rows : int
-            Features to ask for at a time.
-
-        Returns
-        -------
-        list of dict
-            In the order of the answer. A property that is null is absent.
-
-        Raises
-        ------
-        Throttled, Unavailable
-            The same request may pass later.
-        TooLarge
-            Less at a time may pass.
-        Refused
-            Nothing helps but what the message says.
-        """
-        self._transport.check_open()
-        features, token, seen = [], None, set()
-        while True:
-            page = self._page(collection, rows, token)
-            for feature in page.get("features", []):
-                properties = isinstance(feature, dict) and (feature.get("properties") or {})
-                if not isinstance(properties, dict):
-                    raise Unavailable(f"{self.host} sent something else than features")
-                features.append(properties)
-            token = page.get("nextPageToken")
-            if not token:
-                return features
-            if token in seen:
-                raise Unavailable(f"{self.host} repeats a page of its answer")
-            seen.add(token)
-
-    def _page(self, collection, rows, token):
-        params = {"expression": collection, "pageSize": rows}
-        if token:
-            params["pageToken"] = token
-        with self._transport.translated():
-            page = ee.data.computeFeatures(params)
-        first = token is None
-        if not isinstance(page, dict) or not isinstance(page.get("features", None if first else []), list):
-            raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
-        return page
-
-    def close(self):
-        """Close the connection and forget the credentials."""
-        self._transport.close()
-        ee.Reset()
-
-
 def connect(
     *,
     url=None,
@@ -368,10 +344,8 @@ def connect(
 
     Parameters
     ----------
-    url : str, optional
-        Address of the service; the standard one by default.
-    project : str
-        Cloud project that asks.
+    url, project : str
+        Address of the service, the standard one by default, and the Cloud project that asks.
     credentials : google.auth.credentials.Credentials
         From `load_credentials`.
     workload_tag : str, optional
@@ -389,38 +363,37 @@ def connect(
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
-    transport = Transport(url, project, connect_timeout=connect_timeout, timeout=min(timeout, 60.0))
-    connection = Connection(transport)
+    connection = Connection(url, project, connect_timeout=connect_timeout, timeout=min(timeout, 60.0))
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
     try:
-        _open(transport, SharedCredentials(credentials), patience, stop)
+        _open(connection, SharedCredentials(credentials), patience, stop)
         ee.data.setDefaultWorkloadTag(workload_tag)
     except BaseException:
         connection.close()
         raise
-    transport.timeouts = (connect_timeout, timeout)
-    transport.stats.clear()
+    connection.timeouts = (connect_timeout, timeout)
+    connection.stats.clear()
     return connection
 
 
-def _open(transport, credentials, patience, stop):
+def _open(connection, credentials, patience, stop):
     def nothing_answers(state):
-        return state.attempt_number >= 6 and set(transport.stats.by_status) <= {"dropped"}
+        return state.attempt_number >= 6 and set(connection.stats.by_status) <= {"dropped"}
 
     try:
         for attempt in _attempts(patience, stop, on=(Throttled, Unavailable), until=nothing_answers):
-            with attempt, transport.translated():
-                _initialize(transport, credentials)
+            with attempt, connection.translated():
+                _initialize(connection, credentials)
     except (Throttled, Unavailable, Silent) as error:
         raise Unavailable(
-            f"Earth Engine at {transport.host} cannot be reached ({_words(error)}). Check the network."
+            f"Earth Engine at {connection.host} cannot be reached ({_words(error)}). Check the network."
         ) from error
     except (KeyError, TypeError, AttributeError, googleapiclient.errors.Error, ee.EEException) as error:
-        raise Refused(f"{transport.host} does not answer as Earth Engine does. Check --ee-url.") from error
+        raise Refused(f"{connection.host} does not answer as Earth Engine does. Check --ee-url.") from error
 
 
-def _initialize(transport, credentials):
+def _initialize(connection, credentials):
     ee.Reset()
     ee.data.setMaxRetries(0)
     before = socket.getdefaulttimeout()
@@ -429,13 +402,15 @@ def _initialize(transport, credentials):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ee.Initialize(credentials, url=transport.url, project=transport.project, http_transport=transport)
+            ee.Initialize(
+                credentials, url=connection.url, project=connection.project, http_transport=connection
+            )
     finally:
         socket.setdefaulttimeout(before)
 
 
 def _attempts(patience, stop, *, on, until):
-    """Attempts of tenacity, repeated on the errors `on` until ``until(state)`` or patience ends."""
+    """Return attempts of tenacity, repeated on the errors `on` until ``until(state)`` or patience ends."""
     stop = stop or threading.Event()
     jitter = tenacity.wait_random_exponential(multiplier=patience.base, max=patience.longest)
 
@@ -459,14 +434,12 @@ def _attempts(patience, stop, *, on, until):
 def call_with_retries(
     connection, collection, *, rows, budget, check=None, patience=DEFAULT_PATIENCE, stop=None
 ):
-    """Return the properties of every feature, with as many attempts as it takes.
+    """Return the properties of every feature, a list of dict, with as many attempts as it takes.
 
     Parameters
     ----------
-    connection : Connection
-    collection : ee.FeatureCollection
-    rows : int
-        Features to ask for at a time.
+    connection, collection, rows
+        As :meth:`Connection.compute` takes them.
     budget : Budget
         Shared by all threads.
     check : callable, optional
@@ -474,10 +447,6 @@ def call_with_retries(
     patience : Patience
     stop : threading.Event, optional
         Ends every wait.
-
-    Returns
-    -------
-    list of dict
 
     Raises
     ------

@@ -208,19 +208,9 @@ RULES = (
 def classify(reply, *, host, project):
     """Return the error that an HTTP answer stands for.
 
-    Parameters
-    ----------
-    reply : Reply
-        An answer with a status other than 2xx.
-    host, project : str
-        What the request was sent to, for the message.
+    It is Throttled, Unavailable, TooLarge or Refused; `reply` has a status other than 2xx, and its
+    message names the host and the project that the request was sent to.
 
-    Returns
-    -------
-    Throttled, Unavailable, TooLarge or Refused
-
-    Examples
-    --------
     >>> memory = Reply(400, content=b'{"error": {"message": "User memory limit exceeded."}}')
     >>> classify(memory, host="localhost", project="p")
     TooLarge('User memory limit exceeded.')

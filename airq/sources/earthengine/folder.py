@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airq.io import atomic_write, write_json
-from airq.sources.earthengine.layers import ONCE, has_images, without_explanations
+from airq.sources.earthengine.layers import ONCE, Extraction, has_images, without_explanations
 from airq.sources.earthengine.planning import SampleRequest
 
 MANIFEST = "manifest.json"
@@ -42,32 +42,20 @@ _PLACE = ["city_id", "city", "country", "latitude", "longitude", "population"]
 
 @dataclass(frozen=True)
 class Chunk:
-    """What a chunk file holds.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    fingerprint : str
-        Of the extraction that it belongs to.
-    layer : str
-        Name of the layer.
-    sites : tuple of str
-        Cities, in the order of its rows.
-    places : numpy.ndarray of shape (n_sites, 2)
-        Their longitude and latitude when they were asked for. [°]
-    periods : numpy.ndarray of datetime64[D]
-        Periods, in the order of its rows within a city.
-    fetched : numpy.datetime64[s]
-        When the answer came.
-    """
+    """What a chunk file holds."""
 
     path: Path
+    #: Of the extraction that it belongs to.
     fingerprint: str
+    #: Name of the layer.
     layer: str
+    #: Cities, in the order of its rows.
     sites: tuple[str, ...]
+    #: Their longitude and latitude when they were asked for, shape (n_sites, 2). [°]
     places: np.ndarray
+    #: Periods, in the order of its rows within a city, datetime64[D].
     periods: np.ndarray
+    #: When the answer came, datetime64[s].
     fetched: np.datetime64
 
     @classmethod
@@ -95,22 +83,10 @@ class Chunk:
 
 
 def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched):
-    """Write the answer of a request, whole or not at all.
+    """Write the answer of a request, whole or not at all, and return its Chunk.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the chunks.
-    columns : list of str
-        Names of the numbers.
-    values : numpy.ndarray of shape (n_sites, n_periods, n_columns)
-        Numbers, NaN where there is none.
-    fingerprint, layer, sites, places, periods, fetched
-        As :class:`Chunk` has them.
-
-    Returns
-    -------
-    Chunk
+    The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there
+    is none; everything else is as a Chunk has it.
 
     Raises
     ------
@@ -143,15 +119,7 @@ def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, 
 
 
 def read_chunks(folder):
-    """Describe all chunks of a folder, those fetched first in front.
-
-    Returns
-    -------
-    chunks : list of Chunk
-        Whole ones.
-    damaged : list of Path
-        Files whose bytes are not those that were written.
-    """
+    """Return the whole chunks of a folder, those fetched first in front, and the paths of damaged files."""
     chunks, damaged = [], []
     for path in sorted(Path(folder).glob(PATTERN)):
         content, chunk = path.read_bytes(), None
@@ -172,17 +140,11 @@ def _hash(content):
 
 @dataclass
 class SiteDays:
-    """Cities, and the days of each that are asked for.
+    """Cities, and the days of each that are asked for."""
 
-    Attributes
-    ----------
-    sites : DataFrame
-        `city, country, latitude, longitude, population`, indexed by `city_id`, sorted.
-    spans : dict of str to list of (str, str)
-        First and last days, by `city_id`, in order and apart from each other.
-    """
-
+    #: `city, country, latitude, longitude, population`, indexed by `city_id`, sorted.
     sites: pd.DataFrame
+    #: First and last days, pairs of text by `city_id`, in order and apart from each other.
     spans: dict = field(default_factory=dict)
 
     @classmethod
@@ -194,10 +156,7 @@ class SiteDays:
     def union(self, other):
         """Return the cities and days of this and of the other; the other's facts of a city prevail.
 
-        Raises
-        ------
-        ValueError
-            If a city has other coordinates in the other.
+        Raises ValueError if a city has other coordinates in the other.
         """
         both, place = self.sites.index.intersection(other.sites.index), ["latitude", "longitude"]
         moved = (self.sites.loc[both, place] - other.sites.loc[both, place]).abs().max(axis=1)
@@ -278,26 +237,15 @@ def _merged(spans):
 
 @dataclass
 class Folder:
-    """An extraction's folder.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    extraction : Extraction
-        What is extracted.
-    site_days : SiteDays
-        Cities and days, those of earlier runs among them.
-    runs : list of dict
-        What earlier runs cost.
-    panel_facts : dict, optional
-        What the panel holds, where it was written.
-    """
+    """An extraction's folder."""
 
     path: Path
-    extraction: object
+    extraction: Extraction
+    #: Cities and days, those of earlier runs among them.
     site_days: SiteDays
+    #: What earlier runs cost.
     runs: list = field(default_factory=list)
+    #: What the panel holds, where it was written.
     panel_facts: dict | None = None
 
     @property
@@ -328,13 +276,8 @@ class Folder:
     def missing(self, chunks, *, today):
         """Return what must be asked for, as a list of SampleRequest, the longest work first.
 
-        Parameters
-        ----------
-        chunks : list of Chunk
-            What is there.
-        today : numpy.datetime64[D]
-            Chunks that were fetched on an earlier day, before their products were complete, count as
-            missing.
+        Chunks that were fetched before today (datetime64[D]) and before their products were complete
+        count as missing.
         """
         offsets = self.extraction.offset_hours(self.site_days.sites["longitude"])
         requests = []
@@ -414,7 +357,7 @@ def _is_lasting(layer, complete, fetched, today):
 
 
 def _grouped(layer, lacking, periods, offsets):
-    """Requests of cities that lack the same periods."""
+    """Return requests of cities that lack the same periods."""
     requests = []
     packed = np.packbits(lacking, axis=1)
     keys = np.column_stack([offsets.astype("int16").view("uint8").reshape(len(offsets), -1), packed])
@@ -427,25 +370,12 @@ def _grouped(layer, lacking, periods, offsets):
 
 
 def open_folder(path, extraction, site_days):
-    """Return the folder as it is, with the cities and days that are asked for now added.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder; it need not exist.
-    extraction : Extraction
-        What to extract.
-    site_days : SiteDays
-        Where and when.
-
-    Returns
-    -------
-    Folder
+    """Return the Folder at a path, with the cities and days that are asked for now added.
 
     Raises
     ------
     ValueError
-        If the folder belongs to another extraction, or a city has moved.
+        If it belongs to another extraction, its manifest is damaged, or a city has moved.
     FileExistsError
         If it holds something else.
     """
@@ -495,10 +425,7 @@ def _check_same(before, now, path):
 def locked_folder(path):
     """Lock the folder; remove leftovers of a killed run.
 
-    Raises
-    ------
-    BlockingIOError
-        If another process has locked it.
+    Raises BlockingIOError if another process has locked it.
     """
     chunks = Path(path) / CHUNKS
     chunks.mkdir(parents=True, exist_ok=True)

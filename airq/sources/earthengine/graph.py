@@ -32,7 +32,6 @@ def table(layer, places, periods, *, offset_hours=0):
     Parameters
     ----------
     layer : Layer
-        What to draw.
     places : array-like of shape (n_cities, 2)
         Longitude and latitude. [°]
     periods : numpy.ndarray of datetime64[D], shape (n_periods,)
@@ -82,19 +81,9 @@ def band_names(layer, periods):
 
 
 def discs(places, radius):
-    """Return discs around cities, unevaluated.
+    """Return discs of a radius [m] around places, unevaluated.
 
-    Parameters
-    ----------
-    places : array-like of shape (n_cities, 2)
-        Longitude and latitude. [°]
-    radius : float
-        Radius. [m]
-
-    Returns
-    -------
-    ee.FeatureCollection
-        Features whose property :data:`CITY` is the row in `places`.
+    `places` are longitude and latitude [°], shape (n_cities, 2); property :data:`CITY` is the row.
     """
     points = [
         ee.Feature(ee.Geometry.Point([round(float(longitude), 6), round(float(latitude), 6)]), {CITY: row})
@@ -142,7 +131,7 @@ class Source:
         return images.mean() if product.composite == "mean" else images.mosaic()
 
     def _images_from(self, start, end, between):
-        """The images of a period, in the order of their time where a mosaic depends on it."""
+        """Return the images of a period, in the order of their time where a mosaic depends on it."""
         product = self.product
         if product.cadence == "once":
             return self._images
@@ -154,7 +143,7 @@ class Source:
         return images.sort("system:time_start") if product.composite in ("recent", "latest") else images
 
     def _prepared(self, image):
-        """The product's bands of an image, masked, and with `timed` their pixels' times."""
+        """Return the product's bands of an image, masked, and with `timed` their pixels' times."""
         product = self.product
         image = ee.Image(image)
         bands = image.select([band.band for band in product.bands])
@@ -174,7 +163,7 @@ class Source:
         return bands.addBands(times.rename(self._time_names)).toDouble()
 
     def _masked_image(self):
-        """A fully masked image with as many bands."""
+        """Return a fully masked image with as many bands."""
         names = [band.band for band in self.product.bands]
         names += self._time_names if self.timed else []
         return ee.Image.constant([0] * len(names)).rename(names).updateMask(0).toDouble()

@@ -32,27 +32,18 @@ ONCE = np.datetime64("1970-01-01", "D")
 
 @dataclass(frozen=True)
 class Output:
-    """A number that a request brings for every city and period.
+    """A number that a request brings for every city and period."""
 
-    Attributes
-    ----------
-    column : str
-        Where it goes.
-    band : str
-        Short name of the band of the stack, without its period.
-    reducer : str
-        What is taken over the area.
-    scale, offset : float
-        From Earth Engine's value to the column's: ``scale * value + offset``; a time becomes an age.
-    product : Product
-        Where it comes from.
-    """
-
+    #: Where it goes.
     column: str
+    #: Short name of the band of the stack, without its period.
     band: str
+    #: What is taken over the area.
     reducer: str
+    #: From Earth Engine's value to the column's: ``scale * value + offset``; a time becomes an age.
     scale: float
     offset: float
+    #: Where it comes from.
     product: Product
 
     @property
@@ -63,20 +54,12 @@ class Output:
 
 @dataclass(frozen=True)
 class Layer:
-    """Products over the same area, at the same resolution, with the same reducers and cadence.
-
-    Attributes
-    ----------
-    products : tuple of Product
-        Products.
-    radius_km : float
-        Radius of the disc around a city. [km]
-    quality : bool
-        Whether columns bring their valid-pixel count and age.
-    """
+    """Products over the same area, at the same resolution, with the same reducers and cadence."""
 
     products: tuple[Product, ...]
+    #: Radius of the disc around a city. [km]
     radius_km: float
+    #: Whether columns bring their valid-pixel count and age.
     quality: bool = False
 
     @property
@@ -91,7 +74,7 @@ class Layer:
 
     @property
     def resolution(self):
-        """Size of the pixels over which the disc is reduced. [m]"""
+        """Size of the pixels [m] over which the disc is reduced."""
         return self.products[0].resolution
 
     @functools.cached_property
@@ -216,35 +199,24 @@ def has_images(product, period):
 class Extraction:
     """What to extract, apart from where and when.
 
-    Attributes
-    ----------
-    recipe : str
-        Name of the set of products.
-    products : tuple of Product
-        Products.
-    radius_km : float
-        Radius of the disc around a city. [km]
-    rings_km : tuple of float
-        Outer radii of the rings of fire power. [km]
-    quality : bool
-        Whether satellite columns bring their valid-pixel count and the pixel's age.
-    day_basis : {"utc", "local"}
-        Whose midnight ends a day; local days follow the longitude, in whole hours.
-    service : str
-        Who answers: values of a stand-in must not mix with Earth Engine's.
-
     Raises
     ------
     ValueError
         If a radius is not positive, or the rings do not grow.
     """
 
+    #: Name of the set of products.
     recipe: str
     products: tuple[Product, ...]
+    #: Radius of the disc around a city. [km]
     radius_km: float = 5.0
+    #: Outer radii of the rings of fire power. [km]
     rings_km: tuple[float, ...] = (50.0, 150.0, 300.0)
+    #: Whether satellite columns bring their valid-pixel count and the pixel's age.
     quality: bool = False
+    #: Whose midnight ends a day, "utc" or "local"; local days follow the longitude, in whole hours.
     day_basis: str = "utc"
+    #: Who answers: values of a stand-in must not mix with Earth Engine's.
     service: str = EARTH_ENGINE
 
     def __post_init__(self):
@@ -317,14 +289,8 @@ def layers_of(extraction):
 
 
 def period_bounds(layer, period, offset_hours):
-    """Return start and end of a period in UTC, the end excluded.
+    """Return start and end of a period in UTC, the end excluded, as numpy.datetime64[s].
 
-    Returns
-    -------
-    start, end : numpy.datetime64[s]
-
-    Examples
-    --------
     Midnight at 30° east comes two hours before midnight in UTC:
 
     >>> from airq.sources.earthengine.catalogue import products_of
@@ -338,26 +304,21 @@ def period_bounds(layer, period, offset_hours):
 
 
 def day_labels(start, end):
-    """Return the days from `start` to `end`, both ISO 8601, as Timestamps.
+    """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
 
-    Raises
-    ------
-    ValueError
-        If a day is not ISO or the end lies before the start.
+    Raises ValueError if a day is not ISO or the end lies before the start.
     """
-    start, end = _day("start", start), _day("end", end)
+    ends = {"start": start, "end": end}
+    for name, day in ends.items():
+        try:
+            whole = datetime.date.fromisoformat(day) if isinstance(day, str) else day
+            ends[name] = pd.Timestamp(whole).normalize()
+        except ValueError:
+            raise ValueError(f"The {name} {day!r} is not a day such as 2020-01-31.") from None
+    start, end = ends.values()
     if end < start:
         raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
     return pd.date_range(start, end, freq="D")
-
-
-def _day(name, text):
-    if not isinstance(text, str):
-        return pd.Timestamp(text).normalize()
-    try:
-        return pd.Timestamp(datetime.date.fromisoformat(text))
-    except ValueError:
-        raise ValueError(f"The {name} {text!r} is not a day such as 2020-01-31.") from None
 
 
 def service_name(url):

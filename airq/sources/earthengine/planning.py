@@ -47,23 +47,14 @@ BYTES_PER_FEATURE = 60
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """Cities and periods of a layer to ask for, in one request or, if they are too many, in several.
-
-    Attributes
-    ----------
-    layer : Layer
-        What is asked for.
-    rows : numpy.ndarray of int, shape (n_cities,)
-        Row numbers of the cities in the table of sites.
-    periods : numpy.ndarray of datetime64[D], shape (n_periods,)
-        Periods.
-    offset_hours : int
-        Hours by which the local day of these cities begins before the day in UTC.
-    """
+    """Cities and periods of a layer to ask for, in one request or, if they are too many, in several."""
 
     layer: Layer
+    #: Row numbers of the cities in the table of sites, int of shape (n_cities,).
     rows: np.ndarray
+    #: Periods, datetime64[D] of shape (n_periods,).
     periods: np.ndarray
+    #: Hours by which the local day of these cities begins before the day in UTC.
     offset_hours: int = 0
 
     @property
@@ -97,24 +88,16 @@ class SampleRequest:
 
 @dataclass
 class Pace:
-    """How large a request of a layer may be, learned from the answers so far.
+    """How large a request of a layer may be, learned from the answers so far."""
 
-    Attributes
-    ----------
-    seconds_per_cell : float
-        Running mean. [s]
-    most : int
-        Largest request that the answers so far allow: twice the largest that came back, half the
-        smallest that failed. [cells]
-    failed : float
-        Smallest request that was too large; forgotten step by step while others come back. [cells]
-    answers : int
-        Answers since the last step.
-    """
-
+    #: Running mean. [s]
     seconds_per_cell: float
+    #: Largest request that the answers so far allow: twice the largest that came back, half the
+    #: smallest that failed. [cells]
     most: int = MOST_CELLS
+    #: Smallest request that was too large; forgotten step by step while others come back. [cells]
     failed: float = math.inf
+    #: Answers since the last step.
     answers: int = 0
 
     @classmethod
@@ -151,23 +134,15 @@ class RequestQueue:
 
     They are cut by rounds, one request for each worker. The last round is divided evenly, so that all
     workers end together.
-
-    Attributes
-    ----------
-    workers : int
-        Requests at once.
-    waiting : list of SampleRequest
-        What was not yet taken, in order.
-    paces : dict of str to Pace
-        By the name of the layer.
-    slots, last, full, begun
-        The current round: requests it still takes, whether it is the last, the seconds of a
-        request of a full round, and whether any round was begun.
     """
 
     workers: int
+    #: What was not yet taken, in order.
     waiting: list[SampleRequest] = field(default_factory=list)
+    #: By the name of the layer.
     paces: dict[str, Pace] = field(default_factory=dict)
+    #: The current round: requests it still takes, whether it is the last, whether any was begun before
+    #: it, and the seconds of a request of a full round.
     slots: int = 0
     last: bool = False
     begun: bool = False
@@ -213,19 +188,9 @@ class RequestQueue:
 
 
 def plan_requests(missing, *, workers):
-    """Return the requests of a run in order, each with the time that it takes by the first guess.
+    """Return the requests of a run in order, each with the seconds that it takes by the first guess.
 
-    Parameters
-    ----------
-    missing : list of SampleRequest
-        What to ask for.
-    workers : int
-        Requests at once.
-
-    Returns
-    -------
-    list of (SampleRequest, float)
-        The requests as a run would cut them, and the seconds of each. [s]
+    The code of a run cuts what is `missing` (a list of SampleRequest) for so many workers.
     """
     queue, planned = RequestQueue(workers), []
     queue.add(missing)
@@ -237,31 +202,20 @@ def plan_requests(missing, *, workers):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run will ask of Earth Engine.
+    """What a run will ask of Earth Engine."""
 
-    Attributes
-    ----------
-    requests : int
-        Requests, if none fails and the first guess of their time holds.
-    bands : int
-        Bands of all their stacks together.
-    cells : int
-        Cities times bands.
-    bytes_sent, bytes_received : int
-        Over the wire, before compression. [bytes]
-    minutes : float
-        From the first request to the last answer. [min]
-    compute_hours : float
-        Time of the requests added up. It stands for EECU-hours, taking one compute unit to be busy
-        for as long as a request lasts, which no live run has confirmed. [h]
-    """
-
+    #: Requests, if none fails and the first guess of their time holds.
     requests: int
+    #: Bands of all their stacks together, and cities times bands.
     bands: int
     cells: int
+    #: Over the wire, before compression. [bytes]
     bytes_sent: int
     bytes_received: int
+    #: From the first request to the last answer. [min]
     minutes: float
+    #: Time of the requests added up. It stands for EECU-hours, taking one compute unit to be busy for as
+    #: long as a request lasts, which no live run has confirmed. [h]
     compute_hours: float
 
     def to_dict(self):
@@ -270,15 +224,7 @@ class Cost:
 
 
 def estimate(planned, *, workers):
-    """Return the Cost of requests.
-
-    Parameters
-    ----------
-    planned : list of (SampleRequest, float)
-        From :func:`plan_requests`, all of them or those of one layer.
-    workers : int
-        Requests at once.
-    """
+    """Return the Cost of requests as :func:`plan_requests` gives them, with so many workers."""
     ends = []
     for _, seconds in planned:
         begun = heapq.heappop(ends) if len(ends) >= workers else 0.0

@@ -33,34 +33,24 @@ TICK_SECONDS = 0.2
 
 @dataclass
 class Progress:
-    """How far a run is; it is kept up to date, and so is right after an error, too.
+    """How far a run is; it is kept up to date, and so is right after an error, too."""
 
-    Attributes
-    ----------
-    total, done : int
-        Cells to ask for, and written. [cities times bands]
-    fetched : int
-        Values that came.
-    chunks : int
-        Chunks written.
-    requests, under_way : int
-        Requests sent so far, and waiting for their answer.
-    retries, splits : int
-        Requests sent again, and those that were too large and divided.
-    """
-
+    #: Cells to ask for, and written. [cities times bands]
     total: int = 0
     done: int = 0
+    #: Values that came, and chunks written.
     fetched: int = 0
     chunks: int = 0
+    #: Requests sent so far, and waiting for their answer.
     requests: int = 0
     under_way: int = 0
+    #: Requests sent again, and those that were too large and divided.
     retries: int = 0
     splits: int = 0
 
 
 def sample(connection, missing, folder, *, budget, patience, progress, report_progress=None):
-    """Ask for requests and write their answers as chunks.
+    """Send requests and write their answers as chunks.
 
     Parameters
     ----------
@@ -69,10 +59,8 @@ def sample(connection, missing, folder, *, budget, patience, progress, report_pr
         What to ask for.
     folder : Folder
         Where the chunks go.
-    budget : Budget
-        How many requests at once.
-    patience : Patience
-        How long to repeat what fails.
+    budget, patience
+        How many requests at once, and how long to repeat what fails.
     progress : Progress
     report_progress : callable, optional
         Called with `progress` after everything that happens.
@@ -81,10 +69,8 @@ def sample(connection, missing, folder, *, budget, patience, progress, report_pr
     ------
     Refused
         If the service refuses for good; the message names the product.
-    ConnectionError
-        If the service stays away.
     OSError
-        If a chunk cannot be written.
+        If the service stays away (ConnectionError), or a chunk cannot be written.
     KeyboardInterrupt
         On Ctrl-C; answers that come within :data:`GRACE_SECONDS` are kept. In all cases the chunks
         that were written stay.
@@ -207,7 +193,7 @@ class _Run:
             self._keep(request, values)
 
     def _naming_products(self, error, request):
-        """The refusal with the products that it is about, unless it is about all: then about none."""
+        """Return the refusal with the products that it is about, unless it is about all: then about none."""
         refused = products = request.layer.products
         if len(products) > 1:
             refused = [product for product in products if product.asset == error.asset]
@@ -237,7 +223,7 @@ class _Run:
 
 
 class CountedConnection:
-    """A connection that counts expressions and attempts, and how long the last attempt took. [s]"""
+    """A connection that counts expressions and attempts, and the seconds of the last attempt."""
 
     def __init__(self, connection):
         self._connection, self.host = connection, connection.host
@@ -264,24 +250,11 @@ class CountedConnection:
 
 
 def fetch(connection, request, places, **settings):
-    """Return the values of a request.
+    """Return the values of a request, shape (n_cities, n_periods, n_columns), NaN where there is none.
 
-    A single city and period that is still too large is asked for product by product.
-
-    Parameters
-    ----------
-    connection : CountedConnection
-    request : SampleRequest
-        What to ask for.
-    places : numpy.ndarray of shape (n_sites, 2)
-        Longitude and latitude of all cities. [°]
-    **settings
-        `budget`, `patience` and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_cities, n_periods, n_columns)
-        In the panel's units, NaN where there is no value.
+    They are in the panel's units. A single city and period that is still too large is asked for product
+    by product. `places` are longitude and latitude of all cities, shape (n_sites, 2) [°]; `settings` are
+    `budget`, `patience` and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
     """
     layer = request.layer
     try:
@@ -342,19 +315,9 @@ def refused_products(connection, request, places):
 
 
 def read_answer(features, request, *, host="Earth Engine"):
-    """Return the numbers of an answer, in the panel's units.
+    """Return the numbers of an answer in the panel's units, NaN where it has no property.
 
-    Parameters
-    ----------
-    features : list of dict
-        Properties of the features, in any order.
-    request : SampleRequest
-        What was asked for.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_cities, n_periods, n_columns)
-        NaN where the answer has no property.
+    Their shape is (n_cities, n_periods, n_columns); `features` are lists of properties in any order.
 
     Raises
     ------

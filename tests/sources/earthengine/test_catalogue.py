@@ -298,7 +298,7 @@ def test_unknown_names(arguments, message):
         ({"reducers": ("mean", "mode")}, "reducers is 'mode'"),
         ({"where": (("hour", "ne", 0.0),)}, "where is 'ne'"),
         ({"bands": ()}, "must fill columns"),
-        ({"bands": (Band("no2", "a", "1"), Band("no2", "b", "1"))}, "each another one"),
+        ({"bands": (Band("no2", "a", "1"), Band("no2", "b", "1"))}, "fill a column of its own"),
         ({"end": "2019-12-31"}, "ends on 2019-12-31, before it starts on 2020-01-01"),
         ({"start": "1 May 2020"}, "1 May 2020"),
     ],

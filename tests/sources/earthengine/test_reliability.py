@@ -264,7 +264,7 @@ def test_a_band_that_is_not_there(tmp_path):
     "The refusal does not name the asset: each product is tried alone, and the line names the one."
     with simulated() as server:
         with pytest.raises(Refused, match="^maiac .*no_such_band"):
-            run(server, tmp_path, Changed(written(tmp_path), START, END, PRODUCTS))
+            run(server, tmp_path, Changed(written(tmp_path), START, END, products=PRODUCTS))
         assert len(server.stats.compute) <= 8 + len(PRODUCTS)
 
 
