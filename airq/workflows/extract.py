@@ -28,7 +28,7 @@ from airq.messages import AirqWarning
 from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
-from airq.sources.earthengine.folder import MANIFEST, Folder, SiteDays, locked_folder, open_folder
+from airq.sources.earthengine.folder import MANIFEST, PANEL, Folder, SiteDays, locked_folder, open_folder
 from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
@@ -229,7 +229,7 @@ class ExtractionReport:
     @property
     def panel(self):
         """File of the panel."""
-        return Path(self.out) / "panel.parquet"
+        return Path(self.out) / PANEL
 
     def to_dict(self):
         """Return the same as plain values."""
@@ -316,10 +316,10 @@ def _fetch(folder, missing, client, report_progress):
         finally:
             wire = connection.stats.as_dict()
             run |= {
+                **wire,
                 "finished": _now(),
                 "seconds": round(time.monotonic() - begun, 3),
                 "request_seconds": wire["seconds"],
-                **{name: wire[name] for name in ("requests", "by_status", "bytes_sent", "bytes_received")},
                 **{name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")},
             }
             folder.write_manifest(version=airq.__version__, panel=folder.panel_facts)

@@ -41,12 +41,18 @@ def assemble(folder, chunks):
     # Cities that come one after another mostly stand in the same chunks.
     read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
     counts = {"filled": dict.fromkeys(units, 0), "emptied": dict.fromkeys(units, 0)}
-    with panel_writer(folder.panel, _metadata(folder.extraction, units)) as write:
+    extraction = folder.extraction
+    assets = ", ".join(dict.fromkeys(product.asset for product in extraction.products))
+    metadata = PanelMetadata(
+        units={**units, "population": COLUMNS["population"].unit},
+        day_basis=extraction.day_basis,
+        sources=(f"{source_of(extraction.service)}, recipe {extraction.recipe}: {assets}",),
+    )
+    with panel_writer(folder.panel, metadata) as write:
         for start in range(0, len(mask), step):
             rows = np.arange(start, min(start + step, len(mask)))
-            values = _values(folder.extraction, placed, rows, days, read)
-            values = {name: values[name] for name in units}
-            write(_frame(folder, values, rows, days, mask[rows], counts))
+            values = _values(extraction, placed, rows, days, read)
+            write(_frame(folder, {name: values[name] for name in units}, rows, days, mask[rows], counts))
     n = int(mask.sum())
     return {
         "rows": n,
@@ -65,18 +71,8 @@ def _units(extraction, days):
     for product in extraction.products:
         periods = np.unique(Layer((product,), extraction.radius_km).period_of(days))
         if any(has_images(product, period) for period in periods):
-            rings, quality = extraction.rings_km, extraction.quality
-            units.update(column_units(product, rings_km=rings, quality=quality))
+            units |= column_units(product, rings_km=extraction.rings_km, quality=extraction.quality)
     return units
-
-
-def _metadata(extraction, units):
-    assets = dict.fromkeys(product.asset for product in extraction.products)
-    return PanelMetadata(
-        units={**units, "population": COLUMNS["population"].unit},
-        day_basis=extraction.day_basis,
-        sources=(f"{source_of(extraction.service)}, recipe {extraction.recipe}: {', '.join(assets)}",),
-    )
 
 
 def source_of(service):
@@ -121,9 +117,8 @@ def _rings(extraction, columns):
 
 def _frame(folder, values, rows, days, mask, counts):
     """Rows of the panel for some cities; implausible values are emptied and counted."""
-    sites = folder.site_days.sites.iloc[rows]
     of_site, of_day = np.nonzero(mask)
-    places = sites.iloc[of_site]
+    places = folder.site_days.sites.iloc[rows].iloc[of_site]
     columns = {}
     for name, cube in values.items():
         column = cube[of_site, of_day]

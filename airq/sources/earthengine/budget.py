@@ -82,9 +82,6 @@ class Budget:
         self._failures = 0
         self._failing_since = 0.0
 
-    def __repr__(self):
-        return f"Budget({self.in_flight} of {self.limit} under way, {self.asked} asked)"
-
     @property
     def silent(self):
         """Whether nothing but failures has come for long, over all requests."""

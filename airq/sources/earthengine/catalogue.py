@@ -433,27 +433,10 @@ EXTRACTIONS = {
 
 
 def products_of(recipe, only=None):
-    """Return the products of a recipe.
+    """Return the products of a recipe, in its order, or of these `only` some keys.
 
-    Parameters
-    ----------
-    recipe : {"default", "live", "reference"}
-        Name in :data:`EXTRACTIONS`.
-    only : iterable of str, optional
-        Keys of those to keep.
+    Raises ValueError if the recipe is unknown, or has no product of a key in `only`.
 
-    Returns
-    -------
-    tuple of Product
-        In the recipe's order.
-
-    Raises
-    ------
-    ValueError
-        If the recipe is unknown, or has no product of a key in `only`.
-
-    Examples
-    --------
     >>> [product.asset for product in products_of("default", only=["no2"])]
     ['COPERNICUS/S5P/OFFL/L3_NO2']
     """
@@ -472,22 +455,16 @@ def products_of(recipe, only=None):
 
 
 def column_units(product, *, rings_km=RINGS_KM, quality=False):
-    """Return the columns that a product fills, and their units.
+    """Return the columns that a product fills in order, and their units, as a dict.
 
     Parameters
     ----------
     product : Product
-        Product.
     rings_km : tuple of float
         Outer radii of the rings. [km]
     quality : bool
         With the count of valid pixels [1] and their age [d] of every band of a satellite. Rings bring
         none: where nothing burns, their pixels count as 0, not as missing.
-
-    Returns
-    -------
-    dict of str to str
-        Unit by column, in order.
 
     Examples
     --------
@@ -498,15 +475,12 @@ def column_units(product, *, rings_km=RINGS_KM, quality=False):
     """
     units = {}
     for band in product.bands:
-        units |= dict.fromkeys(_columns(product, band, rings_km), band.unit)
+        columns = [band.name]
+        if product.shape == "rings":
+            columns = [f"{band.name}_{radius:g}km" for radius in rings_km]
+        elif len(product.reducers) > 1:
+            columns = [f"{band.name}_{reducer}" for reducer in product.reducers]
+        units |= dict.fromkeys(columns, band.unit)
         if quality and product.kind == "satellite" and product.shape == "disc":
             units |= {f"{band.name}_count": "1", f"{band.name}_age": "d"}
     return units
-
-
-def _columns(product, band, rings_km):
-    if product.shape == "rings":
-        return [f"{band.name}_{radius:g}km" for radius in rings_km]
-    if len(product.reducers) > 1:
-        return [f"{band.name}_{reducer}" for reducer in product.reducers]
-    return [band.name]

@@ -45,6 +45,8 @@ from airq.sources.earthengine.layers import is_loopback
 STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.
 DIRECT = {"http": None, "https": None, "all": None}
+#: Longest wait for a connection. [s]
+CONNECT_SECONDS = 10.0
 #: For the three requests that open a connection.
 OPENING = Patience(attempts=20, base=0.5, longest=4.0)
 
@@ -88,8 +90,8 @@ class Connection:
     ----------
     url, project : str
         Address of the service, and the Cloud project that asks.
-    connect_timeout, timeout : float
-        Longest wait for a connection, and for an answer. [s]
+    timeout : float
+        Longest wait for an answer. [s]
 
     Attributes
     ----------
@@ -97,11 +99,11 @@ class Connection:
         Requests, bytes, seconds since the connection was opened.
     """
 
-    def __init__(self, url, project, *, connect_timeout, timeout):
+    def __init__(self, url, project, timeout):
         self.url = url
         self.host = urlsplit(url).netloc
         self.project = project
-        self.timeouts = (connect_timeout, timeout)
+        self.timeout = timeout
         self.stats = Stats()
         self._proxies = DIRECT if is_loopback(url) else None
         self._local = threading.local()
@@ -164,13 +166,13 @@ class Connection:
                 uri,
                 data=body,
                 headers=headers,
-                timeout=self.timeouts,
+                timeout=(CONNECT_SECONDS, self.timeout),
                 allow_redirects=False,
                 proxies=self._proxies,
             )
             status, received = response.status_code, response.raw.tell()
         except requests.exceptions.RequestException as error:
-            fault = _fault(error, host=urlsplit(uri).netloc, seconds=self.timeouts[1])
+            fault = _fault(error, host=urlsplit(uri).netloc, seconds=self.timeout)
             status = "silent" if isinstance(fault, Silent) else status
             raise fault from error
         finally:
@@ -240,13 +242,12 @@ class Connection:
             seen.add(token)
 
     def _page(self, collection, rows, token):
-        params = {"expression": collection, "pageSize": rows}
-        if token:
-            params["pageToken"] = token
+        params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
         with self.translated():
             page = ee.data.computeFeatures(params)
-        first = token is None
-        if not isinstance(page, dict) or not isinstance(page.get("features", None if first else []), list):
+        # Later pages may be empty, and then lack the list.
+        missing = [] if token else None
+        if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
             raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
         return page
 
@@ -329,17 +330,7 @@ class SharedCredentials(google.auth.credentials.Credentials):
             self._credentials.refresh(request)
 
 
-def connect(
-    *,
-    url=None,
-    project,
-    credentials,
-    workload_tag=None,
-    timeout=330.0,
-    connect_timeout=10.0,
-    patience=OPENING,
-    stop=None,
-):
+def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0, patience=OPENING):
     """Open a connection to Earth Engine. There is one at a time in a process.
 
     Parameters
@@ -350,12 +341,10 @@ def connect(
         From `load_credentials`.
     workload_tag : str, optional
         Label of the requests in the project's accounts: 1 to 63 of a-z, 0-9, - and _.
-    timeout, connect_timeout : float
-        Longest wait for an answer, and for a connection. [s]
+    timeout : float
+        Longest wait for an answer. [s]
     patience : Patience
         How long to repeat a failed opening.
-    stop : threading.Event, optional
-        Ends the waits.
 
     Returns
     -------
@@ -363,26 +352,26 @@ def connect(
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
-    connection = Connection(url, project, connect_timeout=connect_timeout, timeout=min(timeout, 60.0))
+    connection = Connection(url, project, min(timeout, 60.0))
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
     try:
-        _open(connection, SharedCredentials(credentials), patience, stop)
+        _open(connection, SharedCredentials(credentials), patience)
         ee.data.setDefaultWorkloadTag(workload_tag)
     except BaseException:
         connection.close()
         raise
-    connection.timeouts = (connect_timeout, timeout)
+    connection.timeout = timeout
     connection.stats.clear()
     return connection
 
 
-def _open(connection, credentials, patience, stop):
+def _open(connection, credentials, patience):
     def nothing_answers(state):
         return state.attempt_number >= 6 and set(connection.stats.by_status) <= {"dropped"}
 
     try:
-        for attempt in _attempts(patience, stop, on=(Throttled, Unavailable), until=nothing_answers):
+        for attempt in _attempts(patience, None, on=(Throttled, Unavailable), until=nothing_answers):
             with attempt, connection.translated():
                 _initialize(connection, credentials)
     except (Throttled, Unavailable, Silent) as error:

@@ -32,10 +32,6 @@ def load_credentials(name, *, url=None):
     url : str, optional
         Address of the service that will see them; the standard one by default.
 
-    Returns
-    -------
-    google.auth.credentials.Credentials
-
     Raises
     ------
     ValueError
@@ -55,12 +51,9 @@ def load_credentials(name, *, url=None):
 
 
 def check_endpoint(url, credentials):
-    """Refuse an address that `credentials` must not be sent to, or that is no address.
+    """Refuse, by ValueError, an address that `credentials` must not be sent to, or that is no address.
 
-    Raises
-    ------
-    ValueError
-        For anonymous requests to anything but this machine, and for a token in the clear.
+    Anonymous requests go to this machine only, and no token goes anywhere in the clear.
     """
     scheme = scheme_of(url)
     anonymous = isinstance(credentials, google.auth.credentials.AnonymousCredentials)
@@ -76,21 +69,8 @@ def check_endpoint(url, credentials):
 def resolve_project(option, credentials, environ=os.environ):
     """Return the Cloud project that the requests are made for.
 
-    Parameters
-    ----------
-    option : str or None
-        What the user said; then the variable EARTHENGINE_PROJECT; then what the credentials name.
-    credentials : google.auth.credentials.Credentials
-    environ : mapping
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If none of them names one.
+    It is the user's `option`; else that of the variable EARTHENGINE_PROJECT; else what the credentials
+    name; else ValueError is raised.
     """
     own = [getattr(credentials, name, None) for name in ("quota_project_id", "project_id")]
     own = [project for project in own if project and not ee.oauth.is_sdk_project(project)]

@@ -196,9 +196,8 @@ class SiteDays:
     @property
     def cities_hash(self):
         """Hash of the cities' names and coordinates."""
-        return hashlib.sha256(
-            self.sites[["latitude", "longitude"]].to_csv(lineterminator="\n").encode()
-        ).hexdigest()
+        table = self.sites[["latitude", "longitude"]].to_csv(lineterminator="\n")
+        return hashlib.sha256(table.encode()).hexdigest()
 
     def to_dict(self):
         """Return the same as plain values."""
@@ -396,9 +395,8 @@ def _read_manifest(path):
         for key, kind in (("extraction", dict), ("cities", dict), ("runs", list)):
             facts[key] = kind(facts[key])
     except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"{path} is damaged. Delete it and run again: whole chunks are used again."
-        ) from None
+        message = f"{path} is damaged. Delete it and run again: whole chunks are used again."
+        raise ValueError(message) from None
     return facts
 
 

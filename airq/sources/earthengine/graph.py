@@ -71,12 +71,16 @@ def stack(layer, periods, *, offset_hours=0):
 
 def band_names(layer, periods):
     """Return the names of the bands of :func:`stack`, in order."""
+    numbers = {}
+    for product, _, number in layer.numbered_bands():
+        numbers.setdefault(product, []).append(number)
     return [
-        name
+        f"{kind}{number}_{position}"
         for position, period in enumerate(periods)
-        for product, names in _names(layer, position)
+        for product, own in numbers.items()
         if has_images(product, period)
-        for name in names
+        for kind in ("vt" if layer.quality else "v")
+        for number in own
     ]
 
 
@@ -95,13 +99,7 @@ def discs(places, radius):
 class Source:
     """A product in the graph: what its composites share is built once.
 
-    Parameters
-    ----------
-    product : Product
-        The product.
-    timed : bool
-        Whether each band is followed, after the last band, by the times of its pixels in milliseconds
-        since 1970.
+    If it is `timed`, each band is followed, after the last band, by the times of its pixels. [ms since 1970]
     """
 
     def __init__(self, product, *, timed):
@@ -111,7 +109,9 @@ class Source:
         self._images = ee.ImageCollection(product.asset)
         for name, comparison, value in product.where:
             self._images = self._images.filter(getattr(ee.Filter, comparison)(name, value))
-        self._blank = ee.ImageCollection([self._masked_image()])
+        names = [band.band for band in product.bands] + (self._time_names if timed else [])
+        masked = ee.Image.constant([0] * len(names)).rename(names).updateMask(0).toDouble()
+        self._blank = ee.ImageCollection([masked])
 
     def composite(self, start, end, between):
         """Return one image for the period from `start` to `end` in UTC, the end excluded.
@@ -138,7 +138,9 @@ class Source:
         if product.composite == "recent":
             start, end = start - np.timedelta64(product.window, "D"), start
         elif product.composite == "latest":
-            start, end = np.datetime64(0, "s"), max(end, _day_after(product.serves_before))
+            start = np.datetime64(0, "s")
+            if product.serves_before is not None:
+                end = max(end, (np.datetime64(product.serves_before) + 1).astype("datetime64[s]"))
         images = self._images.filter(between(start, end))
         return images.sort("system:time_start") if product.composite in ("recent", "latest") else images
 
@@ -162,34 +164,10 @@ class Source:
         times = bands.multiply(0).add(image.metadata("system:time_start"))
         return bands.addBands(times.rename(self._time_names)).toDouble()
 
-    def _masked_image(self):
-        """Return a fully masked image with as many bands."""
-        names = [band.band for band in self.product.bands]
-        names += self._time_names if self.timed else []
-        return ee.Image.constant([0] * len(names)).rename(names).updateMask(0).toDouble()
-
-
-def _day_after(day):
-    return np.datetime64(0, "s") if day is None else (np.datetime64(day) + 1).astype("datetime64[s]")
-
-
-def _names(layer, position):
-    """Each product with the names of its bands in the stack at the position of a period."""
-    numbers = {}
-    for product, _, number in layer.numbered_bands():
-        numbers.setdefault(product.key, (product, []))[1].append(number)
-    kinds = "vt" if layer.quality else "v"
-    return [
-        (product, [f"{kind}{number}_{position}" for kind in kinds for number in own])
-        for product, own in numbers.values()
-    ]
-
 
 def _reducer(layer, bands):
     reducers = [getattr(ee.Reducer, name)() for name in layer.reducers]
-    combined = reducers[0]
-    for reducer in reducers[1:]:
-        combined = combined.combine(reducer, None, True)
+    combined = functools.reduce(lambda one, other: one.combine(other, None, True), reducers)
     if len(bands) > 1:
         return combined
     # With one band alone Earth Engine calls the outputs by the reducers' names.

@@ -245,7 +245,7 @@ class Extraction:
         """Unit of every column of the panel that the extraction fills, in the panel's order."""
         units = {}
         for product in self.products:
-            units.update(column_units(product, rings_km=self.rings_km, quality=self.quality))
+            units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
         return units
 
     def offset_hours(self, longitudes):
@@ -265,8 +265,7 @@ class Extraction:
     @functools.cached_property
     def fingerprint(self):
         """Hash of everything that decides a value, apart from where and when."""
-        facts = without_explanations(self.to_dict())
-        facts = json.dumps(facts, sort_keys=True, ensure_ascii=False)
+        facts = json.dumps(without_explanations(self.to_dict()), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 

@@ -115,6 +115,6 @@ class Product:
                     )
         names = [band.name for band in self.bands]
         if not names or len(set(names)) < len(names):
-            raise ValueError(f"Product {self.key!r}: each of its bands must fill a column of its own.")
+            raise ValueError(f"Product {self.key!r} needs bands, each with a column of its own.")
         if datetime.date.fromisoformat(self.start) > datetime.date.fromisoformat(self.end or "9999-12-31"):
             raise ValueError(f"Product {self.key!r} ends on {self.end}, before it starts on {self.start}.")

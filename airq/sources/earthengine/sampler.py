@@ -277,9 +277,8 @@ def fetch(connection, request, places, **settings):
 
 
 def _fetch_once(connection, request, places, **settings):
-    expression = graph.table(
-        request.layer, places[request.rows], request.periods, offset_hours=request.offset_hours
-    )
+    hours = request.offset_hours
+    expression = graph.table(request.layer, places[request.rows], request.periods, offset_hours=hours)
     connection.expressions += 1
     answers = []
 
@@ -301,12 +300,10 @@ def refused_products(connection, request, places):
     refused = []
     for product in request.layer.products:
         periods = [period for period in request.periods if has_images(product, period)][:1]
-        one = SampleRequest(
-            request.layer.only(product), request.rows[:1], np.array(periods), request.offset_hours
-        )
+        layer, row = request.layer.only(product), request.rows[:1]
         if periods:
             try:
-                probe(connection, one, places)
+                probe(connection, SampleRequest(layer, row, np.array(periods), request.offset_hours), places)
             except Refused:
                 refused.append(product)
             except (ConnectionError, TooLarge):
@@ -330,11 +327,8 @@ def read_answer(features, request, *, host="Earth Engine"):
     if sorted(row for row in rows if isinstance(row, (int, float))) != list(range(len(request.rows))):
         raise Incomplete(f"{host} answered for {len(features)} of {len(request.rows)} cities")
     layer = request.layer
-    names = [
-        layer.property_of(output, position)
-        for position in range(len(request.periods))
-        for output in layer.outputs
-    ]
+    positions = range(len(request.periods))
+    names = [layer.property_of(output, position) for position in positions for output in layer.outputs]
     values = np.full((len(request.rows), len(names)), np.nan)
     try:
         for row, feature in zip(rows, features, strict=True):
