@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import airq
-from airq.cities import check_cities, check_swapped, read_cities
+from airq.cities import check_swapped, read_cities
 from airq.io import check_writable, read_panel
 from airq.messages import AirqWarning
 from airq.sources.earthengine.assembly import assemble, source_of
@@ -121,10 +120,8 @@ class ExtractionRequest:
                 f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
                 "Run the same command again on later days; it fetches what is new."
             )
-        if isinstance(self.cities, pd.DataFrame):
-            name, cities = "The city table", check_cities(self.cities)
-        else:
-            name, cities = str(self.cities), read_cities(self.cities)
+        cities = read_cities(self.cities)
+        name = "The city table" if isinstance(self.cities, pd.DataFrame) else str(self.cities)
         # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
         check_swapped(cities, name=name, tolerated=0.0)
         return SiteDays.from_cities(cities, days[0], days[-1])
@@ -280,7 +277,8 @@ def run_extraction(request, *, out, client=None, report_progress=None):
             idle = {chunk.path for chunk in folder.superseded(chunks)}
             lasting = [chunk for chunk in chunks if chunk.path not in idle]
             panel = {**assemble(folder, chunks), "made_of": _made_of(folder.site_days, lasting)}
-            folder.write_manifest(version=airq.__version__, panel=panel)
+            folder.panel_facts = panel
+            folder.write_manifest()
             for path in idle:
                 path.unlink()
     facts = {**panel, **run, "out": str(out), "notes": (*notes, *_panel_notes(panel))}
@@ -297,7 +295,7 @@ def _fetch(folder, missing, client, report_progress):
 
         progress = Progress()
         folder.runs.append(run)
-        folder.write_manifest(version=airq.__version__, panel=folder.panel_facts)
+        folder.write_manifest()
         try:
             sample(
                 connection,
@@ -322,7 +320,7 @@ def _fetch(folder, missing, client, report_progress):
                 "request_seconds": wire["seconds"],
                 **{name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")},
             }
-            folder.write_manifest(version=airq.__version__, panel=folder.panel_facts)
+            folder.write_manifest()
     return run
 
 

@@ -161,14 +161,9 @@ class Connection:
         start = time.monotonic()
         status, received = "dropped", 0
         try:
+            settings = {"timeout": (CONNECT_SECONDS, self.timeout), "proxies": self._proxies}
             response = self._session().request(
-                method,
-                uri,
-                data=body,
-                headers=headers,
-                timeout=(CONNECT_SECONDS, self.timeout),
-                allow_redirects=False,
-                proxies=self._proxies,
+                method, uri, data=body, headers=headers, allow_redirects=False, **settings
             )
             status, received = response.status_code, response.raw.tell()
         except requests.exceptions.RequestException as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import functools
 import json
 import re
 import time
@@ -15,7 +17,7 @@ LONG = 60.0
 
 
 class _Passing(ConnectionError):
-    """Something that may be gone at the next attempt, not before `retry_after` [s]."""
+    """A fault that may be gone at the next attempt, not before `retry_after` [s]."""
 
     def __init__(self, message, *, retry_after=0.0):
         super().__init__(message)
@@ -98,30 +100,27 @@ class Reply:
     @property
     def broken(self):
         """Whether the content begins as JSON and does not end as such."""
-        try:
-            json.loads(self.content)
-        except ValueError:
-            return self.content.lstrip().startswith(b"{")
-        return False
+        return self._json is None and self.content.lstrip().startswith(b"{")
 
     @property
     def _error(self):
-        try:
-            content = json.loads(self.content)
-        except ValueError:
-            return {}
-        error = content.get("error") if isinstance(content, dict) else None
+        error = self._json.get("error") if isinstance(self._json, dict) else None
         return error if isinstance(error, dict) else {}
+
+    @functools.cached_property
+    def _json(self):
+        """Return the content; None if it is not JSON."""
+        with contextlib.suppress(ValueError):
+            return json.loads(self.content)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Answers with one of `statuses` whose message matches `words` are of this `kind`."""
+    """Answers of one of `statuses` whose message matches `words` are of a `kind`, or refused with advice."""
 
     statuses: tuple | range
     words: str
-    kind: type
-    advice: str = ""
+    kind: type | str
 
     def fits(self, status, text):
         return status in self.statuses and re.search(self.words, text, re.IGNORECASE) is not None
@@ -137,7 +136,6 @@ RULES = (
     Rule(
         (400, 403, 429),
         r"(EECU|compute).{0,99}(quota|budget|limit)|(monthly|month).{0,99}(quota|budget|limit)",
-        Refused,
         "Project {project} has used up its compute budget of this month. Go on next month, or see "
         "https://console.cloud.google.com/earth-engine/configuration?project={project}",
     ),
@@ -159,38 +157,33 @@ RULES = (
     ),
     Rule(range(500, 600), "", Unavailable),
     Rule((408, 425), "", Unavailable),
-    Rule((401,), "", Refused, "Earth Engine does not accept the credentials (401). " + SIGN_IN),
+    Rule((401,), "", "Earth Engine does not accept the credentials (401). " + SIGN_IN),
     Rule(
         (400, 403, 404),
         r"asset .{0,300}(not found|does not exist|denied)|caller does not have access|permission.{0,99}asset",
-        Refused,
         "Earth Engine has no asset {asset}, or these credentials may not read it. "
         "Check its name in the recipe, or ask its owner for access.",
     ),
     Rule(
         (400, 403, 404),
         r"not registered|not signed up",
-        Refused,
         "Project {project} is not registered for Earth Engine. "
         "Register it at https://code.earthengine.google.com/register?project={project}",
     ),
     Rule(
         (400, 403),
         r"has not been used in project|is disabled|SERVICE_DISABLED|accessNotConfigured",
-        Refused,
         "The Earth Engine API is not enabled in project {project}. Enable it at "
         "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}",
     ),
     Rule(
         (400, 403, 404),
         r"project.{0,99}(not found|deleted|invalid|does not exist)",
-        Refused,
         "Google knows no project {project}. Name one with --ee-project, by its id (not its title).",
     ),
     Rule(
         (403,),
         r"permission to use project|serviceusage|denied on resource .{0,60}/projects/[^/]+('| |$)",
-        Refused,
         "These credentials may not use project {project}. Ask its owner for the roles "
         "Service Usage Consumer and Earth Engine Resource Viewer at "
         "https://console.cloud.google.com/iam-admin/iam?project={project}, "
@@ -199,7 +192,6 @@ RULES = (
     Rule(
         (400, 403, 404),
         r"quota project",
-        Refused,
         "The credentials name no project that pays for the requests. Name one with --ee-project.",
     ),
 )
@@ -222,12 +214,12 @@ def classify(reply, *, host, project):
     rule = next((rule for rule in RULES if rule.fits(reply.status, text)), None)
     if rule is None:
         return _unlisted(reply, host)
-    if issubclass(rule.kind, _Passing):
-        return rule.kind(message, retry_after=reply.retry_after)
     if rule.kind is TooLarge:
         return TooLarge(message)
+    if isinstance(rule.kind, type):
+        return rule.kind(message, retry_after=reply.retry_after)
     asset = asset_of(reply.message)
-    return Refused(rule.advice.format(project=project, asset=asset or "of that name"), asset=asset)
+    return Refused(rule.kind.format(project=project, asset=asset or "of that name"), asset=asset)
 
 
 def _unlisted(reply, host):

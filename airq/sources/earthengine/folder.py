@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import airq
 from airq.io import atomic_write, write_json
 from airq.sources.earthengine.layers import ONCE, Extraction, has_images, without_explanations
 from airq.sources.earthengine.planning import SampleRequest
@@ -317,19 +318,19 @@ class Folder:
         columns = [mask[:, of_day == period].any(axis=1) for period in periods]
         return periods, np.column_stack(columns) if columns else np.zeros((len(mask), 0), dtype=bool)
 
-    def write_manifest(self, *, version, panel=None):
+    def write_manifest(self):
         """Write what the folder holds. No credential is among it."""
         write_json(
             self.path / MANIFEST,
             {
-                "airq": version,
+                "airq": airq.__version__,
                 "fingerprint": self.extraction.fingerprint,
                 "extraction": self.extraction.to_dict(),
                 "assets": {product.key: product.asset for product in self.extraction.products},
                 "first_day": str(self.site_days.days[0]),
                 "last_day": str(self.site_days.days[-1]),
                 "cities_sha256": self.site_days.cities_hash,
-                "panel": panel,
+                "panel": self.panel_facts,
                 "runs": self.runs,
                 "cities": self.site_days.to_dict(),
             },
@@ -380,7 +381,10 @@ def open_folder(path, extraction, site_days):
     """
     path = Path(path)
     if not (path / MANIFEST).exists():
-        if path.exists() and not (path.is_dir() and _only_ours(path)):
+        names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+        visible = {name for name in names if not name.startswith(".")}
+        ours = visible <= {CHUNKS} or (CHUNKS in visible and visible <= {CHUNKS, PANEL})
+        if path.exists() and not (path.is_dir() and ours):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
         return Folder(path, extraction, site_days)
     facts = _read_manifest(path / MANIFEST)
@@ -398,11 +402,6 @@ def _read_manifest(path):
         message = f"{path} is damaged. Delete it and run again: whole chunks are used again."
         raise ValueError(message) from None
     return facts
-
-
-def _only_ours(path):
-    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    return names <= {CHUNKS} or (CHUNKS in names and names <= {CHUNKS, PANEL})
 
 
 def _check_same(before, now, path):

@@ -82,15 +82,6 @@ class Layer:
         """What Earth Engine takes over the disc, in order."""
         return (*map(_asked, self.products[0].reducers), *(("count",) if self.quality else ()))
 
-    def cells_of(self, product):
-        """Return how many of a product's own cells the disc holds, by area.
-
-        A sum over the disc is taken as its mean times this number: on the grid of degrees that areas
-        are reduced on, a plain sum would count 1 / cos(latitude) too many pixels.
-        """
-        cap = 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(self.radius_km / EARTH_RADIUS_KM))
-        return cap / (product.resolution / 1000) ** 2
-
     @functools.cached_property
     def name(self):
         """Name, fit for a file and unique in an extraction: what its products have in common."""
@@ -104,8 +95,11 @@ class Layer:
     def outputs(self):
         """What a request brings for every city and period, as a tuple of Output."""
         outputs = []
+        cap = 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(self.radius_km / EARTH_RADIUS_KM))
         for product, band, number in self.numbered_bands():
-            cells = self.cells_of(product)
+            # A sum over the disc is its mean times the cells that the disc holds, by area: on the grid of
+            # degrees that areas are reduced on, a plain sum would count 1 / cos(latitude) too many pixels.
+            cells = cap / (product.resolution / 1000) ** 2
             column = f"{band.name}_within_{self.radius_km:g}km" if product.shape == "rings" else band.name
             several = len(product.reducers) > 1
             for reducer in product.reducers:
@@ -135,11 +129,6 @@ class Layer:
     def name_of(self, product):
         """Return what a product of this layer is called; rings of one product are several layers."""
         return f"{product.key} within {self.radius_km:g} km" if product.shape == "rings" else product.key
-
-    @property
-    def values_per_period(self):
-        """Numbers that a request brings for a city and a period."""
-        return len(self.outputs)
 
     @property
     def bands_per_period(self):
@@ -275,11 +264,12 @@ EXPLANATIONS = ("title", "citation", "kind", "latency")
 
 def without_explanations(facts):
     """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
-    products = [
-        {name: value for name, value in product.items() if name not in EXPLANATIONS}
-        for product in facts.get("products", [])
-    ]
-    return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
+
+    def without(names, facts):
+        return {name: value for name, value in facts.items() if name not in names}
+
+    products = [without(EXPLANATIONS, product) for product in facts.get("products", [])]
+    return {**without(["recipe"], facts), "products": products}
 
 
 def layers_of(extraction):

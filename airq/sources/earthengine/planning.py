@@ -230,7 +230,7 @@ def estimate(planned, *, workers):
         begun = heapq.heappop(ends) if len(ends) >= workers else 0.0
         heapq.heappush(ends, begun + seconds)
     requests = [request for request, _ in planned]
-    values = sum(len(own.rows) * len(own.periods) * own.layer.values_per_period for own in requests)
+    values = sum(len(own.rows) * len(own.periods) * len(own.layer.outputs) for own in requests)
     composites = sum(len(own.periods) * len(own.layer.products) for own in requests)
     cities = sum(len(own.rows) for own in requests)
     return Cost(

@@ -326,7 +326,7 @@ def test_a_folder_is_opened_again_with_more(tmp_path):
     path = tmp_path / "out"
     folder = open_folder(path, extraction(), wanted(["accra", "cairo"], "2020-01-01", "2020-01-02"))
     folder.runs.append({"requests": 1})
-    folder.write_manifest(version="1")
+    folder.write_manifest()
     again = open_folder(path, extraction(), wanted(["cairo", "kampala"], "2020-01-03", "2020-01-03"))
     assert again.site_days.mask(again.site_days.days).astype(int).tolist() == [
         [1, 1, 0],
@@ -350,7 +350,7 @@ def test_a_folder_is_opened_again_with_more(tmp_path):
 def test_another_extraction_is_refused(tmp_path, other, words):
     "Values of two kinds must not mix; the message tells what differs."
     where = wanted(["accra"], "2020-01-01", "2020-01-02")
-    open_folder(tmp_path / "out", extraction(), where).write_manifest(version="1")
+    open_folder(tmp_path / "out", extraction(), where).write_manifest()
     with pytest.raises(ValueError, match=words):
         open_folder(tmp_path / "out", other, where)
 

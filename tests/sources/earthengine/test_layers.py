@@ -111,7 +111,7 @@ def test_sizes():
     "NO2 and CAMS: three bands a day; with quality, NO2 and MAIAC (3 bands): six, and nine values."
     assert layer_of("no2", "cams").bands_per_period == 3
     both = layer_of("no2", "maiac", quality=True)
-    assert (both.bands_per_period, both.values_per_period) == (6, 9)
+    assert (both.bands_per_period, len(both.outputs)) == (6, 9)
 
 
 def test_a_sum_is_the_mean_times_the_cells():
