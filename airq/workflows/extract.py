@@ -23,7 +23,7 @@ import pandas as pd
 
 from airq.cities import check_swapped, read_cities
 from airq.io import check_writable, read_panel
-from airq.messages import AirqWarning
+from airq.messages import AirqWarning, import_optional
 from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
@@ -73,15 +73,10 @@ class EarthEngine:
 
     def connect(self, tag):
         """Open a connection, requests labelled with a tag."""
-        try:
-            from airq.sources.earthengine.client import connect
-            from airq.sources.earthengine.credentials import load_credentials, resolve_project
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"Earth Engine's client is not installed (no module {error.name}): "
-                "pip install earthengine-api",
-                name=error.name,
-            ) from error
+        import_optional("ee", "Requests to Earth Engine", package="earthengine-api")
+        from airq.sources.earthengine.client import connect
+        from airq.sources.earthengine.credentials import load_credentials, resolve_project
+
         credentials = load_credentials(self.credentials, url=self.url)
         return connect(
             url=self.url,

@@ -45,6 +45,8 @@ ALGORITHMS = few_algorithms()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
+    # Opening a connection gives new sockets of this process a time-out of 2 s: not those of the server.
+    timeout = 600
 
     def do_GET(self):
         fault = next(self.server.faults, None)
@@ -89,6 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     """Answers the client's opening; what it says to a request is `reply(handler, number)`."""
+
+    request_queue_size = 256
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
