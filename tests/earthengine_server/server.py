@@ -91,16 +91,23 @@ class EarthEngineServer:
         """Listen; returns at once."""
         self._server = _Server(("127.0.0.1", self._port), _Handler)
         self._server.service = self._service
+        self._service.closing.clear()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def close(self):
         """Stop, and end every connection."""
+        self._service.closing.set()
         self._server.shutdown()
         self._server.end_connections()
         self._server.server_close()
         self._thread.join()
+
+    @property
+    def under_way(self):
+        """Compute requests that came and are not yet counted."""
+        return self._service.under_way
 
     @property
     def faults(self):
@@ -148,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
+    # Opening a connection gives new sockets of this process a time-out of 2 s: not those of the server.
+    timeout = 600
 
     def log_message(self, *arguments):
         """Say nothing."""
@@ -226,6 +235,7 @@ class _ComputeCall:
 
     def __init__(self, handler, path, project, body, compute):
         self.arrived = time.monotonic()
+        handler.service.count_under_way(+1)
         self.handler, self.path, self.project, self.body = handler, path, project, body
         self.service, self.compute = handler.service, compute
         self.work, self.tag = self.service.work(), None
@@ -245,6 +255,7 @@ class _ComputeCall:
         answer = _Answer(self.handler, self.fault)
         counted = answer.status(status)
         self.service.stats.count(self.path, counted, self._record(counted, len(body)))
+        self.service.count_under_way(-1)
         answer.send(status, body, self._headers())
 
     def _computed(self):
@@ -278,7 +289,7 @@ class _ComputeCall:
         seconds = latency.scale * min(self._modelled(), self.service.limits.seconds)
         if self.fault == "slow":
             seconds += self.service.plan.faults.slow_seconds
-        time.sleep(max(0.0, self.arrived + seconds - time.monotonic()))
+        self.service.closing.wait(max(0.0, self.arrived + seconds - time.monotonic()))
 
     def _headers(self):
         if self.service.plan.faults.restricted:

@@ -31,6 +31,8 @@ class Service:
         self._lock = threading.Lock()
         self._computing = threading.Semaphore(_COMPUTING)
         self._active = 0
+        self.closing = threading.Event()
+        self.under_way = 0
         self._arrivals = deque()
         self._tables = OrderedDict()
         self.started = time.monotonic()
@@ -49,6 +51,11 @@ class Service:
         finally:
             with self._lock:
                 self._active -= 1
+
+    def count_under_way(self, change):
+        """Note that compute requests came, or were answered."""
+        with self._lock:
+            self.under_way += change
 
     def _check_rate(self):
         now = time.monotonic()

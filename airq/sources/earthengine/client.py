@@ -47,6 +47,8 @@ STANDARD_URL = "https://earthengine.googleapis.com"
 DIRECT = {"http": None, "https": None, "all": None}
 #: Longest wait for a connection. [s]
 CONNECT_SECONDS = 10.0
+#: Longest wait for an answer while a connection is opened. [s]
+OPENING_SECONDS = 60.0
 #: For the three requests that open a connection.
 OPENING = Patience(attempts=20, base=0.5, longest=4.0)
 
@@ -347,7 +349,7 @@ def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0,
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
-    connection = Connection(url, project, min(timeout, 60.0))
+    connection = Connection(url, project, OPENING_SECONDS)
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
     try:

@@ -1,5 +1,7 @@
 """A small extraction, and a simulated Earth Engine whose memory is so small that it takes many requests."""
 
+import threading
+
 import pandas as pd
 from earthengine_server import EarthEngineServer, Limits
 
@@ -69,6 +71,21 @@ def cells(chunks):
 def answered(server):
     """Requests that were answered with 200."""
     return [request for request in server.stats.compute if request.status == 200]
+
+
+def after(server, answers, change):
+    """Change something as soon as so many requests were answered with 200; an event that is set then."""
+    count, lock, done = server.stats.count, threading.Lock(), threading.Event()
+
+    def counted(*arguments):
+        count(*arguments)
+        with lock:
+            if not done.is_set() and len(answered(server)) >= answers:
+                change()
+                done.set()
+
+    server.stats.count = counted
+    return done
 
 
 def sent(server):

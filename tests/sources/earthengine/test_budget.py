@@ -216,13 +216,11 @@ def test_requests_under_way_put_silence_off():
 
 
 def test_a_stop_event_ends_the_wait():
-    "A full budget and a stop after 0.1 s: the wait ends with nothing, within a second."
+    "A full budget and a stop after 0.1 s: the wait, which has no end of its own, ends with nothing."
     budget, stop = Budget(1), threading.Event()
     budget.acquire()
     threading.Timer(0.1, stop.set).start()
-    start = time.monotonic()
     assert budget.acquire(stop) is None
-    assert time.monotonic() - start < 1
 
 
 def test_a_released_place_wakes_who_waits():

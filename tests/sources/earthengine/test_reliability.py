@@ -19,6 +19,7 @@ from extractions import (
     SMALL,
     START,
     TINY,
+    after,
     answered,
     cells,
     kept,
@@ -191,10 +192,11 @@ def test_computations_that_take_too_long(undisturbed, tmp_path):
 
 def test_a_server_that_hangs_for_some_requests(undisturbed, tmp_path):
     "Three requests get no answer within the time-out: less is asked for, and the rest comes."
-    with simulated(faults=Faults(slow=[0, 9, 10], slow_seconds=20)) as server:
+    with simulated(faults=Faults(slow=[0, 1, 2], slow_seconds=600)) as server:
         begun = time.monotonic()
-        run(server, tmp_path, timeout=1.0)
-        assert time.monotonic() - begun < 10
+        report = run(server, tmp_path, workers=3, timeout=5.0)
+        assert time.monotonic() - begun < 300
+    assert report.splits >= 3
     same(panel(tmp_path), undisturbed)
 
 
@@ -268,19 +270,6 @@ def test_a_band_that_is_not_there(tmp_path):
         assert len(server.stats.compute) <= 8 + len(PRODUCTS)
 
 
-def after(server, requests, change):
-    """Change something once so many requests were answered with 200; the thread that waits for it."""
-
-    def wait():
-        while len(answered(server)) < requests:
-            time.sleep(0.005)
-        change()
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
-
-
 def test_a_refusal_in_the_middle(undisturbed, tmp_path):
     "Few requests follow it, what came before is kept, and the next run asks for the rest alone."
     with simulated(latency=Latency(fixed=0.05, per_city_band=0)) as server:
@@ -289,11 +278,11 @@ def test_a_refusal_in_the_middle(undisturbed, tmp_path):
             server.faults = Faults(refused_assets={CAMS: 403})
             server.stats.reset()
 
-        thread = after(server, 6, deny)
+        after(server, 10, deny)
         with pytest.raises(Refused, match="^cams "):
             run(server, tmp_path, workers=4)
-        thread.join()
         assert len(server.stats.compute) <= 2 * 4 + len(PRODUCTS)
+        # Of ten answers three may have been under way beside the first refusal.
         assert len(kept(tmp_path)) >= 6
         missing = CELLS - cells(kept(tmp_path))
         server.faults = Faults()
@@ -341,10 +330,10 @@ def test_a_project_that_loses_its_right(tmp_path):
 def test_a_service_that_dies_in_the_middle(undisturbed, tmp_path):
     "One line within a bounded time; what came is kept, and a service at another address goes on."
     with simulated(latency=Latency(fixed=0.05, per_city_band=0)) as server:
-        thread = after(server, 6, server.close)
+        closed = after(server, 6, server.close)
         with pytest.raises(Unavailable, match="Run the same command again to go on") as caught:
             run(server, tmp_path, workers=4)
-        thread.join()
+        assert closed.wait(300)
         assert "\n" not in str(caught.value)
         server.start()
     missing = CELLS - cells(kept(tmp_path))
@@ -357,14 +346,14 @@ def test_a_service_that_dies_in_the_middle(undisturbed, tmp_path):
 
 def test_a_service_that_hangs_for_ever(tmp_path):
     "No request is answered: the run ends with a line about the service, not about the size of requests."
-    with simulated(faults=Faults(slow=1.0, slow_seconds=20)) as server:
+    with simulated(faults=Faults(slow=1.0, slow_seconds=600)) as server:
         begun = time.monotonic()
         with pytest.raises(
             Unavailable, match="^Earth Engine (at|hangs).* (Check the network|Run the same)"
         ) as caught:
             run(server, tmp_path, timeout=0.1)
         assert "did not answer within 0.1 s" in str(caught.value)
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 300
 
 
 def test_a_service_that_is_busy_for_ever(tmp_path):
@@ -518,7 +507,7 @@ def test_no_thread_is_left(tmp_path):
         server.faults = Faults(refused_assets={MAIAC: 404})
         with pytest.raises(Refused):
             run(server, tmp_path, out="other", workers=20)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 120
         while (left := our_threads(before)) and time.monotonic() < end:
             time.sleep(0.01)
     assert not left
