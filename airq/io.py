@@ -114,13 +114,13 @@ def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMet
         if stored is None:
             raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{hint}")
         try:
-            facts = json.loads(stored)
+            content = json.loads(stored)
         except ValueError:
             raise ValueError(f"The airq metadata of {path} are damaged; make the panel again.") from None
         # Predictions and scores carry metadata, too.
-        if isinstance(facts, dict) and "pm25_origin" not in facts:
+        if isinstance(content, dict) and "pm25_origin" not in content:
             raise ValueError(f"{path} is another table of airq, not a panel: it has no `pm25_origin`.")
-        yield file, PanelMetadata.from_dict(facts)
+        yield file, PanelMetadata.from_dict(content)
 
 
 def write_panel(panel: pd.DataFrame, path: str | Path) -> None:
@@ -179,8 +179,8 @@ def panel_writer(path: str | Path, metadata: PanelMetadata) -> Iterator[Callable
 
         def write(part):
             nonlocal writer
-            facts = panel_metadata(label_panel(part, metadata)).to_dict()
-            table = _arrow_table(part, {"airq": facts})
+            labelled = panel_metadata(label_panel(part, metadata)).to_dict()
+            table = _arrow_table(part, {"airq": labelled})
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(unfinished, table.schema))
             writer.write_table(table)
@@ -200,8 +200,8 @@ def _arrow_table(frame, metadata):
     frame = frame.copy(deep=False)
     frame.attrs = {}
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    facts = {key.encode(): json.dumps(value, ensure_ascii=False).encode() for key, value in metadata.items()}
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
+    added = {key.encode(): json.dumps(value, ensure_ascii=False).encode() for key, value in metadata.items()}
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -210,26 +210,26 @@ def write_text(path: str | Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, facts: object) -> None:
-    """Write facts as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
-    write_text(path, json.dumps(json_ready(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: str | Path, values: object) -> None:
+    """Write values as JSON in UTF-8, whole or not at all; numbers that are not finite become null."""
+    write_text(path, json.dumps(json_ready(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def json_ready(facts: object) -> object:
-    """Turn facts into what JSON can hold: plain lists, dicts, strings and finite numbers.
+def json_ready(values: object) -> object:
+    """Turn values into what JSON can hold: plain lists, dicts, strings and finite numbers.
 
     >>> json_ready({"rmse": float("nan"), "folds": (1, 2)})
     {'rmse': None, 'folds': [1, 2]}
     """
-    if isinstance(facts, dict):
-        return {str(key): json_ready(value) for key, value in facts.items()}
-    if isinstance(facts, (list, tuple)):
-        return [json_ready(value) for value in facts]
-    if hasattr(facts, "tolist"):
-        return json_ready(facts.tolist())
-    if isinstance(facts, float) and not math.isfinite(facts):
+    if isinstance(values, dict):
+        return {str(key): json_ready(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [json_ready(value) for value in values]
+    if hasattr(values, "tolist"):
+        return json_ready(values.tolist())
+    if isinstance(values, float) and not math.isfinite(values):
         return None
-    return facts
+    return values
 
 
 @contextlib.contextmanager
@@ -304,18 +304,18 @@ def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _scratch_folder(path):
-    """Make a hidden folder beside `path`; remove it at the end, after an error with the parents it made."""
-    made = []
+    """Make a hidden folder beside `path`; remove it at the end, after an error also the parents it made."""
+    new = []
     for folder in reversed(path.parents):
         if not folder.exists():
             folder.mkdir(exist_ok=True)
-            made.insert(0, folder)
+            new.insert(0, folder)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield scratch
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
-        for folder in made:
+        for folder in new:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise

@@ -146,7 +146,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class PanelMetadata:
-    """Facts about a panel that its rows cannot show.
+    """What the rows of a panel cannot show: units, kind of day, origin, sources.
 
     Attributes
     ----------
@@ -182,17 +182,17 @@ class PanelMetadata:
         object.__setattr__(self, "sources", tuple(self.sources))
 
     def to_dict(self) -> dict:
-        """Return the same facts as plain lists, dicts and strings."""
+        """Return the metadata as plain lists, dicts and strings."""
         return {**dataclasses.asdict(self), "sources": list(self.sources)}
 
     @classmethod
-    def from_dict(cls, facts: dict) -> PanelMetadata:
-        """Invert :meth:`to_dict`; raise ValueError if the facts are not of this form."""
-        if not isinstance(facts, dict) or not isinstance(facts.get("units", {}), dict):
+    def from_dict(cls, values: dict) -> PanelMetadata:
+        """Invert :meth:`to_dict`; raise ValueError if the values are not of this form."""
+        if not isinstance(values, dict) or not isinstance(values.get("units", {}), dict):
             raise ValueError("The panel's metadata are damaged: `units` must map columns to units.")
-        if not isinstance(facts.get("sources", []), (list, tuple)):
+        if not isinstance(values.get("sources", []), (list, tuple)):
             raise ValueError("The panel's metadata are damaged: `sources` must be a list.")
-        return cls(**{key: facts[key] for key in (f.name for f in dataclasses.fields(cls)) if key in facts})
+        return cls(**{key: values[key] for key in (f.name for f in dataclasses.fields(cls)) if key in values})
 
 
 def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
@@ -203,8 +203,7 @@ def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
     panel : DataFrame
         A panel.
     metadata : PanelMetadata
-        Its facts. ``metadata.units`` gives the units of columns that the vocabulary lacks; those that it
-        does not give become ``"unknown"``.
+        Its ``units`` give the units of columns that the vocabulary lacks; others become ``"unknown"``.
 
     Returns
     -------
@@ -424,11 +423,11 @@ def _check_units(panel, metadata):
 
 
 def _check_target(panel, target):
-    known = [name for name in (TARGET, "aqi") if name in panel.columns and panel[name].notna().any()]
-    if TARGET not in known:
+    filled = [name for name in (TARGET, "aqi") if name in panel.columns and panel[name].notna().any()]
+    if TARGET not in filled:
         if target == "required":
             aqi_only = " It holds AQI only, which is not a concentration."
-            why = aqi_only if known else near_name(TARGET, panel.columns)
+            why = aqi_only if filled else near_name(TARGET, panel.columns)
             raise ValueError(
                 f"The panel has no PM2.5: column 'pm25' is missing or empty.{why} "
                 "Add targets with `airq join`."

@@ -122,15 +122,15 @@ class Recipe:
         return {"name": self.name, "features": [feature.to_dict() for feature in self.features]}
 
     @classmethod
-    def from_dict(cls, facts: dict) -> Recipe:
-        """Invert :meth:`to_dict`; raise ValueError if the facts do not describe a recipe."""
+    def from_dict(cls, values: dict) -> Recipe:
+        """Invert :meth:`to_dict`; raise ValueError if the values do not describe a recipe."""
         try:
-            return cls(facts["name"], tuple(Feature(**feature) for feature in facts["features"]))
+            return cls(values["name"], tuple(Feature(**feature) for feature in values["features"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"This is not a recipe: {error}.") from None
 
 
-class Plan(NamedTuple):
+class FeaturePlan(NamedTuple):
     """What a recipe makes of the columns that a panel happens to have.
 
     Attributes
@@ -158,14 +158,14 @@ _CALENDAR = ("dayofyear", "year_sin", "year_cos", "dayofweek", "is_weekend", "mo
 #: weather quantities whose inputs exist, latitude and longitude. Means over areas and windows take the
 #: noise and the gaps out of single pixels; shifts beside them add little.
 PLANS = {
-    "retrospective": Plan(
+    "retrospective": FeaturePlan(
         around=(("area", 1), ("area_centred", 7)),
         radii_km=(25, 100, 300),
         alone=(("mean_centred", 3), ("mean_centred", 7), ("lag", 1), ("lead", 1), ("difference", 1)),
         # The number of the day lets a tree group the rows of one day at all sites.
         calendar=(*_CALENDAR, "day_number"),
     ),
-    "live": Plan(
+    "live": FeaturePlan(
         around=(("area", 1), ("area", 7)),
         radii_km=(25, 100, 300),
         alone=(("mean", 3), ("mean", 7), ("lag", 1), ("difference", 1)),
