@@ -1,9 +1,81 @@
 """Daily PM2.5 for cities that have no sensor.
 
-The package reads tables of satellite, weather and monitor data into one form (the *panel*),
-trains gradient-boosted predictors on them, evaluates these on cities that took no part in
-training, and predicts with them. Start with the command ``airq demo`` or with
-:mod:`airq.panel`, the vocabulary that everything else uses.
+The public names, each imported when it is first used:
+
+=====================  ====================================================================
+read_panel             read a panel, a DataFrame with metadata, from Parquet
+write_panel            write one
+read_table             turn tables of monitors, satellites or models into a panel
+join                   put targets beside features, by site and day
+extract                satellite and weather features of any cities from Google Earth Engine
+EarthEngine            which Earth Engine to ask, and as whom
+simulate               a panel of a SIMULATED atmosphere
+HoldOut                split a panel by city, site, country, … for scikit-learn
+PM25Regressor          fit, calibrate, predict with intervals, save
+load                   load a saved model
+evaluate               score estimators on held-out places, beside the baselines
+explain                what the predictions rest on
+drop_product_scores    how the error grows without a product
+=====================  ====================================================================
+
+Everything else is private by omission. The command `airq` calls the same functions.
 """
 
+import importlib
+
 __version__ = "0.1.0"
+
+#: Public name -> the module that defines it.
+_HOMES = {
+    "read_panel": "airq.io",
+    "write_panel": "airq.io",
+    "read_table": "airq.workflows.ingest",
+    "join": "airq.workflows.join",
+    "extract": "airq.workflows.extract",
+    "EarthEngine": "airq.workflows.extract",
+    "simulate": "airq.sources.simulated",
+    "HoldOut": "airq.validation.splitters",
+    "PM25Regressor": "airq.regressor",
+    "load": "airq.regressor",
+    "evaluate": "airq.workflows.evaluate",
+    "explain": "airq.workflows.explain",
+    "drop_product_scores": "airq.workflows.explain",
+}
+__all__ = [
+    "EarthEngine",
+    "HoldOut",
+    "PM25Regressor",
+    "__version__",
+    "drop_product_scores",
+    "evaluate",
+    "explain",
+    "extract",
+    "join",
+    "load",
+    "read_panel",
+    "read_table",
+    "simulate",
+    "write_panel",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from airq.io import read_panel, write_panel
+    from airq.regressor import PM25Regressor, load
+    from airq.sources.simulated import simulate
+    from airq.validation.splitters import HoldOut
+    from airq.workflows.evaluate import evaluate
+    from airq.workflows.explain import drop_product_scores, explain
+    from airq.workflows.extract import EarthEngine, extract
+    from airq.workflows.ingest import read_table
+    from airq.workflows.join import join
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'airq' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,6 +1,7 @@
-"""A trained predictor as a folder: native booster files, `bundle.json`, `card.md`. No pickle.
+"""A fitted predictor as a folder: native booster files, `bundle.json`, `card.md`. No pickle.
 
-Loading verifies the format, the versions and the hash of every file first.
+Loading verifies the format, the versions and the hash of every file first. A hash is no signature: load
+bundles only from people you trust.
 """
 
 from __future__ import annotations
@@ -21,33 +22,32 @@ from airq.messages import installed_versions, near_name
 from airq.models.applicability import AreaOfApplicability
 from airq.models.ensemble import BoosterEnsemble
 from airq.models.intervals import Calibration, ResidualScale
+from airq.models.predictions import SAME_PLACE_KM
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata
 
 CARD = "card.md"
 CONTEXT = "context.parquet"
 CALIBRATION = "calibration.parquet"
-#: What describes a prediction, by its name in the facts.
+#: What describes a prediction, by its name in the metadata.
 DESCRIPTIONS = {"residual_scale": ResidualScale, "applicability": AreaOfApplicability}
-#: A site may be this far from where training had it. [km]
-SAME_PLACE_KM = 1.0
 LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
 
 
-def save_bundle(path, predictor, facts, card, *, draw=None):
+def save_bundle(path, predictor, metadata, card, *, draw=None):
     """Write a bundle, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
-        Folder; a bundle that stands there is replaced.
+        Folder; a bundle that is already there is replaced.
     predictor : Predictor
-        A fitted predictor.
-    facts : dict
-        What else the bundle should tell: metadata of the training panel, evaluation, settings.
+        A fitted predictor of ours.
+    metadata : dict
+        See :func:`airq.bundle_metadata.read_metadata`.
     card : callable
-        ``card(facts)`` writes the text of `card.md` from the same facts; ``facts["pictures"]`` names the
-        pictures in the folder.
+        ``card(metadata)`` returns the text of `card.md`; ``metadata["pictures"]`` names the pictures in the
+        folder.
     draw : callable, optional
         ``draw(folder)`` writes pictures of the evaluation as PNG files.
     """
@@ -59,63 +59,65 @@ def save_bundle(path, predictor, facts, card, *, draw=None):
             _write(predictor.calibration_.to_table(), folder / CALIBRATION)
         if draw is not None:
             draw(folder)
-        facts = json_ready(
+        parts = {name: getattr(predictor, f"{name}_") for name in DESCRIPTIONS}
+        metadata = json_ready(
             {
+                **metadata,
                 "format": FORMAT,
                 "pictures": sorted(file.name for file in folder.glob("*.png")),
                 "airq_version": airq.__version__,
                 "libraries": installed_versions(LIBRARIES),
-                "recipe": predictor.recipe_.to_dict(),
-                "features": predictor.recipe_.names,
-                "recipe_inputs": predictor.recipe_.inputs,
-                "looks_ahead": predictor.looks_ahead,
                 "estimator": state,
-                **_save_descriptions(predictor, folder),
-                **facts,
+                **{name: part.save(folder) if part is not None else None for name, part in parts.items()},
             }
         )
-        (folder / CARD).write_text(card(facts), encoding="utf-8")
-        write_metadata(folder, facts)
+        (folder / CARD).write_text(card(metadata), encoding="utf-8")
+        write_metadata(folder, metadata)
 
 
 def load_bundle(path):
     """Load a bundle.
 
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the bundle.
+
     Returns
     -------
     predictor : Predictor
         Ready to predict.
-    facts : dict
+    metadata : dict
         See :func:`airq.bundle_metadata.read_metadata`.
     """
     path = Path(path)
-    facts = read_metadata(path)
+    metadata = read_metadata(path)
     predictor = Predictor(recipe=None, estimator=None)
-    predictor.recipe_ = Recipe.from_dict(facts["recipe"])
-    if predictor.recipe_.names != facts["features"]:
+    predictor.recipe_ = Recipe.from_dict(metadata["recipe"])
+    if predictor.recipe_.names != metadata["features"]:
         raise ValueError(f"{path} was trained on other features than this version makes; train it again.")
-    predictor.estimator_ = BoosterEnsemble.load(path, facts["estimator"])
+    predictor.estimator_ = BoosterEnsemble.load(path, metadata["estimator"])
     for name, kind in DESCRIPTIONS.items():
-        setattr(predictor, f"{name}_", kind.load(path, facts[name]) if facts[name] else None)
+        setattr(predictor, f"{name}_", kind.load(path, metadata[name]) if metadata[name] else None)
     context, calibration = path / CONTEXT, path / CALIBRATION
     predictor.context_ = pq.read_table(context).to_pandas() if context.exists() else pd.DataFrame()
     predictor.calibration_ = (
         Calibration.from_table(pq.read_table(calibration).to_pandas()) if calibration.exists() else None
     )
-    return predictor, facts
+    return predictor, metadata
 
 
-def check_fits(panel, metadata, facts):
-    """Refuse a panel that a bundle's predictor was not trained for.
+def check_fits(panel, panel_metadata, metadata):
+    """Refuse a panel that a fitted model cannot predict.
 
     Parameters
     ----------
     panel : DataFrame
         A checked panel.
-    metadata : PanelMetadata
-        Its facts.
-    facts : dict
-        Facts of the bundle.
+    panel_metadata : PanelMetadata
+        Its metadata.
+    metadata : dict
+        Metadata of the model, see :func:`airq.bundle_metadata.read_metadata`.
 
     Raises
     ------
@@ -123,8 +125,8 @@ def check_fits(panel, metadata, facts):
         If an input column is missing, holds another unit, days begin at another midnight, or a site
         carries the name of a training place elsewhere.
     """
-    trained = PanelMetadata.from_dict(facts["panel"])
-    inputs = facts["recipe_inputs"]
+    trained = PanelMetadata.from_dict(metadata["panel"])
+    inputs = metadata["recipe_inputs"]
     missing = [name for name in inputs if name not in panel.columns]
     if missing:
         raise ValueError(
@@ -132,15 +134,15 @@ def check_fits(panel, metadata, facts):
             f"first {missing[0]!r}.{near_name(missing[0], set(panel.columns) - set(inputs))}"
         )
     for name in inputs:
-        here, there = metadata.units.get(name, "unknown"), trained.units.get(name, "unknown")
+        here, there = panel_metadata.units.get(name, "unknown"), trained.units.get(name, "unknown")
         if here != there:
             raise ValueError(f"Column {name!r} is in {here}, but the bundle was trained on {there}.")
-    if metadata.day_basis != trained.day_basis:
+    if panel_metadata.day_basis != trained.day_basis:
         raise ValueError(
-            f"The panel's days are {metadata.day_basis}, the bundle was trained on {trained.day_basis} days; "
-            "build both on the same."
+            f"The panel's days are {panel_metadata.day_basis}, the bundle was trained on "
+            f"{trained.day_basis} days; build both on the same."
         )
-    _check_same_places(panel, facts["data"]["places"])
+    _check_same_places(panel, metadata["data"]["places"])
     if len(inputs) and panel[inputs].isna().all(axis=None):
         raise ValueError("Every input column of the panel is empty, so there is nothing to predict from.")
 
@@ -155,14 +157,9 @@ def _check_same_places(panel, places):
     moved = np.linalg.norm(geocentric_km(sites) - geocentric_km(there), axis=1) > SAME_PLACE_KM
     if moved.any():
         raise ValueError(
-            f"Site {sites.index[moved][0]!r} lies elsewhere than the training place of that name; "
+            f"Site {sites.index[moved][0]!r} is not where the training place of that name is; "
             "give new places a site_id of their own."
         )
-
-
-def _save_descriptions(predictor, folder):
-    parts = {name: getattr(predictor, f"{name}_") for name in DESCRIPTIONS}
-    return {name: part.save(folder) if part is not None else None for name, part in parts.items()}
 
 
 def _write(table, path):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from airq.messages import installed_versions
 
-FORMAT = 2
+
+FORMAT = 3
 BUNDLE_JSON = "bundle.json"
 
 

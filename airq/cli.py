@@ -1,10 +1,11 @@
-"""The command `airq`: parse, call one workflow, print where the result is.
+"""The command line: parse, read, call the public function, write, print.
 
-Workflows are imported inside the commands, because the help of a command must not wait for boosters.
+Everything that computes is imported inside the commands, because help must not wait for pandas or boosters.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from enum import StrEnum
@@ -12,18 +13,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from click.core import ParameterSource
 
 import airq
 from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import (
     print_evaluation,
     print_plan,
+    print_predictions,
     print_probes,
     print_proximity,
     print_records,
     print_report,
     print_table,
-    request_progress,
     screen,
 )
 from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
@@ -32,7 +34,6 @@ app = typer.Typer(
     name="airq",
     help="Daily PM2.5 for cities that have no sensor.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -74,8 +75,55 @@ def _refuse_given(ctx, names, because):
     """Refuse options that were typed although they do not apply."""
     options = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
     for name in names:
-        if ctx.get_parameter_source(name).name == "COMMANDLINE":
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise typer.BadParameter(f"{options[name]} does not apply {because}; leave it out.")
+
+
+def _check_files(outputs, inputs, *, folders=None):
+    """Check all outputs of a command before it begins.
+
+    They must differ from each other and from every input, and be writable; a folder that is replaced must
+    be of its kind.
+
+    Parameters
+    ----------
+    outputs, inputs : dict of str to Path or None
+        By the name of the option.
+    folders : dict of str to str, optional
+        Option of an output folder -> the file by which a folder of its kind is known.
+    """
+    from airq.io import check_outputs, check_replaceable
+
+    outputs, inputs = (
+        {name: path for name, path in paths.items() if path is not None} for paths in (outputs, inputs)
+    )
+    check_outputs(outputs, inputs)
+    for name, marker in (folders or {}).items():
+        if name in outputs:
+            check_replaceable(outputs[name], marker=marker)
+
+
+def _write_json(path, records):
+    if path is not None:
+        from airq.io import write_json
+
+        write_json(path, records)
+
+
+def _split(text):
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+@contextlib.contextmanager
+def _stages():
+    """Show one progress bar after the other; yields ``stage(text)``, which returns ``advance``."""
+    with contextlib.ExitStack() as stack:
+
+        def stage(text):
+            stack.close()
+            return stack.enter_context(progress(text))
+
+        yield stage
 
 
 @app.command(epilog="Example: airq demo --out demo")
@@ -89,13 +137,21 @@ def demo(
     jobs: Jobs = ALL_CORES,
 ):
     """Run the main job on a SIMULATED atmosphere: evaluate, train, predict."""
-    from airq.io import check_writable
+    _check_files({"--json": json}, {})
+    from airq.io import read_panel
     from airq.workflows.demo import demo as run
 
-    if json is not None:
-        check_writable(json)
-    evaluation = run(out, seed=seed, n_jobs=jobs)
+    with progress("") as advance:
+        evaluation = run(out, random_state=seed, n_jobs=jobs, advance=advance)
     _write_json(json, evaluation.records)
+    panel = read_panel(out / "panel.parquet")
+    n_days = panel.groupby("site_id")["pm25"].count()
+    notes.print(
+        "[bold yellow]SIMULATED: these figures describe a simulated atmosphere, "
+        "not the air of any city.[/]\n"
+        f"{len(panel):,} days of {len(n_days)} cities, {(n_days == 0).sum()} of them without a sensor, "
+        f"{panel['date'].min():%Y-%m-%d} to {panel['date'].max():%Y-%m-%d}"
+    )
     print_evaluation(evaluation)
     screen.print(
         f"\nWritten to {out}: panel.parquet evaluation.json evaluation.md evaluation/ bundle/ "
@@ -120,6 +176,7 @@ def cities(
     json: Json = None,
 ):
     """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
+    _check_files({"--out": out, "--json": json}, {})
     from airq.cities import bundled_cities
     from airq.io import atomic_write
 
@@ -180,12 +237,10 @@ def plan(
     json: Json = None,
 ):
     """Tell what an extraction from Google Earth Engine would send and cost; nothing is sent."""
-    from airq.workflows.extract import EarthEngine
     from airq.workflows.extract import plan as run
 
-    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
-    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
-    planned = run(cities, start, end, out=out, client=client, **settings)
+    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
+    planned = run(task, out=out, url=ee_url, workers=workers)
     _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
     print_plan(planned, workers)
 
@@ -218,37 +273,42 @@ def extract(
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
-    from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
+    from airq.workflows.extract import Service
     from airq.workflows.extract import check as try_products
+    from airq.workflows.extract import extract as run
 
-    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
-    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
+    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
+    service = Service(ee_url, ee_project, ee_credentials, workers)
     if check:
-        probes = try_products(cities, start, end, client=client, **settings)
+        probes = try_products(task, service=service)
         _write_json(json, [dataclasses.asdict(probe) for probe in probes])
         print_probes(probes)
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     else:
-        request = ExtractionRequest(cities, start, end, **settings)
-        with request_progress() as report_progress:
-            report = run_extraction(request, out=out, client=client, report_progress=report_progress)
-        _tell(report, json)
+        report = run(task, out=out, service=service)
+        _write_json(json, [report.to_dict()])
+        print_report(report)
 
 
-def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
+def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
+    from airq.workflows.extract import Task
+
     try:
         rings = tuple(float(radius) for radius in _split(rings_km))
     except ValueError:
         raise typer.BadParameter(f"--rings-km {rings_km} is not a list of numbers") from None
-    return {
-        "recipe": recipe.value,
-        "products": _split(products),
-        "radius_km": radius_km,
-        "rings_km": rings,
-        "quality": quality,
-        "day_basis": day.value,
-    }
+    return Task(
+        cities=cities,
+        start=start,
+        end=end,
+        recipe=recipe.value,
+        products=_split(products),
+        radius_km=radius_km,
+        rings_km=rings,
+        quality=quality,
+        day_basis=day.value,
+    )
 
 
 @app.command(
@@ -266,11 +326,16 @@ def ingest(
     json: Json = None,
 ):
     """Turn tables of stations, satellites or models into a panel."""
+    named = {f"FILES {number}": path for number, path in enumerate(files, start=1)}
+    _check_files({"--out": out, "--json": json}, {**named, "--mapping": mapping, "--cities": cities})
+    from airq.io import check_parquet_name, write_panel
     from airq.workflows.ingest import read_table
 
-    _check_panel_out(out, files)
-    panel, report = read_table(files, format.value, mapping=mapping, cities=cities)
-    _write_panel(panel, report, out, json)
+    check_parquet_name(out)
+    panel, report = read_table(files, format=format.value, mapping=mapping, cities=cities)
+    write_panel(panel, out)
+    _write_json(json, [{"out": str(out), **report.to_dict()}])
+    print_report(report)
 
 
 @app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
@@ -282,11 +347,15 @@ def join(
     json: Json = None,
 ):
     """Put targets beside features, by site and day."""
+    _check_files({"--out": out, "--json": json}, {"FEATURES": features, "TARGETS": targets})
+    from airq.io import check_parquet_name, write_panel
     from airq.workflows.join import join as run
 
-    _check_panel_out(out, [features, targets])
+    check_parquet_name(out)
     panel, report = run(features, targets)
-    _write_panel(panel, report, out, json)
+    write_panel(panel, out)
+    _write_json(json, [{"out": str(out), **report.to_dict()}])
+    print_report(report)
 
 
 @app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
@@ -300,35 +369,45 @@ def train(
     ] = RecipeName.retrospective,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a search on inner folds.")] = 0,
     scheme: Annotated[
-        str | None, typer.Option(help=f"How to judge it, of {ALL_SCHEMES}, or none; by default city or site.")
+        str | None,
+        typer.Option(help=f"How to score it, of {ALL_SCHEMES}, or none; by default city or site."),
     ] = None,
     json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Train a predictor, judge it on held-out places, save it as a bundle."""
+    """Train a model, score it on held-out places, save it as a bundle."""
+    from airq.bundle_metadata import BUNDLE_JSON
+
+    journal = out.with_name(f"{out.name}.tuning.log") if tune else None
+    _check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
+    from airq.models.predictor import training_panel
+    from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
 
-    facts = run(
-        panel,
-        out=out,
-        model=model.value,
-        recipe=recipe.value,
-        tune=tune,
-        schemes=[] if scheme == "none" else _split(scheme),
-        seed=seed,
-        n_jobs=jobs,
-    )
-    _write_json(json, facts["evaluation"])
-    print_records(facts["evaluation"])
+    if tune:
+        notes.print(
+            f"The search keeps its trials in {journal}; start again and it goes on. With --tune, the "
+            "coverage of the intervals is not measured: that would take ten more searches."
+        )
+    regressor = PM25Regressor(model.value, recipe.value, seed, n_trials=tune, journal=journal, n_jobs=jobs)
+    table = training_panel(panel)
+    schemes = [] if scheme == "none" else _split(scheme)
+    with _stages() as stage:
+        run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)
+    regressor.save(out)
+    metadata = regressor.metadata_
+    _write_json(json, metadata["evaluation"])
+    print_records(metadata["evaluation"])
     screen.print(
-        f"{out}: {len(facts['features'])} features, {facts['data']['rows']:,} rows; read {out}/card.md"
+        f"{out}: {len(metadata['features'])} features, {metadata['data']['rows']:,} rows; read {out}/card.md"
     )
 
 
 @app.command(epilog="Example: airq evaluate panel.parquet --scheme random,city --json evaluation.json")
 @exit_cleanly
 def evaluate(
+    ctx: typer.Context,
     panel: PanelFile,
     scheme: Annotated[
         str, typer.Option(help=f"What is held out, of {ALL_SCHEMES}; separated by commas.")
@@ -338,101 +417,132 @@ def evaluate(
     ] = 50.0,
     cities: Annotated[
         Path | None,
-        typer.Option("--for", help="City table to predict: which scheme speaks for it? Fits nothing."),
+        typer.Option("--for", help="City table to predict: which scheme applies to it? Fits nothing."),
     ] = None,
-    level: Annotated[
-        float, typer.Option(help="Level of the intervals; 0 for none, in a third of the time.")
+    coverage: Annotated[
+        float, typer.Option(help="Coverage of the intervals; 0 for none, in a third of the time.")
     ] = 0.9,
     bundle: Annotated[
-        Path | None, typer.Option(help="Judge this bundle on the panel's rows instead.")
+        Path | None, typer.Option(help="Score this bundle on the panel's rows instead.")
     ] = None,
     model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
     baselines: Annotated[
-        str,
-        typer.Option(help=f"Baselines beside it, of {BASELINES}; all or none."),
+        str, typer.Option(help=f"Baselines beside it, of {BASELINES}; all or none.")
     ] = "all",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table, held-out predictions and plots.")
+        Path | None, typer.Option(help="Folder for table, held-out predictions and pictures.")
     ] = None,
     json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Judge the predictor and its baselines on held-out rows, sites, cities and countries."""
-    from airq.workflows.evaluate import evaluate as run
-    from airq.workflows.evaluate import evaluate_bundle
-
-    if bundle is not None and out is not None:
-        raise typer.BadParameter("--out goes with schemes; with --bundle use --json")
-    if bundle is not None and cities is not None:
-        raise typer.BadParameter("--for compares distances of schemes; leave --bundle out")
-    if cities is not None:
-        from airq.workflows.evaluate import proximity
-
-        schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else _split(scheme)
-        found = proximity(
-            panel, cities, schemes=schemes, buffer_km=buffer_km, seed=seed, out=out, json_path=json
-        )
-        print_proximity(found)
-        return
+    """Score the model and the baselines on held-out rows, sites, cities and countries."""
+    fitting = ["model", "recipe", "baselines", "jobs"]
     if bundle is not None:
-        evaluation = evaluate_bundle(panel, bundle=bundle, level=level or None, json_path=json)
+        _refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
+    elif cities is not None:
+        _refuse_given(ctx, [*fitting, "coverage"], "with --for, which fits nothing")
+    marker = "evaluation.json" if cities is None else "proximity.json"
+    inputs = {"PANEL": panel, "--bundle": bundle, "--for": cities}
+    _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
+    if cities is not None:
+        _compare_distances(panel, cities, scheme, buffer_km, seed, out, json)
     else:
-        evaluation = run(
-            panel,
-            schemes=_split(scheme),
-            model=model.value,
-            recipe=recipe.value,
-            baselines=None if baselines == "all" else [] if baselines == "none" else _split(baselines),
-            buffer_km=buffer_km,
-            level=level or None,
-            seed=seed,
-            n_jobs=jobs,
-            out=out,
-            json_path=json,
-        )
-    print_evaluation(evaluation)
-    for path in filter(None, [out, json]):
+        from airq.regressor import PM25Regressor
+        from airq.workflows.evaluate import evaluate as run
+        from airq.workflows.evaluate import evaluate_bundle
+
+        if bundle is not None:
+            evaluation = evaluate_bundle(bundle, panel, coverage=coverage or None)
+        else:
+            with progress("evaluating") as advance:
+                evaluation = run(
+                    PM25Regressor(model.value, recipe.value, seed),
+                    panel,
+                    _split(scheme),
+                    coverage=coverage or None,
+                    baselines={"all": True, "none": False}.get(baselines, _split(baselines)),
+                    buffer_km=buffer_km,
+                    random_state=seed,
+                    n_jobs=jobs,
+                    advance=advance,
+                )
+        if out is not None:
+            evaluation.save(out)
+        _write_json(json, evaluation.records)
+        print_evaluation(evaluation)
+    _print_written(out, json)
+
+
+def _compare_distances(panel, cities, scheme, buffer_km, seed, out, json):
+    from airq.report.words import proximity_records
+    from airq.workflows.evaluate import proximity, save_proximity
+
+    schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else _split(scheme)
+    comparison = proximity(panel, cities, schemes=schemes, buffer_km=buffer_km, random_state=seed)
+    if out is not None:
+        save_proximity(comparison, out)
+    _write_json(json, proximity_records(comparison))
+    print_proximity(comparison)
+
+
+def _print_written(*paths):
+    for path in filter(None, paths):
         screen.print(f"Written to {path}")
 
 
 @app.command(epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet")
 @exit_cleanly
 def predict(
+    ctx: typer.Context,
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Predictions to write (.parquet or .csv).")],
     bundle: Annotated[Path | None, typer.Option(help="Trained bundle.")] = None,
-    model_file: Annotated[Path | None, typer.Option(help="CatBoost model (.cbm) made elsewhere.")] = None,
-    recipe: Annotated[RecipeName, typer.Option(help="Recipe of --model-file.")] = RecipeName.reference,
+    model_file: Annotated[
+        Path | None, typer.Option(help="CatBoost model (.cbm) saved elsewhere, instead of a bundle.")
+    ] = None,
+    recipe: Annotated[RecipeName, typer.Option(help="Features of --model-file.")] = RecipeName.reference,
     unit: Annotated[
         str | None, typer.Option(help="Unit of --model-file, such as aqi-us-2012 or µg/m³.")
     ] = None,
     period: Annotated[Period, typer.Option(help="What a row stands for.")] = Period.day,
-    level: Annotated[float, typer.Option(help="Level of the intervals, such as 0.9.")] = 0.9,
+    coverage: Annotated[float, typer.Option(help="Coverage of the intervals, such as 0.9.")] = 0.9,
     json: Json = None,
 ):
     """Predict PM2.5 for the places and days of a panel."""
-    from airq.workflows.predict import describe_predictions, predict_with_model_file
-    from airq.workflows.predict import predict as run
-
     if (bundle is None) == (model_file is None):
         raise typer.BadParameter("give either --bundle or --model-file")
-    if model_file is not None and unit is None:
-        raise typer.BadParameter("--model-file needs --unit, since a model file does not tell its own")
     if bundle is not None:
-        rows = run(panel, bundle=bundle, out=out, period=period.value, level=level)
+        _refuse_given(ctx, ["recipe", "unit"], "with --bundle, which knows its own")
     else:
-        rows = predict_with_model_file(
-            panel, model_file=model_file, unit=unit, out=out, recipe=recipe.value, period=period.value
-        )
-    facts = describe_predictions(rows)
-    _write_json(json, [facts])
-    screen.print(
-        f"{out}: {facts['rows']:,} rows, {facts['sites']:,} sites, {facts['first_day']} to "
-        f"{facts['last_day']}; PM2.5 mean {facts['pm25_mean']:.1f}, highest {facts['pm25_max']:.1f} "
-        f"{facts['unit']}"
-    )
+        _refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
+        if unit is None:
+            raise typer.BadParameter("--model-file needs --unit, because a model file does not hold its own")
+    inputs = {"PANEL": panel, "--bundle": bundle, "--model-file": model_file}
+    _check_files({"--out": out, "--json": json}, inputs)
+    from airq.io import check_parquet_name
+    from airq.models.intervals import check_coverage
+    from airq.models.predictions import describe_predictions, write_predictions
+
+    check_coverage(coverage)
+    if out.suffix != ".csv":
+        check_parquet_name(out)
+    if bundle is not None:
+        from airq.regressor import load
+        from airq.report.card import validation_sentence
+
+        regressor = load(bundle)
+        notes.print(validation_sentence(regressor.metadata_["evaluation"]))
+        rows = regressor.predict_table(panel, coverage, period.value)
+        notes.print(rows.attrs["airq"]["intervals"])
+    else:
+        from airq.workflows.predict import predict_with_model_file
+
+        rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
+    write_predictions(rows, out, rows.attrs["airq"])
+    _write_json(json, [describe_predictions(rows)])
+    print_predictions(rows, out)
 
 
 @app.command(
@@ -478,21 +588,16 @@ def explain(
             raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
         if (site is None) != (date is None):
             raise typer.BadParameter("--site and --date go together")
-    from airq.io import check_replaceable, check_writable
-    from airq.workflows.explain import DROP_RECORDS, RECORDS
-
-    for path in filter(None, [out, json]):
-        check_writable(path)
-    if out is not None:
-        check_replaceable(out, marker=DROP_RECORDS if drop_products else RECORDS)
+    marker = "drop_scores.json" if drop_products else "explanation.json"
+    inputs = {"PANEL": panel, "--bundle": bundle}
+    _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
     if drop_products:
         _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
     elif site is not None:
         _explain_row(panel, bundle, site, date, out, json)
     else:
         _explain_all(panel, bundle, out, json)
-    for path in filter(None, [out, json]):
-        screen.print(f"Written to {path}")
+    _print_written(out, json)
 
 
 def _explain_all(panel, bundle, out, json):
@@ -511,8 +616,8 @@ def _explain_all(panel, bundle, out, json):
 
 def _explain_row(panel, bundle, site, date, out, json):
     from airq.models.explanation import contribution_sentences
+    from airq.models.predictor import open_panel
     from airq.workflows.explain import find_row, open_contributions, row_records, write_row_explanation
-    from airq.workflows.panels import open_panel
 
     panel = open_panel(panel)
     row = find_row(panel, site, date)
@@ -523,6 +628,33 @@ def _explain_row(panel, bundle, site, date, out, json):
         write_row_explanation(table, panel, metadata, out)
     _write_json(json, row_records(table))
     screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
+
+
+def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
+    from airq.bundle_metadata import read_metadata
+    from airq.models.predictor import training_panel
+    from airq.panel import panel_metadata
+    from airq.regressor import PM25Regressor
+    from airq.workflows.explain import DROP_CAPTION, drop_product_scores, drop_score_rows, write_drop_scores
+
+    panel, model, recipe = training_panel(panel), model.value, recipe.value
+    if bundle is not None:
+        trained = read_metadata(bundle)
+        model, recipe, seed = (
+            trained["settings"]["model"],
+            trained["recipe"]["name"],
+            trained["settings"]["seed"],
+        )
+    estimator = PM25Regressor(model, recipe, seed)
+    with progress("dropping products") as advance:
+        scores = drop_product_scores(
+            estimator, panel, schemes=_split(scheme), random_state=seed, n_jobs=jobs, advance=advance
+        )
+    _write_json(json, scores.to_dict("records"))
+    if out is not None:
+        write_drop_scores(scores, panel_metadata(panel), out)
+    print_table(*drop_score_rows(scores), n_words=2)
+    screen.print(DROP_CAPTION, markup=False, style="dim")
 
 
 @app.command(
@@ -555,67 +687,6 @@ def show(
     raise typer.Exit(code)
 
 
-def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
-    from airq.bundle_metadata import read_metadata
-    from airq.models.predictor import default_candidate
-    from airq.panel import panel_metadata
-    from airq.workflows.explain import DROP_CAPTION, drop_product_scores, drop_score_rows, write_drop_scores
-    from airq.workflows.panels import open_training_panel
-
-    panel, model, recipe = open_training_panel(panel), model.value, recipe.value
-    if bundle is not None:
-        trained = read_metadata(bundle)
-        model, recipe, seed = (
-            trained["settings"]["model"],
-            trained["recipe"]["name"],
-            trained["settings"]["seed"],
-        )
-    estimator = default_candidate(model=model, recipe=recipe, seed=seed)
-    with progress("dropping products") as advance:
-        scores = drop_product_scores(
-            estimator, panel, schemes=_split(scheme), random_state=seed, n_jobs=jobs, advance=advance
-        )
-    _write_json(json, scores.to_dict("records"))
-    if out is not None:
-        write_drop_scores(scores, panel_metadata(panel), out)
-    print_table(*drop_score_rows(scores), n_words=2)
-    screen.print(DROP_CAPTION, markup=False, style="dim")
-
-
 def main():
-    """Entry point of the console script."""
+    """Run the command line."""
     app()
-
-
-def _check_panel_out(out, inputs):
-    from airq.io import check_parquet_name, check_writable
-
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise ValueError(f"--out {out} is one of the files to read; choose another name.")
-    check_parquet_name(out)
-    check_writable(out)
-
-
-def _write_panel(panel, report, out, json):
-    from airq.io import write_panel
-
-    write_panel(panel, out)
-    _write_json(json, [{"out": str(out), **report.to_dict()}])
-    screen.print(f"{out}: ", end="", markup=False)
-    print_report(report)
-
-
-def _tell(report, json):
-    _write_json(json, [report.to_dict()])
-    print_report(report)
-
-
-def _write_json(path, records):
-    if path is not None:
-        from airq.io import write_json
-
-        write_json(path, records)
-
-
-def _split(text):
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -23,6 +23,8 @@ KEYS = ["site_id", "date"]
 PLACE = ["site_id", "city_id", "city", "country", "latitude", "longitude"]
 IDENTITY = [*PLACE, "date"]
 TARGET = "pm25"
+#: Fewer rows with PM2.5 are too few to learn from.
+MIN_TRAINING_ROWS = 20
 #: Columns that never become a feature: keys, names of places, and what is predicted.
 NOT_FEATURES = [*IDENTITY, TARGET, "aqi"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from airq.messages import AirqWarning
 from airq.models.explanation import contribution_sentences
 from airq.workflows.explain import find_row, open_contributions
-from airq.workflows.panels import open_panel
+from airq.models.predictor import open_panel
 from app.explaining import ANSWERS
 from app.processes import serve
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from airq.bundle import check_fits, load_bundle
 from airq.io import json_ready, open_panel_file, write_table
 from airq.panel import TARGET, check_panel, label_panel, panel_metadata
-from airq.workflows.predict import prediction_rows
+from airq.models.predictions import prediction_rows
 from app.predicting import FACTS, ROWS
 from app.processes import serve
 from app.provenance import about_bundle
@@ -75,7 +75,7 @@ def predict_sites(path, bundle, sites, *, level, advance):
     Returns
     -------
     rows : DataFrame
-        See :func:`airq.workflows.predict.prediction_rows`.
+        See :func:`airq.models.predictions.prediction_rows`.
     facts : dict
         Facts of the bundle.
 
@@ -91,7 +91,7 @@ def predict_sites(path, bundle, sites, *, level, advance):
     check_fits(panel, panel_metadata(panel), facts)
     advance(2, 3, "Predicting")
     described = predictor.describe(panel.drop(columns=TARGET, errors="ignore"))
-    return prediction_rows(panel, described, calibration=predictor.calibration_, level=level), facts
+    return prediction_rows(panel, described, calibration=predictor.calibration_, coverage=level), facts
 
 
 def known_to(facts, sites):

@@ -56,7 +56,7 @@ def trained(tmp_path_factory):
     from airq.models.predictor import Predictor
     from airq.panel import check_panel
     from airq.sources.simulated import simulate
-    from airq.workflows.predict import prediction_rows
+    from airq.models.predictions import prediction_rows
     from airq.workflows.train import save_predictor
 
     folder = tmp_path_factory.mktemp("trained")

@@ -1,23 +1,111 @@
-"""A recipe and an estimator in one object that takes panels: what is trained, saved and judged.
+"""A recipe and an estimator in one object that takes panels: what is trained, saved and scored.
 
-The predictors that are trained and compared: ours and its baselines.
+`Predictor` joins the two. The estimator is our ensemble of boosters (:func:`default_candidate`) or any
+scikit-learn regressor (:func:`regressor_candidate`), which then gets the same features, residual scale and
+area of applicability.
 """
 
 from __future__ import annotations
 
 import functools
+import warnings
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone, is_regressor
+from sklearn.inspection import permutation_importance
 
+from airq.cities import check_swapped
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
+from airq.io import as_panel
+from airq.messages import AirqWarning
 from airq.models.applicability import AreaOfApplicability
-from airq.models.ensemble import make_estimator
+from airq.models.boosters import CannotFit
+from airq.models.ensemble import inner_folds, make_estimator
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, ResidualScale
-from airq.panel import KEYS, PLACE, TARGET
+from airq.panel import (
+    KEYS,
+    MIN_TRAINING_ROWS,
+    PLACE,
+    TARGET,
+    feature_columns,
+    origin_warning,
+    panel_metadata,
+)
 
 PLACES = ["site_id", "date", "latitude", "longitude"]
 SCALE = ["scale_low", "scale_high"]
+#: Training rows on which the importance of the features of a scikit-learn regressor is measured.
+N_IMPORTANCE = 2000
+
+
+def open_panel(source, *, target="optional"):
+    """Return a checked panel; refuse one whose coordinates are swapped.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        Parquet file of a panel, or a panel.
+    target : {"optional", "required"}
+        Whether at least one row must have a `pm25`.
+
+    Returns
+    -------
+    DataFrame
+        The panel, sorted by site and day.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is not a sound panel.
+    """
+    panel = as_panel(source, target=target)
+    name = "the panel" if isinstance(source, pd.DataFrame) else str(source)
+    check_swapped(panel.drop_duplicates("site_id"), name=name)
+    return panel
+
+
+def training_panel(source):
+    """Return a checked panel to learn from or to score on; warn if its PM2.5 is not a daily mean of monitors.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        Parquet file of a panel, or a panel.
+
+    Returns
+    -------
+    DataFrame
+        The panel without input columns that are empty.
+
+    Raises
+    ------
+    ValueError
+        Also if no input column is left, or if PM2.5 is constant or known in too few rows.
+    """
+    panel = open_panel(source, target="required")
+    if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
+        _warn(f"Left out, because no row has a value: {', '.join(empty)}.")
+        panel = panel.drop(columns=empty)
+    if not feature_columns(panel):
+        raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
+    labelled = panel[TARGET].dropna()
+    if len(labelled) < MIN_TRAINING_ROWS:
+        raise ValueError(
+            f"The panel has PM2.5 in {len(labelled)} row{'s' * (len(labelled) != 1)}; at least "
+            f"{MIN_TRAINING_ROWS} are needed."
+        )
+    if labelled.min() == labelled.max():
+        raise ValueError(f"PM2.5 is {labelled.iloc[0]:g} in every row, so there is nothing to learn.")
+    if text := origin_warning(panel_metadata(panel)):
+        _warn(text)
+    return panel
+
+
+def _warn(text):
+    warnings.warn(text, AirqWarning, stacklevel=4)
 
 
 class Predictor:
@@ -214,8 +302,8 @@ def _surroundings(recipe):
     return Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
 
 
-def default_candidate(*, model, recipe, seed=0, tuning=None):
-    """Function without arguments that makes our predictor.
+def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tuning=None):
+    """Return a function without arguments that makes our predictor.
 
     Parameters
     ----------
@@ -230,7 +318,34 @@ def default_candidate(*, model, recipe, seed=0, tuning=None):
     """
     # On a live day no monitor elsewhere has a residual to carry.
     residuals = "ignored" if recipe == "live" else "kriging"
-    estimator = functools.partial(make_estimator, model, residuals=residuals, seed=seed, tuning=tuning)
+    return _candidate(
+        recipe, functools.partial(make_estimator, model, residuals=residuals, seed=seed, tuning=tuning)
+    )
+
+
+def regressor_candidate(regressor, *, recipe="retrospective", seed=0):
+    """Return a function without arguments that makes a predictor around a scikit-learn regressor.
+
+    Parameters
+    ----------
+    regressor : estimator
+        Unfitted; every fit works on a clone.
+    recipe : str
+        Features.
+    seed : int
+        Seed of the inner folds.
+
+    Raises
+    ------
+    ValueError
+        If it is not a scikit-learn regressor.
+    """
+    if not is_regressor(regressor):
+        raise ValueError(f"{regressor!r} is not a scikit-learn regressor (or a pipeline that ends in one).")
+    return _candidate(recipe, functools.partial(OutOfFoldRegressor, regressor, seed=seed))
+
+
+def _candidate(recipe, estimator):
     return functools.partial(
         Predictor,
         functools.partial(make_recipe, recipe),
@@ -239,3 +354,75 @@ def default_candidate(*, model, recipe, seed=0, tuning=None):
         residual_scale=ResidualScale,
         applicability=AreaOfApplicability,
     )
+
+
+class OutOfFoldRegressor:
+    """A scikit-learn regressor with the out-of-fold predictions that intervals need.
+
+    Parameters
+    ----------
+    regressor : estimator
+        Unfitted.
+    seed : int
+        Seed of the inner folds.
+
+    Attributes
+    ----------
+    regressor_ : estimator
+        Fitted on all training rows.
+    folds_ : numpy.ndarray of int, shape (n_samples,)
+        Inner fold of every training row; rows of a group stay together.
+    inner_predictions_ : numpy.ndarray of shape (n_samples,)
+        Predictions of clones that left the row's fold out. [µg m⁻³]
+    """
+
+    kriging_ = None
+
+    def __init__(self, regressor, *, seed=0):
+        self.regressor = regressor
+        self.seed = seed
+
+    def fit(self, X, y, groups, places=None):
+        """Fit the regressor on all rows, and clones of it for the out-of-fold predictions.
+
+        Raises
+        ------
+        CannotFit
+            With the regressor's own message; missing values (NaN) are passed on as they are.
+        """
+        self.folds_ = inner_folds(groups, seed=self.seed)
+        self.inner_predictions_ = np.empty(len(y))
+        try:
+            self.regressor_ = clone(self.regressor).fit(X, y)
+            for fold in range(self.folds_.max() + 1):
+                rows = self.folds_ == fold
+                left_out = clone(self.regressor).fit(X[~rows], y[~rows])
+                self.inner_predictions_[rows] = np.ravel(left_out.predict(X[rows]))
+        except (ValueError, TypeError) as error:
+            raise CannotFit(self._advice(error)) from error
+        self._rows = X.iloc[:: -(-len(X) // N_IMPORTANCE)], y[:: -(-len(X) // N_IMPORTANCE)]
+        return self
+
+    def _advice(self, error):
+        text = str(error).strip().splitlines()[0]
+        if "NaN" in text:
+            text += " Put an imputer before it: make_pipeline(SimpleImputer(), ...)."
+        return f"{type(self.regressor).__name__} cannot be fitted: {text}"
+
+    def predict(self, X, places=None):
+        """Return PM2.5 of shape (n_samples,), as the regressor gives it. [µg m⁻³]"""
+        return np.ravel(self.regressor_.predict(X)).astype("float64")
+
+    @property
+    def importances_(self):
+        """Share of every feature in what the regressor learned, of shape (n_features,).
+
+        It is the increase of the squared error of some 2,000 training rows when the feature's values are
+        shuffled; equal shares where nothing increases it.
+        """
+        X, y = self._rows
+        increase = permutation_importance(
+            self.regressor_, X, y, scoring="neg_mean_squared_error", n_repeats=1, random_state=self.seed
+        ).importances_mean
+        positive = np.maximum(increase, 0)
+        return positive / positive.sum() if positive.any() else np.full(X.shape[1], 1 / X.shape[1])

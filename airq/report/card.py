@@ -43,9 +43,9 @@ def evaluation_markdown(evaluation, metadata):
         "# Evaluation",
         origin_warning(metadata),
         *_errors(evaluation.records, evaluation.skipped),
-        *_intervals(evaluation.coverage, words.PARTS),
+        *_intervals(evaluation.coverage_records, words.PARTS),
         *_applicability(evaluation.records),
-        *_probabilities(evaluation.exceedance),
+        *_probabilities(evaluation.exceedance_records),
     ]
     return _joined(sections)
 

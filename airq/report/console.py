@@ -52,7 +52,7 @@ def print_evaluation(evaluation):
     from airq.report.words import applicability_sentence, by_scheme, coverage_sentences
 
     print_records(evaluation.records)
-    _print_lines(coverage_sentences(evaluation.coverage))
+    _print_lines(coverage_sentences(evaluation.coverage_records))
     _print_lines(by_scheme(applicability_sentence, evaluation.records))
     _print_skipped(evaluation.skipped)
 
@@ -143,29 +143,6 @@ def print_probes(probes):
 def print_report(report):
     """Print a report with its notes."""
     _print_lines([str(report), *(f"note: {note}" for note in report.notes)])
-
-
-def tell_origin(metadata):
-    """Print what must be known about the origin of a panel's PM2.5."""
-    from airq.panel import origin_warning
-
-    if warning := origin_warning(metadata):
-        notes.print(f"[bold yellow]{warning}[/]")
-
-
-def tell_trained(facts, panel):
-    """Print what must be known of a bundle before it predicts the days of a panel."""
-    from airq.panel import PanelMetadata
-
-    trained, data = PanelMetadata.from_dict(facts["panel"]), facts["data"]
-    tell_origin(trained)
-    days = panel["date"]
-    outside = ((days < data["first_day"]) | (days > data["last_day"])).sum()
-    if outside:
-        notes.print(
-            f"[yellow]{outside:,} of {len(panel):,} rows lie outside the days of training[/] "
-            f"({data['first_day']} to {data['last_day']}); the figures of the card do not hold for them."
-        )
 
 
 @contextlib.contextmanager

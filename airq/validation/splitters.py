@@ -1,161 +1,117 @@
-"""What schemes hold out: regions of cities, surroundings of places.
+"""Folds: which rows a model may learn from, and which rows score it.
 
-Seasons of the year, and the days near them.
+The schemes and the questions that they ask are described in :mod:`airq.validation.schemes`. A :class:`Fold`
+keeps three sets of rows apart: those that score, those with a target to learn from, and those whose inputs
+may be seen. :class:`HoldOut` hands the first two to scikit-learn.
 
-Folds: which rows a predictor may learn from, and which rows judge it.
-
-Every scheme asks another question. `random` asks about a missing day of a known monitor, `site`
-about a new monitor in a known city, `city` about a city without any, `country` about a country
-without any, `buffer` about a city whose surroundings have none either, `region` about a region of
-several cities without any, `season` about a part of the year that no monitor has seen.
-`leave-country-out` and `leave-city-out` (buffered) ask about one country or city at a time, which
-needs as many fits as there are countries or cities.
-
-Pairs of folds: predictors that have seen neither of two held-out parts.
-
-An interval for a held-out fold must be calibrated on errors at other held-out places, made by a
-predictor that has not seen the fold either. The errors of fold `j` under the predictor that left
-`j` *and* `k` out are such; hence one predictor for every unordered pair.
+An interval for a held-out fold must be calibrated on errors at other held-out places, made by a model that
+has not seen the fold either. The errors of fold `j` under the model that left `j` *and* `k` out are such;
+hence one model for every unordered pair of folds, see :func:`pair_folds`.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupKFold, KFold
 from threadpoolctl import threadpool_limits
 
 from airq.geo import chord_km, geocentric_km, sites_of
-from airq.panel import TARGET
+from airq.panel import MIN_TRAINING_ROWS, TARGET, check_names
 from airq.validation.schemes import SCHEMES, check_schemes
 
+N_FOLDS = 5
+MIN_TRAINING_SITES = 2
 #: Most regions that a panel is cut into, and cities that a region holds on average at least.
 MAX_REGIONS = 25
 CITIES_IN_REGION = 2
-
-
-def region_of_city(panel, labelled, *, seed=0):
-    """Cut the cities of a panel into compact regions by k-means on the unit sphere.
-
-    A city has the mean position of its sites and is never cut. There are half as many regions as
-    places of cities with a target, 25 at most; a city without a target falls to the nearest centre.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    labelled : numpy.ndarray of int
-        Rows with a target.
-    seed : int
-        Seed of the start; the same seed gives the same regions.
-
-    Returns
-    -------
-    Series of str
-        Name of the region, by city_id; all cities are in one region where there are too few for two.
-    """
-    cities = _unit_positions(panel)
-    known = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
-    n_places = len(known.round(9).drop_duplicates())
-    n_regions = min(MAX_REGIONS, max(1, n_places // CITIES_IN_REGION))
-    # One thread, because sums over several depend on their number.
-    with threadpool_limits(1):
-        clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(known.to_numpy())
-        number = clusters.predict(cities.to_numpy())
-    return pd.Series([f"region {region + 1:02d}" for region in number], index=cities.index)
-
-
-def site_positions(panel):
-    """Number of the site of each row, shape (n_rows,), and positions of the sites, (n_sites, 3). [km]"""
-    sites = sites_of(panel)
-    return sites.index.get_indexer(panel["site_id"]), geocentric_km(sites)
-
-
-def within_km(positions, chosen, radius_km):
-    """Which places lie closer than a radius to a chosen one.
-
-    Parameters
-    ----------
-    positions : numpy.ndarray of shape (n_places, 3)
-        From :func:`airq.geo.geocentric_km`. [km]
-    chosen : array-like of int
-        Row numbers of the chosen places.
-    radius_km : float
-        Distance along the Earth. [km]
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_places,)
-    """
-    apart, _ = cKDTree(positions[chosen]).query(positions)
-    return apart < chord_km(radius_km)
-
-
-def _unit_positions(panel):
-    """Mean direction of the sites of every city, as a table by city_id."""
-    sites = sites_of(panel)
-    towards = pd.DataFrame(_normalised(geocentric_km(sites)), index=sites["city_id"].to_numpy())
-    means = towards.groupby(level=0).mean()
-    return pd.DataFrame(_normalised(means.to_numpy()), index=means.index)
-
-
-def _normalised(vectors):
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
 #: Meteorological seasons, by the first letters of their months.
 SEASONS = ("DJF", "MAM", "JJA", "SON")
-#: Days before and after a held-out season that training does not see: longer than kriging reaches [d].
+#: Days before and after a held-out season that training does not see: longer than kriging reaches. [d]
 SEASON_MARGIN_DAYS = 7
 
 
-def season_of(dates):
-    """Meteorological season of each day.
+class HoldOut(BaseEstimator):
+    """Split a panel by a validation scheme, for scikit-learn's ``cv=``.
 
     Parameters
     ----------
-    dates : Series of datetime64
+    scheme : str
+        What is held out: ``"random"``, ``"site"``, ``"city"``, ``"country"``, ``"buffer"``, ``"region"``,
+        ``"season"``, ``"leave-city-out"`` or ``"leave-country-out"``.
+    n_splits : int
+        Number of folds; fewer where there are fewer groups.
+    buffer_km : float
+        With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every held-out
+        place. [km]
+    random_state : int
+        Order of the rows of ``"random"`` and start of the clustering of ``"region"``.
 
-    Returns
-    -------
-    numpy.ndarray of str
-        Members of :data:`SEASONS`.
+    Notes
+    -----
+    X must be a panel: a DataFrame with `site_id, city_id, city, country, latitude, longitude, date`. Only
+    rows with PM2.5 are handed out. What scikit-learn's protocol cannot hand over are rows *without* PM2.5,
+    whose inputs a model may see (for lags, and for means over neighbours). :func:`airq.evaluate` keeps
+    them, gives the same features to every model, and is the honest path.
 
     Examples
     --------
-    >>> season_of(pd.Series(pd.to_datetime(["2019-12-01", "2020-02-29", "2020-03-01"]))).tolist()
-    ['DJF', 'DJF', 'MAM']
+    >>> import airq
+    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-10", seed=0)
+    >>> folds = list(HoldOut("city", n_splits=3).split(panel))
+    >>> train, test = folds[0]
+    >>> len(folds), set(panel["city_id"].iloc[train]) & set(panel["city_id"].iloc[test])
+    (3, set())
     """
-    return np.array(SEASONS)[dates.dt.month.to_numpy() % 12 // 3]
 
+    def __init__(
+        self, scheme: str = "city", n_splits: int = 5, buffer_km: float = 50.0, random_state: int = 0
+    ):
+        self.scheme = scheme
+        self.n_splits = n_splits
+        self.buffer_km = buffer_km
+        self.random_state = random_state
 
-def in_or_near_season(dates, season, margin_days):
-    """Whether each day lies in a season of any year, or at most so many days before or after it.
+    def split(self, X: pd.DataFrame, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield row numbers to learn from and row numbers to score, fold by fold.
 
-    Parameters
-    ----------
-    dates : Series of datetime64
-    season : str
-        Member of :data:`SEASONS`.
-    margin_days : int
-        Length of the margin, shorter than a season. [d]
+        Parameters
+        ----------
+        X : DataFrame of n_rows
+            A panel.
+        y : array-like of shape (n_rows,), optional
+            PM2.5; by default the panel's. [µg m⁻³]
+        groups : object
+            Ignored; the scheme says what stays together.
 
-    Returns
-    -------
-    numpy.ndarray of bool
-    """
-    margin = pd.Timedelta(days=margin_days)
-    return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
+        Raises
+        ------
+        ValueError
+            If X is no panel, or cannot be split by the scheme.
+        """
+        if not isinstance(X, pd.DataFrame):
+            raise ValueError(
+                "HoldOut needs the panel itself (a DataFrame) as X, to know place and day of a row."
+            )
+        check_names(X.columns)
+        if y is not None:
+            X = X.assign(**{TARGET: np.asarray(y, dtype="float64")})
+        options = {"n_folds": self.n_splits, "buffer_km": self.buffer_km, "seed": self.random_state}
+        for fold in iter_folds(X, self.scheme, **options):
+            yield fold.train, fold.test
 
-
-N_FOLDS = 5
-MIN_TRAINING_ROWS = 20
-MIN_TRAINING_SITES = 2
+    def get_n_splits(self, X: pd.DataFrame | None = None, y=None, groups=None) -> int:
+        """Return the number of folds; it depends on the panel unless the scheme is ``"random"``."""
+        if X is None and self.scheme == "random":
+            return self.n_splits
+        return sum(1 for _ in self.split(X, y))
 
 
 class UnsupportedScheme(ValueError):
@@ -173,7 +129,7 @@ class Fold:
     number : int
         Which of the folds, from 0.
     test : numpy.ndarray of int
-        Rows with a target that judge.
+        Rows with a target that score.
     train : numpy.ndarray of int
         Rows with a target to learn from.
     visible : numpy.ndarray of int
@@ -192,12 +148,12 @@ class Fold:
     groups: tuple = ()
 
     def training_panel(self, panel):
-        """The panel that a predictor may learn from: visible rows, targets of `train` only."""
+        """Return the panel that a model may learn from: visible rows, targets of `train` only."""
         return visible_panel(panel, self.visible, self.train)
 
 
 def visible_panel(panel, visible, train):
-    """The visible rows of a panel, with the targets of the rows `train` only."""
+    """Return the visible rows of a panel, with the targets of the rows `train` only."""
     hidden = np.setdiff1d(visible, train)
     target = panel[TARGET].copy()
     target.iloc[hidden] = np.nan
@@ -236,7 +192,7 @@ def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
 
 
 def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
-    """The folds of :func:`make_folds` one after the other, for panels of very many groups."""
+    """Yield the folds of :func:`make_folds` one after the other, for panels of very many groups."""
     check_schemes([scheme])
     labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
     if scheme == "random":
@@ -247,7 +203,7 @@ def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
 
 
 def training_groups(panel):
-    """Name of the column by which a final predictor's inner folds are grouped.
+    """Return the column by which the inner folds of a final model are grouped.
 
     Cities, where there are at least five and none holds more than half of the labelled rows;
     else sites.
@@ -266,10 +222,10 @@ def training_groups(panel):
 
 
 def inner_column(scheme, panel):
-    """Column that groups the inner folds of a predictor judged by `scheme`; None for single rows.
+    """Return the column that groups the inner folds of a model scored by `scheme`; None for single rows.
 
     It is the scheme's own, so that stopping, blending and kriging are chosen for the question that
-    the outer fold asks; for regions it is their cities. A held-out season judges a predictor that was
+    the outer fold asks; for regions it is their cities. A held-out season scores a model that was
     trained as a final one is.
     """
     column = SCHEMES[scheme].column
@@ -278,7 +234,7 @@ def inner_column(scheme, panel):
 
 
 def enough_to_learn(panel, train):
-    """Whether the rows `train` are enough to learn from: 20 rows of 2 sites."""
+    """Return whether the rows `train` are enough to learn from: 20 rows of 2 sites."""
     return len(train) >= MIN_TRAINING_ROWS and panel["site_id"].iloc[train].nunique() >= MIN_TRAINING_SITES
 
 
@@ -352,6 +308,114 @@ def _check_several(present, name):
         )
 
 
+def region_of_city(panel, labelled, *, seed=0):
+    """Cut the cities of a panel into compact regions by k-means on the unit sphere.
+
+    A city has the mean position of its sites and is never cut. There are half as many regions as
+    places of cities with a target, 25 at most; a city without a target falls to the nearest centre.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel.
+    labelled : numpy.ndarray of int
+        Rows with a target.
+    seed : int
+        Seed of the start; the same seed gives the same regions.
+
+    Returns
+    -------
+    Series of str
+        Name of the region, by city_id; all cities are in one region where there are too few for two.
+    """
+    cities = _unit_positions(panel)
+    known = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
+    n_places = len(known.round(9).drop_duplicates())
+    n_regions = min(MAX_REGIONS, max(1, n_places // CITIES_IN_REGION))
+    # One thread, because sums over several depend on their number.
+    with threadpool_limits(1):
+        clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(known.to_numpy())
+        number = clusters.predict(cities.to_numpy())
+    return pd.Series([f"region {region + 1:02d}" for region in number], index=cities.index)
+
+
+def site_positions(panel):
+    """Return the site number of each row, shape (n_rows,), and the sites' positions, (n_sites, 3). [km]"""
+    sites = sites_of(panel)
+    return sites.index.get_indexer(panel["site_id"]), geocentric_km(sites)
+
+
+def within_km(positions, chosen, radius_km):
+    """Return which places lie closer than a radius to a chosen one.
+
+    Parameters
+    ----------
+    positions : numpy.ndarray of shape (n_places, 3)
+        From :func:`airq.geo.geocentric_km`. [km]
+    chosen : array-like of int
+        Row numbers of the chosen places.
+    radius_km : float
+        Distance along the Earth. [km]
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_places,)
+    """
+    apart, _ = cKDTree(positions[chosen]).query(positions)
+    return apart < chord_km(radius_km)
+
+
+def _unit_positions(panel):
+    """Return the mean direction of the sites of every city, as a table by city_id."""
+    sites = sites_of(panel)
+    towards = pd.DataFrame(_normalised(geocentric_km(sites)), index=sites["city_id"].to_numpy())
+    means = towards.groupby(level=0).mean()
+    return pd.DataFrame(_normalised(means.to_numpy()), index=means.index)
+
+
+def _normalised(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def season_of(dates):
+    """Return the meteorological season of each day.
+
+    Parameters
+    ----------
+    dates : Series of datetime64
+
+    Returns
+    -------
+    numpy.ndarray of str
+        Members of :data:`SEASONS`.
+
+    Examples
+    --------
+    >>> season_of(pd.Series(pd.to_datetime(["2019-12-01", "2020-02-29", "2020-03-01"]))).tolist()
+    ['DJF', 'DJF', 'MAM']
+    """
+    return np.array(SEASONS)[dates.dt.month.to_numpy() % 12 // 3]
+
+
+def in_or_near_season(dates, season, margin_days):
+    """Return whether each day lies in a season of any year, or at most so many days before or after it.
+
+    Parameters
+    ----------
+    dates : Series of datetime64
+    season : str
+        Member of :data:`SEASONS`.
+    margin_days : int
+        Length of the margin, shorter than a season. [d]
+
+    Returns
+    -------
+    numpy.ndarray of bool
+    """
+    margin = pd.Timedelta(days=margin_days)
+    return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
+
+
 @dataclass(frozen=True)
 class PairFold:
     """Row numbers of a panel from which two superfolds of folds are left out.
@@ -378,21 +442,21 @@ class PairFold:
     visible: np.ndarray
 
     def training_panel(self, panel):
-        """The panel that a predictor may learn from: visible rows, targets of `train` only."""
+        """Return the panel that a model may learn from: visible rows, targets of `train` only."""
         return visible_panel(panel, self.visible, self.train)
 
     @property
     def test(self):
-        """Rows with a target that either superfold holds out, those of `first` before those of `second`."""
+        """Return the rows with a target that either superfold holds out, those of `first` first."""
         return np.concatenate([self.first_test, self.second_test])
 
     @property
     def superfolds(self):
-        """Number of the superfold that holds out each of the rows :attr:`test`."""
+        """Return the superfold that holds out each of the rows :attr:`test`."""
         return np.repeat([self.first, self.second], [len(self.first_test), len(self.second_test)])
 
     def test_of(self, superfold):
-        """Rows with a target that the folds of a superfold hold out."""
+        """Return the rows with a target that the folds of a superfold hold out."""
         return {self.first: self.first_test, self.second: self.second_test}[superfold]
 
 
@@ -422,7 +486,7 @@ def superfolds_of(folds, n_superfolds=N_FOLDS):
 
 
 def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
-    """For every two superfolds of folds, what is left when both are held out.
+    """Return what is left to learn from when two superfolds are held out, for every two.
 
     Parameters
     ----------
@@ -447,7 +511,7 @@ def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
         for pair in pairs:
             if superfold[k] in (pair.first, pair.second):
                 other = pair.second if superfold[k] == pair.first else pair.first
-                judge(pair, pair.test_of(other))
+                score(pair, pair.test_of(other))
     """
     superfold = superfolds_of(folds, n_superfolds)
     parts = [
@@ -467,7 +531,7 @@ def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
 
 
 def _shared(panel, listed):
-    """Mask of the rows that stand in all of several lists of row numbers."""
+    """Return a mask of the rows that are in all of several lists of row numbers."""
     count = np.zeros(len(panel), dtype=int)
     for rows in listed:
         count[rows] += 1

@@ -1,82 +1,137 @@
-"""Judge predictors on held-out rows, sites, cities and countries, beside their baselines.
-
-Tell how far cities to predict lie from training, and which scheme's figures apply to them.
-"""
+"""Score estimators on held-out rows, sites, cities and countries, beside the baselines."""
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from airq.bundle import SAME_PLACE_KM, check_fits, load_bundle
+from airq.bundle import check_fits
 from airq.cities import read_cities
-from airq.geo import nearest, sites_of
-from airq.io import atomic_folder, check_replaceable, check_writable, write_json, write_table, write_text
-from airq.messages import notes, progress
-from airq.models.baselines import candidates
+from airq.io import atomic_folder, write_json, write_table, write_text
+from airq.messages import AirqWarning
+from airq.models import OURS
+from airq.models.baselines import baselines as known_baselines
 from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
-from airq.panel import PLACE, TARGET, panel_metadata
+from airq.models.predictions import at_training_places
+from airq.models.predictor import regressor_candidate, training_panel
+from airq.panel import PLACE, TARGET, PanelMetadata, panel_metadata
+from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
 from airq.report.charts import draw_evaluation, draw_proximity, draw_uncertainty
-from airq.report.console import tell_trained
 from airq.report.words import proximity_markdown, proximity_records
 from airq.units import exceedance_thresholds
 from airq.validation.evaluation import (
-    Evaluation,
-    interval_figures,
-    judge,
+    HeldOutScores,
     plan_folds,
     score_applicability,
     score_calibration,
+    score_candidates,
+    score_predictions,
 )
-from airq.validation.evaluation import evaluate as score_candidates
 from airq.validation.proximity import proximity as compare_distances
-from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
-from airq.workflows.panels import open_training_panel
+from airq.validation.schemes import BUNDLE_SCHEMES, FEW_FITS, PLACE_SCHEMES, check_schemes
 
-RECORDS = "evaluation.json"
-#: Schemes of a bundle on labelled rows.
-NEW, KNOWN = "new sites", "known sites"
+EVALUATION_JSON = "evaluation.json"
+PROXIMITY_JSON = "proximity.json"
+
+
+@dataclass
+class Evaluation(HeldOutScores):
+    """Scores of models on held-out rows, as tables, text and pictures.
+
+    Attributes
+    ----------
+    metadata : PanelMetadata
+        Of the panel.
+    """
+
+    metadata: PanelMetadata = dataclasses.field(default_factory=PanelMetadata)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Return errors by scheme and model: RMSE, MAE, bias [µg m⁻³], R² [1], coverage [1] and more."""
+        return pd.DataFrame(self.records)
+
+    @property
+    def coverage(self) -> pd.DataFrame:
+        """Return how often intervals held, by scheme, model, period and part of the rows."""
+        return pd.DataFrame(self.coverage_records)
+
+    @property
+    def exceedance(self) -> pd.DataFrame:
+        """Return Brier score and skill of the probabilities, by scheme, model and threshold."""
+        return pd.DataFrame(self.exceedance_records)
+
+    def to_markdown(self) -> str:
+        """Return tables and sentences as Markdown."""
+        return evaluation_markdown(self, self.metadata)
+
+    def save(self, folder: str | Path) -> None:
+        """Write records, text, held-out predictions and pictures into a folder, whole or not at all."""
+        with atomic_folder(folder, marker=EVALUATION_JSON) as new:
+            self.save_summary(new)
+            metadata = {"airq": self.metadata.to_dict()}
+            write_table(self.predictions, new / "held_out.parquet", metadata=metadata)
+            draw_evaluation(self.predictions, self.metadata, new)
+            draw_uncertainty(self, self.metadata, new)
+
+    def save_summary(self, folder: str | Path) -> None:
+        """Write evaluation.json, coverage.json, exceedance.json and evaluation.md into a folder."""
+        write_json(Path(folder) / EVALUATION_JSON, self.records)
+        write_json(Path(folder) / "coverage.json", self.coverage_records)
+        write_json(Path(folder) / "exceedance.json", self.exceedance_records)
+        write_text(Path(folder) / "evaluation.md", self.to_markdown())
 
 
 def evaluate(
-    panel_path,
+    estimators: Mapping[str, Any] | Any,
+    panel: pd.DataFrame | str | Path,
+    schemes: Sequence[str] = FEW_FITS,
     *,
-    schemes=FEW_FITS,
-    model="lightgbm",
-    recipe="retrospective",
-    baselines=None,
-    buffer_km=50.0,
-    level=DEFAULT_COVERAGE,
-    seed=0,
-    n_jobs=1,
-    out=None,
-    json_path=None,
-):
-    """Judge our predictor and its baselines on a panel, by every scheme that it supports.
+    coverage: float | None = DEFAULT_COVERAGE,
+    baselines: bool | Sequence[str] = True,
+    recipe: str = "retrospective",
+    buffer_km: float = 50.0,
+    random_state: int = 0,
+    n_jobs: int = 1,
+    advance: Callable | None = None,
+) -> Evaluation:
+    """Score estimators on held-out places and days, beside the baselines, all on the same folds.
+
+    A held-out place is out of everything: training, stopping, blending, kriging, calibration and the values
+    of its neighbours. Any scikit-learn regressor gets the features of a recipe and, from its own out-of-fold
+    errors, intervals, probabilities and an area of applicability like ours.
 
     Parameters
     ----------
-    panel_path : str or Path
-        Panel with targets.
+    estimators : dict of str to estimator, or estimator
+        Unfitted `PM25Regressor` objects or scikit-learn regressors, by name. One that cannot take missing
+        values (NaN) needs an imputer before it, as in ``make_pipeline(SimpleImputer(), Ridge())``.
+    panel : DataFrame, str or Path
+        Panel with PM2.5. Rows without it lend their inputs to lags and neighbours.
     schemes : sequence of str
-        Names from :data:`airq.validation.splitters.SCHEMES`.
-    model, recipe : str
-        See :func:`airq.models.predictor.default_candidate`.
-    baselines : sequence of str, optional
-        Names of baselines; all that the panel supports by default.
+        What is held out, see :mod:`airq.validation.schemes`.
+    coverage : float or None
+        Coverage of the intervals, which need a fit for every pair of folds; None for no intervals.
+    baselines : bool or sequence of str
+        Baselines beside the estimators: all that the panel supports, none, or those named.
+    recipe : str
+        Features of the scikit-learn regressors; a `PM25Regressor` has its own.
     buffer_km : float
-        Distance of the schemes `buffer` and `leave-city-out`. [km]
-    level : float or None
-        Level of the intervals, which need a fit for every pair of folds; None for none.
-    seed, n_jobs : int
-        Seed, and number of processes.
-    out : str or Path, optional
-        Folder for evaluation.json, evaluation.md, coverage.json, exceedance.json, held_out.parquet and plots.
-    json_path : str or Path, optional
-        File for the records.
+        Distance of the schemes ``"buffer"`` and ``"leave-city-out"``. [km]
+    random_state : int
+        Seed of the folds and the baselines.
+    n_jobs : int
+        Number of processes, one thread each. Results do not depend on it.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` after every fit.
 
     Returns
     -------
@@ -85,214 +140,165 @@ def evaluate(
     Raises
     ------
     ValueError
-        If the panel is unsound or supports none of the schemes.
+        If the panel is unsound or supports none of the schemes, or a name is unknown or used twice.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import airq
+    >>> from sklearn.impute import SimpleImputer
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> warnings.simplefilter("ignore")
+    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-20", seed=0)
+    >>> ridge = make_pipeline(SimpleImputer(keep_empty_features=True), Ridge())
+    >>> evaluation = airq.evaluate({"ridge": ridge}, panel, ["city"], coverage=None, baselines=["mean"])
+    >>> evaluation.scores["model"].tolist()
+    ['ridge', 'mean']
     """
-    if level is not None:
-        check_coverage(level)
-    panel = open_training_panel(panel_path)
-    if out is not None:
-        check_writable(out)
-        check_replaceable(out, marker=RECORDS)
-    if json_path is not None:
-        check_writable(json_path)
-    evaluation = evaluate_panel(
-        panel,
-        schemes,
-        candidates(panel, model=model, recipe=recipe, seed=seed, chosen=baselines),
-        buffer_km=buffer_km,
-        level=level,
-        seed=seed,
-        n_jobs=n_jobs,
-    )
-    if json_path is not None:
-        write_json(json_path, evaluation.records)
-    if out is not None:
-        write_evaluation(evaluation, panel_metadata(panel), out)
-    return evaluation
-
-
-def evaluate_bundle(panel_path, *, bundle, level=DEFAULT_COVERAGE, json_path=None):
-    """Judge a trained bundle on labelled rows.
-
-    Rows of the sites that the bundle was trained on, under any name, are judged apart, since it knows
-    them. Domain, intervals and probabilities, made by the bundle's own calibration, are judged at new
-    sites only.
-
-    Parameters
-    ----------
-    panel_path : str or Path
-        Panel with targets.
-    bundle : str or Path
-        Folder of the bundle.
-    level : float or None
-        Level of the intervals; None for none.
-    json_path : str or Path, optional
-        File for the records.
-
-    Returns
-    -------
-    Evaluation
-        Schemes ``"new sites"`` and ``"known sites"``.
-    """
-    if level is not None:
-        check_coverage(level)
-    panel = open_training_panel(panel_path)
-    if json_path is not None:
-        check_writable(json_path)
-    predictor, facts = load_bundle(bundle)
-    check_fits(panel, panel_metadata(panel), facts)
-    tell_trained(facts, panel)
-    described = predictor.describe(panel.drop(columns=TARGET))
-    labelled = panel[TARGET].notna().to_numpy()
-    known = at_training_places(panel, facts["data"]["places"])
-    evaluation = Evaluation()
-    for scheme, rows in ((NEW, labelled & ~known), (KNOWN, labelled & known)):
-        if not rows.any():
-            evaluation.skipped[scheme] = "the panel has none with PM2.5"
-            continue
-        facts_of_it = {"folds": 1, "groups": panel.loc[rows, "site_id"].nunique(), "group": "sites"}
-        predicted = described.loc[rows, "pm25"]
-        evaluation.records.append(
-            judge(panel[rows], predicted, scheme=scheme, model="bundle", **facts_of_it, rmse_sd=None)
-        )
-        if scheme == NEW:
-            _judge_description(evaluation, panel[rows], described[rows], predictor.calibration_, facts, level)
-    if (labelled & known).any():
-        notes.print(
-            "[yellow]Rows of known sites are of places that the bundle learned from: their figures are no "
-            "validation.[/]"
-        )
-    if json_path is not None:
-        write_json(json_path, evaluation.records)
-    return evaluation
-
-
-def at_training_places(panel, places):
-    """Whether each row is of a place that a bundle learned from, by name or because it lies there.
-
-    Parameters
-    ----------
-    panel : DataFrame of n_rows
-        A checked panel.
-    places : dict of str to (float, float)
-        Latitude and longitude of the training places, by site_id. [°]
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_rows,)
-    """
-    there = pd.DataFrame(places.values(), columns=["latitude", "longitude"])
-    sites = sites_of(panel)
-    known = (nearest(sites, there)[1] <= SAME_PLACE_KM) | sites.index.isin(places)
-    return panel["site_id"].isin(sites.index[known]).to_numpy()
-
-
-def _judge_description(evaluation, panel, described, calibration, facts, level):
-    """Judge what a bundle said of new places, beside their PM2.5."""
-    table = panel[[*PLACE, "date"]].assign(scheme=NEW, observed=panel[TARGET])
-    table = table.join(described.rename(columns={"pm25": "predicted"}).set_index(panel.index))
-    if "inside_domain" in table:
-        evaluation.records[-1] |= score_applicability(table)
-    if level is None:
-        return
-    if calibration is None:
-        evaluation.skipped[f"{NEW}/intervals"] = facts["uncertainty"]["promises"][0]
-        return
-    judged = score_calibration(
-        table.reset_index(drop=True), calibration, nominal=level, thresholds=exceedance_thresholds()
-    )
-    evaluation.coverage, evaluation.exceedance, evaluation.reliability = judged
-    if evaluation.coverage:
-        evaluation.records[-1] |= interval_figures(evaluation.coverage)
-    else:
-        groups = facts["uncertainty"]["calibrated_on"]
-        evaluation.skipped[f"{NEW}/intervals"] = calibration.explain(level, groups=groups)
-
-
-def evaluate_panel(
-    panel, schemes, contenders, *, buffer_km=50.0, level=DEFAULT_COVERAGE, seed=0, n_jobs=1, advance=None
-):
-    """Judge candidates on a checked panel; see :func:`evaluate`. A bar shows the fits, or `advance` tells."""
-    folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=seed)
-    for scheme, reason in skipped.items():
-        notes.print(f"[yellow]skipped[/] {scheme}: {reason}")
-    refuse_unsupported(folds, skipped)
+    if coverage is not None:
+        check_coverage(coverage)
+    if not isinstance(estimators, Mapping):
+        estimators = {OURS: estimators}
+    candidates = {name: _candidate(one, recipe, random_state) for name, one in estimators.items()}
+    check_schemes(schemes)
+    panel = training_panel(panel)
+    beside = _chosen_baselines(panel, baselines, random_state)
+    if twice := [name for name in candidates if name in beside]:
+        raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
+    folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=random_state)
     if "city" in folds and "buffer" in folds and _same_folds(folds["city"], folds["buffer"]):
-        notes.print(
-            f"No training place lies within {buffer_km:g} km of a held-out city: buffer repeats city."
-        )
-    with progress("evaluating") as bar:
-        evaluation = score_candidates(
-            panel, contenders, folds, intervals=level, n_jobs=n_jobs, advance=advance or bar
-        )
-    evaluation.skipped = skipped | evaluation.skipped
-    return evaluation
+        _warn(f"No training place is within {buffer_km:g} km of a held-out city: buffer repeats city.")
+    scores = score_candidates(
+        panel,
+        candidates | beside,
+        folds,
+        described=tuple(candidates),
+        nominal=coverage,
+        n_jobs=n_jobs,
+        advance=advance,
+    )
+    scores.skipped = skipped | scores.skipped
+    return Evaluation(**vars(scores), metadata=panel_metadata(panel))
 
 
-def refuse_unsupported(folds, skipped):
-    """Refuse a panel that supports none of the schemes asked for.
+def _candidate(estimator, recipe, seed):
+    if isinstance(estimator, PM25Regressor):
+        return estimator.candidate()
+    return regressor_candidate(estimator, recipe=recipe, seed=seed)
 
-    Raises
-    ------
-    ValueError
-        With the reason of every scheme.
-    """
-    if not skipped and not folds:
-        raise ValueError(f"Name at least one scheme of {', '.join(SCHEMES)}.")
-    if not folds:
-        reasons = "; ".join(f"no {scheme} split, because {reason}" for scheme, reason in skipped.items())
-        raise ValueError(f"The panel cannot be judged: {reasons}.")
+
+def _chosen_baselines(panel, chosen, seed):
+    known = known_baselines(panel, seed=seed)
+    if isinstance(chosen, bool):
+        return known if chosen else {}
+    for name in chosen:
+        if name not in known:
+            raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(known)}.")
+    return {name: known[name] for name in chosen}
 
 
 def _same_folds(folds, others):
     return all(np.array_equal(fold.train, other.train) for fold, other in zip(folds, others, strict=True))
 
 
-def write_evaluation(evaluation, metadata, out):
-    """Write records, text, held-out predictions and plots into a folder."""
-    with atomic_folder(out, marker=RECORDS) as folder:
-        write_summary(evaluation, metadata, folder)
-        write_table(
-            evaluation.predictions, folder / "held_out.parquet", metadata={"airq": metadata.to_dict()}
+def evaluate_bundle(
+    model: PM25Regressor | str | Path,
+    panel: pd.DataFrame | str | Path,
+    *,
+    coverage: float | None = DEFAULT_COVERAGE,
+) -> Evaluation:
+    """Score a fitted model on labelled rows.
+
+    Rows of the sites that the model was trained on, under any name, are scored apart, because it knows them.
+    Area of applicability, intervals and probabilities, made by the model's own calibration, are scored at new
+    sites only.
+
+    Parameters
+    ----------
+    model : PM25Regressor, str or Path
+        A fitted model, or the folder of a bundle.
+    panel : DataFrame, str or Path
+        Panel with PM2.5.
+    coverage : float or None
+        Coverage of the intervals; None for none.
+
+    Returns
+    -------
+    Evaluation
+        With the schemes of :data:`airq.validation.schemes.BUNDLE_SCHEMES`.
+    """
+    if coverage is not None:
+        check_coverage(coverage)
+    model = model if isinstance(model, PM25Regressor) else load(model)
+    panel = training_panel(panel)
+    check_fits(panel, panel_metadata(panel), model.metadata_)
+    described = model.predictor_.describe(panel.drop(columns=TARGET))
+    labelled = panel[TARGET].notna().to_numpy()
+    known = at_training_places(panel, model.metadata_["data"]["places"])
+    result = Evaluation(metadata=panel_metadata(panel))
+    new_sites, known_sites = BUNDLE_SCHEMES
+    for scheme, rows in ((new_sites, labelled & ~known), (known_sites, labelled & known)):
+        if not rows.any():
+            result.skipped[scheme] = "the panel has none with PM2.5"
+            continue
+        record = score_predictions(
+            panel[rows],
+            described.loc[rows, "pm25"],
+            scheme=scheme,
+            model="bundle",
+            folds=1,
+            groups=panel.loc[rows, "site_id"].nunique(),
+            group="sites",
+            rmse_sd=None,
         )
-        draw_evaluation(evaluation.predictions, metadata, folder)
-        draw_uncertainty(evaluation, metadata, folder)
+        result.records.append(record)
+        if scheme == new_sites:
+            _score_description(result, panel[rows], described[rows], model, coverage)
+    if (labelled & known).any():
+        _warn(
+            "Rows of known sites are of places that the bundle learned from: their scores are no validation."
+        )
+    return result
 
 
-def write_summary(evaluation, metadata, folder):
-    """Write evaluation.json and evaluation.md into a folder."""
-    folder = Path(folder)
-    write_json(folder / RECORDS, evaluation.records)
-    write_json(folder / "coverage.json", evaluation.coverage)
-    write_json(folder / "exceedance.json", evaluation.exceedance)
-    write_text(folder / "evaluation.md", evaluation_markdown(evaluation, metadata))
+def _score_description(result, panel, described, model, coverage):
+    """Score area of applicability and intervals of a fitted model at new places."""
+    record, scheme = result.records[-1], result.records[-1]["scheme"]
+    table = panel[[*PLACE, "date"]].assign(scheme=scheme, observed=panel[TARGET])
+    table = table.join(described.rename(columns={"pm25": "predicted"}).set_index(panel.index))
+    if "inside_domain" in table:
+        record |= score_applicability(table)
+    calibration, uncertainty = model.predictor_.calibration_, model.metadata_["uncertainty"]
+    if coverage is None:
+        return
+    if calibration is None:
+        result.skipped[f"{scheme}/intervals"] = uncertainty["promises"][0]
+        return
+    scored = score_calibration(
+        table.reset_index(drop=True), calibration, nominal=coverage, thresholds=exceedance_thresholds()
+    )
+    result.add_intervals(record, *scored)
+    if not result.coverage_records:
+        reason = calibration.explain(coverage, groups=uncertainty["calibrated_on"])
+        result.skipped[f"{scheme}/intervals"] = reason
 
 
-PROXIMITY_RECORDS = "proximity.json"
-
-
-def proximity(
-    panel_path, cities_path, *, schemes=PLACE_SCHEMES, buffer_km=50.0, seed=0, out=None, json_path=None
-):
+def proximity(panel, cities, *, schemes=PLACE_SCHEMES, buffer_km=50.0, random_state=0):
     """Compare cities to predict with the held-out places of every scheme; nothing is fitted.
 
     Parameters
     ----------
-    panel_path : str or Path
-        Panel with targets.
-    cities_path : str or Path
-        City table (CSV) of the places to predict.
+    panel : DataFrame, str or Path
+        Panel with PM2.5.
+    cities : DataFrame, str or Path
+        City table of the places to predict.
     schemes : sequence of str
-        Names from :data:`airq.validation.splitters.SCHEMES`.
+        Names from :data:`airq.validation.schemes.SCHEMES`.
     buffer_km : float
-        Distance of the schemes `buffer` and `leave-city-out`. [km]
-    seed : int
-        Seed of the scheme `region`.
-    out : str or Path, optional
-        Folder for proximity.json, proximity.md, distances.png and cities.csv (the city table with
-        its distances).
-    json_path : str or Path, optional
-        File for the records.
+        Distance of the schemes ``"buffer"`` and ``"leave-city-out"``. [km]
+    random_state : int
+        Seed of the scheme ``"region"``.
 
     Returns
     -------
@@ -304,25 +310,18 @@ def proximity(
         If panel or city table are unsound, or a scheme is unknown.
     """
     check_schemes(schemes)
-    cities = read_cities(cities_path)
-    panel = open_training_panel(panel_path)
-    if out is not None:
-        check_writable(out)
-        check_replaceable(out, marker=PROXIMITY_RECORDS)
-    if json_path is not None:
-        check_writable(json_path)
-    found = compare_distances(panel, cities, schemes, buffer_km=buffer_km, seed=seed)
-    if json_path is not None:
-        write_json(json_path, proximity_records(found))
-    if out is not None:
-        write_proximity(found, out)
-    return found
+    cities = cities if isinstance(cities, pd.DataFrame) else read_cities(cities)
+    return compare_distances(training_panel(panel), cities, schemes, buffer_km=buffer_km, seed=random_state)
 
 
-def write_proximity(found, out):
-    """Write records, text, plot and the city table with its distances into a folder."""
-    with atomic_folder(out, marker=PROXIMITY_RECORDS) as folder:
-        write_json(folder / PROXIMITY_RECORDS, proximity_records(found))
-        write_text(folder / "proximity.md", proximity_markdown(found))
-        found.cities.to_csv(folder / "cities.csv", index=False)
-        draw_proximity(found, folder / "distances.png")
+def save_proximity(comparison, folder):
+    """Write proximity.json, proximity.md, distances.png and the cities with their distances into a folder."""
+    with atomic_folder(folder, marker=PROXIMITY_JSON) as new:
+        write_json(new / PROXIMITY_JSON, proximity_records(comparison))
+        write_text(new / "proximity.md", proximity_markdown(comparison))
+        comparison.cities.to_csv(new / "cities.csv", index=False)
+        draw_proximity(comparison, new / "distances.png")
+
+
+def _warn(text):
+    warnings.warn(text, AirqWarning, stacklevel=3)

@@ -24,14 +24,14 @@ from airq.io import atomic_folder, write_json, write_text
 from airq.messages import AirqWarning
 from airq.models import OURS
 from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions, contribution_sentences
-from airq.panel import TARGET, PanelMetadata, check_panel, feature_columns, origin_warning, panel_metadata
+from airq.models.predictor import open_panel, training_panel
+from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning, panel_metadata
 from airq.report.words import markdown_table
 from airq.sources.earthengine.catalogue import PRODUCTS, column_units
 from airq.units import PM25_UNIT
-from airq.validation.evaluation import evaluate, plan_folds
+from airq.validation.evaluation import plan_folds, score_candidates
 from airq.validation.scores import bootstrap_difference, rmse
 from airq.validation.splitters import training_groups
-from airq.workflows.panels import open_panel, open_training_panel
 
 #: Records in the folder of an explanation, and of drop-product scores: such a folder may be replaced.
 RECORDS = "explanation.json"
@@ -171,7 +171,7 @@ def explain_row(model, panel: pd.DataFrame | str | Path, site: str, date) -> pd.
     ValueError
         If the panel has no such site or day, with the nearest that it has.
     """
-    panel = _as_panel(panel)
+    panel = open_panel(panel)
     row = find_row(panel, site, date)
     return open_contributions(model, panel)[0].table([row])
 
@@ -184,7 +184,7 @@ def open_contributions(model, panel):
     ValueError
         If the panel does not fit the model.
     """
-    panel = _as_panel(panel)
+    panel = open_panel(panel)
     if isinstance(model, (str, Path)):
         predictor, bundle_metadata = load_bundle(model)
     else:
@@ -347,18 +347,14 @@ def drop_product_scores(
     ValueError
         If the panel supports none of the schemes or has one product only.
     """
-    from airq.workflows.evaluate import refuse_unsupported
-
-    if not isinstance(panel, pd.DataFrame):
-        panel = open_training_panel(panel)
+    panel = training_panel(panel)
     make = estimator.candidate() if hasattr(estimator, "candidate") else estimator
     columns = _columns_of_products(panel)
     schemes = schemes or ["site" if training_groups(panel) == "site_id" else "city"]
     folds, skipped = plan_folds(panel, schemes, seed=random_state)
-    refuse_unsupported(folds, skipped)
     candidates = {OURS: functools.partial(Without, make, [])}
     candidates |= {f"without {name}": functools.partial(Without, make, columns[name]) for name in columns}
-    evaluation = evaluate(panel, candidates, folds, n_jobs=n_jobs, advance=advance)
+    evaluation = score_candidates(panel, candidates, folds, described=(), n_jobs=n_jobs, advance=advance)
     for name, reason in (skipped | evaluation.skipped).items():
         _warn(f"{name} is left out: {reason}.")
     records = []
@@ -459,10 +455,6 @@ def write_drop_scores(scores, metadata, out):
 
 def _write_text(path, title, metadata, parts):
     write_text(path, "\n\n".join(filter(None, [f"# {title}", origin_warning(metadata), *parts])) + "\n")
-
-
-def _as_panel(panel):
-    return check_panel(panel) if isinstance(panel, pd.DataFrame) else open_panel(panel)
 
 
 def _warn(text):

@@ -79,7 +79,7 @@ def server(tmp_path_factory):
 def predictions(tmp_path_factory):
     """A file of predictions: twelve simulated cities and forty days, two cities outside the domain."""
     from airq.io import write_table
-    from airq.workflows.predict import prediction_rows
+    from airq.models.predictions import prediction_rows
 
     panel = simulate(n_cities=12, start="2020-01-01", end="2020-02-09")
     panel["pm25"] = panel["pm25"].fillna(panel["pm25"].mean())

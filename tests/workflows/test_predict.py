@@ -13,7 +13,7 @@ from airq.io import write_panel
 from airq.models.intervals import Calibration
 from airq.panel import PanelMetadata, label_panel, sort_panel
 from airq.units import pm25_from_aqi
-from airq.workflows.predict import prediction_rows
+from airq.models.predictions import prediction_rows
 
 YEAR = pd.date_range("2019-01-01", "2019-12-31").strftime("%Y-%m-%d").tolist()
 

@@ -1,0 +1,181 @@
+"""The table of predictions: one row per place and period, with interval, classes and probabilities."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from airq.geo import nearest, sites_of
+from airq.io import atomic_write, check_parquet_name, write_table
+from airq.messages import AirqWarning
+from airq.models.intervals import DEFAULT_COVERAGE, MIN_SHARE, frequency_of, period_means
+from airq.models.predictor import SCALE
+from airq.panel import KEYS, PLACE
+from airq.units import PM25_UNIT, aqi, exceedance_column, exceedance_thresholds, who_class
+
+COLUMNS = [
+    *PLACE,
+    "population",
+    "place",
+    "date",
+    "period",
+    "n_days",
+    "pm25",
+    "lower",
+    "upper",
+    "level",
+    "inside_domain",
+    "aqi",
+    "aqi_table",
+    "who_class",
+]
+DEFAULT_AQI_TABLE = "aqi-us-2024"
+#: What a prediction may be described by, see :meth:`airq.models.predictor.Predictor.describe`.
+DESCRIBED = ["pm25", *SCALE, "inside_domain", "dissimilarity"]
+#: A site may be this far from where training had it. [km]
+SAME_PLACE_KM = 1.0
+
+
+def at_training_places(panel, places):
+    """Return whether each row is of a place that a model learned from, by its name or by its position.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_rows
+        A checked panel.
+    places : dict of str to (float, float)
+        Latitude and longitude of the training places, by site_id. [°]
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_rows,)
+    """
+    sites = sites_of(panel)
+    known = sites.index.isin(places)
+    if places:
+        there = pd.DataFrame(places.values(), columns=["latitude", "longitude"])
+        known |= nearest(sites, there)[1] <= SAME_PLACE_KM
+    return panel["site_id"].isin(sites.index[known]).to_numpy()
+
+
+def prediction_rows(
+    panel,
+    described,
+    *,
+    calibration=None,
+    places=None,
+    coverage=DEFAULT_COVERAGE,
+    aqi_table=DEFAULT_AQI_TABLE,
+    period="day",
+):
+    """Return the table of predictions.
+
+    Parameters
+    ----------
+    panel : DataFrame of n_rows
+        A checked panel.
+    described : DataFrame of n_rows
+        `pm25` of every day, with its residual scale and `inside_domain` where they are known, see
+        :meth:`airq.models.predictor.Predictor.describe`.
+    calibration : Calibration, optional
+        What turns residual scales into intervals and probabilities.
+    places : dict of str to (float, float), optional
+        Training places, see :func:`at_training_places`.
+    coverage : float
+        Coverage of the intervals.
+    aqi_table : str
+        Index in which `aqi` is given.
+    period : {"day", "month", "year"}
+        Days, or means over the calendar months or years of which three quarters of the days are there;
+        `date` is then the first day.
+
+    Returns
+    -------
+    DataFrame
+        Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_thresholds`, and
+        `dissimilarity` [1], the distance from training behind `inside_domain` (of longer periods its mean).
+        `place` is "training" or "new", missing where `places` is not given; `n_days` is the number of days
+        behind a row. Without a calibration, or with too few places in it, intervals and probabilities are
+        empty. The AQI, made for days, is empty for longer periods, and with it `aqi_table`; so is the WHO
+        class of months, for which WHO has no level. A longer period lies inside the area of applicability
+        where three quarters of its days do.
+    """
+    frequency_of(period)
+    rows = panel[[*PLACE, "date"]].copy()
+    rows["population"] = panel["population"] if "population" in panel.columns else np.nan
+    rows["place"] = None if places is None else np.where(at_training_places(panel, places), "training", "new")
+    rows["n_days"] = 1
+    for name in DESCRIBED:
+        rows[name] = described[name].to_numpy(dtype="float64") if name in described else np.nan
+    if period != "day":
+        rows = _period_means(rows, period)
+    rows["period"] = period
+    inside = (rows["inside_domain"] >= (1 if period == "day" else MIN_SHARE)).astype("boolean")
+    rows["inside_domain"] = inside.mask(rows["inside_domain"].isna())
+    rows["aqi"] = aqi(rows["pm25"], aqi_table) if period == "day" else np.nan
+    rows["aqi_table"] = pd.Series(aqi_table, index=rows.index).where(rows["aqi"].notna())
+    rows["who_class"] = None if period == "month" else who_class(rows["pm25"], period)
+    rows = rows.astype({"place": "str", "aqi_table": "str", "who_class": "str"})
+    thresholds = exceedance_thresholds(period, aqi_table)
+    names = [exceedance_column(limit) for limit in thresholds]
+    rows[["lower", "upper", "level", *names]] = np.nan
+    if calibration is not None:
+        described = rows["pm25"].to_numpy(), rows[SCALE].to_numpy()
+        rows[["lower", "upper"]] = calibration.interval(*described, coverage, period)
+        rows["level"] = rows["level"].mask(rows["lower"].notna(), coverage)
+        rows[names] = calibration.exceedance(*described, thresholds, period)
+    return rows[[*COLUMNS, *names, "dissimilarity"]].sort_values(KEYS, ignore_index=True)
+
+
+def _period_means(rows, period):
+    n_days = rows.groupby(["site_id", rows["date"].dt.to_period(frequency_of(period))]).size()
+    means = period_means(rows, period, keys=["site_id"])
+    if means.empty:
+        raise ValueError(
+            f"No site has {MIN_SHARE:.0%} of the days of a calendar {period} in the panel, so there is no "
+            "mean to give; leave --period out for days."
+        )
+    if len(means) < len(n_days):
+        warnings.warn(
+            f"{len(n_days) - len(means):,} of {len(n_days):,} calendar {period}s of a site are left out: "
+            f"fewer than {MIN_SHARE:.0%} of their days are in the panel.",
+            AirqWarning,
+            stacklevel=4,
+        )
+    periods = pd.MultiIndex.from_arrays([means["site_id"], means["date"].dt.to_period(frequency_of(period))])
+    return means.assign(n_days=n_days.loc[periods].to_numpy())
+
+
+def describe_predictions(rows):
+    """Return figures about a table of predictions."""
+    return {
+        "rows": len(rows),
+        "sites": rows["site_id"].nunique(),
+        "first_day": f"{rows['date'].min():%Y-%m-%d}",
+        "last_day": f"{rows['date'].max():%Y-%m-%d}",
+        "pm25_mean": float(rows["pm25"].mean()),
+        "pm25_max": float(rows["pm25"].max()),
+        "unit": PM25_UNIT,
+    }
+
+
+def write_predictions(rows, out, metadata):
+    """Write predictions as Parquet with their metadata, or as CSV where the name ends so.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        See :func:`prediction_rows`.
+    out : str or Path
+        Parquet or CSV file.
+    metadata : dict
+        Where the predictions come from, `trained_on` among them.
+    """
+    if str(out).endswith(".csv"):
+        with atomic_write(out) as unfinished:
+            rows.assign(unit=PM25_UNIT, trained_on=metadata["trained_on"]).to_csv(unfinished, index=False)
+        return
+    check_parquet_name(out)
+    write_table(rows, out, metadata={"airq": metadata})
