@@ -130,6 +130,11 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         panel = training_panel(_with_target(X, y))
         self.groups_ = training_groups(panel)
         self.predictor_ = self.candidate(advance)().fit(panel, self.groups_)
+        self._describe(panel)
+        return self
+
+    def _describe(self, panel):
+        """Put into the metadata what the model learned from."""
         metadata = panel_metadata(panel)
         self.metadata_ = {
             "panel": metadata.to_dict(),
@@ -147,7 +152,6 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             "looks_ahead": self.predictor_.looks_ahead,
         }
         self._add_evaluation(None)
-        return self
 
     def calibrate(
         self,

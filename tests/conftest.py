@@ -48,16 +48,29 @@ def few_rounds():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def fitted_around():
+    """Function that makes a fitted model around a predictor, such as one with few rounds."""
+    from airq.regressor import PM25Regressor
+
+    def build(predictor, panel):
+        model = PM25Regressor()
+        model.predictor_, model.groups_ = predictor, "city_id"
+        model._describe(panel)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, fitted_around):
     """Folder with a panel of eight simulated cities and 46 days, a bundle trained on it, its predictions."""
     from airq.features.recipe import make_recipe
     from airq.io import write_panel, write_table
     from airq.models.ensemble import BoosterEnsemble, Member
+    from airq.models.predictions import prediction_rows
     from airq.models.predictor import Predictor
     from airq.panel import check_panel
     from airq.sources.simulated import simulate
-    from airq.models.predictions import prediction_rows
-    from airq.workflows.train import save_predictor
 
     folder = tmp_path_factory.mktemp("trained")
     panel = check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
@@ -66,7 +79,7 @@ def trained(tmp_path_factory):
         lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)
     )
     predictor.fit(panel, "city_id")
-    save_predictor(predictor, panel, {"model": "lightgbm", "seed": 0}, None, folder / "bundle")
+    fitted_around(predictor, panel).save(folder / "bundle")
     write_panel(panel, folder / "panel.parquet")
     rows = prediction_rows(panel, predictor.describe(panel.drop(columns="pm25")))
     write_table(

@@ -18,7 +18,6 @@ from airq.models.intervals import ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.simulated import simulate
-from airq.workflows.train import save_predictor
 
 QUICK = {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}
 
@@ -46,9 +45,9 @@ def trained(panel):
 
 
 @pytest.fixture(scope="module")
-def original(trained, panel, tmp_path_factory):
+def original(trained, panel, fitted_around, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "bundle"
-    save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, folder)
+    fitted_around(trained, panel).save(folder)
     return folder
 
 
@@ -141,7 +140,7 @@ def test_a_panel_that_does_not_fit_is_refused(original, panel, case):
 def test_a_new_place_under_a_training_name_is_refused(original, panel):
     "A site that training had elsewhere would take over its surroundings."
     moved = panel.assign(latitude=panel["latitude"] + 0.5)
-    with pytest.raises(ValueError, match="lies elsewhere than the training place"):
+    with pytest.raises(ValueError, match="is not where the training place"):
         check_fits(moved, panel_metadata(panel), read_metadata(original))
 
 
@@ -151,12 +150,13 @@ def test_the_card_says_that_the_data_are_simulated(original):
     assert 0 < card.index("SIMULATED") < card.index("## Errors on held-out rows")
 
 
-def test_a_bundle_replaces_a_bundle_but_no_other_folder(trained, panel, bundle, tmp_path):
+def test_a_bundle_replaces_a_bundle_but_no_other_folder(trained, panel, fitted_around, bundle, tmp_path):
     "Training again into the same name works; a folder of something else is left alone."
-    save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, bundle)
+    model = fitted_around(trained, panel)
+    model.save(bundle)
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="choose another name"):
-        save_predictor(trained, panel, {"model": "blend", "seed": 0}, None, other)
+        model.save(other)
     assert (other / "chapter.txt").read_text() == "mine"

@@ -391,6 +391,8 @@ class OutOfFoldRegressor:
             With the regressor's own message; missing values (NaN) are passed on as they are.
         """
         self.folds_ = inner_folds(groups, seed=self.seed)
+        # In single precision linear models are ill-conditioned.
+        X = X.astype("float64")
         self.inner_predictions_ = np.empty(len(y))
         try:
             self.regressor_ = clone(self.regressor).fit(X, y)
@@ -411,7 +413,7 @@ class OutOfFoldRegressor:
 
     def predict(self, X, places=None):
         """Return PM2.5 of shape (n_samples,), as the regressor gives it. [µg m⁻³]"""
-        return np.ravel(self.regressor_.predict(X)).astype("float64")
+        return np.ravel(self.regressor_.predict(X.astype("float64"))).astype("float64")
 
     @property
     def importances_(self):

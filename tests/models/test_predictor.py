@@ -15,7 +15,7 @@ from airq.models.intervals import ResidualScale
 from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
-from airq.validation.evaluation import evaluate, plan_folds
+from airq.validation.evaluation import plan_folds, score_candidates
 from airq.validation.schemes import SCHEMES
 from airq.validation.scores import rmse
 from airq.validation.splitters import make_folds
@@ -41,7 +41,7 @@ def held_out(panel, scheme, candidate, number=0):
     "Predictions of one fold, as the evaluation makes them."
     folds, _ = plan_folds(panel, [scheme])
     fold = folds[scheme][number]
-    found = evaluate(panel, {"default": candidate}, {scheme: [fold]})
+    found = score_candidates(panel, {"default": candidate}, {scheme: [fold]})
     return fold, found.predictions["default"].to_numpy()
 
 
@@ -91,7 +91,7 @@ def described(panel):
 def with_intervals(panel):
     "The first fold of cities, and the evaluation with 80 % intervals."
     folds, _ = plan_folds(panel, ["city"], n_folds=4)
-    found = evaluate(panel, {"default": with_description}, folds, intervals=0.8)
+    found = score_candidates(panel, {"default": with_description}, folds, nominal=0.8)
     return folds["city"][0], found
 
 
@@ -130,7 +130,7 @@ def test_coverage_is_the_share_of_rows_inside(described):
 def test_seven_cities_give_no_90_percent_interval(panel):
     "In three folds of ten cities at most seven calibrate the others; nine are needed, as the reason says."
     folds, _ = plan_folds(panel, ["city"], n_folds=3)
-    found = evaluate(panel, {"default": with_description}, folds, intervals=0.9)
+    found = score_candidates(panel, {"default": with_description}, folds, nominal=0.9)
     assert found.predictions["lower"].isna().all()
     assert "at least 9" in found.skipped["city/intervals"]
 
@@ -206,15 +206,15 @@ def test_live_predictions_do_not_wait_for_tomorrow(panel):
 def test_any_number_of_processes_gives_the_same_figures(panel):
     "One process and two agree to the last bit."
     folds, _ = plan_folds(panel, ["city"])
-    one = evaluate(panel, {"default": ours()}, folds, n_jobs=1)
-    two = evaluate(panel, {"default": ours()}, folds, n_jobs=2)
+    one = score_candidates(panel, {"default": ours()}, folds, n_jobs=1)
+    two = score_candidates(panel, {"default": ours()}, folds, n_jobs=2)
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
 
 
 def test_records_agree_with_the_held_out_predictions(panel):
     "The RMSE of a record is that of the table of held-out predictions."
     folds, _ = plan_folds(panel, ["city"])
-    found = evaluate(panel, {"mean": baselines(panel)["mean"]}, folds)
+    found = score_candidates(panel, {"mean": baselines(panel)["mean"]}, folds)
     table = found.predictions
     npt.assert_allclose(found.records[0]["rmse"], rmse(table["observed"], table["mean"]))
     assert found.records[0]["groups"] == 10

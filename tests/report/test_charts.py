@@ -11,7 +11,7 @@ from airq.models.explanation import BASE, REMAINDER
 from airq.models.intervals import Calibration
 from airq.panel import PanelMetadata
 from airq.report import charts
-from airq.validation.evaluation import Evaluation, score_calibration
+from airq.validation.evaluation import HeldOutScores, score_calibration
 from airq.validation.proximity import Proximity, compare
 
 SIMULATED = PanelMetadata(pm25_origin="simulated")
@@ -178,7 +178,7 @@ def test_intervals_without_probabilities_are_drawn(tmp_path):
     names = {name: table["group"] for name in ("site_id", "city_id", "city")}
     table = table.drop(columns="group").assign(scheme="city", country="UGA", **names)
     coverage, exceedance, reliable = score_calibration(table, calibration, nominal=0.5, thresholds=[15.0])
-    found = Evaluation(coverage=coverage, exceedance=exceedance, reliability=reliable)
+    found = HeldOutScores(coverage_records=coverage, exceedance_records=exceedance, reliability=reliable)
     charts.draw_uncertainty(found, PanelMetadata(pm25_origin="sensor"), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["coverage_city.png"]
 
@@ -186,7 +186,7 @@ def test_intervals_without_probabilities_are_drawn(tmp_path):
 def test_every_model_with_intervals_has_its_pictures(tmp_path):
     "The first without its name, as in a bundle; the second with it, made fit for a file."
     coverage = covered() + [one | {"model": "my/ridge"} for one in covered()]
-    found = Evaluation(coverage=coverage, reliability=reliable())
+    found = HeldOutScores(coverage_records=coverage, reliability=reliable())
     charts.draw_uncertainty(found, SIMULATED, tmp_path)
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["coverage_city.png", "coverage_city_my_ridge.png", "reliability_city.png"]

@@ -7,6 +7,7 @@ import pytest
 
 from airq.models.intervals import Calibration
 from airq.validation.evaluation import (
+    HeldOutScores,
     held_out_errors,
     nested_calibrations,
     nested_intervals,
@@ -73,7 +74,11 @@ def test_months_are_judged_by_the_errors_of_months():
 def test_the_group_is_the_city_unless_sites_are_asked_about(scheme, group):
     "Two sites of one city are one group of the city split, and two of the site split; rows are none."
     table = errors(0, [1.0, 2.0, 3.0]).assign(scheme=scheme, city_id=list("aab"), site_id=list("xyz"))
-    rows = held_out_errors(table.rename(columns={"predicted": "mine"}), scheme, "mine")
+    rows = held_out_errors(
+        HeldOutScores(predictions=table.rename(columns={"predicted": "mine"}), described=("mine",)),
+        scheme,
+        "mine",
+    )
     assert rows["group"].tolist() == group
 
 

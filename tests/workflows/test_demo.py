@@ -33,9 +33,9 @@ def test_everything_promised_is_there(folder, name):
 
 
 def test_every_stage_is_told(folder):
-    "Simulating, judging fit by fit, writing, training, predicting; the share that is done never falls."
+    "Simulating, evaluating fit by fit, writing, training, predicting; the share that is done never falls."
     firsts = list(dict.fromkeys(text.split()[0] for _, _, text in STEPS))
-    assert firsts == ["Simulating", "Judging", "Writing", "Training", "Predicting"]
+    assert firsts == ["Simulating", "Evaluating", "Writing", "Training", "Predicting"]
     shares = [done / total if total else 0 for done, total, _ in STEPS]
     assert shares == sorted(shares) and shares[-1] < 1
 

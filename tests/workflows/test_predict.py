@@ -11,9 +11,9 @@ from airq.cli import app
 from airq.features.recipe import reference
 from airq.io import write_panel
 from airq.models.intervals import Calibration
+from airq.models.predictions import prediction_rows
 from airq.panel import PanelMetadata, label_panel, sort_panel
 from airq.units import pm25_from_aqi
-from airq.models.predictions import prediction_rows
 
 YEAR = pd.date_range("2019-01-01", "2019-12-31").strftime("%Y-%m-%d").tolist()
 
@@ -56,7 +56,7 @@ def test_interval_of_a_day(make_panel, calibration):
 def test_no_interval_where_too_few_cities_calibrate(make_panel, calibration):
     "Nine cities do not give a 95 % interval: nineteen are needed, so the columns are empty."
     rows = prediction_rows(
-        make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration, level=0.95
+        make_panel({"a": ["2020-01-01"]}), described([20.0], [True]), calibration=calibration, coverage=0.95
     )
     assert rows[["lower", "upper", "level"]].isna().all(axis=None)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from airq.io import write_panel
-from airq.workflows.evaluate import proximity
+from airq.workflows.evaluate import proximity, save_proximity
 
 
 @pytest.fixture
@@ -31,9 +31,8 @@ NEAR_AND_FAR = "city,country,latitude,longitude\nNear,UGA,2.75,32.0\nFar,UGA,3.9
 
 def test_the_text_names_the_scheme_and_the_city_beyond_it(panel_path, tmp_path):
     "Far lies 2.8 steps of 55 km beyond the last site, no held-out city more than two, Near half a one."
-    found = proximity(
-        panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"], out=tmp_path / "distances"
-    )
+    found = proximity(panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"])
+    save_proximity(found, tmp_path / "distances")
     text = (tmp_path / "distances" / "proximity.md").read_text(encoding="utf-8")
     assert found.nearest_scheme["scheme"] == "city"
     assert "2 cities to predict, 6 sites with PM2.5" in text
@@ -44,7 +43,8 @@ def test_the_text_names_the_scheme_and_the_city_beyond_it(panel_path, tmp_path):
 
 def test_bars_count_cities_and_held_out_sites(panel_path, tmp_path):
     "Near stands below 50 km, Far (155 km) above 100; six held-out cities lie one step (55 km) from training."
-    proximity(panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"], out=tmp_path / "distances")
+    found = proximity(panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"])
+    save_proximity(found, tmp_path / "distances")
     text = (tmp_path / "distances" / "proximity.md").read_text(encoding="utf-8")
     bars = [re.findall(r"\d+", line) for line in text.splitlines() if re.match(" *\\d+ - ", line)]
     assert bars == [["20", "50", "1", "0"], ["50", "100", "0", "6"], ["100", "200", "1", "0"]]
@@ -52,7 +52,8 @@ def test_bars_count_cities_and_held_out_sites(panel_path, tmp_path):
 
 def test_the_folder_holds_records_text_plot_and_table(panel_path, tmp_path):
     "Exactly four files; the table has a distance for both cities, the record says which scheme applies."
-    proximity(panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"], out=tmp_path / "distances")
+    found = proximity(panel_path, city_table(tmp_path, NEAR_AND_FAR), schemes=["city"])
+    save_proximity(found, tmp_path / "distances")
     names = sorted(path.name for path in (tmp_path / "distances").iterdir())
     assert names == ["cities.csv", "distances.png", "proximity.json", "proximity.md"]
     table = pd.read_csv(tmp_path / "distances" / "cities.csv")
@@ -71,10 +72,9 @@ def test_the_folder_holds_records_text_plot_and_table(panel_path, tmp_path):
     ],
 )
 def test_a_table_without_coordinates_is_refused(panel_path, tmp_path, text, message):
-    "One line that names what is missing; nothing is written."
+    "One line that names what is missing."
     with pytest.raises(ValueError, match=message):
-        proximity(panel_path, city_table(tmp_path, text), out=tmp_path / "distances")
-    assert not (tmp_path / "distances").exists()
+        proximity(panel_path, city_table(tmp_path, text))
 
 
 def test_an_unknown_scheme_is_refused(panel_path, tmp_path):
