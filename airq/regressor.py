@@ -296,8 +296,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             holds where it comes from, as :func:`airq.models.predictions.write_predictions` stores it.
         """
         check_coverage(coverage)
-        panel, _ = self._open(X)
-        self._warn_gaps(panel)
+        panel = self.check_panel(X)
         described = self.predictor_.describe(panel.drop(columns=TARGET, errors="ignore"))
         calibration, metadata = self.predictor_.calibration_, self.metadata_
         rows = prediction_rows(
@@ -349,17 +348,20 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
 
         save_bundle(path, self.predictor_, self.metadata_, write_card, draw=draw)
 
-    def _open(self, X):
-        """Return a panel that the model can predict, and the position of every given row in it."""
-        check_is_fitted(self, "predictor_")
-        panel = open_panel(X)
-        check_fits(panel, panel_metadata(panel), self.metadata_)
-        if not isinstance(X, pd.DataFrame):
-            return panel, slice(None)
-        given = pd.MultiIndex.from_frame(X[KEYS].astype(panel[KEYS].dtypes.to_dict()))
-        return panel, pd.MultiIndex.from_frame(panel[KEYS]).get_indexer(given)
+    def check_panel(self, X: pd.DataFrame | str | Path) -> pd.DataFrame:
+        """Return a checked panel that the model can predict; warn about what its figures do not cover.
 
-    def _warn_gaps(self, panel):
+        Parameters
+        ----------
+        X : DataFrame, str or Path
+            Panel with the model's input columns.
+
+        Raises
+        ------
+        ValueError
+            If an input column is missing or in another unit, or days begin at another midnight.
+        """
+        panel, _ = self._open(X)
         inputs, data = self.metadata_["recipe_inputs"], self.metadata_["data"]
         if empty := [name for name in inputs if panel[name].isna().all()]:
             _warn(
@@ -373,6 +375,17 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             )
         if text := origin_warning(PanelMetadata.from_dict(self.metadata_["panel"])):
             _warn(text)
+        return panel
+
+    def _open(self, X):
+        """Return a panel that the model can predict, and the position of every given row in it."""
+        check_is_fitted(self, "predictor_")
+        panel = open_panel(X)
+        check_fits(panel, panel_metadata(panel), self.metadata_)
+        if not isinstance(X, pd.DataFrame):
+            return panel, slice(None)
+        given = pd.MultiIndex.from_frame(X[KEYS].astype(panel[KEYS].dtypes.to_dict()))
+        return panel, pd.MultiIndex.from_frame(panel[KEYS]).get_indexer(given)
 
 
 def load(path: str | Path) -> PM25Regressor:

@@ -340,7 +340,7 @@ def regressor_candidate(regressor, *, recipe="retrospective", seed=0):
     ValueError
         If it is not a scikit-learn regressor.
     """
-    if not is_regressor(regressor):
+    if not (hasattr(regressor, "fit") and is_regressor(regressor)):
         raise ValueError(f"{regressor!r} is not a scikit-learn regressor (or a pipeline that ends in one).")
     return _candidate(recipe, functools.partial(OutOfFoldRegressor, regressor, seed=seed))
 

@@ -17,15 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
-from airq.bundle import check_fits, load_bundle
 from airq.io import atomic_folder, write_json, write_text
 from airq.messages import AirqWarning
 from airq.models import OURS
 from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions, contribution_sentences
 from airq.models.predictor import open_panel, training_panel
-from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning, panel_metadata
+from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning
+from airq.regressor import load
 from airq.report.words import markdown_table
 from airq.sources.earthengine.catalogue import PRODUCTS, column_units
 from airq.units import PM25_UNIT
@@ -184,23 +183,12 @@ def open_contributions(model, panel):
     ValueError
         If the panel does not fit the model.
     """
-    panel = open_panel(panel)
-    if isinstance(model, (str, Path)):
-        predictor, bundle_metadata = load_bundle(model)
-    else:
-        check_is_fitted(model, "predictor_")
-        predictor, bundle_metadata = model.predictor_, model.metadata_
-    check_fits(panel, panel_metadata(panel), bundle_metadata)
-    trained, data = PanelMetadata.from_dict(bundle_metadata["panel"]), bundle_metadata["data"]
-    if text := origin_warning(trained):
-        _warn(text)
-    if outside := int((~panel["date"].between(data["first_day"], data["last_day"])).sum()):
-        _warn(
-            f"{outside:,} of {len(panel):,} rows are outside the days of training "
-            f"({data['first_day']} to {data['last_day']}); the scores of the card do not hold for them."
-        )
+    model = load(model) if isinstance(model, (str, Path)) else model
+    panel = model.check_panel(panel)
     logger.info("computing the features of %s rows", f"{len(panel):,}")
-    return Contributions(predictor, panel, products_of_columns(list(panel.columns))), trained
+    return Contributions(
+        model.predictor_, panel, products_of_columns(list(panel.columns))
+    ), PanelMetadata.from_dict(model.metadata_["panel"])
 
 
 def find_row(panel, site, date):

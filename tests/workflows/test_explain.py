@@ -14,8 +14,8 @@ from airq.cli import app
 from airq.io import read_panel, write_panel
 from airq.messages import AirqWarning
 from airq.panel import PanelMetadata, label_panel, sort_panel
+from airq.regressor import PM25Regressor
 from airq.workflows.explain import explain, explain_row, find_row, products_of_columns
-from airq.workflows.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
 
@@ -43,7 +43,7 @@ def files(tmp_path_factory):
     )
     panel = label_panel(sort_panel(panel), PanelMetadata(pm25_origin="simulated"))
     write_panel(panel, folder / "panel.parquet")
-    train(folder / "panel.parquet", out=folder / "bundle", recipe="live", schemes=[])
+    PM25Regressor(recipe="live").fit(panel).save(folder / "bundle")
     return folder
 
 

@@ -1,0 +1,127 @@
+"""Any scikit-learn regressor beside ours: same folds, same features, intervals of its own."""
+
+import numpy.testing as npt
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from airq.panel import check_panel
+from airq.regressor import PM25Regressor
+from airq.sources.simulated import simulate
+from airq.workflows.evaluate import evaluate
+
+pytestmark = pytest.mark.usefixtures("few_rounds")
+RIDGE = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge())
+
+
+@pytest.fixture(scope="module")
+def panel():
+    "Fifteen simulated cities, twenty days."
+    return check_panel(simulate(n_cities=15, start="2020-01-01", end="2020-01-20", seed=3))
+
+
+@pytest.fixture(scope="module")
+def evaluation(panel, few_rounds):
+    "Ours, two regressors of scikit-learn, one that cannot be fitted, and a baseline, by city."
+    estimators = {
+        "ours": PM25Regressor(),
+        "ridge": RIDGE,
+        "trees": HistGradientBoostingRegressor(max_iter=20),
+        "gaps": Ridge(),
+    }
+    return evaluate(estimators, panel, ["city"], coverage=0.8, baselines=["mean"])
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("ours", ""), ("ridge", "ridge_"), ("trees", "trees_")])
+def test_the_coverage_of_every_estimator_is_that_of_its_intervals(evaluation, name, prefix):
+    "Counted by hand in the held-out rows."
+    rows = evaluation.predictions
+    inside = rows["observed"].between(rows[f"{prefix}lower"], rows[f"{prefix}upper"])
+    record = next(record for record in evaluation.records if record["model"] == name)
+    assert record["coverage"] == pytest.approx(inside.mean())
+    assert record["width"] == pytest.approx((rows[f"{prefix}upper"] - rows[f"{prefix}lower"]).mean())
+
+
+@pytest.mark.parametrize("name", ["ours", "ridge", "trees"])
+def test_every_estimator_has_intervals_probabilities_and_applicability(evaluation, name):
+    "One record of coverage for the days, Brier scores, and the share of rows outside."
+    coverage = evaluation.coverage.query("model == @name and part == 'all' and period == 'day'")
+    assert coverage["level"].tolist() == [0.8]
+    assert evaluation.exceedance.query("model == @name")["brier"].between(0, 1).all()
+    assert 0 <= evaluation.scores.set_index("model").loc[name, "outside_share"] <= 1
+    assert name in set(evaluation.reliability["model"])
+
+
+def test_one_that_cannot_be_fitted_is_left_out_with_advice(evaluation):
+    "Ridge takes no missing values; the others are scored all the same."
+    assert "gaps" not in set(evaluation.scores["model"])
+    assert "NaN" in evaluation.skipped["city/gaps"] and "SimpleImputer" in evaluation.skipped["city/gaps"]
+
+
+def test_estimators_are_compared_with_the_best_baseline(evaluation):
+    "Here the only one; a baseline is compared with nothing."
+    best = evaluation.scores.set_index("model")["best_baseline"]
+    assert best[["ours", "ridge", "trees"]].tolist() == ["mean"] * 3 and pd.isna(best["mean"])
+
+
+def test_held_out_targets_move_nothing_of_a_foreign_regressor(panel):
+    "Multiply the PM2.5 of the first fold by ten: its predictions, intervals and flags stay."
+    columns = ["ridge", "lower", "upper", "dissimilarity", "p_above_25"]
+
+    def run(table):
+        return evaluate({"ridge": RIDGE}, table, ["city"], coverage=0.8, baselines=False).predictions
+
+    before = run(panel)
+    first = before["fold"] == 0
+    spoiled = panel["site_id"].isin(before.loc[first, "site_id"])
+    after = run(panel.assign(pm25=panel["pm25"].mask(spoiled, panel["pm25"] * 10)))
+    npt.assert_array_equal(before.loc[first, columns], after.loc[first, columns])
+
+
+def test_one_estimator_needs_no_name(panel):
+    "It is called default, as in the command line."
+    evaluation = evaluate(RIDGE, panel, ["random"], baselines=False)
+    assert evaluation.scores["model"].tolist() == ["default"]
+
+
+def test_without_baselines_others_are_compared_with_the_first(panel):
+    "The second minus the first."
+    estimators = {"ridge": RIDGE, "stiff": make_pipeline(SimpleImputer(), StandardScaler(), Ridge(1e6))}
+    scores = evaluate(estimators, panel, ["random"], baselines=False).scores.set_index("model")
+    assert scores.loc["stiff", "best_baseline"] == "ridge"
+    assert scores.loc["stiff", "difference"] == pytest.approx(
+        scores.loc["stiff", "rmse"] - scores.loc["ridge", "rmse"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimators", "message"),
+    [
+        ({"mean": RIDGE}, "'mean' is the name of a baseline"),
+        ({"clusters": KMeans()}, "not a scikit-learn regressor"),
+        ({"text": "ridge"}, "not a scikit-learn regressor"),
+    ],
+)
+def test_wrong_estimators_are_refused(panel, estimators, message):
+    "Before any fit, in a line."
+    with pytest.raises(ValueError, match=message):
+        evaluate(estimators, panel, ["city"])
+
+
+def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
+    "What `airq evaluate --out` promises."
+    evaluation.save(tmp_path / "e")
+    names = {path.name for path in (tmp_path / "e").iterdir()}
+    assert {
+        "evaluation.json",
+        "evaluation.md",
+        "coverage.json",
+        "exceedance.json",
+        "held_out.parquet",
+    } <= names
+    assert (tmp_path / "e" / "evaluation.md").read_text() == evaluation.to_markdown()
