@@ -11,7 +11,6 @@ from pathlib import Path
 
 from airq.messages import installed_versions
 
-
 FORMAT = 3
 BUNDLE_JSON = "bundle.json"
 

@@ -92,12 +92,16 @@ def _check_files(outputs, inputs, *, folders=None):
     folders : dict of str to str, optional
         Option of an output folder -> the file by which a folder of its kind is known.
     """
-    from airq.io import check_outputs, check_replaceable
+    from airq import io
+    from airq.io import check_replaceable, check_writable
 
     outputs, inputs = (
         {name: path for name, path in paths.items() if path is not None} for paths in (outputs, inputs)
     )
-    check_outputs(outputs, inputs)
+    if hasattr(io, "check_outputs"):
+        io.check_outputs(outputs, inputs, folders=folders or ())
+    for path in outputs.values():
+        check_writable(path)
     for name, marker in (folders or {}).items():
         if name in outputs:
             check_replaceable(outputs[name], marker=marker)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from airq.messages import AirqWarning
 from airq.models.explanation import contribution_sentences
-from airq.workflows.explain import find_row, open_contributions
 from airq.models.predictor import open_panel
+from airq.workflows.explain import find_row, open_contributions
 from app.explaining import ANSWERS
 from app.processes import serve
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from airq.bundle import check_fits, load_bundle
 from airq.io import json_ready, open_panel_file, write_table
-from airq.panel import TARGET, check_panel, label_panel, panel_metadata
 from airq.models.predictions import prediction_rows
+from airq.panel import TARGET, check_panel, label_panel, panel_metadata
 from app.predicting import FACTS, ROWS
 from app.processes import serve
 from app.provenance import about_bundle

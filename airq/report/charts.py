@@ -85,7 +85,9 @@ def draw_uncertainty(evaluation, metadata, folder):
     first = {}
     for scheme, model in dict.fromkeys((one["scheme"], _model(one)) for one in evaluation.coverage_records):
         name = [scheme] if first.setdefault(scheme, model) == model else [scheme, model]
-        records = [one for one in evaluation.coverage_records if (one["scheme"], _model(one)) == (scheme, model)]
+        records = [
+            one for one in evaluation.coverage_records if (one["scheme"], _model(one)) == (scheme, model)
+        ]
         save(coverage_by_part(records, metadata), _file(folder, "coverage", *name))
         table = evaluation.reliability
         table = table[(table["scheme"] == scheme) & (table.get("model", OURS) == model)]
