@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 
 import airq
 from airq.messages import exit_cleanly, notes, progress
@@ -75,35 +74,26 @@ def _refuse_given(ctx, names, because):
     """Refuse options that were typed although they do not apply."""
     options = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
     for name in names:
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if ctx.get_parameter_source(name).name == "COMMANDLINE":
             raise typer.BadParameter(f"{options[name]} does not apply {because}; leave it out.")
 
 
 def _check_files(outputs, inputs, *, folders=None):
-    """Check all outputs of a command before it begins.
-
-    They must differ from each other and from every input, and be writable; a folder that is replaced must
-    be of its kind.
+    """Check all outputs of a command before it begins, see :func:`airq.io.check_outputs`.
 
     Parameters
     ----------
-    outputs, inputs : dict of str to Path or None
-        By the name of the option.
+    outputs, inputs : dict of str to path, list of paths, or None
+        By name of the option or argument.
     folders : dict of str to str, optional
-        Option of an output folder -> the file by which a folder of its kind is known.
+        Option of an output folder -> the file by which a folder of its kind is known; another folder is not
+        replaced.
     """
-    from airq import io
-    from airq.io import check_replaceable, check_writable
+    from airq.io import check_outputs, check_replaceable
 
-    outputs, inputs = (
-        {name: path for name, path in paths.items() if path is not None} for paths in (outputs, inputs)
-    )
-    if hasattr(io, "check_outputs"):
-        io.check_outputs(outputs, inputs, folders=folders or ())
-    for path in outputs.values():
-        check_writable(path)
+    check_outputs(outputs, inputs, folders=folders or ())
     for name, marker in (folders or {}).items():
-        if name in outputs:
+        if outputs[name] is not None:
             check_replaceable(outputs[name], marker=marker)
 
 
@@ -330,8 +320,8 @@ def ingest(
     json: Json = None,
 ):
     """Turn tables of stations, satellites or models into a panel."""
-    named = {f"FILES {number}": path for number, path in enumerate(files, start=1)}
-    _check_files({"--out": out, "--json": json}, {**named, "--mapping": mapping, "--cities": cities})
+    inputs = {"FILES": files, "--mapping": mapping, "--cities": cities}
+    _check_files({"--out": out, "--json": json}, inputs)
     from airq.io import check_parquet_name, write_panel
     from airq.workflows.ingest import read_table
 
@@ -534,7 +524,7 @@ def predict(
         check_parquet_name(out)
     if bundle is not None:
         from airq.regressor import load
-        from airq.report.card import validation_sentence
+        from airq.report.words import validation_sentence
 
         regressor = load(bundle)
         notes.print(validation_sentence(regressor.metadata_["evaluation"]))

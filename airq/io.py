@@ -80,11 +80,6 @@ def as_panel(
         raise ValueError(f"{source}: {error}") from None
 
 
-def as_panel(source, *, target="optional"):
-    """Return a checked panel from a path or a DataFrame."""
-    return check_panel(source if isinstance(source, pd.DataFrame) else read_panel(source), target=target)
-
-
 @contextlib.contextmanager
 def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMetadata]]:
     """Open the Parquet file of a panel, to be read in parts; its rows stay on disk.
