@@ -25,6 +25,7 @@ from airq.report.console import (
     print_records,
     print_report,
     print_table,
+    request_progress,
     screen,
 )
 from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
@@ -86,14 +87,14 @@ def _check_files(outputs, inputs, *, folders=None):
     outputs, inputs : dict of str to path, list of paths, or None
         By name of the option or argument.
     folders : dict of str to str, optional
-        Option of an output folder -> the file by which a folder of its kind is known; another folder is not
-        replaced.
+        Option of an output folder -> the file by which a folder of its kind is known, so that it may be
+        replaced; None for a folder that is added to.
     """
     from airq.io import check_outputs, check_replaceable
 
     check_outputs(outputs, inputs, folders=folders or ())
     for name, marker in (folders or {}).items():
-        if outputs[name] is not None:
+        if marker is not None and outputs[name] is not None:
             check_replaceable(outputs[name], marker=marker)
 
 
@@ -224,17 +225,18 @@ def plan(
     rings_km: Rings = "50,150,300",
     quality: Quality = False,
     day: Day = DayBasis.utc,
-    ee_project: Project = None,
     ee_url: Url = None,
-    ee_credentials: Credentials = "default",
     workers: Workers = 20,
     json: Json = None,
 ):
-    """Tell what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    """Print what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    _check_files({"--json": json}, {"--cities": cities, "--out": out})
+    from airq.workflows.extract import EarthEngine
     from airq.workflows.extract import plan as run
 
-    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
-    planned = run(task, out=out, url=ee_url, workers=workers)
+    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
+    client = EarthEngine(url=ee_url, workers=workers)
+    planned = run(cities, start, end, out=out, client=client, **settings)
     _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
     print_plan(planned, workers)
 
@@ -245,6 +247,7 @@ def plan(
 )
 @exit_cleanly
 def extract(
+    ctx: typer.Context,
     cities: CitiesFile,
     start: Start,
     end: End,
@@ -267,42 +270,41 @@ def extract(
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
-    from airq.workflows.extract import Service
-    from airq.workflows.extract import check as try_products
-    from airq.workflows.extract import extract as run
-
-    task = _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day)
-    service = Service(ee_url, ee_project, ee_credentials, workers)
     if check:
-        probes = try_products(task, service=service)
-        _write_json(json, [dataclasses.asdict(probe) for probe in probes])
-        print_probes(probes)
+        _refuse_given(ctx, ["out"], "with --check, which writes nothing")
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
+    _check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
+    from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
+    from airq.workflows.extract import check as try_products
+
+    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
+    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
+    if check:
+        probes = try_products(cities, start, end, client=client, **settings)
+        _write_json(json, [dataclasses.asdict(probe) for probe in probes])
+        print_probes(probes)
     else:
-        report = run(task, out=out, service=service)
+        request = ExtractionRequest(cities, start, end, **settings)
+        with request_progress() as report_progress:
+            report = run_extraction(request, out=out, client=client, report_progress=report_progress)
         _write_json(json, [report.to_dict()])
         print_report(report)
 
 
-def _task(cities, start, end, recipe, products, radius_km, rings_km, quality, day):
-    from airq.workflows.extract import Task
-
+def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
     try:
         rings = tuple(float(radius) for radius in _split(rings_km))
     except ValueError:
         raise typer.BadParameter(f"--rings-km {rings_km} is not a list of numbers") from None
-    return Task(
-        cities=cities,
-        start=start,
-        end=end,
-        recipe=recipe.value,
-        products=_split(products),
-        radius_km=radius_km,
-        rings_km=rings,
-        quality=quality,
-        day_basis=day.value,
-    )
+    return {
+        "recipe": recipe.value,
+        "products": _split(products),
+        "radius_km": radius_km,
+        "rings_km": rings,
+        "quality": quality,
+        "day_basis": day.value,
+    }
 
 
 @app.command(
@@ -329,7 +331,7 @@ def ingest(
     panel, report = read_table(files, format=format.value, mapping=mapping, cities=cities)
     write_panel(panel, out)
     _write_json(json, [{"out": str(out), **report.to_dict()}])
-    print_report(report)
+    print_report(report, out)
 
 
 @app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
@@ -349,7 +351,7 @@ def join(
     panel, report = run(features, targets)
     write_panel(panel, out)
     _write_json(json, [{"out": str(out), **report.to_dict()}])
-    print_report(report)
+    print_report(report, out)
 
 
 @app.command(epilog="Example: airq train panel.parquet --out bundle --recipe live --tune 30")
@@ -626,12 +628,12 @@ def _explain_row(panel, bundle, site, date, out, json):
 
 def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
     from airq.bundle_metadata import read_metadata
-    from airq.models.predictor import training_panel
+    from airq.io import read_panel
     from airq.panel import panel_metadata
     from airq.regressor import PM25Regressor
     from airq.workflows.explain import DROP_CAPTION, drop_product_scores, drop_score_rows, write_drop_scores
 
-    panel, model, recipe = training_panel(panel), model.value, recipe.value
+    model, recipe = model.value, recipe.value
     if bundle is not None:
         trained = read_metadata(bundle)
         model, recipe, seed = (
@@ -646,7 +648,7 @@ def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
         )
     _write_json(json, scores.to_dict("records"))
     if out is not None:
-        write_drop_scores(scores, panel_metadata(panel), out)
+        write_drop_scores(scores, panel_metadata(read_panel(panel)), out)
     print_table(*drop_score_rows(scores), n_words=2)
     screen.print(DROP_CAPTION, markup=False, style="dim")
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import re
 
 import numpy as np
 import numpy.testing as npt
@@ -35,10 +36,10 @@ def model(panel, few_rounds):
 
 @pytest.mark.parametrize("name", [name for name in airq.__all__ if name != "__version__"])
 def test_every_public_name_is_there_and_documented(name):
-    "`airq.NAME` is importable, in dir(airq), and its docstring has parameters."
+    "`airq.NAME` is importable, in dir(airq), and its docstring has parameters or attributes."
     public = getattr(airq, name)
     assert name in dir(airq)
-    assert "Parameters" in inspect.getdoc(public)
+    assert re.search(r"Parameters|Attributes", inspect.getdoc(public))
 
 
 def test_a_name_that_is_not_public_is_refused():

@@ -140,9 +140,10 @@ def print_probes(probes):
         raise ValueError(f"{len(failed)} of {len(probes)} products do not work: {', '.join(failed)}.")
 
 
-def print_report(report):
-    """Print a report with its notes."""
-    _print_lines([str(report), *(f"note: {note}" for note in report.notes)])
+def print_report(report, out=None):
+    """Print a report with its notes, the file that it is about first."""
+    text = f"{report}" if out is None else f"{out}: {report}"
+    _print_lines([text, *(f"note: {note}" for note in report.notes)])
 
 
 @contextlib.contextmanager

@@ -274,7 +274,7 @@ def prediction_sentences(rows):
     `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where they are known, `place` (training or
     new) and `period` (day, month or year).
     """
-    if "place" not in rows:
+    if "place" not in rows or rows["place"].isna().all():
         return [_summary(rows, "")]
     return [_summary(rows[rows["place"] == place], f"{place} ") for place in ("new", "training")]
 

@@ -23,9 +23,9 @@ def panel(make_panel):
 @pytest.mark.parametrize("scheme", ["random", "city", "buffer", "leave-city-out"])
 def test_it_hands_out_the_folds_of_the_scheme(panel, scheme):
     "The same rows to learn from and to score, fold by fold."
-    splits = list(HoldOut(scheme, n_splits=3, buffer_km=60).split(panel))
-    folds = make_folds(panel, scheme, n_folds=3, buffer_km=60)
-    assert len(splits) == len(folds) == HoldOut(scheme, n_splits=3, buffer_km=60).get_n_splits(panel)
+    splits = list(HoldOut(scheme, n_splits=3, buffer_km=10).split(panel))
+    folds = make_folds(panel, scheme, n_folds=3, buffer_km=10)
+    assert len(splits) == len(folds) == HoldOut(scheme, n_splits=3, buffer_km=10).get_n_splits(panel)
     for (train, test), fold in zip(splits, folds, strict=True):
         npt.assert_array_equal(train, fold.train)
         npt.assert_array_equal(test, fold.test)
