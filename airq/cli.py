@@ -679,6 +679,7 @@ def show(
         evaluation=evaluation,
         port=port,
         browser=browser,
+        announce=lambda url: notes.print(f"The app is at {url}; Ctrl-C stops it."),
     )
     raise typer.Exit(code)
 

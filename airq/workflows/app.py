@@ -11,8 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airq.messages import notes
-
 #: Where this package lies, and the app beside it; another one's may be called app, too.
 HERE = Path(__file__).resolve().parents[2]
 #: What the pages need beside the packages of airq.
@@ -38,7 +36,15 @@ OPTIONS = {
 
 
 def start_app(
-    *, predictions=None, bundle=None, panel=None, comparison=None, evaluation=None, port=None, browser=True
+    *,
+    predictions=None,
+    bundle=None,
+    panel=None,
+    comparison=None,
+    evaluation=None,
+    port=None,
+    browser=True,
+    announce=None,
 ):
     """Start the app and wait until it is stopped.
 
@@ -50,6 +56,8 @@ def start_app(
         Port of this machine; the first free one from :data:`PORT` by default.
     browser : bool
         Whether to open a browser.
+    announce : callable, optional
+        Called with the address before the server starts.
 
     Returns
     -------
@@ -79,7 +87,8 @@ def start_app(
     check_there(named)
     check_sound(named)
     port = free_port() if port is None else check_port(port)
-    notes.print(f"The app is at http://{HOST}:{port}; Ctrl-C stops it.")
+    if announce is not None:
+        announce(f"http://{HOST}:{port}")
     return run(command(named, port=port, browser=browser))
 
 

@@ -6,15 +6,13 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
 from typer.testing import CliRunner
 
-from airq.bundle import load_bundle
 from airq.cli import app
 from airq.io import read_panel, write_panel
 from airq.messages import AirqWarning
 from airq.panel import PanelMetadata, label_panel, sort_panel
-from airq.regressor import PM25Regressor
+from airq.regressor import PM25Regressor, load
 from airq.workflows.explain import explain, explain_row, find_row, products_of_columns
 
 pytestmark = pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
@@ -62,11 +60,8 @@ def test_what_pm25_follows_is_the_most_important(files, by, first):
 
 
 def test_a_fitted_model_is_explained_like_its_bundle(files):
-    "With `predictor_` and `metadata_`, on a DataFrame."
-    model = BaseEstimator()
-    model.fit = None
-    model.predictor_, model.metadata_ = load_bundle(files / "bundle")
-    table = explain(model, read_panel(files / "panel.parquet"))
+    "A model in memory, on a DataFrame."
+    table = explain(load(files / "bundle"), read_panel(files / "panel.parquet"))
     pd.testing.assert_frame_equal(table, explain(files / "bundle", files / "panel.parquet"))
 
 
