@@ -58,18 +58,6 @@ __all__ = [
     "write_panel",
 ]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from airq.io import read_panel, write_panel
-    from airq.regressor import PM25Regressor, load
-    from airq.sources.simulated import simulate
-    from airq.validation.splitters import HoldOut
-    from airq.workflows.evaluate import evaluate
-    from airq.workflows.explain import drop_product_scores, explain
-    from airq.workflows.extract import EarthEngine, extract
-    from airq.workflows.ingest import read_table
-    from airq.workflows.join import join
-
 
 def __getattr__(name):
     if name in _HOMES:

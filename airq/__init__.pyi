@@ -1,0 +1,18 @@
+"""Public names of airq, for type checkers and editors."""
+
+from airq.io import read_panel as read_panel
+from airq.io import write_panel as write_panel
+from airq.regressor import PM25Regressor as PM25Regressor
+from airq.regressor import load as load
+from airq.sources.simulated import simulate as simulate
+from airq.validation.splitters import HoldOut as HoldOut
+from airq.workflows.evaluate import evaluate as evaluate
+from airq.workflows.explain import drop_product_scores as drop_product_scores
+from airq.workflows.explain import explain as explain
+from airq.workflows.extract import EarthEngine as EarthEngine
+from airq.workflows.extract import extract as extract
+from airq.workflows.ingest import read_table as read_table
+from airq.workflows.join import join as join
+
+__version__: str
+__all__: list[str]
