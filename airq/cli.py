@@ -237,7 +237,7 @@ def plan(
     settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
     client = EarthEngine(url=ee_url, workers=workers)
     planned = run(cities, start, end, out=out, client=client, **settings)
-    _write_json(json, [{"cities": planned.cities, "days": planned.days, **planned.cost.to_dict()}])
+    _write_json(json, [{"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}])
     print_plan(planned, workers)
 
 

@@ -78,13 +78,9 @@ class EarthEngine:
         from airq.sources.earthengine.credentials import load_credentials, resolve_project
 
         credentials = load_credentials(self.credentials, url=self.url)
-        return connect(
-            url=self.url,
-            project=resolve_project(self.project, credentials),
-            credentials=credentials,
-            workload_tag=tag,
-            timeout=self.timeout,
-        )
+        project = resolve_project(self.project, credentials)
+        settings = {"url": self.url, "timeout": self.timeout, "workload_tag": tag}
+        return connect(project=project, credentials=credentials, **settings)
 
 
 @dataclass(frozen=True)
@@ -292,15 +288,9 @@ def _fetch(folder, missing, client, report_progress):
         folder.runs.append(run)
         folder.write_manifest()
         try:
-            sample(
-                connection,
-                missing,
-                folder,
-                budget=Budget(client.workers, patience=client.patience),
-                patience=client.patience,
-                progress=progress,
-                report_progress=report_progress,
-            )
+            budget = Budget(client.workers, patience=client.patience)
+            reporting = {"progress": progress, "report_progress": report_progress}
+            sample(connection, missing, folder, budget=budget, **reporting)
             run["ended"] = "complete"
         except BaseException as error:
             # The message may name the project or an account.

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from airq.features.recipe import reference
 from airq.io import read_panel, write_panel
 from airq.messages import AirqWarning
 from airq.panel import IDENTITY, panel_metadata
-from airq.workflows.extract import EarthEngine, check, extract, plan
+from airq.workflows.extract import EarthEngine, ExtractionRequest, check, extract, plan, run_extraction
 
 #: What a request costs little for; rain and NO2 change every day.
 FEW = ["--products", "no2,era5-rain,elevation"]
@@ -386,6 +387,16 @@ def test_a_table_of_cities_is_checked(user, client):
     with pytest.raises(ValueError, match="The city table has no column 'latitude'"):
         extract(CITIES.drop(columns="latitude"), "2020-01-01", "2020-01-03", out=user.out, client=client)
     assert user.sent() == []
+
+
+def test_progress_is_reported(user, client):
+    "Cities times bands: 3 x 1 of the heights and 3 x 3 of NO2, all done at the last report; two requests."
+    request = ExtractionRequest(CITIES, "2020-01-01", "2020-01-03", products=["no2", "elevation"])
+    seen = []
+    run_extraction(request, out=user.out, client=client, report_progress=lambda own: seen.append(copy(own)))
+    assert [own.done for own in seen] == sorted(own.done for own in seen)
+    assert (seen[-1].total, seen[-1].done, seen[-1].chunks) == (12, 12, 2)
+    assert (seen[-1].requests, seen[-1].under_way, seen[-1].retries) == (2, 0, 0)
 
 
 def test_check_from_python(client):

@@ -69,7 +69,7 @@ class Budget:
             raise ValueError(f"At least one request at a time is needed, not {limit}.")
         self.asked = self.limit = int(limit)
         self.in_flight = 0
-        self._patience = patience
+        self.patience = patience
         self._clock = clock
         self._condition = threading.Condition()
         self._epoch = 0
@@ -86,8 +86,8 @@ class Budget:
     def silent(self):
         """Whether nothing but failures has come for long, over all requests."""
         with self._condition:
-            enough = max(self._patience.failures, 3 * self.in_flight)
-            lasting = self._clock() - self._failing_since >= self._patience.silence
+            enough = max(self.patience.failures, 3 * self.in_flight)
+            lasting = self._clock() - self._failing_since >= self.patience.silence
             return self._failures >= enough and lasting
 
     @property
@@ -100,7 +100,7 @@ class Budget:
     def exhausted(self):
         """Whether even single requests are refused, again and again."""
         with self._condition:
-            return self._refused_alone >= self._patience.refusals
+            return self._refused_alone >= self.patience.refusals
 
     def acquire(self, stop=None):
         """Wait for a place and take it.
@@ -154,9 +154,9 @@ class Budget:
         self.limit = max(1, min(self.limit, self.in_flight))
         alone = 0.0
         if self.in_flight == 0:
-            alone = self._patience.base * 2.0**self._refused_alone
+            alone = self.patience.base * 2.0**self._refused_alone
             self._refused_alone += 1
-        pause = min(max(retry_after, alone), self._patience.longest)
+        pause = min(max(retry_after, alone), self.patience.longest)
         self._paused_until = max(self._paused_until, self._clock() + pause)
 
     def _success(self, current, restricted):

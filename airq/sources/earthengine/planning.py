@@ -218,10 +218,6 @@ class Cost:
     #: long as a request lasts, which no live run has confirmed. [h]
     compute_hours: float
 
-    def to_dict(self):
-        """Return the same as plain values."""
-        return dataclasses.asdict(self)
-
 
 def estimate(planned, *, workers):
     """Return the Cost of requests as :func:`plan_requests` gives them, with so many workers."""

@@ -9,13 +9,6 @@ import datetime
 from dataclasses import dataclass
 from typing import Literal
 
-KINDS = ("satellite", "model", "static")
-COMPOSITES = ("mean", "sum", "latest", "recent", "first")
-CADENCES = ("day", "year", "once")
-COMPARISONS = ("eq", "lt", "lte", "gt", "gte")
-REDUCERS = ("mean", "min", "max", "sum")
-SHAPES = ("disc", "rings")
-
 #: Pixels over which discs are reduced: the hundredth of a degree of Sentinel-5P's grids. Products of one
 #: resolution can share a request, so models take it, too, though their cells are far larger: at their
 #: own resolution a pixel of the disc could take a neighbouring cell's value, and a disc hold none. [m]
@@ -101,12 +94,12 @@ class Product:
 
     def __post_init__(self):
         for word, values, choices in (
-            ("kind", [self.kind], KINDS),
-            ("composite", [self.composite], COMPOSITES),
-            ("cadence", [self.cadence], CADENCES),
-            ("shape", [self.shape], SHAPES),
-            ("reducers", self.reducers, REDUCERS),
-            ("where", [comparison for _, comparison, _ in self.where], COMPARISONS),
+            ("kind", [self.kind], ("satellite", "model", "static")),
+            ("composite", [self.composite], ("mean", "sum", "latest", "recent", "first")),
+            ("cadence", [self.cadence], ("day", "year", "once")),
+            ("shape", [self.shape], ("disc", "rings")),
+            ("reducers", self.reducers, ("mean", "min", "max", "sum")),
+            ("where", [comparison for _, comparison, _ in self.where], ("eq", "lt", "lte", "gt", "gte")),
         ):
             for value in values:
                 if value not in choices:

@@ -49,7 +49,7 @@ class Progress:
     splits: int = 0
 
 
-def sample(connection, missing, folder, *, budget, patience, progress, report_progress=None):
+def sample(connection, missing, folder, *, budget, progress, report_progress=None):
     """Send requests and write their answers as chunks.
 
     Parameters
@@ -59,8 +59,8 @@ def sample(connection, missing, folder, *, budget, patience, progress, report_pr
         What to ask for.
     folder : Folder
         Where the chunks go.
-    budget, patience
-        How many requests at once, and how long to repeat what fails.
+    budget : Budget
+        How many requests at once; its patience is how long to repeat what fails.
     progress : Progress
     report_progress : callable, optional
         Called with `progress` after everything that happens.
@@ -75,7 +75,7 @@ def sample(connection, missing, folder, *, budget, patience, progress, report_pr
         On Ctrl-C; answers that come within :data:`GRACE_SECONDS` are kept. In all cases the chunks
         that were written stay.
     """
-    run = _Run(connection, folder, budget, patience, progress, report_progress)
+    run = _Run(connection, folder, budget, progress, report_progress)
     run.queue.add(missing)
     progress.total = run.queue.cells
     with _first_interrupt_noted(run.interrupted):
@@ -109,9 +109,9 @@ def _first_interrupt_noted(event):
 
 
 class _Run:
-    def __init__(self, connection, folder, budget, patience, progress, report_progress):
+    def __init__(self, connection, folder, budget, progress, report_progress):
         self.connection, self.folder, self.budget = connection, folder, budget
-        self.patience, self.progress, self.report = patience, progress, report_progress
+        self.progress, self.report = progress, report_progress or (lambda progress: None)
         sites = folder.site_days.sites
         self.sites, self.places = sites.index.to_numpy(), sites[["longitude", "latitude"]].to_numpy()
         self.queue = RequestQueue(budget.asked)
@@ -152,8 +152,7 @@ class _Run:
 
     def _tick(self):
         self.progress.requests = self.connection.stats.requests
-        if self.report is not None:
-            self.report(self.progress)
+        self.report(self.progress)
 
     def _begin(self, request):
         self.progress.under_way += 1
@@ -164,7 +163,7 @@ class _Run:
         self.tasks.put(request)
 
     def _work(self):
-        settings = {"budget": self.budget, "patience": self.patience, "stop": self.stop}
+        settings = {"budget": self.budget, "patience": self.budget.patience, "stop": self.stop}
         for request in iter(self.tasks.get, None):
             counted, values, error = CountedConnection(self.connection), None, None
             try:
@@ -194,10 +193,10 @@ class _Run:
 
     def _naming_products(self, error, request):
         """Return the refusal with the products that it is about, unless it is about all: then about none."""
-        refused = products = request.layer.products
-        if len(products) > 1:
-            refused = [product for product in products if product.asset == error.asset]
-            refused = refused or refused_products(self.connection, request, self.places)
+        products = request.layer.products
+        refused = [product for product in products if len(products) == 1 or product.asset == error.asset]
+        if not refused:
+            refused = refused_products(self.connection, request, self.places)
             refused = refused if len(refused) < len(products) else []
         names = ", ".join(
             product.key if product.asset in str(error) else f"{product.key} ({product.asset})"

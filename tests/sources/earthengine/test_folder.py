@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from airq.sources.earthengine.catalogue import products_of
@@ -334,6 +335,35 @@ def test_a_folder_is_opened_again_with_more(tmp_path):
         [0, 0, 1],
     ]
     assert again.runs == [{"requests": 1}]
+
+
+def test_what_is_written_keeps_its_names(begun, tmp_path):
+    "A folder that an earlier version began is continued: the same keys in manifest and chunk."
+    folder = begun(wanted(["accra"], "2020-01-01", "2020-01-01"))
+    chunk = folder.fetch(["accra"], january(1))
+    folder.write_manifest()
+    facts = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert sorted(facts) == [
+        *("airq", "assets", "cities", "cities_sha256", "extraction", "fingerprint", "first_day", "last_day"),
+        *("panel", "runs"),
+    ]
+    assert facts["cities"] == {
+        "accra": {
+            **{"city": "Accra", "country": "UGA", "latitude": 0.5, "longitude": -0.2, "population": 1e6},
+            "days": [["2020-01-01", "2020-01-01"]],
+        }
+    }
+    assert facts["fingerprint"] == "2e9de23d7592460f"
+    schema = pq.read_schema(chunk.path)
+    assert schema.names == ["site_id", "period", "no2"]
+    assert json.loads(schema.metadata[b"chunk"]) == {
+        "fingerprint": "2e9de23d7592460f",
+        "layer": "day-disc5km-1113p2m-mean",
+        "sites": ["accra"],
+        "places": [[-0.2, 0.5]],
+        "periods": ["2020-01-01"],
+        "fetched": "2021-01-01T00:00:00",
+    }
 
 
 @pytest.mark.parametrize(

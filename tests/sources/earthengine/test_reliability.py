@@ -262,6 +262,14 @@ def test_an_asset_that_is_denied_or_not_there(tmp_path, status):
         assert len(server.stats.compute) <= 8
 
 
+def test_an_asset_of_several_products_is_denied(tmp_path):
+    "Both products are made of the one asset, and both are named."
+    asked = six_cities(tmp_path, products=["era5", "era5-rain"])
+    with simulated(faults=Faults(refused_assets={"ECMWF/ERA5/HOURLY": 403})) as server:
+        with pytest.raises(Refused, match="^era5, era5-rain: "):
+            run(server, tmp_path, asked)
+
+
 def test_a_band_that_is_not_there(tmp_path):
     "The refusal does not name the asset: each product is tried alone, and the line names the one."
     with simulated() as server:
