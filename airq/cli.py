@@ -178,10 +178,11 @@ def cities(
     table = bundled_cities(countries=_split(country), min_population=min_population)
     with atomic_write(out) as unfinished:
         table.to_csv(unfinished, index=False)
-    _write_json(json, [{"out": str(out), "cities": len(table), "countries": table["country"].nunique()}])
-    screen.print(
-        f"{out}: {len(table):,} cities of {table['country'].nunique()} countries (GeoNames, CC BY 4.0)"
-    )
+    n_cities, n_countries = len(table), table["country"].nunique()
+    _write_json(json, [{"out": str(out), "cities": n_cities, "countries": n_countries}])
+    found = f"{n_cities:,} {'city' if n_cities == 1 else 'cities'}"
+    where = f"{n_countries} {'country' if n_countries == 1 else 'countries'}"
+    screen.print(f"{out}: {found} of {where} (GeoNames, CC BY 4.0)")
 
 
 CitiesFile = Annotated[Path, typer.Option("--cities", help="City table (CSV), as `airq cities` makes it.")]

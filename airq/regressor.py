@@ -76,7 +76,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
     >>> import warnings
     >>> import airq
     >>> warnings.simplefilter("ignore")
-    >>> panel = airq.simulate(n_cities=8, start="2020-01-01", end="2020-01-20", seed=0)
+    >>> panel = airq.simulate(n_cities=8, start="2020-01-01", end="2020-01-20", random_state=0)
     >>> model = airq.PM25Regressor(random_state=0).fit(panel)
     >>> model.predict(panel).shape
     (160,)

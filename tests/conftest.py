@@ -73,7 +73,7 @@ def trained(tmp_path_factory, fitted_around):
     from airq.sources.simulated import simulate
 
     folder = tmp_path_factory.mktemp("trained")
-    panel = check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
+    panel = check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", random_state=1))
     members = (Member("lightgbm", 1.0, {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}),)
     predictor = Predictor(
         lambda table: make_recipe("retrospective", table), lambda: BoosterEnsemble(members, n_inner=2)

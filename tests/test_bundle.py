@@ -24,7 +24,7 @@ QUICK = {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}
 
 @pytest.fixture(scope="module")
 def panel():
-    return check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", seed=1))
+    return check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-15", random_state=1))
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +59,14 @@ def bundle(original, tmp_path):
 
 def test_a_loaded_bundle_predicts_the_same(original, trained):
     "Cities that neither has seen get the same PM2.5 from both."
-    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
+    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", random_state=7).drop(columns="pm25")
     predictor, _ = load_bundle(original)
     npt.assert_allclose(predictor.predict(new), trained.predict(new), rtol=1e-9)
 
 
 def test_a_loaded_bundle_describes_the_same(original, trained):
     "ResidualScale, domain and calibration come back: the same intervals and distances for cities of neither."
-    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", seed=7).drop(columns="pm25")
+    new = simulate(n_cities=5, start="2020-01-01", end="2020-01-20", random_state=7).drop(columns="pm25")
     predictor, _ = load_bundle(original)
     npt.assert_allclose(predictor.predict_interval(new), trained.predict_interval(new), rtol=1e-6)
     pd.testing.assert_frame_equal(predictor.describe(new), trained.describe(new), rtol=1e-6)

@@ -59,7 +59,7 @@ def test_the_demonstration_is_refused_where_it_cannot_be_written(tmp_path):
 def panel_file(tmp_path_factory):
     "Eight simulated cities, forty days."
     path = tmp_path_factory.mktemp("panel") / "panel.parquet"
-    write_panel(check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-09", seed=2)), path)
+    write_panel(check_panel(simulate(n_cities=8, start="2020-01-01", end="2020-02-09", random_state=2)), path)
     return path
 
 
@@ -119,6 +119,12 @@ def test_cities_writes_a_table_that_reads_back(tmp_path):
     assert (cities["population"] >= 1_000_000).all()
 
 
+def test_cities_of_one_country_are_counted_in_the_singular(tmp_path):
+    "One country is a country."
+    result = airq("cities", "--country", "KEN", "--out", tmp_path / "cities.csv")
+    assert "cities of 1 country (GeoNames" in " ".join(result.output.split())
+
+
 def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
     "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
     result = airq(
@@ -146,7 +152,7 @@ def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
 
 def test_predict_gives_the_promised_columns(panel_file, bundle, tmp_path):
     "Cities that the model never saw, without PM2.5; intervals and applicability stay empty."
-    new = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", seed=6).drop(columns="pm25")
+    new = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", random_state=6).drop(columns="pm25")
     write_panel(new, tmp_path / "new.parquet")
     out = tmp_path / "p.parquet"
     result = airq("predict", tmp_path / "new.parquet", "--bundle", bundle, "--out", out)
@@ -192,7 +198,7 @@ def test_evaluate_a_bundle_tells_new_sites_from_known_ones(bundle, panel_file, t
     airq("evaluate", panel_file, "--bundle", bundle, "--json", tmp_path / "known.json")
     assert [r["scheme"] for r in json.loads((tmp_path / "known.json").read_text())] == ["known sites"]
     write_panel(
-        simulate(n_cities=20, start="2020-01-01", end="2020-01-31", seed=2), tmp_path / "more.parquet"
+        simulate(n_cities=20, start="2020-01-01", end="2020-01-31", random_state=2), tmp_path / "more.parquet"
     )
     airq("evaluate", tmp_path / "more.parquet", "--bundle", bundle, "--json", tmp_path / "new.json")
     schemes = {r["scheme"]: r for r in json.loads((tmp_path / "new.json").read_text())}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("few_rounds")
 @pytest.fixture(scope="module")
 def panel():
     "Eleven simulated cities, forty days."
-    return simulate(n_cities=11, start="2020-01-01", end="2020-02-09", seed=2)
+    return simulate(n_cities=11, start="2020-01-01", end="2020-02-09", random_state=2)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_the_table_holds_the_same_numbers(model, panel):
 
 def test_a_new_place_is_called_new(model):
     "Of cities that are not those of training."
-    new = simulate(n_cities=2, start="2020-01-01", end="2020-01-05", seed=9).drop(columns="pm25")
+    new = simulate(n_cities=2, start="2020-01-01", end="2020-01-05", random_state=9).drop(columns="pm25")
     assert set(model.predict_table(new)["place"]) == {"new"}
 
 
@@ -163,7 +163,7 @@ def test_an_index_is_no_measurement(panel):
 
 def test_days_outside_training_are_counted(model):
     "Ten days, of which none was trained on."
-    later = simulate(n_cities=2, start="2021-06-01", end="2021-06-05", seed=9)
+    later = simulate(n_cities=2, start="2021-06-01", end="2021-06-05", random_state=9)
     with pytest.warns(AirqWarning, match="10 of 10 rows are outside the days of training"):
         model.predict_table(later)
 

@@ -49,12 +49,12 @@ def simulate(
     n_cities: int = 120,
     start: str | pd.Timestamp = "2019-01-01",
     end: str | pd.Timestamp = "2020-06-30",
-    seed: int = 0,
+    random_state: int = 0,
 ) -> pd.DataFrame:
     """Simulate a panel.
 
-    A city's rows depend on the seed, the start, and the city's own row, up to rounding: adding cities or
-    a later end leaves them as they are. Another start gives another weather.
+    A city's rows depend on `random_state`, the start, and the city's own row, up to rounding: adding
+    cities or a later end leaves them as they are. Another start gives another weather.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def simulate(
         How many cities to draw where `cities` is not given.
     start, end : str or Timestamp
         First and last day.
-    seed : int
+    random_state : int
         The same seed gives the same panel.
 
     Returns
@@ -78,7 +78,7 @@ def simulate(
     Raises
     ------
     ValueError
-        If `end` lies before `start`, if `seed` is negative, if `n_cities` is not between 1 and the
+        If `end` lies before `start`, if `random_state` is negative, if `n_cities` is not between 1 and the
         number of bundled cities, or if the city table is wrong.
 
     Examples
@@ -90,15 +90,15 @@ def simulate(
     start, end = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
     if end < start:
         raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
-    if seed < 0:
-        raise ValueError(f"The seed is {seed}; give a whole number that is not negative.")
-    cities = sample_cities(n_cities, seed=seed) if cities is None else check_cities(cities)
+    if random_state < 0:
+        raise ValueError(f"random_state must be a whole number of at least 0, got {random_state}.")
+    cities = sample_cities(n_cities, random_state=random_state) if cities is None else check_cities(cities)
     cities = cities.sort_values("city_id", ignore_index=True)
     dates = pd.date_range(start, end, freq="D")
-    return _panel(cities, dates, _columns(cities, dates, seed=seed))
+    return _panel(cities, dates, _columns(cities, dates, seed=random_state))
 
 
-def sample_cities(n_cities, *, seed=0):
+def sample_cities(n_cities, *, random_state=0):
     """Draw bundled cities without replacement, larger ones and ones of small countries more often.
 
     A city's weight is its population to the power 0.75 over the square root of the number of bundled
@@ -111,7 +111,7 @@ def sample_cities(n_cities, *, seed=0):
         raise ValueError(f"n_cities is {n_cities}; the bundled table allows 1 to {len(cities):,}.")
     of_country = cities.groupby("country")["city_id"].transform("size")
     weight = 0.75 * np.log(cities["population"]) - 0.5 * np.log(of_country)
-    rank = weight + stream(seed, "sample of cities").gumbel(size=len(cities))
+    rank = weight + stream(random_state, "sample of cities").gumbel(size=len(cities))
     return cities.loc[rank.nlargest(n_cities).index.sort_values()].reset_index(drop=True)
 
 

@@ -64,7 +64,7 @@ class HoldOut(BaseEstimator):
     Examples
     --------
     >>> import airq
-    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-10", seed=0)
+    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-10", random_state=0)
     >>> folds = list(HoldOut("city", n_splits=3).split(panel))
     >>> train, test = folds[0]
     >>> len(folds), set(panel["city_id"].iloc[train]) & set(panel["city_id"].iloc[test])

@@ -66,7 +66,7 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs
         report(f"Evaluating on held-out days and cities: {done} of {fits} fits", left=total - done)
 
     report("Simulating the atmosphere", left=0)
-    panel = simulate(n_cities=n_cities, start=start, end=end, seed=random_state)
+    panel = simulate(n_cities=n_cities, start=start, end=end, random_state=random_state)
     panel = check_panel(hide_sensors(panel))
     write_panel(panel, out / "panel.parquet")
     report("Evaluating on held-out days and cities", left=0)

@@ -150,7 +150,7 @@ def evaluate(
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
     >>> warnings.simplefilter("ignore")
-    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-20", seed=0)
+    >>> panel = airq.simulate(n_cities=6, start="2020-01-01", end="2020-01-20", random_state=0)
     >>> ridge = make_pipeline(SimpleImputer(keep_empty_features=True), Ridge())
     >>> evaluation = airq.evaluate({"ridge": ridge}, panel, ["city"], coverage=None, baselines=["mean"])
     >>> evaluation.scores["model"].tolist()

@@ -24,7 +24,7 @@ START, END = "2019-01-01", "2020-12-31"
 
 def simulated_rows():
     """Features of known and of other cities, importances, and inner folds of the known ones."""
-    panel = simulate(n_cities=N_CITIES, start=START, end=END, seed=1)
+    panel = simulate(n_cities=N_CITIES, start=START, end=END, random_state=1)
     X = make_recipe("retrospective", panel).transform(panel)
     rng = np.random.default_rng(0)
     known = panel["city_id"].isin(rng.choice(panel["city_id"].unique(), N_KNOWN, replace=False)).to_numpy()

@@ -110,7 +110,7 @@ def exceeded(calibrating, rows):
 def one_seed(seed, boosters, cities, training, start, end):
     "The record of a seed."
     began = time.perf_counter()
-    panel = simulate(n_cities=cities, start=start, end=end, seed=seed)
+    panel = simulate(n_cities=cities, start=start, end=end, random_state=seed)
     train, test = split(panel, training, seed)
     make = candidate(boosters)
     calibrating = held_out(make, train)

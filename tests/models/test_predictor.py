@@ -34,7 +34,7 @@ def ours(recipe="retrospective"):
 @pytest.fixture(scope="module")
 def panel():
     "Ten simulated cities, sixty days."
-    return check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-02-29", seed=3))
+    return check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-02-29", random_state=3))
 
 
 def held_out(panel, scheme, candidate, number=0):
@@ -163,7 +163,7 @@ def test_inputs_of_held_out_cities_do_not_touch_training(panel):
         values = spoiled[name].to_numpy().copy()
         values[rows] += 1
         spoiled[name] = values
-    third = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", seed=9).drop(columns="pm25")
+    third = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", random_state=9).drop(columns="pm25")
     before = ours()().fit(fold.training_panel(panel), "city_id").predict(third)
     after = ours()().fit(fold.training_panel(spoiled), "city_id").predict(third)
     npt.assert_array_equal(before, after)
@@ -172,7 +172,7 @@ def test_inputs_of_held_out_cities_do_not_touch_training(panel):
 def test_a_new_city_needs_no_history_of_pm25(panel):
     "A panel of places never seen, without the column pm25, gets a prediction in every row."
     predictor = ours()().fit(panel, "city_id")
-    new = simulate(n_cities=4, start="2020-01-01", end="2020-01-10", seed=8).drop(columns="pm25")
+    new = simulate(n_cities=4, start="2020-01-01", end="2020-01-10", random_state=8).drop(columns="pm25")
     predicted = predictor.predict(new)
     assert predicted.shape == (40,)
     assert np.isfinite(predicted).all()
@@ -196,7 +196,7 @@ def test_live_predictions_do_not_wait_for_tomorrow(panel):
     "Cut the panel after a day: the live predictions of all days before stay the same."
     predictor = ours("live")().fit(panel, "city_id")
     predictor.context_ = predictor.context_.iloc[:0]
-    new = simulate(n_cities=4, start="2020-01-01", end="2020-02-10", seed=8).drop(columns="pm25")
+    new = simulate(n_cities=4, start="2020-01-01", end="2020-02-10", random_state=8).drop(columns="pm25")
     cut = new[new["date"] <= pd.Timestamp("2020-01-20")]
     whole = pd.Series(predictor.predict(new))[(new["date"] <= pd.Timestamp("2020-01-20")).to_numpy()]
     npt.assert_array_equal(predictor.predict(cut), whole)
@@ -224,7 +224,7 @@ def test_other_new_places_do_not_change_a_prediction(panel):
     "A new city gets the same PM2.5 alone as beside nine other new cities, where training places are near."
     predictor = ours()().fit(panel, "city_id")
     known = panel.drop_duplicates("site_id").iloc[0]
-    new = simulate(n_cities=10, start="2020-01-01", end="2020-02-10", seed=8).drop(columns="pm25")
+    new = simulate(n_cities=10, start="2020-01-01", end="2020-02-10", random_state=8).drop(columns="pm25")
     first = new["site_id"].iloc[0]
     # Beside a training city, so that its surroundings are known on every day of training.
     new.loc[new["site_id"] == first, ["latitude", "longitude"]] = known[["latitude", "longitude"]].to_list()

@@ -51,14 +51,14 @@ def within_city_month(panel, columns):
 
 def test_the_same_seed_gives_the_same_panel():
     "Twice the same call, twice the same table."
-    once, again = (simulate(n_cities=5, end="2019-02-28", seed=3) for _ in range(2))
+    once, again = (simulate(n_cities=5, end="2019-02-28", random_state=3) for _ in range(2))
     pdt.assert_frame_equal(once, again)
 
 
 def test_another_seed_gives_another_weather():
     "With the cities given, no day of another seed has the same PM2.5."
     cities = sample_cities(3)
-    one, other = (simulate(cities, end="2019-02-28", seed=seed)[TARGET] for seed in (0, 1))
+    one, other = (simulate(cities, end="2019-02-28", random_state=seed)[TARGET] for seed in (0, 1))
     assert not (one == other).any()
 
 
@@ -87,7 +87,7 @@ def test_the_label_says_simulated(panel):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_is_a_panel_of_the_vocabulary(seed):
     "check_panel accepts it, changes nothing, and knows every column."
-    panel = simulate(n_cities=60, seed=seed)
+    panel = simulate(n_cities=60, random_state=seed)
     pdt.assert_frame_equal(check_panel(panel, target="required"), panel)
     assert set(panel.columns) <= set(COLUMNS)
     assert len(panel) == 60 * 547  # days from 2019-01-01 to 2020-06-30
@@ -248,7 +248,7 @@ def test_a_held_out_city_is_harder_than_a_held_out_row():
         ({"start": "2020-01-02", "end": "2020-01-01"}, "end 2020-01-01 lies before the start 2020-01-02"),
         ({"n_cities": 0}, "n_cities is 0"),
         ({"n_cities": 5000}, "n_cities is 5000"),
-        ({"seed": -1}, "seed is -1"),
+        ({"random_state": -1}, "at least 0, got -1"),
     ],
 )
 def test_impossible_requests_are_refused(options, problem):

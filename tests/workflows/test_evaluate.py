@@ -22,7 +22,7 @@ RIDGE = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(),
 @pytest.fixture(scope="module")
 def panel():
     "Fifteen simulated cities, twenty days."
-    return check_panel(simulate(n_cities=15, start="2020-01-01", end="2020-01-20", seed=3))
+    return check_panel(simulate(n_cities=15, start="2020-01-01", end="2020-01-20", random_state=3))
 
 
 @pytest.fixture(scope="module")

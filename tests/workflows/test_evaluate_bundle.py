@@ -24,7 +24,7 @@ MEMBERS = (Member("lightgbm", 0.5, {"rounds": 15, "patience": 15, "min_data_in_l
 
 @pytest.fixture(scope="module")
 def panel():
-    return check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-01-31", seed=1))
+    return check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-01-31", random_state=1))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def model(panel, fitted_around):
 @pytest.fixture(scope="module")
 def new_panel():
     "Other cities with PM2.5."
-    return check_panel(simulate(n_cities=6, start="2020-01-01", end="2020-01-31", seed=7))
+    return check_panel(simulate(n_cities=6, start="2020-01-01", end="2020-01-31", random_state=7))
 
 
 def test_coverage_is_that_of_the_predictions(model, new_panel):
