@@ -1,5 +1,6 @@
 """What README tells to type works, and prints what README shows."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -10,21 +11,54 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```\n(.*?)```", README, flags=re.DOTALL)
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+BLOCKS = [block for language, block in FENCES if not language]
+NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+
+
+def type_in(block, folder):
+    "Run a block of commands in a shell whose path begins with this environment."
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    result = subprocess.run(
+        ["bash", "-e", "-c", block], cwd=folder, capture_output=True, text=True, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def test_the_table_of_ones_own(tmp_path):
-    "The CSV, the mapping and the command of the tour give the line that stands below them."
+    "The CSV, the mapping and the command give the line that stands below them."
     (number,) = [n for n, block in enumerate(BLOCKS) if block.startswith("cat > sensors.csv")]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    result = subprocess.run(
-        ["bash", "-e", "-c", BLOCKS[number]], cwd=tmp_path, capture_output=True, text=True, env=environment
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == BLOCKS[number + 1].split()
+    assert type_in(BLOCKS[number], tmp_path).split() == BLOCKS[number + 1].split()
 
 
-@pytest.mark.parametrize("name", re.findall(r"`((?:airq|data|demo)/[\w./]+\.(?:py|md))`", README))
+def test_the_python_of_readme_runs(tmp_path, monkeypatch):
+    "Every line after >>>, in order, gives what stands below it."
+    monkeypatch.chdir(tmp_path)
+    failed, attempted = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert failed == 0 and attempted > 10
+
+
+@pytest.mark.long
+def test_the_demonstration_prints_what_readme_shows(tmp_path):
+    "The same words; numbers within two in a hundred, as processors differ in the last digits."
+    (shown,) = [block for block in BLOCKS if block.startswith("SIMULATED")]
+    printed = type_in("airq demo --out demo 2>&1", tmp_path)
+    words, numbers = NUMBER.sub("#", shown).split(), NUMBER.findall(shown)
+    assert " ".join(words) in " ".join(NUMBER.sub("#", printed).split())
+    others = NUMBER.findall(printed)[: len(numbers)]
+    for one, other in zip(numbers, others, strict=True):
+        assert float(one.replace(",", "")) == pytest.approx(float(other.replace(",", "")), rel=0.02, abs=0.06)
+
+
+@pytest.mark.parametrize("name", re.findall(r"`((?:airq|data|demo|tests)/[\w./]+)`", README))
 def test_files_that_readme_names_exist(name):
     "No pointer to a file that is gone; those of the demonstration are tested with it."
-    assert name.startswith("demo/") or (ROOT / name).is_file()
+    assert name.startswith("demo/") or (ROOT / name).exists()
+
+
+def test_readme_is_short():
+    "Two hundred lines; the first command is among the first twenty."
+    lines = README.splitlines()
+    assert len(lines) <= 200
+    assert any(line.startswith("make demo") for line in lines[:20])
