@@ -18,18 +18,7 @@ EARTH_RADIUS_KM = 6371.0088
 
 
 def sites_of(panel: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return the sites of a panel.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-
-    Returns
-    -------
-    GeoDataFrame
-        One row per site, indexed by `site_id`, sorted, with a point `geometry` (EPSG:4326).
-    """
+    """Return the sites of a panel: one row per `site_id`, sorted, with a point `geometry` (EPSG:4326)."""
     columns = PLACE + [name for name in ("population",) if name in panel.columns]
     places = panel[columns].drop_duplicates("site_id").set_index("site_id").sort_index()
     return with_points(places)
@@ -63,13 +52,7 @@ def chord_km(arc):
 
 
 def distances_km(places: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
-    """Return the distance between every place and each of `others`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_places, n_others)
-        Distance along the Earth. [km]
-    """
+    """Return the distance along the Earth [km] between all places and others, (n_places, n_others)."""
     here, there = geocentric_km(places), geocentric_km(others)
     return arc_km(np.linalg.norm(here[:, None, :] - there[None, :, :], axis=-1))
 
@@ -77,31 +60,16 @@ def distances_km(places: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
 def nearest(places: pd.DataFrame, others: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest of `others` to each place.
 
-    Returns
-    -------
-    position : numpy.ndarray of shape (n_places,)
-        Row number in `others`.
-    distance : numpy.ndarray of shape (n_places,)
-        Distance along the Earth. [km]
+    Returns its row number in `others` and its distance along the Earth [km], each of shape (n_places,).
     """
     chord, position = cKDTree(geocentric_km(others)).query(geocentric_km(places))
     return position, arc_km(chord)
 
 
 def pairs_within(places: pd.DataFrame, radius_km: float) -> np.ndarray:
-    """Find the pairs of different places that are at most `radius_km` apart.
+    """Find the pairs of different places that are at most `radius_km` apart, by row number.
 
-    Parameters
-    ----------
-    places : DataFrame
-        Rows with `longitude` and `latitude`.
-    radius_km : float
-        Largest distance. [km]
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_pairs, 2)
-        Row numbers; each pair in both orders.
+    Shape (n_pairs, 2); each pair in both orders. Places have `longitude` and `latitude`.
     """
     pairs = cKDTree(geocentric_km(places)).query_pairs(chord_km(radius_km), output_type="ndarray")
     return np.vstack([pairs, pairs[:, ::-1]])

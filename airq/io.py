@@ -25,13 +25,17 @@ import pyarrow.parquet as pq
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
 
 
-def read_panel(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+def read_panel(
+    source: str | Path | pd.DataFrame, *, target: Literal["optional", "required"] = "optional"
+) -> pd.DataFrame:
     """Read and check a panel.
 
     Parameters
     ----------
     source : str, Path or DataFrame
-        Parquet file that :func:`write_panel` made, or a table with panel metadata.
+        Parquet file that :func:`write_panel` made, or a table with panel metadata; it stays as it is.
+    target : {"optional", "required"}
+        Whether at least one row must have a `pm25`.
 
     Returns
     -------
@@ -52,21 +56,6 @@ def read_panel(source: str | Path | pd.DataFrame) -> pd.DataFrame:
     >>> len(panel), panel.attrs["airq"]["pm25_origin"]
     (6, 'simulated')
     """
-    return as_panel(source)
-
-
-def as_panel(
-    source: str | Path | pd.DataFrame, *, target: Literal["optional", "required"] = "optional"
-) -> pd.DataFrame:
-    """Return a checked panel as :func:`read_panel` does, from a path or a DataFrame.
-
-    Parameters
-    ----------
-    source : str, Path or DataFrame
-        A DataFrame stays as it is.
-    target : {"optional", "required"}
-        Whether at least one row must have a `pm25`.
-    """
     if isinstance(source, pd.DataFrame):
         return check_panel(source, target=target)
     with open_panel_file(source) as (file, metadata):
@@ -82,14 +71,7 @@ def as_panel(
 
 @contextlib.contextmanager
 def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMetadata]]:
-    """Open the Parquet file of a panel, to be read in parts; its rows stay on disk.
-
-    Yields
-    ------
-    file : pyarrow.parquet.ParquetFile
-        The open file.
-    metadata : PanelMetadata
-        The metadata in it.
+    """Open the Parquet file of a panel, to be read in parts; yield the file and the panel's metadata.
 
     Raises
     ------
@@ -154,24 +136,10 @@ def write_panel(panel: pd.DataFrame, path: str | Path) -> None:
 
 @contextlib.contextmanager
 def panel_writer(path: str | Path, metadata: PanelMetadata) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """Write a panel part by part, whole or not at all, so that it need not fit into memory.
+    """Write a panel to Parquet part by part, whole or not at all, so that it need not fit into memory.
 
-    Parameters
-    ----------
-    path : str or Path
-        Parquet file to write.
-    metadata : PanelMetadata
-        Facts of the panel.
-
-    Yields
-    ------
-    callable
-        ``write(part)`` takes the next rows, in the panel's order, each part with the same columns.
-
-    Raises
-    ------
-    ValueError
-        If no part was written.
+    Yields ``write(part)``, which takes the next rows in the panel's order, each part with the same columns.
+    A ValueError is raised if no part was written.
     """
     check_parquet_name(path)
     with atomic_write(path) as unfinished, contextlib.ExitStack() as stack:
@@ -236,20 +204,8 @@ def json_ready(values: object) -> object:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Write a file under a temporary name; rename it when the block ends without an error.
 
-    Parameters
-    ----------
-    path : str or Path
-        Final name; its folder is made where it is missing.
-
-    Yields
-    ------
-    Path
-        A temporary name on the same disk, with the same ending.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written or the disk is full; nothing is left behind.
+    Yields a temporary name on the same disk, with the same ending. The folder of `path` is made where it is
+    missing. OSError is raised if it cannot be written or the disk is full; nothing is left behind.
     """
     path = Path(path)
     if path.is_dir():
@@ -269,22 +225,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
     """Fill a folder under a temporary name; rename it when the block ends without an error.
 
-    Parameters
-    ----------
-    path : str or Path
-        Final name. An existing folder is replaced if it holds `marker` or nothing.
-    marker : str
-        Name of a file that every folder of this kind has.
-
-    Yields
-    ------
-    Path
-        The temporary folder.
-
-    Raises
-    ------
-    FileExistsError
-        If something else has the final name.
+    Yields the temporary folder. An existing folder is replaced if it holds the file `marker`, which every
+    folder of this kind has, or nothing; FileExistsError is raised if something else has the final name.
     """
     path = Path(path)
     check_replaceable(path, marker=marker)
@@ -338,10 +280,7 @@ def check_replaceable(path: str | Path, *, marker: str) -> None:
 def check_writable(path: str | Path) -> None:
     """Refuse a file or folder that could not be written, before hours of work go into it.
 
-    Raises
-    ------
-    OSError
-        If the nearest folder that exists is not a folder or cannot be written.
+    OSError is raised if the nearest folder that exists is not a folder or cannot be written.
     """
     if Path(path).is_dir() and Path(path).suffix:
         raise IsADirectoryError(f"{path} is a folder; give the name of a file.")

@@ -122,22 +122,9 @@ def progress(what: str) -> Iterator[Callable]:
 def import_optional(module: str, what: str, *, package: str | None = None) -> ModuleType:
     """Import a module that only part of the package needs.
 
-    Parameters
-    ----------
-    module : str
-        Its name.
-    what : str
-        What needs it, in the plural, such as "CatBoost models".
-    package : str, optional
-        What to install; called like the module by default.
+    `what` needs it, in the plural, such as "CatBoost models"; `package` is what to install, by default called
+    like the module. ModuleNotFoundError says how to install it where it is missing.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        If it is not installed; the line says how to install it.
-
-    Examples
-    --------
     >>> import_optional("no_such_module", "Examples")
     Traceback (most recent call last):
         ...

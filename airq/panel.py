@@ -198,19 +198,9 @@ class PanelMetadata:
 
 
 def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
-    """Attach metadata to a panel; columns of the vocabulary get their unit.
+    """Attach metadata to a shallow copy of a panel; every numeric column gets its unit.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel.
-    metadata : PanelMetadata
-        Its ``units`` give the units of columns that the vocabulary lacks; others become ``"unknown"``.
-
-    Returns
-    -------
-    DataFrame
-        A shallow copy.
+    It comes from the metadata, then from the vocabulary; a column that neither knows is ``"unknown"``.
     """
     units = {}
     for name in panel.columns:
@@ -267,9 +257,9 @@ def feature_columns(panel: pd.DataFrame) -> list[str]:
 
 
 def sort_panel(panel: pd.DataFrame) -> pd.DataFrame:
-    """Sort a panel by site and day, with a plain index.
+    """Sort a panel by site and day, with a plain index, the canonical columns first.
 
-    The canonical columns come first; columns of the vocabulary get its dtype.
+    Columns of the vocabulary get its dtype.
     """
     first = [name for name in NOT_FEATURES if name in panel.columns]
     panel = panel[first + [name for name in panel.columns if name not in first]]
@@ -288,7 +278,7 @@ def at_ceiling(pm25) -> np.ndarray:
 
 
 def check_panel(panel: pd.DataFrame, *, target: Literal["optional", "required"] = "optional") -> pd.DataFrame:
-    """Validate a panel; return it sorted, with the dtypes of the vocabulary.
+    """Validate a panel; return it sorted by site and day, with the dtypes of the vocabulary.
 
     Parameters
     ----------
@@ -296,11 +286,6 @@ def check_panel(panel: pd.DataFrame, *, target: Literal["optional", "required"] 
         Table with panel metadata.
     target : {"optional", "required"}
         Whether at least one row must have a `pm25`.
-
-    Returns
-    -------
-    DataFrame
-        The panel, sorted by site and day.
 
     Raises
     ------

@@ -14,26 +14,15 @@ from joblib.externals.loky import backend as loky
 
 @contextlib.contextmanager
 def workers(n_jobs: int, **options) -> Iterator[Callable]:
-    """Start a pool of single-threaded processes; end them when the block ends early.
+    """Start a pool of `n_jobs` single-threaded processes; end them when the block ends early.
 
-    Ctrl-C reaches every process of a terminal. Each would end with a traceback of its own, so they block
-    it, and the process that started them ends them.
+    Yields ``run(tasks)``, which starts joblib's delayed calls and returns an iterator over their results: in
+    the order of the tasks, or as they come with ``return_as="generator_unordered"``. One job runs everything
+    in this process; `options` are those of :class:`joblib.Parallel`.
 
-    Parameters
-    ----------
-    n_jobs : int
-        Number of processes; 1 runs everything in this one.
-    **options
-        Of :class:`joblib.Parallel`.
+    Ctrl-C reaches every process of a terminal. Each would end with a traceback of its own, so they block it,
+    and the process that started them ends them.
 
-    Yields
-    ------
-    callable
-        ``run(tasks)`` starts joblib's delayed calls and returns an iterator over their results: in the order
-        of the tasks, or as they come with ``return_as="generator_unordered"``.
-
-    Examples
-    --------
     >>> with workers(1) as run:
     ...     list(run(joblib.delayed(abs)(number) for number in (-1, -2)))
     [1, 2]

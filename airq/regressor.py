@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from airq.bundle import check_fits, load_bundle, save_bundle
-from airq.io import as_panel
+from airq.io import read_panel
 from airq.messages import AirqWarning
 from airq.models import OURS
 from airq.models.intervals import DEFAULT_COVERAGE, PERIODS, check_coverage
@@ -451,7 +451,7 @@ def _with_target(X, y):
     """Return the panel with PM2.5 replaced by `y`, if given."""
     if y is None:
         return X
-    panel = X if isinstance(X, pd.DataFrame) else as_panel(X)
+    panel = X if isinstance(X, pd.DataFrame) else read_panel(X)
     return label_panel(panel.assign(**{TARGET: np.asarray(y, dtype="float32")}), panel_metadata(panel))
 
 

@@ -153,19 +153,7 @@ def is_aqi(unit: str) -> bool:
 
 
 def convert(values, unit: str, to: str) -> np.ndarray:
-    """Convert values from one unit to another.
-
-    Parameters
-    ----------
-    values : float or array-like
-        Values in `unit`.
-    unit, to : str
-        Units, in any known spelling.
-
-    Returns
-    -------
-    numpy.ndarray
-        Values in `to`, as float64.
+    """Convert values from `unit` to another, in any known spelling, as float64.
 
     Raises
     ------
@@ -205,26 +193,12 @@ def aqi_table(unit: str) -> AqiTable:
 
 
 def aqi_points(pm25, table: str) -> np.ndarray:
-    """Compute the air-quality index as a continuous function of 24-hour PM2.5.
+    """Compute the air-quality index [AQI points, not rounded] as a continuous function of PM2.5 [µg m⁻³].
 
-    It equals the official formula before rounding at every multiple of 0.1 µg m⁻³, crosses the
-    gaps between bands (12.0 to 12.1, say) in a straight line, and continues the last band beyond
-    its end, so that it has an inverse everywhere.
+    It equals the official formula before rounding at every multiple of 0.1 µg m⁻³, crosses the gaps between
+    bands (12.0 to 12.1, say) in a straight line, and continues the last band beyond its end, so that it has
+    an inverse everywhere. PM2.5 is a 24-hour mean, not negative; missing values stay missing.
 
-    Parameters
-    ----------
-    pm25 : float or array-like
-        PM2.5, not negative; missing values stay missing. [µg m⁻³]
-    table : str
-        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Index, not rounded. [AQI points]
-
-    Examples
-    --------
     >>> aqi_points([12.0, 12.05, 12.1], "aqi-us-2012").round(6).tolist()
     [50.0, 50.5, 51.0]
     """
@@ -243,22 +217,9 @@ def pm25_from_aqi(aqi, table: str) -> np.ndarray:
 def aqi(pm25, table: str) -> np.ndarray:
     """Compute the air-quality index as it is reported: concentration truncated to 0.1, index rounded.
 
-    Parameters
-    ----------
-    pm25 : float or array-like
-        24-hour mean PM2.5. [µg m⁻³]
-    table : str
-        ``"aqi-us-2012"`` or ``"aqi-us-2024"``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Whole AQI points as float64, so that missing values can stay missing.
-
-    Notes
-    -----
-    Above the table the line of its last band continues, as the EPA has prescribed since 2024; the 2012 rule
-    only said "beyond the AQI".
+    `pm25` is a 24-hour mean [µg m⁻³]. The whole AQI points are float64, so that missing values can stay
+    missing. Above the table the line of its last band continues, as the EPA has prescribed since 2024; the
+    2012 rule only said "beyond the AQI".
 
     References
     ----------
@@ -289,26 +250,11 @@ def aqi_class(pm25, table: str) -> np.ndarray:
 
 
 def who_class(pm25, period: str = "day") -> np.ndarray:
-    """Return the WHO 2021 class of a daily or an annual mean.
+    """Return the WHO 2021 class of a daily or an annual mean [µg m⁻³], None where it is missing.
 
-    Parameters
-    ----------
-    pm25 : float or array-like
-        Mean PM2.5 of the period. [µg m⁻³]
-    period : {"day", "year"}
-        Which levels apply.
+    The names are those of :data:`WHO_CLASSES`; `period` is "day" or "year". Source: WHO global air quality
+    guidelines, 2021, table 0.1.
 
-    Returns
-    -------
-    numpy.ndarray of object
-        Names from :data:`WHO_CLASSES`, None where PM2.5 is missing.
-
-    References
-    ----------
-    .. [1] WHO global air quality guidelines, 2021, table 0.1.
-
-    Examples
-    --------
     >>> who_class([15.0, 15.1, 80.0]).tolist()
     ['guideline met', 'interim target 4', 'above interim target 1']
     >>> who_class([6.0], "year").tolist()
@@ -344,15 +290,8 @@ def _follow(x, knots_x, knots_y):
 def exceedance_thresholds(period: str = "day", table: str = "aqi-us-2024") -> tuple[float, ...]:
     """Return the PM2.5 [µg m⁻³] above which another class begins, in rising order.
 
-    Parameters
-    ----------
-    period : {"day", "month", "year"}
-        Days have the levels of the WHO and of the index, years those of the WHO; months have none.
-    table : str
-        Index whose classes count.
+    Days have the levels of the WHO and of the index, years those of the WHO; months have none.
 
-    Examples
-    --------
     >>> exceedance_thresholds("year")
     (5.0, 10.0, 15.0, 25.0, 35.0)
     """

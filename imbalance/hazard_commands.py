@@ -46,7 +46,7 @@ def hazard(
     ),
 ):
     """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
-    from airq.io import as_panel, check_writable, write_json
+    from airq.io import check_writable, read_panel, write_json
     from airq.panel import origin_warnings, panel_metadata
     from imbalance.hazard import check_question, check_rates, compare_hazard
     from imbalance.hazard_methods import chosen_methods
@@ -54,7 +54,7 @@ def hazard(
 
     asked, names = check_rates(_numbers(rates)), listed(methods)
     chosen_methods(names)
-    table = as_panel(panel, target="required")
+    table = read_panel(panel, target="required")
     check_question(table, above, group=group.value, n_folds=folds)
     for path in filter(None, (out, json)):
         check_writable(path)

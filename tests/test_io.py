@@ -8,7 +8,6 @@ import pandas.testing as pdt
 import pytest
 
 from airq.io import (
-    as_panel,
     atomic_folder,
     atomic_write,
     check_outputs,
@@ -196,7 +195,7 @@ def test_a_panel_may_be_a_table(make_panel):
     "A DataFrame with metadata is checked and sorted like a file; the one that was given stays as it is."
     panel = make_panel(DAYS, pm25=[1, 2, 3]).iloc[[2, 1, 0]]
     before = panel.copy(deep=True)
-    for checked in (read_panel(panel), as_panel(panel, target="required")):
+    for checked in (read_panel(panel), read_panel(panel, target="required")):
         assert checked["pm25"].tolist() == [1, 2, 3]
     pdt.assert_frame_equal(panel, before)
 
@@ -206,7 +205,7 @@ def test_a_table_that_is_no_panel_is_refused(make_panel):
     with pytest.raises(ValueError, match="no panel metadata"):
         read_panel(pd.DataFrame({"pm25": [1.0]}))
     with pytest.raises(ValueError, match="has no PM2.5"):
-        as_panel(make_panel(DAYS), target="required")
+        read_panel(make_panel(DAYS), target="required")
 
 
 def test_an_unsound_file_is_refused_by_name(make_panel, tmp_path):

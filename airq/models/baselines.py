@@ -19,9 +19,8 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from airq.features.recipe import raw, reference_method
 from airq.messages import import_optional
-from airq.models import OURS
 from airq.models.boosters import Booster, CannotFit
-from airq.models.predictor import Predictor, default_candidate
+from airq.models.predictor import Predictor
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
 
@@ -201,19 +200,3 @@ def baselines(panel, *, seed=0):
     for name, (recipe, estimator) in BOOSTERS.items():
         table[name] = functools.partial(Predictor, recipe, functools.partial(estimator, seed=seed))
     return table
-
-
-def candidates(panel, *, model, recipe, seed=0, chosen=None):
-    """Return our model, called ``default``, and the chosen baselines; by default all that the panel supports.
-
-    Raises
-    ------
-    ValueError
-        If a chosen baseline is unknown or the panel cannot support it.
-    """
-    known = baselines(panel, seed=seed)
-    for name in chosen or ():
-        if name not in known:
-            raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(known)}.")
-    ours = {OURS: default_candidate(model=model, recipe=recipe, seed=seed)}
-    return ours | {name: known[name] for name in (known if chosen is None else chosen)}

@@ -17,7 +17,7 @@ from sklearn.inspection import permutation_importance
 
 from airq.cities import check_swapped
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
-from airq.io import as_panel
+from airq.io import read_panel
 from airq.messages import AirqWarning
 from airq.models.applicability import AreaOfApplicability
 from airq.models.boosters import CannotFit
@@ -61,7 +61,7 @@ def open_panel(source, *, target="optional"):
     ValueError
         If it is not a sound panel.
     """
-    panel = as_panel(source, target=target)
+    panel = read_panel(source, target=target)
     name = "the panel" if isinstance(source, pd.DataFrame) else str(source)
     check_swapped(panel.drop_duplicates("site_id"), name=name)
     return panel

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from airq.geo import arc_km, chord_km, geocentric_km, sites_of
-from airq.io import as_panel
+from airq.io import read_panel
 from airq.panel import IDENTITY, KEYS, TARGET, check_panel, label_panel, panel_metadata
 
 #: What a target panel gives: PM2.5 and the index that it was made of.
@@ -150,7 +150,7 @@ def _read(table, role, *, target):
     """Return a checked panel, and what messages call it."""
     name = f"the {role}" if isinstance(table, pd.DataFrame) else str(table)
     try:
-        return as_panel(table, target=target), name
+        return read_panel(table, target=target), name
     except ValueError as error:
         message = str(error)
         raise ValueError(message if name in message else f"{name}: {message}") from None

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from airq.models.baselines import Climatology, RawColumn, TrainingMean, baselines, candidates
+from airq.models.baselines import Climatology, RawColumn, TrainingMean, baselines
 
 
 def table(*rows):
@@ -48,10 +48,3 @@ def test_cams_is_a_baseline_only_where_the_panel_has_it(make_panel):
     with_cams = make_panel(days, pm25=[1, 2], cams_pm25=[1.0, None])
     without = make_panel(days, pm25=[1, 2], cams_pm25=[None, None])
     assert set(baselines(with_cams)) - set(baselines(without)) == {"cams"}
-
-
-def test_an_unknown_baseline_is_refused(make_panel):
-    "The message lists those of the panel."
-    panel = make_panel({"a": ["2020-01-01"]}, pm25=[1])
-    with pytest.raises(ValueError, match="No baseline 'cams' .* mean, climatology, lightgbm-defaults"):
-        candidates(panel, model="lightgbm", recipe="live", chosen=["cams"])

@@ -125,3 +125,9 @@ def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
         "held_out.parquet",
     } <= names
     assert (tmp_path / "e" / "evaluation.md").read_text() == evaluation.to_markdown()
+
+
+def test_an_unknown_baseline_is_refused(panel):
+    "The message lists those of the panel."
+    with pytest.raises(ValueError, match="No baseline 'median' .* mean, climatology, .*lightgbm-defaults"):
+        evaluate(RIDGE, panel, ["city"], baselines=["median"])
