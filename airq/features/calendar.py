@@ -42,18 +42,11 @@ REFERENCE_CALENDAR = tuple(CALENDAR)[:13]
 
 
 def calendar_values(date: pd.DatetimeIndex, name: str) -> np.ndarray:
-    """Return one calendar column of the dates, as float32.
+    """Return one calendar column of the dates, as float32; raise ValueError if there is none of that name.
 
-    `year_sin`, `year_cos`, `week_sin` and `week_cos` are the position in the year and in the week as a
-    point on a circle; `day_number` counts days from 1970-01-01.
+    `year_sin`, `year_cos`, `week_sin` and `week_cos` are the position in the year and in the week as a point
+    on a circle; `day_number` counts days from 1970-01-01.
 
-    Raises
-    ------
-    ValueError
-        If there is no calendar column of that name.
-
-    Examples
-    --------
     >>> calendar_values(pd.to_datetime(["2020-02-29", "2021-01-01"]), "week").tolist()
     [9.0, 53.0]
     """

@@ -92,21 +92,10 @@ class Feature:
         return KINDS[self.kind].looks_ahead
 
     def compute(self, panel: pd.DataFrame) -> pd.Series:
-        """Compute the feature of a panel.
+        """Compute the feature of a panel, whose rows may be in any order, as a Series aligned with it.
 
-        Parameters
-        ----------
-        panel : DataFrame
-            A panel, its rows in any order; it stays as it is.
+        NaN where a day, neighbour or value that it needs is missing; the panel stays as it is.
 
-        Returns
-        -------
-        Series
-            Named after the feature, aligned with the panel; NaN where a day, neighbour or value that it
-            needs is missing.
-
-        Examples
-        --------
         >>> panel = pd.DataFrame({"site_id": ["a", "a", "a"], "no2": [1.0, 2.0, 4.0],
         ...                       "date": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-04"])})
         >>> Feature("lag", "no2", days=1).compute(panel).tolist()

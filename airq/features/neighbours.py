@@ -35,21 +35,10 @@ class Neighbourhood:
     order: np.ndarray
 
     def sums(self, values, windows):
-        """Compute sum and count of the neighbours' values, missing ones ignored.
+        """Compute sum and count of the neighbours' values, (n_rows,), missing ones (NaN) ignored.
 
-        Every value of every neighbour in the window weighs the same.
-
-        Parameters
-        ----------
-        values : numpy.ndarray of shape (n_rows,)
-            Values, NaN where missing.
-        windows : list of tuple of int
-            Days before and after today of every window. [d]
-
-        Returns
-        -------
-        list of numpy.ndarray of shape (2, n_rows)
-            Sum and count by window.
+        Every value of every neighbour in the window weighs the same. A window is its days before and after
+        today; the result is an array of shape (2, n_rows) for each.
         """
         results = [np.zeros((2, len(values))) for _ in windows]
         before, after = np.max(windows, axis=0)
@@ -85,16 +74,9 @@ class Neighbourhood:
 
 
 def neighbourhood(panel: pd.DataFrame, radius_km: float, *, itself: str = "left out") -> Neighbourhood:
-    """Find the neighbours of every site of a panel.
+    """Find the neighbours of every site of a panel, at most `radius_km` away.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel.
-    radius_km : float
-        Largest distance. [km]
-    itself : {"left out", "included"}
-        Whether a site is among its own neighbours.
+    `itself` is "left out" or "included": whether a site is among its own neighbours.
     """
     site, day = site_numbers(panel), day_numbers(panel)
     day = day - (day.min() if len(day) else 0)

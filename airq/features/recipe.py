@@ -79,22 +79,9 @@ class Recipe:
         return Recipe(self.name, tuple(feature for feature in self.features if feature.name not in names))
 
     def transform(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Compute the features of a panel.
+        """Compute the features of a panel, which stays as it is: float32, (n_rows, n_features), its index.
 
-        Parameters
-        ----------
-        panel : DataFrame
-            A panel; it stays as it is.
-
-        Returns
-        -------
-        DataFrame of float32, shape (n_rows, n_features)
-            Columns in the recipe's order, index of the panel.
-
-        Raises
-        ------
-        ValueError
-            If the panel lacks a column that a feature needs, or the column is not numeric.
+        ValueError is raised if the panel lacks a column that a feature needs, or the column is not numeric.
         """
         self.check_inputs(panel)
         work = Workspace(panel, self.features)
@@ -207,20 +194,11 @@ SHIFTS = (1, 2, 3, 5)
 
 
 def make_recipe(name: str, panel: pd.DataFrame) -> Recipe:
-    """Make a named recipe for the columns of a panel.
+    """Make a named recipe for the columns of a checked panel; its PM2.5 is never used.
 
-    Parameters
-    ----------
-    name : {"reference", "retrospective", "live"}
-        ``reference``: the 163 columns of the published model, under its own names.
-        ``retrospective``: the best features for past days; it looks ahead. ``live``: nothing looks ahead.
-    panel : DataFrame
-        A checked panel. Only its inputs are used, never its PM2.5.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or the panel lacks inputs of ``reference``.
+    ``reference``: the 163 columns of the published model, under its own names. ``retrospective``: the best
+    features for past days; it looks ahead. ``live``: nothing looks ahead. ValueError is raised if the name
+    is unknown, or the panel lacks inputs of ``reference``.
     """
     if name not in RECIPES:
         raise ValueError(f"No recipe {name!r}.{near_name(name, RECIPES)} Choose from {', '.join(RECIPES)}.")

@@ -43,23 +43,10 @@ class DayLine:
         return cells
 
     def take(self, cells, days=0):
-        """Return the value `days` before each row; negative `days` look ahead.
+        """Return the value `days` before each row, (n_rows,); negative `days` look ahead.
 
-        Parameters
-        ----------
-        cells : numpy.ndarray of shape (n_cells,)
-            What :meth:`lay` returned, or something computed from it cell by cell.
-        days : int
-            Shift, at most `reach` either way. [d]
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows,)
-
-        Raises
-        ------
-        ValueError
-            If the shift is longer than `reach`.
+        `cells`, of shape (n_cells,), is what :meth:`lay` returned, or something computed from it cell by
+        cell. ValueError is raised if the shift is longer than `reach`.
         """
         if abs(days) > self.reach:
             raise ValueError(f"The line was laid out for shifts of {self.reach} days, not of {days}.")
@@ -67,24 +54,10 @@ class DayLine:
 
 
 def day_line(panel: pd.DataFrame, reach: int) -> DayLine:
-    """Lay the rows of a panel out by calendar day.
+    """Lay the rows of a panel, in any order, out by calendar day, for shifts of at most `reach` days.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel, its rows in any order.
-    reach : int
-        Largest shift that will be asked for, at least 1. [d]
-
-    Returns
-    -------
-    DayLine
-        At most ``reach + 1`` cells a row; about one where few days are missing.
-
-    Raises
-    ------
-    ValueError
-        If a site has two rows on one day.
+    At most ``reach + 1`` cells a row; about one where few days are missing. ValueError is raised if a site
+    has two rows on one day.
     """
     site, day = site_numbers(panel), day_numbers(panel)
     order = np.lexsort((day, site))
@@ -122,10 +95,7 @@ def day_numbers(panel: pd.DataFrame) -> np.ndarray:
 def bounds(days: int, align: str) -> tuple[int, int]:
     """Return how many days of a window, "trailing" or "centred", lie before and after today.
 
-    Raises
-    ------
-    ValueError
-        If the window is empty, or centred and even.
+    ValueError is raised if the window is empty, or centred and even.
 
     >>> bounds(7, "trailing"), bounds(7, "centred")
     ((6, 0), (3, 3))
@@ -140,22 +110,12 @@ def bounds(days: int, align: str) -> tuple[int, int]:
 
 
 def window_statistic(cells: np.ndarray, statistic: str, before: int, after: int) -> np.ndarray:
-    """Compute a statistic of the window around every cell of a line of days.
+    """Compute a statistic of the window around every cell of a line of days, missing values ignored.
 
-    Parameters
-    ----------
-    cells : numpy.ndarray of shape (..., n_cells)
-        Values by day along the last axis, NaN where missing.
-    statistic : {"mean", "max", "std", "count"}
-        What to compute, missing values ignored. The sample standard deviation needs two values.
-    before, after : int
-        Days of the window before and after each cell. [d]
-
-    Returns
-    -------
-    numpy.ndarray of shape (..., n_cells)
-        NaN where the window has no value (0 for counts), and in the first `before` and the last `after`
-        cells, whose windows are cut off.
+    `cells` are values by day along the last axis, NaN where missing; `before` and `after` are days of the
+    window. The statistic is "mean", "max", "count" or "std", the sample standard deviation, which needs two
+    values. The result has the shape of `cells`: NaN where the window has no value (0 for counts), and in the
+    first `before` and the last `after` cells, whose windows are cut off.
     """
     if statistic == "max":
         return _over_window(np.fmax, cells, before, after)

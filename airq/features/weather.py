@@ -18,24 +18,12 @@ CALM_BELOW = 3.2
 
 
 def stagnation(panel: pd.DataFrame, days: int = 3) -> pd.Series:
-    """Compute the share of the last days that were calm and dry.
+    """Compute the share of the last `days` days, today included, that were calm and dry [1].
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel with `wind_u`, `wind_v` [m s⁻¹] and `precipitation` [mm].
-    days : int
-        Length of the window, today included. [d]
-
-    Returns
-    -------
-    Series
-        `stagnation`: stagnant days over days whose wind and rain are known; NaN where none is. [1]
-
-    Notes
-    -----
-    A day is stagnant if its mean wind at 10 m is below 3.2 m s⁻¹ and its precipitation below 1 mm,
-    the surface part of the definition of [1]_, which also asks for a weak wind at 500 hPa.
+    The panel has `wind_u`, `wind_v` [m s⁻¹] and `precipitation` [mm]. The share is that of the days whose
+    wind and rain are known; NaN where none is. A day is stagnant if its mean wind at 10 m is below 3.2 m s⁻¹
+    and its precipitation below 1 mm, the surface part of the definition of [1]_, which also asks for a weak
+    wind at 500 hPa.
 
     References
     ----------
@@ -52,21 +40,11 @@ def stagnation(panel: pd.DataFrame, days: int = 3) -> pd.Series:
 
 
 def days_since_rain(panel: pd.DataFrame) -> pd.Series:
-    """Count the calendar days since the last day with at least 1 mm of rain, 0 on such a day.
+    """Count the calendar days since the last day with at least 1 mm of `precipitation`, 0 on such a day.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A panel with `precipitation`. [mm]
+    NaN where no rain is known yet, or where a day since then is missing, because it may have rained on it.
+    [d]
 
-    Returns
-    -------
-    Series
-        `days_since_rain`; NaN where no rain is known yet, or where a day since then is missing,
-        because it may have rained on it. [d]
-
-    Examples
-    --------
     >>> panel = pd.DataFrame({"site_id": ["a"] * 4, "precipitation": [5.0, 0.0, 0.9, 0.0],
     ...     "date": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-05"])})
     >>> days_since_rain(panel).tolist()

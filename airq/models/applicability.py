@@ -98,21 +98,11 @@ class AreaOfApplicability:
         self.threads = threads
 
     def fit(self, X, weights, folds):
-        """Learn distances and threshold from training rows.
+        """Learn distances and threshold from training rows X, (n_rows, n_features), possibly with gaps.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_rows, n_features)
-            Features of the training rows, possibly with missing values.
-        weights : array-like of shape (n_features,)
-            Importance of every feature, not negative.
-        folds : array-like of int, shape (n_rows,)
-            Inner fold of every row, see :func:`airq.models.ensemble.inner_folds`.
-
-        Raises
-        ------
-        ValueError
-            If weights or folds do not fit the rows, or there is one fold only.
+        `weights`, (n_features,), are the importances, not negative; `folds`, (n_rows,), the inner fold of
+        every row, see :func:`airq.models.ensemble.inner_folds`. ValueError is raised if they do not fit the
+        rows, or there is one fold only.
         """
         weights, folds = np.asarray(weights, dtype="float64"), np.asarray(folds)
         if weights.shape != (X.shape[1],) or not np.all(weights >= 0):

@@ -45,10 +45,7 @@ class TrainingMean:
 class Climatology:
     """Mean of the calendar month in a band of latitude; of the month, then of all, where it is unknown.
 
-    Parameters
-    ----------
-    band : float
-        Width of the bands. [°]
+    `band` is the width of the bands. [°]
     """
 
     def __init__(self, band=LATITUDE_BAND):
@@ -76,13 +73,7 @@ class Climatology:
 
 
 class RawColumn(TrainingMean):
-    """A column of the panel as it is, such as a transport model's PM2.5; the training mean fills gaps.
-
-    Parameters
-    ----------
-    column : str
-        Name of the column. [µg m⁻³]
-    """
+    """A column as it is [µg m⁻³], such as a transport model's PM2.5; the training mean fills gaps."""
 
     def __init__(self, column="cams_pm25"):
         self.column = column
@@ -93,13 +84,7 @@ class RawColumn(TrainingMean):
 
 
 class BoosterBaseline:
-    """A booster with fixed settings, which `fit` leaves in ``booster_``.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    """
+    """A booster with fixed settings, which `fit` leaves in ``booster_``."""
 
     def __init__(self, *, seed=0):
         self.seed = seed
@@ -179,20 +164,10 @@ BOOSTERS = {
 
 
 def baselines(panel, *, seed=0):
-    """Return the baselines that a panel supports, by name.
+    """Return the baselines that a checked panel supports, by name; each makes a fresh predictor.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    seed : int
-        Seed of every fit.
-
-    Returns
-    -------
-    dict of str to callable
-        `mean`, `climatology`, `cams` (where the panel has `cams_pm25`), `lightgbm-defaults`,
-        `reference-method` and `airqo-job`; each makes a fresh predictor.
+    `mean`, `climatology`, `cams` (where the panel has `cams_pm25`), `lightgbm-defaults`, `reference-method`
+    and `airqo-job`; `seed` is that of every fit.
     """
     table = {"mean": TrainingMean, "climatology": Climatology}
     if "cams_pm25" in panel.columns and panel["cams_pm25"].notna().any():

@@ -105,12 +105,8 @@ def load_booster(path, kind, *, threads=1):
 def load_foreign_catboost(path, names):
     """Read a native CatBoost model (.cbm) from elsewhere, which must expect the features `names` in order.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a CatBoost regressor with exactly these features in this order.
+    FileNotFoundError is raised if there is no such file, ValueError if it is not a CatBoost regressor with
+    exactly these features in this order.
     """
     path = Path(path)
     if not path.is_file():
@@ -130,20 +126,11 @@ def load_foreign_catboost(path, names):
 
 
 def fit_booster(kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1):
-    """Fit a booster; stop when its error on other rows stops improving.
+    """Fit a booster of a library; stop when its error on other rows stops improving.
 
-    Parameters
-    ----------
-    kind : {"lightgbm", "catboost"}
-        Library.
-    features, stop_features : DataFrame of shape (n_samples, n_features)
-        Rows to learn from, and rows to stop on. Missing values are left to the trees.
-    target, stop_target : numpy.ndarray of shape (n_samples,)
-        Their targets.
-    parameters : dict, optional
-        Changes to :data:`LIGHTGBM` or :data:`CATBOOST`.
-    seed, threads : int
-        Seed and number of threads; the same pair gives the same model.
+    `features` and `stop_features` are DataFrames of shape (n_samples, n_features), whose missing values are
+    left to the trees; targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
+    :data:`CATBOOST`. The same `seed` and number of `threads` give the same model.
     """
     if kind == "catboost" and target.min() == target.max():
         raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")

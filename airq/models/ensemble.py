@@ -63,16 +63,10 @@ MEMBERS["blend"] = (*MEMBERS["lightgbm"], *MEMBERS["catboost"])
 
 
 def inner_folds(groups, *, n_folds=N_INNER, seed=0):
-    """Return the number of the inner fold of every row; rows of a group stay together.
+    """Return the number of the inner fold of every row, (n_samples,); rows of a group stay together.
 
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,)
-        Cities or sites; row numbers where nothing must stay together.
-    n_folds : int
-        Number of folds; fewer where there are fewer groups. One group alone is split by rows.
-    seed : int
-        Seed of the shuffle.
+    Groups are cities or sites, or row numbers where nothing must stay together. There are fewer folds where
+    there are fewer groups; one group alone is split by rows. `seed` is that of the shuffle.
     """
     groups = np.asarray(groups, dtype=object)
     n_groups = len(set(groups))
@@ -143,16 +137,9 @@ class BoosterEnsemble:
     def fit(self, X, y, groups, places=None):
         """Fit all members on all inner folds, then blend them.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_features)
-            Features; missing values are left to the trees.
-        y : numpy.ndarray of shape (n_samples,)
-            PM2.5. [µg m⁻³]
-        groups : numpy.ndarray of shape (n_samples,)
-            What stays together in a fold.
-        places : DataFrame of n_samples rows, optional
-            `site_id, date, latitude, longitude`.
+        X has the shape (n_samples, n_features), its missing values are left to the trees; y is PM2.5 [µg
+        m⁻³]. `groups`, (n_samples,), stay together in a fold; `places` are rows of `site_id, date, latitude,
+        longitude`.
         """
         self.folds_ = folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
         values = X.to_numpy(dtype="float64")

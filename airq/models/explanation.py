@@ -58,15 +58,10 @@ _OF_ITS_SIZE = ("value", "lag", "lead", "mean", "max", "near", "area")
 
 
 class Explainer:
-    """Contributions to the predictions of an ensemble.
+    """Contributions to the predictions of a fitted :class:`airq.models.ensemble.BoosterEnsemble`.
 
-    Parameters
-    ----------
-    estimator : BoosterEnsemble
-        A fitted ensemble.
-    background : DataFrame of shape (n_samples, n_features), optional
-        Features of usual rows, from which linear leaves take their centres, see
-        :mod:`airq.models.linear_trees`.
+    `background` holds features of usual rows, (n_samples, n_features), from which linear leaves take their
+    centres, see :mod:`airq.models.linear_trees`.
     """
 
     def __init__(self, estimator, background=None):
@@ -81,21 +76,11 @@ class Explainer:
         ]
 
     def contributions(self, X, places=None):
-        """Return the contributions to every prediction.
+        """Return the contributions [µg m⁻³] to every prediction from features X, (n_samples, n_features).
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_features)
-            Features.
-        places : DataFrame of n_samples rows, optional
-            `site_id, date, latitude, longitude`, as for the prediction.
-
-        Returns
-        -------
-        DataFrame of shape (n_samples, n_features + 3)
-            By feature, then `base`, `nearby monitors` and `remainder`; a row sums to the prediction.
-            `base` is the same in every row: the prediction of boosters that know no feature.
-            [µg m⁻³]
+        By feature, then `base`, `nearby monitors` and `remainder`: shape (n_samples, n_features + 3); a row
+        sums to the prediction. `base` is the same in every row: the prediction of boosters that know no
+        feature. `places` are rows of `site_id, date, latitude, longitude`, as for the prediction.
         """
         values = self._values(X)
         total = np.zeros((len(X), X.shape[1] + 1))
@@ -263,14 +248,10 @@ class Contributions:
     def table(self, rows):
         """Return the contributions to rows of the panel, given by number, the largest product first in a row.
 
-        Returns
-        -------
-        DataFrame
-            `site_id, date, product, contribution` [µg m⁻³]; of the column of the product that
-            contributes most its name `column`, its `value` on that day, its `unit`, and its `rank`: the
-            share of the panel's values that lie below it, equal ones counted half [1]. The
-            contributions of a row sum to its prediction; `base`, `nearby monitors` and `remainder`
-            are listed with the products.
+        `site_id, date, product, contribution` [µg m⁻³]; of the column of the product that contributes most
+        its name `column`, its `value` on that day, its `unit`, and its `rank`: the share of the panel's
+        values that lie below it, equal ones counted half [1]. The contributions of a row sum to its
+        prediction; `base`, `nearby monitors` and `remainder` are listed with the products.
         """
         rows = np.asarray(rows)
         by_feature = self._by_feature(rows)
@@ -281,12 +262,9 @@ class Contributions:
     def importance(self, *, n_rows=N_SAMPLE):
         """Return the mean size of the contributions over a sample of rows.
 
-        Returns
-        -------
-        DataFrame
-            `by, name, product, importance` [µg m⁻³], `unit` and `rows`, largest first within a grouping.
-            Contributions are summed within a group before their size is taken, so a group counts for
-            less than the sum of its members where they pull either way.
+        `by, name, product, importance` [µg m⁻³], `unit` and `rows`, largest first within a grouping.
+        Contributions are summed within a group before their size is taken, so a group counts for less than
+        the sum of its members where they pull either way.
         """
         rows = self.sample(n_rows)
         by_feature = self._by_feature(rows)

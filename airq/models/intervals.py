@@ -149,18 +149,10 @@ class ResidualScale:
     """
 
     def fit(self, X, predicted, residual, groups):
-        """Learn from residuals of predictions that never saw their place.
+        """Learn from out-of-fold predictions [µg m⁻³] and their residuals, observed minus predicted [µg m⁻³].
 
-        Parameters
-        ----------
-        X : object
-            Not used.
-        predicted : array-like of shape (n_samples,)
-            Out-of-fold predictions. [µg m⁻³]
-        residual : array-like of shape (n_samples,)
-            Observed minus predicted. [µg m⁻³]
-        groups : array-like of shape (n_samples,)
-            Cities or sites; each has the same weight.
+        Both have the shape (n_samples,), like `groups`, cities or sites of which each has the same weight. X
+        is not used.
         """
         residual, weights = np.asarray(residual, dtype="float64"), group_weights(groups)
         size = _log_size(predicted)
@@ -216,29 +208,13 @@ def frequency_of(period):
 def period_means(table, period, *, keys=None):
     """Return means over the calendar months or years of which three quarters of the days are there.
 
-    Parameters
-    ----------
-    table : DataFrame of n_rows
-        `date`, the key columns, and any of :data:`AVERAGED`. [µg m⁻³] Rows whose `observed` is missing
-        do not count, so that predictions and observations are averaged over the same days.
-    period : {"day", "month", "year"}
-        What a row of the result stands for.
-    keys : sequence of str, optional
-        Columns that identify a place; by default those of `group` and `site_id` that the table has.
+    `table` has `date`, the key columns (by default those of `group` and `site_id` that it has), and any of
+    :data:`AVERAGED` [µg m⁻³]. Rows whose `observed` is missing do not count, so that predictions and
+    observations are averaged over the same days. The result has one row per place and `period`, by key and
+    `date`, the period's first day. Averaging the residual scales gives a *scale* for a mean, not its error:
+    a period needs a calibration of its own. ValueError is raised if the period is unknown, or a place has a
+    day twice.
 
-    Returns
-    -------
-    DataFrame
-        One row per place and period, by key and `date`, the period's first day. Averaging the residual scales
-        gives a *scale* for a mean, not its error: a period needs a calibration of its own.
-
-    Raises
-    ------
-    ValueError
-        If the period is unknown, or a place has a day twice.
-
-    Examples
-    --------
     >>> import pandas as pd
     >>> days = pd.date_range("2020-02-01", "2020-02-29")
     >>> table = pd.DataFrame({"group": "a", "date": days, "observed": 4.0, "predicted": 6.0})
@@ -300,18 +276,11 @@ class Calibration:
 
     @classmethod
     def from_held_out(cls, table):
-        """Take the scores of days, months and years.
+        """Take the scores of days, months and years from rows that their predictor never saw.
 
-        Parameters
-        ----------
-        table : DataFrame
-            Rows that their predictor never saw: `group, date, observed, predicted, scale_low,
-            scale_high` [µg m⁻³], and `site_id` where a group has several sites.
-
-        Raises
-        ------
-        ValueError
-            If a column is missing, or a prediction or residual scale is missing or not positive.
+        `table` has `group, date, observed, predicted, scale_low, scale_high` [µg m⁻³], and `site_id` where a
+        group has several sites. ValueError is raised if a column is missing, or a prediction or residual
+        scale is missing or not positive.
         """
         if missing := [name for name in ("group", "date", *HELD_OUT) if name not in table.columns]:
             raise ValueError(f"The held-out rows lack the column {missing[0]!r}.")
@@ -343,23 +312,11 @@ class Calibration:
         return hierarchical_quantile(scores["score"].abs(), scores["group"], coverage)
 
     def interval(self, predicted, residual_scale, coverage, period="day"):
-        """Return the interval of every prediction.
+        """Return the interval of every prediction, (n_rows, 2) [µg m⁻³], never below zero.
 
-        Parameters
-        ----------
-        predicted : array-like of shape (n_rows,)
-            Predictions for days, or their means over months or years. [µg m⁻³]
-        residual_scale : array-like of shape (n_rows, 2)
-            Residual scale below and above, likewise. [µg m⁻³]
-        coverage : float
-            Coverage, between 0 and 1.
-        period : {"day", "month", "year"}
-            What a row stands for.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, 2)
-            Lower and upper end, never below zero; missing where there are too few groups. [µg m⁻³]
+        `predicted`, (n_rows,), are predictions for days, or their means over months or years;
+        `residual_scale`, (n_rows, 2), is the scale below and above, likewise. [µg m⁻³] NaN where there are
+        too few groups.
         """
         predicted = np.asarray(predicted, dtype="float64")[:, None]
         factor = self.factor(coverage, period)
@@ -368,22 +325,11 @@ class Calibration:
         return np.maximum(predicted + factor * scale_of(residual_scale, period) * [-1.0, 1.0], 0)
 
     def exceedance(self, predicted, residual_scale, thresholds, period="day"):
-        """Return the probability that the observation lies above thresholds.
+        """Return the probability that the observation lies above thresholds [µg m⁻³], (n_rows, n_thresholds).
 
-        It is the share of the scores, every group weighing the same, that lie above the threshold on
-        the scale of the prediction's own error.
-
-        Parameters
-        ----------
-        predicted, residual_scale, period
-            As for :meth:`interval`.
-        thresholds : sequence of float
-            Thresholds of PM2.5. [µg m⁻³]
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, n_thresholds)
-            Between 0 and 1, not increasing with the threshold; missing with fewer than five groups.
+        It is the share of the scores, every group weighing the same, that lie above the threshold on the
+        scale of the prediction's own error [1]_: not increasing with the threshold, NaN with fewer than five
+        groups. The other parameters are those of :meth:`interval`.
 
         References
         ----------

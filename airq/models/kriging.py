@@ -58,16 +58,10 @@ class ResidualKriging:
         self.seed = seed
 
     def fit(self, residual, folds, places):
-        """Learn from out-of-fold residuals.
+        """Learn from out-of-fold residuals [µg m⁻³], observed minus predicted, (n_samples,).
 
-        Parameters
-        ----------
-        residual : numpy.ndarray of shape (n_samples,)
-            Observed minus out-of-fold prediction. [µg m⁻³]
-        folds : numpy.ndarray of int, shape (n_samples,)
-            Inner fold of each row.
-        places : DataFrame of n_samples rows
-            `site_id, date, latitude, longitude`.
+        `folds`, (n_samples,), are the inner folds; `places` are rows of `site_id, date, latitude,
+        longitude`.
         """
         deviation = 1.4826 * np.median(np.abs(residual))
         clipped = np.clip(residual, -CLIP * deviation, CLIP * deviation)

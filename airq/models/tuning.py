@@ -55,18 +55,10 @@ class Tuning:
     advance: Callable | None = None
 
     def __call__(self, members, score, data, seed):
-        """Return the best members of all trials.
+        """Return the best members of all trials; the first trial takes the given ones as they are.
 
-        Parameters
-        ----------
-        members : tuple of Member
-            Start of the search; the first trial takes them as they are.
-        score : callable
-            Members -> error on inner folds. [µg m⁻³]
-        data : tuple of array-like
-            What the score depends on; another search with the same data reuses its trials.
-        seed : int
-            Seed.
+        `score` maps members to their error on inner folds. [µg m⁻³] It depends on `data`, a tuple of arrays;
+        another search with the same data and seed reuses its trials.
         """
         import optuna
 

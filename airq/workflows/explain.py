@@ -85,23 +85,12 @@ logger = logging.getLogger(__name__)
 
 
 def products_of_columns(columns):
-    """Return the name of the product that each column of a panel comes from.
+    """Return the name of the product that each column of a panel comes from, by column.
 
-    Parameters
-    ----------
-    columns : sequence of str
-        Columns of one panel.
+    For a column of the catalogue the product's key, without the suffix of a stream (``-nrti``) or the prefix
+    of a recipe (``reference-``); ``weather`` for ERA5, GFS and other weather; ``position`` for coordinates.
+    A foreign column takes the product that the word before its first underscore means, or that word itself.
 
-    Returns
-    -------
-    dict of str to str
-        For a column of the catalogue the product's key, without the suffix of a stream (``-nrti``) or the
-        prefix of a recipe (``reference-``); ``weather`` for ERA5, GFS and other weather; ``position`` for
-        coordinates. A foreign column takes the product that the word before its first underscore
-        means, or that word itself.
-
-    Examples
-    --------
     >>> products_of_columns(["no2", "temp_air", "Ozone_cloud_fraction", "myband_b2"])
     {'no2': 'no2', 'temp_air': 'weather', 'Ozone_cloud_fraction': 'o3', 'myband_b2': 'myband'}
     >>> products_of_columns(["aod055"]), products_of_columns(["aod055", "dust"])
@@ -148,27 +137,12 @@ def explain(model, panel: pd.DataFrame | str | Path, *, by: str = "product") -> 
 
 
 def explain_row(model, panel: pd.DataFrame | str | Path, site: str, date) -> pd.DataFrame:
-    """Return the contributions to the prediction for one site and day.
+    """Return the contributions to the prediction for one site and day, such as 2020-03-01.
 
-    Parameters
-    ----------
-    model, panel
-        As for :func:`explain`.
-    site : str
-        `site_id`, or the name of a city with one site.
-    date : str or date
-        Day, such as 2020-03-01.
-
-    Returns
-    -------
-    DataFrame
-        `site_id, date, product, contribution` [µg m⁻³] and the column behind it, see
-        :meth:`airq.models.explanation.Contributions.table`; the contributions sum to the prediction.
-
-    Raises
-    ------
-    ValueError
-        If the panel has no such site or day, with the nearest that it has.
+    `model` and `panel` are those of :func:`explain`; `site` is a `site_id`, or the name of a city with one
+    site. The table is that of :meth:`airq.models.explanation.Contributions.table`; its contributions [µg
+    m⁻³] sum to the prediction. ValueError is raised if the panel has no such site or day, with the nearest
+    that it has.
     """
     panel = open_panel(panel)
     row = find_row(panel, site, date)
@@ -178,10 +152,7 @@ def explain_row(model, panel: pd.DataFrame | str | Path, site: str, date) -> pd.
 def open_contributions(model, panel):
     """Return the :class:`Contributions` of a model for a panel, and the metadata of its training panel.
 
-    Raises
-    ------
-    ValueError
-        If the panel does not fit the model.
+    ValueError is raised if the panel does not fit the model.
     """
     model = load(model) if isinstance(model, (str, Path)) else model
     panel = model.check_panel(panel)
@@ -194,12 +165,8 @@ def open_contributions(model, panel):
 def find_row(panel, site, date):
     """Return the number of the row of a site and day in a checked panel.
 
-    `site` is a `site_id`, or the name of a city with one site, in upper or lower case.
-
-    Raises
-    ------
-    ValueError
-        If there is none, with the nearest names or days, or if the city has several sites.
+    `site` is a `site_id`, or the name of a city with one site, in upper or lower case. ValueError is raised
+    if there is none, with the nearest names or days, or if the city has several sites.
     """
     try:
         day = pd.Timestamp(datetime.date.fromisoformat(str(date)))
