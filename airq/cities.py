@@ -38,33 +38,16 @@ SPRAWL_KM = 50
 
 
 def bundled_cities(*, countries: Sequence[str] | None = None, min_population: float = 0) -> pd.DataFrame:
-    """Return the bundled African cities of 15,000 people or more.
+    """Return the bundled African cities of 15,000 people or more (GeoNames [1]_), by country and name.
 
-    Parameters
-    ----------
-    countries : list of str, optional
-        Names or ISO codes; all by default.
-    min_population : float
-        Fewest people. [people]
-
-    Returns
-    -------
-    DataFrame
-        `city_id, city, country, latitude, longitude, population` [°, people], sorted by country and name.
-
-    Raises
-    ------
-    ValueError
-        If a country is unknown or none of its cities is left.
+    The columns are `city_id, city, country, latitude, longitude, population` [°, people]. `countries` are
+    names or ISO codes, `min_population` the fewest people. Raise ValueError if one is unknown or no city is left.
 
     References
     ----------
     .. [1] GeoNames, https://www.geonames.org, CC BY 4.0.
 
-    Examples
-    --------
-    >>> cities = bundled_cities(countries=["Uganda"], min_population=1_000_000)
-    >>> cities["city"].tolist()
+    >>> bundled_cities(countries=["Uganda"], min_population=1_000_000)["city"].tolist()
     ['Kampala']
     """
     cities = _read_bundled("african_cities.csv")
@@ -80,25 +63,11 @@ def bundled_cities(*, countries: Sequence[str] | None = None, min_population: fl
 
 
 def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
-    """Read and check a table of cities.
+    """Read and check a table of cities, a DataFrame or a CSV file; return the columns of the bundled one.
 
-    Parameters
-    ----------
-    cities : path or DataFrame
-        A table, or a CSV file, with `city, country, latitude, longitude` [°] and perhaps `city_id` and
-        `population` [people].
-
-    Returns
-    -------
-    DataFrame
-        The columns of the bundled table; `city_id` is made from country and name where it is missing.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If a column is missing, a coordinate impossible, a country unknown or a city repeated.
+    It has `city, country, latitude, longitude` [°] and perhaps `city_id` and `population` [people]; `city_id`
+    is made from country and name where it is missing. Raise OSError if the file cannot be read, ValueError if a
+    column is missing, a coordinate impossible, a country unknown or a city repeated.
     """
     if isinstance(cities, pd.DataFrame):
         return check_cities(cities)
@@ -192,13 +161,10 @@ def _bundled_trees():
 
 
 def match_cities(names, countries, cities):
-    """Find cities by name and country (name or ISO code) in a checked city table.
+    """Return for every name and country (name or ISO code) the row of its city in a checked city table.
 
-    Returns
-    -------
-    numpy.ndarray of int
-        Row number in `cities`, -1 where there is none or the country is unknown. Of several cities of
-        one name in a country the most populous counts.
+    It is -1 where there is none or the country is unknown. Of several cities of one name in a country the
+    most populous counts.
     """
     ranked = cities.reset_index(drop=True).sort_values("population", ascending=False, kind="stable")
     rows = {}

@@ -240,13 +240,8 @@ class ExtractionReport:
 def run_extraction(request, *, out, client=None, report_progress=None):
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
-    Parameters
-    ----------
-    request : ExtractionRequest
-    out, client
-        As :func:`extract` takes them; it raises the same errors, too.
-    report_progress : callable, optional
-        Called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
+    `out` and `client` are as :func:`extract` takes them, and so are the errors. `report_progress` is called
+    with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days()
@@ -377,12 +372,7 @@ class Plan:
 def plan(cities, start, end, *, out=None, client=None, **settings):
     """Estimate what an extraction would send and cost, as a Plan. Nothing is sent.
 
-    Parameters
-    ----------
-    cities, start, end, client, **settings
-        As :func:`extract` takes them.
-    out : str or Path, optional
-        Folder; what it already holds is not counted.
+    The arguments are those of :func:`extract`; what the folder `out` already holds is not counted.
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)
@@ -438,17 +428,8 @@ class Probe:
 def check(cities, start, end, *, client=None, **settings):
     """Ask for the first city and the first day, product by product. Nothing is written.
 
-    The arguments are those of :func:`extract`.
-
-    Returns
-    -------
-    list of Probe
-        One for each product of every layer.
-
-    Raises
-    ------
-    ValueError, OSError
-        If no connection can be opened.
+    The arguments are those of :func:`extract`. Return a Probe for each product of every layer; raise
+    ValueError or OSError if no connection can be opened.
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)

@@ -19,19 +19,10 @@ KEPT_CHUNKS = 320
 
 
 def assemble(folder, chunks):
-    """Write the panel of an extraction's folder, and return what it holds.
+    """Write the panel of an extraction's folder from chunks, of which later ones prevail.
 
-    Parameters
-    ----------
-    folder : Folder
-    chunks : list of Chunk
-        What is there, those fetched first in front; later ones prevail.
-
-    Returns
-    -------
-    dict
-        `rows`, `sites`, `columns`, `first_day`, `last_day`; `filled`, the share of values that are not
-        empty, by column; `emptied`, how many implausible values were emptied, by column.
+    Return `rows`, `sites`, `columns`, `first_day`, `last_day`; by column `filled`, the share of values that
+    are not empty, and `emptied`, how many implausible values were emptied.
     """
     days, sites = folder.site_days.days, folder.site_days.sites
     units = _units(folder.extraction, days)

@@ -44,19 +44,7 @@ class Budget:
     leave 2. After `TRIAL` successes for each place that it adds, at a limit that was used up, the
     limit grows: by 1, then by 2, 4, … while that is accepted. A try that is refused doubles the
     successes that the next one takes: once settled, fewer than one request in twenty is refused.
-
-    Parameters
-    ----------
-    limit : int
-        Most requests at once, ever.
-    patience : Patience
-    clock : callable
-        Seconds, increasing.
-
-    Attributes
-    ----------
-    limit, in_flight : int
-        Requests at once that are allowed, and that are under way, now.
+    `limit` and `in_flight` are the requests at once that are allowed, and under way, now.
     """
 
     TRIAL = 20
@@ -117,19 +105,12 @@ class Budget:
         return None
 
     def release(self, epoch, outcome, *, restricted=False, retry_after=0.0):
-        """Give a place back, with what became of the request.
+        """Give a place back, with the `epoch` from `acquire` and what became of the request.
 
-        Parameters
-        ----------
-        epoch : int
-            From `acquire`.
-        outcome : {"accepted", "refused", "failed"}
-            "accepted": the service worked on it, whatever the result; "refused": 429; "failed": no
-            answer, or one that says nothing about the limit.
-        restricted : bool
-            The answer asks for less parallelism: a quarter less, once a round, and no growth.
-        retry_after : float
-            Wait that a refusal asks for. [s]
+        `outcome` is "accepted" if the service worked on it, whatever the result; "refused" on 429; "failed"
+        without an answer, or with one that says nothing about the limit. A `restricted` answer asks for
+        less parallelism: a quarter less, once a round, and no growth. `retry_after` is the wait that a refusal
+        asks for [s].
         """
         with self._condition:
             self.in_flight -= 1

@@ -457,17 +457,9 @@ def products_of(recipe, only=None):
 def column_units(product, *, rings_km=RINGS_KM, quality=False):
     """Return the columns that a product fills in order, and their units, as a dict.
 
-    Parameters
-    ----------
-    product : Product
-    rings_km : tuple of float
-        Outer radii of the rings. [km]
-    quality : bool
-        With the count of valid pixels [1] and their age [d] of every band of a satellite. Rings bring
-        none: where nothing burns, their pixels count as 0, not as missing.
+    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d]. Rings bring
+    none: where nothing burns, their pixels count as 0, not as missing. `rings_km` are outer radii [km].
 
-    Examples
-    --------
     >>> column_units(PRODUCTS["no2"], quality=True)
     {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}
     >>> list(column_units(PRODUCTS["fires"]))

@@ -84,21 +84,10 @@ class Stats:
 
 
 class Connection:
-    """A connection to Earth Engine; make it with `connect`, and close it (it is a context manager, too).
+    """Connection to Earth Engine, and the HTTP of Google's client: a session a thread, faults by their kind.
 
-    It is also the HTTP of Google's client: a session per thread, own time-outs, faults by their kind.
-
-    Parameters
-    ----------
-    url, project : str
-        Address of the service, and the Cloud project that asks.
-    timeout : float
-        Longest wait for an answer. [s]
-
-    Attributes
-    ----------
-    stats : Stats
-        Requests, bytes, seconds since the connection was opened.
+    Made by :func:`connect`; close it, or use it as a context manager. `timeout` is the longest wait for an
+    answer [s]; `stats` counts requests, bytes and seconds since the opening.
     """
 
     def __init__(self, url, project, timeout):
@@ -135,10 +124,8 @@ class Connection:
     def request(self, uri, method="GET", body=None, headers=None, redirections=None, connection_type=None):
         """Send one request, as `httplib2.Http.request` does, once.
 
-        Raises
-        ------
-        Throttled, Unavailable, TooLarge, Refused
-            For every answer of the service but 2xx and 401, which the client wants to see.
+        Raise Throttled, Unavailable, TooLarge or Refused for every answer of the service but 2xx and 401,
+        which the client wants to see.
         """
         self._local.reply = None
         own = uri.startswith(f"{self.url}/")
@@ -200,27 +187,11 @@ class Connection:
             raise Stopped("The connection to Earth Engine is closed.")
 
     def compute(self, collection, *, rows):
-        """Return the properties of every feature of a collection, in one attempt (a request a page).
+        """Return the properties of every feature of a collection, in one attempt, `rows` features a page.
 
-        Parameters
-        ----------
-        collection : ee.FeatureCollection
-        rows : int
-            Features to ask for at a time.
-
-        Returns
-        -------
-        list of dict
-            In the order of the answer. A property that is null is absent.
-
-        Raises
-        ------
-        Throttled, Unavailable
-            The same request may pass later.
-        TooLarge
-            Less at a time may pass.
-        Refused
-            Nothing helps but what the message says.
+        They are a list of dict in the order of the answer; a property that is null is absent. Throttled and
+        Unavailable say that the same request may pass later, TooLarge that less at a time may pass, Refused
+        that nothing helps but what the message says.
         """
         self._check_open()
         features, token, seen = [], None, set()
@@ -328,24 +299,11 @@ class SharedCredentials(google.auth.credentials.Credentials):
 
 
 def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0, patience=OPENING):
-    """Open a connection to Earth Engine. There is one at a time in a process.
+    """Open a Connection to Earth Engine. There is one at a time in a process.
 
-    Parameters
-    ----------
-    url, project : str
-        Address of the service, the standard one by default, and the Cloud project that asks.
-    credentials : google.auth.credentials.Credentials
-        From `load_credentials`.
-    workload_tag : str, optional
-        Label of the requests in the project's accounts: 1 to 63 of a-z, 0-9, - and _.
-    timeout : float
-        Longest wait for an answer. [s]
-    patience : Patience
-        How long to repeat a failed opening.
-
-    Returns
-    -------
-    Connection
+    `url` is the standard one by default; `credentials` come from `load_credentials`; `workload_tag` labels
+    the requests in the project's accounts (1 to 63 of a-z, 0-9, - and _); `timeout` is the longest wait for an
+    answer [s]; `patience` is for the opening.
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
@@ -422,26 +380,9 @@ def call_with_retries(
 ):
     """Return the properties of every feature, a list of dict, with as many attempts as it takes.
 
-    Parameters
-    ----------
-    connection, collection, rows
-        As :meth:`Connection.compute` takes them.
-    budget : Budget
-        Shared by all threads.
-    check : callable, optional
-        Gets the list of properties; raises `Incomplete` where an answer lacks something.
-    patience : Patience
-    stop : threading.Event, optional
-        Ends every wait.
-
-    Raises
-    ------
-    TooLarge, Refused
-        At once: repetition does not help.
-    Unavailable
-        After the last attempt, or once nothing has been answered for long; one line for the user.
-    Stopped
-        If `stop` is set.
+    `check` gets that list and raises Incomplete where an answer lacks something; all threads share the
+    `budget`; the event `stop` ends every wait by Stopped. TooLarge and Refused are raised at once, since
+    repetition does not help; Unavailable after the last attempt, or once nothing has been answered for long.
     """
     attempts = _attempts(patience, stop, on=Unavailable, until=lambda state: budget.silent)
     try:

@@ -23,22 +23,11 @@ PROJECT_VARIABLE = "EARTHENGINE_PROJECT"
 def load_credentials(name, *, url=None):
     """Return credentials for Earth Engine. Nothing is asked for on the console.
 
-    Parameters
-    ----------
-    name : str or Path
-        "default": what `earthengine authenticate` or `gcloud auth application-default login` left on
-        this machine, or what Google's own machines provide; "anonymous": none, for a server on this
-        machine; else the path of a JSON file, a service account's key or a user's credentials.
-    url : str, optional
-        Address of the service that will see them; the standard one by default.
+    `name` is "default": what `earthengine authenticate` or `gcloud auth application-default login` left on
+    this machine, or what Google's own machines provide; "anonymous": none, for a server on this machine; or
+    the path of a JSON file, a service account's key or a user's credentials. Raise ValueError if there are
+    none, they are not what they should be, or the service at `url` must not see them.
 
-    Raises
-    ------
-    ValueError
-        If there are none, they are not what they should be, or `url` must not see them.
-
-    Examples
-    --------
     >>> load_credentials("anonymous", url="http://127.0.0.1:8080").valid
     True
     """

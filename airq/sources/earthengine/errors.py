@@ -198,10 +198,7 @@ RULES = (
 
 
 def classify(reply, *, host, project):
-    """Return the error that an HTTP answer stands for.
-
-    It is Throttled, Unavailable, TooLarge or Refused; `reply` has a status other than 2xx, and its
-    message names the host and the project that the request was sent to.
+    """Return the Throttled, Unavailable, TooLarge or Refused that an HTTP answer other than 2xx stands for.
 
     >>> memory = Reply(400, content=b'{"error": {"message": "User memory limit exceeded."}}')
     >>> classify(memory, host="localhost", project="p")

@@ -86,13 +86,8 @@ class Chunk:
 def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched):
     """Write the answer of a request, whole or not at all, and return its Chunk.
 
-    The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there
-    is none; everything else is as a Chunk has it.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or the folder cannot be written; nothing is left behind.
+    The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there is
+    none; everything else is as a Chunk has it. An OSError leaves nothing behind.
     """
     facts = {
         "fingerprint": fingerprint,
@@ -372,12 +367,8 @@ def _grouped(layer, lacking, periods, offsets):
 def open_folder(path, extraction, site_days):
     """Return the Folder at a path, with the cities and days that are asked for now added.
 
-    Raises
-    ------
-    ValueError
-        If it belongs to another extraction, its manifest is damaged, or a city has moved.
-    FileExistsError
-        If it holds something else.
+    Raise ValueError if it belongs to another extraction, its manifest is damaged, or a city has moved;
+    FileExistsError if it holds something else.
     """
     path = Path(path)
     if not (path / MANIFEST).exists():

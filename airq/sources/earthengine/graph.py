@@ -27,23 +27,12 @@ CITY = "c"
 
 
 def table(layer, places, periods, *, offset_hours=0):
-    """Return the values of a layer around cities over periods, unevaluated.
+    """Return the values of a layer around cities over periods, as an unevaluated ee.FeatureCollection.
 
-    Parameters
-    ----------
-    layer : Layer
-    places : array-like of shape (n_cities, 2)
-        Longitude and latitude. [°]
-    periods : numpy.ndarray of datetime64[D], shape (n_periods,)
-        Periods of the layer's cadence, at least one of them with images.
-    offset_hours : int
-        Hours by which a local day begins before the day in UTC.
-
-    Returns
-    -------
-    ee.FeatureCollection
-        A feature a city without geometry: property :data:`CITY` its row in `places`, and a property for
-        each output and period as :meth:`Layer.property_of` names it, missing where no pixel is valid.
+    `places` are longitude and latitude [°], shape (n_cities, 2); `periods` datetime64[D] of the layer's
+    cadence, at least one of them with images; a local day begins `offset_hours` before the day in UTC. Each
+    city has a feature without geometry: property :data:`CITY` is its row, and a property for each output and
+    period, as :meth:`Layer.property_of` names it, is missing where no pixel is valid.
     """
     reduced = stack(layer, periods, offset_hours=offset_hours).reduceRegions(
         collection=discs(places, layer.radius_km * 1000),

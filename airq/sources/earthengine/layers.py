@@ -188,10 +188,7 @@ def has_images(product, period):
 class Extraction:
     """What to extract, apart from where and when.
 
-    Raises
-    ------
-    ValueError
-        If a radius is not positive, or the rings do not grow.
+    Raise ValueError if a radius is not positive, or the rings do not grow.
     """
 
     #: Name of the set of products.

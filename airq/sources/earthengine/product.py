@@ -44,10 +44,7 @@ class Mask:
 class Product:
     """An asset, the columns that it fills, and how a day's value is made of its images.
 
-    Raises
-    ------
-    ValueError
-        If a word is not one of its choices, a day is not ISO, or two bands share a name.
+    Raise ValueError if a word is not one of its choices, a day is not ISO, or two bands share a name.
     """
 
     #: Short name, and the name that its makers gave it.

@@ -50,30 +50,12 @@ class Progress:
 
 
 def sample(connection, missing, folder, *, budget, progress, report_progress=None):
-    """Send requests and write their answers as chunks.
+    """Send the requests that are `missing` and write their answers as chunks of a folder.
 
-    Parameters
-    ----------
-    connection : Connection
-    missing : list of SampleRequest
-        What to ask for.
-    folder : Folder
-        Where the chunks go.
-    budget : Budget
-        How many requests at once; its patience is how long to repeat what fails.
-    progress : Progress
-    report_progress : callable, optional
-        Called with `progress` after everything that happens.
-
-    Raises
-    ------
-    Refused
-        If the service refuses for good; the message names the product.
-    OSError
-        If the service stays away (ConnectionError), or a chunk cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C; answers that come within :data:`GRACE_SECONDS` are kept. In all cases the chunks
-        that were written stay.
+    `report_progress` is called with `progress` after everything that happens. Refused names the product that
+    the service refuses for good; an OSError means that the service stays away (ConnectionError) or a chunk
+    cannot be written. On Ctrl-C, answers that come within :data:`GRACE_SECONDS` are kept. In all cases the
+    chunks that were written stay.
     """
     run = _Run(connection, folder, budget, progress, report_progress)
     run.queue.add(missing)
@@ -313,14 +295,8 @@ def refused_products(connection, request, places):
 def read_answer(features, request, *, host="Earth Engine"):
     """Return the numbers of an answer in the panel's units, NaN where it has no property.
 
-    Their shape is (n_cities, n_periods, n_columns); `features` are lists of properties in any order.
-
-    Raises
-    ------
-    Incomplete
-        If a city is missing, unknown or there twice.
-    Unavailable
-        If a property is not a number.
+    Their shape is (n_cities, n_periods, n_columns); `features` are lists of properties in any order. Raise
+    Incomplete if a city is missing, unknown or there twice, Unavailable if a property is not a number.
     """
     rows = [feature.get(graph.CITY) for feature in features]
     if sorted(row for row in rows if isinstance(row, (int, float))) != list(range(len(request.rows))):
