@@ -41,7 +41,8 @@ def bundled_cities(*, countries: Sequence[str] | None = None, min_population: fl
     """Return the bundled African cities of 15,000 people or more (GeoNames [1]_), by country and name.
 
     The columns are `city_id, city, country, latitude, longitude, population` [°, people]. `countries` are
-    names or ISO codes, `min_population` the fewest people. Raise ValueError if one is unknown or no city is left.
+    names or ISO codes, `min_population` the fewest people. Raise ValueError if one is unknown or no city is
+    left.
 
     References
     ----------
@@ -66,8 +67,8 @@ def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
     """Read and check a table of cities, a DataFrame or a CSV file; return the columns of the bundled one.
 
     It has `city, country, latitude, longitude` [°] and perhaps `city_id` and `population` [people]; `city_id`
-    is made from country and name where it is missing. Raise OSError if the file cannot be read, ValueError if a
-    column is missing, a coordinate impossible, a country unknown or a city repeated.
+    is made from country and name where it is missing. Raise OSError if the file cannot be read, ValueError if
+    a column is missing, a coordinate impossible, a country unknown or a city repeated.
     """
     if isinstance(cities, pd.DataFrame):
         return check_cities(cities)

@@ -108,8 +108,8 @@ class Budget:
         """Give a place back, with the `epoch` from `acquire` and what became of the request.
 
         `outcome` is "accepted" if the service worked on it, whatever the result; "refused" on 429; "failed"
-        without an answer, or with one that says nothing about the limit. A `restricted` answer asks for
-        less parallelism: a quarter less, once a round, and no growth. `retry_after` is the wait that a refusal
+        without an answer, or with one that says nothing about the limit. A `restricted` answer asks for less
+        parallelism: a quarter less, once a round, and no growth. `retry_after` is the wait that a refusal
         asks for [s].
         """
         with self._condition:

@@ -302,8 +302,8 @@ def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0,
     """Open a Connection to Earth Engine. There is one at a time in a process.
 
     `url` is the standard one by default; `credentials` come from `load_credentials`; `workload_tag` labels
-    the requests in the project's accounts (1 to 63 of a-z, 0-9, - and _); `timeout` is the longest wait for an
-    answer [s]; `patience` is for the opening.
+    the requests in the project's accounts (1 to 63 of a-z, 0-9, - and _); `timeout` is the longest wait for
+    an answer [s]; `patience` is for the opening.
     """
     url = (url or STANDARD_URL).rstrip("/")
     check_endpoint(url, credentials)
