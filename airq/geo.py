@@ -21,11 +21,6 @@ def sites_of(panel: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return the sites of a panel: one row per `site_id`, sorted, with a point `geometry` (EPSG:4326)."""
     columns = PLACE + [name for name in ("population",) if name in panel.columns]
     places = panel[columns].drop_duplicates("site_id").set_index("site_id").sort_index()
-    return with_points(places)
-
-
-def with_points(places: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Turn a table with `latitude` and `longitude` into a GeoDataFrame of points (EPSG:4326)."""
     points = gpd.points_from_xy(places["longitude"], places["latitude"])
     return gpd.GeoDataFrame(places, geometry=points, crs="EPSG:4326")
 

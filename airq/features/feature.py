@@ -210,16 +210,12 @@ def _around_mean(feature, work):
     return ratio(*work.around(feature))
 
 
-def _around_count(feature, work):
-    return work.around(feature)[1]
-
-
 _SHIFT, _AROUND = ("days",), ("days", "radius_km")
 
 _WINDOWS = {
     **{name: Kind(_over_window, name, _SHIFT) for name in ("mean", "max", "std", "count")},
     "near": Kind(_around_mean, "mean", _AROUND, place="near"),
-    "near_count": Kind(_around_count, "count", _AROUND, place="near"),
+    "near_count": Kind(lambda f, work: work.around(f)[1], "count", _AROUND, place="near"),
     "area": Kind(_around_mean, "mean", _AROUND, place="area"),
 }
 

@@ -288,7 +288,11 @@ class Contributions:
         X = self.features.iloc[self.sample(n_rows)]
         tables = []
         for column in columns:
-            features = [f.name for f in self.predictor.recipe_.features if _of_size(f, column)]
+            features = [
+                f.name
+                for f in self.predictor.recipe_.features
+                if f.kind.removesuffix("_centred") in _OF_ITS_SIZE and f.inputs == (column,)
+            ]
             if features and column in self.panel.columns:
                 values = value_grid(self.panel[column])
                 pm25 = partial_dependence(self.predictor.estimator_, X, features, values)
@@ -327,10 +331,6 @@ class Contributions:
             return np.nan
         known = self.panel[column].dropna().to_numpy(dtype="float64")
         return float((np.mean(known < value) + np.mean(known <= value)) / 2)
-
-
-def _of_size(feature, column):
-    return feature.kind.removesuffix("_centred") in _OF_ITS_SIZE and feature.inputs == (column,)
 
 
 def contribution_sentences(table, panel):

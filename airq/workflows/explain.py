@@ -157,9 +157,8 @@ def open_contributions(model, panel):
     model = load(model) if isinstance(model, (str, Path)) else model
     panel = model.check_panel(panel)
     logger.info("computing the features of %s rows", f"{len(panel):,}")
-    return Contributions(
-        model.predictor_, panel, products_of_columns(list(panel.columns))
-    ), PanelMetadata.from_dict(model.metadata_["panel"])
+    contributions = Contributions(model.predictor_, panel, products_of_columns(list(panel.columns)))
+    return contributions, PanelMetadata.from_dict(model.metadata_["panel"])
 
 
 def find_row(panel, site, date):
@@ -311,7 +310,7 @@ def drop_product_scores(
     candidates |= {f"without {name}": functools.partial(Without, make, columns[name]) for name in columns}
     evaluation = score_candidates(panel, candidates, folds, described=(), n_jobs=n_jobs, advance=advance)
     for name, reason in (skipped | evaluation.skipped).items():
-        _warn(f"{name} is left out: {reason}.")
+        warnings.warn(f"{name} is left out: {reason}.", AirqWarning, stacklevel=2)
     records = []
     for scheme, table in evaluation.predictions.groupby("scheme", sort=False):
         whole = table.dropna(axis="columns")
@@ -410,7 +409,3 @@ def write_drop_scores(scores, metadata, out):
 
 def _write_text(path, title, metadata, parts):
     write_text(path, "\n\n".join(filter(None, [f"# {title}", origin_warning(metadata), *parts])) + "\n")
-
-
-def _warn(text):
-    warnings.warn(text, AirqWarning, stacklevel=4)
