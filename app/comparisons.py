@@ -278,7 +278,7 @@ def _checked(table, path, columns):
     wrong = [name for name in wrong if table[name].notna().any()]
     if wrong:
         raise ValueError(f"{path}: column {wrong[0]!r} must hold numbers; write the comparison again.")
-    return table.astype({name: "float64" for name in numbers})
+    return table.astype(dict.fromkeys(numbers, "float64"))
 
 
 def _scores(path):

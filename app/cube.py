@@ -158,7 +158,7 @@ def _places(part):
     rows = part[IDENTITY].drop_duplicates(["city_id", "site_id"])
     for name in ("latitude", "longitude", "population"):
         rows[name] = pd.to_numeric(rows[name], errors="coerce")
-    return rows.astype({name: "str" for name in ("site_id", "city_id", "city", "country")})
+    return rows.astype(dict.fromkeys(("site_id", "city_id", "city", "country"), "str"))
 
 
 def _days(column, path):

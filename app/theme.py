@@ -199,7 +199,7 @@ def _who_scale(period, days):
 
 def _aqi_scale(name, period, days, palette):
     table = aqi_table(name)
-    tops = {label: high for label, high in zip(table.classes, table.pm25_high, strict=True)}
+    tops = dict(zip(table.classes, table.pm25_high, strict=True))
     note = "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
     if period != "day" or days > 1:
         note += " The index is made for single days; for a mean it is a guide."

@@ -1,0 +1,1 @@
+"""Features of a panel, and the recipes that list them."""

@@ -1,0 +1,1 @@
+"""Readers of tables and archives, a file a provider."""

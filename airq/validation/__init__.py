@@ -1,0 +1,1 @@
+"""Folds, scores and nested evaluation on held-out places."""

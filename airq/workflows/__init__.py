@@ -1,0 +1,1 @@
+"""A story each: what the public functions and the commands do."""

@@ -68,7 +68,7 @@ def _errors(found):
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
         table = trust_charts.evaluation_table(found.records)
-        digits = {heading: number for heading, number in words.FIGURES.values()}
+        digits = dict(words.FIGURES.values())
         st.dataframe(
             table,
             hide_index=True,

@@ -137,7 +137,7 @@ def test_the_published_weights_stand_at_both_readings():
 
 def test_nothing_published_stands_beside_a_trial(reproduction):
     "Fewer rows than the published ones make it a trial, in table and chart, whatever the table says."
-    write(reproduction, settings_json={"training_rows": {name: 50 for name in TRAINING_ROWS}})
+    write(reproduction, settings_json={"training_rows": dict.fromkeys(TRAINING_ROWS, 50)})
     found = comparisons.open_comparison(reproduction)
     assert found.mark == "STAND-IN, TRIAL"
     assert list(comparisons.published_table(found)) == ["strategy", "published", "published, minus none"]

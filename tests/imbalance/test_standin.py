@@ -61,7 +61,7 @@ def test_samples_of_a_seed_share_the_relation_of_columns_to_classes():
 
 def test_values_go_missing_whatever_the_class():
     "A tenth of each column, in each class."
-    X, y = standin_table({name: 5000 for name in CLASSES}, seed=0)
+    X, y = standin_table(dict.fromkeys(CLASSES, 5000), seed=0)
     shares = X.isna().groupby(y.to_numpy()).mean()
     npt.assert_allclose(shares, 0.1, atol=0.02)
 

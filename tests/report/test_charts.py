@@ -175,7 +175,7 @@ def test_intervals_without_probabilities_are_drawn(tmp_path):
     table = pd.DataFrame({"group": list("abc"), "date": pd.Timestamp("2020-01-01"), "predicted": 10.0})
     table = table.assign(observed=10 + np.arange(1.0, 4), scale_low=1.0, scale_high=1.0)
     calibration = Calibration.from_held_out(table)
-    names = {name: table["group"] for name in ("site_id", "city_id", "city")}
+    names = dict.fromkeys(("site_id", "city_id", "city"), table["group"])
     table = table.drop(columns="group").assign(scheme="city", country="UGA", **names)
     coverage, exceedance, reliable = score_calibration(table, calibration, nominal=0.5, thresholds=[15.0])
     found = HeldOutScores(coverage_records=coverage, exceedance_records=exceedance, reliability=reliable)

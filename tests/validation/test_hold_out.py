@@ -17,7 +17,7 @@ DAYS = pd.date_range("2020-01-01", periods=12).strftime("%Y-%m-%d").tolist()
 def panel(make_panel):
     "Six cities of twelve days, one PM2.5 of each missing."
     pm25 = np.where(np.arange(72) % 12 == 3, np.nan, np.arange(72.0))
-    return make_panel({site: DAYS for site in "abcdef"}, pm25=pm25)
+    return make_panel(dict.fromkeys("abcdef", DAYS), pm25=pm25)
 
 
 @pytest.mark.parametrize("scheme", ["random", "city", "buffer", "leave-city-out"])

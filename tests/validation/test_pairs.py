@@ -17,7 +17,7 @@ def panel(make_panel):
     "Eight cities of one site each, 55 km apart in a row, in four countries, 200 days; every tenth is bare."
     values = np.arange(1600.0)
     values[::10] = np.nan
-    panel = make_panel({site: DAYS for site in "abcdefgh"}, pm25=values)
+    panel = make_panel(dict.fromkeys("abcdefgh", DAYS), pm25=values)
     panel["country"] = panel["site_id"].map(dict(zip("abcdefgh", "AABBCCDD", strict=True)))
     return panel
 

@@ -16,7 +16,7 @@ DAYS = pd.date_range("2020-01-01", periods=15).strftime("%Y-%m-%d").tolist()
 @pytest.fixture
 def panel(make_panel):
     "Six cities of one site each in a row from the equator to 2.5° north, 55.3 km apart, in three countries."
-    panel = make_panel({site: DAYS for site in "abcdef"}, pm25=np.arange(90.0))
+    panel = make_panel(dict.fromkeys("abcdef", DAYS), pm25=np.arange(90.0))
     panel["country"] = panel["site_id"].map(dict(zip("abcdef", "KKRRUU", strict=True)))
     return panel
 

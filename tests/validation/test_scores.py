@@ -67,7 +67,7 @@ def test_smoothing_does_not_mix_sites(make_panel):
 
 def test_a_better_model_has_an_interval_below_zero(make_panel):
     "Six cities, ours always right, theirs wrong by 1: difference and both limits are -1."
-    panel = make_panel({site: DAYS for site in "abcdef"}, pm25=np.ones(12))
+    panel = make_panel(dict.fromkeys("abcdef", DAYS), pm25=np.ones(12))
     found = bootstrap_difference(panel, np.ones(12), np.zeros(12))
     assert (found["difference"], found["ci_low"], found["ci_high"]) == (-1, -1, -1)
     assert found["resampled"] == "cities"
@@ -75,9 +75,9 @@ def test_a_better_model_has_an_interval_below_zero(make_panel):
 
 def test_the_bootstrap_draws_cities_not_rows(make_panel):
     "One of six cities decides; days of the same city do not shrink the interval."
-    few = make_panel({site: DAYS for site in "abcdef"}, pm25=np.zeros(12))
+    few = make_panel(dict.fromkeys("abcdef", DAYS), pm25=np.zeros(12))
     many_days = [f"2020-03-{day:02d}" for day in range(1, 21)]
-    many = make_panel({site: many_days for site in "abcdef"}, pm25=np.zeros(120))
+    many = make_panel(dict.fromkeys("abcdef", many_days), pm25=np.zeros(120))
     theirs_few, theirs_many = np.repeat([1, 2, 3, 4, 5, 6], 2), np.repeat([1, 2, 3, 4, 5, 6], 20)
     narrow = bootstrap_difference(many, np.zeros(120), theirs_many)
     wide = bootstrap_difference(few, np.zeros(12), theirs_few)
@@ -87,7 +87,7 @@ def test_the_bootstrap_draws_cities_not_rows(make_panel):
 @pytest.mark.parametrize("n_cities", [2, 4])
 def test_too_few_cities_give_no_interval(make_panel, n_cities):
     "With fewer than five groups the limits stay empty."
-    panel = make_panel({site: DAYS for site in "abcd"[:n_cities]}, pm25=np.ones(2 * n_cities))
+    panel = make_panel(dict.fromkeys("abcd"[:n_cities], DAYS), pm25=np.ones(2 * n_cities))
     found = bootstrap_difference(panel, np.ones(2 * n_cities), np.zeros(2 * n_cities))
     assert found["difference"] == -1
     assert np.isnan(found["ci_low"])

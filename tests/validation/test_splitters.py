@@ -15,7 +15,7 @@ def panel(make_panel):
     sites = ["a", "b", "c", "d", "e", "f"]
     values = np.arange(90.0)
     values[14::15] = np.nan
-    panel = make_panel({site: DAYS for site in sites}, pm25=values)
+    panel = make_panel(dict.fromkeys(sites, DAYS), pm25=values)
     city = {"a": "X", "b": "X", "c": "Y", "d": "Y", "e": "Z", "f": "Z"}
     panel["city_id"] = panel["city"] = panel["site_id"].map(city)
     panel["country"] = panel["city_id"].map({"X": "UGA", "Y": "KEN", "Z": "KEN"})
@@ -130,7 +130,7 @@ def test_a_city_whose_surroundings_hold_everything_is_named(panel):
 
 def test_regions_keep_neighbouring_cities_together(make_panel):
     "Of four cities, two near the equator and two at 50° north, the near ones are held out together."
-    panel = make_panel({site: DAYS for site in "abcd"}, pm25=np.arange(60.0))
+    panel = make_panel(dict.fromkeys("abcd", DAYS), pm25=np.arange(60.0))
     panel["latitude"] = panel["site_id"].map({"a": 0.0, "c": 1.0, "b": 50.0, "d": 51.0})
     held_out = [set(panel["city_id"].iloc[fold.test]) for fold in make_folds(panel, "region")]
     assert sorted(held_out, key=min) == [{"a", "c"}, {"b", "d"}]

@@ -346,7 +346,7 @@ def test_features_meet_targets_and_train(user, make_panel):
     "Three cities and twelve days: extract, join with PM2.5 of the same cities, train."
     days = pd.date_range("2020-01-01", periods=12).strftime("%Y-%m-%d").tolist()
     assert user.extract(days[0], days[-1], *FEW).exit_code == 0
-    targets = make_panel({site: days for site in CITIES["city_id"]}, pm25=20 + np.arange(36.0) % 7)
+    targets = make_panel(dict.fromkeys(CITIES["city_id"], days), pm25=20 + np.arange(36.0) % 7)
     places = CITIES.set_index("city_id")
     for name in ("latitude", "longitude", "country"):
         targets[name] = targets["site_id"].map(places[name])

@@ -15,7 +15,7 @@ from airq.workflows.evaluate import proximity, save_proximity
 def panel_path(make_panel, tmp_path):
     "Six Ugandan cities of one site in a row, 55.3 km apart, twenty days."
     days = pd.date_range("2020-01-01", periods=20).strftime("%Y-%m-%d").tolist()
-    panel = make_panel({site: days for site in "abcdef"}, pm25=np.arange(120.0), no2=np.arange(120.0) * 1e-6)
+    panel = make_panel(dict.fromkeys("abcdef", days), pm25=np.arange(120.0), no2=np.arange(120.0) * 1e-6)
     write_panel(panel, tmp_path / "panel.parquet")
     return tmp_path / "panel.parquet"
 

@@ -1,0 +1,1 @@
+"""Satellite and weather features from Google Earth Engine."""

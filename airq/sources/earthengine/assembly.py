@@ -128,4 +128,4 @@ def _frame(folder, values, rows, days, mask, counts):
     }
     if folder.site_days.sites["population"].isna().all():
         del identity["population"]
-    return pd.DataFrame({**identity, **columns}).astype({name: "str" for name in ("site_id", "city_id")})
+    return pd.DataFrame({**identity, **columns}).astype(dict.fromkeys(("site_id", "city_id"), "str"))
