@@ -1,10 +1,11 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3
+OLDEST ?= python3.11
 BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo extract-demo test test-long check bench bench-extract bench-compare bench-intervals bench-domain bench-app clean
+.PHONY: demo extract-demo check test test-long test-floors lint docs bench bench-extract bench-compare bench-intervals bench-domain bench-app clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -22,19 +23,40 @@ extract-demo: .venv/done
 	  --start 2020-01-01 --end 2020-01-30 --out demo/features \
 	  --ee-url {url} --ee-credentials anonymous --ee-project demo
 
-check: .venv/done
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+check: lint
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test: .venv/done
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/codespell
 
 # Longer visits by a browser, and an extraction that is killed again and again: 20 minutes.
 test-long: .venv/done
 	$(BIN)/pytest -n 2 --dist loadfile -m long
+
+# The oldest Python and the lowest versions that pyproject.toml allows: quick tests, without a browser.
+# Old versions may warn about each other.
+test-floors: .venv-floors/done
+	.venv-floors/bin/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/browser $(addprefix -W default::,$(WARNINGS))
+
+WARNINGS := DeprecationWarning PendingDeprecationWarning FutureWarning
+
+.venv-floors/done: pyproject.toml
+	$(OLDEST) -m venv --clear .venv-floors
+	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-floors/bin/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable ".[test]"
+	touch $@
+
+# What the packages offer, in build/docs/index.html.
+docs: .venv/done
+	mkdir -p build/template
+	echo '{% extends "default/module.html.jinja2" %}' > build/template/module.html.jinja2
+	echo '{% block title %}{{ module.modulename }} $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' airq/__init__.py){% endblock %}' >> build/template/module.html.jinja2
+	$(BIN)/pdoc --docformat numpy --template-directory build/template --output-directory build/docs airq imbalance
 
 bench: .venv/done
 	$(BIN)/python tests/benchmarks/bench_shifts.py
@@ -56,4 +78,4 @@ bench-app: .venv/done
 	$(BIN)/python tests/benchmarks/bench_app.py
 
 clean:
-	rm -rf .venv build dist demo *.egg-info
+	rm -rf .venv .venv-floors build dist demo *.egg-info

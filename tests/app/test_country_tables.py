@@ -29,7 +29,8 @@ def test_the_mean_of_a_country_is_weighted_by_people(opened, make_rows):
     "3 million at 10 and 1 million at 30: (3 x 10 + 1 x 30) / 4 = 15."
     store = opened(two_ugandan_cities(make_rows, ([10.0], [30.0])))
     table = country_tables.country_table(store, whole(store))
-    assert table["value"].tolist() == [15.0] and table["people"].tolist() == [4e6]
+    assert table["value"].tolist() == [15.0]
+    assert table["people"].tolist() == [4e6]
 
 
 def test_the_worst_month_is_that_of_the_highest_mean(opened, make_rows):
@@ -38,7 +39,8 @@ def test_the_worst_month_is_that_of_the_highest_mean(opened, make_rows):
     pm25 = days.month.map({1: 10.0, 2: 40.0, 3: 20.0}).to_list()
     store = opened(make_rows({"kla": pm25}))
     table = country_tables.country_table(store, whole(store))
-    assert table["worst"].iloc[0] == pd.Timestamp("2020-02-01") and table["worst_value"].iloc[0] == 40.0
+    assert table["worst"].iloc[0] == pd.Timestamp("2020-02-01")
+    assert table["worst_value"].iloc[0] == 40.0
 
 
 def test_two_months_have_no_worst_one(opened, make_rows):
@@ -53,7 +55,8 @@ def test_a_city_with_few_days_of_a_month_does_not_speak_for_it(opened, make_rows
     rows = rows[(rows["city_id"] == "kla") | (rows["date"] <= "2020-01-03")]
     store = opened(rows)
     months = country_tables.monthly(store, whole(store))
-    assert months.loc["UGA"].tolist() == [10.0] and np.isnan(months.loc["KEN"].iloc[0])
+    assert months.loc["UGA"].tolist() == [10.0]
+    assert np.isnan(months.loc["KEN"].iloc[0])
 
 
 def test_people_above_annual_levels_are_counted_by_the_mean_of_their_city(opened, make_rows):
@@ -119,7 +122,8 @@ def test_uncertainty_is_told_from_the_evaluation():
     "A bias of -2 in unseen countries is told as too low."
     record = {"scheme": "country", "model": "default", "bias": -2.0, "mae": 9.0}
     told = " ".join(country_tables.uncertainty_words([record], []))
-    assert "countries" in told and "2.0 µg/m³ too low" in told
+    assert "countries" in told
+    assert "2.0 µg/m³ too low" in told
 
 
 def test_many_columns_are_averaged_as_one():

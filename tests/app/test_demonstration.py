@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from filelock import FileLock
+from patience import PATIENCE
 
 from app import demonstration, sources
 from app.processes import Step
@@ -45,7 +46,7 @@ def page():
     "The map, opened without files."
     from streamlit.testing.v1 import AppTest
 
-    return AppTest.from_string("from app.views import map\nmap.page()\n", default_timeout=60).run()
+    return AppTest.from_string("from app.views import map\nmap.page()\n", default_timeout=PATIENCE).run()
 
 
 def test_simulated_is_said_while_it_is_made(place, monkeypatch):
@@ -66,7 +67,8 @@ def test_simulated_is_said_while_it_is_made(place, monkeypatch):
 def test_its_folder_is_told_afterwards(place):
     "From where the app was started, with nothing that Markdown would take for markup."
     app = page()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert app.caption[0].value == "The files of this demonstration lie in cache/airq/demonstration"
     assert app.warning[0].value.startswith("**SIMULATED.**")
 

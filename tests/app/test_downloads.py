@@ -30,7 +30,8 @@ def test_csv_carries_unit_origin_and_licence_in_every_row(opened, make_rows):
     table = csv_of(opened(make_rows({"kla": [10.0, 12.5]})))
     assert table["pm25"].tolist() == [10.0, 12.5]
     assert table["date"].tolist() == ["2020-01-01", "2020-01-02"]
-    assert set(table["unit"]) == {"µg m⁻³"} and set(table["trained_on"]) == {"sensor"}
+    assert set(table["unit"]) == {"µg m⁻³"}
+    assert set(table["trained_on"]) == {"sensor"}
     assert table["licence"].str.contains("CC BY 4.0").all()
 
 
@@ -38,7 +39,8 @@ def test_csv_opens_in_a_spreadsheet_with_accents(opened, make_rows):
     "A byte-order mark tells that it is UTF-8."
     store = opened(make_rows({"kla": [10.0]}).assign(city="Yaoundé"))
     data = downloads.to_csv(downloads.selection(store), downloads.about(store))
-    assert data.startswith(b"\xef\xbb\xbf") and "Yaoundé" in data.decode("utf-8-sig")
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert "Yaoundé" in data.decode("utf-8-sig")
 
 
 @pytest.mark.parametrize("name", [HOSTILE, "+1+1", "-2+3", "@SUM(1)", "\t=1"])
@@ -74,7 +76,9 @@ def test_parquet_has_a_unit_at_every_number(opened, make_rows):
     data = downloads.to_parquet(downloads.selection(store), downloads.about(store))
     schema = pq.read_schema(io.BytesIO(data))
     units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in schema}
-    assert units["pm25"] == "µg m⁻³" and units["p_above_15"] == "1" and units["latitude"] == "°"
+    assert units["pm25"] == "µg m⁻³"
+    assert units["p_above_15"] == "1"
+    assert units["latitude"] == "°"
     assert units["city"] == ""
     assert json.loads(schema.metadata[b"airq"])["licence"] == downloads.LICENCE
 
@@ -85,8 +89,10 @@ def test_geojson_has_points_and_tells_units_and_licence_beside_them(opened, make
     whole = json.loads(downloads.to_geojson(downloads.selection(store), downloads.about(store)))
     feature = whole["features"][0]
     assert feature["geometry"] == {"type": "Point", "coordinates": [32.58, 0.32]}
-    assert feature["properties"]["pm25"] == 10.0 and feature["properties"]["lower"] is None
-    assert whole["about"]["units"]["pm25"] == "µg m⁻³" and "licence" in whole["about"]
+    assert feature["properties"]["pm25"] == 10.0
+    assert feature["properties"]["lower"] is None
+    assert whole["about"]["units"]["pm25"] == "µg m⁻³"
+    assert "licence" in whole["about"]
 
 
 def test_index_points_keep_their_unit(opened, make_rows):
@@ -94,7 +100,8 @@ def test_index_points_keep_their_unit(opened, make_rows):
     rows = make_rows({"kla": [10.0]}).drop(columns="pm25").assign(aqi=151.0, aqi_table="aqi-us-2012")
     store = opened(rows, facts={})
     table = csv_of(store)
-    assert set(table["unit"]) == {"aqi-us-2012"} and table["aqi"].tolist() == [151.0]
+    assert set(table["unit"]) == {"aqi-us-2012"}
+    assert table["aqi"].tolist() == [151.0]
     assert "µg" not in downloads.to_csv(downloads.selection(store), downloads.about(store)).decode()
 
 
@@ -103,21 +110,24 @@ def test_simulated_numbers_say_so_in_the_name_and_inside(opened, make_rows):
     store = opened(make_rows({"kla": [10.0]}), facts={"trained_on": "simulated"})
     facts = downloads.about(store)
     assert downloads.file_name(facts, "parquet").startswith("SIMULATED")
-    assert "SIMULATED" in facts["warning"] and set(csv_of(store)["trained_on"]) == {"simulated"}
+    assert "SIMULATED" in facts["warning"]
+    assert set(csv_of(store)["trained_on"]) == {"simulated"}
 
 
 def test_cities_days_and_columns_are_chosen(opened, make_rows):
     "Of two cities and three days, one city, two days and one column are left, beside place and day."
     store = opened(make_rows({"kla": [1.0, 2.0, 3.0], "nbo": [4.0, 5.0, 6.0]}, aqi=7.0))
     rows = downloads.selection(store, ["nbo"], "2020-01-02", "2020-01-03", ["pm25"])
-    assert rows["pm25"].tolist() == [5.0, 6.0] and "aqi" not in rows
+    assert rows["pm25"].tolist() == [5.0, 6.0]
+    assert "aqi" not in rows
 
 
 def test_the_mean_of_a_city_has_no_interval(opened, make_rows):
     "Mean of 10 and 20 is 15 over 2 days; ends of daily intervals are not averaged."
     store = opened(make_rows({"kla": [10.0, 20.0]}, lower=5.0, upper=30.0, p_above_15=[0.0, 1.0]))
     table = downloads.means(store)
-    assert table["pm25"].tolist() == [15.0] and table["days"].tolist() == [2]
+    assert table["pm25"].tolist() == [15.0]
+    assert table["days"].tolist() == [2]
     assert table["share_above_15"].tolist() == [0.5]
     assert not {"lower", "upper"} & set(table.columns)
 

@@ -30,7 +30,8 @@ def test_coverage_lies_beside_the_evaluation(tmp_path):
 def test_an_older_bundle_has_no_intervals_to_judge():
     "Its facts know no `uncertainty`."
     found = evidence.of_bundle({"evaluation": [RECORD]})
-    assert len(found.records) == 1 and found.coverage == []
+    assert len(found.records) == 1
+    assert found.coverage == []
 
 
 def test_an_evaluation_counts_before_a_bundle(tmp_path):

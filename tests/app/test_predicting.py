@@ -73,7 +73,8 @@ def test_a_city_is_found_by_its_position():
 def test_the_same_identifier_far_away_is_another_city():
     "A list of another country may use kla as well."
     found = predicting.match(listed(city_id="kla", latitude=14.0, longitude=-17.0), PLACES)
-    assert found["how"].tolist() == [""] and found["place"].isna().all()
+    assert found["how"].tolist() == [""]
+    assert found["place"].isna().all()
 
 
 def test_the_same_identifier_far_away_leaves_the_place_nearby():

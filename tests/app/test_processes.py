@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from patience import PATIENCE, wait_until
 
 from app.processes import Step, Task, job_folder
 
@@ -18,12 +19,13 @@ from pathlib import Path
 from app.processes import serve
 
 def work(folder, job, advance):
-    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
     number = subprocess.Popen(sleep).pid if job.get("starts") else os.getpid()
     (folder / "begun").write_text(str(number))
     for done in range(job.get("pieces", 0)):
         advance(done, job["pieces"], "piece " + str(done))
-        time.sleep(job.get("seconds", 0))
+        while job.get("waits") and not (folder / f"seen{done}").exists():
+            time.sleep(0.01)
     if "error" in job:
         raise OSError(2, job["error"], "here")
     if job.get("ends"):
@@ -40,7 +42,7 @@ def task(tmp_path, monkeypatch):
     "A kind of work whose module lies in the test's folder."
     (tmp_path / "own_work.py").write_text(SCRIPT)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return Task("own_work", "work", longest=60, instead="Do less.")
+    return Task("own_work", "work", longest=PATIENCE, instead="Do less.")
 
 
 def done(task, **job):
@@ -58,9 +60,13 @@ def test_the_result_of_a_job_is_there_at_its_end(task):
 
 
 def test_progress_is_told_and_never_goes_back(task):
-    "Three pieces of half a second, looked at more often."
-    with job_folder({"pieces": 3, "seconds": 0.5}, {"part": b""}) as folder:
-        steps = list(task.run(folder))
+    "Three pieces, each of which ends when it was seen."
+    steps = []
+    with job_folder({"pieces": 3, "waits": True}, {"part": b""}) as folder:
+        for step in task.run(folder):
+            steps.append(step)
+            if step.text.startswith("piece"):
+                (folder / f"seen{step.done}").touch()
     assert steps[-1] == Step(2, 3, "piece 2")
     assert [step.done for step in steps] == sorted(step.done for step in steps)
 
@@ -80,12 +86,12 @@ def test_a_process_that_is_killed_is_told_in_words(task):
 def test_what_takes_too_long_is_ended(task):
     "The message says what to do instead."
     with pytest.raises(TimeoutError, match="Do less."):
-        done(replace(task, longest=0), pieces=1, seconds=60)
+        done(replace(task, longest=0), pieces=1, waits=True)
 
 
 def test_leaving_ends_the_process_and_lets_the_next_begin(task):
     "Closing the steps kills what runs."
-    with job_folder({"pieces": 1, "seconds": 60}) as folder:
+    with job_folder({"pieces": 1, "waits": True}) as folder:
         with closing(task.run(folder)) as steps:
             process = begun(folder, steps)
             assert alive(process)
@@ -95,12 +101,11 @@ def test_leaving_ends_the_process_and_lets_the_next_begin(task):
 
 def test_what_a_process_started_ends_with_it(task):
     "A process of the process, as a pool has them."
-    with job_folder({"starts": True, "pieces": 1, "seconds": 60}) as folder:
+    with job_folder({"starts": True, "pieces": 1, "waits": True}) as folder:
         with closing(task.run(folder)) as steps:
             process = begun(folder, steps)
             assert alive(process)
-        time.sleep(0.5)
-        assert not alive(process)
+        wait_until(lambda: not alive(process), "The end of what the process had started")
 
 
 def test_a_second_job_of_a_kind_waits(task):
@@ -112,17 +117,14 @@ def test_a_second_job_of_a_kind_waits(task):
 
 def test_a_process_ends_with_its_server(task, tmp_path):
     "The server is killed without a word to the process."
-    with job_folder({"pieces": 1, "seconds": 60}) as folder:
-        run = f"from app.processes import Task\nlist(Task('own_work', '', 60, '').run({str(folder)!r}))"
+    with job_folder({"pieces": 1, "waits": True}) as folder:
+        run = f"from app.processes import Task\nlist(Task('own_work', '', 3600, '').run({str(folder)!r}))"
         path = os.pathsep.join([str(tmp_path), os.getcwd()])
         server = subprocess.Popen([sys.executable, "-c", run], env={**os.environ, "PYTHONPATH": path})
         process = begun(folder, iter(lambda: time.sleep(0.1), 0))
         server.send_signal(signal.SIGKILL)
         server.wait()
-        deadline = time.monotonic() + 30
-        while alive(process) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not alive(process)
+        wait_until(lambda: not alive(process), "The end of the process without its server")
 
 
 def begun(folder, steps):

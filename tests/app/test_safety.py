@@ -10,12 +10,12 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from patience import PATIENCE, wait_until
 
 pytest.importorskip("streamlit")
 
@@ -233,7 +233,7 @@ def server(tmp_path_factory):
             yield port
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE)
 
 
 def command(port):
@@ -244,13 +244,15 @@ def command(port):
 
 
 def _wait(port, process, log):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
+    def answers():
+        if process.poll() is not None:
+            pytest.fail(f"The server did not start: {log.read_text()[-1000:]}")
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-            return
-        time.sleep(0.1)
-    pytest.fail(f"The server did not start: {log.read_text()[-1000:]}")
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=PATIENCE).close()
+            return True
+        return False
+
+    wait_until(answers, "The start of the server")
 
 
 def listening(port):
@@ -280,7 +282,7 @@ def test_the_server_listens_to_this_machine_only(server):
 )
 def test_only_the_static_folder_is_served(server, path):
     "A path that leads out of it gives no source code and no file of the machine."
-    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server), timeout=PATIENCE) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost:{server}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert b"st.navigation" not in answer
@@ -296,7 +298,7 @@ def test_a_page_from_elsewhere_may_not_talk_to_the_server(server):
         f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
         "Sec-WebSocket-Version: 13\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server), timeout=PATIENCE) as connection:
         connection.sendall(request.encode())
         answer = connection.recv(200).decode(errors="replace")
     assert " 403 " in answer.partition("\r\n")[0]

@@ -17,14 +17,16 @@ def said(app):
 def test_the_page_tells_over_whom_it_averages(draw, make_rows):
     "Two cities in two countries: 1.7 and 4.4 million people, named as the listed cities."
     app = draw("countries", make_rows(PM25))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "2 listed cities in 2 countries, 6.1 million people" in said(app)
 
 
 def test_the_table_has_the_means_highest_first(draw, make_rows):
     "Kampala 30, Nairobi 23."
     table = draw("countries", make_rows(PM25)).dataframe[0].value
-    assert table["name"].tolist() == ["Uganda", "Kenya"] and table["value"].tolist() == [30.0, 23.0]
+    assert table["name"].tolist() == ["Uganda", "Kenya"]
+    assert table["value"].tolist() == [30.0, 23.0]
 
 
 def test_a_link_chooses_the_period(draw, make_rows):
@@ -36,7 +38,8 @@ def test_a_link_chooses_the_period(draw, make_rows):
 def test_a_day_that_is_not_there_gives_words(draw, make_rows):
     "The link asks for 1999; all days are shown."
     app = draw("countries", make_rows(PM25), query={"from": "<b>1999"})
-    assert not app.exception and len(app.warning) == 1
+    assert not app.exception
+    assert len(app.warning) == 1
     assert app.dataframe[0].value["value"].tolist() == [30.0, 23.0]
 
 
@@ -56,7 +59,8 @@ def test_a_country_is_chosen_by_its_largest_city(draw, make_rows):
     app.selectbox(key="countries_country").select("UGA").run()
     assert app.query_params["country"] in ("UGA", ["UGA"])
     assert app.query_params["city"] in ("kla", ["kla"])
-    assert "## 30.0 µg/m³" in said(app) and "1 listed city, 1.7 million people" in said(app)
+    assert "## 30.0 µg/m³" in said(app)
+    assert "1 listed city, 1.7 million people" in said(app)
 
 
 def test_a_link_chooses_the_country_of_its_city(draw, make_rows):
@@ -70,13 +74,15 @@ def test_a_link_names_its_country(draw, make_rows):
     "?country=UGA shows Uganda, number 1 of 2, though Nairobi is the largest city of all."
     app = draw("countries", make_rows(PM25), query={"country": "UGA"})
     assert app.selectbox(key="countries_country").value == "UGA"
-    assert "Number 1 of 2" in said(app) and not app.warning
+    assert "Number 1 of 2" in said(app)
+    assert not app.warning
 
 
 def test_a_country_that_is_not_there_gives_words(draw, make_rows):
     "?country=XYZ: one warning that names it; Kenya is shown, that of the largest city."
     app = draw("countries", make_rows(PM25), query={"country": "XYZ"})
-    assert "the country “XYZ”, which is not here" in app.warning[0].value and len(app.warning) == 1
+    assert "the country “XYZ”, which is not here" in app.warning[0].value
+    assert len(app.warning) == 1
     assert app.selectbox(key="countries_country").value == "KEN"
 
 
@@ -107,7 +113,8 @@ def test_index_points_stay_index_points(draw, make_rows):
     "No µg/m³ stands on the page of a file of AQI points."
     rows = make_rows(PM25).rename(columns={"pm25": "aqi"}).assign(aqi_table="aqi-us-2012")
     app = draw("countries", rows)
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "µg" not in said(app).replace("concentrations", "")
 
 
@@ -124,5 +131,6 @@ def test_hostile_names_are_shown_not_followed(draw, make_rows):
     "A country of markup, right-to-left letters and 10,000 characters draws like any other."
     name = "<img src=x>![x](http://example.org)\u202e" + "x" * 10_000
     app = draw("countries", make_rows(PM25).assign(country=name, city=name))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "![x](" not in said(app)

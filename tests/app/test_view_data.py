@@ -32,7 +32,8 @@ def buttons(app):
 def test_the_button_tells_how_many_rows(draw, make_rows):
     "Two cities and three days are six rows; of one city three."
     app = draw("data", make_rows(PM25))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "Download 6 rows" in buttons(app)
     app.multiselect(key="data_cities").select(0).run()
     assert "Download 3 rows" in buttons(app)
@@ -64,7 +65,8 @@ def test_no_column_gives_words(draw, make_rows):
 def test_a_wrong_list_gives_words(draw, make_rows, text):
     "One error, no traceback."
     app = upload(draw("data", make_rows(PM25)), text)
-    assert not app.exception and len(app.error) == 1
+    assert not app.exception
+    assert len(app.error) == 1
 
 
 def test_without_a_panel_the_open_predictions_answer(draw, make_rows):
@@ -88,11 +90,13 @@ def test_cities_of_the_panel_are_predicted(draw, make_rows, trained):
     app = upload(draw("data", make_rows(PM25), arguments=arguments), HEAD + rows)
     assert "2 of 2 cities stand in the panel: 2 by position" in said(app)
     app.button(key="data_predict").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     expected = predicted.groupby("site_id")["pm25"].mean()[places["site_id"]]
     table = app.dataframe[-1].value
     np.testing.assert_allclose(np.sort(table["pm25"]), np.sort(expected), rtol=1e-5)
-    assert "SIMULATED" in said(app) and "trained the model" in said(app)
+    assert "SIMULATED" in said(app)
+    assert "trained the model" in said(app)
 
 
 def test_a_panel_that_does_not_fit_the_bundle_gives_words(draw, make_rows, trained, tmp_path):
@@ -104,7 +108,8 @@ def test_a_panel_that_does_not_fit_the_bundle_gives_words(draw, make_rows, train
     text = f"{HEAD}Mine,{place['country']},{place['latitude']},{place['longitude']}\n"
     app = upload(draw("data", make_rows(PM25), arguments=arguments), text)
     app.button(key="data_predict").click().run()
-    assert not app.exception and "no2" in app.error[0].value
+    assert not app.exception
+    assert "no2" in app.error[0].value
 
 
 def test_hostile_names_and_sources_are_shown_not_followed(draw, make_rows, write_predictions):
@@ -113,8 +118,10 @@ def test_hostile_names_and_sources_are_shown_not_followed(draw, make_rows, write
     facts = {"trained_on": name, "sources": [name], "intervals": name, "bundle_hash": name, "period": "day"}
     app = draw("data", path=write_predictions(make_rows(PM25).assign(city=name), facts=facts))
     app = upload(app, f'{HEAD}"{name}",Uganda,0.32,32.58\n')
-    assert not app.exception and not app.error
-    assert "![x](" not in said(app) and "<script>" not in said(app)
+    assert not app.exception
+    assert not app.error
+    assert "![x](" not in said(app)
+    assert "<script>" not in said(app)
 
 
 def test_a_city_that_was_found_is_named(draw, make_rows):

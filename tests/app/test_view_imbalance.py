@@ -157,7 +157,7 @@ def test_an_upload_is_compared_on(page):
     app.button_group(key="imbalance_prior").set_value("own").run()
     app.number_input(key="imbalance_share_0").set_value(3.0).run()
     assert "--target-prior no=0.75,yes=0.25" in app.code[0].value
-    app.button(key="imbalance_run").click().run(timeout=120)
+    app.button(key="imbalance_run").click().run()
     assert not app.exception
     assert not app.error
     table = app.dataframe[1].value

@@ -98,7 +98,8 @@ def test_many_countries_are_in_the_table_and_the_worst_in_the_picture(draw, make
 def test_without_evidence_the_page_says_how_to_give_it(draw, make_rows):
     "No evaluation, no bundle, nothing in the file."
     app = draw("trust", make_rows(PM25))
-    assert not app.exception and "--evaluation" in said(app)
+    assert not app.exception
+    assert "--evaluation" in said(app)
 
 
 def test_what_the_predictions_tell_of_their_validation_is_used(draw, make_rows, write_predictions):
@@ -111,14 +112,16 @@ def test_a_file_of_something_else_gives_words(draw, make_rows, tmp_path):
     "No traceback."
     (tmp_path / "evaluation.json").write_text('{"a": 1}')
     app = draw("trust", make_rows(PM25), arguments=["--evaluation", tmp_path / "evaluation.json"])
-    assert not app.exception and "airq evaluate" in app.error[0].value
+    assert not app.exception
+    assert "airq evaluate" in app.error[0].value
 
 
 def test_records_with_gaps_draw(draw, make_rows, evaluation):
     "Figures may be missing: only the scheme and the model stand there."
     bare = {"scheme": "city", "model": "default"}
     app = draw("trust", make_rows(PM25), arguments=evaluation([bare], [], []))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
 
 
 def test_where_the_model_applies_is_counted(draw, make_rows):
@@ -134,4 +137,5 @@ def test_hostile_names_in_records_are_shown_not_followed(draw, make_rows, evalua
     records = [RECORD | {"worst_city": name}, RECORD | {"scheme": name, "model": name}]
     app = draw("trust", make_rows(PM25), arguments=evaluation(records, [COVERAGE[0] | {"scheme": name}]))
     assert not app.exception
-    assert "![x](" not in said(app) and "<script>" not in said(app)
+    assert "![x](" not in said(app)
+    assert "<script>" not in said(app)

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from app import explaining
 
@@ -78,7 +79,8 @@ def test_the_share_of_days_above_a_level(draw, make_rows):
 def test_levels_are_those_of_the_scale(draw, make_rows, scale, levels):
     "Five each: the index of 2012 begins at 12 µg/m³, that of 2024 at 9, the WHO at 15."
     box = draw("map", make_rows(PM25), query={"show": "share", "scale": scale}).selectbox(key="map_level")
-    assert box.options[:2] == levels and len(box.options) == 5
+    assert box.options[:2] == levels
+    assert len(box.options) == 5
 
 
 def test_the_card_says_above_what_and_how_it_was_counted(draw, make_rows):
@@ -86,17 +88,20 @@ def test_the_card_says_above_what_and_how_it_was_counted(draw, make_rows):
     rows = make_rows(PM25, **{"p_above_15": 0.5})
     query = {"show": "share", "city": "kla"}
     counted = said(draw("map", rows, query=query | {"scale": "aqi-us-2012"}))
-    assert "67 %" in counted and "Counted from the predictions" in counted
+    assert "67 %" in counted
+    assert "Counted from the predictions" in counted
     assert "**Share of days above 12 µg/m³**: more than half" in counted
     expected = said(draw("map", rows, query=query))
-    assert "50 %" in expected and "Expected from the probability" in expected
+    assert "50 %" in expected
+    assert "Expected from the probability" in expected
 
 
 def test_a_level_of_another_scale_gives_words(draw, make_rows):
     "25 µg/m³ is the WHO's: the link is told that the index of 2012 has none, and 12 is shown."
     query = {"show": "share", "scale": "aqi-us-2012", "level": "25"}
     app = draw("map", make_rows(PM25), query=query)
-    assert "the level “25”, which is not here" in app.warning[0].value and len(app.warning) == 1
+    assert "the level “25”, which is not here" in app.warning[0].value
+    assert len(app.warning) == 1
     assert app.selectbox(key="map_level").value == "12"
 
 
@@ -104,14 +109,16 @@ def test_a_level_goes_with_its_scale(draw, make_rows):
     "37.5 is chosen; with the index of 2012 it leaves the link, without a warning."
     app = draw("map", make_rows(PM25), query={"show": "share", "level": "37.5"})
     app.segmented_control(key="map_scale").set_value("aqi-us-2012").run()
-    assert "level" not in app.query_params and not app.warning
+    assert "level" not in app.query_params
+    assert not app.warning
 
 
 def test_the_map_says_that_numbers_remain_concentrations(draw, make_rows):
     "Of an index the colours are used only; the advice at 10 µg/m³ is for the class of 2024, Moderate."
     app = draw("map", make_rows({"kla": [10.0]}), query={"scale": "aqi-us-2012"})
     assert "numbers remain concentrations in µg/m³" in said(app)
-    assert "**Good**" in said(app) and "Advice for “Moderate” of the US AQI 2024" in said(app)
+    assert "**Good**" in said(app)
+    assert "Advice for “Moderate” of the US AQI 2024" in said(app)
 
 
 def test_play_stops_at_the_last_day(draw, make_rows):
@@ -184,13 +191,13 @@ def why(app):
     return app.toggle(key="city_why").set_value(True).run()
 
 
-WHY = """
+WHY = f"""
 import json, sys
 from streamlit.testing.v1 import AppTest
 
-app = AppTest.from_string("from app.views import city\\ncity.page()\\n", default_timeout=90).run()
+app = AppTest.from_string("from app.views import city\\ncity.page()\\n", default_timeout={PATIENCE}).run()
 app.toggle(key="city_why").set_value(True).run()
-print(json.dumps({"said": app.code[0].value, "modules": sorted(sys.modules)}))
+print(json.dumps({{"said": app.code[0].value, "modules": sorted(sys.modules)}}))
 """
 
 
@@ -208,7 +215,8 @@ def asked(trained, tmp_path, monkeypatch):
 def test_the_server_gives_reasons_without_loading_a_model(asked):
     "Neither the boosters nor what explains them are in its memory."
     heavy = {"lightgbm", "catboost", "shap", "sklearn", "airq.models.explanation", "airq.workflows.explain"}
-    assert asked["said"] and not heavy & set(asked["modules"])
+    assert asked["said"]
+    assert not heavy & set(asked["modules"])
 
 
 @pytest.fixture
@@ -238,7 +246,8 @@ def test_the_same_question_is_worked_on_once(draw, make_rows, given, questions):
 def test_a_question_that_was_refused_is_not_worked_on_again(draw, make_rows, given, questions):
     "A page that is drawn again repeats the words."
     app = why(draw("city", make_rows(PM25), query={"city": "nbo"}, arguments=given)).run()
-    assert "unknown" in said(app) and len(questions) == 1
+    assert "unknown" in said(app)
+    assert len(questions) == 1
 
 
 def test_a_changed_panel_is_asked_again(draw, make_rows, given, questions):

@@ -1,18 +1,18 @@
 """A server and a browser, both on this machine, for tests of what a person sees."""
 
+import contextlib
 import io
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import BROWSER_PATIENCE, PATIENCE, wait_until
 
 from airq.sources.simulated import simulate
 
@@ -20,8 +20,6 @@ FLAGS = ["--no-sandbox", "--disable-gpu"]
 #: Every chart of the page has its drawing.
 DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]")]
     .every(chart => chart.querySelector(".main-svg, svg.marks"))"""
-#: Seconds for which a slow machine may be waited for.
-PATIENCE = 90
 #: Streamlit looks for its own end points below the address of the page first, in vain but for the first page.
 OWN_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
@@ -42,7 +40,7 @@ def chromium():
     if path is None:
         missing("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=BROWSER_PATIENCE)
         yield browser
         browser.close()
 
@@ -71,7 +69,7 @@ def server(tmp_path_factory):
     yield start
     for process, log in processes:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
         log.close()
 
 
@@ -113,6 +111,8 @@ def windows(chromium):
     contexts = {
         dark: chromium.new_context(color_scheme="dark" if dark else "light") for dark in (False, True)
     }
+    for context in contexts.values():
+        context.set_default_timeout(BROWSER_PATIENCE)
     yield contexts
     for context in contexts.values():
         context.close()
@@ -146,15 +146,28 @@ class Visit:
 
     def __init__(self, page, url):
         self.page, self.url = page, url
-        self.requests, self.errors, self.received = [], [], 0
+        self.requests, self.errors, self.received, self.asked = [], [], 0, False
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("websocket", lambda socket: socket.on("framereceived", self._received))
+        page.on("websocket", self._listen)
         page.goto(url)
         self.settle()
 
+    def _listen(self, socket):
+        socket.on("framesent", self._sent)
+        socket.on("framereceived", self._received)
+
+    def _sent(self, frame):
+        self.asked = True
+
+    def _answered(self):
+        # Events arrive while the page is waited for.
+        self.page.wait_for_timeout(50)
+        return not self.asked
+
     def _received(self, frame):
+        self.asked = False
         self.received += len(frame)
 
     def _said(self, message):
@@ -163,13 +176,14 @@ class Visit:
             self.errors.append(f"{message.text} ({where})")
 
     def settle(self):
-        """Wait until the script has run and every chart is there."""
+        """Wait until the server has answered, the script has run and every chart is there."""
         done = "[data-testid=stApp][data-test-script-state=notRunning]"
         self.page.wait_for_timeout(300)
-        self.page.wait_for_selector("h1", timeout=PATIENCE * 1000)
-        self.page.wait_for_selector(done, timeout=PATIENCE * 1000)
-        self.page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=PATIENCE * 1000)
-        self.page.wait_for_function(DRAWN, timeout=PATIENCE * 1000)
+        wait_until(self._answered, "An answer of the server")
+        self.page.wait_for_selector("h1")
+        self.page.wait_for_selector(done)
+        self.page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
+        self.page.wait_for_function(DRAWN)
         self.page.wait_for_timeout(500)
 
     def assert_clean(self):
@@ -192,7 +206,7 @@ class Visit:
 
     def download(self, selector):
         """Path of the file that a button of the page saves."""
-        with self.page.expect_download(timeout=PATIENCE * 1000) as caught:
+        with self.page.expect_download() as caught:
             self.page.locator(selector).click()
         return caught.value.path()
 
@@ -209,12 +223,12 @@ def free_port():
 
 
 def wait_for(url, process, log):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    log.seek(0)
-    pytest.fail(f"The app did not start: {log.read()[-2000:]}")
+    def answers():
+        if process.poll() is not None:
+            log.seek(0)
+            pytest.fail(f"The app did not start: {log.read()[-2000:]}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=PATIENCE):
+            return True
+        return False
+
+    wait_until(answers, "The start of the app")

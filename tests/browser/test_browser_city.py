@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from patience import wait_until
 from PIL import Image
 
 from app import charts, theme
@@ -74,7 +75,8 @@ def test_the_scale_changes_the_words_of_the_legend(visit, app_url):
     ).first.click()
     here.page.wait_for_url("**scale=aqi-us-2024**")
     here.settle()
-    assert "Good" in legend.inner_text() and "Guideline" not in legend.inner_text()
+    assert "Good" in legend.inner_text()
+    assert "Guideline" not in legend.inner_text()
     here.assert_clean()
 
 
@@ -102,8 +104,7 @@ def test_the_pointer_is_told_the_numbers_of_a_day(visit, app_url, rows):
     here = visit(f"{app_url}/city?city={row.city_id}")
     here.page.locator(f"{SERIES} .pointed_marks path").last.hover()
     told = here.page.locator("#vg-tooltip-element")
-    told.wait_for()
-    here.page.wait_for_timeout(300)
+    told.filter(has_text=f"{row.date.day} {row.date:%B %Y}").wait_for()
     words = " ".join(told.inner_text().split())
     assert words.startswith(f"{row.date.day} {row.date:%B %Y}")
     assert f"{row.pm25:.1f} µg/m³" in words
@@ -120,23 +121,25 @@ def test_the_wheel_scrolls_the_page_not_the_chart(visit, app_url):
     here.page.locator(SERIES).hover()
     where = here.page.locator(SERIES).bounding_box()["y"]
     here.page.mouse.wheel(0, 300)
-    here.page.wait_for_timeout(500)
+    wait_until(lambda: here.page.locator(SERIES).bounding_box()["y"] < where - 100, "The way down the page")
     assert labels.text_content() == before
-    assert here.page.locator(SERIES).bounding_box()["y"] < where - 100
 
 
 @pytest.mark.long
 def test_the_picture_of_a_city_opens(visit, app_url):
     "A4 at 150 dpi, with bars in the colours of the classes and the yellow box that says SIMULATED."
     here = visit(f"{app_url}/city")
-    with here.page.expect_download(timeout=60_000) as caught:
+    with here.page.expect_download() as caught:
         here.page.get_by_role("button", name="one page (PNG)").click()
     name = caught.value.suggested_filename
-    assert name.startswith("SIMULATED_pm25_") and name.endswith("_2020-01-01_2020-02-09.png")
+    assert name.startswith("SIMULATED_pm25_")
+    assert name.endswith("_2020-01-01_2020-02-09.png")
     picture = Image.open(caught.value.path())
-    assert picture.format == "PNG" and picture.size == (1240, 1754)
+    assert picture.format == "PNG"
+    assert picture.size == (1240, 1754)
     found = {"#" + bytes(colour[:3]).hex() for _, colour in picture.getcolors(1 << 24)}
-    assert "#ffe08a" in found and len(found & set(theme.READABLE)) >= 2
+    assert "#ffe08a" in found
+    assert len(found & set(theme.READABLE)) >= 2
     here.assert_clean()
 
 
@@ -157,7 +160,7 @@ def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
     here = visit(f"{trained_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
     here.page.get_by_text("Why this prediction?").click()
     bars = here.page.locator(f"{REASONS} .amounts_marks text")
-    bars.first.wait_for(timeout=90_000)
+    bars.first.wait_for()
     here.settle()
     amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])
     assert len(amounts) >= 3

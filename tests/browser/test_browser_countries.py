@@ -82,7 +82,8 @@ def test_the_table_of_countries_is_downloaded(visit, app_url, predictions):
     assert set(table.index) == set(expected.index)
     np.testing.assert_allclose(table["pm25"], expected[table.index], rtol=1e-5)
     assert table["pm25"].is_monotonic_decreasing
-    assert set(table["unit"]) == {"µg m⁻³"} and table["licence"].str.contains("CC BY").all()
+    assert set(table["unit"]) == {"µg m⁻³"}
+    assert table["licence"].str.contains("CC BY").all()
     assert set(table["trained_on"]) == {"simulated"}
     here.assert_clean()
 

@@ -39,7 +39,8 @@ def test_a_csv_is_saved_and_read_back(visit, app_url, rows):
     here = visit(f"{app_url}/data")
     read = pd.read_csv(here.download(GET), encoding="utf-8-sig")
     same(read, rows)
-    assert set(read["unit"]) == {UNIT} and set(read["trained_on"]) == {"simulated"}
+    assert set(read["unit"]) == {UNIT}
+    assert set(read["trained_on"]) == {"simulated"}
     assert read["licence"].str.contains("CC BY 4.0").all()
     here.assert_clean()
 
@@ -52,7 +53,9 @@ def test_a_parquet_file_is_saved_and_read_back(visit, app_url, rows):
     table = pq.read_table(here.download(GET))
     same(table.to_pandas(), rows)
     told = json.loads(table.schema.metadata[b"airq"])
-    assert told["unit"] == UNIT and "CC BY 4.0" in told["licence"] and "SIMULATED" in told["warning"]
+    assert told["unit"] == UNIT
+    assert "CC BY 4.0" in told["licence"]
+    assert "SIMULATED" in told["warning"]
     assert table.schema.field("pm25").metadata[b"unit"].decode() == UNIT
     here.assert_clean()
 
@@ -68,7 +71,8 @@ def test_a_geojson_file_is_saved_and_read_back(visit, app_url, rows):
         own = feature["properties"]
         row = rows.loc[(own["city_id"], pd.Timestamp(own["date"]))]
         assert feature["geometry"]["coordinates"] == pytest.approx([row.longitude, row.latitude], abs=1e-5)
-    assert read["about"]["units"]["pm25"] == UNIT and "CC BY 4.0" in read["about"]["licence"]
+    assert read["about"]["units"]["pm25"] == UNIT
+    assert "CC BY 4.0" in read["about"]["licence"]
     here.assert_clean()
 
 
@@ -104,10 +108,10 @@ def test_an_uploaded_list_is_predicted(visit, trained, trained_url, tmp_path):
     own.to_csv(tmp_path / "cities.csv", index=False)
     here = visit(f"{trained_url}/data")
     here.page.locator("input[type=file]").set_input_files(tmp_path / "cities.csv")
-    here.page.get_by_text("2 of 2 cities stand in the panel: 2 by position").wait_for(timeout=90_000)
+    here.page.get_by_text("2 of 2 cities stand in the panel: 2 by position").wait_for()
     here.settle()
     here.page.locator(".st-key-data_predict button").click()
-    here.page.locator(".st-key-data_predicted_get button").wait_for(timeout=90_000)
+    here.page.locator(".st-key-data_predicted_get button").wait_for()
     here.settle()
     read = pd.read_csv(here.download(".st-key-data_predicted_get button"), encoding="utf-8-sig")
     asked = panel[panel["site_id"].isin(places["site_id"])]
@@ -125,7 +129,7 @@ def test_a_list_that_is_none_gives_words(visit, app_url, tmp_path):
     (tmp_path / "cities.csv").write_text("a,b\n1,2\n")
     here = visit(f"{app_url}/data")
     here.page.locator("input[type=file]").set_input_files(tmp_path / "cities.csv")
-    here.page.locator("[data-testid=stAlert]", has_text="no column 'city'").wait_for(timeout=60_000)
+    here.page.locator("[data-testid=stAlert]", has_text="no column 'city'").wait_for()
     here.assert_clean()
 
 

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from patience import wait_until
 
 from airq.io import write_table
 
@@ -78,17 +79,20 @@ def test_names_are_text_in_the_tooltip(visit, harmful):
     here = visit(f"{harmful}/?city=c0")
     points = here.page.locator(".cities_marks path")
     tooltip = here.page.locator("#vg-tooltip-element")
-    told = set()
-    for number in range(points.count()):
-        points.nth(number).hover(force=True)
-        points.nth(number).hover(force=True, position={"x": 6, "y": 6})
-        tooltip.first.wait_for(timeout=20_000)
-        here.page.wait_for_timeout(300)
-        told.update(re.sub(r"\s+", " ", text) for text in tooltip.all_inner_texts())
     steering = "\u202e"
-    for name in NAMES:
-        expected = name.removeprefix(steering) if len(name) < 60 else name[:59] + "…"
-        assert [text for text in told if expected in text], name
+    missing = {name.removeprefix(steering) if len(name) < 60 else name[:59] + "…" for name in NAMES}
+
+    def told():
+        for number in range(points.count()):
+            points.nth(number).hover(force=True)
+            points.nth(number).hover(force=True, position={"x": 6, "y": 6})
+            tooltip.first.wait_for()
+            here.page.wait_for_timeout(300)
+            texts = [re.sub(r"\s+", " ", text) for text in tooltip.all_inner_texts()]
+            missing.difference_update([name for name in missing if any(name in text for text in texts)])
+        return not missing
+
+    wait_until(told, "A tooltip for every name")
     unharmed(here)
 
 
@@ -102,7 +106,7 @@ def test_a_link_is_data(visit, harmful, path):
 def test_names_are_text_in_a_download(visit, harmful):
     "The CSV of the page Data: no cell begins a formula, and every name is whole behind its apostrophe."
     here = visit(f"{harmful}/data")
-    with here.page.expect_download(timeout=60_000) as caught:
+    with here.page.expect_download() as caught:
         here.page.locator(".st-key-data_get button").click()
     with open(caught.value.path(), encoding="utf-8-sig", newline="") as file:
         cities = pd.read_csv(io.StringIO(file.read()), keep_default_na=False)["city"].unique()

@@ -83,7 +83,7 @@ def test_another_way_of_judging_is_chosen(visit, judged_url):
     box.click()
     box.fill("country")
     here.page.keyboard.press("Enter")
-    here.page.locator("li", has_text="77 lay in the interval").wait_for(timeout=30_000)
+    here.page.locator("li", has_text="77 lay in the interval").wait_for()
     assert "77 lay in the interval" in said.inner_text()
     here.assert_clean()
 

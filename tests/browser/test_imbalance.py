@@ -57,7 +57,7 @@ def test_an_upload_is_compared_on_and_downloaded(visit, comparison_url, tmp_path
     here = visit(f"{comparison_url}/imbalance?part=own")
     here.page.locator("input[type=file]").set_input_files(tmp_path / "table.csv")
     here.page.get_by_role("button", name="Compare").click()
-    here.page.get_by_role("heading", name="200 rows").wait_for(timeout=180_000)
+    here.page.get_by_role("heading", name="200 rows").wait_for()
     here.settle()
     with here.page.expect_download() as caught:
         here.page.get_by_role("button", name="All tables and pictures").click()
@@ -73,10 +73,8 @@ def test_a_large_upload_is_refused_in_words(visit, comparison_url, tmp_path):
     here = visit(f"{comparison_url}/imbalance?part=own")
     (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * 20_001)
     here.page.locator("input[type=file]").set_input_files(tmp_path / "rows.csv")
-    here.page.get_by_text("20,002 lines").wait_for(timeout=60_000)
+    here.page.get_by_text("20,002 lines").wait_for()
     (tmp_path / "bytes.csv").write_text("a,b\n" + "1,2\n" * 1_400_000)
     here.page.locator("input[type=file]").set_input_files(tmp_path / "bytes.csv")
-    here.page.get_by_text("5.0MB or smaller").or_(here.page.get_by_text("must be 5")).first.wait_for(
-        timeout=60_000
-    )
+    here.page.get_by_text("5.0MB or smaller").or_(here.page.get_by_text("must be 5")).first.wait_for()
     here.assert_clean()

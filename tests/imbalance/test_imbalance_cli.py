@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from patience import PATIENCE, wait_until
 from typer.testing import CliRunner
 
 from imbalance.cli import app
@@ -21,6 +21,15 @@ QUICK = ["--strategies", "none,none+prior", "--folds", "2", "--repeats", "1", "-
 def imbalance(*arguments):
     "Run a command in this process; the result has exit_code, stdout and stderr."
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def group_lives(number):
+    "Whether a group has a process, one that has ended and waits to be counted included."
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def refused(result, *words):
@@ -207,19 +216,14 @@ def test_ctrl_c_ends_clean(loans, tmp_path):
     process = subprocess.Popen(
         list(map(str, command)), stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
-    deadline = time.monotonic() + 120
-    while len(list((out / "parts").glob("*.npz"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(list((out / "parts").glob("*.npz"))) >= 2, "The end of two pieces")
     os.killpg(process.pid, signal.SIGINT)
-    stderr = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 1
     assert "Traceback" not in stderr
     assert "Interrupted" in stderr.splitlines()[-1]
     assert not [path for path in (tmp_path / "tmp").iterdir() if path.name.startswith("imbalance-")]
-    with pytest.raises(ProcessLookupError):
-        for _ in range(100):
-            os.killpg(process.pid, 0)
-            time.sleep(0.1)
+    wait_until(lambda: not group_lives(process.pid), "The end of all processes")
     kept = {path.name for path in (out / "parts").iterdir() if path.suffix == ".npz"}
     assert len(kept) >= 2
     assert not [path for path in (out / "parts").iterdir() if path.name.startswith(".")]
