@@ -44,7 +44,9 @@ def test_a_city_that_was_clicked_before_can_be_clicked_again(visit, app_url):
     points = here.page.locator(POINTS)
     asked = []
     for number in (0, 11, 0):
+        before = here.page.url
         points.nth(number).click(force=True)
+        here.page.wait_for_url(lambda url, before=before: url != before and "city=" in url)
         here.settle()
         asked.append(here.page.url.split("city=")[1].split("&")[0])
     assert asked[0] == asked[2] != asked[1]
@@ -57,6 +59,7 @@ def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
     here = visit(app_url)
     point = here.page.locator(POINTS).nth(3)
     point.click(force=True)
+    here.page.wait_for_url("**city=**")
     here.settle()
     chosen = here.page.url
     x, y = middle(here.page.locator(".chosen_marks path").bounding_box())
