@@ -60,7 +60,7 @@ class Tuning:
         `score` maps members to their error on inner folds. [µg m⁻³] It depends on `data`, a tuple of arrays;
         another search with the same data and seed reuses its trials.
         """
-        import optuna
+        optuna = import_optional("optuna", "Searches of settings")
 
         study = self._study(_name(members, data, seed))
         while (done := len(_finished(study))) < self.trials:
@@ -73,7 +73,7 @@ class Tuning:
         return tuple(_changed(member, best.params) for member in members)
 
     def _study(self, name):
-        optuna = import_optional("optuna", "Searches of settings")
+        import optuna
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         # Its report of a trial that Ctrl-C stopped would look like an error of ours.
