@@ -71,7 +71,7 @@ def folder(tmp_path_factory):
     "A panel of six simulated cities and 40 days, and a bundle that was trained on it without the packages."
     folder = tmp_path_factory.mktemp("core")
     write_panel(
-        check_panel(simulate(n_cities=6, start="2020-01-01", end="2020-02-09", seed=1)),
+        check_panel(simulate(n_cities=6, start="2020-01-01", end="2020-02-09", random_state=1)),
         folder / "panel.parquet",
     )
     command = ["train", "panel.parquet", "--model", "lightgbm", "--scheme", "none", "--jobs", "1"]
