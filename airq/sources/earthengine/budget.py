@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,6 @@ class Patience:
     failures: int = 8
     #: Refusals in a row of a request that is alone, after which the service grants nothing.
     refusals: int = 15
-
-    def scaled(self, factor):
-        """Return the same with every time multiplied.
-
-        >>> Patience().scaled(0.01).silence
-        1.0
-        """
-        times = {name: getattr(self, name) * factor for name in ("base", "longest", "silence")}
-        return replace(self, **times)
 
 
 DEFAULT_PATIENCE = Patience()
@@ -97,8 +88,8 @@ class Budget:
         """
         with self._condition:
             while stop is None or not stop.is_set():
-                pause = self._paused_until - self._clock()
-                if pause <= 0 and self.in_flight < self.limit:
+                pause = self.pause
+                if pause == 0 and self.in_flight < self.limit:
                     self.in_flight += 1
                     return self._epoch
                 self._condition.wait(min(self.TICK, pause) if pause > 0 else self.TICK)

@@ -122,9 +122,6 @@ class Rule:
     words: str
     kind: type | str
 
-    def fits(self, status, text):
-        return status in self.statuses and re.search(self.words, text, re.IGNORECASE) is not None
-
 
 SIGN_IN = (
     "Sign in with `earthengine authenticate` or `gcloud auth application-default login`, "
@@ -208,7 +205,8 @@ def classify(reply, *, host, project):
     message = reply.message or f"{host} answered {reply.status}"
     if reply.status == 504 and reply.seconds >= LONG:
         return TooLarge(message)
-    rule = next((rule for rule in RULES if rule.fits(reply.status, text)), None)
+    listed = (rule for rule in RULES if reply.status in rule.statuses)
+    rule = next((rule for rule in listed if re.search(rule.words, text, re.IGNORECASE)), None)
     if rule is None:
         return _unlisted(reply, host)
     if rule.kind is TooLarge:

@@ -262,11 +262,11 @@ EXPLANATIONS = ("title", "citation", "kind", "latency")
 def without_explanations(facts):
     """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
 
-    def without(names, facts):
-        return {name: value for name, value in facts.items() if name not in names}
-
-    products = [without(EXPLANATIONS, product) for product in facts.get("products", [])]
-    return {**without(["recipe"], facts), "products": products}
+    products = [
+        {name: value for name, value in product.items() if name not in EXPLANATIONS}
+        for product in facts.get("products", [])
+    ]
+    return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
 
 
 def layers_of(extraction):

@@ -23,7 +23,7 @@ START, END, DAYS = "2023-01-01", "2023-01-04", 4
 CELLS = 6 * 4 * 4 + 6
 
 #: Waits of users, a hundredth as long.
-QUICK = Patience().scaled(0.01)
+QUICK = Patience(base=0.01, longest=0.6, silence=1.0)
 #: Some 20 requests, and some 30.
 SMALL, TINY = Limits(cells=8), Limits(cells=4)
 

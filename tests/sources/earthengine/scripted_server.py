@@ -17,7 +17,7 @@ DOCUMENTS = importlib.resources.files("ee") / "tests"
 TOKEN = "dG9rZW4tbWFyaw"
 ANONYMOUS = google.auth.credentials.AnonymousCredentials()
 #: Waits a hundredth as long as for users.
-QUICK = Patience().scaled(0.01)
+QUICK = Patience(base=0.01, longest=0.6, silence=1.0)
 
 
 def features(*properties):

