@@ -314,7 +314,7 @@ def _now():
 
 
 def _made_of(site_days, chunks):
-    """Hash of what a panel is made of: cities and days, as some need no further chunk, and chunks."""
+    """Return the hash of what a panel is made of: cities and days, as some need no chunk, and chunks."""
     facts = [site_days.to_dict(), sorted(chunk.path.name for chunk in chunks)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -450,7 +450,7 @@ def check(cities, start, end, *, client=None, **settings):
 
 
 def _try(connection, request, place, units):
-    """Whether a request works, and its values with their units or the refusal."""
+    """Return whether a request works, and its values with their units or the refusal."""
     from airq.sources.earthengine.errors import Refused, Unavailable
     from airq.sources.earthengine.sampler import probe
 

@@ -74,7 +74,7 @@ def source_of(service):
 
 
 def _values(extraction, placed, rows, days, read):
-    """Every column of some cities, by name, shape (n_rows, n_days)."""
+    """Return every column of some cities, by name, shape (n_rows, n_days)."""
     columns = {}
     for layer in extraction.layers:
         periods = np.unique(layer.period_of(days))
@@ -107,7 +107,7 @@ def _rings(extraction, columns):
 
 
 def _frame(folder, values, rows, days, mask, counts):
-    """Rows of the panel for some cities; implausible values are emptied and counted."""
+    """Return rows of the panel for some cities; implausible values are emptied and counted."""
     of_site, of_day = np.nonzero(mask)
     places = folder.site_days.sites.iloc[rows].iloc[of_site]
     columns = {}

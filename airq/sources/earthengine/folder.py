@@ -216,7 +216,7 @@ class SiteDays:
 
 
 def _merged(spans):
-    """Spans in order, those that touch or overlap made one.
+    """Return spans in order, those that touch or overlap made one.
 
     >>> _merged([("2020-01-03", "2020-01-04"), ("2020-01-01", "2020-01-02")])
     [('2020-01-01', '2020-01-04')]
@@ -304,7 +304,7 @@ class Folder:
         return idle
 
     def _asked_for(self, layer):
-        """Periods of a layer, and which are asked for of each city, shape (n_cities, n_periods)."""
+        """Return periods of a layer, and which of each city are asked for, shape (n_cities, n_periods)."""
         days = self.site_days.days
         periods = layer.periods(days[0], days[-1])
         mask, of_day = self.site_days.mask(days), layer.period_of(days)
@@ -333,7 +333,7 @@ class Folder:
 
 
 def _complete_from(layer, period):
-    """First day on which all images of a period are normally there."""
+    """Return the first day on which all images of a period are normally there."""
     if period == ONCE:
         return period
     latency = max(product.latency for product in layer.products if has_images(product, period))
@@ -341,7 +341,7 @@ def _complete_from(layer, period):
 
 
 def _is_lasting(layer, complete, fetched, today):
-    """Whether values fetched then need not be asked for again, for each period.
+    """Return for each period whether values fetched then need not be asked for again.
 
     What came too early is asked for again, but not twice on a day. A clock that ran ahead is not believed.
     """

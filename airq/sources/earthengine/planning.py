@@ -173,7 +173,7 @@ class RequestQueue:
         return first
 
     def _seconds_for(self, request):
-        """Seconds that the next request, cut from this one, should take."""
+        """Return the seconds that the next request, cut from this one, should take."""
         pace = self.pace(request)
         left = sum(own.cells * self.pace(own).seconds_per_cell for own in self.waiting)
         left += request.cells * pace.seconds_per_cell
