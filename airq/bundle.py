@@ -37,19 +37,9 @@ LIBRARIES = ("lightgbm", "catboost", "numpy", "pandas")
 def save_bundle(path, predictor, metadata, card, *, draw=None):
     """Write a bundle, whole or not at all.
 
-    Parameters
-    ----------
-    path : str or Path
-        Folder; a bundle that is already there is replaced.
-    predictor : Predictor
-        A fitted predictor of ours.
-    metadata : dict
-        See :func:`airq.bundle_metadata.read_metadata`.
-    card : callable
-        ``card(metadata)`` returns the text of `card.md`; ``metadata["pictures"]`` names the pictures in the
-        folder.
-    draw : callable, optional
-        ``draw(folder)`` writes pictures of the evaluation as PNG files.
+    A bundle that is already in the folder `path` is replaced. ``card(metadata)`` returns the text of
+    `card.md`; ``metadata["pictures"]`` names the pictures of the evaluation, PNG files that ``draw(folder)``
+    writes.
     """
     with atomic_folder(path, marker=BUNDLE_JSON) as folder:
         state = predictor.estimator_.save(folder)
@@ -76,19 +66,9 @@ def save_bundle(path, predictor, metadata, card, *, draw=None):
 
 
 def load_bundle(path):
-    """Load a bundle.
+    """Return the predictor of a bundle's folder, ready to predict, and the metadata.
 
-    Parameters
-    ----------
-    path : str or Path
-        Folder of the bundle.
-
-    Returns
-    -------
-    predictor : Predictor
-        Ready to predict.
-    metadata : dict
-        See :func:`airq.bundle_metadata.read_metadata`.
+    See :func:`airq.bundle_metadata.read_metadata` for the metadata and what is checked.
     """
     path = Path(path)
     metadata = read_metadata(path)
@@ -110,14 +90,8 @@ def load_bundle(path):
 def check_fits(panel, panel_metadata, metadata):
     """Refuse a panel that a fitted model cannot predict.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    panel_metadata : PanelMetadata
-        Its metadata.
-    metadata : dict
-        Metadata of the model, see :func:`airq.bundle_metadata.read_metadata`.
+    `panel` is a checked panel, `panel_metadata` its :class:`airq.panel.PanelMetadata`; `metadata` is that of
+    the model, see :func:`airq.bundle_metadata.read_metadata`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The scikit-learn face of the predictor: fit, calibrate, predict with intervals, save, load."""
+"""The predictor as a scikit-learn estimator: fit, calibrate, predict with intervals, save, load."""
 
 from __future__ import annotations
 
@@ -206,10 +206,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
 
     def _add_evaluation(self, evaluation):
         """Put scores on held-out rows, and what the intervals promise, into the metadata."""
-        groups, calibration = (
-            SCHEMES[self.calibration_scheme_].calibration_groups,
-            self.predictor_.calibration_,
-        )
+        groups = SCHEMES[self.calibration_scheme_].calibration_groups
+        calibration = self.predictor_.calibration_
         promises = [NOT_CALIBRATED]
         if calibration is not None:
             promises = [calibration.explain(DEFAULT_COVERAGE, period, groups=groups) for period in PERIODS]
@@ -231,7 +229,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of n_rows, str or Path
-            Panel with the model's input columns; PM2.5 in it is not looked at.
+            Panel with the model's input columns; PM2.5 in it is ignored.
 
         Returns
         -------
@@ -309,16 +307,16 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             period=period,
         )
         trained, uncertainty = metadata["panel"], metadata["uncertainty"]
-        area = self.predictor_.applicability_
+        intervals, area = uncertainty["promises"][0], self.predictor_.applicability_
+        if calibration is not None:
+            intervals = calibration.explain(coverage, period, groups=uncertainty["calibrated_on"])
         rows.attrs["airq"] = {
             "unit": metadata["target"]["unit"],
             "trained_on": trained["pm25_origin"],
             "statistic": trained["statistic"],
             "day_basis": trained["day_basis"],
             "period": period,
-            "intervals": uncertainty["promises"][0]
-            if calibration is None
-            else calibration.explain(coverage, period, groups=uncertainty["calibrated_on"]),
+            "intervals": intervals,
             "applicability_threshold": area and area.threshold_,
             "recipe": metadata["recipe"]["name"],
             "looks_ahead": metadata["looks_ahead"],
@@ -415,7 +413,7 @@ def load(path: str | Path) -> PM25Regressor:
 
 
 def describe_data(panel):
-    """Return what a bundle says of the rows that a model learned from."""
+    """Return the entry `data` of the metadata: figures of the rows that a model learned from."""
     labelled = panel[panel[TARGET].notna()]
     places = labelled.drop_duplicates("site_id")[["site_id", "latitude", "longitude"]]
     columns = [*KEYS, *sorted(set(panel.columns) - set(KEYS))]

@@ -41,23 +41,14 @@ SAME_PLACE_KM = 1.0
 def at_training_places(panel, places):
     """Return whether each row is of a place that a model learned from, by its name or by its position.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_rows
-        A checked panel.
-    places : dict of str to (float, float)
-        Latitude and longitude of the training places, by site_id. [°]
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_rows,)
+    `places` holds latitude and longitude [°] of the training places by site_id.
     """
     sites = sites_of(panel)
-    known = sites.index.isin(places)
+    trained = sites.index.isin(places)
     if places:
         there = pd.DataFrame(places.values(), columns=["latitude", "longitude"])
-        known |= nearest(sites, there)[1] <= SAME_PLACE_KM
-    return panel["site_id"].isin(sites.index[known]).to_numpy()
+        trained |= nearest(sites, there)[1] <= SAME_PLACE_KM
+    return panel["site_id"].isin(sites.index[trained]).to_numpy()
 
 
 def prediction_rows(
@@ -77,7 +68,7 @@ def prediction_rows(
     panel : DataFrame of n_rows
         A checked panel.
     described : DataFrame of n_rows
-        `pm25` of every day, with its residual scale and `inside_domain` where they are known, see
+        `pm25` of every day, with its residual scale and `inside_domain` where there are any, see
         :meth:`airq.models.predictor.Predictor.describe`.
     calibration : Calibration, optional
         What turns residual scales into intervals and probabilities.
@@ -162,16 +153,9 @@ def describe_predictions(rows):
 
 
 def write_predictions(rows, out, metadata):
-    """Write predictions as Parquet with their metadata, or as CSV where the name ends so.
+    """Write the table of :func:`prediction_rows` as Parquet with metadata, or as CSV by the name of `out`.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        See :func:`prediction_rows`.
-    out : str or Path
-        Parquet or CSV file.
-    metadata : dict
-        Where the predictions come from, `trained_on` among them.
+    `metadata` describes where the predictions come from, `trained_on` among it.
     """
     if str(out).endswith(".csv"):
         with atomic_write(out) as unfinished:

@@ -40,19 +40,10 @@ N_IMPORTANCE = 2000
 
 
 def open_panel(source, *, target="optional"):
-    """Return a checked panel; refuse one whose coordinates are swapped.
+    """Return a checked panel, sorted by site and day; refuse one whose coordinates are swapped.
 
-    Parameters
-    ----------
-    source : str, Path or DataFrame
-        Parquet file of a panel, or a panel.
-    target : {"optional", "required"}
-        Whether at least one row must have a `pm25`.
-
-    Returns
-    -------
-    DataFrame
-        The panel, sorted by site and day.
+    `source` is a panel or its Parquet file; with the `target` ``"required"`` one row at least must have a
+    `pm25`.
 
     Raises
     ------
@@ -70,20 +61,12 @@ def open_panel(source, *, target="optional"):
 def training_panel(source):
     """Return a checked panel to learn from or to score on; warn if its PM2.5 is not a daily mean of monitors.
 
-    Parameters
-    ----------
-    source : str, Path or DataFrame
-        Parquet file of a panel, or a panel.
-
-    Returns
-    -------
-    DataFrame
-        The panel without input columns that are empty.
+    `source` is a panel or its Parquet file. Input columns that are empty are dropped.
 
     Raises
     ------
     ValueError
-        Also if no input column is left, or if PM2.5 is constant or known in too few rows.
+        Also if no input column is left, or if PM2.5 is constant or missing in too many rows.
     """
     panel = open_panel(source, target="required")
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
@@ -117,7 +100,6 @@ class Predictor:
         ``recipe(panel)`` makes the :class:`airq.features.recipe.Recipe` for the panel's columns.
     estimator : callable
         Makes a fresh estimator with ``fit(X, y, groups, places)`` and ``predict(X, places)``.
-
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
@@ -151,14 +133,9 @@ class Predictor:
         self.applicability = applicability
 
     def fit(self, panel, groups):
-        """Learn from the rows with a target.
+        """Learn from the rows of a checked panel that have a target.
 
-        Parameters
-        ----------
-        panel : DataFrame
-            A checked panel. Rows without a target lend their inputs to lags and neighbours.
-        groups : str or None
-            Column that groups the inner folds; None for single rows.
+        The other rows lend inputs to lags and neighbours. `groups` is the column that groups the inner folds; None for single rows.
         """
         self.recipe_ = self.recipe(panel)
         labelled = panel[TARGET].notna().to_numpy()
@@ -186,31 +163,15 @@ class Predictor:
 
     @property
     def looks_ahead(self):
-        """Whether a prediction may depend on later days, by its features or by kriging."""
+        """Return whether a prediction may depend on later days, by its features or by kriging."""
         return self.recipe_.looks_ahead or self.estimator_.kriging_ is not None
 
     def predict(self, panel):
-        """PM2.5 of every row.
-
-        Parameters
-        ----------
-        panel : DataFrame of n_rows
-            A checked panel; a target in it is not looked at.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows,)
-            PM2.5, never negative. [µg m⁻³]
-        """
+        """Return PM2.5 of every row, shape (n_rows,), never negative; a target is ignored. [µg m⁻³]"""
         return self.estimator_.predict(self.features(panel), panel[PLACES].reset_index(drop=True))
 
     def describe(self, panel):
-        """PM2.5 of every row, how large its error is expected to be, and whether training knows its like.
-
-        Parameters
-        ----------
-        panel : DataFrame of n_rows
-            A checked panel; a target in it is not looked at.
+        """Predict every row of a checked panel, with the expected size of the error; a target is ignored.
 
         Returns
         -------
@@ -229,12 +190,12 @@ class Predictor:
         return pd.DataFrame(described)
 
     def features(self, panel):
-        """The features of every row, in the order of the recipe.
+        """Return the features of every row, in the order of the recipe.
 
         The surroundings of a place are the training places within the radius; a training place is
-        itself one of them, a new place is not. So what a new place gets does not depend on which
-        other new places stand beside it in the table. Where no training place around has a value,
-        the table's own places stand in, the place itself among them.
+        itself one of them, a new place is not. So the features of a new place do not depend on which
+        other new places are in the table. Where no training place around has a value, the table's own
+        places are used, the place itself among them.
         """
         features = self.recipe_.transform(panel).reset_index(drop=True)
         if len(self.context_):
@@ -243,30 +204,15 @@ class Predictor:
         return features.astype("float32")
 
     def calibrate(self, held_out):
-        """Learn how wide intervals must be from predictions of places that the predictor never saw.
-
-        Parameters
-        ----------
-        held_out : DataFrame
-            See :meth:`airq.models.intervals.Calibration.from_held_out`.
-        """
+        """Learn how wide intervals must be, see :meth:`airq.models.intervals.Calibration.from_held_out`."""
         self.calibration_ = Calibration.from_held_out(held_out)
         return self
 
     def predict_interval(self, panel, *, coverage=DEFAULT_COVERAGE):
-        """Lower and upper ends for every row.
+        """Return lower and upper ends for every row, shape (n_rows, 2). [µg m⁻³]
 
-        Parameters
-        ----------
-        panel : DataFrame of n_rows
-            A checked panel; a target in it is not looked at.
-        coverage : float
-            Share of the days of a new place that the interval should hold.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_rows, 2)
-            Never below zero; missing where too few places calibrate for it. [µg m⁻³]
+        `coverage` is the share of the days of a new place that an interval should hold. The ends are never
+        below zero, and NaN where too few places calibrate.
 
         Raises
         ------
@@ -279,14 +225,14 @@ class Predictor:
         return self.calibration_.interval(described["pm25"], described[SCALE], coverage)
 
     def _from_context(self, panel):
-        """Features of the surroundings, from the training places alone; missing where there is none."""
+        """Return features of the surroundings from the training places alone; NaN where there is none."""
         recipe = _surroundings(self.recipe_)
-        known = pd.MultiIndex.from_frame(self.context_[KEYS])
+        trained = pd.MultiIndex.from_frame(self.context_[KEYS])
         own = pd.MultiIndex.from_frame(panel[KEYS])
-        new = panel.loc[~own.isin(known), [*PLACE, "date"]].reindex(columns=self.context_.columns)
+        new = panel.loc[~own.isin(trained), [*PLACE, "date"]].reindex(columns=self.context_.columns)
         together = pd.concat([self.context_, new], ignore_index=True)
         values = recipe.transform(together)
-        row = pd.Series(np.arange(len(together)), index=known.append(pd.MultiIndex.from_frame(new[KEYS])))
+        row = pd.Series(np.arange(len(together)), index=trained.append(pd.MultiIndex.from_frame(new[KEYS])))
         return values.iloc[row.loc[own].to_numpy()].reset_index(drop=True)
 
     def _context(self, panel):
@@ -298,23 +244,15 @@ class Predictor:
 
 
 def _surroundings(recipe):
-    """The part of a recipe that looks at other places."""
+    """Return the part of a recipe that looks at other places."""
     return Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
 
 
 def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tuning=None):
     """Return a function without arguments that makes our predictor.
 
-    Parameters
-    ----------
-    model : {"blend", "lightgbm", "catboost"}
-        Boosters.
-    recipe : {"retrospective", "live", "reference"}
-        Features.
-    seed : int
-        Seed of every fit; each runs in one thread.
-    tuning : Tuning, optional
-        A search for parameters, done anew on the inner folds of every fit.
+    `model` (lightgbm, catboost, blend), `recipe` and `seed` are those of :class:`airq.PM25Regressor`; every
+    fit runs in one thread. With a `tuning`, a search for parameters is done anew on the inner folds of every fit.
     """
     # On a live day no monitor elsewhere has a residual to carry.
     residuals = "ignored" if recipe == "live" else "kriging"
@@ -326,14 +264,7 @@ def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tunin
 def regressor_candidate(regressor, *, recipe="retrospective", seed=0):
     """Return a function without arguments that makes a predictor around a scikit-learn regressor.
 
-    Parameters
-    ----------
-    regressor : estimator
-        Unfitted; every fit works on a clone.
-    recipe : str
-        Features.
-    seed : int
-        Seed of the inner folds.
+    Every fit works on a clone of it; `recipe` names the features, `seed` is that of the inner folds.
 
     Raises
     ------
@@ -359,12 +290,7 @@ def _candidate(recipe, estimator):
 class OutOfFoldRegressor:
     """A scikit-learn regressor with the out-of-fold predictions that intervals need.
 
-    Parameters
-    ----------
-    regressor : estimator
-        Unfitted.
-    seed : int
-        Seed of the inner folds.
+    `seed` is that of the inner folds.
 
     Attributes
     ----------
@@ -401,23 +327,20 @@ class OutOfFoldRegressor:
                 left_out = clone(self.regressor).fit(X[~rows], y[~rows])
                 self.inner_predictions_[rows] = np.ravel(left_out.predict(X[rows]))
         except (ValueError, TypeError) as error:
-            raise CannotFit(self._advice(error)) from error
+            text = str(error).strip().splitlines()[0]
+            if "NaN" in text:
+                text += " Put an imputer before it: make_pipeline(SimpleImputer(), ...)."
+            raise CannotFit(f"{type(self.regressor).__name__} cannot be fitted: {text}") from error
         self._rows = X.iloc[:: -(-len(X) // N_IMPORTANCE)], y[:: -(-len(X) // N_IMPORTANCE)]
         return self
 
-    def _advice(self, error):
-        text = str(error).strip().splitlines()[0]
-        if "NaN" in text:
-            text += " Put an imputer before it: make_pipeline(SimpleImputer(), ...)."
-        return f"{type(self.regressor).__name__} cannot be fitted: {text}"
-
     def predict(self, X, places=None):
-        """Return PM2.5 of shape (n_samples,), as the regressor gives it. [µg m⁻³]"""
+        """Return PM2.5 [µg m⁻³] of shape (n_samples,), as the regressor gives it."""
         return np.ravel(self.regressor_.predict(X.astype("float64"))).astype("float64")
 
     @property
     def importances_(self):
-        """Share of every feature in what the regressor learned, of shape (n_features,).
+        """Return the share of every feature in what the regressor learned, of shape (n_features,).
 
         It is the increase of the squared error of some 2,000 training rows when the feature's values are
         shuffled; equal shares where nothing increases it.

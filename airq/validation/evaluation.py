@@ -14,7 +14,6 @@ what is scored is a whole bundle, intervals included.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -37,7 +36,6 @@ from airq.validation.scores import (
 )
 from airq.validation.splitters import (
     N_FOLDS,
-    Fold,
     PairFold,
     UnsupportedScheme,
     inner_column,
@@ -93,36 +91,10 @@ class HeldOutScores:
         self.reliability = pd.concat([self.reliability, reliable.assign(**model)], ignore_index=True)
 
 
-class Fit(NamedTuple):
-    """One fit: a split of the panel, the rows to score, and whose model is fitted."""
-
-    scheme: str
-    number: int | tuple[int, int]
-    split: Fold | PairFold
-    model: str
-
-    @property
-    def key(self):
-        """Return what identifies the fit."""
-        return self.scheme, self.number, self.model
-
-
 def plan_folds(panel, schemes, **options):
     """Return the folds of every scheme that the panel supports, and the reasons for the others.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel with targets.
-    schemes : sequence of str
-        Names from :data:`airq.validation.schemes.SCHEMES`.
-    **options
-        Passed to :func:`airq.validation.splitters.make_folds`.
-
-    Returns
-    -------
-    folds : dict of str to list of Fold
-    skipped : dict of str to str
+    Both are dictionaries by scheme. `options` are those of :func:`airq.validation.splitters.make_folds`.
 
     Raises
     ------
@@ -177,23 +149,13 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
     HeldOutScores
     """
     described = tuple(name for name in described if name in candidates)
-    fits = [
-        Fit(scheme, fold.number, fold, name)
-        for scheme, listed in folds.items()
-        for fold in listed
-        for name in candidates
-    ]
     calibrated = [scheme for scheme in folds if scheme != "random" and nominal and described]
     pairs = {scheme: pair_folds(panel, folds[scheme]) for scheme in calibrated}
-    fits += [
-        Fit(scheme, (pair.first, pair.second), pair, name)
-        for scheme, (listed, _) in pairs.items()
-        for pair in listed
-        for name in described
-    ]
+    fits = [(fold, name) for listed in folds.values() for fold in listed for name in candidates]
+    fits += [(pair, name) for listed, _ in pairs.values() for pair in listed for name in described]
     # The slowest first, so that no process is left alone with one at the end.
-    fits.sort(key=lambda fit: fit.model not in described)
-    tasks = (joblib.delayed(_held_out)(panel, fit, candidates[fit.model]) for fit in fits)
+    fits.sort(key=lambda fit: fit[1] not in described)
+    tasks = (joblib.delayed(_held_out)(panel, fold, name, candidates[name]) for fold, name in fits)
     held_out = {}
     with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
         for done, (key, values) in enumerate(run(tasks), start=1):
@@ -210,45 +172,37 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
 
 
 def score_predictions(panel, predicted, *, scheme, model, **entries):
-    """Return the record of one set of predictions.
+    """Return the record of predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_samples rows
-        Rows with an observed `pm25`.
-    predicted : array-like of shape (n_samples,)
-        PM2.5. [µg m⁻³]
-    scheme, model : str
-        Their names.
-    **entries
-        Further entries.
+    It holds scheme, model and further entries, then the figures of :func:`airq.validation.scores.scores`.
     """
     origin = panel_metadata(panel).pm25_origin
     return {"scheme": scheme, "model": model, **entries, **scores(panel, predicted), "pm25_origin": origin}
 
 
-def _held_out(panel, fit, candidate):
-    """Return a fresh predictor's DataFrame for the rows to score, or the reason why it cannot be fitted."""
-    predictor, training = candidate(), fit.split.training_panel(panel)
-    of_pair = isinstance(fit.split, PairFold)
+def _held_out(panel, fold, name, candidate):
+    """Return the key of a fit and its predictions of the rows to score, or the reason why it failed."""
+    key = fold.scheme, fold.number, name
+    predictor, training = candidate(), fold.training_panel(panel)
+    of_pair = isinstance(fold, PairFold)
     if of_pair:
         # These predictors calibrate: their errors are needed, not where they extrapolate.
         predictor.applicability = None
     # A pair may leave too few groups of the scheme; then the inner folds keep what is left together.
-    inner = inner_column(fit.scheme, training if of_pair else panel)
+    inner = inner_column(fold.scheme, training if of_pair else panel)
     try:
         predictor.fit(training, inner)
     except CannotFit as reason:
-        return fit.key, str(reason)
+        return key, str(reason)
     # The rows that a user would hand over: all of the held-out places, or the whole table.
-    hidden = np.setdiff1d(np.arange(len(panel)), fit.split.visible)
+    hidden = np.setdiff1d(np.arange(len(panel)), fold.visible)
     rows = hidden if len(hidden) else np.arange(len(panel))
     visible = panel.iloc[rows].drop(columns=TARGET).reset_index(drop=True)
     if hasattr(predictor, "describe"):
         predicted = predictor.describe(visible)
     else:
         predicted = pd.DataFrame({"pm25": predictor.predict(visible)})
-    return fit.key, predicted.set_index(rows).loc[fit.split.test]
+    return key, predicted.set_index(rows).loc[fold.test]
 
 
 def _score_scheme(result, panel, candidates, folds, held_out, pairs, described, nominal):
@@ -333,12 +287,12 @@ def _errors_of_pairs(panel, scheme, name, pairs, held_out):
     """Return the errors of the predictors that left a pair of superfolds out, on the rows of both."""
     errors = {}
     for pair in pairs:
-        described = held_out[scheme, (pair.first, pair.second), name]
+        described = held_out[scheme, pair.number, name]
         if not isinstance(described, str):
             rows = panel[["site_id", "city_id", "date", TARGET]].iloc[described.index]
             rows = rows.rename(columns={TARGET: "observed"}).assign(superfold=pair.superfolds)
             described = described.rename(columns={"pm25": "predicted"}).set_index(rows.index)
-            errors[pair.first, pair.second] = rows.join(described)
+            errors[pair.number] = rows.join(described)
     return errors
 
 
@@ -352,17 +306,8 @@ def _why_no_interval(calibrations, nominal, scheme):
 def held_out_errors(held_out, scheme, model):
     """Return what :class:`airq.models.intervals.Calibration` learns from, out of held-out predictions.
 
-    Parameters
-    ----------
-    held_out : HeldOutScores
-        Scores that hold the scheme and the described model.
-    scheme, model : str
-        Whose rows are taken, and whose predictions.
-
-    Returns
-    -------
-    DataFrame
-        `group, site_id, date` and :data:`airq.models.intervals.HELD_OUT`.
+    `held_out` must hold the scheme and the described model. The columns are those of
+    :func:`calibration_rows`.
     """
     rows = held_out.predictions[held_out.predictions["scheme"] == scheme]
     if model != held_out.described[0]:
@@ -372,7 +317,7 @@ def held_out_errors(held_out, scheme, model):
 
 
 def calibration_rows(rows, scheme):
-    """Return the columns that calibrate, `group` among them."""
+    """Return the columns that calibrate, `group, site_id, date` and :data:`HELD_OUT`."""
     rows = rows.assign(group=rows[ALL_SCHEMES[scheme].calibration_column])
     return rows[["group", "site_id", "date", *HELD_OUT]].reset_index(drop=True)
 
@@ -380,19 +325,8 @@ def calibration_rows(rows, scheme):
 def nested_calibrations(errors, scheme, superfolds):
     """Return one calibration per superfold, from the errors in the others.
 
-    Parameters
-    ----------
-    errors : dict of (int, int) to DataFrame
-        By pair of superfolds, the rows of both, predicted without either: `superfold` and what
-        :func:`calibration_rows` takes.
-    scheme : str
-        The scheme.
-    superfolds : iterable of int
-        Superfolds to calibrate; those that no pair holds are left out.
-
-    Returns
-    -------
-    dict of int to Calibration
+    `errors` holds by pair of superfolds the rows of both, predicted without either: `superfold` and what
+    :func:`calibration_rows` takes. Superfolds that no pair holds are left out.
     """
     calibrations = {}
     for superfold in superfolds:
@@ -405,23 +339,10 @@ def nested_calibrations(errors, scheme, superfolds):
 def nested_intervals(table, calibrations, *, nominal, thresholds=(), period="day"):
     """Return intervals and probabilities of held-out rows, each from the calibration of its superfold.
 
-    Parameters
-    ----------
-    table : DataFrame of n_rows
-        `superfold, predicted, scale_low, scale_high` of days or of means over a period.
-    calibrations : dict of int to Calibration
-        By superfold, see :func:`nested_calibrations`.
-    nominal : float
-        Coverage of the intervals.
-    thresholds : sequence of float
-        Thresholds that may be exceeded. [µg m⁻³]
-    period : {"day", "month", "year"}
-        What a row stands for.
-
-    Returns
-    -------
-    DataFrame of n_rows
-        `lower, upper` and a probability for each of `thresholds`; NaN where too few groups calibrate.
+    `table` holds `superfold, predicted, scale_low, scale_high` [µg m⁻³] of days, or of means over a `period`
+    (day, month, year); `calibrations` come from :func:`nested_calibrations`. The DataFrame of n_rows has
+    `lower, upper` [µg m⁻³] of the coverage `nominal`, and a probability for each threshold [µg m⁻³]; NaN
+    where too few groups calibrate.
     """
     columns = ["lower", "upper", *map(exceedance_column, thresholds)]
     intervals = pd.DataFrame(np.nan, index=table.index, columns=columns)
@@ -479,19 +400,8 @@ def score_intervals(table, calibrations, *, nominal, thresholds):
 def score_calibration(table, calibration, *, nominal, thresholds):
     """Score the intervals that one calibration gives to rows of places that took no part in it.
 
-    Parameters
-    ----------
-    table : DataFrame of n_rows
-        As for :func:`score_intervals`, without superfold, intervals and probabilities.
-    calibration : Calibration
-        What makes all intervals.
-    nominal, thresholds
-        As for :func:`score_intervals`.
-
-    Returns
-    -------
-    coverage, exceedance, reliable
-        See :func:`score_intervals`.
+    The arguments are those of :func:`score_intervals`, the table without superfold, intervals and
+    probabilities; so are the results.
     """
     table, calibrations = table.assign(superfold=0), {0: calibration}
     intervals = nested_intervals(table, calibrations, nominal=nominal, thresholds=thresholds)

@@ -62,62 +62,42 @@ class Proximity:
 
     @property
     def nearest_scheme(self):
-        """Record of the scheme whose distances are most like those of the cities, or None."""
+        """Return the record of the scheme whose distances are most like those of the cities, or None."""
         return self.records[0] if self.records else None
 
     @property
     def farthest_km(self):
-        """Largest distance of a held-out site under any scheme [km]; 0 where there is none."""
+        """Return the largest distance of a held-out site under any scheme [km]; 0 where there is none."""
         return max((record["farthest_km"] for record in self.records), default=0.0)
 
 
 def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
     """Compare the distances of cities to predict with those of held-out places.
 
-    Parameters
-    ----------
-    panel, cities : DataFrame
-        A checked panel with targets, and a checked city table.
-    schemes : sequence of str
-        Names from :data:`airq.validation.schemes.SCHEMES`.
-    buffer_km, seed
-        See :func:`airq.validation.splitters.make_folds`.
-
-    Returns
-    -------
-    Proximity
+    `panel` and `cities` are a checked panel with targets and a checked city table; `schemes` are names of
+    :data:`airq.validation.schemes.SCHEMES`, and the options those of
+    :func:`airq.validation.splitters.make_folds`. Returns a :class:`Proximity`.
     """
-    found = Proximity(with_distances(cities, panel), panel.loc[panel[TARGET].notna(), "site_id"].nunique())
+    result = Proximity(with_distances(cities, panel), panel.loc[panel[TARGET].notna(), "site_id"].nunique())
     for scheme in dict.fromkeys(schemes):
         if scheme in SCHEMES and scheme not in PLACE_SCHEMES:
-            found.skipped[scheme] = "it holds out days of known places, so it does not apply to other places"
+            result.skipped[scheme] = "it holds out days of known places, so it does not apply to other places"
             continue
         try:
             folds = iter_folds(panel, scheme, buffer_km=buffer_km, seed=seed)
-            found.held_out[scheme] = held_out_distances(panel, folds)
+            result.held_out[scheme] = held_out_distances(panel, folds)
         except UnsupportedScheme as reason:
-            found.skipped[scheme] = str(reason)
-    distance = found.cities["distance_km"].to_numpy()
-    found.records = [compare(distance, held_out, scheme) for scheme, held_out in found.held_out.items()]
+            result.skipped[scheme] = str(reason)
+    distance = result.cities["distance_km"].to_numpy()
+    result.records = [compare(distance, held_out, scheme) for scheme, held_out in result.held_out.items()]
     # Where every city has one site, `city` and `site` are the same; cities are to be predicted.
-    found.records.sort(key=lambda record: (round(record["factor"], 9), record["scheme"] == "site"))
-    found.cities["beyond"] = distance > found.farthest_km
-    return found
+    result.records.sort(key=lambda record: (round(record["factor"], 9), record["scheme"] == "site"))
+    result.cities["beyond"] = distance > result.farthest_km
+    return result
 
 
 def with_distances(cities, panel):
-    """Add the nearest site with PM2.5 to a city table.
-
-    Parameters
-    ----------
-    cities, panel : DataFrame
-        A checked city table of n_cities, and a checked panel with targets.
-
-    Returns
-    -------
-    DataFrame of n_cities
-        With `nearest_site`, `nearest_city` and `distance_km`. [km]
-    """
+    """Add `nearest_site, nearest_city, distance_km` of the panel's sites with PM2.5 to a city table."""
     sites = sites_of(panel[panel[TARGET].notna()])
     position, distance = nearest(cities, sites)
     names = sites["city"].to_numpy()[position]
@@ -125,17 +105,10 @@ def with_distances(cities, panel):
 
 
 def held_out_distances(panel, folds):
-    """Return the distance from every held-out site to the nearest training site of its fold.
+    """Return the distance from every held-out site to the nearest training site of its fold. [km]
 
-    Parameters
-    ----------
-    panel, folds : DataFrame, iterable of Fold
-        A checked panel, and folds of one scheme.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_held_out_sites,)
-        In the order of the folds; a site that is held out in several folds has several. [km]
+    The shape is (n_held_out_sites,), in the order of the folds; a site that is held out in several folds has
+    several distances.
     """
     site, positions = site_positions(panel)
     distances = []
@@ -148,12 +121,8 @@ def held_out_distances(panel, folds):
 def compare(distance, held_out, scheme):
     """Return the record of one scheme.
 
-    Parameters
-    ----------
-    distance, held_out : numpy.ndarray of shape (n_cities,), (n_held_out_sites,)
-        Distance of each city to predict, and of each held-out site, from the nearest training site. [km]
-    scheme : str
-        Its name.
+    `distance` and `held_out` are the distances of the cities to predict, shape (n_cities,), and of the
+    held-out sites, shape (n_held_out_sites,), from the nearest training site. [km]
 
     Returns
     -------

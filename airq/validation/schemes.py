@@ -56,22 +56,22 @@ class Scheme:
 
     @property
     def groups(self):
-        """What several held-out groups are called."""
+        """Return what several held-out groups are called."""
         return PLURALS[self.group]
 
     @property
     def places(self):
-        """Whether places are held out; the other schemes hold out days of known places."""
+        """Return whether places are held out; the other schemes hold out days of known places."""
         return self.column is not None
 
     @property
     def calibration_column(self):
-        """Column of the groups that calibrate and score intervals: sites if sites are asked about."""
+        """Return the column of the groups that calibrate and score intervals."""
         return "site_id" if self.group == "site" else "city_id"
 
     @property
     def calibration_groups(self):
-        """What the groups that calibrate and score intervals are called."""
+        """Return what the groups that calibrate and score intervals are called."""
         return "sites" if self.group == "site" else "cities"
 
 

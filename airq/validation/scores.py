@@ -1,14 +1,10 @@
-"""Figures that judge predictions of daily PM2.5.
+"""Score predictions of daily PM2.5: errors, coverage of intervals, probabilities of exceedance.
 
-How often intervals hold at held-out places, how wide they are, and where they fail.
-
-The guarantee of :mod:`airq.models.intervals` is about a random day of a random group, so beside the share
-of all rows stands the mean over groups (`coverage_by_group`). Parts of the rows show where coverage is
-lower; the parts by *observed* concentration are for diagnosis only, because no one knows them when
-predicting and high values lie above their prediction by selection. The parts by predicted
-concentration are what a reader of a prediction can use.
-
-Judge probabilities of exceeding a threshold at held-out places: reliability and Brier score.
+The guarantee of :mod:`airq.models.intervals` is about a random day of a random group, so the records give
+the mean over groups (`coverage_by_group`) beside the share of all rows. Parts of the rows show where coverage
+is lower. The parts by *observed* concentration are for diagnosis only: no one knows them when predicting,
+and high values lie above their prediction by selection. Readers of a prediction can use the parts by
+*predicted* concentration.
 """
 
 from __future__ import annotations
@@ -20,15 +16,19 @@ from airq.panel import TARGET
 from airq.units import PM25_UNIT, WHO_CLASSES, aqi_class, who_class
 from airq.validation.splitters import SEASONS, season_of
 
-#: Table by which the classes of an evaluation are told.
+#: Table of the AQI classes of an evaluation.
 AQI_TABLE = "aqi-us-2024"
 #: A city counts as the worst only with this many rows. [days]
 MIN_CITY_ROWS = 10
 SMOOTHING_DAYS = 10
+#: Fewer groups than this give no bootstrap interval.
+MIN_BOOTSTRAP_GROUPS = 5
+#: Edges of the classes of probability of a reliability table.
+EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 
 
 def rmse(observed, predicted):
-    """Root-mean-square error. [unit of the arguments]
+    """Return the root-mean-square error, in the unit of the arguments.
 
     >>> float(rmse([1.0, 3.0], [1.0, 1.0])) ** 2
     2.0000000000000004
@@ -37,30 +37,16 @@ def rmse(observed, predicted):
 
 
 def r2(observed, predicted):
-    """Share of the variance that predictions explain; missing where observations do not vary. [1]"""
+    """Return the share of variance that predictions explain [1]; NaN where observations do not vary."""
     observed = np.asarray(observed, dtype="float64")
-    residual_scale = np.sum(np.square(observed - observed.mean()))
-    if residual_scale == 0:
-        return np.nan
-    return float(1 - np.sum(np.square(np.asarray(predicted) - observed)) / residual_scale)
+    total = np.sum(np.square(observed - observed.mean()))
+    return float(1 - np.sum(np.square(np.asarray(predicted) - observed)) / total) if total else np.nan
 
 
 def smoothed(panel, values, days=SMOOTHING_DAYS):
-    """Mean of a site's values over the trailing calendar days, where at least half of them are there.
+    """Return the mean of a site's values over so many trailing calendar days, in the order of the rows.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_samples rows
-        `site_id` and `date`.
-    values : array-like of shape (n_samples,)
-        What to smooth.
-    days : int
-        Length of the window. [d]
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Missing where fewer than half of the days have a value.
+    It is NaN where fewer than half of the days have a value.
     """
     table = pd.DataFrame({"site_id": panel["site_id"].to_numpy(), "date": panel["date"].to_numpy()})
     table["value"] = np.asarray(values, dtype="float64")
@@ -73,14 +59,7 @@ def smoothed(panel, values, days=SMOOTHING_DAYS):
 
 
 def scores(panel, predicted):
-    """All figures of one set of held-out predictions.
-
-    Parameters
-    ----------
-    panel : DataFrame of n_samples rows
-        Rows with an observed `pm25`. [µg m⁻³]
-    predicted : array-like of shape (n_samples,)
-        PM2.5. [µg m⁻³]
+    """Return all figures of the predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`.
 
     Returns
     -------
@@ -113,22 +92,7 @@ def scores(panel, predicted):
 
 
 def error_by_group(panel, predicted, column="city_id"):
-    """Rows, RMSE, bias and means of every group.
-
-    Parameters
-    ----------
-    panel : DataFrame of n_samples rows
-        Rows with an observed `pm25`. [µg m⁻³]
-    predicted : array-like of shape (n_samples,)
-        PM2.5. [µg m⁻³]
-    column : str
-        What groups the rows.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by group: `n, rmse, bias, observed, predicted`.
-    """
+    """Return `n, rmse, bias, observed, predicted` (means, [µg m⁻³]) of every group of a panel's rows."""
     observed = panel[TARGET].to_numpy(dtype="float64")
     table = pd.DataFrame(
         {"observed": observed, "predicted": np.asarray(predicted, dtype="float64")}, index=panel[column]
@@ -149,7 +113,7 @@ def error_by_group(panel, predicted, column="city_id"):
 
 
 def worst_city(panel, predicted):
-    """Name and country of the city with the largest RMSE, and that RMSE. [µg m⁻³]
+    """Return name and country of the city with the largest RMSE, and that RMSE. [µg m⁻³]
 
     Cities of fewer than ten rows count only where all are so small.
     """
@@ -161,20 +125,10 @@ def worst_city(panel, predicted):
 
 
 def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, seed=0):
-    """Difference of two RMSEs with an interval from resampled cities.
+    """Return the difference of two RMSEs with an interval from resampled cities.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_samples rows
-        Rows with an observed `pm25`. [µg m⁻³]
-    ours, theirs : array-like of shape (n_samples,)
-        Two predictions of the same rows. [µg m⁻³]
-    n_draws : int
-        Number of bootstrap samples.
-    confidence : float
-        Level of the percentile interval.
-    seed : int
-        Seed of the draws.
+    `ours` and `theirs` are two predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`;
+    `confidence` belongs to the percentile interval.
 
     Returns
     -------
@@ -184,7 +138,7 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, 
         five cities. The limits are missing where there are fewer than five sites, too.
     """
     observed = panel[TARGET].to_numpy(dtype="float64")
-    column = "city_id" if panel["city_id"].nunique() >= 5 else "site_id"
+    column = "city_id" if panel["city_id"].nunique() >= MIN_BOOTSTRAP_GROUPS else "site_id"
     squares = pd.DataFrame(
         {
             "ours": np.square(np.asarray(ours) - observed),
@@ -195,9 +149,8 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, 
     sums = squares.groupby(panel[column].to_numpy()).sum().to_numpy()
     point = np.sqrt(sums[:, 0].sum() / sums[:, 2].sum()) - np.sqrt(sums[:, 1].sum() / sums[:, 2].sum())
     low = high = np.nan
-    if len(sums) >= 5:
-        draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
-        total = draws @ sums
+    if len(sums) >= MIN_BOOTSTRAP_GROUPS:
+        total = _resampled(sums, n_draws, seed)
         differences = np.sqrt(total[:, 0] / total[:, 2]) - np.sqrt(total[:, 1] / total[:, 2])
         low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {
@@ -208,21 +161,11 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, 
     }
 
 
-#: Fewer groups than this give no bootstrap interval.
-MIN_UNITS_BOOTSTRAP = 5
-
-
 def interval_scores(observed, interval, nominal):
-    """Coverage, mean width and mean Winkler score of intervals.
+    """Return coverage, mean width and mean Winkler score of intervals.
 
-    Parameters
-    ----------
-    observed : array-like of shape (n_rows,)
-        What was observed. [µg m⁻³]
-    interval : array-like of shape (n_rows, 2)
-        Lower and upper ends; rows without an interval do not count. [µg m⁻³]
-    nominal : float
-        Level that the intervals were made for.
+    `observed` has shape (n_rows,), `interval` (n_rows, 2) [µg m⁻³]; rows without an interval do not count.
+    `nominal` is the coverage that the intervals were made for.
 
     Returns
     -------
@@ -245,7 +188,7 @@ def interval_scores(observed, interval, nominal):
 
 
 def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
-    """Coverage of all held-out rows, and of their parts.
+    """Return the coverage of all held-out rows, and of their parts.
 
     Parameters
     ----------
@@ -253,7 +196,7 @@ def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
         `group, city_id, city, country, date, observed, predicted, lower, upper`. Rows without an
         interval or an observation do not count. [µg m⁻³]
     nominal : float
-        Level that the intervals were made for.
+        Coverage that the intervals were made for.
     period : {"day", "month", "year"}
         What a row stands for. Classes exist for days and years only, seasons for days and months.
     n_draws, seed : int
@@ -267,8 +210,7 @@ def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
         fewer than five), `coverage_by_group, width, winkler, level, period, unit`. Empty where no row
         has an interval.
     """
-    known = rows[["observed", "lower", "upper"]].notna().all(axis=1)
-    rows = rows[known].reset_index(drop=True)
+    rows = rows.dropna(subset=["observed", "lower", "upper"]).reset_index(drop=True)
     if rows.empty:
         return []
     table = _row_scores(rows["observed"], rows[["lower", "upper"]], nominal).assign(group=rows["group"])
@@ -280,21 +222,10 @@ def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
 
 
 def worst_city_rows(rows, inside):
-    """Name of the city that is covered least, and which rows are its.
+    """Return the name of the city that is covered least, and a mask of its rows.
 
-    Cities of fewer than ten rows count only where all are so small.
-
-    Parameters
-    ----------
-    rows : DataFrame of n_rows
-        `city_id, city, country`.
-    inside : array-like of bool, shape (n_rows,)
-        Whether the row's observation lies in its interval.
-
-    Returns
-    -------
-    name : str
-    mask : numpy.ndarray of bool, shape (n_rows,)
+    `inside` holds whether the observation of a row lies in its interval. Cities of fewer than ten rows count
+    only where all are so small.
     """
     cities = pd.DataFrame({"inside": np.asarray(inside, dtype="float64")}).groupby(rows["city_id"].to_numpy())
     share, n = cities["inside"].mean(), cities.size()
@@ -305,32 +236,24 @@ def worst_city_rows(rows, inside):
 
 
 def bootstrap_share(inside, groups, *, confidence=0.95, n_draws=2000, seed=0):
-    """Percentile interval of a share of rows, whole groups drawn with replacement.
+    """Return the percentile interval of a share of rows, whole groups drawn with replacement.
 
-    Parameters
-    ----------
-    inside : array-like of shape (n_rows,)
-        Zeros and ones.
-    groups : array-like of shape (n_rows,)
-        What each row belongs to.
-    confidence : float
-        Level of the interval.
-    n_draws, seed : int
-        Number of draws and their seed.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end, missing with fewer than five groups.
+    `inside` holds zeros and ones, `groups` what each row belongs to. Both ends are NaN with fewer than five
+    groups.
     """
     sums = pd.DataFrame({"inside": np.asarray(inside, dtype="float64"), "n": 1.0})
     sums = sums.groupby(np.asarray(groups, dtype="str")).sum().to_numpy()
-    if len(sums) < MIN_UNITS_BOOTSTRAP:
+    if len(sums) < MIN_BOOTSTRAP_GROUPS:
         return np.nan, np.nan
-    draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
-    total = draws @ sums
+    total = _resampled(sums, n_draws, seed)
     low, high = np.quantile(total[:, 0] / total[:, 1], [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def _resampled(sums, n_draws, seed):
+    """Return the sums over groups that are drawn with replacement, of shape (n_draws, n_columns)."""
+    draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_draws)
+    return draws @ sums
 
 
 def _row_scores(observed, interval, nominal):
@@ -353,17 +276,16 @@ def _record(table, n_draws, seed):
     return {
         "n": len(table),
         "groups": len(by_group),
-        "coverage": means["coverage"],
+        "coverage": means.pop("coverage"),
         "ci_low": low,
         "ci_high": high,
         "coverage_by_group": float(by_group.mean()),
-        "width": means["width"],
-        "winkler": means["winkler"],
+        **means,
     }
 
 
 def _parts(rows, table, period):
-    """Part, value and mask of every record, in order."""
+    """Yield part, value and mask of every record, in order."""
     yield "all", "", np.ones(len(rows), dtype=bool)
     yield from _by("country", rows["country"], sorted(rows["country"].unique()))
     if period != "year":
@@ -381,12 +303,8 @@ def _by(part, labels, values):
             yield part, value, labels == value
 
 
-#: Edges of the classes of probability of a reliability table.
-EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
-
-
 def brier(probability, happened):
-    """Brier score: mean square of probability minus what happened (0 or 1). Lower is better. [1]
+    """Return the Brier score [1]_, the mean square of probability minus outcome (0 or 1); lower is better.
 
     References
     ----------
@@ -402,39 +320,33 @@ def brier(probability, happened):
 
 
 def exceedance_scores(observed, probability, thresholds):
-    """Figures of the probabilities of exceeding each threshold.
+    """Return figures of the probabilities of exceeding each threshold.
 
-    Parameters
-    ----------
-    observed : array-like of shape (n_rows,)
-        What was observed. [µg m⁻³]
-    probability : array-like of shape (n_rows, n_thresholds)
-        Probability that it would lie above each threshold. Rows without do not count.
-    thresholds : sequence of float
-        Thresholds. [µg m⁻³]
+    `observed` has shape (n_rows,) [µg m⁻³], `probability` (n_rows, n_thresholds) for thresholds in µg m⁻³.
+    Rows without an observation or a probability do not count.
 
     Returns
     -------
     list of dict
         `threshold, n, frequency` (share of rows above it), `mean_probability, brier, skill` and
         `unit` of the threshold. The skill is 1 for perfect probabilities and 0 for those as good as
-        the constant `frequency`, which no one knows beforehand; missing where that is never wrong.
+        the climatology, the constant `frequency`; NaN where the climatology is perfect.
     """
     observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
     records = []
     for threshold, column in zip(thresholds, probability.T, strict=True):
-        known = ~np.isnan(column) & ~np.isnan(observed)
-        if not known.any():
+        complete = ~np.isnan(column) & ~np.isnan(observed)
+        if not complete.any():
             continue
-        happened = observed[known] > threshold
+        happened = observed[complete] > threshold
         frequency = float(happened.mean())
-        score, constant = brier(column[known], happened), frequency * (1 - frequency)
+        score, constant = brier(column[complete], happened), frequency * (1 - frequency)
         records.append(
             {
                 "threshold": float(threshold),
-                "n": int(known.sum()),
+                "n": int(complete.sum()),
                 "frequency": frequency,
-                "mean_probability": float(column[known].mean()),
+                "mean_probability": float(column[complete].mean()),
                 "brier": score,
                 "skill": 1 - score / constant if constant > 0 else np.nan,
                 "unit": PM25_UNIT,
@@ -444,22 +356,10 @@ def exceedance_scores(observed, probability, thresholds):
 
 
 def reliability(observed, probability, thresholds, groups, *, edges=EDGES, n_draws=1000, seed=0):
-    """How often a threshold was exceeded where its probability was said to be low, middling, high.
+    """Return how often thresholds were exceeded, by class of predicted probability.
 
-    Parameters
-    ----------
-    observed : array-like of shape (n_rows,)
-        What was observed. [µg m⁻³]
-    probability : array-like of shape (n_rows, n_thresholds)
-        Probability that it would lie above each threshold.
-    thresholds : sequence of float
-        Thresholds. [µg m⁻³]
-    groups : array-like of shape (n_rows,)
-        What each row belongs to.
-    edges : sequence of float
-        Edges of the classes of probability.
-    n_draws, seed : int
-        Number of bootstrap samples of groups, and their seed.
+    `observed` and `groups` have shape (n_rows,), `probability` (n_rows, n_thresholds) for thresholds in
+    µg m⁻³; `edges` separate the classes of probability.
 
     Returns
     -------
@@ -472,10 +372,10 @@ def reliability(observed, probability, thresholds, groups, *, edges=EDGES, n_dra
     groups = np.asarray(groups, dtype="str")
     rows = []
     for threshold, column in zip(thresholds, probability.T, strict=True):
-        known = ~np.isnan(column) & ~np.isnan(observed)
+        complete = ~np.isnan(column) & ~np.isnan(observed)
         number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, len(edges) - 2)
-        for position in np.unique(number[known]):
-            mask = known & (number == position)
+        for position in np.unique(number[complete]):
+            mask = complete & (number == position)
             happened = observed[mask] > threshold
             low, high = bootstrap_share(happened, groups[mask], n_draws=n_draws, seed=seed)
             rows.append(

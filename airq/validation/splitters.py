@@ -126,7 +126,7 @@ class Fold:
     ----------
     scheme : str
         Name from :data:`SCHEMES`.
-    number : int
+    number : int, or pair of int
         Which of the folds, from 0.
     test : numpy.ndarray of int
         Rows with a target that score.
@@ -141,7 +141,7 @@ class Fold:
     """
 
     scheme: str
-    number: int
+    number: int | tuple[int, int]
     test: np.ndarray
     train: np.ndarray
     visible: np.ndarray
@@ -149,39 +149,17 @@ class Fold:
 
     def training_panel(self, panel):
         """Return the panel that a model may learn from: visible rows, targets of `train` only."""
-        return visible_panel(panel, self.visible, self.train)
-
-
-def visible_panel(panel, visible, train):
-    """Return the visible rows of a panel, with the targets of the rows `train` only."""
-    hidden = np.setdiff1d(visible, train)
-    target = panel[TARGET].copy()
-    target.iloc[hidden] = np.nan
-    return panel.assign(**{TARGET: target}).iloc[np.sort(visible)].reset_index(drop=True)
+        hidden = np.setdiff1d(self.visible, self.train)
+        target = panel[TARGET].copy()
+        target.iloc[hidden] = np.nan
+        return panel.assign(**{TARGET: target}).iloc[np.sort(self.visible)].reset_index(drop=True)
 
 
 def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
-    """Split a panel by a scheme.
+    """Split a checked panel with targets by a scheme of :data:`SCHEMES`; return a list of :class:`Fold`.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_rows
-        A checked panel with targets.
-    scheme : str
-        What stays together, from :data:`SCHEMES`.
-    n_folds : int
-        Number of folds; fewer where there are fewer groups. The schemes of one group at a time have one
-        fold per group, ``"season"`` one per season of the year.
-    buffer_km : float
-        With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every
-        held-out place. [km]
-    seed : int
-        Order of the rows of ``"random"`` and start of the clustering of ``"region"``; the other
-        schemes do not depend on it.
-
-    Returns
-    -------
-    list of Fold
+    There are at most `n_folds` folds; the schemes of one group at a time have one fold per group,
+    ``"season"`` has one per season of the year. `buffer_km` [km] and `seed` are those of :class:`HoldOut`.
 
     Raises
     ------
@@ -205,17 +183,8 @@ def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
 def training_groups(panel):
     """Return the column by which the inner folds of a final model are grouped.
 
-    Cities, where there are at least five and none holds more than half of the labelled rows;
-    else sites.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel with targets.
-
-    Returns
-    -------
-    {"city_id", "site_id"}
+    It is ``"city_id"`` where there are at least five cities and none holds more than half of the labelled
+    rows, else ``"site_id"``.
     """
     cities = panel.loc[panel[TARGET].notna(), "city_id"].value_counts(normalize=True)
     return "city_id" if len(cities) >= 5 and cities.iloc[0] <= 0.5 else "site_id"
@@ -311,30 +280,21 @@ def _check_several(present, name):
 def region_of_city(panel, labelled, *, seed=0):
     """Cut the cities of a panel into compact regions by k-means on the unit sphere.
 
-    A city has the mean position of its sites and is never cut. There are half as many regions as
-    places of cities with a target, 25 at most; a city without a target falls to the nearest centre.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    labelled : numpy.ndarray of int
-        Rows with a target.
-    seed : int
-        Seed of the start; the same seed gives the same regions.
-
-    Returns
-    -------
-    Series of str
-        Name of the region, by city_id; all cities are in one region where there are too few for two.
+    A city has the mean position of its sites and is never cut. There are half as many regions as places of
+    cities with a target (the rows `labelled`), 25 at most; a city without a target falls to the nearest
+    centre. The names of the regions come as a Series by city_id; all cities are in one region where there are
+    too few for two. The same seed gives the same regions.
     """
-    cities = _unit_positions(panel)
-    known = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
-    n_places = len(known.round(9).drop_duplicates())
+    sites = sites_of(panel)
+    directions = pd.DataFrame(_normalised(geocentric_km(sites)), index=sites["city_id"].to_numpy())
+    means = directions.groupby(level=0).mean()
+    cities = pd.DataFrame(_normalised(means.to_numpy()), index=means.index)
+    with_target = cities.loc[cities.index.isin(set(panel["city_id"].iloc[labelled]))]
+    n_places = len(with_target.round(9).drop_duplicates())
     n_regions = min(MAX_REGIONS, max(1, n_places // CITIES_IN_REGION))
     # One thread, because sums over several depend on their number.
     with threadpool_limits(1):
-        clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(known.to_numpy())
+        clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(with_target.to_numpy())
         number = clusters.predict(cities.to_numpy())
     return pd.Series([f"region {region + 1:02d}" for region in number], index=cities.index)
 
@@ -346,31 +306,13 @@ def site_positions(panel):
 
 
 def within_km(positions, chosen, radius_km):
-    """Return which places lie closer than a radius to a chosen one.
+    """Return which places are closer than a radius [km] to a chosen one, as booleans of shape (n_places,).
 
-    Parameters
-    ----------
-    positions : numpy.ndarray of shape (n_places, 3)
-        From :func:`airq.geo.geocentric_km`. [km]
-    chosen : array-like of int
-        Row numbers of the chosen places.
-    radius_km : float
-        Distance along the Earth. [km]
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_places,)
+    `positions` are those of :func:`airq.geo.geocentric_km`, `chosen` row numbers of them; distances are along
+    the Earth.
     """
     apart, _ = cKDTree(positions[chosen]).query(positions)
     return apart < chord_km(radius_km)
-
-
-def _unit_positions(panel):
-    """Return the mean direction of the sites of every city, as a table by city_id."""
-    sites = sites_of(panel)
-    towards = pd.DataFrame(_normalised(geocentric_km(sites)), index=sites["city_id"].to_numpy())
-    means = towards.groupby(level=0).mean()
-    return pd.DataFrame(_normalised(means.to_numpy()), index=means.index)
 
 
 def _normalised(vectors):
@@ -378,19 +320,8 @@ def _normalised(vectors):
 
 
 def season_of(dates):
-    """Return the meteorological season of each day.
+    """Return the meteorological season of each day of a Series, one of :data:`SEASONS`.
 
-    Parameters
-    ----------
-    dates : Series of datetime64
-
-    Returns
-    -------
-    numpy.ndarray of str
-        Members of :data:`SEASONS`.
-
-    Examples
-    --------
     >>> season_of(pd.Series(pd.to_datetime(["2019-12-01", "2020-02-29", "2020-03-01"]))).tolist()
     ['DJF', 'DJF', 'MAM']
     """
@@ -398,82 +329,34 @@ def season_of(dates):
 
 
 def in_or_near_season(dates, season, margin_days):
-    """Return whether each day lies in a season of any year, or at most so many days before or after it.
+    """Return whether each day of a Series is in a season of any year, or at most so many days from it.
 
-    Parameters
-    ----------
-    dates : Series of datetime64
-    season : str
-        Member of :data:`SEASONS`.
-    margin_days : int
-        Length of the margin, shorter than a season. [d]
-
-    Returns
-    -------
-    numpy.ndarray of bool
+    The margin must be shorter than a season. [d]
     """
     margin = pd.Timedelta(days=margin_days)
     return np.any([season_of(dates + shift) == season for shift in (-margin, 0 * margin, margin)], axis=0)
 
 
 @dataclass(frozen=True)
-class PairFold:
+class PairFold(Fold):
     """Row numbers of a panel from which two superfolds of folds are left out.
+
+    The attributes are those of :class:`Fold`. `number` is the pair of superfolds, the lower one first, see
+    :func:`superfolds_of`; `test` holds the rows of the first, then those of the second.
 
     Attributes
     ----------
-    scheme : str
-        Scheme of the folds.
-    first, second : int
-        Numbers of the superfolds, `first` the lower one; see :func:`superfolds_of`.
-    first_test, second_test : numpy.ndarray of int
-        Rows with a target that the folds of each superfold hold out.
-    train, visible : numpy.ndarray of int
-        Rows with a target to learn from, and rows whose inputs training may see: those that no fold
-        of the two superfolds hides.
+    superfolds : numpy.ndarray of int
+        The superfold that holds out each of the rows `test`.
     """
 
-    scheme: str
-    first: int
-    second: int
-    first_test: np.ndarray
-    second_test: np.ndarray
-    train: np.ndarray
-    visible: np.ndarray
-
-    def training_panel(self, panel):
-        """Return the panel that a model may learn from: visible rows, targets of `train` only."""
-        return visible_panel(panel, self.visible, self.train)
-
-    @property
-    def test(self):
-        """Return the rows with a target that either superfold holds out, those of `first` first."""
-        return np.concatenate([self.first_test, self.second_test])
-
-    @property
-    def superfolds(self):
-        """Return the superfold that holds out each of the rows :attr:`test`."""
-        return np.repeat([self.first, self.second], [len(self.first_test), len(self.second_test)])
-
-    def test_of(self, superfold):
-        """Return the rows with a target that the folds of a superfold hold out."""
-        return {self.first: self.first_test, self.second: self.second_test}[superfold]
+    superfolds: np.ndarray = None
 
 
 def superfolds_of(folds, n_superfolds=N_FOLDS):
-    """Merge the folds of a scheme into a few superfolds of about as many held-out rows.
+    """Merge the folds of a scheme into at most so many superfolds of about as many held-out rows.
 
-    Parameters
-    ----------
-    folds : list of Fold
-        Folds of one scheme.
-    n_superfolds : int
-        Most superfolds.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_folds,)
-        Block of every fold; its own number where there are few folds.
+    Returns the superfold of every fold, shape (n_folds,); its own number where there are few folds.
     """
     if len(folds) <= n_superfolds:
         return np.arange(len(folds))
@@ -488,14 +371,7 @@ def superfolds_of(folds, n_superfolds=N_FOLDS):
 def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
     """Return what is left to learn from when two superfolds are held out, for every two.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        The panel that the folds split.
-    folds : list of Fold
-        Folds of one scheme, from :func:`airq.validation.splitters.make_folds`.
-    n_superfolds : int
-        Most superfolds, see :func:`superfolds_of`.
+    `folds` are those of one scheme, from :func:`make_folds` with the same panel.
 
     Returns
     -------
@@ -509,9 +385,8 @@ def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
     Errors for the calibration of fold `k`, none of whose predictors has seen a row of `k`::
 
         for pair in pairs:
-            if superfold[k] in (pair.first, pair.second):
-                other = pair.second if superfold[k] == pair.first else pair.first
-                score(pair, pair.test_of(other))
+            if superfold[k] in pair.number:
+                score(pair, pair.test[pair.superfolds != superfold[k]])
     """
     superfold = superfolds_of(folds, n_superfolds)
     parts = [
@@ -520,13 +395,16 @@ def pair_folds(panel, folds, *, n_superfolds=N_FOLDS):
     ]
     train = [_shared(panel, [fold.train for fold in part]) for part in parts]
     visible = [_shared(panel, [fold.visible for fold in part]) for part in parts]
-    test = [np.sort(np.concatenate([fold.test for fold in part])) for part in parts]
+    tests = [np.sort(np.concatenate([fold.test for fold in part])) for part in parts]
     pairs = []
-    for first, second in itertools.combinations(range(len(parts)), 2):
+    for pair in itertools.combinations(range(len(parts)), 2):
+        first, second = pair
         rows = np.flatnonzero(train[first] & train[second])
         if enough_to_learn(panel, rows):
             seen = np.flatnonzero(visible[first] & visible[second])
-            pairs.append(PairFold(folds[0].scheme, first, second, test[first], test[second], rows, seen))
+            test = np.concatenate([tests[first], tests[second]])
+            superfolds = np.repeat(pair, [len(tests[first]), len(tests[second])])
+            pairs.append(PairFold(folds[0].scheme, pair, test, rows, seen, superfolds=superfolds))
     return pairs, superfold
 
 

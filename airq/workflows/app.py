@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Where this package lies, and the app beside it; another one's may be called app, too.
+#: Folder of this package and of the app; the user's folder may have a module called app, too.
 HERE = Path(__file__).resolve().parents[2]
 #: What the pages need beside the packages of airq.
 PACKAGES = ("streamlit", "plotly")
@@ -21,7 +21,7 @@ HOST = "localhost"
 PORT = 8501
 #: How a module is run: one called app in the folder of the user is another's.
 PYTHON = [sys.executable, "-P", "-m"]
-#: Options of the server that safety asks for, whatever configuration lies around.
+#: Options of the server that safety asks for, whatever the user's configuration.
 OPTIONS = {
     "server.address": HOST,
     "server.enableStaticServing": "true",
@@ -93,20 +93,9 @@ def start_app(
 
 
 def command(named, *, port, browser=True):
-    """The command that starts the server.
+    """Return the command that starts the server, as a list of str.
 
-    Parameters
-    ----------
-    named : dict of str to Path
-        What to show.
-    port : int
-        Port of this machine.
-    browser : bool
-        Whether Streamlit opens a browser.
-
-    Returns
-    -------
-    list of str
+    `named` holds what to show, `port` is of this machine; `browser` says whether Streamlit opens one.
     """
     script = HERE / "app" / "main.py"
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
@@ -116,7 +105,7 @@ def command(named, *, port, browser=True):
 
 
 def arguments(named):
-    """What to show, as the app's own command line names it; see :func:`app.sources.named`."""
+    """Return what to show as options of the app's own command line, see :func:`app.sources.named`."""
     return [part for kind, path in named.items() for part in (f"--{kind}", str(path))]
 
 
@@ -138,7 +127,7 @@ def run(command):
 
 
 def environment():
-    """This environment, with the app where this process would find it.
+    """Return this environment, with the app where this process would find it.
 
     Every page is drawn by a thread of its own: few pools of memory for all of them (glibc) keep the server
     from growing with the number of sessions.
@@ -170,19 +159,14 @@ def check_there(named):
 def check_sound(named):
     """Refuse files that the app could not show.
 
-    The app's own checks look, in a process that is gone before the server starts: their packages are large.
-
-    Parameters
-    ----------
-    named : dict of str to Path
-        What to show.
+    The app's own checks run in a process that ends before the server starts: their packages are large.
 
     Raises
     ------
     ValueError
-        In the words that a page would say.
+        With the message that a page would show.
     OSError
-        If the process did not come to an end of its own.
+        If that process failed.
     """
     if not named:
         return
@@ -195,8 +179,8 @@ def check_sound(named):
     if looked.returncode and looked.stdout:
         raise ValueError(looked.stdout)
     if looked.returncode:
-        lines = looked.stderr.strip().splitlines() or ["no word"]
-        raise OSError(f"The files could not be looked at: {lines[-1]}")
+        lines = looked.stderr.strip().splitlines() or ["no message"]
+        raise OSError(f"The files could not be checked: {lines[-1]}")
 
 
 def check_port(port):
@@ -209,7 +193,7 @@ def check_port(port):
 
 
 def free_port(first=PORT):
-    """The first free port from `first` on."""
+    """Return the first free port from `first` on."""
     for port in range(first, first + 100):
         if _is_free(port):
             return port

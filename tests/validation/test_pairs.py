@@ -31,11 +31,11 @@ def test_a_pair_hides_what_each_of_its_folds_hides(panel, scheme):
     for pair in pairs:
         training = set(pair.train)
         assert training <= set(pair.visible)
-        for fold in itertools.compress(folds, np.isin(superfold, [pair.first, pair.second])):
+        for fold in itertools.compress(folds, np.isin(superfold, pair.number)):
             assert training.isdisjoint(fold.test)
             assert training <= set(fold.train)
             assert set(pair.visible) <= set(fold.visible)
-            assert set(fold.test) <= set(pair.test_of(superfold[fold.number]))
+            assert set(fold.test) <= set(pair.test[pair.superfolds == superfold[fold.number]])
 
 
 def test_the_training_panel_of_a_pair_of_countries(panel):
@@ -43,7 +43,7 @@ def test_the_training_panel_of_a_pair_of_countries(panel):
     folds = make_folds(panel, "leave-country-out")
     pairs, _ = pair_folds(panel, folds)
     names = {fold.number: fold.groups[0] for fold in folds}
-    pair = next(pair for pair in pairs if {names[pair.first], names[pair.second]} == {"A", "B"})
+    pair = next(pair for pair in pairs if {names[number] for number in pair.number} == {"A", "B"})
     expected = panel[panel["country"].isin(["C", "D"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(pair.training_panel(panel), expected)
 
@@ -59,7 +59,7 @@ def test_a_pair_of_random_folds_shows_inputs_without_targets(panel):
 def test_four_folds_make_six_pairs_and_five_make_ten(panel):
     "Each unordered pair once."
     pairs, superfold = pair_folds(panel, make_folds(panel, "country"))
-    assert [(pair.first, pair.second) for pair in pairs] == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    assert [pair.number for pair in pairs] == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     assert superfold.tolist() == [0, 1, 2, 3]
     assert len(pair_folds(panel, make_folds(panel, "city"))[0]) == 10
 
