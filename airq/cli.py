@@ -53,6 +53,8 @@ PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq inges
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
+Boosters = Annotated[Model, typer.Option("--model", help="Boosters.")]
+NewPanel = Annotated[Path, typer.Option("--out", help="Panel to write.")]
 ALL_CORES = os.cpu_count() or 1
 
 
@@ -82,13 +84,8 @@ def _refuse_given(ctx, names, because):
 def _check_files(outputs, inputs, *, folders=None):
     """Check all outputs of a command before it begins, see :func:`airq.io.check_outputs`.
 
-    Parameters
-    ----------
-    outputs, inputs : dict of str to path, list of paths, or None
-        By name of the option or argument.
-    folders : dict of str to str, optional
-        Option of an output folder -> the file by which a folder of its kind is known, so that it may be
-        replaced; None for a folder that is added to.
+    `outputs` and `inputs` hold paths by option or argument. `folders` holds by option of an output folder the
+    file that marks a folder of its kind, which may be replaced; None for a folder that is added to.
     """
     from airq.io import check_outputs, check_replaceable
 
@@ -315,7 +312,7 @@ def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
 def ingest(
     files: Annotated[list[Path], typer.Argument(help="Files of one format.")],
     format: Annotated[Format, typer.Option(help="What the files are.")],
-    out: Annotated[Path, typer.Option(help="Panel to write.")],
+    out: NewPanel,
     mapping: Annotated[Path | None, typer.Option(help="Mapping (TOML) of `--format table`.")] = None,
     cities: Annotated[
         Path | None, typer.Option(help="City table (CSV) that gives coordinates by name.")
@@ -340,7 +337,7 @@ def ingest(
 def join(
     features: Annotated[Path, typer.Argument(help="Panel with satellite and weather columns.")],
     targets: Annotated[Path, typer.Argument(help="Panel with PM2.5.")],
-    out: Annotated[Path, typer.Option(help="Panel to write.")],
+    out: NewPanel,
     json: Json = None,
 ):
     """Put targets beside features, by site and day."""
@@ -360,7 +357,7 @@ def join(
 def train(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
-    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
+    model: Boosters = Model.lightgbm,
     recipe: Annotated[
         RecipeName, typer.Option(help="Features; `live` never looks ahead.")
     ] = RecipeName.retrospective,
@@ -422,7 +419,7 @@ def evaluate(
     bundle: Annotated[
         Path | None, typer.Option(help="Score this bundle on the panel's rows instead.")
     ] = None,
-    model: Annotated[Model, typer.Option(help="Boosters.")] = Model.lightgbm,
+    model: Boosters = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
     baselines: Annotated[
         str, typer.Option(help=f"Baselines beside it, of {BASELINES}; all or none.")
@@ -637,11 +634,8 @@ def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
     model, recipe = model.value, recipe.value
     if bundle is not None:
         trained = read_metadata(bundle)
-        model, recipe, seed = (
-            trained["settings"]["model"],
-            trained["recipe"]["name"],
-            trained["settings"]["seed"],
-        )
+        settings, recipe = trained["settings"], trained["recipe"]["name"]
+        model, seed = settings["model"], settings["seed"]
     estimator = PM25Regressor(model, recipe, seed)
     with progress("dropping products") as advance:
         scores = drop_product_scores(
@@ -662,8 +656,10 @@ def show(
     predictions: Annotated[
         Path | None, typer.Option(help="Predictions, as `airq predict` makes them.")
     ] = None,
-    bundle: Annotated[Path | None, typer.Option(help="Their bundle: card, evaluation, reasons.")] = None,
-    panel: Annotated[Path | None, typer.Option(help="Their panel: observations, reasons.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Their bundle: card, evaluation, contributions.")
+    ] = None,
+    panel: Annotated[Path | None, typer.Option(help="Their panel: observations, contributions.")] = None,
     comparison: Annotated[Path | None, typer.Option(help="Folder of an `imbalance` command.")] = None,
     evaluation: Annotated[Path | None, typer.Option(help="Folder of `airq evaluate`.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of this machine; a free one by default.")] = None,

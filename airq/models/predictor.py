@@ -135,7 +135,8 @@ class Predictor:
     def fit(self, panel, groups):
         """Learn from the rows of a checked panel that have a target.
 
-        The other rows lend inputs to lags and neighbours. `groups` is the column that groups the inner folds; None for single rows.
+        The other rows lend inputs to lags and neighbours. `groups` is the column that groups the inner folds;
+        None for single rows.
         """
         self.recipe_ = self.recipe(panel)
         labelled = panel[TARGET].notna().to_numpy()
@@ -167,7 +168,7 @@ class Predictor:
         return self.recipe_.looks_ahead or self.estimator_.kriging_ is not None
 
     def predict(self, panel):
-        """Return PM2.5 of every row, shape (n_rows,), never negative; a target is ignored. [µg m⁻³]"""
+        """Return PM2.5 [µg m⁻³] of every row, shape (n_rows,), never negative; a target is ignored."""
         return self.estimator_.predict(self.features(panel), panel[PLACES].reset_index(drop=True))
 
     def describe(self, panel):
@@ -209,7 +210,7 @@ class Predictor:
         return self
 
     def predict_interval(self, panel, *, coverage=DEFAULT_COVERAGE):
-        """Return lower and upper ends for every row, shape (n_rows, 2). [µg m⁻³]
+        """Return lower and upper ends [µg m⁻³] for every row, shape (n_rows, 2).
 
         `coverage` is the share of the days of a new place that an interval should hold. The ends are never
         below zero, and NaN where too few places calibrate.
@@ -252,7 +253,8 @@ def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tunin
     """Return a function without arguments that makes our predictor.
 
     `model` (lightgbm, catboost, blend), `recipe` and `seed` are those of :class:`airq.PM25Regressor`; every
-    fit runs in one thread. With a `tuning`, a search for parameters is done anew on the inner folds of every fit.
+    fit runs in one thread. With a `tuning`, a search for parameters is done anew on the inner folds of every
+    fit.
     """
     # On a live day no monitor elsewhere has a residual to carry.
     residuals = "ignored" if recipe == "live" else "kriging"

@@ -25,20 +25,7 @@ APPLICABILITY = (
 
 
 def evaluation_markdown(evaluation, metadata):
-    """Return the text of evaluation.md.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        See :class:`airq.validation.evaluation.Evaluation`.
-    metadata : PanelMetadata
-        Metadata of the panel.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return evaluation.md of an Evaluation and the PanelMetadata of its panel."""
     sections = [
         "# Evaluation",
         origin_warning(metadata),
@@ -51,18 +38,7 @@ def evaluation_markdown(evaluation, metadata):
 
 
 def write_card(bundle_metadata):
-    """Return the text of a bundle's card.md.
-
-    Parameters
-    ----------
-    bundle_metadata : dict
-        What `bundle.json` holds.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return card.md of a bundle from the content of its bundle.json."""
     metadata = PanelMetadata.from_dict(bundle_metadata["panel"])
     uncertainty = bundle_metadata["uncertainty"]
     warning = origin_warning(metadata)
@@ -175,10 +151,10 @@ def _model(bundle_metadata):
 
 
 def _pictures(names):
-    found = [(kind, name) for kind in PICTURES for name in names if name.startswith(f"{kind}_")]
-    if found:
+    pictures = [(kind, name) for kind in PICTURES for name in names if name.startswith(f"{kind}_")]
+    if pictures:
         yield "## Pictures"
-    for kind, name in found:
+    for kind, name in pictures:
         scheme = name.removesuffix(".png").removeprefix(f"{kind}_")
         yield f"![{PICTURES[kind]}, held out by {scheme}]({name})"
 

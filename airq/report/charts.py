@@ -1,8 +1,8 @@
 """Pictures for files and pages, in the grammar of Altair.
 
 Every function returns a chart, which :func:`save` writes without network or display and a page can show as it
-is. The title names what was held out, the subtitle the origin of the PM2.5 (`metadata`, a
-:class:`airq.panel.PanelMetadata`, says it; None for none). Tables are summed up before they are drawn, so the
+is. The title names what was held out, the subtitle the origin of the PM2.5 (from `metadata`, a
+:class:`airq.panel.PanelMetadata`; None for none). Tables are summed up before they are drawn, so the
 chart of a million rows is as small as that of a thousand.
 """
 
@@ -96,11 +96,6 @@ def draw_uncertainty(evaluation, metadata, folder):
             save(reliability_of_thresholds(table, metadata), _file(folder, "reliability", *name))
 
 
-def draw_proximity(found, path):
-    """Draw :func:`distance_curves` of a :class:`airq.validation.proximity.Proximity` into a file."""
-    save(distance_curves(found), path)
-
-
 def observed_against_predicted(table, metadata=None, *, model=OURS):
     """Draw the density of held-out rows over observed and predicted PM2.5 [µg m⁻³].
 
@@ -126,7 +121,7 @@ def observed_against_predicted(table, metadata=None, *, model=OURS):
 
 
 def error_map(table, metadata=None, *, model=OURS):
-    """Draw the RMSE of every city where it lies, with the names of the three worst [µg m⁻³].
+    """Draw the RMSE of every city on a map, with the names of the three worst [µg m⁻³].
 
     `table` holds `scheme, city_id, city, latitude, longitude, observed` and the column of `model`. Of more
     than 2,000 cities one in two, three ... by rank of error is drawn.
@@ -322,14 +317,14 @@ def contribution_bars(table, title, metadata=None):
     return _titled(chart, title, metadata, f"base {base:.1f}, prediction {prediction:.1f} {PM25_UNIT}")
 
 
-def distance_curves(found, metadata=None):
+def distance_curves(comparison, metadata=None):
     """Draw the distances of cities to predict and of held-out sites [km].
 
-    `found` is an :class:`airq.validation.proximity.Proximity`. Above is a histogram of the cities beside the
-    scheme that applies, below are cumulative shares; schemes of the same distances share a curve.
+    `comparison` is an :class:`airq.validation.proximity.Proximity`. Above is a histogram of the cities beside
+    the scheme that applies, below are cumulative shares; schemes of the same distances share a curve.
     """
-    groups = _distances(found)
-    names, applies = list(groups), found.nearest_scheme is not None
+    groups = _distances(comparison)
+    names, applies = list(groups), comparison.nearest_scheme is not None
     top = 1.001 * max(10 * NEAR_KM, *(values.max() for values in groups.values()))
     edges = np.geomspace(NEAR_KM, top, 25)
     ticks = [step * 10**power for power in range(5) for step in (1, 2, 5) if step * 10**power <= top]
@@ -342,7 +337,7 @@ def distance_curves(found, metadata=None):
     above = alt.Chart(pd.concat(bars)).mark_rect(opacity=0.55)
     above = above.encode(at(title=None), share, color, x2="km_to", y2=alt.datum(0))
     title = f"distance to the nearest training site [km], {NEAR_KM:g} or less at the left"
-    # Where two curves are one, the thin one lies on the thick one.
+    # Where two curves are the same, the thin one is drawn over the thick one.
     looks = [
         {"strokeDash": [6, 4], "strokeWidth": 2.5},
         {"strokeWidth": 5},
@@ -359,13 +354,13 @@ def distance_curves(found, metadata=None):
     return _titled(alt.vconcat(*panes), "Distance to the nearest training site", metadata)
 
 
-def _distances(found):
+def _distances(comparison):
     """Return distances [km] by name: the cities, the scheme that applies, the other schemes."""
-    applies = found.nearest_scheme and found.nearest_scheme["scheme"]
+    applies = comparison.nearest_scheme and comparison.nearest_scheme["scheme"]
     shared = {}
-    for scheme, values in found.held_out.items():
+    for scheme, values in comparison.held_out.items():
         shared.setdefault(tuple(np.sort(values).round(6)), []).append(scheme)
-    groups = {"cities to predict": found.cities["distance_km"].to_numpy()}
+    groups = {"cities to predict": comparison.cities["distance_km"].to_numpy()}
     for values, schemes in sorted(shared.items(), key=lambda item: applies not in item[1]):
         groups[f"held out by {', '.join(schemes)}" + " (nearest)" * (applies in schemes)] = np.array(values)
     return {name: np.maximum(values, NEAR_KM) for name, values in groups.items()}

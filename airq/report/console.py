@@ -71,15 +71,15 @@ def print_records(records):
         _print_lines(by_scheme(comparison_sentence, records))
 
 
-def print_proximity(found):
+def print_proximity(comparison):
     """Print the distances of cities to predict, and which scheme applies to them."""
     from airq.report.words import PROXIMITY_CAPTION, distance_histogram, proximity_sentences, proximity_table
 
-    _print_lines([distance_histogram(found)])
-    print_table(*proximity_table(found))
+    _print_lines([distance_histogram(comparison)])
+    print_table(*proximity_table(comparison))
     _print_lines([PROXIMITY_CAPTION], style="dim")
-    _print_lines(proximity_sentences(found))
-    _print_skipped(found.skipped)
+    _print_lines(proximity_sentences(comparison))
+    _print_skipped(comparison.skipped)
 
 
 def print_predictions(rows, out):

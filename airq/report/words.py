@@ -1,4 +1,4 @@
-"""Sentences, captions and tables about figures: one for each fact, in cards, files, console and pages.
+"""Sentences, captions and tables about figures, worded once for cards, files, console and pages.
 
 Records are those of `airq evaluate`; any figure may be missing or NaN, and so may the key `model`. A sentence
 is empty where its figures are missing. A table is a pair: headings, and rows of text.
@@ -153,7 +153,7 @@ def comparison_sentence(record):
 
 
 def validation_sentence(records):
-    """Return the error of a bundle on held-out places, or what to do where it is not known."""
+    """Return the error of a bundle on held-out places, or what to do where it is unknown."""
     ours = [one for one in records if one.get("model", OURS) == OURS and one["scheme"] != "random"]
     if not ours:
         return "This bundle was not evaluated on held-out places. Train it with --scheme to know its error."
@@ -271,7 +271,7 @@ def exceedance_table(records):
 def prediction_sentences(rows):
     """Return the summary of a prediction table, new places apart from training places.
 
-    `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where they are known, `place` (training or
+    `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where given, `place` (training or
     new) and `period` (day, month or year).
     """
     if "place" not in rows or rows["place"].isna().all():
@@ -341,37 +341,37 @@ WIDTH = 24
 ALIKE, N_NAMED = 1.5, 5
 
 
-def proximity_records(found):
+def proximity_records(comparison):
     """Return the records of :class:`airq.validation.proximity.Proximity`, each with figures of the cities."""
-    distance = found.cities["distance_km"]
+    distance = comparison.cities["distance_km"]
     cities = {
         "cities": len(distance),
         "cities_median_km": float(distance.median()),
         "cities_farthest_km": float(distance.max()),
-        "cities_beyond_all": int(found.cities["beyond"].sum()),
+        "cities_beyond_all": int(comparison.cities["beyond"].sum()),
     }
-    return [{**one, "applies": one is found.nearest_scheme, **cities} for one in found.records]
+    return [{**one, "applies": one is comparison.nearest_scheme, **cities} for one in comparison.records]
 
 
-def proximity_table(found):
+def proximity_table(comparison):
     """Return the table of schemes; the cities to predict come first."""
     headings = ["scheme", "places", "10 %", "median", "90 %", "farthest", "differ by", "> 90 %", "> all"]
-    distance = found.cities["distance_km"]
+    distance = comparison.cities["distance_km"]
     quantiles = [_km(distance.quantile(share)) for share in (0.1, 0.5, 0.9, 1.0)]
     rows = [["cities to predict", f"{len(distance):,}", *quantiles, "", "", ""]]
-    for one in found.records:
+    for one in comparison.records:
         figures = [_km(one[name]) for name in ("low_km", "median_km", "high_km", "farthest_km")]
         beyond = [f"{one[name]:,}" for name in ("cities_beyond_most", "cities_beyond")]
         rows.append([one["scheme"], f"{one['sites']:,}", *figures, f"{one['factor']:.1f} times", *beyond])
     return headings, rows
 
 
-def proximity_sentences(found):
+def proximity_sentences(comparison):
     """Return which scheme applies to the cities, how well, and to which cities none does."""
-    distance, record = found.cities["distance_km"], found.nearest_scheme
+    distance, record = comparison.cities["distance_km"], comparison.nearest_scheme
     near = int((distance < NEAR_KM).sum())
     sentences = [
-        f"{_counted(len(distance), 'city', 'cities')} to predict, {found.n_sites:,} sites with PM2.5.",
+        f"{_counted(len(distance), 'city', 'cities')} to predict, {comparison.n_sites:,} sites with PM2.5.",
         f"The nearest site is {_km(distance.median())} km away (median), {_km(distance.max())} km at most.",
         f"{_counted(near, 'city has', 'cities have')} one within {NEAR_KM:g} km.",
     ]
@@ -384,8 +384,8 @@ def proximity_sentences(found):
         f"The scheme `{record['scheme']}` comes closest ({ALL_SCHEMES[record['scheme']].question}).",
         f"Its held-out sites lie {_km(record['median_km'])} km from training in the median.",
     ]
-    beyond = found.cities[found.cities["beyond"]].sort_values("distance_km", ascending=False)
-    return [*sentences, *_difference(record, len(distance)), *_beyond(beyond, found.farthest_km)]
+    beyond = comparison.cities[comparison.cities["beyond"]].sort_values("distance_km", ascending=False)
+    return [*sentences, *_difference(record, len(distance)), *_beyond(beyond, comparison.farthest_km)]
 
 
 def _difference(record, n_cities):
@@ -416,12 +416,12 @@ def _beyond(cities, farthest_km):
         )
 
 
-def distance_histogram(found):
+def distance_histogram(comparison):
     """Return lines of bars: the cities to predict beside the held-out sites of the scheme that applies."""
-    record = found.nearest_scheme
-    columns = {"cities to predict": found.cities["distance_km"].to_numpy()}
+    record = comparison.nearest_scheme
+    columns = {"cities to predict": comparison.cities["distance_km"].to_numpy()}
     if record is not None:
-        columns[f"held out by {record['scheme']}"] = found.held_out[record["scheme"]]
+        columns[f"held out by {record['scheme']}"] = comparison.held_out[record["scheme"]]
     counts = np.array([np.histogram(values, [*EDGES, np.inf])[0] for values in columns.values()])
     used = np.flatnonzero(counts.sum(axis=0))
     lines = ["".join([f"{'km':>13}", *(f"  {name:<{WIDTH + 6}}" for name in columns)]).rstrip()]
@@ -432,15 +432,15 @@ def distance_histogram(found):
     return "\n".join(lines)
 
 
-def proximity_markdown(found):
+def proximity_markdown(comparison):
     """Return the text of proximity.md."""
     parts = [
         "# Distance from training",
-        "\n".join(f"- {sentence}" for sentence in proximity_sentences(found)),
-        f"```\n{distance_histogram(found)}\n```",
-        markdown_table(*proximity_table(found)),
+        "\n".join(f"- {sentence}" for sentence in proximity_sentences(comparison)),
+        f"```\n{distance_histogram(comparison)}\n```",
+        markdown_table(*proximity_table(comparison)),
         PROXIMITY_CAPTION,
-        "\n".join(f"- Left out, {scheme}: {reason}." for scheme, reason in found.skipped.items()),
+        "\n".join(f"- Left out, {scheme}: {reason}." for scheme, reason in comparison.skipped.items()),
         "Distance does not show what a city is like. The column `inside_domain` of its predictions does.",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"

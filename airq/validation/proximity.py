@@ -105,7 +105,7 @@ def with_distances(cities, panel):
 
 
 def held_out_distances(panel, folds):
-    """Return the distance from every held-out site to the nearest training site of its fold. [km]
+    """Return the distance [km] from every held-out site to the nearest training site of its fold.
 
     The shape is (n_held_out_sites,), in the order of the folds; a site that is held out in several folds has
     several distances.

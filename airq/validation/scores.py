@@ -113,7 +113,7 @@ def error_by_group(panel, predicted, column="city_id"):
 
 
 def worst_city(panel, predicted):
-    """Return name and country of the city with the largest RMSE, and that RMSE. [µg m⁻³]
+    """Return name and country of the city with the largest RMSE, and that RMSE [µg m⁻³].
 
     Cities of fewer than ten rows count only where all are so small.
     """

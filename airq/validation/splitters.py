@@ -300,7 +300,7 @@ def region_of_city(panel, labelled, *, seed=0):
 
 
 def site_positions(panel):
-    """Return the site number of each row, shape (n_rows,), and the sites' positions, (n_sites, 3). [km]"""
+    """Return the site number of each row, shape (n_rows,), and the sites' positions [km], (n_sites, 3)."""
     sites = sites_of(panel)
     return sites.index.get_indexer(panel["site_id"]), geocentric_km(sites)
 

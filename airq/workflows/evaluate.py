@@ -17,14 +17,14 @@ from airq.cities import read_cities
 from airq.io import atomic_folder, write_json, write_table, write_text
 from airq.messages import AirqWarning
 from airq.models import OURS
-from airq.models.baselines import baselines as known_baselines
+from airq.models.baselines import baselines as all_baselines
 from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
 from airq.models.predictions import at_training_places
 from airq.models.predictor import regressor_candidate, training_panel
 from airq.panel import PLACE, TARGET, PanelMetadata, panel_metadata
 from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
-from airq.report.charts import draw_evaluation, draw_proximity, draw_uncertainty
+from airq.report.charts import distance_curves, draw_evaluation, draw_uncertainty, save
 from airq.report.words import proximity_markdown, proximity_records
 from airq.units import exceedance_thresholds
 from airq.validation.evaluation import (
@@ -189,13 +189,13 @@ def _candidate(estimator, recipe, seed):
 
 
 def _chosen_baselines(panel, chosen, seed):
-    known = known_baselines(panel, seed=seed)
+    available = all_baselines(panel, seed=seed)
     if isinstance(chosen, bool):
-        return known if chosen else {}
+        return available if chosen else {}
     for name in chosen:
-        if name not in known:
-            raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(known)}.")
-    return {name: known[name] for name in chosen}
+        if name not in available:
+            raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(available)}.")
+    return {name: available[name] for name in chosen}
 
 
 def _same_folds(folds, others):
@@ -210,7 +210,7 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Score a fitted model on labelled rows.
 
-    Rows of the sites that the model was trained on, under any name, are scored apart, because it knows them.
+    Rows of the sites that the model was trained on, under any name, are scored apart, because it saw them.
     Area of applicability, intervals and probabilities, made by the model's own calibration, are scored at new
     sites only.
 
@@ -235,10 +235,10 @@ def evaluate_bundle(
     check_fits(panel, panel_metadata(panel), model.metadata_)
     described = model.predictor_.describe(panel.drop(columns=TARGET))
     labelled = panel[TARGET].notna().to_numpy()
-    known = at_training_places(panel, model.metadata_["data"]["places"])
+    trained = at_training_places(panel, model.metadata_["data"]["places"])
     result = Evaluation(metadata=panel_metadata(panel))
     new_sites, known_sites = BUNDLE_SCHEMES
-    for scheme, rows in ((new_sites, labelled & ~known), (known_sites, labelled & known)):
+    for scheme, rows in ((new_sites, labelled & ~trained), (known_sites, labelled & trained)):
         if not rows.any():
             result.skipped[scheme] = "the panel has none with PM2.5"
             continue
@@ -255,7 +255,7 @@ def evaluate_bundle(
         result.records.append(record)
         if scheme == new_sites:
             _score_description(result, panel[rows], described[rows], model, coverage)
-    if (labelled & known).any():
+    if (labelled & trained).any():
         _warn(
             "Rows of known sites are of places that the bundle learned from: their scores are no validation."
         )
@@ -287,22 +287,8 @@ def _score_description(result, panel, described, model, coverage):
 def proximity(panel, cities, *, schemes=PLACE_SCHEMES, buffer_km=50.0, random_state=0):
     """Compare cities to predict with the held-out places of every scheme; nothing is fitted.
 
-    Parameters
-    ----------
-    panel : DataFrame, str or Path
-        Panel with PM2.5.
-    cities : DataFrame, str or Path
-        City table of the places to predict.
-    schemes : sequence of str
-        Names from :data:`airq.validation.schemes.SCHEMES`.
-    buffer_km : float
-        Distance of the schemes ``"buffer"`` and ``"leave-city-out"``. [km]
-    random_state : int
-        Seed of the scheme ``"region"``.
-
-    Returns
-    -------
-    airq.validation.proximity.Proximity
+    `panel` with PM2.5 and `cities`, the city table of the places to predict, are DataFrames or paths; the
+    other arguments are those of :func:`evaluate`. Returns a :class:`airq.validation.proximity.Proximity`.
 
     Raises
     ------
@@ -320,7 +306,7 @@ def save_proximity(comparison, folder):
         write_json(new / PROXIMITY_JSON, proximity_records(comparison))
         write_text(new / "proximity.md", proximity_markdown(comparison))
         comparison.cities.to_csv(new / "cities.csv", index=False)
-        draw_proximity(comparison, new / "distances.png")
+        save(distance_curves(comparison), new / "distances.png")
 
 
 def _warn(text):

@@ -63,12 +63,8 @@ def train(model, panel, *, schemes=None, advance=None, n_jobs=1):
 def default_schemes(panel, groups):
     """Return the schemes by which a model is scored unless the user names others.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel.
-    groups : {"city_id", "site_id"}
-        What training keeps together; beside sites also cities are held out where there are several.
+    `groups` is the column that training keeps together; beside sites also cities are held out where there are
+    several.
     """
     schemes = ["site"] if groups == "site_id" else []
     if panel.loc[panel[TARGET].notna(), "city_id"].nunique() > 1:

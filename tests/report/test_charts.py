@@ -203,6 +203,6 @@ def test_a_scheme_without_all_predictions_is_not_drawn(tmp_path):
 def test_cities_are_drawn_where_no_scheme_applies(tmp_path):
     "A panel that supports no scheme: the cities alone."
     found = Proximity(pd.DataFrame({"distance_km": [10.0, 200.0]}), 3)
-    charts.draw_proximity(found, tmp_path / "distances.png")
+    charts.save(charts.distance_curves(found), tmp_path / "distances.png")
     data = charts.distance_curves(found).to_dict()["datasets"].values()
     assert {row["group"] for rows in data for row in rows} == {"cities to predict"}
