@@ -177,9 +177,9 @@ def cities(
         table.to_csv(unfinished, index=False)
     n_cities, n_countries = len(table), table["country"].nunique()
     _write_json(json, [{"out": str(out), "cities": n_cities, "countries": n_countries}])
-    found = f"{n_cities:,} {'city' if n_cities == 1 else 'cities'}"
+    counted = f"{n_cities:,} {'city' if n_cities == 1 else 'cities'}"
     where = f"{n_countries} {'country' if n_countries == 1 else 'countries'}"
-    screen.print(f"{out}: {found} of {where} (GeoNames, CC BY 4.0)")
+    screen.print(f"{out}: {counted} of {where} (GeoNames, CC BY 4.0)")
 
 
 CitiesFile = Annotated[Path, typer.Option("--cities", help="City table (CSV), as `airq cities` makes it.")]
@@ -508,7 +508,7 @@ def predict(
     if (bundle is None) == (model_file is None):
         raise typer.BadParameter("give either --bundle or --model-file")
     if bundle is not None:
-        _refuse_given(ctx, ["recipe", "unit"], "with --bundle, which knows its own")
+        _refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
     else:
         _refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
         if unit is None:
