@@ -28,7 +28,7 @@ AIRATHON_PLACES = pd.DataFrame.from_dict(
 AIRATHON_KM = 300
 
 
-def read_airathon(paths, *, cities=None):
+def read_airathon(paths, *, cities=None):  # noqa: ARG001 (every reader takes it)
     """Read the Airathon tables: monitors in three cities with MAIAC aerosol optical depth.
 
     `datetime` is local midnight given in UTC, so a target `value` [µg m⁻³] belongs to the local date of

@@ -288,12 +288,14 @@ class SharedCredentials(google.auth.credentials.Credentials):
         self._refreshing = threading.Lock()
 
     def before_request(self, request, method, url, headers):
+        """Add the credentials to the headers of a request."""
         with self._refreshing:
             self._credentials.before_request(request, method, url, headers)
         # The client names the project itself, in other capitals, and must not for the first request.
         headers.pop("x-goog-user-project", None)
 
     def refresh(self, request):
+        """Get a new token, one thread at a time."""
         with self._refreshing:
             self._credentials.refresh(request)
 

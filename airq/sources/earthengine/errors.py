@@ -245,9 +245,9 @@ def asset_of(message):
 
 
 def one_line(text, *, longest=400):
-    """Return the text without line breaks, cut where it is longer than any sentence.
+    r"""Return the text without line breaks, cut where it is longer than any sentence.
 
-    >>> one_line("a\\n  b")
+    >>> one_line("a\n  b")
     'a b'
     """
     text = " ".join(str(text).split())
