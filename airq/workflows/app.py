@@ -136,7 +136,7 @@ def environment():
     return {"MALLOC_ARENA_MAX": "2", **os.environ, "PYTHONPATH": path}
 
 
-def _terminated(number, frame):
+def _terminated(number, _frame):
     sys.exit(128 + number)
 
 

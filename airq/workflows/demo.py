@@ -60,7 +60,7 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs
         if advance is not None:
             advance(total - left, total, text)
 
-    def after_fit(done, fits, text):
+    def after_fit(done, fits, _text):
         nonlocal total
         total = fits + AFTER
         report(f"Evaluating on held-out days and cities: {done} of {fits} fits", left=total - done)

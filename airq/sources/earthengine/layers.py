@@ -261,7 +261,6 @@ EXPLANATIONS = ("title", "citation", "kind", "latency")
 
 def without_explanations(facts):
     """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
-
     products = [
         {name: value for name, value in product.items() if name not in EXPLANATIONS}
         for product in facts.get("products", [])
