@@ -51,12 +51,14 @@ WARNINGS := DeprecationWarning PendingDeprecationWarning FutureWarning
 	.venv-floors/bin/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable ".[test]"
 	touch $@
 
-# What the packages offer, in build/docs/index.html.
+# What the packages offer, in build/docs/index.html. The names of airq are loaded when they are asked for.
 docs: .venv/done
 	mkdir -p build/template
 	echo '{% extends "default/module.html.jinja2" %}' > build/template/module.html.jinja2
 	echo '{% block title %}{{ module.modulename }} $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' airq/__init__.py){% endblock %}' >> build/template/module.html.jinja2
-	$(BIN)/pdoc --docformat numpy --template-directory build/template --output-directory build/docs airq imbalance
+	$(BIN)/python -c 'import airq; vars(airq).update({name: getattr(airq, name) for name in airq.__all__}); \
+	  from pdoc.__main__ import cli; cli()' \
+	  --docformat numpy --template-directory build/template --output-directory build/docs airq imbalance
 
 bench: .venv/done
 	$(BIN)/python tests/benchmarks/bench_shifts.py

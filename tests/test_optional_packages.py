@@ -17,6 +17,7 @@ from airq.panel import check_panel
 from airq.sources.simulated import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Packages of the default dependencies that only part of airq needs -> their modules.
 OPTIONAL = {
     "catboost": ["catboost"],
@@ -26,7 +27,6 @@ OPTIONAL = {
     "httplib2": ["httplib2"],
     "optuna": ["optuna"],
     "requests": ["requests"],
-    "tenacity": ["tenacity"],
 }
 #: Runs a command as if they were not installed.
 WITHOUT = f"""
@@ -160,12 +160,23 @@ def test_a_baseline_that_needs_one_is_left_out(monkeypatch):
 
 def test_what_may_be_missing_is_among_the_dependencies():
     "The default installation brings them all."
+    assert set(OPTIONAL) <= dependencies()
+
+
+def test_the_small_installation_is_all_but_these():
+    "README's list is that of the dependencies without them."
+    (listed,) = re.findall(r"`pip install ([^`.]*)`, `pip install --no-deps \.`", README)
+    assert set(listed.split()) == dependencies() - set(OPTIONAL)
+
+
+def dependencies():
+    "What the default installation brings."
     facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(OPTIONAL) <= {re.split("[<>=]", line)[0] for line in facts["dependencies"]}
+    return {re.split("[<>=]", line)[0] for line in facts["dependencies"]}
 
 
 def test_no_message_names_a_stranger():
     "On the package index, airq is another project: nothing says to install it."
     sources = [path for package in ("airq", "imbalance", "app") for path in (ROOT / package).rglob("*.py")]
-    texts = [ROOT / "README.md", *sources]
-    assert [path for path in texts if re.search(r"install\s+\S*airq(?!-)", path.read_text("utf-8"))] == []
+    texts = [README, *(path.read_text("utf-8") for path in sources)]
+    assert [text for text in texts if re.search(r"install\s+\S*airq(?!-)", text)] == []
