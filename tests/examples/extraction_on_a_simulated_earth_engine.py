@@ -33,7 +33,7 @@ out = Path(tempfile.mkdtemp()) / "features"
 # %% [markdown]
 # ## Plan first
 #
-# A plan sends nothing. It counts the requests and the days of computing that they need.
+# A plan sends nothing. It estimates the requests and the time that they take.
 
 # %%
 server = EarthEngineServer()
