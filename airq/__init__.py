@@ -5,6 +5,7 @@ The public names, each imported when it is first used:
 =====================  ====================================================================
 read_panel             read a panel, a DataFrame with metadata, from Parquet
 write_panel            write one
+write_predictions      write a table of predictions, as the app reads it
 read_table             turn tables of monitors, satellites or models into a panel
 join                   put targets beside features, by site and day
 extract                satellite and weather features of any cities from Google Earth Engine
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "read_panel": "airq.io",
     "write_panel": "airq.io",
+    "write_predictions": "airq.models.predictions",
     "read_table": "airq.workflows.ingest",
     "join": "airq.workflows.join",
     "extract": "airq.workflows.extract",
@@ -56,6 +58,7 @@ __all__ = [
     "read_table",
     "simulate",
     "write_panel",
+    "write_predictions",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from airq.io import read_panel as read_panel
 from airq.io import write_panel as write_panel
+from airq.models.predictions import write_predictions as write_predictions
 from airq.regressor import PM25Regressor as PM25Regressor
 from airq.regressor import load as load
 from airq.sources.simulated import simulate as simulate

@@ -534,7 +534,7 @@ def predict(
         from airq.workflows.predict import predict_with_model_file
 
         rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
-    write_predictions(rows, out, rows.attrs["airq"])
+    write_predictions(rows, out)
     _write_json(json, [describe_predictions(rows)])
     print_predictions(rows, out)
 

@@ -291,7 +291,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         -------
         DataFrame
             Sorted by site and date, see :func:`airq.models.predictions.prediction_rows`; ``attrs["airq"]``
-            holds where it comes from, as :func:`airq.models.predictions.write_predictions` stores it.
+            holds where it comes from, as :func:`airq.write_predictions` stores it.
         """
         check_coverage(coverage)
         panel = self.check_panel(X)

@@ -174,6 +174,18 @@ def test_a_search_needs_a_journal(panel):
         PM25Regressor(n_trials=2).fit(panel)
 
 
+def test_predictions_are_written_with_their_metadata(model, panel, tmp_path):
+    "Parquet and CSV hold the same PM2.5; a table that lost its metadata is refused."
+    rows = model.predict_table(panel)
+    for name, read in (("p.parquet", pd.read_parquet), ("p.csv", pd.read_csv)):
+        airq.write_predictions(rows, tmp_path / name)
+        npt.assert_allclose(read(tmp_path / name)["pm25"], rows["pm25"])
+    bare = rows.copy()
+    bare.attrs = {}
+    with pytest.raises(ValueError, match="carry no metadata"):
+        airq.write_predictions(bare, tmp_path / "q.parquet")
+
+
 def test_a_path_serves_as_a_panel(model, panel, tmp_path):
     "Predictions for a file are those for the same DataFrame."
     airq.write_panel(panel, tmp_path / "panel.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -152,14 +153,27 @@ def describe_predictions(rows):
     }
 
 
-def write_predictions(rows, out, metadata):
-    """Write the table of :func:`prediction_rows` as Parquet with metadata, or as CSV by the name of `out`.
+def write_predictions(rows: pd.DataFrame, path: str | Path) -> None:
+    """Write a table of predictions, as `airq app` reads it.
 
-    `metadata` describes where the predictions come from, `trained_on` among it.
+    Parameters
+    ----------
+    rows : DataFrame
+        From :meth:`airq.PM25Regressor.predict_table`; ``attrs["airq"]`` says where predictions come from.
+    path : str or Path
+        Parquet file, which gets these metadata; or a CSV file, by its name, which gets two of their columns.
+
+    Raises
+    ------
+    ValueError
+        If the table has lost its metadata, or the name ends in neither.
     """
-    if str(out).endswith(".csv"):
-        with atomic_write(out) as unfinished:
+    metadata = rows.attrs.get("airq")
+    if metadata is None:
+        raise ValueError("The predictions carry no metadata; write the table that predict_table returned.")
+    if str(path).endswith(".csv"):
+        with atomic_write(path) as unfinished:
             rows.assign(unit=PM25_UNIT, trained_on=metadata["trained_on"]).to_csv(unfinished, index=False)
         return
-    check_parquet_name(out)
-    write_table(rows, out, metadata={"airq": metadata})
+    check_parquet_name(path)
+    write_table(rows, path, metadata={"airq": metadata})

@@ -92,7 +92,7 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs
         elsewhere = panel[panel.groupby("site_id")[TARGET].transform("count") == 0]
         write_panel(elsewhere, out / "cities_without_sensor.parquet")
         rows = model.predict_table(elsewhere)
-    write_predictions(rows, out / "predictions.parquet", rows.attrs["airq"])
+    write_predictions(rows, out / "predictions.parquet")
     return evaluation
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import altair as alt
 
 import airq
-from airq.models.predictions import write_predictions
 
 folder = Path(tempfile.mkdtemp())
 names = {"site_id": "station", "date": "day", "latitude": "lat", "longitude": "lon", "city": "town"}
@@ -84,5 +83,5 @@ dots = points.mark_circle(size=160).encode(color=alt.Color("pm25:Q", title="µg/
 # %%
 model.save(folder / "bundle")
 airq.write_panel(panel, folder / "panel.parquet")
-write_predictions(predictions, folder / "predictions.parquet", predictions.attrs["airq"])
+airq.write_predictions(predictions, folder / "predictions.parquet")
 print(f"cd {folder}; airq app --predictions predictions.parquet --bundle bundle --panel panel.parquet")
