@@ -437,6 +437,8 @@ def evaluate(
         _refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
     elif cities is not None:
         _refuse_given(ctx, [*fitting, "coverage"], "with --for, which fits nothing")
+    if not any(SCHEMES[name].buffered for name in _split(scheme) if name in SCHEMES):
+        _refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
     marker = "evaluation.json" if cities is None else "proximity.json"
     inputs = {"PANEL": panel, "--bundle": bundle, "--for": cities}
     _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
@@ -515,13 +517,12 @@ def predict(
             raise typer.BadParameter("--model-file needs --unit, because a model file does not hold its own")
     inputs = {"PANEL": panel, "--bundle": bundle, "--model-file": model_file}
     _check_files({"--out": out, "--json": json}, inputs)
-    from airq.io import check_parquet_name
     from airq.models.intervals import check_coverage
     from airq.models.predictions import describe_predictions, write_predictions
 
     check_coverage(coverage)
-    if out.suffix != ".csv":
-        check_parquet_name(out)
+    if out.suffix not in (".csv", ".parquet", ".pq"):
+        raise ValueError(f"{out} must end in .parquet or .csv.")
     if bundle is not None:
         from airq.regressor import load
         from airq.report.words import validation_sentence

@@ -215,7 +215,9 @@ def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
 def panel_metadata(panel: pd.DataFrame) -> PanelMetadata:
     """Return the metadata of a panel; raise ValueError if it carries none."""
     if "airq" not in panel.attrs:
-        raise ValueError("This table carries no panel metadata; make it with `airq ingest` or label_panel().")
+        raise ValueError(
+            "This table carries no panel metadata; make it with `airq ingest` or airq.read_table()."
+        )
     return PanelMetadata.from_dict(panel.attrs["airq"])
 
 

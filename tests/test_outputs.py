@@ -149,6 +149,7 @@ def test_a_folder_of_something_else_is_not_replaced(folder, name):
         ("evaluate for cities", ["--baselines", "none"], "--baselines"),
         ("evaluate for cities", ["--coverage", "0.9"], "--coverage"),
         ("evaluate for cities", ["--jobs", "1"], "--jobs"),
+        ("evaluate", ["--scheme", "city", "--buffer-km", "10"], "--buffer-km"),
         ("predict", ["--out", "p.parquet", "--recipe", "live"], "--recipe"),
         ("predict", ["--out", "p.parquet", "--unit", "µg/m³"], "--unit"),
         ("predict", ["--out", "p.parquet", "--model-file", "model.cbm"], "--model-file"),

@@ -365,7 +365,7 @@ class Calibration:
             f"another place like these. They are calibrated on {have} held-out {groups}{of}, each with the "
             f"same weight. The quantile is raised from {100 * coverage:g} % to {100 * raised:.1f} % because "
             f"only {have} {groups} calibrate it. The final model has also learned from these places, so "
-            "rely on the measured coverage."
+            "how often its intervals hold must be measured."
         )
 
     def to_table(self):

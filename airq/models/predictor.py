@@ -273,7 +273,7 @@ def regressor_candidate(regressor, *, recipe="retrospective", seed=0):
     ValueError
         If it is not a scikit-learn regressor.
     """
-    if not (hasattr(regressor, "fit") and is_regressor(regressor)):
+    if isinstance(regressor, type) or not (hasattr(regressor, "fit") and is_regressor(regressor)):
         raise ValueError(f"{regressor!r} is not a scikit-learn regressor (or a pipeline that ends in one).")
     return _candidate(recipe, functools.partial(OutOfFoldRegressor, regressor, seed=seed))
 

@@ -70,7 +70,7 @@ def _errors(records, skipped):
         schemes = {one["scheme"]: ALL_SCHEMES.get(one["scheme"]) for one in records}
         yield _items(f"*{name}*: {scheme.question}." for name, scheme in schemes.items() if scheme)
         yield _items(by_scheme(words.comparison_sentence, records, "*"))
-    yield _items(f"Left out, {name}: {reason}." for name, reason in skipped.items())
+    yield _items(f"Left out, {name}: {reason.rstrip('.')}." for name, reason in skipped.items())
 
 
 def _intervals(coverage, parts, promises=()):

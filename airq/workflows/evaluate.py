@@ -26,7 +26,7 @@ from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
 from airq.report.charts import distance_curves, draw_evaluation, draw_uncertainty, save
 from airq.report.words import proximity_markdown, proximity_records
-from airq.units import exceedance_thresholds
+from airq.units import PM25_UNIT, exceedance_thresholds
 from airq.validation.evaluation import (
     HeldOutScores,
     plan_folds,
@@ -42,7 +42,7 @@ EVALUATION_JSON = "evaluation.json"
 PROXIMITY_JSON = "proximity.json"
 
 
-@dataclass
+@dataclass(repr=False)
 class Evaluation(HeldOutScores):
     """Scores of models on held-out rows, as tables, text and pictures.
 
@@ -53,6 +53,12 @@ class Evaluation(HeldOutScores):
     """
 
     metadata: PanelMetadata = dataclasses.field(default_factory=PanelMetadata)
+
+    def __repr__(self):
+        shown = ["scheme", "model", "n", "rmse", "mae", "r2", "coverage", "width"]
+        return (
+            f"Evaluation [{PM25_UNIT}]\n{self.scores.reindex(columns=shown).round(3).to_string(index=False)}"
+        )
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -158,8 +164,11 @@ def evaluate(
     """
     if coverage is not None:
         check_coverage(coverage)
+    if isinstance(estimators, (list, tuple)):
+        raise ValueError("Give the estimators as a dict of names, such as {'ridge': Ridge()}.")
     if not isinstance(estimators, Mapping):
         estimators = {OURS: estimators}
+    schemes = [schemes] if isinstance(schemes, str) else schemes
     candidates = {name: _candidate(one, recipe, random_state) for name, one in estimators.items()}
     check_schemes(schemes)
     panel = training_panel(panel)

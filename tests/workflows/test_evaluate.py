@@ -85,8 +85,9 @@ def test_held_out_targets_move_nothing_of_a_foreign_regressor(panel):
 
 def test_one_estimator_needs_no_name(panel):
     "It is called default, as in the command line."
-    evaluation = evaluate(RIDGE, panel, ["random"], baselines=False)
+    evaluation = evaluate(RIDGE, panel, "random", baselines=False)
     assert evaluation.scores["model"].tolist() == ["default"]
+    assert repr(evaluation).splitlines()[0] == "Evaluation [µg m⁻³]"
 
 
 def test_without_baselines_others_are_compared_with_the_first(panel):
@@ -105,6 +106,8 @@ def test_without_baselines_others_are_compared_with_the_first(panel):
         ({"mean": RIDGE}, "'mean' is the name of a baseline"),
         ({"clusters": KMeans()}, "not a scikit-learn regressor"),
         ({"text": "ridge"}, "not a scikit-learn regressor"),
+        ({"a class": Ridge}, "not a scikit-learn regressor"),
+        ([RIDGE], "a dict of names"),
     ],
 )
 def test_wrong_estimators_are_refused(panel, estimators, message):
