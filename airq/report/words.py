@@ -171,7 +171,8 @@ def coverage_sentence(record, records=()):
         f"{100 * record['level']:g} % interval."
     )
     if between := _between(record["ci_low"], record["ci_high"]):
-        text += f" The 95 % interval over {record['groups']:,.0f} {groups} is {between}."
+        many = f"{record['groups']:,.0f} " if _finite(record.get("groups")) else ""
+        text += f" The 95 % interval over {many}{groups} is {between}."
     if _finite(record["width"]):
         text += f" The mean width is {record['width']:.0f} {_unit(record)}."
     same = ("scheme", "model", "period", "level")

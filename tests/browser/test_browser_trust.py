@@ -27,7 +27,7 @@ PART = {
     "part": "all",
     "value": "",
     "n": 100,
-    "units": 20,
+    "groups": 20,
     "level": 0.9,
     "width": 50.0,
     "winkler": 60.0,
@@ -79,12 +79,12 @@ def test_another_way_of_judging_is_chosen(visit, judged_url):
     here = visit(f"{judged_url}/trust")
     box = here.page.locator(".st-key-trust_coverage_scheme").get_by_role("combobox")
     said = here.page.locator("[data-testid=stMarkdown] li:below(.st-key-trust_coverage_scheme)").first
-    assert "91 lay in the interval" in said.inner_text()
+    assert "91 % of 100 days lay inside" in said.inner_text()
     box.click()
     box.fill("country")
     here.page.keyboard.press("Enter")
-    here.page.locator("li", has_text="77 lay in the interval").wait_for()
-    assert "77 lay in the interval" in said.inner_text()
+    here.page.locator("li", has_text="77 % of 100 days lay inside").wait_for()
+    assert "77 % of 100 days lay inside" in said.inner_text()
     here.assert_clean()
 
 
