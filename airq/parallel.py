@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing.resource_tracker
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -44,9 +45,7 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
         try:
             yield run
         finally:
-            with _interrupts_later(), warnings.catch_warnings():
-                # joblib warns that it ends unfinished tasks, which is what we want.
-                warnings.simplefilter("ignore")
+            with _interrupts_later(), _unfinished_tasks_end_quietly():
                 for results in started:
                     results.close()
 
@@ -59,3 +58,26 @@ def _interrupts_later():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _unfinished_tasks_end_quietly():
+    """Leave out what joblib says when it ends unfinished tasks, which is what we want.
+
+    It warns; and its thread may look for a task that it has dropped itself a moment before, and end with a
+    KeyError. The processes are ended by then.
+    """
+    before = threading.excepthook
+
+    def all_but_a_dropped_task(error):
+        dropped = error.thread.name == "ExecutorManagerThread" and issubclass(error.exc_type, KeyError)
+        if not dropped:
+            before(error)
+
+    threading.excepthook = all_but_a_dropped_task
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        threading.excepthook = before

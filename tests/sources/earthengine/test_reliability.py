@@ -280,12 +280,13 @@ def test_a_band_that_is_not_there(tmp_path):
 
 def test_a_refusal_in_the_middle(undisturbed, tmp_path):
     "Few requests follow it, what came before is kept, and the next run asks for the rest alone."
-    with simulated(latency=Latency(fixed=0.05, per_city_band=0)) as server:
+    with simulated(TINY, latency=Latency(fixed=0.05, per_city_band=0)) as server:
 
         def deny():
             server.faults = Faults(refused_assets={CAMS: 403})
             server.stats.reset()
 
+        # Of 26 answers, half of them with values of CAMS; four are under way when the tenth is counted.
         after(server, 10, deny)
         with pytest.raises(Refused, match="^cams "):
             run(server, tmp_path, workers=4)
