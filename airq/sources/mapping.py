@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from airq import tables
 from airq.cities import attach_places, city_ids, countries_of, country_code, moving_sites, places_of, settle
 from airq.messages import near_name
 from airq.panel import COLUMNS, DAY_BASES, IDENTITY, ORIGINS, STATISTICS, TARGET
@@ -81,7 +82,7 @@ def read_mapping(mapping):
     if not isinstance(mapping, dict):
         path = mapping
         try:
-            content = tomllib.loads(cleaning.read_text(mapping))
+            content = tomllib.loads(tables.read_text(mapping))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path} is not TOML: {error}.") from None
     _check_keys(content, ("keep", "several", "panel", "columns"), path)
@@ -193,7 +194,7 @@ def read_mapped(paths, *, mapping, cities=None):
         tables = [(files, paths.reset_index(drop=set(paths.index.names) == {None}))]
     else:
         text = [column for name in TEXT if name in rules.columns for column in rules.columns[name].columns]
-        tables = ((path, cleaning.read_file(path, text=[*text, *TEXT])) for path in paths)
+        tables = ((path, tables.read_file(path, text=[*text, *TEXT])) for path in paths)
     rows = pd.concat([_mapped_rows(table, rules, tally, path) for path, table in tables], ignore_index=True)
     rows = _without_readings(rows, rules, tally)
     rows = cleaning.with_coordinates(rows, tally, path=files)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from airq import tables
 from airq.cities import (
     at_cities,
     attach_places,
@@ -137,11 +138,11 @@ def _read_either_form(path):
     A download of Open-Meteo begins with a block about the places, and an empty line ends it.
     """
     if path.suffix == ".parquet":
-        return cleaning.read_file(path), "utc"
-    head, empty_line, body = cleaning.read_text(path).replace("\r\n", "\n").strip().partition("\n\n")
+        return tables.read_file(path), "utc"
+    head, empty_line, body = tables.read_text(path).replace("\r\n", "\n").strip().partition("\n\n")
     if not empty_line or not head.startswith(("latitude,longitude,", "location_id,latitude,")):
-        return cleaning.read_file(path, text=("city", "country")), "utc"
-    places, table = cleaning.parse_csv(head, path), cleaning.parse_csv(body.strip(), path)
+        return tables.read_file(path, text=("city", "country")), "utc"
+    places, table = tables.parse_csv(head, path), tables.parse_csv(body.strip(), path)
     needed = ("latitude", "longitude", "utc_offset_seconds")
     cleaning.require_columns(places, needed, path, format="open-meteo")
     columns = ["latitude", "longitude", *(["elevation"] if "elevation" in places.columns else [])]

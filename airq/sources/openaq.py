@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from airq import tables
 from airq.cities import at_cities, country_code, moving_sites, position_ids
 from airq.messages import near_name
 from airq.panel import KEYS, TARGET
@@ -94,8 +95,8 @@ def read_openaq(paths, *, cities=None):
 def _read_openaq_file(path):
     """Return a table of measurements, or a list of locations, whichever the file has."""
     if ".json" not in Path(path).suffixes:
-        return cleaning.read_file(path, text=("location_id", "sensors_id", "country", "country_iso"))
-    answers = cleaning.read_json(path)
+        return tables.read_file(path, text=("location_id", "sensors_id", "country", "country_iso"))
+    answers = tables.read_json(path)
     results = []
     for answer in answers if isinstance(answers, list) else [answers]:
         if isinstance(answer, dict):
