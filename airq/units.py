@@ -8,43 +8,145 @@ guesses: an unknown unit is refused.
 from __future__ import annotations
 
 import difflib
+import functools
+import re
+import unicodedata
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
 PM25_UNIT = "µg m⁻³"
 
-#: Other spellings of the units, by the name that the package uses. μ is Greek mu, µ the micro sign.
-SPELLINGS = {
-    PM25_UNIT: ("µg/m³", "μg/m³", "ug/m³", "µg/m3", "μg/m3", "ug/m3", "ug m-3", "µg m-3", "µg m^-3"),
-    "mg m⁻³": ("mg/m3", "mg/m³"),
-    "kg m⁻³": ("kg/m3", "kg/m³"),
-    "mol m⁻²": ("mol/m²", "mol/m2", "mol m-2"),
-    "m s⁻¹": ("m/s", "m s-1"),
-    "km h⁻¹": ("km/h",),
-    "°C": ("C", "degC", "celsius"),
-    "K": ("kelvin",),
-    "%": ("percent",),
-    "1": ("fraction", "-", ""),
-    "hPa": ("mb", "mbar"),
-    "aqi-us-2012": ("us-aqi-2012",),
-    "aqi-us-2024": ("us-aqi-2024",),
-}
-_NAMES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
+#: Names of the units that columns of the panel hold, and of those that tables hold them in.
+KNOWN_UNITS = [
+    *(PM25_UNIT, "mg m⁻³", "kg m⁻³", "mol m⁻²", "mmol m⁻²", "µmol m⁻²", "molec cm⁻²", "DU"),
+    *("m s⁻¹", "km h⁻¹", "mph", "kt", "°C", "°F", "K", "%", "1", "Pa", "hPa", "kPa", "atm", "inHg", "mmHg"),
+    *("mm", "cm", "m", "km", "in", "ft", "mol", "W", "MW", "nW cm⁻² sr⁻¹", "aqi-us-2012", "aqi-us-2024"),
+]
 
-#: (from, to) -> (scale, offset): value in `to` = value in `from` * scale + offset.
-CONVERSIONS = {
-    ("mg m⁻³", PM25_UNIT): (1e3, 0.0),
-    ("kg m⁻³", PM25_UNIT): (1e9, 0.0),
-    ("K", "°C"): (1.0, -273.15),
-    ("1", "%"): (100.0, 0.0),
-    ("%", "1"): (0.01, 0.0),
-    ("Pa", "hPa"): (0.01, 0.0),
-    ("km h⁻¹", "m s⁻¹"): (1 / 3.6, 0.0),
-    ("m", "mm"): (1e3, 0.0),
-    ("cm", "mm"): (10.0, 0.0),
-    ("km", "m"): (1e3, 0.0),
+
+class Magnitude(NamedTuple):
+    """What a unit measures: value in SI base units = value in the unit * factor + offset.
+
+    `dimension` holds the powers of kilogram, metre, second, mole and kelvin.
+    """
+
+    dimension: tuple[int, ...]
+    factor: Fraction
+    offset: Fraction = Fraction(0)
+
+
+_PASCAL, _SPEED = (1, -1, -2, 0, 0), (0, 1, -1, 0, 0)
+
+#: Symbol -> dimension, factor, offset. Factors of customary units are exact by definition or those of NIST
+#: Special Publication 811 (2008), appendix B; the mole is that of the SI of 2019 (6.02214076e23 molecules);
+#: a Dobson unit is 2.6867e20 molecules per square metre (Basher, WMO Ozone Report 13, 1982).
+SYMBOLS = {
+    name: Magnitude(dimension, Fraction(factor), Fraction(*offset))
+    for name, dimension, factor, *offset in [
+        ("g", (1, 0, 0, 0, 0), "1e-3"),
+        ("m", (0, 1, 0, 0, 0), 1),
+        ("s", (0, 0, 1, 0, 0), 1),
+        ("mol", (0, 0, 0, 1, 0), 1),
+        ("K", (0, 0, 0, 0, 1), 1),
+        ("Pa", _PASCAL, 1),
+        ("bar", _PASCAL, 100_000),
+        ("J", (1, 2, -2, 0, 0), 1),
+        ("W", (1, 2, -3, 0, 0), 1),
+        ("L", (0, 3, 0, 0, 0), "1e-3"),
+        ("°C", (0, 0, 0, 0, 1), 1, "273.15"),
+        ("°F", (0, 0, 0, 0, 1), Fraction(5, 9), Fraction("459.67") * Fraction(5, 9)),
+        ("atm", _PASCAL, 101_325),
+        ("inHg", _PASCAL, "3386.389"),
+        ("mmHg", _PASCAL, "133.3224"),
+        ("mph", _SPEED, "0.44704"),
+        ("kt", _SPEED, Fraction(1852, 3600)),
+        ("in", (0, 1, 0, 0, 0), "0.0254"),
+        ("ft", (0, 1, 0, 0, 0), "0.3048"),
+        ("mi", (0, 1, 0, 0, 0), "1609.344"),
+        ("min", (0, 0, 1, 0, 0), 60),
+        ("h", (0, 0, 1, 0, 0), 3600),
+        ("d", (0, 0, 1, 0, 0), 86_400),
+        ("molec", (0, 0, 0, 1, 0), 1 / Fraction("6.02214076e23")),
+        ("DU", (0, -2, 0, 1, 0), "4.4615e-4"),
+        ("%", (0, 0, 0, 0, 0), "0.01"),
+        ("sr", (0, 0, 0, 0, 0), 1),
+        ("1", (0, 0, 0, 0, 0), 1),
+    ]
 }
+PREFIXES = {
+    prefix: (word, Fraction(f"1e{power}"))
+    for prefix, word, power in [
+        *(("T", "tera", 12), ("G", "giga", 9), ("M", "mega", 6), ("k", "kilo", 3), ("h", "hecto", 2)),
+        *(("da", "deca", 1), ("d", "deci", -1), ("c", "centi", -2), ("m", "milli", -3)),
+        *(("µ", "micro", -6), ("n", "nano", -9), ("p", "pico", -12)),
+    ]
+}
+for _symbol in ("g", "m", "s", "mol", "Pa", "bar", "J", "W", "L"):
+    _dimension, _factor, _ = SYMBOLS[_symbol]
+    for _prefix, (_, _power) in PREFIXES.items():
+        SYMBOLS.setdefault(_prefix + _symbol, Magnitude(_dimension, _factor * _power))
+
+#: Words in lower case, of which case does not matter, and the symbols that they stand for.
+WORDS = {
+    word: symbol
+    for symbol, words in {
+        "g": "gram grams gramme grammes",
+        "m": "meter meters metre metres",
+        "s": "second seconds sec",
+        "mol": "mole moles",
+        "K": "kelvin kelvins",
+        "Pa": "pascal pascals",
+        "bar": "bars",
+        "J": "joule joules",
+        "W": "watt watts",
+        "L": "liter liters litre litres",
+        "°C": "celsius celcius centigrade",
+        "°F": "fahrenheit",
+        "atm": "atmosphere atmospheres",
+        "mph": "mph",
+        "kt": "knot knots kts kn",
+        "in": "inch inches",
+        "ft": "foot feet",
+        "mi": "mile miles",
+        "h": "hour hours hr hrs",
+        "d": "day days",
+        "molec": "molecule molecules molecs",
+        "DU": "dobson dobsons",
+        "%": "percent pct",
+        "µg": "mcg",
+        "hPa": "mb",
+        "sr": "steradian steradians",
+    }.items()
+    for word in (symbol.lower(), *words.split())
+    if len(word) > 1
+}
+WORDS |= {
+    word + spelled: prefix + symbol
+    for prefix, (word, _) in PREFIXES.items()
+    for spelled, symbol in list(WORDS.items())
+    if symbol in ("g", "m", "mol", "Pa", "bar", "J", "W", "L") and len(spelled) > 2
+}
+#: Whole spellings, in lower case, without blanks and `^`, that mean one thing however they are capitalised.
+#: Nothing is folded otherwise: mg and Mg differ, and M is no metre.
+WHOLE = {
+    form.format(*parts): name
+    for name, *parts in [
+        (PM25_UNIT, "ug", "m", 3),
+        ("kg m⁻³", "kg", "m", 3),
+        ("mol m⁻²", "mol", "m", 2),
+        ("µmol m⁻²", "umol", "m", 2),
+        ("molec cm⁻²", "molec", "cm", 2),
+        ("molec cm⁻²", "molecules", "cm", 2),
+    ]
+    for form in ("{}/{}{}", "{}{}-{}", "{}{}{}")
+}
+WHOLE |= {name.lower(): name for name in ("hPa", "kPa", "mm", "cm", "km", "aqi-us-2012", "aqi-us-2024")}
+WHOLE |= {f"us-aqi-{year}": f"aqi-us-{year}" for year in (2012, 2024)}
+WHOLE |= dict.fromkeys(["", "-", "fraction", "ratio", "unitless", "dimensionless"], "1")
+WHOLE |= {"m/s": "m s⁻¹", "ms-1": "m s⁻¹", "mps": "m s⁻¹"}
+WHOLE |= dict.fromkeys(["km/h", "km/hr", "kmh", "kmh-1", "kmph", "kph"], "km h⁻¹")
 
 
 class AqiTable(NamedTuple):
@@ -115,32 +217,173 @@ WHO_CLASSES = (
     "above interim target 1",
 )
 
-KNOWN_UNITS = sorted({*SPELLINGS, *(unit for pair in CONVERSIONS for unit in pair)})
-
 
 def unit_name(text: str) -> str:
-    """Return the name of a unit as this package writes it.
+    """Return the name of a unit as this package writes it, from the ways in which archives print it.
+
+    Blanks, dots, `*`, `^`, `**`, superscripts, both letters for micro, "per" and words such as "micrograms"
+    and "cubic meter" are understood. Capitals count wherever they tell units apart: mg is not Mg.
 
     Raises
     ------
     ValueError
-        If the unit is not known; the message names the nearest one.
+        If the unit is not known, or measures what no column of a panel holds. The message names a unit that
+        may be meant only if it is the same but for a slip of spelling.
 
     Examples
     --------
-    >>> unit_name("ug/m3")
-    'µg m⁻³'
+    >>> unit_name("ug/m3"), unit_name("Micrograms/cubic meter (LC)"), unit_name("kg m**-3")
+    ('µg m⁻³', 'µg m⁻³', 'kg m⁻³')
     >>> unit_name("aqi-us-2012")
     'aqi-us-2012'
     """
     text = str(text).strip()
+    found = _named(text)
+    if found is None:
+        near = _near_unit(text)
+        hint = f"; did you mean {near!r}?" if near else "."
+        raise ValueError(f"Unknown unit {text!r}{hint} Known units: {', '.join(KNOWN_UNITS)}.")
+    return found
+
+
+@functools.cache
+def _named(text):
+    """Return the name of a unit, or None if it is unknown or measures what no column holds."""
     if text in KNOWN_UNITS:
         return text
-    if text in _NAMES:
-        return _NAMES[text]
-    near = difflib.get_close_matches(text, [*KNOWN_UNITS, *_NAMES], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"Unknown unit {text!r}{hint} Known units: {', '.join(KNOWN_UNITS)}.")
+    tidy = _tidied(text)
+    whole = WHOLE.get(re.sub(r"[\s^]|(?<=m)et(er|re)s?", "", tidy.lower()).replace("µ", "u"))
+    parts = _parts(tidy)
+    if parts is None or not parts[1]:
+        return whole
+    value = _magnitude(parts)
+    if value.dimension not in {known.dimension for known in _known_magnitudes()}:
+        return whole
+    return _known_magnitudes().get(value) or _written(parts)
+
+
+#: What is replaced in turn before a unit is taken apart: signs, remarks, phrases that are one unit.
+_REPLACED = [
+    (re.compile(pattern, re.IGNORECASE), new)
+    for pattern, new in [
+        (r"[μµ]", "µ"),
+        (r"[−–‐‑]", "-"),
+        (r"\*\*", "^"),
+        (r"\^\s*[({]\s*([-+]?\d+)\s*[)}]", r"^\1"),
+        (r"[(\[]\s*(lc|sc|stp|ntp|(local|standard|ambient)( conditions)?|(0|20|25) ?°? ?c)\s*[)\]]$", ""),
+        (r"^\s*[(\[]([^()\[\]]*)[)\]]\s*$", r"\1"),
+        (r"[·⋅∙•*×_]|(?<!\d)\.|\.(?!\d)", " "),
+        (r"\bper\b", "/"),
+        (r"(?<![a-z])(°|deg|degrees?)\s*(?=[cf]\b|celsius|celcius|fahrenheit|kelvin|k\b)", ""),
+        (r"\b(in|inch|inches|inhg)\s*(of\s+)?(hg|mercury)\b", "inHg"),
+        (r"\b(mm|millimet(?:er|re)s?)\s*(of\s+)?(hg|mercury)\b", "mmHg"),
+        (r"\bdobson units?\b", "DU"),
+        (
+            r"\b(cubic|cu|square|sq)\.?\s+([a-zµ]+)",
+            lambda found: found[2] + ("^3" if found[1][0] in "cC" else "^2"),
+        ),
+        (r"\s+(cubed|squared)\b", lambda found: "^3" if found[1][0] in "cC" else "^2"),
+        (r"\s+of air$", ""),
+        (r"(?<![a-zµ])([µu]|k|m)gm(?=\^?-\d)", r"\1g m"),
+        (r"(?<![a-zµ])(m|µ|u)?molm(?=\^?-\d)", r"\1mol m"),
+    ]
+]
+
+
+def _tidied(text):
+    """Return a unit with signs of one kind, without remarks, its phrases made symbols."""
+    text = re.sub("[⁻⁺]?[⁰¹²³⁴-⁹]+", r"^\g<0>", text.replace("º", "°"))
+    text = unicodedata.normalize("NFKC", text)
+    for pattern, new in _REPLACED:
+        text = pattern.sub(new, text)
+    return text.strip()
+
+
+_COEFFICIENT = re.compile(
+    r"(?:(\d+(?:\.\d+)?(?:e[-+]?\d+)?)|10\^([-+]?\d+))(?![\d^])\s*(?=\S)", re.IGNORECASE
+)
+_PART = re.compile(r"\s*(/?)\s*(1$|[A-Za-zµ°%]+)(?:\^?([-+]?\d+))?(?=[\s/]|$)")
+
+
+def _parts(tidy):
+    """Take a tidied unit apart: its coefficient and pairs of symbol and power; None if it has none."""
+    start = _COEFFICIENT.match(tidy)
+    coefficient, end, parts = Fraction(1), 0, []
+    if start:
+        coefficient, end = Fraction(start[1] or f"1e{start[2]}"), start.end()
+    divided = False
+    while end < len(tidy):
+        part = _PART.match(tidy, end)
+        symbol = part and _symbol(part[2])
+        if symbol is None or (divided and not part[1]):
+            # What follows "a/b c" is refused, because some divide by c and some do not.
+            return None
+        divided = bool(part[1])
+        parts.append((symbol, int(part[3] or 1) * (-1 if divided else 1)))
+        end = part.end()
+    return coefficient, tuple(parts)
+
+
+def _symbol(word):
+    """Return the symbol that a word stands for, or None; C and F are temperatures, u is micro."""
+    if word in ("C", "F"):
+        return f"°{word}"
+    if word in SYMBOLS:
+        return word
+    if word.startswith("u") and f"µ{word[1:]}" in SYMBOLS:
+        return f"µ{word[1:]}"
+    return WORDS.get(word.lower())
+
+
+def _magnitude(parts):
+    coefficient, powers = parts
+    if len(powers) == 1 and powers[0][1] == 1 and coefficient == 1:
+        return SYMBOLS[powers[0][0]]
+    factor, dimension = coefficient, np.zeros(5, dtype=int)
+    for symbol, power in powers:
+        factor *= SYMBOLS[symbol].factor ** power
+        dimension += power * np.array(SYMBOLS[symbol].dimension)
+    return Magnitude(tuple(dimension.tolist()), factor)
+
+
+@functools.cache
+def _known_magnitudes():
+    """Return the names of the known units that measure something, by what they measure."""
+    return {_magnitude(_parts(_tidied(name))): name for name in KNOWN_UNITS if name not in AQI_TABLES}
+
+
+def _written(parts):
+    coefficient, powers = parts
+    superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    names = [symbol + (str(power).translate(superscript) if power != 1 else "") for symbol, power in powers]
+    return " ".join([*([f"{float(coefficient):g}".replace("e+", "e")] if coefficient != 1 else []), *names])
+
+
+def _near_unit(text):
+    """Return the known unit that a text is but for a slip, or None: never another factor or quantity.
+
+    A slip is a power that lost its sign or itself, or a letter too few, too many or wrong in a long word.
+    """
+    tidy = _tidied(text)
+    parts = _parts(tidy)
+    if parts is not None:
+        return _same_but_for_signs(*parts)
+    for word in re.findall(r"[A-Za-z]{5,}", tidy):
+        near = difflib.get_close_matches(word.lower(), WORDS, n=3, cutoff=0.9)
+        if word.lower() not in WORDS and len({WORDS[other] for other in near}) == 1:
+            return _named(tidy.replace(word, near[0]))
+    return None
+
+
+def _same_but_for_signs(coefficient, powers):
+    for name in KNOWN_UNITS if coefficient == 1 and len(powers) > 1 else ():
+        known = _parts(_tidied(name))
+        if known is None or [symbol for symbol, _ in known[1]] != [symbol for symbol, _ in powers]:
+            continue
+        pairs = [(abs(power), abs(own)) for (_, power), (_, own) in zip(powers, known[1], strict=True)]
+        if all(power in (1, own) for power, own in pairs):
+            return name
+    return None
 
 
 def is_aqi(unit: str) -> bool:
@@ -175,12 +418,11 @@ def convert(values, unit: str, to: str) -> np.ndarray:
         return pm25_from_aqi(values, unit)
     if unit == PM25_UNIT and to in AQI_TABLES:
         return aqi(values, to)
-    if (unit, to) in CONVERSIONS:
-        scale, offset = CONVERSIONS[unit, to]
-        return values * scale + offset
-    if (to, unit) in CONVERSIONS:
-        scale, offset = CONVERSIONS[to, unit]
-        return (values - offset) / scale
+    if not {unit, to} & set(AQI_TABLES):
+        ours, theirs = (_magnitude(_parts(_tidied(name))) for name in (unit, to))
+        if ours.dimension == theirs.dimension:
+            offset = (ours.offset - theirs.offset) / theirs.factor
+            return values * float(ours.factor / theirs.factor) + float(offset)
     raise ValueError(f"No conversion from {unit!r} to {to!r}.")
 
 

@@ -1,5 +1,7 @@
 """AQI tables and WHO levels against the published breakpoints."""
 
+import re
+
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -104,10 +106,98 @@ def test_conversions(value, unit, to, expected):
     npt.assert_allclose(convert(convert(value, unit, to), to, unit), value)
 
 
-def test_an_unknown_unit_names_the_near_one():
+#: Spelling -> value, unit of a panel, the value in it, by hand.
+PRINTED = {
+    **dict.fromkeys(
+        ["UG/M3", "ug.m-3", "µg/m^3", "µgm⁻³", "μg m-3", "μg m**-3", "ug/m3"], (12, "µg m⁻³", 12)
+    ),
+    **dict.fromkeys(
+        ["µg·m⁻³", "ug*m^-3", "ug m^{-3}", "[µg/m³]", "㎍/㎥", "ugm3", "Ug/m3"], (12, "µg m⁻³", 12)
+    ),
+    **dict.fromkeys(["Micrograms/cubic meter (LC)", "micrograms per cubic meter"], (12, "µg m⁻³", 12)),
+    **dict.fromkeys(["Micrograms/cubic meter (25 C)", "µg per cubic metre"], (12, "µg m⁻³", 12)),
+    **dict.fromkeys(["UG/CU METER", "Micrograms per metre cubed of air", "mcg/m3"], (12, "µg m⁻³", 12)),
+    **dict.fromkeys(["mg/m3", "mg m**-3", "milligrams per cubic meter"], (0.5, "µg m⁻³", 500)),
+    **dict.fromkeys(["kg m**-3", "kg/m^3", "KG/M3", "kgm-3"], (2e-8, "µg m⁻³", 20)),
+    **dict.fromkeys(["ng/m3", "ng m-3"], (3000, "µg m⁻³", 3)),
+    **dict.fromkeys(["µmol/m²", "umol m-2", "umol/m^2", "micromoles per square meter"], (7, "mol m⁻²", 7e-6)),
+    **dict.fromkeys(["mmol m-2", "mmol/m2"], (7, "mol m⁻²", 7e-3)),
+    **dict.fromkeys(["molec/cm²", "molecules/cm2", "molec cm-2"], (6.02214076e15, "mol m⁻²", 1e-4)),
+    **dict.fromkeys(
+        ["1e15 molec/cm2", "10^15 molec cm^-2", "10¹⁵ molecules cm⁻²"], (6.02214076, "mol m⁻²", 1e-4)
+    ),
+    **dict.fromkeys(["DU", "dobson", "Dobson units"], (300, "mol m⁻²", 0.133845)),
+    **dict.fromkeys(["m s**-1", "m/s", "M/S", "meters per second"], (3, "m s⁻¹", 3)),
+    **dict.fromkeys(["km/h", "kph", "KM/H", "km h**-1", "kilometres per hour"], (36, "m s⁻¹", 10)),
+    **dict.fromkeys(["mph", "MPH", "miles per hour", "mi/h"], (10, "m s⁻¹", 4.4704)),
+    **dict.fromkeys(["knots", "kt", "Knots", "kts"], (9, "m s⁻¹", 4.63)),
+    **dict.fromkeys(["°F", "deg F", "degF", "Fahrenheit", "degrees Fahrenheit", "F", "℉"], (50, "°C", 10)),
+    **dict.fromkeys(["°C", "deg C", "deg_C", "Celsius", "degrees Celsius", "C", "℃", "ºC"], (10, "°C", 10)),
+    **dict.fromkeys(["K", "kelvin", "Kelvin"], (283.15, "°C", 10)),
+    **dict.fromkeys(["inHg", "in Hg", "inches of mercury", "IN HG"], (10, "hPa", 338.6389)),
+    **dict.fromkeys(["mmHg", "mm Hg"], (700, "hPa", 933.2568)),
+    **dict.fromkeys(["kPa", "KPA", "kilopascals"], (90, "hPa", 900)),
+    **dict.fromkeys(["Pa", "pascal"], (90_000, "hPa", 900)),
+    **dict.fromkeys(["hPa", "HPA", "mbar", "mb", "millibars"], (900, "hPa", 900)),
+    **dict.fromkeys(["atm", "atmospheres"], (1, "hPa", 1013.25)),
+    **dict.fromkeys(["in", "inch", "inches", "Inches"], (2, "mm", 50.8)),
+    **dict.fromkeys(["m", "meters"], (0.02, "mm", 20)),
+    **dict.fromkeys(["cm", "centimetres"], (2, "mm", 20)),
+    **dict.fromkeys(["ft", "feet", "FT"], (1000, "m", 304.8)),
+    **dict.fromkeys(["%", "percent", "Percent", "pct"], (50, "1", 0.5)),
+    **dict.fromkeys(["MW", "megawatts"], (3, "MW", 3)),
+}
+
+
+@pytest.mark.parametrize("spelling", PRINTED)
+def test_units_as_archives_print_them(spelling):
+    "The value in the panel's unit shows that the right factor was read from the spelling."
+    value, unit, expected = PRINTED[spelling]
+    npt.assert_allclose(convert(value, spelling, unit), expected, rtol=1e-12)
+    npt.assert_allclose(convert(expected, unit, spelling), value, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["ppb", "ppm", "M", "MG/M3", "kg m-2", "mol m-3", "J/kg K", "m/s2", "nan"]
+)
+def test_what_is_unknown_or_could_mean_two_things_is_refused(spelling):
+    "No conversion exists, or capitals leave it open: MG is milligram or megagram."
+    with pytest.raises(ValueError, match=r"Unknown unit '.*'\. Known units: µg m⁻³, "):
+        unit_name(spelling)
+
+
+def test_capitals_tell_prefixes_apart():
+    "Milligrams and megagrams, milliwatts and megawatts."
+    assert [unit_name(text) for text in ("mg/m3", "Mg/m3", "mW", "MW")] == ["mg m⁻³", "Mg m⁻³", "mW", "MW"]
+
+
+@pytest.mark.parametrize(
+    ("slip", "hint"),
+    [
+        ("µg/m", "µg m⁻³"),
+        ("ug/m-3", "µg m⁻³"),
+        ("micograms/m3", "µg m⁻³"),
+        ("miligrams/m3", "mg m⁻³"),
+        ("farenheit", "°F"),
+    ],
+)
+def test_an_unknown_unit_names_the_near_one(slip, hint):
     "A misspelt unit is refused with a hint, never guessed."
-    with pytest.raises(ValueError, match="did you mean 'µg/m³'"):
-        unit_name("µg/m")
+    with pytest.raises(ValueError, match=f"did you mean '{hint}'"):
+        unit_name(slip)
+
+
+@given(st.sampled_from(list(PRINTED)), st.data())
+def test_a_hint_is_never_another_factor_or_quantity(spelling, data):
+    "One letter lost, doubled or exchanged: where a hint is given, it is the unit that was meant."
+    place = data.draw(st.integers(0, len(spelling) - 1))
+    letter = data.draw(st.sampled_from(["", spelling[place] * 2, *"kmcµnu2-/ "]))
+    text = spelling[:place] + letter + spelling[place + 1 :]
+    try:
+        unit_name(text)
+    except ValueError as error:
+        if hint := re.search("did you mean '(.*)'", str(error)):
+            npt.assert_allclose(convert([0, 1], hint[1], spelling), [0, 1], atol=1e-12)
 
 
 def test_units_of_different_kinds_do_not_mix():
