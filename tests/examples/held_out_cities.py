@@ -10,7 +10,7 @@
 # %%
 import airq
 
-panel = airq.simulate(n_cities=16, start="2020-01-01", end="2020-01-30", random_state=0)
+panel = airq.simulate(n_cities=16, start="2020-01-01", end="2020-02-19", random_state=0)
 print(f"{len(panel)} days of {panel['city_id'].nunique()} cities")
 
 # %% [markdown]
