@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
+import re
+import stat
+import tomllib
 import warnings
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from airq.header import EMPTY_CELLS, SEPARATORS, check_width, find_header
+
+#: Most bytes of text that a file may hold, inflated if it is compressed.
+MOST_BYTES = 2_000_000_000
+#: Most cells of a Parquet file, of which a few bytes may stand for millions.
+MOST_CELLS = 1_000_000_000
 
 #: First bytes of files that people hand over under a wrong name -> what the file is, what to do.
 SIGNATURES = {
@@ -20,72 +32,94 @@ SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or a zip archive; save it as CSV",
 }
 
-SEPARATORS = (",", ";", "\t", "|")
+#: What cells behind the last separator are called while a table is read.
+_TRAILING = "behind the last separator"
+_DECIMAL_COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
 
-#: What pandas takes for an empty cell, for the columns that are not text: Namibia's code is NA.
-EMPTY_CELLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#N/A", "<NA>"]
 
-
-def read_file(path, *, text=()):
+def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=None, notes=None):
     """Read a table of at least one row from CSV or Parquet.
 
     The file's name ends in ``.csv``, ``.tsv`` or ``.txt``, perhaps with ``.gz`` behind it, or in
-    ``.parquet``. Columns are separated by commas, semicolons, tabs or bars; lines that begin with ``#``
-    before the header are skipped. Columns in `text` stay as they are written: no number, no missing value
-    is made of them. An OSError is raised if the file cannot be opened, a ValueError if it is empty, cut
-    off, not UTF-8, or something else than its name says.
+    ``.parquet``. Names of columns and cells of text lose outer blanks; a blank cell is empty. An OSError is
+    raised if the file cannot be opened, a ValueError if it is empty, cut off, not UTF-8, too large, or
+    something else than its name says, a MemoryError if it does not fit; all name the file.
+
+    Parameters
+    ----------
+    path : str or Path
+    text : sequence of str
+        Columns that stay as they are written: no number, no missing value is made of them.
+    needed : sequence of str
+        Names that the header must hold, by which it is found where other lines stand above it.
+    skip : int, optional
+        Number of lines above the header. By default, comments (``#``), a line ``sep=;`` and sentences
+        are skipped where that is safe.
+    separator : str, optional
+        What stands between cells, one character; by default, whichever of commas, semicolons, tabs and
+        bars fits.
+    decimal : {".", ","}, optional
+        Mark of decimals. By default, commas are read as decimal points in columns where most cells have
+        them, if they do not separate cells, too.
+    notes : list, optional
+        Gets a sentence for whatever was recognised beyond plain CSV.
+
+    Returns
+    -------
+    DataFrame
     """
-    path = Path(path)
-    if path.suffix == ".parquet":
-        _check_file(path)
-        try:
-            table = pq.read_table(path, partitioning=None).to_pandas()
-        except pa.ArrowException as error:
-            reason = str(error).splitlines()[0].split(". ")[0][:100]
-            raise ValueError(f"{path} is not a whole Parquet file ({reason}).") from None
-        table = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
-    else:
-        lines = read_text(path).split("\n")
-        first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
-        if first is None:
-            raise ValueError(f"{path} has comments only, no table.")
-        table = parse_csv("\n".join(lines[first:]), path, text=text)
+    path, notes = Path(path), [] if notes is None else notes
+    try:
+        if path.suffix == ".parquet":
+            table = _cleaned(_read_parquet(path), path, text=text, decimal=decimal, notes=notes)
+        else:
+            options = {"skip": skip, "separator": separator, "decimal": decimal, "notes": notes}
+            table = parse_csv(read_text(path), path, text=text, needed=needed, **options)
+    except MemoryError:
+        raise MemoryError(f"{path} does not fit into it") from None
     if table.empty:
         raise ValueError(f"{path} has columns but no rows.")
     return table
 
 
+def read_toml(path):
+    """Read a TOML file; see :func:`read_text`. A ValueError is raised if it is not TOML."""
+    return _parsed(path, tomllib.loads, tomllib.TOMLDecodeError, "not TOML: {}.")
+
+
 def read_json(path):
     """Read a JSON file; see :func:`read_text`. A ValueError is raised if it is cut off or not JSON."""
+    hint = "not whole JSON: {0.msg} in line {0.lineno}. Was the download cut off?"
+    return _parsed(path, json.loads, json.JSONDecodeError, hint)
+
+
+def _parsed(path, parse, refusal, hint):
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path} is not whole JSON: {error.msg} in line {error.lineno}. Was the download cut off?"
-        ) from None
+        return parse(text)
+    except refusal as error:
+        raise ValueError(f"{path} is {hint.format(error)}") from None
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply.") from None
+    except ValueError:
+        # Python turns no more than 4,300 digits into a whole number.
+        raise ValueError(f"{path} holds a number of too many digits.") from None
 
 
 def read_text(path):
     """Read a text file in UTF-8, compressed with gzip if its name ends in ``.gz``.
 
-    An OSError is raised if it cannot be opened, a ValueError if it is empty, cut off, not UTF-8, or
-    something else than its name says.
+    An OSError is raised if it cannot be opened or is no regular file, a ValueError if it is empty, cut
+    off, not UTF-8, larger than :data:`MOST_BYTES`, or something else than its name says.
     """
     path = Path(path)
     _check_file(path)
-    content = path.read_bytes()
-    kind = next((kind for start, kind in SIGNATURES.items() if content.startswith(start)), None)
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except gzip.BadGzipFile:
-            raise ValueError(f"{path} is not compressed with gzip, although its name says so.") from None
-        except (EOFError, zlib.error):
-            raise ValueError(
-                f"{path} is cut off or damaged: its gzip data do not end. Fetch it again."
-            ) from None
-    elif kind is not None:
+    with open(path, "rb") as file:
+        start = file.read(4)
+    kind = next((kind for first, kind in SIGNATURES.items() if start.startswith(first)), None)
+    if kind is not None and path.suffix != ".gz":
         raise ValueError(f"{path} is {kind}.")
+    content = _read_bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -96,32 +130,188 @@ def read_text(path):
     return text
 
 
-def parse_csv(content, path, *, text=()):
-    """Return the table in a piece of CSV text whose first line is the header; see :func:`read_file`."""
-    header = content.partition("\n")[0]
-    separator = max(SEPARATORS, key=header.count)
-    names = [name.strip().strip('"') for name in header.rstrip("\r").split(separator)]
+def _read_bytes(path):
+    """Read the bytes of a file, inflated if its name ends in ``.gz``, as long as they are not too many."""
+    content = bytearray()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO(content),
-                sep=separator,
-                dtype=dict.fromkeys(set(text) & set(names), "str"),
-                keep_default_na=False,
-                na_values={name: EMPTY_CELLS for name in names if name not in text},
-                low_memory=False,
-                index_col=False,
-            )
-    except pd.errors.ParserWarning:
-        raise ValueError(f"{path} is not a table: its rows have more cells than its header.") from None
-    except pd.errors.ParserError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("Error tokenizing data. C error: ")
-        raise ValueError(f"{path} is not a table: {reason}.") from None
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            while part := file.read(1 << 20):
+                content += part
+                if b"\0" in part:
+                    raise ValueError(f"{path} is not UTF-8 text (it has zero bytes); save it as UTF-8.")
+                if len(content) > MOST_BYTES:
+                    raise ValueError(
+                        f"{path} holds more than {MOST_BYTES / 1e9:g} GB of text, which is the most that is "
+                        "read; split it, or save it as Parquet."
+                    )
+    except gzip.BadGzipFile:
+        raise ValueError(f"{path} is not compressed with gzip, although its name says so.") from None
+    except (EOFError, zlib.error):
+        raise ValueError(f"{path} is cut off or damaged: its gzip data do not end. Fetch it again.") from None
+    return content
 
 
 def _check_file(path):
-    if path.is_dir():
+    """Refuse what is no regular file, which might never end or never begin."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise FileNotFoundError(f"No such file: {path}.") from None
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path} is a folder; name the files in it.")
-    if not path.exists():
-        raise FileNotFoundError(f"No such file: {path}.")
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{path} is a pipe, a device or a socket; save its content as a file first.")
+
+
+def _read_parquet(path):
+    """Read a Parquet file; its index becomes columns, and bytes become text."""
+    _check_file(path)
+    try:
+        facts = pq.read_metadata(path)
+        check_width(facts.num_columns, path)
+        if facts.num_rows * facts.num_columns > MOST_CELLS:
+            raise ValueError(f"it has {facts.num_rows:,} rows of {facts.num_columns:,} columns")
+        table = pq.read_table(path, partitioning=None)
+        for number, field in enumerate(table.schema):
+            if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+                table = table.set_column(number, field.name, table.column(number).cast("string"))
+        table = table.to_pandas()
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, MemoryError) or str(error).startswith(str(path)):
+            raise
+        reason = (str(error) or repr(error)).splitlines()[0].split(". ")[0][:100]
+        raise ValueError(f"{path} is not a whole Parquet file ({reason}).") from None
+    table = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+    names = [name.strip() if isinstance(name, str) else name for name in table.columns]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path}: two columns are called {twice!r}.")
+    return table.set_axis(names, axis=1)
+
+
+def parse_csv(content, path, *, text=(), needed=(), skip=None, separator=None, decimal=None, notes=None):
+    """Return the table in a piece of CSV text; see :func:`read_file`. `path` is what messages call it."""
+    if decimal not in (None, ".", ","):
+        raise ValueError(f'{path}: decimal must be "." or ",", got {decimal!r}.')
+    notes = [] if notes is None else notes
+    header = find_header(content, path, needed=needed, skip=skip, separator=separator)
+    if skip is None and header.skipped:
+        lines = (
+            "1 line above the header was"
+            if header.line == 1
+            else f"{header.line} lines above the header were"
+        )
+        notes.append(f"{Path(path).name}: {lines} skipped")
+    if separator is None and len(header.names) > 1 and header.separator != ",":
+        marks = SEPARATORS.get(header.separator, repr(header.separator))
+        notes.append(f"{Path(path).name}: cells are separated by {marks}")
+    table = _body(_without_repeats(content, header, path, notes), header, path, text)
+    if header.separator == "," and decimal is None:
+        decimal = "."
+    return _cleaned(table, path, text=text, decimal=decimal, notes=notes)
+
+
+def _without_repeats(content, header, path, notes):
+    """Return the text below the header, with an empty line for every header that stands there again."""
+    body = content[header.end :]
+    line = content[: header.end].rstrip("\r\n")
+    line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :].strip().lstrip("\ufeff")
+    if len(header.names) > 1 and line in body:
+        body, number = re.subn(rf"(?m)^\ufeff?[ \t]*{re.escape(line)}[ \t]*(?=\r?$)", "", body)
+        if number:
+            notes.append(f"{Path(path).name}: the header stands {number + 1} times; {number} dropped")
+    return body
+
+
+def _body(body, header, path, text):
+    """Return the rows below a header."""
+    names = [*header.names, *([_TRAILING] if header.trailing else [])]
+    if not body.strip():
+        return pd.DataFrame(columns=names)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(body),
+                sep=header.separator,
+                header=None,
+                names=names,
+                dtype=dict.fromkeys(set(text) & set(names), "str"),
+                keep_default_na=False,
+                na_values={name: EMPTY_CELLS for name in names if name not in text},
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        raise ValueError(_irregular(body, header, path)) from None
+    if header.trailing and table.pop(_TRAILING).notna().any():
+        raise ValueError(_irregular(body, header, path))
+    return table
+
+
+def _irregular(body, header, path):
+    """Say which row of a text has too many cells, or quotation marks that do not match."""
+    reader = csv.reader(
+        io.StringIO(body, newline=""), delimiter=header.separator, skipinitialspace=True, strict=True
+    )
+    line, width, marks = header.below, len(header.names), SEPARATORS.get(header.separator, "separators")
+    try:
+        for cells in reader:
+            extra = (
+                cells[width + header.trailing :]
+                if header.trailing and not any(cells[width:])
+                else cells[width:]
+            )
+            if extra:
+                remedy = f"put quotation marks around cells with {marks} in them"
+                if not any(extra):
+                    remedy = f"there are {marks} at its end, remove them"
+                return (
+                    f"{path} is not a table: line {line + 1} has {len(cells)} cells, its header in line "
+                    f"{header.line + 1} has {width}; {remedy}."
+                )
+            line = header.below + reader.line_num
+    except csv.Error:
+        pass
+    return f"{path} is not a table: the quotation marks that begin in line {line + 1} do not match."
+
+
+def _cleaned(table, path, *, text, decimal, notes):
+    """Return a table whose words are stripped, whose blank cells are empty, and with decimal points."""
+    commas = []
+    for number, name in enumerate(table.columns):
+        column = table.iloc[:, number]
+        if pd.api.types.infer_dtype(column, skipna=True) != "string":
+            continue
+        stripped = column.str.strip()
+        if name not in text:
+            stripped = stripped.mask(stripped.isin(EMPTY_CELLS))
+            if _has_decimal_commas(stripped, decimal):
+                commas.append(str(name))
+                stripped = stripped.mask(
+                    stripped.str.fullmatch(_DECIMAL_COMMA), stripped.str.replace(",", ".")
+                )
+            stripped = stripped if stripped.equals(column) else _numbers(stripped)
+        table.isetitem(number, stripped)
+    if commas:
+        notes.append(f"{Path(path).name}: commas in {', '.join(commas)} were read as decimal points")
+    nameless = [name for name in table.columns if str(name).startswith("Unnamed: ")]
+    return table.drop(columns=[name for name in nameless if table[name].isna().all()])
+
+
+def _has_decimal_commas(column, decimal):
+    """Tell whether commas are decimal points: in most cells, or wherever there is no whole number."""
+    if decimal == ".":
+        return False
+    filled = column.dropna()
+    commas = filled.str.fullmatch(_DECIMAL_COMMA)
+    if decimal == "," or commas.sum() > len(filled) / 2:
+        return bool(commas.any())
+    return bool(commas.any() and filled[~commas].str.fullmatch(r"[+-]?\d+").all())
+
+
+def _numbers(column):
+    """Return a column of words as numbers where all of them are."""
+    numeric = pd.to_numeric(column, errors="coerce")
+    return numeric if (numeric.notna() == column.notna()).all() else column

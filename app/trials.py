@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.sources.cleaning import SEPARATORS, read_file
+from airq.tables import find_header, read_file
 from app.processes import Task, job_folder
 from imbalance.reading import labels
 
@@ -115,11 +115,11 @@ def _too_large(what):
 
 
 def _header(content):
-    """Names in the first line that is no comment, split by whichever separator is in it most often."""
-    lines = content.decode("utf-8-sig", errors="replace").splitlines()
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    separator = max(SEPARATORS, key=first.count)
-    return [name.strip().strip('"') for name in first.split(separator)]
+    """Names in the header of a file, or none where it has no header."""
+    try:
+        return find_header(content.decode("utf-8-sig", errors="replace"), "The file").names
+    except ValueError:
+        return []
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def test_columns_that_could_be_the_classes():
         (b"PK\x03\x04....", "zip archive"),
         (b"\x1f\x8b\x08....", "gzip"),
         ("a,b\nÀ,1\n".encode("latin-1"), "not UTF-8"),
-        (b"a,b\n1,2,3,4\n", "more cells than its header"),
+        (b"a,b\n1,2,3,4\n", "line 2 has 4 cells, its header in line 1 has 2"),
         (b"\x80\x04\x95\x10.", "not UTF-8"),
     ],
 )
