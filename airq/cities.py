@@ -7,8 +7,10 @@ neither; the second half of this module fills in what is missing from the known 
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib.resources
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,24 +173,83 @@ def match_cities(names, countries, cities):
     rows = {}
     for row, city, country in zip(ranked.index, ranked["city"], ranked["country"], strict=True):
         rows.setdefault((plain(city), country), row)
-    codes = [_country_codes().get(plain(country)) for country in countries]
-    keys = [(plain(name), code) for name, code in zip(names, codes, strict=True)]
+    keys = [(plain(name), _country_of(str(country))) for name, country in zip(names, countries, strict=True)]
     return np.array([rows.get(key, -1) for key in keys], dtype=int)
 
 
 def country_code(text):
     """Return the ISO 3166-1 alpha-3 code of a country, from its English name or either ISO code.
 
-    A ValueError is raised if the country is unknown; the message names the nearest one.
+    Names may be written as in tables of the UN, the WHO and the World Bank: turned round, with what the state
+    calls itself before, behind or in brackets, abbreviated, without accents. A ValueError is raised if the
+    country is unknown or could be two ("Korea"); the message names one that is written nearly so.
 
-    >>> country_code("Côte d'Ivoire"), country_code("ug"), country_code("ZAF")
-    ('CIV', 'UGA', 'ZAF')
+    >>> country_code("Côte d'Ivoire"), country_code("ug"), country_code("Tanzania, United Republic of")
+    ('CIV', 'UGA', 'TZA')
     """
-    codes, key = _country_codes(), plain(text)
-    if key not in codes:
-        hint = near_name(key, codes)
+    code = _country_of(str(text))
+    if not code:
+        name = plain(text)
+        names = [
+            known for known in _read_bundled("countries.csv")["name"].map(plain) if known[:1] == name[:1]
+        ]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+        hint = f" Did you mean {near[0]}?" if near else ""
         raise ValueError(f"Unknown country {str(text)!r}: give an English name or an ISO code.{hint}")
-    return codes[key]
+    return code
+
+
+def country_codes(names):
+    """Return the ISO 3166-1 alpha-3 codes of many countries as a Series, "" where one is unknown.
+
+    `names` is a Series, whose index the result keeps, or another sequence; see :func:`country_code`.
+
+    >>> country_codes(["Uganda", "Narnia", "Gambia, The"]).tolist()
+    ['UGA', '', 'GMB']
+    """
+    names = pd.Series(names, dtype="object")
+    return names.map({name: _country_of(str(name)) for name in names.unique()}).astype("str")
+
+
+#: Words that tables abbreviate in names of countries.
+SHORT_WORDS = {"rep": "republic", "dem": "democratic", "st": "saint", "is": "islands", "eq": "equatorial"}
+#: Words that say what a state calls itself; most tables leave them out.
+STATE_WORDS = frozenset(
+    word
+    for words in (
+        "republic democratic peoples kingdom state states sts federal fed federated federation federative",
+        "united union islamic arab bolivarian rb plurinational socialist jamahiriya commonwealth principality",
+        "great grand duchy sultanate hashemite independent special administrative region sar province former",
+        "yugoslav fyr",
+    )
+    for word in words.split()
+)
+#: Words in brackets that tell two countries apart.
+_TELLING = {"north", "northern", "south", "southern", "east", "eastern", "west", "western"}
+#: Names that could be two countries without the words that are left out.
+_AMBIGUOUS = {("congo",), ("korea",), ("china", "republic")}
+
+
+@functools.cache
+def _country_of(text):
+    """Return the code of a country, or an empty text: as it is written, then without words of state."""
+    codes, names = _country_codes()
+    words, opening = _name_words(text), _name_words(re.sub(r"\([^)]*\)", " ", text))
+    code = codes.get(plain(text)) or names.get(words, "")
+    if code or words in _AMBIGUOUS:
+        return code
+    tries = [words, opening] if not _TELLING & (set(words) - set(opening)) else [words]
+    shorter = [tuple(word for word in name if word not in STATE_WORDS) for name in tries]
+    return next((names[key] for key in (*shorter, *tries) if key in names and key not in _AMBIGUOUS), "")
+
+
+def _name_words(text):
+    """Return the words of a country's name in alphabetical order, which "A, B of" and "B of A" share."""
+    text = re.sub(r"[’‘ʼ`´′]", "'", text).replace("&", " and ")
+    text = plain(text).replace("'s ", "s ").replace(".", ". ")
+    text = re.sub(r"\b(\w)\. (?=\w\b)", r"\1", text)
+    words = (SHORT_WORDS.get(word, word) for word in re.findall(r"\w+", text))
+    return tuple(sorted(word for word in words if word not in ("the", "of", "and")))
 
 
 def plain(text):
@@ -203,10 +264,14 @@ def plain(text):
 
 @functools.cache
 def _country_codes():
-    table, codes = _read_bundled("countries.csv"), {}
-    for column in ("name", "alpha2", "alpha3"):
-        codes.update(zip(table[column].map(plain), table["alpha3"], strict=True))
-    return codes
+    """Return the alpha-3 codes by either ISO code in lower case, and by the words of a name."""
+    table = _read_bundled("countries.csv")
+    codes = {
+        code.lower(): own
+        for column in ("alpha2", "alpha3")
+        for code, own in zip(table[column], table["alpha3"], strict=True)
+    }
+    return codes, dict(zip(table["name"].map(_name_words), table["alpha3"], strict=True))
 
 
 @functools.cache

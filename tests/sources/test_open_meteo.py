@@ -106,9 +106,9 @@ def test_hourly_values_are_refused(write):
 
 
 def test_a_unit_that_leads_nowhere_is_refused(write):
-    "Fahrenheit is not known."
-    text = DOWNLOAD.format(offset=0, zone="GMT", speed="km/h", value=1).replace("°C", "°F")
-    with pytest.raises(ValueError, match="'temperature_2m_mean'.*°F"):
+    "Rankine is not known."
+    text = DOWNLOAD.format(offset=0, zone="GMT", speed="km/h", value=1).replace("°C", "°R")
+    with pytest.raises(ValueError, match="'temperature_2m_mean'.*°R"):
         read_open_meteo([write(text)])
 
 
