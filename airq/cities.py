@@ -33,6 +33,10 @@ COUNTRY_KM = 300
 NAME_KM = 100
 #: Farthest apart that positions of one site may lie. [km]
 SAME_PLACE_KM = 1
+#: Farthest that a place may lie from the nearest bundled city of its country without being suspect. [km]
+HOME_KM = 500
+#: Farthest apart that instruments of one monitoring station stand. [km]
+STATION_KM = 0.1
 #: Longest step between sites that count as one city where no city is known. [km]
 TOWN_KM = 10
 #: Longest step between sites that carry one city's name. [km]
@@ -136,15 +140,109 @@ def check_swapped(places, *, name="The panel", tolerated=0.5):
     may be wrong otherwise.
     """
     known = places[places["country"].isin(_bundled_trees())]
-    far = known[(_home_km(known) > 500) & (known["longitude"].abs() <= 90)]
-    exchanged = far.assign(latitude=far["longitude"], longitude=far["latitude"])
-    suspects = far[_home_km(exchanged) < 250]
+    far = misplaced(known)
+    suspects = far[far["swapped"]]
     if len(suspects) > tolerated * len(known):
         first = suspects.sort_values("country", kind="stable").iloc[0]
         raise ValueError(
             f"{name}: latitude and longitude look swapped; {first['city']!r} at "
             f"({first['latitude']:g}, {first['longitude']:g}) is far from every city of {first['country']}."
         )
+
+
+def misplaced(places):
+    """Return the places that lie more than 500 km from every bundled city of their country.
+
+    They keep their columns, `country` (alpha-3), `latitude` and `longitude` [°] among them. `swapped` is added:
+    whether they lie within 250 km of such a city once latitude and longitude are exchanged. Places in
+    countries without bundled cities cannot be checked and are not returned.
+
+    >>> places = pd.DataFrame({"site_id": ["a", "b"], "country": "UGA",
+    ...     "latitude": [0.32, 32.58], "longitude": [32.58, 0.32]})
+    >>> misplaced(places)
+      site_id country  latitude  longitude  swapped
+    1       b     UGA     32.58       0.32     True
+    """
+    far = places[places["country"].isin(_bundled_trees())]
+    far = far[_home_km(far) > HOME_KM]
+    exchanged = far.assign(latitude=far["longitude"], longitude=far["latitude"])
+    exchanged = exchanged[exchanged["latitude"].abs() <= 90]
+    home = pd.Series(_home_km(exchanged), index=exchanged.index)
+    return far.assign(swapped=home.reindex(far.index, fill_value=np.inf) < HOME_KM / 2)
+
+
+def place_findings(places, series=None):
+    """List what is odd about the positions of sites, a sentence each.
+
+    A site may lie far from its country (see :func:`misplaced`), have a latitude that equals its longitude, or
+    stand where another site does: within 100 m.
+
+    Parameters
+    ----------
+    places : DataFrame
+        `site_id, country, latitude, longitude` [°]; of a site's rows the first counts.
+    series : DataFrame, optional
+        `site_id, date, pm25` of the same sites, to tell whether sites at one position have equal values.
+
+    >>> place_findings(pd.DataFrame({"site_id": ["a", "b"], "country": "UGA",
+    ...     "latitude": [0.32, 0.32], "longitude": [32.58, 32.58]}))
+    ['2 sites stand at the same position: a, b']
+    """
+    places = places.drop_duplicates("site_id").reset_index(drop=True)
+    return [*_far_sentences(places), *_twin_sentences(places, series)]
+
+
+def _far_sentences(places):
+    far = misplaced(places).sort_values("swapped", ascending=False, kind="stable")
+    if len(far):
+        first, lie = far.iloc[0], "lies" if len(far) == 1 else "lie"
+        why = (
+            "latitude and longitude swapped?"
+            if first["swapped"]
+            else "wrong coordinates, or another country?"
+        )
+        yield (
+            f"{len(far):,} of {_sites(len(places))} {lie} far from every city of "
+            f"{'its' if len(far) == 1 else 'their'} country, first {first['site_id']} "
+            f"({country_name(first['country'])}) at {first['latitude']:g}, {first['longitude']:g}: {why}"
+        )
+    equal = places.loc[places["latitude"] == places["longitude"], "site_id"]
+    if len(equal):
+        yield f"latitude equals longitude at {_sites(len(equal))}: {_some(equal)}"
+
+
+def _twin_sentences(places, series):
+    stations = places.groupby(chains(places, STATION_KM))
+    twins = [own for _, own in stations if len(own) > 1]
+    for own in twins[:3]:
+        same = len(own[["latitude", "longitude"]].drop_duplicates()) == 1
+        where = "at the same position" if same else f"within {1000 * STATION_KM:g} m of each other"
+        equal = "" if series is None else _equality(series[series["site_id"].isin(own["site_id"])], len(own))
+        yield f"{_sites(len(own))} stand {where}: {_some(own['site_id'])}{equal}"
+    if len(twins) > 3:
+        yield f"{sum(map(len, twins[3:])):,} more sites stand where another does"
+
+
+def _equality(series, n_sites):
+    """Say on how many of their common days sites have equal PM2.5; nothing if on none."""
+    days = series.dropna(subset="pm25").groupby("date")["pm25"].agg(["size", "min", "max"])
+    common = days[days["size"] > 1]
+    n_equal = int(np.isclose(common["min"], common["max"], rtol=1e-5, atol=1e-6).sum())
+    if not n_equal:
+        return ""
+    if n_equal < len(common):
+        return f", with equal values on {n_equal:,} of {len(common):,} days"
+    names = "two names" if n_sites == 2 else f"{n_sites:,} names"
+    return f", with equal values on {n_equal:,} day{'s' if n_equal > 1 else ''}: one monitor under {names}"
+
+
+def _sites(number):
+    return f"{number:,} site{'' if number == 1 else 's'}"
+
+
+def _some(names):
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _home_km(places):
@@ -218,9 +316,9 @@ STATE_WORDS = frozenset(
     word
     for words in (
         "republic democratic peoples kingdom state states sts federal fed federated federation federative",
-        "united union islamic arab bolivarian rb plurinational socialist jamahiriya commonwealth principality",
-        "great grand duchy sultanate hashemite independent special administrative region sar province former",
-        "yugoslav fyr",
+        "united union islamic arab bolivarian rb plurinational socialist jamahiriya commonwealth great grand",
+        "principality duchy sultanate hashemite independent special administrative region sar province",
+        "former yugoslav fyr",
     )
     for word in words.split()
 )
@@ -260,6 +358,17 @@ def plain(text):
     """
     decomposed = unicodedata.normalize("NFKD", str(text).strip().casefold())
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def country_name(code):
+    """Return an English name of a country by its alpha-3 code, or the code if it is unknown.
+
+    >>> country_name("UGA")
+    'Uganda'
+    """
+    table = _read_bundled("countries.csv")
+    names = table.loc[(table["alpha3"] == code) & ~table["name"].str.contains(","), "name"]
+    return next(iter(names), code)
 
 
 @functools.cache

@@ -16,7 +16,9 @@ from airq.cities import (
     country_code,
     country_codes,
     match_cities,
+    misplaced,
     moving_sites,
+    place_findings,
     read_cities,
     settle,
 )
@@ -212,6 +214,83 @@ def test_a_minority_of_swapped_cities_passes():
 def test_a_small_african_exclave_is_not_suspect():
     "Right coordinates pass."
     assert len(check_cities(places(KAMPALA, NAIROBI))) == 2
+
+
+def stations(*rows):
+    return pd.DataFrame(rows, columns=["site_id", "country", "latitude", "longitude"])
+
+
+def test_places_far_from_their_country_are_named():
+    "Of four sites in Uganda two are in Algeria, unless exchanged; one is in the Atlantic; Fiji is unknown."
+    table = stations(
+        ("k1", "UGA", 0.31, 32.5),
+        ("k2", "UGA", 32.5, 0.31),
+        ("k3", "UGA", 32.6, 0.35),
+        ("k4", "UGA", 0.0, -30.0),
+        ("suva", "FJI", 10.0, 10.5),
+    )
+    far = misplaced(table)
+    assert far.set_index("site_id")["swapped"].to_dict() == {"k2": True, "k3": True, "k4": False}
+    assert place_findings(table) == [
+        "3 of 5 sites lie far from every city of their country, first k2 (Uganda) at 32.5, 0.31: latitude "
+        "and longitude swapped?"
+    ]
+
+
+def test_a_far_place_that_no_exchange_brings_home():
+    "A longitude of 120 is no latitude."
+    assert place_findings(stations(("k", "UGA", 0.3, 120.0), ("l", "UGA", 0.3, 32.5))) == [
+        "1 of 2 sites lies far from every city of its country, first k (Uganda) at 0.3, 120: wrong "
+        "coordinates, or another country?"
+    ]
+
+
+def test_one_column_read_twice_is_said():
+    "latitude = longitude = 32.57 is in the sea off Israel, 3,500 km from Uganda."
+    far, equal = place_findings(stations(("a", "UGA", 32.57, 32.57), ("b", "UGA", 33.2, 33.2)))
+    assert far.startswith("2 of 2 sites lie far")
+    assert equal == "latitude equals longitude at 2 sites: a, b"
+
+
+def test_right_places_have_no_findings():
+    "0.001 degrees are 111 m."
+    table = stations(("a", "UGA", 0.32, 32.58), ("b", "UGA", 0.321, 32.58), ("c", "KEN", -1.28, 36.82))
+    assert place_findings(table) == []
+    assert place_findings(table.iloc[:0]) == []
+
+
+def twin_series(values):
+    table = pd.DataFrame(values)
+    table["date"] = pd.date_range("2020-01-01", periods=len(table))
+    return table.melt("date", var_name="site_id", value_name="pm25")
+
+
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [
+        (
+            {"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.0]},
+            ", with equal values on 3 days: one monitor under two names",
+        ),
+        ({"a": [1.0, 2.0, 3.0], "b": [1.0, None, 3.5]}, ", with equal values on 1 of 2 days"),
+        ({"a": [1.0, 2.0, 3.0], "b": [2.0, 3.0, 4.0]}, ""),
+        ({"a": [1.0, None], "b": [None, 1.0]}, ""),
+    ],
+)
+def test_twins_are_told_with_their_values(values, end):
+    "Equal days are those on which both have a value, the same."
+    table = stations(("a", "UGA", 0.32, 32.58), ("b", "UGA", 0.32, 32.58), ("c", "UGA", 0.5, 32.58))
+    assert place_findings(table, twin_series(values)) == [f"2 sites stand at the same position: a, b{end}"]
+
+
+def test_many_twins_are_counted():
+    "55 m are within 100 m; of five shared positions three are named, of five sites at one three."
+    near = stations(*[(f"s{i}{j}", "UGA", 0.1 * i + 0.0005 * j, 32.5) for i in range(5) for j in range(2)])
+    five = stations(*[(f"t{j}", "UGA", 1.0, 32.5) for j in range(5)])
+    assert place_findings(five) == ["5 sites stand at the same position: t0, t1, t2 and 2 more"]
+    found = place_findings(near)
+    assert found[0] == "2 sites stand within 100 m of each other: s00, s01"
+    assert found[3:] == ["4 more sites stand where another does"]
 
 
 BAD_TABLES = {
