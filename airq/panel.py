@@ -25,8 +25,10 @@ IDENTITY = [*PLACE, "date"]
 TARGET = "pm25"
 #: Fewer rows with PM2.5 are too few to learn from.
 MIN_TRAINING_ROWS = 20
-#: Columns that never become a feature: keys, names of places, and what is predicted.
-NOT_FEATURES = [*IDENTITY, TARGET, "aqi"]
+#: Of what a value of PM2.5 was made.
+MADE_OF = ["n_hours", "n_monitors"]
+#: Columns that never become a feature: keys, names of places, what is predicted, and of what it was made.
+NOT_FEATURES = [*IDENTITY, TARGET, "aqi", *MADE_OF]
 
 DAY_BASES = ("utc", "local")
 STATISTICS = ("mean", "median")
@@ -119,6 +121,8 @@ COLUMNS = {
     "date": Column("datetime64[us]", "", meaning="calendar day, midnight, without a time zone"),
     "pm25": Column("float32", PM25_UNIT, 0, 1500, "daily PM2.5"),
     "aqi": Column("float32", "aqi-us-2012", 0, 1500, "US air-quality index of daily PM2.5"),
+    "n_hours": Column("float32", "h", 0, 25, "hours with a value that a daily value was made of"),
+    "n_monitors": Column("float32", "1", 0, 1e4, "monitors whose mean the PM2.5 of a city is"),
     "no2": Column("float32", "mol m⁻²", -0.001, 0.02, "tropospheric NO2 column"),
     "co": Column("float32", "mol m⁻²", -0.1, 1.5, "CO column"),
     "hcho": Column("float32", "mol m⁻²", -0.01, 0.02, "tropospheric HCHO column"),
@@ -162,6 +166,9 @@ class PanelMetadata:
         What summarises the hours of a day.
     sources : tuple of str
         Where the rows come from, one phrase each.
+    kept : tuple of str
+        Columns that somebody asked for by name, whatever they look like; see
+        :func:`airq.features.inputs.not_inputs`.
 
     Raises
     ------
@@ -174,6 +181,7 @@ class PanelMetadata:
     pm25_origin: str = "sensor"
     statistic: str = "mean"
     sources: Iterable[str] = ()
+    kept: Iterable[str] = ()
 
     def __post_init__(self):
         choices = {"day_basis": DAY_BASES, "pm25_origin": tuple(ORIGINS), "statistic": STATISTICS}
@@ -182,18 +190,20 @@ class PanelMetadata:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(words)}.")
         object.__setattr__(self, "units", dict(self.units))
         object.__setattr__(self, "sources", tuple(self.sources))
+        object.__setattr__(self, "kept", tuple(self.kept))
 
     def to_dict(self) -> dict:
         """Return the metadata as plain lists, dicts and strings."""
-        return {**dataclasses.asdict(self), "sources": list(self.sources)}
+        return {**dataclasses.asdict(self), "sources": list(self.sources), "kept": list(self.kept)}
 
     @classmethod
     def from_dict(cls, values: dict) -> PanelMetadata:
         """Invert :meth:`to_dict`; raise ValueError if the values are not of this form."""
         if not isinstance(values, dict) or not isinstance(values.get("units", {}), dict):
             raise ValueError("The panel's metadata are damaged: `units` must map columns to units.")
-        if not isinstance(values.get("sources", []), (list, tuple)):
-            raise ValueError("The panel's metadata are damaged: `sources` must be a list.")
+        for key in ("sources", "kept"):
+            if not isinstance(values.get(key, []), (list, tuple)):
+                raise ValueError(f"The panel's metadata are damaged: `{key}` must be a list.")
         return cls(**{key: values[key] for key in (f.name for f in dataclasses.fields(cls)) if key in values})
 
 
@@ -306,6 +316,7 @@ def check_panel(panel: pd.DataFrame, *, target: Literal["optional", "required"] 
     _check_units(panel, metadata)
     _check_target(panel, target)
     _check_ranges(panel)
+    _check_finite(panel)
     return sort_panel(panel)
 
 
@@ -445,6 +456,18 @@ def _check_ranges(panel):
                 f"Column {name!r} is {panel.loc[outside, name].iloc[0]:g} {column.unit} at "
                 f"{_first(panel, outside)} ({_count(outside)}); it must lie between "
                 f"{column.low:g} and {column.high:g}. Wrong unit?"
+            )
+
+
+def _check_finite(panel):
+    """Refuse numbers that are infinite, also those that become so as float32, which models compute with."""
+    largest = np.finfo("float32").max
+    for name in feature_columns(panel):
+        infinite = panel[name].abs() > largest
+        if infinite.any():
+            raise ValueError(
+                f"Column {name!r} is infinite or too large in {_count(infinite)}, first "
+                f"{_first(panel, infinite)}; leave such values empty."
             )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from airq.geo import distances_km
 from airq.panel import COLUMNS, KEYS, PLACE, TARGET, at_ceiling
-from airq.sources import cleaning
+from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally
 
 AIRATHON_UNITS = {
@@ -77,7 +77,7 @@ def _read_airathon_file(path, tally):
     table["city_id"] = table["country"] + ":" + table["city"]
     table["target_day"] = _local_days(table["datetime"], place["zone"])
     table[TARGET] = _without_impossible(table["value"], table["target_day"], tally)
-    table = cleaning.days(table["date"], tally, table, column="date", path=path)
+    table = days.with_days(table["date"], tally, table, column="date", path=path)
     names = {"grid_id": "site_id", "lat": "latitude", "lon": "longitude", "Optical_Depth_055_avg": "aod055"}
     return table.drop(columns=["datetime", "location", "value"]).rename(columns=names)
 

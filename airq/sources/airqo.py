@@ -6,7 +6,7 @@ import pandas as pd
 
 from airq.cities import attach_places, bundled_cities, chained_cities, places_of, position_ids
 from airq.panel import COLUMNS, TARGET
-from airq.sources import cleaning
+from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally
 
 #: Column of the Ugandan tables -> column of the panel, in the same unit.
@@ -76,10 +76,10 @@ def _read_uganda_file(path, tally):
     if "date" not in table.columns:
         parts = ["year", "month", "day"]
         cleaning.require_columns(table, parts, path, format="uganda")
-        table = table.assign(date=cleaning.joined_days(table[parts])).drop(columns=parts)
+        table = table.assign(date=days.joined(table[parts])).drop(columns=parts)
     for name in ("humidity", "temp_mean"):
         values = tally.numbers(table[name], name)
         table[name] = tally.empty(values, values == 0, f"{name} of zero")
     table["humidity"] *= 100
     table = table.rename(columns=UGANDA_COLUMNS)
-    return cleaning.days(table["date"], tally, table, column="date", path=path)
+    return days.with_days(table["date"], tally, table, column="date", path=path)

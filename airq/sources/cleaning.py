@@ -9,7 +9,6 @@ is an error in one line that names the file.
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from airq.cities import check_swapped
+from airq.features.inputs import named, not_inputs
 from airq.messages import near_name
 from airq.panel import (
     COLUMNS,
-    FIRST_DATE,
     IDENTITY,
     KEYS,
     PLACE,
@@ -46,9 +45,6 @@ FORMAT_COLUMNS = {
     "open-meteo": ("latitude", "longitude", "temperature_2m_mean"),
     "reference": ("City", "Date", "Lat", "Long", "Predicted_PM25"),
 }
-
-#: Days as they may be written: year first, perhaps with a time and its zone behind.
-_DAY = r"^\s*(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?:[T ].*)?\s*$"
 
 
 @dataclass
@@ -150,57 +146,6 @@ def numbers(values):
     numeric = pd.to_numeric(values, errors="coerce").astype("float64")
     blank = values.isna() | (values.astype("str").str.strip() == "")
     return numeric, numeric.isna() & ~blank
-
-
-def days(values, tally, rows, *, column, path):
-    """Add the calendar day of each row as `date`; drop and count rows that have none.
-
-    `values` are days or times, a row each: ISO 8601 text, dates, times, or whole numbers such as 20200131.
-    A day is the one that is written; a time of day and its zone do not move it. `column` and `path` are
-    what messages call them. A ValueError is raised if most values are not written year first.
-    """
-    missing = values.isna() | (values.astype("str").str.strip() == "")
-    parsed, written = _parse_days(values)
-    strange = ~missing & ~written
-    if strange.sum() > (~missing).sum() / 2:
-        first = values[strange].iloc[0]
-        excel = pd.api.types.is_number(first) and 10_000 < float(first) < 100_000
-        what = "looks like a day number of Excel" if excel else "is not a day written year first"
-        raise ValueError(
-            f"{path}: column {column!r} has {str(first)!r}, which {what}; write days as 2020-01-31."
-        )
-    last = pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366)
-    impossible = ~missing & ~strange & ~parsed.between(FIRST_DATE, last)
-    reasons = {"missing date": missing, "unreadable date": strange, "impossible date": impossible}
-    return tally.drop_each(rows.assign(date=parsed), reasons)
-
-
-def _parse_days(values):
-    """Return days, and whether each was written as one."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        days = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
-        return days, days.notna()
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    # Panels repeat every day once a site, so each is read once.
-    number, distinct = pd.factorize(values.astype("str").str.strip(), use_na_sentinel=False)
-    text = pd.Series(distinct, dtype="str")
-    parts = text.str.extract(_DAY)
-    # Only eight digits may stand without a mark between: 43831 is a day number of Excel.
-    written = parts["year"].notna() & ((parts["mark"] != "") | (text.str.len() == 8))
-    text = parts["year"] + "-" + parts["month"].str.zfill(2) + "-" + parts["day"].str.zfill(2)
-    days = pd.to_datetime(text.where(written), format="%Y-%m-%d", errors="coerce").astype("datetime64[us]")
-    return days.iloc[number].set_axis(values.index), written.iloc[number].set_axis(values.index)
-
-
-def joined_days(parts):
-    """Return days as text from a table whose columns are year, month and day.
-
-    >>> joined_days(pd.DataFrame({"y": [2020], "m": [1], "d": [31]})).tolist()
-    ['2020-1-31']
-    """
-    text = [numbers(parts[name])[0].map("{:g}".format) for name in parts.columns]
-    return (text[0] + "-" + text[1] + "-" + text[2]).where(parts.notna().all(axis=1))
 
 
 def with_text(rows, columns, tally):
@@ -311,10 +256,11 @@ def one_per_key(rows, tally, *, several="mean"):
     return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
 
 
-def to_panel(rows, tally, paths, source, *, hint="", **metadata):
-    """Label and check cleaned rows as a panel, without columns that have no value; return the reading.
+def to_panel(rows, tally, paths, source, *, hint="", like=(), **metadata):
+    """Label and check cleaned rows as a panel, without columns that have no value or are no inputs.
 
-    `source` says whose the files are; `metadata` are other attributes of :class:`airq.panel.PanelMetadata`.
+    `source` says whose the files are; `metadata` are other attributes of :class:`airq.panel.PanelMetadata`;
+    `like` are columns that PM2.5 was read from, see :func:`airq.features.inputs.not_inputs`.
     A ValueError is raised if no row is left, which `hint` may help with, or the coordinates look swapped.
     """
     path = name_of(paths)
@@ -331,4 +277,11 @@ def to_panel(rows, tally, paths, source, *, hint="", **metadata):
     check_swapped(rows[PLACE].drop_duplicates("site_id"), name=path)
     names = "a DataFrame" if isinstance(paths, pd.DataFrame) else ", ".join(Path(path).name for path in paths)
     metadata = PanelMetadata(sources=[f"{source} ({names})"], **metadata)
-    return Reading(check_panel(label_panel(rows, metadata)), tally)
+    panel = check_panel(label_panel(rows, metadata))
+    reasons = not_inputs(panel, like=like)
+    if reasons:
+        tally.notes.append(
+            f"left out: {named(reasons)}, which no place without a monitor has. To learn from them all the "
+            f'same, list what to keep: keep = ["{next(iter(reasons))}", …]'
+        )
+    return Reading(label_panel(panel.drop(columns=list(reasons)), metadata), tally)

@@ -20,7 +20,7 @@ from airq.cities import (
 )
 from airq.messages import near_name
 from airq.panel import COLUMNS, TARGET
-from airq.sources import cleaning
+from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally
 from airq.units import KNOWN_UNITS, convert
 
@@ -129,7 +129,7 @@ def _read_open_meteo_file(path, tally):
     if table["date"].astype("str").str.contains(_TIME_OF_DAY).any():
         raise ValueError(f"{path} has hourly values; ask Open-Meteo for daily ones, or average them by day.")
     table, units = _in_panel_units(table, units, path)
-    return cleaning.days(table["date"], tally, table, column="date", path=path), units, basis
+    return days.with_days(table["date"], tally, table, column="date", path=path), units, basis
 
 
 def _read_either_form(path):
@@ -186,7 +186,7 @@ def _read_reference_file(path, tally):
     names = {"City": "city", "Country": "country", "Lat": "latitude", "Long": "longitude"}
     table = table.rename(columns={**names, "Predicted_PM25": "aqi"})
     table = table.assign(aqi=tally.numbers(table["aqi"], "aqi"))
-    return cleaning.days(table["Date"], tally, table, column="Date", path=path).drop(columns="Date")
+    return days.with_days(table["Date"], tally, table, column="Date", path=path).drop(columns="Date")
 
 
 def _with_cities(rows, tally, cities, *, path):

@@ -15,12 +15,9 @@ from airq import tables
 from airq.cities import at_cities, country_code, moving_sites, position_ids
 from airq.messages import near_name
 from airq.panel import KEYS, TARGET
-from airq.sources import cleaning
+from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally
 from airq.units import PM25_UNIT, convert
-
-#: Fewest hours that a daily mean is made of: three quarters of a day.
-FEWEST_HOURS = 18
 
 #: Our name -> names of the column in OpenAQ's files, without marks and capitals.
 COLUMN_NAMES = {
@@ -36,8 +33,10 @@ COLUMN_NAMES = {
     "from_local": "perioddatetimefromlocal",
     "from_utc": "perioddatetimefromutc",
     "interval": "periodinterval",
-    "to_local": "datetime datetimelocal local",
-    "to_utc": "datetimeutc utc",
+    "interval_value": "averagingperiodvalue",
+    "interval_unit": "averagingperiodunit",
+    "to_local": "datetime datetimelocal local datelocal",
+    "to_utc": "datetimeutc utc dateutc",
     "complete": "coveragepercentcomplete",
 }
 #: Columns of time by preference -> (day basis, whether it marks the end of a period).
@@ -52,13 +51,14 @@ LOCATION = ["location_id", "city", "country", "latitude", "longitude"]
 _SENSOR_IN_NAME = re.compile(r"sensors?[-_ ]?(\d+)", re.IGNORECASE)
 
 
-def read_openaq(paths, *, cities=None):
+def read_openaq(paths, *, cities=None, min_hours=days.MIN_HOURS):
     """Read measurements of OpenAQ as daily means of its locations.
 
-    Takes answers of ``/v3/sensors/{id}/days`` and ``/hours`` (JSON), the archive's ``.csv.gz`` and
-    the website's CSV export. Hourly values become daily means where at least 18 hours are there.
-    The API's answers name no sensor and often no position: save them as ``sensor-<id>….json``, and
-    give an answer of ``/v3/locations`` (JSON) among the files.
+    Takes answers of ``/v3/sensors/{id}/days`` and ``/hours`` (JSON), the archive's ``.csv.gz``, the
+    website's CSV export, and what was saved of the API's versions 1 and 2 (JSON and CSV). Hourly values
+    become daily means where at least `min_hours` are there, 18 by default. The API's answers name no
+    sensor and often no position: save them as ``sensor-<id>….json``, and give an answer of
+    ``/v3/locations`` (JSON) among the files.
 
     The panel has one row per location and day, the mean of its sensors. Days are local where the files
     have local time. A location within 50 km of one of `cities` belongs to it.
@@ -73,7 +73,7 @@ def read_openaq(paths, *, cities=None):
     for path in paths:
         content = _read_openaq_file(path)
         if isinstance(content, pd.DataFrame):
-            tables.append(_measurements(content, path, tally).assign(file=len(tables)))
+            tables.append(_measurements(content, path, tally))
         else:
             locations += content
     if not tables:
@@ -86,7 +86,7 @@ def read_openaq(paths, *, cities=None):
     if len(bases) > 1:
         raise ValueError(f"{files}: some files have local time and some UTC only; ingest them apart.")
     rows = cleaning.with_coordinates(_with_locations(rows, locations), tally, path=files)
-    rows = _daily(cleaning.with_target(rows, tally), tally, path=files)
+    rows = _daily(cleaning.with_target(rows, tally), tally, min_hours, path=files)
     rows = _with_sites(rows, tally, cities, path=files)
     rows = cleaning.one_per_key(tally.drop(rows, rows[TARGET] == 0, "PM2.5 of zero"), tally)
     return cleaning.to_panel(rows, tally, paths, "OpenAQ", day_basis=bases[0], pm25_origin="sensor")
@@ -129,14 +129,32 @@ def _measurements(table, path, tally):
         return table
     column = next(name for name in TIME_COLUMNS if name in table.columns and table[name].notna().any())
     basis, ends = TIME_COLUMNS[column]
-    text = table[column].astype("str").str.strip()
-    if basis == "local" and text.str.endswith("Z").all():
+    if basis == "local" and table[column].astype("str").str.strip().str.endswith("Z").all():
         basis = "utc"
-    begin = pd.to_datetime(text.str.slice(0, 19), format="ISO8601", errors="coerce").astype("datetime64[us]")
+    begin = days.read_times(table[column]).wall
     table = table.drop(columns=list(set(TIME_COLUMNS) & set(table)))
-    table = table.assign(begin=begin, basis=basis, ends=ends)
+    table = table.assign(begin=begin, basis=basis, ends=ends, interval=_intervals(table))
+    table = table.assign(hourly=_stands_for_hours(table))
     table = tally.drop(table, table["begin"].isna(), "missing or impossible date")
-    return _in_panel_unit(table, path)
+    return _in_panel_unit(table, tally, path)
+
+
+def _stands_for_hours(table):
+    """Mark rows that stand for less than a day: by their interval, or else as a sensor has several a day."""
+    sensor = table["sensor_id"].fillna(table["location_id"]).fillna(position_ids(table))
+    day = table["begin"].dt.normalize()
+    several = pd.DataFrame({"sensor": sensor, "day": day}).dropna().duplicated().any()
+    return (table["interval"] < pd.Timedelta(hours=20)).where(table["interval"].notna(), several)
+
+
+def _intervals(table):
+    """Return how long each row's period lasts; missing where it is not told."""
+    length = pd.to_timedelta(table["interval"], errors="coerce")
+    if not {"interval_value", "interval_unit"} <= set(table.columns):
+        return length
+    unit = table["interval_unit"].astype("str").str.lower().str.slice(0, 1)
+    hours = cleaning.numbers(table["interval_value"])[0] * unit.map({"h": 1.0, "d": 24.0, "m": 1 / 60})
+    return length.fillna(pd.to_timedelta(hours, unit="h"))
 
 
 def _renamed(table, path):
@@ -159,17 +177,20 @@ def _renamed(table, path):
     return table
 
 
-def _in_panel_unit(table, path):
+def _in_panel_unit(table, tally, path):
+    """Convert values to the panel's unit; drop and count those that are no concentration of mass."""
     values, unreadable = cleaning.numbers(table.pop("value"))
-    if unreadable.any():
-        raise ValueError(f"{path}: {unreadable.sum():,} values are not numbers.")
+    foreign, refused = pd.Series(False, index=table.index), ""
     for unit in table["units"].astype("str").unique():
         own = table["units"].astype("str") == unit
         try:
             values[own] = convert(values[own], unit, PM25_UNIT)
         except ValueError as error:
-            raise ValueError(f"{path}: PM2.5 must be in µg/m³. {error}") from None
-    return table.drop(columns="units").assign(**{TARGET: values})
+            foreign, refused = foreign | own, str(error)
+    if len(foreign) and foreign.all():
+        raise ValueError(f"{path}: PM2.5 must be in µg/m³. {refused}")
+    reasons = {"PM2.5 in another unit": foreign, "PM2.5 is not a number": unreadable}
+    return tally.drop_each(table.drop(columns="units").assign(**{TARGET: values}), reasons)
 
 
 def _with_locations(rows, locations):
@@ -196,37 +217,21 @@ def _with_locations(rows, locations):
     return rows
 
 
-def _daily(rows, tally, *, path):
-    """Return rows of days, from rows of days and of hours.
-
-    Rows stand for less than a day if their interval says so, or else if a sensor has several a day.
-    """
+def _daily(rows, tally, min_hours, *, path):
+    """Return rows of days, from rows of days and of hours."""
     sensor = rows["sensor_id"].fillna(rows["location_id"])
-    rows = rows.assign(sensor=sensor.fillna(position_ids(rows)), day=rows["begin"].dt.normalize())
-    several = rows.duplicated(["file", "sensor", "day"]).any()
-    length = pd.to_timedelta(rows["interval"], errors="coerce")
-    hourly = (length < pd.Timedelta(hours=20)).where(length.notna(), several).astype(bool)
-    whole = rows[~hourly]
-    whole = tally.drop(whole, whole["complete"] < 100 * FEWEST_HOURS / 24, f"fewer than {FEWEST_HOURS} hours")
-    whole = cleaning.days(whole["begin"], tally, whole, column="datetime", path=path)
-    rows = pd.concat([whole, _means_of_hours(rows[hourly], tally, path=path)], ignore_index=True)
-    return rows.drop(columns=["begin", "ends", "interval", "complete"])
-
-
-def _means_of_hours(rows, tally, *, path):
-    """Average the days that have enough hours, each hour the mean of its values."""
-    if rows.empty:
-        return rows.assign(date=rows["begin"])
+    rows, hourly = rows.assign(sensor=sensor.fillna(position_ids(rows))), rows["hourly"].astype(bool)
     # A time that marks the end of an hour belongs to the hour before it: midnight ends a day.
-    begin = rows["begin"] - pd.to_timedelta(rows["ends"].astype(int), unit="s")
-    rows = cleaning.days(begin, tally, rows.assign(hour=begin.dt.hour), column="datetime", path=path)
-    hours = rows.groupby(["sensor", "date"])["hour"].transform("nunique")
-    rows = tally.drop(rows, hours < FEWEST_HOURS, f"fewer than {FEWEST_HOURS} hours")
-    by_hour = rows.groupby(["sensor", "date", "hour"], as_index=False)[TARGET].mean()
-    by_day = by_hour.groupby(["sensor", "date"], as_index=False)[TARGET].mean()
-    places = rows.drop(columns=[TARGET, "hour"]).drop_duplicates(["sensor", "date"])
-    tally.merged += len(rows) - len(by_day)
-    return places.merge(by_day, on=["sensor", "date"])
+    ends = pd.to_timedelta((rows["ends"].astype(bool) & hourly).astype(int), unit="s")
+    rows = rows.assign(begin=rows["begin"] - ends)
+    rows = days.with_days(rows["begin"], tally, rows, column="datetime", path=path)
+    whole = rows[~hourly.loc[rows.index]]
+    whole = tally.drop(whole, whole["complete"] < 100 * min_hours / 24, f"fewer than {min_hours} hours")
+    readings = rows.loc[hourly.loc[rows.index], ["sensor", "begin", *LOCATION, TARGET]]
+    if len(readings):
+        made = days.to_days(readings.rename(columns={"sensor": "site_id"}), tally, min_hours=min_hours)
+        whole = pd.concat([whole, made.drop(columns="site_id")], ignore_index=True)
+    return whole
 
 
 def _with_sites(rows, tally, cities, *, path):
@@ -240,4 +245,5 @@ def _with_sites(rows, tally, cities, *, path):
     places["country"] = [country_code(code) if isinstance(code, str) else "" for code in places["country"]]
     places["city"] = places["city"].where(places["city"].notna(), places["site_id"])
     places = at_cities(places.reset_index(drop=True), cities, path=path).set_index("site_id")
-    return rows[[*KEYS, TARGET]].join(places.loc[rows["site_id"]].set_axis(rows.index))
+    measured = [name for name in (TARGET, "n_hours") if name in rows.columns]
+    return rows[[*KEYS, *measured]].join(places.loc[rows["site_id"]].set_axis(rows.index))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from airq.cities import bundled_cities, match_cities
 from airq.panel import TARGET
-from airq.sources import cleaning
+from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally
 from airq.units import pm25_from_aqi
 
@@ -58,7 +58,7 @@ def _read_waqi_file(path, tally):
     if table.empty:
         table = table.assign(date=pd.Series(dtype="datetime64[us]"))
     else:
-        table = cleaning.days(table["Date"], tally, table, column="Date", path=path)
+        table = days.with_days(table["Date"], tally, table, column="Date", path=path)
     return table[["Country", "City", "date", "count", "median"]]
 
 

@@ -14,7 +14,7 @@ from airq.messages import near_name
 from airq.panel import TARGET, panel_metadata
 from airq.sources.airathon import read_airathon
 from airq.sources.airqo import read_uganda
-from airq.sources.mapping import read_mapped
+from airq.sources.mapped import read_mapped
 from airq.sources.open_meteo import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
 from airq.sources.waqi import read_waqi

@@ -6,7 +6,6 @@ import pytest
 
 from airq.sources.cleaning import (
     Tally,
-    days,
     numbers,
     one_per_key,
     require_columns,
@@ -16,12 +15,13 @@ from airq.sources.cleaning import (
     with_values,
     without_implausible,
 )
+from airq.sources.days import with_days
 
 
 def dated(values, tally=None):
     values = pd.Series(values)
     rows = pd.DataFrame({"n": range(len(values))}, index=values.index)
-    return days(values, tally or Tally(), rows, column="when", path="f.csv")
+    return with_days(values, tally or Tally(), rows, column="when", path="f.csv")
 
 
 @pytest.mark.parametrize(

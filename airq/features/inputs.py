@@ -1,0 +1,141 @@
+"""Tell which columns are no inputs: readings of PM2.5 under another name, counters, numbers of places.
+
+Only a table's own columns are looked at; those of the vocabulary are what they are called.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+
+import pandas as pd
+
+from airq.messages import AirqWarning
+from airq.panel import (
+    COLUMNS,
+    MIN_TRAINING_ROWS,
+    NOT_FEATURES,
+    TARGET,
+    feature_columns,
+    label_panel,
+    panel_metadata,
+)
+
+#: How columns are called that hold what a monitor reads: PM2.5, an index, or "pm" without a size.
+#: PM10 is something else, and CAMS is a model, which places without a monitor have too.
+READING = re.compile(
+    r"(?<!cams_)(?<!cams)pm[ _.-]?0?2[ _.,p-]?5|^pm0?2(?!\d)|^pm(?![a-z])(?!.?\d)|^p2$|"
+    r"particulate.?matter.?2|aqi|^i[qc]a(?![a-z])|now.?cast|arithmetic.?mean|max.?value|^value$|^(raw.?)?conc(entration)?\W*$",
+    re.IGNORECASE,
+)
+#: Rank correlation with PM2.5 within places above which a column is a reading of it.
+SAME_READING = 0.95
+_CALENDAR = r"^(year|month|day|hour|minute|second|week|weekday|quarter|yr|mon|doy|dow|julian|day.?of.?\w+)s?$"
+_NUMBER_OF = (
+    r"(^|[ _.:])(no|nr|num|number|id|idx|index|code|serial|row|record|objectid|fid|station|site|location|loc|"
+    r"sensor|device|monitor|grid|zip|postal|wmo|poc|unnamed)([ _.:]|$)"
+)
+#: Fewest days of a place in which a rise from day to day tells a counter.
+_DAYS_OF_A_COUNTER = 10
+
+
+def own_columns(panel: pd.DataFrame) -> list[str]:
+    """List the numeric columns that the vocabulary does not know; it knows the counts and ages of inputs."""
+    inputs = set(COLUMNS) - set(NOT_FEATURES)
+    return [name for name in feature_columns(panel) if re.sub(r"_(count|age)$", "", str(name)) not in inputs]
+
+
+def not_inputs(panel: pd.DataFrame, *, like: Iterable[str] = ()) -> dict[str, str]:
+    """Return the columns that a model should not learn from, and why.
+
+    Parameters
+    ----------
+    panel : DataFrame of shape (n_samples, n_columns)
+        Panel with its metadata; columns in their `kept` are not judged.
+    like : iterable of str
+        Columns of the table that PM2.5 was read from; others that begin with such a name are readings too.
+
+    Returns
+    -------
+    dict of str to str
+        Reason by column.
+
+    Examples
+    --------
+    >>> from airq.sources.simulated import simulate
+    >>> panel = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", random_state=0)
+    >>> not_inputs(panel.assign(smoothed=panel["pm25"].rolling(2).mean(), hour=0.0))["hour"]
+    'a part of the date'
+    """
+    own = [rf"^(?!pm.?1){re.escape(name)}[\W_]" for name in like]
+    reasons = {}
+    for name in own_columns(panel):
+        if name in panel_metadata(panel).kept:
+            continue
+        derived = any(re.search(pattern, str(name), re.IGNORECASE) for pattern in own)
+        reading = "its name" if derived or READING.search(str(name)) else _reading(panel, name)
+        reason = f"looks like a reading of PM2.5: {reading}" if reading else _counter(panel, name)
+        if reason:
+            reasons[name] = reason
+    return reasons
+
+
+def _reading(panel, name):
+    """Return what shows that a column is a reading of PM2.5, or None."""
+    if TARGET not in panel.columns:
+        return None
+    both = panel[[TARGET, name]].notna()
+    used = panel.loc[both.all(axis=1), ["site_id", TARGET, name]]
+    if len(used) < MIN_TRAINING_ROWS or used[name].nunique() < 3:
+        return None
+    if (both[TARGET] == both[name]).all() and not both[TARGET].all():
+        return "it is there exactly where PM2.5 is"
+    ranks = used.groupby("site_id")[[TARGET, name]].rank(pct=True)
+    ranks -= ranks.groupby(used["site_id"]).transform("mean")
+    correlation = ranks[TARGET].corr(ranks[name])
+    if correlation > SAME_READING:
+        return f"their ranks correlate by {correlation:.2f} within places"
+    return None
+
+
+def _counter(panel, name):
+    """Return why a column only numbers something, or None."""
+    values = panel[name].dropna()
+    whole = bool((values % 1 == 0).all())
+    if whole and re.search(_CALENDAR, str(name), re.IGNORECASE):
+        return "a part of the date"
+    by_site = panel.sort_values(["site_id", "date"]).dropna(subset=[name]).groupby("site_id")[name]
+    if whole and re.search(_NUMBER_OF, str(name), re.IGNORECASE) and (by_site.nunique() <= 1).all():
+        return "a number of the place"
+    rises = by_site.diff()
+    long = by_site.transform("size") >= _DAYS_OF_A_COUNTER
+    if len(values) and long.all() and (rises[rises.notna()] > 0).all():
+        return "it rises with time from day to day"
+    return None
+
+
+def named(reasons: dict[str, str]) -> str:
+    """Return columns and reasons as one text.
+
+    >>> named({"No": "a number of the row", "hour": "a part of the date", "day": "a part of the date"})
+    'No (a number of the row); hour, day (a part of the date)'
+    """
+    columns: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        columns.setdefault(reason, []).append(str(name))
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in columns.items())
+
+
+def without_hidden_targets(panel: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that :func:`not_inputs` names, with a warning."""
+    reasons = not_inputs(panel)
+    if not reasons:
+        return panel
+    warnings.warn(
+        f"Columns left out: {named(reasons)}. To learn from them all the same, ingest the table with "
+        f"keep = [{', '.join(repr(str(name)) for name in reasons)}].",
+        AirqWarning,
+        stacklevel=3,
+    )
+    return label_panel(panel.drop(columns=list(reasons)), panel_metadata(panel))

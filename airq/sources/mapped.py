@@ -1,0 +1,555 @@
+"""Read anybody's table as a panel, by a mapping that says what it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from airq.cities import (
+    attach_places,
+    bundled_cities,
+    city_ids,
+    countries_of,
+    country_code,
+    match_cities,
+    moving_sites,
+    places_of,
+    plain,
+    settle,
+)
+from airq.messages import near_name
+from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
+from airq.sources import cleaning, days
+from airq.sources.cleaning import Tally, numbers
+from airq.sources.mapping import PANEL_CHOICES, TEXT, read_mapping
+from airq.tables import read_file
+from airq.units import convert, is_aqi
+
+#: Columns that say what a row is rather than what was measured, whatever else differs within a day.
+MEANING = re.compile(
+    r"param|pollut|species?\b|specie$|unit|averag|interval|duration|valid|(?<![a-z])(qc|qa)|flag|status|method|"
+    r"agg.?type|sample|(?<![a-z])poc(?![a-z])",
+    re.IGNORECASE,
+)
+#: Whole numbers with at most so many different values may be codes.
+FEW_VALUES = 10
+#: Values that stand for none in archives of satellites and models, where they lie far from all others.
+FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
+FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
+_HOUR = re.compile(r"^(hour|hr|hh|hour.?of.?day|time)$", re.IGNORECASE)
+#: How stations tables call coordinates.
+_COORDINATES = {"latitude": r"(?i)^(site.?|station.?)?lat", "longitude": r"(?i)^(site.?|station.?)?lon|^lng"}
+
+
+def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MIN_HOURS):
+    """Read tables by a mapping.
+
+    Rows that stand for less than a day become days, see :func:`airq.sources.days.to_days`. Columns of the
+    vocabulary come in the panel's units; an index that stood for PM2.5 is inverted by its table and stays
+    beside it as `aqi`.
+
+    Parameters
+    ----------
+    paths : list of paths, or DataFrame
+    mapping : path or dict
+        See :func:`airq.sources.mapping.read_mapping`.
+    cities : DataFrame, optional
+        City table: the position of cities whose coordinates no column holds, and countries.
+    stations : path or DataFrame, optional
+        Table of stations, with positions, names and whatever else of the mapping the table lacks.
+    min_hours : int
+        Fewest hours of a daily value.
+    """
+    rules, tally, files = read_mapping(mapping), Tally(), cleaning.name_of(paths)
+    stations = _read_stations(stations)
+    tables = [_rows(table, rules, tally, path, stations) for path, table in _tables(paths, rules, tally)]
+    rows = pd.concat([rows for rows, _ in tables], ignore_index=True)
+    codes = pd.concat([codes for _, codes in tables], ignore_index=True)
+    if "latitude" not in rows.columns:
+        rows = _positions(rows, cities, tally)
+    rows = cleaning.with_coordinates(rows, tally, path=files)
+    rows = _with_target(rows, rules, tally, files)
+    rows = cleaning.without_implausible(rows, tally, path=files)
+    rows = _with_identity(rows, tally, cities, path=files)
+    if rules.several in ("mean", "median"):
+        _refuse_mixtures(rows, codes, rules, files)
+    rows = _days(rows, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
+    rows = cleaning.with_values(rows, tally)
+    rows = cleaning.one_per_key(rows, tally, several=rules.several)
+    units = [rules.columns[name].unit for name in (TARGET, "aqi") if name in rules.columns]
+    index = next((unit for unit in units if is_aqi(unit)), None)
+    metadata = {"pm25_origin": "index", "units": {"aqi": index}} if index else {}
+    metadata["kept"] = () if rules.keep == "*" else rules.keep
+    metadata["like"] = [
+        column for name in (TARGET, "aqi") if name in rules.columns for column in rules.columns[name].columns
+    ]
+    source = "Tables read by a mapping"
+    reading = cleaning.to_panel(rows, tally, paths, source, **{**metadata, **rules.panel})
+    tally.notes.extend(_assumptions(rules, reading.panel))
+    return reading
+
+
+def _tables(paths, rules, tally):
+    """Yield each table and what messages call it."""
+    if isinstance(paths, pd.DataFrame):
+        if paths.empty:
+            raise ValueError(f"{cleaning.name_of(paths)} has no rows.")
+        yield cleaning.name_of(paths), paths.reset_index(drop=set(paths.index.names) == {None})
+        return
+    text = [column for name in TEXT if name in rules.columns for column in rules.columns[name].columns]
+    needed = [column for source in rules.columns.values() for column in source.columns]
+    for path in paths:
+        options = {"needed": needed, "notes": tally.notes, **rules.layout}
+        yield path, read_file(path, text=[*text, *TEXT, *rules.where], **options)
+
+
+def _rows(table, rules, tally, path, stations):
+    """Return the rows of one table under the panel's names, and the columns that say what each is.
+
+    The rows have `begin` and `hourly` in place of a date, PM2.5 and texts as they are written, and the
+    panel's units.
+    """
+    tally.read += len(table)
+    table = _chosen(table, rules.where, tally, path)
+    table = _without_missing(table, rules.missing, tally)
+    if stations is not None:
+        table = _with_stations(table, stations, rules, tally, path)
+    used = [column for source in rules.columns.values() for column in source.columns]
+    for column in [*used, *rules.over, *([] if rules.keep == "*" else rules.keep)]:
+        if column not in table.columns:
+            near = near_name(column, table.columns)
+            raise ValueError(f"{path} has no column {column!r}, which the mapping names.{near}")
+    clock = _hour_column(table, rules, used, tally)
+    used += [clock] if clock else []
+    kept = _kept_columns(table, rules, used, tally, path)
+    columns = {
+        name: _values(table, name, rules.columns[name], tally, path)
+        for name in rules.columns
+        if name not in ("date", "wind")
+    }
+    if "wind" in rules.columns:
+        columns |= _wind(table, rules.columns["wind"], tally)
+    columns |= {name: _own_values(table[name], name, tally) for name in kept}
+    rows = pd.DataFrame(columns, index=table.index)
+    rows = _with_times(rows, table, rules, clock, tally, path)
+    unmapped = [name for name in table.columns if name not in used]
+    return rows, table.loc[rows.index, [name for name in unmapped if _may_be_code(table[name], name)]]
+
+
+def _same(values, chosen):
+    """Mark the cells that hold one of some values; numbers are compared as numbers, texts without case."""
+    texts = values.astype("str").str.strip().str.casefold().isin([str(value).casefold() for value in chosen])
+    numeric = pd.to_numeric(pd.Series(chosen, dtype=object), errors="coerce").dropna()
+    return texts | pd.to_numeric(values, errors="coerce").isin(numeric.astype("float64"))
+
+
+def _chosen(table, where, tally, path):
+    """Drop the rows that `where` does not choose."""
+    for name, chosen in where.items():
+        if name not in table.columns:
+            raise ValueError(
+                f"{path} has no column {name!r}, which `where` names.{near_name(name, table.columns)}"
+            )
+        right = _same(table[name], chosen)
+        if not right.any() and len(table):
+            there = ", ".join(map(str, table[name].dropna().unique()[:6]))
+            raise ValueError(f"{path}: no row has {name} = {' or '.join(map(str, chosen))}; it has {there}.")
+        table = tally.drop(table, ~right, f"of another {name}")
+    return table
+
+
+def _without_missing(table, missing, tally):
+    """Empty the cells that hold a value that stands for none."""
+    if not missing:
+        return table
+    columns = {}
+    for name in table.columns:
+        wrong = _same(table[name], missing) & table[name].notna()
+        if wrong.any():
+            columns[name] = tally.empty(table[name], wrong, f"{name} marked as missing")
+    return table.assign(**columns)
+
+
+def _read_stations(stations):
+    """Return a table of stations, its identifiers as text, and what messages call it."""
+    if stations is None or isinstance(stations, pd.DataFrame):
+        return None if stations is None else (stations, "The stations table")
+    return read_file(stations), str(stations)
+
+
+def _with_stations(table, stations, rules, tally, path):
+    """Add to each reading what the stations table has of the mapping and the readings lack."""
+    stations, name = stations
+    own = rules.columns.get("site_id", rules.columns.get("city")).columns
+    theirs = _station_key(table, stations, own, name, path)
+    wanted = [
+        column
+        for source in rules.columns.values()
+        for column in source.columns
+        if column not in table.columns and column in stations.columns
+    ]
+    places = stations[list(dict.fromkeys([*theirs, *wanted]))]
+    for panel_name, pattern in _COORDINATES.items():
+        found = [column for column in stations.columns if re.search(pattern, str(column))]
+        if panel_name not in rules.columns and panel_name not in table.columns and len(found) == 1:
+            places = places.assign(**{panel_name: stations[found[0]]})
+    key = _identifiers(places[theirs])
+    if key.duplicated().any():
+        raise ValueError(f"{name} has the station {key[key.duplicated()].iloc[0]!r} twice.")
+    places = places.drop(columns=[column for column in theirs if column in table.columns]).set_axis(key)
+    ids = _identifiers(table[list(own)])
+    unknown = sorted(set(ids) - set(key))
+    if unknown:
+        tally.notes.append(f"not in {name}: {', '.join(unknown[:3])}{' …' if len(unknown) > 3 else ''}")
+    table = tally.drop(table, ~ids.isin(key), f"of a station that is not in {Path(name).name}")
+    found = places.loc[ids[table.index]].set_axis(table.index)
+    return pd.concat([table, found.drop(columns=[c for c in found.columns if c in table.columns])], axis=1)
+
+
+def _station_key(table, stations, own, name, path):
+    """Return the columns of the stations table that hold the readings' identifiers."""
+    if not own:
+        raise ValueError(f"{name}: the mapping takes site_id from no column, so nothing joins the stations.")
+    if set(own) <= set(stations.columns):
+        return list(own)
+    ids = set(_identifiers(table[list(own)]))
+    shared = {
+        column: len(ids & set(values)) / max(len(ids), 1)
+        for column in stations.columns
+        if not (values := _identifiers(stations[[column]])).duplicated().any()
+    }
+    best = max(shared, key=shared.get, default=None)
+    if best is None or shared[best] == 0:
+        raise ValueError(f"{name} has no column that holds the identifiers of {path}, such as {min(ids)!r}.")
+    return [best]
+
+
+def _identifiers(parts):
+    """Return one text for each row of the columns that make a name; whole numbers have no point."""
+    texts = []
+    for name in parts.columns:
+        values = parts[name]
+        whole = pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all()
+        text = values.astype("Int64").astype("str") if whole else values.astype("str").str.strip()
+        texts.append(text.where(values.notna(), ""))
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + "-" + text
+    return joined
+
+
+def _hour_column(table, rules, used, tally):
+    """Return the column with the hour of a date that has none, or None."""
+    source = rules.columns["date"]
+    if source.format or len(source.columns) not in (1, 3):
+        return None
+    names = [name for name in table.columns if _HOUR.search(str(name)) and name not in used]
+    if len(names) != 1 or table[names[0]].isna().all():
+        return None
+    text = table[names[0]].astype("str").str.strip()
+    if not text.str.fullmatch(r"([01]?\d|2[0-4])(\.0|:[0-5]\d(:[0-5]\d)?)?").all() or text.nunique() < 2:
+        return None
+    if len(source.columns) == 1 and days.read_times(table[source.columns[0]]).timed.any():
+        return None
+    tally.notes.append(f"the hour of a row is in column {names[0]!r}")
+    return names[0]
+
+
+def _kept_columns(table, mapping, used, tally, path):
+    """List the columns that stay under their own names; a note names the others."""
+    unused = [name for name in table.columns if name not in used]
+    kept = unused if mapping.keep == "*" else [name for name in mapping.keep if name not in used]
+    numbering = [name for name in kept if mapping.keep == "*" and _numbers_rows(table[name], name)]
+    kept = [name for name in kept if name not in numbering]
+    left_out = [str(name) for name in unused if name not in kept and name not in numbering]
+    if numbering:
+        tally.notes.append(f"left out: {', '.join(map(str, numbering))} (a number of the row)")
+    if left_out:
+        tally.notes.append(
+            f'columns left out: {", ".join(left_out)}; to keep them all, write keep = "*" above the first '
+            "[section] of the mapping"
+        )
+    for name in kept:
+        if name in mapping.columns:
+            raise ValueError(
+                f"{path}: the mapping fills {name!r} from another column, and the table has a column of that "
+                "name; leave it out with a list in `keep`."
+            )
+        if name in (TARGET, "aqi", "date"):
+            raise ValueError(
+                f"{path}: the table has a column {name!r} that [columns] does not map; map it, with its unit "
+                "if it has one, or leave it out with a list in `keep`."
+            )
+    return kept
+
+
+def _numbers_rows(values, name):
+    """Tell whether a column only counts the rows."""
+    if str(name).startswith("Unnamed:") or str(name) in ("system:index", ".geo"):
+        return True
+    if not pd.api.types.is_numeric_dtype(values) or len(values) < 3 or values.isna().any():
+        return False
+    ordered = np.sort(values.to_numpy(dtype="float64"))
+    return bool((np.diff(ordered) == 1).all())
+
+
+def _may_be_code(values, name):
+    """Tell whether a column may say what a row is: words, or whole numbers of few values."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return values.nunique() <= max(len(values) / 2, FEW_VALUES)
+    distinct = values.dropna().unique()
+    whole = len(distinct) <= FEW_VALUES and bool((distinct % 1 == 0).all())
+    return whole and (MEANING.search(str(name)) is not None or len(values) >= 5 * len(distinct))
+
+
+def _values(table, name, source, tally, path):
+    """Return one column of the panel in its unit; text and PM2.5 as they are written."""
+    if source.file is not None:
+        found = re.search(source.file, Path(str(path)).name, re.IGNORECASE)
+        if found is None:
+            raise ValueError(f"{path}: the file's name does not tell the {name}, as {source.file!r} asks.")
+        return pd.Series(re.sub(r"[-_]+", " ", found[1]).strip().title(), index=table.index)
+    if len(source.columns) > 1:
+        return _identifiers(table[list(source.columns)])
+    column = source.columns[0] if source.columns else name
+    values = table[column] if source.columns else pd.Series(source.value, index=table.index)
+    if name in TEXT or name == TARGET:
+        return values
+    numeric, unreadable = numbers(values)
+    _refuse_decimal_commas(values[unreadable], column, path)
+    if name not in ("latitude", "longitude"):
+        numeric = tally.empty(numeric, unreadable, f"{name} is not a number")
+    if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
+        return numeric
+    return pd.Series(convert(numeric, source.unit, COLUMNS[name].unit), index=numeric.index)
+
+
+def _refuse_decimal_commas(unreadable, column, path):
+    if unreadable.astype("str").str.fullmatch(r"\s*-?\d+,\d+\s*").any():
+        raise ValueError(
+            f"{path}: column {column!r} has {unreadable.iloc[0]!r}; write numbers with a decimal point, or "
+            'say decimal = "," in the mapping.'
+        )
+
+
+_COMPASS = {
+    point: 22.5 * number
+    for number, point in enumerate(
+        ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
+    )
+}
+
+
+def _wind(table, source, tally):
+    """Return both components from speed and direction; the direction is where the wind comes from."""
+    speed = tally.numbers(table[source.columns[0]], source.columns[0])
+    speed = pd.Series(convert(speed, source.unit or "m/s", "m/s"), index=table.index)
+    words = table[source.columns[1]]
+    named = words.astype("str").str.strip().str.upper().map(_COMPASS)
+    degrees, unreadable = numbers(words.where(named.isna(), np.nan))
+    degrees = tally.empty(degrees, unreadable, f"{source.columns[1]} is no direction")
+    angle = np.radians(named.fillna(degrees))
+    return {"wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
+
+
+def _own_values(values, name, tally):
+    """Return a kept column; one that is mostly numbers becomes numbers, and its fill values missing."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        numeric, unreadable = numbers(values)
+        filled = int(values.notna().sum())
+        if name in TEXT or not filled or unreadable.sum() >= filled / 2 or numeric.notna().sum() == 0:
+            return values
+        values = tally.empty(numeric, unreadable, f"{name} is not a number")
+    for fill in FILL_VALUES:
+        wrong = np.isclose(values, fill, rtol=1e-6, atol=0)
+        if name not in COLUMNS and wrong.any() and _is_far(values[~wrong].dropna(), fill):
+            values = tally.empty(values, wrong, f"{name} of {fill:g}")
+    return values
+
+
+def _is_far(others, fill):
+    """Tell whether a value lies farther from all others than ten times their spread."""
+    if others.empty:
+        return True
+    spread = max(others.max() - others.min(), others.abs().max() / 2, 1e-9)
+    return min(abs(fill - others.max()), abs(fill - others.min())) > 5 * spread
+
+
+def _with_times(rows, table, rules, clock, tally, path):
+    """Add when each row begins, and whether rows stand for less than a day; drop those without a time."""
+    source = rules.columns["date"]
+    names = [*source.columns, *([clock] if clock else [])]
+    values = table[names[0]] if len(names) == 1 else days.joined(table[names])
+    times = days.read_times(values, source.format)
+    wrong = days.check_times(times, values, column="+".join(names), path=path)
+    longitude = (
+        numbers(rows["longitude"])[0] if "longitude" in rows.columns else pd.Series(np.nan, rows.index)
+    )
+    basis = rules.panel.get("day_basis")
+    options = {"basis": basis, "clock": rules.times.get("times"), "zone": rules.zone, "path": path}
+    begin = days.wall_times(times, longitude=longitude, column=names[0], **options)
+    interval = rules.times.get("interval")
+    hourly = days.stands_for_hours(times) if interval is None else interval == "hour"
+    if hourly and rules.times.get("marks") == "end":
+        # What a time ends lies before it: midnight ends a day.
+        begin = begin - pd.Timedelta(seconds=1)
+    return tally.drop_each(rows.assign(begin=begin, hourly=hourly), wrong)
+
+
+def _positions(rows, cities, tally):
+    """Add the coordinates of each row's city, from the city table."""
+    cities = bundled_cities() if cities is None else cities
+    pairs = rows[["city", *(["country"] if "country" in rows.columns else [])]].drop_duplicates()
+    if "country" in pairs.columns:
+        row = match_cities(pairs["city"], pairs["country"], cities)
+    else:
+        names = cities["city"].map(plain)
+        found = [np.flatnonzero(names == plain(name)) for name in pairs["city"]]
+        row = np.array([own[0] if len(own) == 1 else -1 for own in found])
+    missing = pairs["city"][row < 0].tolist()
+    if missing:
+        tally.notes.append(
+            f"no position for {', '.join(missing[:3])}; give a table with --cities or --stations"
+        )
+    known = pairs[row >= 0].assign(
+        **{name: cities[name].to_numpy()[row[row >= 0]] for name in ("latitude", "longitude")}
+    )
+    rows = rows.merge(known, how="left", on=pairs.columns.tolist()).set_axis(rows.index)
+    return tally.drop(rows, rows["latitude"].isna(), "of a city without a known position")
+
+
+def _with_target(rows, mapping, tally, path):
+    """Convert PM2.5 to the panel's unit; keep the index beside it if it was one."""
+    if TARGET not in rows.columns:
+        return rows
+    unit = mapping.columns[TARGET].unit
+    values, unreadable = numbers(rows[TARGET])
+    _refuse_decimal_commas(rows.loc[unreadable, TARGET], TARGET, path)
+    rows = tally.drop(rows.assign(**{TARGET: values}), unreadable, "PM2.5 is not a number")
+    if is_aqi(unit):
+        values = rows[TARGET]
+        reasons = {"negative AQI": values < 0, "AQI at the ceiling of 999": values >= 999}
+        rows = tally.drop_each(rows, reasons)
+        rows = rows.assign(aqi=rows[TARGET])
+        above = int((rows["aqi"] > 500).sum())
+        if above:
+            tally.notes.append(f"{above:,} values of the index lie above 500, where its table ends")
+    rows = rows.assign(**{TARGET: convert(rows[TARGET], unit, COLUMNS[TARGET].unit)})
+    return cleaning.with_target(rows, tally)
+
+
+def _with_identity(rows, tally, cities, *, path):
+    """Complete the columns of identity from those that the table has."""
+    rows = cleaning.with_text(rows, [name for name in TEXT if name in rows.columns], tally)
+    if rows.empty:
+        return rows
+    if "city" not in rows.columns:
+        rows = rows.assign(city=rows["site_id"])
+    if "country" in rows.columns:
+        rows = _with_country(rows, tally, path=path)
+    known = [name for name in (*TEXT, "latitude", "longitude") if name in rows.columns]
+    places, number = places_of(rows, known)
+    if "country" not in places.columns:
+        places["country"] = countries_of(places, cities, path=path)
+    if "city_id" not in places.columns:
+        no_names = "site_id" in places.columns and (places["city"] == places["site_id"]).all()
+        places["city_id"] = places["site_id"] if no_names else city_ids(places)
+    if "site_id" not in places.columns:
+        places["site_id"] = places["city_id"]
+    moving = moving_sites(places)
+    if moving:
+        raise ValueError(
+            f"{path}: site {moving[0]!r} has positions more than 1 km apart ({len(moving)} such sites); "
+            "give every place a site_id of its own."
+        )
+    return attach_places(rows, settle(places, tally), number)
+
+
+def _with_country(rows, tally, *, path):
+    """Turn countries into their codes; drop rows of unknown ones, unless all are unknown."""
+    codes, reasons = {}, []
+    for name in rows["country"].unique():
+        try:
+            codes[name] = country_code(name)
+        except ValueError as error:
+            reasons.append(str(error))
+    if not codes:
+        raise ValueError(f"{path}: {reasons[0]}")
+    if reasons:
+        tally.notes.append(reasons[0])
+    rows = rows.assign(country=rows["country"].map(codes))
+    return tally.drop(rows, rows["country"].isna(), "of an unknown country")
+
+
+def _refuse_mixtures(rows, codes, rules, path):
+    """Refuse to average rows of one site and day, or time, that do not mean the same."""
+    filled = rows.index if TARGET not in rows.columns else rows.index[rows[TARGET].notna()]
+    rows, codes = rows.loc[filled], codes.loc[filled].drop(columns=rules.over, errors="ignore")
+    codes = codes[[name for name in codes.columns if codes[name].nunique() > 1]]
+    if codes.empty or rows.empty:
+        return
+    moment = rows["begin"].where(rows["hourly"], rows["begin"].dt.normalize())
+    by_moment = rows["site_id"] + moment.astype("str")
+    by_day = rows["site_id"] + rows["begin"].dt.normalize().astype("str")
+    mixed = {
+        name: values
+        for name in codes.columns
+        if (values := _mixed(codes[name], by_day if MEANING.search(str(name)) else by_moment))
+    }
+    if mixed:
+        said = " and ".join(f"{name!r} ({', '.join(values)})" for name, values in mixed.items())
+        name, values = next(iter(mixed.items()))
+        raise ValueError(
+            f"{path}: rows of one site and time differ in {said}, so their mean would mean nothing. Choose "
+            f'rows with where = {{ "{name}" = "{values[0]}" }} in the mapping, or allow it with '
+            f'over = ["{name}"].'
+        )
+
+
+def _mixed(values, keys):
+    """List different values of rows with one key, at most four; none if all keys have one."""
+    pairs = pd.DataFrame({"key": keys, "value": values.astype("str").str.strip()}).drop_duplicates()
+    several = pairs[pairs["key"].duplicated(keep=False)]
+    return sorted(several["value"].unique())[:4]
+
+
+def _days(rows, tally, min_hours, path):
+    """Return rows of days; readings are aggregated, and rows that stand for days stay."""
+    hourly = rows.pop("hourly").to_numpy(dtype=bool)
+    whole = rows[~hourly].assign(date=rows.loc[~hourly, "begin"].dt.normalize()).drop(columns="begin")
+    if not hourly.any():
+        return whole
+    made = days.to_days(rows[hourly], tally, min_hours=min_hours)
+    both = made.merge(whole[KEYS].drop_duplicates(), on=KEYS)
+    if len(both):
+        first = both.iloc[0]
+        raise ValueError(
+            f"{path}: site {first['site_id']} has both a daily value and hourly ones on "
+            f"{first['date']:%Y-%m-%d}; ingest the files apart, or choose rows with `where`."
+        )
+    return pd.concat([whole, made], ignore_index=True) if len(whole) else made
+
+
+def _assumptions(mapping, panel):
+    """Yield notes on what the mapping leaves open."""
+    metadata = panel.attrs["airq"]
+    assumed = [f"{key} = {metadata[key]}" for key in PANEL_CHOICES if key not in mapping.panel]
+    if "n_hours" in panel.columns and "marks" not in mapping.times:
+        assumed.append("marks = begin")
+    if assumed:
+        yield f"assumed, as the mapping has no entry for it: {', '.join(assumed)}"
+    given = (*IDENTITY, TARGET, "aqi", "n_hours", *mapping.columns)
+    own = [name for name in panel.columns if name in COLUMNS and name not in given]
+    if own:
+        units = ", ".join(f"{name} [{COLUMNS[name].unit}]" for name in own)
+        yield f"assumed to be in the panel's unit: {units}"
+    text = [
+        str(name)
+        for name in panel.columns
+        if name not in IDENTITY and not pd.api.types.is_numeric_dtype(panel[name])
+    ]
+    if text:
+        yield f"texts, so no inputs: {', '.join(text)}"
