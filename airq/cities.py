@@ -153,7 +153,7 @@ def check_swapped(places, *, name="The panel", tolerated=0.5):
 def misplaced(places):
     """Return the places that lie more than 500 km from every bundled city of their country.
 
-    They keep their columns, `country` (alpha-3), `latitude` and `longitude` [°] among them. `swapped` is added:
+    They keep their columns, among them `country` (alpha-3), `latitude`, `longitude` [°]; `swapped` is added:
     whether they lie within 250 km of such a city once latitude and longitude are exchanged. Places in
     countries without bundled cities cannot be checked and are not returned.
 
@@ -483,6 +483,20 @@ def chains(places, radius_km):
     pairs = pairs_within(places, radius_km)
     links = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(places), len(places)))
     return connected_components(links, directed=False)[1]
+
+
+def station_ids(panel):
+    """Return for every row of a panel the first `site_id` within 100 m, in steps, of the row's site.
+
+    Sites that share it are one monitoring station: they must stay together when others are held out.
+
+    >>> station_ids(pd.DataFrame({"site_id": ["b", "a", "c"], "latitude": [0.32, 0.32, 0.33],
+    ...     "longitude": 32.58})).tolist()
+    ['a', 'a', 'c']
+    """
+    sites = panel[["site_id", "latitude", "longitude"]].drop_duplicates("site_id").sort_values("site_id")
+    first = sites["site_id"].groupby(chains(sites, STATION_KM)).transform("first")
+    return panel["site_id"].map(dict(zip(sites["site_id"], first, strict=True)))
 
 
 def city_ids(places):

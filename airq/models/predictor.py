@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.base import clone, is_regressor
 from sklearn.inspection import permutation_importance
 
-from airq.cities import check_swapped
+from airq.cities import check_swapped, station_ids
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
 from airq.io import read_panel
 from airq.messages import AirqWarning
@@ -144,7 +144,10 @@ class Predictor:
             self.recipe_ = self.recipe_.without(POSITION)
         X = self.recipe_.transform(panel)[labelled].reset_index(drop=True)
         y = panel.loc[labelled, TARGET].to_numpy(dtype="float64")
-        group = panel.loc[labelled, groups].to_numpy(dtype=object) if groups else np.arange(labelled.sum())
+        group = np.arange(labelled.sum())
+        if groups:
+            names = station_ids(panel) if groups == "site_id" else panel[groups]
+            group = names[labelled].to_numpy(dtype=object)
         self.estimator_ = self.estimator()
         self.estimator_.fit(X, y, group, panel.loc[labelled, PLACES].reset_index(drop=True))
         self._fit_description(X, y, group)

@@ -4,7 +4,8 @@ Every scheme asks another question. `random` asks about a missing day of a known
 monitor in a known city, `city` about a city without any, `country` about a country without any, `buffer`
 about a city whose surroundings have none either, `region` about several neighbouring cities without any,
 `season` about a part of the year that no monitor has seen. `leave-city-out` (buffered) and
-`leave-country-out` hold out one group at a time, which needs as many fits as there are groups.
+`leave-country-out` hold out one group at a time, which needs as many fits as there are groups. Sites within
+100 m of each other are held out together: they may be one monitor under two names.
 """
 
 from __future__ import annotations

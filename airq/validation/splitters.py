@@ -23,6 +23,7 @@ from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupKFold, KFold
 from threadpoolctl import threadpool_limits
 
+from airq.cities import station_ids
 from airq.geo import chord_km, geocentric_km, sites_of
 from airq.panel import MIN_TRAINING_ROWS, TARGET, check_names
 from airq.validation.schemes import SCHEMES, check_schemes
@@ -244,6 +245,8 @@ def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed):
 
 
 def _groups(panel, labelled, scheme, seed):
+    if scheme == "site":
+        return station_ids(panel).to_numpy(dtype=object)
     if scheme != "region":
         return panel[SCHEMES[scheme].column].to_numpy(dtype=object)
     regions = region_of_city(panel, labelled, seed=seed)

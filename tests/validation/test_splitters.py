@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airq.panel import sort_panel
 from airq.validation.splitters import UnsupportedScheme, inner_column, make_folds, training_groups
 
 DAYS = pd.date_range("2020-01-01", periods=15).strftime("%Y-%m-%d").tolist()
@@ -34,6 +35,17 @@ def test_a_group_is_never_on_both_sides(panel, scheme, column, n_folds):
         held_out = set(panel[column].iloc[fold.test])
         assert held_out.isdisjoint(panel[column].iloc[fold.visible])
         assert set(fold.train) <= set(fold.visible)
+
+
+def test_one_monitor_under_two_names_is_in_one_fold(panel):
+    "Every site has a twin 55 m away; six stations are held out, each with both of its names."
+    twins = panel.assign(site_id=panel["site_id"] + "-twin", latitude=panel["latitude"] + 0.0005)
+    doubled = sort_panel(pd.concat([panel, twins], ignore_index=True))
+    folds = make_folds(doubled, "site")
+    assert sorted(group for fold in folds for group in fold.groups) == ["a", "b", "c", "d", "e", "f"]
+    for fold in folds:
+        station = doubled["site_id"].str[0]
+        assert set(station.iloc[fold.test]).isdisjoint(station.iloc[fold.visible])
 
 
 @pytest.mark.parametrize("scheme", ["random", "site", "city", "country"])
