@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import html
 import re
 import unicodedata
 from fractions import Fraction
@@ -143,8 +144,9 @@ WHOLE = {
     for form in ("{}/{}{}", "{}{}-{}", "{}{}{}")
 }
 WHOLE |= {name.lower(): name for name in ("hPa", "kPa", "mm", "cm", "km", "aqi-us-2012", "aqi-us-2024")}
+WHOLE["mbar"] = "hPa"
 WHOLE |= {f"us-aqi-{year}": f"aqi-us-{year}" for year in (2012, 2024)}
-WHOLE |= dict.fromkeys(["", "-", "fraction", "ratio", "unitless", "dimensionless"], "1")
+WHOLE |= dict.fromkeys(["", "-", "fraction", "ratio", "unitless", "dimensionless", "0-1", "~"], "1")
 WHOLE |= {"m/s": "m s⁻¹", "ms-1": "m s⁻¹", "mps": "m s⁻¹"}
 WHOLE |= dict.fromkeys(["km/h", "km/hr", "kmh", "kmh-1", "kmph", "kph"], "km h⁻¹")
 
@@ -257,7 +259,9 @@ def _named(text):
     if parts is None or not parts[1]:
         return whole
     value = _magnitude(parts)
-    if value.dimension not in {known.dimension for known in _known_magnitudes()}:
+    # A ratio of masses or of volumes is no percentage of saturation, though neither has a dimension.
+    ratio = not any(value.dimension) and parts[1] not in ((("1", 1),), (("%", 1),))
+    if ratio or value.dimension not in {known.dimension for known in _known_magnitudes()}:
         return whole
     return _known_magnitudes().get(value) or _written(parts)
 
@@ -270,20 +274,22 @@ _REPLACED = [
         (r"[−–‐‑]", "-"),
         (r"\*\*", "^"),
         (r"\^\s*[({]\s*([-+]?\d+)\s*[)}]", r"^\1"),
+        (r"<sup>\s*([-+]?\d+)\s*</sup>", r"^\1"),
         (r"[(\[]\s*(lc|sc|stp|ntp|(local|standard|ambient)( conditions)?|(0|20|25) ?°? ?c)\s*[)\]]$", ""),
+        (r"\(rain(fall)?\)$", ""),
         (r"^\s*[(\[]([^()\[\]]*)[)\]]\s*$", r"\1"),
         (r"[·⋅∙•*×_]|(?<!\d)\.|\.(?!\d)", " "),
         (r"\bper\b", "/"),
-        (r"(?<![a-z])(°|deg|degrees?)\s*(?=[cf]\b|celsius|celcius|fahrenheit|kelvin|k\b)", ""),
-        (r"\b(in|inch|inches|inhg)\s*(of\s+)?(hg|mercury)\b", "inHg"),
-        (r"\b(mm|millimet(?:er|re)s?)\s*(of\s+)?(hg|mercury)\b", "mmHg"),
+        (r"(?<![a-z])(°|deg|degrees?)\s*(?=[cf]\b|celsius|celcius|centigrade|fahrenheit|kelvin|k\b)", ""),
+        (r"\b(in|inch|inches|inhg)\s*[(-]?(of\s+)?(hg|mercury)\b\)?", "inHg"),
+        (r"\b(mm|millimet(?:er|re)s?)\s*[(-]?(of\s+)?(hg|mercury)\b\)?", "mmHg"),
         (r"\bdobson units?\b", "DU"),
         (
             r"\b(cubic|cu|square|sq)\.?\s+([a-zµ]+)",
             lambda found: found[2] + ("^3" if found[1][0] in "cC" else "^2"),
         ),
         (r"\s+(cubed|squared)\b", lambda found: "^3" if found[1][0] in "cC" else "^2"),
-        (r"\s+of air$", ""),
+        (r"\s+of air$|(?<=[%t])\s*(rh|relative humidity)$", ""),
         (r"(?<![a-zµ])([µu]|k|m)gm(?=\^?-\d)", r"\1g m"),
         (r"(?<![a-zµ])(m|µ|u)?molm(?=\^?-\d)", r"\1mol m"),
     ]
@@ -292,6 +298,8 @@ _REPLACED = [
 
 def _tidied(text):
     """Return a unit with signs of one kind, without remarks, its phrases made symbols."""
+    # "Â" is left of signs that were written in UTF-8 and read in Latin-1: µ, ³, °.
+    text = html.unescape(text).replace("Â", "")
     text = re.sub("[⁻⁺]?[⁰¹²³⁴-⁹]+", r"^\g<0>", text.replace("º", "°"))
     text = unicodedata.normalize("NFKC", text)
     for pattern, new in _REPLACED:
@@ -299,10 +307,11 @@ def _tidied(text):
     return text.strip()
 
 
+#: Powers of one or two digits: no unit has more, and a larger one would take forever to compute.
 _COEFFICIENT = re.compile(
-    r"(?:(\d+(?:\.\d+)?(?:e[-+]?\d+)?)|10\^([-+]?\d+))(?![\d^])\s*(?=\S)", re.IGNORECASE
+    r"(?:(\d{1,9}(?:\.\d{1,9})?(?:e[-+]?\d{1,2})?)|10\^([-+]?\d{1,2}))(?![\d^])\s*(?=\S)", re.IGNORECASE
 )
-_PART = re.compile(r"\s*(/?)\s*(1$|[A-Za-zµ°%]+)(?:\^?([-+]?\d+))?(?=[\s/]|$)")
+_PART = re.compile(r"\s*(/?)\s*(1$|[A-Za-zµ°%]+)(?:\^?([-+]?\d{1,2}))?(?=[\s/]|$)")
 
 
 def _parts(tidy):
@@ -321,6 +330,9 @@ def _parts(tidy):
         divided = bool(part[1])
         parts.append((symbol, int(part[3] or 1) * (-1 if divided else 1)))
         end = part.end()
+    shifted = any(SYMBOLS[symbol].offset for symbol, _ in parts)
+    if not coefficient or (shifted and (coefficient, len(parts), parts[0][1]) != (1, 1, 1)):
+        return None
     return coefficient, tuple(parts)
 
 
@@ -371,12 +383,15 @@ def _near_unit(text):
     for word in re.findall(r"[A-Za-z]{5,}", tidy):
         near = difflib.get_close_matches(word.lower(), WORDS, n=3, cutoff=0.9)
         if word.lower() not in WORDS and len({WORDS[other] for other in near}) == 1:
-            return _named(tidy.replace(word, near[0]))
+            meant = _named(tidy.replace(word, near[0]))
+            return meant if meant in KNOWN_UNITS else None
     return None
 
 
 def _same_but_for_signs(coefficient, powers):
-    for name in KNOWN_UNITS if coefficient == 1 and len(powers) > 1 else ():
+    if coefficient != 1 or len(powers) < 2 or powers[0][1] < 0:
+        return None
+    for name in KNOWN_UNITS:
         known = _parts(_tidied(name))
         if known is None or [symbol for symbol, _ in known[1]] != [symbol for symbol, _ in powers]:
             continue

@@ -117,6 +117,7 @@ PRINTED = {
     **dict.fromkeys(["Micrograms/cubic meter (LC)", "micrograms per cubic meter"], (12, "µg m⁻³", 12)),
     **dict.fromkeys(["Micrograms/cubic meter (25 C)", "µg per cubic metre"], (12, "µg m⁻³", 12)),
     **dict.fromkeys(["UG/CU METER", "Micrograms per metre cubed of air", "mcg/m3"], (12, "µg m⁻³", 12)),
+    **dict.fromkeys(["Âµg/mÂ³", "&micro;g/m&sup3;", "ug/m<sup>3</sup>"], (12, "µg m⁻³", 12)),
     **dict.fromkeys(["mg/m3", "mg m**-3", "milligrams per cubic meter"], (0.5, "µg m⁻³", 500)),
     **dict.fromkeys(["kg m**-3", "kg/m^3", "KG/M3", "kgm-3"], (2e-8, "µg m⁻³", 20)),
     **dict.fromkeys(["ng/m3", "ng m-3"], (3000, "µg m⁻³", 3)),
@@ -132,19 +133,24 @@ PRINTED = {
     **dict.fromkeys(["mph", "MPH", "miles per hour", "mi/h"], (10, "m s⁻¹", 4.4704)),
     **dict.fromkeys(["knots", "kt", "Knots", "kts"], (9, "m s⁻¹", 4.63)),
     **dict.fromkeys(["°F", "deg F", "degF", "Fahrenheit", "degrees Fahrenheit", "F", "℉"], (50, "°C", 10)),
-    **dict.fromkeys(["°C", "deg C", "deg_C", "Celsius", "degrees Celsius", "C", "℃", "ºC"], (10, "°C", 10)),
+    **dict.fromkeys(
+        ["°C", "deg C", "deg_C", "Celsius", "degrees Celsius", "C", "℃", "ºC", "Degrees Centigrade"],
+        (10, "°C", 10),
+    ),
     **dict.fromkeys(["K", "kelvin", "Kelvin"], (283.15, "°C", 10)),
-    **dict.fromkeys(["inHg", "in Hg", "inches of mercury", "IN HG"], (10, "hPa", 338.6389)),
+    **dict.fromkeys(
+        ["inHg", "in Hg", "inches of mercury", "IN HG", "Inches (Mercury)"], (10, "hPa", 338.6389)
+    ),
     **dict.fromkeys(["mmHg", "mm Hg"], (700, "hPa", 933.2568)),
     **dict.fromkeys(["kPa", "KPA", "kilopascals"], (90, "hPa", 900)),
     **dict.fromkeys(["Pa", "pascal"], (90_000, "hPa", 900)),
-    **dict.fromkeys(["hPa", "HPA", "mbar", "mb", "millibars"], (900, "hPa", 900)),
+    **dict.fromkeys(["hPa", "HPA", "mbar", "mb", "millibars", "MBAR"], (900, "hPa", 900)),
     **dict.fromkeys(["atm", "atmospheres"], (1, "hPa", 1013.25)),
-    **dict.fromkeys(["in", "inch", "inches", "Inches"], (2, "mm", 50.8)),
+    **dict.fromkeys(["in", "inch", "inches", "Inches (rainfall)"], (2, "mm", 50.8)),
     **dict.fromkeys(["m", "meters"], (0.02, "mm", 20)),
     **dict.fromkeys(["cm", "centimetres"], (2, "mm", 20)),
     **dict.fromkeys(["ft", "feet", "FT"], (1000, "m", 304.8)),
-    **dict.fromkeys(["%", "percent", "Percent", "pct"], (50, "1", 0.5)),
+    **dict.fromkeys(["%", "percent", "Percent", "pct", "Percent relative humidity", "% RH"], (50, "1", 0.5)),
     **dict.fromkeys(["MW", "megawatts"], (3, "MW", 3)),
 }
 
@@ -158,11 +164,33 @@ def test_units_as_archives_print_them(spelling):
 
 
 @pytest.mark.parametrize(
-    "spelling", ["ppb", "ppm", "M", "MG/M3", "kg m-2", "mol m-3", "J/kg K", "m/s2", "nan"]
+    "spelling",
+    [
+        "ppb",
+        "ppm",
+        "M",
+        "MG/M3",
+        "kg m-2",
+        "mol m-3",
+        "J/kg K",
+        "m/s2",
+        "nan",
+        "g/kg",
+        "kg kg**-1",
+        "0 m",
+        "10 °C",
+    ],
 )
 def test_what_is_unknown_or_could_mean_two_things_is_refused(spelling):
     "No conversion exists, or capitals leave it open: MG is milligram or megagram."
     with pytest.raises(ValueError, match=r"Unknown unit '.*'\. Known units: µg m⁻³, "):
+        unit_name(spelling)
+
+
+@pytest.mark.parametrize("spelling", ["km999999999", "1e999999999 m", "m-999999999"])
+def test_an_absurd_power_is_refused_at_once(spelling):
+    "1000 to the power of 999,999,999 would fill the memory."
+    with pytest.raises(ValueError, match="Unknown unit"):
         unit_name(spelling)
 
 
