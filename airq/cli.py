@@ -44,10 +44,11 @@ RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])
 DayBasis = StrEnum("DayBasis", ["utc", "local"])
 Period = StrEnum("Period", ["day", "month", "year"])
-Format = StrEnum(
-    "Format",
-    [(name, name) for name in ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]],
-)
+_CODED = ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]
+_SHIPPED = {path.name.split(".")[0] for path in (Path(__file__).parent / "sources/formats").glob("*.toml")}
+Format = StrEnum("Format", [(name, name) for name in [*_CODED, *sorted(_SHIPPED)]])
+By = StrEnum("By", ["site", "city"])
+Twins = StrEnum("Twins", ["keep", "merge"])
 
 PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
@@ -314,19 +315,40 @@ def ingest(
     format: Annotated[Format, typer.Option(help="What the files are.")],
     out: NewPanel,
     mapping: Annotated[Path | None, typer.Option(help="Mapping (TOML) of `--format table`.")] = None,
+    stations: Annotated[
+        Path | None, typer.Option(help="Table of stations: positions and names by identifier.")
+    ] = None,
     cities: Annotated[
         Path | None, typer.Option(help="City table (CSV) that gives coordinates by name.")
     ] = None,
+    min_hours: Annotated[
+        int, typer.Option(min=1, max=24, help="Fewest hours that a daily value is made of.")
+    ] = 18,
+    by: Annotated[By, typer.Option(help="Keep the sites, or average those of each city.")] = By.site,
+    twins: Annotated[
+        Twins, typer.Option(help="Sites within 100 m that read the same: keep or merge.")
+    ] = Twins.keep,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse places that look wrong.")] = False,
     json: Json = None,
 ):
     """Turn tables of stations, satellites or models into a panel."""
-    inputs = {"FILES": files, "--mapping": mapping, "--cities": cities}
+    inputs = {"FILES": files, "--mapping": mapping, "--stations": stations, "--cities": cities}
     _check_files({"--out": out, "--json": json}, inputs)
     from airq.io import check_parquet_name, write_panel
     from airq.workflows.ingest import read_table
 
     check_parquet_name(out)
-    panel, report = read_table(files, format=format.value, mapping=mapping, cities=cities)
+    panel, report = read_table(
+        files,
+        format=format.value,
+        mapping=mapping,
+        stations=stations,
+        cities=cities,
+        min_hours=min_hours,
+        by=by.value,
+        twins=twins.value,
+        strict=strict,
+    )
     write_panel(panel, out)
     _write_json(json, [{"out": str(out), **report.to_dict()}])
     print_report(report, out)

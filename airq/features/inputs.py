@@ -31,7 +31,13 @@ READING = re.compile(
 )
 #: Rank correlation with PM2.5 within places above which a column is a reading of it.
 SAME_READING = 0.95
-_CALENDAR = r"^(year|month|day|hour|minute|second|week|weekday|quarter|yr|mon|doy|dow|julian|day.?of.?\w+)s?$"
+#: What else monitors read: particles of other sizes and gases.
+POLLUTANT = re.compile(
+    r"^(pm.?(1|4|10)|tsp|no|no2|nox|so2|co|o3|nh3|ozone|benzene|toluene|xylene|bc)([ _(\[].*)?$",
+    re.IGNORECASE,
+)
+#: Names of parts of a date.
+CALENDAR = r"^(year|month|day|hour|minute|second|week|weekday|quarter|yr|mon|doy|dow|julian|day.?of.?\w+)s?$"
 _NUMBER_OF = (
     r"(^|[ _.:])(no|nr|num|number|id|idx|index|code|serial|row|record|objectid|fid|station|site|location|loc|"
     r"sensor|device|monitor|grid|zip|postal|wmo|poc|unnamed)([ _.:]|$)"
@@ -103,7 +109,7 @@ def _counter(panel, name):
     """Return why a column only numbers something, or None."""
     values = panel[name].dropna()
     whole = bool((values % 1 == 0).all())
-    if whole and re.search(_CALENDAR, str(name), re.IGNORECASE):
+    if whole and re.search(CALENDAR, str(name), re.IGNORECASE):
         return "a part of the date"
     by_site = panel.sort_values(["site_id", "date"]).dropna(subset=[name]).groupby("site_id")[name]
     if whole and re.search(_NUMBER_OF, str(name), re.IGNORECASE) and (by_site.nunique() <= 1).all():

@@ -20,6 +20,7 @@ from airq.cities import (
     plain,
     settle,
 )
+from airq.features.inputs import CALENDAR, POLLUTANT, READING, named, own_columns
 from airq.messages import near_name
 from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
 from airq.sources import cleaning, days
@@ -34,12 +35,15 @@ MEANING = re.compile(
     r"agg.?type|sample|(?<![a-z])poc(?![a-z])",
     re.IGNORECASE,
 )
+#: Columns that mark values not to be used.
+VALIDITY = re.compile(r"valid|(?<![a-z])(qc|qa)|flag|status", re.IGNORECASE)
 #: Whole numbers with at most so many different values may be codes.
 FEW_VALUES = 10
 #: Values that stand for none in archives of satellites and models, where they lie far from all others.
 FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
 FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
 _HOUR = re.compile(r"^(hour|hr|hh|hour.?of.?day|time)$", re.IGNORECASE)
+_DURATION = re.compile(r"duration|averag|interval|resolution", re.IGNORECASE)
 #: How stations tables call coordinates.
 _COORDINATES = {"latitude": r"(?i)^(site.?|station.?)?lat", "longitude": r"(?i)^(site.?|station.?)?lon|^lng"}
 
@@ -74,8 +78,10 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     rows = _with_target(rows, rules, tally, files)
     rows = cleaning.without_implausible(rows, tally, path=files)
     rows = _with_identity(rows, tally, cities, path=files)
+    filled = rows.index if TARGET not in rows.columns else rows.index[rows[TARGET].notna()]
+    tally.notes.extend(_unchosen(codes.loc[filled], rules))
     if rules.several in ("mean", "median"):
-        _refuse_mixtures(rows, codes, rules, files)
+        _refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
     rows = _days(rows, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
     rows = cleaning.with_values(rows, tally)
     rows = cleaning.one_per_key(rows, tally, several=rules.several)
@@ -262,11 +268,21 @@ def _kept_columns(table, mapping, used, tally, path):
     """List the columns that stay under their own names; a note names the others."""
     unused = [name for name in table.columns if name not in used]
     kept = unused if mapping.keep == "*" else [name for name in mapping.keep if name not in used]
-    numbering = [name for name in kept if mapping.keep == "*" and _numbers_rows(table[name], name)]
-    kept = [name for name in kept if name not in numbering]
-    left_out = [str(name) for name in unused if name not in kept and name not in numbering]
-    if numbering:
-        tally.notes.append(f"left out: {', '.join(map(str, numbering))} (a number of the row)")
+    index = any(
+        is_aqi(mapping.columns[name].unit or "1") for name in (TARGET, "aqi") if name in mapping.columns
+    )
+    reasons = {
+        name: "an index of another pollutant"
+        if index and POLLUTANT.search(str(name))
+        else _no_input(table[name], name)
+        for name in kept
+        if mapping.keep == "*"
+    }
+    reasons = {name: reason for name, reason in reasons.items() if reason}
+    kept = [name for name in kept if name not in reasons]
+    left_out = [str(name) for name in unused if name not in kept and name not in reasons]
+    if reasons:
+        tally.notes.append(f"left out: {named(reasons)}")
     if left_out:
         tally.notes.append(
             f'columns left out: {", ".join(left_out)}; to keep them all, write keep = "*" above the first '
@@ -286,14 +302,17 @@ def _kept_columns(table, mapping, used, tally, path):
     return kept
 
 
-def _numbers_rows(values, name):
-    """Tell whether a column only counts the rows."""
+def _no_input(values, name):
+    """Return why a column of the table only counts its rows or is a part of their date, or None."""
+    row = "a number of the row"
     if str(name).startswith("Unnamed:") or str(name) in ("system:index", ".geo"):
-        return True
+        return row
     if not pd.api.types.is_numeric_dtype(values) or len(values) < 3 or values.isna().any():
-        return False
-    ordered = np.sort(values.to_numpy(dtype="float64"))
-    return bool((np.diff(ordered) == 1).all())
+        return None
+    numbers = values.to_numpy(dtype="float64")
+    if re.search(CALENDAR, str(name), re.IGNORECASE) and (numbers % 1 == 0).all():
+        return "a part of the date"
+    return row if (np.diff(np.sort(numbers)) == 1).all() else None
 
 
 def _may_be_code(values, name):
@@ -391,12 +410,27 @@ def _with_times(rows, table, rules, clock, tally, path):
     basis = rules.panel.get("day_basis")
     options = {"basis": basis, "clock": rules.times.get("times"), "zone": rules.zone, "path": path}
     begin = days.wall_times(times, longitude=longitude, column=names[0], **options)
-    interval = rules.times.get("interval")
-    hourly = days.stands_for_hours(times) if interval is None else interval == "hour"
-    if hourly and rules.times.get("marks") == "end":
+    if "interval" in rules.times:
+        hourly = pd.Series(rules.times["interval"] == "hour", index=rows.index)
+    else:
+        hourly = _told_hourly(table).fillna(days.stands_for_hours(times)).astype(bool)
+    if rules.times.get("marks") == "end":
         # What a time ends lies before it: midnight ends a day.
-        begin = begin - pd.Timedelta(seconds=1)
+        begin = begin.mask(hourly, begin - pd.Timedelta(seconds=1))
     return tally.drop_each(rows.assign(begin=begin, hourly=hourly), wrong)
+
+
+def _told_hourly(table):
+    """Tell by a column of durations whether rows stand for less than a day; missing where none tells it."""
+    told = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    for name in table.columns:
+        if _DURATION.search(str(name)) and not pd.api.types.is_numeric_dtype(table[name]):
+            words = table[name].astype("str").str.strip().str.lower()
+            told = told.mask(
+                words.str.fullmatch(r"(1|one|60)?[ -]*(h|hr|hour|hourly|min|minutes?)(s|\.)?"), True
+            )
+            told = told.mask(words.str.fullmatch(r"(1|one)?[ -]*da(y|ily)|24[ -]*(h|hr|hour)s?.*"), False)
+    return told
 
 
 def _positions(rows, cities, tally):
@@ -486,8 +520,7 @@ def _with_country(rows, tally, *, path):
 
 def _refuse_mixtures(rows, codes, rules, path):
     """Refuse to average rows of one site and day, or time, that do not mean the same."""
-    filled = rows.index if TARGET not in rows.columns else rows.index[rows[TARGET].notna()]
-    rows, codes = rows.loc[filled], codes.loc[filled].drop(columns=rules.over, errors="ignore")
+    codes = codes.drop(columns=rules.over, errors="ignore")
     codes = codes[[name for name in codes.columns if codes[name].nunique() > 1]]
     if codes.empty or rows.empty:
         return
@@ -499,12 +532,15 @@ def _refuse_mixtures(rows, codes, rules, path):
         for name in codes.columns
         if (values := _mixed(codes[name], by_day if MEANING.search(str(name)) else by_moment))
     }
+    meaning = {name: values for name, values in mixed.items() if MEANING.search(str(name))}
     if mixed:
+        mixed = meaning or mixed
         said = " and ".join(f"{name!r} ({', '.join(values)})" for name, values in mixed.items())
         name, values = next(iter(mixed.items()))
+        value = next((value for value in values if READING.search(value)), values[0])
         raise ValueError(
             f"{path}: rows of one site and time differ in {said}, so their mean would mean nothing. Choose "
-            f'rows with where = {{ "{name}" = "{values[0]}" }} in the mapping, or allow it with '
+            f'rows in the mapping, such as where = {{ "{name}" = "{value}" }}, or allow it with '
             f'over = ["{name}"].'
         )
 
@@ -533,6 +569,17 @@ def _days(rows, tally, min_hours, path):
     return pd.concat([whole, made], ignore_index=True) if len(whole) else made
 
 
+def _unchosen(codes, rules):
+    """Yield notes on columns that may mark values not to be used, if the mapping does not choose by them."""
+    for name in codes.columns:
+        words = sorted(codes[name].dropna().astype("str").str.strip().unique())
+        if VALIDITY.search(str(name)) and name not in (*rules.where, *rules.over) and len(words) > 1:
+            yield (
+                f"column {name!r} has {', '.join(words[:4])}; if some of these mark values not to be used, "
+                f'choose the others: where = {{ "{name}" = … }}'
+            )
+
+
 def _assumptions(mapping, panel):
     """Yield notes on what the mapping leaves open."""
     metadata = panel.attrs["airq"]
@@ -553,3 +600,9 @@ def _assumptions(mapping, panel):
     ]
     if text:
         yield f"texts, so no inputs: {', '.join(text)}"
+    gases = [str(name) for name in own_columns(panel) if POLLUTANT.search(str(name))]
+    if gases and metadata["pm25_origin"] == "sensor" and TARGET in panel.columns:
+        yield (
+            f"{', '.join(gases)}: if the monitor of PM2.5 reads them, too, no place without one has them; "
+            "leave them out with a list in `keep`"
+        )

@@ -145,7 +145,7 @@ def read_mapping(mapping: str | Path | dict) -> Mapping:
         raise ValueError(f"{path}: {error}") from None
     return Mapping(
         columns,
-        keep,
+        keep if keep == "*" else [name.strip() for name in keep],
         content.get("several", "mean"),
         {key: panel[key] for key in PANEL_CHOICES if key in panel},
         _where(content.get("where", {}), path),
@@ -165,7 +165,7 @@ def _checked_list(names, key, path):
     names = [names] if isinstance(names, str) else names
     if not _is_names(names):
         raise ValueError(f"{path}: {key} must be a list of column names.")
-    return names
+    return [name.strip() for name in names]
 
 
 def _check_keys(content, known, where):
@@ -196,7 +196,7 @@ def _where(rows, path):
     """Return the values that rows must have, lists of them by column."""
     if not isinstance(rows, dict):
         raise ValueError(f'{path}: where names columns and their values: where = {{ parameter = "pm25" }}.')
-    rows = {name: chosen if isinstance(chosen, list) else [chosen] for name, chosen in rows.items()}
+    rows = {name.strip(): own if isinstance(own, list) else [own] for name, own in rows.items()}
     for name, chosen in rows.items():
         if not chosen or not all(isinstance(value, str | int | float) for value in chosen):
             raise ValueError(f"{path}: where: {name} must be a value or a list of values, not {chosen!r}.")
@@ -256,7 +256,7 @@ def _wind_source(entry, path):
     columns = [entry.get("speed"), entry.get("direction")]
     if not _is_names(columns):
         raise ValueError(f'{path}: wind needs its columns: wind = {{ speed = "ws", direction = "wd" }}.')
-    return ColumnSource(tuple(columns), _checked_unit("wind_u", entry, path))
+    return ColumnSource(tuple(name.strip() for name in columns), _checked_unit("wind_u", entry, path))
 
 
 def _checked_pattern(pattern, where):
@@ -279,7 +279,7 @@ def _checked_columns(name, columns, path):
         )
     if name not in ("date", "site_id", "city_id") and len(columns) != 1:
         raise ValueError(f"{path}: {name} comes from one column; only a date or a name can have several.")
-    return tuple(columns)
+    return tuple(column.strip() for column in columns)
 
 
 def _checked_unit(name, entry, path):

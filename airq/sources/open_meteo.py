@@ -36,17 +36,28 @@ OPEN_METEO_COLUMNS = {
     "pm2_5": "pm25",
     "aerosol_optical_depth": "aod055",
 }
+#: Names of hourly values -> names in the panel, in the panel's unit, once they are daily.
+HOURLY_COLUMNS = {
+    "temperature_2m": "temp_air",
+    "dew_point_2m": "temp_dew",
+    "relative_humidity_2m": "relative_humidity",
+    "surface_pressure": "pressure",
+    "precipitation": "precipitation",
+    "boundary_layer_height": "boundary_layer_height",
+}
 
 #: Open-Meteo's name -> unit; columns that the vocabulary lacks keep their names.
-OPEN_METEO_UNITS = {name: COLUMNS[column].unit for name, column in OPEN_METEO_COLUMNS.items()} | {
+OPEN_METEO_UNITS = {
+    name: COLUMNS[column].unit for name, column in (OPEN_METEO_COLUMNS | HOURLY_COLUMNS).items()
+} | {
     name: unit
     for unit, names in {
         "°C": "temperature_2m_max temperature_2m_min apparent_temperature_max apparent_temperature_min "
         "apparent_temperature_mean",
-        "°": "wind_direction_10m_dominant",
-        "km h⁻¹": "wind_speed_10m_max wind_speed_10m_mean wind_gusts_10m_max",
-        "mm": "rain_sum et0_fao_evapotranspiration",
-        "cm": "snowfall_sum",
+        "°": "wind_direction_10m_dominant wind_direction_10m",
+        "km h⁻¹": "wind_speed_10m_max wind_speed_10m_mean wind_gusts_10m_max wind_speed_10m wind_gusts_10m",
+        "mm": "rain_sum et0_fao_evapotranspiration rain showers",
+        "cm": "snowfall_sum snowfall",
         "h": "precipitation_hours",
         "s": "daylight_duration sunshine_duration",
         "MJ m⁻²": "shortwave_radiation_sum",
@@ -58,11 +69,12 @@ OPEN_METEO_UNITS = {name: COLUMNS[column].unit for name, column in OPEN_METEO_CO
 }
 
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.+?) \((?P<unit>[^()]*)\)$")
-_TIME_OF_DAY = r"T(?!00:00)\d\d:\d\d"
+#: How hourly columns become daily where their names do not tell it.
+HOURLY_AGGREGATION = {"showers": "sum", "et0_fao_evapotranspiration": "sum", "weather_code": "max"}
 
 
-def read_open_meteo(paths, *, cities=None):
-    """Read daily tables of Open-Meteo, as one table with coordinates or as its CSV download.
+def read_open_meteo(paths, *, cities=None, min_hours=days.MIN_HOURS):
+    """Read tables of Open-Meteo, daily or hourly, as one table with coordinates or as its CSV download.
 
     Takes tables with `date` (or `time`), `latitude` and `longitude`, perhaps `city` and `country`, which
     come from `cities` otherwise. Units in brackets behind a name, as the download has them, are followed.
@@ -75,7 +87,7 @@ def read_open_meteo(paths, *, cities=None):
     tally, files = Tally(), cleaning.name_of(paths)
     tables, units, bases = [], {}, set()
     for path in paths:
-        table, own_units, basis = _read_open_meteo_file(Path(path), tally)
+        table, own_units, basis = _read_open_meteo_file(Path(path), tally, min_hours)
         tables.append(table)
         units |= own_units
         bases.add(basis)
@@ -114,7 +126,7 @@ def read_reference(paths, *, cities=None):
     return cleaning.to_panel(rows, tally, paths, source, units=units, pm25_origin="model", statistic="median")
 
 
-def _read_open_meteo_file(path, tally):
+def _read_open_meteo_file(path, tally, min_hours):
     """Return rows under the panel's names, the units of other columns, and the day basis."""
     table, basis = _read_either_form(path)
     tally.read += len(table)
@@ -125,11 +137,30 @@ def _read_open_meteo_file(path, tally):
     cleaning.require_columns(table, ("date", "latitude", "longitude"), path, format="open-meteo")
     if not set(table.columns) & set(OPEN_METEO_UNITS) - {"elevation"}:
         near = near_name(str(table.columns[-1]), OPEN_METEO_UNITS)
-        raise ValueError(f"{path} has no daily column of Open-Meteo, such as temperature_2m_mean.{near}")
-    if table["date"].astype("str").str.contains(_TIME_OF_DAY).any():
-        raise ValueError(f"{path} has hourly values; ask Open-Meteo for daily ones, or average them by day.")
+        raise ValueError(f"{path} has no column of Open-Meteo, such as temperature_2m_mean.{near}")
+    times = days.read_times(table["date"])
     table, units = _in_panel_units(table, units, path)
-    return days.with_days(table["date"], tally, table, column="date", path=path), units, basis
+    if not days.stands_for_hours(times):
+        return days.with_days(table["date"], tally, table, column="date", path=path), units, basis
+    wrong = days.check_times(times, table["date"], column="date", path=path)
+    table = tally.drop_each(table.assign(begin=times.wall), wrong).drop(columns="date")
+    return _daily(table, tally, min_hours), units, basis
+
+
+def _daily(table, tally, min_hours):
+    """Return rows of days from rows of hours, each place by itself."""
+    texts = [name for name in ("city", "country") if name in table.columns]
+    columns = {}
+    for name in table.columns.difference([*texts, "latitude", "longitude", "begin"], sort=False):
+        columns[name] = tally.numbers(table[name], name)
+    if {"wind_speed_10m", "wind_direction_10m"} <= set(columns):
+        speed = convert(columns["wind_speed_10m"], "km/h", "m/s")
+        angle = np.radians(columns["wind_direction_10m"])
+        columns |= {"wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
+    places, number = places_of(table, ["latitude", "longitude", *texts])
+    hourly = pd.DataFrame({**columns, "site_id": number, "begin": table["begin"]}, index=table.index)
+    made = days.to_days(hourly, tally, min_hours=min_hours, how=HOURLY_AGGREGATION)
+    return made.join(places, on="site_id").drop(columns="site_id")
 
 
 def _read_either_form(path):
@@ -155,17 +186,17 @@ def _read_either_form(path):
 
 def _in_panel_units(table, written, path):
     """Return the table under the panel's names and in the units above, and the units of other columns."""
-    columns, units = {}, {}
+    known, columns, units = OPEN_METEO_COLUMNS | HOURLY_COLUMNS, {}, {}
     for name in table.columns:
         unit = OPEN_METEO_UNITS.get(name, written.get(name, "unknown"))
-        if OPEN_METEO_COLUMNS.get(name, name) not in COLUMNS:
+        if known.get(name, name) not in COLUMNS:
             units[name] = unit
         if name in OPEN_METEO_UNITS and name in written and unit in KNOWN_UNITS:
             try:
                 columns[name] = convert(cleaning.numbers(table[name])[0], written[name], unit)
             except ValueError as error:
                 raise ValueError(f"{path}: column {name!r}: {error}") from None
-    return table.assign(**columns).rename(columns=OPEN_METEO_COLUMNS), units
+    return table.assign(**columns).rename(columns=known), units
 
 
 def _with_wind(rows, tally):

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.cities import read_cities
+from airq.cities import place_findings, read_cities
 from airq.messages import near_name
-from airq.panel import TARGET, panel_metadata
+from airq.panel import TARGET, feature_columns, panel_metadata
 from airq.sources.airathon import read_airathon
 from airq.sources.airqo import read_uganda
+from airq.sources.days import MIN_HOURS
 from airq.sources.mapped import read_mapped
+from airq.sources.mapping import SHIPPED
 from airq.sources.open_meteo import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
+from airq.sources.products import products_of_columns
+from airq.sources.sites import mean_by_city, merge_twins
 from airq.sources.waqi import read_waqi
 
 READERS = {
@@ -28,6 +32,9 @@ READERS = {
     "reference": read_reference,
     "table": read_mapped,
 }
+#: Formats whose rows may stand for hours, which must be enough for a day.
+HOURLY = ("openaq", "open-meteo", "table", *SHIPPED)
+BY, TWINS = ("site", "city"), ("keep", "merge")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class IngestReport:
         First and last day.
     day_basis, pm25_origin, statistic : str
         See :class:`airq.panel.PanelMetadata`.
+    inputs : dict of str to tuple of str
+        Columns that a model may learn from, by product.
     """
 
     format: str
@@ -70,10 +79,12 @@ class IngestReport:
     day_basis: str
     pm25_origin: str
     statistic: str
+    inputs: dict[str, tuple[str, ...]]
 
     def to_dict(self) -> dict:
         """Return the report as plain values."""
-        return {**dataclasses.asdict(self), "notes": list(self.notes)}
+        inputs = {product: list(names) for product, names in self.inputs.items()}
+        return {**dataclasses.asdict(self), "notes": list(self.notes), "inputs": inputs}
 
     def __str__(self):
         rows = f"{_counted(self.read, 'row')} read, {self.kept:,} kept, {self.read - self.kept:,} dropped"
@@ -84,10 +95,16 @@ class IngestReport:
             values = _counted(sum(self.emptied.values()), "value")
             parts.append(f"{values} made missing{_reasons(self.emptied)}")
         basis = {"utc": "UTC day", "local": "local day"}[self.day_basis]
+        alone = {(product,): product for product in self.inputs}
+        listed = "; ".join(
+            alone.get(names) or f"{product} ({', '.join(names)})" for product, names in self.inputs.items()
+        )
+        inputs = f" Inputs by product: {listed}." if listed else " No column is an input."
         target = f"{self.targets:,} with PM2.5 ({self.pm25_origin})" if self.targets else "none with PM2.5"
         return (
             f"{'; '.join(parts)}. The panel has {_counted(self.rows, 'row')}, {target}, from "
             f"{_counted(self.sites, 'site')} and {_counted(self.days, basis)}, {self.first} to {self.last}."
+            f"{inputs}"
         )
 
 
@@ -105,25 +122,41 @@ def read_table(
     format: str = "table",
     *,
     mapping: str | Path | dict | None = None,
+    stations: str | Path | pd.DataFrame | None = None,
     cities: str | Path | pd.DataFrame | None = None,
+    min_hours: int = MIN_HOURS,
+    by: str = "site",
+    twins: str = "keep",
+    strict: bool = False,
 ) -> tuple[pd.DataFrame, IngestReport]:
     """Read tables of stations, satellites or models as a panel.
 
-    Bad rows are dropped and impossible values made missing; the report counts both by reason. Nothing
-    is written: see :func:`airq.io.write_panel`.
+    Bad rows are dropped and impossible values made missing; the report counts both by reason. Rows of hours
+    become days. Nothing is written: see :func:`airq.io.write_panel`.
 
     Parameters
     ----------
     paths : path, list of paths, or DataFrame
         Files, all of `format`, or a table of format ``"table"``.
-    format : {"table", "waqi", "openaq", "uganda", "airathon", "open-meteo", "reference"}
-        What the files are; ``"table"`` is anybody's table.
+    format : str
+        What the files are, one of :data:`READERS` or :data:`airq.sources.mapping.SHIPPED`; ``"table"`` is
+        anybody's table.
     mapping : path or dict, optional
         What the columns of format ``"table"`` are and in which units: a TOML file, or a dict of the
         same structure, see :func:`airq.sources.mapping.read_mapping`.
+    stations : path or DataFrame, optional
+        Stations, by the identifiers of a mapped table: positions, names, and what else it lacks.
     cities : path or DataFrame, optional
         Cities that give positions and names, see :func:`airq.cities.read_cities`; the bundled
         African ones by default.
+    min_hours : int
+        Fewest hours that a daily value is made of, 1 to 24.
+    by : {"site", "city"}
+        Keep the sites, or average those of each city; `n_monitors` counts them.
+    twins : {"keep", "merge"}
+        What to do with sites within 100 m that read the same; the report names them.
+    strict : bool
+        Refuse a table with places that look wrong instead of naming them.
 
     Returns
     -------
@@ -137,7 +170,7 @@ def read_table(
     OSError
         If a file cannot be read.
     ValueError
-        If a file is not what its name and format say, or no row is left.
+        If a file is not what its name and format say, or no row is left, or an option does not apply.
 
     Examples
     --------
@@ -157,10 +190,19 @@ def read_table(
     {'negative PM2.5': 1}
     """
     paths = _checked_paths(paths, format, mapping)
+    _check_options(format, stations, min_hours, by, twins)
     options = {"cities": None if cities is None else read_cities(cities)}
-    if mapping is not None:
-        options["mapping"] = mapping
-    panel, tally = READERS[format](paths, **options)
+    if format in SHIPPED or format == "table":
+        options |= {"mapping": SHIPPED.get(format, mapping), "stations": stations}
+    if format in HOURLY:
+        options["min_hours"] = min_hours
+    panel, tally = READERS.get(format, read_mapped)(paths, **options)
+    tally.notes.extend(_place_notes(panel, strict, twins))
+    if twins == "merge":
+        panel, merged = merge_twins(panel)
+        tally.notes.extend(f"merged, as they read the same: {one}" for one in merged)
+    if by == "city":
+        panel = mean_by_city(panel)
     metadata = panel_metadata(panel)
     report = IngestReport(
         format=format,
@@ -177,15 +219,46 @@ def read_table(
         day_basis=metadata.day_basis,
         pm25_origin=metadata.pm25_origin,
         statistic=metadata.statistic,
+        inputs=_inputs(panel),
     )
     return panel, report
 
 
+def _check_options(format, stations, min_hours, by, twins):
+    if stations is not None and format != "table" and format not in SHIPPED:
+        raise ValueError(f"A stations table goes with a mapped table; format {format} knows its places.")
+    if min_hours != MIN_HOURS and format not in HOURLY:
+        raise ValueError(f"min_hours does not apply: rows of format {format} stand for days.")
+    if not isinstance(min_hours, int) or not 1 <= min_hours <= 24:
+        raise ValueError(f"min_hours is {min_hours}; a day has 1 to 24 hours.")
+    for name, value, choices in (("by", by, BY), ("twins", twins, TWINS)):
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+
+
+def _place_notes(panel, strict, twins):
+    """Return what is odd about the places, or refuse it."""
+    notes = place_findings(panel, panel if TARGET in panel.columns else None)
+    if strict and notes:
+        raise ValueError(f"{notes[0]}{'' if len(notes) == 1 else f' ({len(notes) - 1} more)'}")
+    hint = "; --twins merge makes one of monitors that read the same" if twins == "keep" else ""
+    return [f"{note}{hint if 'equal values' in note else ''}" for note in notes]
+
+
+def _inputs(panel):
+    """Return the columns that a model may learn from, by product."""
+    names: dict[str, list[str]] = {}
+    for name, product in products_of_columns(feature_columns(panel)).items():
+        names.setdefault(product, []).append(str(name))
+    return {product: tuple(columns) for product, columns in names.items()}
+
+
 def _checked_paths(paths, format, mapping):
     """Return a DataFrame, or a list of paths; refuse a request that does not fit its format."""
-    if format not in READERS:
+    if format not in READERS and format not in SHIPPED:
+        known = [*READERS, *SHIPPED]
         raise ValueError(
-            f"Unknown format {format!r}.{near_name(format, READERS)} Choose one of {', '.join(READERS)}."
+            f"Unknown format {format!r}.{near_name(format, known)} Choose one of {', '.join(known)}."
         )
     if format == "table" and mapping is None:
         raise ValueError("Format table needs a mapping (--mapping M.toml), which says what the columns are.")

@@ -100,7 +100,8 @@ def test_the_report_is_one_line(waqi):
     "Rows read, kept, dropped and why; what the panel has, and where its PM2.5 comes from."
     assert str(read_table([waqi], "waqi")[1]) == (
         "4 rows read, 2 kept, 2 dropped (1 other species, 1 negative AQI). The panel has 2 rows, "
-        "2 with PM2.5 (index), from 1 site and 2 UTC days, 2020-01-01 to 2020-01-02."
+        "2 with PM2.5 (index), from 1 site and 2 UTC days, 2020-01-01 to 2020-01-02. "
+        "Inputs by product: population."
     )
 
 
