@@ -180,7 +180,8 @@ def place_findings(places, series=None):
     Parameters
     ----------
     places : DataFrame
-        `site_id, country, latitude, longitude` [°]; of a site's rows the first counts.
+        `site_id, country, latitude, longitude` [°]; of a site's rows the first counts. Impossible positions
+        are passed over.
     series : DataFrame, optional
         `site_id, date, pm25` of the same sites, to tell whether sites at one position have equal values.
 
@@ -188,7 +189,8 @@ def place_findings(places, series=None):
     ...     "latitude": [0.32, 0.32], "longitude": [32.58, 32.58]}))
     ['2 sites stand at the same position: a, b']
     """
-    places = places.drop_duplicates("site_id").reset_index(drop=True)
+    on_earth = places["latitude"].between(-90, 90) & places["longitude"].between(-180, 180)
+    places = places[on_earth].drop_duplicates("site_id").reset_index(drop=True)
     return [*_far_sentences(places), *_twin_sentences(places, series)]
 
 
@@ -287,12 +289,11 @@ def country_code(text):
     """
     code = _country_of(str(text))
     if not code:
-        name = plain(text)
-        names = [
-            known for known in _read_bundled("countries.csv")["name"].map(plain) if known[:1] == name[:1]
-        ]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        table, name = _read_bundled("countries.csv"), plain(text)
+        known = dict(zip(table["name"].map(plain), table["alpha3"], strict=True))
+        same_letter = [other for other in known if other[:1] == name[:1]]
+        near = difflib.get_close_matches(name, same_letter, n=3, cutoff=0.8)
+        hint = f" Did you mean {near[0]}?" if len({known[other] for other in near}) == 1 else ""
         raise ValueError(f"Unknown country {str(text)!r}: give an English name or an ISO code.{hint}")
     return code
 

@@ -145,9 +145,9 @@ def test_a_name_that_could_be_two_countries_is_refused(name):
         country_code(name)
 
 
-@pytest.mark.parametrize("name", ["Trinidad", "Narnia", "World"])
+@pytest.mark.parametrize("name", ["Trinidad", "Narnia", "World", "Guiana"])
 def test_a_hint_at_a_country_does_not_mislead(name):
-    "Nothing is written nearly like it."
+    "Nothing is written nearly like it, or two countries are: Guinea and Guyana."
     with pytest.raises(ValueError, match=r"ISO code\.$"):
         country_code(name)
 
@@ -257,6 +257,7 @@ def test_right_places_have_no_findings():
     table = stations(("a", "UGA", 0.32, 32.58), ("b", "UGA", 0.321, 32.58), ("c", "KEN", -1.28, 36.82))
     assert place_findings(table) == []
     assert place_findings(table.iloc[:0]) == []
+    assert place_findings(table.assign(latitude=[float("nan"), 95.0, 0.3], country="UGA")) == []
 
 
 def twin_series(values):
