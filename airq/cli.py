@@ -43,6 +43,7 @@ Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])
 DayBasis = StrEnum("DayBasis", ["utc", "local"])
+Several = StrEnum("Several", ["mean", "nearest", "each"])
 Period = StrEnum("Period", ["day", "month", "year"])
 _CODED = ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]
 _SHIPPED = {path.name.split(".")[0] for path in (Path(__file__).parent / "sources/formats").glob("*.toml")}
@@ -354,21 +355,29 @@ def ingest(
     print_report(report, out)
 
 
-@app.command(epilog="Example: airq join features.parquet targets.parquet --out panel.parquet")
+@app.command(
+    epilog="Example: airq join features.parquet weather.parquet monitors.parquet --out panel.parquet"
+)
 @exit_cleanly
 def join(
-    features: Annotated[Path, typer.Argument(help="Panel with satellite and weather columns.")],
-    targets: Annotated[Path, typer.Argument(help="Panel with PM2.5.")],
+    panels: Annotated[
+        list[Path], typer.Argument(help="Panels: those with PM2.5 give targets, the others inputs.")
+    ],
     out: NewPanel,
+    several: Annotated[
+        Several,
+        typer.Option(help="Of several monitors at a place: their mean, the nearest, or a row for each."),
+    ] = Several.mean,
+    max_km: Annotated[float, typer.Option(min=0, help="Farthest match by position. [km]")] = 5.0,
     json: Json = None,
 ):
-    """Put targets beside features, by site and day."""
-    _check_files({"--out": out, "--json": json}, {"FEATURES": features, "TARGETS": targets})
+    """Put inputs side by side, and targets beside them, by site and day."""
+    _check_files({"--out": out, "--json": json}, {"PANELS": panels})
     from airq.io import check_parquet_name, write_panel
     from airq.workflows.join import join as run
 
     check_parquet_name(out)
-    panel, report = run(features, targets)
+    panel, report = run(*panels, several=several.value, max_km=max_km)
     write_panel(panel, out)
     _write_json(json, [{"out": str(out), **report.to_dict()}])
     print_report(report, out)
