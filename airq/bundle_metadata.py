@@ -7,12 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from airq.messages import installed_versions
+from airq.texts import read_json
 
 FORMAT = 3
 BUNDLE_JSON = "bundle.json"
+#: Facts that every bundle has -> what kind of JSON they are.
+FACTS = {
+    "files": dict,
+    "libraries": dict,
+    "settings": dict,
+    "recipe": dict,
+    "recipe_inputs": list,
+    "features": list,
+    "estimator": dict,
+    "panel": dict,
+    "target": dict,
+    "data": dict,
+    "uncertainty": dict,
+    "evaluation": list,
+}
 
 
 def write_metadata(folder, metadata):
@@ -42,9 +59,9 @@ def read_metadata(path):
     if not path.is_dir() or not (path / BUNDLE_JSON).is_file():
         raise ValueError(f"{path} is not a bundle: it has no {BUNDLE_JSON}. Make one with `airq train`.")
     try:
-        metadata = json.loads((path / BUNDLE_JSON).read_text(encoding="utf-8"))
+        metadata = read_json(path / BUNDLE_JSON)
     except ValueError as error:
-        raise ValueError(f"{path / BUNDLE_JSON} is damaged ({error}); train the bundle again.") from None
+        raise ValueError(f"{path / BUNDLE_JSON} is damaged ({error}) Train the bundle again.") from None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         version = metadata.get("format") if isinstance(metadata, dict) else None
         raise ValueError(
@@ -54,14 +71,20 @@ def read_metadata(path):
     claimed = metadata.pop("hash", None)
     if claimed != _hash(_canonical(metadata)):
         raise ValueError(f"{path / BUNDLE_JSON} was changed after training; train the bundle again.")
+    for key, kind in FACTS.items():
+        if not isinstance(metadata.get(key), kind):
+            what = "a table of names" if kind is dict else "a list"
+            raise ValueError(f"{path / BUNDLE_JSON}: {key!r} is not {what}; train the bundle again.")
     for name, expected in metadata["files"].items():
+        if Path(name).name != name:
+            raise ValueError(f"{path / BUNDLE_JSON} names {name!r}, which is no file of the folder.")
         if not (path / name).is_file():
             raise ValueError(f"{path} lacks the file {name}; copy the whole folder or train it again.")
         if _hash((path / name).read_bytes()) != expected:
             raise ValueError(f"{path / name} was changed after training; train the bundle again.")
     # A booster whose package is missing is refused where it is loaded.
     for name, here in installed_versions({"lightgbm", "catboost"} & set(metadata["libraries"])).items():
-        trained = metadata["libraries"][name]
+        trained = str(metadata["libraries"][name])
         if _release(here) < _release(trained):
             raise ValueError(
                 f"{path} was trained with {name} {trained}, but {here} is installed; "
@@ -71,7 +94,7 @@ def read_metadata(path):
 
 
 def _release(version):
-    return tuple(int(part) for part in version.split(".")[:2])
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", version)[:2])
 
 
 def _canonical(metadata):

@@ -24,6 +24,7 @@ from scipy.spatial import cKDTree
 from airq.geo import arc_km, distances_km, geocentric_km, nearest, pairs_within
 from airq.messages import near_name
 from airq.panel import COLUMNS
+from airq.tables import read_file
 
 CITY_COLUMNS = ["city_id", "city", "country", "latitude", "longitude", "population"]
 
@@ -70,28 +71,45 @@ def bundled_cities(*, countries: Sequence[str] | None = None, min_population: fl
 
 
 def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
-    """Read and check a table of cities, a DataFrame or a CSV file; return the columns of the bundled one.
+    """Read and check a table of cities, a DataFrame or a file; return the columns of the bundled one.
 
     It has `city, country, latitude, longitude` [°] and perhaps `city_id` and `population` [people]; `city_id`
-    is made from country and name where it is missing. Raise OSError if the file cannot be read, ValueError if
-    a column is missing, a coordinate impossible, a country unknown or a city repeated.
+    is made from country and name where it is missing. A file is .csv, .tsv, .txt or .parquet. Raise OSError
+    if it cannot be read, ValueError if a column is missing or stands twice, a name empty, a coordinate or a
+    population impossible, a country unknown or a city repeated.
     """
+    name, needed = "The city table", ["city", "country", "latitude", "longitude"]
     if isinstance(cities, pd.DataFrame):
-        return check_cities(cities)
+        table = cities
+    else:
+        name = str(cities)
+        if Path(name.removesuffix(".gz")).suffix not in (".csv", ".tsv", ".txt", ".parquet"):
+            raise ValueError(f"{name}: a city table is a .csv, .tsv, .txt or .parquet file.")
+        table = read_file(cities, text=["city_id", "city", "country"], needed=needed)
+    for column in needed:
+        if column not in table.columns:
+            there = near_name(column, table.columns) or f" It has {', '.join(map(str, table.columns[:8]))}."
+            raise ValueError(
+                f"{name} has no column {column!r}.{there} A city table has city, country, latitude, "
+                "longitude, and city_id and population if they are known."
+            )
+        if list(table.columns).count(column) > 1:
+            raise ValueError(f"{name} has two columns {column!r}; leave one out.")
+    for column in [column for column in ("city_id", "city") if column in table.columns]:
+        if (table[column].isna() | (table[column].astype("str").str.strip() == "")).any():
+            raise ValueError(f"{name} has rows without a {column}; fill in their names or remove them.")
+    if "population" in table.columns:
+        people = pd.to_numeric(table["population"], errors="coerce")
+        wrong = table["population"].notna() & ~people.between(0, 1e9)
+        if wrong.any():
+            raise ValueError(
+                f"{name}: population of {table.loc[wrong, 'city'].iloc[0]!r} is "
+                f"{table.loc[wrong, 'population'].iloc[0]}, which is no number of people."
+            )
     try:
-        table = pd.read_csv(
-            Path(cities),
-            dtype={"city_id": "str", "city": "str", "country": "str"},
-            keep_default_na=False,
-            na_values={"latitude": [""], "longitude": [""], "population": ["", "NA", "NaN"]},
-        )
-    except pd.errors.EmptyDataError:
-        raise ValueError(
-            f"{cities} is empty; a city table has the columns city,country,latitude,longitude."
-        ) from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{cities} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
-    return check_cities(table, name=str(cities))
+        return check_cities(table, name=name)
+    except ValueError as error:
+        raise ValueError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
 
 
 def check_cities(cities, *, name="The city table"):

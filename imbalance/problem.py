@@ -66,7 +66,7 @@ def make_problem(X, y, *, target_prior, n_splits, n_repeats, groups=None, seed=0
     notes : list of str
         What a reader of the result should know.
     """
-    X, notes = features(pd.DataFrame(X))
+    X, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
     y = labels(pd.Series(np.asarray(y)), name="the target")
     if len(X) != len(y):
         raise ValueError(f"There are {len(X):,} rows of features, but {len(y):,} labels.")

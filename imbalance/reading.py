@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,12 @@ NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
 LEADING_ZERO = r"[+-]?0\d.*"
 #: How some tables write a missing value.
 UNKNOWN = "?"
+#: Days as CSV has them, year first, perhaps with a time behind.
+DAY = r"\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
+#: How a column is called that was the index of a table.
+INDEX = re.compile(r"index|level_\d+|__index_level_\d+__")
+#: Fewer rows than this cannot tell a number of the row from a measurement.
+FEWEST_NUMBERED = 20
 #: Text with more different values than this share of the rows names the rows rather than describes them.
 NAMES_ROWS = 0.9
 MAX_CLASSES = 100
@@ -73,8 +80,9 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         If it is empty, lacks a column, or if the target is missing in a row, continuous, or has one
         class only.
     """
-    table = read_file(path, text=[target] if group is None else [target, group])
-    named = [target, *([] if group is None else [group]), *categorical, *drop]
+    told, texts = [], [target, *([] if group is None else [group])]
+    named = [*texts, *categorical, *drop]
+    table = read_file(path, text=texts, needed=named, notes=told)
     for name in named:
         if name not in table.columns:
             others = ", ".join(map(str, table.columns[:8])) + (", …" if len(table.columns) > 8 else "")
@@ -84,9 +92,15 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         raise ValueError(f"The target {target!r} cannot be the group, a feature or left out as well.")
     y = labels(table[target], name=target)
     groups = None if group is None else _groups(table[group], group)
-    left = table.drop(columns=[target, *([] if group is None else [group]), *drop])
-    X, notes = features(left, categorical=[name for name in categorical if name in left])
-    return LabelledTable(X, y, groups, (*_origin(path), *notes))
+    if groups is not None and len(np.unique(groups)) == len(groups):
+        told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
+    X, notes = features(
+        table.drop(columns=[*texts, *drop]), categorical=[name for name in categorical if name not in drop]
+    )
+    words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
+    if words:
+        notes.append(f"Taken for categories: {', '.join(words)}.")
+    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes))
 
 
 def _origin(path):
@@ -161,6 +175,14 @@ def is_number(column):
 def features(table, *, categorical=()):
     """Columns that a booster can learn from: numbers and categories.
 
+    Days and times, written year first, become numbers; ``X.attrs["days"]`` names them, so that they are known
+    when `X` comes here again. A number of the row is left out: with it no two rows
+    are equal, and rows that stand together look alike. It is a column of whole numbers, another in every
+    row, none missing, that either has no name (as the index of a table), or, in 20 rows or more, fills at
+    least half of the range from its smallest to its largest value (a tenth if it only rises or only falls
+    from row to row). Random draws from such a range would repeat some values; a sorted measurement would
+    leave wider gaps.
+
     Parameters
     ----------
     table : DataFrame of shape (n_samples, n_columns)
@@ -172,7 +194,7 @@ def features(table, *, categorical=()):
     -------
     X : DataFrame of shape (n_samples, n_features)
     notes : list of str
-        Columns that were left out and why.
+        Columns that were left out and why, and those that were days.
 
     Raises
     ------
@@ -185,17 +207,23 @@ def features(table, *, categorical=()):
     >>> list(X), notes
     (['a', 'c'], ['Left out: b (empty).'])
     """
-    columns, left_out = {}, []
+    columns, left_out, days = {}, [], []
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:
         raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
     for name in table.columns:
-        column, reason = _feature(table[name], as_category=name in categorical)
+        day = None if name in categorical else _as_days(table[name])
+        column, reason = _feature(table[name] if day is None else day, as_category=name in categorical)
+        is_day = day is not None or name in table.attrs.get("days", ())
+        if reason is None and not is_day and is_number(column) and _numbers_the_row(column, name):
+            reason = "a number of the row"
         if reason:
             left_out.append(f"{name} ({reason})")
-        else:
-            columns[name] = column
+            continue
+        columns[name] = column
+        if day is not None:
+            days.append(name)
     if not columns:
         raise ValueError(f"No column is left to learn from{': ' if left_out else ''}{', '.join(left_out)}.")
     X = pd.DataFrame(columns, index=table.index).reset_index(drop=True)
@@ -203,15 +231,45 @@ def features(table, *, categorical=()):
     infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype="float64")).any(axis=0)]
     if len(infinite):
         raise ValueError(f"Column {infinite[0]!r} holds infinite numbers; replace them or leave it out.")
-    return X, [f"Left out: {', '.join(left_out)}."] if left_out else []
+    X.attrs["days"] = [*table.attrs.get("days", ()), *days]
+    notes = {"Left out": left_out, "Read as days since 1970": days}
+    return X, [f"{what}: {', '.join(names)}." for what, names in notes.items() if names]
+
+
+def _as_days(column):
+    """Days since 1970 of a column of days or times, year first; None of any other column."""
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+            return None
+        column = column.astype(object).where(column.notna(), "").map(lambda value: str(value).strip())
+        column = column.mask(column.isin([*EMPTY_CELLS, UNKNOWN]))
+        if column.isna().all() or not column.dropna().str.fullmatch(DAY).all():
+            return None
+    times = pd.to_datetime(column, utc=True, format="mixed", errors="coerce")
+    if times.notna().sum() < column.notna().sum():
+        return None
+    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+
+
+def _numbers_the_row(column, name):
+    """Whether a column of numbers only numbers the rows, see :func:`features`."""
+    if column.isna().any() or (column % 1 != 0).any():
+        return False
+    if name.startswith("Unnamed: "):
+        return True
+    if not column.is_unique or INDEX.fullmatch(name):
+        return column.is_unique
+    ordered = column.is_monotonic_increasing or column.is_monotonic_decreasing
+    filled = len(column) / (column.max() - column.min() + 1)
+    return len(column) >= FEWEST_NUMBERED and filled >= (0.1 if ordered else 0.5)
 
 
 def _feature(column, *, as_category):
     """A column as numbers or categories, or the reason why it is of no use."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.rename_categories(str).cat.remove_unused_categories(), None
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
-        return None, "times"
+    if pd.api.types.is_timedelta64_dtype(column):
+        return None, "durations"
     if column.isna().all():
         return None, "empty"
     if pd.api.types.is_numeric_dtype(column) and not as_category:

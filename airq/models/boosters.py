@@ -5,6 +5,7 @@ LightGBM and CatBoost are imported where they are used, because each takes a whi
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +87,15 @@ class Booster:
         return gained / (gained.sum() or 1.0)
 
     def save(self, path):
-        """Write the library's own file."""
-        self.native.save_model(str(path))
+        """Write the library's own file; an OSError is raised if it cannot be written."""
+        try:
+            self.native.save_model(str(path))
+        except self._library_error() as error:
+            raise OSError(f"{path} cannot be written: {str(error).splitlines()[0][:200]}") from None
+
+    def _library_error(self):
+        library = importlib.import_module(self.kind)
+        return library.basic.LightGBMError if self.kind == "lightgbm" else library.CatBoostError
 
 
 def load_booster(path, kind, *, threads=1):

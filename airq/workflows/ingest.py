@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,7 +272,7 @@ def _checked_paths(paths, format, mapping):
     paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     if not paths:
         raise ValueError("Name at least one file to ingest.")
-    resolved = [path.resolve() for path in paths]
+    resolved = [os.path.realpath(path) for path in paths]
     for number, path in enumerate(paths):
         if resolved[number] in resolved[:number]:
             raise ValueError(f"{path} is named twice.")
