@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: Most cells of a Parquet file, of which a few bytes may stand for millions.
-MOST_CELLS = 1_000_000_000
+MOST_CELLS = 500_000_000
 
 #: What cells behind the last separator are called while a table is read.
 _TRAILING = "behind the last separator"

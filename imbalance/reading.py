@@ -28,6 +28,8 @@ FEWEST_NUMBERED = 20
 #: Text with more different values than this share of the rows names the rows rather than describes them.
 NAMES_ROWS = 0.9
 MAX_CLASSES = 100
+#: Longest name of a class: it stands in every table and picture.
+MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,14 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
             raise ValueError(f"{path} has no column {name!r}.{hint}")
     if target in (group, *categorical, *drop):
         raise ValueError(f"The target {target!r} cannot be the group, a feature or left out as well.")
-    y = labels(table[target], name=target)
-    groups = None if group is None else _groups(table[group], group)
+    try:
+        y = labels(table[target], name=target)
+        groups = None if group is None else _groups(table[group], group)
+        X, notes = features(table.drop(columns=[*texts, *drop]), categorical=set(categorical) - set(drop))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
-    X, notes = features(
-        table.drop(columns=[*texts, *drop]), categorical=[name for name in categorical if name not in drop]
-    )
     words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
     if words:
         notes.append(f"Taken for categories: {', '.join(words)}.")
@@ -151,8 +154,13 @@ def labels(column, *, name="the target"):
     numbers = pd.to_numeric(text.where(~text.str.fullmatch(LEADING_ZERO)), errors="coerce")
     if text.nunique() < 2:
         raise ValueError(f"{name!r} has one class only ({text.iloc[0]}); at least two are needed.")
+    if text.str.len().max() > MOST_CHARACTERS:
+        raise ValueError(f"{name!r} has a label of more than {MOST_CHARACTERS:,} characters; shorten it.")
+    if np.isinf(numbers).any():
+        raise ValueError(f"{name!r} has an infinite label; replace it.")
     if numbers.notna().all():
-        whole = bool((numbers == numbers.round()).all())
+        # Above 2**53 neighbouring whole numbers are one and the same.
+        whole = bool((numbers == numbers.round()).all() and numbers.abs().max() < 2**53)
         if numbers.nunique() > MAX_CLASSES or (not whole and numbers.nunique() > 10):
             raise ValueError(
                 f"{name!r} looks continuous: {numbers.nunique():,} different numbers from {numbers.min():g} "

@@ -3,10 +3,14 @@
 import gzip
 import re
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from airq.tables import read_file, read_json
+from airq import header, tables
+from airq.tables import parse_csv, read_file
 
 CSV = "site,value\na,1\nb,2\n"
 
@@ -107,9 +111,260 @@ def test_a_missing_file_and_a_folder_are_os_errors(tmp_path):
         read_file(tmp_path)
 
 
-def test_cut_off_json_is_refused(tmp_path):
-    "The line where it ends is named."
-    path = tmp_path / "t.json"
-    path.write_text('{"results": [\n{"value": 1')
-    with refused(path, "line 2"):
-        read_json(path)
+def read(content, **options):
+    "A table from CSV text, and the notes on it."
+    notes = []
+    return parse_csv(content, "t.csv", notes=notes, **options), notes
+
+
+def table(*rows):
+    return "".join(f"{row}\n" for row in rows)
+
+
+def test_plain_csv_has_no_notes():
+    "Nothing was recognised that a reader would not expect."
+    assert read(CSV)[1] == []
+
+
+def test_names_and_words_lose_outer_blanks():
+    "Also inside quotation marks, and in columns that stay as they are written."
+    found, _ = read(' day , "town ",code\n1, Jinja ," 07 "\n', text=["code"])
+    assert found.columns.tolist() == ["day", "town", "code"]
+    assert found.loc[0].tolist() == [1, "Jinja", "07"]
+
+
+def test_blank_cells_are_empty():
+    "A column with some stays one of numbers; Namibia's code with a blank is still no word elsewhere."
+    found, _ = read(table("a,b,c", "1, ,NA ", "2,5,3"))
+    assert found["b"].tolist()[1:] == [5] and np.isnan(found["b"][0])
+    assert found["c"].tolist()[1:] == [3] and np.isnan(found["c"][0])
+
+
+def test_a_quoted_separator_in_a_name_is_part_of_it():
+    "NA is an empty cell in that column, too."
+    found, _ = read(table('site,"depth, blue",x', "a,0.2,1", "b,NA,2"))
+    assert found.columns.tolist() == ["site", "depth, blue", "x"]
+    assert found["depth, blue"].isna().tolist() == [False, True]
+
+
+def test_a_line_that_names_the_separator_is_read():
+    "As Excel writes it."
+    found, notes = read(table("sep=;", "site;value", "a;1"))
+    assert found["value"].tolist() == [1]
+    assert notes == ["t.csv: cells are separated by semicolons"]
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2,\n3,4,\n", "a,b,\n1,2,\n3,4,\n"])
+def test_a_separator_at_the_end_of_every_row_is_no_column(content):
+    "With one in the header or without."
+    found, _ = read(content)
+    assert found.columns.tolist() == ["a", "b"]
+    assert found["b"].tolist() == [2, 4]
+
+
+SENTENCES = (
+    "Hourly values of a school\nAsk the teacher first\n\nroom,day,dust\nA,2020-01-01,7\nB,2020-01-01,8\n"
+)
+
+
+@pytest.mark.parametrize("padding", ["", ",,"])
+def test_sentences_above_the_header_are_skipped(padding):
+    "They fill one cell; Excel pads them with separators."
+    found, notes = read(SENTENCES.replace("school", f"school{padding}").replace("first", f"first{padding}"))
+    assert found["dust"].tolist() == [7, 8]
+    assert notes == ["t.csv: 3 lines above the header were skipped"]
+
+
+def test_the_head_of_a_nasa_file_is_skipped():
+    "Whatever it says, the header is behind its end."
+    head = table("-BEGIN HEADER-", "Daily data, in local time, for a place", "T2M, WS2M", "-END HEADER-")
+    found, notes = read(head + table("YEAR,DOY,T2M", "2020,1,20.5", "2020,2,21.5"))
+    assert found["T2M"].tolist() == [20.5, 21.5]
+    assert notes == ["t.csv: 4 lines above the header were skipped"]
+
+
+PAIRS = table("School,North", "From,2020-01-01", "", "room,day,dust", "A,2020-01-01,7", "B,2020-01-01,8")
+
+
+def test_lines_that_may_be_rows_are_not_skipped_unasked():
+    "The message says where the header seems to stand, and what to write."
+    with pytest.raises(ValueError, match="t.csv: the header seems to stand in line 4; .*skip = 3"):
+        read(PAIRS)
+
+
+@pytest.mark.parametrize("options", [{"needed": ["room", "dust"]}, {"skip": 3}])
+def test_the_header_is_found_by_names_or_by_the_users_word(options):
+    "The first line with all names, or the one below as many lines."
+    found, _ = read(PAIRS, **options)
+    assert found.columns.tolist() == ["room", "day", "dust"]
+    assert found["dust"].tolist() == [7, 8]
+
+
+def test_needed_names_tell_the_separator():
+    "The first sentence has commas, the table semicolons."
+    found, _ = read(table("One, two, three", "a;b", "1,5;2,5"), needed=["a", "b"])
+    assert found.loc[0].tolist() == [1.5, 2.5]
+
+
+def test_the_users_separator_counts():
+    "A bar would have been taken for one."
+    found, notes = read(table("a|b~c", "1|2~3"), separator="~")
+    assert found.columns.tolist() == ["a|b", "c"]
+    assert notes == []
+
+
+def test_a_comment_may_be_the_header():
+    "If it names as many cells as the row of numbers below it has."
+    assert read(table("# made by hand", "# a, b", "1,2"))[0].to_dict("list") == {"a": [1], "b": [2]}
+
+
+def test_a_repeated_header_is_dropped():
+    "Of files that were glued together; the columns stay numbers."
+    found, notes = read(CSV + CSV)
+    assert found["value"].tolist() == [1, 2, 1, 2]
+    assert notes == ["t.csv: the header stands 2 times; 1 dropped"]
+
+
+def test_lines_may_end_as_on_any_machine():
+    "Windows and old Macs."
+    for end in ("\r\n", "\r"):
+        assert read(SENTENCES.replace("\n", end))[0]["dust"].tolist() == [7, 8]
+
+
+def test_repeated_names_are_told_apart_and_nameless_columns_numbered():
+    "As pandas does."
+    assert read(",a,a\n1,2,3\n")[0].columns.tolist() == ["Unnamed: 0", "a", "a.1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            table("a,b", "1,2", "", "3,4,5"),
+            "line 4 has 3 cells, its header in line 1 has 2; put quotation marks",
+        ),
+        (table("a,b", *["1,2"] * 300, "3,4,"), "line 302 has 3 cells.*commas at its end"),
+        (table("x y", "", "a;b", "1;2", "3;4;5"), "line 5 has 3 cells"),
+        (table("a,b", '1,"2', "3,4"), "quotation marks that begin in line 2 do not match"),
+        (table("a,b,a", "1,2,3"), "two columns are called 'a'"),
+        (",".join(["a"] * 10_001), "10,001 columns; at most 10,000"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_line(content, words):
+    "Lines are counted as in an editor, and the reason is told."
+    with pytest.raises(ValueError, match=f"^t.csv.*({words})"):
+        read(content, needed=["a"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"separator": "::"}, "one character"),
+        ({"separator": ""}, "one character"),
+        ({"skip": -1}, "number of lines"),
+        ({"skip": True}, "number of lines"),
+        ({"decimal": "·"}, "decimal must be"),
+        ({"skip": 9}, "no table"),
+    ],
+)
+def test_impossible_words_of_the_user_are_refused(options, words):
+    "By the name of the file."
+    with pytest.raises(ValueError, match=f"^t.csv.*{words}"):
+        read(CSV, **options)
+
+
+def test_decimal_commas_are_points_where_commas_do_not_separate():
+    "Most cells have one, or all that have none are whole; words beside them stay."
+    found, notes = read(table("site;fine;coarse;code", "a;1,5;3;x,1", "b;-2,5;4,5;y", "c;;5;z"))
+    assert found["fine"].tolist()[:2] == [1.5, -2.5]
+    assert found["coarse"].tolist() == [3, 4.5, 5]
+    assert found["code"].tolist() == ["x,1", "y", "z"]
+    assert notes[1:] == ["t.csv: commas in fine, coarse were read as decimal points"]
+
+
+def test_commas_in_few_cells_or_in_text_are_no_points():
+    "A list of two numbers stays one, as does a column that the caller calls text."
+    found, notes = read(table("pair;code", "1,2;1,5", "x;2,5", "y;3,5"), text=["code"])
+    assert found["pair"].tolist() == ["1,2", "x", "y"]
+    assert found["code"].tolist() == ["1,5", "2,5", "3,5"]
+    assert len(notes) == 1
+
+
+def test_the_user_says_what_a_comma_is():
+    "Never a point, or one in quoted cells of a table with commas, too."
+    assert read(table("a;b", "1,5;2"), decimal=".")[0].loc[0].tolist() == ["1,5", 2]
+    assert read(table("a,b", '"1,5",2'), decimal=",")[0].loc[0].tolist() == [1.5, 2]
+
+
+def test_thousands_are_not_guessed():
+    "1.234,5 stays as it is written."
+    assert read(table("a;b", "1.234,5;1"))[0]["a"].tolist() == ["1.234,5"]
+
+
+def test_a_word_among_decimal_commas_stays_for_the_caller_to_count():
+    "The numbers around it have points then."
+    assert read(table("a;b", "1,5;1", "2,5;1", "n.d.;1"))[0]["a"].tolist() == ["1.5", "2.5", "n.d."]
+
+
+def test_bytes_in_parquet_are_text(tmp_path):
+    "Some writers do not say that they wrote text."
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({" site ": [b"Jinja "], "n": [1]}), path)
+    assert read_file(path).to_dict("list") == {"site": ["Jinja"], "n": [1]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"site": [b"\xff\xfe"]}, "not a whole Parquet"),
+        ({"a": [1], "a ": [2]}, "two columns are called 'a'"),
+        ({f"c{i}": [1] for i in range(10_001)}, "10,001 columns"),
+    ],
+)
+def test_parquet_that_cannot_be_read_is_named(tmp_path, columns, words):
+    "Bytes that are no text, names that are equal, too many columns."
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path)
+    with refused(path, words):
+        read_file(path)
+
+
+def test_a_damaged_page_of_parquet_is_named(tmp_path):
+    "The end of the file, which says what is in it, is whole."
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.arange(10_000)}), path, compression="gzip", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[200:400] = b"\x55" * 200
+    path.write_bytes(content)
+    with refused(path, "not a whole Parquet"):
+        read_file(path)
+
+
+def test_parquet_of_too_many_cells_is_refused(tmp_path, monkeypatch):
+    "A few bytes may stand for millions of equal ones."
+    monkeypatch.setattr(tables, "MOST_CELLS", 9)
+    pd.DataFrame({"a": [1] * 10}).to_parquet(tmp_path / "t.parquet")
+    with refused(tmp_path / "t.parquet", "10 rows of 1 columns"):
+        read_file(tmp_path / "t.parquet")
+
+
+def test_a_table_that_does_not_fit_into_memory_is_named(tmp_path, monkeypatch):
+    "Where memory ends, the file is still known."
+    (tmp_path / "t.csv").write_text(CSV)
+    monkeypatch.setattr(pd, "read_csv", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(MemoryError, match="t.csv does not fit"):
+        read_file(tmp_path / "t.csv")
+
+
+def test_a_long_line_is_no_trouble():
+    "A header of 5,000 names, longer than what the csv module takes for a cell."
+    names = [f"a column with a rather long name, number {i}" for i in range(5_000)]
+    quoted = ",".join(f'"{name}"' for name in names)
+    assert read(f"{quoted}\n{','.join(['1'] * 5_000)}\n")[0].columns.tolist() == names
+
+
+def test_the_header_is_sought_in_the_first_lines_only(monkeypatch):
+    "What comes later cannot change how the file is read."
+    monkeypatch.setattr(header, "_FIRST_LINES", 3)
+    with pytest.raises(ValueError, match="line 4 has 3 cells"):
+        read(table("a,b", "1,2", "3,4", "5,6,7"))
