@@ -88,10 +88,10 @@ def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
         table = read_file(cities, text=["city_id", "city", "country"], needed=needed)
     for column in needed:
         if column not in table.columns:
-            there = near_name(column, table.columns) or f" It has {', '.join(map(str, table.columns[:8]))}."
+            near = near_name(column, [other for other in table.columns if other not in needed])
             raise ValueError(
-                f"{name} has no column {column!r}.{there} A city table has city, country, latitude, "
-                "longitude, and city_id and population if they are known."
+                f"{name} has no column {column!r}.{near} It has {', '.join(map(str, table.columns[:8]))}. A city "
+                "table has city, country, latitude, longitude, and city_id and population if they are known."
             )
         if list(table.columns).count(column) > 1:
             raise ValueError(f"{name} has two columns {column!r}; leave one out.")

@@ -172,8 +172,10 @@ def _regularity(rows):
     widths = [len(row.cells) for row in rows]
     looked_at = [*widths[len(widths) // 2 :], *widths[:1]]
     usual = Counter(width for width in looked_at if width > 1).most_common(1)
-    width = usual[0][0] if usual else 1
-    return (width > 1, widths.count(width) / len(widths), -widths.index(width), width) if widths else (False,)
+    if not usual:
+        return (0,)
+    width = usual[0][0]
+    return 1, widths.count(width) / len(widths), -widths.index(width), width
 
 
 def _unique(names):

@@ -247,6 +247,7 @@ def test_repeated_names_are_told_apart_and_nameless_columns_numbered():
         (table("x y", "", "a;b", "1;2", "3;4;5"), "line 5 has 3 cells"),
         (table("a,b", '1,"2', "3,4"), "quotation marks that begin in line 2 do not match"),
         (table("a,b,a", "1,2,3"), "two columns are called 'a'"),
+        (table("Dear reader", "this is a letter", "no table, only words"), "line 3 has 2 cells"),
         (",".join(["a"] * 10_001), "10,001 columns; at most 10,000"),
     ],
 )
