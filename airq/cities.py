@@ -90,8 +90,8 @@ def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
         if column not in table.columns:
             near = near_name(column, [other for other in table.columns if other not in needed])
             raise ValueError(
-                f"{name} has no column {column!r}.{near} It has {', '.join(map(str, table.columns[:8]))}. A city "
-                "table has city, country, latitude, longitude, and city_id and population if they are known."
+                f"{name} has no column {column!r}.{near} It has {', '.join(map(str, table.columns[:8]))}. "
+                "A city table has city, country, latitude, longitude, and perhaps city_id and population."
             )
         if list(table.columns).count(column) > 1:
             raise ValueError(f"{name} has two columns {column!r}; leave one out.")

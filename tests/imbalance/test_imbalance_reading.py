@@ -148,3 +148,141 @@ def test_rows_of_a_simulation_say_so(file, tmp_path):
         note = read_labelled(tmp_path / f"{name}.parquet", target="risk").notes[0]
         assert note.startswith("SIMULATED")
     assert read_labelled(file, target="risk", drop=["colour", "town"]).notes == ()
+
+
+def test_decimal_commas_are_numbers(tmp_path):
+    "As exported where commas are decimal marks; a note says so."
+    path = tmp_path / "table.csv"
+    path.write_text("size ; risk\n0,5;low\n-1,25;high\n2;low\n")
+    table = read_labelled(path, target="risk")
+    assert table.X["size"].tolist() == [0.5, -1.25, 2]
+    assert "table.csv: commas in size were read as decimal points" in table.notes
+
+
+def numbered(values, n=40, name="number"):
+    "Names of the features, and the notes, of a table with a column of numbers beside a measurement."
+    X, notes = features(pd.DataFrame({name: list(values), "size": [0.5, 1.5] * (n // 2)}))
+    return list(X), notes
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        range(40),
+        range(1001, 1041),
+        range(40, 0, -1),
+        [7 * n % 40 for n in range(40)],
+        [n for n in range(50) if n % 5],
+        [7 * n % 41 + 0.0 for n in range(40)],
+        range(0, 360, 9),
+    ],
+    ids=[
+        "from 0",
+        "from 1001",
+        "falling",
+        "shuffled",
+        "some rows gone",
+        "shuffled, one gone",
+        "one row of nine",
+    ],
+)
+def test_a_number_of_the_row_is_no_feature(values):
+    "In order with up to nine of ten rows gone, shuffled with up to half of them gone; a note names it."
+    names, notes = numbered(values)
+    assert names == ["size"]
+    assert notes == ["Left out: number (a number of the row)."]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [n**3 for n in range(40)],
+        [977 * n % 1009 for n in range(40)],
+        [*range(39), 38],
+        [n + 0.5 for n in range(40)],
+        [*range(39), None],
+    ],
+    ids=["wide gaps", "drawn from a wide range", "one repeated", "no whole numbers", "one missing"],
+)
+def test_a_measurement_of_whole_numbers_stays(values):
+    "Random draws leave wide gaps or repeat a value."
+    names, notes = numbered(values)
+    assert (names, notes) == (["number", "size"], [])
+
+
+def test_few_rows_cannot_tell_a_number_of_the_row():
+    "Four sizes in order may be sizes."
+    assert list(features(pd.DataFrame({"size": [1, 2, 3, 4]}))[0]) == ["size"]
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "index", "level_0"])
+def test_an_index_is_no_feature_in_few_rows_either(name):
+    "Its name tells."
+    assert numbered([3, 1, 7, 5], n=4, name=name)[0] == ["size"]
+
+
+def test_rows_that_differ_by_their_number_only_are_equal(tmp_path):
+    "The index that pandas writes is gone before equal rows are sought."
+    from imbalance.problem import make_problem
+
+    pd.DataFrame({"size": [1, 2] * 15, "risk": ["low", "high", "low"] * 10}).to_csv(tmp_path / "t.csv")
+    table = read_labelled(tmp_path / "t.csv", target="risk")
+    problem, notes = make_problem(table.X, table.y, target_prior="balanced", n_splits=2, n_repeats=1)
+    assert any("30 of 30 rows have the features of another row" in note for note in notes)
+    assert len(set(problem.groups)) == 2
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["1970-01-02", "1970-01-03 12:00", None],
+        ["1970/1/2", "1970/1/3 12:00", "?"],
+        pd.to_datetime(["1970-01-02 00:00", "1970-01-03 12:00", None]),
+        pd.to_datetime(["1970-01-02T03:00+03:00", "1970-01-03T15:00+03:00", None]),
+    ],
+)
+def test_days_are_numbers(days):
+    "Since 1970, in days; the third is missing."
+    X, notes = features(pd.DataFrame({"day": days}))
+    assert X["day"].tolist()[:2] == [1, 2.5]
+    assert X["day"].isna().tolist() == [False, False, True]
+    assert notes == ["Read as days since 1970: day."]
+
+
+def test_days_in_a_row_stay_when_they_come_again():
+    "Another day in every row is no number of the row, neither as text nor as the number that it became."
+    X, _ = features(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40)}))
+    assert list(features(X)[0]) == ["day"]
+
+
+def test_days_written_day_first_stay_words():
+    "Day and month could be exchanged."
+    X, _ = features(pd.DataFrame({"day": ["03/04/2020", "05/04/2020"]}))
+    assert isinstance(X["day"].dtype, pd.CategoricalDtype)
+
+
+def test_groups_of_one_row_are_said(tmp_path):
+    "They keep nothing together."
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    words = "Every row of 'size' is a group of its own: the folds are as without --group."
+    assert words in read_labelled(path, target="risk", group="size").notes
+    assert words not in read_labelled(path, target="risk", group="town").notes
+
+
+def test_categories_are_named(file):
+    "So that a column of numbers that is taken for words is seen."
+    notes = read_labelled(file, target="risk", categorical=["code"]).notes
+    assert "Taken for categories: colour, code, town." in notes
+
+
+@pytest.mark.parametrize("value", ["inf", "x" * 201])
+def test_a_label_that_nobody_can_print_is_refused(value):
+    "Infinite, or of more than 200 characters."
+    with pytest.raises(ValueError, match="'risk' has (an infinite label|a label of more than 200)"):
+        labels(pd.Series([value, "1", "2"]), name="risk")
+
+
+def test_labels_too_large_for_whole_numbers_stay_text():
+    "1e30 is no 64-bit integer."
+    assert labels(pd.Series(["1e30", "1", "1"])).tolist() == ["1e30", "1", "1"]
