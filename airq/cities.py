@@ -83,7 +83,7 @@ def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
         table = cities
     else:
         name = str(cities)
-        if Path(name.removesuffix(".gz")).suffix not in (".csv", ".tsv", ".txt", ".parquet"):
+        if Path(name.lower().removesuffix(".gz")).suffix not in (".csv", ".tsv", ".txt", ".parquet"):
             raise ValueError(f"{name}: a city table is a .csv, .tsv, .txt or .parquet file.")
         table = read_file(cities, text=["city_id", "city", "country"], needed=needed)
     for column in needed:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import warnings
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,49 +122,65 @@ def parse_csv(content, path, *, text=(), needed=(), skip=None, separator=None, d
     if separator is None and len(header.names) > 1 and header.separator != ",":
         marks = SEPARATORS.get(header.separator, repr(header.separator))
         notes.append(f"{Path(path).name}: cells are separated by {marks}")
-    table = _body(_without_repeats(content, header, path, notes), header, path, text)
+    table = _body(content, header, path, text, notes)
     if header.separator == "," and decimal is None:
         decimal = "."
     return _cleaned(table, path, text=text, decimal=decimal, notes=notes)
 
 
-def _without_repeats(content, header, path, notes):
-    """Return the text below the header, with an empty line for every header that stands there again."""
+def _body(content, header, path, text, notes):
+    """Return the rows below a header, without those that are the header again."""
     body = content[header.end :]
-    line = content[: header.end].rstrip("\r\n")
-    line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :].strip().lstrip("\ufeff")
-    if len(header.names) > 1 and line in body:
-        body, number = re.subn(rf"(?m)^\ufeff?[ \t]*{re.escape(line)}[ \t]*(?=\r?$)", "", body)
-        if number:
-            notes.append(f"{Path(path).name}: the header stands {number + 1} times; {number} dropped")
-    return body
-
-
-def _body(body, header, path, text):
-    """Return the rows below a header."""
     names = [*header.names, *([_TRAILING] if header.trailing else [])]
     if not body.strip():
         return pd.DataFrame(columns=names)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                io.StringIO(body),
-                sep=header.separator,
-                header=None,
-                names=names,
-                dtype=dict.fromkeys(set(text) & set(names), "str"),
-                keep_default_na=False,
-                na_values={name: EMPTY_CELLS for name in names if name not in text},
-                skipinitialspace=True,
-                low_memory=False,
-                index_col=False,
-            )
+        table = _rows(body, header.separator, names, text)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         raise ValueError(_irregular(body, header, path)) from None
     if header.trailing and table.pop(_TRAILING).notna().any():
         raise ValueError(_irregular(body, header, path))
+    again = _headers(table, path)
+    if again.any():
+        notes.append(f"{Path(path).name}: the header stands {again.sum() + 1} times; {again.sum()} dropped")
+        rows = table[~again].to_csv(sep=header.separator, header=False, index=False)
+        table = _rows(rows, header.separator, header.names, text)
     return table
+
+
+def _rows(body, separator, names, text):
+    """Parse rows that have no header; a warning of the parser is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            io.StringIO(body),
+            sep=separator,
+            header=None,
+            names=names,
+            dtype=dict.fromkeys(set(text) & set(names), "str"),
+            keep_default_na=False,
+            na_values={name: EMPTY_CELLS for name in names if name not in text},
+            skipinitialspace=True,
+            low_memory=False,
+            index_col=False,
+        )
+
+
+def _headers(table, path):
+    """Return where rows of a table are its header again; refuse a header in another order."""
+    again, named = pd.Series(False, index=table.index), [n for n in table if not n.startswith("Unnamed: ")]
+    if len(named) < 2 or pd.api.types.is_numeric_dtype(table[named[0]]):
+        return again
+    first = table[named[0]].astype("str").str.strip("\ufeff \t")
+    for row in np.flatnonzero(first.isin(named)):
+        cells = [str(table[name].iloc[row]).strip("\ufeff \t") for name in named]
+        again.iloc[row] = cells == named
+        if cells != named and sorted(cells) == sorted(named):
+            raise ValueError(
+                f"{path}: the header stands again above row {row + 1:,}, with its columns in another order; "
+                "read files apart whose columns differ."
+            )
+    return again
 
 
 def _irregular(body, header, path):

@@ -16,6 +16,10 @@ SIGNATURES = {
     b"PAR1": "Parquet; give it a name that ends in .parquet",
     b"\x1f\x8b": "compressed with gzip; give it a name that ends in .gz",
     b"PK\x03\x04": "an Excel workbook or a zip archive; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save it as CSV",
+    b"%PDF": "a PDF; save its table as CSV",
+    b"\x89HDF": "HDF5 or NetCDF; save its table as CSV or Parquet",
+    b"CDF\x01": "NetCDF; save its table as CSV or Parquet",
 }
 
 
@@ -62,8 +66,11 @@ def read_text(path):
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(f"{path} is not UTF-8 text (line {line}); save it as UTF-8.") from None
-    if not text.strip():
+    start = text[:100].strip().lower()
+    if not (start or text.strip()):
         raise ValueError(f"{path} is empty.")
+    if start.startswith(("<!doctype html", "<html")):
+        raise ValueError(f"{path} is a web page, perhaps an error message; fetch the file again.")
     return text
 
 
@@ -83,6 +90,8 @@ def _read_bytes(path):
                     )
     except gzip.BadGzipFile:
         raise ValueError(f"{path} is not compressed with gzip, although its name says so.") from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     except (EOFError, zlib.error):
         raise ValueError(f"{path} is cut off or damaged: its gzip data do not end. Fetch it again.") from None
     return content

@@ -21,10 +21,14 @@ LEADING_ZERO = r"[+-]?0\d.*"
 UNKNOWN = "?"
 #: Days as CSV has them, year first, perhaps with a time behind.
 DAY = r"\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
-#: How a column is called that was the index of a table.
-INDEX = re.compile(r"index|level_\d+|__index_level_\d+__")
+#: How a column is called that was the index of a table, or names its rows.
+INDEX = re.compile(
+    r"index|level_\d+|__index_level_\d+__|id|row[ _.-]?(id|nr|no|number|names?|index)?", re.IGNORECASE
+)
 #: Fewer rows than this cannot tell a number of the row from a measurement.
 FEWEST_NUMBERED = 20
+#: Words in at most this share of the filled cells, among more than so many different numbers, are slips.
+SLIPS, FEWEST_NUMBERS = 0.1, 20
 #: Text with more different values than this share of the rows names the rows rather than describes them.
 NAMES_ROWS = 0.9
 MAX_CLASSES = 100
@@ -100,6 +104,10 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
+    if alike := [name for name in X if name not in X.attrs["days"] and _may_number(X[name])]:
+        notes.append(
+            f"Another whole number in every row: {', '.join(alike)}; --drop it if it only names the row."
+        )
     words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
     if words:
         notes.append(f"Taken for categories: {', '.join(words)}.")
@@ -184,12 +192,14 @@ def features(table, *, categorical=()):
     """Columns that a booster can learn from: numbers and categories.
 
     Days and times, written year first, become numbers; ``X.attrs["days"]`` names them, so that they are known
-    when `X` comes here again. A number of the row is left out: with it no two rows
-    are equal, and rows that stand together look alike. It is a column of whole numbers, another in every
-    row, none missing, that either has no name (as the index of a table), or, in 20 rows or more, fills at
-    least half of the range from its smallest to its largest value (a tenth if it only rises or only falls
-    from row to row). Random draws from such a range would repeat some values; a sorted measurement would
-    leave wider gaps.
+    when `X` comes here again. Words in at most a tenth of the cells of a column with more than 20 different
+    numbers are missing values.
+
+    A number of the row is left out: with it no two rows are equal, and rows that stand together look alike.
+    It is a column of whole numbers, another in every row, none missing, that either has no name or that of
+    an index (such as ``id``), or, in 20 rows or more, fills at least half of the range from its smallest to
+    its largest value (a tenth if it only rises or only falls from row to row). Random draws from such a
+    range would repeat some values; a sorted measurement would leave wider gaps.
 
     Parameters
     ----------
@@ -215,7 +225,7 @@ def features(table, *, categorical=()):
     >>> list(X), notes
     (['a', 'c'], ['Left out: b (empty).'])
     """
-    columns, left_out, days = {}, [], []
+    columns, left_out, days, slips = {}, [], [], []
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:
@@ -232,6 +242,8 @@ def features(table, *, categorical=()):
         columns[name] = column
         if day is not None:
             days.append(name)
+        elif is_number(column) and (word := _first_word(table[name], column)):
+            slips.append(f"{name} (first {word!r})")
     if not columns:
         raise ValueError(f"No column is left to learn from{': ' if left_out else ''}{', '.join(left_out)}.")
     X = pd.DataFrame(columns, index=table.index).reset_index(drop=True)
@@ -240,7 +252,11 @@ def features(table, *, categorical=()):
     if len(infinite):
         raise ValueError(f"Column {infinite[0]!r} holds infinite numbers; replace them or leave it out.")
     X.attrs["days"] = [*table.attrs.get("days", ()), *days]
-    notes = {"Left out": left_out, "Read as days since 1970": days}
+    notes = {
+        "Left out": left_out,
+        "Read as days since 1970": days,
+        "Words among numbers were taken for missing": slips,
+    }
     return X, [f"{what}: {', '.join(names)}." for what, names in notes.items() if names]
 
 
@@ -259,9 +275,27 @@ def _as_days(column):
     return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
 
 
+def _first_word(column, numbers):
+    """First cell that is filled, but no number; an empty text where there is none."""
+    if pd.api.types.is_numeric_dtype(column):
+        return ""
+    words = column[(column.notna() & numbers.isna()).to_numpy()].astype("str").str.strip()
+    words = words[~words.isin([*EMPTY_CELLS, UNKNOWN])]
+    return words.iloc[0] if len(words) else ""
+
+
+def _may_number(column):
+    """Whether a column has another whole number in each of many rows."""
+    return len(column) >= FEWEST_NUMBERED and is_number(column) and column.is_unique and _is_whole(column)
+
+
+def _is_whole(column):
+    return bool(column.notna().all() and (column % 1 == 0).all())
+
+
 def _numbers_the_row(column, name):
     """Whether a column of numbers only numbers the rows, see :func:`features`."""
-    if column.isna().any() or (column % 1 != 0).any():
+    if not _is_whole(column):
         return False
     if name.startswith("Unnamed: "):
         return True
@@ -286,7 +320,10 @@ def _feature(column, *, as_category):
     text = text.map(lambda value: None if value is None or str(value).strip() == UNKNOWN else str(value))
     text = text.where(~text.isin(EMPTY_CELLS), None)
     numbers = pd.to_numeric(text, errors="coerce")
-    if not as_category and numbers.notna().sum() == text.notna().sum():
+    slips = int(text.notna().sum() - numbers.notna().sum())
+    if slips <= SLIPS * text.notna().sum() and numbers.nunique() > FEWEST_NUMBERS:
+        slips = 0
+    if not as_category and not slips:
         return (None, "empty") if numbers.isna().all() else (numbers.astype("float64"), None)
     if text.nunique() > max(NAMES_ROWS * len(text), 20):
         return None, "another value in nearly every row"

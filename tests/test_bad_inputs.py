@@ -140,7 +140,7 @@ BAD = [
     ("table", "t.csv", TABLE.split("\n", 1)[1], "no column"),
     ("table", "t.csv", "place,North\nkind,roof\n\nwhen,where,what\n1,2,3\n4,5,6\n", "no column|line 4"),
     ("table", "t.csv", ",".join(f"c{n}" for n in range(10_001)) + "\n1\n", "10,001 columns"),
-    ("table", "t.csv", "<html><body>502, try again, later</body></html>\n", "no rows|no column"),
+    ("table", "t.csv", "<html><body>502, try again, later</body></html>\n", "is a web page"),
     ("table", "t.csv", TABLE.replace("2020-02-", "31/02/"), "'day'"),
     ("table", "t.csv", TABLE.replace("32.5", "east"), "coordinates"),
     # Formats with columns of their own.

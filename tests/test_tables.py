@@ -225,6 +225,18 @@ def test_a_repeated_header_is_dropped():
     assert notes == ["t.csv: the header stands 2 times; 1 dropped"]
 
 
+def test_a_repeated_header_may_be_written_in_another_way():
+    "With quotation marks, a byte order mark or a separator at its end."
+    for again in ('"site","value"', "\ufeffsite,value", "site, value ,"):
+        assert read(table("site,value", "a,1", again, "b,2"))[0]["value"].tolist() == [1, 2]
+
+
+def test_glued_files_with_columns_in_another_order_are_refused():
+    "The numbers below would stand under the wrong names."
+    with pytest.raises(ValueError, match="t.csv: the header stands again above row 2, .*another order"):
+        read(table("site,value,x", "a,1,2", "site,x,value", "b,2,1"))
+
+
 def test_lines_may_end_as_on_any_machine():
     "Windows and old Macs."
     for end in ("\r\n", "\r"):

@@ -40,6 +40,8 @@ def test_toml_is_read(tmp_path):
         (read_json, "[" + "1" * 5_000 + "]", "too many digits"),
         (read_json, "{} {}", "not whole JSON: Extra data in line 1"),
         (read_text, "", "is empty"),
+        (read_text, "\n<!DOCTYPE html>\n<title>502</title>", "is a web page"),
+        (read_text, "%PDF-1.7", "is a PDF"),
         (read_text, "a\0b", "zero bytes"),
     ],
 )

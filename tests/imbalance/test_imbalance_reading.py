@@ -286,3 +286,20 @@ def test_a_label_that_nobody_can_print_is_refused(value):
 def test_labels_too_large_for_whole_numbers_stay_text():
     "1e30 is no 64-bit integer."
     assert labels(pd.Series(["1e30", "1", "1"])).tolist() == ["1e30", "1", "1"]
+
+
+def test_a_word_among_many_numbers_is_a_missing_value():
+    "One dash does not make 39 measurements names; three classes and a word stay four names."
+    X, notes = features(pd.DataFrame({"flow": ["-", *(f"{n}.5" for n in range(39))]}))
+    assert X["flow"].isna().sum() == 1 and X["flow"].sum() == sum(range(39)) + 39 / 2
+    assert notes == ["Words among numbers were taken for missing: flow (first '-')."]
+    X, notes = features(pd.DataFrame({"children": ["0", "1", "2", "3+"] * 10}))
+    assert list(X["children"].cat.categories) == ["0", "1", "2", "3+"]
+
+
+def test_whole_numbers_that_may_name_the_rows_are_said(tmp_path):
+    "With wide gaps they may be prices or numbers of customers."
+    path = tmp_path / "t.csv"
+    path.write_text("price,risk\n" + "".join(f"{n**3},{n % 2}\n" for n in range(40)))
+    (note,) = read_labelled(path, target="risk").notes
+    assert note == "Another whole number in every row: price; --drop it if it only names the row."
