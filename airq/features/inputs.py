@@ -6,19 +6,16 @@ Only a table's own columns are looked at; those of the vocabulary are what they 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 
 import pandas as pd
 
-from airq.messages import AirqWarning
 from airq.panel import (
     COLUMNS,
     MIN_TRAINING_ROWS,
     NOT_FEATURES,
     TARGET,
     feature_columns,
-    label_panel,
     panel_metadata,
 )
 
@@ -26,7 +23,8 @@ from airq.panel import (
 #: PM10 is something else, and CAMS is a model, which places without a monitor have too.
 READING = re.compile(
     r"(?<!cams_)(?<!cams)pm[ _.-]?0?2[ _.,p-]?5|^pm0?2(?!\d)|^pm(?![a-z])(?!.?\d)|^p2$|"
-    r"particulate.?matter.?2|aqi|^i[qc]a(?![a-z])|now.?cast|arithmetic.?mean|max.?value|^value$|^(raw.?)?conc(entration)?\W*$",
+    r"particulate.?matter.?2|aqi|^i[qc]a(?![a-z])|now.?cast|arithmetic.?mean|max.?value|^value$|^(raw.?)?conc(entration)?\W*$|"
+    r"^(daily.?)?(min|max|mean|median|avg|average|std|stdev|var|variance)(imum)?$",
     re.IGNORECASE,
 )
 #: Rank correlation with PM2.5 within places above which a column is a reading of it.
@@ -131,17 +129,3 @@ def named(reasons: dict[str, str]) -> str:
     for name, reason in reasons.items():
         columns.setdefault(reason, []).append(str(name))
     return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in columns.items())
-
-
-def without_hidden_targets(panel: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the columns that :func:`not_inputs` names, with a warning."""
-    reasons = not_inputs(panel)
-    if not reasons:
-        return panel
-    warnings.warn(
-        f"Columns left out: {named(reasons)}. To learn from them all the same, ingest the table with "
-        f"keep = [{', '.join(repr(str(name)) for name in reasons)}].",
-        AirqWarning,
-        stacklevel=3,
-    )
-    return label_panel(panel.drop(columns=list(reasons)), panel_metadata(panel))

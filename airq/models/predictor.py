@@ -16,6 +16,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.inspection import permutation_importance
 
 from airq.cities import check_swapped, station_ids
+from airq.features.inputs import named, not_inputs
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
 from airq.io import read_panel
 from airq.messages import AirqWarning
@@ -61,7 +62,8 @@ def open_panel(source, *, target="optional"):
 def training_panel(source):
     """Return a checked panel to learn from or to score on; warn if its PM2.5 is not a daily mean of monitors.
 
-    `source` is a panel or its Parquet file. Input columns that are empty are dropped.
+    `source` is a panel or its Parquet file. Input columns that are empty are dropped, and those that are no
+    inputs, see :func:`airq.features.inputs.not_inputs`.
 
     Raises
     ------
@@ -72,6 +74,13 @@ def training_panel(source):
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
         _warn(f"Left out, because no row has a value: {', '.join(empty)}.")
         panel = panel.drop(columns=empty)
+    if reasons := not_inputs(panel):
+        asked = ", ".join(f'"{name}"' for name in reasons)
+        _warn(
+            f"Columns left out: {named(reasons)}. To learn from them all the same, name them at ingest: "
+            f"keep = [{asked}]."
+        )
+        panel = panel.drop(columns=list(reasons))
     if not feature_columns(panel):
         raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
     labelled = panel[TARGET].dropna()

@@ -1,0 +1,382 @@
+"""Tables as archives write them: what a row means decides what becomes of it."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airq.panel import panel_metadata
+from airq.workflows.ingest import read_table
+
+MAPPING = {
+    "panel": {"pm25_origin": "sensor", "day_basis": "local", "statistic": "mean"},
+    "columns": {
+        "site_id": "station",
+        "date": "when",
+        "latitude": {"value": 0.31},
+        "longitude": {"value": 32.58},
+        "country": {"value": "UGA"},
+        "pm25": {"from": "value", "unit": "µg/m³"},
+    },
+}
+
+
+def mapped(table, *, columns=None, panel=None, stations=None, min_hours=18, **keys):
+    """Panel and report of a table; a text is CSV."""
+    mapping = copy.deepcopy(MAPPING) | keys
+    mapping["columns"] |= columns or {}
+    mapping["columns"] = {name: source for name, source in mapping["columns"].items() if source is not None}
+    mapping["panel"] |= panel or {}
+    return read_table(table, mapping=mapping, stations=stations, min_hours=min_hours)
+
+
+def day_values(panel):
+    """PM2.5 by day of the month."""
+    return dict(zip(panel["date"].dt.day, panel["pm25"].tolist(), strict=True))
+
+
+def readings(values, start="2020-01-01", station="a", **columns):
+    """A table of hours."""
+    when = pd.date_range(start, periods=len(values), freq="h").strftime("%Y-%m-%d %H:%M")
+    return pd.DataFrame({"station": station, "when": when, "value": values, **columns})
+
+
+LONG = pd.DataFrame(
+    {
+        "station": "a",
+        "when": ["2020-01-01", "2020-01-01", "2020-01-01", "2020-01-02"],
+        "parameter": ["pm25", "pm10", "no2", "pm25"],
+        "unit": ["µg/m³", "µg/m³", "ppb", "µg/m³"],
+        "value": [10.0, 60.0, 30.0, 12.0],
+    }
+)
+
+
+# -- rows that mean different things
+
+
+def test_rows_of_several_pollutants_are_not_averaged():
+    "The columns and their values are named."
+    with pytest.raises(ValueError, match=r"'parameter' \(no2, pm10, pm25\) and 'unit'.*where = .*pm25"):
+        mapped(LONG)
+
+
+def test_where_chooses_rows():
+    "Of the four rows those of PM2.5; capitals do not matter."
+    panel, report = mapped(LONG, where={"parameter": "PM25"})
+    assert day_values(panel) == {1: 10, 2: 12}
+    assert report.dropped == {"of another parameter": 2}
+
+
+def test_over_allows_a_mean():
+    "Two sensors of one station, 10 and 20."
+    table = LONG[:2].assign(parameter=["s1", "s2"], unit="µg/m³", value=[10.0, 20.0])
+    assert day_values(mapped(table, over=["parameter"])[0]) == {1: 15}
+
+
+def test_where_without_any_row_names_what_is_there():
+    "A misspelt value."
+    with pytest.raises(ValueError, match=r"no row has parameter = pm2\.5; it has pm25, pm10, no2"):
+        mapped(LONG, where={"parameter": "pm2.5"})
+
+
+def test_daily_and_hourly_rows_do_not_mix():
+    "One daily value of 10 beside hours of 90; chosen, it stands alone."
+    table = readings([90.0] * 24, averaging="hour")
+    daily = pd.DataFrame(
+        {"station": ["a"], "when": ["2020-01-01 00:00"], "value": [10.0], "averaging": "day"}
+    )
+    table = pd.concat([table, daily], ignore_index=True)
+    with pytest.raises(ValueError, match=r"'averaging' \(day, hour\)"):
+        mapped(table)
+    assert day_values(mapped(table, where={"averaging": "day"})[0]) == {1: 10}
+    assert day_values(mapped(table, where={"averaging": "hour"})[0]) == {1: 90}
+
+
+def test_valid_and_invalid_rows_do_not_mix():
+    "Whole numbers are compared as numbers."
+    table = readings([10.0] * 24, Validity=[1] * 20 + [-1] * 4)
+    with pytest.raises(ValueError, match=r"'Validity' \(-1, 1\)"):
+        mapped(table)
+    panel, report = mapped(table, where={"Validity": [1, 2, 3]})
+    assert panel["n_hours"].tolist() == [20] and report.dropped == {"of another Validity": 4}
+
+
+def test_words_that_change_with_the_hours_do_not_matter():
+    "A day of two categories of air is a day."
+    table = readings([10.0] * 12 + [60.0] * 12, category=["Good"] * 12 + ["Moderate"] * 12)
+    assert day_values(mapped(table)[0]) == {1: 35}
+
+
+def test_rows_without_a_value_are_not_asked():
+    "Marked as missing, with a value that says so, too."
+    table = readings([10.0] * 20 + [-999.0] * 4, QC=["Valid"] * 20 + ["Missing"] * 4)
+    panel, _ = mapped(table)
+    assert day_values(panel) == {1: 10}
+
+
+def test_codes_of_validity_are_named():
+    "Days of different marks: not mixed, and not known to be good."
+    table = pd.DataFrame(
+        {"station": "a", "when": ["2020-01-01", "2020-01-02"], "value": [10.0, 300.0], "flag": ["V", "I"]}
+    )
+    assert any("column 'flag' has I, V" in note for note in mapped(table)[1].notes)
+
+
+# -- hours
+
+
+def test_a_day_of_one_hour_is_no_day():
+    "25 hours: the second day has one."
+    panel, report = mapped(readings(np.arange(25.0)))
+    assert day_values(panel) == {1: 11.5}
+    assert report.dropped == {"fewer than 18 hours": 1}
+
+
+def test_times_that_end_hours():
+    "01:00 of the first to 00:00 of the second are the first day."
+    table = readings(np.arange(24.0), start="2020-01-01 01:00")
+    assert day_values(mapped(table, panel={"marks": "end"})[0]) == {1: 11.5}
+
+
+def test_the_hour_may_stand_in_a_column_of_its_own():
+    "Recognised and said; the date alone would make a mean of whatever hours there are."
+    table = readings(np.arange(24.0)).assign(when="2020-01-01", hour=range(24))
+    panel, report = mapped(table)
+    assert panel["n_hours"].tolist() == [24]
+    assert "the hour of a row is in column 'hour'" in report.notes
+
+
+def test_a_column_says_that_rows_are_hours():
+    "One midnight a day, of an hour each."
+    table = LONG.iloc[[0, 3]].assign(Duration="1 Hr")
+    with pytest.raises(ValueError, match="2 fewer than 18 hours"):
+        mapped(table)
+
+
+def test_wind_from_speed_and_direction():
+    "2 m/s from the west is 2 m/s towards the east, hour by hour; the compass may say it."
+    table = readings([10.0] * 24, ws=2.0, wd=["W"] * 12 + ["270"] * 12)
+    panel, _ = mapped(table, columns={"wind": {"speed": "ws", "direction": "wd", "unit": "m/s"}})
+    assert panel["wind_u"].tolist() == pytest.approx([2]) and panel["wind_v"].tolist() == pytest.approx(
+        [0], abs=1e-6
+    )
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(*tables):
+        paths = []
+        for number, table in enumerate(tables):
+            paths.append(tmp_path / f"{number}.csv")
+            table.to_csv(paths[-1], index=False)
+        return paths
+
+    return write
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_apart_or_together_give_the_same_panel(files, first):
+    "A file of days and one of hours, in either order."
+    daily = pd.DataFrame({"station": "b", "when": ["2020-01-01", "2020-01-02"], "value": [1.0, 2.0]})
+    paths = files(daily, readings(np.arange(48.0)))
+    together = mapped([paths[first], paths[1 - first]])[0]
+    apart = pd.concat([mapped(path)[0] for path in paths]).sort_values(["site_id", "date"], ignore_index=True)
+    columns = ["site_id", "date", "pm25", "n_hours"]
+    pd.testing.assert_frame_equal(together[columns], apart[columns], check_like=True)
+
+
+def test_a_site_with_days_and_hours_is_refused(files):
+    "One day, told twice."
+    daily = pd.DataFrame({"station": ["a"], "when": ["2020-01-01"], "value": [1.0]})
+    with pytest.raises(ValueError, match="site a has both a daily value and hourly ones on 2020-01-01"):
+        mapped(files(daily, readings(np.arange(24.0))))
+
+
+# -- names, dates, places
+
+
+def test_a_name_of_several_columns(files):
+    "State, county and number, with their leading zeros."
+    (path,) = files(pd.DataFrame({"state": ["06"], "site": ["0007"], "when": ["2020-01-01"], "value": [5.0]}))
+    panel, _ = mapped(path, columns={"site_id": {"from": ["state", "site"]}})
+    assert panel["site_id"].tolist() == ["06-0007"]
+
+
+def test_a_date_with_a_format():
+    "Days first."
+    table = LONG[:1].assign(when="02-01-2020")
+    panel, _ = mapped(table, columns={"date": {"from": "when", "format": "%d-%m-%Y"}})
+    assert panel["date"].tolist() == [pd.Timestamp("2020-01-02")]
+
+
+STATIONS = pd.DataFrame(
+    {"code": ["a", "b"], "lat": [0.31, 0.35], "lon": [32.58, 32.60], "name": ["Kampala", "Bweyogerere"]}
+)
+
+
+def test_stations_give_positions_and_names():
+    "By whichever column of theirs holds the identifiers; a station that is not there is counted."
+    table = pd.DataFrame({"station": ["a", "b", "c"], "when": "2020-01-01", "value": [1.0, 2.0, 3.0]})
+    columns = {"latitude": "lat", "longitude": "lon", "city": "name"}
+    panel, report = mapped(table, columns=columns, stations=STATIONS)
+    assert panel[["latitude", "city"]].to_numpy().tolist() == [[0.31, "Kampala"], [0.35, "Bweyogerere"]]
+    assert report.dropped == {"of a station that is not in The stations table": 1}
+
+
+def test_a_station_that_stands_twice_is_refused():
+    "Two positions for one name."
+    columns = {"latitude": "lat", "longitude": "lon"}
+    with pytest.raises(ValueError, match="The stations table"):
+        mapped(LONG[:1], columns=columns, stations=STATIONS.assign(code=["a", "a"]))
+
+
+def test_a_city_has_its_position_from_the_city_table():
+    "No coordinates, but a name that is known."
+    columns = {"site_id": None, "latitude": None, "longitude": None, "city": {"value": "Jinja"}}
+    panel, _ = mapped(LONG[:1], columns=columns)
+    assert panel["latitude"].iloc[0] == pytest.approx(0.44, abs=0.05)
+
+
+# -- columns that stay under their own names
+
+
+def test_one_word_does_not_make_a_column_text():
+    "It is counted, and the column stays an input."
+    table = pd.DataFrame(
+        {
+            "station": "a",
+            "when": [f"2020-01-0{day}" for day in (1, 2, 3)],
+            "value": 5.0,
+            "traffic": ["1", "-", "3"],
+        }
+    )
+    panel, report = mapped(table)
+    assert report.emptied == {"traffic is not a number": 1}
+    assert report.inputs == {"traffic": ("traffic",)} and panel["traffic"].tolist()[0] == 1
+
+
+def test_fill_values_of_own_columns_are_missing():
+    "-9999 lies far from 0.1 and 0.2; a temperature of -20 does not lie far from 15."
+    table = pd.DataFrame(
+        {
+            "station": "a",
+            "when": [f"2020-01-0{day}" for day in (1, 2, 3)],
+            "value": 5.0,
+            "ndvi": [0.1, -9999, 0.2],
+            "frost": [-20.0, 15.0, 3.0],
+        }
+    )
+    panel, report = mapped(table)
+    assert report.emptied == {"ndvi of -9999": 1} and panel["frost"].notna().all()
+
+
+def test_values_that_stand_for_none():
+    "Numbers and words, in any column."
+    table = LONG[:2].assign(
+        parameter="pm25", unit="µg/m³", when=["2020-01-01", "2020-01-02"], value=["None", "7"]
+    )
+    panel, report = mapped(table.assign(ndvi=[-1, 2]), missing=[-1, "None"])
+    assert day_values(panel)[2] == 7
+    assert report.emptied == {"value marked as missing": 1, "ndvi marked as missing": 1}
+
+
+def test_what_is_asked_for_by_name_stays():
+    "In the panel and for whoever learns from it."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01"], "value": [5.0], "pm25_raw": [9.0]})
+    assert "pm25_raw" not in mapped(table)[0]
+    panel, _ = mapped(table, keep=["pm25_raw"])
+    assert panel["pm25_raw"].tolist() == [9] and panel_metadata(panel).kept == ("pm25_raw",)
+
+
+def test_numbers_of_rows_and_parts_of_the_date_are_left_out():
+    "They are named with the reason."
+    table = readings(np.arange(24.0), No=range(1, 25), Month=1)
+    panel, report = mapped(table)
+    assert not report.inputs
+    assert "left out: No (a number of the row); Month (a part of the date)" in report.notes
+
+
+def test_an_index_leaves_out_the_indices_of_others():
+    "Ozone beside it is in points, too."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01"], "value": [50.0], "o3": [40.0]})
+    columns = {"pm25": {"from": "value", "unit": "aqi-us-2012"}}
+    panel, report = mapped(table, columns=columns, panel={"pm25_origin": "index"})
+    assert "o3" not in panel and panel["pm25"].tolist() == [12]
+
+
+def test_the_ceiling_of_an_index_is_no_value():
+    "999 is what archives write beyond it."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01", "2020-01-02"], "value": [50.0, 999.0]})
+    columns = {"pm25": {"from": "value", "unit": "aqi-us-2012"}}
+    report = mapped(table, columns=columns, panel={"pm25_origin": "index"})[1]
+    assert report.dropped == {"AQI at the ceiling of 999": 1}
+
+
+def test_an_infinite_number_is_refused_by_column_and_row():
+    "1e300 is infinite as float32, which models compute with."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01"], "value": [5.0], "ratio": [1e300]})
+    with pytest.raises(ValueError, match="Column 'ratio' is infinite.*site a on 2020-01-01"):
+        mapped(table)
+
+
+# -- places
+
+
+def test_twins_are_named_and_merged_by_choice():
+    "One monitor under two names at one position."
+    table = pd.DataFrame(
+        {
+            "station": ["a", "b"] * 2,
+            "when": ["2020-01-01"] * 2 + ["2020-01-02"] * 2,
+            "value": [5.0, 5.0, 7.0, 7.0],
+        }
+    )
+    panel, report = mapped(table)
+    assert any("a, b" in note and "equal values" in note for note in report.notes)
+    merged, _ = read_table(table, mapping=MAPPING, twins="merge")
+    assert panel["site_id"].nunique() == 2 and day_values(merged) == {1: 5, 2: 7}
+
+
+def test_sites_that_read_differently_are_no_twins():
+    "Two monitors at one place."
+    table = pd.DataFrame({"station": ["a", "b"], "when": "2020-01-01", "value": [5.0, 9.0]})
+    assert read_table(table, mapping=MAPPING, twins="merge")[0]["site_id"].nunique() == 2
+
+
+def test_a_city_is_the_mean_of_its_monitors():
+    "10, 20 and 90 make 40, of three monitors."
+    table = pd.DataFrame({"station": ["a", "b", "c"], "when": "2020-01-01", "value": [10.0, 20.0, 90.0]})
+    mapping = copy.deepcopy(MAPPING)
+    mapping["columns"]["city"] = {"value": "Kampala"}
+    panel, _ = read_table(table, mapping=mapping, by="city")
+    assert panel[["pm25", "n_monitors"]].to_numpy().tolist() == [[40, 3]]
+
+
+def test_swapped_coordinates_are_named_or_refused():
+    "One of three sites stands in Libya's desert; strict refuses it."
+    table = pd.DataFrame(
+        {
+            "station": ["a", "b", "c"],
+            "when": "2020-01-01",
+            "value": 5.0,
+            "lat": [0.31, 0.45, 32.58],
+            "lon": [32.58, 33.2, 0.31],
+        }
+    )
+    columns = {"latitude": "lat", "longitude": "lon"}
+    report = mapped(table, columns=columns)[1]
+    assert any(note.startswith("1 of 3 sites lies far") and "swapped?" in note for note in report.notes)
+    mapping = copy.deepcopy(MAPPING)
+    mapping["columns"] |= columns
+    with pytest.raises(ValueError, match="1 of 3 sites lies far"):
+        read_table(table, mapping=mapping, strict=True)
+
+
+def test_rows_of_an_unknown_country_are_counted():
+    "The rest is read."
+    table = pd.DataFrame(
+        {"station": ["a", "b"], "when": "2020-01-01", "value": 5.0, "nation": ["Uganda", "Atlantis"]}
+    )
+    assert mapped(table, columns={"country": "nation"})[1].dropped == {"of an unknown country": 1}
