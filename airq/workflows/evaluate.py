@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -24,7 +25,13 @@ from airq.models.predictor import regressor_candidate, training_panel
 from airq.panel import PLACE, TARGET, PanelMetadata, panel_metadata
 from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
-from airq.report.charts import distance_curves, draw_evaluation, draw_uncertainty, save
+from airq.report.charts import (
+    distance_curves,
+    draw_evaluation,
+    draw_uncertainty,
+    observed_against_predicted,
+    save,
+)
 from airq.report.words import proximity_markdown, proximity_records
 from airq.units import PM25_UNIT, exceedance_thresholds
 from airq.validation.evaluation import (
@@ -74,6 +81,28 @@ class Evaluation(HeldOutScores):
     def exceedance(self) -> pd.DataFrame:
         """Return Brier score and skill of the probabilities, by scheme, model and threshold."""
         return pd.DataFrame(self.exceedance_records)
+
+    def plot(self, scheme: str | None = None, model: str | None = None) -> alt.LayerChart:
+        """Draw predicted against observed PM2.5 of the held-out rows [µg m⁻³].
+
+        Parameters
+        ----------
+        scheme, model : str, optional
+            What was held out, and whose predictions; by default the first that were scored.
+
+        Raises
+        ------
+        ValueError
+            If they were not scored, or a bundle was, which keeps no predictions.
+        """
+        scored = [(one["scheme"], one["model"]) for one in self.records if len(self.predictions)]
+        chosen = [pair for pair in scored if scheme in (None, pair[0]) and model in (None, pair[1])]
+        if not chosen:
+            known = "; ".join(", ".join(pair) for pair in scored) or "none"
+            raise ValueError(f"No held-out predictions of {scheme=}, {model=}; there are: {known}.")
+        scheme, model = chosen[0]
+        rows = self.predictions[self.predictions["scheme"] == scheme]
+        return observed_against_predicted(rows, self.metadata, model=model)
 
     def to_markdown(self) -> str:
         """Return tables and sentences as Markdown."""

@@ -116,6 +116,21 @@ def test_wrong_estimators_are_refused(panel, estimators, message):
         evaluate(estimators, panel, ["city"])
 
 
+@pytest.mark.parametrize(("chosen", "model"), [({}, "ours"), ({"scheme": "city", "model": "mean"}, "mean")])
+def test_the_plot_holds_the_rows_of_one_model(evaluation, chosen, model):
+    "Of 282 held-out rows with PM2.5 two are beyond the axes, as the subtitle says."
+    chart = evaluation.plot(**chosen).to_dict()
+    drawn = sum(cell["rows"] for cells in chart["datasets"].values() for cell in cells if "rows" in cell)
+    assert drawn == 280 and "282 rows (2 beyond the axes)" in chart["title"]["subtitle"]
+    assert f"held out by city ({model})" in chart["title"]["text"]
+
+
+def test_a_plot_of_what_was_not_scored_is_refused(evaluation):
+    "The message names what there is."
+    with pytest.raises(ValueError, match="model='gaps'; there are: city, ours; city, ridge"):
+        evaluation.plot(model="gaps")
+
+
 def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
     "What `airq evaluate --out` promises."
     evaluation.save(tmp_path / "e")
