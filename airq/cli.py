@@ -28,7 +28,7 @@ from airq.report.console import (
     request_progress,
     screen,
 )
-from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
+from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
 
 app = typer.Typer(
     name="airq",
@@ -106,6 +106,15 @@ def _write_json(path, records):
 
 def _split(text):
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _split_schemes(text):
+    names = _split(text)
+    try:
+        check_schemes(names or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--scheme'") from None
+    return names
 
 
 @contextlib.contextmanager
@@ -404,6 +413,7 @@ def train(
     """Train a model, score it on held-out places, save it as a bundle."""
     from airq.bundle_metadata import BUNDLE_JSON
 
+    schemes = [] if scheme == "none" else _split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
     _check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
     from airq.models.predictor import training_panel
@@ -417,7 +427,6 @@ def train(
         )
     regressor = PM25Regressor(model.value, recipe.value, seed, n_trials=tune, journal=journal, n_jobs=jobs)
     table = training_panel(panel)
-    schemes = [] if scheme == "none" else _split(scheme)
     with _stages() as stage:
         run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)
     regressor.save(out)
@@ -468,13 +477,15 @@ def evaluate(
         _refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
     elif cities is not None:
         _refuse_given(ctx, [*fitting, "coverage"], "with --for, which fits nothing")
-    if not any(SCHEMES[name].buffered for name in _split(scheme) if name in SCHEMES):
+    schemes = _split_schemes(scheme)
+    if not any(SCHEMES[name].buffered for name in schemes):
         _refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
     marker = "evaluation.json" if cities is None else "proximity.json"
     inputs = {"PANEL": panel, "--bundle": bundle, "--for": cities}
     _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
     if cities is not None:
-        _compare_distances(panel, cities, scheme, buffer_km, seed, out, json)
+        schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else schemes
+        _compare_distances(panel, cities, schemes, buffer_km, seed, out, json)
     else:
         from airq.regressor import PM25Regressor
         from airq.workflows.evaluate import evaluate as run
@@ -487,7 +498,7 @@ def evaluate(
                 evaluation = run(
                     PM25Regressor(model.value, recipe.value, seed),
                     panel,
-                    _split(scheme),
+                    schemes,
                     coverage=coverage or None,
                     baselines={"all": True, "none": False}.get(baselines, _split(baselines)),
                     buffer_km=buffer_km,
@@ -502,11 +513,10 @@ def evaluate(
     _print_written(out, json)
 
 
-def _compare_distances(panel, cities, scheme, buffer_km, seed, out, json):
+def _compare_distances(panel, cities, schemes, buffer_km, seed, out, json):
     from airq.report.words import proximity_records
     from airq.workflows.evaluate import proximity, save_proximity
 
-    schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else _split(scheme)
     comparison = proximity(panel, cities, schemes=schemes, buffer_km=buffer_km, random_state=seed)
     if out is not None:
         save_proximity(comparison, out)
@@ -614,11 +624,12 @@ def explain(
             raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
         if (site is None) != (date is None):
             raise typer.BadParameter("--site and --date go together")
+    schemes = _split_schemes(scheme)
     marker = "drop_scores.json" if drop_products else "explanation.json"
     inputs = {"PANEL": panel, "--bundle": bundle}
     _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
     if drop_products:
-        _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs)
+        _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs)
     elif site is not None:
         _explain_row(panel, bundle, site, date, out, json)
     else:
@@ -656,7 +667,7 @@ def _explain_row(panel, bundle, site, date, out, json):
     screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
 
 
-def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
+def _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs):
     from airq.bundle_metadata import read_metadata
     from airq.io import read_panel
     from airq.panel import panel_metadata
@@ -671,7 +682,7 @@ def _drop_products(panel, bundle, scheme, model, recipe, out, json, seed, jobs):
     estimator = PM25Regressor(model, recipe, seed)
     with progress("dropping products") as advance:
         scores = drop_product_scores(
-            estimator, panel, schemes=_split(scheme), random_state=seed, n_jobs=jobs, advance=advance
+            estimator, panel, schemes=schemes, random_state=seed, n_jobs=jobs, advance=advance
         )
     _write_json(json, scores.to_dict("records"))
     if out is not None:

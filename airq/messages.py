@@ -8,8 +8,10 @@ import functools
 import importlib
 import importlib.metadata
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import typer
@@ -27,6 +29,17 @@ from rich.progress import (
 
 class AirqWarning(UserWarning):
     """Something about data or model that a user should know before relying on the figures."""
+
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
+
+def warn(text: str) -> None:
+    """Issue an :class:`AirqWarning` that points to the line, outside of the package, that called it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, AirqWarning, stacklevel=level)
 
 
 #: Notes and progress; results themselves go to standard output.

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from airq.bundle import check_fits, load_bundle, save_bundle
 from airq.io import read_panel
-from airq.messages import AirqWarning
+from airq.messages import AirqWarning, warn
 from airq.models import OURS
 from airq.models.intervals import DEFAULT_COVERAGE, PERIODS, check_coverage
 from airq.models.predictions import DEFAULT_AQI_TABLE, prediction_rows
@@ -186,14 +186,14 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             try:
                 folds, _ = plan_folds(panel, [scheme], seed=self.random_state)
             except ValueError as error:
-                _warn(f"There are no intervals. {error}")
+                warn(f"There are no intervals. {error}")
                 return self
             held_out = score_candidates(
                 panel, {OURS: self.candidate()}, folds, n_jobs=self.n_jobs, advance=advance
             )
         name = _own_name(held_out.described, name)
         if reason := held_out.skipped.get(f"{scheme}/{name}"):
-            _warn(f"There are no intervals: {reason}.")
+            warn(f"There are no intervals: {reason}.")
             return self
         self.predictor_.calibrate(held_out_errors(held_out, scheme, name))
         self._add_evaluation(held_out if evaluation is None else evaluation)
@@ -362,17 +362,17 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         panel, _ = self._open(X)
         inputs, data = self.metadata_["recipe_inputs"], self.metadata_["data"]
         if empty := [name for name in inputs if panel[name].isna().all()]:
-            _warn(
+            warn(
                 f"{len(empty)} of {len(inputs)} input columns are empty in this panel (first {empty[0]}); "
                 "predictions rest on the others."
             )
         if outside := int((~panel["date"].between(data["first_day"], data["last_day"])).sum()):
-            _warn(
+            warn(
                 f"{outside:,} of {len(panel):,} rows are outside the days of training "
                 f"({data['first_day']} to {data['last_day']}); the scores of the card do not hold for them."
             )
         if text := origin_warning(PanelMetadata.from_dict(self.metadata_["panel"])):
-            _warn(text)
+            warn(text)
         return panel
 
     def _open(self, X):
@@ -451,7 +451,3 @@ def _with_target(X, y):
         return X
     panel = X if isinstance(X, pd.DataFrame) else read_panel(X)
     return label_panel(panel.assign(**{TARGET: np.asarray(y, dtype="float32")}), panel_metadata(panel))
-
-
-def _warn(text):
-    warnings.warn(text, AirqWarning, stacklevel=3)

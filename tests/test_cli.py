@@ -104,8 +104,11 @@ def test_options_name_what_the_package_has(panel_file):
 
 
 def test_usage_errors_end_with_two(panel_file, tmp_path):
-    "A misspelt option, a missing option, two options that exclude each other."
+    "A misspelt option, scheme or model, a missing option, two options that exclude each other."
     assert airq("train", panel_file, "--ouut", tmp_path / "b").exit_code == 2
+    assert airq("evaluate", panel_file, "--scheme", "city,sites").exit_code == 2
+    assert airq("explain", panel_file, "--drop-products", "--scheme", "town").exit_code == 2
+    assert airq("evaluate", panel_file, "--model", "boosst").exit_code == 2
     assert airq("train", panel_file).exit_code == 2
     assert airq("predict", panel_file, "--out", tmp_path / "p.parquet").exit_code == 2
 
@@ -240,8 +243,10 @@ def test_no_whole_year_writes_nothing(panel_file, bundle, tmp_path):
 
 
 def test_an_impossible_scheme_is_refused_before_training(panel_file, tmp_path):
-    "A misspelt scheme does not cost a fit."
-    refused(airq("train", panel_file, "--out", tmp_path / "b", "--scheme", "citty"), "'citty'", "city")
+    "A misspelt scheme does not cost a fit; the hint is the nearest one."
+    result = airq("train", panel_file, "--out", tmp_path / "b", "--scheme", "citty")
+    assert result.exit_code == 2
+    assert "Did you mean city?" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_a_folder_of_something_else_is_refused_before_training(panel_file, tmp_path):

@@ -117,6 +117,14 @@ def test_the_evaluation_calibrates_as_its_own_folds_do(model, panel):
         other.calibrate(panel, evaluation=evaluation)
 
 
+@pytest.mark.parametrize("method", ["check_panel", "predict_table"])
+def test_a_warning_points_to_the_line_of_the_caller(model, panel, method):
+    "Not into the package."
+    with pytest.warns(AirqWarning, match="SIMULATED") as caught:
+        getattr(model, method)(panel)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 def test_no_interval_before_calibration(panel):
     "The message says what to call."
     model = PM25Regressor().fit(panel)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from airq.geo import nearest, sites_of
 from airq.io import atomic_write, check_parquet_name, write_table
-from airq.messages import AirqWarning
+from airq.messages import warn
 from airq.models.intervals import DEFAULT_COVERAGE, MIN_SHARE, frequency_of, period_means
 from airq.models.predictor import SCALE
 from airq.panel import KEYS, PLACE
@@ -130,11 +129,9 @@ def _period_means(rows, period):
             "mean to give; leave --period out for days."
         )
     if len(means) < len(n_days):
-        warnings.warn(
+        warn(
             f"{len(n_days) - len(means):,} of {len(n_days):,} calendar {period}s of a site are left out: "
-            f"fewer than {MIN_SHARE:.0%} of their days are in the panel.",
-            AirqWarning,
-            stacklevel=4,
+            f"fewer than {MIN_SHARE:.0%} of their days are in the panel."
         )
     periods = pd.MultiIndex.from_arrays([means["site_id"], means["date"].dt.to_period(frequency_of(period))])
     return means.assign(n_days=n_days.loc[periods].to_numpy())

@@ -8,7 +8,6 @@ area of applicability.
 from __future__ import annotations
 
 import functools
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from airq.cities import check_swapped, station_ids
 from airq.features.inputs import named, not_inputs
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
 from airq.io import read_panel
-from airq.messages import AirqWarning
+from airq.messages import warn
 from airq.models.applicability import AreaOfApplicability
 from airq.models.boosters import CannotFit
 from airq.models.ensemble import inner_folds, make_estimator
@@ -72,7 +71,7 @@ def training_panel(source):
     """
     panel = open_panel(source, target="required")
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
-        _warn(f"Left out, because no row has a value: {', '.join(empty)}.")
+        warn(f"Left out, because no row has a value: {', '.join(empty)}.")
         panel = panel.drop(columns=empty)
     if reasons := not_inputs(panel):
         asked = ", ".join(f'"{name}"' for name in reasons)
@@ -92,12 +91,8 @@ def training_panel(source):
     if labelled.min() == labelled.max():
         raise ValueError(f"PM2.5 is {labelled.iloc[0]:g} in every row, so there is nothing to learn.")
     if text := origin_warning(panel_metadata(panel)):
-        _warn(text)
+        warn(text)
     return panel
-
-
-def _warn(text):
-    warnings.warn(text, AirqWarning, stacklevel=4)
 
 
 class Predictor:

@@ -270,14 +270,15 @@ def exceedance_table(records):
 
 
 def prediction_sentences(rows):
-    """Return the summary of a prediction table, new places apart from training places.
+    """Return the summary of a prediction table, new places apart from training places; empty parts left out.
 
     `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where given, `place` (training or
     new) and `period` (day, month or year).
     """
     if "place" not in rows or rows["place"].isna().all():
         return [_summary(rows, "")]
-    return [_summary(rows[rows["place"] == place], f"{place} ") for place in ("new", "training")]
+    parts = {place: rows[rows["place"] == place] for place in ("new", "training")}
+    return [_summary(part, f"{place} ") for place, part in parts.items() if len(part)]
 
 
 def _summary(rows, kind):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airq.messages import near_name
+
 PLURALS = {
     "row": "rows",
     "site": "sites",
@@ -190,4 +192,6 @@ def check_schemes(names):
     """Raise ValueError at the first name that is no scheme."""
     for name in names:
         if name not in SCHEMES:
-            raise ValueError(f"Unknown scheme {name!r}; choose from {', '.join(SCHEMES)}.")
+            raise ValueError(
+                f"Unknown scheme {name!r}; choose from {', '.join(SCHEMES)}.{near_name(name, SCHEMES)}"
+            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import pandas as pd
 from airq.bundle import check_fits
 from airq.cities import read_cities
 from airq.io import atomic_folder, write_json, write_table, write_text
-from airq.messages import AirqWarning
+from airq.messages import warn
 from airq.models import OURS
 from airq.models.baselines import baselines as all_baselines
 from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
@@ -206,7 +205,7 @@ def evaluate(
         raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=random_state)
     if "city" in folds and "buffer" in folds and _same_folds(folds["city"], folds["buffer"]):
-        _warn(f"No training place is within {buffer_km:g} km of a held-out city: buffer repeats city.")
+        warn(f"No training place is within {buffer_km:g} km of a held-out city: buffer repeats city.")
     scores = score_candidates(
         panel,
         candidates | beside,
@@ -294,7 +293,7 @@ def evaluate_bundle(
         if scheme == new_sites:
             _score_description(result, panel[rows], described[rows], model, coverage)
     if (labelled & trained).any():
-        _warn(
+        warn(
             "Rows of known sites are of places that the bundle learned from: their scores are no validation."
         )
     return result
@@ -345,7 +344,3 @@ def save_proximity(comparison, folder):
         write_text(new / "proximity.md", proximity_markdown(comparison))
         comparison.cities.to_csv(new / "cities.csv", index=False)
         save(distance_curves(comparison), new / "distances.png")
-
-
-def _warn(text):
-    warnings.warn(text, AirqWarning, stacklevel=3)

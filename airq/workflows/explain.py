@@ -12,14 +12,13 @@ import difflib
 import functools
 import logging
 import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from airq.io import atomic_folder, write_json, write_text
-from airq.messages import AirqWarning
+from airq.messages import warn
 from airq.models import OURS
 from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions, contribution_sentences
 from airq.models.predictor import open_panel, training_panel
@@ -259,7 +258,7 @@ def drop_product_scores(
     candidates |= {f"without {name}": functools.partial(Without, make, columns[name]) for name in columns}
     evaluation = score_candidates(panel, candidates, folds, described=(), n_jobs=n_jobs, advance=advance)
     for name, reason in (skipped | evaluation.skipped).items():
-        warnings.warn(f"{name} is left out: {reason}.", AirqWarning, stacklevel=2)
+        warn(f"{name} is left out: {reason}.")
     records = []
     for scheme, table in evaluation.predictions.groupby("scheme", sort=False):
         whole = table.dropna(axis="columns")

@@ -12,7 +12,6 @@ import datetime
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -23,7 +22,7 @@ import pandas as pd
 
 from airq.cities import check_swapped, read_cities
 from airq.io import check_writable, read_panel
-from airq.messages import AirqWarning, import_optional
+from airq.messages import import_optional, warn
 from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
@@ -183,7 +182,7 @@ def extract(
     request = ExtractionRequest(cities, start, end, recipe, products, radius_km, rings_km, quality, day_basis)
     report = run_extraction(request, out=out, client=client)
     for note in report.notes:
-        warnings.warn(note, AirqWarning, stacklevel=2)
+        warn(note)
     return read_panel(report.panel)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from airq.features.recipe import make_recipe
-from airq.messages import AirqWarning
+from airq.messages import warn
 from airq.models.boosters import load_foreign_catboost
 from airq.models.predictions import DEFAULT_AQI_TABLE, prediction_rows
 from airq.models.predictor import open_panel
@@ -53,5 +51,5 @@ def predict_with_model_file(panel, model_file, *, unit, recipe="reference", peri
         "period": period,
         "validation": [],
     }
-    warnings.warn(f"{model_file} was not validated here; it predicts in {unit}.", AirqWarning, stacklevel=2)
+    warn(f"{model_file} was not validated here; it predicts in {unit}.")
     return rows

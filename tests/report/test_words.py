@@ -154,10 +154,11 @@ def test_new_places_are_summed_up_apart_from_training_places():
     ]
 
 
-def test_no_rows_of_a_kind_are_counted_as_none():
+def test_a_kind_of_places_without_rows_is_left_out():
     "All rows are at new places."
     rows = pd.DataFrame(PREDICTED | {"pm25": 10.0, "place": "new"})
-    assert words.prediction_sentences(rows)[1] == "0 rows at training places."
+    (sentence,) = words.prediction_sentences(rows)
+    assert sentence.startswith("3 rows at 2 new places")
 
 
 def test_means_are_not_called_rows():
