@@ -127,7 +127,11 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         ValueError
             If the panel is unsound, has no input column, or PM2.5 in fewer than 20 rows.
         """
-        panel = training_panel(_with_target(X, y))
+        if y is not None:
+            panel = X if isinstance(X, pd.DataFrame) else read_panel(X)
+            target = np.asarray(y, dtype="float32")
+            X = label_panel(panel.assign(**{TARGET: target}), panel_metadata(panel))
+        panel = training_panel(X)
         self.groups_ = training_groups(panel)
         self.predictor_ = self.candidate(advance)().fit(panel, self.groups_)
         self._describe(panel)
@@ -443,11 +447,3 @@ def _own_name(described, name):
     if name not in described:
         raise ValueError(f"name must say which of {', '.join(described)} this model is, got {name!r}.")
     return name
-
-
-def _with_target(X, y):
-    """Return the panel with PM2.5 replaced by `y`, if given."""
-    if y is None:
-        return X
-    panel = X if isinstance(X, pd.DataFrame) else read_panel(X)
-    return label_panel(panel.assign(**{TARGET: np.asarray(y, dtype="float32")}), panel_metadata(panel))

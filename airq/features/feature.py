@@ -25,24 +25,8 @@ TARGETS = (TARGET, "aqi")
 class Feature:
     """A feature of a panel.
 
-    Attributes
-    ----------
-    kind : str
-        Name in :data:`KINDS`.
-    column : str
-        Input column; for the kinds ``calendar`` and ``weather`` the name of the quantity.
-    days : int, optional
-        Shift, or length of the window with today in it. [d]
-    radius_km : float, optional
-        Largest distance of neighbours. [km]
-    name : str
-        Name of the output; by default derived from the rest.
-
-    Raises
-    ------
-    ValueError
-        If the kind or quantity is unknown, a parameter is missing or does not apply, or the column is what
-        is predicted.
+    ValueError is raised if the kind or quantity is unknown, a parameter is missing or does not apply, or the
+    column is what is predicted.
 
     Examples
     --------
@@ -54,10 +38,15 @@ class Feature:
     True
     """
 
+    #: Name in :data:`KINDS`.
     kind: str
+    #: Input column; for the kinds ``calendar`` and ``weather`` the name of the quantity.
     column: str
+    #: Shift, or length of the window with today in it. [d]
     days: int | None = None
+    #: Largest distance of neighbours. [km]
     radius_km: float | None = None
+    #: Name of the output; by default derived from the rest.
     name: str = ""
 
     def __post_init__(self):
@@ -155,29 +144,19 @@ class Workspace:
 
 
 class Kind(NamedTuple):
-    """A way to make a feature.
+    """A way to make a feature."""
 
-    Attributes
-    ----------
-    compute : callable
-        Feature, :class:`Workspace` -> values, an array of shape (n_rows,).
-    word : str
-        What stands before the days in the feature's name; for windows the statistic.
-    parameters : tuple of str
-        Which parameters of the feature it takes.
-    looks_ahead : bool
-        Whether a value may depend on later days.
-    align : {"trailing", "centred"}
-        Where a window has today.
-    place : str
-        What stands before the radius in the feature's name; ``area`` has the site itself in it.
-    """
-
+    #: Feature, :class:`Workspace` -> values, an array of shape (n_rows,).
     compute: Callable
+    #: What stands before the days in the feature's name; for windows the statistic.
     word: str = ""
+    #: Which parameters of the feature it takes.
     parameters: tuple[str, ...] = ()
+    #: Whether a value may depend on later days.
     looks_ahead: bool = False
+    #: Where a window has today, "trailing" or "centred".
     align: str = "trailing"
+    #: What stands before the radius in the feature's name; ``area`` has the site itself in it.
     place: str = ""
 
 

@@ -17,21 +17,14 @@ BLOCK_CELLS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """The pairs of sites within a radius, and the rows of a panel by day.
+    """The pairs of sites within a radius, and the rows of a panel by day."""
 
-    Attributes
-    ----------
-    pairs : scipy.sparse.csr_array of shape (n_sites, n_sites)
-        1 where two sites are near each other.
-    site, day : numpy.ndarray of shape (n_rows,)
-        Number of the site and of the day of every row, from 0.
-    order : numpy.ndarray of shape (n_rows,)
-        Rows by day.
-    """
-
+    #: 1 where two sites are near each other, shape (n_sites, n_sites).
     pairs: csr_array
+    #: Number of the site and of the day of every row, from 0, shape (n_rows,).
     site: np.ndarray
     day: np.ndarray
+    #: Rows by day, shape (n_rows,).
     order: np.ndarray
 
     def sums(self, values, windows):
@@ -42,7 +35,10 @@ class Neighbourhood:
         """
         results = [np.zeros((2, len(values))) for _ in windows]
         before, after = np.max(windows, axis=0)
-        for first, last in self._periods():
+        days = int(self.day[self.order[-1]]) + 1 if len(self.order) else 0
+        length = max(BLOCK_CELLS // max(self.pairs.shape[0], 1), 1)
+        for first in range(0, days, length):
+            last = min(first + length, days)
             rows = self._rows(first, last)
             if not len(rows) or not self.pairs.nnz:
                 continue
@@ -52,12 +48,6 @@ class Neighbourhood:
                 for kind, sums in enumerate(near):
                     result[kind, rows] = window_sum(sums, *window).ravel()[cells]
         return results
-
-    def _periods(self):
-        """List periods of days, first included, last not, whose cells fit into :data:`BLOCK_CELLS`."""
-        days = int(self.day[self.order[-1]]) + 1 if len(self.order) else 0
-        length = max(BLOCK_CELLS // max(self.pairs.shape[0], 1), 1)
-        return [(first, min(first + length, days)) for first in range(0, days, length)]
 
     def _rows(self, first, last):
         """Return the rows of the days from `first` to before `last`, in the panel's order."""

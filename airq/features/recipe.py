@@ -29,17 +29,8 @@ GROUPS_FOR_POSITION = 5
 
 @dataclass(frozen=True)
 class Recipe:
-    """Features in order, under a name.
+    """Features in order, under a name; ValueError is raised if two have the same name.
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    features : tuple of Feature
-        Features; a ValueError is raised if two have the same name.
-
-    Examples
-    --------
     >>> recipe = Recipe("mine", (Feature("value", "no2"), Feature("lead", "no2", days=1)))
     >>> recipe.names, recipe.inputs, recipe.looks_ahead
     (['no2', 'no2_lead1'], ['no2'], True)
@@ -118,24 +109,15 @@ class Recipe:
 
 
 class FeaturePlan(NamedTuple):
-    """What a recipe makes of the columns that a panel happens to have.
+    """What a recipe makes of the columns that a panel happens to have."""
 
-    Attributes
-    ----------
-    around : tuple of (kind, days)
-        Features of every input that changes from day to day, for each of `radii_km` within which there
-        are at least two sites.
-    radii_km : tuple of float
-        Distances. [km]
-    alone : tuple of (kind, days)
-        Features of these inputs where no two sites are that near.
-    calendar : tuple of str
-        Names in :data:`airq.features.calendar.CALENDAR`.
-    """
-
+    #: Kind and days of the features of every input that changes from day to day, for each of the distances
+    #: [km] within which there are at least two sites.
     around: tuple[tuple[str, int], ...]
     radii_km: tuple[float, ...]
+    #: Those of these inputs where no two sites are that near.
     alone: tuple[tuple[str, int], ...]
+    #: Names in :data:`airq.features.calendar.CALENDAR`.
     calendar: tuple[str, ...]
 
 

@@ -21,19 +21,13 @@ class DayLine:
     Within `reach` days of a row, a step along the line is a calendar day at the same site. Whatever is
     further apart (the next site, the far side of a longer gap) is ``reach + 1`` cells away instead: no shift
     reaches it, and a gap of decades takes no more cells than one of weeks.
-
-    Attributes
-    ----------
-    cell : numpy.ndarray of shape (n_rows,)
-        Position of every row, counted from the first row's; rows need not be in order.
-    n_cells : int
-        Length of the line, with `reach` empty cells at either end.
-    reach : int
-        Largest shift. [d]
     """
 
+    #: Position of every row, counted from the first row's; rows need not be in order. Shape (n_rows,).
     cell: np.ndarray
+    #: Length of the line, with `reach` empty cells at either end.
     n_cells: int
+    #: Largest shift. [d]
     reach: int
 
     def lay(self, values):

@@ -194,29 +194,19 @@ class AreaOfApplicability:
 
 @dataclass
 class Space:
-    """Weighted features, and the components that carry most of their distances.
-
-    Attributes
-    ----------
-    names : list of str
-        Features.
-    weights, means, scales : numpy.ndarray of shape (n_features,)
-        Importance; training mean; one over the training standard deviation, 0 for a feature that never
-        varied.
-    missing : numpy.ndarray of shape (n_features,)
-        Share of the training rows that lack it.
-    loadings : numpy.ndarray of shape (2 n_features, n_components)
-        Orthonormal columns: of the values, then of the marks of missing values.
-    carried : list of float
-        Share of the weighted variance in the first component, in the first two, and so on.
-    """
+    """Weighted features, and the components that carry most of their distances."""
 
     names: list
+    #: Importance, training mean, and one over the training standard deviation, 0 for a feature that never
+    #: varied; shape (n_features,).
     weights: np.ndarray
     means: np.ndarray
     scales: np.ndarray
+    #: Share of the training rows that lack it, shape (n_features,).
     missing: np.ndarray
+    #: Orthonormal columns, of the values, then of the marks of missing values: (2 n_features, n_components).
     loadings: np.ndarray | None = None
+    #: Share of the weighted variance in the first component, in the first two, and so on.
     carried: list | None = None
 
     @classmethod

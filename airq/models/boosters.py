@@ -47,20 +47,13 @@ class CannotFit(ValueError):
 
 @dataclass
 class Booster:
-    """A fitted booster of either kind.
+    """A fitted booster of either kind."""
 
-    Attributes
-    ----------
-    kind : {"lightgbm", "catboost"}
-        Library.
-    native : lightgbm.Booster or catboost.CatBoost
-        The model itself.
-    threads : int
-        Number of threads for predictions.
-    """
-
+    #: Library, of :data:`KINDS`.
     kind: str
+    #: The model itself, lightgbm.Booster or catboost.CatBoost.
     native: object
+    #: Number of threads for predictions.
     threads: int = 1
 
     def predict(self, features):

@@ -26,20 +26,13 @@ HEADROOM = 1.2
 
 @dataclass(frozen=True)
 class Member:
-    """A way to fit boosters.
+    """A way to fit boosters."""
 
-    Attributes
-    ----------
-    kind : {"lightgbm", "catboost"}
-        Library.
-    power : float
-        The booster learns PM2.5 to this power; 0.5 is the square root.
-    parameters : dict
-        Changes to the library's settings in :mod:`airq.models.boosters`.
-    """
-
+    #: Library, of :data:`airq.models.boosters.KINDS`.
     kind: str
+    #: The booster learns PM2.5 to this power; 0.5 is the square root.
     power: float = 1.0
+    #: Changes to the library's settings in :mod:`airq.models.boosters`.
     parameters: dict = field(default_factory=dict)
 
     def forward(self, target):

@@ -145,7 +145,11 @@ class ResidualKriging:
 
     def _at_place(self, cube, monitors, apart, days, parameters):
         lags = np.arange(-REACH, REACH + 1)
-        values = _around(cube, days, lags)
+        when = days[:, None] + lags
+        inside = (when >= 0) & (when < cube.shape[1])
+        values = np.where(inside, cube[:, np.where(inside, when, 0)], np.nan)
+        # On the days around, shape (n_rows, n_monitors * n_lags); missing outside the cube.
+        values = values.transpose(1, 0, 2).reshape(len(days), -1)
         seen = ~np.isnan(values)
         between, towards = self._covariances(monitors, apart, lags, **parameters)
         result = np.zeros(len(days))
@@ -170,11 +174,3 @@ class ResidualKriging:
 
 def _days(dates, origin):
     return (dates - origin).dt.days.to_numpy()
-
-
-def _around(cube, days, lags):
-    """Values on the days around, shape (n_rows, n_monitors * n_lags); missing outside the cube."""
-    when = days[:, None] + lags
-    inside = (when >= 0) & (when < cube.shape[1])
-    values = cube[:, np.where(inside, when, 0)]
-    return np.where(inside, values, np.nan).transpose(1, 0, 2).reshape(len(days), -1)

@@ -28,12 +28,7 @@ AT_ONCE = 5_000_000
 
 
 class LinearTrees:
-    """A LightGBM booster of linear trees, split into constants and linear models.
-
-    Parameters
-    ----------
-    native : lightgbm.Booster
-        The booster.
+    """A LightGBM booster of linear trees, `native`, split into constants and linear models.
 
     Attributes
     ----------
@@ -56,9 +51,8 @@ class LinearTrees:
         self.plain_ = lightgbm.Booster(model_str=_plain_text(header, blocks, trees))
         self.n_features = native.num_feature()
         self.first_ = np.cumsum([0] + [tree.n_leaves for tree in trees[:-1]])
-        self._collect([leaf for tree in trees for leaf in tree.leaves(_ranges(header))])
-
-    def _collect(self, leaves):
+        ranges = _ranges(header)
+        leaves = [leaf for tree in trees for leaf in tree.leaves(ranges)]
         shape = (len(leaves), max((len(leaf["features"]) for leaf in leaves), default=0))
         self.features_ = np.full(shape, self.n_features)
         self.slopes_, self._low, self._high = np.zeros((3, *shape))

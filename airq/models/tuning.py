@@ -35,23 +35,17 @@ SEARCHED = {
 class Tuning:
     """A search by tree-structured Parzen estimators [1]_.
 
-    Attributes
-    ----------
-    trials : int
-        Number of trials of every search.
-    journal : Path
-        File that stores the trials of all searches.
-    advance : callable, optional
-        Called as ``advance(done, total, text)`` after every trial.
-
     References
     ----------
     .. [1] T. Akiba et al., Optuna: a next-generation hyperparameter optimization framework,
        KDD 2019.
     """
 
+    #: Number of trials of every search.
     trials: int
+    #: File that stores the trials of all searches.
     journal: Path
+    #: Called as ``advance(done, total, text)`` after every trial.
     advance: Callable | None = None
 
     def __call__(self, members, score, data, seed):

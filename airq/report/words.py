@@ -429,7 +429,10 @@ def distance_histogram(comparison):
     lines = ["".join([f"{'km':>13}", *(f"  {name:<{WIDTH + 6}}" for name in columns)]).rstrip()]
     for bar in range(used[0], used[-1] + 1):
         upper = f"{EDGES[bar + 1]:,}" if bar + 1 < len(EDGES) else "more"
-        cells = [_bar(count[bar], count.max()) for count in counts]
+        cells = []
+        for count in counts:
+            length = int(np.ceil(WIDTH * count[bar] / max(count.max(), 1)))
+            cells.append(f"{count[bar]:>5,} {'#' * length:<{WIDTH}}")
         lines.append("".join([f"{EDGES[bar]:>5,} - {upper:>5}", *(f"  {cell}" for cell in cells)]).rstrip())
     return "\n".join(lines)
 
@@ -446,11 +449,6 @@ def proximity_markdown(comparison):
         "Distance does not show what a city is like. The column `inside_domain` of its predictions does.",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _bar(count, largest):
-    length = int(np.ceil(WIDTH * count / largest)) if largest else 0
-    return f"{count:>5,} {'#' * length:<{WIDTH}}"
 
 
 def _km(distance):

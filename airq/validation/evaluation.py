@@ -124,7 +124,7 @@ def plan_folds(panel, schemes, **options):
 
 
 def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=None, n_jobs=1, advance=None):
-    """Score candidates on the same folds.
+    """Score candidates on the same folds, as :class:`HeldOutScores`.
 
     Parameters
     ----------
@@ -143,10 +143,6 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
         Number of processes; each fits with one thread. Results do not depend on it.
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every fit.
-
-    Returns
-    -------
-    HeldOutScores
     """
     described = tuple(name for name in described if name in candidates)
     calibrated = [scheme for scheme in folds if scheme != "random" and nominal and described]
@@ -278,7 +274,10 @@ def _score_description(result, record, panel, table, description, pairs, held_ou
     intervals = nested_intervals(predicted, calibrations, **asked)
     if intervals["lower"].isna().all():
         key = f"{scheme}/intervals" if name == OURS else f"{scheme}/{name}/intervals"
-        result.skipped[key] = _why_no_interval(calibrations, nominal, scheme)
+        result.skipped[key] = "too few places are left to learn from when two folds are held out"
+        if calibrations:
+            largest = max(calibrations.values(), key=lambda calibration: calibration.n_groups())
+            result.skipped[key] = largest.explain(nominal, groups=SCHEMES[scheme].calibration_groups)
     result.add_intervals(record, *score_intervals(predicted.join(intervals), calibrations, **asked))
     return description.join(intervals)
 
@@ -294,13 +293,6 @@ def _errors_of_pairs(panel, scheme, name, pairs, held_out):
             described = described.rename(columns={"pm25": "predicted"}).set_index(rows.index)
             errors[pair.number] = rows.join(described)
     return errors
-
-
-def _why_no_interval(calibrations, nominal, scheme):
-    if not calibrations:
-        return "too few places are left to learn from when two folds are held out"
-    largest = max(calibrations.values(), key=lambda calibration: calibration.n_groups())
-    return largest.explain(nominal, groups=SCHEMES[scheme].calibration_groups)
 
 
 def held_out_errors(held_out, scheme, model):

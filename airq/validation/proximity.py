@@ -37,27 +37,18 @@ NEAR_KM = 1.0
 
 @dataclass
 class Proximity:
-    """Distances of cities to predict from training, beside those of every scheme.
+    """Distances of cities to predict from training, beside those of every scheme."""
 
-    Attributes
-    ----------
-    cities : DataFrame
-        The city table with `nearest_site`, `nearest_city`, `distance_km` and `beyond`, whether a city lies
-        farther from training than every held-out place of every scheme.
-    n_sites : int
-        Number of sites with PM2.5.
-    held_out : dict of str to numpy.ndarray
-        By scheme, distance of every held-out site to the nearest training site of its fold. [km]
-    records : list of dict
-        One per scheme, see :func:`compare`; the one most like the cities first.
-    skipped : dict of str to str
-        Scheme -> why it is not compared.
-    """
-
+    #: The city table with `nearest_site`, `nearest_city`, `distance_km` and `beyond`, whether a city lies
+    #: farther from training than every held-out place of every scheme.
     cities: pd.DataFrame
+    #: Number of sites with PM2.5.
     n_sites: int
+    #: By scheme, distance of every held-out site to the nearest training site of its fold. [km]
     held_out: dict = field(default_factory=dict)
+    #: One per scheme, see :func:`compare`; the one most like the cities first.
     records: list = field(default_factory=list)
+    #: Scheme -> why it is not compared.
     skipped: dict = field(default_factory=dict)
 
     @property

@@ -26,35 +26,22 @@ PLURALS = {
 
 @dataclass(frozen=True)
 class Scheme:
-    """What a validation scheme holds out.
+    """What a validation scheme holds out."""
 
-    Attributes
-    ----------
-    group : str
-        What a held-out group is called; a key of :data:`PLURALS`.
-    column : str or None
-        Column whose values stay together in a fold; None where no column says what is held out.
-    question : str
-        What the scheme asks about.
-    short : str
-        The same in two or three words.
-    unseen : str
-        What the predictor had not seen, as a noun phrase.
-    buffered : bool
-        Whether the surroundings of a held-out city are hidden, too.
-    one_by_one : bool
-        Whether every group is a fold of its own.
-    headline : int or None
-        Rank among the schemes that stand for a city without a monitor; None for those that do not.
-    """
-
+    #: What a held-out group is called; a key of :data:`PLURALS`.
     group: str
+    #: Column whose values stay together in a fold; None where no column says what is held out.
     column: str | None
+    #: What the scheme asks about, and the same in two or three words.
     question: str
     short: str
+    #: What the predictor had not seen, as a noun phrase.
     unseen: str
+    #: Whether the surroundings of a held-out city are hidden, too.
     buffered: bool = False
+    #: Whether every group is a fold of its own.
     one_by_one: bool = False
+    #: Rank among the schemes that stand for a city without a monitor; None for those that do not.
     headline: int | None = None
 
     @property

@@ -121,31 +121,20 @@ class UnsupportedScheme(ValueError):
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of one split of a panel.
+    """Row numbers of one split of a panel."""
 
-    Attributes
-    ----------
-    scheme : str
-        Name from :data:`SCHEMES`.
-    number : int, or pair of int
-        Which of the folds, from 0.
-    test : numpy.ndarray of int
-        Rows with a target that score.
-    train : numpy.ndarray of int
-        Rows with a target to learn from.
-    visible : numpy.ndarray of int
-        Rows whose *inputs* training may see, `train` among them. A held-out place is not visible,
-        nor is a held-out season; a held-out day of a known place is, because its satellite and
-        weather columns are known.
-    groups : tuple of str
-        The held-out groups; empty with ``"random"``, whose groups are rows.
-    """
-
+    #: Name from :data:`SCHEMES`.
     scheme: str
+    #: Which of the folds, from 0.
     number: int | tuple[int, int]
+    #: Rows with a target that score, and rows with a target to learn from.
     test: np.ndarray
     train: np.ndarray
+    #: Rows whose *inputs* training may see, `train` among them. A held-out place is not visible, nor is a
+    #: held-out season; a held-out day of a known place is, because its satellite and weather columns are
+    #: known.
     visible: np.ndarray
+    #: The held-out groups; empty with ``"random"``, whose groups are rows.
     groups: tuple = ()
 
     def training_panel(self, panel):
@@ -346,13 +335,9 @@ class PairFold(Fold):
 
     The attributes are those of :class:`Fold`. `number` is the pair of superfolds, the lower one first, see
     :func:`superfolds_of`; `test` holds the rows of the first, then those of the second.
-
-    Attributes
-    ----------
-    superfolds : numpy.ndarray of int
-        The superfold that holds out each of the rows `test`.
     """
 
+    #: The superfold that holds out each of the rows `test`.
     superfolds: np.ndarray = None
 
 

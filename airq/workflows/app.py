@@ -111,7 +111,7 @@ def arguments(named):
 
 def run(command):
     """Run the server until it ends; Ctrl-C ends it cleanly, and so does a request to terminate (SIGTERM)."""
-    before = signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     process = subprocess.Popen(command, env=environment())
     try:
         return process.wait()
@@ -134,10 +134,6 @@ def environment():
     """
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     return {"MALLOC_ARENA_MAX": "2", **os.environ, "PYTHONPATH": path}
-
-
-def _terminated(number, _frame):
-    sys.exit(128 + number)
 
 
 def check_installed():

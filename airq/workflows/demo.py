@@ -25,7 +25,7 @@ AFTER = 3
 
 
 def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs=1, advance=None):
-    """Simulate a panel, evaluate and train the model on it, predict the cities without a sensor.
+    """Simulate a panel, evaluate and train the model, predict cities without a sensor; return the Evaluation.
 
     Parameters
     ----------
@@ -40,10 +40,6 @@ def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs
     advance : callable, optional
         Called as ``advance(done, total, text)`` when a stage begins and after every fit of the evaluation,
         which takes nearly all of the time; total is 0 before it is known.
-
-    Returns
-    -------
-    Evaluation
 
     Raises
     ------

@@ -167,10 +167,6 @@ def evaluate(
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every fit.
 
-    Returns
-    -------
-    Evaluation
-
     Raises
     ------
     ValueError
@@ -197,14 +193,22 @@ def evaluate(
     if not isinstance(estimators, Mapping):
         estimators = {OURS: estimators}
     schemes = [schemes] if isinstance(schemes, str) else schemes
-    candidates = {name: _candidate(one, recipe, random_state) for name, one in estimators.items()}
+    candidates = {
+        name: one.candidate()
+        if isinstance(one, PM25Regressor)
+        else regressor_candidate(one, recipe=recipe, seed=random_state)
+        for name, one in estimators.items()
+    }
     check_schemes(schemes)
     panel = training_panel(panel)
     beside = _chosen_baselines(panel, baselines, random_state)
     if twice := [name for name in candidates if name in beside]:
         raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
     folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=random_state)
-    if "city" in folds and "buffer" in folds and _same_folds(folds["city"], folds["buffer"]):
+    if {"city", "buffer"} <= set(folds) and all(
+        np.array_equal(fold.train, other.train)
+        for fold, other in zip(folds["city"], folds["buffer"], strict=True)
+    ):
         warn(f"No training place is within {buffer_km:g} km of a held-out city: buffer repeats city.")
     scores = score_candidates(
         panel,
@@ -219,12 +223,6 @@ def evaluate(
     return Evaluation(**vars(scores), metadata=panel_metadata(panel))
 
 
-def _candidate(estimator, recipe, seed):
-    if isinstance(estimator, PM25Regressor):
-        return estimator.candidate()
-    return regressor_candidate(estimator, recipe=recipe, seed=seed)
-
-
 def _chosen_baselines(panel, chosen, seed):
     available = all_baselines(panel, seed=seed)
     if isinstance(chosen, bool):
@@ -233,10 +231,6 @@ def _chosen_baselines(panel, chosen, seed):
         if name not in available:
             raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(available)}.")
     return {name: available[name] for name in chosen}
-
-
-def _same_folds(folds, others):
-    return all(np.array_equal(fold.train, other.train) for fold, other in zip(folds, others, strict=True))
 
 
 def evaluate_bundle(

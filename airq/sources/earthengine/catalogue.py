@@ -47,7 +47,6 @@ SENTINEL = (
 _ERA5 = {
     "asset": "ECMWF/ERA5/HOURLY",
     "start": "1940-01-01",
-    "end": None,
     "citation": "H. Hersbach et al., ERA5 hourly data on single levels, Copernicus Climate Change Service, "
     "doi:10.24381/cds.adbb2d47. Terms: free, credit Copernicus. Recent months may be preliminary.",
     "kind": "model",
@@ -58,7 +57,6 @@ _ERA5 = {
 #: An image's time is that of its run, not the time that it forecasts.
 _GFS = {
     "asset": "NOAA/GFS0P25",
-    "end": None,
     "citation": "Global Forecast System, NOAA NCEP EMC, "
     "https://www.emc.ncep.noaa.gov/emc/pages/numerical_forecast_systems/gfs.php. Terms: public domain.",
     "kind": "model",
@@ -130,14 +128,26 @@ WEATHER = (
 )
 
 
-def _sentinel(stream, layer, bands, start, *, key, latency, **settings):
+#: Layer of Sentinel-5P -> key; column, band and unit; first days of the offline and near-real-time streams.
+_SENTINEL_LAYERS = {
+    "L3_NO2": ("no2", "no2", "tropospheric_NO2_column_number_density", MOL, "2018-06-28", "2018-07-10"),
+    "L3_CO": ("co", "co", "CO_column_number_density", MOL, "2018-06-28", "2018-11-22"),
+    "L3_HCHO": ("hcho", "hcho", "tropospheric_HCHO_column_number_density", MOL, "2018-12-05", "2018-10-02"),
+    "L3_SO2": ("so2", "so2", "SO2_column_number_density", MOL, "2018-12-05", "2018-07-10"),
+    "L3_O3": ("o3", "o3", "O3_column_number_density", MOL, "2018-09-08", "2018-07-10"),
+    "L3_AER_AI": ("aerosol-index", "aer_ai", "absorbing_aerosol_index", "1", "2018-07-04", "2018-07-10"),
+    "L3_CLOUD": ("cloud", "cloud_fraction", "cloud_fraction", "1", "2018-07-04", "2018-07-05"),
+}
+
+
+def _sentinel(stream, layer, bands, *, key, latency, **settings):
     """Return a layer of Sentinel-5P."""
+    *_, offline, near_real_time = _SENTINEL_LAYERS[layer]
     return Product(
         key=key,
         asset=f"COPERNICUS/S5P/{stream}/{layer}",
         bands=bands,
-        start=start,
-        end=None,
+        start=offline if stream == "OFFL" else near_real_time,
         citation=SENTINEL,
         kind="satellite",
         latency=latency,
@@ -145,13 +155,19 @@ def _sentinel(stream, layer, bands, start, *, key, latency, **settings):
     )
 
 
-def _recent(number, layer, start, bands):
+def _stream(stream, suffix, *, latency):
+    """Return every layer of a stream of Sentinel-5P, with the one band that a recipe takes."""
+    for layer, (key, column, band, unit, *_) in _SENTINEL_LAYERS.items():
+        bands = (Band(column, band, unit, low=LOWEST_COLUMN if unit == MOL else None),)
+        yield _sentinel(stream, layer, bands, key=f"{key}{suffix}", latency=latency)
+
+
+def _recent(number, layer, bands):
     """Return a layer whose columns are its bands behind the number that the reference model gave it."""
     return _sentinel(
         "OFFL",
         layer,
         tuple(Band(f"{number}_{band}", band, unit) for band, unit in bands.items()),
-        start,
         key=f"reference-{layer[3:].lower().replace('_', '-')}",
         title=f"Sentinel-5P OFFL {layer}, most recent pixel of five days before",
         resolution=_REFERENCE_METRES,
@@ -175,6 +191,34 @@ def _of_2010(**settings):
     )
 
 
+#: Layer -> the bands of the reference model and their units.
+_REFERENCE_BANDS = {
+    "L3_NO2": {
+        "NO2_column_number_density": MOL,
+        "NO2_slant_column_number_density": MOL,
+        "absorbing_aerosol_index": "1",
+        "stratospheric_NO2_column_number_density": MOL,
+        "tropopause_pressure": "Pa",
+    },
+    "L3_O3": {"O3_column_number_density": MOL, "O3_effective_temperature": "K"},
+    "L3_CO": {"CO_column_number_density": MOL, "H2O_column_number_density": MOL, "cloud_height": "m"},
+    "L3_HCHO": {
+        "HCHO_slant_column_number_density": MOL,
+        "tropospheric_HCHO_column_number_density": MOL,
+        "tropospheric_HCHO_column_number_density_amf": "1",
+    },
+    "L3_CLOUD": {
+        **{"cloud_base_height": "m", "cloud_base_pressure": "Pa", "cloud_fraction": "1"},
+        **{"cloud_optical_depth": "1", "cloud_top_height": "m", "cloud_top_pressure": "Pa"},
+        "surface_albedo": "1",
+    },
+    "L3_AER_AI": {
+        **{"absorbing_aerosol_index": "1", "sensor_altitude": "m"},
+        **{"sensor_azimuth_angle": "°", "sensor_zenith_angle": "°"},
+        **{"solar_azimuth_angle": "°", "solar_zenith_angle": "°"},
+    },
+}
+
 REFERENCE = (
     Product(
         key="reference-gfs",
@@ -194,55 +238,7 @@ REFERENCE = (
         where=(("forecast_hours", "eq", 0.0),),
         **_GFS | {"resolution": _REFERENCE_METRES},
     ),
-    _recent(
-        0,
-        "L3_NO2",
-        "2018-06-28",
-        {
-            "NO2_column_number_density": MOL,
-            "NO2_slant_column_number_density": MOL,
-            "absorbing_aerosol_index": "1",
-            "stratospheric_NO2_column_number_density": MOL,
-            "tropopause_pressure": "Pa",
-        },
-    ),
-    _recent(1, "L3_O3", "2018-09-08", {"O3_column_number_density": MOL, "O3_effective_temperature": "K"}),
-    _recent(
-        2,
-        "L3_CO",
-        "2018-06-28",
-        {"CO_column_number_density": MOL, "H2O_column_number_density": MOL, "cloud_height": "m"},
-    ),
-    _recent(
-        3,
-        "L3_HCHO",
-        "2018-12-05",
-        {
-            "HCHO_slant_column_number_density": MOL,
-            "tropospheric_HCHO_column_number_density": MOL,
-            "tropospheric_HCHO_column_number_density_amf": "1",
-        },
-    ),
-    _recent(
-        4,
-        "L3_CLOUD",
-        "2018-07-04",
-        {
-            **{"cloud_base_height": "m", "cloud_base_pressure": "Pa", "cloud_fraction": "1"},
-            **{"cloud_optical_depth": "1", "cloud_top_height": "m", "cloud_top_pressure": "Pa"},
-            "surface_albedo": "1",
-        },
-    ),
-    _recent(
-        5,
-        "L3_AER_AI",
-        "2018-07-04",
-        {
-            **{"absorbing_aerosol_index": "1", "sensor_altitude": "m"},
-            **{"sensor_azimuth_angle": "°", "sensor_zenith_angle": "°"},
-            **{"solar_azimuth_angle": "°", "solar_zenith_angle": "°"},
-        },
-    ),
+    *(_recent(number, *layer) for number, layer in enumerate(_REFERENCE_BANDS.items())),
     _of_2010(
         key="reference-night-lights",
         title="DMSP OLS: Global Radiance-Calibrated Nighttime Lights Version 4, 2010",
@@ -264,36 +260,10 @@ REFERENCE = (
     ),
 )
 
-_SENTINEL_BANDS = {
-    "no2": Band("no2", "tropospheric_NO2_column_number_density", MOL, low=LOWEST_COLUMN),
-    "co": Band("co", "CO_column_number_density", MOL, low=LOWEST_COLUMN),
-    "hcho": Band("hcho", "tropospheric_HCHO_column_number_density", MOL, low=LOWEST_COLUMN),
-    "so2": Band("so2", "SO2_column_number_density", MOL, low=LOWEST_COLUMN),
-    "o3": Band("o3", "O3_column_number_density", MOL, low=LOWEST_COLUMN),
-    "aerosol-index": Band("aer_ai", "absorbing_aerosol_index", "1"),
-    "cloud": Band("cloud_fraction", "cloud_fraction", "1"),
-}
-#: Layer, and the first days of the offline and of the near-real-time stream.
-_SENTINEL_LAYERS = {
-    "no2": ("L3_NO2", "2018-06-28", "2018-07-10"),
-    "co": ("L3_CO", "2018-06-28", "2018-11-22"),
-    "hcho": ("L3_HCHO", "2018-12-05", "2018-10-02"),
-    "so2": ("L3_SO2", "2018-12-05", "2018-07-10"),
-    "o3": ("L3_O3", "2018-09-08", "2018-07-10"),
-    "aerosol-index": ("L3_AER_AI", "2018-07-04", "2018-07-10"),
-    "cloud": ("L3_CLOUD", "2018-07-04", "2018-07-05"),
-}
-
 _ALL = (
     # Offline files of 2018 were made 6 or 7 days after the overpass, those in near real time 2 hours.
-    *(
-        _sentinel("OFFL", layer, (_SENTINEL_BANDS[key],), start, key=key, latency=10)
-        for key, (layer, start, _) in _SENTINEL_LAYERS.items()
-    ),
-    *(
-        _sentinel("NRTI", layer, (_SENTINEL_BANDS[key],), start, key=f"{key}-nrti", latency=1)
-        for key, (layer, _, start) in _SENTINEL_LAYERS.items()
-    ),
+    *_stream("OFFL", "", latency=10),
+    *_stream("NRTI", "-nrti", latency=1),
     Product(
         key="maiac",
         title="MCD19A2.061: Terra & Aqua MAIAC land aerosol optical depth, daily, 1 km",
@@ -303,7 +273,6 @@ _ALL = (
             Band("aod055", "Optical_Depth_055", "1", scale=0.001),
         ),
         start="2000-02-24",
-        end=None,
         citation="A. Lyapustin, Y. Wang, NASA LP DAAC, doi:10.5067/MODIS/MCD19A2.061. "
         "Terms: no restrictions. Its latency is unconfirmed, "
         "and whether the time of an image is that of the overpass or midnight.",
@@ -325,7 +294,6 @@ _ALL = (
         ),
         # The asset begins with the run of 12 UTC of the day before.
         start="2016-06-23",
-        end=None,
         citation="Copernicus Atmosphere Monitoring Service, ECMWF; A. Benedetti et al., "
         "J. Geophys. Res. 114, D13205, 2009, doi:10.1029/2008JD011115. Terms: free, credit Copernicus.",
         kind="model",
@@ -343,7 +311,6 @@ _ALL = (
         # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor.
         bands=(Band("fire_power", "MaxFRP", "MW", scale=0.1, low=0.0),),
         start="2012-01-19",
-        end=None,
         citation="L. Giglio, NASA LP DAAC, doi:10.5067/VIIRS/VNP14A1.002. Terms: free, cite. "
         "That Earth Engine keeps the files' tenths of MW, and the latency, are unconfirmed.",
         kind="satellite",
@@ -362,7 +329,6 @@ _ALL = (
         asset="NOAA/VIIRS/DNB/ANNUAL_V22",
         bands=(Band("night_lights", "average_masked", "nW cm⁻² sr⁻¹"),),
         start="2022-01-01",
-        end=None,
         serves_before="2022-12-31",
         citation="C. D. Elvidge et al., Remote Sens. 13, 922, 2021, doi:10.3390/rs13050922, "
         "Earth Observation Group, Colorado School of Mines. Terms: public domain.",
@@ -413,15 +379,16 @@ _ALL = (
 
 PRODUCTS = {product.key: product for product in _ALL}
 
+_SENTINEL_KEYS = tuple(key for key, *_ in _SENTINEL_LAYERS.values())
 _STATIC = ("night-lights", "population", "elevation")
 
 #: Products by recipe. ``live`` takes what is there within two days: no MAIAC and no fires, which arrive
 #: later, and no surface pressure, which this GFS lacks. Under the names of ``default`` it holds cousins:
 #: near-real-time ozone is of another algorithm, and so is the boundary-layer height of GFS.
 EXTRACTIONS = {
-    "default": (*_SENTINEL_LAYERS, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
+    "default": (*_SENTINEL_KEYS, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
     "live": (
-        *(f"{key}-nrti" for key in _SENTINEL_LAYERS),
+        *(f"{key}-nrti" for key in _SENTINEL_KEYS),
         "cams",
         "gfs",
         "gfs-2025",

@@ -54,10 +54,8 @@ class Product:
     asset: str
     #: At least one.
     bands: tuple[Band, ...]
-    #: First and last day, ISO; the end is None while the asset goes on. What never
-    #: changes serves days after its end, too.
+    #: First day, ISO.
     start: str
-    end: str | None
     #: Who made it and the terms of use; facts that no document confirms are called unconfirmed.
     citation: str
     #: Satellites miss days: their columns bring a count and an age on request.
@@ -66,6 +64,8 @@ class Product:
     resolution: float
     #: Days after which a day's images are normally all there. [d]
     latency: int
+    #: Last day, ISO; None while the asset goes on. What never changes serves days after its end, too.
+    end: str | None = None
     #: ``mean``, ``sum``: over the images of the day. ``first``: the day's first image. ``latest``: the
     #: most recent image up to the day's end. ``recent``: the most recent valid pixel of the `window`
     #: days before the day, never of the day itself.
