@@ -91,13 +91,9 @@ def check_fits(panel, panel_metadata, metadata):
     """Refuse a panel that a fitted model cannot predict.
 
     `panel` is a checked panel, `panel_metadata` its :class:`airq.panel.PanelMetadata`; `metadata` is that of
-    the model, see :func:`airq.bundle_metadata.read_metadata`.
-
-    Raises
-    ------
-    ValueError
-        If an input column is missing, holds another unit, days begin at another midnight, or a site
-        carries the name of a training place elsewhere.
+    the model, see :func:`airq.bundle_metadata.read_metadata`. ValueError is raised if an input column is
+    missing or holds another unit, days begin at another midnight, or a site carries the name of a training
+    place elsewhere.
     """
     trained = PanelMetadata.from_dict(metadata["panel"])
     inputs = metadata["recipe_inputs"]

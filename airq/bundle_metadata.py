@@ -46,14 +46,9 @@ def write_metadata(folder, metadata):
 
 
 def read_metadata(path):
-    """Return the metadata of a bundle, after all checks.
+    """Return the metadata of a bundle, a folder that :func:`airq.bundle.save_bundle` made, after all checks.
 
-    `path` is a folder that :func:`airq.bundle.save_bundle` made.
-
-    Raises
-    ------
-    ValueError
-        If it is no bundle, of another format or version, or if a byte of it has changed.
+    ValueError is raised if it is no bundle, of another format or version, or if a byte of it has changed.
     """
     path = Path(path)
     if not path.is_dir() or not (path / BUNDLE_JSON).is_file():

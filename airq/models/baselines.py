@@ -18,8 +18,7 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
 from airq.features.recipe import raw, reference_method
-from airq.messages import import_optional
-from airq.models.boosters import Booster, CannotFit
+from airq.models.boosters import Booster, CannotFit, catboost_regressor
 from airq.models.predictor import Predictor
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
@@ -129,19 +128,9 @@ class ReferenceMethod(BoosterBaseline):
     def fit(self, X, y, groups, places=None):
         """Learn from four fifths of the groups, stop on the others."""
         try:
-            catboost = import_optional("catboost", "CatBoost models")
+            model = catboost_regressor(1000, PATIENCE, self.seed)
         except ModuleNotFoundError as error:
             raise CannotFit(str(error)) from None
-
-        model = catboost.CatBoostRegressor(
-            iterations=1000,
-            early_stopping_rounds=PATIENCE,
-            loss_function="RMSE",
-            random_seed=self.seed,
-            thread_count=1,
-            allow_writing_files=False,
-            verbose=False,
-        )
         matrix = X.to_numpy(dtype="float32")
         if len(set(groups)) > 1:
             split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=self.seed)

@@ -138,9 +138,11 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
     # Native files number the features, because LightGBM refuses some characters in names.
     settings = DEFAULTS[kind] | (parameters or {})
     rounds, patience = settings.pop("rounds"), settings.pop("patience")
-    fit = _fit_lightgbm if kind == "lightgbm" else _fit_catboost
     learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
-    return Booster(kind, fit(learn, stop, settings, rounds, patience, seed, threads), threads)
+    if kind == "lightgbm":
+        return Booster(kind, _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads), threads)
+    model = catboost_regressor(rounds, patience, seed, threads, **settings)
+    return Booster(kind, model.fit(*learn, eval_set=stop), threads)
 
 
 def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
@@ -164,10 +166,10 @@ def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
     return lightgbm.Booster(model_str=model.model_to_string(num_iteration=model.best_iteration))
 
 
-def _fit_catboost(learn, stop, settings, rounds, patience, seed, threads):
+def catboost_regressor(rounds, patience, seed, threads=1, **settings):
+    """Return an unfitted CatBoost model of the RMSE, with further settings of the library."""
     catboost = import_optional("catboost", "CatBoost models")
-
-    model = catboost.CatBoostRegressor(
+    return catboost.CatBoostRegressor(
         loss_function="RMSE",
         iterations=rounds,
         early_stopping_rounds=patience,
@@ -177,8 +179,6 @@ def _fit_catboost(learn, stop, settings, rounds, patience, seed, threads):
         verbose=False,
         **settings,
     )
-    model.fit(*learn, eval_set=stop)
-    return model
 
 
 def _load_catboost(path):

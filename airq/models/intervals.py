@@ -264,11 +264,8 @@ def scaled(residual, scale):
 class Calibration:
     """Scaled residuals of held-out groups, from which intervals and probabilities of any coverage follow.
 
-    Parameters
-    ----------
-    scores : dict of str to DataFrame
-        By period: `group` and `score`, the residual over the residual scale of its side, negative where the
-        observation lies below the prediction. [1]
+    `scores` are tables by period: `group` and `score`, the residual over the residual scale of its side,
+    negative where the observation lies below the prediction. [1]
     """
 
     def __init__(self, scores):
@@ -293,13 +290,9 @@ class Calibration:
         scores = {}
         for period in PERIODS:
             means = period_means(table, period)
-            residual = means["observed"].to_numpy(dtype="float64") - means["predicted"].to_numpy(
-                dtype="float64"
-            )
-            score = scaled(residual, scale_of(means[["scale_low", "scale_high"]], period))
-            scores[period] = pd.DataFrame(
-                {"group": means["group"].to_numpy(), "score": score.astype("float32")}
-            )
+            observed, predicted = (means[name].to_numpy(dtype="float64") for name in HELD_OUT[:2])
+            score = scaled(observed - predicted, scale_of(means[["scale_low", "scale_high"]], period))
+            scores[period] = means[["group"]].assign(score=score.astype("float32"))
         return cls(scores)
 
     def n_groups(self, period="day"):

@@ -43,14 +43,7 @@ def open_panel(source, *, target="optional"):
     """Return a checked panel, sorted by site and day; refuse one whose coordinates are swapped.
 
     `source` is a panel or its Parquet file; with the `target` ``"required"`` one row at least must have a
-    `pm25`.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not a sound panel.
+    `pm25`. OSError is raised if the file cannot be opened, ValueError if it is not a sound panel.
     """
     panel = read_panel(source, target=target)
     name = "the panel" if isinstance(source, pd.DataFrame) else str(source)
@@ -62,12 +55,8 @@ def training_panel(source):
     """Return a checked panel to learn from or to score on; warn if its PM2.5 is not a daily mean of monitors.
 
     `source` is a panel or its Parquet file. Input columns that are empty are dropped, and those that are no
-    inputs, see :func:`airq.features.inputs.not_inputs`.
-
-    Raises
-    ------
-    ValueError
-        Also if no input column is left, or if PM2.5 is constant or missing in too many rows.
+    inputs, see :func:`airq.features.inputs.not_inputs`. ValueError is raised also if no input column is left,
+    or if PM2.5 is constant or missing in too many rows.
     """
     panel = open_panel(source, target="required")
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
@@ -207,8 +196,7 @@ class Predictor:
         """
         features = self.recipe_.transform(panel).reset_index(drop=True)
         if len(self.context_):
-            around = self._from_context(panel)
-            features = around.combine_first(features)[self.recipe_.names]
+            features = self._from_context(panel).combine_first(features)[self.recipe_.names]
         return features.astype("float32")
 
     def calibrate(self, held_out):
@@ -220,12 +208,7 @@ class Predictor:
         """Return lower and upper ends [µg m⁻³] for every row, shape (n_rows, 2).
 
         `coverage` is the share of the days of a new place that an interval should hold. The ends are never
-        below zero, and NaN where too few places calibrate.
-
-        Raises
-        ------
-        ValueError
-            Before :meth:`calibrate`.
+        below zero, and NaN where too few places calibrate. ValueError is raised before :meth:`calibrate`.
         """
         if self.calibration_ is None:
             raise ValueError("The predictor is not calibrated; call calibrate with held-out places first.")
@@ -274,11 +257,7 @@ def regressor_candidate(regressor, *, recipe="retrospective", seed=0):
     """Return a function without arguments that makes a predictor around a scikit-learn regressor.
 
     Every fit works on a clone of it; `recipe` names the features, `seed` is that of the inner folds.
-
-    Raises
-    ------
-    ValueError
-        If it is not a scikit-learn regressor.
+    ValueError is raised if it is not a scikit-learn regressor.
     """
     if isinstance(regressor, type) or not (hasattr(regressor, "fit") and is_regressor(regressor)):
         raise ValueError(f"{regressor!r} is not a scikit-learn regressor (or a pipeline that ends in one).")
@@ -320,10 +299,7 @@ class OutOfFoldRegressor:
     def fit(self, X, y, groups, places=None):
         """Fit the regressor on all rows, and clones of it for the out-of-fold predictions.
 
-        Raises
-        ------
-        CannotFit
-            With the regressor's own message; missing values (NaN) are passed on as they are.
+        Missing values (NaN) are passed on as they are. CannotFit is raised with the regressor's own message.
         """
         self.folds_ = inner_folds(groups, seed=self.seed)
         # In single precision linear models are ill-conditioned.

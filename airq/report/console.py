@@ -125,13 +125,7 @@ def print_plan(planned, workers):
 
 
 def print_probes(probes):
-    """Print which products answered.
-
-    Raises
-    ------
-    ValueError
-        If one of them does not work.
-    """
+    """Print which products answered; raise ValueError if one of them does not work."""
     works = {True: "yes", False: "NO", None: "?"}
     rows = [[probe.product, probe.asset, works[probe.works], probe.answer] for probe in probes]
     print_table(["product", "asset", "works", "answer"], rows, n_words=4)

@@ -95,11 +95,7 @@ def plan_folds(panel, schemes, **options):
     """Return the folds of every scheme that the panel supports, and the reasons for the others.
 
     Both are dictionaries by scheme. `options` are those of :func:`airq.validation.splitters.make_folds`.
-
-    Raises
-    ------
-    ValueError
-        If the panel supports none of the schemes, with the reason of each.
+    ValueError is raised if the panel supports none of the schemes, with the reason of each.
     """
     folds, skipped = {}, {}
     check_schemes(schemes)

@@ -101,15 +101,8 @@ def error_by_group(panel, predicted, column="city_id"):
     table["square"] = table["bias"] ** 2
     groups = table.groupby(level=0)
     means = groups.mean()
-    return pd.DataFrame(
-        {
-            "n": groups.size(),
-            "rmse": np.sqrt(means["square"]),
-            "bias": means["bias"],
-            "observed": means["observed"],
-            "predicted": means["predicted"],
-        }
-    )
+    means = means.assign(n=groups.size(), rmse=np.sqrt(means["square"]))
+    return means[["n", "rmse", "bias", "observed", "predicted"]]
 
 
 def worst_city(panel, predicted):

@@ -150,11 +150,7 @@ def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
 
     There are at most `n_folds` folds; the schemes of one group at a time have one fold per group,
     ``"season"`` has one per season of the year. `buffer_km` [km] and `seed` are those of :class:`HoldOut`.
-
-    Raises
-    ------
-    UnsupportedScheme
-        If the panel has too few groups, or too few rows are left to learn from.
+    UnsupportedScheme is raised if the panel has too few groups, or too few rows are left to learn from.
     """
     return list(iter_folds(panel, scheme, n_folds=n_folds, buffer_km=buffer_km, seed=seed))
 

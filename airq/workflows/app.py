@@ -46,34 +46,20 @@ def start_app(
     browser=True,
     announce=None,
 ):
-    """Start the app and wait until it is stopped.
+    """Start the app, wait until it is stopped, and return the exit code of the server; 0 after Ctrl-C.
 
-    Parameters
-    ----------
-    predictions, bundle, panel, comparison, evaluation : str or Path, optional
-        What to show. Where nothing is named, ./demo is shown, or a demonstration that the app makes.
-    port : int, optional
-        Port of this machine; the first free one from :data:`PORT` by default.
-    browser : bool
-        Whether to open a browser.
-    announce : callable, optional
-        Called with the address before the server starts.
-
-    Returns
-    -------
-    int
-        Exit code of the server; 0 after Ctrl-C.
+    Where no path is named to show, ./demo is shown, or a demonstration that the app makes. `port` is of this
+    machine, by default the first free one from :data:`PORT`; `browser` says whether to open one; ``announce``
+    is called with the address before the server starts.
 
     Raises
     ------
     ModuleNotFoundError
         If Streamlit or Plotly is not installed.
-    FileNotFoundError
-        If a named file does not exist.
     ValueError
         If a named file is not what its option asks for.
     OSError
-        If the port is taken.
+        If a named file does not exist, or the port is taken.
     """
     named = {
         "predictions": predictions,
@@ -84,7 +70,9 @@ def start_app(
     }
     named = {kind: Path(path) for kind, path in named.items() if path is not None}
     check_installed()
-    check_there(named)
+    for kind, path in named.items():
+        if not path.exists():
+            raise FileNotFoundError(f"No such file or folder: {path} (--{kind}).")
     check_sound(named)
     port = free_port() if port is None else check_port(port)
     if announce is not None:
@@ -145,24 +133,11 @@ def check_installed():
             )
 
 
-def check_there(named):
-    """Refuse names of files that do not exist."""
-    for kind, path in named.items():
-        if not path.exists():
-            raise FileNotFoundError(f"No such file or folder: {path} (--{kind}).")
-
-
 def check_sound(named):
-    """Refuse files that the app could not show.
+    """Refuse files that the app could not show, by ValueError with the message that a page would show.
 
     The app's own checks run in a process that ends before the server starts: their packages are large.
-
-    Raises
-    ------
-    ValueError
-        With the message that a page would show.
-    OSError
-        If that process failed.
+    OSError is raised if that process failed.
     """
     if not named:
         return

@@ -27,24 +27,10 @@ AFTER = 3
 def demo(out, *, n_cities=N_CITIES, start=START, end=END, random_state=0, n_jobs=1, advance=None):
     """Simulate a panel, evaluate and train the model, predict cities without a sensor; return the Evaluation.
 
-    Parameters
-    ----------
-    out : str or Path
-        Folder for panel.parquet, evaluation.json, evaluation.md, bundle/ and predictions.parquet.
-    n_cities : int
-        How many cities to simulate.
-    start, end : str
-        First and last day.
-    random_state, n_jobs : int
-        Seed, and number of processes.
-    advance : callable, optional
-        Called as ``advance(done, total, text)`` when a stage begins and after every fit of the evaluation,
-        which takes nearly all of the time; total is 0 before it is known.
-
-    Raises
-    ------
-    OSError
-        If `out` is a file, or cannot be written.
+    The folder `out` gets panel.parquet, evaluation.json, evaluation.md, bundle/ and predictions.parquet;
+    OSError is raised if it is a file, or cannot be written. `n_cities`, `start`, `end` and `random_state` are
+    those of :func:`airq.simulate`. ``advance(done, total, text)`` is called when a stage begins and after
+    every fit of the evaluation, which takes nearly all of the time; total is 0 before it is known.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():

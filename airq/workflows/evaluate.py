@@ -243,21 +243,9 @@ def evaluate_bundle(
 
     Rows of the sites that the model was trained on, under any name, are scored apart, because it saw them.
     Area of applicability, intervals and probabilities, made by the model's own calibration, are scored at new
-    sites only.
-
-    Parameters
-    ----------
-    model : PM25Regressor, str or Path
-        A fitted model, or the folder of a bundle.
-    panel : DataFrame, str or Path
-        Panel with PM2.5.
-    coverage : float or None
-        Coverage of the intervals; None for none.
-
-    Returns
-    -------
-    Evaluation
-        With the schemes of :data:`airq.validation.schemes.BUNDLE_SCHEMES`.
+    sites only. `model` is a fitted one or the folder of a bundle, `panel` one with PM2.5 or its file;
+    `coverage` is that of the intervals, None for none. The Evaluation has the schemes of
+    :data:`airq.validation.schemes.BUNDLE_SCHEMES`.
     """
     if coverage is not None:
         check_coverage(coverage)
@@ -319,12 +307,8 @@ def proximity(panel, cities, *, schemes=PLACE_SCHEMES, buffer_km=50.0, random_st
     """Compare cities to predict with the held-out places of every scheme; nothing is fitted.
 
     `panel` with PM2.5 and `cities`, the city table of the places to predict, are DataFrames or paths; the
-    other arguments are those of :func:`evaluate`. Returns a :class:`airq.validation.proximity.Proximity`.
-
-    Raises
-    ------
-    ValueError
-        If panel or city table are unsound, or a scheme is unknown.
+    other arguments are those of :func:`evaluate`. Returns a :class:`airq.validation.proximity.Proximity`;
+    ValueError is raised if panel or city table are unsound, or a scheme is unknown.
     """
     check_schemes(schemes)
     cities = cities if isinstance(cities, pd.DataFrame) else read_cities(cities)

@@ -14,25 +14,11 @@ from airq.units import PM25_UNIT, convert, is_aqi, unit_name
 
 
 def predict_with_model_file(panel, model_file, *, unit, recipe="reference", period="day"):
-    """Return predictions of a CatBoost model whose features are those of a recipe.
+    """Return predictions of a CatBoost model (.cbm) whose features are those of a recipe.
 
-    Parameters
-    ----------
-    panel : DataFrame, str or Path
-        Panel with the recipe's input columns.
-    model_file : str or Path
-        CatBoost model (.cbm).
-    unit : str
-        Unit of what the model predicts, a concentration or an index.
-    recipe : str
-        Recipe that makes its features.
-    period : {"day", "month", "year"}
-        What a row stands for.
-
-    Returns
-    -------
-    DataFrame
-        See :func:`airq.models.predictions.prediction_rows`; an index is inverted to PM2.5 by its own table.
+    `panel` is one with the recipe's input columns, or its file; `unit` is that of what the model predicts, a
+    concentration or an index, which is inverted to PM2.5 by its own table; a row stands for a `period` (day,
+    month, year). See :func:`airq.models.predictions.prediction_rows`.
     """
     unit = unit_name(unit)
     if unit != PM25_UNIT and not is_aqi(unit):

@@ -15,25 +15,11 @@ from airq.workflows.evaluate import evaluate
 def train(model, panel, *, schemes=None, advance=None, n_jobs=1):
     """Fit a model on a training panel, score it, and calibrate its intervals.
 
-    Parameters
-    ----------
-    model : PM25Regressor
-        Unfitted.
-    panel : DataFrame
-        From :func:`airq.models.predictor.training_panel`.
-    schemes : sequence of str, optional
-        Schemes by which the model is scored; by default :func:`default_schemes`. Empty for none: then
-        there are no intervals.
-    advance : callable, optional
-        ``advance(stage)`` returns a callable that is called as ``(done, total, text)`` while the stage
-        ("training", "evaluating" or "calibrating") runs, or None.
-    n_jobs : int
-        Number of processes.
-
-    Returns
-    -------
-    PM25Regressor
-        The same object, fitted, with its evaluation in ``metadata_``.
+    `model` is an unfitted PM25Regressor, which is returned with its evaluation in ``metadata_``; the panel
+    comes from :func:`airq.models.predictor.training_panel`. `schemes` are those by which the model is scored,
+    by default :func:`default_schemes`; with none of them there are no intervals. ``advance(stage)`` returns a
+    callable that is called as ``(done, total, text)`` while the stage ("training", "evaluating" or
+    "calibrating") runs, or None.
     """
     advance = advance or (lambda stage: None)
     if schemes:
