@@ -28,8 +28,6 @@ class Feature:
     ValueError is raised if the kind or quantity is unknown, a parameter is missing or does not apply, or the
     column is what is predicted.
 
-    Examples
-    --------
     >>> Feature("mean_centred", "no2", days=7).name
     'no2_mean7c'
     >>> Feature("weather", "wind_speed").inputs

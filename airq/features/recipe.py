@@ -228,8 +228,7 @@ def reference_method(panel: pd.DataFrame) -> Recipe:
 
 def raw(panel: pd.DataFrame) -> Recipe:
     """Take the inputs and the position as they are: for baselines that make no features."""
-    inputs = [*feature_columns(panel), "latitude", "longitude"]
-    return Recipe("raw", _first_of_name(_all("value", inputs)))
+    return Recipe("raw", _first_of_name(_all("value", [*feature_columns(panel), "latitude", "longitude"])))
 
 
 def _all(kind, columns):

@@ -290,16 +290,10 @@ class Neighbours:
 def whisker(values):
     """Return the largest value that is no outlier: at most 1.5 interquartile ranges above the third quartile.
 
-    The "outlier-removed maximum" of [1]_, as in the R package CAST up to version 0.7.0; later versions take
-    the bound itself, or the maximum where that is lower.
+    The "outlier-removed maximum" of Meyer and Pebesma (2021), as in the R package CAST up to version 0.7.0;
+    later versions take the bound itself, or the maximum where that is lower, see
+    https://github.com/HannaMeyer/CAST/issues/65.
 
-    References
-    ----------
-    .. [1] H. Meyer, E. Pebesma, Methods in Ecology and Evolution 12, 1620-1633, 2021.
-    .. [2] https://github.com/HannaMeyer/CAST/issues/65
-
-    Examples
-    --------
     >>> whisker([1, 2, 3, 4, 5, 6, 7, 30])
     7.0
     """

@@ -196,19 +196,9 @@ class Contributions:
     """Contributions to a predictor's predictions of the rows of a panel, by feature, column and product.
 
     Making it takes some seconds, because it computes the features of the whole panel; a row then takes a
-    tenth of a second.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        Fitted, or loaded from a bundle.
-    panel : DataFrame
-        A checked panel with the predictor's inputs; a target in it is not looked at. A sample of its
-        rows is the background.
-    products : dict of str to str
-        Column -> product; a column that is not in it counts by itself.
-    seed : int
-        Seed of the samples.
+    tenth of a second. The predictor is fitted, the panel a checked one with its inputs, of which a sample is
+    the background; a target in it is not looked at. `products` maps columns to products; a column that is not
+    in it counts by itself. `seed` is that of the samples.
 
     Attributes
     ----------
@@ -234,8 +224,7 @@ class Contributions:
 
     def sample(self, n_rows):
         """Return numbers of rows drawn without replacement, in order; all where there are fewer."""
-        order = np.random.default_rng(self.seed).permutation(len(self.panel))
-        return np.sort(order[:n_rows])
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self.panel))[:n_rows])
 
     def contributions(self, rows, *, by="product"):
         """Return the contributions [µg m⁻³] to the predictions of rows of the panel, given by number.

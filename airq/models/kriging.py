@@ -39,12 +39,8 @@ class ResidualKriging:
 
     The covariance of two residuals ``d`` km and ``t`` days apart is
     ``shared * exp(-d / range - t / memory)``, plus ``1 - shared`` at the same site, plus `nugget`
-    for the same row, relative to the variance. Only the shared part reaches a new place.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the rows on which parameters are chosen.
+    for the same row, relative to the variance. Only the shared part reaches a new place. `seed` is that of
+    the rows on which parameters are chosen.
 
     Attributes
     ----------
@@ -64,8 +60,7 @@ class ResidualKriging:
         longitude`.
         """
         deviation = 1.4826 * np.median(np.abs(residual))
-        clipped = np.clip(residual, -CLIP * deviation, CLIP * deviation)
-        self._store(clipped, places)
+        self._store(np.clip(residual, -CLIP * deviation, CLIP * deviation), places)
         sample = np.sort(np.random.default_rng(self.seed).permutation(len(residual))[:SAMPLE])
         aim = np.clip(residual, -2 * CLIP * deviation, 2 * CLIP * deviation)[sample]
         best = (np.inf, 0.0, GRID[0])

@@ -63,24 +63,11 @@ def prediction_rows(
 ):
     """Return the table of predictions.
 
-    Parameters
-    ----------
-    panel : DataFrame of n_rows
-        A checked panel.
-    described : DataFrame of n_rows
-        `pm25` of every day, with its residual scale and `inside_domain` where there are any, see
-        :meth:`airq.models.predictor.Predictor.describe`.
-    calibration : Calibration, optional
-        What turns residual scales into intervals and probabilities.
-    places : dict of str to (float, float), optional
-        Training places, see :func:`at_training_places`.
-    coverage : float
-        Coverage of the intervals.
-    aqi_table : str
-        Index in which `aqi` is given.
-    period : {"day", "month", "year"}
-        Days, or means over the calendar months or years of which three quarters of the days are there;
-        `date` is then the first day.
+    `described` holds the `pm25` of every day of a checked panel, with its residual scale and `inside_domain`
+    where there are any, see :meth:`airq.models.predictor.Predictor.describe`; the Calibration turns residual
+    scales into intervals of a `coverage` and into probabilities; `places` are those of training, see
+    :func:`at_training_places`; `aqi_table` is the index in which `aqi` is given. A row of a longer `period`
+    (month, year) is a mean over one of which three quarters of the days are there; `date` is its first day.
 
     Returns
     -------

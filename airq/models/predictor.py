@@ -170,11 +170,8 @@ class Predictor:
     def describe(self, panel):
         """Predict every row of a checked panel, with the expected size of the error; a target is ignored.
 
-        Returns
-        -------
-        DataFrame of n_rows
-            `pm25`; with a residual scale `scale_low, scale_high` [µg m⁻³]; with an area of
-            applicability `dissimilarity` [1] and `inside_domain`.
+        The DataFrame of n_rows has `pm25`; with a residual scale `scale_low, scale_high` [µg m⁻³]; with an
+        area of applicability `dissimilarity` [1] and `inside_domain`.
         """
         X = self.features(panel)
         described = {"pm25": self.estimator_.predict(X, panel[PLACES].reset_index(drop=True))}

@@ -346,17 +346,9 @@ def nested_intervals(table, calibrations, *, nominal, thresholds=(), period="day
 def score_intervals(table, calibrations, *, nominal, thresholds):
     """Score the intervals of days, months and years, and the probabilities of days.
 
-    Parameters
-    ----------
-    table : DataFrame of n_rows
-        Held-out days of one scheme: place, date, `scheme, superfold, observed, predicted, scale_low,
-        scale_high, lower, upper` and a probability for each of `thresholds`. [µg m⁻³]
-    calibrations : dict of int to Calibration
-        See :func:`nested_calibrations`.
-    nominal : float
-        Coverage of the intervals.
-    thresholds : sequence of float
-        Thresholds that may be exceeded. [µg m⁻³]
+    `table` holds days of one scheme: place, date, `scheme, superfold, observed, predicted, scale_low,
+    scale_high, lower, upper` [µg m⁻³] and a probability for each of the `thresholds` [µg m⁻³];
+    `calibrations` come from :func:`nested_calibrations`, `nominal` is the coverage of the intervals.
 
     Returns
     -------
@@ -399,20 +391,11 @@ def score_calibration(table, calibration, *, nominal, thresholds):
 def score_applicability(table):
     """Compare errors inside and outside the area of applicability.
 
-    Parameters
-    ----------
-    table : DataFrame of n_rows
-        `city_id, observed, predicted` [µg m⁻³] and `inside_domain`.
+    `table` holds `city_id, observed, predicted` [µg m⁻³] and `inside_domain`. The result has `outside_share`
+    [1], `rmse_inside, rmse_outside` [µg m⁻³], `outside_ratio` of the two, and `outside_ratio_within`, the
+    same with every error divided by the RMSE of its city, so that a clean city outside and a dirty one inside
+    do not decide. NaN with fewer than 20 rows a side.
 
-    Returns
-    -------
-    dict
-        `outside_share` [1], `rmse_inside, rmse_outside` [µg m⁻³], `outside_ratio` of the two, and
-        `outside_ratio_within`, the same with every error divided by the RMSE of its city, so that a
-        clean city outside and a dirty one inside do not decide. NaN with fewer than 20 rows a side.
-
-    Examples
-    --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"predicted": [1.0, 3.0] * 20, "inside_domain": [True, False] * 20})
     >>> score_applicability(table.assign(observed=0.0, city_id="a"))["outside_ratio"]

@@ -61,11 +61,8 @@ def smoothed(panel, values, days=SMOOTHING_DAYS):
 def scores(panel, predicted):
     """Return all figures of the predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`.
 
-    Returns
-    -------
-    dict
-        `n, rmse, mae, r2, bias, aqi_right, aqi_within_one, rmse_smoothed10, mae_smoothed10,
-        worst_city, worst_city_rmse, unit, aqi_table`. Errors in µg m⁻³; shares of rows in [1].
+    `n, rmse, mae, r2, bias, aqi_right, aqi_within_one, rmse_smoothed10, mae_smoothed10, worst_city,
+    worst_city_rmse, unit, aqi_table`. Errors in µg m⁻³; shares of rows in [1].
     """
     observed = panel[TARGET].to_numpy(dtype="float64")
     predicted = np.asarray(predicted, dtype="float64")
@@ -121,14 +118,9 @@ def bootstrap_difference(panel, ours, theirs, *, n_draws=2000, confidence=0.95, 
     """Return the difference of two RMSEs with an interval from resampled cities.
 
     `ours` and `theirs` are two predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`;
-    `confidence` belongs to the percentile interval.
-
-    Returns
-    -------
-    dict
-        `difference` (ours minus theirs, negative where ours is better), `ci_low, ci_high`
-        [µg m⁻³] and `resampled`, what was drawn: cities, or sites where there are fewer than
-        five cities. The limits are missing where there are fewer than five sites, too.
+    `confidence` belongs to the percentile interval. The result has `difference` (ours minus theirs, negative
+    where ours is better), `ci_low, ci_high` [µg m⁻³] and `resampled`, what was drawn: cities, or sites where
+    there are fewer than five cities. The limits are missing where there are fewer than five sites, too.
     """
     observed = panel[TARGET].to_numpy(dtype="float64")
     column = "city_id" if panel["city_id"].nunique() >= MIN_BOOTSTRAP_GROUPS else "site_id"
@@ -183,17 +175,10 @@ def interval_scores(observed, interval, nominal):
 def coverage_table(rows, nominal, *, period="day", n_draws=2000, seed=0):
     """Return the coverage of all held-out rows, and of their parts.
 
-    Parameters
-    ----------
-    rows : DataFrame of n_rows
-        `group, city_id, city, country, date, observed, predicted, lower, upper`. Rows without an
-        interval or an observation do not count. [µg m⁻³]
-    nominal : float
-        Coverage that the intervals were made for.
-    period : {"day", "month", "year"}
-        What a row stands for. Classes exist for days and years only, seasons for days and months.
-    n_draws, seed : int
-        Number of bootstrap samples of groups, and their seed.
+    `rows` have `group, city_id, city, country, date, observed, predicted, lower, upper` [µg m⁻³]; those
+    without an interval or an observation do not count. `nominal` is the coverage that the intervals were made
+    for. A row stands for a `period`: classes exist for days and years only, seasons for days and months.
+    `n_draws` and `seed` are those of the bootstrap samples of groups.
 
     Returns
     -------
@@ -316,14 +301,10 @@ def exceedance_scores(observed, probability, thresholds):
     """Return figures of the probabilities of exceeding each threshold.
 
     `observed` has shape (n_rows,) [µg m⁻³], `probability` (n_rows, n_thresholds) for thresholds in µg m⁻³.
-    Rows without an observation or a probability do not count.
-
-    Returns
-    -------
-    list of dict
-        `threshold, n, frequency` (share of rows above it), `mean_probability, brier, skill` and
-        `unit` of the threshold. The skill is 1 for perfect probabilities and 0 for those as good as
-        the climatology, the constant `frequency`; NaN where the climatology is perfect.
+    Rows without an observation or a probability do not count. The records have `threshold, n, frequency`
+    (share of rows above it), `mean_probability, brier, skill` and `unit` of the threshold. The skill is 1 for
+    perfect probabilities and 0 for those as good as the climatology, the constant `frequency`; NaN where the
+    climatology is perfect.
     """
     observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
     records = []
@@ -352,14 +333,9 @@ def reliability(observed, probability, thresholds, groups, *, edges=EDGES, n_dra
     """Return how often thresholds were exceeded, by class of predicted probability.
 
     `observed` and `groups` have shape (n_rows,), `probability` (n_rows, n_thresholds) for thresholds in
-    µg m⁻³; `edges` separate the classes of probability.
-
-    Returns
-    -------
-    DataFrame
-        A row per threshold and class of probability that occurs: `threshold` [µg m⁻³],
-        `low, high` (the class), `n, groups, probability` (its mean), `frequency`, and `ci_low, ci_high`
-        (95 % of the frequency, groups resampled).
+    µg m⁻³; `edges` separate the classes of probability. The table has a row per threshold and class of
+    probability that occurs: `threshold` [µg m⁻³], `low, high` (the class), `n, groups, probability` (its
+    mean), `frequency`, and `ci_low, ci_high` (95 % of the frequency, groups resampled).
     """
     observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
     groups = np.asarray(groups, dtype="str")
