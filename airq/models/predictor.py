@@ -64,7 +64,7 @@ def training_panel(source):
         panel = panel.drop(columns=empty)
     if reasons := not_inputs(panel):
         asked = ", ".join(f'"{name}"' for name in reasons)
-        _warn(
+        warn(
             f"Columns left out: {named(reasons)}. To learn from them all the same, name them at ingest: "
             f"keep = [{asked}]."
         )
