@@ -36,9 +36,11 @@ class Header(NamedTuple):
     separator: str
     #: Names of the columns, all different; "Unnamed: 2" where there is none.
     names: list
-    #: Whether rows end in a separator that the header lacks.
-    trailing: bool
-    #: Whether lines above it say something, apart from comments.
+    #: Number of separators at the end of rows that the header lacks.
+    trailing: int
+    #: First cells of the lines above it, comments among them.
+    above: set
+    #: Whether those lines say something, apart from comments.
     skipped: bool
 
 
@@ -55,8 +57,8 @@ class _Record(NamedTuple):
         return sum(cell != "" for cell in self.cells)
 
     def fits(self, row):
-        """Whether a row has as many cells, apart from an empty one at its end."""
-        return len(row.cells) - len(self.cells) in ((0,) if row.cells[-1] else (0, 1))
+        """Whether a row has as many cells, apart from empty ones at its end."""
+        return len(row.cells) >= len(self.cells) and not any(row.cells[len(self.cells) :])
 
     @property
     def has_names(self):
@@ -64,9 +66,8 @@ class _Record(NamedTuple):
         return not any(_NUMBER.fullmatch(cell) or (cell and cell in EMPTY_CELLS) for cell in self.cells)
 
     def heads(self, rows):
-        """Whether it looks like the header of some rows."""
-        like_it = self.filled > 1 and self.has_names and all(map(self.fits, rows))
-        return like_it and not all(row.has_names for row in rows)
+        """Whether it may be the header of some rows: names above as many cells."""
+        return bool(rows) and self.filled > 1 and self.has_names and all(map(self.fits, rows))
 
 
 def find_header(content, path, *, needed=(), skip=None, separator=None):
@@ -95,11 +96,14 @@ def find_header(content, path, *, needed=(), skip=None, separator=None):
         raise ValueError(f"{path}: two columns are called {twice!r}; leave one out.")
     rows = [row for row in tables[mark] if row.line > record.line]
     longer = [row for row in rows if len(row.cells) > len(record.cells)]
-    trailing = bool(longer) and all(record.fits(row) for row in longer)
+    trailing = 0
+    if all(map(record.fits, longer)):
+        trailing = max([len(row.cells) - len(record.cells) for row in longer], default=0)
+    above = [line.strip() for line in lines[: record.line] if line.strip()]
+    skipped = any(not line.startswith("#") and not _SEPARATOR_LINE.fullmatch(line) for line in above)
+    first = {next(csv.reader([line], delimiter=mark))[0].strip() for line in above}
     end = sum(map(len, lines[: record.end]))
-    above = [line for line in lines[: record.line] if line.strip() and not line.startswith("#")]
-    skipped = any(not _SEPARATOR_LINE.fullmatch(line) for line in above)
-    return Header(record.line, record.end, end, mark, _unique(record.cells), trailing, skipped)
+    return Header(record.line, record.end, end, mark, _unique(record.cells), trailing, first, skipped)
 
 
 def _first_lines(content, number):
@@ -150,21 +154,25 @@ def _by_shape(tables, path, skip):
     sentence = len(first.cells) > 2 and first.filled == 1
     if skip is not None or (sum(map(first.fits, tail)) > len(tail) / 2 and not sentence):
         return mark, _comment_above(first, tables[mark]) or first
-    for number, row in enumerate(rows[:-1]):
-        if row.heads(rows[number + 1 :]):
-            if any(above.filled > 1 for above in rows[:number]):
-                raise ValueError(
-                    f"{path}: the header seems to stand in line {row.line + 1}; remove the lines above it, "
-                    f"or write skip = {row.line} in the mapping."
-                )
-            return mark, row
-    return mark, first
+    row = next((row for number, row in enumerate(rows) if row.heads(rows[number + 1 :])), first)
+    # Of files that were glued together the first header counts.
+    row = next(other for other in rows if other.cells == row.cells)
+    above = [other for other in rows if other.line < row.line]
+    numbers = [other for other in rows if other.line > row.line and not other.has_names]
+    if any(other.filled > 1 for other in above) and not numbers:
+        return mark, first
+    if any(other.filled > 1 for other in above) or (above and not numbers):
+        raise ValueError(
+            f"{path}: the header seems to stand in line {row.line + 1}; remove the lines above it, or write "
+            f"skip = {row.line} in the mapping."
+        )
+    return mark, row
 
 
 def _comment_above(first, rows):
     """Return the comment just above the first row if it has names and the row numbers, or None."""
     above = [row for row in rows if row.comment and row.end == first.line]
-    return above[0] if above and above[0].heads([first]) else None
+    return above[0] if above and above[0].heads([first]) and not first.has_names else None
 
 
 def _regularity(rows):

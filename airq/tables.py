@@ -30,8 +30,6 @@ __all__ = [
 #: Most cells of a Parquet file, of which a few bytes may stand for millions.
 MOST_CELLS = 500_000_000
 
-#: What cells behind the last separator are called while a table is read.
-_TRAILING = "behind the last separator"
 _DECIMAL_COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
 
 
@@ -131,18 +129,22 @@ def parse_csv(content, path, *, text=(), needed=(), skip=None, separator=None, d
 def _body(content, header, path, text, notes):
     """Return the rows below a header, without those that are the header again."""
     body = content[header.end :]
-    names = [*header.names, *([_TRAILING] if header.trailing else [])]
+    behind = [f"behind the last separator {n}" for n in range(header.trailing)]
+    names = [*header.names, *behind]
     if not body.strip():
         return pd.DataFrame(columns=names)
     try:
         table = _rows(body, header.separator, names, text)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         raise ValueError(_irregular(body, header, path)) from None
-    if header.trailing and table.pop(_TRAILING).notna().any():
+    if table[behind].notna().any(axis=None):
         raise ValueError(_irregular(body, header, path))
+    table = table.drop(columns=behind)
     again = _headers(table, path)
     if again.any():
         notes.append(f"{Path(path).name}: the header stands {again.sum() + 1} times; {again.sum()} dropped")
+        # What stood above the first one may stand above the others.
+        again |= table.iloc[:, 0].isin(header.above) & table.iloc[:, 1:].isna().all(axis=1)
         rows = table[~again].to_csv(sep=header.separator, header=False, index=False)
         table = _rows(rows, header.separator, header.names, text)
     return table

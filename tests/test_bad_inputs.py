@@ -122,7 +122,7 @@ BAD = [
         swap(TABLE, l5=TABLE.splitlines()[5] + ",9"),
         "line 6 has 7 cells, its header in line 1 has 6",
     ),
-    ("table", "t.csv", swap(TABLE, l3=TABLE.splitlines()[3] + ",,"), "line 4 has 8 cells"),
+    ("table", "t.csv", swap(TABLE, l3=TABLE.splitlines()[3] + ",,9"), "line 4 has 8 cells"),
     (
         "table",
         "t.csv",

@@ -154,7 +154,7 @@ def test_a_line_that_names_the_separator_is_read():
     assert notes == ["t.csv: cells are separated by semicolons"]
 
 
-@pytest.mark.parametrize("content", ["a,b\n1,2,\n3,4,\n", "a,b,\n1,2,\n3,4,\n"])
+@pytest.mark.parametrize("content", ["a,b\n1,2,\n3,4,\n", "a,b,\n1,2,\n3,4,\n", "a,b\n1,2,,\n3,4,\n"])
 def test_a_separator_at_the_end_of_every_row_is_no_column(content):
     "With one in the header or without."
     found, _ = read(content)
@@ -190,6 +190,12 @@ def test_lines_that_may_be_rows_are_not_skipped_unasked():
     "The message says where the header seems to stand, and what to write."
     with pytest.raises(ValueError, match="t.csv: the header seems to stand in line 4; .*skip = 3"):
         read(PAIRS)
+
+
+def test_a_table_of_words_alone_does_not_show_its_header():
+    "Any of its lines could be one."
+    with pytest.raises(ValueError, match="header seems to stand in line 2; .*skip = 1"):
+        read(table("Names of rooms", "room;floor", "A;first", "B;second"))
 
 
 @pytest.mark.parametrize("options", [{"needed": ["room", "dust"]}, {"skip": 3}])
@@ -229,6 +235,13 @@ def test_a_repeated_header_may_be_written_in_another_way():
     "With quotation marks, a byte order mark or a separator at its end."
     for again in ('"site","value"', "\ufeffsite,value", "site, value ,"):
         assert read(table("site,value", "a,1", again, "b,2"))[0]["value"].tolist() == [1, 2]
+
+
+def test_what_stood_above_the_first_header_goes_with_the_others():
+    "Title and comment of the second file are no rows, so that the columns stay numbers."
+    for head in ("Dust at a school\n\n", "# made by hand\n"):
+        found, _ = read(2 * (head + table("dust,rain", "1,2")))
+        assert found.to_dict("list") == {"dust": [1, 1], "rain": [2, 2]}
 
 
 def test_glued_files_with_columns_in_another_order_are_refused():
