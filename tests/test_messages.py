@@ -33,6 +33,10 @@ def with_cause(error, cause):
         (OSError(28, "No space left on device", "p.parquet"), "Error: No space left on device: p.parquet"),
         (ModuleNotFoundError("No module named 'dask'"), "Error: No module named 'dask'"),
         (ImportError("libgomp.so.1: no such file"), "Error: libgomp.so.1: no such file"),
+        (
+            MemoryError("t.csv does not fit into it"),
+            "Error: Not enough memory (t.csv does not fit into it); use fewer rows or columns, or fewer --jobs.",
+        ),
         (MemoryError(), "Error: Not enough memory; use fewer rows or columns, or fewer --jobs."),
     ],
 )
