@@ -60,8 +60,9 @@ class Times(NamedTuple):
 def read_times(values: pd.Series, form: str | None = None) -> Times:
     """Read days or times: ISO 8601 text, dates, times, or whole numbers such as 20200131.
 
-    Half days (01:00 PM), 24:00 and a zone behind the time are understood; `form` is for text that is written
-    otherwise, in the codes of :meth:`datetime.datetime.strptime`.
+    Half days (01:00 PM), 24:00 and a zone behind the time are understood, and so are ten digits of Unix
+    seconds; `form` is for text that is written otherwise, in the codes of
+    :meth:`datetime.datetime.strptime`.
 
     >>> times = read_times(pd.Series(["2020-01-31", "2020-01-31 01:30 PM +03:00"]))
     >>> times.wall.dt.strftime("%d %H:%M").tolist(), times.offset.tolist()
@@ -101,7 +102,11 @@ def _read_text(text, _):
     seconds = 3600 * hour + 60 * pd.to_numeric(clock["minute"]).fillna(0)
     seconds += pd.to_numeric(clock["second"]).fillna(0)
     wall = day + pd.to_timedelta(seconds.where(timed, 0).fillna(0), unit="s").astype("timedelta64[us]")
-    return Times(wall.where(~(seconds > 86400)), _offsets(clock["zone"]), timed & written, written)
+    wall = wall.where(~(seconds > 86400))
+    # Seconds of 2001 to 2030: no year, month, day and hour begin with 10 to 18.
+    unix = text.str.fullmatch(r"1[0-8]\d{8}")
+    wall = wall.mask(unix, pd.to_datetime(pd.to_numeric(text.where(unix)), unit="s").astype(wall.dtype))
+    return Times(wall, _offsets(clock["zone"]).mask(unix, 0.0), timed & written | unix, written | unix)
 
 
 def _offsets(zones):

@@ -25,7 +25,7 @@ from airq.messages import near_name
 from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
 from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally, numbers
-from airq.sources.mapping import PANEL_CHOICES, TEXT, read_mapping
+from airq.sources.mapping import PANEL_CHOICES, TEXT, ColumnSource, read_mapping
 from airq.tables import read_file
 from airq.units import convert, is_aqi
 
@@ -43,7 +43,7 @@ FEW_VALUES = 10
 FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
 FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
 _HOUR = re.compile(r"^(hour|hr|hh|hour.?of.?day|time)$", re.IGNORECASE)
-_DURATION = re.compile(r"duration|averag|interval|resolution", re.IGNORECASE)
+_DURATION = re.compile(r"duration|averag|interval|resolution|agg.?type", re.IGNORECASE)
 #: How stations tables call coordinates.
 _COORDINATES = {"latitude": r"(?i)^(site.?|station.?)?lat", "longitude": r"(?i)^(site.?|station.?)?lon|^lng"}
 
@@ -67,9 +67,13 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     min_hours : int
         Fewest hours of a daily value.
     """
-    rules, tally, files = read_mapping(mapping), Tally(), cleaning.name_of(paths)
-    stations = _read_stations(stations)
-    tables = [_rows(table, rules, tally, path, stations) for path, table in _tables(paths, rules, tally)]
+    rules, tally = read_mapping(mapping, stations=stations is not None), Tally()
+    files, tables = cleaning.name_of(paths), _tables(paths, rules, tally)
+    tally.notes.extend(rules.notes)
+    if stations is not None:
+        stations = _read_stations(stations, rules)
+        rules = _completed(rules, stations[0])
+    tables = [_rows(table, rules, tally, path, stations) for path, table in tables]
     rows = pd.concat([rows for rows, _ in tables], ignore_index=True)
     codes = pd.concat([codes for _, codes in tables], ignore_index=True)
     if "latitude" not in rows.columns:
@@ -79,9 +83,10 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     rows = cleaning.without_implausible(rows, tally, path=files)
     rows = _with_identity(rows, tally, cities, path=files)
     filled = rows.index if TARGET not in rows.columns else rows.index[rows[TARGET].notna()]
-    tally.notes.extend(_unchosen(codes.loc[filled], rules))
-    if rules.several in ("mean", "median"):
-        _refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
+    if rules.over != "*":
+        tally.notes.extend(_unchosen(codes.loc[filled], rules))
+        if rules.several in ("mean", "median"):
+            _refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
     rows = _days(rows, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
     rows = cleaning.with_values(rows, tally)
     rows = cleaning.one_per_key(rows, tally, several=rules.several)
@@ -120,14 +125,20 @@ def _rows(table, rules, tally, path, stations):
     """
     tally.read += len(table)
     table = _chosen(table, rules.where, tally, path)
-    table = _without_missing(table, rules.missing, tally)
     if stations is not None:
         table = _with_stations(table, stations, rules, tally, path)
     used = [column for source in rules.columns.values() for column in source.columns]
-    for column in [*used, *rules.over, *([] if rules.keep == "*" else rules.keep)]:
+    listed = [column for names in (rules.over, rules.keep) if names != "*" for column in names]
+    for column in [*used, *listed]:
         if column not in table.columns:
             near = near_name(column, table.columns)
             raise ValueError(f"{path} has no column {column!r}, which the mapping names.{near}")
+    read = (
+        table.columns
+        if rules.keep == "*"
+        else [name for name in table.columns if name in (*used, *rules.keep)]
+    )
+    table = _without_missing(table, rules.missing, tally, read)
     clock = _hour_column(table, rules, used, tally)
     used += [clock] if clock else []
     kept = _kept_columns(table, rules, used, tally, path)
@@ -147,8 +158,10 @@ def _rows(table, rules, tally, path, stations):
 
 def _same(values, chosen):
     """Mark the cells that hold one of some values; numbers are compared as numbers, texts without case."""
-    texts = values.astype("str").str.strip().str.casefold().isin([str(value).casefold() for value in chosen])
     numeric = pd.to_numeric(pd.Series(chosen, dtype=object), errors="coerce").dropna()
+    if pd.api.types.is_numeric_dtype(values):
+        return values.isin(numeric.astype("float64"))
+    texts = values.astype("str").str.strip().str.casefold().isin([str(value).casefold() for value in chosen])
     return texts | pd.to_numeric(values, errors="coerce").isin(numeric.astype("float64"))
 
 
@@ -159,6 +172,10 @@ def _chosen(table, where, tally, path):
             raise ValueError(
                 f"{path} has no column {name!r}, which `where` names.{near_name(name, table.columns)}"
             )
+        if isinstance(chosen, dict):
+            enough = numbers(table[name])[0] >= chosen["min"]
+            table = tally.drop(table, ~enough, f"with {name} below {chosen['min']:g}")
+            continue
         right = _same(table[name], chosen)
         if not right.any() and len(table):
             there = ", ".join(map(str, table[name].dropna().unique()[:6]))
@@ -167,46 +184,57 @@ def _chosen(table, where, tally, path):
     return table
 
 
-def _without_missing(table, missing, tally):
-    """Empty the cells that hold a value that stands for none."""
-    if not missing:
-        return table
+def _without_missing(table, missing, tally, names):
+    """Empty the cells of some columns that hold a value that stands for none."""
     columns = {}
-    for name in table.columns:
+    for name in names if missing else []:
         wrong = _same(table[name], missing) & table[name].notna()
         if wrong.any():
             columns[name] = tally.empty(table[name], wrong, f"{name} marked as missing")
     return table.assign(**columns)
 
 
-def _read_stations(stations):
+def _read_stations(stations, rules):
     """Return a table of stations, its identifiers as text, and what messages call it."""
-    if stations is None or isinstance(stations, pd.DataFrame):
-        return None if stations is None else (stations, "The stations table")
-    return read_file(stations), str(stations)
+    if isinstance(stations, pd.DataFrame):
+        return stations, "The stations table"
+    return read_file(stations, text=[*_site(rules)[1].columns, *TEXT]), str(stations)
+
+
+def _completed(rules, stations):
+    """Return a mapping that takes from a stations table what it does not say itself of the places."""
+    found = {name: [name] for name in ("city_id", "city", "country") if name in stations.columns}
+    for name, pattern in _COORDINATES.items():
+        found[name] = [column for column in stations.columns if re.search(pattern, str(column))]
+    sources = {name: ColumnSource(tuple(columns)) for name, columns in found.items() if len(columns) == 1}
+    return rules._replace(columns=sources | rules.columns)
+
+
+def _site(rules):
+    """Return which column of the panel tells the stations apart, and where it comes from."""
+    name = "site_id" if "site_id" in rules.columns else "city"
+    return name, rules.columns[name]
 
 
 def _with_stations(table, stations, rules, tally, path):
     """Add to each reading what the stations table has of the mapping and the readings lack."""
-    stations, name = stations
-    own = rules.columns.get("site_id", rules.columns.get("city")).columns
-    theirs = _station_key(table, stations, own, name, path)
+    (stations, name), (site, source) = stations, _site(rules)
+    if source.columns:
+        ids, identified = _identifiers(table[list(source.columns)]), _identifiers
+    else:
+        ids, identified = _loosely(_values(table, site, source, tally, path)), _loose_identifiers
+    theirs = _station_key(set(ids), stations, source.columns, identified, (name, path))
     wanted = [
         column
         for source in rules.columns.values()
         for column in source.columns
         if column not in table.columns and column in stations.columns
     ]
-    places = stations[list(dict.fromkeys([*theirs, *wanted]))]
-    for panel_name, pattern in _COORDINATES.items():
-        found = [column for column in stations.columns if re.search(pattern, str(column))]
-        if panel_name not in rules.columns and panel_name not in table.columns and len(found) == 1:
-            places = places.assign(**{panel_name: stations[found[0]]})
-    key = _identifiers(places[theirs])
+    places = stations[list(dict.fromkeys([*theirs, *wanted]))].drop_duplicates()
+    key = identified(places[theirs])
     if key.duplicated().any():
         raise ValueError(f"{name} has the station {key[key.duplicated()].iloc[0]!r} twice.")
-    places = places.drop(columns=[column for column in theirs if column in table.columns]).set_axis(key)
-    ids = _identifiers(table[list(own)])
+    places = places.drop(columns=[column for column in theirs if column not in wanted]).set_axis(key)
     unknown = sorted(set(ids) - set(key))
     if unknown:
         tally.notes.append(f"not in {name}: {', '.join(unknown[:3])}{' …' if len(unknown) > 3 else ''}")
@@ -215,22 +243,30 @@ def _with_stations(table, stations, rules, tally, path):
     return pd.concat([table, found.drop(columns=[c for c in found.columns if c in table.columns])], axis=1)
 
 
-def _station_key(table, stations, own, name, path):
+def _station_key(ids, stations, own, identified, names):
     """Return the columns of the stations table that hold the readings' identifiers."""
-    if not own:
-        raise ValueError(f"{name}: the mapping takes site_id from no column, so nothing joins the stations.")
-    if set(own) <= set(stations.columns):
+    if own and set(own) <= set(stations.columns):
         return list(own)
-    ids = set(_identifiers(table[list(own)]))
     shared = {
         column: len(ids & set(values)) / max(len(ids), 1)
         for column in stations.columns
-        if not (values := _identifiers(stations[[column]])).duplicated().any()
+        if not (values := identified(stations[[column]].drop_duplicates())).duplicated().any()
     }
     best = max(shared, key=shared.get, default=None)
     if best is None or shared[best] == 0:
-        raise ValueError(f"{name} has no column that holds the identifiers of {path}, such as {min(ids)!r}.")
+        raise ValueError(
+            f"{names[0]} has no column that holds the identifiers of {names[1]}, such as {min(ids)!r}."
+        )
     return [best]
+
+
+def _loose_identifiers(parts):
+    return _loosely(_identifiers(parts))
+
+
+def _loosely(texts):
+    """Return names of files, whose capitals, hyphens and underscores mean nothing, for matching."""
+    return texts.str.replace(r"[-_,\s]+", " ", regex=True).str.strip().str.casefold()
 
 
 def _identifiers(parts):
@@ -284,10 +320,8 @@ def _kept_columns(table, mapping, used, tally, path):
     if reasons:
         tally.notes.append(f"left out: {named(reasons)}")
     if left_out:
-        tally.notes.append(
-            f'columns left out: {", ".join(left_out)}; to keep them all, write keep = "*" above the first '
-            "[section] of the mapping"
-        )
+        hint = '; to keep them all, write keep = "*" above the first [section] of the mapping'
+        tally.notes.append(f"columns left out: {', '.join(left_out)}{hint if mapping.keep else ''}")
     for name in kept:
         if name in mapping.columns:
             raise ValueError(
@@ -326,6 +360,10 @@ def _may_be_code(values, name):
 
 def _values(table, name, source, tally, path):
     """Return one column of the panel in its unit; text and PM2.5 as they are written."""
+    if source.pattern is not None:
+        cells = table[source.columns[0]].astype("str")
+        found = cells.str.extract(source.pattern, expand=False)
+        return found if name in TEXT else tally.numbers(found, name)
     if source.file is not None:
         found = re.search(source.file, Path(str(path)).name, re.IGNORECASE)
         if found is None:
@@ -402,6 +440,8 @@ def _with_times(rows, table, rules, clock, tally, path):
     source = rules.columns["date"]
     names = [*source.columns, *([clock] if clock else [])]
     values = table[names[0]] if len(names) == 1 else days.joined(table[names])
+    if source.pattern is not None:
+        values = values.astype("str").str.extract(source.pattern, expand=False)
     times = days.read_times(values, source.format)
     wrong = days.check_times(times, values, column="+".join(names), path=path)
     longitude = (
@@ -413,7 +453,12 @@ def _with_times(rows, table, rules, clock, tally, path):
     if "interval" in rules.times:
         hourly = pd.Series(rules.times["interval"] == "hour", index=rows.index)
     else:
-        hourly = _told_hourly(table).fillna(days.stands_for_hours(times)).astype(bool)
+        told = _told_hourly(table)
+        hourly = told.fillna(days.stands_for_hours(times)).astype(bool)
+        if basis == "local":
+            # A daily value at a midnight is of the day that is written, whatever its zone.
+            daily = ~told.fillna(True).astype(bool) & (times.wall == times.wall.dt.normalize())
+            begin = begin.mask(daily, times.wall)
     if rules.times.get("marks") == "end":
         # What a time ends lies before it: midnight ends a day.
         begin = begin.mask(hourly, begin - pd.Timedelta(seconds=1))
@@ -520,7 +565,7 @@ def _with_country(rows, tally, *, path):
 
 def _refuse_mixtures(rows, codes, rules, path):
     """Refuse to average rows of one site and day, or time, that do not mean the same."""
-    codes = codes.drop(columns=rules.over, errors="ignore")
+    codes = codes.drop(columns=[*rules.over, *rules.where], errors="ignore")
     codes = codes[[name for name in codes.columns if codes[name].nunique() > 1]]
     if codes.empty or rows.empty:
         return
@@ -588,7 +633,8 @@ def _assumptions(mapping, panel):
         assumed.append("marks = begin")
     if assumed:
         yield f"assumed, as the mapping has no entry for it: {', '.join(assumed)}"
-    given = (*IDENTITY, TARGET, "aqi", "n_hours", *mapping.columns)
+    given = [*IDENTITY, TARGET, "aqi", "n_hours", *mapping.columns]
+    given += ["wind_u", "wind_v"] if "wind" in mapping.columns else []
     own = [name for name in panel.columns if name in COLUMNS and name not in given]
     if own:
         units = ", ".join(f"{name} [{COLUMNS[name].unit}]" for name in own)

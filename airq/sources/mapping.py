@@ -23,7 +23,19 @@ TEXT = ("site_id", "city_id", "city", "country")
 PANEL_CHOICES = {"pm25_origin": tuple(ORIGINS), "day_basis": DAY_BASES, "statistic": STATISTICS}
 #: What it may say of the table's times.
 TIME_CHOICES = {"interval": INTERVALS, "marks": MARKS, "times": CLOCKS}
-KEYS = ("keep", "several", "over", "where", "missing", "skip", "separator", "decimal", "panel", "columns")
+KEYS = (
+    "keep",
+    "several",
+    "over",
+    "where",
+    "missing",
+    "skip",
+    "separator",
+    "decimal",
+    "note",
+    "panel",
+    "columns",
+)
 #: Mappings of well-known layouts, shipped with the package: name of a format -> its file.
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "formats").glob("*.toml"))}
 
@@ -41,6 +53,8 @@ class ColumnSource(NamedTuple):
     format: str | None = None
     #: Pattern whose group is the value, looked for in the file's name.
     file: str | None = None
+    #: The same, looked for in the cells of the column.
+    pattern: str | None = None
 
 
 class Mapping(NamedTuple):
@@ -54,10 +68,10 @@ class Mapping(NamedTuple):
     several: str
     #: What it says of `pm25_origin`, `day_basis` and `statistic`.
     panel: dict[str, str]
-    #: Values that a row must have to be read, by column of the table.
-    where: dict[str, list]
-    #: Columns of the table over whose values rows may be merged.
-    over: list
+    #: Values that a row must have to be read, by column of the table, or {"min": the least}.
+    where: dict[str, list | dict]
+    #: Columns of the table over whose values rows may be merged; "*" for all.
+    over: str | list
     #: Values that stand for none, in any column.
     missing: list
     #: `skip`, `separator` and `decimal`, as :func:`airq.tables.read_file` takes them.
@@ -66,21 +80,24 @@ class Mapping(NamedTuple):
     times: dict[str, str]
     #: Time zone of the places.
     zone: tzinfo | None
+    #: What a reader of the panel should know of these files.
+    notes: list
 
 
-def read_mapping(mapping: str | Path | dict) -> Mapping:
+def read_mapping(mapping: str | Path | dict, *, stations: bool = False) -> Mapping:
     """Read and check a mapping.
 
     Its form, with every key that it may have; only `date`, a place and a site or city are needed::
 
         keep = "*"                       # or a list of columns; "*" keeps all that may be an input
         several = "mean"                 # rows of one site and day: mean, median, first, refuse
-        over = ["sensor"]                # they may differ in these columns
-        where = { parameter = "pm25", Validity = [1, 2, 3] }      # rows to read
+        over = ["sensor"]                # they may differ in these columns; "*" for all
+        where = { parameter = "pm25", Validity = [1, 2, 3], Percent = { min = 75 } }     # rows to read
         missing = [-9999, "None"]        # values that stand for none
         skip = 3                         # lines above the header
         separator = ";"
         decimal = ","
+        note = "uncorrected readings"    # what the report should say of these files
         [panel]
         pm25_origin = "sensor"           # sensor, index, model, simulated
         day_basis = "local"              # whose midnight ends a day: utc, local
@@ -101,12 +118,15 @@ def read_mapping(mapping: str | Path | dict) -> Mapping:
         wind = { speed = "ws", direction = "wd", unit = "m/s" }   # fills wind_u and wind_v
 
     Of a date written otherwise, ``date = { from = "When", format = "%d-%m-%Y %H:%M" }`` says how; of a
-    city that only the file's name tells, ``city = { file = "(.+)-air-quality" }``.
+    city that only the file's name tells, ``city = { file = "(.+)-air-quality" }``; of a date, a name or a
+    coordinate within a cell, ``date = { from = "id", pattern = "^([0-9]{8})_" }``.
 
     Parameters
     ----------
     mapping : path or dict
         TOML file, or what it would hold.
+    stations : bool
+        Whether a table of stations goes with it, which has the positions.
 
     Raises
     ------
@@ -132,7 +152,7 @@ def read_mapping(mapping: str | Path | dict) -> Mapping:
     if not isinstance(entries, dict) or not entries:
         raise ValueError(f"{path} has no [columns]; it must say where site_id, date, latitude … come from.")
     columns = {name: _column_source(name, entry, path) for name, entry in entries.items()}
-    _check_needed(columns, path)
+    _check_needed(columns, path, stations)
     origin = panel.get("pm25_origin", "index")
     if TARGET in columns and is_aqi(columns[TARGET].unit) and origin not in ("index", "model"):
         unit = columns[TARGET].unit
@@ -149,11 +169,14 @@ def read_mapping(mapping: str | Path | dict) -> Mapping:
         content.get("several", "mean"),
         {key: panel[key] for key in PANEL_CHOICES if key in panel},
         _where(content.get("where", {}), path),
-        _checked_list(content.get("over", []), "over", path),
+        content["over"]
+        if content.get("over") == "*"
+        else _checked_list(content.get("over", []), "over", path),
         content.get("missing", []) if isinstance(content.get("missing", []), list) else [content["missing"]],
         _layout(content, path),
         {key: panel[key] for key in TIME_CHOICES if key in panel},
         zone,
+        _checked_list(content.get("note", []), "note", path),
     )
 
 
@@ -164,7 +187,9 @@ def _is_names(names):
 def _checked_list(names, key, path):
     names = [names] if isinstance(names, str) else names
     if not _is_names(names):
-        raise ValueError(f"{path}: {key} must be a list of column names.")
+        raise ValueError(
+            f"{path}: {key} must be a list of {'sentences' if key == 'note' else 'column names'}."
+        )
     return [name.strip() for name in names]
 
 
@@ -177,18 +202,18 @@ def _check_keys(content, known, where):
             raise ValueError(f"{where}: unknown key {key!r}.{near} Known: {', '.join(known)}.")
 
 
-def _check_needed(columns, path):
+def _check_needed(columns, path, stations):
     """Refuse a mapping that does not say where a day, a place and its name come from."""
     if "date" not in columns:
         raise ValueError(f"{path}: [columns] does not say where 'date' comes from.")
     if not {"site_id", "city"} & set(columns):
         raise ValueError(f"{path}: [columns] does not say where 'site_id' comes from.")
     given = [name for name in ("latitude", "longitude") if name in columns]
-    if len(given) == 1 or (not given and "city" not in columns):
+    if not stations and (len(given) == 1 or (not given and "city" not in columns)):
         name = "longitude" if given == ["latitude"] else "latitude"
         raise ValueError(
             f"{path}: [columns] does not say where {name!r} comes from; without coordinates name the city, "
-            "whose position is then looked up."
+            "whose position is then looked up, or give a table with --stations."
         )
 
 
@@ -196,10 +221,18 @@ def _where(rows, path):
     """Return the values that rows must have, lists of them by column."""
     if not isinstance(rows, dict):
         raise ValueError(f'{path}: where names columns and their values: where = {{ parameter = "pm25" }}.')
-    rows = {name.strip(): own if isinstance(own, list) else [own] for name, own in rows.items()}
+    rows = {name.strip(): own if isinstance(own, list | dict) else [own] for name, own in rows.items()}
     for name, chosen in rows.items():
-        if not chosen or not all(isinstance(value, str | int | float) for value in chosen):
-            raise ValueError(f"{path}: where: {name} must be a value or a list of values, not {chosen!r}.")
+        if isinstance(chosen, dict) and set(chosen) == {"min"} and isinstance(chosen["min"], int | float):
+            continue
+        if (
+            not chosen
+            or isinstance(chosen, dict)
+            or not all(isinstance(value, str | int | float) for value in chosen)
+        ):
+            raise ValueError(
+                f"{path}: where: {name} must be a value, a list of values or {{ min = 75 }}, not {chosen!r}."
+            )
     return rows
 
 
@@ -229,18 +262,25 @@ def _column_source(name, entry, path):
     entry = {"from": entry} if isinstance(entry, str | list) else entry
     if not isinstance(entry, dict):
         raise ValueError(f"{path}: {name} must be a column's name or {{ from = …, unit = … }}.")
-    own = {"date": ("format",), **dict.fromkeys(TEXT, ("file",))}.get(name, ())
+    own = {"date": ("format", "pattern"), **dict.fromkeys(TEXT, ("file", "pattern"))}
+    own |= dict.fromkeys(("latitude", "longitude"), ("pattern",))
+    own = own.get(name, ())
     _check_keys(entry, ("from", "unit", "value", *own), f"{path}, {name}")
     if len({"from", "value", "file"} & set(entry)) != 1:
         raise ValueError(f"{path}: {name} needs either `from` or `value`.")
     if "file" in entry:
-        return ColumnSource(file=_checked_pattern(entry["file"], f"{path}: {name}"))
+        return ColumnSource(file=_checked_pattern(entry["file"], f"{path}: {name}: file"))
     unit = _checked_unit(name, entry, path)
     if "from" in entry:
         form = entry.get("format")
         if form is not None and not (isinstance(form, str) and "%" in form):
             raise ValueError(f'{path}: {name}: format must be text such as "%d-%m-%Y %H:%M", not {form!r}.')
-        return ColumnSource(_checked_columns(name, entry["from"], path), unit, format=form)
+        columns, pattern = _checked_columns(name, entry["from"], path), None
+        if "pattern" in entry:
+            pattern = _checked_pattern(entry["pattern"], f"{path}: {name}: pattern")
+            if len(columns) > 1:
+                raise ValueError(f"{path}: {name}: pattern goes with one column.")
+        return ColumnSource(columns, unit, format=form, pattern=pattern)
     value, text = entry["value"], COLUMNS[vocabulary].dtype == "str"
     if name in ("date", TARGET, "aqi"):
         raise ValueError(f"{path}: {name} comes from a column; it cannot be a constant.")
@@ -265,7 +305,7 @@ def _checked_pattern(pattern, where):
             return pattern
     except (TypeError, re.error):
         pass
-    raise ValueError(f"{where}: file must be a pattern with one group in brackets, not {pattern!r}.")
+    raise ValueError(f"{where} must be a pattern with one group in brackets, not {pattern!r}.")
 
 
 def _checked_columns(name, columns, path):

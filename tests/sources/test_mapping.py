@@ -86,6 +86,8 @@ def test_a_panels_own_unit_is_known(mapping_of):
         ('"day"', "{ value = 2020-01-01 }", "date comes from a column"),
         ('"lat"', "{ from = 3 }", "latitude: `from` names a column as text, not 3"),
         ('"lat"', "{ from = [] }", "latitude comes from one column"),
+        ('"lat"', '{ from = "lat", pattern = "x" }', "latitude: pattern must be a pattern with one group"),
+        ("several", "where = { a = { max = 3 } }\nseveral", "where: a must be a value"),
         ('"lat"', '["lat", "lon"]', "latitude comes from one column"),
         ('"lat"', '{ value = "north" }', "latitude: `value` must be a number, not 'north'"),
         ('"lat"', "{ value = true }", "latitude: `value` must be a number, not True"),
@@ -361,3 +363,55 @@ def test_a_reading_in_several_files_is_noted_once(read):
     "One note for both."
     table = TABLE.replace("road", "pm25_raw")
     assert len([note for note in read([table, table]).tally.notes if "pm25_raw" in note]) == 1
+
+
+def test_rows_can_need_a_least_value(read):
+    "Half a day of readings is left out."
+    table = TABLE.replace("road", "percent").replace(",3\n", ",50\n", 1)
+    found = read(table, "where = { percent = { min = 5 } }\n" + MAPPING.replace('"*"', "[]"))
+    assert found.panel["pm25"].tolist() == [50, 20]
+    found = read(table, "where = { percent = { min = 6 } }\n" + MAPPING.replace('"*"', "[]"))
+    assert found.panel["pm25"].tolist() == [40, 20]
+    assert found.tally.dropped == {"with percent below 6": 1, "negative PM2.5": 1}
+
+
+def test_rows_may_differ_in_everything(read):
+    "Two instruments are averaged."
+    table = TABLE.replace("road", "method").replace(",3\n", ",a\n").replace(",5\n", ",b\n")
+    with pytest.raises(ValueError, match="differ in 'method'"):
+        read(table)
+    assert read(table, 'over = "*"\n' + MAPPING).panel["pm25"].tolist() == [50, 20]
+
+
+def test_a_pattern_finds_a_date_and_a_place_in_a_cell(read):
+    "As identifiers of images and GeoJSON have them."
+    table = "id,where,pm\n20200131_a,POINT (32.58 0.32),40\n"
+    mapping = """
+[columns]
+site_id = { from = "id", pattern = "_(.+)$" }
+date = { from = "id", pattern = "^([0-9]{8})" }
+latitude = { from = "where", pattern = " ([-.0-9]+)[)]" }
+longitude = { from = "where", pattern = "[(]([-.0-9]+) " }
+pm25 = { from = "pm", unit = "µg/m³" }
+"""
+    row = read(table, mapping).panel.iloc[0]
+    assert row[["site_id", "latitude", "longitude"]].tolist() == ["a", 0.32, 32.58]
+    assert row["date"] == pd.Timestamp("2020-01-31")
+
+
+def test_a_stations_table_completes_a_mapping_that_names_no_place(read):
+    "Positions, country and city are those of the station; two rows that say the same are one."
+    table = "station,day,pm2_5\n007,2020-01-01,40\n"
+    mapping = '[columns]\nsite_id = "station"\ndate = "day"\npm25 = { from = "pm2_5", unit = "µg/m³" }\n'
+    stations = pd.DataFrame(
+        {"code": ["007", "007"], "lat": 0.32, "lon": 32.58, "city": "Kampala", "country": "UG"}
+    )
+    row = read(table, mapping, stations=stations).panel.iloc[0]
+    assert row[["site_id", "city", "country"]].tolist() == ["007", "Kampala", "UGA"]
+    with pytest.raises(ValueError, match="or give a table with --stations"):
+        read(table, mapping)
+
+
+def test_what_the_files_are_is_noted(read):
+    "A sentence of the mapping stands in the report."
+    assert "raw readings" in read(mapping='note = "raw readings"\n' + MAPPING).tally.notes
