@@ -1,4 +1,4 @@
-"""Read well-known layouts by the mappings that are shipped with the package.
+"""Choose the mapping of a well-known layout among those that are shipped with the package.
 
 A file of :data:`airq.sources.mapping.SHIPPED` is a mapping with more words: `{ either = [...] }` for a column
 that has several names, `needs` for columns by which such a file is known, `among` for all that it may have,
@@ -17,44 +17,31 @@ from airq.header import find_header
 from airq.messages import near_name
 from airq.panel import TARGET
 from airq.sources.cleaning import FORMAT_COLUMNS
-from airq.sources.mapped import read_mapped
 from airq.sources.mapping import SHIPPED
 from airq.tables import read_file, read_text, read_toml
 
 
-def read_shipped(paths, *, format, stations=None, **options):
-    """Read files of a format that is shipped as a mapping.
+def shipped_mapping(format, paths, stations=None):
+    """Return the mapping of the first layout of a format whose columns all files have.
 
     Parameters
     ----------
-    paths : list of paths
-        Files of one layout.
     format : str
         A key of :data:`airq.sources.mapping.SHIPPED`.
+    paths : list of paths
     stations : path or DataFrame, optional
         Table of stations, which some formats need for positions.
-    **options
-        As :func:`airq.sources.mapped.read_mapped` takes them.
+
+    Returns
+    -------
+    dict
+        As :func:`airq.sources.mapping.read_mapping` takes it.
 
     Raises
     ------
     ValueError
-        If a file has another layout, or nothing tells where its sites are.
-    """
-    mapping = shipped_mapping(format, paths)
-    if stations is None and not {"latitude", "city"} & set(mapping["columns"]):
-        raise ValueError(
-            f"{paths[0]}: files of format {format} hold no positions; give a table of stations with their "
-            "identifier, latitude and longitude (--stations)."
-        )
-    return read_mapped(paths, mapping=mapping, stations=stations, **options)
-
-
-def shipped_mapping(format, paths):
-    """Return the mapping of the first layout of a format whose columns all files have.
-
-    A ValueError is raised if there is none; it names a missing column, and the format that the file
-    looks like.
+        If there is none; the message names a missing column, and the format that the file looks like. Or
+        if nothing tells where the sites are.
     """
     layouts, named = _layouts(format), []
     for path in paths:
@@ -63,13 +50,20 @@ def shipped_mapping(format, paths):
         lacking = [lacks for layout in layouts if (lacks := _fitted(layout, named[-1])[1])]
         if len(lacking) == len(layouts):
             raise ValueError(_misfit(format, path, content, lacking))
-    for layout in layouts:
-        mapping, lacks = _fitted(layout, [name for name in named[0] if all(name in names for names in named)])
-        if not lacks:
-            return mapping
-    raise ValueError(
-        f"{paths[0]} and {len(paths) - 1} more are of different layouts of {format}; ingest them apart."
+    shared = [name for name in named[0] if all(name in names for names in named)]
+    mapping = next(
+        (mapping for mapping, lacks in (_fitted(each, shared) for each in layouts) if not lacks), None
     )
+    if mapping is None:
+        raise ValueError(
+            f"{paths[0]} and {len(paths) - 1} more are of different layouts of {format}; ingest them apart."
+        )
+    if stations is None and not {"latitude", "city"} & set(mapping["columns"]):
+        raise ValueError(
+            f"{paths[0]}: files of format {format} hold no positions; give a table of stations with their "
+            "identifier, latitude and longitude (--stations)."
+        )
+    return mapping
 
 
 def formats_of(path):

@@ -21,6 +21,7 @@ from airq.sources.mapping import SHIPPED
 from airq.sources.open_meteo import read_open_meteo, read_reference
 from airq.sources.openaq import read_openaq
 from airq.sources.products import products_of_columns
+from airq.sources.shipped import shipped_mapping
 from airq.sources.sites import mean_by_city, merge_twins
 from airq.sources.waqi import read_waqi
 
@@ -192,9 +193,11 @@ def read_table(
     """
     paths = _checked_paths(paths, format, mapping)
     _check_options(format, stations, min_hours, by, twins)
+    if format in SHIPPED:
+        mapping = shipped_mapping(format, paths, stations)
     options = {"cities": None if cities is None else read_cities(cities)}
     if format in SHIPPED or format == "table":
-        options |= {"mapping": SHIPPED.get(format, mapping), "stations": stations}
+        options |= {"mapping": mapping, "stations": stations}
     if format in HOURLY:
         options["min_hours"] = min_hours
     panel, tally = READERS.get(format, read_mapped)(paths, **options)

@@ -7,7 +7,8 @@ import pytest
 
 from airq.panel import panel_metadata
 from airq.sources.mapping import SHIPPED
-from airq.sources.shipped import formats_of, read_shipped, shipped_mapping
+from airq.sources.shipped import formats_of, shipped_mapping
+from airq.workflows.ingest import read_table
 
 LAKESIDE = pd.DataFrame(
     {"city": ["Lakeside"], "country": ["UGA"], "latitude": [0.3], "longitude": [32.6], "population": [1e5]}
@@ -23,7 +24,7 @@ def ingest(tmp_path):
     def read_frame(format, frame, name="table.csv", *, above="", sep=",", **options):
         path = tmp_path / name
         path.write_text(above + frame.to_csv(index=False, sep=sep))
-        return read_shipped([path], format=format, **options)
+        return read_table([path], format, **options)
 
     return read_frame
 
@@ -33,9 +34,8 @@ def hours(first, form="%Y-%m-%d %H:%M", count=24):
     return pd.date_range(first, periods=count, freq="h").strftime(form)
 
 
-def days(found, column="pm25"):
-    "The days of a reading, and what they hold."
-    panel = found.panel
+def days(panel, column="pm25"):
+    "The days of a panel, and what they hold."
     return dict(zip(panel["date"].dt.strftime("%Y-%m-%d"), panel[column].round(3).tolist(), strict=True))
 
 
@@ -54,20 +54,20 @@ def test_airnow_hours_end_at_their_time(ingest):
     valid = ["Valid"] * 36 + ["Invalid"] * 12
     values = [10] * 23 + [34] + [20] * 24
     frame = airnow("2020-01-05 01:00", "%Y-%m-%d %I:%M %p", "Raw Conc.", values, valid)
-    found = ingest("airnow", frame, "Lakeside_PM2.5_2020_YTD.csv", cities=LAKESIDE)
-    assert days(found) == {"2020-01-05": 11.0}
-    assert found.panel["n_hours"].tolist() == [24]
-    assert found.tally.dropped["of another QC Name"] == 12
-    assert "NowCast Conc." not in found.panel.columns
+    panel, report = ingest("airnow", frame, "Lakeside_PM2.5_2020_YTD.csv", cities=LAKESIDE)
+    assert days(panel) == {"2020-01-05": 11.0}
+    assert panel["n_hours"].tolist() == [24]
+    assert report.dropped["of another QC Name"] == 12
+    assert "NowCast Conc." not in panel.columns
 
 
 def test_airnow_with_sentences_above_the_header(ingest):
     "As older files have them, with Value in place of Raw Conc. and days written otherwise; -999 is no value."
     frame = airnow("2014-03-01 01:00", "%m/%d/%Y %H:%M", "Value", [42] * 23 + [-999])
     above = "Data of a made-up post\nWrite to x@example.org\n\n"
-    found = ingest("airnow", frame, above=above, cities=LAKESIDE)
-    assert days(found) == {"2014-03-01": 42.0}
-    assert found.panel["n_hours"].tolist() == [23]
+    panel, _ = ingest("airnow", frame, above=above, cities=LAKESIDE)
+    assert days(panel) == {"2014-03-01": 42.0}
+    assert panel["n_hours"].tolist() == [23]
 
 
 def test_waqi_city_is_an_index(ingest):
@@ -75,13 +75,13 @@ def test_waqi_city_is_an_index(ingest):
     frame = pd.DataFrame(
         {"date": ["2021/1/3", "2021/1/2", "2020/12/31"], " pm25": [" 999", " 50", " "], " pm10": [5, 40, 33]}
     )
-    found = ingest("waqi-city", frame, "lakeside, uganda-air-quality.csv", cities=LAKESIDE)
-    assert days(found) == {"2021-01-02": 12.0}
-    assert found.tally.dropped["AQI at the ceiling of 999"] == 1
-    assert found.panel["city"].tolist() == ["Lakeside"]
-    assert panel_metadata(found.panel).pm25_origin == "index"
-    assert "pm10" not in found.panel.columns
-    assert any("table of 2012" in note for note in found.tally.notes)
+    panel, report = ingest("waqi-city", frame, "lakeside, uganda-air-quality.csv", cities=LAKESIDE)
+    assert days(panel) == {"2021-01-02": 12.0}
+    assert report.dropped["AQI at the ceiling of 999"] == 1
+    assert panel["city"].tolist() == ["Lakeside"]
+    assert panel_metadata(panel).pm25_origin == "index"
+    assert "pm10" not in panel.columns
+    assert any("table of 2012" in note for note in report.notes)
 
 
 def eea(point, span, values, begin, *, pollutant="PM2.5", valid=1):
@@ -106,17 +106,17 @@ def test_eea_days_and_hours_stand_apart(ingest):
             eea("SPO_1", "day", [44], midnights[:1], pollutant="NO2"),
         ]
     )
-    found = ingest("eea", frame, stations=SAMPLING_POINTS)
-    assert days(found) == {"2021-01-12": 10.0, "2021-01-13": 12.0}
-    assert found.panel["country"].unique().tolist() == ["NOR"]
-    assert found.tally.dropped["fewer than 18 hours"] == 3
+    panel, report = ingest("eea", frame, stations=SAMPLING_POINTS)
+    assert days(panel) == {"2021-01-12": 10.0, "2021-01-13": 12.0}
+    assert panel["country"].unique().tolist() == ["NOR"]
+    assert report.dropped["fewer than 18 hours"] == 3
 
 
 def test_eea_daily_values_keep_the_day_that_is_written(ingest):
     "Midnight at +02:00 is 23:00 of the day before at +01:00."
     frame = eea("SPO_1", "day", [7, 8], [f"2021-07-0{day} 00:00:00 +02:00" for day in (1, 2)])
-    found = ingest("eea", frame, stations=SAMPLING_POINTS)
-    assert days(found) == {"2021-07-01": 7.0, "2021-07-02": 8.0}
+    panel, _ = ingest("eea", frame, stations=SAMPLING_POINTS)
+    assert days(panel) == {"2021-07-01": 7.0, "2021-07-02": 8.0}
 
 
 def test_eea_parquet(tmp_path):
@@ -127,10 +127,10 @@ def test_eea_parquet(tmp_path):
     frame = frame.assign(Unit="ug.m-3", AggType="hour", Validity=[1, 2, 3, -1] + [1] * 44, Verification=1)
     frame.to_parquet(tmp_path / "t.parquet")
     stations = pd.DataFrame({"id": ["NO/SPO_1"], "lat": [59.9], "lon": [10.7]})
-    found = read_shipped([tmp_path / "t.parquet"], format="eea", stations=stations)
-    assert days(found) == {"2022-05-01": 6.5}
-    assert found.panel["n_hours"].tolist() == [23]
-    assert found.panel["country"].tolist() == ["NOR"]
+    panel, _ = read_table([tmp_path / "t.parquet"], "eea", stations=stations)
+    assert days(panel) == {"2022-05-01": 6.5}
+    assert panel["n_hours"].tolist() == [23]
+    assert panel["country"].tolist() == ["NOR"]
 
 
 def test_aqs_daily_chooses_one_kind_of_row(ingest):
@@ -147,12 +147,12 @@ def test_aqs_daily_chooses_one_kind_of_row(ingest):
         **{"State Code": "06", "County Code": "001", "Site Num": "0007", "Parameter Code": 88101},
         **{"Latitude": 37.7, "Longitude": -122.2, "Date Local": "2019-11-08", "1st Max Value": 40},
     )
-    found = ingest("aqs-daily", frame)
-    assert days(found) == {"2019-11-08": 11.0}
-    assert found.panel["site_id"].tolist() == ["06-001-0007"]
-    assert found.tally.dropped["with Observation Percent below 75"] == 1
-    assert found.tally.dropped["of another Sample Duration"] == 1
-    assert found.tally.dropped["of another Event Type"] == 1
+    panel, report = ingest("aqs-daily", frame)
+    assert days(panel) == {"2019-11-08": 11.0}
+    assert panel["site_id"].tolist() == ["06-001-0007"]
+    assert report.dropped["with Observation Percent below 75"] == 1
+    assert report.dropped["of another Sample Duration"] == 1
+    assert report.dropped["of another Event Type"] == 1
 
 
 @pytest.mark.parametrize("unix", [True, False])
@@ -160,19 +160,19 @@ def test_purpleair_is_utc_and_uncorrected(ingest, unix):
     "Seconds since 1970 or ISO 8601; the sensor is in the file's name; the housing's temperature is no input."
     times = 1646092800 + 3600 * pd.Series(range(24)) if unix else hours("2022-03-01", "%Y-%m-%dT%H:%M:%SZ")
     frame = pd.DataFrame({"time_stamp": times, "temperature": 88, "pm2.5_atm": 20, "pm2.5_cf_1": 25})
-    found = ingest("purpleair", frame, "131075 2022-03-01 60-Minute Average.csv", stations=STATIONS)
-    assert days(found) == {"2022-03-01": 20.0}
-    assert found.panel["site_id"].tolist() == ["131075"]
-    assert "temperature" not in found.panel.columns
-    assert any("uncorrected" in note for note in found.tally.notes)
-    assert "PM2.5 is read from 'pm2.5_atm'" in found.tally.notes
+    panel, report = ingest("purpleair", frame, "131075 2022-03-01 60-Minute Average.csv", stations=STATIONS)
+    assert days(panel) == {"2022-03-01": 20.0}
+    assert panel["site_id"].tolist() == ["131075"]
+    assert "temperature" not in panel.columns
+    assert any("uncorrected" in note for note in report.notes)
+    assert "PM2.5 is read from 'pm2.5_atm'" in report.notes
 
 
 def test_purpleair_of_the_api_names_its_sensor(ingest):
     "pm2.5_cf_1 where there is no other."
     times = hours("2022-03-01", "%Y-%m-%dT%H:%M:%SZ")
     frame = pd.DataFrame({"time_stamp": times, "sensor_index": 131075, "pm2.5_cf_1": 9})
-    assert days(ingest("purpleair", frame, stations=STATIONS)) == {"2022-03-01": 9.0}
+    assert days(ingest("purpleair", frame, stations=STATIONS)[0]) == {"2022-03-01": 9.0}
 
 
 def test_purpleair_needs_positions(ingest):
@@ -188,10 +188,10 @@ def test_sensor_community(ingest):
     rows = [(f"2021-06-01T{h:02}:{m}:44", v, kind) for h in range(24) for m, v, kind in kinds]
     frame = pd.DataFrame(rows, columns=["timestamp", "P2", "sensor_type"])
     frame = frame.assign(sensor_id=88, location=77, lat=0.3, lon=32.6, P1=40)
-    found = ingest("sensor-community", frame, sep=";")
-    assert days(found) == {"2021-06-01": 10.0}
-    assert found.panel["site_id"].tolist() == ["88-77"]
-    assert found.tally.dropped == {"of another sensor_type": 24}
+    panel, report = ingest("sensor-community", frame, sep=";")
+    assert days(panel) == {"2021-06-01": 10.0}
+    assert panel["site_id"].tolist() == ["88-77"]
+    assert report.dropped == {"of another sensor_type": 24}
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_airgradient(ingest, names):
     "The corrected reading, of the API or the dashboard; a hyphen is no value."
     values = ["-"] + ["21"] * 23
     rows = [(131075, time, 30, value) for time, value in zip(hours("2024-01-01"), values, strict=True)]
-    found = ingest("airgradient", pd.DataFrame(rows, columns=names), stations=STATIONS)
-    assert days(found) == {"2024-01-01": 21.0}
-    assert found.panel["n_hours"].tolist() == [23]
+    panel, _ = ingest("airgradient", pd.DataFrame(rows, columns=names), stations=STATIONS)
+    assert days(panel) == {"2024-01-01": 21.0}
+    assert panel["n_hours"].tolist() == [23]
 
 
 @pytest.mark.parametrize(("column", "raw"), [("pm2_5_calibrated_value", False), ("pm2_5", True)])
@@ -215,10 +215,10 @@ def test_airqo_calibrated_before_raw(ingest, column, raw):
     "The calibrated value if there is one; a note says that raw ones are raw."
     times = hours("2023-02-01", "%Y-%m-%dT%H:%M:%SZ")
     frame = pd.DataFrame({"datetime": times, "device_name": "aq_1", "site_name": "Lakeside", column: 30})
-    found = ingest("airqo", frame.assign(latitude=0.3, longitude=32.6, pm10=50))
-    assert days(found) == {"2023-02-01": 30.0}
-    assert found.panel["site_id"].tolist() == ["Lakeside"]
-    assert any("before AirQo's calibration" in note for note in found.tally.notes) == raw
+    panel, report = ingest("airqo", frame.assign(latitude=0.3, longitude=32.6, pm10=50))
+    assert days(panel) == {"2023-02-01": 30.0}
+    assert panel["site_id"].tolist() == ["Lakeside"]
+    assert any("before AirQo's calibration" in note for note in report.notes) == raw
 
 
 def test_cpcb_writes_days_first(ingest):
@@ -226,17 +226,17 @@ def test_cpcb_writes_days_first(ingest):
     begin = hours("2020-02-01", "%d-%m-%Y %H:%M")
     frame = pd.DataFrame({"From Date": begin, "To Date": begin, "PM2.5": ["None"] + ["88"] * 23, "PM10": 120})
     above = "Central board of a made-up country\nStation report\n\n"
-    found = ingest("cpcb", frame, "Lake_Side.csv", above=above, stations=STATIONS)
-    assert days(found) == {"2020-02-01": 88.0}
-    assert found.panel[["city", "country"]].to_numpy().tolist() == [["Lake Side", "IND"]]
+    panel, _ = ingest("cpcb", frame, "Lake_Side.csv", above=above, stations=STATIONS)
+    assert days(panel) == {"2020-02-01": 88.0}
+    assert panel[["city", "country"]].to_numpy().tolist() == [["Lake Side", "IND"]]
 
 
 def test_cpcb_raw_data_of_a_city(ingest):
     "Timestamp year first, the unit in the column's name, the position that of the city."
     frame = pd.DataFrame({"Timestamp": hours("2023-01-01"), "PM2.5 (µg/m³)": 61, "PM10 (µg/m³)": 90})
     cities = LAKESIDE.assign(country="IND")
-    found = ingest("cpcb", frame, "Raw_data_1Hr_2023_lakeside.csv", cities=cities)
-    assert days(found) == {"2023-01-01": 61.0}
+    panel, _ = ingest("cpcb", frame, "Raw_data_1Hr_2023_lakeside.csv", cities=cities)
+    assert days(panel) == {"2023-01-01": 61.0}
 
 
 def test_prsa_has_weather_and_no_counter(ingest):
@@ -244,12 +244,12 @@ def test_prsa_has_weather_and_no_counter(ingest):
     parts = {"year": 2013, "month": 3, "day": 1, "hour": range(24), "station": "131075"}
     weather = {"TEMP": 2.5, "PRES": 1020, "DEWP": -18, "RAIN": 0.5, "wd": "N", "WSPM": 3}
     frame = pd.DataFrame({"No": range(1, 25), **parts, "PM2.5": 10, "PM10": 50, "SO2": 5, **weather})
-    found = ingest("prsa", frame, stations=STATIONS)
-    assert days(found) == {"2013-03-01": 10.0}
-    row = found.panel.iloc[0]
+    panel, _ = ingest("prsa", frame, stations=STATIONS)
+    assert days(panel) == {"2013-03-01": 10.0}
+    row = panel.iloc[0]
     assert (row["temp_air"], row["temp_dew"], row["pressure"], row["precipitation"]) == (2.5, -18, 1020, 12)
     assert (row["wind_u"], row["wind_v"]) == pytest.approx((0, -3), abs=1e-6)
-    assert not {"No", "hour", "PM10", "SO2"} & set(found.panel.columns)
+    assert not {"No", "hour", "PM10", "SO2"} & set(panel.columns)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -260,12 +260,12 @@ def test_earthengine_exports(ingest, named):
     if named:
         frame = frame.assign(date=["2020-01-01", "2020-01-02"], site_id="lakeside")
     frame[".geo"] = '{"type":"Point","coordinates":[32.6,0.3]}'
-    found = ingest("earthengine", frame)
-    assert days(found, "NO2") == {"2020-01-01": 1.0, "2020-01-02": 2.0}
-    assert found.panel["aod"].isna().tolist() == [False, True]
-    assert found.panel[["latitude", "longitude"]].iloc[0].tolist() == [0.3, 32.6]
-    assert found.panel["site_id"].unique().tolist() == ["lakeside"]
-    assert "pm25" not in found.panel.columns
+    panel, _ = ingest("earthengine", frame)
+    assert days(panel, "NO2") == {"2020-01-01": 1.0, "2020-01-02": 2.0}
+    assert panel["aod"].isna().tolist() == [False, True]
+    assert panel[["latitude", "longitude"]].iloc[0].tolist() == [0.3, 32.6]
+    assert panel["site_id"].unique().tolist() == ["lakeside"]
+    assert "pm25" not in panel.columns
 
 
 def test_cams_stations_count_the_first_day_of_a_forecast(ingest):
@@ -273,9 +273,9 @@ def test_cams_stations_count_the_first_day_of_a_forecast(ingest):
     times = [*hours("2025-04-18"), *hours("2025-04-18")]
     frame = pd.DataFrame({"station_id": 131075, "datetime": times, "lead_time_hour": range(48)})
     frame = frame.assign(species="PM2.5", conc_mos_micrograms_per_m3=[14] * 24 + [60] * 24)
-    found = ingest("cams-stations", frame, sep=";", stations=STATIONS)
-    assert days(found) == {"2025-04-18": 14.0}
-    assert panel_metadata(found.panel).pm25_origin == "model"
+    panel, _ = ingest("cams-stations", frame, sep=";", stations=STATIONS)
+    assert days(panel) == {"2025-04-18": 14.0}
+    assert panel_metadata(panel).pm25_origin == "model"
 
 
 @pytest.mark.parametrize("format", SHIPPED)
