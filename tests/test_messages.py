@@ -35,7 +35,8 @@ def with_cause(error, cause):
         (ImportError("libgomp.so.1: no such file"), "Error: libgomp.so.1: no such file"),
         (
             MemoryError("t.csv does not fit into it"),
-            "Error: Not enough memory (t.csv does not fit into it); use fewer rows or columns, or fewer --jobs.",
+            "Error: Not enough memory (t.csv does not fit into it); use fewer rows or columns, or fewer "
+            "--jobs.",
         ),
         (MemoryError(), "Error: Not enough memory; use fewer rows or columns, or fewer --jobs."),
     ],

@@ -16,6 +16,7 @@ from airq.panel import (
     NOT_FEATURES,
     TARGET,
     feature_columns,
+    label_panel,
     panel_metadata,
 )
 
@@ -129,3 +130,19 @@ def named(reasons: dict[str, str]) -> str:
     for name, reason in reasons.items():
         columns.setdefault(reason, []).append(str(name))
     return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in columns.items())
+
+
+def only_inputs(panel: pd.DataFrame, *, like: Iterable[str] = ()) -> tuple[pd.DataFrame, str]:
+    """Leave out the columns that are no inputs; return what stays, and a sentence on the others.
+
+    The sentence is empty where all stay. See :func:`not_inputs`.
+    """
+    reasons = not_inputs(panel, like=like)
+    if not reasons:
+        return panel, ""
+    first = next((name for name, why in reasons.items() if why.startswith("looks")), next(iter(reasons)))
+    said = (
+        f"columns left out: {named(reasons)}; to learn from them all the same, name them at ingest: "
+        f'keep = ["{first}", …]'
+    )
+    return label_panel(panel.drop(columns=list(reasons)), panel_metadata(panel)), said

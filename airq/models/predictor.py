@@ -15,7 +15,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.inspection import permutation_importance
 
 from airq.cities import check_swapped, station_ids
-from airq.features.inputs import named, not_inputs
+from airq.features.inputs import only_inputs
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
 from airq.io import read_panel
 from airq.messages import warn
@@ -62,13 +62,9 @@ def training_panel(source):
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
         warn(f"Left out, because no row has a value: {', '.join(empty)}.")
         panel = panel.drop(columns=empty)
-    if reasons := not_inputs(panel):
-        asked = ", ".join(f'"{name}"' for name in reasons)
-        warn(
-            f"Columns left out: {named(reasons)}. To learn from them all the same, name them at ingest: "
-            f"keep = [{asked}]."
-        )
-        panel = panel.drop(columns=list(reasons))
+    panel, left_out = only_inputs(panel)
+    if left_out:
+        warn(f"{left_out[0].upper()}{left_out[1:]}.")
     if not feature_columns(panel):
         raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
     labelled = panel[TARGET].dropna()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from airq.cities import check_swapped
-from airq.features.inputs import named, not_inputs
+from airq.features.inputs import only_inputs
 from airq.messages import near_name
 from airq.panel import (
     COLUMNS,
@@ -277,11 +277,6 @@ def to_panel(rows, tally, paths, source, *, hint="", like=(), **metadata):
     check_swapped(rows[PLACE].drop_duplicates("site_id"), name=path)
     names = "a DataFrame" if isinstance(paths, pd.DataFrame) else ", ".join(Path(path).name for path in paths)
     metadata = PanelMetadata(sources=[f"{source} ({names})"], **metadata)
-    panel = check_panel(label_panel(rows, metadata))
-    reasons = not_inputs(panel, like=like)
-    if reasons:
-        tally.notes.append(
-            f"left out: {named(reasons)}, which no place without a monitor has. To learn from them all the "
-            f'same, list what to keep: keep = ["{next(iter(reasons))}", …]'
-        )
-    return Reading(label_panel(panel.drop(columns=list(reasons)), metadata), tally)
+    panel, left_out = only_inputs(check_panel(label_panel(rows, metadata)), like=like)
+    tally.notes += [left_out] if left_out else []
+    return Reading(panel, tally)

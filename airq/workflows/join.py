@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from airq.cities import SAME_PLACE_KM, SPRAWL_KM, moving_sites, place_findings
+from airq.features.inputs import only_inputs
 from airq.geo import arc_km, chord_km, geocentric_km, sites_of
 from airq.io import read_panel
 from airq.panel import IDENTITY, KEYS, PLACE, TARGET, check_panel, label_panel, panel_metadata
@@ -159,7 +160,8 @@ def join(
         raise ValueError(
             f"No site of {here} has the site_id of one of {there} or lies within {max_km:g} km of one."
         )
-    joined = _joined(inputs, labels, pairs, several)
+    joined, left_out = only_inputs(_joined(inputs, labels, pairs, several))
+    notes = (*notes, left_out) if left_out else notes
     n_matched = int(joined[TARGET].notna().sum())
     if not n_matched:
         spans = [
@@ -380,6 +382,7 @@ def _joined(inputs, labels, pairs, several):
         pm25_origin=there.pm25_origin,
         statistic=there.statistic,
         sources=_united(here.sources, there.sources),
+        kept=_united(here.kept, there.kept),
     )
     return check_panel(label_panel(rows.drop(columns="target_site", errors="ignore"), metadata))
 
