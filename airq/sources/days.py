@@ -325,12 +325,12 @@ def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) 
     hour = rows["begin"].astype("datetime64[us]").astype("int64").to_numpy() // 3_600_000_000
     first_day = int(hour.min()) // 24
     table, keys = rows[columns], site * (24 * (int(hour.max()) // 24 - first_day + 1)) + hour - 24 * first_day
-    readings = np.ones(len(keys))
-    if not pd.Index(keys).is_unique:
+    readings = None
+    if not (np.diff(keys) > 0).all() and not pd.Index(keys).is_unique:
         code, keys = pd.factorize(keys)
-        readings = np.bincount(code).astype("float64")
+        readings = np.bincount(code)
         table, _ = _aggregated(table, code, how)
-    code, days = pd.factorize(keys // 24)
+    code, days = _codes(keys // 24)
     table, counts = _aggregated(table, code, how)
     number, day = np.divmod(days, int(hour.max()) // 24 - first_day + 1)
     date = pd.to_datetime((day + first_day) * 86_400, unit="s").astype("datetime64[us]")
@@ -343,6 +343,15 @@ def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) 
         tally.notes.append(f"{fallen.sum():,} of {len(table):,} days fell: {reason}")
     tally.merged += int(readings[~fallen].sum()) - int((~fallen).sum())
     return table[~fallen].reset_index(drop=True)
+
+
+def _codes(keys):
+    """Return the number of each key among the different ones, and these; quickly where they stand in order."""
+    steps = np.diff(keys)
+    if (steps < 0).any():
+        return pd.factorize(keys)
+    first = np.concatenate([[0], np.flatnonzero(steps) + 1])
+    return np.repeat(np.arange(len(first)), np.diff(first, append=len(keys))), keys[first]
 
 
 def _hours(counts, how):
