@@ -346,7 +346,7 @@ def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) 
 
 
 def _codes(keys):
-    """Return the number of each key among the different ones, and these; quickly where they stand in order."""
+    """Return the number of each key among the different ones, and these; quicker where they are sorted."""
     steps = np.diff(keys)
     if (steps < 0).any():
         return pd.factorize(keys)
