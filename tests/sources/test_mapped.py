@@ -1,13 +1,18 @@
 """Tables as archives write them: what a row means decides what becomes of it."""
 
 import copy
+import tempfile
+from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
 
-from airq.panel import panel_metadata
+from airq.panel import PanelMetadata, label_panel, panel_metadata
 from airq.workflows.ingest import read_table
+from airq.workflows.join import join
 
 MAPPING = {
     "panel": {"pm25_origin": "sensor", "day_basis": "local", "statistic": "mean"},
@@ -380,3 +385,65 @@ def test_rows_of_an_unknown_country_are_counted():
         {"station": ["a", "b"], "when": "2020-01-01", "value": 5.0, "nation": ["Uganda", "Atlantis"]}
     )
     assert mapped(table, columns={"country": "nation"})[1].dropped == {"of an unknown country": 1}
+
+
+# -- any table
+
+
+ZONES = {"Z": 0, "+03:00": 180, "+05:30": 330, "-05:00": -300}
+WRITTEN = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.integers(0, 60 * 24 * 3), st.integers(1, 500), st.sampled_from([*ZONES])
+    ),
+    min_size=40,
+    max_size=150,
+)
+
+
+def written(readings):
+    """A table whose times stand in several zones."""
+    start = pd.Timestamp("2020-02-28")
+    rows = []
+    for site, minute, value, zone in readings:
+        when = start + pd.Timedelta(minutes=minute + ZONES[zone])
+        rows.append((site, f"{when:%Y-%m-%d %H:%M}{zone}", value))
+    return pd.DataFrame(rows, columns=["station", "when", "value"])
+
+
+@settings(deadline=None, max_examples=12)
+@given(WRITTEN, st.integers(1, 4), st.randoms())
+def test_days_in_utc_equal_a_slow_reference_from_files_in_any_order(readings, min_hours, random):
+    "Readings in four zones, shuffled over two files: the mean of hourly means of days in UTC."
+    slow = {}
+    for site, minute, value, _ in readings:
+        slow.setdefault((site, minute // 1440), {}).setdefault(minute // 60, []).append(value)
+    slow = {
+        key: sum(sum(own) / len(own) for own in by_hour.values()) / len(by_hour)
+        for key, by_hour in slow.items()
+        if len(by_hour) >= min_hours
+    }
+    assume(slow)
+    random.shuffle(readings)
+    half = random.randint(1, len(readings) - 1)
+    panel = {"day_basis": "utc", "interval": "hour"}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.csv" for number in range(2)]
+        for path, part in zip(paths, (readings[:half], readings[half:]), strict=True):
+            written(part).to_csv(path, index=False)
+        found, _ = mapped(paths, panel=panel, min_hours=min_hours)
+    day = (found["date"] - pd.Timestamp("2020-02-28")).dt.days
+    keys = zip(found["site_id"], day, strict=True)
+    assert dict(zip(keys, found["pm25"].astype(float), strict=True)) == pytest.approx(slow, rel=1e-6)
+
+
+@settings(deadline=None, max_examples=12)
+@given(WRITTEN)
+def test_files_apart_or_together_join_alike(readings):
+    "Monitors of one file, or of a file each, joined to the same inputs."
+    table = written(readings)
+    assume(table["station"].nunique() > 1)
+    options = {"panel": {"day_basis": "utc", "interval": "hour"}, "min_hours": 1}
+    together, _ = mapped(table, **options)
+    apart = [mapped(own.reset_index(drop=True), **options)[0] for _, own in table.groupby("station")]
+    inputs = label_panel(together.drop(columns=["pm25", "n_hours"]).assign(aod055=0.1), PanelMetadata())
+    pd.testing.assert_frame_equal(join(inputs, together)[0], join(inputs, *apart)[0])
