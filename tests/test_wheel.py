@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from airq.sources.mapping import SHIPPED
+
 ROOT = Path(__file__).resolve().parents[1]
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
@@ -39,9 +41,10 @@ def in_wheel(site, code, cwd):
 
 @pytest.mark.slow
 def test_tables_ship_in_the_wheel(installed):
-    "The city table, the countries and their licence are inside; tests are not."
+    "The city table, the countries, their licence and the mappings are inside; tests are not."
     names = zipfile.ZipFile(installed[0]).namelist()
     assert {"airq/_data/african_cities.csv", "airq/_data/countries.csv", "airq/_data/README.md"} <= set(names)
+    assert {f"airq/sources/formats/{format}.toml" for format in SHIPPED} <= set(names)
     assert not [name for name in names if name.startswith("tests/")]
 
 
