@@ -321,9 +321,10 @@ def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
 )
 @exit_cleanly
 def ingest(
+    ctx: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Files of one format.")],
-    format: Annotated[Format, typer.Option(help="What the files are.")],
-    out: NewPanel,
+    format: Annotated[Format | None, typer.Option(help="What the files are.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Panel to write; with --suggest, the mapping.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping (TOML) of `--format table`.")] = None,
     stations: Annotated[
         Path | None, typer.Option(help="Table of stations: positions and names by identifier.")
@@ -339,9 +340,19 @@ def ingest(
         Twins, typer.Option(help="Sites within 100 m that read the same: keep or merge.")
     ] = Twins.keep,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse places that look wrong.")] = False,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Only write a mapping to start from: what the files tell.")
+    ] = False,
     json: Json = None,
 ):
     """Turn tables of stations, satellites or models into a panel."""
+    if suggest:
+        others = [name for name in ctx.params if name not in ("files", "out", "suggest")]
+        _refuse_given(ctx, others, "with --suggest, which only looks at the files")
+        _write_suggestion(files, out)
+        return
+    if format is None or out is None:
+        raise typer.BadParameter("ingest needs --format and --out (or --suggest)")
     inputs = {"FILES": files, "--mapping": mapping, "--stations": stations, "--cities": cities}
     _check_files({"--out": out, "--json": json}, inputs)
     from airq.io import check_parquet_name, write_panel
@@ -362,6 +373,20 @@ def ingest(
     write_panel(panel, out)
     _write_json(json, [{"out": str(out), **report.to_dict()}])
     print_report(report, out)
+
+
+def _write_suggestion(files, out):
+    """Write a mapping to start from, to the screen if `out` is None."""
+    _check_files({"--out": out}, {"FILES": files})
+    from airq.io import write_text
+    from airq.sources.suggest import suggest_mapping
+
+    text = suggest_mapping(files)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
+        typer.echo(f"{out}: a mapping to start from; lines that begin with # ask for the rest.")
 
 
 @app.command(

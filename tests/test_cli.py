@@ -397,3 +397,21 @@ def test_ingest_is_repeatable(tmp_path):
     assert outs[0].read_bytes() == outs[1].read_bytes()
     (record,) = json.loads((tmp_path / "r.json").read_text())
     assert (record["out"], record["format"], record["rows"]) == (str(outs[1]), "waqi", 1)
+
+
+def test_ingest_suggests_a_mapping(tmp_path):
+    "On the screen or in a file; it fits the table; other options do not apply."
+    table, mapping, out = (tmp_path / name for name in ("t.csv", "m.toml", "p.parquet"))
+    table.write_text("site,day,lat,lon,PM2.5 (µg/m³)\nk1,2020-01-01,0.3,32.6,41\nk1,2020-01-02,0.3,32.6,38\n")
+    shown = airq("ingest", table, "--suggest")
+    airq("ingest", table, "--suggest", "--out", mapping)
+    assert mapping.read_text() == shown.stdout
+    airq("ingest", table, "--format", "table", "--mapping", mapping, "--out", out)
+    assert read_panel(out)["pm25"].tolist() == [41, 38]
+    for options, words in [
+        (["--suggest", "--by", "city"], "--by does not apply"),
+        (["--out", out], "needs --format and --out"),
+    ]:
+        result = airq("ingest", table, *options)
+        assert result.exit_code == 2
+        assert words in " ".join(result.stderr.split())
