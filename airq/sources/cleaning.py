@@ -143,9 +143,12 @@ def numbers(values):
     """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.astype("float64"), pd.Series(False, index=values.index)
-    numeric = pd.to_numeric(values, errors="coerce").astype("float64")
-    blank = values.isna() | (values.astype("str").str.strip() == "")
-    return numeric, numeric.isna() & ~blank
+    # Words repeat, so each is looked at once.
+    number, distinct = pd.factorize(values, use_na_sentinel=False)
+    distinct = pd.Series(distinct)
+    numeric = pd.to_numeric(distinct, errors="coerce").astype("float64")
+    unreadable = numeric.isna() & ~(distinct.isna() | (distinct.astype("str").str.strip() == ""))
+    return numeric.iloc[number].set_axis(values.index), unreadable.iloc[number].set_axis(values.index)
 
 
 def with_text(rows, columns, tally):

@@ -569,13 +569,13 @@ def _refuse_mixtures(rows, codes, rules, path):
     codes = codes[[name for name in codes.columns if codes[name].nunique() > 1]]
     if codes.empty or rows.empty:
         return
-    moment = rows["begin"].where(rows["hourly"], rows["begin"].dt.normalize())
-    by_moment = rows["site_id"] + moment.astype("str")
-    by_day = rows["site_id"] + rows["begin"].dt.normalize().astype("str")
+    day = rows["begin"].dt.normalize()
+    moment = rows["begin"].where(rows["hourly"], day)
+    site = pd.factorize(rows["site_id"])[0]
     mixed = {
         name: values
         for name in codes.columns
-        if (values := _mixed(codes[name], by_day if MEANING.search(str(name)) else by_moment))
+        if (values := _mixed(codes[name], site, day if MEANING.search(str(name)) else moment))
     }
     meaning = {name: values for name, values in mixed.items() if MEANING.search(str(name))}
     if mixed:
@@ -590,11 +590,11 @@ def _refuse_mixtures(rows, codes, rules, path):
         )
 
 
-def _mixed(values, keys):
-    """List different values of rows with one key, at most four; none if all keys have one."""
-    pairs = pd.DataFrame({"key": keys, "value": values.astype("str").str.strip()}).drop_duplicates()
-    several = pairs[pairs["key"].duplicated(keep=False)]
-    return sorted(several["value"].unique())[:4]
+def _mixed(values, site, time):
+    """List different values of rows of one site and time, at most four; none if they never differ."""
+    rows = pd.DataFrame({"site": site, "time": time, "value": pd.factorize(values)[0]}).drop_duplicates()
+    several = rows.index[rows.duplicated(["site", "time"], keep=False)]
+    return sorted(values.loc[several].astype("str").str.strip().unique())[:4]
 
 
 def _days(rows, tally, min_hours, path):
