@@ -175,6 +175,15 @@ def test_purpleair_of_the_api_names_its_sensor(ingest):
     assert days(ingest("purpleair", frame, stations=STATIONS)[0]) == {"2022-03-01": 9.0}
 
 
+def test_purpleair_of_days(ingest):
+    "A mean of 1440 minutes is a day as it is."
+    frame = pd.DataFrame(
+        {"time_stamp": ["2022-03-01T00:00:00Z", "2022-03-02T00:00:00Z"], "pm2.5_atm": [7, 8]}
+    )
+    panel, _ = ingest("purpleair", frame, "131075 Daily.csv", stations=STATIONS)
+    assert days(panel) == {"2022-03-01": 7.0, "2022-03-02": 8.0}
+
+
 def test_purpleair_needs_positions(ingest):
     "One line that says which table is asked for."
     frame = pd.DataFrame({"time_stamp": [1646092800], "sensor_index": 1, "pm2.5_atm": 9})
