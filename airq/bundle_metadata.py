@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
+from airq.files.texts import read_json
 from airq.messages import installed_versions
-from airq.texts import read_json
 
 FORMAT = 3
 BUNDLE_JSON = "bundle.json"

@@ -21,10 +21,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from airq.files.tables import read_file
 from airq.geo import arc_km, distances_km, geocentric_km, nearest, pairs_within
 from airq.messages import near_name
 from airq.panel import COLUMNS
-from airq.tables import read_file
 
 CITY_COLUMNS = ["city_id", "city", "country", "latitude", "longitude", "population"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.tables import find_header, read_file
+from airq.files.tables import find_header, read_file
 from app.processes import Task, job_folder
 from imbalance.reading import labels
 

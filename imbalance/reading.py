@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from airq.files.tables import EMPTY_CELLS, read_file
 from airq.messages import near_name
 from airq.panel import ORIGINS
-from airq.tables import EMPTY_CELLS, read_file
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
@@ -64,7 +64,7 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     Parameters
     ----------
     path : str or Path
-        See :func:`airq.tables.read_file`.
+        See :func:`airq.files.tables.read_file`.
     target : str
         Column of the classes.
     group : str, optional

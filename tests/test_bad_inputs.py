@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import airq.cli
-import airq.texts
+import airq.files.texts
 import imbalance.cli
 
 TABLE = "station,day,lat,lon,dust,shade\n" + "".join(
@@ -244,7 +244,7 @@ def here(tmp_path, monkeypatch):
     "A folder with good files, in which the commands run; a megabyte is the most that is read."
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AIRQ_DEBUG", raising=False)
-    monkeypatch.setattr(airq.texts, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(airq.files.texts, "MOST_BYTES", 1_000_000)
     for name, content in GOOD.items():
         put(tmp_path / name, content)
     return tmp_path

@@ -18,6 +18,7 @@ import pandas as pd
 
 from airq.cities import check_swapped
 from airq.features.inputs import only_inputs
+from airq.files.tables import read_file
 from airq.messages import near_name
 from airq.panel import (
     COLUMNS,
@@ -30,7 +31,6 @@ from airq.panel import (
     check_panel,
     label_panel,
 )
-from airq.tables import read_file
 
 #: What to do with rows of one site and day.
 SEVERAL = ("mean", "median", "first", "refuse")

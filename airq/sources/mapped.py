@@ -21,12 +21,12 @@ from airq.cities import (
     settle,
 )
 from airq.features.inputs import CALENDAR, POLLUTANT, READING, named, own_columns
+from airq.files.tables import read_file
 from airq.messages import near_name
 from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
 from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally, numbers
 from airq.sources.mapping import PANEL_CHOICES, TEXT, ColumnSource, read_mapping
-from airq.tables import read_file
 from airq.units import convert, is_aqi
 
 #: Columns that say what a row is rather than what was measured, whatever else differs within a day.

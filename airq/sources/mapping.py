@@ -11,11 +11,11 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
+from airq.files.tables import read_toml
 from airq.messages import near_name
 from airq.panel import COLUMNS, DAY_BASES, ORIGINS, STATISTICS, TARGET
 from airq.sources.cleaning import SEVERAL
 from airq.sources.days import CLOCKS, INTERVALS, MARKS, time_zone
-from airq.tables import read_toml
 from airq.units import convert, is_aqi, unit_name
 
 TEXT = ("site_id", "city_id", "city", "country")
@@ -74,7 +74,7 @@ class Mapping(NamedTuple):
     over: str | list
     #: Values that stand for none, in any column.
     missing: list
-    #: `skip`, `separator` and `decimal`, as :func:`airq.tables.read_file` takes them.
+    #: `skip`, `separator` and `decimal`, as :func:`airq.files.tables.read_file` takes them.
     layout: dict
     #: What it says of `interval`, `marks` and `times`.
     times: dict[str, str]

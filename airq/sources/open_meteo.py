@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq import tables
 from airq.cities import (
     at_cities,
     attach_places,
@@ -18,6 +17,7 @@ from airq.cities import (
     places_of,
     position_ids,
 )
+from airq.files import tables
 from airq.messages import near_name
 from airq.panel import COLUMNS, TARGET
 from airq.sources import cleaning, days

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq import tables
 from airq.cities import at_cities, country_code, moving_sites, position_ids
+from airq.files import tables
 from airq.messages import near_name
 from airq.panel import KEYS, TARGET
 from airq.sources import cleaning, days

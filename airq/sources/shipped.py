@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.header import find_header
+from airq.files.header import find_header
+from airq.files.tables import read_file, read_text, read_toml
 from airq.messages import near_name
 from airq.panel import TARGET
 from airq.sources.cleaning import FORMAT_COLUMNS
 from airq.sources.mapping import SHIPPED
-from airq.tables import read_file, read_text, read_toml
 
 
 def shipped_mapping(format, paths, stations=None):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from airq.files.tables import read_file
 from airq.panel import COLUMNS, IDENTITY, TARGET
 from airq.sources import days
 from airq.sources.mapped import VALIDITY
 from airq.sources.shipped import formats_of
-from airq.tables import read_file
 from airq.units import convert, unit_name
 
 _STATION = r"(site|station|sensor|device|monitor|location|sampling.?point)"

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from airq import texts
-from airq.texts import read_json, read_text, read_toml
+from airq.files import texts
+from airq.files.texts import read_json, read_text, read_toml
 
 
 def refused(path, words, error=ValueError):

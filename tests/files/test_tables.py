@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airq import header, tables
-from airq.tables import parse_csv, read_file
+from airq.files import header, tables
+from airq.files.tables import parse_csv, read_file
 
 CSV = "site,value\na,1\nb,2\n"
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.header import EMPTY_CELLS, SEPARATORS, check_width, find_header
-from airq.texts import check_file, read_json, read_text, read_toml
+from airq.files.header import EMPTY_CELLS, SEPARATORS, check_width, find_header
+from airq.files.texts import check_file, read_json, read_text, read_toml
 
 __all__ = [
     "EMPTY_CELLS",

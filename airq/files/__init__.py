@@ -1,0 +1,1 @@
+"""Read files of anybody: text, tables and where their header stands."""
