@@ -161,8 +161,12 @@ def _same(values, chosen):
     numeric = pd.to_numeric(pd.Series(chosen, dtype=object), errors="coerce").dropna()
     if pd.api.types.is_numeric_dtype(values):
         return values.isin(numeric.astype("float64"))
-    texts = values.astype("str").str.strip().str.casefold().isin([str(value).casefold() for value in chosen])
-    return texts | pd.to_numeric(values, errors="coerce").isin(numeric.astype("float64"))
+    distinct = pd.Series(values.unique())
+    texts = (
+        distinct.astype("str").str.strip().str.casefold().isin([str(value).casefold() for value in chosen])
+    )
+    same = texts | pd.to_numeric(distinct, errors="coerce").isin(numeric.astype("float64"))
+    return values.isin(distinct[same])
 
 
 def _chosen(table, where, tally, path):
@@ -219,11 +223,12 @@ def _site(rules):
 def _with_stations(table, stations, rules, tally, path):
     """Add to each reading what the stations table has of the mapping and the readings lack."""
     (stations, name), (site, source) = stations, _site(rules)
-    if source.columns:
-        ids, identified = _identifiers(table[list(source.columns)]), _identifiers
+    own = source.columns if source.pattern is None else ()
+    if own:
+        ids, identified = _identifiers(table[list(own)]), _identifiers
     else:
         ids, identified = _loosely(_values(table, site, source, tally, path)), _loose_identifiers
-    theirs = _station_key(set(ids), stations, source.columns, identified, (name, path))
+    theirs = _station_key(set(ids), stations, own, identified, (name, path))
     wanted = [
         column
         for source in rules.columns.values()

@@ -58,6 +58,11 @@ def shipped_mapping(format, paths, stations=None):
         raise ValueError(
             f"{paths[0]} and {len(paths) - 1} more are of different layouts of {format}; ingest them apart."
         )
+    if stations is not None:
+        # A geometry may be an area; the position of its station is known.
+        columns = mapping["columns"]
+        drawn = [name for name in ("latitude", "longitude") if "pattern" in columns.get(name, "")]
+        mapping["columns"] = {name: entry for name, entry in columns.items() if name not in drawn}
     if stations is None and not {"latitude", "city"} & set(mapping["columns"]):
         raise ValueError(
             f"{paths[0]}: files of format {format} hold no positions; give a table of stations with their "

@@ -277,6 +277,26 @@ def test_earthengine_exports(ingest, named):
     assert "pm25" not in panel.columns
 
 
+def test_earthengine_areas_take_the_position_of_their_station(ingest):
+    "A polygon has no position of its own."
+    frame = pd.DataFrame({"system:index": ["20200101_131075"], "NO2": [1]})
+    frame[".geo"] = '{"type":"Polygon","coordinates":[[[32.5,0.2],[32.7,0.2],[32.6,0.4],[32.5,0.2]]]}'
+    panel, _ = ingest("earthengine", frame, stations=STATIONS)
+    assert panel[["site_id", "latitude", "longitude"]].to_numpy().tolist() == [["131075", 0.3, 32.6]]
+    with pytest.raises(ValueError, match="1 missing coordinates"):
+        ingest("earthengine", frame)
+
+
+def test_two_files_of_a_format_are_one_panel(tmp_path):
+    "One of them compressed."
+    for name, value in (("131075 a.csv", 10), ("131075 b.csv.gz", 30)):
+        day = f"2022-03-0{value // 10}"
+        frame = pd.DataFrame({"time_stamp": hours(day, "%Y-%m-%dT%H:%M:%SZ"), "pm2.5_atm": value})
+        frame.to_csv(tmp_path / name, index=False)
+    panel, _ = read_table(sorted(tmp_path.glob("131075*")), "purpleair", stations=STATIONS)
+    assert days(panel) == {"2022-03-01": 10.0, "2022-03-03": 30.0}
+
+
 def test_cams_stations_count_the_first_day_of_a_forecast(ingest):
     "Hours 24 to 47 of the forecast before are left out; it is a model's output."
     times = [*hours("2025-04-18"), *hours("2025-04-18")]
