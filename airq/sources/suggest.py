@@ -97,10 +97,11 @@ def suggest_mapping(paths: str | Path | Sequence[str | Path]) -> str:
         *([f"where = {_toml(where)}"] if where else []),
         *asked,
         *("", "[panel]", *panel, "", "[columns]"),
-        *_place_lines(table, found, date),
+        *_place_lines(table, found),
+        date,
         *_value_lines(table, found),
     ]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
 
 
 def _bare(name):
@@ -172,14 +173,15 @@ def _chosen(table, where):
 
 
 def _date(table, found):
-    """Return the date's entry, empty if no column has one, and the lines of [panel]."""
+    """Return the line of the date, a question if no column has one, and the lines of [panel]."""
     panel = ['# pm25_origin = "sensor"   # or index, model, simulated?'] if TARGET in found else []
     panel += [
         '# day_basis = "utc"   # whose midnight ends a day: utc or local?',
         '# statistic = "mean"   # or median?',
     ]
     if "date" not in found:
-        return "", panel
+        there = ", ".join(map(str, table.columns))
+        return f'# date = "…"   # which column has the day or the time? The table has: {there}', panel
     columns = found["date"] if isinstance(found["date"], list) else [found["date"]]
     values = table[columns[0]] if len(columns) == 1 else days.joined(table[columns])
     times, form, question = _read(values.dropna())
@@ -190,7 +192,8 @@ def _date(table, found):
     if days.stands_for_hours(times):
         panel += ['interval = "hour"', _marks(columns[0])]
     source = _toml(columns[0] if len(columns) == 1 else columns)
-    return (f"{{ from = {source}, format = {_toml(form)} }}" if form else source) + question, panel
+    entry = f"{{ from = {source}, format = {_toml(form)} }}" if form else source
+    return f"{'' if times.written.any() else '# '}date = {entry}{question}", panel
 
 
 def _marks(column):
@@ -225,8 +228,8 @@ def _missing(table, found):
     return [int(word) if word.lstrip("-").isdigit() else word for word in missing]
 
 
-def _place_lines(table, found, date):
-    """Return the entries of place and date; questions for what is not there."""
+def _place_lines(table, found):
+    """Return the entries of the place; questions for what is not there."""
     lines, there = [], ", ".join(map(str, table.columns))
     for name in ("site_id", "city", "country", "latitude", "longitude"):
         if name in found:
@@ -237,8 +240,7 @@ def _place_lines(table, found, date):
         asked = f"which columns? Or give --stations. The table has: {there}"
         looked_up = "those of the city are looked up in --cities, or give --stations"
         lines.append(f"# latitude, longitude: {looked_up if 'city' in found else asked}")
-    asked = f'# date = "…"   # which column has the day or the time? The table has: {there}'
-    return [*lines, f"date = {date}" if date else asked]
+    return lines
 
 
 def _value_lines(table, found):

@@ -136,6 +136,17 @@ def test_what_every_panel_needs_is_asked(suggest):
         read_mapping(tomllib.loads(text))
 
 
+def test_a_date_that_cannot_be_read_is_asked(suggest):
+    "Days counted from 1900 are no dates."
+    text = suggest(daily_table().assign(Date=[44275, 44276, 44277]))[1]
+    assert "# date = \"Date\"   # how is '44275' written?" in text
+
+
+def test_a_name_of_two_lines_stays_within_its_line(suggest):
+    "The suggestion can be parsed."
+    assert tomllib.loads(suggest(daily_table().assign(**{"two\nlines": 1}))[1])["keep"] == "*"
+
+
 def test_codes_that_are_not_words_are_asked(suggest):
     "Which of 0 and 1 is good cannot be known."
     text = suggest(daily_table().assign(quality_flag=[0, 1, 1]))[1]
