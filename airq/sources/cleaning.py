@@ -44,6 +44,7 @@ FORMAT_COLUMNS = {
     "airathon": ("datetime", "grid_id", "date", "location", "Optical_Depth_055_avg", "lat", "lon", "value"),
     "open-meteo": ("latitude", "longitude", "temperature_2m_mean"),
     "reference": ("City", "Date", "Lat", "Long", "Predicted_PM25"),
+    "waqi-city": ("date", "pm25", "pm10"),
 }
 
 
@@ -120,10 +121,9 @@ def require_columns(table, columns, path, *, format):
     missing = [name for name in columns if name not in table.columns]
     if not missing:
         return
-    hint = near_name(missing[0], [name for name in table.columns if name not in columns])
-    for other, known in FORMAT_COLUMNS.items():
-        if not hint and other != format and set(known) <= set(table.columns):
-            hint = f" It looks like --format {other}."
+    fitting = [other for other, known in FORMAT_COLUMNS.items() if set(known) <= set(table.columns)]
+    near = near_name(missing[0], [name for name in table.columns if name not in columns])
+    hint = f" It looks like --format {fitting[0]}." if fitting else near
     raise ValueError(f"{path} has no column {missing[0]!r}, which format {format} needs.{hint}")
 
 

@@ -84,7 +84,8 @@ def _formats_of(content, path):
         if any(not _fitted(layout, names)[1] for layout in layouts):
             found.append(format)
     names = _names(content, path, [])
-    return [*found, *(name for name, known in FORMAT_COLUMNS.items() if set(known) <= set(names))]
+    coded = {name: known for name, known in FORMAT_COLUMNS.items() if name not in SHIPPED}
+    return [*found, *(name for name, known in coded.items() if set(known) <= set(names))]
 
 
 def _layouts(format):

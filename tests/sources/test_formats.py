@@ -84,6 +84,13 @@ def test_waqi_city_is_an_index(ingest):
     assert any("table of 2012" in note for note in report.notes)
 
 
+def test_waqi_archive_and_download_are_told_apart(ingest):
+    "The archive of all cities has other columns."
+    frame = pd.DataFrame({"date": ["2021/1/3"], " pm25": [50], " pm10": [5]})
+    with pytest.raises(ValueError, match="no column 'Date'.*looks like --format waqi-city"):
+        ingest("waqi", frame)
+
+
 def eea(point, span, values, begin, *, pollutant="PM2.5", valid=1):
     "Rows of one sampling point."
     columns = {"Countrycode": "NO", "SamplingPoint": point, "AirPollutant": pollutant, "AveragingTime": span}
