@@ -97,9 +97,10 @@ class IngestReport:
             values = _counted(sum(self.emptied.values()), "value")
             parts.append(f"{values} made missing{_reasons(self.emptied)}")
         basis = {"utc": "UTC day", "local": "local day"}[self.day_basis]
-        alone = {(product,): product for product in self.inputs}
+        n_inputs = sum(map(len, self.inputs.values()))
         listed = "; ".join(
-            alone.get(names) or f"{product} ({', '.join(names)})" for product, names in self.inputs.items()
+            product if names == (product,) else f"{product} ({_listed(names, n_inputs)})"
+            for product, names in self.inputs.items()
         )
         inputs = f" Inputs by product: {listed}." if listed else " No column is an input."
         target = f"{self.targets:,} with PM2.5 ({self.pm25_origin})" if self.targets else "none with PM2.5"
@@ -112,6 +113,11 @@ class IngestReport:
 
 def _counted(number, noun):
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(names, n_inputs):
+    """Return names, or how many they are where a table has too many inputs to be read in a line."""
+    return ", ".join(names) if n_inputs <= 25 or len(names) <= 2 else _counted(len(names), "column")
 
 
 def _reasons(counts):
