@@ -61,7 +61,8 @@ def shipped_mapping(format, paths, stations=None):
     if stations is not None:
         # A geometry may be an area; the position of its station is known.
         columns = mapping["columns"]
-        drawn = [name for name in ("latitude", "longitude") if "pattern" in columns.get(name, "")]
+        places = {name: columns.get(name) for name in ("latitude", "longitude")}
+        drawn = [name for name, entry in places.items() if isinstance(entry, dict) and "pattern" in entry]
         mapping["columns"] = {name: entry for name, entry in columns.items() if name not in drawn}
     if stations is None and not {"latitude", "city"} & set(mapping["columns"]):
         raise ValueError(
@@ -146,7 +147,8 @@ def _fitted(layout, names):
                 mapping["note"] = [*_listed(layout.get("note", [])), f"PM2.5 is read from {entry['from']!r}"]
         mapping["columns"] = {**mapping["columns"], name: entry}
         lacks += [column for column in _columns_of(entry) if column not in names]
-    return mapping, lacks or [name for name in names if name not in layout.get("among", names)]
+    named = [name for name in names if not name.startswith("Unnamed: ")]
+    return mapping, lacks or [name for name in named if name not in layout.get("among", names)]
 
 
 def _settled(entry, names):

@@ -73,7 +73,7 @@ def test_airnow_with_sentences_above_the_header(ingest):
 def test_waqi_city_is_an_index(ingest):
     "50 points of 2012 are 12.0 µg/m³; 999 is dropped; the city is in the file's name; newest day first."
     frame = pd.DataFrame(
-        {"date": ["2021/1/3", "2021/1/2", "2020/12/31"], " pm25": [" 999", " 50", " "], " pm10": [5, 40, 33]}
+        {"date": ["2021/1/3", "2021/1/2", "2020/12/31"], " pm25": [" 999", " 50", " "], " pm10": 5, "": ""}
     )
     panel, report = ingest("waqi-city", frame, "lakeside, uganda-air-quality.csv", cities=LAKESIDE)
     assert days(panel) == {"2021-01-02": 12.0}
