@@ -267,8 +267,8 @@ def _midnights(wall, offset, longitude):
         return None
     minutes = (wall.iloc[0] - wall.iloc[0].normalize()) / pd.Timedelta(minutes=1)
     if minutes == 0:
-        zone = offset.iloc[0]
-        return None if (offset == 0).any() else _zone_name(zone)
+        # Summer time moves the offset, in London from that of UTC.
+        return _zone_name(offset[offset != 0].iloc[0]) if (offset != 0).any() else None
     if (offset != 0).any() or minutes % 30:
         return None
     solar = longitude.loc[wall.index].median() * 4

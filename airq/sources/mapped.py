@@ -10,14 +10,11 @@ import pandas as pd
 
 from airq.cities import (
     attach_places,
-    bundled_cities,
     city_ids,
     countries_of,
     country_code,
-    match_cities,
     moving_sites,
     places_of,
-    plain,
     settle,
 )
 from airq.features.inputs import CALENDAR, POLLUTANT, READING, named, own_columns
@@ -26,7 +23,15 @@ from airq.messages import near_name
 from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
 from airq.sources import cleaning, days
 from airq.sources.cleaning import Tally, numbers
-from airq.sources.mapping import PANEL_CHOICES, TEXT, ColumnSource, read_mapping
+from airq.sources.mapping import PANEL_CHOICES, TEXT, read_mapping
+from airq.sources.stations import (
+    completed,
+    identifiers,
+    read_stations,
+    site_source,
+    with_positions,
+    with_stations,
+)
 from airq.units import convert, is_aqi
 
 #: Columns that say what a row is rather than what was measured, whatever else differs within a day.
@@ -34,6 +39,10 @@ MEANING = re.compile(
     r"param|pollut|species?\b|specie$|unit|averag|interval|duration|valid|(?<![a-z])(qc|qa)|flag|status|method|"
     r"agg.?type|sample|(?<![a-z])poc(?![a-z])",
     re.IGNORECASE,
+)
+#: Columns that tell instruments of one site apart.
+INSTRUMENT = re.compile(
+    r"sensor|device|instrument|monitor|channel|(?<![a-z])(type|class|code)", re.IGNORECASE
 )
 #: Columns that mark values not to be used.
 VALIDITY = re.compile(r"valid|(?<![a-z])(qc|qa)|flag|status", re.IGNORECASE)
@@ -44,8 +53,6 @@ FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 
 FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
 _HOUR = re.compile(r"^(hour|hr|hh|hour.?of.?day|time)$", re.IGNORECASE)
 _DURATION = re.compile(r"duration|averag|interval|resolution|agg.?type", re.IGNORECASE)
-#: How stations tables call coordinates.
-_COORDINATES = {"latitude": r"(?i)^(site.?|station.?)?lat", "longitude": r"(?i)^(site.?|station.?)?lon|^lng"}
 
 
 def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MIN_HOURS):
@@ -71,13 +78,13 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     files, tables = cleaning.name_of(paths), _tables(paths, rules, tally)
     tally.notes.extend(rules.notes)
     if stations is not None:
-        stations = _read_stations(stations, rules)
-        rules = _completed(rules, stations[0])
+        stations = read_stations(stations)
+        rules = completed(rules, stations[0])
     tables = [_rows(table, rules, tally, path, stations) for path, table in tables]
     rows = pd.concat([rows for rows, _ in tables], ignore_index=True)
     codes = pd.concat([codes for _, codes in tables], ignore_index=True)
     if "latitude" not in rows.columns:
-        rows = _positions(rows, cities, tally)
+        rows = with_positions(rows, cities, tally)
     rows = cleaning.with_coordinates(rows, tally, path=files)
     rows = _with_target(rows, rules, tally, files)
     rows = cleaning.without_implausible(rows, tally, path=files)
@@ -126,7 +133,10 @@ def _rows(table, rules, tally, path, stations):
     tally.read += len(table)
     table = _chosen(table, rules.where, tally, path)
     if stations is not None:
-        table = _with_stations(table, stations, rules, tally, path)
+        site, source = site_source(rules)
+        named = bool(source.columns) and source.pattern is None
+        ids = None if named else _values(table, site, source, tally, path)
+        table = with_stations(table, stations, rules, tally, path, ids)
     used = [column for source in rules.columns.values() for column in source.columns]
     listed = [column for names in (rules.over, rules.keep) if names != "*" for column in names]
     for column in [*used, *listed]:
@@ -196,96 +206,6 @@ def _without_missing(table, missing, tally, names):
         if wrong.any():
             columns[name] = tally.empty(table[name], wrong, f"{name} marked as missing")
     return table.assign(**columns)
-
-
-def _read_stations(stations, rules):
-    """Return a table of stations, its identifiers as text, and what messages call it."""
-    if isinstance(stations, pd.DataFrame):
-        return stations, "The stations table"
-    return read_file(stations, text=[*_site(rules)[1].columns, *TEXT]), str(stations)
-
-
-def _completed(rules, stations):
-    """Return a mapping that takes from a stations table what it does not say itself of the places."""
-    found = {name: [name] for name in ("city_id", "city", "country") if name in stations.columns}
-    for name, pattern in _COORDINATES.items():
-        found[name] = [column for column in stations.columns if re.search(pattern, str(column))]
-    sources = {name: ColumnSource(tuple(columns)) for name, columns in found.items() if len(columns) == 1}
-    return rules._replace(columns=sources | rules.columns)
-
-
-def _site(rules):
-    """Return which column of the panel tells the stations apart, and where it comes from."""
-    name = "site_id" if "site_id" in rules.columns else "city"
-    return name, rules.columns[name]
-
-
-def _with_stations(table, stations, rules, tally, path):
-    """Add to each reading what the stations table has of the mapping and the readings lack."""
-    (stations, name), (site, source) = stations, _site(rules)
-    own = source.columns if source.pattern is None else ()
-    if own:
-        ids, identified = _identifiers(table[list(own)]), _identifiers
-    else:
-        ids, identified = _loosely(_values(table, site, source, tally, path)), _loose_identifiers
-    theirs = _station_key(set(ids), stations, own, identified, (name, path))
-    wanted = [
-        column
-        for source in rules.columns.values()
-        for column in source.columns
-        if column not in table.columns and column in stations.columns
-    ]
-    places = stations[list(dict.fromkeys([*theirs, *wanted]))].drop_duplicates()
-    key = identified(places[theirs])
-    if key.duplicated().any():
-        raise ValueError(f"{name} has the station {key[key.duplicated()].iloc[0]!r} twice.")
-    places = places.drop(columns=[column for column in theirs if column not in wanted]).set_axis(key)
-    unknown = sorted(set(ids) - set(key))
-    if unknown:
-        tally.notes.append(f"not in {name}: {', '.join(unknown[:3])}{' …' if len(unknown) > 3 else ''}")
-    table = tally.drop(table, ~ids.isin(key), f"of a station that is not in {Path(name).name}")
-    found = places.loc[ids[table.index]].set_axis(table.index)
-    return pd.concat([table, found.drop(columns=[c for c in found.columns if c in table.columns])], axis=1)
-
-
-def _station_key(ids, stations, own, identified, names):
-    """Return the columns of the stations table that hold the readings' identifiers."""
-    if own and set(own) <= set(stations.columns):
-        return list(own)
-    shared = {
-        column: len(ids & set(values)) / max(len(ids), 1)
-        for column in stations.columns
-        if not (values := identified(stations[[column]].drop_duplicates())).duplicated().any()
-    }
-    best = max(shared, key=shared.get, default=None)
-    if best is None or shared[best] == 0:
-        raise ValueError(
-            f"{names[0]} has no column that holds the identifiers of {names[1]}, such as {min(ids)!r}."
-        )
-    return [best]
-
-
-def _loose_identifiers(parts):
-    return _loosely(_identifiers(parts))
-
-
-def _loosely(texts):
-    """Return names of files, whose capitals, hyphens and underscores mean nothing, for matching."""
-    return texts.str.replace(r"[-_,\s]+", " ", regex=True).str.strip().str.casefold()
-
-
-def _identifiers(parts):
-    """Return one text for each row of the columns that make a name; whole numbers have no point."""
-    texts = []
-    for name in parts.columns:
-        values = parts[name]
-        whole = pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all()
-        text = values.astype("Int64").astype("str") if whole else values.astype("str").str.strip()
-        texts.append(text.where(values.notna(), ""))
-    joined = texts[0]
-    for text in texts[1:]:
-        joined = joined + "-" + text
-    return joined
 
 
 def _hour_column(table, rules, used, tally):
@@ -360,7 +280,8 @@ def _may_be_code(values, name):
         return values.nunique() <= max(len(values) / 2, FEW_VALUES)
     distinct = values.dropna().unique()
     whole = len(distinct) <= FEW_VALUES and bool((distinct % 1 == 0).all())
-    return whole and (MEANING.search(str(name)) is not None or len(values) >= 5 * len(distinct))
+    named = MEANING.search(str(name)) or INSTRUMENT.search(str(name))
+    return whole and (named is not None or len(values) >= 5 * len(distinct))
 
 
 def _values(table, name, source, tally, path):
@@ -375,7 +296,7 @@ def _values(table, name, source, tally, path):
             raise ValueError(f"{path}: the file's name does not tell the {name}, as {source.file!r} asks.")
         return pd.Series(re.sub(r"[-_]+", " ", found[1]).strip().title(), index=table.index)
     if len(source.columns) > 1:
-        return _identifiers(table[list(source.columns)])
+        return identifiers(table[list(source.columns)])
     column = source.columns[0] if source.columns else name
     values = table[column] if source.columns else pd.Series(source.value, index=table.index)
     if name in TEXT or name == TARGET:
@@ -384,6 +305,7 @@ def _values(table, name, source, tally, path):
     _refuse_decimal_commas(values[unreadable], column, path)
     if name not in ("latitude", "longitude"):
         numeric = tally.empty(numeric, unreadable, f"{name} is not a number")
+        numeric = _without_fill_values(numeric, name, tally)
     if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
         return numeric
     return pd.Series(convert(numeric, source.unit, COLUMNS[name].unit), index=numeric.index)
@@ -425,9 +347,14 @@ def _own_values(values, name, tally):
         if name in TEXT or not filled or unreadable.sum() >= filled / 2 or numeric.notna().sum() == 0:
             return values
         values = tally.empty(numeric, unreadable, f"{name} is not a number")
+    return _without_fill_values(values, name, tally)
+
+
+def _without_fill_values(values, name, tally):
+    """Empty the values that stand for none, where they lie far from all others."""
     for fill in FILL_VALUES:
         wrong = np.isclose(values, fill, rtol=1e-6, atol=0)
-        if name not in COLUMNS and wrong.any() and _is_far(values[~wrong].dropna(), fill):
+        if wrong.any() and _is_far(values[~wrong].dropna(), fill):
             values = tally.empty(values, wrong, f"{name} of {fill:g}")
     return values
 
@@ -464,6 +391,12 @@ def _with_times(rows, table, rules, clock, tally, path):
             # A daily value at a midnight is of the day that is written, whatever its zone.
             daily = ~told.fillna(True).astype(bool) & (times.wall == times.wall.dt.normalize())
             begin = begin.mask(daily, times.wall)
+        clocks = times.wall[times.timed].dropna().dt.strftime("%H:%M")
+        if len(clocks) and clocks.iloc[0] != "00:00" and not hourly.any():
+            tally.notes.append(
+                f"every time is {clocks.iloc[0]}, so rows are taken for days; if they are single readings, "
+                'say interval = "hour" in [panel]'
+            )
     if rules.times.get("marks") == "end":
         # What a time ends lies before it: midnight ends a day.
         begin = begin.mask(hourly, begin - pd.Timedelta(seconds=1))
@@ -481,28 +414,6 @@ def _told_hourly(table):
             )
             told = told.mask(words.str.fullmatch(r"(1|one)?[ -]*da(y|ily)|24[ -]*(h|hr|hour)s?.*"), False)
     return told
-
-
-def _positions(rows, cities, tally):
-    """Add the coordinates of each row's city, from the city table."""
-    cities = bundled_cities() if cities is None else cities
-    pairs = rows[["city", *(["country"] if "country" in rows.columns else [])]].drop_duplicates()
-    if "country" in pairs.columns:
-        row = match_cities(pairs["city"], pairs["country"], cities)
-    else:
-        names = cities["city"].map(plain)
-        found = [np.flatnonzero(names == plain(name)) for name in pairs["city"]]
-        row = np.array([own[0] if len(own) == 1 else -1 for own in found])
-    missing = pairs["city"][row < 0].tolist()
-    if missing:
-        tally.notes.append(
-            f"no position for {', '.join(missing[:3])}; give a table with --cities or --stations"
-        )
-    known = pairs[row >= 0].assign(
-        **{name: cities[name].to_numpy()[row[row >= 0]] for name in ("latitude", "longitude")}
-    )
-    rows = rows.merge(known, how="left", on=pairs.columns.tolist()).set_axis(rows.index)
-    return tally.drop(rows, rows["latitude"].isna(), "of a city without a known position")
 
 
 def _with_target(rows, mapping, tally, path):

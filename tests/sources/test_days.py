@@ -232,6 +232,7 @@ def test_days_in_utc_of_local_times_need_the_zone():
         (["2021-01-12T21:00Z", "2021-01-13T21:00Z"], 36.8, r"\+03:00"),
         (["2021-01-12T18:30Z", "2021-01-13T18:30Z"], 77.2, r"\+05:30"),
         (["2021-01-12T05:00Z", "2021-01-13T05:00Z"], -74.0, r"-05:00"),
+        (["2021-01-12 00:00+00:00", "2021-07-12 00:00+01:00"], 0.1, r"\+01:00"),
     ],
 )
 def test_midnights_of_another_zone_are_local_days(texts, longitude, zone, basis):

@@ -387,6 +387,44 @@ def test_rows_of_an_unknown_country_are_counted():
     assert mapped(table, columns={"country": "nation"})[1].dropped == {"of an unknown country": 1}
 
 
+def test_codes_of_stations_keep_their_zeros(files, tmp_path):
+    "Station 007 of both tables is one."
+    (path,) = files(pd.DataFrame({"station": ["007"], "when": ["2020-01-01"], "value": [5.0]}))
+    stations = tmp_path / "stations.csv"
+    stations.write_text("code;lat;lon\n007;0.31;32.58\n")
+    columns = {"latitude": "lat", "longitude": "lon"}
+    assert mapped(path, columns=columns, stations=stations)[0]["site_id"].tolist() == ["007"]
+
+
+def test_two_instruments_of_a_site_are_not_averaged_unasked():
+    "Numbered 1 and 2."
+    table = pd.DataFrame({"station": "a", "when": "2020-01-01", "value": [10.0, 20.0], "sensor_id": [1, 2]})
+    with pytest.raises(ValueError, match=r"'sensor_id' \(1, 2\)"):
+        mapped(table)
+
+
+def test_fill_values_of_most_rows_are_missing():
+    "Two of three days without a view of the ground: not a column in another unit."
+    table = pd.DataFrame(
+        {
+            "station": "a",
+            "when": [f"2020-01-0{day}" for day in (1, 2, 3)],
+            "value": 5.0,
+            "aod": [-9999, 0.2, -9999],
+        }
+    )
+    panel, report = mapped(table, columns={"aod055": "aod"})
+    assert panel["aod055"].notna().tolist() == [False, True, False]
+    assert report.emptied == {"aod055 of -9999": 2}
+
+
+def test_one_time_of_day_is_said():
+    "Nine o'clock every day may be a daily value."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01 09:00", "2020-01-02 09:00"], "value": 5.0})
+    panel, report = mapped(table)
+    assert len(panel) == 2 and any("every time is 09:00" in note for note in report.notes)
+
+
 # -- any table
 
 
