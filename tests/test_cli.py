@@ -25,6 +25,7 @@ from airq.models.ensemble import MEMBERS
 from airq.models.intervals import PERIODS
 from airq.models.predictor import training_panel
 from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.sources.mapping import SHIPPED
 from airq.sources.simulated import simulate
 from airq.workflows.ingest import READERS
 
@@ -100,7 +101,7 @@ def test_options_name_what_the_package_has(panel_file):
     assert {model.value for model in cli.Model} == set(MEMBERS)
     assert {recipe.value for recipe in cli.RecipeName} == set(RECIPES)
     assert {period.value for period in cli.Period} == set(PERIODS)
-    assert {format.value for format in cli.Format} == set(READERS)
+    assert {format.value for format in cli.Format} == {*READERS, *SHIPPED}
 
 
 def test_usage_errors_end_with_two(panel_file, tmp_path):
