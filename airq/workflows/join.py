@@ -16,10 +16,8 @@ from airq.features.inputs import only_inputs
 from airq.geo import arc_km, chord_km, geocentric_km, sites_of
 from airq.io import read_panel
 from airq.panel import IDENTITY, KEYS, PLACE, TARGET, check_panel, label_panel, panel_metadata
-from airq.units import aqi
+from airq.sources.sites import N_MONITORS, means
 
-#: Column that says of how many monitors a value of PM2.5 is the mean.
-N_MONITORS = "n_monitors"
 #: What a target panel gives: PM2.5, the index that it was made of, and of how many hours and monitors.
 FROM_TARGETS = (TARGET, "aqi", "n_hours", N_MONITORS)
 #: What becomes of several monitors at one site.
@@ -365,7 +363,7 @@ def _joined(inputs, labels, pairs, several):
     wanted = labels[[*KEYS, *given]].rename(columns={"site_id": "target_site"})
     pairs = pairs[["site_id", "target_site"]]
     if several == "mean":
-        rows = _means(wanted.merge(pairs, on="target_site"), given, there.units.get("aqi"))
+        rows = means(wanted.merge(pairs, on="target_site"), KEYS, given, there.units.get("aqi"))
         rows = inputs.merge(rows, on=KEYS, how="left")
     else:
         rows = inputs.merge(pairs, on="site_id", how="left").merge(
@@ -385,20 +383,6 @@ def _joined(inputs, labels, pairs, several):
         kept=_united(here.kept, there.kept),
     )
     return check_panel(label_panel(rows.drop(columns="target_site", errors="ignore"), metadata))
-
-
-def _means(rows, given, table):
-    """Return the mean of the monitors of a site and day, and their number; `table` is that of an index.
-
-    An index is that of the mean, as an index of several monitors is none.
-    """
-    number = rows[N_MONITORS].fillna(1) if N_MONITORS in given else 1
-    groups = rows.astype(dict.fromkeys(given, "float64")).assign(**{N_MONITORS: number}).groupby(KEYS)
-    means = groups[given].mean().assign(**{N_MONITORS: groups[N_MONITORS].sum()})
-    if "aqi" in given:
-        several = groups.size() > 1
-        means.loc[several, "aqi"] = aqi(means.loc[several, TARGET], table)
-    return means.astype("float32").reset_index()
 
 
 def _report(joined, inputs, labels, pairs, max_km, notes):
