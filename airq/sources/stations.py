@@ -12,8 +12,13 @@ from airq.cities import bundled_cities, match_cities, plain
 from airq.files.tables import read_file
 from airq.sources.mapping import ColumnSource
 
-#: How stations tables call coordinates.
-_COORDINATES = {"latitude": r"(?i)^(site.?|station.?)?lat", "longitude": r"(?i)^(site.?|station.?)?lon|^lng"}
+_OF_A_PLACE = r"((site|station|location|loc|gps|geo|coordinates?)?[ _.]?"
+_DEGREES = r")([ _.([]*(deg(rees?)?|dd|wgs.?84|°)[)\]]?)?"
+#: How stations tables call coordinates, the likeliest names first.
+_COORDINATES = {
+    "latitude": (rf"{_OF_A_PLACE}(lat|latitude){_DEGREES}", "y"),
+    "longitude": (rf"{_OF_A_PLACE}(lon|long|lng|longitude){_DEGREES}", "x"),
+}
 
 
 def read_stations(stations):
@@ -108,12 +113,26 @@ def with_positions(rows, cities, tally):
 
 
 def completed(rules, stations):
-    """Return a mapping that takes from a stations table what it does not say itself of the places."""
+    """Return a mapping that takes from a stations table what it does not say itself of the places.
+
+    Raise ValueError if neither tells where they are.
+    """
     found = {name: [name] for name in ("city_id", "city", "country") if name in stations.columns}
-    for name, pattern in _COORDINATES.items():
-        found[name] = [column for column in stations.columns if re.search(pattern, str(column))]
+    for name, patterns in _COORDINATES.items():
+        columns = [
+            [column for column in stations.columns if re.fullmatch(pattern, str(column), re.IGNORECASE)]
+            for pattern in patterns
+        ]
+        found[name] = next(filter(None, columns), [])
     sources = {name: ColumnSource(tuple(columns)) for name, columns in found.items() if len(columns) == 1}
-    return rules._replace(columns=sources | rules.columns)
+    columns = sources | rules.columns
+    missing = [name for name in _COORDINATES if name not in columns]
+    if len(missing) == 1 or (missing and "city" not in columns):
+        raise ValueError(
+            f"The stations table has no column that is clearly the {missing[0]}; it has "
+            f"{', '.join(map(str, stations.columns))}. Call it {missing[0]!r}, or name it in the mapping."
+        )
+    return rules._replace(columns=columns)
 
 
 def site_source(rules):
