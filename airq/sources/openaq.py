@@ -32,7 +32,7 @@ COLUMN_NAMES = {
     "country": "countryiso country",
     "from_local": "perioddatetimefromlocal",
     "from_utc": "perioddatetimefromutc",
-    "interval": "periodinterval",
+    "interval": "periodinterval coverageexpectedinterval",
     "interval_value": "averagingperiodvalue",
     "interval_unit": "averagingperiodunit",
     "to_local": "datetime datetimelocal local datelocal",
@@ -140,11 +140,9 @@ def _measurements(table, path, tally):
 
 
 def _stands_for_hours(table):
-    """Mark rows that stand for less than a day: by their interval, or else as a sensor has several a day."""
-    sensor = table["sensor_id"].fillna(table["location_id"]).fillna(position_ids(table))
-    day = table["begin"].dt.normalize()
-    several = pd.DataFrame({"sensor": sensor, "day": day}).dropna().duplicated().any()
-    return (table["interval"] < pd.Timedelta(hours=20)).where(table["interval"].notna(), several)
+    """Mark rows that stand for less than a day: by their interval, or else as not all times are midnights."""
+    timed = bool((table["begin"].dropna() != table["begin"].dropna().dt.normalize()).any())
+    return (table["interval"] < pd.Timedelta(hours=20)).where(table["interval"].notna(), timed)
 
 
 def _intervals(table):

@@ -254,3 +254,27 @@ def test_a_file_of_other_pollutants_adds_nothing(write):
     assert (len(found.panel), found.tally.dropped) == (1, {"other parameter": 1})
     with pytest.raises(ValueError, match="1 other parameter"):
         read_openaq([other])
+
+
+def one_a_day(tmp_path, clock, more="", tail=""):
+    "File of version 2 with one row on each of five days."
+    path = tmp_path / "measurements.csv"
+    rows = [
+        f"77,Embassy,2024-01-0{day}T{clock}+03:00,pm25,µg/m³,20,0.32,32.58,UG{tail}\n" for day in range(1, 6)
+    ]
+    head = f"locationId,location,local,parameter,unit,value,latitude,longitude,country{more}\n"
+    path.write_text(head + "".join(rows), encoding="utf-8")
+    return [path]
+
+
+def test_one_hour_a_day_is_no_daily_value(tmp_path):
+    "13:00 of five days: one hour of each, and 18 make a day."
+    with pytest.raises(ValueError, match="5 fewer than 18 hours"):
+        read_openaq(one_a_day(tmp_path, "13:00:00"))
+    assert len(read_openaq(one_a_day(tmp_path, "00:00:00")).panel) == 5
+
+
+def test_a_told_interval_of_a_day_makes_daily_values(tmp_path):
+    "Whatever the time of day is."
+    files = one_a_day(tmp_path, "13:00:00", ",averagingPeriod.value,averagingPeriod.unit", ",1,days")
+    assert len(read_openaq(files).panel) == 5
