@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from airq.cities import SAME_PLACE_KM, SPRAWL_KM, moving_sites, place_findings
-from airq.features.inputs import only_inputs
+from airq.features.inputs import only_inputs, own_columns
 from airq.geo import arc_km, chord_km, geocentric_km, sites_of
 from airq.io import read_panel
 from airq.panel import IDENTITY, KEYS, PLACE, TARGET, check_panel, label_panel, panel_metadata
@@ -158,7 +158,7 @@ def join(
         raise ValueError(
             f"No site of {here} has the site_id of one of {there} or lies within {max_km:g} km of one."
         )
-    joined, left_out = only_inputs(_joined(inputs, labels, pairs, several))
+    joined, left_out = only_inputs(_joined(inputs, labels, pairs, several), apart=own_columns(inputs))
     notes = (*notes, left_out) if left_out else notes
     n_matched = int(joined[TARGET].notna().sum())
     if not n_matched:

@@ -284,6 +284,15 @@ def test_earthengine_exports(ingest, named):
     assert "pm25" not in panel.columns
 
 
+def test_an_earthengine_mean_is_an_input(ingest):
+    "The commonest export calls its only value so; without PM2.5 it is no reading."
+    frame = pd.DataFrame(
+        {"system:index": ["0", "1"], "date": ["2020-01-01", "2020-01-02"], "name": "lakeside"}
+    )
+    frame = frame.assign(mean=[0.5, 0.7], **{".geo": '{"type":"Point","coordinates":[32.6,0.3]}'})
+    assert days(ingest("earthengine", frame)[0], "mean") == {"2020-01-01": 0.5, "2020-01-02": 0.7}
+
+
 def test_earthengine_areas_take_the_position_of_their_station(ingest):
     "A polygon has no position of its own."
     frame = pd.DataFrame({"system:index": ["20200101_131075"], "NO2": [1]})
