@@ -31,6 +31,9 @@ __all__ = [
 MOST_CELLS = 500_000_000
 
 _DECIMAL_COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
+#: Numbers whose commas may separate thousands: 1,234 and 12,345,678.9, not 0,123.
+_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
+_WHOLE, _LONG, _POINT = r"[+-]?\d+", r"[+-]?\d{4,}", r"\d\.|\.\d"
 
 
 def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=None, notes=None):
@@ -56,7 +59,8 @@ def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=No
         bars fits.
     decimal : {".", ","}, optional
         Mark of decimals. By default, commas are read as decimal points in columns where most cells have
-        them, if they do not separate cells, too.
+        them, unless they may separate thousands; where they separate cells, too, no number of the column
+        may have a point.
     notes : list, optional
         Gets a sentence for whatever was recognised beyond plain CSV.
 
@@ -121,9 +125,7 @@ def parse_csv(content, path, *, text=(), needed=(), skip=None, separator=None, d
         marks = SEPARATORS.get(header.separator, repr(header.separator))
         notes.append(f"{Path(path).name}: cells are separated by {marks}")
     table = _body(content, header, path, text, notes)
-    if header.separator == "," and decimal is None:
-        decimal = "."
-    return _cleaned(table, path, text=text, decimal=decimal, notes=notes)
+    return _cleaned(table, path, text=text, decimal=decimal, notes=notes, quoted=header.separator == ",")
 
 
 def _body(content, header, path, text, notes):
@@ -212,38 +214,78 @@ def _irregular(body, header, path):
     return f"{path} is not a table: the quotation marks that begin in line {line + 1} do not match."
 
 
-def _cleaned(table, path, *, text, decimal, notes):
+def _cleaned(table, path, *, text, decimal, notes, quoted=False):
     """Return a table whose words are stripped, whose blank cells are empty, and with decimal points."""
-    commas = []
+    words = {}
     for number, name in enumerate(table.columns):
         column = table.iloc[:, number]
         if pd.api.types.infer_dtype(column, skipna=True) != "string":
             continue
         stripped = column.str.strip()
-        if name not in text:
-            stripped = stripped.mask(stripped.isin(EMPTY_CELLS))
-            if _has_decimal_commas(stripped, decimal):
-                commas.append(str(name))
-                stripped = stripped.mask(
-                    stripped.str.fullmatch(_DECIMAL_COMMA), stripped.str.replace(",", ".")
-                )
-            stripped = stripped if stripped.equals(column) else _numbers(stripped)
         table.isetitem(number, stripped)
-    if commas:
-        notes.append(f"{Path(path).name}: commas in {', '.join(commas)} were read as decimal points")
+        if name not in text:
+            words[number] = stripped.mask(stripped.isin(EMPTY_CELLS))
+            if not words[number].equals(column):
+                table.isetitem(number, _numbers(words[number]))
+    commas, thousands = _commas(words, table, decimal, quoted)
+    for number in commas:
+        column = words[number]
+        points = column.mask(column.str.fullmatch(_DECIMAL_COMMA), column.str.replace(",", "."))
+        table.isetitem(number, _numbers(points))
+    for numbers, said in (
+        (commas, "were read as decimal points"),
+        (thousands, "may separate thousands; write decimal or remove them"),
+    ):
+        if numbers:
+            names = ", ".join(str(table.columns[number]) for number in sorted(numbers))
+            notes.append(f"{Path(path).name}: commas in {names} {said}")
     nameless = [name for name in table.columns if str(name).startswith("Unnamed: ")]
     return table.drop(columns=[name for name in nameless if table[name].isna().all()])
 
 
-def _has_decimal_commas(column, decimal):
-    """Tell whether commas are decimal points: in most cells, or wherever there is no whole number."""
+def _commas(words, table, decimal, quoted):
+    """Return which columns of words have decimal commas, and in which commas may separate thousands.
+
+    Where commas can be either, they are decimal only if others of the table are and no number has a point.
+    """
     if decimal == ".":
-        return False
+        return [], []
+    if decimal == ",":
+        return [n for n, column in words.items() if column.str.fullmatch(_DECIMAL_COMMA).eq(True).any()], []
+    kinds = {n: _kind_of_commas(column, quoted) for n, column in words.items()}
+    either = "decimal"
+    if {"likely", "unsure"} & set(kinds.values()):
+        told = {"decimal", "likely"} & set(kinds.values())
+        pointed = any(_has_points(table.iloc[:, n]) for n in range(table.shape[1]))
+        either = "decimal" if told and not pointed else "thousands"
+    kinds = {n: either if kind in ("likely", "unsure") else kind for n, kind in kinds.items()}
+    return tuple([n for n, kind in kinds.items() if kind == own] for own in ("decimal", "thousands"))
+
+
+def _kind_of_commas(column, quoted):
+    """Return "decimal", "thousands", "likely" decimal, or "unsure" for the commas of a column, or None."""
     filled = column.dropna()
-    commas = filled.str.fullmatch(_DECIMAL_COMMA)
-    if decimal == "," or commas.sum() > len(filled) / 2:
-        return bool(commas.any())
-    return bool(commas.any() and filled[~commas].str.fullmatch(r"[+-]?\d+").all())
+    decimal, grouped = filled.str.fullmatch(_DECIMAL_COMMA), filled.str.fullmatch(_THOUSANDS)
+    rest = filled[~(decimal | grouped)]
+    if len(rest) == len(filled):
+        return None
+    # In most cells, or wherever there is no whole number.
+    if len(rest) >= len(filled) / 2 and not rest.str.fullmatch(_WHOLE).all():
+        return None
+    if not (decimal & ~grouped).any():
+        if (grouped & ~decimal).any():
+            return "thousands"
+        return "likely" if rest.str.fullmatch(_LONG).any() else "unsure"
+    return None if quoted and filled.str.contains(_POINT).any() else "decimal"
+
+
+def _has_points(column):
+    """Tell whether numbers of a column have decimals behind a point."""
+    if pd.api.types.is_float_dtype(column):
+        return bool((column.dropna() % 1 != 0).any())
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return False
+    return bool(column.dropna().str.fullmatch(r"[+-]?[\d,]*\.\d+").any())
 
 
 def _numbers(column):

@@ -327,6 +327,55 @@ def test_thousands_are_not_guessed():
     assert read(table("a;b", "1.234,5;1"))[0]["a"].tolist() == ["1.234,5"]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("plain", ["500", "12500"])
+def test_commas_that_may_separate_thousands_are_no_points(separator, plain):
+    "1,234 people are not 1.234; the other column has decimal points."
+    rows = ("pop;rain", "1,234;6.5", "12,500;7.5", f"{plain};8.5")
+    found, notes = read(table(*rows).replace(";", separator))
+    assert found["pop"].tolist() == ["1,234", "12,500", plain]
+    assert found["rain"].tolist() == [6.5, 7.5, 8.5]
+    assert notes[1:] == ["t.csv: commas in pop may separate thousands; write decimal or remove them"]
+
+
+@pytest.mark.parametrize("cells", [["1,234", "12,500", "7"], ["1,234,567", "1,234"], ["1,234.5", "2,345.5"]])
+def test_thousands_need_no_other_column(cells):
+    "Every comma has three digits behind it, and no cell has a thousand without."
+    found, notes = read(table("pop;n", *(f"{cell};1" for cell in cells)))
+    assert found["pop"].tolist() == cells
+    assert notes[1:] == ["t.csv: commas in pop may separate thousands; write decimal or remove them"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [
+        (["1,234;1", "12,50;1"], [1.234, 12.5]),
+        (["1,234;1", "0,125;1"], [1.234, 0.125]),
+        (["1,234;1", "1250;1"], [1.234, 1250]),
+        (["1,234;0,5", "12,500;1,5"], [1.234, 12.5]),
+    ],
+    ids=["two digits", "nought before", "a thousand without", "another column with decimal commas"],
+)
+def test_three_digits_behind_commas_may_be_decimals(rows, values):
+    "If something tells that commas separate no thousands here."
+    assert read(table("a;b", *rows))[0]["a"].tolist() == values
+
+
+def test_quoted_decimal_commas_are_points():
+    "Where commas separate cells, those of numbers are in quotation marks."
+    found, notes = read(table("a,b", '"5,47",1.5', '"6,1",2.5', "7,3.5"))
+    assert found["a"].tolist() == [5.47, 6.1, 7]
+    assert notes == ["t.csv: commas in a were read as decimal points"]
+
+
+def test_quoted_commas_beside_points_or_thousands_are_no_decimals():
+    "A column has one mark of decimals; 1,234 may be a thousand and more."
+    found, notes = read(table("a,pop", '"5,47","1,234"', '"6,1","2,345"', '7.5,"3,456"'))
+    assert found["a"].tolist() == ["5,47", "6,1", "7.5"]
+    assert found["pop"].tolist() == ["1,234", "2,345", "3,456"]
+    assert notes == ["t.csv: commas in pop may separate thousands; write decimal or remove them"]
+
+
 def test_a_word_among_decimal_commas_stays_for_the_caller_to_count():
     "The numbers around it have points then."
     assert read(table("a;b", "1,5;1", "2,5;1", "n.d.;1"))[0]["a"].tolist() == ["1.5", "2.5", "n.d."]

@@ -159,6 +159,15 @@ def test_decimal_commas_are_numbers(tmp_path):
     assert "table.csv: commas in size were read as decimal points" in table.notes
 
 
+def test_quoted_decimal_commas_are_numbers(tmp_path):
+    "Where commas separate the cells; a note says so."
+    path = tmp_path / "table.csv"
+    path.write_text('size,risk\n"0,5",low\n"-1,25",high\n2,low\n')
+    table = read_labelled(path, target="risk")
+    assert table.X["size"].tolist() == [0.5, -1.25, 2]
+    assert table.notes == ("table.csv: commas in size were read as decimal points",)
+
+
 def numbered(values, n=40, name="number"):
     "Names of the features, and the notes, of a table with a column of numbers beside a measurement."
     X, notes = features(pd.DataFrame({name: list(values), "size": [0.5, 1.5] * (n // 2)}))
