@@ -71,7 +71,7 @@ def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=No
     path, notes = Path(path), [] if notes is None else notes
     try:
         if path.suffix == ".parquet":
-            table = _cleaned(_read_parquet(path), path, text=text, decimal=decimal, notes=notes)
+            table = _cleaned(_read_parquet(path, notes), path, text=text, decimal=decimal, notes=notes)
         else:
             options = {"skip": skip, "separator": separator, "decimal": decimal, "notes": notes}
             table = parse_csv(read_text(path), path, text=text, needed=needed, **options)
@@ -82,15 +82,15 @@ def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=No
     return table
 
 
-def _read_parquet(path):
-    """Read a Parquet file; its index becomes columns, and bytes become text."""
+def _read_parquet(path, notes):
+    """Read a Parquet file; its index becomes columns, bytes become text, and nested columns are left out."""
     check_file(path)
     try:
         facts = pq.read_metadata(path)
         check_width(facts.num_columns, path)
         if facts.num_rows * facts.num_columns > MOST_CELLS:
             raise ValueError(f"it has {facts.num_rows:,} rows of {facts.num_columns:,} columns")
-        table = pq.read_table(path, partitioning=None)
+        table = _flat(pq.read_table(path, partitioning=None), path, notes)
         for number, field in enumerate(table.schema):
             if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
                 table = table.set_column(number, field.name, table.column(number).cast("string"))
@@ -106,6 +106,18 @@ def _read_parquet(path):
     if twice is not None:
         raise ValueError(f"{path}: two columns are called {twice!r}.")
     return table.set_axis(names, axis=1)
+
+
+def _flat(table, path, notes):
+    """Return an Arrow table without columns of lists, structs or maps."""
+    nested = [number for number, field in enumerate(table.schema) if pa.types.is_nested(field.type)]
+    if not nested:
+        return table
+    if len(nested) == table.num_columns:
+        raise ValueError(f"{path} has only columns of lists, structs or maps; write their values apart.")
+    names = ", ".join(table.column_names[number] for number in nested)
+    notes.append(f"{path.name}: lists, structs or maps were left out: {names}")
+    return table.select([number for number in range(table.num_columns) if number not in nested])
 
 
 def parse_csv(content, path, *, text=(), needed=(), skip=None, separator=None, decimal=None, notes=None):

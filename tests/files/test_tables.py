@@ -388,9 +388,35 @@ def test_bytes_in_parquet_are_text(tmp_path):
     assert read_file(path).to_dict("list") == {"site": ["Jinja"], "n": [1]}
 
 
+def test_nested_columns_of_parquet_are_left_out(tmp_path):
+    "Lists, structs and maps, by name; durations stay."
+    day = np.timedelta64(1, "D")
+    columns = {
+        "n": [1],
+        "tags": [["a", "b"]],
+        "place": [{"lat": 0.3}],
+        "facts": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        "lasted": pa.array([day.astype("timedelta64[us]")]),
+    }
+    path, notes = tmp_path / "t.parquet", []
+    pq.write_table(pa.table(columns), path)
+    assert read_file(path, notes=notes).to_dict("list") == {"n": [1], "lasted": [pd.Timedelta(day)]}
+    assert notes == ["t.parquet: lists, structs or maps were left out: tags, place, facts"]
+
+
+def test_a_nested_index_of_parquet_is_left_out(tmp_path):
+    "What pandas wrote about it does not matter."
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"value": [1]}, index=pd.Index([("a", "b")], name="tags", tupleize_cols=False)).to_parquet(
+        path
+    )
+    assert read_file(path).to_dict("list") == {"value": [1]}
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
+        ({"tags": [["a"]]}, "only columns of lists"),
         ({"site": [b"\xff\xfe"]}, "not a whole Parquet"),
         ({"a": [1], "a ": [2]}, "two columns are called 'a'"),
         ({f"c{i}": [1] for i in range(10_001)}, "10,001 columns"),
