@@ -21,6 +21,8 @@ LEADING_ZERO = r"[+-]?0\d.*"
 UNKNOWN = "?"
 #: Days as CSV has them, year first, perhaps with a time behind.
 DAY = r"\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
+#: Days that begin with the day or the month, perhaps with a time behind.
+YEAR_LAST = r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})([T ]\d{1,2}:\d{2}.*)?"
 #: How a column is called that was the index of a table, or names its rows.
 INDEX = re.compile(
     r"index|level_\d+|__index_level_\d+__|id|row[ _.-]?(id|nr|no|number|names?|index)?", re.IGNORECASE
@@ -191,15 +193,14 @@ def is_number(column):
 def features(table, *, categorical=()):
     """Columns that a booster can learn from: numbers and categories.
 
-    Days and times, written year first, become numbers; ``X.attrs["days"]`` names them, so that they are known
-    when `X` comes here again. Words in at most a tenth of the cells of a column with more than 20 different
-    numbers are missing values.
+    Days and times become numbers; ``X.attrs["days"]`` names them, so that they are known when `X` comes here
+    again. They are written year first, or day or month first where the column tells which. Words in at most
+    a tenth of the cells of a column with more than 20 different numbers are missing values.
 
     A number of the row is left out: with it no two rows are equal, and rows that stand together look alike.
     It is a column of whole numbers, another in every row, none missing, that either has no name or that of
-    an index (such as ``id``), or, in 20 rows or more, fills at least half of the range from its smallest to
-    its largest value (a tenth if it only rises or only falls from row to row). Random draws from such a
-    range would repeat some values; a sorted measurement would leave wider gaps.
+    an index (such as ``id``), or, in 20 rows or more, leaves out none from its smallest to its largest value,
+    in any order. A measurement would repeat some values or leave gaps.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def features(table, *, categorical=()):
     Raises
     ------
     ValueError
-        If nothing is left, a name stands twice, or a number is infinite.
+        If nothing is left, a name stands twice, or a number is infinite, if only in single precision.
 
     Examples
     --------
@@ -231,8 +232,9 @@ def features(table, *, categorical=()):
     if not table.columns.is_unique:
         raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
     for name in table.columns:
-        day = None if name in categorical else _as_days(table[name])
-        column, reason = _feature(table[name] if day is None else day, as_category=name in categorical)
+        day, reason = (None, None) if name in categorical else _as_days(table[name])
+        if reason is None:
+            column, reason = _feature(table[name] if day is None else day, as_category=name in categorical)
         is_day = day is not None or name in table.attrs.get("days", ())
         if reason is None and not is_day and is_number(column) and _numbers_the_row(column, name):
             reason = "a number of the row"
@@ -247,10 +249,7 @@ def features(table, *, categorical=()):
     if not columns:
         raise ValueError(f"No column is left to learn from{': ' if left_out else ''}{', '.join(left_out)}.")
     X = pd.DataFrame(columns, index=table.index).reset_index(drop=True)
-    numbers = X.select_dtypes("number")
-    infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype="float64")).any(axis=0)]
-    if len(infinite):
-        raise ValueError(f"Column {infinite[0]!r} holds infinite numbers; replace them or leave it out.")
+    _check_finite(X)
     X.attrs["days"] = [*table.attrs.get("days", ()), *days]
     notes = {
         "Left out": left_out,
@@ -260,19 +259,44 @@ def features(table, *, categorical=()):
     return X, [f"{what}: {', '.join(names)}." for what, names in notes.items() if names]
 
 
+def _check_finite(X):
+    """Raise a ValueError if a number is infinite in single precision, in which boosters and others count."""
+    for name, column in X.select_dtypes("number").items():
+        beyond = np.flatnonzero(column.abs() > np.finfo("float32").max)
+        if len(beyond):
+            raise ValueError(
+                f"Column {name!r} holds infinite numbers, or some too large to count with (first in row "
+                f"{beyond[0] + 1:,}: {column.iloc[beyond[0]]:g}); replace them or leave it out."
+            )
+
+
 def _as_days(column):
-    """Days since 1970 of a column of days or times, year first; None of any other column."""
+    """Days since 1970 of a column of days or times, or the reason why they are of no use; else None twice."""
     if not pd.api.types.is_datetime64_any_dtype(column):
         if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-            return None
+            return None, None
         column = column.astype(object).where(column.notna(), "").map(lambda value: str(value).strip())
         column = column.mask(column.isin([*EMPTY_CELLS, UNKNOWN]))
+        if column.notna().any() and column.dropna().str.fullmatch(YEAR_LAST).all():
+            column = _year_first(column)
+            if column is None:
+                return None, "dates that may be day first or month first"
         if column.isna().all() or not column.dropna().str.fullmatch(DAY).all():
-            return None
+            return None, None
     times = pd.to_datetime(column, utc=True, format="mixed", errors="coerce")
     if times.notna().sum() < column.notna().sum():
+        return None, None
+    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1), None
+
+
+def _year_first(column):
+    """Days that are written year last with the year first, or None if day and month could be exchanged."""
+    parts = column.str.extract(f"^{YEAR_LAST}$")
+    first, second = parts[0].astype("float64"), parts[2].astype("float64")
+    if not ((first > 12).any() or (second > 12).any() or (first.dropna() == second.dropna()).all()):
         return None
-    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    month, day = (parts[0], parts[2]) if (second > 12).any() else (parts[2], parts[0])
+    return parts[3] + "-" + month + "-" + day + parts[4].fillna("")
 
 
 def _first_word(column, numbers):
@@ -301,9 +325,7 @@ def _numbers_the_row(column, name):
         return True
     if not column.is_unique or INDEX.fullmatch(name):
         return column.is_unique
-    ordered = column.is_monotonic_increasing or column.is_monotonic_decreasing
-    filled = len(column) / (column.max() - column.min() + 1)
-    return len(column) >= FEWEST_NUMBERED and filled >= (0.1 if ordered else 0.5)
+    return len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
 
 
 def _feature(column, *, as_category):
