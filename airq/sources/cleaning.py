@@ -233,29 +233,30 @@ def _measured(rows):
     return [n for n in rows.columns if n not in IDENTITY and pd.api.types.is_numeric_dtype(rows[n])]
 
 
-def one_per_key(rows, tally, *, several="mean"):
-    """Merge the rows of one site and day; count those that go into another.
+def one_per_key(rows, tally, *, several="mean", keys=KEYS):
+    """Merge the rows of one site and day, or of other `keys`; count those that go into another.
 
     Their numbers are averaged, missing ones aside, and a text is the first that there is. Where
     `several` is ``"median"``, ``"first"`` or ``"refuse"`` rather than ``"mean"``, numbers are those in the
     middle, the first row counts, or a ValueError names the first of them.
     """
-    repeated = rows.duplicated(KEYS, keep=False)
+    repeated = rows.duplicated(keys, keep=False)
     if not repeated.any():
         return rows
-    extra = int(rows.duplicated(KEYS).sum())
+    extra = int(rows.duplicated(keys).sum())
     if several == "refuse":
-        first = rows.loc[repeated, KEYS].iloc[0]
+        site, time = rows.loc[repeated, keys[:2]].iloc[0]
+        time = f"{time:%Y-%m-%d}" if keys == KEYS else f"{time:%Y-%m-%d %H:%M}"
         raise ValueError(
-            f"{extra:,} rows repeat a site and day, first site {first['site_id']} on "
-            f'{first["date"]:%Y-%m-%d}, and several = "refuse".'
+            f"{extra:,} rows repeat a site and {'day' if keys == KEYS else 'time'}, first site {site} on "
+            f'{time}, and several = "refuse".'
         )
     tally.merged += extra
     if several == "first":
-        return rows.drop_duplicates(KEYS)
+        return rows.drop_duplicates(keys)
     averaged = _measured(rows)
-    how = {name: several if name in averaged else "first" for name in rows.columns if name not in KEYS}
-    merged = rows[repeated].groupby(KEYS, sort=False).agg(how).reset_index()
+    how = {name: several if name in averaged else "first" for name in rows.columns if name not in keys}
+    merged = rows[repeated].groupby(keys, sort=False).agg(how).reset_index()
     return pd.concat([rows[~repeated], merged], ignore_index=True)[rows.columns.tolist()]
 
 

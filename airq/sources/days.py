@@ -35,11 +35,11 @@ _CLOCK = (
 _VOCABULARY = {"precipitation": "sum", "population": "first", "elevation": "first", "night_lights": "first"}
 #: The same for other columns, by their names; the first pattern that fits decides.
 _BY_NAME = {
-    "mean": r"rate|intensity|probab|mean|average|(?<![a-z])avg",
-    "direction": r"(?<![a-z])dir(ection)?(?![a-z])|(?<![a-z])(wd|wdir|winddir(ection)?)(?![a-z])",
-    "max": r"(?<![a-z])max(imum)?(?![a-z])|gust",
-    "min": r"(?<![a-z])min(imum)?(?![a-z])",
-    "sum": r"rain|precip|snowfall",
+    "mean": r"rate|intensity|probab|mean|average|(?<![a-z])avg|(?<![a-z])(type|code|flag)(?![a-z])",
+    "direction": r"wind ?(dir|deg)|(?<![a-z])(dir|direction|wd|wdir|drct)(?![a-z])",
+    "max": r"(?<![a-z])(t|temp|dewpoint|rh|ws|wind|windspeed)?max(imum)?(?![a-z])|gust",
+    "min": r"(?<!\d)(?<!\d )(?<![a-z])(t|temp|dewpoint|rh|ws|wind|windspeed)?min(imum)?(?![a-z])",
+    "sum": r"(?<![a-z])(rain|rainfall|precip|precipitation|snowfall|prcp|tp)(?![a-z])",
 }
 _SPEED = r"wind[ _]?sp(ee)?d|(?<![a-z])(ws|wsp|wspd|wspm)(?![a-z])"
 
@@ -80,11 +80,24 @@ def read_times(values: pd.Series, form: str | None = None) -> Times:
 
 
 def _read_formatted(text, form):
-    zoned = "%z" in form
-    wall = pd.to_datetime(text, format=form, errors="coerce", utc=zoned)
-    wall = (wall.dt.tz_localize(None) if zoned else wall).astype("datetime64[us]")
-    timed = pd.Series(any(code in form for code in ("%H", "%I", "%T", "%X")), text.index)
-    return Times(wall, pd.Series(0.0 if zoned else np.nan, text.index), timed & wall.notna(), wall.notna())
+    """Read text in a format of strptime; the zone of each cell is kept."""
+    if "%z" not in form:
+        wall = pd.to_datetime(text, format=form, errors="coerce").astype("datetime64[us]")
+        offset = pd.Series(np.nan, text.index)
+    else:
+        read = [_parsed(cell, form) for cell in text]
+        wall = pd.Series([moment and moment.replace(tzinfo=None) for moment in read], dtype="datetime64[us]")
+        minutes = [moment and moment.utcoffset() / datetime.timedelta(minutes=1) for moment in read]
+        offset = pd.Series(minutes, dtype="float64")
+    timed = any(code in form for code in ("%H", "%I", "%T", "%X", "%c"))
+    return Times(wall, offset, pd.Series(timed, text.index) & wall.notna(), wall.notna())
+
+
+def _parsed(cell, form):
+    try:
+        return datetime.datetime.strptime(cell, form)
+    except ValueError:
+        return None
 
 
 def _read_text(text, _):
@@ -126,6 +139,9 @@ def joined(parts: pd.DataFrame) -> pd.Series:
     ['2020-1-31 5']
     """
     text = [_plain(parts[name]) for name in parts.columns]
+    if len(text) % 2 == 0:
+        # An hour such as 1300.
+        text[-1] = text[-1].str.replace(r"^(\d{1,2})(\d{2})$", r"\1:\2", regex=True)
     if len(text) == 2:
         day = text[0].str.replace(r"[T ]00:00(:00)?$", "", regex=True)
         joined = day + " " + text[1]
@@ -176,9 +192,9 @@ def time_zone(name: str) -> datetime.tzinfo:
     >>> time_zone("+05:30").utcoffset(None)
     datetime.timedelta(seconds=19800)
     """
-    if re.fullmatch(r"[+-]\d{2}:?\d{2}", name):
-        return datetime.timezone(datetime.timedelta(minutes=_offsets(pd.Series([name]))[0]))
     try:
+        if re.fullmatch(r"[+-]\d{2}:?\d{2}", name):
+            return datetime.timezone(datetime.timedelta(minutes=_offsets(pd.Series([name]))[0]))
         return zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise ValueError(f"{name!r} is no time zone; write it as Africa/Kampala or +03:00.") from None
@@ -196,8 +212,11 @@ def stands_for_hours(times: Times) -> bool:
     return bool(len(clock)) and clock.iloc[0] > pd.Timedelta(0) and wall.dt.normalize().nunique() == 1
 
 
-def wall_times(times: Times, *, basis, clock, zone, longitude, column, path) -> pd.Series:
-    """Return times on the clock whose midnights end the panel's days.
+def wall_times(times: Times, *, basis, clock, zone, longitude, column, path) -> tuple[pd.Series, pd.Series]:
+    """Return times on the clock whose midnights end the panel's days, and by how much it is ahead of UTC.
+
+    The second tells the two hours apart that a clock shows twice when summer time ends. [min], 0 where it is
+    not known.
 
     Parameters
     ----------
@@ -219,10 +238,18 @@ def wall_times(times: Times, *, basis, clock, zone, longitude, column, path) -> 
     ValueError
         If local days are wanted of times in UTC, or days in UTC of local midnights.
     """
+    wall = _on_the_clock(times, basis, clock, zone, longitude, column, path)
+    known = times.offset.fillna(0.0) if clock == "utc" else times.offset
+    utc = times.wall - pd.to_timedelta(known, unit="min").astype("timedelta64[us]")
+    ahead = (wall - utc) / pd.Timedelta(minutes=1)
+    return wall, ahead.fillna(0.0) if basis == "local" else pd.Series(0.0, index=wall.index)
+
+
+def _on_the_clock(times, basis, clock, zone, longitude, column, path):
     offset = times.offset.fillna(0.0) if clock == "utc" else times.offset
     known = offset.notna()
     if not known.any():
-        return _unmarked(times.wall, basis, clock, zone, path)
+        return _unmarked(times, basis, clock, zone, column, path)
     utc = times.wall - pd.to_timedelta(offset.fillna(0.0), unit="min").astype("timedelta64[us]")
     midnights = None if stands_for_hours(times) else _midnights(times.wall[known], offset[known], longitude)
     if midnights is not None and basis != "local":
@@ -245,10 +272,16 @@ def wall_times(times: Times, *, basis, clock, zone, longitude, column, path) -> 
     )
 
 
-def _unmarked(wall, basis, clock, zone, path):
-    """Return times without a zone on the clock of the panel's days."""
+def _unmarked(times, basis, clock, zone, column, path):
+    """Return times without a zone on the clock of the panel's days; what a clock shows twice is missing."""
+    wall = times.wall
     if clock != "local" or basis == "local":
         return wall
+    if not stands_for_hours(times):
+        raise ValueError(
+            f"{path}: the days in column {column!r} are local, so they are no days in UTC; say "
+            'day_basis = "local" in [panel].'
+        )
     if zone is None:
         raise ValueError(
             f'{path}: times = "local" and day_basis = "utc" need the zone of the places, such as '
@@ -292,8 +325,7 @@ def aggregation(name: str, values: pd.Series) -> str:
     if name in COLUMNS:
         return _VOCABULARY.get(name, "mean")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name)).lower().replace("_", " ")
-    how = next((how for how, pattern in _BY_NAME.items() if re.search(pattern, words)), "mean")
-    return "mean" if how == "direction" and not values.dropna().between(0, 360).all() else how
+    return next((how for how, pattern in _BY_NAME.items() if re.search(pattern, words)), "mean")
 
 
 def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) -> pd.DataFrame:
@@ -305,8 +337,9 @@ def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) 
     Parameters
     ----------
     rows : DataFrame of shape (n_readings, n_columns)
-        With `site_id`, `begin` (the time at which each reading begins, on the clock of the days) and
-        whatever was measured; texts are taken once a day.
+        With `site_id`, `begin` (the time at which each reading begins, on the clock of the days), perhaps
+        `offset` (by how much that clock is ahead of UTC) and whatever was measured; texts are taken once a
+        day.
     tally : airq.sources.cleaning.Tally
         Counts the readings that are merged or dropped.
     min_hours : int
@@ -319,20 +352,24 @@ def to_days(rows: pd.DataFrame, tally, *, min_hours: int = MIN_HOURS, how=None) 
     DataFrame of shape (n_days, n_columns + 1)
         One row per `site_id` and `date`, with `n_hours`: hours with PM2.5, or else with any value.
     """
-    columns = [name for name in rows.columns if name not in ("site_id", "begin")]
+    columns = [name for name in rows.columns if name not in ("site_id", "begin", "offset")]
     how = {name: (how or {}).get(name) or aggregation(name, rows[name]) for name in columns}
     site, names = pd.factorize(rows["site_id"])
     hour = rows["begin"].astype("datetime64[us]").astype("int64").to_numpy() // 3_600_000_000
-    first_day = int(hour.min()) // 24
-    table, keys = rows[columns], site * (24 * (int(hour.max()) // 24 - first_day + 1)) + hour - 24 * first_day
-    readings = None
+    first_day, last_day = int(hour.min()) // 24, int(hour.max()) // 24
+    n_days = last_day - first_day + 1
+    # Where summer time ends, a clock shows one hour twice.
+    fold = pd.factorize(rows["offset"])[0] if "offset" in rows.columns else np.zeros(1, dtype="int64")
+    n_folds = int(fold.max()) + 1
+    keys = (site * (24 * n_days) + hour - 24 * first_day) * n_folds + fold
+    table, readings = rows[columns], None
     if not (np.diff(keys) > 0).all() and not pd.Index(keys).is_unique:
         code, keys = pd.factorize(keys)
         readings = np.bincount(code)
         table, _ = _aggregated(table, code, how)
-    code, days = _codes(keys // 24)
+    code, days = _codes(keys // (24 * n_folds))
     table, counts = _aggregated(table, code, how)
-    number, day = np.divmod(days, int(hour.max()) // 24 - first_day + 1)
+    number, day = np.divmod(days, n_days)
     date = pd.to_datetime((day + first_day) * 86_400, unit="s").astype("datetime64[us]")
     table = table.assign(site_id=names[number], date=date, n_hours=_hours(counts, how))
     fallen = _empty_incomplete(table, counts, how, min_hours, tally)

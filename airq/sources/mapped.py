@@ -32,7 +32,7 @@ from airq.sources.stations import (
     with_positions,
     with_stations,
 )
-from airq.units import convert, is_aqi
+from airq.units import convert, is_aqi, unit_name
 
 #: Columns that say what a row is rather than what was measured, whatever else differs within a day.
 MEANING = re.compile(
@@ -40,18 +40,30 @@ MEANING = re.compile(
     r"agg.?type|sample|(?<![a-z])poc(?![a-z])",
     re.IGNORECASE,
 )
+#: Of these, columns that must be the same for all values of PM2.5.
+QUANTITY = re.compile(r"param|pollut|species?\b|specie$|unit(?!ed)", re.IGNORECASE)
 #: Columns that tell instruments of one site apart.
 INSTRUMENT = re.compile(
     r"sensor|device|instrument|monitor|channel|(?<![a-z])(type|class|code)", re.IGNORECASE
 )
 #: Columns that mark values not to be used.
 VALIDITY = re.compile(r"valid|(?<![a-z])(qc|qa)|flag|status", re.IGNORECASE)
+_COUNTER = re.compile(
+    r"^(no|nr|n°|num|number|#|id|idx|index|row.*|record.*|objectid|fid|serial|seq)\.?$", re.I
+)
+#: Fewest rows in which a rise by one from row to row tells a counter that is not called one.
+FEWEST_COUNTED = 20
 #: Whole numbers with at most so many different values may be codes.
 FEW_VALUES = 10
 #: Values that stand for none in archives of satellites and models, where they lie far from all others.
 FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
 FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
-_HOUR = re.compile(r"^(hour|hr|hh|hour.?of.?day|time)$", re.IGNORECASE)
+_HOUR = re.compile(
+    r"^((start|end|begin|local|utc|lst)[ _.]?)?(hour|hr|hh|time)([ _.]?(of.?day|local|utc|lst))?$",
+    re.IGNORECASE,
+)
+#: Columns of the panel that say where and when a row is.
+NAMING = (*TEXT, "date", "latitude", "longitude")
 _DURATION = re.compile(r"duration|averag|interval|resolution|agg.?type", re.IGNORECASE)
 
 
@@ -83,6 +95,8 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     tables = [_rows(table, rules, tally, path, stations) for path, table in tables]
     rows = pd.concat([rows for rows, _ in tables], ignore_index=True)
     codes = pd.concat([codes for _, codes in tables], ignore_index=True)
+    if rows.empty and rules.where:
+        raise ValueError(f"{next(note for note in tally.notes if 'no row has' in note)}.")
     if "latitude" not in rows.columns:
         rows = with_positions(rows, cities, tally)
     rows = cleaning.with_coordinates(rows, tally, path=files)
@@ -94,7 +108,7 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
         tally.notes.extend(_unchosen(codes.loc[filled], rules))
         if rules.several in ("mean", "median"):
             _refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
-    rows = _days(rows, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
+    rows = _days(rows, rules, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
     rows = cleaning.with_values(rows, tally)
     rows = cleaning.one_per_key(rows, tally, several=rules.several)
     units = [rules.columns[name].unit for name in (TARGET, "aqi") if name in rules.columns]
@@ -105,7 +119,10 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
         column for name in (TARGET, "aqi") if name in rules.columns for column in rules.columns[name].columns
     ]
     source = "Tables read by a mapping"
-    reading = cleaning.to_panel(rows, tally, paths, source, **{**metadata, **rules.panel})
+    hint = ' If rows stand for days, say interval = "day" in [panel]; else see --min-hours.'
+    hint = hint if any("hours" in reason for reason in tally.dropped) else ""
+    reading = cleaning.to_panel(rows, tally, paths, source, hint=hint, **{**metadata, **rules.panel})
+    tally.notes[:] = dict.fromkeys(tally.notes)
     tally.notes.extend(_assumptions(rules, reading.panel))
     return reading
 
@@ -143,14 +160,12 @@ def _rows(table, rules, tally, path, stations):
         if column not in table.columns:
             near = near_name(column, table.columns)
             raise ValueError(f"{path} has no column {column!r}, which the mapping names.{near}")
-    read = (
-        table.columns
-        if rules.keep == "*"
-        else [name for name in table.columns if name in (*used, *rules.keep)]
-    )
-    table = _without_missing(table, rules.missing, tally, read)
     clock = _hour_column(table, rules, used, tally)
     used += [clock] if clock else []
+    where = {column for name in NAMING if name in rules.columns for column in rules.columns[name].columns}
+    read = used + ([*table.columns] if rules.keep == "*" else rules.keep)
+    read = [name for name in table.columns if name in read and name not in (*where, clock)]
+    table = _without_missing(table, rules.missing, tally, read)
     kept = _kept_columns(table, rules, used, tally, path)
     columns = {
         name: _values(table, name, rules.columns[name], tally, path)
@@ -193,7 +208,7 @@ def _chosen(table, where, tally, path):
         right = _same(table[name], chosen)
         if not right.any() and len(table):
             there = ", ".join(map(str, table[name].dropna().unique()[:6]))
-            raise ValueError(f"{path}: no row has {name} = {' or '.join(map(str, chosen))}; it has {there}.")
+            tally.notes.append(f"{path}: no row has {name} = {' or '.join(map(str, chosen))}; it has {there}")
         table = tally.drop(table, ~right, f"of another {name}")
     return table
 
@@ -216,8 +231,9 @@ def _hour_column(table, rules, used, tally):
     names = [name for name in table.columns if _HOUR.search(str(name)) and name not in used]
     if len(names) != 1 or table[names[0]].isna().all():
         return None
-    text = table[names[0]].astype("str").str.strip()
-    if not text.str.fullmatch(r"([01]?\d|2[0-4])(\.0|:[0-5]\d(:[0-5]\d)?)?").all() or text.nunique() < 2:
+    text = table[names[0]].dropna().astype("str").str.strip().str.removesuffix(".0")
+    hours = text.str.fullmatch(r"([01]?\d|2[0-4])(:[0-5]\d(:[0-5]\d)?)?|([01]?\d|2[0-4])00")
+    if not hours.all() or text.nunique() < 2:
         return None
     if len(source.columns) == 1 and days.read_times(table[source.columns[0]]).timed.any():
         return None
@@ -266,12 +282,16 @@ def _no_input(values, name):
     row = "a number of the row"
     if str(name).startswith("Unnamed:") or str(name) in ("system:index", ".geo"):
         return row
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        return "a time"
     if not pd.api.types.is_numeric_dtype(values) or len(values) < 3 or values.isna().any():
         return None
     numbers = values.to_numpy(dtype="float64")
     if re.search(CALENDAR, str(name), re.IGNORECASE) and (numbers % 1 == 0).all():
         return "a part of the date"
-    return row if (np.diff(np.sort(numbers)) == 1).all() else None
+    in_order = len(numbers) >= FEWEST_COUNTED and (np.diff(numbers) > 0).all()
+    counts = bool(in_order or _COUNTER.search(str(name)))
+    return row if counts and (np.diff(np.sort(numbers)) == 1).all() else None
 
 
 def _may_be_code(values, name):
@@ -279,9 +299,11 @@ def _may_be_code(values, name):
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         return values.nunique() <= max(len(values) / 2, FEW_VALUES)
     distinct = values.dropna().unique()
-    whole = len(distinct) <= FEW_VALUES and bool((distinct % 1 == 0).all())
-    named = MEANING.search(str(name)) or INSTRUMENT.search(str(name))
-    return whole and (named is not None or len(values) >= 5 * len(distinct))
+    whole = bool((distinct % 1 == 0).all())
+    if MEANING.search(str(name)):
+        return whole
+    enough = INSTRUMENT.search(str(name)) is not None or len(values) >= 5 * len(distinct)
+    return whole and enough and len(distinct) <= FEW_VALUES
 
 
 def _values(table, name, source, tally, path):
@@ -299,7 +321,9 @@ def _values(table, name, source, tally, path):
         return identifiers(table[list(source.columns)])
     column = source.columns[0] if source.columns else name
     values = table[column] if source.columns else pd.Series(source.value, index=table.index)
-    if name in TEXT or name == TARGET:
+    if name in TEXT:
+        return identifiers(table[[column]]) if source.columns else values
+    if name == TARGET:
         return values
     numeric, unreadable = numbers(values)
     _refuse_decimal_commas(values[unreadable], column, path)
@@ -334,8 +358,10 @@ def _wind(table, source, tally):
     words = table[source.columns[1]]
     named = words.astype("str").str.strip().str.upper().map(_COMPASS)
     degrees, unreadable = numbers(words.where(named.isna(), np.nan))
-    degrees = tally.empty(degrees, unreadable, f"{source.columns[1]} is no direction")
-    angle = np.radians(named.fillna(degrees))
+    calm = speed == 0
+    wrong = (unreadable | ~degrees.between(0, 360) & degrees.notna()) & ~calm
+    degrees = tally.empty(degrees, wrong, f"{source.columns[1]} is no direction")
+    angle = np.radians(named.fillna(degrees).mask(calm, 0.0))
     return {"wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
 
 
@@ -347,6 +373,8 @@ def _own_values(values, name, tally):
         if name in TEXT or not filled or unreadable.sum() >= filled / 2 or numeric.notna().sum() == 0:
             return values
         values = tally.empty(numeric, unreadable, f"{name} is not a number")
+    if days.aggregation(name, values) == "direction":
+        values = tally.empty(values, ~values.between(0, 360) & values.notna(), f"{name} is no direction")
     return _without_fill_values(values, name, tally)
 
 
@@ -354,17 +382,20 @@ def _without_fill_values(values, name, tally):
     """Empty the values that stand for none, where they lie far from all others."""
     for fill in FILL_VALUES:
         wrong = np.isclose(values, fill, rtol=1e-6, atol=0)
-        if wrong.any() and _is_far(values[~wrong].dropna(), fill):
+        if wrong.any() and _is_far(values[~wrong].dropna(), fill, repeats=wrong.sum() > 1):
             values = tally.empty(values, wrong, f"{name} of {fill:g}")
     return values
 
 
-def _is_far(others, fill):
-    """Tell whether a value lies farther from all others than ten times their spread."""
-    if others.empty:
+def _is_far(others, fill, *, repeats):
+    """Tell whether a value cannot be one of a column: below zero where no other is, or far from all others.
+
+    Far is five times their spread; the spread itself is enough for a value that repeats.
+    """
+    if others.empty or (fill < 0 and others.min() >= 0):
         return True
     spread = max(others.max() - others.min(), others.abs().max() / 2, 1e-9)
-    return min(abs(fill - others.max()), abs(fill - others.min())) > 5 * spread
+    return min(abs(fill - others.max()), abs(fill - others.min())) > spread * (1 if repeats else 5)
 
 
 def _with_times(rows, table, rules, clock, tally, path):
@@ -376,31 +407,39 @@ def _with_times(rows, table, rules, clock, tally, path):
         values = values.astype("str").str.extract(source.pattern, expand=False)
     times = days.read_times(values, source.format)
     wrong = days.check_times(times, values, column="+".join(names), path=path)
-    longitude = (
-        numbers(rows["longitude"])[0] if "longitude" in rows.columns else pd.Series(np.nan, rows.index)
-    )
+    longitude = rows.get("longitude", pd.Series(np.nan, rows.index))
+    options = {"clock": rules.times.get("times"), "zone": rules.zone, "path": path, "column": names[0]}
     basis = rules.panel.get("day_basis")
-    options = {"basis": basis, "clock": rules.times.get("times"), "zone": rules.zone, "path": path}
-    begin = days.wall_times(times, longitude=longitude, column=names[0], **options)
-    if "interval" in rules.times:
-        hourly = pd.Series(rules.times["interval"] == "hour", index=rows.index)
-    else:
-        told = _told_hourly(table)
-        hourly = told.fillna(days.stands_for_hours(times)).astype(bool)
-        if basis == "local":
-            # A daily value at a midnight is of the day that is written, whatever its zone.
-            daily = ~told.fillna(True).astype(bool) & (times.wall == times.wall.dt.normalize())
-            begin = begin.mask(daily, times.wall)
-        clocks = times.wall[times.timed].dropna().dt.strftime("%H:%M")
-        if len(clocks) and clocks.iloc[0] != "00:00" and not hourly.any():
-            tally.notes.append(
-                f"every time is {clocks.iloc[0]}, so rows are taken for days; if they are single readings, "
-                'say interval = "hour" in [panel]'
-            )
+    begin, offset = days.wall_times(times, basis=basis, longitude=numbers(longitude)[0], **options)
+    hourly = _hourly(rows, table, rules, times, begin, tally)
+    # A daily value without a time of day, or at a local midnight, is of the day that is written.
+    midnight = times.wall == times.wall.dt.normalize()
+    begin = begin.mask(~hourly & (~times.timed | (midnight & (basis == "local"))), times.wall)
     if rules.times.get("marks") == "end":
         # What a time ends lies before it: midnight ends a day.
         begin = begin.mask(hourly, begin - pd.Timedelta(seconds=1))
-    return tally.drop_each(rows.assign(begin=begin, hourly=hourly), wrong)
+    wrong["ambiguous hour"] = begin.isna() & times.wall.notna()
+    return tally.drop_each(rows.assign(begin=begin, offset=offset, hourly=hourly), wrong)
+
+
+def _hourly(rows, table, rules, times, begin, tally):
+    """Tell which rows stand for less than a day: by the mapping, a column of durations, or their times."""
+    if "interval" in rules.times:
+        return pd.Series(rules.times["interval"] == "hour", index=rows.index)
+    by_times = days.stands_for_hours(times) and days.stands_for_hours(times._replace(wall=begin))
+    several = pd.DataFrame({name: rows[name] for name in TEXT if name in rows.columns})
+    several = several.assign(day=begin.dt.normalize())[begin.notna()]
+    if by_times and TARGET not in rules.columns and len(several) > 1 and not several.duplicated().any():
+        by_times = False
+        tally.notes.append("no site has two rows a day, so rows are taken for days, whatever their times")
+    hourly = _told_hourly(table).fillna(by_times).astype(bool)
+    clocks = times.wall[times.timed].dropna().dt.strftime("%H:%M")
+    if len(clocks) and clocks.nunique() == 1 and clocks.iloc[0] != "00:00" and not hourly.any():
+        tally.notes.append(
+            f"every time is {clocks.iloc[0]}, so rows are taken for days; if they are single readings, say "
+            'interval = "hour" in [panel]'
+        )
+    return hourly
 
 
 def _told_hourly(table):
@@ -493,6 +532,7 @@ def _refuse_mixtures(rows, codes, rules, path):
         for name in codes.columns
         if (values := _mixed(codes[name], site, day if MEANING.search(str(name)) else moment))
     }
+    mixed |= {name: values for name in codes.columns if (values := _quantities(codes[name], name, rows))}
     meaning = {name: values for name, values in mixed.items() if MEANING.search(str(name))}
     if mixed:
         mixed = meaning or mixed
@@ -506,6 +546,18 @@ def _refuse_mixtures(rows, codes, rules, path):
         )
 
 
+def _quantities(values, name, rows):
+    """List different quantities or units that values of PM2.5 have, at most four; none if they have one."""
+    words = sorted(values.dropna().astype("str").str.strip().unique())
+    if TARGET not in rows.columns or not QUANTITY.search(str(name)) or len(words) < 2:
+        return []
+    try:
+        same = len({unit_name(word) for word in words}) == 1
+    except ValueError:
+        same = all(READING.search(word) for word in words)
+    return [] if same else words[:4]
+
+
 def _mixed(values, site, time):
     """List different values of rows of one site and time, at most four; none if they never differ."""
     rows = pd.DataFrame({"site": site, "time": time, "value": pd.factorize(values)[0]}).drop_duplicates()
@@ -513,21 +565,34 @@ def _mixed(values, site, time):
     return sorted(values.loc[several].astype("str").str.strip().unique())[:4]
 
 
-def _days(rows, tally, min_hours, path):
+def _days(rows, rules, tally, min_hours, path):
     """Return rows of days; readings are aggregated, and rows that stand for days stay."""
     hourly = rows.pop("hourly").to_numpy(dtype=bool)
-    whole = rows[~hourly].assign(date=rows.loc[~hourly, "begin"].dt.normalize()).drop(columns="begin")
+    whole = rows[~hourly].assign(date=rows.loc[~hourly, "begin"].dt.normalize())
+    whole = whole.drop(columns=["begin", "offset"])
     if not hourly.any():
         return whole
-    made = days.to_days(rows[hourly], tally, min_hours=min_hours)
+    moment = ["site_id", "begin", "offset"]
+    readings = _once(rows[hourly], moment, tally)
+    readings = cleaning.one_per_key(readings, tally, several=rules.several, keys=moment)
+    made = days.to_days(readings, tally, min_hours=min_hours)
     both = made.merge(whole[KEYS].drop_duplicates(), on=KEYS)
     if len(both):
         first = both.iloc[0]
         raise ValueError(
             f"{path}: site {first['site_id']} has both a daily value and hourly ones on "
-            f"{first['date']:%Y-%m-%d}; ingest the files apart, or choose rows with `where`."
+            f"{first['date']:%Y-%m-%d}; ingest the files apart, choose rows with `where`, or say what all of "
+            'them are: interval = "hour" in [panel].'
         )
     return pd.concat([whole, made], ignore_index=True) if len(whole) else made
+
+
+def _once(rows, moment, tally):
+    """Drop readings that repeat another in all they say, such as those of files that overlap."""
+    repeated = rows.duplicated(moment, keep=False)
+    again = pd.Series(False, index=rows.index)
+    again[repeated] = rows[repeated].duplicated()
+    return tally.drop(rows, again, "repeated")
 
 
 def _unchosen(codes, rules):

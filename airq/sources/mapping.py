@@ -6,8 +6,8 @@ A mapping is checked before any table is read. What it leaves open is not guesse
 
 from __future__ import annotations
 
+import datetime
 import re
-from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ class Mapping(NamedTuple):
     #: What it says of `interval`, `marks` and `times`.
     times: dict[str, str]
     #: Time zone of the places.
-    zone: tzinfo | None
+    zone: datetime.tzinfo | None
     #: What a reader of the panel should know of these files.
     notes: list
 
@@ -275,6 +275,8 @@ def _column_source(name, entry, path):
         form = entry.get("format")
         if form is not None and not (isinstance(form, str) and "%" in form):
             raise ValueError(f'{path}: {name}: format must be text such as "%d-%m-%Y %H:%M", not {form!r}.')
+        if form is not None and not _is_time_format(form):
+            raise ValueError(f"{path}: {name}: format {form!r} has a code that strptime does not know.")
         columns, pattern = _checked_columns(name, entry["from"], path), None
         if "pattern" in entry:
             pattern = _checked_pattern(entry["pattern"], f"{path}: {name}: pattern")
@@ -288,6 +290,14 @@ def _column_source(name, entry, path):
         kind = "text" if text else "a number"
         raise ValueError(f"{path}: {name}: `value` must be {kind}, not {value!r}.")
     return ColumnSource((), unit, value)
+
+
+def _is_time_format(form):
+    try:
+        datetime.datetime.strptime(datetime.datetime(2020, 1, 31).strftime(form), form)
+    except ValueError as error:
+        return "bad directive" not in str(error) and "stray" not in str(error)
+    return True
 
 
 def _wind_source(entry, path):
@@ -317,6 +327,8 @@ def _checked_columns(name, columns, path):
         raise ValueError(
             f"{path}: date comes from one column, a day and an hour, or year, month, day (, hour)."
         )
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{path}: {name} names the same column twice.")
     if name not in ("date", "site_id", "city_id") and len(columns) != 1:
         raise ValueError(f"{path}: {name} comes from one column; only a date or a name can have several.")
     return tuple(column.strip() for column in columns)

@@ -70,7 +70,12 @@ OPEN_METEO_UNITS = {
 
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.+?) \((?P<unit>[^()]*)\)$")
 #: How hourly columns become daily where their names do not tell it.
-HOURLY_AGGREGATION = {"showers": "sum", "et0_fao_evapotranspiration": "sum", "weather_code": "max"}
+HOURLY_AGGREGATION = {
+    "showers": "sum",
+    "sunshine_duration": "sum",
+    "et0_fao_evapotranspiration": "sum",
+    "weather_code": "max",
+}
 
 
 def read_open_meteo(paths, *, cities=None, min_hours=days.MIN_HOURS):

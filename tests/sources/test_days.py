@@ -197,7 +197,7 @@ def clock(texts, longitude=32.0, **options):
     values = pd.Series(texts)
     options = {"basis": None, "clock": None, "zone": None, **options}
     where = pd.Series(longitude, index=values.index)
-    return wall_times(read_times(values), longitude=where, column="when", path="f.csv", **options)
+    return wall_times(read_times(values), longitude=where, column="when", path="f.csv", **options)[0]
 
 
 def test_days_in_utc_of_times_with_a_zone():

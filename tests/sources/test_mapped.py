@@ -452,9 +452,12 @@ def written(readings):
 @given(WRITTEN, st.integers(1, 4), st.randoms())
 def test_days_in_utc_equal_a_slow_reference_from_files_in_any_order(readings, min_hours, random):
     "Readings in four zones, shuffled over two files: the mean of hourly means of days in UTC."
-    slow = {}
+    moments, slow = {}, {}
     for site, minute, value, _ in readings:
-        slow.setdefault((site, minute // 1440), {}).setdefault(minute // 60, []).append(value)
+        moments.setdefault((site, minute), set()).add(value)
+    for (site, minute), values in moments.items():
+        mean = sum(values) / len(values)
+        slow.setdefault((site, minute // 1440), {}).setdefault(minute // 60, []).append(mean)
     slow = {
         key: sum(sum(own) / len(own) for own in by_hour.values()) / len(by_hour)
         for key, by_hour in slow.items()
