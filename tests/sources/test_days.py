@@ -265,3 +265,44 @@ def test_an_unknown_zone_is_refused(name):
 def test_an_offset_is_a_zone():
     "Five hours and a half."
     assert time_zone("+05:30").utcoffset(None) == datetime.timedelta(hours=5, minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("rain_10min", "sum"),
+        ("temp_10min", "mean"),
+        ("terrain_height", "mean"),
+        ("train_km", "mean"),
+        ("prcp", "sum"),
+        ("TMAX", "max"),
+        ("tempmax", "max"),
+        ("dewpointmin", "min"),
+        ("precip_type", "mean"),
+        ("winddirdegrees", "direction"),
+        ("wind_deg", "direction"),
+        ("drct", "direction"),
+    ],
+)
+def test_parts_of_words_do_not_count(name, how):
+    "Ten minutes are no minimum, terrain and trains are no rain."
+    assert aggregation(name, pd.Series([1.0, 2.0])) == how
+
+
+def test_the_day_of_25_hours_has_25():
+    "Paris on 25 October 2020: 100 in the second 02:00, else 0, make 100 / 25 = 4."
+    utc = pd.date_range("2020-10-24 22:00", periods=25, freq="h")
+    times = read_times(pd.Series(utc.strftime("%Y-%m-%dT%H:%MZ")))
+    options = {"basis": "local", "clock": None, "zone": time_zone("Europe/Paris")}
+    where = pd.Series(2.3, index=times.wall.index)
+    begin, offset = wall_times(times, longitude=where, column="t", path="f.csv", **options)
+    values = np.where(utc == pd.Timestamp("2020-10-25 01:00"), 100.0, 0.0)
+    rows = pd.DataFrame({"site_id": "a", "begin": begin, "offset": offset, "pm25": values})
+    day = one(rows)
+    assert day["pm25"] == 4 and day["n_hours"] == 25
+
+
+def test_each_cell_of_a_format_keeps_its_zone():
+    "01:00 at +03:00."
+    times = read_times(pd.Series(["01.02.2020 01:00 +0300"]), "%d.%m.%Y %H:%M %z")
+    assert times.wall[0] == pd.Timestamp("2020-02-01 01:00") and times.offset[0] == 180

@@ -425,6 +425,165 @@ def test_one_time_of_day_is_said():
     assert len(panel) == 2 and any("every time is 09:00" in note for note in report.notes)
 
 
+# -- what overlaps, and what may not be averaged
+
+
+def test_files_that_overlap_do_not_double_the_rain(files):
+    "The second file repeats the day: 24 hours of 1 mm stay 24 mm."
+    day = readings(np.ones(24), rain=1.0)
+    panel, report = mapped(files(day, day))
+    assert panel["rain"].tolist() == [24] and report.dropped == {"repeated": 24}
+
+
+@pytest.mark.parametrize(("several", "value"), [("mean", 15), ("first", 10)])
+def test_two_readings_of_one_hour(files, several, value):
+    "10 and 20: their mean, or the first; or a refusal."
+    paths = files(readings(np.full(24, 10.0)), readings(np.full(24, 20.0)))
+    assert day_values(mapped(paths, several=several)[0]) == {1: value}
+    with pytest.raises(ValueError, match="24 rows repeat a site and time"):
+        mapped(paths, several="refuse")
+
+
+def test_a_site_of_another_pollutant_is_no_monitor():
+    "Each site has one parameter, so no day mixes them."
+    table = pd.concat(
+        [readings([5.0] * 24, parameter="pm25"), readings([30.0] * 24, station="b", parameter="no2")]
+    )
+    with pytest.raises(ValueError, match=r"'parameter' \(no2, pm25\)"):
+        mapped(table.reset_index(drop=True))
+
+
+def test_spellings_of_one_unit_are_one():
+    "Two sites, two ways to write it."
+    units = ["ug/m3", "µg/m³"]
+    table = pd.DataFrame({"station": ["a", "b"], "when": "2020-01-01", "value": 5.0, "unit": units})
+    assert len(mapped(table)[0]) == 2
+
+
+def test_codes_of_many_values_are_codes():
+    "Twelve parameters of a site and day."
+    table = pd.DataFrame(
+        {"station": "a", "when": "2020-01-01", "value": 5.0, "Parameter Code": range(88101, 88113)}
+    )
+    with pytest.raises(ValueError, match="'Parameter Code'"):
+        mapped(table)
+
+
+def test_one_bad_direction_is_one_missing_value():
+    "990 beside north: the day's direction is that of the other hours."
+    table = readings([5.0] * 24, wd=[350.0, 10.0] * 11 + [0.0, 990.0])
+    panel, report = mapped(table)
+    assert report.emptied == {"wd is no direction": 1}
+    assert panel["wd"].iloc[0] % 360 == pytest.approx(0, abs=1e-3)
+
+
+def test_calm_hours_count():
+    "Half the day 4 m/s from the west, half of it calm without a direction: 2 m/s towards the east."
+    table = readings([5.0] * 24, ws=[4.0] * 12 + [0.0] * 12, wd=["W"] * 12 + [None] * 12)
+    panel, _ = mapped(table, columns={"wind": {"speed": "ws", "direction": "wd", "unit": "m/s"}})
+    assert panel["wind_u"].tolist() == pytest.approx([2])
+
+
+@pytest.mark.parametrize(
+    ("when", "panel"),
+    [
+        (["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"], {"time_zone": "America/Lima"}),
+        (["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"], {"time_zone": "America/Lima", "interval": "day"}),
+        (["2020-01-01", "2020-01-02"], {"times": "utc", "time_zone": "America/Lima"}),
+        (["2019-12-31T23:00:00Z", "2020-01-01T23:00:00Z"], {"time_zone": "Europe/Berlin"}),
+    ],
+)
+def test_daily_values_stay_on_their_day(when, panel):
+    "As it is written, or as the zone of the places has it."
+    table = pd.DataFrame({"station": "a", "when": when, "value": [1.0, 2.0]})
+    assert day_values(mapped(table, panel=panel)[0]) == {1: 1, 2: 2}
+
+
+def test_local_days_are_no_days_in_utc():
+    "Refused, as midnights with their offset are."
+    table = pd.DataFrame({"station": "a", "when": ["2020-01-01"], "value": [1.0]})
+    with pytest.raises(ValueError, match="are local, so they are no days in UTC"):
+        mapped(table, panel={"day_basis": "utc", "times": "local", "time_zone": "Africa/Kampala"})
+
+
+@pytest.mark.parametrize("name", ["Hour_LST", "hour", "time", "Start Hour"])
+@pytest.mark.parametrize("scale", [1, 100])
+def test_columns_with_the_hour(name, scale):
+    "0 to 23, or 0 to 2300; an hour that is marked as missing elsewhere stays one."
+    table = readings(np.arange(24.0)).assign(
+        when="2020-01-01", **{name: [scale * hour for hour in range(24)]}
+    )
+    panel, report = mapped(table, missing=[100])
+    assert panel["n_hours"].tolist() == [24] and not report.inputs
+
+
+def test_numbers_of_sites_are_not_values():
+    "Site 999 stays, and site 1 is not called 1.0."
+    table = pd.DataFrame({"station": [1, 999], "when": "2020-01-01", "value": [5.0, 999.0]})
+    panel, _ = mapped(table, missing=[999])
+    assert panel["site_id"].tolist() == ["1"]
+
+
+def test_a_measurement_that_happens_to_be_consecutive_stays():
+    "21, 22 and 23 degrees."
+    table = pd.DataFrame(
+        {"station": "a", "when": [f"2020-01-0{day}" for day in (1, 2, 3)], "value": 5.0, "temp": [21, 23, 22]}
+    )
+    assert mapped(table)[1].inputs
+
+
+def test_a_file_without_any_row_to_choose_is_noted(files):
+    "The other file is read."
+    valid = pd.DataFrame({"station": "a", "when": ["2020-01-01"], "value": [5.0], "Validity": [1]})
+    paths = files(valid, valid.assign(when="2020-01-02", Validity=-1))
+    panel, report = mapped(paths, where={"Validity": [1, 2]})
+    assert day_values(panel) == {1: 5} and any(
+        "no row has Validity = 1 or 2" in note for note in report.notes
+    )
+
+
+def test_overpasses_of_a_satellite_are_days():
+    "One a day, whenever it comes by."
+    when = ["2020-01-01 10:32", "2020-01-02 11:01", "2020-01-03 10:40"]
+    table = pd.DataFrame({"station": "a", "when": when, "aod": [0.1, 0.2, 0.3]})
+    panel, report = mapped(table, columns={"pm25": None, "aod055": "aod"})
+    assert len(panel) == 3 and any("taken for days" in note for note in report.notes)
+
+
+def test_too_few_hours_say_what_to_do():
+    "The interval, or fewer hours."
+    with pytest.raises(ValueError, match='interval = "day".*--min-hours'):
+        mapped(readings(np.ones(5)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "panel", "words"),
+    [
+        ({"date": {"from": ["when", "when"]}}, {}, "date names the same column twice"),
+        ({"date": {"from": "when", "format": "%Q"}}, {}, "a code that strptime does not know"),
+        ({}, {"time_zone": "+99:00"}, "no time zone"),
+    ],
+)
+def test_mappings_that_cannot_be_followed(columns, panel, words):
+    "In one line."
+    with pytest.raises(ValueError, match=words):
+        mapped(LONG[:1], columns=columns, panel=panel)
+
+
+def test_an_hour_that_the_clock_shows_twice_is_dropped():
+    "Local time to days in UTC when summer time ends in Paris: which of the two it is cannot be told."
+    table = readings(np.ones(96), start="2020-10-24")
+    panel = {"day_basis": "utc", "times": "local", "time_zone": "Europe/Paris"}
+    assert mapped(table, panel=panel)[1].dropped["ambiguous hour"] == 1
+
+
+def test_times_of_other_columns_are_no_inputs(tmp_path):
+    "A second time in Parquet."
+    path = tmp_path / "t.parquet"
+    LONG[:1].assign(unit="µg/m³", sent=pd.Timestamp("2020-01-01 05:00")).to_parquet(path)
+    assert not mapped(path)[1].inputs
+
+
 # -- any table
 
 
