@@ -17,13 +17,15 @@ from airq.cities import (
     places_of,
     settle,
 )
-from airq.features.inputs import CALENDAR, POLLUTANT, READING, named, own_columns
+from airq.features.inputs import CALENDAR, POLLUTANT, named, own_columns
 from airq.files.tables import read_file
 from airq.messages import near_name
 from airq.panel import COLUMNS, IDENTITY, KEYS, TARGET
 from airq.sources import cleaning, days
+from airq.sources.cells import own_values, wind_components, without_fill_values
 from airq.sources.cleaning import Tally, numbers
 from airq.sources.mapping import PANEL_CHOICES, TEXT, read_mapping
+from airq.sources.mixtures import may_be_code, refuse_mixtures, unchosen
 from airq.sources.stations import (
     completed,
     identifiers,
@@ -32,32 +34,13 @@ from airq.sources.stations import (
     with_positions,
     with_stations,
 )
-from airq.units import convert, is_aqi, unit_name
+from airq.units import convert, is_aqi
 
-#: Columns that say what a row is rather than what was measured, whatever else differs within a day.
-MEANING = re.compile(
-    r"param|pollut|species?\b|specie$|unit|averag|interval|duration|valid|(?<![a-z])(qc|qa)|flag|status|method|"
-    r"agg.?type|sample|(?<![a-z])poc(?![a-z])",
-    re.IGNORECASE,
-)
-#: Of these, columns that must be the same for all values of PM2.5.
-QUANTITY = re.compile(r"param|pollut|species?\b|specie$|unit(?!ed)", re.IGNORECASE)
-#: Columns that tell instruments of one site apart.
-INSTRUMENT = re.compile(
-    r"sensor|device|instrument|monitor|channel|(?<![a-z])(type|class|code)", re.IGNORECASE
-)
-#: Columns that mark values not to be used.
-VALIDITY = re.compile(r"valid|(?<![a-z])(qc|qa)|flag|status", re.IGNORECASE)
 _COUNTER = re.compile(
     r"^(no|nr|n°|num|number|#|id|idx|index|row.*|record.*|objectid|fid|serial|seq)\.?$", re.I
 )
 #: Fewest rows in which a rise by one from row to row tells a counter that is not called one.
 FEWEST_COUNTED = 20
-#: Whole numbers with at most so many different values may be codes.
-FEW_VALUES = 10
-#: Values that stand for none in archives of satellites and models, where they lie far from all others.
-FILL_VALUES = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99999.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
-FILL_VALUES += (-32768.0, 32767.0, 65535.0, 1e20, -1e20, 1e30, -1e30, 9.96921e36, -3.4028235e38, 3.4028235e38)
 _HOUR = re.compile(
     r"^((start|end|begin|local|utc|lst)[ _.]?)?(hour|hr|hh|time)([ _.]?(of.?day|local|utc|lst))?$",
     re.IGNORECASE,
@@ -105,9 +88,9 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     rows = _with_identity(rows, tally, cities, path=files)
     filled = rows.index if TARGET not in rows.columns else rows.index[rows[TARGET].notna()]
     if rules.over != "*":
-        tally.notes.extend(_unchosen(codes.loc[filled], rules))
+        tally.notes.extend(unchosen(codes.loc[filled], rules))
         if rules.several in ("mean", "median"):
-            _refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
+            refuse_mixtures(rows.loc[filled], codes.loc[filled], rules, files)
     rows = _days(rows, rules, tally, min_hours, files) if len(rows) else rows.assign(date=pd.NaT)
     rows = cleaning.with_values(rows, tally)
     rows = cleaning.one_per_key(rows, tally, several=rules.several)
@@ -173,12 +156,12 @@ def _rows(table, rules, tally, path, stations):
         if name not in ("date", "wind")
     }
     if "wind" in rules.columns:
-        columns |= _wind(table, rules.columns["wind"], tally)
-    columns |= {name: _own_values(table[name], name, tally) for name in kept}
+        columns |= wind_components(table, rules.columns["wind"], tally)
+    columns |= {name: own_values(table[name], name, tally) for name in kept}
     rows = pd.DataFrame(columns, index=table.index)
     rows = _with_times(rows, table, rules, clock, tally, path)
     unmapped = [name for name in table.columns if name not in used]
-    return rows, table.loc[rows.index, [name for name in unmapped if _may_be_code(table[name], name)]]
+    return rows, table.loc[rows.index, [name for name in unmapped if may_be_code(table[name], name)]]
 
 
 def _same(values, chosen):
@@ -294,18 +277,6 @@ def _no_input(values, name):
     return row if counts and (np.diff(np.sort(numbers)) == 1).all() else None
 
 
-def _may_be_code(values, name):
-    """Tell whether a column may say what a row is: words, or whole numbers of few values."""
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return values.nunique() <= max(len(values) / 2, FEW_VALUES)
-    distinct = values.dropna().unique()
-    whole = bool((distinct % 1 == 0).all())
-    if MEANING.search(str(name)):
-        return whole
-    enough = INSTRUMENT.search(str(name)) is not None or len(values) >= 5 * len(distinct)
-    return whole and enough and len(distinct) <= FEW_VALUES
-
-
 def _values(table, name, source, tally, path):
     """Return one column of the panel in its unit; text and PM2.5 as they are written."""
     if source.pattern is not None:
@@ -329,7 +300,7 @@ def _values(table, name, source, tally, path):
     _refuse_decimal_commas(values[unreadable], column, path)
     if name not in ("latitude", "longitude"):
         numeric = tally.empty(numeric, unreadable, f"{name} is not a number")
-        numeric = _without_fill_values(numeric, name, tally)
+        numeric = without_fill_values(numeric, name, tally)
     if name not in COLUMNS or name == "aqi" or source.unit in (None, COLUMNS[name].unit):
         return numeric
     return pd.Series(convert(numeric, source.unit, COLUMNS[name].unit), index=numeric.index)
@@ -341,61 +312,6 @@ def _refuse_decimal_commas(unreadable, column, path):
             f"{path}: column {column!r} has {unreadable.iloc[0]!r}; write numbers with a decimal point, or "
             'say decimal = "," in the mapping.'
         )
-
-
-_COMPASS = {
-    point: 22.5 * number
-    for number, point in enumerate(
-        ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
-    )
-}
-
-
-def _wind(table, source, tally):
-    """Return both components from speed and direction; the direction is where the wind comes from."""
-    speed = tally.numbers(table[source.columns[0]], source.columns[0])
-    speed = pd.Series(convert(speed, source.unit or "m/s", "m/s"), index=table.index)
-    words = table[source.columns[1]]
-    named = words.astype("str").str.strip().str.upper().map(_COMPASS)
-    degrees, unreadable = numbers(words.where(named.isna(), np.nan))
-    calm = speed == 0
-    wrong = (unreadable | ~degrees.between(0, 360) & degrees.notna()) & ~calm
-    degrees = tally.empty(degrees, wrong, f"{source.columns[1]} is no direction")
-    angle = np.radians(named.fillna(degrees).mask(calm, 0.0))
-    return {"wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
-
-
-def _own_values(values, name, tally):
-    """Return a kept column; one that is mostly numbers becomes numbers, and its fill values missing."""
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        numeric, unreadable = numbers(values)
-        filled = int(values.notna().sum())
-        if name in TEXT or not filled or unreadable.sum() >= filled / 2 or numeric.notna().sum() == 0:
-            return values
-        values = tally.empty(numeric, unreadable, f"{name} is not a number")
-    if days.aggregation(name, values) == "direction":
-        values = tally.empty(values, ~values.between(0, 360) & values.notna(), f"{name} is no direction")
-    return _without_fill_values(values, name, tally)
-
-
-def _without_fill_values(values, name, tally):
-    """Empty the values that stand for none, where they lie far from all others."""
-    for fill in FILL_VALUES:
-        wrong = np.isclose(values, fill, rtol=1e-6, atol=0)
-        if wrong.any() and _is_far(values[~wrong].dropna(), fill, repeats=wrong.sum() > 1):
-            values = tally.empty(values, wrong, f"{name} of {fill:g}")
-    return values
-
-
-def _is_far(others, fill, *, repeats):
-    """Tell whether a value cannot be one of a column: below zero where no other is, or far from all others.
-
-    Far is five times their spread; the spread itself is enough for a value that repeats.
-    """
-    if others.empty or (fill < 0 and others.min() >= 0):
-        return True
-    spread = max(others.max() - others.min(), others.abs().max() / 2, 1e-9)
-    return min(abs(fill - others.max()), abs(fill - others.min())) > spread * (1 if repeats else 5)
 
 
 def _with_times(rows, table, rules, clock, tally, path):
@@ -518,53 +434,6 @@ def _with_country(rows, tally, *, path):
     return tally.drop(rows, rows["country"].isna(), "of an unknown country")
 
 
-def _refuse_mixtures(rows, codes, rules, path):
-    """Refuse to average rows of one site and day, or time, that do not mean the same."""
-    codes = codes.drop(columns=[*rules.over, *rules.where], errors="ignore")
-    codes = codes[[name for name in codes.columns if codes[name].nunique() > 1]]
-    if codes.empty or rows.empty:
-        return
-    day = rows["begin"].dt.normalize()
-    moment = rows["begin"].where(rows["hourly"], day)
-    site = pd.factorize(rows["site_id"])[0]
-    mixed = {
-        name: values
-        for name in codes.columns
-        if (values := _mixed(codes[name], site, day if MEANING.search(str(name)) else moment))
-    }
-    mixed |= {name: values for name in codes.columns if (values := _quantities(codes[name], name, rows))}
-    meaning = {name: values for name, values in mixed.items() if MEANING.search(str(name))}
-    if mixed:
-        mixed = meaning or mixed
-        said = " and ".join(f"{name!r} ({', '.join(values)})" for name, values in mixed.items())
-        name, values = next(iter(mixed.items()))
-        value = next((value for value in values if READING.search(value)), values[0])
-        raise ValueError(
-            f"{path}: rows of one site and time differ in {said}, so their mean would mean nothing. Choose "
-            f'rows in the mapping, such as where = {{ "{name}" = "{value}" }}, or allow it with '
-            f'over = ["{name}"].'
-        )
-
-
-def _quantities(values, name, rows):
-    """List different quantities or units that values of PM2.5 have, at most four; none if they have one."""
-    words = sorted(values.dropna().astype("str").str.strip().unique())
-    if TARGET not in rows.columns or not QUANTITY.search(str(name)) or len(words) < 2:
-        return []
-    try:
-        same = len({unit_name(word) for word in words}) == 1
-    except ValueError:
-        same = all(READING.search(word) for word in words)
-    return [] if same else words[:4]
-
-
-def _mixed(values, site, time):
-    """List different values of rows of one site and time, at most four; none if they never differ."""
-    rows = pd.DataFrame({"site": site, "time": time, "value": pd.factorize(values)[0]}).drop_duplicates()
-    several = rows.index[rows.duplicated(["site", "time"], keep=False)]
-    return sorted(values.loc[several].astype("str").str.strip().unique())[:4]
-
-
 def _days(rows, rules, tally, min_hours, path):
     """Return rows of days; readings are aggregated, and rows that stand for days stay."""
     hourly = rows.pop("hourly").to_numpy(dtype=bool)
@@ -593,17 +462,6 @@ def _once(rows, moment, tally):
     again = pd.Series(False, index=rows.index)
     again[repeated] = rows[repeated].duplicated()
     return tally.drop(rows, again, "repeated")
-
-
-def _unchosen(codes, rules):
-    """Yield notes on columns that may mark values not to be used, if the mapping does not choose by them."""
-    for name in codes.columns:
-        words = sorted(codes[name].dropna().astype("str").str.strip().unique())
-        if VALIDITY.search(str(name)) and name not in (*rules.where, *rules.over) and len(words) > 1:
-            yield (
-                f"column {name!r} has {', '.join(words[:4])}; if some of these mark values not to be used, "
-                f'choose the others: where = {{ "{name}" = … }}'
-            )
 
 
 def _assumptions(mapping, panel):

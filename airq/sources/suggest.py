@@ -12,7 +12,7 @@ import pandas as pd
 from airq.files.tables import read_file
 from airq.panel import COLUMNS, IDENTITY, TARGET
 from airq.sources import days
-from airq.sources.mapped import VALIDITY
+from airq.sources.mixtures import VALIDITY
 from airq.sources.shipped import formats_of
 from airq.units import convert, unit_name
 
