@@ -60,7 +60,7 @@ class Times(NamedTuple):
 def read_times(values: pd.Series, form: str | None = None) -> Times:
     """Read days or times: ISO 8601 text, dates, times, or whole numbers such as 20200131.
 
-    Half days (01:00 PM), 24:00 and a zone behind the time are understood, and so are ten digits of Unix
+    Half days (01:00 PM), 24:00 and a zone behind the time are understood, and so are ten or thirteen digits of Unix
     seconds; `form` is for text that is written otherwise, in the codes of
     :meth:`datetime.datetime.strptime`.
 
@@ -117,8 +117,9 @@ def _read_text(text, _):
     wall = day + pd.to_timedelta(seconds.where(timed, 0).fillna(0), unit="s").astype("timedelta64[us]")
     wall = wall.where(~(seconds > 86400))
     # Seconds of 2001 to 2030: no year, month, day and hour begin with 10 to 18.
-    unix = text.str.fullmatch(r"1[0-8]\d{8}")
-    wall = wall.mask(unix, pd.to_datetime(pd.to_numeric(text.where(unix)), unit="s").astype(wall.dtype))
+    unix = text.str.fullmatch(r"1[0-8]\d{8}(\d{3})?")
+    seconds = pd.to_numeric(text.where(unix).str.slice(0, 10))
+    wall = wall.mask(unix, pd.to_datetime(seconds, unit="s").astype(wall.dtype))
     return Times(wall, _offsets(clock["zone"]).mask(unix, 0.0), timed & written | unix, written | unix)
 
 

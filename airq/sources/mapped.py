@@ -439,6 +439,12 @@ def _days(rows, rules, tally, min_hours, path):
     hourly = rows.pop("hourly").to_numpy(dtype=bool)
     whole = rows[~hourly].assign(date=rows.loc[~hourly, "begin"].dt.normalize())
     whole = whole.drop(columns=["begin", "offset"])
+    most = int(whole.groupby(KEYS).size().max()) if len(whole) else 0
+    if most > 3:
+        tally.notes.append(
+            f"up to {most:,} rows stand for one site and day and go into one value; if they are hours, say "
+            'where the hour is: date = { from = ["day", "hour"] }'
+        )
     if not hourly.any():
         return whole
     moment = ["site_id", "begin", "offset"]

@@ -166,6 +166,8 @@ def test_days_equal_a_slow_reference(readings, min_hours, random):
         ("2020-01-01 7", "01 07:00"),
         ("2020-01-01T07:15:30.5Z", "01 07:15"),
         ("20200101", "01 00:00"),
+        ("1577836800", "01 00:00"),
+        ("1577836800000", "01 00:00"),
     ],
 )
 def test_times_are_read(text, clock):

@@ -517,6 +517,12 @@ def test_columns_with_the_hour(name, scale):
     assert panel["n_hours"].tolist() == [24] and not report.inputs
 
 
+def test_many_rows_of_a_day_without_an_hour_are_said():
+    "24 rows, whatever they are."
+    table = readings(np.arange(24.0)).assign(when="2020-01-01")
+    assert any("up to 24 rows stand for one site and day" in note for note in mapped(table)[1].notes)
+
+
 def test_numbers_of_sites_are_not_values():
     "Site 999 stays, and site 1 is not called 1.0."
     table = pd.DataFrame({"station": [1, 999], "when": "2020-01-01", "value": [5.0, 999.0]})
