@@ -60,8 +60,8 @@ class Times(NamedTuple):
 def read_times(values: pd.Series, form: str | None = None) -> Times:
     """Read days or times: ISO 8601 text, dates, times, or whole numbers such as 20200131.
 
-    Half days (01:00 PM), 24:00 and a zone behind the time are understood, and so are ten or thirteen digits of Unix
-    seconds; `form` is for text that is written otherwise, in the codes of
+    Half days (01:00 PM), 24:00 and a zone behind the time are understood, and so are the ten digits of Unix
+    seconds or thirteen of milliseconds; `form` is for text that is written otherwise, in the codes of
     :meth:`datetime.datetime.strptime`.
 
     >>> times = read_times(pd.Series(["2020-01-31", "2020-01-31 01:30 PM +03:00"]))
