@@ -117,6 +117,8 @@ def check_cities(cities, *, name="The city table"):
 
     `name` is what messages call the table; see :func:`read_cities`.
     """
+    short = {"lat": "latitude", "lon": "longitude", "lng": "longitude"}
+    cities = cities.rename(columns={name: full for name, full in short.items() if full not in cities.columns})
     for column in ("city", "country", "latitude", "longitude"):
         if column not in cities.columns:
             raise ValueError(

@@ -378,6 +378,8 @@ def ingest(
 def _write_suggestion(files, out):
     """Write a mapping to start from, to the screen if `out` is None."""
     _check_files({"--out": out}, {"FILES": files})
+    if out is not None and out.exists():
+        raise FileExistsError(f"{out} exists, and may have answers in it; choose another name for --out.")
     from airq.io import write_text
     from airq.sources.suggest import suggest_mapping
 

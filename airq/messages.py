@@ -160,11 +160,11 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     return versions
 
 
-def near_name(name: str, names: Iterable) -> str:
-    """Return a hint at the most similar name, or an empty string.
+def near_name(name: str, names: Iterable, *, similarity: float = 0.6) -> str:
+    """Return a hint at the most similar name, or an empty string if none is similar enough, 0 to 1.
 
     >>> near_name("latitud", ["latitude", "city"])
     ' Did you mean latitude?'
     """
-    near = difflib.get_close_matches(name, [str(other) for other in names], n=1)
+    near = difflib.get_close_matches(name, [str(other) for other in names], n=1, cutoff=similarity)
     return f" Did you mean {near[0]}?" if near else ""

@@ -407,6 +407,7 @@ def test_ingest_suggests_a_mapping(tmp_path):
     shown = airq("ingest", table, "--suggest")
     airq("ingest", table, "--suggest", "--out", mapping)
     assert mapping.read_text() == shown.stdout
+    assert "may have answers in it" in airq("ingest", table, "--suggest", "--out", mapping).stderr
     airq("ingest", table, "--format", "table", "--mapping", mapping, "--out", out)
     assert read_panel(out)["pm25"].tolist() == [41, 38]
     for options, words in [

@@ -214,9 +214,10 @@ def without_implausible(rows, tally, *, path):
         values = values.where((values - inside).abs() > 1e-6 * inside.abs(), inside)
         outside = (values < column.low) | (values > column.high)
         if outside.sum() > values.notna().sum() / 2:
+            unit = "" if column.unit == "1" else f" {column.unit}"
             raise ValueError(
                 f"{path}: {outside.sum():,} of {values.notna().sum():,} values of {name!r} lie outside "
-                f"{column.low:g} to {column.high:g} {column.unit}, such as {values[outside].iloc[0]:g}. "
+                f"{column.low:g} to {column.high:g}{unit}, such as {values[outside].iloc[0]:g}. "
                 "Wrong unit or column?"
             )
         columns[name] = tally.empty(values, outside, f"{name} out of range")

@@ -20,6 +20,8 @@ from airq.panel import COLUMNS, FIRST_DATE, IDENTITY, TARGET
 #: Fewest hours that a daily value is made of: three quarters of a day, as the US EPA asks for in 40 CFR 50,
 #: appendix N.
 MIN_HOURS = 18
+#: Largest share of cells that may not fit the format that a mapping gives for its dates.
+SHARE_UNREADABLE = 0.1
 INTERVALS, MARKS, CLOCKS = ("day", "hour"), ("begin", "end"), ("utc", "local")
 
 #: Days as they may be written: year first, perhaps with a time and its zone behind.
@@ -42,6 +44,9 @@ _BY_NAME = {
     "sum": r"(?<![a-z])(rain|rainfall|precip|precipitation|snowfall|prcp|tp)(?![a-z])",
 }
 _SPEED = r"wind[ _]?sp(ee)?d|(?<![a-z])(ws|wsp|wspd|wspm)(?![a-z])"
+
+
+_CLOCK_IN_NAME = re.compile(r"(?<![a-z])(utc|local)(?![a-z])", re.IGNORECASE)
 
 
 class Times(NamedTuple):
@@ -159,7 +164,7 @@ def _plain(values):
     return values.astype("str").str.strip()
 
 
-def check_times(times, values, *, column, path):
+def check_times(times, values, *, column, path, form=None):
     """Return masks by reason of rows that have no day; refuse a column that is mostly written otherwise."""
     missing = values.isna() | (values.astype("str").str.strip() == "")
     strange = ~missing & ~times.written
@@ -172,6 +177,11 @@ def check_times(times, values, *, column, path):
             'how they are written: date = { from = "…", format = "%d-%m-%Y %H:%M" }.'
         )
     last = pd.Timestamp(datetime.date.today()) + pd.Timedelta(days=366)
+    if form is not None and strange.sum() > SHARE_UNREADABLE * (~missing).sum():
+        raise ValueError(
+            f"{path}: {strange.sum():,} of {(~missing).sum():,} cells of column {column!r} do not fit the "
+            f"format {form!r}, first {str(values[strange].iloc[0])!r}."
+        )
     impossible = ~missing & ~strange & ~times.wall.between(FIRST_DATE, last)
     return {"missing date": missing, "unreadable date": strange, "impossible date": impossible}
 
@@ -276,6 +286,17 @@ def _on_the_clock(times, basis, clock, zone, longitude, column, path):
 def _unmarked(times, basis, clock, zone, column, path):
     """Return times without a zone on the clock of the panel's days; what a clock shows twice is missing."""
     wall = times.wall
+    if clock is None and zone is not None and stands_for_hours(times):
+        raise ValueError(
+            f"{path}: column {column!r} has times without a zone, and [panel] names the time_zone of the "
+            'places; say whose clock the times show: times = "utc" or times = "local".'
+        )
+    told = _CLOCK_IN_NAME.search(column)
+    if clock is None and told and told[0].lower() != (basis or "utc") and stands_for_hours(times):
+        raise ValueError(
+            f"{path}: the name of column {column!r} says {told[0]}, but the days are {basis or 'utc'}; say "
+            f'times = "{told[0].lower()}" and the time_zone of the places in [panel].'
+        )
     if clock != "local" or basis == "local":
         return wall
     if not stands_for_hours(times):

@@ -132,6 +132,8 @@ def _rows(table, rules, tally, path, stations):
     """
     tally.read += len(table)
     table = _chosen(table, rules.where, tally, path)
+    if table.empty:
+        return pd.DataFrame(), pd.DataFrame()
     if stations is not None:
         site, source = site_source(rules)
         named = bool(source.columns) and source.pattern is None
@@ -226,7 +228,7 @@ def _hour_column(table, rules, used, tally):
 
 def _kept_columns(table, mapping, used, tally, path):
     """List the columns that stay under their own names; a note names the others."""
-    unused = [name for name in table.columns if name not in used]
+    unused = [name for name in table.columns if name not in (*used, *mapping.where)]
     kept = unused if mapping.keep == "*" else [name for name in mapping.keep if name not in used]
     index = any(
         is_aqi(mapping.columns[name].unit or "1") for name in (TARGET, "aqi") if name in mapping.columns
@@ -322,7 +324,7 @@ def _with_times(rows, table, rules, clock, tally, path):
     if source.pattern is not None:
         values = values.astype("str").str.extract(source.pattern, expand=False)
     times = days.read_times(values, source.format)
-    wrong = days.check_times(times, values, column="+".join(names), path=path)
+    wrong = days.check_times(times, values, column="+".join(names), path=path, form=source.format)
     longitude = rows.get("longitude", pd.Series(np.nan, rows.index))
     options = {"clock": rules.times.get("times"), "zone": rules.zone, "path": path, "column": names[0]}
     basis = rules.panel.get("day_basis")
@@ -476,6 +478,8 @@ def _assumptions(mapping, panel):
     assumed = [f"{key} = {metadata[key]}" for key in PANEL_CHOICES if key not in mapping.panel]
     if "n_hours" in panel.columns and "marks" not in mapping.times:
         assumed.append("marks = begin")
+    if "n_hours" in panel.columns and "times" not in mapping.times:
+        assumed.append(f"times = {metadata['day_basis']}, unless a zone stands behind them")
     if assumed:
         yield f"assumed, as the mapping has no entry for it: {', '.join(assumed)}"
     given = [*IDENTITY, TARGET, "aqi", "n_hours", *mapping.columns]

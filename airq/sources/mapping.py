@@ -255,9 +255,10 @@ def _column_source(name, entry, path):
     if name == "wind":
         return _wind_source(entry, path)
     if vocabulary not in COLUMNS:
+        near = near_name(name, COLUMNS, similarity=0.75)
         raise ValueError(
-            f"{path}: [columns] fills {name!r}, which is no column of a panel.{near_name(name, COLUMNS)} "
-            "Other columns stay under their own names by `keep`."
+            f"{path}: [columns] fills {name!r}, which is no column of a panel.{near} It has "
+            f"{', '.join(COLUMNS)} and wind; others stay under their own names by `keep`."
         )
     entry = {"from": entry} if isinstance(entry, str | list) else entry
     if not isinstance(entry, dict):

@@ -58,14 +58,19 @@ def refuse_mixtures(rows, codes, rules, path):
     meaning = {name: values for name, values in mixed.items() if MEANING.search(str(name))}
     if mixed:
         mixed = meaning or mixed
+        when = "day" if meaning else "time"
         said = " and ".join(f"{name!r} ({', '.join(values)})" for name, values in mixed.items())
-        name, values = next(iter(mixed.items()))
-        value = next((value for value in values if READING.search(value)), values[0])
+        chosen = ", ".join(f'"{name}" = {_proposed(name, values)}' for name, values in mixed.items())
         raise ValueError(
-            f"{path}: rows of one site and time differ in {said}, so their mean would mean nothing. Choose "
-            f'rows in the mapping, such as where = {{ "{name}" = "{value}" }}, or allow it with '
-            f'over = ["{name}"].'
+            f"{path}: rows of one site and {when} differ in {said}, so their mean would mean nothing. Choose "
+            f"rows in the mapping: where = {{ {chosen} }}, or allow it with over = {[*mixed]}."
         )
+
+
+def _proposed(name, values):
+    """Return the value to choose by, or dots where only the user can tell which rows are valid."""
+    value = next((value for value in values if READING.search(value)), values[0])
+    return "…" if VALIDITY.search(str(name)) else f'"{value}"'
 
 
 def _quantities(values, name, rows):

@@ -118,6 +118,8 @@ def completed(rules, stations):
     Raise ValueError if neither tells where they are.
     """
     found = {name: [name] for name in ("city_id", "city", "country") if name in stations.columns}
+    if "city" not in found:
+        found["city"] = [name for name in stations.columns if str(name).lower() in ("town", "municipality")]
     for name, patterns in _COORDINATES.items():
         columns = [
             [column for column in stations.columns if re.fullmatch(pattern, str(column), re.IGNORECASE)]

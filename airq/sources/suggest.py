@@ -190,10 +190,18 @@ def _date(table, found):
         basis = "utc" if (zones == 0).all() else "local"
         panel[-2] = f'day_basis = "{basis}"   # as the times have a zone'
     if days.stands_for_hours(times):
-        panel += ['interval = "hour"', _marks(columns[0])]
+        panel += ['interval = "hour"', _marks(columns[0]), *([] if len(zones) else [_clock(columns[0])])]
     source = _toml(columns[0] if len(columns) == 1 else columns)
     entry = f"{{ from = {source}, format = {_toml(form)} }}" if form else source
     return f"{'' if times.written.any() else '# '}date = {entry}{question}", panel
+
+
+def _clock(column):
+    """Return the line that says whose clock times without a zone show; a question if the name does not."""
+    told = re.search(r"(?<![a-z])(utc|local)(?![a-z])", str(column), re.IGNORECASE)
+    line = f'times = "{told[0].lower() if told else "local"}"'
+    why = "with another day_basis also the time_zone of the places"
+    return f"{line}   # {why}" if told else f"# {line}   # whose clock do they show: utc or local? {why}"
 
 
 def _marks(column):

@@ -212,6 +212,8 @@ def read_table(
         panel, merged = merge_twins(panel)
         tally.notes.extend(f"merged, as they read the same: {one}" for one in merged)
     if by == "city":
+        if panel["city_id"].nunique() == panel["site_id"].nunique() > 1:
+            tally.notes.append("every site is a city of its own, as no column tells its city")
         panel = mean_by_city(panel)
     metadata = panel_metadata(panel)
     report = IngestReport(

@@ -201,7 +201,8 @@ def _check_days(listed):
         if other != basis:
             raise ValueError(
                 f"Days of {here} are {basis}, those of {there} {other}: values would meet another day's "
-                "weather. Make both panels with the same day basis."
+                "weather. Ingest hourly tables again with the other day_basis (times and time_zone say what "
+                "their clock is), or extract features with --day local."
             )
 
 

@@ -590,6 +590,64 @@ def test_times_of_other_columns_are_no_inputs(tmp_path):
     assert not mapped(path)[1].inputs
 
 
+@pytest.mark.parametrize("basis", ["local", "utc"])
+def test_a_time_zone_alone_does_not_tell_the_clock(basis):
+    "Hours in UTC, or already local? Nothing is guessed."
+    with pytest.raises(ValueError, match='whose clock the times show: times = "utc" or times = "local"'):
+        mapped(readings(np.ones(24)), panel={"day_basis": basis, "time_zone": "Africa/Kampala"})
+
+
+@pytest.mark.parametrize(("name", "basis"), [("valid_utc", "local"), ("DateTime (local)", "utc")])
+def test_a_name_that_contradicts_the_days_is_asked(name, basis):
+    "The column says one clock, the days are on the other."
+    table = readings(np.ones(24)).rename(columns={"when": name})
+    with pytest.raises(ValueError, match="says (utc|local), but the days are"):
+        mapped(table, columns={"date": name}, panel={"day_basis": basis})
+
+
+def test_the_clock_that_was_taken_is_said():
+    "As the begin of the hours is."
+    assert any("times = local, unless" in note for note in mapped(readings(np.ones(24)))[1].notes)
+
+
+def test_where_that_chooses_nothing_says_what_there_is():
+    "Also with stations, of which none is asked for."
+    columns = {"latitude": "lat", "longitude": "lon"}
+    with pytest.raises(ValueError, match=r"no row has parameter = PM2\.5; it has pm25"):
+        mapped(LONG, where={"parameter": "PM2.5"}, columns=columns, stations=STATIONS)
+
+
+def test_a_column_that_chooses_rows_is_no_input():
+    "One value is left of it."
+    table = readings(np.ones(24), Validity=1)
+    assert not mapped(table, where={"Validity": 1})[1].inputs
+
+
+def test_validity_is_not_chosen_for_the_user():
+    "Nobody but she knows whether 0 or 1 is good."
+    with pytest.raises(ValueError, match=r'one site and day differ in .Validity. \(0, 1\).*"Validity" = …'):
+        mapped(readings([1.0] * 24, Validity=[0, 1] * 12))
+
+
+def test_a_format_that_many_dates_do_not_fit_is_refused():
+    "Half of the days of a month are no months."
+    when = [f"{day:02}/01/2020" for day in range(1, 25)]
+    table = pd.DataFrame({"station": "a", "when": when, "value": 5.0})
+    with pytest.raises(ValueError, match="12 of 24 cells of column 'when' do not fit the format"):
+        mapped(table, columns={"date": {"from": "when", "format": "%m/%d/%Y"}})
+
+
+def test_towns_of_stations_are_cities():
+    "Two monitors of one town are averaged; sites without a town are said to be cities of their own."
+    stations = STATIONS.assign(town="Kampala").drop(columns="name")
+    table = pd.DataFrame({"station": ["a", "b"], "when": "2020-01-01", "value": [10.0, 20.0]})
+    mapping = copy.deepcopy(MAPPING)
+    mapping["columns"] = {name: mapping["columns"][name] for name in ("site_id", "date", "country", "pm25")}
+    assert read_table(table, mapping=mapping, stations=stations, by="city")[0]["pm25"].tolist() == [15]
+    report = read_table(table, mapping=mapping, stations=stations.drop(columns="town"), by="city")[1]
+    assert "every site is a city of its own, as no column tells its city" in report.notes
+
+
 # -- any table
 
 
