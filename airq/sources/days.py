@@ -123,8 +123,8 @@ def _read_text(text, _):
     wall = wall.where(~(seconds > 86400))
     # Seconds of 2001 to 2030: no year, month, day and hour begin with 10 to 18.
     unix = text.str.fullmatch(r"1[0-8]\d{8}(\d{3})?")
-    seconds = pd.to_numeric(text.where(unix).str.slice(0, 10))
-    wall = wall.mask(unix, pd.to_datetime(seconds, unit="s").astype(wall.dtype))
+    seconds = pd.to_numeric(text[unix].str.slice(0, 10))
+    wall[unix] = pd.to_datetime(seconds, unit="s").astype(wall.dtype)
     return Times(wall, _offsets(clock["zone"]).mask(unix, 0.0), timed & written | unix, written | unix)
 
 
@@ -250,10 +250,14 @@ def wall_times(times: Times, *, basis, clock, zone, longitude, column, path) -> 
         If local days are wanted of times in UTC, or days in UTC of local midnights.
     """
     wall = _on_the_clock(times, basis, clock, zone, longitude, column, path)
-    known = times.offset.fillna(0.0) if clock == "utc" else times.offset
-    utc = times.wall - pd.to_timedelta(known, unit="min").astype("timedelta64[us]")
-    ahead = (wall - utc) / pd.Timedelta(minutes=1)
-    return wall, ahead.fillna(0.0) if basis == "local" else pd.Series(0.0, index=wall.index)
+    offset = times.offset.fillna(0.0) if clock == "utc" else times.offset
+    utc = times.wall - _minutes(offset.fillna(0.0))
+    ahead = ((wall - utc) / pd.Timedelta(minutes=1)).where(offset.notna() & (basis == "local"))
+    return wall, ahead.fillna(0.0)
+
+
+def _minutes(numbers):
+    return pd.to_timedelta(numbers, unit="min").astype("timedelta64[us]")
 
 
 def _on_the_clock(times, basis, clock, zone, longitude, column, path):
@@ -261,7 +265,7 @@ def _on_the_clock(times, basis, clock, zone, longitude, column, path):
     known = offset.notna()
     if not known.any():
         return _unmarked(times, basis, clock, zone, column, path)
-    utc = times.wall - pd.to_timedelta(offset.fillna(0.0), unit="min").astype("timedelta64[us]")
+    utc = times.wall - _minutes(offset.fillna(0.0))
     midnights = None if stands_for_hours(times) else _midnights(times.wall[known], offset[known], longitude)
     if midnights is not None and basis != "local":
         raise ValueError(

@@ -152,7 +152,7 @@ def _intervals(table):
         return length
     unit = table["interval_unit"].astype("str").str.lower().str.slice(0, 1)
     hours = cleaning.numbers(table["interval_value"])[0] * unit.map({"h": 1.0, "d": 24.0, "m": 1 / 60})
-    return length.fillna(pd.to_timedelta(hours, unit="h"))
+    return length.fillna(pd.to_timedelta(hours.fillna(0.0), unit="h").where(hours.notna()))
 
 
 def _renamed(table, path):
