@@ -99,9 +99,9 @@ def test_a_download_in_local_time_has_local_days(write):
         read_open_meteo([local, utc])
 
 
-def test_hourly_values_are_refused(write):
-    "Their mean would be right for a temperature and wrong for a sum."
-    with pytest.raises(ValueError, match="hourly"):
+def test_one_hour_is_no_day(write):
+    "A file with times of day has readings, not days."
+    with pytest.raises(ValueError, match="fewer than 18 hours"):
         read_open_meteo([write(OPEN_METEO.replace("2022-08-05", "2022-08-05T13:00"))])
 
 
@@ -161,3 +161,22 @@ def test_a_row_without_a_city_is_dropped(write):
     found = read_open_meteo([write(OPEN_METEO.replace("Yaoundé", ""))])
     assert found.tally.dropped == {"missing city": 1}
     assert found.panel["city"].unique().tolist() == ["Douala"]
+
+
+def test_hours_become_days_of_the_files_clock(tmp_path):
+    "24 hours: rain is added up, wind averaged as a vector, one gust is the day's; half a day falls."
+    rows = [f"2023-01-01T{hour:02}:00,20,0.5,{3.6 if hour < 12 else 0},270,{hour}" for hour in range(24)]
+    rows += [f"2023-01-02T{hour:02}:00,20,0.5,3.6,270,5" for hour in range(12)]
+    columns = "time,temperature_2m (°C),precipitation (mm),wind_speed_10m (km/h),wind_direction_10m (°)"
+    path = tmp_path / "hourly.csv"
+    path.write_text(
+        "latitude,longitude,elevation,utc_offset_seconds\n0.35,32.55,1200,10800\n\n"
+        + f"{columns},wind_gusts_10m (km/h)\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+    panel, tally = read_open_meteo([path])
+    assert panel.attrs["airq"]["day_basis"] == "local" and tally.dropped == {"fewer than 18 hours": 12}
+    day = panel.iloc[0]
+    found = [day["temp_air"], day["precipitation"], day["wind_u"], day["wind_v"], day["wind_gusts_10m"]]
+    assert found == pytest.approx([20, 12, 0.5, 0, 23], abs=1e-5)

@@ -278,3 +278,33 @@ def test_a_told_interval_of_a_day_makes_daily_values(tmp_path):
     "Whatever the time of day is."
     files = one_a_day(tmp_path, "13:00:00", ",averagingPeriod.value,averagingPeriod.unit", ",1,days")
     assert len(read_openaq(files).panel) == 5
+
+
+def test_files_saved_from_older_versions(tmp_path):
+    "Times in two columns, the length of the period in two more; 17 hours are no day, 18 are one."
+    header = "location,value,unit,parameter,country,date_utc,date_local,latitude,longitude"
+    header += ",averagingPeriodValue,averagingPeriodUnit"
+    rows = [
+        f"Post,{hour},µg/m³,pm25,UG,2021-08-16T{hour:02}:00:00.000Z,2021-08-16T{hour + 3:02}:00:00+03:00"
+        ",0.5,32.2,1,hours"
+        for hour in range(18)
+    ]
+    path = tmp_path / "v1.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    found = read_openaq([path])
+    assert found.panel["pm25"].tolist() == [8.5] and found.panel.attrs["airq"]["day_basis"] == "local"
+    path.write_text("\n".join([header, *rows[1:]]) + "\n")
+    with pytest.raises(ValueError, match="17 fewer than 18 hours"):
+        read_openaq([path])
+
+
+def test_a_value_in_another_unit_is_counted(tmp_path):
+    "One of two rows is a volume fraction."
+    rows = [
+        "Post,20,µg/m³,pm25,UG,2021-08-16T00:00:00Z,0.5,32.2",
+        "Post,1,ppm,pm25,UG,2021-08-17T00:00:00Z,0.5,32.2",
+    ]
+    path = tmp_path / "days.csv"
+    path.write_text("\n".join(["location,value,unit,parameter,country,utc,latitude,longitude", *rows]) + "\n")
+    found = read_openaq([path])
+    assert found.panel["pm25"].tolist() == [20] and found.tally.dropped == {"PM2.5 in another unit": 1}
