@@ -41,9 +41,9 @@ _BY_NAME = {
     "direction": r"wind ?(dir|deg)|(?<![a-z])(dir|direction|wd|wdir|drct)(?![a-z])",
     "max": r"(?<![a-z])(t|temp|dewpoint|rh|ws|wind|windspeed)?max(imum)?(?![a-z])|gust",
     "min": r"(?<!\d)(?<!\d )(?<![a-z])(t|temp|dewpoint|rh|ws|wind|windspeed)?min(imum)?(?![a-z])",
-    "sum": r"(?<![a-z])(rain|rainfall|precip|precipitation|snowfall|prcp|tp)(?![a-z])",
+    "sum": r"(?<![a-z])(rain|rainfall|precip|precipitation|snowfall|prcp|tp|p01[im])(?![a-z])",
 }
-_SPEED = r"wind[ _]?sp(ee)?d|(?<![a-z])(ws|wsp|wspd|wspm)(?![a-z])"
+_SPEED = r"wind[ _]?sp(ee)?d|(?<![a-z])(ws|wsp|wspd|wspm|sknt)(?![a-z])"
 
 
 _CLOCK_IN_NAME = re.compile(r"(?<![a-z])(utc|local)(?![a-z])", re.IGNORECASE)

@@ -23,6 +23,7 @@ NAMES = {
     "date": (
         r"(date.?time|time.?stamp|date|day|time)(.?(utc|gmt|lt|lst|local|begin|start|beginning))?",
         r"(utc|local|from|start|begin|sample|sampling).?(date|time|date.?time)|start|fecha|datum|data",
+        r"valid(.?(utc|local))?",
     ),
     "latitude": (r"(site.?|station.?)?lat(itude)?",),
     "longitude": (r"(site.?|station.?)?(lon(g|gitude)?|lng)",),
@@ -30,10 +31,10 @@ NAMES = {
     "city": (r"(city|town|municipality|ville|ciudad)(.?name)?",),
     "country": (r"(country|nation)(.?(code|name|iso.?\d?))?|iso.?[23]?",),
     TARGET: (_PM25, rf"(raw.?)?{_PM25}(\W|_).*|pm02"),
-    "temp_air": (r"(air.?)?(temp|temperature)(.?air)?(.?(2m|mean|avg))*|t2m|at",),
-    "temp_dew": (r"(dew.?point|dew|dewp|d2m)(.?(temp|temperature|2m|mean))*|temp.?dew",),
-    "relative_humidity": (r"(relative.?|rel.?)?(humidity|hum)(.?(2m|mean|avg))*|rh(um)?",),
-    "precipitation": (r"(precip|precipitation|rain|rainfall)(.?(sum|total|mm))?|prcp|tp",),
+    "temp_air": (r"(air.?)?(temp|temperature)(.?air)?(.?(2m|mean|avg))*|t2m|at|tmp[fc]",),
+    "temp_dew": (r"(dew.?point|dew|dewp|d2m)(.?(temp|temperature|2m|mean))*|temp.?dew|dwp[fc]",),
+    "relative_humidity": (r"(relative.?|rel.?)?(humidity|hum)(.?(2m|mean|avg))*|rh(um)?|relh",),
+    "precipitation": (r"(precip|precipitation|rain|rainfall)(.?(sum|total|mm))?|prcp|tp|p01[im]",),
     "pressure": (r"(surface.?|atmospheric.?|air.?|barometric.?)?(pressure|pres|press)(.?mean)?|sp|bp",),
     "boundary_layer_height": (r"(planetary.?)?boundary.?layer.?height|blh|pblh?",),
     "elevation": (r"elevation|altitude|elev|alt",),
@@ -41,8 +42,8 @@ NAMES = {
 }
 #: The same for columns that say what others are.
 ROLES = {
-    "speed": (r"wind.?(speed|spd)(.?10m)?|wspd|wspm|ws",),
-    "direction": (r"wind.?(direction|dir)(.?10m)?|wdir|wd",),
+    "speed": (r"wind.?(speed|spd)(.?10m)?|wspd|wspm|ws|sknt",),
+    "direction": (r"wind.?(direction|dir)(.?10m)?|wdir|wd|drct",),
     "parameter": (
         r"(air.?)?(parameter|pollutant|species|specie|component|analyte|variable)(.?(name|code|id))?",
     ),

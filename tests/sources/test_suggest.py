@@ -164,3 +164,15 @@ def test_other_readings_of_pm25_are_named(suggest):
     "Which of two is meant, the user knows."
     text = suggest(daily_table().assign(**{"pm2.5 raw [mg/m3]": 0.05}))[1]
     assert "# or from 'pm2.5 raw [mg/m3]'?" in text
+
+
+def test_names_of_airport_weather(tmp_path):
+    "As METAR archives call them; the units, which only the user knows, are asked for."
+    path = tmp_path / "asos.csv"
+    rows = [f"HKJK,2020-01-01 {hour:02}:00,-1.32,36.93,68,60,0.1,90,5" for hour in range(24)]
+    path.write_text("\n".join(["station,valid,lat,lon,tmpf,dwpf,p01i,drct,sknt", *rows]) + "\n")
+    text = suggest_mapping([path])
+    assert 'date = "valid"' in text
+    for name, column in [("temp_air", "tmpf"), ("temp_dew", "dwpf"), ("precipitation", "p01i")]:
+        assert any(line.lstrip("# ").startswith(name) and column in line for line in text.splitlines())
+    assert any("wind" in line and "drct" in line and "sknt" in line for line in text.splitlines())
