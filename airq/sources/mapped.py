@@ -13,6 +13,7 @@ from airq.cities import (
     city_ids,
     countries_of,
     country_code,
+    country_codes,
     moving_sites,
     places_of,
     settle,
@@ -78,8 +79,9 @@ def read_mapped(paths, *, mapping, cities=None, stations=None, min_hours=days.MI
     tables = [_rows(table, rules, tally, path, stations) for path, table in tables]
     rows = pd.concat([rows for rows, _ in tables], ignore_index=True)
     codes = pd.concat([codes for _, codes in tables], ignore_index=True)
-    if rows.empty and rules.where:
-        raise ValueError(f"{next(note for note in tally.notes if 'no row has' in note)}.")
+    if rows.empty:
+        missed = next((f" {note}." for note in tally.notes if "no row has" in note), "")
+        return cleaning.to_panel(rows, tally, paths, "Tables read by a mapping", hint=missed)
     if "latitude" not in rows.columns:
         rows = with_positions(rows, cities, tally)
     rows = cleaning.with_coordinates(rows, tally, path=files)
@@ -422,18 +424,18 @@ def _with_identity(rows, tally, cities, *, path):
 
 def _with_country(rows, tally, *, path):
     """Turn countries into their codes; drop rows of unknown ones, unless all are unknown."""
-    codes, reasons = {}, []
-    for name in rows["country"].unique():
+    names = rows["country"].unique()
+    codes = dict(zip(names, country_codes(names), strict=True))
+    unknown = next((name for name in names if not codes[name]), None)
+    if unknown is not None:
         try:
-            codes[name] = country_code(name)
+            country_code(unknown)
         except ValueError as error:
-            reasons.append(str(error))
-    if not codes:
-        raise ValueError(f"{path}: {reasons[0]}")
-    if reasons:
-        tally.notes.append(reasons[0])
+            if not any(codes.values()):
+                raise ValueError(f"{path}: {error}") from None
+            tally.notes.append(str(error))
     rows = rows.assign(country=rows["country"].map(codes))
-    return tally.drop(rows, rows["country"].isna(), "of an unknown country")
+    return tally.drop(rows, rows["country"] == "", "of an unknown country")
 
 
 def _days(rows, rules, tally, min_hours, path):

@@ -617,6 +617,13 @@ def test_where_that_chooses_nothing_says_what_there_is():
         mapped(LONG, where={"parameter": "PM2.5"}, columns=columns, stations=STATIONS)
 
 
+def test_where_that_leaves_too_little_says_why():
+    "Every row has less than the 75 that are asked for."
+    table = LONG[:1].assign(complete=50)
+    with pytest.raises(ValueError, match="none of 1 rows is left .1 with complete below 75"):
+        mapped(table, where={"complete": {"min": 75}})
+
+
 def test_a_column_that_chooses_rows_is_no_input():
     "One value is left of it."
     table = readings(np.ones(24), Validity=1)
