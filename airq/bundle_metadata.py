@@ -13,7 +13,7 @@ from pathlib import Path
 from airq.files.texts import read_json
 from airq.messages import installed_versions
 
-FORMAT = 3
+FORMAT = 4
 BUNDLE_JSON = "bundle.json"
 #: Facts that every bundle has -> what kind of JSON they are.
 FACTS = {

@@ -227,13 +227,19 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             },
         }
 
-    def predict(self, X: pd.DataFrame | str | Path) -> np.ndarray:
+    def predict(
+        self, X: pd.DataFrame | str | Path, *, monitors: pd.DataFrame | str | Path | None = None
+    ) -> np.ndarray:
         """Return PM2.5 of every row.
 
         Parameters
         ----------
         X : DataFrame of n_rows, str or Path
             Panel with the model's input columns; PM2.5 in it is ignored.
+        monitors : DataFrame, str or Path, optional
+            Panel with the PM2.5 of monitors on these days. It is seen beside that of the training places,
+            whose days are often long past. Where no monitor has a value within 1,000 km, the answer is that
+            for a place without any nearby.
 
         Returns
         -------
@@ -241,10 +247,15 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             In the order of the panel's rows, never negative. [µg m⁻³]
         """
         panel, order = self._open(X)
-        return self.predictor_.predict(panel.drop(columns=TARGET, errors="ignore"))[order]
+        visible = panel.drop(columns=TARGET, errors="ignore")
+        return self.predictor_.predict(visible, self._open_monitors(monitors))[order]
 
     def predict_interval(
-        self, X: pd.DataFrame | str | Path, coverage: float = DEFAULT_COVERAGE
+        self,
+        X: pd.DataFrame | str | Path,
+        coverage: float = DEFAULT_COVERAGE,
+        *,
+        monitors: pd.DataFrame | str | Path | None = None,
     ) -> np.ndarray:
         """Return the lower and upper end of an interval for every row.
 
@@ -254,6 +265,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             Panel with the model's input columns.
         coverage : float
             Share of the days of a new place that the interval should hold.
+        monitors : DataFrame, str or Path, optional
+            As for :meth:`predict`.
 
         Returns
         -------
@@ -268,7 +281,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         check_coverage(coverage)
         panel, order = self._open(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
-        return self.predictor_.predict_interval(visible, coverage=coverage)[order]
+        near = self._open_monitors(monitors)
+        return self.predictor_.predict_interval(visible, coverage=coverage, monitors=near)[order]
 
     def predict_table(
         self,
@@ -277,6 +291,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         period: str = "day",
         *,
         aqi_table: str = DEFAULT_AQI_TABLE,
+        monitors: pd.DataFrame | str | Path | None = None,
     ) -> pd.DataFrame:
         """Return the table of predictions: interval, classes and probabilities, one row per place and period.
 
@@ -290,6 +305,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             What a row stands for.
         aqi_table : str
             Index in which `aqi` is given.
+        monitors : DataFrame, str or Path, optional
+            As for :meth:`predict`.
 
         Returns
         -------
@@ -299,7 +316,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         """
         check_coverage(coverage)
         panel = self.check_panel(X)
-        described = self.predictor_.describe(panel.drop(columns=TARGET, errors="ignore"))
+        visible = panel.drop(columns=TARGET, errors="ignore")
+        described = self.predictor_.describe(visible, self._open_monitors(monitors))
         calibration, metadata = self.predictor_.calibration_, self.metadata_
         rows = prediction_rows(
             panel,
@@ -377,6 +395,21 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             )
         if text := origin_warning(PanelMetadata.from_dict(self.metadata_["panel"])):
             warn(text)
+        return panel
+
+    def _open_monitors(self, monitors):
+        """Return a checked panel of monitors, or None; refuse one of other days than the training panel's."""
+        if monitors is None:
+            return None
+        panel = open_panel(monitors, target="required")
+        there, here = self.metadata_["panel"], panel_metadata(panel)
+        if here.day_basis != there["day_basis"]:
+            raise ValueError(
+                f"The monitors' days are {here.day_basis}, the model was trained on {there['day_basis']} "
+                "days; build both on the same."
+            )
+        if self.predictor_.estimator_.monitors is None:
+            raise ValueError("This model does not look at monitors nearby; leave them out.")
         return panel
 
     def _open(self, X):

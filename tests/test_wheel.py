@@ -21,7 +21,7 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     # A copy, because building leaves its own folders beside the sources.
     source = shutil.copytree(
-        ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "build", "demo*", "*.egg-info")
+        ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "build", "demo", "*.egg-info")
     )
     build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "dist", source]
     subprocess.run(build, check=True, cwd=folder)
@@ -46,6 +46,13 @@ def test_tables_ship_in_the_wheel(installed):
     assert {"airq/_data/african_cities.csv", "airq/_data/countries.csv", "airq/_data/README.md"} <= set(names)
     assert {f"airq/sources/formats/{format}.toml" for format in SHIPPED} <= set(names)
     assert not [name for name in names if name.startswith("tests/")]
+
+
+@pytest.mark.slow
+def test_every_module_ships_in_the_wheel(installed):
+    "A folder that pyproject.toml forgets would be missing for everyone but us."
+    modules = [file for room in ("airq", "app", "imbalance") for file in (ROOT / room).rglob("*.py")]
+    assert {str(file.relative_to(ROOT)) for file in modules} <= set(zipfile.ZipFile(installed[0]).namelist())
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ A baseline is a candidate like ours (see :mod:`airq.validation.evaluation`): an 
 groups)`` and ``predict(panel)``. Three of them need no features: the mean, the climatology, and a column
 of the panel taken as it is. The other three are boosters with the settings of a library's defaults, of
 the published method and of AirQo's operational job; each is an estimator with the interface of ours,
-``fit(X, y, groups, places)`` and ``predict(X, places)``, where X is a DataFrame of shape (n_samples,
+``fit(X, y, groups, places)`` and ``predict(X)``, where X is a DataFrame of shape (n_samples,
 n_features) and y is PM2.5 [µg m⁻³], inside a :class:`airq.models.predictor.Predictor`. :func:`baselines`
 is the table of all that a panel supports.
 """
@@ -19,7 +19,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from airq.features.recipe import raw, reference_method
 from airq.models.boosters import Booster, CannotFit, catboost_regressor
-from airq.models.predictor import Predictor
+from airq.models.predictor import Predictor, WithoutMonitors
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
 
@@ -82,13 +82,13 @@ class RawColumn(TrainingMean):
         return panel[self.column].fillna(self.mean_).to_numpy(dtype="float64")
 
 
-class BoosterBaseline:
+class BoosterBaseline(WithoutMonitors):
     """A booster with fixed settings, which `fit` leaves in ``booster_``."""
 
     def __init__(self, *, seed=0):
         self.seed = seed
 
-    def predict(self, X, places=None):
+    def predict(self, X):
         """Return PM2.5, shape (n_samples,), not below zero [µg m⁻³]."""
         return np.maximum(self.booster_.predict(X), 0)
 

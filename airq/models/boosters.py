@@ -1,4 +1,4 @@
-"""Gradient boosters behind one interface: fit on some rows, stop on others, save natively.
+"""Gradient boosters, and the ridge beside them, behind one interface: fit, stop on other rows, save natively.
 
 LightGBM and CatBoost are imported where they are used, because each takes a while.
 """
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from airq.messages import import_optional
+from airq.models.ridge import Ridge
 
-KINDS = ("lightgbm", "catboost")
-ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm"}
+KINDS = ("lightgbm", "catboost", "ridge")
+ENDINGS = {"lightgbm": ".txt", "catboost": ".cbm", "ridge": ".json"}
 
 #: Settings of our boosters; tuning may change them.
 LIGHTGBM = {
@@ -93,6 +94,8 @@ class Booster:
 
 def load_booster(path, kind, *, threads=1):
     """Read a booster that :meth:`Booster.save` wrote; refuse a file that is no model of that library."""
+    if kind == "ridge":
+        return Ridge.load(path)
     if kind == "lightgbm":
         import lightgbm
 
@@ -127,12 +130,14 @@ def load_foreign_catboost(path, names):
 
 
 def fit_booster(kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1):
-    """Fit a booster of a library; stop when its error on other rows stops improving.
+    """Fit a booster of a library; stop when its error on other rows stops improving. A ridge has no stop.
 
     `features` and `stop_features` are DataFrames of shape (n_samples, n_features), whose missing values are
     left to the trees; targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
     :data:`CATBOOST`. The same `seed` and number of `threads` give the same model.
     """
+    if kind == "ridge":
+        return Ridge.fit(features, target)
     if kind == "catboost" and target.min() == target.max():
         raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")
     # Native files number the features, because LightGBM refuses some characters in names.

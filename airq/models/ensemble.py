@@ -1,14 +1,16 @@
-"""Our estimator: boosters fitted on inner folds of whole groups, blended and averaged.
+"""Our estimator: boosters and a ridge fitted on inner folds of whole groups, blended with kriging.
 
 Every booster leaves one inner fold of groups (cities or sites) out and stops on it. So each training row
 gets a prediction from a booster that never saw its place. These out-of-fold predictions choose the
-weights of the blend, and their residuals are carried to places nearby, see :mod:`airq.models.kriging`. At
-a new place the boosters of all folds are averaged.
+weights of the blend. All members see what monitors nearby show, see :mod:`airq.models.monitors`; how far the
+blend is drawn towards the kriging of these monitors depends on how near the nearest one is. At a new place
+the boosters of all folds are averaged.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +18,19 @@ from scipy.optimize import nnls
 from sklearn.model_selection import GroupKFold, KFold
 
 from airq.models.boosters import ENDINGS, fit_booster, load_booster
-from airq.models.kriging import ResidualKriging
+from airq.models.monitors import (
+    FEATURES,
+    LAGS,
+    Monitors,
+    TrainingMonitors,
+    kilometres,
+)
+from airq.models.shares import kriging_shares, share_at
 
 N_INNER = 5
-RESIDUALS = "residuals.parquet"
+MONITORS = "monitors.parquet"
+#: Radii within which monitors are hidden when out-of-fold predictions are made; the first hides none. [km]
+TRIED_KM = (0.0, 25.0, 100.0, np.inf)
 #: Predictions are limited to the highest training target times this.
 HEADROOM = 1.2
 
@@ -30,29 +41,39 @@ class Member:
 
     #: Library, of :data:`airq.models.boosters.KINDS`.
     kind: str
-    #: The booster learns PM2.5 to this power; 0.5 is the square root.
+    #: The booster learns PM2.5 to this power; 0.5 is the square root, 0 the logarithm of PM2.5 plus 1.
     power: float = 1.0
     #: Changes to the library's settings in :mod:`airq.models.boosters`.
     parameters: dict = field(default_factory=dict)
 
     def forward(self, target):
         """Return PM2.5 [µg m⁻³] on the scale that the booster learns."""
-        return np.power(target, self.power)
+        return np.power(target, self.power) if self.power else np.log1p(target)
 
     def backward(self, scale):
         """Return PM2.5 [µg m⁻³] from the scale that the booster learns."""
-        return np.power(np.maximum(scale, 0), 1 / self.power)
+        positive = np.maximum(scale, 0)
+        return np.power(positive, 1 / self.power) if self.power else np.expm1(np.minimum(positive, 50))
+
+    def slope(self, scale):
+        """Return how fast PM2.5 [µg m⁻³] grows with the scale that the booster learns."""
+        positive = np.maximum(scale, 0)
+        return (
+            positive ** (1 / self.power - 1) / self.power if self.power else np.exp(np.minimum(positive, 50))
+        )
 
 
+RIDGE = Member("ridge", 0.0)
 #: Members of every `--model`.
 MEMBERS = {
     "lightgbm": (
         Member("lightgbm"),
         Member("lightgbm", 0.5, {"linear_tree": True, "linear_lambda": 10.0, "lambda_l2": 0.0}),
+        RIDGE,
     ),
-    "catboost": (Member("catboost"),),
+    "catboost": (Member("catboost"), RIDGE),
 }
-MEMBERS["blend"] = (*MEMBERS["lightgbm"], *MEMBERS["catboost"])
+MEMBERS["blend"] = (*MEMBERS["lightgbm"], Member("catboost"))
 
 
 def inner_folds(groups, *, n_folds=N_INNER, seed=0):
@@ -80,8 +101,8 @@ class BoosterEnsemble:
         What is blended.
     n_inner : int
         Number of inner folds.
-    residuals : {"kriging", "ignored"}
-        Whether residuals of the training places are carried to places nearby.
+    monitors : {"retrospective", "live", None}
+        Whether the members see what monitors nearby show, from the days around or from no later day.
     seed, threads : int
         Seed and number of threads; the same pair gives the same predictions.
     search : callable, optional
@@ -102,8 +123,13 @@ class BoosterEnsemble:
         Blended out-of-fold predictions of the training rows. [µg m⁻³]
     inner_rmse_ : float
         Their error. [µg m⁻³]
-    kriging_ : ResidualKriging or None
-        Carries the residuals to places nearby.
+    held_out_ : DataFrame
+        The same with nearby monitors hidden, too: `row` (number of the training row), `km` to the nearest
+        monitor that was seen, infinite without one, and `predicted` [µg m⁻³].
+    monitors_ : Monitors or None
+        PM2.5 of the training places.
+    shares_ : numpy.ndarray
+        How far the blend is drawn towards the kriging, by distance, see :mod:`airq.models.shares`.
     ranges_ : numpy.ndarray of shape (2, n_features)
         Lowest and highest value of every feature in training; linear leaves must not extrapolate.
     highest_ : float
@@ -115,14 +141,14 @@ class BoosterEnsemble:
         members=MEMBERS["lightgbm"],
         *,
         n_inner=N_INNER,
-        residuals="kriging",
+        monitors="retrospective",
         seed=0,
         threads=1,
         search=None,
     ):
         self.members = tuple(members)
         self.n_inner = n_inner
-        self.residuals = residuals
+        self.monitors = monitors
         self.seed = seed
         self.threads = threads
         self.search = search
@@ -132,69 +158,139 @@ class BoosterEnsemble:
 
         X has the shape (n_samples, n_features), its missing values are left to the trees; y is PM2.5 [µg
         m⁻³]. `groups`, (n_samples,), stay together in a fold; `places` are rows of `site_id, date, latitude,
-        longitude`.
+        longitude`. Without them, or with one group, no monitors are looked at.
         """
         self.folds_ = folds = inner_folds(groups, n_folds=self.n_inner, seed=self.seed)
-        values = X.to_numpy(dtype="float64")
-        self.ranges_ = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
+        self.monitors_ = None
+        if self.monitors and places is not None and len(set(groups)) > 1:
+            self.monitors_ = Monitors(places, y, lags=LAGS[self.monitors]).fit(groups, seed=self.seed)
+        tables = self._tables(X, groups)
+        self._set_ranges(tables)
         self.members_ = self.members
         if self.search is not None:
 
             def score(members):
-                return self._fit_all(members, X, y, folds)
+                return self._fit_all(members, tables, y)
 
-            self.members_ = self.search(self.members, score, (values, y, folds), self.seed)
-        self._fit_all(self.members_, X, y, folds)
-        self.kriging_ = None
-        if self.residuals == "kriging" and len(set(groups)) > 1:
-            residual = y - self.inner_predictions_
-            self.kriging_ = ResidualKriging(seed=self.seed).fit(residual, folds, places)
+            data = X.to_numpy(dtype="float64"), y, folds
+            self.members_ = self.search(self.members, score, data, self.seed)
+        self._fit_all(self.members_, tables, y)
+        # What the area of applicability compares new rows with.
+        self.training_ = tables[0].learned
         return self
 
-    def _fit_all(self, members, X, y, folds):
+    def _tables(self, X, groups):
+        """Return the features that each fold's boosters learn from, and those of the rows left out."""
+        folds = range(self.folds_.max() + 1)
+        if self.monitors_ is None:
+            return [FoldTable(X, [X[self.folds_ == fold]]) for fold in folds]
+        seen = TrainingMonitors(self.monitors_, groups, self.folds_)
+        tables = []
+        for fold in folds:
+            left_out = X[self.folds_ == fold]
+            tried = [_joined(left_out, seen.beyond(fold, radius)) for radius in TRIED_KM]
+            tables.append(FoldTable(_joined(X, seen.dropped(fold, self.seed)), tried))
+        return tables
+
+    def _set_ranges(self, tables):
+        ends = [_ends(part) for table in tables for part in (table.learned, *table.left_out)]
+        self.ranges_ = np.array(
+            [np.fmin.reduce([low for low, _ in ends]), np.fmax.reduce([h for _, h in ends])]
+        )
+
+    def _fit_all(self, members, tables, y):
         """Fit members and blend; return the error of the inner predictions."""
         self.highest_ = float(y.max() * HEADROOM)
         self.members_ = tuple(members)
-        inner = np.empty((len(y), len(members)))
-        self.boosters_ = [
-            [self._fit_fold(member, X, y, folds == fold, fold, column) for fold in range(folds.max() + 1)]
-            for member, column in zip(members, inner.T, strict=True)
-        ]
-        self.weights_ = blend_weights(inner, y)
-        self.inner_predictions_ = inner @ self.weights_
+        inner = np.empty((len(tables[0].left_out), len(y), len(members)))
+        self.boosters_ = [[] for _ in members]
+        for fold, table in enumerate(tables):
+            stop = self.folds_ == fold
+            for number, member in enumerate(members):
+                booster = self._fit_fold(member, table.learned, y, stop, fold)
+                self.boosters_[number].append(booster)
+                for radius, rows in enumerate(table.left_out):
+                    predicted = member.backward(booster.predict(rows))
+                    inner[radius, stop, number] = np.minimum(predicted, self.highest_)
+        self.weights_ = blend_weights(inner[0], y)
+        self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
 
-    def _fit_fold(self, member, X, y, stop, fold, inner):
-        """Fit the booster that stops on the rows of a fold; write its predictions of them into `inner`."""
+    def _fit_fold(self, member, X, y, stop, fold):
+        """Fit the booster that stops on the rows of a fold."""
         target = member.forward(y)
         options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
-        booster = fit_booster(member.kind, X[~stop], target[~stop], X[stop], target[stop], **options)
-        inner[stop] = np.minimum(member.backward(booster.predict(X[stop])), self.highest_)
-        return booster
+        return fit_booster(member.kind, X[~stop], target[~stop], X[stop], target[stop], **options)
 
-    def predict(self, X, places=None):
-        """Return PM2.5 [µg m⁻³], shape (n_samples,), from zero to a little above the highest one learned."""
-        X = pd.DataFrame(self.within_ranges(X), columns=X.columns)
+    def _draw_to_kriging(self, blended, tables, y):
+        """Choose the shares of the kriging from out-of-fold predictions, (n_radii, n_samples)."""
+        self.shares_ = None
+        apart, kriged = np.full((2, *blended.shape), np.nan)
+        if self.monitors_ is not None:
+            for fold, table in enumerate(tables):
+                for radius, rows in enumerate(table.left_out):
+                    apart[radius, self.folds_ == fold] = kilometres(rows)
+                    kriged[radius, self.folds_ == fold] = _kriged(rows)
+            observed = np.broadcast_to(y, blended.shape)
+            self.shares_ = kriging_shares(*(part.ravel() for part in (apart, blended, kriged, observed)))
+            blended = _drawn(blended, kriged, share_at(self.shares_, apart))
+        blended = np.clip(blended, 0, self.highest_)
+        self.inner_predictions_ = blended[0]
+        self.held_out_ = pd.DataFrame(
+            {
+                "row": np.tile(np.arange(len(y)), len(blended)),
+                "km": apart.ravel(),
+                "predicted": blended.ravel(),
+            }
+        )
+
+    def with_monitors(self, X, places, others=None):
+        """Return features of rows X with what monitors nearby show beside them.
+
+        `places` are rows of `site_id, date, latitude, longitude`; without them no monitor is seen. `others`
+        are monitors beside those of training: `site_id, date, latitude, longitude, pm25` [µg m⁻³].
+        """
+        if self.monitors_ is None:
+            return X
+        if places is None:
+            return _joined(X, np.full((len(X), len(FEATURES)), np.nan, dtype="float32"))
+        monitors = self.monitors_ if others is None else self.monitors_.joined(others)
+        return _joined(X, monitors.around(places).to_numpy())
+
+    def predict(self, X):
+        """Return PM2.5 [µg m⁻³], shape (n_samples,), from zero to a little above the highest one learned.
+
+        X holds the features of :meth:`with_monitors`.
+        """
+        limited = pd.DataFrame(self.within_ranges(X), columns=X.columns)
         blended = np.zeros(len(X))
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
-                scale = np.mean([booster.predict(X) for booster in boosters], axis=0)
+                scale = np.mean([booster.predict(limited) for booster in boosters], axis=0)
                 blended += weight * member.backward(scale)
-        if self.kriging_ is not None:
-            blended += self.kriging_.predict(places)
+        if self.monitors_ is not None:
+            blended = _drawn(blended, _kriged(X), self.share_of_kriging(X))
         return np.clip(blended, 0, self.highest_)
+
+    def share_of_kriging(self, X):
+        """Return how far the prediction of every row is drawn towards the kriging, from 0 to 1."""
+        if self.monitors_ is None:
+            return np.zeros(len(X))
+        return np.where(np.isnan(_kriged(X)), 0.0, share_at(self.shares_, kilometres(X)))
 
     @property
     def importances_(self):
         """Share of every feature in what the boosters learned, shape (n_features,).
 
         Averaged over the folds, then over the members by their weights in the blend; equal where no booster
-        found a split.
+        found a split. What the ridge adds is not counted.
         """
-        shares = [np.mean([booster.importances for booster in member], axis=0) for member in self.boosters_]
-        blended = self.weights_ @ np.array(shares)
-        return blended / blended.sum() if blended.any() else np.full(len(blended), 1 / len(blended))
+        shares = np.zeros(self.ranges_.shape[1])
+        for weight, boosters in zip(self.weights_, self.boosters_, strict=True):
+            if boosters[0].kind != "ridge":
+                shares += weight * np.mean([booster.importances for booster in boosters], axis=0)
+        return shares / shares.sum() if shares.any() else np.full(len(shares), 1 / len(shares))
 
     def within_ranges(self, X):
         """Return the features as the boosters get them, none beyond its training range, shape as `X`."""
@@ -210,10 +306,13 @@ class BoosterEnsemble:
                 booster.save(folder / names[-1])
             rounds = [booster.rounds for booster in boosters]
             state["members"].append({**asdict(member), "files": names, "rounds": rounds})
-        if self.kriging_ is not None:
-            self.kriging_.observations().to_parquet(folder / RESIDUALS, index=False)
-            kriging = self.kriging_
-            state["kriging"] = {"parameters": kriging.parameters_, "amplitude": kriging.amplitude_}
+        if self.monitors_ is not None:
+            self.monitors_.table().to_parquet(folder / MONITORS, index=False)
+            state["monitors"] = {
+                "parameters": self.monitors_.parameters,
+                "lags": self.monitors,
+                "shares": self.shares_,
+            }
         state |= {"weights": self.weights_, "ranges": self.ranges_}
         return {**state, "highest": self.highest_, "inner_rmse": self.inner_rmse_}
 
@@ -230,11 +329,44 @@ class BoosterEnsemble:
         ensemble.weights_ = np.array(state["weights"])
         ensemble.ranges_ = np.array(state["ranges"], dtype="float64")
         ensemble.highest_, ensemble.inner_rmse_ = state["highest"], state["inner_rmse"]
-        ensemble.kriging_ = None
-        if "kriging" in state:
-            table = pd.read_parquet(folder / RESIDUALS)
-            ensemble.kriging_ = ResidualKriging.from_observations(table, **state["kriging"])
+        ensemble.monitors_ = ensemble.monitors = None
+        if "monitors" in state:
+            table, around = pd.read_parquet(folder / MONITORS), state["monitors"]
+            ensemble.monitors = around["lags"]
+            options = {"lags": LAGS[around["lags"]], "parameters": around["parameters"]}
+            ensemble.monitors_ = Monitors(table, table["pm25"], **options)
+            ensemble.shares_ = np.array(around["shares"], dtype="float64")
         return ensemble
+
+
+class FoldTable(NamedTuple):
+    """Features for one inner fold."""
+
+    #: Of all training rows, as the fold's boosters learn them.
+    learned: pd.DataFrame
+    #: Of the rows left out, with the monitors beyond each of :data:`TRIED_KM`.
+    left_out: list
+
+
+def _joined(X, monitors):
+    """Return features with those of the monitors, (n_samples, n_columns), beside them."""
+    beside = pd.DataFrame(monitors, columns=list(FEATURES), index=X.index)
+    return pd.concat([X, beside], axis=1)
+
+
+def _ends(X):
+    values = X.to_numpy(dtype="float64")
+    return np.fmin.reduce(values), np.fmax.reduce(values)
+
+
+def _kriged(X):
+    """Return the kriging's PM2.5 [µg m⁻³], shape (n_samples,); NaN without a monitor."""
+    return np.expm1(X["monitors_kriging"].to_numpy(dtype="float64"))
+
+
+def _drawn(blended, kriged, share):
+    """Return predictions [µg m⁻³] drawn towards the kriging where there is one."""
+    return np.where(np.isnan(kriged), blended, blended + share * (np.nan_to_num(kriged) - blended))
 
 
 def blend_weights(predictions, observed):
@@ -256,11 +388,11 @@ def blend_weights(predictions, observed):
     return weights / weights.sum()
 
 
-def make_estimator(model, *, residuals="kriging", seed=0, threads=1, tuning=None):
+def make_estimator(model, *, monitors="retrospective", seed=0, threads=1, tuning=None):
     """Return our estimator by the name of its members: "blend", "lightgbm" or "catboost".
 
     The options are those of :class:`BoosterEnsemble`; `tuning` is its search.
     """
     if model not in MEMBERS:
         raise ValueError(f"Unknown model {model!r}; choose from {', '.join(MEMBERS)}.")
-    return BoosterEnsemble(MEMBERS[model], residuals=residuals, seed=seed, threads=threads, search=tuning)
+    return BoosterEnsemble(MEMBERS[model], monitors=monitors, seed=seed, threads=threads, search=tuning)

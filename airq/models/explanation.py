@@ -4,7 +4,8 @@
 booster learned, averaged over the inner folds. On the square-root scale ``s² - b² = (s - b) (s + b)``, so
 contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to the prediction ``s``; for
 any other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by their
-weights, and what kriging adds from monitors nearby is one more contribution. The `remainder` is what the
+weights. What monitors nearby show is one more contribution: that of the features which describe them, and
+of the kriging towards which the blend is drawn, all else counting the less. The `remainder` is what the
 limits of predictions (zero, and the highest) took away or gave. Contributions of features add up to those
 of the columns that they are made of, and these to products.
 
@@ -24,13 +25,11 @@ References
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pandas as pd
 
 from airq.models.linear_trees import LinearTrees
-from airq.models.predictor import PLACES
+from airq.models.monitors import FEATURES
 from airq.panel import TARGET, panel_metadata
 from airq.units import PM25_UNIT
 
@@ -75,12 +74,12 @@ class Explainer:
             if weight > 0
         ]
 
-    def contributions(self, X, places=None):
+    def contributions(self, X):
         """Return the contributions [µg m⁻³] to every prediction from features X, (n_samples, n_features).
 
-        By feature, then `base`, `nearby monitors` and `remainder`: shape (n_samples, n_features + 3); a row
-        sums to the prediction. `base` is the same in every row: the prediction of boosters that know no
-        feature. `places` are rows of `site_id, date, latitude, longitude`, as for the prediction.
+        By feature, then `base`, `nearby monitors` and `remainder`; the features that describe monitors nearby
+        are in `nearby monitors`. A row sums to the prediction. `base` is the same in every row: the
+        prediction of members that know no feature.
         """
         values = self._values(X)
         total = np.zeros((len(X), X.shape[1] + 1))
@@ -90,10 +89,19 @@ class Explainer:
             parts, clipped = to_concentration(scale, member)
             total += weight * parts
             lifted += weight * clipped
+        share = self.estimator.share_of_kriging(X)
+        base = total[:, -1].copy()
+        # Towards the kriging: all else counts the less, and the kriging its step from the base.
+        total[:, :-1] *= (1 - share)[:, None]
+        lifted *= 1 - share
         table = pd.DataFrame(total, columns=[*X.columns, BASE], index=X.index)
-        kriging = self.estimator.kriging_
-        table[MONITORS] = 0.0 if kriging is None else kriging.predict(places)
-        reached = total.sum(axis=1) + lifted + table[MONITORS].to_numpy()
+        described = [name for name in X.columns if name in FEATURES]
+        table[MONITORS] = table[described].sum(axis=1)
+        if described:
+            step = np.expm1(X["monitors_kriging"].to_numpy(dtype="float64")) - base
+            table[MONITORS] += np.where(share > 0, share * step, 0.0)
+        table = table.drop(columns=described)
+        reached = table.to_numpy().sum(axis=1) + lifted
         table[REMAINDER] = lifted + np.clip(reached, 0, self.estimator.highest_) - reached
         return table
 
@@ -102,6 +110,8 @@ class Explainer:
 
     def _prepared(self, member, booster):
         """Return a function from values to contributions, the base last, on the scale of the booster."""
+        if booster.kind == "ridge":
+            return lambda values: booster.contributions(values.astype("float64"))
         if booster.kind == "catboost":
             import catboost
 
@@ -134,8 +144,7 @@ def to_concentration(contributions, member):
     step = end - start
     # Where base and prediction meet, the tangent stands for the chord.
     short = np.abs(step) < 1e-6 * np.maximum(np.abs(start), 1e-6)
-    tangent = np.maximum(start, 0) ** (1 / member.power - 1) / member.power
-    chord = np.where(short, tangent, (member.backward(end) - base) / np.where(short, 1, step))
+    chord = np.where(short, member.slope(start), (member.backward(end) - base) / np.where(short, 1, step))
     parts = contributions * chord[:, None]
     parts[:, -1] = base
     return parts, -chord * np.minimum(scale, 0)
@@ -170,13 +179,11 @@ def partial_dependence(estimator, X, features, values):
 
     The boosters of the ensemble predict, without monitors nearby. The result has shape (n_values,). [µg m⁻³]
     """
-    boosters = copy.copy(estimator)
-    boosters.kriging_ = None
     means = []
     for value in np.asarray(values, dtype="float64"):
         changed = X.copy()
         changed[list(features)] = np.float32(value)
-        means.append(float(boosters.predict(changed).mean()))
+        means.append(float(estimator.predict(estimator.with_monitors(changed, None)).mean()))
     return np.array(means)
 
 
@@ -211,7 +218,7 @@ class Contributions:
         self.predictor = predictor
         self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
         self.seed = seed
-        self.features = predictor.features(self.panel)
+        self.features = predictor.inputs(self.panel)
         columns = {f.name: list(f.inputs) or [CALENDAR] for f in predictor.recipe_.features}
         self._products = {name: products.get(name, name) for listed in columns.values() for name in listed}
         self.groups_ = {
@@ -274,7 +281,7 @@ class Contributions:
         differences, counts and quantities made of several columns stay. Columns of which the recipe makes
         nothing of their size are left out. The background is a sample of rows.
         """
-        X = self.features.iloc[self.sample(n_rows)]
+        X = self.features.iloc[self.sample(n_rows)].drop(columns=list(FEATURES), errors="ignore")
         tables = []
         for column in columns:
             features = [
@@ -290,7 +297,7 @@ class Contributions:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def _by_feature(self, rows):
-        return self._explainer.contributions(self.features.iloc[rows], self.panel.loc[rows, PLACES])
+        return self._explainer.contributions(self.features.iloc[rows])
 
     def _row_table(self, row, by_product, by_column):
         here = self.panel.iloc[row]

@@ -23,6 +23,7 @@ from airq.models.applicability import AreaOfApplicability
 from airq.models.boosters import CannotFit
 from airq.models.ensemble import inner_folds, make_estimator
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, ResidualScale
+from airq.models.monitors import kilometres
 from airq.panel import (
     KEYS,
     MIN_TRAINING_ROWS,
@@ -88,7 +89,8 @@ class Predictor:
     recipe : callable
         ``recipe(panel)`` makes the :class:`airq.features.recipe.Recipe` for the panel's columns.
     estimator : callable
-        Makes a fresh estimator with ``fit(X, y, groups, places)`` and ``predict(X, places)``.
+        Makes a fresh estimator with ``fit(X, y, groups, places)``, ``predict(X)`` and
+        ``with_monitors(X, places, others)``, whose `monitors` is None if it does not look at any.
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
@@ -139,40 +141,52 @@ class Predictor:
             group = names[labelled].to_numpy(dtype=object)
         self.estimator_ = self.estimator()
         self.estimator_.fit(X, y, group, panel.loc[labelled, PLACES].reset_index(drop=True))
-        self._fit_description(X, y, group)
+        self._fit_description(y, group)
         self.context_ = self._context(panel)
         return self
 
-    def _fit_description(self, X, y, group):
+    def _fit_description(self, y, group):
         """Learn how large errors are, and which features training has seen."""
         self.residual_scale_ = self.applicability_ = self.calibration_ = None
         if self.residual_scale is not None:
-            inner = self.estimator_.inner_predictions_
-            self.residual_scale_ = self.residual_scale().fit(X, inner, y - inner, group)
+            inner = self.estimator_.held_out_
+            row, predicted = inner["row"].to_numpy(), inner["predicted"].to_numpy()
+            self.residual_scale_ = self.residual_scale().fit(
+                inner["km"].to_numpy(), predicted, y[row] - predicted, group[row]
+            )
         if self.applicability is not None:
             self.applicability_ = self.applicability().fit(
-                X, self.estimator_.importances_, self.estimator_.folds_
+                self.estimator_.training_, self.estimator_.importances_, self.estimator_.folds_
             )
+        # They are needed no longer, and are as large as the features.
+        self.estimator_.training_ = self.estimator_.held_out_ = None
 
     @property
     def looks_ahead(self):
-        """Return whether a prediction may depend on later days, by its features or by kriging."""
-        return self.recipe_.looks_ahead or self.estimator_.kriging_ is not None
+        """Return whether a prediction may depend on later days, by its features or by monitors nearby."""
+        return self.recipe_.looks_ahead or self.estimator_.monitors == "retrospective"
 
-    def predict(self, panel):
-        """Return PM2.5 [µg m⁻³] of every row, shape (n_rows,), never negative; a target is ignored."""
-        return self.estimator_.predict(self.features(panel), panel[PLACES].reset_index(drop=True))
+    def predict(self, panel, monitors=None):
+        """Return PM2.5 [µg m⁻³] of every row, shape (n_rows,), never negative; a target is ignored.
 
-    def describe(self, panel):
+        `monitors` is a panel whose `pm25` is seen beside that of the training places.
+        """
+        return self.estimator_.predict(self.inputs(panel, monitors))
+
+    def describe(self, panel, monitors=None):
         """Predict every row of a checked panel, with the expected size of the error; a target is ignored.
 
         The DataFrame of n_rows has `pm25`; with a residual scale `scale_low, scale_high` [µg m⁻³]; with an
-        area of applicability `dissimilarity` [1] and `inside_domain`.
+        area of applicability `dissimilarity` [1] and `inside_domain`; with monitors `monitor_km`, the
+        distance to the nearest one with a value on the day [km], infinite without one.
         """
-        X = self.features(panel)
-        described = {"pm25": self.estimator_.predict(X, panel[PLACES].reset_index(drop=True))}
+        X = self.inputs(panel, monitors)
+        described = {"pm25": self.estimator_.predict(X)}
+        km = np.full(len(X), np.inf)
+        if self.estimator_.monitors is not None:
+            described["monitor_km"] = km = kilometres(X)
         if self.residual_scale_ is not None:
-            residual_scale = self.residual_scale_.predict(X, described["pm25"])
+            residual_scale = self.residual_scale_.predict(km, described["pm25"])
             described |= {"scale_low": residual_scale[:, 0], "scale_high": residual_scale[:, 1]}
         if self.applicability_ is not None:
             described["dissimilarity"] = self.applicability_.dissimilarity(X)
@@ -192,20 +206,28 @@ class Predictor:
             features = self._from_context(panel).combine_first(features)[self.recipe_.names]
         return features.astype("float32")
 
+    def inputs(self, panel, monitors=None):
+        """Return what the estimator gets: the features, and what monitors nearby show where it looks at them.
+
+        `monitors` is a panel with `pm25`; its values are seen beside those of the training places.
+        """
+        X, places = self.features(panel), panel[PLACES].reset_index(drop=True)
+        return self.estimator_.with_monitors(X, places, monitors)
+
     def calibrate(self, held_out):
         """Learn how wide intervals must be, see :meth:`airq.models.intervals.Calibration.from_held_out`."""
         self.calibration_ = Calibration.from_held_out(held_out)
         return self
 
-    def predict_interval(self, panel, *, coverage=DEFAULT_COVERAGE):
+    def predict_interval(self, panel, *, coverage=DEFAULT_COVERAGE, monitors=None):
         """Return lower and upper ends [µg m⁻³] for every row, shape (n_rows, 2).
 
-        `coverage` is the share of the days of a new place that an interval should hold. The ends are never
-        below zero, and NaN where too few places calibrate. ValueError is raised before :meth:`calibrate`.
+        `monitors` are those of :meth:`predict`; `coverage` is the share of the days of a new
+        place that an interval should hold. The ends are never below zero, and NaN where too few places calibrate. ValueError is raised before :meth:`calibrate`.
         """
         if self.calibration_ is None:
             raise ValueError("The predictor is not calibrated; call calibrate with held-out places first.")
-        described = self.describe(panel)
+        described = self.describe(panel, monitors)
         return self.calibration_.interval(described["pm25"], described[SCALE], coverage)
 
     def _from_context(self, panel):
@@ -239,10 +261,9 @@ def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tunin
     fit runs in one thread. With a `tuning`, a search for parameters is done anew on the inner folds of every
     fit.
     """
-    # On a live day no monitor elsewhere has a residual to carry.
-    residuals = "ignored" if recipe == "live" else "kriging"
+    monitors = "live" if recipe == "live" else "retrospective"
     return _candidate(
-        recipe, functools.partial(make_estimator, model, residuals=residuals, seed=seed, tuning=tuning)
+        recipe, functools.partial(make_estimator, model, monitors=monitors, seed=seed, tuning=tuning)
     )
 
 
@@ -268,7 +289,17 @@ def _candidate(recipe, estimator):
     )
 
 
-class OutOfFoldRegressor:
+class WithoutMonitors:
+    """An estimator that gets the features alone."""
+
+    monitors = None
+
+    def with_monitors(self, X, places, others=None):
+        """Return the features as they are."""
+        return X
+
+
+class OutOfFoldRegressor(WithoutMonitors):
     """A scikit-learn regressor with the out-of-fold predictions that intervals need.
 
     `seed` is that of the inner folds.
@@ -281,9 +312,9 @@ class OutOfFoldRegressor:
         Inner fold of every training row; rows of a group stay together.
     inner_predictions_ : numpy.ndarray of shape (n_samples,)
         Predictions of clones that left the row's fold out. [µg m⁻³]
+    held_out_, training_ : DataFrame
+        The same as a table with `row`, `km` and `predicted`, and the features of the training rows.
     """
-
-    kriging_ = None
 
     def __init__(self, regressor, *, seed=0):
         self.regressor = regressor
@@ -309,10 +340,13 @@ class OutOfFoldRegressor:
             if "NaN" in text:
                 text += " Put an imputer before it: make_pipeline(SimpleImputer(), ...)."
             raise CannotFit(f"{type(self.regressor).__name__} cannot be fitted: {text}") from error
+        row = np.arange(len(y))
+        self.held_out_ = pd.DataFrame({"row": row, "km": np.inf, "predicted": self.inner_predictions_})
+        self.training_ = X.astype("float32")
         self._rows = X.iloc[:: -(-len(X) // N_IMPORTANCE)], y[:: -(-len(X) // N_IMPORTANCE)]
         return self
 
-    def predict(self, X, places=None):
+    def predict(self, X):
         """Return PM2.5 [µg m⁻³] of shape (n_samples,), as the regressor gives it."""
         return np.ravel(self.regressor_.predict(X.astype("float64"))).astype("float64")
 

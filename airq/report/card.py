@@ -137,14 +137,16 @@ def _model(bundle_metadata):
     groups, trials = settings["inner_groups"], settings.get("tuning_trials")
     yield f"Boosters `{settings['model']}`, seed {settings['seed']}, inner folds by `{groups}`."
     yield f"Parameters: best of {trials} trials on inner folds." if trials else "Parameters: the defaults."
-    kriging = bundle_metadata["estimator"].get("kriging")
-    if kriging and kriging["amplitude"]:
+    around = bundle_metadata["estimator"].get("monitors")
+    if around:
+        near, far = around["shares"][0], around["shares"][-2]
         yield (
-            "Kriging adds residuals of nearby training places: range "
-            f"{kriging['parameters']['range_km']:g} km, amplitude {kriging['amplitude']:.2f} of 1."
+            "Monitors nearby are looked at. Towards their kriging (range "
+            f"{around['parameters']['range_km']:g} km) a prediction is drawn by {near:.0%} next to a monitor "
+            f"and by {far:.0%} at 500 km or more."
         )
     else:
-        yield "Residuals of training places are not used elsewhere."
+        yield "What monitors nearby show is not used."
     units = bundle_metadata["panel"]["units"]
     listed = (f"`{name}` [{units.get(name, 'unknown')}]" for name in inputs)
     yield f"Inputs: {', '.join(listed)}."

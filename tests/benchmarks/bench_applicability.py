@@ -30,7 +30,7 @@ def simulated_rows():
     known = panel["city_id"].isin(rng.choice(panel["city_id"].unique(), N_KNOWN, replace=False)).to_numpy()
     groups = panel["city_id"].to_numpy(dtype=object)
     labelled = rng.choice(np.flatnonzero(known & panel[TARGET].notna()), N_FITTED, replace=False)
-    ensemble = BoosterEnsemble(residuals="ignored").fit(
+    ensemble = BoosterEnsemble(monitors=None).fit(
         X.iloc[labelled].reset_index(drop=True),
         panel[TARGET].to_numpy(dtype="float64")[labelled],
         groups[labelled],

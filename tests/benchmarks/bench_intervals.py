@@ -43,7 +43,7 @@ def candidate(boosters):
             default_candidate(model="lightgbm", recipe="retrospective"), applicability=None
         )
     recipe = functools.partial(make_recipe, "retrospective")
-    estimator = functools.partial(BoosterEnsemble, [SMALL], residuals="ignored")
+    estimator = functools.partial(BoosterEnsemble, [SMALL], monitors=None)
     return functools.partial(
         Predictor, recipe, estimator, groups_for_position=GROUPS_FOR_POSITION, residual_scale=ResidualScale
     )

@@ -18,7 +18,7 @@ def stepped():
     x = rng.uniform(size=300)
     X = pd.DataFrame({"x": x, "twin": x, "idle": rng.uniform(size=300)}, dtype="float32")
     y = np.where(x > 0.5, 40.0, 10.0)
-    ensemble = BoosterEnsemble([Member("lightgbm", 1.0, QUICK)], residuals="ignored")
+    ensemble = BoosterEnsemble([Member("lightgbm", 1.0, QUICK)], monitors=None)
     return ensemble.fit(X, y, np.repeat(np.arange(10), 30)), X
 
 

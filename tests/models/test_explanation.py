@@ -5,9 +5,10 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.models.ensemble import BoosterEnsemble, Member
+from airq.models.ensemble import RIDGE, BoosterEnsemble, Member
 from airq.models.explanation import BASE, MONITORS, REMAINDER, Explainer, grouped, mean_size, to_concentration
 
+LN2 = np.log(2)
 LIGHTGBM = {"rounds": 25, "patience": 25, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 LINEAR = {**LIGHTGBM, "linear_tree": True, "linear_lambda": 1.0, "lambda_l2": 0.0}
 CATBOOST = {"rounds": 20, "patience": 20, "rsm": 1.0, "depth": 3}
@@ -16,7 +17,8 @@ MEMBERS = {
     "plain trees": [PLAIN],
     "linear trees of the square root": [ROOT],
     "catboost": [Member("catboost", 1.0, CATBOOST)],
-    "blend": [PLAIN, ROOT, Member("catboost", 1.0, CATBOOST)],
+    "ridge": [RIDGE],
+    "blend": [PLAIN, ROOT, Member("catboost", 1.0, CATBOOST), RIDGE],
 }
 
 
@@ -45,18 +47,22 @@ def test_contributions_base_monitors_and_remainder_sum_to_the_prediction(table, 
     X, y, groups, places = table
     ensemble = BoosterEnsemble(MEMBERS[name]).fit(X, y, groups, places)
     assert X.isna().any(axis=None)
-    assert ensemble.kriging_.amplitude_ > 0
-    found = Explainer(ensemble, X).contributions(X, places)
-    npt.assert_allclose(found.sum(axis=1), ensemble.predict(X, places), rtol=0, atol=1e-6)
+    # A share of three tenths whatever the data say, so that the sum must hold with it.
+    ensemble.shares_[:] = 0.3
+    inputs = ensemble.with_monitors(X, places)
+    npt.assert_allclose(ensemble.share_of_kriging(inputs), 0.3)
+    found = Explainer(ensemble, inputs).contributions(inputs)
+    npt.assert_allclose(found.sum(axis=1), ensemble.predict(inputs), rtol=0, atol=1e-6)
     npt.assert_array_equal(found[REMAINDER], 0)
     assert found[BASE].nunique() == 1
-    npt.assert_array_equal(found[MONITORS], ensemble.kriging_.predict(places))
+    assert found[MONITORS].abs().mean() > 1
+    assert list(found.columns) == ["x", "idle", BASE, MONITORS, REMAINDER]
 
 
 def test_the_sum_holds_beyond_the_training_ranges(table):
     "A value that no training row had is explained as the boosters get it, cut at the range."
     X, y, groups, places = table
-    ensemble = BoosterEnsemble([ROOT], residuals="ignored").fit(X, y, groups, places)
+    ensemble = BoosterEnsemble([ROOT], monitors=None).fit(X, y, groups, places)
     beyond = pd.DataFrame({"x": [5.0, -5.0], "idle": [9.0, np.nan]}, dtype="float32")
     found = Explainer(ensemble, X).contributions(beyond)
     npt.assert_allclose(found.sum(axis=1), ensemble.predict(beyond), rtol=0, atol=1e-6)
@@ -65,7 +71,7 @@ def test_the_sum_holds_beyond_the_training_ranges(table):
 def test_the_upper_limit_is_the_remainder(table):
     "With a limit 5 below the highest prediction, the remainder of that row is -5."
     X, y, groups, places = table
-    ensemble = BoosterEnsemble([PLAIN], residuals="ignored").fit(X, y, groups, places)
+    ensemble = BoosterEnsemble([PLAIN], monitors=None).fit(X, y, groups, places)
     free = ensemble.predict(X)
     ensemble.highest_ = free.max() - 5
     found = Explainer(ensemble, X).contributions(X)
@@ -77,7 +83,7 @@ def test_a_feature_that_no_tree_looks_at_contributes_nothing(table):
     "Where `idle` is constant in training, every contribution is that of `x`."
     X, y, groups, places = table
     X = X.assign(idle=np.float32(1.0))
-    ensemble = BoosterEnsemble([PLAIN, ROOT], residuals="ignored").fit(X, y, groups, places)
+    ensemble = BoosterEnsemble([PLAIN, ROOT], monitors=None).fit(X, y, groups, places)
     found = Explainer(ensemble, X).contributions(X)
     npt.assert_array_equal(found["idle"], 0)
     assert found["x"].abs().mean() > 5
@@ -91,11 +97,13 @@ def test_a_feature_that_no_tree_looks_at_contributes_nothing(table):
         # Below zero the chord ends at 0: slope 6, of which 2 * 6 must be lifted.
         (0.5, [-8.0, 0.0, 6.0], [-48.0, 0.0, 36.0], 12.0),
         (1.0, [-8.0, 0.0, 6.0], [-8.0, 0.0, 6.0], 2.0),
+        # On the logarithm of 1 + PM2.5, from 1 to 3 by halves of ln 2: each half of the step.
+        (0.0, [LN2 / 2, LN2 / 2, LN2], [1.0, 1.0, 1.0], 0.0),
         # No step at all: the tangent 2 * 6 shares out what cancels.
         (0.5, [1.0, -1.0, 6.0], [12.0, -12.0, 36.0], 0.0),
     ],
 )
-def test_from_the_square_root_to_concentrations(power, scale, parts, lifted):
+def test_from_the_scale_of_a_member_to_concentrations(power, scale, parts, lifted):
     "Contributions times (s + b), by hand."
     found, up = to_concentration(np.array([scale]), Member("lightgbm", power))
     npt.assert_allclose(found, [parts])

@@ -25,7 +25,7 @@ def table():
 @pytest.mark.parametrize("members", [MEMBERS[:1], MEMBERS[1:], MEMBERS])
 def test_importance_goes_to_what_the_target_follows(table, members):
     "Shares of one; the step has nearly all of it, a constant none: either library and both."
-    ensemble = BoosterEnsemble(members, n_inner=2, residuals="ignored").fit(*table)
+    ensemble = BoosterEnsemble(members, n_inner=2, monitors=None).fit(*table)
     shares = ensemble.importances_
     assert shares.sum() == pytest.approx(1)
     assert shares[0] > 0.9
@@ -35,7 +35,7 @@ def test_importance_goes_to_what_the_target_follows(table, members):
 
 def test_members_count_by_their_weight_in_the_blend(table):
     "Half of one member's shares and half of the other's; each is the mean of its two boosters'."
-    ensemble = BoosterEnsemble(MEMBERS, n_inner=2, residuals="ignored").fit(*table)
+    ensemble = BoosterEnsemble(MEMBERS, n_inner=2, monitors=None).fit(*table)
     ensemble.weights_ = np.array([0.5, 0.5])
     (first, second), (third, fourth) = ([booster.importances for booster in b] for b in ensemble.boosters_)
     npt.assert_allclose(ensemble.importances_, (first + second + third + fourth) / 4)
@@ -43,7 +43,7 @@ def test_members_count_by_their_weight_in_the_blend(table):
 
 def test_a_loaded_ensemble_has_the_same_importances(table, tmp_path):
     "Native files hold what the shares are made of."
-    ensemble = BoosterEnsemble(MEMBERS, n_inner=2, residuals="ignored").fit(*table)
+    ensemble = BoosterEnsemble(MEMBERS, n_inner=2, monitors=None).fit(*table)
     again = BoosterEnsemble.load(tmp_path, ensemble.save(tmp_path))
     npt.assert_allclose(again.importances_, ensemble.importances_, rtol=1e-5)
 
@@ -51,5 +51,5 @@ def test_a_loaded_ensemble_has_the_same_importances(table, tmp_path):
 def test_without_a_split_all_features_are_equal(table):
     "A constant target teaches nothing: a third each."
     X, y, groups = table
-    ensemble = BoosterEnsemble(MEMBERS[:1], n_inner=2, residuals="ignored").fit(X, np.full(160, 5.0), groups)
+    ensemble = BoosterEnsemble(MEMBERS[:1], n_inner=2, monitors=None).fit(X, np.full(160, 5.0), groups)
     npt.assert_allclose(ensemble.importances_, np.full(3, 1 / 3))

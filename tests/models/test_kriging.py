@@ -1,89 +1,92 @@
-"""Residuals carried in space and time: limits that a reader can reason out."""
+"""Space-time ordinary kriging: against PyKrige, and limits that a reader can reason out."""
 
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
+import pykrige
 import pytest
 
-from airq.models.kriging import ResidualKriging
+from airq.geo import arc_km, geocentric_km
+from airq.models.kriging import OWN, covariances, krige
+
+PARAMETERS = {"range_km": 50.0, "nugget": 0.1, "lasting": 0.3}
+TODAY = np.array([0])
 
 
-def places(sites, n_days, start="2020-01-01"):
-    "Rows of every site on every day; sites are (name, latitude)."
-    days = pd.date_range(start, periods=n_days)
-    rows = [(name, day, latitude, 30.0) for name, latitude in sites for day in days]
-    table = pd.DataFrame(rows, columns=["site_id", "date", "latitude", "longitude"])
-    return table.astype({"site_id": "str"})
+def place_and_monitors(latitudes, at):
+    "Positions of monitors at latitudes on a meridian, and their distances from a place on it. [km]"
+    table = pd.DataFrame({"latitude": [*latitudes, at], "longitude": 30.0})
+    positions = geocentric_km(table)
+    return positions[:-1], arc_km(np.linalg.norm(positions[:-1] - positions[-1], axis=1))
 
 
-SITES = [(f"s{number}", number * 0.01) for number in range(10)]
-N_DAYS = 60
+def krige_at(values, latitudes, at, days=(0,), lags=TODAY, **changes):
+    values = np.asarray(values, dtype="float64")
+    positions, apart = place_and_monitors(latitudes, at)
+    return krige(values, positions, apart, np.asarray(days), lags, **(PARAMETERS | changes))
 
 
-@pytest.fixture(scope="module")
-def shared_error():
-    "Ten sites within 10 km whose residual is the same day by day, and the kriging fitted to it."
-    table = places(SITES, N_DAYS)
-    by_day = np.random.default_rng(0).normal(0, 5, N_DAYS)
-    residual = np.tile(by_day, len(SITES))
-    folds = np.repeat(np.arange(10) % 5, N_DAYS)
-    return by_day, ResidualKriging().fit(residual, folds, table)
+def test_one_day_is_ordinary_kriging_as_pykrige_does_it():
+    """Six monitors within 100 km, one day, an exponential variogram.
 
-
-def test_a_shared_error_is_carried_to_a_new_place(shared_error):
-    "A new site in the middle gets nearly the day's error of its neighbours."
-    by_day, kriging = shared_error
-    carried = kriging.predict(places([("new", 0.055)], N_DAYS))
-    assert np.corrcoef(carried, by_day)[0, 1] > 0.95
-
-
-def test_far_away_nothing_is_added(shared_error):
-    "Forty degrees north of all monitors the correction vanishes."
-    _, kriging = shared_error
-    npt.assert_allclose(kriging.predict(places([("far", 40.0)], N_DAYS)), 0, atol=1e-6)
-
-
-def test_on_days_without_monitors_nothing_is_added(shared_error):
-    "A year later no monitor is known."
-    _, kriging = shared_error
-    npt.assert_array_equal(kriging.predict(places([("new", 0.05)], 5, start="2021-06-01")), 0)
-
-
-def test_errors_that_are_not_shared_are_not_carried():
-    "Independent errors at every site leave an amplitude near zero, so little is added."
-    table = places(SITES, N_DAYS)
-    residual = np.random.default_rng(1).normal(0, 5, len(table))
-    kriging = ResidualKriging().fit(residual, np.repeat(np.arange(10) % 5, N_DAYS), table)
-    assert np.abs(kriging.predict(places([("new", 0.05)], N_DAYS))).max() < 1
-
-
-def test_one_spike_does_not_spread():
-    "A single residual of 10,000 among residuals of 1 is cut before it reaches a neighbour."
-    table = places(SITES, N_DAYS)
-    residual = np.tile(np.where(np.arange(N_DAYS) % 2, 1.0, -1.0), len(SITES))
-    residual[5] = 10_000
-    kriging = ResidualKriging().fit(residual, np.repeat(np.arange(10) % 5, N_DAYS), table)
-    assert np.abs(kriging.predict(places([("new", 0.05)], N_DAYS))).max() < 5
-    # 2.5 standard deviations, of which 1.4826 times the median of 1 is a robust estimate.
-    assert kriging.observations()["residual"].abs().max() == pytest.approx(2.5 * 1.4826)
-
-
-def test_the_own_part_of_a_monitor_is_not_carried():
-    """At the place of the only monitor, on its only day, a stranger gets shared / (shared + own + nugget).
-
-    Of a residual of 10, with 0.7 shared, 0.3 of the site's own and a nugget of 1: 10 * 0.7 / 2.
+    PyKrige writes the range as three times ours and knows no share of a monitor's own: on one day it is a
+    nugget. Its distances are chords, ours arcs.
     """
-    table = places([("monitor", 0.0)], 1).assign(residual=10.0)
-    parameters = {"range_km": 50.0, "nugget": 1.0, "shared": 0.7}
-    kriging = ResidualKriging.from_observations(table, parameters=parameters, amplitude=1.0)
-    npt.assert_allclose(kriging.predict(places([("stranger", 0.0)], 1)), 3.5)
-
-
-def test_saved_residuals_give_the_same_corrections(shared_error):
-    "The table of observations, the parameters and the amplitude are all that is needed."
-    _, kriging = shared_error
-    again = ResidualKriging.from_observations(
-        kriging.observations(), parameters=kriging.parameters_, amplitude=kriging.amplitude_
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"latitude": rng.uniform(0, 0.6, 7), "longitude": rng.uniform(30, 30.6, 7)})
+    positions, values = geocentric_km(table), rng.normal(3, 1, 6)
+    apart = arc_km(np.linalg.norm(positions[:6] - positions[6], axis=1))
+    mean, variance = krige(values[:, None], positions[:6], apart, np.array([0]), TODAY, **PARAMETERS)
+    nugget = PARAMETERS["nugget"] + OWN
+    variogram = {"psill": 1.0, "range": 3 * PARAMETERS["range_km"], "nugget": nugget}
+    oracle = pykrige.OrdinaryKriging3D(
+        *positions[:6].T, values, variogram_model="exponential", variogram_parameters=variogram
     )
-    new = places([("new", 0.031)], N_DAYS)
-    npt.assert_allclose(again.predict(new), kriging.predict(new))
+    expected, error = oracle.execute("points", *positions[6:].T)
+    npt.assert_allclose(mean, expected, rtol=1e-5)
+    # PyKrige predicts a new observation, nugget included; ours is what a monitor there would show.
+    npt.assert_allclose(variance, error - PARAMETERS["nugget"], rtol=1e-5)
+
+
+def test_far_from_all_monitors_the_result_is_their_mean():
+    "Thirty degrees north; two monitors 0.1 degrees apart count the same."
+    mean, _ = krige_at([[2.0], [4.0]], [0.0, 0.1], at=30.0)
+    npt.assert_allclose(mean, 3.0, rtol=1e-6)
+
+
+def test_the_nearer_monitor_counts_more():
+    "Between 2 and 4, a quarter of the way from 2, the result is below 3."
+    mean, _ = krige_at([[2.0], [4.0]], [0.0, 0.4], at=0.1)
+    assert 2 < mean[0] < 3
+
+
+def test_a_missing_value_is_as_if_there_were_no_monitor():
+    "Of three monitors one has no value: the other two alone give the same."
+    with_gap, variance = krige_at([[2.0], [np.nan], [4.0]], [0.0, 0.2, 0.4], at=0.1)
+    without, expected = krige_at([[2.0], [4.0]], [0.0, 0.4], at=0.1)
+    npt.assert_allclose(with_gap, without, rtol=1e-9)
+    npt.assert_allclose(variance, expected, rtol=1e-6)
+
+
+def test_the_day_before_stands_in_for_a_missing_day():
+    "The only monitor showed 5 yesterday and nothing today."
+    mean, _ = krige_at([[5.0, np.nan]], [0.0], at=0.1, days=[1], lags=np.array([-1, 0, 1]))
+    npt.assert_allclose(mean, 5.0)
+
+
+@pytest.mark.parametrize("day", [-5, 40])
+def test_beyond_the_days_of_the_monitors_there_is_nothing(day):
+    "Values of two days say nothing of a day weeks away."
+    mean, variance = krige_at([[5.0, 6.0]], [0.0], at=0.1, days=[day], lags=np.array([-1, 0, 1]))
+    assert np.isnan(mean).all() and np.isnan(variance).all()
+
+
+def test_the_own_part_of_a_monitor_is_not_shared():
+    """At the very place of a monitor a stranger shares 1 of its variance of 1 + own + nugget.
+
+    Two values of one monitor, a day apart: what lasts, what fades within two days, and its own.
+    """
+    between, towards = covariances(np.zeros((1, 3)), np.zeros(1), np.array([-1, 0]), **PARAMETERS)
+    fading = 0.3 + 0.7 * np.exp(-0.5)
+    npt.assert_allclose(towards, [fading, 1.0])
+    npt.assert_allclose(between, [[1.0 + OWN + 0.1, fading + OWN], [fading + OWN, 1.0 + OWN + 0.1]])

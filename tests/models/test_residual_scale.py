@@ -18,7 +18,7 @@ def proportional(n=300):
 
 def test_a_proportional_error_has_a_proportional_scale():
     "From 15 to 95 the prediction plus 5 grows fivefold, and so do both residual scales, 3 to 1 by side."
-    scale = ResidualScale().fit(None, *proportional()).predict(None, [15.0, 95.0])
+    scale = ResidualScale().fit(np.inf, *proportional()).predict(np.inf, [15.0, 95.0])
     npt.assert_allclose(scale[1] / scale[0], [5, 5], rtol=0.15)
     npt.assert_allclose(scale[:, 1] / scale[:, 0], [3, 3], rtol=0.01)
 
@@ -27,7 +27,7 @@ def test_a_constant_error_has_a_constant_scale():
     "Residuals of 4 up and 4 down everywhere."
     predicted = np.linspace(0, 200, 400)
     residual = np.where(np.arange(400) % 2, -4.0, 4.0)
-    scale = ResidualScale().fit(None, predicted, residual, np.arange(400)).predict(None, [0.0, 200.0])
+    scale = ResidualScale().fit(np.inf, predicted, residual, np.arange(400)).predict(np.inf, [0.0, 200.0])
     npt.assert_allclose(scale, np.full((2, 2), 4), rtol=0.02)
 
 
@@ -36,7 +36,7 @@ def test_cities_weigh_the_same():
     predicted, groups = np.full(110, 20.0), np.r_[np.full(100, "many"), np.arange(10).astype(str)]
     residual = np.r_[np.tile([1.0, -1.0], 50), np.tile([9.0, -9.0], 5)]
     npt.assert_allclose(
-        ResidualScale().fit(None, predicted, residual, groups).predict(None, [20.0]), [[9, 9]]
+        ResidualScale().fit(np.inf, predicted, residual, groups).predict(np.inf, [20.0]), [[9, 9]]
     )
 
 
@@ -45,8 +45,8 @@ def test_repeating_the_rows_of_a_city_changes_nothing():
     predicted = np.tile([5.0, 20.0, 80.0], 20)
     residual = np.where(np.arange(60) < 30, 4.0, 0.3 * (predicted + 5)) * np.tile([1.0, -1.0], 30)
     groups, ten_times = np.repeat(["a", "b"], 30), np.r_[np.tile(np.arange(30), 10), np.arange(30, 60)]
-    once = ResidualScale().fit(None, predicted, residual, groups)
-    repeated = ResidualScale().fit(None, predicted[ten_times], residual[ten_times], groups[ten_times])
+    once = ResidualScale().fit(np.inf, predicted, residual, groups)
+    repeated = ResidualScale().fit(np.inf, predicted[ten_times], residual[ten_times], groups[ten_times])
     assert 0.2 < once.exponent_ < 0.8
     assert repeated.exponent_ == pytest.approx(once.exponent_)
 
@@ -54,16 +54,16 @@ def test_repeating_the_rows_of_a_city_changes_nothing():
 @pytest.mark.parametrize("residual", [0.0, 3.0, -3.0])
 def test_a_scale_is_positive_whatever_the_residuals(residual):
     "Errors of nothing, or of one sign only, leave both sides positive, also at a prediction of zero."
-    residual_scale = ResidualScale().fit(None, np.full(20, 10.0), np.full(20, residual), np.arange(20))
-    assert (residual_scale.predict(None, [0.0, 10.0, 1000.0]) >= FLOOR).all()
+    residual_scale = ResidualScale().fit(np.inf, np.full(20, 10.0), np.full(20, residual), np.arange(20))
+    assert (residual_scale.predict(np.inf, [0.0, 10.0, 1000.0]) >= FLOOR).all()
 
 
 def test_saved_facts_give_the_same_scale(tmp_path):
     "Through JSON and back, number by number, and no file is needed."
-    residual_scale = ResidualScale().fit(None, *proportional())
+    residual_scale = ResidualScale().fit(np.inf, *proportional())
     facts = json.loads(json.dumps(residual_scale.save(tmp_path)))
     npt.assert_array_equal(
-        ResidualScale.load(tmp_path, facts).predict(None, [3.0, 30.0]),
-        residual_scale.predict(None, [3.0, 30.0]),
+        ResidualScale.load(tmp_path, facts).predict(np.inf, [3.0, 30.0]),
+        residual_scale.predict(np.inf, [3.0, 30.0]),
     )
     assert list(tmp_path.iterdir()) == []

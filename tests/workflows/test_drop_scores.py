@@ -19,7 +19,7 @@ QUICK = {"rounds": 40, "patience": 40, "learning_rate": 0.2, "min_data_in_leaf":
 
 def quick():
     members = [Member("lightgbm", 1.0, QUICK)]
-    return Predictor(raw, functools.partial(BoosterEnsemble, members, residuals="ignored"))
+    return Predictor(raw, functools.partial(BoosterEnsemble, members, monitors=None))
 
 
 @pytest.fixture
