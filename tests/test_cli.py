@@ -97,7 +97,7 @@ def test_every_command_has_help_with_an_example(command):
 
 def test_options_name_what_the_package_has(panel_file):
     "The help lists the schemes, baselines, models and formats that exist."
-    assert set(cli.BASELINES.split(",")) == set(baselines(read_panel(panel_file)))
+    assert [*cli.FAST_BASELINES, *cli.SLOW_BASELINES] == list(baselines(read_panel(panel_file)))
     assert {model.value for model in cli.Model} == set(MEMBERS)
     assert {recipe.value for recipe in cli.RecipeName} == set(RECIPES)
     assert {period.value for period in cli.Period} == set(PERIODS)
@@ -285,6 +285,23 @@ def test_without_inputs_there_is_no_product_to_drop(panel_file, tmp_path):
     "One line, no fault of airq."
     path = spoil(panel_file, tmp_path, lambda p: p[[*PLACE, "date", "pm25"]])
     refused(airq("explain", path, "--drop-products", "--jobs", 1), "no product to drop")
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed"),
+    [([], True), (["fast"], True), (["all"], "all"), (["none"], False), (["mean,cams"], ["mean", "cams"])],
+)
+def test_words_for_baselines(panel_file, monkeypatch, typed, passed):
+    "Nothing and `fast` are the fast ones; all, none, or names as they are typed."
+    asked = []
+
+    def run(*arguments, baselines, **options):
+        asked.append(baselines)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("airq.workflows.evaluate.evaluate", run)
+    refused(airq("evaluate", panel_file, *(["--baselines", *typed] if typed else [])), "enough")
+    assert asked == [passed]
 
 
 BAD_PANELS = {
