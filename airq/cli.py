@@ -16,6 +16,7 @@ import typer
 
 import airq
 from airq.messages import exit_cleanly, notes, progress
+from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (
     print_evaluation,
     print_plan,
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-BASELINES = "mean,climatology,cams,lightgbm-defaults,reference-method,airqo-job"
+FAST, SLOW = ",".join(FAST_BASELINES), ",".join(SLOW_BASELINES)
 DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
@@ -489,8 +490,9 @@ def evaluate(
     model: Boosters = Model.lightgbm,
     recipe: Annotated[RecipeName, typer.Option(help="Features.")] = RecipeName.retrospective,
     baselines: Annotated[
-        str, typer.Option(help=f"Baselines beside it, of {BASELINES}; all or none.")
-    ] = "all",
+        str,
+        typer.Option(help=f"Baselines beside it: fast ({FAST}), all (also {SLOW}), none, or names."),
+    ] = "fast",
     out: Annotated[
         Path | None, typer.Option(help="Folder for table, held-out predictions and pictures.")
     ] = None,
@@ -527,7 +529,7 @@ def evaluate(
                     panel,
                     schemes,
                     coverage=coverage or None,
-                    baselines={"all": True, "none": False}.get(baselines, _split(baselines)),
+                    baselines={"fast": True, "all": "all", "none": False}.get(baselines, _split(baselines)),
                     buffer_km=buffer_km,
                     random_state=seed,
                     n_jobs=jobs,

@@ -13,12 +13,13 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from airq.bundle import check_fits, load_bundle, save_bundle
+from airq.features.recipe import POSITION
 from airq.io import read_panel
 from airq.messages import AirqWarning, warn
 from airq.models import OURS
 from airq.models.intervals import DEFAULT_COVERAGE, PERIODS, check_coverage
 from airq.models.predictions import DEFAULT_AQI_TABLE, prediction_rows
-from airq.models.predictor import default_candidate, open_panel, training_panel
+from airq.models.predictor import NO_INPUTS, default_candidate, open_panel, training_panel
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, PanelMetadata, label_panel, origin_warning, panel_metadata
 from airq.report.card import write_card
@@ -125,7 +126,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the panel is unsound, has no input column, or PM2.5 in fewer than 20 rows.
+            If the panel is unsound, or has PM2.5 in fewer than 20 rows.
         """
         if y is not None:
             panel = X if isinstance(X, pd.DataFrame) else read_panel(X)
@@ -388,6 +389,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
                 f"{len(empty)} of {len(inputs)} input columns are empty in this panel (first {empty[0]}); "
                 "predictions rest on the others."
             )
+        if not set(inputs) - set(POSITION):
+            warn(NO_INPUTS)
         if outside := int((~panel["date"].between(data["first_day"], data["last_day"])).sum()):
             warn(
                 f"{outside:,} of {len(panel):,} rows are outside the days of training "

@@ -23,6 +23,15 @@ SYMBOLS = (
     "cross-open",
     "star-open",
     "hourglass-open",
+    "triangle-down-open",
+    "triangle-left-open",
+    "triangle-right-open",
+    "pentagon-open",
+    "hexagon-open",
+    "octagon-open",
+    "star-square-open",
+    "star-diamond-open",
+    "bowtie-open",
 )
 #: Height of a part of the days in the picture of coverage, and size of its name. [px]
 PART_ROW, PART_SIZE = 20, 13

@@ -24,7 +24,7 @@ from airq.models.baselines import baselines
 from airq.models.ensemble import MEMBERS
 from airq.models.intervals import PERIODS
 from airq.models.predictor import training_panel
-from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.panel import PLACE, PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.mapping import SHIPPED
 from airq.sources.simulated import simulate
 from airq.workflows.ingest import READERS
@@ -97,7 +97,7 @@ def test_every_command_has_help_with_an_example(command):
 
 def test_options_name_what_the_package_has(panel_file):
     "The help lists the schemes, baselines, models and formats that exist."
-    assert set(cli.BASELINES.split(",")) == set(baselines(read_panel(panel_file)))
+    assert [*cli.FAST_BASELINES, *cli.SLOW_BASELINES] == list(baselines(read_panel(panel_file)))
     assert {model.value for model in cli.Model} == set(MEMBERS)
     assert {recipe.value for recipe in cli.RecipeName} == set(RECIPES)
     assert {period.value for period in cli.Period} == set(PERIODS)
@@ -265,13 +265,48 @@ def test_a_baseline_that_cannot_learn_is_left_out(panel_file, tmp_path):
     assert "city/airqo-job: no training row is below 200" in result.stdout
 
 
+def test_a_panel_without_inputs_goes_the_whole_way(panel_file, tmp_path):
+    "Trained on places, days and PM2.5, and predicted at three new places; each command says what that means."
+    bare = [*PLACE, "date"]
+    path = spoil(panel_file, tmp_path, lambda p: p[[*bare, "pm25"]])
+    result = airq("train", path, "--out", tmp_path / "bare", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    assert "There are no input columns" in result.stderr
+    new = simulate(n_cities=3, start="2020-01-01", end="2020-01-31", random_state=6)
+    write_panel(label_panel(new[bare], panel_metadata(new)), tmp_path / "new.parquet")
+    out = tmp_path / "bare.csv"
+    result = airq("predict", tmp_path / "new.parquet", "--bundle", tmp_path / "bare", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "There are no input columns" in result.stderr
+    assert pd.read_csv(out)["pm25"].between(0, 1500).all()
+
+
+def test_without_inputs_there_is_no_product_to_drop(panel_file, tmp_path):
+    "One line, no fault of airq."
+    path = spoil(panel_file, tmp_path, lambda p: p[[*PLACE, "date", "pm25"]])
+    refused(airq("explain", path, "--drop-products", "--jobs", 1), "no product to drop")
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed"),
+    [([], True), (["fast"], True), (["all"], "all"), (["none"], False), (["mean,cams"], ["mean", "cams"])],
+)
+def test_words_for_baselines(panel_file, monkeypatch, typed, passed):
+    "Nothing and `fast` are the fast ones; all, none, or names as they are typed."
+    asked = []
+
+    def run(*arguments, baselines, **options):
+        asked.append(baselines)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("airq.workflows.evaluate.evaluate", run)
+    refused(airq("evaluate", panel_file, *(["--baselines", *typed] if typed else [])), "enough")
+    assert asked == [passed]
+
+
 BAD_PANELS = {
     "constant": (lambda p: p.assign(pm25=7.0), ["7 in every row"]),
     "few rows": (lambda p: p[:5], ["in 5 rows"]),
-    "no inputs": (
-        lambda p: p[["site_id", "city_id", "city", "country", "latitude", "longitude", "date", "pm25"]],
-        ["no input column"],
-    ),
     "misspelt column": (lambda p: p.rename(columns={"latitude": "lattitude"}), ["'latitude'", "lattitude"]),
     "duplicate key": (lambda p: pd.concat([p, p.iloc[:1]]), ["repeats 1 (site_id, date) row"]),
     "swapped": (

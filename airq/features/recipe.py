@@ -226,9 +226,13 @@ def reference_method(panel: pd.DataFrame) -> Recipe:
     return Recipe("reference-method", _first_of_name(_all("value", inputs), shifts, calendar))
 
 
-def raw(panel: pd.DataFrame) -> Recipe:
-    """Take the inputs and the position as they are: for baselines that make no features."""
-    return Recipe("raw", _first_of_name(_all("value", [*feature_columns(panel), "latitude", "longitude"])))
+def raw(panel: pd.DataFrame, calendar: Collection[str] = ()) -> Recipe:
+    """Take the inputs and the position as they are: for baselines that make no features.
+
+    `calendar` names date columns beside them, of :data:`airq.features.calendar.CALENDAR`.
+    """
+    inputs = _all("value", [*feature_columns(panel), "latitude", "longitude"])
+    return Recipe("raw", _first_of_name(inputs, _all("calendar", calendar)))
 
 
 def _all(kind, columns):

@@ -2,3 +2,12 @@
 
 #: Name of this package's own predictor among the candidates of an evaluation.
 OURS = "default"
+#: Baselines of an evaluation for which none are named; see :mod:`airq.models.baselines`.
+FAST_BASELINES = (
+    *("mean", "climatology", "cams", "nearest", "inverse-distance", "day-mean"),
+    *("ridge-log", "lightgbm-defaults", "lightgbm-date"),
+)
+#: The others, most of them slow.
+SLOW_BASELINES = (
+    *("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "extra-trees", "reference-method"),
+)

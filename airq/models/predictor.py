@@ -36,6 +36,9 @@ from airq.panel import (
 
 PLACES = ["site_id", "date", "latitude", "longitude"]
 SCALE = ["scale_low", "scale_high"]
+NO_INPUTS = (
+    "There are no input columns: predictions rest on the monitors around, the season and the position alone."
+)
 #: Training rows on which the importance of the features of a scikit-learn regressor is measured.
 N_IMPORTANCE = 2000
 
@@ -56,8 +59,8 @@ def training_panel(source):
     """Return a checked panel to learn from or to score on; warn if its PM2.5 is not a daily mean of monitors.
 
     `source` is a panel or its Parquet file. Input columns that are empty are dropped, and those that are no
-    inputs, see :func:`airq.features.inputs.not_inputs`. ValueError is raised also if no input column is left,
-    or if PM2.5 is constant or missing in too many rows.
+    inputs, see :func:`airq.features.inputs.not_inputs`. A panel without any input column gets a warning.
+    ValueError is raised also if PM2.5 is constant or missing in too many rows.
     """
     panel = open_panel(source, target="required")
     if empty := [name for name in feature_columns(panel) if panel[name].isna().all()]:
@@ -67,7 +70,7 @@ def training_panel(source):
     if left_out:
         warn(f"{left_out[0].upper()}{left_out[1:]}.")
     if not feature_columns(panel):
-        raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
+        warn(NO_INPUTS)
     labelled = panel[TARGET].dropna()
     if len(labelled) < MIN_TRAINING_ROWS:
         raise ValueError(
@@ -223,7 +226,8 @@ class Predictor:
         """Return lower and upper ends [µg m⁻³] for every row, shape (n_rows, 2).
 
         `monitors` are those of :meth:`predict`; `coverage` is the share of the days of a new
-        place that an interval should hold. The ends are never below zero, and NaN where too few places calibrate. ValueError is raised before :meth:`calibrate`.
+        place that an interval should hold. The ends are never below zero, and NaN where too few places
+        calibrate. ValueError is raised before :meth:`calibrate`.
         """
         if self.calibration_ is None:
             raise ValueError("The predictor is not calibrated; call calibrate with held-out places first.")

@@ -38,7 +38,8 @@ COLUMNS = {
 #: Key of a record -> (heading, decimals).
 FIGURES = {name: (heading, digits) for name, (heading, _, digits) in COLUMNS.items()}
 SHARES = ("aqi_right", "aqi_within_one", "coverage")
-#: Left out in terminals of fewer characters than the key.
+#: Left out in terminals of fewer characters than the key, if no model has a longer name.
+LONGEST_NAME = 17
 SPARE = {115: ("aqi_within_one", "rmse_smoothed10"), 95: ("n", "aqi_right")}
 PARTS = {
     "all": "all held-out rows",
@@ -82,6 +83,7 @@ def evaluation_table(records):
 
 def narrow_table(records, width):
     """Return the same for a terminal of so many characters: fewer columns, shorter headings."""
+    width -= max([0, *(len(str(one.get("model", ""))) - LONGEST_NAME for one in records)])
     left_out = [name for limit, names in SPARE.items() if width < limit for name in names]
     names = {name: short for name, (_, short, _) in COLUMNS.items() if short and name not in left_out}
     return list(names.values()), [[_cell(one, name) for name in names] for one in records]

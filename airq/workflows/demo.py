@@ -15,7 +15,7 @@ from airq.sources.simulated import simulate
 from airq.workflows.evaluate import evaluate
 
 SCHEMES = ("random", "city")
-#: The slower baselines, `reference-method` and `airqo-job`, are left to `airq evaluate`.
+#: A few that need no explanation; `airq evaluate` has more.
 BASELINES = ("mean", "climatology", "cams", "lightgbm-defaults")
 N_CITIES, START, END = 48, "2019-08-01", "2020-01-31"
 #: Every sixth city has no sensor; the predictions are for these.

@@ -16,7 +16,7 @@ from airq.bundle import check_fits
 from airq.cities import read_cities
 from airq.io import atomic_folder, write_json, write_table, write_text
 from airq.messages import warn
-from airq.models import OURS
+from airq.models import FAST_BASELINES, OURS
 from airq.models.baselines import baselines as all_baselines
 from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
 from airq.models.predictions import at_training_places
@@ -130,7 +130,7 @@ def evaluate(
     schemes: Sequence[str] = FEW_FITS,
     *,
     coverage: float | None = DEFAULT_COVERAGE,
-    baselines: bool | Sequence[str] = True,
+    baselines: bool | str | Sequence[str] = True,
     recipe: str = "retrospective",
     buffer_km: float = 50.0,
     random_state: int = 0,
@@ -154,8 +154,10 @@ def evaluate(
         What is held out, see :mod:`airq.validation.schemes`.
     coverage : float or None
         Coverage of the intervals, which need a fit for every pair of folds; None for no intervals.
-    baselines : bool or sequence of str
-        Baselines beside the estimators: all that the panel supports, none, or those named.
+    baselines : bool, str or sequence of str
+        Baselines beside the estimators: True for those that take seconds
+        (:data:`airq.models.FAST_BASELINES`), ``"all"`` for all that the panel supports, names for those
+        named, False for none.
     recipe : str
         Features of the scikit-learn regressors; a `PM25Regressor` has its own.
     buffer_km : float
@@ -225,12 +227,14 @@ def evaluate(
 
 def _chosen_baselines(panel, chosen, seed):
     available = all_baselines(panel, seed=seed)
-    if isinstance(chosen, bool):
-        return available if chosen else {}
-    for name in chosen:
+    if chosen is True:
+        return {name: make for name, make in available.items() if name in FAST_BASELINES}
+    if isinstance(chosen, str):
+        chosen = available if chosen == "all" else [chosen]
+    for name in chosen or ():
         if name not in available:
             raise ValueError(f"No baseline {name!r} for this panel; choose from {', '.join(available)}.")
-    return {name: available[name] for name in chosen}
+    return {name: available[name] for name in chosen or ()}
 
 
 def evaluate_bundle(

@@ -298,6 +298,8 @@ def _columns_of_products(panel):
     for name, product in products_of_columns(feature_columns(panel)).items():
         columns.setdefault(product, []).append(name)
     columns.pop(POSITION, None)
+    if not columns:
+        raise ValueError("The panel has no input columns, so there is no product to drop.")
     if len(columns) < 2:
         raise ValueError(
             f"Every input column belongs to the product {next(iter(columns))!r}; without it nothing is left."

@@ -46,7 +46,7 @@ def held_out(panel, scheme, candidate, number=0):
 
 
 SPLITS = [scheme for scheme in SCHEMES if scheme != "season"]  # the sixty days are of one season
-OTHERS = ["climatology", "airqo-job", "lightgbm-defaults"]
+OTHERS = ["climatology", "nearest", "inverse-distance", "day-mean", "ridge-log", "lightgbm-stopped"]
 
 
 @pytest.mark.parametrize(

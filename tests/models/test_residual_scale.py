@@ -51,6 +51,16 @@ def test_repeating_the_rows_of_a_city_changes_nothing():
     assert repeated.exponent_ == pytest.approx(once.exponent_)
 
 
+def test_the_exponent_is_the_slope_of_a_line_through_equally_heavy_cities():
+    """Logarithms of prediction and error with their offsets: a thrice at (0, 0), b at (1, 1), c at (2, 1).
+
+    Through one point each the slope is (-1 * 0 + 0 * 1 + 1 * 1) / 2 = 0.5; with a thrice it would be 0.56.
+    """
+    x, y = np.array([0, 0, 0, 1, 2]), np.array([0, 0, 0, 1, 1])
+    fitted = ResidualScale().fit(None, 5 * np.exp(x) - 5, np.exp(y) - 0.5, list("aaabc"))
+    assert fitted.exponent_ == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize("residual", [0.0, 3.0, -3.0])
 def test_a_scale_is_positive_whatever_the_residuals(residual):
     "Errors of nothing, or of one sign only, leave both sides positive, also at a prediction of zero."

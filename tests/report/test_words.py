@@ -191,3 +191,11 @@ def test_a_narrow_terminal_has_fewer_columns():
     wide, narrow = (words.narrow_table([UNIT | {"rmse": 5.0}], width) for width in (120, 90))
     assert {"rows", "class", "±1", "10 d"} == set(wide[0]) - set(narrow[0])
     assert all(len(rows[0]) == len(headings) for headings, rows in (wide, narrow))
+
+
+def test_a_long_name_takes_its_room_from_the_columns():
+    "Five letters more than the longest usual name leave a terminal of 99 the columns that 94 has."
+    record = UNIT | {"rmse": 5.0}
+    headings = [words.narrow_table([record | {"model": "x" * n}], 99)[0] for n in (17, 22)]
+    assert headings == [words.narrow_table([record], width)[0] for width in (99, 94)]
+    assert headings[0] != headings[1]

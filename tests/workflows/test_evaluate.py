@@ -1,5 +1,6 @@
 """Any scikit-learn regressor beside ours: same folds, same features, intervals of its own."""
 
+import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
@@ -10,7 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from airq.panel import check_panel
+from airq.messages import AirqWarning
+from airq.models import FAST_BASELINES, SLOW_BASELINES
+from airq.models.baselines import TrainingMean, baselines
+from airq.panel import PLACE, check_panel, label_panel, panel_metadata
 from airq.regressor import PM25Regressor
 from airq.sources.simulated import simulate
 from airq.workflows.evaluate import evaluate
@@ -143,6 +147,44 @@ def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
         "held_out.parquet",
     } <= names
     assert (tmp_path / "e" / "evaluation.md").read_text() == evaluation.to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (True, FAST_BASELINES),
+        ("all", [*FAST_BASELINES, *SLOW_BASELINES]),
+        ("nearest", ["nearest"]),
+        (["airqo-job", "mean"], ["airqo-job", "mean"]),
+        (False, []),
+    ],
+)
+def test_baselines_are_chosen_by_a_word_or_by_name(panel, monkeypatch, asked, names):
+    "True for the fast ones, all of them, one, those listed in their order, none; each fits like the mean."
+    monkeypatch.setattr(
+        "airq.workflows.evaluate.all_baselines",
+        lambda table, seed: dict.fromkeys(baselines(table), TrainingMean),
+    )
+    scores = evaluate(RIDGE, panel, ["random"], coverage=None, baselines=asked).scores
+    assert scores["model"].tolist() == ["default", *names]
+
+
+def test_the_best_baseline_is_the_one_to_beat(panel):
+    "Of mean and inverse distance, both by city, the one with the smaller error."
+    evaluation = evaluate(
+        RIDGE, panel, ["city"], coverage=None, baselines=["mean", "inverse-distance", "nearest"]
+    )
+    scores = evaluation.scores.set_index("model")
+    assert scores.loc["default", "best_baseline"] == scores["rmse"].drop("default").idxmin()
+
+
+def test_a_panel_without_inputs_is_evaluated(panel, few_rounds):
+    "Places, days and PM2.5 alone: a sentence says what predictions rest on, and every baseline has an error."
+    bare = label_panel(panel[[*PLACE, "date", "pm25"]], panel_metadata(panel))
+    with pytest.warns(AirqWarning, match="There are no input columns: predictions rest on the monitors"):
+        scores = evaluate(PM25Regressor(), bare, ["city"], coverage=None).scores
+    assert set(scores["model"]) == {"default", *FAST_BASELINES} - {"cams"}
+    assert np.isfinite(scores["rmse"]).all()
 
 
 def test_an_unknown_baseline_is_refused(panel):
