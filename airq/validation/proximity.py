@@ -99,12 +99,24 @@ def held_out_distances(panel, folds):
     The shape is (n_held_out_sites,), in the order of the folds; a site that is held out in several folds has
     several distances.
     """
+    return np.concatenate([distance for distance, _ in _by_fold(panel, folds)])
+
+
+def training_distances(panel, folds):
+    """Return the distance [km] from every held-out row to the nearest training site of its fold.
+
+    The shape is (n_held_out_rows,), in the order of the folds; it is 0 where days are held out, not places.
+    """
+    return np.concatenate([distance[row] for distance, row in _by_fold(panel, folds)])
+
+
+def _by_fold(panel, folds):
+    """Yield the distances of the held-out sites of every fold [km], and which of them each row has."""
     site, positions = site_positions(panel)
-    distances = []
     for fold in folds:
-        held_out, training = np.unique(site[fold.test]), np.unique(site[fold.train])
-        distances.append(cKDTree(positions[training]).query(positions[held_out])[0])
-    return arc_km(np.concatenate(distances))
+        held_out, row = np.unique(site[fold.test], return_inverse=True)
+        training = np.unique(site[fold.train])
+        yield arc_km(cKDTree(positions[training]).query(positions[held_out])[0]), row
 
 
 def compare(distance, held_out, scheme):

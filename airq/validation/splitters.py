@@ -174,7 +174,10 @@ def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0, cities
     """Yield the folds of :func:`make_folds` one after the other, for panels of very many groups."""
     check_schemes([scheme])
     if SCHEMES[scheme].for_cities and cities is None:
-        raise ValueError(f"The scheme {scheme} needs the cities to predict; give them with --for (cities=).")
+        raise ValueError(
+            f"The scheme {scheme} needs the cities to predict; give them to `airq evaluate` with --for (in "
+            "Python, cities=)."
+        )
     labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
     if scheme == "random":
         return _row_folds(panel, labelled, n_folds, seed)
