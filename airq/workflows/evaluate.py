@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,7 @@ def evaluate(
     result = Evaluation(**vars(mean_of_repeats(scored)), metadata=panel_metadata(panel))
     result.add_parts()
     if cities is not None:
-        held_out = [scheme for scheme in planned[0][1] if SCHEMES[scheme].places]
+        held_out = [scheme for scheme in planned[0][1] if SCHEMES[scheme].places] or PLACE_SCHEMES
         result.proximity = compare_distances(panel, cities, held_out, buffer_km=buffer_km, seed=random_state)
     return result
 
@@ -277,7 +278,7 @@ def _reseeded(estimator, repeat):
     seeds = {
         name: value + repeat
         for name, value in estimator.get_params().items()
-        if name.split("__")[-1] == "random_state" and isinstance(value, int)
+        if name.split("__")[-1] == "random_state" and isinstance(value, Integral)
     }
     return clone(estimator).set_params(**seeds)
 
