@@ -230,21 +230,18 @@ def evaluate(
     # A wrong estimator is refused before the panel is read.
     _candidates(estimators, recipe, random_state, 0)
     panel = training_panel(panel)
-    options = {"buffer_km": buffer_km, "cities": cities}
-    planned = []
+    done = []
     for repeat in range(repeats):
         seed = random_state + repeat
-        candidates = _candidates(estimators, recipe, random_state, repeat)
         beside = _chosen_baselines(panel, baselines, seed)
-        if twice := [name for name in candidates if name in beside]:
+        if twice := [name for name in estimators if name in beside]:
             raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
-        planned.append((candidates | beside, *plan_folds(panel, schemes, seed=seed, **options)))
-    _warn_of_the_same(planned[0][1], buffer_km)
-    scored = []
-    for repeat, (candidates, folds, skipped) in enumerate(planned):
+        folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, cities=cities, seed=seed)
+        if repeat == 0:
+            _warn_of_the_same(folds, buffer_km)
         scores = score_candidates(
             panel,
-            candidates,
+            _candidates(estimators, recipe, random_state, repeat) | beside,
             folds,
             described=tuple(estimators),
             nominal=coverage,
@@ -252,12 +249,15 @@ def evaluate(
             advance=advance and functools.partial(_advance_repeat, advance, repeat, repeats),
         )
         scores.skipped = skipped | scores.skipped
-        scored.append(scores)
-    result = Evaluation(**vars(mean_of_repeats(scored)), metadata=panel_metadata(panel))
+        done.append(scores)
+    result = Evaluation(**vars(mean_of_repeats(done)), metadata=panel_metadata(panel))
     result.add_parts()
     if cities is not None:
-        held_out = [scheme for scheme in planned[0][1] if SCHEMES[scheme].places] or PLACE_SCHEMES
-        result.proximity = compare_distances(panel, cities, held_out, buffer_km=buffer_km, seed=random_state)
+        scored = dict.fromkeys(record["scheme"] for record in result.records)
+        # Folds of days say nothing about other places.
+        held_out = [scheme for scheme in scored if SCHEMES[scheme].places]
+        options = {"buffer_km": buffer_km, "seed": random_state}
+        result.proximity = compare_distances(panel, cities, held_out or PLACE_SCHEMES, **options)
     return result
 
 
