@@ -40,6 +40,8 @@ app = typer.Typer(
 
 FAST, SLOW = ",".join(FAST_BASELINES), ",".join(SLOW_BASELINES)
 DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
+#: Those that need no cities to predict.
+OF_A_PANEL = ",".join(name for name, scheme in SCHEMES.items() if not scheme.for_cities)
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])
@@ -432,7 +434,7 @@ def train(
     tune: Annotated[int, typer.Option(min=0, help="Trials of a search on inner folds.")] = 0,
     scheme: Annotated[
         str | None,
-        typer.Option(help=f"How to score it, of {ALL_SCHEMES}, or none; by default city or site."),
+        typer.Option(help=f"How to score it, of {OF_A_PANEL}, or none; by default city or site."),
     ] = None,
     json: Json = None,
     seed: Seed = 0,
@@ -479,7 +481,11 @@ def evaluate(
     ] = 50.0,
     cities: Annotated[
         Path | None,
-        typer.Option("--for", help="City table to predict: which scheme applies to it? Fits nothing."),
+        typer.Option(
+            "--for",
+            help="City table to predict: which scheme applies to it? Fits nothing without --scheme; with it, "
+            "which error?",
+        ),
     ] = None,
     coverage: Annotated[
         float, typer.Option(help="Coverage of the intervals; 0 for none, in a third of the time.")
@@ -498,23 +504,28 @@ def evaluate(
     ] = None,
     json: Json = None,
     seed: Seed = 0,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="How often, each time with the next seed; mean and spread are given.")
+    ] = 1,
     jobs: Jobs = ALL_CORES,
 ):
     """Score the model and the baselines on held-out rows, sites, cities and countries."""
-    fitting = ["model", "recipe", "baselines", "jobs"]
+    fitting = ["model", "recipe", "baselines", "repeats", "jobs"]
+    only_distances = cities is not None and ctx.get_parameter_source("scheme").name != "COMMANDLINE"
     if bundle is not None:
         _refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
-    elif cities is not None:
-        _refuse_given(ctx, [*fitting, "coverage"], "with --for, which fits nothing")
+    elif only_distances:
+        _refuse_given(ctx, [*fitting, "coverage"], "with --for alone, which fits nothing; add --scheme")
     schemes = _split_schemes(scheme)
     if not any(SCHEMES[name].buffered for name in schemes):
         _refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
-    marker = "evaluation.json" if cities is None else "proximity.json"
+    if cities is None and any(SCHEMES[name].for_cities for name in schemes):
+        raise typer.BadParameter("the scheme knndm needs the cities to predict; give them with --for")
+    marker = "proximity.json" if only_distances else "evaluation.json"
     inputs = {"PANEL": panel, "--bundle": bundle, "--for": cities}
     _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
-    if cities is not None:
-        schemes = PLACE_SCHEMES if scheme == DEFAULT_SCHEMES else schemes
-        _compare_distances(panel, cities, schemes, buffer_km, seed, out, json)
+    if only_distances:
+        _compare_distances(panel, cities, PLACE_SCHEMES, buffer_km, seed, out, json)
     else:
         from airq.regressor import PM25Regressor
         from airq.workflows.evaluate import evaluate as run
@@ -531,7 +542,9 @@ def evaluate(
                     coverage=coverage or None,
                     baselines={"fast": True, "all": "all", "none": False}.get(baselines, _split(baselines)),
                     buffer_km=buffer_km,
+                    cities=cities,
                     random_state=seed,
+                    repeats=repeats,
                     n_jobs=jobs,
                     advance=advance,
                 )
@@ -629,7 +642,7 @@ def explain(
     ] = False,
     scheme: Annotated[
         str | None,
-        typer.Option(help=f"What --drop-products holds out, of {ALL_SCHEMES}; by default city or site."),
+        typer.Option(help=f"What --drop-products holds out, of {OF_A_PANEL}; by default city or site."),
     ] = None,
     model: Annotated[
         Model, typer.Option(help="Boosters of --drop-products without --bundle.")

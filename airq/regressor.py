@@ -23,7 +23,13 @@ from airq.models.predictor import NO_INPUTS, default_candidate, open_panel, trai
 from airq.models.tuning import Tuning
 from airq.panel import KEYS, TARGET, PanelMetadata, label_panel, origin_warning, panel_metadata
 from airq.report.card import write_card
-from airq.validation.evaluation import HeldOutScores, held_out_errors, plan_folds, score_candidates
+from airq.validation.evaluation import (
+    SECONDS,
+    HeldOutScores,
+    held_out_errors,
+    plan_folds,
+    score_candidates,
+)
 from airq.validation.schemes import SCHEMES
 from airq.validation.splitters import training_groups
 
@@ -216,9 +222,14 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         promises = [NOT_CALIBRATED]
         if calibration is not None:
             promises = [calibration.explain(DEFAULT_COVERAGE, period, groups=groups) for period in PERIODS]
+        # The same data and seed make the same bundle, however long it took.
+        records = [
+            {name: value for name, value in one.items() if name not in SECONDS}
+            for one in (evaluation.records if evaluation else [])
+        ]
         self.evaluation_ = evaluation
         self.metadata_ |= {
-            "evaluation": evaluation.records if evaluation else [],
+            "evaluation": records,
             "skipped": evaluation.skipped if evaluation else {},
             "uncertainty": {
                 "calibrated_on": groups,

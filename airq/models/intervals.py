@@ -10,10 +10,10 @@ and one above. Errors grow with concentration, and they are larger above the pre
 where zero bounds them; a power of the prediction with a factor for each side describes both. The factors
 grow with the distance to the nearest monitor, as the errors do. So intervals are wide where errors are
 large and need not be symmetric. Scaled residuals are one way to adapt conformal intervals to the place,
-conformal quantile regression [2]_ is another. At equal coverage the power makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a
-constant does on the simulated atmosphere; boosters on the features gain one or two per cent more, but
-cost files and time, so they are not used. Only the shape of the scale matters: calibration sets how wide
-intervals are.
+conformal quantile regression [2]_ is another. At equal coverage the power
+makes the Winkler score of 90 % intervals in unseen cities some 17 % better than a constant does on the
+simulated atmosphere; boosters on the features gain one or two per cent more, but cost files and time, so
+they are not used. Only the shape of the scale matters: calibration sets how wide intervals are.
 
 **Guarantee.** If predictor and scale never saw the groups that calibrate, and a new city is drawn like
 those groups, then a randomly chosen day of it lies inside its interval with at least the stated

@@ -30,6 +30,9 @@ def evaluation_markdown(evaluation, metadata):
         "# Evaluation",
         origin_warning(metadata),
         *_errors(evaluation.records, evaluation.skipped),
+        *_cities(evaluation),
+        *_parts(evaluation),
+        *_distances(evaluation),
         *_intervals(evaluation.coverage_records, words.PARTS),
         *_applicability(evaluation.records),
         *_probabilities(evaluation.exceedance_records),
@@ -70,7 +73,34 @@ def _errors(records, skipped):
         schemes = {one["scheme"]: ALL_SCHEMES.get(one["scheme"]) for one in records}
         yield _items(f"*{name}*: {scheme.question}." for name, scheme in schemes.items() if scheme)
         yield _items(by_scheme(words.comparison_sentence, records, "*"))
+        ours = [one for one in records if "best_baseline" in one or one["model"] == OURS]
+        yield _items(by_scheme(words.repeats_sentence, ours, "*"))
+        yield _items(by_scheme(words.robust_sentence, ours, "*"))
     yield _items(f"Left out, {name}: {reason.rstrip('.')}." for name, reason in skipped.items())
+
+
+def _cities(evaluation):
+    if evaluation.proximity is not None:
+        yield "## The cities to predict"
+        yield _items(words.proximity_sentences(evaluation.proximity))
+        yield _items(by_scheme(words.expected_sentence, evaluation.city_records, "*"))
+
+
+def _parts(evaluation):
+    if evaluation.parts:
+        yield "## Parts of the rows"
+        yield words.rows_of_repeats(evaluation.records)
+        yield markdown_table(*words.skill_table(evaluation.parts))
+        yield words.SKILL_CAPTION
+        yield _items(words.worst_places_sentences(evaluation.parts, "*"))
+
+
+def _distances(evaluation):
+    if evaluation.distance_records:
+        yield "## Error by distance"
+        yield words.rows_of_repeats(evaluation.records)
+        yield markdown_table(*words.distance_table(evaluation.distance_records, evaluation.records))
+        yield words.DISTANCE_CAPTION
 
 
 def _intervals(coverage, parts, promises=()):

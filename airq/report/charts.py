@@ -21,7 +21,7 @@ from sklearn.metrics import confusion_matrix
 from airq.models import OURS
 from airq.models.explanation import BASE, REMAINDER
 from airq.panel import origin_label, origin_warning
-from airq.report.words import part_name
+from airq.report.words import distance_class, part_name
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.proximity import NEAR_KM
 from airq.validation.scores import AQI_TABLE, error_by_group, rmse
@@ -45,6 +45,8 @@ DASHED = {"color": DARK, "strokeDash": [5, 4], "strokeWidth": 1}
 ROW = 20
 #: Cells of the density along each axis; most bars, thresholds, places and steps of a curve that are drawn.
 N_CELLS, N_BARS, N_THRESHOLDS, N_PLACES, N_STEPS = 50, 15, 4, 2000, 400
+#: Baselines beside a model in a picture of errors.
+N_BASELINES = 3
 
 
 def save(chart, path):
@@ -94,6 +96,28 @@ def draw_uncertainty(evaluation, metadata, folder):
         # Three cities give intervals of a low coverage, but no probabilities.
         if len(table):
             save(reliability_of_thresholds(table, metadata), _file(folder, "reliability", *name))
+
+
+def draw_distance(evaluation, metadata, folder):
+    """Draw the errors by distance of every scheme that holds places out, as ``error_by_distance_SCHEME.png``.
+
+    `evaluation` is an :class:`airq.validation.evaluation.Evaluation`; its first model is drawn.
+    """
+    for scheme in dict.fromkeys(one["scheme"] for one in evaluation.distance_records):
+        records = [one for one in evaluation.distance_records if one["scheme"] == scheme]
+        model = next(
+            (name for name in evaluation.described if name in {_model(one) for one in records}), None
+        )
+        if model is not None:
+            others = [
+                one
+                for one in sorted(evaluation.records, key=lambda one: one["rmse"])
+                if one["scheme"] == scheme and one["model"] not in evaluation.described
+            ]
+            names = [model, *(one["model"] for one in others[:N_BASELINES])]
+            save(
+                error_by_distance(records, metadata, models=names), _file(folder, "error_by_distance", scheme)
+            )
 
 
 def observed_against_predicted(table, metadata=None, *, model=OURS):
@@ -203,6 +227,35 @@ def coverage_by_part(records, metadata=None):
     chart = _forest(table, title, asked, [min(60.0, shares.min().min()) - 2, 102])
     note = "bar: 95 % interval, places resampled; in brackets: rows"
     return _titled(chart, f"Coverage of the intervals, {_held_out(days[0])}", metadata, note)
+
+
+def error_by_distance(records, metadata=None, *, models=(OURS,)):
+    """Draw the RMSE [µg m⁻³] by distance to the nearest training site, and the coverage below [%].
+
+    `records` are those of one scheme, see :func:`airq.validation.parts.error_by_distance`; of them `models`
+    are drawn, the first with its coverage and its number of places.
+    """
+    chosen = sorted((one for one in records if _model(one) in models), key=lambda one: one["low_km"])
+    table = pd.DataFrame(chosen)[["model", "places", "rmse", "coverage"]]
+    table["coverage"] = 100 * table["coverage"].astype("float64")
+    table["km"] = [distance_class(one) for one in chosen]
+    ours = table[table["model"] == models[0]]
+    title = "distance to the nearest training site [km]"
+    x = alt.X("km:N", sort=list(table["km"].unique()), title=title, axis=alt.Axis(labelAngle=0))
+    colors = alt.Scale(domain=list(models), range=[BLUE, *COLORS[1 : len(models)]])
+    y = alt.Y("rmse:Q", title=f"RMSE [{PM25_UNIT}]")
+    base = alt.Chart(table).encode(x, y, alt.Color("model:N", title=None, scale=colors))
+    # Above the axis they do not hide the errors.
+    figures = alt.Chart(ours).encode(x, text=alt.Text("places:Q", format=","), y=alt.value(210))
+    layers = base.mark_line(), base.mark_circle(size=60, opacity=1), *_haloed(figures)
+    panes = [alt.layer(*layers).properties(width=480, height=220)]
+    if ours["coverage"].notna().any():
+        low = min(50.0, ours["coverage"].min() - 2)
+        below = alt.Chart(ours).encode(x, _axis(alt.Y, "coverage", "coverage [%]", [low, 102]))
+        below = below.mark_line(color=BLUE) + below.mark_circle(size=60, opacity=1, color=BLUE)
+        panes.append(below.properties(width=480, height=110))
+    title = f"Error by distance, {_held_out(chosen[0], models[0])}"
+    return _titled(alt.vconcat(*panes), title, metadata, "figures above the axis: places at that distance")
 
 
 def drop_score_bars(records, metadata=None):

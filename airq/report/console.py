@@ -49,9 +49,18 @@ def _print_lines(lines, style=None):
 
 def print_evaluation(evaluation):
     """Print records, intervals, applicability, and what was left out."""
-    from airq.report.words import applicability_sentence, by_scheme, coverage_sentences
+    from airq.report.words import (
+        applicability_sentence,
+        by_scheme,
+        coverage_sentences,
+        expected_sentence,
+        proximity_sentences,
+    )
 
     print_records(evaluation.records)
+    if evaluation.proximity is not None:
+        _print_lines(proximity_sentences(evaluation.proximity))
+        _print_lines(by_scheme(expected_sentence, evaluation.city_records))
     _print_lines(coverage_sentences(evaluation.coverage_records))
     _print_lines(by_scheme(applicability_sentence, evaluation.records))
     _print_skipped(evaluation.skipped)
@@ -63,12 +72,19 @@ def _print_skipped(skipped):
 
 def print_records(records):
     """Print the table of an evaluation with its caption and sentences."""
-    from airq.report.words import by_scheme, comparison_sentence, evaluation_caption, narrow_table
+    from airq.report.words import (
+        by_scheme,
+        comparison_sentence,
+        evaluation_caption,
+        narrow_table,
+        repeats_sentence,
+    )
 
     if records:
         print_table(*narrow_table(records, screen.width), n_words=2, sections=True, no_wrap=True)
         _print_lines([evaluation_caption(records, narrow=True)], style="dim")
         _print_lines(by_scheme(comparison_sentence, records))
+        _print_lines(by_scheme(repeats_sentence, [one for one in records if "best_baseline" in one]))
 
 
 def print_proximity(comparison):

@@ -34,13 +34,16 @@ COLUMNS = {
     "width": ("width", "width", 1),
     "worst_city": ("worst city", None, None),
     "worst_city_rmse": ("its RMSE", "worst", 2),
+    "seconds": ("seconds", "s", 1),
 }
 #: Key of a record -> (heading, decimals).
 FIGURES = {name: (heading, digits) for name, (heading, _, digits) in COLUMNS.items()}
 SHARES = ("aqi_right", "aqi_within_one", "coverage")
 #: Left out in terminals of fewer characters than the key, if no model has a longer name.
 LONGEST_NAME = 17
-SPARE = {115: ("aqi_within_one", "rmse_smoothed10"), 95: ("n", "aqi_right")}
+#: Left out in terminals of fewer characters than the key, and where repeats make a column wide.
+SPARE = {115: ("aqi_within_one", "rmse_smoothed10", "seconds"), 95: ("n", "aqi_right")}
+SPARE_IN_REPEATS = ("n", "rmse_sd")
 PARTS = {
     "all": "all held-out rows",
     "country": "country",
@@ -48,12 +51,23 @@ PARTS = {
     "predicted_class": "predicted WHO class",
     "observed_class": "observed WHO class (diagnosis only)",
     "worst_city": "worst city",
+    "worst_site": "worst site",
 }
+#: Parts of the table of skill; parts.json has the countries, too.
+SKILL_PARTS = ("season", "observed_class")
 COVERAGE_CAPTION = (
     f"coverage: share of rows inside their interval; 95 %: its interval, places resampled; width and Winkler "
     f"score in {PM25_UNIT} (lower is better)."
 )
 EXCEEDANCE_CAPTION = "skill: 1 for perfect probabilities, 0 for always giving the observed frequency."
+SKILL_CAPTION = (
+    f"RMSE in {PM25_UNIT}; in brackets: skill, 1 without error, 0 where the mean squared error is that of "
+    "the best baseline. No one knows the observed class when predicting."
+)
+DISTANCE_CAPTION = (
+    f"Distance to the nearest site to learn from. Errors and mean width of the intervals in {PM25_UNIT}; "
+    "baseline: RMSE of the best one in all rows of the scheme. Few places give a figure by chance."
+)
 PROXIMITY_CAPTION = (
     "Distances in km to the nearest training site. differ by: mean factor between cities and held-out sites, "
     "rank by rank. > 90 %, > all: cities farther than 90 % or all of the held-out sites."
@@ -77,16 +91,18 @@ def markdown_table(headings, rows):
 
 def evaluation_table(records):
     """Return the table of an evaluation."""
-    headings = [heading for heading, _ in FIGURES.values()]
-    return headings, [[_cell(one, name) for name in FIGURES] for one in records]
+    names = [name for name in FIGURES if name != "seconds" or _timed(records)]
+    return [FIGURES[name][0] for name in names], [[_cell(one, name) for name in names] for one in records]
 
 
 def narrow_table(records, width):
     """Return the same for a terminal of so many characters: fewer columns, shorter headings."""
     width -= max([0, *(len(str(one.get("model", ""))) - LONGEST_NAME for one in records)])
     left_out = [name for limit, names in SPARE.items() if width < limit for name in names]
+    left_out += SPARE_IN_REPEATS if any(map(_repeated, records)) else ()
+    left_out += () if _timed(records) else ("seconds",)
     names = {name: short for name, (_, short, _) in COLUMNS.items() if short and name not in left_out}
-    return list(names.values()), [[_cell(one, name) for name in names] for one in records]
+    return list(names.values()), [[_cell(one, name, spread=("rmse",)) for name in names] for one in records]
 
 
 def evaluation_caption(records, *, narrow=False):
@@ -97,12 +113,35 @@ def evaluation_caption(records, *, narrow=False):
     if narrow:
         return (
             f"Errors in {unit}. bias: predicted minus observed; ±: SD over folds; class, ±1: in the right "
-            f"{index} class, within one; 10 d: of 10-day means; worst: worst city; cover, width: intervals."
+            f"{index} class, within one; 10 d: of 10-day means; worst: worst city; cover, width: "
+            "intervals; s: processor time."
         )
     return (
         f"Errors in {unit}, AQI classes by {index}. bias: predicted minus observed; ± folds: standard "
         "deviation over folds; RMSE 10 d: of 10-day means; coverage: rows inside their interval; width: its "
-        "mean width."
+        "mean width; seconds: processor time."
+    )
+
+
+def repeats_sentence(record):
+    """Return how many repeats a record is the mean of, and in how many its model was the best."""
+    if not _repeated(record):
+        return ""
+    low, high = record["rmse_low"], record["rmse_high"]
+    return (
+        f"Mean of {record['repeats']} repeats with other seeds: RMSE {low:.1f} to {high:.1f} "
+        f"{_unit(record)}. It had the lowest RMSE in {record['ranked_first']} of {record['repeats']}."
+    )
+
+
+def robust_sentence(record):
+    """Return the error without the few highest observations, and that of half of the rows."""
+    share, others, median = (record.get(name) for name in ("top1_share", "rmse_without_top1", "median_error"))
+    if not (_finite(share) and _finite(others) and _finite(median)):
+        return ""
+    return (
+        f"Half of the predictions were off by {median:.1f} {_unit(record)} or less. The highest 1 % of the "
+        f"observations make {_percent(share)} of the squared error; without them RMSE is {others:.1f}."
     )
 
 
@@ -271,6 +310,91 @@ def exceedance_table(records):
     return _with_models(headings, rows, records)
 
 
+def rows_of_repeats(records):
+    """Return that the rows of tables of parts count in every repeat, if there are several."""
+    return "Rows count in every repeat." if any(map(_repeated, records)) else ""
+
+
+def skill_table(records):
+    """Return RMSE and skill by season and observed class, with a column per scheme."""
+    records = [one for one in records if one["part"] in SKILL_PARTS]
+    schemes = list(dict.fromkeys(one["scheme"] for one in records))
+    rows = {}
+    for one in records:
+        skill = f" ({one['skill']:+.2f})" if _finite(one["skill"]) else ""
+        row = rows.setdefault((one["model"], one["part"], one["value"]), {"n": one["n"]})
+        row[one["scheme"]] = f"{one['rmse']:.1f}{skill}"
+    several = len({model for model, _, _ in rows}) > 1
+    cells = [
+        [*[model] * several, PARTS[part].split(" (")[0], value, f"{row['n']:,}"]
+        + [row.get(scheme, "") for scheme in schemes]
+        for (model, part, value), row in rows.items()
+    ]
+    return [*["model"] * several, "part", "", "rows", *schemes], cells
+
+
+def worst_places_sentences(records, mark=""):
+    """Return one line for every scheme and model with the places of the largest errors."""
+    places = {}
+    for one in records:
+        if one["part"] in ("worst_city", "worst_site"):
+            error = f"RMSE {one['rmse']:.1f}, bias {one['bias']:+.1f} {_unit(one)}, {one['n']:,} rows"
+            places.setdefault(_label(one), []).append(f"{one['value']} ({error})")
+    return [
+        f"{mark}{label}{mark}: The largest errors are in {'; '.join(named)}."
+        for label, named in places.items()
+    ]
+
+
+def distance_table(records, evaluated):
+    """Return the errors by distance of the models that `evaluated` records compare with a best baseline."""
+    best = {(one["scheme"], one["model"]): one.get("best_baseline") for one in evaluated}
+    found = {(one["scheme"], one["model"], one["low_km"]): one for one in records}
+    models = {one["model"] for one in evaluated if "best_baseline" in one} or {OURS}
+    records = [one for one in records if one["model"] in models]
+    rows = []
+    for one in records:
+        scheme, model, low = one["scheme"], one["model"], one["low_km"]
+        beside = found.get((scheme, best.get((scheme, model)), low), {}).get("rmse")
+        figures = [f"{one[name]:,}" for name in ("places", "n")]
+        figures += [f"{one[name]:.1f}" for name in ("rmse", "bias")] + [_percent(one["coverage"])]
+        figures += [f"{value:.1f}" if _finite(value) else "" for value in (one["width"], beside)]
+        rows.append([scheme, distance_class(one), *figures])
+    headings = ["scheme", "km", "places", "rows", "RMSE", "bias", "coverage", "width", "baseline"]
+    return _with_models(headings, rows, records)
+
+
+def distance_class(record):
+    """Return the name of a class of distance.
+
+    >>> distance_class({"low_km": 2.0, "high_km": 5.0}), distance_class({"low_km": 500.0, "high_km": None})
+    ('2-5', '> 500')
+    """
+    if not _finite(record["high_km"]):
+        return f"> {record['low_km']:g}"
+    return f"{record['low_km']:g}-{record['high_km']:g}"
+
+
+def expected_sentence(record):
+    """Return the error to expect at the cities to predict, and how many it does not hold for.
+
+    `record` is that of :func:`airq.validation.parts.expected_error`.
+    """
+    beyond, unscored = record["cities_beyond"], record["cities"] - record["cities_scored"]
+    text = f"No error was scored at the distances of the {_counted(record['cities'], 'city', 'cities')}."
+    if _finite(record["rmse"]):
+        text = (
+            f"Expect a daily RMSE of {record['rmse']:.1f} {_unit(record)} in the cities to predict: that of "
+            f"held-out places as far from training, weighted by the distances of "
+            f"{_counted(record['cities_scored'], 'city', 'cities')}."
+        )
+    if beyond:
+        text += f" {_counted(beyond, 'city lies', 'cities lie')} farther than all places that were scored."
+    if unscored > beyond:
+        text += f" At the distance of {_counted(unscored - beyond, 'city', 'cities')} no place was scored."
+    return text
+
+
 def prediction_sentences(rows):
     """Return the summary of a prediction table, new places apart from training places; empty parts left out.
 
@@ -311,7 +435,15 @@ def _where(record):
     return f"In {scheme.unseen}" if scheme else f"In what the scheme {record['scheme']} holds out"
 
 
-def _cell(record, name):
+def _repeated(record):
+    return record.get("repeats", 1) > 1
+
+
+def _timed(records):
+    return any("seconds" in one for one in records)
+
+
+def _cell(record, name, spread=("rmse", "mae")):
     value = record.get(name)
     if name == "groups":
         return f"{record['groups']:,} {record.get('group', 'groups')}"
@@ -319,6 +451,8 @@ def _cell(record, name):
         return value
     if not _finite(value):
         return ""
+    if name in spread and _repeated(record):
+        return f"{value:,.1f} ({record[f'{name}_low']:,.1f} to {record[f'{name}_high']:,.1f})"
     return _percent(value) if name in SHARES else f"{value:,.{FIGURES[name][1]}f}"
 
 

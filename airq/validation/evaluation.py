@@ -13,6 +13,7 @@ what is scored is a whole bundle, intervals included.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import joblib
@@ -25,6 +26,8 @@ from airq.models.intervals import HELD_OUT, PERIODS, Calibration, period_means
 from airq.panel import PLACE, TARGET, panel_metadata
 from airq.parallel import workers
 from airq.units import exceedance_column, exceedance_thresholds
+from airq.validation.parts import error_by_distance, expected_error, skill_by_part
+from airq.validation.proximity import Proximity, training_distances
 from airq.validation.schemes import ALL_SCHEMES, SCHEMES, check_schemes
 from airq.validation.scores import (
     bootstrap_difference,
@@ -45,6 +48,8 @@ from airq.validation.splitters import (
 
 #: An error ratio outside to inside needs this many rows on either side.
 MIN_ROWS = 20
+#: Entries of a record that differ between two runs of the same evaluation. [s]
+SECONDS = ("seconds", "seconds_intervals")
 
 
 @dataclass
@@ -54,20 +59,28 @@ class HeldOutScores:
     Attributes
     ----------
     records : list of dict
-        One per scheme and model, see :func:`airq.validation.scores.scores`.
+        One per scheme and model, see :func:`airq.validation.scores.scores`. `seconds` is the processor time
+        of all fits and predictions of the model, `seconds_intervals` that of those that only calibrate
+        intervals; of the repeats `repeats, ranked_first, rmse_low` and more, see
+        :func:`airq.validation.repeats.mean_of_repeats`.
     skipped : dict of str to str
         Scheme -> why the panel cannot support it; ``"scheme/model"`` -> why a model was left out.
     predictions : DataFrame
-        One row per scheme and held-out row: keys, `scheme, fold, observed` and a column per model
-        [µg m⁻³]; of the first described model also `scale_low, scale_high, lower, upper` [µg m⁻³],
-        `dissimilarity`, `inside_domain` and the probabilities `p_above_…`; of other described models the same
-        with their name and an underscore in front.
+        One row per repeat, scheme and held-out row: keys, `repeat, scheme, fold, distance_km` (to the nearest
+        site to learn from), `observed` and a column per model [µg m⁻³]; of the first described model also
+        `scale_low, scale_high, lower, upper` [µg m⁻³], `dissimilarity`, `inside_domain` and the probabilities
+        `p_above_…`; of other described models the same with their name and an underscore in front.
     coverage_records, exceedance_records : list of dict
         Scores of intervals and probabilities, by `model`, see :func:`score_intervals`.
     reliability : DataFrame
         How often thresholds were exceeded, by `model` and probability.
     described : tuple of str
         Names of the models with intervals, the first of which has no prefix in `predictions`.
+    parts, distance_records : list of dict
+        Errors and skill by part of the rows, see :func:`airq.validation.parts.skill_by_part`, and by distance
+        from training, see :func:`airq.validation.parts.error_by_distance`, both after :meth:`add_parts`.
+    proximity : Proximity, optional
+        How far given cities to predict lie from training, beside the schemes.
     """
 
     records: list = field(default_factory=list)
@@ -77,6 +90,47 @@ class HeldOutScores:
     exceedance_records: list = field(default_factory=list)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     described: tuple = ()
+    parts: list = field(default_factory=list)
+    distance_records: list = field(default_factory=list)
+    proximity: Proximity | None = None
+
+    @property
+    def first_repeat(self):
+        """Return the held-out predictions of the first repeat: every row once per scheme."""
+        if "repeat" not in self.predictions:
+            return self.predictions
+        return self.predictions[self.predictions["repeat"] == 0]
+
+    @property
+    def city_records(self):
+        """Return the error to expect at the cities to predict, a record per scheme and described model.
+
+        They are those of :func:`airq.validation.parts.expected_error`; the scheme whose distances are most
+        like those of the cities comes first.
+        """
+        if self.proximity is None:
+            return []
+        distance = self.proximity.cities["distance_km"]
+        records = []
+        for scheme in (one["scheme"] for one in self.proximity.records):
+            for model in self.described:
+                by_distance = [
+                    one for one in self.distance_records if (one["scheme"], one["model"]) == (scheme, model)
+                ]
+                records += [expected_error(distance, by_distance)] if by_distance else []
+        return records
+
+    def add_parts(self):
+        """Add errors and skill by part of the held-out rows and by distance, of all repeats together."""
+        for record in self.records:
+            scheme, model = record["scheme"], record["model"]
+            rows = self.predictions[self.predictions["scheme"] == scheme].dropna(subset=[model])
+            prefix = None
+            if model in self.described:
+                self.parts += skill_by_part(rows, scheme, model, record.get("best_baseline"))
+                prefix = "" if model == self.described[0] else f"{model}_"
+            if SCHEMES[scheme].places:
+                self.distance_records += error_by_distance(rows, scheme, model, prefix=prefix)
 
     def add_intervals(self, record, coverage, exceedance, reliable):
         """Add the scores of one model's intervals, as :func:`score_intervals` returns them.
@@ -148,10 +202,10 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
     # The slowest first, so that no process is left alone with one at the end.
     fits.sort(key=lambda fit: fit[1] not in described)
     tasks = (joblib.delayed(_held_out)(panel, fold, name, candidates[name]) for fold, name in fits)
-    held_out = {}
+    held_out, seconds = {}, {}
     with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
-        for done, (key, values) in enumerate(run(tasks), start=1):
-            held_out[key] = values
+        for done, (key, values, spent) in enumerate(run(tasks), start=1):
+            held_out[key], seconds[key] = values, spent
             if advance is not None:
                 advance(done, len(fits), f"{key[0]}: {key[2]}")
     result = HeldOutScores(described=described)
@@ -160,7 +214,20 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
         for scheme, listed in folds.items()
     ]
     result.predictions = pd.concat(tables, ignore_index=True)
+    _add_seconds(result.records, seconds)
     return result
+
+
+def _add_seconds(records, seconds):
+    """Add the processor time [s] of the fits of every record's model, that of pairs of folds apart."""
+    for record in records:
+        own = {
+            key[1]: spent for key, spent in seconds.items() if key[::2] == (record["scheme"], record["model"])
+        }
+        of_pairs = [spent for number, spent in own.items() if isinstance(number, tuple)]
+        record["seconds"] = sum(own.values()) - sum(of_pairs)
+        if of_pairs:
+            record["seconds_intervals"] = sum(of_pairs)
 
 
 def score_predictions(panel, predicted, *, scheme, model, **entries):
@@ -173,19 +240,24 @@ def score_predictions(panel, predicted, *, scheme, model, **entries):
 
 
 def _held_out(panel, fold, name, candidate):
-    """Return the key of a fit and its predictions of the rows to score, or the reason why it failed."""
-    key = fold.scheme, fold.number, name
+    """Return the key of a fit, its predictions of the rows to score or why it failed, and its seconds."""
+    begun = time.process_time()
+    try:
+        values = _predicted(panel, fold, candidate)
+    except CannotFit as reason:
+        values = str(reason)
+    return (fold.scheme, fold.number, name), values, time.process_time() - begun
+
+
+def _predicted(panel, fold, candidate):
+    """Fit a candidate on what a fold leaves, and return its predictions of the rows to score."""
     predictor, training = candidate(), fold.training_panel(panel)
     of_pair = isinstance(fold, PairFold)
     if of_pair:
         # These predictors calibrate: their errors are needed, not where they extrapolate.
         predictor.applicability = None
     # A pair may leave too few groups of the scheme; then the inner folds keep what is left together.
-    inner = inner_column(fold.scheme, training if of_pair else panel)
-    try:
-        predictor.fit(training, inner)
-    except CannotFit as reason:
-        return key, str(reason)
+    predictor.fit(training, inner_column(fold.scheme, training if of_pair else panel))
     # The rows that a user would hand over: all of the held-out places, or the whole table.
     hidden = np.setdiff1d(np.arange(len(panel)), fold.visible)
     rows = hidden if len(hidden) else np.arange(len(panel))
@@ -194,7 +266,7 @@ def _held_out(panel, fold, name, candidate):
         predicted = predictor.describe(visible)
     else:
         predicted = pd.DataFrame({"pm25": predictor.predict(visible)})
-    return key, predicted.set_index(rows).loc[fold.test]
+    return predicted.set_index(rows).loc[fold.test]
 
 
 def _score_scheme(result, panel, candidates, folds, held_out, pairs, described, nominal):
@@ -202,8 +274,10 @@ def _score_scheme(result, panel, candidates, folds, held_out, pairs, described, 
     scheme = folds[0].scheme
     rows = panel.iloc[np.concatenate([fold.test for fold in folds])].reset_index(drop=True)
     table = rows[[*PLACE, "date"]].copy()
+    table["repeat"] = 0
     table["scheme"] = scheme
     table["fold"] = np.repeat([fold.number for fold in folds], [len(fold.test) for fold in folds])
+    table["distance_km"] = training_distances(panel, folds)
     table["observed"] = rows[TARGET]
     records, descriptions = {}, {}
     for name in candidates:
@@ -297,7 +371,8 @@ def held_out_errors(held_out, scheme, model):
     `held_out` must hold the scheme and the described model. The columns are those of
     :func:`calibration_rows`.
     """
-    rows = held_out.predictions[held_out.predictions["scheme"] == scheme]
+    rows = held_out.first_repeat
+    rows = rows[rows["scheme"] == scheme]
     if model != held_out.described[0]:
         own = {f"{model}_{name}": name for name in ("scale_low", "scale_high")}
         rows = rows.drop(columns=own.values(), errors="ignore").rename(columns=own)

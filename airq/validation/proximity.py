@@ -3,7 +3,7 @@
 The figures of a scheme apply to the cities to predict where its held-out places lie as far from their
 training places as those cities lie from the monitors. The distributions of both distances are compared, as
 in nearest-neighbour distance matching [1]_ [2]_. Here no folds are built to match: the nearest of the
-existing schemes is named.
+existing schemes is named; the scheme `knndm` builds them, see :mod:`airq.validation.matched`.
 
 Distances are compared by their logarithms. A step from 5 to 50 km changes what a monitor says about a place,
 one from 1005 to 1050 km does not. With plain distances a few far cities would decide alone.
@@ -28,11 +28,9 @@ from scipy.stats import wasserstein_distance
 
 from airq.geo import arc_km, nearest, sites_of
 from airq.panel import TARGET
+from airq.validation.matched import NEAR_KM, factor_between
 from airq.validation.schemes import PLACE_SCHEMES, SCHEMES
 from airq.validation.splitters import UnsupportedScheme, iter_folds, site_positions
-
-#: Places nearer than this are one place for a satellite's pixel. [km]
-NEAR_KM = 1.0
 
 
 @dataclass
@@ -71,11 +69,11 @@ def proximity(panel, cities, schemes=PLACE_SCHEMES, *, buffer_km=50.0, seed=0):
     """
     result = Proximity(with_distances(cities, panel), panel.loc[panel[TARGET].notna(), "site_id"].nunique())
     for scheme in dict.fromkeys(schemes):
-        if scheme in SCHEMES and scheme not in PLACE_SCHEMES:
+        if scheme in SCHEMES and not SCHEMES[scheme].places:
             result.skipped[scheme] = "it holds out days of known places, so it does not apply to other places"
             continue
         try:
-            folds = iter_folds(panel, scheme, buffer_km=buffer_km, seed=seed)
+            folds = iter_folds(panel, scheme, buffer_km=buffer_km, seed=seed, cities=cities)
             result.held_out[scheme] = held_out_distances(panel, folds)
         except UnsupportedScheme as reason:
             result.skipped[scheme] = str(reason)
@@ -101,12 +99,24 @@ def held_out_distances(panel, folds):
     The shape is (n_held_out_sites,), in the order of the folds; a site that is held out in several folds has
     several distances.
     """
+    return np.concatenate([distance for distance, _ in _by_fold(panel, folds)])
+
+
+def training_distances(panel, folds):
+    """Return the distance [km] from every held-out row to the nearest training site of its fold.
+
+    The shape is (n_held_out_rows,), in the order of the folds; it is 0 where days are held out, not places.
+    """
+    return np.concatenate([distance[row] for distance, row in _by_fold(panel, folds)])
+
+
+def _by_fold(panel, folds):
+    """Yield the distances of the held-out sites of every fold [km], and which of them each row has."""
     site, positions = site_positions(panel)
-    distances = []
     for fold in folds:
-        held_out, training = np.unique(site[fold.test]), np.unique(site[fold.train])
-        distances.append(cKDTree(positions[training]).query(positions[held_out])[0])
-    return arc_km(np.concatenate(distances))
+        held_out, row = np.unique(site[fold.test], return_inverse=True)
+        training = np.unique(site[fold.train])
+        yield arc_km(cKDTree(positions[training]).query(positions[held_out])[0]), row
 
 
 def compare(distance, held_out, scheme):
@@ -139,7 +149,7 @@ def compare(distance, held_out, scheme):
         "scheme": scheme,
         "sites": len(held_out),
         **dict(zip(("low_km", "median_km", "high_km", "farthest_km"), quantiles, strict=True)),
-        "factor": float(np.exp(wasserstein_distance(*logs))),
+        "factor": factor_between(distance, held_out),
         "farther": float(np.exp(logs[0].mean() - logs[1].mean())),
         "apart_km": float(wasserstein_distance(distance, held_out)),
         "cities_beyond_most": int(np.sum(distance > quantiles[2])),

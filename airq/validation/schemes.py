@@ -4,8 +4,9 @@ Every scheme asks another question. `random` asks about a missing day of a known
 monitor in a known city, `city` about a city without any, `country` about a country without any, `buffer`
 about a city whose surroundings have none either, `region` about several neighbouring cities without any,
 `season` about a part of the year that no monitor has seen. `leave-city-out` (buffered) and
-`leave-country-out` hold out one group at a time, which needs as many fits as there are groups. Sites within
-100 m of each other are held out together: they may be one monitor under two names.
+`leave-country-out` hold out one group at a time, which needs as many fits as there are groups. `knndm` asks
+about given places: its held-out sites lie as far from training as those, see :mod:`airq.validation.matched`.
+Sites within 100 m of each other are held out together: they may be one monitor under two names.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Scheme:
     buffered: bool = False
     #: Whether every group is a fold of its own.
     one_by_one: bool = False
+    #: Whether the folds depend on the places to predict.
+    for_cities: bool = False
     #: Rank among the schemes that stand for a city without a monitor; None for those that do not.
     headline: int | None = None
 
@@ -140,6 +143,14 @@ SCHEMES = {
         one_by_one=True,
         headline=8,
     ),
+    "knndm": Scheme(
+        "site",
+        "site_id",
+        "places as far from every monitor as the cities to predict",
+        "your cities",
+        "places as far from all that it had seen as the cities to predict",
+        for_cities=True,
+    ),
 }
 
 #: How a bundle is evaluated on labelled rows: nothing is held out, the rows are new or are not.
@@ -162,10 +173,10 @@ BUNDLE_SCHEMES = {
 }
 ALL_SCHEMES = SCHEMES | BUNDLE_SCHEMES
 
-#: Schemes with few folds, the default of `airq evaluate`; the others need a fit for every group.
-FEW_FITS = tuple(name for name, scheme in SCHEMES.items() if not scheme.one_by_one)
-#: Schemes that hold places out.
-PLACE_SCHEMES = tuple(name for name, scheme in SCHEMES.items() if scheme.places)
+#: Schemes with few folds, the default of `airq evaluate`; the others need a fit for every group, or cities.
+FEW_FITS = tuple(name for name, scheme in SCHEMES.items() if not scheme.one_by_one and not scheme.for_cities)
+#: Schemes that hold places out of any panel.
+PLACE_SCHEMES = tuple(name for name, scheme in SCHEMES.items() if scheme.places and not scheme.for_cities)
 #: Schemes that stand for a city without a monitor, the best first.
 HEADLINES = tuple(
     sorted(

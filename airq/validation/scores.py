@@ -23,6 +23,8 @@ MIN_CITY_ROWS = 10
 SMOOTHING_DAYS = 10
 #: Fewer groups than this give no bootstrap interval.
 MIN_BOOTSTRAP_GROUPS = 5
+#: Share of the rows, those of the highest observations, whose part in the error is given. [1]
+TOP_SHARE = 0.01
 #: Edges of the classes of probability of a reliability table.
 EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 
@@ -62,7 +64,8 @@ def scores(panel, predicted):
     """Return all figures of the predictions [µg m⁻³] of a panel's rows, all of which have an observed `pm25`.
 
     `n, rmse, mae, r2, bias, aqi_right, aqi_within_one, rmse_smoothed10, mae_smoothed10, worst_city,
-    worst_city_rmse, unit, aqi_table`. Errors in µg m⁻³; shares of rows in [1].
+    worst_city_rmse, median_error` (median absolute error), `top1_share, rmse_without_top1` (see
+    :func:`top_error`), `unit, aqi_table`. Errors in µg m⁻³; shares in [1].
     """
     observed = panel[TARGET].to_numpy(dtype="float64")
     predicted = np.asarray(predicted, dtype="float64")
@@ -83,8 +86,29 @@ def scores(panel, predicted):
         "mae_smoothed10": float(np.abs(smooth_error).mean()) if len(smooth_error) else np.nan,
         "worst_city": city,
         "worst_city_rmse": city_rmse,
+        "median_error": float(np.median(np.abs(error))),
+        **top_error(observed, predicted),
         "unit": PM25_UNIT,
         "aqi_table": AQI_TABLE,
+    }
+
+
+def top_error(observed, predicted):
+    """Return how much of the error is that of the highest 1 % of the observations, one row at least.
+
+    `top1_share` is their share of the squared error [1], `rmse_without_top1` the RMSE of the other rows, in
+    the unit of the arguments; NaN where there is no error, or no other row.
+
+    >>> top_error([10.0, 10.0, 90.0], [11.0, 9.0, 83.0])
+    {'top1_share': 0.9607843137254902, 'rmse_without_top1': 1.0}
+    """
+    observed = np.asarray(observed, dtype="float64")
+    square = np.square(np.asarray(predicted) - observed)
+    order = np.argsort(observed, kind="stable")
+    others = order[: len(order) - max(1, int(TOP_SHARE * len(order)))]
+    return {
+        "top1_share": float(1 - square[others].sum() / square.sum()) if square.sum() else np.nan,
+        "rmse_without_top1": float(np.sqrt(square[others].mean())) if len(others) else np.nan,
     }
 
 

@@ -24,8 +24,9 @@ from sklearn.model_selection import GroupKFold, KFold
 from threadpoolctl import threadpool_limits
 
 from airq.cities import station_ids
-from airq.geo import chord_km, geocentric_km, sites_of
+from airq.geo import chord_km, geocentric_km, nearest, sites_of
 from airq.panel import MIN_TRAINING_ROWS, TARGET, check_names
+from airq.validation.matched import matched_folds
 from airq.validation.schemes import SCHEMES, check_schemes
 
 N_FOLDS = 5
@@ -46,14 +47,19 @@ class HoldOut(BaseEstimator):
     ----------
     scheme : str
         What is held out: ``"random"``, ``"site"``, ``"city"``, ``"country"``, ``"buffer"``, ``"region"``,
-        ``"season"``, ``"leave-city-out"`` or ``"leave-country-out"``.
+        ``"season"``, ``"leave-city-out"``, ``"leave-country-out"`` or ``"knndm"``.
     n_splits : int
         Number of folds; fewer where there are fewer groups.
     buffer_km : float
         With ``"buffer"`` and ``"leave-city-out"``, training places lie at least this far from every held-out
         place. [km]
     random_state : int
-        Order of the rows of ``"random"`` and start of the clustering of ``"region"``.
+        Order of the rows of ``"random"``, start of the clustering of ``"region"``, and which groups share a
+        fold: with 0 the largest are spread over the folds, without chance; any other number deals the groups
+        out in a random order, to the fold of fewest rows each.
+    cities : DataFrame, optional
+        The places to predict, with `latitude` and `longitude` [°]; ``"knndm"`` needs them, no other scheme
+        looks at them.
 
     Notes
     -----
@@ -73,12 +79,18 @@ class HoldOut(BaseEstimator):
     """
 
     def __init__(
-        self, scheme: str = "city", n_splits: int = 5, buffer_km: float = 50.0, random_state: int = 0
+        self,
+        scheme: str = "city",
+        n_splits: int = 5,
+        buffer_km: float = 50.0,
+        random_state: int = 0,
+        cities: pd.DataFrame | None = None,
     ):
         self.scheme = scheme
         self.n_splits = n_splits
         self.buffer_km = buffer_km
         self.random_state = random_state
+        self.cities = cities
 
     def split(self, X: pd.DataFrame, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield row numbers to learn from and row numbers to score, fold by fold.
@@ -105,7 +117,7 @@ class HoldOut(BaseEstimator):
         if y is not None:
             X = X.assign(**{TARGET: np.asarray(y, dtype="float64")})
         options = {"n_folds": self.n_splits, "buffer_km": self.buffer_km, "seed": self.random_state}
-        for fold in iter_folds(X, self.scheme, **options):
+        for fold in iter_folds(X, self.scheme, cities=self.cities, **options):
             yield fold.train, fold.test
 
     def get_n_splits(self, X: pd.DataFrame | None = None, y=None, groups=None) -> int:
@@ -145,25 +157,33 @@ class Fold:
         return panel.assign(**{TARGET: target}).iloc[np.sort(self.visible)].reset_index(drop=True)
 
 
-def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
+def make_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0, cities=None):
     """Split a checked panel with targets by a scheme of :data:`SCHEMES`; return a list of :class:`Fold`.
 
     There are at most `n_folds` folds; the schemes of one group at a time have one fold per group,
-    ``"season"`` has one per season of the year. `buffer_km` [km] and `seed` are those of :class:`HoldOut`.
-    UnsupportedScheme is raised if the panel has too few groups, or too few rows are left to learn from.
+    ``"season"`` has one per season of the year. `buffer_km` [km], `seed` and `cities` are those of
+    :class:`HoldOut`; a seed of 0, the default, does not shuffle places, so its folds are those of every
+    earlier version. UnsupportedScheme is raised if the panel has too few groups, or too few rows are left to
+    learn from; ValueError if the scheme needs cities and there are none.
     """
-    return list(iter_folds(panel, scheme, n_folds=n_folds, buffer_km=buffer_km, seed=seed))
+    options = {"n_folds": n_folds, "buffer_km": buffer_km, "seed": seed, "cities": cities}
+    return list(iter_folds(panel, scheme, **options))
 
 
-def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0):
+def iter_folds(panel, scheme, *, n_folds=N_FOLDS, buffer_km=50.0, seed=0, cities=None):
     """Yield the folds of :func:`make_folds` one after the other, for panels of very many groups."""
     check_schemes([scheme])
+    if SCHEMES[scheme].for_cities and cities is None:
+        raise ValueError(
+            f"The scheme {scheme} needs the cities to predict; give them to `airq evaluate` with --for (in "
+            "Python, cities=)."
+        )
     labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
     if scheme == "random":
         return _row_folds(panel, labelled, n_folds, seed)
     if scheme == "season":
         return _season_folds(panel, labelled)
-    return _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed)
+    return _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed, cities)
 
 
 def training_groups(panel):
@@ -212,25 +232,61 @@ def _season_folds(panel, labelled):
         yield _fold(panel, labelled, "season", number, test, hidden, (season,))
 
 
-def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed):
+def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed, cities):
     codes, names = pd.factorize(_groups(panel, labelled, scheme, seed), sort=True)
     present = names[np.unique(codes[labelled])]
     _check_several(present, SCHEMES[scheme].group)
     n_folds = len(present) if SCHEMES[scheme].one_by_one else min(n_folds, len(present))
-    site, positions = site_positions(panel) if SCHEMES[scheme].buffered else (None, None)
-    splits = GroupKFold(n_splits=n_folds).split(labelled, groups=codes[labelled])
-    for number, (_, test) in enumerate(splits):
-        held_out = np.unique(codes[labelled[test]])
+    if SCHEMES[scheme].for_cities:
+        number = _matched(panel, codes, labelled, cities, n_folds, seed)
+    else:
+        number = fold_of_rows(codes[labelled], n_folds, 0 if SCHEMES[scheme].one_by_one else seed)
+    buffered = SCHEMES[scheme].buffered
+    site, positions = site_positions(panel) if buffered else (None, None)
+    for fold in range(n_folds):
+        test = labelled[number == fold]
+        held_out = np.unique(codes[test])
         hidden = np.isin(codes, held_out)
-        if SCHEMES[scheme].buffered:
+        if buffered:
             hidden |= within_km(positions, np.unique(site[hidden]), buffer_km)[site]
         groups = tuple(str(name) for name in names[held_out])
-        around = buffer_km if SCHEMES[scheme].buffered else None
-        yield _fold(panel, labelled, scheme, number, labelled[test], hidden, groups, around)
+        yield _fold(panel, labelled, scheme, fold, test, hidden, groups, buffer_km if buffered else None)
+
+
+def fold_of_rows(groups, n_folds, seed):
+    """Return the fold of every row, shape (n_rows,), so that the rows of a group share one.
+
+    `groups` are integers. A seed of 0 gives the largest group first to the fold of fewest rows, as
+    scikit-learn's GroupKFold does. Any other seed takes the groups in a random order; then no two folds
+    differ by more rows than the largest group has.
+
+    >>> fold_of_rows(np.array([0, 0, 0, 1, 1, 2]), 2, seed=0).tolist()
+    [0, 0, 0, 1, 1, 1]
+    """
+    fold = np.empty(len(groups), dtype=int)
+    if not seed:
+        for number, (_, test) in enumerate(GroupKFold(n_splits=n_folds).split(groups, groups=groups)):
+            fold[test] = number
+        return fold
+    groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    of_group, load = np.empty(len(sizes), dtype=int), np.zeros(n_folds, dtype=int)
+    for group in np.random.default_rng(seed).permutation(len(sizes)):
+        of_group[group] = load.argmin()
+        load[of_group[group]] += sizes[group]
+    return of_group[groups]
+
+
+def _matched(panel, codes, labelled, cities, n_folds, seed):
+    """Return the fold of every labelled row whose places lie as far from training as the cities."""
+    # A station has the position of the first of its sites.
+    stations = panel.iloc[labelled].assign(code=codes[labelled]).drop_duplicates("code").sort_values("code")
+    _, distance = nearest(cities, stations)
+    fold = matched_folds(geocentric_km(stations), distance, n_folds, seed=seed)
+    return fold[np.searchsorted(stations["code"], codes[labelled])]
 
 
 def _groups(panel, labelled, scheme, seed):
-    if scheme == "site":
+    if SCHEMES[scheme].group == "site":
         return station_ids(panel).to_numpy(dtype=object)
     if scheme != "region":
         return panel[SCHEMES[scheme].column].to_numpy(dtype=object)

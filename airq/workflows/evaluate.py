@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from airq.bundle import check_fits
 from airq.cities import read_cities
@@ -26,6 +30,7 @@ from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
 from airq.report.charts import (
     distance_curves,
+    draw_distance,
     draw_evaluation,
     draw_uncertainty,
     observed_against_predicted,
@@ -42,7 +47,8 @@ from airq.validation.evaluation import (
     score_predictions,
 )
 from airq.validation.proximity import proximity as compare_distances
-from airq.validation.schemes import BUNDLE_SCHEMES, FEW_FITS, PLACE_SCHEMES, check_schemes
+from airq.validation.repeats import mean_of_repeats
+from airq.validation.schemes import BUNDLE_SCHEMES, FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
 
 EVALUATION_JSON = "evaluation.json"
 PROXIMITY_JSON = "proximity.json"
@@ -100,7 +106,8 @@ class Evaluation(HeldOutScores):
             known = "; ".join(", ".join(pair) for pair in scored) or "none"
             raise ValueError(f"No held-out predictions of {scheme=}, {model=}; there are: {known}.")
         scheme, model = chosen[0]
-        rows = self.predictions[self.predictions["scheme"] == scheme]
+        rows = self.first_repeat
+        rows = rows[rows["scheme"] == scheme]
         return observed_against_predicted(rows, self.metadata, model=model)
 
     def to_markdown(self) -> str:
@@ -108,19 +115,33 @@ class Evaluation(HeldOutScores):
         return evaluation_markdown(self, self.metadata)
 
     def save(self, folder: str | Path) -> None:
-        """Write records, text, held-out predictions and pictures into a folder, whole or not at all."""
+        """Write records, text, held-out predictions and pictures into a folder, whole or not at all.
+
+        With cities to predict, what :func:`save_proximity` writes is there, too.
+        """
         with atomic_folder(folder, marker=EVALUATION_JSON) as new:
             self.save_summary(new)
             metadata = {"airq": self.metadata.to_dict()}
             write_table(self.predictions, new / "held_out.parquet", metadata=metadata)
-            draw_evaluation(self.predictions, self.metadata, new)
+            draw_evaluation(self.first_repeat, self.metadata, new)
             draw_uncertainty(self, self.metadata, new)
+            draw_distance(self, self.metadata, new)
+            if self.proximity is not None:
+                _write_proximity(self.proximity, new)
 
     def save_summary(self, folder: str | Path) -> None:
-        """Write evaluation.json, coverage.json, exceedance.json and evaluation.md into a folder."""
+        """Write records and text into a folder.
+
+        The files are evaluation.json, coverage.json, exceedance.json, parts.json, distance.json and
+        evaluation.md; with cities to predict expected.json, too.
+        """
+        tables = {"coverage": self.coverage_records, "exceedance": self.exceedance_records}
+        tables |= {"parts": self.parts, "distance": self.distance_records}
+        if self.proximity is not None:
+            tables["expected"] = self.city_records
         write_json(Path(folder) / EVALUATION_JSON, self.records)
-        write_json(Path(folder) / "coverage.json", self.coverage_records)
-        write_json(Path(folder) / "exceedance.json", self.exceedance_records)
+        for name, records in tables.items():
+            write_json(Path(folder) / f"{name}.json", records)
         write_text(Path(folder) / "evaluation.md", self.to_markdown())
 
 
@@ -133,7 +154,9 @@ def evaluate(
     baselines: bool | str | Sequence[str] = True,
     recipe: str = "retrospective",
     buffer_km: float = 50.0,
+    cities: pd.DataFrame | str | Path | None = None,
     random_state: int = 0,
+    repeats: int = 1,
     n_jobs: int = 1,
     advance: Callable | None = None,
 ) -> Evaluation:
@@ -162,8 +185,15 @@ def evaluate(
         Features of the scikit-learn regressors; a `PM25Regressor` has its own.
     buffer_km : float
         Distance of the schemes ``"buffer"`` and ``"leave-city-out"``. [km]
+    cities : DataFrame, str or Path, optional
+        City table of the places to predict: the scheme ``"knndm"`` needs it; for the others it tells which
+        scheme and which error by distance apply.
     random_state : int
-        Seed of the folds and the baselines.
+        Seed of the folds and the baselines; 0 does not shuffle places, see :class:`airq.HoldOut`.
+    repeats : int
+        How often everything is repeated, each time with the next seed for folds, baselines and estimators
+        (their whole-number `random_state`). Records hold the mean, the lowest and the highest of the
+        repeats; schemes without chance in their folds are repeated with other models only.
     n_jobs : int
         Number of processes, one thread each. Results do not depend on it.
     advance : callable, optional
@@ -192,37 +222,80 @@ def evaluate(
         check_coverage(coverage)
     if isinstance(estimators, (list, tuple)):
         raise ValueError("Give the estimators as a dict of names, such as {'ridge': Ridge()}.")
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}.")
     if not isinstance(estimators, Mapping):
         estimators = {OURS: estimators}
     schemes = [schemes] if isinstance(schemes, str) else schemes
-    candidates = {
-        name: one.candidate()
-        if isinstance(one, PM25Regressor)
-        else regressor_candidate(one, recipe=recipe, seed=random_state)
-        for name, one in estimators.items()
-    }
     check_schemes(schemes)
+    cities = None if cities is None else read_cities(cities)
+    # A wrong estimator is refused before the panel is read.
+    _candidates(estimators, recipe, random_state, 0)
     panel = training_panel(panel)
-    beside = _chosen_baselines(panel, baselines, random_state)
-    if twice := [name for name in candidates if name in beside]:
-        raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
-    folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, seed=random_state)
+    done = []
+    for repeat in range(repeats):
+        seed = random_state + repeat
+        beside = _chosen_baselines(panel, baselines, seed)
+        if twice := [name for name in estimators if name in beside]:
+            raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
+        folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, cities=cities, seed=seed)
+        if repeat == 0:
+            _warn_of_the_same(folds, buffer_km)
+        scores = score_candidates(
+            panel,
+            _candidates(estimators, recipe, random_state, repeat) | beside,
+            folds,
+            described=tuple(estimators),
+            nominal=coverage,
+            n_jobs=n_jobs,
+            advance=advance and functools.partial(_advance_repeat, advance, repeat, repeats),
+        )
+        scores.skipped = skipped | scores.skipped
+        done.append(scores)
+    result = Evaluation(**vars(mean_of_repeats(done)), metadata=panel_metadata(panel))
+    result.add_parts()
+    if cities is not None:
+        scored = dict.fromkeys(record["scheme"] for record in result.records)
+        # Folds of days say nothing about other places.
+        held_out = [scheme for scheme in scored if SCHEMES[scheme].places]
+        options = {"buffer_km": buffer_km, "seed": random_state}
+        result.proximity = compare_distances(panel, cities, held_out or PLACE_SCHEMES, **options)
+    return result
+
+
+def _candidates(estimators, recipe, seed, repeat):
+    """Return a candidate of every estimator, with the seeds of a repeat."""
+    candidates = {}
+    for name, one in estimators.items():
+        one = _reseeded(one, repeat) if repeat else one
+        if isinstance(one, PM25Regressor):
+            candidates[name] = one.candidate()
+        else:
+            candidates[name] = regressor_candidate(one, recipe=recipe, seed=seed + repeat)
+    return candidates
+
+
+def _reseeded(estimator, repeat):
+    """Return a clone whose seeds are so many further; those that are no whole numbers stay."""
+    seeds = {
+        name: value + repeat
+        for name, value in estimator.get_params().items()
+        if name.split("__")[-1] == "random_state" and isinstance(value, Integral)
+    }
+    return clone(estimator).set_params(**seeds)
+
+
+def _advance_repeat(advance, repeat, repeats, done, total, text):
+    advance(repeat * total + done, repeats * total, text)
+
+
+def _warn_of_the_same(folds, buffer_km):
+    """Warn where no training place is near a held-out city, so that its surroundings hide nothing."""
     if {"city", "buffer"} <= set(folds) and all(
         np.array_equal(fold.train, other.train)
         for fold, other in zip(folds["city"], folds["buffer"], strict=True)
     ):
         warn(f"No training place is within {buffer_km:g} km of a held-out city: buffer repeats city.")
-    scores = score_candidates(
-        panel,
-        candidates | beside,
-        folds,
-        described=tuple(candidates),
-        nominal=coverage,
-        n_jobs=n_jobs,
-        advance=advance,
-    )
-    scores.skipped = skipped | scores.skipped
-    return Evaluation(**vars(scores), metadata=panel_metadata(panel))
 
 
 def _chosen_baselines(panel, chosen, seed):
@@ -256,7 +329,9 @@ def evaluate_bundle(
     model = model if isinstance(model, PM25Regressor) else load(model)
     panel = training_panel(panel)
     check_fits(panel, panel_metadata(panel), model.metadata_)
+    begun = time.process_time()
     described = model.predictor_.describe(panel.drop(columns=TARGET))
+    seconds = time.process_time() - begun
     labelled = panel[TARGET].notna().to_numpy()
     trained = at_training_places(panel, model.metadata_["data"]["places"])
     result = Evaluation(metadata=panel_metadata(panel))
@@ -275,6 +350,7 @@ def evaluate_bundle(
             group="sites",
             rmse_sd=None,
         )
+        record["seconds"] = seconds * float(rows.mean())
         result.records.append(record)
         if scheme == new_sites:
             _score_description(result, panel[rows], described[rows], model, coverage)
@@ -322,7 +398,11 @@ def proximity(panel, cities, *, schemes=PLACE_SCHEMES, buffer_km=50.0, random_st
 def save_proximity(comparison, folder):
     """Write proximity.json, proximity.md, distances.png and the cities with their distances into a folder."""
     with atomic_folder(folder, marker=PROXIMITY_JSON) as new:
-        write_json(new / PROXIMITY_JSON, proximity_records(comparison))
-        write_text(new / "proximity.md", proximity_markdown(comparison))
-        comparison.cities.to_csv(new / "cities.csv", index=False)
-        save(distance_curves(comparison), new / "distances.png")
+        _write_proximity(comparison, new)
+
+
+def _write_proximity(comparison, folder):
+    write_json(folder / PROXIMITY_JSON, proximity_records(comparison))
+    write_text(folder / "proximity.md", proximity_markdown(comparison))
+    comparison.cities.to_csv(folder / "cities.csv", index=False)
+    save(distance_curves(comparison), folder / "distances.png")

@@ -45,7 +45,8 @@ def held_out(panel, scheme, candidate, number=0):
     return fold, found.predictions["default"].to_numpy()
 
 
-SPLITS = [scheme for scheme in SCHEMES if scheme != "season"]  # the sixty days are of one season
+#: The sixty days are of one season; no cities are to be predicted.
+SPLITS = [name for name, scheme in SCHEMES.items() if name != "season" and not scheme.for_cities]
 OTHERS = ["climatology", "nearest", "inverse-distance", "day-mean", "ridge-log", "lightgbm-stopped"]
 
 

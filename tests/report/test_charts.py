@@ -72,6 +72,16 @@ def reliable():
     return pd.DataFrame(rows).assign(scheme="city", ci_low=np.nan, ci_high=np.nan)
 
 
+def by_distance():
+    "Ours and two baselines at two distances; only ours has intervals."
+    shared = {"scheme": "city", "places": 7}
+    return [
+        shared | {"model": model, "low_km": low, "high_km": high, "rmse": error, "coverage": coverage}
+        for low, high in ((500.0, np.inf), (10.0, 25.0))
+        for model, error, coverage in (("default", 9.0, 0.9), ("mean", 20.0, np.nan), ("cams", 12.0, np.nan))
+    ]
+
+
 CHARTS = {
     "observed": lambda: charts.observed_against_predicted(held_out(50), SIMULATED),
     "map": lambda: charts.error_map(held_out(50), SIMULATED),
@@ -90,6 +100,9 @@ CHARTS = {
     ),
     "drop scores": lambda: charts.drop_score_bars(dropped(), SIMULATED),
     "distances": lambda: charts.distance_curves(distances(), SIMULATED),
+    "error by distance": lambda: charts.error_by_distance(
+        by_distance(), SIMULATED, models=["default", "cams"]
+    ),
 }
 
 
@@ -104,7 +117,9 @@ def test_every_chart_is_written_and_names_its_origin(tmp_path, name):
     assert content.startswith(b"\x89PNG") and width > 300 and height > 100
 
 
-@pytest.mark.parametrize("name", ["observed", "map", "classes", "coverage", "reliability", "drop scores"])
+@pytest.mark.parametrize(
+    "name", ["observed", "map", "classes", "coverage", "reliability", "drop scores", "error by distance"]
+)
 def test_titles_name_the_scheme(name):
     "Figures stand beside what was held out."
     assert "held out by city" in CHARTS[name]().title.text
@@ -154,6 +169,33 @@ def test_four_thresholds_are_drawn():
         "37.5 µg m⁻³",
         "50 µg m⁻³",
     }
+
+
+def test_distances_are_drawn_in_their_order_with_the_models_asked_for():
+    "10-25 km stands before all that is farther; the mean was not asked for."
+    chart = CHARTS["error by distance"]().to_dict()
+    table = max(chart["datasets"].values(), key=len)
+    assert [row["km"] for row in table] == ["10-25", "10-25", "> 500", "> 500"]
+    assert {row["model"] for row in table} == {"default", "cams"}
+    assert len(chart["vconcat"]) == 2
+
+
+def test_without_intervals_no_coverage_is_drawn():
+    "The pane of errors alone."
+    chart = charts.error_by_distance(by_distance(), models=["mean"]).to_dict()
+    assert len(chart["vconcat"]) == 1
+
+
+def test_the_best_three_baselines_stand_beside_the_model(tmp_path, monkeypatch):
+    "Of four the one with the largest error is left out."
+    drawn = []
+    monkeypatch.setattr(charts, "error_by_distance", lambda *_, models: drawn.append(models))
+    monkeypatch.setattr(charts, "save", lambda *_: None)
+    errors = {"default": 5.0, "mean": 9.0, "cams": 8.0, "climatology": 7.0, "worst": 10.0}
+    records = [{"scheme": "city", "model": name, "rmse": error} for name, error in errors.items()]
+    found = HeldOutScores(records=records, distance_records=records, described=("default",))
+    charts.draw_distance(found, SIMULATED, tmp_path)
+    assert drawn == [["default", "climatology", "cams", "mean"]]
 
 
 def test_schemes_of_the_same_distances_share_a_curve():

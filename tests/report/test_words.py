@@ -182,6 +182,8 @@ def test_no_caption_has_more_than_forty_words(narrow):
         words.COVERAGE_CAPTION,
         words.EXCEEDANCE_CAPTION,
         words.PROXIMITY_CAPTION,
+        words.SKILL_CAPTION,
+        words.DISTANCE_CAPTION,
     ]
     assert max(len(caption.split()) for caption in captions) <= 40
 
@@ -199,3 +201,103 @@ def test_a_long_name_takes_its_room_from_the_columns():
     headings = [words.narrow_table([record | {"model": "x" * n}], 99)[0] for n in (17, 22)]
     assert headings == [words.narrow_table([record], width)[0] for width in (99, 94)]
     assert headings[0] != headings[1]
+
+
+REPEATED = UNIT | {
+    "groups": 40,
+    **{"repeats": 3, "ranked_first": 2, "rmse": 18.21, "rmse_low": 17.9, "rmse_high": 18.6},
+    **{"mae": 9.0, "mae_low": 8.5, "mae_high": 9.5},
+}
+
+
+def test_repeats_show_their_spread():
+    "In a file of both errors, in a terminal of the RMSE."
+    headings, (row,) = words.evaluation_table([REPEATED])
+    cells = dict(zip(headings, row, strict=True))
+    assert (cells["RMSE"], cells["MAE"]) == ("18.2 (17.9 to 18.6)", "9.0 (8.5 to 9.5)")
+    headings, (row,) = words.narrow_table([REPEATED], 120)
+    cells = dict(zip(headings, row, strict=True))
+    assert (cells["RMSE"], cells["MAE"]) == ("18.2 (17.9 to 18.6)", "9.00")
+
+
+def test_one_repeat_shows_no_spread():
+    "A figure, and no sentence."
+    once = REPEATED | {"repeats": 1}
+    headings, (row,) = words.evaluation_table([once])
+    assert row[headings.index("RMSE")] == "18.21" and words.repeats_sentence(once) == ""
+
+
+def test_repeats_say_how_often_a_model_was_the_best():
+    "Two of three."
+    assert words.repeats_sentence(REPEATED) == (
+        "Mean of 3 repeats with other seeds: RMSE 17.9 to 18.6 µg m⁻³. It had the lowest RMSE in 2 of 3."
+    )
+
+
+def test_time_is_a_column_where_it_is_known():
+    "A bundle keeps none."
+    record = UNIT | {"groups": 40}
+    assert "seconds" not in words.evaluation_table([record])[0]
+    headings, (row,) = words.evaluation_table([record | {"seconds": 12.34}])
+    assert row[headings.index("seconds")] == "12.3"
+    assert "s" in words.narrow_table([UNIT | {"seconds": 12.34}], 120)[0]
+
+
+def test_the_highest_observations_have_their_share_of_the_error():
+    "Nothing is said where a record is older than these figures."
+    record = UNIT | {"median_error": 4.0, "top1_share": 0.4, "rmse_without_top1": 9.1}
+    assert words.robust_sentence(record) == (
+        "Half of the predictions were off by 4.0 µg m⁻³ or less. The highest 1 % of the observations make "
+        "40 % of the squared error; without them RMSE is 9.1."
+    )
+    assert words.robust_sentence(UNIT) == ""
+
+
+def test_skill_stands_in_a_column_per_scheme():
+    "Two schemes; a country is not listed, and a skill that is missing is left out."
+    part = {"model": "default", "part": "season", "value": "DJF", "n": 1200, "rmse": 8.0, "skill": 0.25}
+    records = [part | {"scheme": "city"}, part | {"scheme": "site", "skill": math.nan}]
+    records.append(part | {"scheme": "city", "part": "country", "value": "UGA"})
+    headings, rows = words.skill_table(records)
+    assert headings == ["part", "", "rows", "city", "site"]
+    assert rows == [["season", "DJF", "1,200", "8.0 (+0.25)", "8.0"]]
+
+
+def test_the_best_baseline_stands_beside_the_errors_by_distance():
+    "9 at 10 to 25 km, 12 of CAMS there; no interval, no coverage."
+    shared = {"scheme": "city", "low_km": 10.0, "high_km": 25.0, "places": 3, "n": 60, "bias": -1.0}
+    shared |= {"coverage": math.nan, "width": math.nan}
+    records = [shared | {"model": "default", "rmse": 9.0}, shared | {"model": "cams", "rmse": 12.0}]
+    evaluated = [{"scheme": "city", "model": "default", "best_baseline": "cams"}]
+    headings, rows = words.distance_table(records, evaluated)
+    assert rows == [["city", "10-25", "3", "60", "9.0", "-1.0", "", "", "12.0"]]
+    assert len(headings) == 9
+
+
+@pytest.mark.parametrize(
+    ("scored", "beyond", "end"),
+    [
+        (4, 0, "weighted by the distances of 4 cities."),
+        (3, 1, "3 cities. 1 city lies farther than all places that were scored."),
+        (
+            1,
+            2,
+            "2 cities lie farther than all places that were scored. "
+            "At the distance of 1 city no place was scored.",
+        ),
+    ],
+)
+def test_the_error_to_expect_says_for_which_cities(scored, beyond, end):
+    "Of four cities."
+    record = UNIT | {"rmse": 12.3, "cities": 4, "cities_scored": scored, "cities_beyond": beyond}
+    sentence = words.expected_sentence(record)
+    assert sentence.startswith("Expect a daily RMSE of 12.3 µg m⁻³") and sentence.endswith(end)
+
+
+def test_where_no_city_is_at_a_scored_distance_no_error_is_expected():
+    "All four lie beyond."
+    record = UNIT | {"rmse": math.nan, "cities": 4, "cities_scored": 0, "cities_beyond": 4}
+    assert words.expected_sentence(record) == (
+        "No error was scored at the distances of the 4 cities. 4 cities lie farther than all places that "
+        "were scored."
+    )

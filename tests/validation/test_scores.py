@@ -4,7 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from airq.validation.scores import bootstrap_difference, r2, rmse, scores, smoothed, worst_city
+from airq.validation.scores import bootstrap_difference, r2, rmse, scores, smoothed, top_error, worst_city
 
 DAYS = ["2020-01-01", "2020-01-02"]
 
@@ -35,6 +35,22 @@ def test_scores_by_hand(make_panel):
     assert found["aqi_right"] == 0.5
     assert found["aqi_within_one"] == 0.75
     assert (found["unit"], found["aqi_table"]) == ("µg m⁻³", "aqi-us-2024")
+
+
+def test_robust_figures_by_hand(make_panel):
+    "Errors 1, 2, 3 and 30, the last of the highest of four rows: 900 of 914; without it the root of 14 / 3."
+    panel = make_panel({"a": DAYS, "b": DAYS}, pm25=[5, 6, 7, 100])
+    found = scores(panel, [6, 8, 10, 70])
+    assert found["median_error"] == pytest.approx(2.5)
+    assert found["top1_share"] == pytest.approx(900 / 914)
+    assert found["rmse_without_top1"] == pytest.approx((14 / 3) ** 0.5)
+
+
+def test_the_highest_hundredth_of_many_rows():
+    "Of 300 rows the highest three: errors of 10 there and of 1 elsewhere, 300 of 597."
+    observed = np.arange(300.0)
+    error = np.where(observed >= 297, 10.0, 1.0)
+    assert top_error(observed, observed + error)["top1_share"] == pytest.approx(300 / 597)
 
 
 def test_the_worst_city_by_hand(make_panel):

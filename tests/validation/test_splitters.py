@@ -3,9 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GroupKFold
 
 from airq.panel import sort_panel
-from airq.validation.splitters import UnsupportedScheme, inner_column, make_folds, training_groups
+from airq.validation.splitters import (
+    UnsupportedScheme,
+    fold_of_rows,
+    inner_column,
+    make_folds,
+    training_groups,
+)
 
 DAYS = pd.date_range("2020-01-01", periods=15).strftime("%Y-%m-%d").tolist()
 
@@ -192,3 +199,40 @@ def test_a_held_out_season_judges_a_predictor_trained_like_the_final_one(panel):
     "Its inner folds are sites here, as `training_groups` says."
     assert inner_column("season", panel) == "site_id"
     assert inner_column("season", panel.assign(city_id=panel["site_id"])) == "city_id"
+
+
+def held_out(folds):
+    return [set(fold.groups) for fold in folds]
+
+
+def test_seed_zero_gives_the_folds_of_scikit_learn(panel):
+    "Those of every figure published so far: GroupKFold without shuffling."
+    labelled = np.flatnonzero(panel["pm25"].notna())
+    splits = GroupKFold(5).split(labelled, groups=panel["site_id"].iloc[labelled])
+    for fold, (_, test) in zip(make_folds(panel, "site", seed=0), splits, strict=True):
+        np.testing.assert_array_equal(fold.test, labelled[test])
+
+
+def test_other_seeds_shuffle_the_groups_of_a_fold(panel):
+    "Six sites in three folds of two: three seeds give more than one division, each seed always the same."
+    divisions = [held_out(make_folds(panel, "site", n_folds=3, seed=seed)) for seed in (1, 2, 3)]
+    assert len({frozenset(map(frozenset, one)) for one in divisions}) > 1
+    assert divisions[0] == held_out(make_folds(panel, "site", n_folds=3, seed=1))
+    assert all(len(fold) == 2 for one in divisions for fold in one)
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_shuffled_folds_are_balanced_in_rows(seed):
+    "Groups of 1 to 9 rows: no two of three folds differ by more than nine."
+    groups = np.repeat(np.arange(9), np.arange(1, 10))
+    sizes = np.bincount(fold_of_rows(groups, 3, seed), minlength=3)
+    assert sizes.sum() == 45 and np.ptp(sizes) <= 9
+
+
+def test_twins_stay_together_when_folds_are_shuffled(panel):
+    "Every site has a twin 55 m away, in its fold with any seed."
+    twins = panel.assign(site_id=panel["site_id"] + "-twin", latitude=panel["latitude"] + 0.0005)
+    doubled = sort_panel(pd.concat([panel, twins], ignore_index=True))
+    station = doubled["site_id"].str[0]
+    for fold in make_folds(doubled, "site", seed=4):
+        assert set(station.iloc[fold.test]).isdisjoint(station.iloc[fold.visible])

@@ -17,6 +17,8 @@ from airq.models.baselines import TrainingMean, baselines
 from airq.panel import PLACE, check_panel, label_panel, panel_metadata
 from airq.regressor import PM25Regressor
 from airq.sources.simulated import simulate
+from airq.validation.evaluation import SECONDS
+from airq.validation.scores import rmse
 from airq.workflows.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("few_rounds")
@@ -145,6 +147,9 @@ def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
         "coverage.json",
         "exceedance.json",
         "held_out.parquet",
+        "parts.json",
+        "distance.json",
+        "error_by_distance_city.png",
     } <= names
     assert (tmp_path / "e" / "evaluation.md").read_text() == evaluation.to_markdown()
 
@@ -191,3 +196,83 @@ def test_an_unknown_baseline_is_refused(panel):
     "The message lists those of the panel."
     with pytest.raises(ValueError, match="No baseline 'median' .* mean, climatology, .*lightgbm-defaults"):
         evaluate(RIDGE, panel, ["city"], baselines=["median"])
+
+
+def test_every_record_has_its_seconds(evaluation):
+    "Those of intervals apart, where there are intervals."
+    for record in evaluation.records:
+        assert record["seconds"] >= 0
+        assert ("seconds_intervals" in record) == ("coverage" in record)
+
+
+def test_two_runs_differ_in_their_seconds_alone(panel):
+    "All other figures are the same."
+    one, two = (evaluate(RIDGE, panel, ["city"], coverage=None, baselines=["mean"]) for _ in range(2))
+    untimed = [found.scores.drop(columns=[*SECONDS], errors="ignore") for found in (one, two)]
+    pd.testing.assert_frame_equal(*untimed)
+
+
+def test_errors_by_distance_are_those_of_the_held_out_rows(evaluation):
+    "All rows of a model are in one class; the RMSE of ours in the first is counted by hand."
+    records = [one for one in evaluation.distance_records if one["model"] == "ours"]
+    rows = evaluation.predictions
+    assert sum(one["n"] for one in records) == len(rows)
+    part = rows[rows["distance_km"].between(records[0]["low_km"], records[0]["high_km"], inclusive="left")]
+    assert records[0]["rmse"] == pytest.approx(rmse(part["observed"], part["ours"]))
+    assert records[0]["coverage"] == pytest.approx(
+        part["observed"].between(part["lower"], part["upper"]).mean()
+    )
+
+
+@pytest.fixture(scope="module")
+def repeated(panel):
+    "Ridge and the mean, by city, three times, for two cities to predict."
+    cities = pd.DataFrame({"city": ["A", "B"], "country": "UGA", "latitude": [0.3, 1.0], "longitude": 32.5})
+    return evaluate(
+        {"ridge": RIDGE}, panel, ["city"], coverage=None, baselines=["mean"], repeats=3, cities=cities
+    )
+
+
+def test_the_first_repeat_is_the_evaluation_without_repeats(panel, repeated):
+    "Its predictions and its figures, which lie between the lowest and the highest."
+    once = evaluate({"ridge": RIDGE}, panel, ["city"], coverage=None, baselines=["mean"])
+    pd.testing.assert_frame_equal(repeated.first_repeat, once.predictions)
+    ours, before = repeated.records[0], once.records[0]
+    assert ours["rmse_low"] <= before["rmse"] <= ours["rmse_high"]
+
+
+def test_repeats_hold_other_cities_out_together(repeated):
+    "The fold of a row is not the same in all repeats, and so is its prediction."
+    folds = repeated.predictions.pivot_table(index=["site_id", "date"], columns="repeat", values="fold")
+    assert len(folds) == 282 and (folds.nunique(axis=1) > 1).any()
+    assert repeated.records[0]["rmse_low"] < repeated.records[0]["rmse_high"]
+
+
+def test_a_difference_is_that_of_the_mean_errors(repeated):
+    "Of the ridge and the training mean."
+    ridge, mean = repeated.records
+    assert ridge["difference"] == pytest.approx(ridge["rmse"] - mean["rmse"])
+
+
+def test_the_error_for_given_cities_stands_in_the_text(repeated, tmp_path):
+    "With the scheme that applies, and in a file."
+    repeated.save(tmp_path / "e")
+    (record,) = repeated.city_records
+    assert record["cities"] == 2
+    text = (tmp_path / "e" / "evaluation.md").read_text()
+    assert "The scheme `city` comes closest" in text and "*city, ridge*" in text
+    assert {"expected.json", "proximity.json"} <= {path.name for path in (tmp_path / "e").iterdir()}
+
+
+def test_folds_are_matched_to_given_cities(panel):
+    "Every site is held out once, in at most five folds."
+    cities = pd.DataFrame({"city": ["A"], "country": "UGA", "latitude": [0.3], "longitude": 32.5})
+    found = evaluate(RIDGE, panel, "knndm", coverage=None, baselines=False, cities=cities)
+    assert found.records[0]["scheme"] == "knndm" and found.records[0]["folds"] == 5
+    assert found.predictions.groupby("site_id")["fold"].nunique().max() == 1
+
+
+def test_no_repeat_is_refused(panel):
+    "At least one."
+    with pytest.raises(ValueError, match="repeats must be at least 1"):
+        evaluate(RIDGE, panel, ["city"], repeats=0)
