@@ -45,8 +45,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    booster : {"lightgbm", "catboost", "blend"}
-        Which gradient boosting.
+    booster : {"lightgbm", "catboost", "blend", "fast"}
+        Which gradient boosting; ``fast`` is a short LightGBM in a third of the time.
     recipe : {"retrospective", "live", "reference"}
         Features: ``retrospective`` sees the days around a day, ``live`` nothing later than the day,
         ``reference`` makes the 163 columns of the published model of 2020.

@@ -91,8 +91,8 @@ def test_a_changed_byte_is_found(bundle):
 
 def test_a_missing_file_is_found(bundle):
     "The message names it."
-    (bundle / "residuals.parquet").unlink()
-    with pytest.raises(ValueError, match="lacks the file residuals.parquet"):
+    (bundle / "monitors.parquet").unlink()
+    with pytest.raises(ValueError, match="lacks the file monitors.parquet"):
         load_bundle(bundle)
 
 

@@ -4,10 +4,8 @@
 OURS = "default"
 #: Baselines of an evaluation for which none are named; see :mod:`airq.models.baselines`.
 FAST_BASELINES = (
-    *("mean", "climatology", "cams", "nearest", "inverse-distance", "day-mean"),
-    *("ridge-log", "lightgbm-defaults", "lightgbm-date"),
+    *("mean", "climatology", "cams", "nearest", "inverse-distance", "day-mean", "kriging"),
+    *("ridge-log", "lightgbm-defaults", "lightgbm-date", "extra-trees"),
 )
 #: The others, most of them slow.
-SLOW_BASELINES = (
-    *("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "extra-trees", "reference-method"),
-)
+SLOW_BASELINES = (*("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "reference-method"),)

@@ -28,7 +28,7 @@ from airq.features.recipe import raw, reference_method
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.models.boosters import Booster, CannotFit, catboost_regressor
 from airq.models.ensemble import HEADROOM, inner_folds
-from airq.models.interpolation import DayMean, InverseDistance, NearestMonitor
+from airq.models.interpolation import DayMean, InverseDistance, Kriging, NearestMonitor
 from airq.models.predictor import Predictor, WithoutMonitors
 from airq.panel import TARGET
 from airq.units import PM25_UNIT
@@ -272,6 +272,7 @@ FEATURELESS = {
     "nearest": NearestMonitor,
     "inverse-distance": InverseDistance,
     "day-mean": DayMean,
+    "kriging": Kriging,
 }
 #: Name -> recipe and estimator of the others.
 ESTIMATORS = {

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from airq.geo import arc_km, geocentric_km
+from airq.models.monitors import Monitors
 from airq.panel import TARGET
 
 #: Monitors that inverse distance weighting uses.
@@ -109,3 +110,23 @@ class InverseDistance(_ByPlace):
         used = np.where(here.any(axis=0), here, used)
         weights = used / np.maximum(distance, MIN_DISTANCE_KM)[:, None] ** 2
         return (weights * np.where(known, values, 0)).sum(axis=0) / weights.sum(axis=0)
+
+
+class Kriging(DayMean):
+    """Space-time ordinary kriging of the logarithm, see :mod:`airq.models.kriging` [µg m⁻³].
+
+    Its parameters best predict the training rows from monitors of other groups. Where no monitor within 1,000
+    km has a value on the day or next to it, the mean of the day stands in.
+    """
+
+    def fit(self, panel, groups=None):
+        """Learn from the rows with a target; `groups` is the column of what is left out together."""
+        super().fit(panel)
+        labelled = panel[panel[TARGET].notna()].reset_index(drop=True)
+        self.monitors_ = Monitors(labelled, labelled[TARGET]).fit(labelled[groups or "site_id"])
+        return self
+
+    def predict(self, panel):
+        """Return PM2.5 of every row, shape (n_rows,) [µg m⁻³]."""
+        kriged = np.expm1(self.monitors_.around(panel)["monitors_kriging"].to_numpy(dtype="float64"))
+        return np.where(np.isnan(kriged), super().predict(panel), np.maximum(kriged, 0))

@@ -81,7 +81,16 @@ POWERS = {"day": 1.0, "month": 0.5, "year": 0.5}
 #: A mean over a period needs this share of its days.
 MIN_SHARE = 0.75
 #: Columns that are averaged; of the others the first value is kept.
-AVERAGED = ("observed", "predicted", "scale_low", "scale_high", "pm25", "inside_domain", "dissimilarity")
+AVERAGED = (
+    "observed",
+    "predicted",
+    "scale_low",
+    "scale_high",
+    "pm25",
+    "inside_domain",
+    "dissimilarity",
+    "monitor_km",
+)
 
 
 def check_coverage(coverage):

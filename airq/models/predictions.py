@@ -33,7 +33,7 @@ COLUMNS = [
 ]
 DEFAULT_AQI_TABLE = "aqi-us-2024"
 #: What a prediction may be described by, see :meth:`airq.models.predictor.Predictor.describe`.
-DESCRIBED = ["pm25", *SCALE, "inside_domain", "dissimilarity"]
+DESCRIBED = ["pm25", *SCALE, "inside_domain", "dissimilarity", "monitor_km"]
 #: A site may be this far from where training had it. [km]
 SAME_PLACE_KM = 1.0
 
@@ -73,7 +73,8 @@ def prediction_rows(
     -------
     DataFrame
         Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_thresholds`, and
-        `dissimilarity` [1], the distance from training behind `inside_domain` (of longer periods its mean).
+        `dissimilarity` [1], the distance from training behind `inside_domain`, and `monitor_km`, that to the
+        nearest monitor with a value on the day, missing without one (of longer periods their means).
         `place` is "training" or "new", missing where `places` is not given; `n_days` is the number of days
         behind a row. Without a calibration, or with too few places in it, intervals and probabilities are
         empty. The AQI, made for days, is empty for longer periods, and with it `aqi_table`; so is the WHO
@@ -87,6 +88,7 @@ def prediction_rows(
     rows["n_days"] = 1
     for name in DESCRIBED:
         rows[name] = described[name].to_numpy(dtype="float64") if name in described else np.nan
+    rows["monitor_km"] = rows["monitor_km"].replace(np.inf, np.nan)
     if period != "day":
         rows = _period_means(rows, period)
     rows["period"] = period
@@ -104,7 +106,7 @@ def prediction_rows(
         rows[["lower", "upper"]] = calibration.interval(*described, coverage, period)
         rows["level"] = rows["level"].mask(rows["lower"].notna(), coverage)
         rows[names] = calibration.exceedance(*described, thresholds, period)
-    return rows[[*COLUMNS, *names, "dissimilarity"]].sort_values(KEYS, ignore_index=True)
+    return rows[[*COLUMNS, *names, "dissimilarity", "monitor_km"]].sort_values(KEYS, ignore_index=True)
 
 
 def _period_means(rows, period):

@@ -47,7 +47,15 @@ def held_out(panel, scheme, candidate, number=0):
 
 #: The sixty days are of one season; no cities are to be predicted.
 SPLITS = [name for name, scheme in SCHEMES.items() if name != "season" and not scheme.for_cities]
-OTHERS = ["climatology", "nearest", "inverse-distance", "day-mean", "ridge-log", "lightgbm-stopped"]
+OTHERS = [
+    "climatology",
+    "nearest",
+    "inverse-distance",
+    "day-mean",
+    "kriging",
+    "ridge-log",
+    "lightgbm-stopped",
+]
 
 
 @pytest.mark.parametrize(
