@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FAST, SLOW = ",".join(FAST_BASELINES), ",".join(SLOW_BASELINES)
+FAST, SLOW = ", ".join(FAST_BASELINES), ", ".join(SLOW_BASELINES)
 DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
 #: Those that need no cities to predict.
 OF_A_PANEL = ",".join(name for name, scheme in SCHEMES.items() if not scheme.for_cities)
