@@ -262,8 +262,8 @@ def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tunin
     """Return a function without arguments that makes our predictor.
 
     `model` (lightgbm, catboost, blend, fast), `recipe` and `seed` are those of
-    :class:`airq.PM25Regressor`; every fit runs in one thread. With a `tuning`, a search for parameters is done anew on the inner folds of every
-    fit.
+    :class:`airq.PM25Regressor`; every fit runs in one thread. With a `tuning`, a search for parameters is
+    done anew on the inner folds of every fit.
     """
     monitors = "live" if recipe == "live" else "retrospective"
     return _candidate(
