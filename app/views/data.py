@@ -138,7 +138,7 @@ def _method(store, simulated):
     )
     st.markdown(
         "**Levels.** WHO global air quality guidelines 2021; US EPA air-quality index of 2012 and 2024. "
-        "Methods: Ke et al. 2017 (LightGBM), Prokhorenkova et al. 2018 (CatBoost), Hengl et al. 2007 "
-        "(regression kriging), Lee, Barber & Willett 2023 (hierarchical conformal prediction), Meyer & "
+        "Methods: Ke et al. 2017 (LightGBM), Prokhorenkova et al. 2018 (CatBoost), Cressie 1993 "
+        "(kriging), Lee, Barber & Willett 2023 (hierarchical conformal prediction), Meyer & "
         "Pebesma 2021 (area of applicability)."
     )
