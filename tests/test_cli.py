@@ -281,6 +281,24 @@ def test_a_panel_without_inputs_goes_the_whole_way(panel_file, tmp_path):
     assert pd.read_csv(out)["pm25"].between(0, 1500).all()
 
 
+def test_monitors_go_to_bundles_only(tmp_path, panel_file, bundle):
+    "A model file from elsewhere knows its features alone; a panel without PM2.5 has no monitors."
+    out = ["--out", tmp_path / "p.csv"]
+    foreign = ["--model-file", "m.cbm", "--unit", "µg/m³"]
+    assert airq("predict", panel_file, *foreign, "--monitors", panel_file, *out).exit_code == 2
+    nothing = spoil(panel_file, tmp_path, lambda p: p.drop(columns="pm25"))
+    refused(airq("predict", panel_file, "--bundle", bundle, "--monitors", nothing, *out), "pm25")
+
+
+def test_fast_is_a_model_of_its_own(tmp_path, panel_file):
+    "It stands beside no other model; the bundle says which it was."
+    both = ["--fast", "--model", "blend"]
+    assert airq("train", panel_file, *both, "--out", tmp_path / "b").exit_code == 2
+    result = airq("train", panel_file, "--fast", "--scheme", "none", "--out", tmp_path / "b", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "b" / "bundle.json").read_text())["settings"]["model"] == "fast"
+
+
 def test_without_inputs_there_is_no_product_to_drop(panel_file, tmp_path):
     "One line, no fault of airq."
     path = spoil(panel_file, tmp_path, lambda p: p[[*PLACE, "date", "pm25"]])

@@ -34,6 +34,64 @@ def model(panel, few_rounds):
     return PM25Regressor(random_state=1).fit(panel).calibrate(panel)
 
 
+@pytest.fixture(scope="module")
+def steady():
+    "Thirty monitors 2 km apart: 20 µg m⁻³ times a factor of the day; the inputs tell nothing of it."
+    rng = np.random.default_rng(0)
+    sites, days = np.arange(30), pd.date_range("2020-01-01", periods=40)
+    rows = pd.MultiIndex.from_product([sites, days]).to_frame(index=False, name=["site", "date"])
+    factor = np.exp(rng.normal(0, 0.5, len(days)))[rows["date"].dt.day_of_year - 1]
+    table = pd.DataFrame(
+        {
+            **{name: "m" + rows["site"].astype("str") for name in ("site_id", "city_id", "city")},
+            "country": "UGA",
+            "latitude": 0.02 * rows["site"],
+            "longitude": 32.5,
+            "date": rows["date"],
+            "pm25": 20 * factor * np.exp(rng.normal(0, 0.05, len(rows))),
+            "no2": rng.uniform(1e-5, 2e-5, len(rows)),
+        }
+    )
+    return label_panel(table.sort_values(["site_id", "date"], ignore_index=True), PanelMetadata())
+
+
+@pytest.fixture(scope="module")
+def local(steady):
+    "Learned from the first thirty days."
+    return PM25Regressor().fit(steady[steady["date"] < "2020-01-31"])
+
+
+def test_monitors_of_later_days_are_seen(steady, local):
+    "Ten days later, at a place between two monitors: with theirs of those days the error is a fifth or less."
+    later = steady[steady["date"] >= "2020-01-31"]
+    new = later[later["site_id"] == "m5"].assign(site_id="new", city_id="new", city="new", latitude=0.11)
+    new, truth = label_panel(new.drop(columns="pm25"), PanelMetadata()), new["pm25"].to_numpy()
+    alone, told = local.predict(new), local.predict(new, monitors=later)
+    assert np.abs(told - truth).mean() < 0.2 * np.abs(alone - truth).mean()
+    with pytest.warns(AirqWarning, match="outside the days of training"):
+        rows = local.predict_table(new, monitors=later)
+    # From 0.11 degrees north the nearest monitors stand at 0.10 and 0.12.
+    npt.assert_allclose(rows["monitor_km"], 0.01 * 110.574, rtol=1e-3)
+    with pytest.warns(AirqWarning, match="outside the days of training"):
+        assert local.predict_table(new)["monitor_km"].isna().all()
+
+
+def test_monitors_of_other_days_are_refused(steady, local):
+    "Local days do not fit a model of UTC days."
+    other = label_panel(steady, PanelMetadata(day_basis="local"))
+    with pytest.raises(ValueError, match="monitors' days are local"):
+        local.predict(steady, monitors=other)
+
+
+def test_a_saved_model_knows_its_monitors(steady, local, tmp_path):
+    "The same predictions at a new place on the days of training."
+    known = steady[(steady["date"] < "2020-01-31") & (steady["site_id"] == "m5")]
+    new = known.assign(site_id="new", city_id="new", latitude=0.11).drop(columns="pm25")
+    new = label_panel(new, PanelMetadata())
+    local.save(tmp_path / "bundle")
+    npt.assert_allclose(airq.load(tmp_path / "bundle").predict(new), local.predict(new), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", [name for name in airq.__all__ if name != "__version__"])
 def test_every_public_name_is_there_and_documented(name):
     "`airq.NAME` is importable, in dir(airq), and its docstring has parameters or attributes."
