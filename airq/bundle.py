@@ -112,12 +112,12 @@ def check_fits(panel, panel_metadata, metadata):
             f"The panel's days are {panel_metadata.day_basis}, the bundle was trained on "
             f"{trained.day_basis} days; build both on the same."
         )
-    _check_same_places(panel, metadata["data"]["places"])
+    check_same_places(panel, metadata["data"]["places"])
     if len(inputs) and panel[inputs].isna().all(axis=None):
         raise ValueError("Every input column of the panel is empty, so there is nothing to predict from.")
 
 
-def _check_same_places(panel, places):
+def check_same_places(panel, places):
     """Refuse a site that carries the name of a training place elsewhere."""
     sites = panel.drop_duplicates("site_id").set_index("site_id")[["latitude", "longitude"]]
     sites = sites.loc[[site for site in sites.index if site in places]]

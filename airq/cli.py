@@ -449,7 +449,7 @@ def train(
     from airq.bundle_metadata import BUNDLE_JSON
 
     if fast:
-        _refuse_given(ctx, ["model"], "with --fast, which is a model of its own")
+        _refuse_given(ctx, ["model", "tune"], "with --fast, which is a model of its own")
         model = Model.fast
     schemes = [] if scheme == "none" else _split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
@@ -602,7 +602,7 @@ def predict(
     monitors: Annotated[
         Path | None,
         typer.Option(
-            help="Panel with PM2.5 of monitors on these days, beside those that trained the bundle."
+            help="Panel with PM2.5 of monitors on these days, used in addition to the training monitors."
         ),
     ] = None,
     json: Json = None,

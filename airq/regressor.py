@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from airq.bundle import check_fits, load_bundle, save_bundle
+from airq.bundle import check_fits, check_same_places, load_bundle, save_bundle
 from airq.features.recipe import POSITION
 from airq.io import read_panel
 from airq.messages import AirqWarning, warn
@@ -249,8 +249,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         X : DataFrame of n_rows, str or Path
             Panel with the model's input columns; PM2.5 in it is ignored.
         monitors : DataFrame, str or Path, optional
-            Panel with the PM2.5 of monitors on these days. It is seen beside that of the training places,
-            whose days are often long past. Where no monitor has a value within 1,000 km, the answer is that
+            Panel with the PM2.5 of monitors on these days, used in addition to the training places, whose
+            days are often long past. Where no monitor has a value within 1,000 km, the answer is that
             for a place without any nearby.
 
         Returns
@@ -329,7 +329,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         check_coverage(coverage)
         panel = self.check_panel(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
-        described = self.predictor_.describe(visible, self._open_monitors(monitors))
+        near = self._open_monitors(monitors)
+        described = self.predictor_.describe(visible, near)
         calibration, metadata = self.predictor_.calibration_, self.metadata_
         rows = prediction_rows(
             panel,
@@ -355,6 +356,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             "recipe": metadata["recipe"]["name"],
             "looks_ahead": metadata["looks_ahead"],
             "validation": metadata["evaluation"],
+            "monitors": near is not None and panel_metadata(near).pm25_origin,
             "bundle_hash": metadata.get("hash"),
             "sources": trained["sources"],
         }
@@ -422,8 +424,16 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
                 f"The monitors' days are {here.day_basis}, the model was trained on {there['day_basis']} "
                 "days; build both on the same."
             )
-        if self.predictor_.estimator_.monitors is None:
+        if self.predictor_.estimator_.monitors_ is None:
             raise ValueError("This model does not look at monitors nearby; leave them out.")
+        if here.statistic != there["statistic"]:
+            raise ValueError(
+                f"The monitors' PM2.5 is a daily {here.statistic}, the model was trained on a daily "
+                f"{there['statistic']}."
+            )
+        check_same_places(panel, self.metadata_["data"]["places"])
+        if text := origin_warning(here):
+            warn(f"Monitors: {text}")
         return panel
 
     def _open(self, X):

@@ -76,6 +76,39 @@ def test_monitors_of_later_days_are_seen(steady, local):
         assert local.predict_table(new)["monitor_km"].isna().all()
 
 
+def test_monitors_that_moved_are_refused(steady, local):
+    "A name of training, 110 km away."
+    moved = label_panel(steady.assign(latitude=steady["latitude"] + 1), PanelMetadata())
+    with pytest.raises(ValueError, match="is not where the training place of that name is"):
+        local.predict(steady, monitors=moved)
+
+
+def test_monitors_of_a_model_are_told(steady, local):
+    "PM2.5 of a transport model is no monitor's."
+    other = label_panel(steady, PanelMetadata(pm25_origin="model"))
+    with pytest.warns(AirqWarning, match="Monitors: "):
+        local.predict(steady, monitors=other)
+
+
+def test_intervals_are_wider_far_from_monitors(steady):
+    "The same inputs without and with the monitors of these days."
+    model = PM25Regressor().fit(steady).calibrate(steady)
+    new = steady[steady["site_id"] == "m5"].assign(site_id="new", city_id="new", latitude=0.11)
+    far = new.assign(latitude=40.0)
+    near, far = (label_panel(one.drop(columns="pm25"), PanelMetadata()) for one in (new, far))
+    width = [np.diff(model.predict_interval(one) / model.predict(one)[:, None]).mean() for one in (near, far)]
+    assert width[0] < 0.5 * width[1]
+
+
+def test_one_place_alone_has_no_monitors(steady):
+    "Nothing to hide, nothing to krige: predictions come all the same."
+    one = steady[steady["site_id"] == "m5"]
+    model = PM25Regressor().fit(label_panel(one.reset_index(drop=True), PanelMetadata()))
+    assert model.predict_table(one)["monitor_km"].isna().all()
+    with pytest.raises(ValueError, match="does not look at monitors nearby"):
+        model.predict(one, monitors=steady)
+
+
 def test_monitors_of_other_days_are_refused(steady, local):
     "Local days do not fit a model of UTC days."
     other = label_panel(steady, PanelMetadata(day_basis="local"))

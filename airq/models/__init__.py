@@ -5,7 +5,9 @@ OURS = "default"
 #: Baselines of an evaluation for which none are named; see :mod:`airq.models.baselines`.
 FAST_BASELINES = (
     *("mean", "climatology", "cams", "nearest", "inverse-distance", "day-mean", "kriging"),
-    *("ridge-log", "lightgbm-defaults", "lightgbm-date", "extra-trees"),
+    *("ridge-log", "lightgbm-defaults", "lightgbm-date"),
 )
 #: The others, most of them slow.
-SLOW_BASELINES = (*("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "reference-method"),)
+SLOW_BASELINES = (
+    *("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "extra-trees", "reference-method"),
+)

@@ -137,7 +137,7 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
     :data:`CATBOOST`. The same `seed` and number of `threads` give the same model.
     """
     if kind == "ridge":
-        return Ridge.fit(features, target, stop_features, stop_target)
+        return Ridge.fit(features, target)
     if kind == "catboost" and target.min() == target.max():
         raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")
     # Native files number the features, because LightGBM refuses some characters in names.

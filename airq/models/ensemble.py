@@ -24,6 +24,7 @@ from airq.models.monitors import (
     Monitors,
     TrainingMonitors,
     kilometres,
+    no_monitor,
 )
 from airq.models.shares import kriging_shares, share_at
 
@@ -45,6 +46,8 @@ class Member:
     power: float = 1.0
     #: Changes to the library's settings in :mod:`airq.models.boosters`.
     parameters: dict = field(default_factory=dict)
+    #: Its largest weight in a blend.
+    most: float = 1.0
 
     def forward(self, target):
         """Return PM2.5 [µg m⁻³] on the scale that the booster learns."""
@@ -63,7 +66,8 @@ class Member:
         )
 
 
-RIDGE = Member("ridge", 0.0)
+#: Out-of-fold rows of few places say too much for it, so its weight has a limit.
+RIDGE = Member("ridge", 0.0, most=0.25)
 #: Members of every `--model`.
 MEMBERS = {
     "lightgbm": (
@@ -177,43 +181,47 @@ class BoosterEnsemble:
             self.members_ = self.search(self.members, score, data, self.seed)
         self._fit_all(self.members_, tables, y)
         # What the area of applicability compares new rows with.
-        self.training_ = tables[0].learned
+        self.training_ = tables[0].learned()
         return self
 
     def _tables(self, X, groups):
         """Return the features that each fold's boosters learn from, and those of the rows left out."""
         folds = range(self.folds_.max() + 1)
         if self.monitors_ is None:
-            return [FoldTable(X, [X[self.folds_ == fold]]) for fold in folds]
+            return [FoldTable(X, self.folds_ == fold, None, [None]) for fold in folds]
         seen = TrainingMonitors(self.monitors_, groups, self.folds_)
-        tables = []
-        for fold in folds:
-            left_out = X[self.folds_ == fold]
-            tried = [_joined(left_out, seen.beyond(fold, radius)) for radius in TRIED_KM]
-            tables.append(FoldTable(_joined(X, seen.dropped(fold, self.seed)), tried))
-        return tables
+        return [
+            FoldTable(
+                X,
+                self.folds_ == fold,
+                seen.dropped(fold, self.seed),
+                [seen.beyond(fold, radius) for radius in TRIED_KM],
+            )
+            for fold in folds
+        ]
 
     def _set_ranges(self, tables):
-        ends = [_ends(part) for table in tables for part in (table.learned, *table.left_out)]
-        self.ranges_ = np.array(
-            [np.fmin.reduce([low for low, _ in ends]), np.fmax.reduce([h for _, h in ends])]
-        )
+        seen = [part for table in tables for part in (table.dropped, *table.tried) if part is not None]
+        ends = [_ends(tables[0].X.to_numpy())]
+        if seen:
+            ends.append(_ends(np.concatenate(seen)))
+        self.ranges_ = np.concatenate(ends, axis=1).astype("float64")
 
     def _fit_all(self, members, tables, y):
         """Fit members and blend; return the error of the inner predictions."""
         self.highest_ = float(y.max() * HEADROOM)
         self.members_ = tuple(members)
-        inner = np.empty((len(tables[0].left_out), len(y), len(members)))
+        inner = np.empty((len(tables[0].tried), len(y), len(members)))
         self.boosters_ = [[] for _ in members]
         for fold, table in enumerate(tables):
-            stop = self.folds_ == fold
+            learned = table.learned()
             for number, member in enumerate(members):
-                booster = self._fit_fold(member, table.learned, y, stop, fold)
+                booster = self._fit_fold(member, learned, y, table.stop, fold)
                 self.boosters_[number].append(booster)
-                for radius, rows in enumerate(table.left_out):
+                for radius, rows in enumerate(table.left_out()):
                     predicted = member.backward(booster.predict(rows))
-                    inner[radius, stop, number] = np.minimum(predicted, self.highest_)
-        self.weights_ = blend_weights(inner[0], y)
+                    inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
+        self.weights_ = limited_weights(blend_weights(inner[0], y), [member.most for member in members])
         self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
@@ -229,10 +237,10 @@ class BoosterEnsemble:
         self.shares_ = None
         apart, kriged = np.full((2, *blended.shape), np.nan)
         if self.monitors_ is not None:
-            for fold, table in enumerate(tables):
-                for radius, rows in enumerate(table.left_out):
-                    apart[radius, self.folds_ == fold] = kilometres(rows)
-                    kriged[radius, self.folds_ == fold] = _kriged(rows)
+            for table in tables:
+                for radius, rows in enumerate(table.left_out()):
+                    apart[radius, table.stop] = kilometres(rows)
+                    kriged[radius, table.stop] = _kriged(rows)
             observed = np.broadcast_to(y, blended.shape)
             self.shares_ = kriging_shares(*(part.ravel() for part in (apart, blended, kriged, observed)))
             blended = _drawn(blended, kriged, share_at(self.shares_, apart))
@@ -255,7 +263,7 @@ class BoosterEnsemble:
         if self.monitors_ is None:
             return X
         if places is None:
-            return _joined(X, np.full((len(X), len(FEATURES)), np.nan, dtype="float32"))
+            return _joined(X, no_monitor(len(X)).T)
         monitors = self.monitors_ if others is None else self.monitors_.joined(others)
         return _joined(X, monitors.around(places).to_numpy())
 
@@ -269,7 +277,7 @@ class BoosterEnsemble:
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
                 scale = np.mean([booster.predict(limited) for booster in boosters], axis=0)
-                blended += weight * member.backward(scale)
+                blended += weight * np.minimum(member.backward(scale), self.highest_)
         if self.monitors_ is not None:
             blended = _drawn(blended, _kriged(X), self.share_of_kriging(X))
         return np.clip(blended, 0, self.highest_)
@@ -285,7 +293,7 @@ class BoosterEnsemble:
         """Share of every feature in what the boosters learned, shape (n_features,).
 
         Averaged over the folds, then over the members by their weights in the blend; equal where no booster
-        found a split. What the ridge adds is not counted.
+        found a split. The ridge, of at most a quarter of the weight, is not counted.
         """
         shares = np.zeros(self.ranges_.shape[1])
         for weight, boosters in zip(self.weights_, self.boosters_, strict=True):
@@ -341,12 +349,25 @@ class BoosterEnsemble:
 
 
 class FoldTable(NamedTuple):
-    """Features for one inner fold."""
+    """Features for one inner fold; those that no fold changes are held once for all."""
 
-    #: Of all training rows, as the fold's boosters learn them.
-    learned: pd.DataFrame
-    #: Of the rows left out, with the monitors beyond each of :data:`TRIED_KM`.
-    left_out: list
+    #: Features of all training rows, and which of the rows are left out.
+    X: pd.DataFrame
+    stop: np.ndarray
+    #: What monitors show all rows; what those beyond each of :data:`TRIED_KM` show the rows left out. None
+    #: without monitors.
+    dropped: np.ndarray | None
+    tried: list
+
+    def learned(self):
+        """Return the features of all rows, as the fold's boosters learn them."""
+        return self.X if self.dropped is None else _joined(self.X, self.dropped)
+
+    def left_out(self):
+        """Yield the features of the rows left out, for every radius."""
+        rows = self.X[self.stop]
+        for seen in self.tried:
+            yield rows if seen is None else _joined(rows, seen)
 
 
 def _joined(X, monitors):
@@ -355,9 +376,8 @@ def _joined(X, monitors):
     return pd.concat([X, beside], axis=1)
 
 
-def _ends(X):
-    values = X.to_numpy(dtype="float64")
-    return np.fmin.reduce(values), np.fmax.reduce(values)
+def _ends(values):
+    return np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
 
 
 def _kriged(X):
@@ -368,6 +388,22 @@ def _kriged(X):
 def _drawn(blended, kriged, share):
     """Return predictions [µg m⁻³] drawn towards the kriging where there is one."""
     return np.where(np.isnan(kriged), blended, blended + share * (np.nan_to_num(kriged) - blended))
+
+
+def limited_weights(weights, most):
+    """Return weights of which none is larger than its limit; what is above goes to the others.
+
+    >>> limited_weights([0.3, 0.1, 0.6], [1.0, 1.0, 0.2]).round(3).tolist()
+    [0.6, 0.2, 0.2]
+    """
+    weights, most = np.array(weights, dtype="float64"), np.asarray(most)
+    over = weights > most
+    if over.all() or not over.any():
+        return weights
+    weights[over] = most[over]
+    others = weights[~over] if weights[~over].any() else np.ones((~over).sum())
+    weights[~over] = (1 - weights[over].sum()) * others / others.sum()
+    return weights
 
 
 def blend_weights(predictions, observed):

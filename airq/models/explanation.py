@@ -87,8 +87,9 @@ class Explainer:
         for weight, member, boosters in self._members:
             scale = np.mean([contributions(values) for contributions in boosters], axis=0)
             parts, clipped = to_concentration(scale, member)
+            above = np.maximum(parts.sum(axis=1) + clipped - self.estimator.highest_, 0)
             total += weight * parts
-            lifted += weight * clipped
+            lifted += weight * (clipped - above)
         share = self.estimator.share_of_kriging(X)
         base = total[:, -1].copy()
         # Towards the kriging: all else counts the less, and the kriging its step from the base.

@@ -16,8 +16,9 @@ simulated atmosphere; boosters on the features gain one or two per cent more, bu
 they are not used. Only the shape of the scale matters: calibration sets how wide intervals are.
 
 **Guarantee.** If predictor and scale never saw the groups that calibrate, and a new city is drawn like
-those groups, then a randomly chosen day of it lies inside its interval with at least the stated
-probability, over the draw of all cities. Here every group is predicted by a predictor that left its fold
+those groups, then a randomly chosen day of it lies inside its interval with close to the stated
+probability, over the draw of all cities; with the quantile of [1]_, which is the upper limit here, with at
+least that. Here every group is predicted by a predictor that left its fold
 out, and the final predictor is fitted on all of them: cross-conformal prediction [3]_. It wastes no
 group, but its exact guarantee is weaker (1 - 2 (1 - coverage) for its relative CV+ [4]_), although the
 coverage comes close to the nominal one where the predictors of the folds resemble each other; so report
@@ -81,16 +82,7 @@ POWERS = {"day": 1.0, "month": 0.5, "year": 0.5}
 #: A mean over a period needs this share of its days.
 MIN_SHARE = 0.75
 #: Columns that are averaged; of the others the first value is kept.
-AVERAGED = (
-    "observed",
-    "predicted",
-    "scale_low",
-    "scale_high",
-    "pm25",
-    "inside_domain",
-    "dissimilarity",
-    "monitor_km",
-)
+AVERAGED = ("observed", "predicted", "scale_low", "scale_high", "pm25", "inside_domain", "dissimilarity")
 
 
 def check_coverage(coverage):

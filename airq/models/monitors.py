@@ -24,6 +24,10 @@ SHARE_ALL, SHARE_NONE = 0.5, 0.15
 LAGS = {"retrospective": np.array([-1, 0, 1]), "live": np.array([-1, 0])}
 #: Logarithms are limited to so many robust standard deviations from their monitor's median.
 CLIP = 5.0
+#: A monitor with fewer days has no usual value. [d]
+MIN_DAYS = 10
+#: Sum of the weights where there is no monitor, of which the logarithm is taken. [km⁻²]
+NEARNESS_OF_NONE = 1e-9
 #: The parameters of the kriging are chosen on so many rows.
 SAMPLE = 2000
 #: Places that are looked at together: it bounds the memory.
@@ -84,7 +88,10 @@ class Monitors:
         self.positions = geocentric_km(self.sites)
         self.pm25 = np.full((len(names), self.day.max() + 1), np.nan, dtype="float32")
         self.pm25[self.site, self.day] = pm25
-        self.logs = _limited(np.log1p(self.pm25.astype("float64")))
+        logs = np.log1p(self.pm25.astype("float64"))
+        # Usual values and limits rest on all days, so a live prediction does without them.
+        self.looks_ahead = bool((lags > 0).any())
+        self.logs = _limited(logs) if self.looks_ahead else logs
 
     def days(self, dates):
         """Return the number of every date, the first day of the monitors being 0; shape (n_rows,)."""
@@ -160,9 +167,10 @@ class Monitors:
         """
         apart, usable = self._apart(positions, hidden)
         known = ~np.isnan(self.logs)
-        values, some = np.where(known, self.logs, 0.0), known.any(axis=1)
+        values = np.where(known, self.logs, 0.0)
+        often = known & self.looks_ahead & (known.sum(axis=1) >= MIN_DAYS)[:, None]
         usual = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        anomalies = np.where(known, self.logs - usual[:, None], 0.0)
+        anomalies = np.where(often, self.logs - usual[:, None], 0.0)
         weights = np.where(usable, 1 / (apart**2 + 1), 0.0)
         weighted = _mean(weights, values, known)
         nearest, second, distance = _nearest(apart, usable, self.logs)
@@ -173,20 +181,23 @@ class Monitors:
         kriging, variance = self.kriged(positions, place, days, hidden)
         today = {
             "weighted": weighted,
-            "anomaly": _mean(weights, anomalies, known),
+            "anomaly": _mean(weights, anomalies, often),
             "nearest": nearest,
             "second": second,
             "distance": np.log1p(distance),
             "mean": _mean(usable, values, known),
-            "mean_anomaly": _mean(usable, anomalies, known),
-            "nearness": np.log(weights @ known + 1e-9),
+            "mean_anomaly": _mean(usable, anomalies, often),
+            "nearness": np.log(weights @ known + NEARNESS_OF_NONE),
         }
         of_day = {name: self._on_day(table, place, days) for name, table in today.items()}
-        of_place = _mean(weights, usual[:, None], some[:, None])[place, 0]
+        of_place = _mean(weights, usual[:, None], often.any(axis=1)[:, None])[place, 0]
         result = of_day | {
             "kriging": kriging, "variance": variance, "usual": of_place, "before": before, "after": after
         }  # fmt: skip
-        return np.array([result[name.removeprefix("monitors_")] for name in FEATURES], dtype="float32")
+        table = np.array([result[name.removeprefix("monitors_")] for name in FEATURES], dtype="float32")
+        nothing = np.isnan([of_day["nearest"], kriging]).all(axis=0)
+        table[:, nothing] = no_monitor(nothing.sum())
+        return table
 
     def kriged(self, positions, place, days, hidden=None):
         """Return logarithm and variance of the kriging, see :func:`airq.models.kriging.krige`."""
@@ -263,13 +274,24 @@ def kilometres(features):
     return np.where(np.isnan(distance), np.inf, distance)
 
 
+def no_monitor(n_rows):
+    """Return :data:`FEATURES` of rows that see no monitor, shape (n_features, n_rows)."""
+    table = np.full((len(FEATURES), n_rows), np.nan, dtype="float32")
+    table[FEATURES.index("monitors_nearness")] = np.log(NEARNESS_OF_NONE)
+    return table
+
+
 def _limited(values):
-    """Limit logarithms, (n_sites, n_days), so that one spike does not spread."""
-    median = np.full(len(values), np.nan)
-    some = (~np.isnan(values)).any(axis=1)
-    median[some] = np.nanmedian(values[some], axis=1)
+    """Limit logarithms, (n_sites, n_days), so that one spike does not spread.
+
+    Monitors of few days are limited around the median of all, and do not set the limit if others can.
+    """
+    n_days = (~np.isnan(values)).sum(axis=1)
+    often = n_days >= min(MIN_DAYS, n_days.max())
+    median = np.full(len(values), np.nanmedian(values[often]))
+    median[often] = np.nanmedian(values[often], axis=1)
     apart = values - median[:, None]
-    limit = CLIP * 1.4826 * np.nanmedian(np.abs(apart)) or np.inf
+    limit = CLIP * 1.4826 * np.nanmedian(np.abs(apart[often])) or np.inf
     return median[:, None] + np.clip(apart, -limit, limit)
 
 

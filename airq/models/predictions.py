@@ -73,8 +73,9 @@ def prediction_rows(
     -------
     DataFrame
         Columns in :data:`COLUMNS`, one for each of :func:`airq.units.exceedance_thresholds`, and
-        `dissimilarity` [1], the distance from training behind `inside_domain`, and `monitor_km`, that to the
-        nearest monitor with a value on the day, missing without one (of longer periods their means).
+        `dissimilarity` [1], the distance from training behind `inside_domain` (of longer periods its mean),
+        and `monitor_km`, that to the nearest monitor with a value on the day, missing without one and for
+        longer periods [km].
         `place` is "training" or "new", missing where `places` is not given; `n_days` is the number of days
         behind a row. Without a calibration, or with too few places in it, intervals and probabilities are
         empty. The AQI, made for days, is empty for longer periods, and with it `aqi_table`; so is the WHO
@@ -90,7 +91,7 @@ def prediction_rows(
         rows[name] = described[name].to_numpy(dtype="float64") if name in described else np.nan
     rows["monitor_km"] = rows["monitor_km"].replace(np.inf, np.nan)
     if period != "day":
-        rows = _period_means(rows, period)
+        rows = _period_means(rows.assign(monitor_km=np.nan), period)
     rows["period"] = period
     inside = (rows["inside_domain"] >= (1 if period == "day" else MIN_SHARE)).astype("boolean")
     rows["inside_domain"] = inside.mask(rows["inside_domain"].isna())

@@ -93,7 +93,7 @@ class Predictor:
         ``recipe(panel)`` makes the :class:`airq.features.recipe.Recipe` for the panel's columns.
     estimator : callable
         Makes a fresh estimator with ``fit(X, y, groups, places)``, ``predict(X)`` and
-        ``with_monitors(X, places, others)``, whose `monitors` is None if it does not look at any.
+        ``with_monitors(X, places, others)``, whose `monitors_` is None if it does not look at any.
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
@@ -167,7 +167,8 @@ class Predictor:
     @property
     def looks_ahead(self):
         """Return whether a prediction may depend on later days, by its features or by monitors nearby."""
-        return self.recipe_.looks_ahead or self.estimator_.monitors == "retrospective"
+        monitors = self.estimator_.monitors_
+        return self.recipe_.looks_ahead or (monitors is not None and monitors.looks_ahead)
 
     def predict(self, panel, monitors=None):
         """Return PM2.5 [µg m⁻³] of every row, shape (n_rows,), never negative; a target is ignored.
@@ -186,7 +187,7 @@ class Predictor:
         X = self.inputs(panel, monitors)
         described = {"pm25": self.estimator_.predict(X)}
         km = np.full(len(X), np.inf)
-        if self.estimator_.monitors is not None:
+        if self.estimator_.monitors_ is not None:
             described["monitor_km"] = km = kilometres(X)
         if self.residual_scale_ is not None:
             residual_scale = self.residual_scale_.predict(km, described["pm25"])
@@ -296,7 +297,7 @@ def _candidate(recipe, estimator):
 class WithoutMonitors:
     """An estimator that gets the features alone."""
 
-    monitors = None
+    monitors_ = None
 
     def with_monitors(self, X, places, others=None):
         """Return the features as they are."""

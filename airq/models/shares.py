@@ -40,9 +40,10 @@ def kriging_shares(km, blended, kriged, observed):
 
     The share of a class has the least squared error of its rows, to which :data:`SHRINKAGE` times all rows
     are added; no share is larger than that of a nearer class. Beyond the farthest class with a row it is 0.
-    All arguments have the shape (n_rows,); `kriged` is NaN where there is no monitor. [km, µg m⁻³]
+    All arguments have the shape (n_rows,); `kriged` [µg m⁻³] is NaN and `km` infinite where there is no
+    monitor.
     """
-    known = ~np.isnan(kriged)
+    known = ~np.isnan(kriged) & np.isfinite(km)
     shares = np.zeros(len(CENTRES_KM))
     if not known.any():
         return shares

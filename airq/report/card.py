@@ -173,7 +173,8 @@ def _model(bundle_metadata):
         yield (
             "Monitors nearby are looked at. Towards their kriging (range "
             f"{around['parameters']['range_km']:g} km) a prediction is drawn by {near:.0%} next to a monitor "
-            f"and by {far:.0%} at 500 km or more."
+            f"and by {far:.0%} between 500 and 1,000 km. The "
+            "bundle holds the PM2.5 of its training places: share it only if you may share that."
         )
     else:
         yield "What monitors nearby show is not used."

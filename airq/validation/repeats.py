@@ -90,9 +90,9 @@ def _mean(records):
         return dict(records[0])
     mean = {}
     for name in dict.fromkeys(name for one in records for name in one):
-        values = [one[name] for one in records if name in one]
-        mean[name] = values[0]
-        if isinstance(values[0], (int, float)):
+        values = [one[name] for one in records if one.get(name) is not None]
+        mean[name] = values[0] if values else None
+        if values and isinstance(values[0], (int, float)):
             finite = [value for value in values if np.isfinite(value)]
             kind = round if isinstance(values[0], int) else float
             mean[name] = kind(np.mean(finite)) if finite else np.nan

@@ -99,6 +99,17 @@ def test_predictions_end_a_fifth_above_the_highest_target(table):
     npt.assert_allclose(ensemble.predict(X[:2]), 1.2 * y.max())
 
 
+def test_a_member_that_runs_away_is_limited_before_the_blend(table):
+    "One of two members says a million: the blend is half of the limit and half of the other."
+    X, y, groups = table
+    ensemble = BoosterEnsemble([MEMBER, MEMBER], monitors=None).fit(X, y, groups)
+    ensemble.weights_ = np.array([0.5, 0.5])
+    ensemble.boosters_ = [
+        [SimpleNamespace(predict=lambda X, value=value: np.full(len(X), value))] for value in (1e6, 10.0)
+    ]
+    npt.assert_allclose(ensemble.predict(X[:2]), (1.2 * y.max() + 10) / 2)
+
+
 def test_missing_values_are_left_to_the_trees(table):
     "A row without any value gets a prediction."
     X, y, groups = table

@@ -5,7 +5,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.models.monitors import FEATURES, LAGS, Monitors, TrainingMonitors, kilometres
+from airq.models.monitors import FEATURES, LAGS, Monitors, TrainingMonitors, kilometres, no_monitor
 
 DAYS = pd.date_range("2020-01-01", periods=4)
 
@@ -47,28 +47,55 @@ def test_the_days_before_and_after():
 
 
 def test_live_features_do_not_look_ahead():
-    "Another value tomorrow changes nothing today."
-    changed = {latitude: [*values[:2], values[2] * 3, values[3]] for latitude, values in STEADY.items()}
-    around = [
-        monitors(values, lags=LAGS["live"]).around(rows([0.02]))[["monitors_kriging", "monitors_weighted"]]
-        for values in (STEADY, changed)
-    ]
-    npt.assert_array_equal(around[0].iloc[:2], around[1].iloc[:2])
-    assert not np.allclose(around[0].iloc[2], around[1].iloc[2])
+    "Another value tomorrow changes nothing today, in no feature; forty days, so that there is a usual value."
+    days = pd.date_range("2020-01-01", periods=40)
+    table, at = rows([0.0, 0.1, 1.0], days), rows([0.02], days)
+    pm25 = np.random.default_rng(0).uniform(10, 60, len(table))
+    changed = np.where(table["date"] > days[20], 9 * pm25, pm25)
+    for recipe, same in (("live", True), ("retrospective", False)):
+        before, after = (Monitors(table, values, lags=LAGS[recipe]).around(at) for values in (pm25, changed))
+        assert np.allclose(before[:21], after[:21], equal_nan=True) is same
+        assert not np.allclose(before[21:], after[21:], equal_nan=True)
 
 
 @pytest.mark.parametrize("place", [30.0, -15.0])
 def test_beyond_a_thousand_kilometres_there_is_no_monitor(place):
     "Thirty degrees are 3,300 km."
     around = monitors(STEADY).around(rows([place]))
-    assert around.drop(columns="monitors_nearness").isna().all(axis=None)
+    npt.assert_array_equal(around, no_monitor(len(around)).T)
     npt.assert_array_equal(kilometres(around), np.inf)
 
 
 def test_on_days_without_monitors_there_is_none():
-    "A year later."
+    "A year later a place is as one far from every monitor."
     around = monitors(STEADY).around(rows([0.02], pd.date_range("2021-06-01", periods=2)))
-    assert around.drop(columns="monitors_usual").isna().all(axis=None)
+    npt.assert_array_equal(around, no_monitor(2).T)
+
+
+def test_places_are_looked_at_in_parts(monkeypatch):
+    "One at a time, and rows in any order: the same features."
+    at = rows([0.02, 0.3, 0.05]).sample(frac=1, random_state=0)
+    whole = monitors(STEADY).around(at)
+    monkeypatch.setattr("airq.models.monitors.AT_ONCE", 1)
+    pd.testing.assert_frame_equal(monitors(STEADY).around(at), whole)
+
+
+def field(range_km, n_sites=30, n_days=20):
+    "Monitors 11 km apart whose logarithms are a random field of a range, anew every day."
+    table = rows(
+        [round(number / 10, 1) for number in range(n_sites)], pd.date_range("2020-01-01", periods=n_days)
+    )
+    where = 11.06 * np.arange(n_sites)
+    covariance = np.exp(-np.abs(where[:, None] - where) / range_km) + 0.01 * np.eye(n_sites)
+    logs = np.random.default_rng(0).multivariate_normal(np.full(n_sites, 3.0), 0.2 * covariance, n_days)
+    return table, np.exp(logs.T.ravel())
+
+
+@pytest.mark.parametrize("range_km", [20.0, 100.0])
+def test_the_range_of_a_field_is_found_again(range_km):
+    "Of 20, 100 and 500 km."
+    table, pm25 = field(range_km)
+    assert Monitors(table, pm25).fit(table["site_id"]).parameters["range_km"] == range_km
 
 
 def test_a_spike_does_not_spread():
@@ -79,13 +106,23 @@ def test_a_spike_does_not_spread():
     assert seen(monitors(values).around(rows([0.001])), "nearest").max() < 20
 
 
+def test_monitors_of_one_day_do_not_set_the_limit():
+    "Ten monitors of forty days, and a hundred of one: what the ten showed stays as it is."
+    days = pd.date_range("2020-01-01", periods=40)
+    table = rows([round(number / 100, 2) for number in range(10)], days)
+    pm25 = np.exp(np.random.default_rng(0).normal(3, 0.6, len(table)))
+    before = Monitors(table, pm25)
+    once = rows([round(1 + number / 100, 2) for number in range(100)], days[:1]).assign(pm25=20.0)
+    npt.assert_allclose(before.joined(once).logs[:10], before.logs, rtol=1e-6)
+
+
 def test_other_monitors_are_seen_beside_those_of_training():
     "A monitor at 0.02 degrees that training did not know, on one day of training and one later."
     days = pd.DatetimeIndex([DAYS[1], "2020-03-01"])
-    others = rows([0.02], days).assign(pm25=[70.0, 80.0])
+    others = rows([0.02], days).assign(pm25=[15.0, 18.0])
     around = monitors(STEADY).joined(others).around(rows([0.021], days))
     npt.assert_allclose(seen(around, "second")[0], 12.0, rtol=1e-5)
-    npt.assert_allclose(seen(around, "nearest")[1], 80.0, rtol=1e-5)
+    npt.assert_allclose(seen(around, "nearest")[1], 18.0, rtol=1e-5)
 
 
 def test_the_table_makes_the_same_monitors():
@@ -143,15 +180,18 @@ def test_no_row_sees_a_fold_that_is_left_out():
 
 def test_some_rows_see_all_monitors_and_some_none():
     "Half of the rows see a neighbour at 2.2 km, one in seven sees no monitor; drawn anew for every fold."
-    table = rows(LATITUDES, pd.date_range("2020-01-01", periods=200))
-    folds = np.repeat(np.arange(10) % 5, 200)
+    table = rows([*LATITUDES, 6.5], pd.date_range("2020-01-01", periods=200))
+    folds = np.repeat([*(np.arange(10) % 5), 4], 200)
     drawn = TrainingMonitors(Monitors(table, np.full(len(table), 10.0)), table["site_id"], folds)
     features = [pd.DataFrame(drawn.dropped(fold, 0), columns=list(FEATURES)) for fold in (0, 1)]
     apart = [kilometres(table) for table in features]
-    # Of those that draw a radius, most radii hide all of these monitors within 20 km, too.
-    assert 0.5 < np.mean(apart[0] < 5) < 0.65
-    assert 0.15 < np.mean(np.isinf(apart[0])) < 0.5
-    assert not np.array_equal(apart[0], apart[1])
+    # The monitor at 700 km is beyond every radius that is drawn.
+    near = np.arange(len(table)) < 10 * 200
+    assert 0.5 < np.mean(apart[0][near] < 5) < 0.65
+    npt.assert_allclose(np.mean(np.isinf(apart[0][near])), 0.15, atol=0.03)
+    # Rows of folds 2 to 4 have the same neighbours when fold 0 or 1 is left out, at these distances.
+    others = near & (folds > 1) & (apart[0] > 100) & (apart[1] > 100)
+    assert np.mean(np.isinf(apart[0][others]) != np.isinf(apart[1][others])) > 0.02
 
 
 def test_beyond_a_radius():

@@ -77,3 +77,22 @@ def test_saved_facts_give_the_same_scale(tmp_path):
         residual_scale.predict(np.inf, [3.0, 30.0]),
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_grow_with_the_distance_to_a_monitor():
+    "Errors of 2 µg m⁻³ at 3 km and of 20 at 700 km, forty groups each: the scale between is between."
+    km, size = np.repeat([3.0, 700.0], 400), np.repeat([2.0, 20.0], 400)
+    residual = np.tile([-1.0, 1.0], 400) * size
+    scale = ResidualScale().fit(km, np.full(800, 30.0), residual, np.repeat(np.arange(80), 10))
+    near, between, far, none = scale.predict([3.0, 50.0, 700.0, np.inf], np.full(4, 30.0))[:, 1]
+    assert near < 0.4 * far and near <= between <= far
+    assert none == far
+
+
+def test_the_scale_does_not_fall_with_the_distance():
+    "Errors of 20 next to a monitor and of 2 far away: the far ones count as the near ones."
+    km, size = np.repeat([3.0, 700.0], 400), np.repeat([20.0, 2.0], 400)
+    residual = np.tile([-1.0, 1.0], 400) * size
+    scale = ResidualScale().fit(km, np.full(800, 30.0), residual, np.repeat(np.arange(80), 10))
+    near, far = scale.predict([3.0, 700.0], np.full(2, 30.0))[:, 1]
+    assert near == far
