@@ -79,7 +79,7 @@ def swap(text, **lines):
 
 
 def bundle(**facts):
-    return json.dumps({"format": 3, "hash": "0", "files": {}, **facts})
+    return json.dumps({"format": 4, "hash": "0", "files": {}, **facts})
 
 
 #: What reads it, name of the file, its content, words of the message.
