@@ -46,7 +46,8 @@ class Member:
     power: float = 1.0
     #: Changes to the library's settings in :mod:`airq.models.boosters`.
     parameters: dict = field(default_factory=dict)
-    #: Its largest weight in a blend.
+    #: Its weight in a blend before any evidence, relative to those of the other members, and the largest.
+    prior: float = 1.0
     most: float = 1.0
 
     def forward(self, target):
@@ -66,8 +67,13 @@ class Member:
         )
 
 
-#: Out-of-fold rows of few places say too much for it, so its weight has a limit.
-RIDGE = Member("ridge", 0.0, most=0.25)
+#: It extrapolates, so it starts low and its weight has a limit.
+RIDGE = Member("ridge", 0.0, prior=0.25, most=0.25)
+#: Share of the evidence in the weights of a blend; the rest is that of the members' own. Weights from the
+#: errors at few places are unstable, and equal ones are hard to beat (J. Smith, K. Wallis, A simple
+#: explanation of the forecast combination puzzle, Oxford Bulletin of Economics and Statistics 71, 331-355,
+#: 2009).
+EVIDENCE = 0.5
 #: Members of every `--model`.
 MEMBERS = {
     "lightgbm": (
@@ -221,7 +227,9 @@ class BoosterEnsemble:
                 for radius, rows in enumerate(table.left_out()):
                     predicted = member.backward(booster.predict(rows))
                     inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
-        self.weights_ = limited_weights(blend_weights(inner[0], y), [member.most for member in members])
+        prior = np.array([member.prior for member in members])
+        weights = EVIDENCE * blend_weights(inner[0], y) + (1 - EVIDENCE) * prior / prior.sum()
+        self.weights_ = limited_weights(weights, [member.most for member in members])
         self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from airq.cities import STATION_KM
 from airq.geo import arc_km, geocentric_km
 from airq.models.kriging import GRID, NEAREST, krige
 
@@ -138,9 +139,13 @@ class Monitors:
         return self
 
     def own_group(self, groups):
-        """Return which monitors belong to the group of each site, booleans of shape (n_sites, n_sites)."""
+        """Return which monitors belong to the group of each site, booleans of shape (n_sites, n_sites).
+
+        Those within 100 m of it may be the same monitor under another name, and belong to it, too.
+        """
         group = np.asarray(groups, dtype=object)[self.first_row]
-        return group[:, None] == group[None, :]
+        apart, _ = self._apart(self.positions, None)
+        return (group[:, None] == group[None, :]) | (apart <= STATION_KM)
 
     def around(self, places):
         """Return :data:`FEATURES` of rows of `site_id, date, latitude, longitude`, wherever they are.

@@ -243,10 +243,13 @@ def _place_folds(panel, labelled, scheme, n_folds, buffer_km, seed, cities):
         number = fold_of_rows(codes[labelled], n_folds, 0 if SCHEMES[scheme].one_by_one else seed)
     buffered = SCHEMES[scheme].buffered
     site, positions = site_positions(panel) if buffered else (None, None)
+    station, _ = pd.factorize(station_ids(panel))
     for fold in range(n_folds):
         test = labelled[number == fold]
         held_out = np.unique(codes[test])
         hidden = np.isin(codes, held_out)
+        # A station under two names in two cities would be on both sides.
+        hidden = np.isin(station, station[hidden])
         if buffered:
             hidden |= within_km(positions, np.unique(site[hidden]), buffer_km)[site]
         groups = tuple(str(name) for name in names[held_out])

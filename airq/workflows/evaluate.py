@@ -238,7 +238,13 @@ def evaluate(
         beside = _chosen_baselines(panel, baselines, seed)
         if twice := [name for name in estimators if name in beside]:
             raise ValueError(f"{twice[0]!r} is the name of a baseline; give your estimator another one.")
-        folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, cities=cities, seed=seed)
+        try:
+            folds, skipped = plan_folds(panel, schemes, buffer_km=buffer_km, cities=cities, seed=seed)
+        except ValueError as error:
+            if not done:
+                raise
+            warn(f"Repeat {repeat + 1} is left out. {error}")
+            continue
         if repeat == 0:
             _warn_of_the_same(folds, buffer_km)
         scores = score_candidates(

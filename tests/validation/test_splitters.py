@@ -6,6 +6,7 @@ import pytest
 from sklearn.model_selection import GroupKFold
 
 from airq.panel import sort_panel
+from airq.sources.simulated import simulate
 from airq.validation.splitters import (
     UnsupportedScheme,
     fold_of_rows,
@@ -124,7 +125,12 @@ def test_two_countries_leave_one_to_train_on(panel):
 
 def test_every_country_is_a_fold_of_its_own(panel):
     "Seven countries make five folds of `country`, and seven of `leave-country-out`."
-    rows = pd.concat([panel.assign(country=name, site_id=name + panel["site_id"]) for name in "ABCDEFG"])
+    rows = pd.concat(
+        [
+            panel.assign(country=name, site_id=name + panel["site_id"], longitude=panel["longitude"] + number)
+            for number, name in enumerate("ABCDEFG")
+        ]
+    )
     rows = rows.reset_index(drop=True)
     assert len(make_folds(rows, "country")) == 5
     folds = make_folds(rows, "leave-country-out")
@@ -236,3 +242,15 @@ def test_twins_stay_together_when_folds_are_shuffled(panel):
     station = doubled["site_id"].str[0]
     for fold in make_folds(doubled, "site", seed=4):
         assert set(station.iloc[fold.test]).isdisjoint(station.iloc[fold.visible])
+
+
+def test_a_station_in_two_cities_is_on_one_side_only():
+    "The same position under a name in city 0 and one in city 9: where one is held out, the other is hidden."
+    panel = simulate(n_cities=10, start="2020-01-01", end="2020-01-10", random_state=0)
+    cities = panel["city_id"].unique()
+    twin = panel[panel["city_id"] == cities[0]].assign(site_id="twin", city_id=cities[9], city="twin")
+    panel = sort_panel(pd.concat([panel[panel["city_id"] != cities[9]], twin], ignore_index=True))
+    pair = panel["city_id"].isin([cities[0], cities[9]]).to_numpy()
+    folds = make_folds(panel, "city")
+    assert sum(pair[fold.test].any() for fold in folds) == 2
+    assert not any(pair[fold.test].any() and pair[fold.visible].any() for fold in folds)
