@@ -220,11 +220,11 @@ class BoosterEnsemble:
         inner = np.empty((len(tables[0].tried), len(y), len(members)))
         self.boosters_ = [[] for _ in members]
         for fold, table in enumerate(tables):
-            learned = table.learned()
+            learned, left_out = table.learned(), list(table.left_out())
             for number, member in enumerate(members):
                 booster = self._fit_fold(member, learned, y, table.stop, fold)
                 self.boosters_[number].append(booster)
-                for radius, rows in enumerate(table.left_out()):
+                for radius, rows in enumerate(left_out):
                     predicted = member.backward(booster.predict(rows))
                     inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
         prior = np.array([member.prior for member in members])

@@ -60,8 +60,7 @@ def krige(values, positions, apart, days, lags, *, range_km, nugget, lasting):
         Interpolated logarithm and its kriging variance, relative to the shared one; NaN without any value.
     """
     known = _on_lags(values, days, lags)
-    patterns, pattern = np.unique(~np.isnan(known), axis=0, return_inverse=True)
-    pattern = pattern.ravel()
+    patterns, pattern = _patterns(~np.isnan(known))
     between, towards = covariances(positions, apart, lags, range_km, nugget, lasting)
     weights, reduction = _solve(between, towards, patterns)
     mean = np.sum(weights[pattern] * np.nan_to_num(known), axis=1)
@@ -92,6 +91,15 @@ def _on_lags(values, days, lags):
     inside = (when >= 0) & (when < values.shape[1])
     around = np.where(inside, values[:, np.where(inside, when, 0)], np.nan)
     return around.transpose(1, 0, 2).reshape(len(days), -1)
+
+
+def _patterns(known):
+    """Return the different rows of booleans, (n_patterns, n_values), and the number of each row's."""
+    packed = np.packbits(known, axis=1)
+    # Bytes as text sort and compare much faster than rows of booleans.
+    keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
+    _, first, pattern = np.unique(keys, return_index=True, return_inverse=True)
+    return known[first], pattern
 
 
 def _solve(between, towards, patterns):

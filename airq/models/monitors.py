@@ -154,14 +154,7 @@ class Monitors:
         """
         where, place = np.unique(places[["latitude", "longitude"]], axis=0, return_inverse=True)
         positions = geocentric_km(pd.DataFrame(where, columns=["latitude", "longitude"]))
-        place, days = place.ravel(), self.days(places["date"])
-        table = np.full((len(FEATURES), len(places)), np.nan, dtype="float32")
-        order = np.argsort(place, kind="stable")
-        for start in range(0, len(where), AT_ONCE):
-            ends = np.searchsorted(place[order], [start, start + AT_ONCE])
-            rows = order[slice(*ends)]
-            near = positions[start : start + AT_ONCE]
-            table[:, rows] = self.features(near, place[rows] - start, days[rows])
+        table = self.features(positions, place.ravel(), self.days(places["date"]))
         return pd.DataFrame(table.T, columns=list(FEATURES), index=places.index)
 
     def features(self, positions, place, days, hidden=None):
@@ -170,6 +163,16 @@ class Monitors:
         `positions` are those of the places [km], (n_places, 3); `place` and `days`, (n_rows,), are numbers of
         places and days; `hidden`, (n_places, n_sites), holds which monitors are not looked at.
         """
+        table = np.full((len(FEATURES), len(place)), np.nan, dtype="float32")
+        order = np.argsort(place, kind="stable")
+        for start in range(0, len(positions), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            rows = order[slice(*np.searchsorted(place[order], [start, start + AT_ONCE]))]
+            looked_at = None if hidden is None else hidden[part]
+            table[:, rows] = self._features(positions[part], place[rows] - start, days[rows], looked_at)
+        return table
+
+    def _features(self, positions, place, days, hidden):
         apart, usable = self._apart(positions, hidden)
         known = ~np.isnan(self.logs)
         values = np.where(known, self.logs, 0.0)
@@ -242,6 +245,8 @@ class TrainingMonitors:
         self.monitors, self.folds = monitors, folds
         self.own = monitors.own_group(groups)
         self.apart, _ = monitors._apart(monitors.positions, None)
+        #: How many monitors are nearer to a site than each one is, (n_sites, n_sites).
+        self.rank = np.argsort(np.argsort(self.apart, axis=1, kind="stable"), axis=1, kind="stable")
 
     def dropped(self, fold, seed):
         """Return the features of all rows when `fold` is left out, every row beyond a radius of its own.
@@ -260,14 +265,23 @@ class TrainingMonitors:
         return self._features(fold, np.full(len(rows), radius_km), rows)[rows]
 
     def _features(self, fold, radius, rows):
-        monitors = self.monitors.without(self.folds == fold)
-        table = np.full((len(rows), len(FEATURES)), np.nan, dtype="float32")
+        """Return the features of some rows; those of a site that hide the same monitors come together."""
+        monitors, table = (
+            self.monitors.without(self.folds == fold),
+            np.full((len(rows), len(FEATURES)), np.nan),
+        )
+        n_hidden = np.empty(len(rows), dtype=int)
         for radius_km in np.unique(radius[rows]):
-            hidden = self.own | (self.apart < radius_km)
-            mine = np.flatnonzero(rows & (radius == radius_km))
-            seen = monitors.features(monitors.positions, monitors.site[mine], monitors.day[mine], hidden)
-            table[mine] = seen.T
-        return table
+            within = (self.apart < radius_km).sum(axis=1)
+            n_hidden = np.where(radius == radius_km, within[monitors.site], n_hidden)
+        pairs, place = np.unique(
+            np.column_stack([monitors.site, n_hidden])[rows], axis=0, return_inverse=True
+        )
+        site, number = pairs.T
+        hidden = self.own[site] | (self.rank[site] < number[:, None])
+        seen = monitors.features(monitors.positions[site], place.ravel(), monitors.day[rows], hidden)
+        table[rows] = seen.T
+        return table.astype("float32")
 
 
 def kilometres(features):
