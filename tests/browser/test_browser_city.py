@@ -163,7 +163,8 @@ def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
     bars.first.wait_for()
     here.settle()
     amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])
-    assert len(amounts) >= 3
+    # The base and one product at least: next to a monitor it alone may decide.
+    assert len(amounts) >= 2
     assert amounts.sum() == pytest.approx(row.pm25, abs=0.05 * len(amounts) + 0.3)
     here.assert_clean()
 
