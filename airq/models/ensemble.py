@@ -222,7 +222,10 @@ class BoosterEnsemble:
         for fold, table in enumerate(tables):
             learned, left_out = table.learned(), list(table.left_out())
             for number, member in enumerate(members):
-                booster = self._fit_fold(member, learned, y, table.stop, fold)
+                target = member.forward(y)
+                learn, stop = ((learned[rows], target[rows]) for rows in (~table.stop, table.stop))
+                options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
+                booster = fit_booster(member.kind, *learn, *stop, **options)
                 self.boosters_[number].append(booster)
                 for radius, rows in enumerate(left_out):
                     predicted = member.backward(booster.predict(rows))
@@ -233,12 +236,6 @@ class BoosterEnsemble:
         self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
-
-    def _fit_fold(self, member, X, y, stop, fold):
-        """Fit the booster that stops on the rows of a fold."""
-        target = member.forward(y)
-        options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
-        return fit_booster(member.kind, X[~stop], target[~stop], X[stop], target[stop], **options)
 
     def _draw_to_kriging(self, blended, tables, y):
         """Choose the shares of the kriging from out-of-fold predictions, (n_radii, n_samples)."""

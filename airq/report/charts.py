@@ -21,7 +21,7 @@ from sklearn.metrics import confusion_matrix
 from airq.models import OURS
 from airq.models.explanation import BASE, REMAINDER
 from airq.panel import origin_label, origin_warning
-from airq.report.words import distance_class, part_name
+from airq.report.words import distance_label, part_name
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.proximity import NEAR_KM
 from airq.validation.scores import AQI_TABLE, error_by_group, rmse
@@ -238,7 +238,7 @@ def error_by_distance(records, metadata=None, *, models=(OURS,)):
     chosen = sorted((one for one in records if _model(one) in models), key=lambda one: one["low_km"])
     table = pd.DataFrame(chosen)[["model", "places", "rmse", "coverage"]]
     table["coverage"] = 100 * table["coverage"].astype("float64")
-    table["km"] = [distance_class(one) for one in chosen]
+    table["km"] = [distance_label(one) for one in chosen]
     ours = table[table["model"] == models[0]]
     title = "distance to the nearest training site [km]"
     x = alt.X("km:N", sort=list(table["km"].unique()), title=title, axis=alt.Axis(labelAngle=0))

@@ -39,7 +39,7 @@ COLUMNS = {
 #: Key of a record -> (heading, decimals).
 FIGURES = {name: (heading, digits) for name, (heading, _, digits) in COLUMNS.items()}
 SHARES = ("aqi_right", "aqi_within_one", "coverage")
-#: Left out in terminals of fewer characters than the key, if no model has a longer name.
+#: Characters of the longest usual name of a model; a longer one takes its room from the columns.
 LONGEST_NAME = 17
 #: Left out in terminals of fewer characters than the key, and where repeats make a column wide.
 SPARE = {115: ("aqi_within_one", "rmse_smoothed10", "seconds"), 95: ("n", "aqi_right")}
@@ -359,15 +359,15 @@ def distance_table(records, evaluated):
         figures = [f"{one[name]:,}" for name in ("places", "n")]
         figures += [f"{one[name]:.1f}" for name in ("rmse", "bias")] + [_percent(one["coverage"])]
         figures += [f"{value:.1f}" if _finite(value) else "" for value in (one["width"], beside)]
-        rows.append([scheme, distance_class(one), *figures])
+        rows.append([scheme, distance_label(one), *figures])
     headings = ["scheme", "km", "places", "rows", "RMSE", "bias", "coverage", "width", "baseline"]
     return _with_models(headings, rows, records)
 
 
-def distance_class(record):
+def distance_label(record):
     """Return the name of a class of distance.
 
-    >>> distance_class({"low_km": 2.0, "high_km": 5.0}), distance_class({"low_km": 500.0, "high_km": None})
+    >>> distance_label({"low_km": 2.0, "high_km": 5.0}), distance_label({"low_km": 500.0, "high_km": None})
     ('2-5', '> 500')
     """
     if not _finite(record["high_km"]):
