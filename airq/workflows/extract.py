@@ -33,9 +33,9 @@ from airq.sources.earthengine.layers import (
     day_labels,
     has_images,
     layers_of,
-    service_name,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
+from airq.sources.online.http import service_name
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ExtractionRequest:
         """Return what to extract, of the service at an address."""
         products = products_of(self.recipe, self.products)
         settings = (self.radius_km, self.rings_km, self.quality, self.day_basis)
-        return Extraction(self.recipe, products, *settings, service_name(url))
+        return Extraction(self.recipe, products, *settings, service_name(url, EARTH_ENGINE))
 
     def site_days(self):
         """Return where and when, checked."""

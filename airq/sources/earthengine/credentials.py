@@ -15,7 +15,8 @@ import google.oauth2.credentials
 import google.oauth2.service_account
 
 from airq.sources.earthengine.errors import SIGN_IN
-from airq.sources.earthengine.layers import is_loopback, scheme_of
+from airq.sources.earthengine.layers import scheme_of
+from airq.sources.online.http import is_loopback
 
 PROJECT_VARIABLE = "EARTHENGINE_PROJECT"
 

@@ -9,11 +9,9 @@ import dataclasses
 import datetime
 import functools
 import hashlib
-import ipaddress
 import json
 import math
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -22,6 +20,7 @@ from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import Product
+from airq.sources.online.http import check_address
 
 DAY_MS = 86_400_000
 #: The service that answers by default.
@@ -306,36 +305,8 @@ def day_labels(start, end):
     return pd.date_range(start, end, freq="D")
 
 
-def service_name(url):
-    """Return who answers at an address: a host, or a server on this machine whatever its port."""
-    scheme_of(url)
-    if url is None:
-        return EARTH_ENGINE
-    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
-
-
-def is_loopback(url):
-    """Return whether an address is on this machine.
-
-    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("http://[::1]"), is_loopback(None)
-    (True, True, False)
-    """
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def scheme_of(url):
     """Return "http" or "https"; raise ValueError if `url` is not the address of a service."""
     if url is None:
         return "https"
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        whole = False
-    if not whole or parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("--ee-url takes an address like https://earthengine.googleapis.com, without more.")
-    return parts.scheme
+    return check_address(url, option="--ee-url", example="https://earthengine.googleapis.com")

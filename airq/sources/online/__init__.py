@@ -1,0 +1,1 @@
+"""Data of public services, fetched over HTTP: Open-Meteo's fields and OpenAQ's monitors."""

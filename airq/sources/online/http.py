@@ -1,0 +1,253 @@
+"""Ask a public service over HTTP, again where that can help, and say in one line why it cannot.
+
+Addresses can be moved to a mirror, or to a stand-in on this machine: scheme and host change, path and
+parameters stay. No message shows parameters, because a key may be among them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import ipaddress
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import tenacity
+
+import airq
+
+AGAIN = "Run the same command again to go on: what is finished is kept."
+
+
+class Passing(ConnectionError):
+    """A fault that may be gone at the next attempt, not before `retry_after` [s]."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Refused(ValueError):
+    """A refusal that repetition cannot change; `status` is its code."""
+
+    def __init__(self, message: str, *, status: int = 0):
+        super().__init__(message)
+        self.status = status
+
+
+class Unavailable(ConnectionError):
+    """A service that stays away, or grants nothing more for now."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to repeat what fails.
+
+    Attributes
+    ----------
+    attempts : int
+        Most attempts of one request.
+    base, longest : float
+        A wait is drawn between 0 and base, 2 base, 4 base, … up to `longest`. [s]
+    timeout : float
+        Longest wait for an answer. [s]
+    """
+
+    attempts: int = 9
+    base: float = 1.0
+    longest: float = 60.0
+    timeout: float = 60.0
+
+
+@dataclass
+class Client:
+    """Connections to services, and counts of what went over them. Threads may share one.
+
+    Attributes
+    ----------
+    url : str, optional
+        Address whose scheme and host take the place of every service's own.
+    patience : Patience
+        How long to repeat what fails.
+    headers : dict of str to str
+        Sent with every request; they may hold a key and are shown nowhere.
+    requests, retries, bytes_received : int
+        Attempts, those of them that repeated one, and bytes of their answers.
+    """
+
+    url: str | None = None
+    patience: Patience = Patience()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+
+    def __post_init__(self):
+        if self.url is not None:
+            check_address(self.url)
+        self._lock, self._local = threading.Lock(), threading.local()
+
+    def get(self, address: str, params: Mapping = (), *, read: Callable = bytes, before=None):
+        """Return what `read` makes of the content of an answer.
+
+        Parameters
+        ----------
+        address : str
+            Of the service, such as ``https://example.org/v1/things``.
+        params : dict
+            Parameters of the query.
+        read : callable
+            Takes the content (bytes) and headers; raises :class:`Passing` if the answer is not whole, so that
+            it is asked for again.
+        before : callable, optional
+            Called before every attempt, such as to wait for a turn.
+
+        Raises
+        ------
+        Refused
+            If the service refuses for good.
+        Unavailable
+            If it stays away for all attempts.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.patience.attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(Passing),
+            reraise=True,
+        )
+        try:
+            for attempt in retrying:
+                with attempt:
+                    if before is not None:
+                        before()
+                    answer = self._once(address, params, attempt.retry_state.attempt_number > 1)
+                    return read(answer.content, answer.headers)
+        except Passing as error:
+            raise Unavailable(f"{error}, {self.patience.attempts} times. {AGAIN}") from None
+
+    def _wait(self, state):
+        """Return the seconds before the next attempt: as the service asks, or a longer and longer draw."""
+        drawn = tenacity.wait_random_exponential(self.patience.base, self.patience.longest)(state)
+        return max(drawn, getattr(state.outcome.exception(), "retry_after", 0.0))
+
+    def _once(self, address, params, repeated):
+        moved = moved_to(address, self.url)
+        host = urlsplit(moved).netloc
+        with self._lock:
+            self.requests += 1
+            self.retries += repeated
+        try:
+            answer = self._session().get(moved, params=dict(params), timeout=self.patience.timeout)
+        except requests.Timeout:
+            raise Passing(f"{host} did not answer within {self.patience.timeout:g} s") from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            raise Passing(f"No connection to {host}, or it broke off") from None
+        except requests.RequestException as error:
+            raise Refused(f"{host} cannot be asked: {type(error).__name__}.") from None
+        with self._lock:
+            self.bytes_received += len(answer.content)
+        if answer.ok:
+            return answer
+        reason = reason_of(answer.content)
+        if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
+            message = f"{host} answered {answer.status_code}{reason and f' ({reason})'}"
+            raise Passing(message, retry_after=retry_after(answer.headers))
+        raise Refused(
+            f"{host} refused {urlsplit(moved).path} ({answer.status_code}){reason and f': {reason}'}",
+            status=answer.status_code,
+        )
+
+    def _session(self):
+        """Return the connections of this thread."""
+        if not hasattr(self._local, "session"):
+            session = requests.Session()
+            # A proxy has no way to this machine.
+            session.trust_env = not is_loopback(self.url)
+            session.headers.update({"User-Agent": f"airq/{airq.__version__}", **self.headers})
+            self._local.session = session
+        return self._local.session
+
+
+def read_json(content: bytes, _headers: Mapping) -> object:
+    """Return the values of a JSON answer; one that is cut off or no JSON is asked for again."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise Passing("An answer was cut off, or is no JSON") from None
+
+
+def reason_of(content: bytes) -> str:
+    """Return what an error answer says in words, in one short line; empty if it says nothing readable.
+
+    >>> reason_of(b'{"error": true, "reason": "No such variable."}')
+    'No such variable.'
+    """
+    try:
+        facts = json.loads(content)
+    except ValueError:
+        return ""
+    if not isinstance(facts, dict):
+        return ""
+    texts = [facts[name] for name in ("reason", "message", "detail") if isinstance(facts.get(name), str)]
+    return " ".join(texts[0].split())[:200] if texts else ""
+
+
+def retry_after(headers: Mapping) -> float:
+    """Return the seconds that an answer asks to wait, given as seconds or as a date; 0 where it does not."""
+    value = str(headers.get("Retry-After", "")).strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())
+
+
+def moved_to(address: str, url: str | None) -> str:
+    """Return an address with the scheme and host of another, its path behind the other's.
+
+    >>> moved_to("https://example.org/v1/archive", "http://127.0.0.1:8080")
+    'http://127.0.0.1:8080/v1/archive'
+    """
+    if url is None:
+        return address
+    there, here = urlsplit(url), urlsplit(address)
+    return urlunsplit((there.scheme, there.netloc, there.path.rstrip("/") + here.path, here.query, ""))
+
+
+def service_name(url: str | None, official: str) -> str:
+    """Return who answers at an address: a host, or a server on this machine whatever its port."""
+    if url is None:
+        return official
+    check_address(url)
+    return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
+
+
+def is_loopback(url: str | None) -> bool:
+    """Return whether an address is on this machine.
+
+    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("http://[::1]"), is_loopback(None)
+    (True, True, False)
+    """
+    host = urlsplit(url or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_address(url: str, *, option: str = "--url", example: str = "http://127.0.0.1:8080") -> str:
+    """Return "http" or "https"; raise ValueError if `url` is not the address of a service."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        whole = False
+    if not whole or parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"{option} takes an address like {example}, without more.")
+    return parts.scheme
