@@ -7,11 +7,6 @@ that sends and costs; :func:`check` tries one city and one day, product by produ
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import hashlib
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -21,21 +16,21 @@ import numpy as np
 import pandas as pd
 
 from airq.cities import check_swapped, read_cities
-from airq.io import check_writable, read_panel
+from airq.io import read_panel
 from airq.messages import import_optional, warn
-from airq.sources.earthengine.assembly import assemble, source_of
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
-from airq.sources.earthengine.folder import MANIFEST, PANEL, Folder, SiteDays, locked_folder, open_folder
 from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
-    day_labels,
     has_images,
     layers_of,
+    source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
-from airq.sources.online.http import service_name
+from airq.sources.folder import Folder, SiteDays, day_labels, open_folder
+from airq.sources.online.address import service_name
+from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder, today
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,9 @@ class ExtractionRequest:
         """Return what to extract, of the service at an address."""
         products = products_of(self.recipe, self.products)
         settings = (self.radius_km, self.rings_km, self.quality, self.day_basis)
-        return Extraction(self.recipe, products, *settings, service_name(url, EARTH_ENGINE))
+        return Extraction(
+            self.recipe, products, *settings, service_name(url, EARTH_ENGINE, option="--ee-url")
+        )
 
     def site_days(self):
         """Return where and when, checked."""
@@ -187,52 +184,23 @@ def extract(
 
 
 @dataclass(frozen=True)
-class ExtractionReport:
+class ExtractionReport(FolderReport):
     """What a run did."""
 
-    #: The folder, and rows, cities and days of its panel.
-    out: str
-    rows: int
-    sites: int
-    first_day: str
-    last_day: str
-    #: Values that this run brought.
-    fetched: int = 0
-    #: Requests; those of them sent again after a fault; those that were too large and divided.
-    requests: int = 0
-    retries: int = 0
+    #: Requests that were too large and divided.
     splits: int = 0
     #: Over the wire. [bytes]
     bytes_sent: int = 0
-    bytes_received: int = 0
-    #: The run's time, and that of its requests added up. [s]
-    seconds: float = 0.0
+    #: The time of the requests added up. [s]
     request_seconds: float = 0.0
     #: Label under which Earth Engine accounts for the run.
     workload_tag: str = ""
-    #: What else a user should know.
-    notes: tuple = ()
 
-    @property
-    def panel(self):
-        """File of the panel."""
-        return Path(self.out) / PANEL
-
-    def to_dict(self):
-        """Return the same as plain values."""
-        return {**dataclasses.asdict(self), "notes": list(self.notes)}
-
-    def __str__(self):
-        panel = (
-            f"{self.panel}: {self.rows:,} rows, {self.sites:,} cities, {self.first_day} to {self.last_day}."
-        )
-        if not self.requests:
-            return f"Nothing was missing, nothing was sent. {panel}"
+    def _sent(self):
         return (
             f"{self.requests:,} requests in {self.seconds:,.1f} s ({self.retries:,} sent again, "
             f"{self.splits:,} divided), {self.bytes_received / 1e6:,.1f} MB received; together they took "
-            f"{self.request_seconds / 60:,.1f} min, accounted under workload tag {self.workload_tag}.\n"
-            f"{panel}"
+            f"{self.request_seconds / 60:,.1f} min, accounted under workload tag {self.workload_tag}."
         )
 
 
@@ -244,86 +212,37 @@ def run_extraction(request, *, out, client=None, report_progress=None):
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days()
-    check_writable(Path(out) / MANIFEST)
-    open_folder(out, extraction, site_days)
-    with locked_folder(out):
-        folder = open_folder(out, extraction, site_days)
-        chunks, damaged = folder.read_chunks()
-        notes = _notes(folder, damaged)
-        for path in damaged:
-            path.unlink()
-        missing, run = folder.missing(chunks, today=today()), {}
-        panel = folder.panel_facts
-        if missing:
-            run = _fetch(folder, missing, client, report_progress)
-            chunks, _ = folder.read_chunks()
-        made_of = _made_of(folder.site_days, chunks)
-        if missing or panel is None or panel.get("made_of") != made_of or not folder.panel.exists():
-            idle = {chunk.path for chunk in folder.superseded(chunks)}
-            lasting = [chunk for chunk in chunks if chunk.path not in idle]
-            panel = {**assemble(folder, chunks), "made_of": _made_of(folder.site_days, lasting)}
-            folder.panel_facts = panel
-            folder.write_manifest()
-            for path in idle:
-                path.unlink()
-    facts = {**panel, **run, "out": str(out), "notes": (*notes, *_panel_notes(panel))}
-    names = [field.name for field in dataclasses.fields(ExtractionReport)]
-    return ExtractionReport(**{name: facts[name] for name in names if name in facts})
+
+    def fetch(folder, missing):
+        return _fetch(folder, missing, client, report_progress)
+
+    facts = fill_folder(out, extraction, site_days, fetch=fetch, notes_of=_notes)
+    return ExtractionReport.from_facts(facts)
 
 
 def _fetch(folder, missing, client, report_progress):
-    """Ask for what is missing; the manifest gets what the run cost, however it ends."""
-    tag, begun = f"airq-{folder.extraction.recipe}", time.monotonic()
-    run = {"started": _now(), "ended": "in progress", "workload_tag": tag}
+    """Ask for what is missing, and return what the run cost."""
+    tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
         from airq.sources.earthengine.sampler import Progress, sample
 
         progress = Progress()
-        folder.runs.append(run)
-        folder.write_manifest()
-        try:
+
+        def costs():
+            wire = connection.stats.as_dict()
+            counts = {name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")}
+            return {**wire, "request_seconds": wire["seconds"], **counts}
+
+        with Run(folder, costs, workload_tag=tag) as run:
             budget = Budget(client.workers, patience=client.patience)
             reporting = {"progress": progress, "report_progress": report_progress}
             sample(connection, missing, folder, budget=budget, **reporting)
-            run["ended"] = "complete"
-        except BaseException as error:
-            # The message may name the project or an account.
-            run["ended"] = type(error).__name__
-            raise
-        finally:
-            wire = connection.stats.as_dict()
-            run |= {
-                **wire,
-                "finished": _now(),
-                "seconds": round(time.monotonic() - begun, 3),
-                "request_seconds": wire["seconds"],
-                **{name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")},
-            }
-            folder.write_manifest()
     return run
 
 
-def today():
-    """Return today's date in UTC."""
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
-
-
-def _now():
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _made_of(site_days, chunks):
-    """Return the hash of what a panel is made of: cities and days, as some need no chunk, and chunks."""
-    facts = [site_days.to_dict(), sorted(chunk.path.name for chunk in chunks)]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-
-def _notes(folder, damaged):
+def _notes(folder):
     """Return what a user should know before and after a run."""
     notes, days = [], folder.site_days.days
-    if damaged:
-        plural = "s" * (len(damaged) > 1)
-        notes.append(f"{len(damaged)} damaged chunk{plural} will be fetched again, first {damaged[0].name}")
     if days[-1] == today():
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
@@ -336,14 +255,6 @@ def _notes(folder, damaged):
             left = "no column of it is made" if lacking == len(periods) else "its values are empty there"
             notes.append(f"{product.key} ({product.asset}) has no images{where}: {_dates(product)}; {left}")
     return list(dict.fromkeys(notes))
-
-
-def _panel_notes(panel):
-    empty = [name for name, share in panel["filled"].items() if share == 0]
-    if empty:
-        yield f"no value in any row of {', '.join(empty)}"
-    for name, number in panel["emptied"].items():
-        yield f"{number:,} implausible values of {name} emptied"
 
 
 def _dates(product):
@@ -410,7 +321,7 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
             }
             for product in folder.extraction.products
         ],
-        notes=tuple(_notes(folder, damaged)),
+        notes=(*damage_notes(damaged), *_notes(folder)),
     )
 
 

@@ -40,7 +40,7 @@ from airq.sources.earthengine.errors import (
     classify,
     one_line,
 )
-from airq.sources.online.http import is_loopback
+from airq.sources.online.address import is_loopback
 
 STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.

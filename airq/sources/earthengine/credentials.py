@@ -16,7 +16,7 @@ import google.oauth2.service_account
 
 from airq.sources.earthengine.errors import SIGN_IN
 from airq.sources.earthengine.layers import scheme_of
-from airq.sources.online.http import is_loopback
+from airq.sources.online.address import is_loopback
 
 PROJECT_VARIABLE = "EARTHENGINE_PROJECT"
 

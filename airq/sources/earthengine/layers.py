@@ -6,7 +6,6 @@ An extraction is its products, the area around a city and the kind of day; where
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
 import hashlib
 import json
@@ -14,19 +13,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import Product
-from airq.sources.online.http import check_address
+from airq.sources.folder import ONCE
+from airq.sources.online.address import check_address
 
 DAY_MS = 86_400_000
 #: The service that answers by default.
 EARTH_ENGINE = "earthengine.googleapis.com"
-#: The one period of what never changes.
-ONCE = np.datetime64("1970-01-01", "D")
 
 
 @dataclass(frozen=True)
@@ -163,6 +160,13 @@ class Layer:
             return (period.astype("datetime64[Y]") + 1).astype("datetime64[D]")
         return period
 
+    def complete_from(self, period):
+        """Return the first day on which all images of a period are normally there."""
+        if period == ONCE:
+            return period
+        latency = max(product.latency for product in self.products if has_images(product, period))
+        return self.period_end(period) + latency
+
 
 def _asked(reducer):
     return "mean" if reducer == "sum" else reducer
@@ -233,6 +237,50 @@ class Extraction:
             units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
         return units
 
+    def units_on(self, days):
+        """Return the unit of every column; products without images on any of the days have none."""
+        units = {}
+        for product in self.products:
+            periods = np.unique(Layer((product,), self.radius_km).period_of(days))
+            if any(has_images(product, period) for period in periods):
+                units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
+        return units
+
+    def derived(self, columns):
+        """Return sums in rings, from the sums within their outer and inner radii."""
+        rings = {}
+        for product in self.products:
+            for band in product.bands if product.shape == "rings" else ():
+                inner = 0.0
+                for radius in self.rings_km:
+                    within = columns[f"{band.name}_within_{radius:g}km"]
+                    # Rounding may leave a ring without fires a little below zero.
+                    rings[f"{band.name}_{radius:g}km"] = np.maximum(within - inner, 0)
+                    inner = within
+        return rings
+
+    @property
+    def assets(self):
+        """Earth Engine's ids, by key of the product."""
+        return {product.key: product.asset for product in self.products}
+
+    @property
+    def source(self):
+        """How a panel names where its values come from."""
+        assets = ", ".join(dict.fromkeys(self.assets.values()))
+        return f"{source_of(self.service)}, recipe {self.recipe}: {assets}"
+
+    def differences(self, before):
+        """Return what decides a value and differs from the facts of another extraction, in words."""
+        before, now = without_explanations(before), without_explanations(self.to_dict())
+        if before == now:
+            return []
+        changed = [key for key in now if key != "products" and before.get(key) != now[key]]
+        then = {product["key"]: product for product in before["products"]}
+        here = {product["key"]: product for product in now["products"]}
+        changed += [f"product {key}" for key in {**then, **here} if then.get(key) != here.get(key)]
+        return changed
+
     def offset_hours(self, longitudes):
         """Return the hours by which each city's day begins before the day in UTC.
 
@@ -267,6 +315,13 @@ def without_explanations(facts):
     return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
 
 
+def source_of(service):
+    """Return how a panel names the service that answered."""
+    if service == EARTH_ENGINE:
+        return "Google Earth Engine"
+    return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
+
+
 def layers_of(extraction):
     """Return every product with the layer that holds it alone; one that fills rings comes once for each."""
     return [(product, layer.only(product)) for layer in extraction.layers for product in layer.products]
@@ -285,24 +340,6 @@ def period_bounds(layer, period, offset_hours):
     shift = np.timedelta64(int(offset_hours) if layer.has_local_days else 0, "h")
     start, end = period.astype("datetime64[s]"), layer.period_end(period).astype("datetime64[s]")
     return start - shift, end - shift
-
-
-def day_labels(start, end):
-    """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
-
-    Raises ValueError if a day is not ISO or the end lies before the start.
-    """
-    ends = {"start": start, "end": end}
-    for name, day in ends.items():
-        try:
-            whole = datetime.date.fromisoformat(day) if isinstance(day, str) else day
-            ends[name] = pd.Timestamp(whole).normalize()
-        except ValueError:
-            raise ValueError(f"The {name} {day!r} is not a day such as 2020-01-31.") from None
-    start, end = ends.values()
-    if end < start:
-        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
-    return pd.date_range(start, end, freq="D")
 
 
 def scheme_of(url):

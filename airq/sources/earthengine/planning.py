@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from airq.sources.earthengine.layers import Layer
+from airq.sources.folder import LayerRequest
 
 #: What a request takes beside its cells. [s]
 SECONDS_PER_REQUEST = 1.5
@@ -46,16 +46,8 @@ BYTES_PER_FEATURE = 60
 
 
 @dataclass(frozen=True)
-class SampleRequest:
+class SampleRequest(LayerRequest):
     """Cities and periods of a layer to ask for, in one request or, if they are too many, in several."""
-
-    layer: Layer
-    #: Row numbers of the cities in the table of sites, int of shape (n_cities,).
-    rows: np.ndarray
-    #: Periods, datetime64[D] of shape (n_periods,).
-    periods: np.ndarray
-    #: Hours by which the local day of these cities begins before the day in UTC.
-    offset_hours: int = 0
 
     @property
     def cells(self):
@@ -187,13 +179,19 @@ class RequestQueue:
         return left / (self.slots + 1) if self.last else self.full
 
 
+def sample_requests(missing):
+    """Return what is missing of a folder as requests, the longest work first."""
+    requests = [SampleRequest(own.layer, own.rows, own.periods, own.offset_hours) for own in missing]
+    return sorted(requests, key=lambda request: -request.cells)
+
+
 def plan_requests(missing, *, workers):
     """Return the requests of a run in order, each with the seconds that it takes by the first guess.
 
-    The code of a run cuts what is `missing` (a list of SampleRequest) for so many workers.
+    The code of a run cuts what is `missing` (a list of LayerRequest) for so many workers.
     """
     queue, planned = RequestQueue(workers), []
-    queue.add(missing)
+    queue.add(sample_requests(missing))
     while (request := queue.take()) is not None:
         seconds = SECONDS_PER_REQUEST + request.cells * queue.pace(request).seconds_per_cell
         planned.append((request, seconds))

@@ -21,9 +21,9 @@ from airq.sources.earthengine import graph
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import AGAIN, Incomplete, Refused, Silent, TooLarge, Unavailable
-from airq.sources.earthengine.folder import write_chunk
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
-from airq.sources.earthengine.planning import RequestQueue, SampleRequest
+from airq.sources.earthengine.planning import RequestQueue, SampleRequest, sample_requests
+from airq.sources.folder import write_chunk
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -58,7 +58,7 @@ def sample(connection, missing, folder, *, budget, progress, report_progress=Non
     chunks that were written stay.
     """
     run = _Run(connection, folder, budget, progress, report_progress)
-    run.queue.add(missing)
+    run.queue.add(sample_requests(missing))
     progress.total = run.queue.cells
     with _first_interrupt_noted(run.interrupted):
         try:

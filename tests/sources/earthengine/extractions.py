@@ -7,7 +7,7 @@ from earthengine_server import EarthEngineServer, Limits
 
 from airq.io import read_panel
 from airq.sources.earthengine.budget import Patience
-from airq.sources.earthengine.folder import read_chunks
+from airq.sources.folder import read_chunks
 from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 
 #: Six invented cities of western, central and eastern Africa.

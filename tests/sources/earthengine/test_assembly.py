@@ -6,11 +6,11 @@ import pytest
 
 from airq.io import read_panel
 from airq.panel import COLUMNS, panel_metadata
-from airq.sources.earthengine import assembly
-from airq.sources.earthengine.assembly import assemble
+from airq.sources import assembly
+from airq.sources.assembly import assemble
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.folder import Folder, SiteDays, write_chunk
 from airq.sources.earthengine.layers import Extraction
+from airq.sources.folder import Folder, SiteDays, write_chunk
 
 SITES = ["accra", "cairo", "kampala"]
 

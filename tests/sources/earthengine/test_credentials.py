@@ -16,7 +16,7 @@ from airq.sources.earthengine.credentials import (
     load_credentials,
     resolve_project,
 )
-from airq.sources.online.http import is_loopback
+from airq.sources.online.address import is_loopback
 
 SECRET = "c2VjcmV0LW1hcms"
 

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.folder import Folder, SiteDays, locked_folder, open_folder, write_chunk
 from airq.sources.earthengine.layers import Extraction
+from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder, write_chunk
 
 TODAY = np.datetime64("2024-01-01")
 LONGITUDES = {"accra": -0.2, "cairo": 31.2, "kampala": 32.6}
@@ -405,7 +405,7 @@ def test_a_damaged_manifest_is_told(tmp_path, text):
 
 def test_two_processes_do_not_lock_a_folder(tmp_path):
     "The second is told at once; after the first it may."
-    busy = pytest.raises(BlockingIOError, match="Another airq extract is at work")
+    busy = pytest.raises(BlockingIOError, match="Another airq process is at work")
     with locked_folder(tmp_path / "out"), busy, locked_folder(tmp_path / "out"):
         pass
     with locked_folder(tmp_path / "out"):

@@ -10,11 +10,11 @@ from airq.sources.earthengine.layers import (
     ONCE,
     Extraction,
     Layer,
-    day_labels,
     has_images,
     layers_of,
     period_bounds,
 )
+from airq.sources.folder import day_labels
 
 
 def extraction(recipe="default", only=None, **settings):

@@ -217,7 +217,7 @@ def test_two_in_one_folder(undisturbed, tmp_path):
         second = here(server.url, tmp_path)
         process.send_signal(signal.SIGCONT)
         assert second.exit_code == 1
-        assert one_line(second.stderr).startswith("Error: Another airq extract is at work in")
+        assert one_line(second.stderr).startswith("Error: Another airq process is at work in")
         process.communicate(timeout=HANG)
         assert process.returncode == 0
         assert sent(server) == CELLS

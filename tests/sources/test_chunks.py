@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from airq.sources.earthengine.folder import read_chunks, write_chunk
+from airq.sources.folder import read_chunks, write_chunk
 
 DAYS = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
 

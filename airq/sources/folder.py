@@ -3,11 +3,17 @@
 The answer of a request is a *chunk*, a Parquet file named by the hash of its bytes, so that a file is
 either whole or known to be damaged. What a folder already holds follows from these files alone: nothing
 can be out of step with them after a crash. The manifest remembers what was asked for.
+
+What a service can bring is its *extraction*: `layers`, `fingerprint`, `day_basis`, `assets` and `source` for
+the manifest and the panel, `offset_hours(longitudes)`, `units_on(days)`, `derived(columns)`, `to_dict()` and
+`differences(facts)`. A *layer* is what one request brings: `name`, `columns`, `cadence` ("day", "year",
+"once"), `has_local_days`, `periods(start, end)`, `period_of(days)` and `complete_from(period)`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import shutil
@@ -23,8 +29,6 @@ import pyarrow.parquet as pq
 
 import airq
 from airq.io import atomic_write, write_json
-from airq.sources.earthengine.layers import ONCE, Extraction, has_images, without_explanations
-from airq.sources.earthengine.planning import SampleRequest
 
 MANIFEST = "manifest.json"
 CHUNKS = "chunks"
@@ -37,6 +41,8 @@ PATTERN = f"*_????-??-??_????-??-??_{'[0-9a-f]' * 16}{SUFFIX}"
 ASK_AGAIN = {"day": 1, "year": 30, "once": 30}
 #: Coordinates that differ by less are the same. [°]
 SAME_DEGREES = 1e-6
+#: The one period of what never changes.
+ONCE = np.datetime64("1970-01-01", "D")
 
 _PLACE = ["city_id", "city", "country", "latitude", "longitude", "population"]
 
@@ -58,6 +64,8 @@ class Chunk:
     periods: np.ndarray
     #: When the answer came, datetime64[s].
     fetched: np.datetime64
+    #: What the service says of each city's value beside it, such as the cell that it is of.
+    cells: tuple = ()
 
     @classmethod
     def from_dict(cls, path, facts):
@@ -70,6 +78,7 @@ class Chunk:
             places=np.array(facts["places"], dtype="float64").reshape(-1, 2),
             periods=np.array(facts["periods"], dtype="datetime64[D]"),
             fetched=np.datetime64(facts["fetched"], "s"),
+            cells=tuple(facts.get("cells", ())),
         )
 
     def values(self, columns):
@@ -83,7 +92,7 @@ class Chunk:
         return values
 
 
-def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched):
+def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched, cells=()):
     """Write the answer of a request, whole or not at all, and return its Chunk.
 
     The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there is
@@ -96,6 +105,7 @@ def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, 
         "places": np.asarray(places).tolist(),
         "periods": [str(period) for period in periods],
         "fetched": str(fetched),
+        **({"cells": list(cells)} if len(cells) else {}),
     }
     flat = values.reshape(-1, len(columns)).T
     table = pa.table(
@@ -230,12 +240,26 @@ def _merged(spans):
     return merged
 
 
+@dataclass(frozen=True)
+class LayerRequest:
+    """Cities and periods of a layer that are asked for."""
+
+    layer: object
+    #: Row numbers of the cities in the table of sites, int of shape (n_cities,).
+    rows: np.ndarray
+    #: Periods, datetime64[D] of shape (n_periods,).
+    periods: np.ndarray
+    #: Hours by which the local day of these cities begins before the day in UTC.
+    offset_hours: int = 0
+
+
 @dataclass
 class Folder:
     """An extraction's folder."""
 
     path: Path
-    extraction: Extraction
+    #: Of the service that fills it.
+    extraction: object
     #: Cities and days, those of earlier runs among them.
     site_days: SiteDays
     #: What earlier runs cost.
@@ -269,7 +293,7 @@ class Folder:
         return [chunk for chunk in chunks if is_own(chunk)], damaged
 
     def missing(self, chunks, *, today):
-        """Return what must be asked for, as a list of SampleRequest, the longest work first.
+        """Return what must be asked for, as a list of LayerRequest, the longest work first.
 
         Chunks that were fetched before today (datetime64[D]) and before their products were complete
         count as missing.
@@ -278,7 +302,7 @@ class Folder:
         requests = []
         for layer in self.extraction.layers:
             periods, lacking = self._asked_for(layer)
-            complete = np.array([_complete_from(layer, period) for period in periods], dtype="datetime64[D]")
+            complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
             for chunk in chunks:
                 if chunk.layer == layer.name:
                     rows, columns = self.site_days.cells_of(chunk, periods)
@@ -286,7 +310,7 @@ class Folder:
                     lacking[np.ix_(rows, columns[lasting])] = False
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)
             requests += _grouped(layer, lacking, periods, by_day)
-        return sorted(requests, key=lambda request: -request.cells)
+        return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
 
     def superseded(self, chunks):
         """Return the chunks all of whose values were fetched again since."""
@@ -321,7 +345,7 @@ class Folder:
                 "airq": airq.__version__,
                 "fingerprint": self.extraction.fingerprint,
                 "extraction": self.extraction.to_dict(),
-                "assets": {product.key: product.asset for product in self.extraction.products},
+                "assets": self.extraction.assets,
                 "first_day": str(self.site_days.days[0]),
                 "last_day": str(self.site_days.days[-1]),
                 "cities_sha256": self.site_days.cities_hash,
@@ -330,14 +354,6 @@ class Folder:
                 "cities": self.site_days.to_dict(),
             },
         )
-
-
-def _complete_from(layer, period):
-    """Return the first day on which all images of a period are normally there."""
-    if period == ONCE:
-        return period
-    latency = max(product.latency for product in layer.products if has_images(product, period))
-    return layer.period_end(period) + latency
 
 
 def _is_lasting(layer, complete, fetched, today):
@@ -360,8 +376,26 @@ def _grouped(layer, lacking, periods, offsets):
     for number, row in enumerate(first):
         if lacking[row].any():
             rows = np.flatnonzero(inverse.ravel() == number)
-            requests.append(SampleRequest(layer, rows, periods[lacking[row]], int(offsets[row])))
+            requests.append(LayerRequest(layer, rows, periods[lacking[row]], int(offsets[row])))
     return requests
+
+
+def day_labels(start, end):
+    """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
+
+    Raises ValueError if a day is not ISO or the end lies before the start.
+    """
+    ends = {"start": start, "end": end}
+    for name, day in ends.items():
+        try:
+            whole = datetime.date.fromisoformat(day) if isinstance(day, str) else day
+            ends[name] = pd.Timestamp(whole).normalize()
+        except ValueError:
+            raise ValueError(f"The {name} {day!r} is not a day such as 2020-01-31.") from None
+    start, end = ends.values()
+    if end < start:
+        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
+    return pd.date_range(start, end, freq="D")
 
 
 def open_folder(path, extraction, site_days):
@@ -379,7 +413,11 @@ def open_folder(path, extraction, site_days):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
         return Folder(path, extraction, site_days)
     facts = _read_manifest(path / MANIFEST)
-    _check_same(facts["extraction"], extraction.to_dict(), path)
+    if changed := extraction.differences(facts["extraction"]):
+        raise ValueError(
+            f"{path} was begun with other settings ({', '.join(changed)}); values of two kinds would mix. "
+            "Repeat the command that began it, or choose another --out."
+        )
     both = SiteDays.from_dict(facts["cities"]).union(site_days)
     return Folder(path, extraction, both, facts["runs"], facts.get("panel"))
 
@@ -395,20 +433,6 @@ def _read_manifest(path):
     return facts
 
 
-def _check_same(before, now, path):
-    before, now = without_explanations(before), without_explanations(now)
-    if before == now:
-        return
-    changed = [key for key in now if key != "products" and before.get(key) != now[key]]
-    then = {product["key"]: product for product in before["products"]}
-    here = {product["key"]: product for product in now["products"]}
-    changed += [f"product {key}" for key in {**then, **here} if then.get(key) != here.get(key)]
-    raise ValueError(
-        f"{path} was begun with other settings ({', '.join(changed)}); values of two kinds would mix. "
-        "Repeat the command that began it, or choose another --out."
-    )
-
-
 @contextlib.contextmanager
 def locked_folder(path):
     """Lock the folder; remove leftovers of a killed run.
@@ -422,7 +446,7 @@ def locked_folder(path):
         lock.acquire()
     except filelock.Timeout:
         raise BlockingIOError(
-            f"Another airq extract is at work in {path}; wait until it ends, or choose another --out."
+            f"Another airq process is at work in {path}; wait until it ends, or choose another --out."
         ) from None
     try:
         for pattern in (f"{CHUNKS}/.*{SUFFIX}.*", f".{PANEL}.*", f".{MANIFEST}.*"):

@@ -9,8 +9,6 @@ import pandas as pd
 
 from airq.io import panel_writer
 from airq.panel import COLUMNS, PanelMetadata
-from airq.sources.earthengine.catalogue import column_units
-from airq.sources.earthengine.layers import EARTH_ENGINE, Layer, has_images
 
 #: Numbers of the panel that are held at a time.
 MOST_VALUES = 1_000_000
@@ -25,7 +23,7 @@ def assemble(folder, chunks):
     are not empty, and `emptied`, how many implausible values were emptied.
     """
     days, sites = folder.site_days.days, folder.site_days.sites
-    units = _units(folder.extraction, days)
+    units = folder.extraction.units_on(days)
     mask = folder.site_days.mask(days)
     placed = [(chunk, sites.index.get_indexer(chunk.sites)) for chunk in chunks]
     step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
@@ -33,11 +31,10 @@ def assemble(folder, chunks):
     read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
     counts = {"filled": dict.fromkeys(units, 0), "emptied": dict.fromkeys(units, 0)}
     extraction = folder.extraction
-    assets = ", ".join(dict.fromkeys(product.asset for product in extraction.products))
     metadata = PanelMetadata(
         units={**units, "population": COLUMNS["population"].unit},
         day_basis=extraction.day_basis,
-        sources=(f"{source_of(extraction.service)}, recipe {extraction.recipe}: {assets}",),
+        sources=(extraction.source,),
     )
     with panel_writer(folder.panel, metadata) as write:
         for start in range(0, len(mask), step):
@@ -56,23 +53,6 @@ def assemble(folder, chunks):
     }
 
 
-def _units(extraction, days):
-    """Return the unit of every column; products without images on any of the days have none."""
-    units = {}
-    for product in extraction.products:
-        periods = np.unique(Layer((product,), extraction.radius_km).period_of(days))
-        if any(has_images(product, period) for period in periods):
-            units |= column_units(product, rings_km=extraction.rings_km, quality=extraction.quality)
-    return units
-
-
-def source_of(service):
-    """Return how a panel names the service that answered."""
-    if service == EARTH_ENGINE:
-        return "Google Earth Engine"
-    return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
-
-
 def _values(extraction, placed, rows, days, read):
     """Return every column of some cities, by name, shape (n_rows, n_days)."""
     columns = {}
@@ -89,21 +69,7 @@ def _values(extraction, placed, rows, days, read):
         of_day = np.searchsorted(periods, layer.period_of(days))
         for number, name in enumerate(layer.columns):
             columns[name] = cube[:, of_day, number]
-    return {**columns, **_rings(extraction, columns)}
-
-
-def _rings(extraction, columns):
-    """Return sums in rings, from the sums within their outer and inner radii."""
-    rings = {}
-    for product in extraction.products:
-        for band in product.bands if product.shape == "rings" else ():
-            inner = 0.0
-            for radius in extraction.rings_km:
-                within = columns[f"{band.name}_within_{radius:g}km"]
-                # Rounding may leave a ring without fires a little below zero.
-                rings[f"{band.name}_{radius:g}km"] = np.maximum(within - inner, 0)
-                inner = within
-    return rings
+    return {**columns, **extraction.derived(columns)}
 
 
 def _frame(folder, values, rows, days, mask, counts):
