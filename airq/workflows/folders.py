@@ -69,13 +69,14 @@ class FolderReport:
         )
 
 
-def fill_folder(out, extraction, site_days, *, fetch, notes_of):
+def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None):
     """Ask for what a folder lacks, write its panel, and return facts of the panel, the run, and notes.
 
     `fetch(folder, missing)` writes chunks for a list of LayerRequest and returns what the run cost;
     `notes_of(folder)` returns what a user should know of what is asked for. Chunks that were written are
-    kept, whatever fails.
+    kept, whatever fails. `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
+    on_day = on_day or today()
     check_writable(Path(out) / MANIFEST)
     open_folder(out, extraction, site_days)
     with locked_folder(out):
@@ -84,7 +85,7 @@ def fill_folder(out, extraction, site_days, *, fetch, notes_of):
         notes = (*damage_notes(damaged), *notes_of(folder))
         for path in damaged:
             path.unlink()
-        missing, run = folder.missing(chunks, today=today()), {}
+        missing, run = folder.missing(chunks, today=on_day), {}
         panel = folder.panel_facts
         if missing:
             run = fetch(folder, missing)

@@ -74,6 +74,8 @@ class Client:
         How long to repeat what fails.
     headers : dict of str to str
         Sent with every request; they may hold a key and are shown nowhere.
+    exhausted : tuple of str
+        Words of a refusal for want of room (429) that say that nothing more is granted for long.
     requests, retries, bytes_received : int
         Attempts, those of them that repeated one, and bytes of their answers.
     """
@@ -81,6 +83,7 @@ class Client:
     url: str | None = None
     patience: Patience = Patience()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exhausted: tuple[str, ...] = ()
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0
@@ -152,6 +155,8 @@ class Client:
         if answer.ok:
             return answer
         reason = reason_of(answer.content)
+        if answer.status_code == 429 and any(word in reason.lower() for word in self.exhausted):
+            raise Unavailable(f"{host} grants nothing more for now: {reason.rstrip('.')}. {AGAIN}")
         if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
             message = f"{host} answered {answer.status_code}{reason and f' ({reason})'}"
             raise Passing(message, retry_after=retry_after(answer.headers))
