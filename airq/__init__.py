@@ -10,6 +10,9 @@ read_table             turn tables of monitors, satellites or models into a pane
 join                   put targets beside features, by site and day
 extract                satellite and weather features of any cities from Google Earth Engine
 EarthEngine            which Earth Engine to ask, and as whom
+fetch                  weather and CAMS fields of Open-Meteo, or OpenAQ's monitors; no account
+OpenMeteo              which Open-Meteo to ask, and how often
+update                 keep the predictions of a folder up to date, once a day
 simulate               a panel of a SIMULATED atmosphere
 HoldOut                split a panel by city, site, country, … for scikit-learn
 PM25Regressor          fit, calibrate, predict with intervals, save
@@ -35,6 +38,9 @@ _HOMES = {
     "join": "airq.workflows.join",
     "extract": "airq.workflows.extract",
     "EarthEngine": "airq.workflows.extract",
+    "fetch": "airq.workflows.fetch",
+    "OpenMeteo": "airq.workflows.fetch",
+    "update": "airq.workflows.update",
     "simulate": "airq.sources.simulated",
     "HoldOut": "airq.validation.splitters",
     "PM25Regressor": "airq.regressor",
@@ -46,17 +52,20 @@ _HOMES = {
 __all__ = [
     "EarthEngine",
     "HoldOut",
+    "OpenMeteo",
     "PM25Regressor",
     "__version__",
     "drop_product_scores",
     "evaluate",
     "explain",
     "extract",
+    "fetch",
     "join",
     "load",
     "read_panel",
     "read_table",
     "simulate",
+    "update",
     "write_panel",
     "write_predictions",
 ]

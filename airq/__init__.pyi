@@ -12,8 +12,11 @@ from airq.workflows.explain import drop_product_scores as drop_product_scores
 from airq.workflows.explain import explain as explain
 from airq.workflows.extract import EarthEngine as EarthEngine
 from airq.workflows.extract import extract as extract
+from airq.workflows.fetch import OpenMeteo as OpenMeteo
+from airq.workflows.fetch import fetch as fetch
 from airq.workflows.ingest import read_table as read_table
 from airq.workflows.join import join as join
+from airq.workflows.update import update as update
 
 __version__: str
 __all__: list[str]

@@ -6,7 +6,6 @@ Everything that computes is imported inside the commands, because help must not 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -15,18 +14,17 @@ from typing import Annotated
 import typer
 
 import airq
+from airq.cli_options import Json, check_files, refuse_given, split, write_records
+from airq.cli_services import app as services
 from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (
     print_evaluation,
-    print_plan,
     print_predictions,
-    print_probes,
     print_proximity,
     print_records,
     print_report,
     print_table,
-    request_progress,
     screen,
 )
 from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
@@ -44,8 +42,6 @@ DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
 OF_A_PANEL = ",".join(name for name, scheme in SCHEMES.items() if not scheme.for_cities)
 Model = StrEnum("Model", ["blend", "lightgbm", "catboost", "fast"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
-Extractions = StrEnum("Extractions", ["default", "live", "reference"])
-DayBasis = StrEnum("DayBasis", ["utc", "local"])
 Several = StrEnum("Several", ["mean", "nearest", "each"])
 Period = StrEnum("Period", ["day", "month", "year"])
 _CODED = ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]
@@ -55,7 +51,6 @@ By = StrEnum("By", ["site", "city"])
 Twins = StrEnum("Twins", ["keep", "merge"])
 
 PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 Boosters = Annotated[
@@ -81,41 +76,8 @@ def _options(
     """Daily PM2.5 for cities that have no sensor."""
 
 
-def _refuse_given(ctx, names, because):
-    """Refuse options that were typed although they do not apply."""
-    options = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
-    for name in names:
-        if ctx.get_parameter_source(name).name == "COMMANDLINE":
-            raise typer.BadParameter(f"{options[name]} does not apply {because}; leave it out.")
-
-
-def _check_files(outputs, inputs, *, folders=None):
-    """Check all outputs of a command before it begins, see :func:`airq.io.check_outputs`.
-
-    `outputs` and `inputs` hold paths by option or argument. `folders` holds by option of an output folder the
-    file that marks a folder of its kind, which may be replaced; None for a folder that is added to.
-    """
-    from airq.io import check_outputs, check_replaceable
-
-    check_outputs(outputs, inputs, folders=folders or ())
-    for name, marker in (folders or {}).items():
-        if marker is not None and outputs[name] is not None:
-            check_replaceable(outputs[name], marker=marker)
-
-
-def _write_json(path, records):
-    if path is not None:
-        from airq.io import write_json
-
-        write_json(path, records)
-
-
-def _split(text):
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _split_schemes(text):
-    names = _split(text)
+    names = split(text)
     try:
         check_schemes(names or [])
     except ValueError as error:
@@ -146,13 +108,13 @@ def demo(
     jobs: Jobs = ALL_CORES,
 ):
     """Run the main job on a SIMULATED atmosphere: evaluate, train, predict."""
-    _check_files({"--json": json}, {})
+    check_files({"--json": json}, {})
     from airq.io import read_panel
     from airq.workflows.demo import demo as run
 
     with progress("") as advance:
         evaluation = run(out, random_state=seed, n_jobs=jobs, advance=advance)
-    _write_json(json, evaluation.records)
+    write_records(json, evaluation.records)
     panel = read_panel(out / "panel.parquet")
     n_days = panel.groupby("site_id")["pm25"].count()
     notes.print(
@@ -185,141 +147,18 @@ def cities(
     json: Json = None,
 ):
     """Write the bundled table of African cities (GeoNames, CC BY 4.0), or a part of it."""
-    _check_files({"--out": out, "--json": json}, {})
+    check_files({"--out": out, "--json": json}, {})
     from airq.cities import bundled_cities
     from airq.io import atomic_write
 
-    table = bundled_cities(countries=_split(country), min_population=min_population)
+    table = bundled_cities(countries=split(country), min_population=min_population)
     with atomic_write(out) as unfinished:
         table.to_csv(unfinished, index=False)
     n_cities, n_countries = len(table), table["country"].nunique()
-    _write_json(json, [{"out": str(out), "cities": n_cities, "countries": n_countries}])
+    write_records(json, [{"out": str(out), "cities": n_cities, "countries": n_countries}])
     counted = f"{n_cities:,} {'city' if n_cities == 1 else 'cities'}"
     where = f"{n_countries} {'country' if n_countries == 1 else 'countries'}"
     screen.print(f"{out}: {counted} of {where} (GeoNames, CC BY 4.0)")
-
-
-CitiesFile = Annotated[Path, typer.Option("--cities", help="City table (CSV), as `airq cities` makes it.")]
-Start = Annotated[str, typer.Option(help="First day, such as 2020-01-01.")]
-End = Annotated[str, typer.Option(help="Last day.")]
-Extracted = Annotated[
-    Extractions,
-    typer.Option("--recipe", help="Set of products: for past days, for today, of 2020."),
-]
-Products = Annotated[str | None, typer.Option(help="Only these products of the recipe, separated by commas.")]
-Radius = Annotated[float, typer.Option(help="Radius of the disc around a city, in km.")]
-Rings = Annotated[str, typer.Option(help="Outer radii of the rings of fire power, in km.")]
-Quality = Annotated[
-    bool, typer.Option("--quality", help="Satellite columns bring valid-pixel count and pixel's age.")
-]
-Day = Annotated[DayBasis, typer.Option(help="Whose midnight ends a day: UTC, or the city's by longitude.")]
-Project = Annotated[
-    str | None, typer.Option(help="Cloud project; else $EARTHENGINE_PROJECT, else the credentials'.")
-]
-Url = Annotated[str | None, typer.Option(help="Another address of the service.")]
-Credentials = Annotated[
-    str, typer.Option(help="`default`, a service account's file, or `anonymous` (loopback only).")
-]
-Workers = Annotated[int, typer.Option(min=1, max=100, help="Requests at once; a project may send 40.")]
-
-
-@app.command(
-    epilog="Example: airq plan --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features"
-)
-@exit_cleanly
-def plan(
-    cities: CitiesFile,
-    start: Start,
-    end: End,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of an extraction; what it holds is not counted.")
-    ] = None,
-    recipe: Extracted = Extractions.default,
-    products: Products = None,
-    radius_km: Radius = 5.0,
-    rings_km: Rings = "50,150,300",
-    quality: Quality = False,
-    day: Day = DayBasis.utc,
-    ee_url: Url = None,
-    workers: Workers = 20,
-    json: Json = None,
-):
-    """Print what an extraction from Google Earth Engine would send and cost; nothing is sent."""
-    _check_files({"--json": json}, {"--cities": cities, "--out": out})
-    from airq.workflows.extract import EarthEngine
-    from airq.workflows.extract import plan as run
-
-    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
-    client = EarthEngine(url=ee_url, workers=workers)
-    planned = run(cities, start, end, out=out, client=client, **settings)
-    _write_json(json, [{"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}])
-    print_plan(planned, workers)
-
-
-@app.command(
-    epilog="Example: airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features "
-    "--ee-project my-project"
-)
-@exit_cleanly
-def extract(
-    ctx: typer.Context,
-    cities: CitiesFile,
-    start: Start,
-    end: End,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to begin or to go on with; --check needs none.")
-    ] = None,
-    recipe: Extracted = Extractions.default,
-    products: Products = None,
-    radius_km: Radius = 5.0,
-    rings_km: Rings = "50,150,300",
-    quality: Quality = False,
-    day: Day = DayBasis.utc,
-    ee_project: Project = None,
-    ee_url: Url = None,
-    ee_credentials: Credentials = "default",
-    workers: Workers = 20,
-    check: Annotated[
-        bool, typer.Option("--check", help="Try one city and one day, product by product; write nothing.")
-    ] = False,
-    json: Json = None,
-):
-    """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
-    if check:
-        _refuse_given(ctx, ["out"], "with --check, which writes nothing")
-    elif out is None:
-        raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
-    _check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
-    from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
-    from airq.workflows.extract import check as try_products
-
-    settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
-    client = EarthEngine(ee_project, ee_credentials, ee_url, workers)
-    if check:
-        probes = try_products(cities, start, end, client=client, **settings)
-        _write_json(json, [dataclasses.asdict(probe) for probe in probes])
-        print_probes(probes)
-    else:
-        request = ExtractionRequest(cities, start, end, **settings)
-        with request_progress() as report_progress:
-            report = run_extraction(request, out=out, client=client, report_progress=report_progress)
-        _write_json(json, [report.to_dict()])
-        print_report(report)
-
-
-def _extraction_settings(recipe, products, radius_km, rings_km, quality, day):
-    try:
-        rings = tuple(float(radius) for radius in _split(rings_km))
-    except ValueError:
-        raise typer.BadParameter(f"--rings-km {rings_km} is not a list of numbers") from None
-    return {
-        "recipe": recipe.value,
-        "products": _split(products),
-        "radius_km": radius_km,
-        "rings_km": rings,
-        "quality": quality,
-        "day_basis": day.value,
-    }
 
 
 @app.command(
@@ -354,13 +193,13 @@ def ingest(
     """Turn tables of stations, satellites or models into a panel."""
     if suggest:
         others = [name for name in ctx.params if name not in ("files", "out", "suggest")]
-        _refuse_given(ctx, others, "with --suggest, which only looks at the files")
+        refuse_given(ctx, others, "with --suggest, which only looks at the files")
         _write_suggestion(files, out)
         return
     if format is None or out is None:
         raise typer.BadParameter("ingest needs --format and --out (or --suggest)")
     inputs = {"FILES": files, "--mapping": mapping, "--stations": stations, "--cities": cities}
-    _check_files({"--out": out, "--json": json}, inputs)
+    check_files({"--out": out, "--json": json}, inputs)
     from airq.io import check_parquet_name, write_panel
     from airq.workflows.ingest import read_table
 
@@ -377,13 +216,13 @@ def ingest(
         strict=strict,
     )
     write_panel(panel, out)
-    _write_json(json, [{"out": str(out), **report.to_dict()}])
+    write_records(json, [{"out": str(out), **report.to_dict()}])
     print_report(report, out)
 
 
 def _write_suggestion(files, out):
     """Write a mapping to start from, to the screen if `out` is None."""
-    _check_files({"--out": out}, {"FILES": files})
+    check_files({"--out": out}, {"FILES": files})
     if out is not None and out.exists():
         raise FileExistsError(f"{out} exists, and may have answers in it; choose another name for --out.")
     from airq.io import write_text
@@ -414,14 +253,14 @@ def join(
     json: Json = None,
 ):
     """Put inputs side by side, and targets beside them, by site and day."""
-    _check_files({"--out": out, "--json": json}, {"PANELS": panels})
+    check_files({"--out": out, "--json": json}, {"PANELS": panels})
     from airq.io import check_parquet_name, write_panel
     from airq.workflows.join import join as run
 
     check_parquet_name(out)
     panel, report = run(*panels, several=several.value, max_km=max_km)
     write_panel(panel, out)
-    _write_json(json, [{"out": str(out), **report.to_dict()}])
+    write_records(json, [{"out": str(out), **report.to_dict()}])
     print_report(report, out)
 
 
@@ -449,11 +288,11 @@ def train(
     from airq.bundle_metadata import BUNDLE_JSON
 
     if fast:
-        _refuse_given(ctx, ["model", "tune"], "with --fast, which is a model of its own")
+        refuse_given(ctx, ["model", "tune"], "with --fast, which is a model of its own")
         model = Model.fast
     schemes = [] if scheme == "none" else _split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
-    _check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
+    check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
     from airq.models.predictor import training_panel
     from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
@@ -469,7 +308,7 @@ def train(
         run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)
     regressor.save(out)
     metadata = regressor.metadata_
-    _write_json(json, metadata["evaluation"])
+    write_records(json, metadata["evaluation"])
     print_records(metadata["evaluation"])
     screen.print(
         f"{out}: {len(metadata['features'])} features, {metadata['data']['rows']:,} rows; read {out}/card.md"
@@ -520,22 +359,22 @@ def evaluate(
 ):
     """Score the model and the baselines on held-out rows, sites, cities and countries."""
     if fast:
-        _refuse_given(ctx, ["model"], "with --fast, which is a model of its own")
+        refuse_given(ctx, ["model"], "with --fast, which is a model of its own")
         model = Model.fast
     fitting = ["model", "fast", "recipe", "baselines", "repeats", "jobs"]
     only_distances = cities is not None and ctx.get_parameter_source("scheme").name != "COMMANDLINE"
     if bundle is not None:
-        _refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
+        refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
     elif only_distances:
-        _refuse_given(ctx, [*fitting, "coverage"], "with --for alone, which fits nothing; add --scheme")
+        refuse_given(ctx, [*fitting, "coverage"], "with --for alone, which fits nothing; add --scheme")
     schemes = _split_schemes(scheme)
     if not any(SCHEMES[name].buffered for name in schemes):
-        _refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
+        refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
     if cities is None and any(SCHEMES[name].for_cities for name in schemes):
         raise typer.BadParameter("the scheme knndm needs the cities to predict; give them with --for")
     marker = "proximity.json" if only_distances else "evaluation.json"
     inputs = {"PANEL": panel, "--bundle": bundle, "--for": cities}
-    _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
+    check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
     if only_distances:
         _compare_distances(panel, cities, PLACE_SCHEMES, buffer_km, seed, out, json)
     else:
@@ -552,7 +391,7 @@ def evaluate(
                     panel,
                     schemes,
                     coverage=coverage or None,
-                    baselines={"fast": True, "all": "all", "none": False}.get(baselines, _split(baselines)),
+                    baselines={"fast": True, "all": "all", "none": False}.get(baselines, split(baselines)),
                     buffer_km=buffer_km,
                     cities=cities,
                     random_state=seed,
@@ -562,7 +401,7 @@ def evaluate(
                 )
         if out is not None:
             evaluation.save(out)
-        _write_json(json, evaluation.records)
+        write_records(json, evaluation.records)
         print_evaluation(evaluation)
     _print_written(out, json)
 
@@ -574,7 +413,7 @@ def _compare_distances(panel, cities, schemes, buffer_km, seed, out, json):
     comparison = proximity(panel, cities, schemes=schemes, buffer_km=buffer_km, random_state=seed)
     if out is not None:
         save_proximity(comparison, out)
-    _write_json(json, proximity_records(comparison))
+    write_records(json, proximity_records(comparison))
     print_proximity(comparison)
 
 
@@ -611,14 +450,14 @@ def predict(
     if (bundle is None) == (model_file is None):
         raise typer.BadParameter("give either --bundle or --model-file")
     if bundle is not None:
-        _refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
+        refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
     else:
-        _refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
-        _refuse_given(ctx, ["monitors"], "with --model-file, which knows only its features")
+        refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
+        refuse_given(ctx, ["monitors"], "with --model-file, which knows only its features")
         if unit is None:
             raise typer.BadParameter("--model-file needs --unit, because a model file does not hold its own")
     inputs = {"PANEL": panel, "--bundle": bundle, "--model-file": model_file, "--monitors": monitors}
-    _check_files({"--out": out, "--json": json}, inputs)
+    check_files({"--out": out, "--json": json}, inputs)
     from airq.models.intervals import check_coverage
     from airq.models.predictions import describe_predictions, write_predictions
 
@@ -638,7 +477,7 @@ def predict(
 
         rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
     write_predictions(rows, out)
-    _write_json(json, [describe_predictions(rows)])
+    write_records(json, [describe_predictions(rows)])
     print_predictions(rows, out)
 
 
@@ -676,11 +515,11 @@ def explain(
 ):
     """Print what predictions rest on, why one is what it is, or what each product saves in error."""
     if drop_products:
-        _refuse_given(ctx, ["site", "date"], "with --drop-products")
+        refuse_given(ctx, ["site", "date"], "with --drop-products")
         if bundle is not None:
-            _refuse_given(ctx, ["model", "recipe", "seed"], "with --bundle, which has its own")
+            refuse_given(ctx, ["model", "recipe", "seed"], "with --bundle, which has its own")
     else:
-        _refuse_given(ctx, ["scheme", "model", "recipe", "seed", "jobs"], "without --drop-products")
+        refuse_given(ctx, ["scheme", "model", "recipe", "seed", "jobs"], "without --drop-products")
         if bundle is None:
             raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
         if (site is None) != (date is None):
@@ -688,7 +527,7 @@ def explain(
     schemes = _split_schemes(scheme)
     marker = "drop_scores.json" if drop_products else "explanation.json"
     inputs = {"PANEL": panel, "--bundle": bundle}
-    _check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
+    check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
     if drop_products:
         _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs)
     elif site is not None:
@@ -707,7 +546,7 @@ def _explain_all(panel, bundle, out, json):
     if out is not None:
         with notes.status("computing how predictions depend on columns"):
             write_explanation(contributions, importance, metadata, out)
-    _write_json(json, importance.to_dict("records"))
+    write_records(json, importance.to_dict("records"))
     print_table(*importance_rows(importance))
     screen.print(CAPTION, markup=False, style="dim")
 
@@ -724,7 +563,7 @@ def _explain_row(panel, bundle, site, date, out, json):
         table = contributions.table([row])
     if out is not None:
         write_row_explanation(table, panel, metadata, out)
-    _write_json(json, row_records(table))
+    write_records(json, row_records(table))
     screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
 
 
@@ -745,7 +584,7 @@ def _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs)
         scores = drop_product_scores(
             estimator, panel, schemes=schemes, random_state=seed, n_jobs=jobs, advance=advance
         )
-    _write_json(json, scores.to_dict("records"))
+    write_records(json, scores.to_dict("records"))
     if out is not None:
         write_drop_scores(scores, panel_metadata(read_panel(panel)), out)
     print_table(*drop_score_rows(scores), n_words=2)
@@ -783,6 +622,9 @@ def show(
         announce=lambda url: notes.print(f"The app is at {url}; Ctrl-C stops it."),
     )
     raise typer.Exit(code)
+
+
+app.add_typer(services)
 
 
 def main():

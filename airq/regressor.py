@@ -330,22 +330,26 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         panel = self.check_panel(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
         near = self._open_monitors(monitors)
-        described = self.predictor_.describe(visible, near)
-        calibration, metadata = self.predictor_.calibration_, self.metadata_
         rows = prediction_rows(
             panel,
-            described,
-            calibration=calibration,
-            places=metadata["data"]["places"],
+            self.predictor_.describe(visible, near),
+            calibration=self.predictor_.calibration_,
+            places=self.metadata_["data"]["places"],
             coverage=coverage,
             aqi_table=aqi_table,
             period=period,
         )
+        rows.attrs["airq"] = self._prediction_metadata(coverage, period, near)
+        return rows
+
+    def _prediction_metadata(self, coverage, period, monitors):
+        """Return where predictions come from, as :func:`airq.write_predictions` stores it."""
+        calibration, metadata = self.predictor_.calibration_, self.metadata_
         trained, uncertainty = metadata["panel"], metadata["uncertainty"]
         intervals, area = uncertainty["promises"][0], self.predictor_.applicability_
         if calibration is not None:
             intervals = calibration.explain(coverage, period, groups=uncertainty["calibrated_on"])
-        rows.attrs["airq"] = {
+        return {
             "unit": metadata["target"]["unit"],
             "trained_on": trained["pm25_origin"],
             "statistic": trained["statistic"],
@@ -356,11 +360,10 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             "recipe": metadata["recipe"]["name"],
             "looks_ahead": metadata["looks_ahead"],
             "validation": metadata["evaluation"],
-            "monitors": near is not None and panel_metadata(near).pm25_origin,
+            "monitors": monitors is not None and panel_metadata(monitors).pm25_origin,
             "bundle_hash": metadata.get("hash"),
             "sources": trained["sources"],
         }
-        return rows
 
     def save(self, path: str | Path) -> None:
         """Write the model as a bundle, a folder that :func:`airq.load` reads.

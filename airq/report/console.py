@@ -24,6 +24,8 @@ from rich.table import Table
 
 from airq.messages import notes
 
+#: A run that no terminal shows says how far it is this often. [s]
+SECONDS_BETWEEN_LINES = 30.0
 # A file or a pipe has no width to respect.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
@@ -140,6 +142,35 @@ def print_plan(planned, workers):
     )
 
 
+def print_call_plan(planned, console):
+    """Print what a run will ask of a service that counts calls."""
+    if console is screen:
+        headings = ["layer", "from", "columns", "requests", "calls"]
+        rows = [
+            [
+                own["layer"],
+                own["asset"],
+                ", ".join(own["columns"]),
+                f"{own['requests']:,}",
+                f"{own['calls']:,.0f}",
+            ]
+            for own in planned.layers
+        ]
+        print_table(headings, rows, n_words=3)
+    within = ""
+    if planned.limits is not None:
+        within = " within {:,.0f} calls a minute, {:,.0f} an hour, {:,.0f} a day".format(*planned.limits)
+    took = (
+        f"{planned.minutes:,.0f} minutes" if planned.minutes < 180 else f"{planned.minutes / 60:,.1f} hours"
+    )
+    text = (
+        f"{planned.cities:,} cities, {planned.days:,} days: {planned.requests:,} requests, "
+        f"{planned.calls:,.0f} calls, about {planned.bytes_received / 1e6:,.0f} MB, at least {took}{within}."
+    )
+    for line in (text, *(f"note: {note}" for note in planned.notes)):
+        console.print(line, markup=False)
+
+
 def print_probes(probes):
     """Print which products answered; raise ValueError if one of them does not work."""
     works = {True: "yes", False: "NO", None: "?"}
@@ -185,3 +216,42 @@ def request_progress():
             bar.update(task, completed=progress.done, total=progress.total, state=state)
 
         yield show
+
+
+@contextlib.contextmanager
+def call_progress():
+    """Show a progress bar of calls; yields a function of a progress with `done`, `total`, `waiting_until`."""
+    if not notes.is_interactive:
+        yield _Lines()
+        return
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("[dim]{task.fields[state]}[/]"),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=notes, transient=True) as bar:
+        task = bar.add_task("Fetching", total=None, state="")
+
+        def show(progress):
+            until = getattr(progress, "waiting_until", None)
+            state = f"waiting for the allowance until {until:%H:%M:%S} UTC" if until else ""
+            bar.update(task, completed=progress.done, total=progress.total, state=state)
+
+        yield show
+
+
+class _Lines:
+    """A line now and then, where no terminal shows a bar."""
+
+    def __init__(self):
+        self._last = time.monotonic()
+
+    def __call__(self, progress):
+        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            share = 100 * progress.done / progress.total if progress.total else 0
+            until = getattr(progress, "waiting_until", None)
+            waiting = f", waiting for the allowance until {until:%H:%M} UTC" if until else ""
+            notes.print(f"fetched {share:.0f} %{waiting}", markup=False)

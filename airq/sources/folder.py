@@ -312,6 +312,29 @@ class Folder:
             requests += _grouped(layer, lacking, periods, by_day)
         return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
 
+    def ages(self, chunks, days):
+        """Return when each city's values of each day came, and whether they no longer change.
+
+        Both have shape (n_cities, n_days): days (datetime64[D], NaT where a layer's values did not come),
+        the earliest of all layers, and a mask. Layers without a period of a day have nothing to wait for.
+        """
+        came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01"))
+        settled = np.ones(came.shape, dtype=bool)
+        for layer in self.extraction.layers:
+            periods, _ = self._asked_for(layer)
+            complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
+            # NaT loses every comparison, so a day before all others stands for it here.
+            latest = np.full((len(came), len(periods)), np.datetime64("0001-01-01"))
+            for chunk in [chunk for chunk in chunks if chunk.layer == layer.name]:
+                at = np.ix_(*self.site_days.cells_of(chunk, periods))
+                latest[at] = np.maximum(latest[at], chunk.fetched.astype("datetime64[D]"))
+            known = np.isin(layer.period_of(days), periods)
+            columns = np.searchsorted(periods, layer.period_of(days)[known])
+            came[:, known] = np.minimum(came[:, known], latest[:, columns])
+            settled[:, known] &= (latest >= complete)[:, columns]
+        came[came == np.datetime64("0001-01-01")] = np.datetime64("NaT")
+        return came, settled
+
     def superseded(self, chunks):
         """Return the chunks all of whose values were fetched again since."""
         idle = []

@@ -99,12 +99,12 @@ class ExtractionRequest:
             self.recipe, products, *settings, service_name(url, EARTH_ENGINE, option="--ee-url")
         )
 
-    def site_days(self):
-        """Return where and when, checked."""
-        days = day_labels(self.start, self.end)
-        if days[-1] > pd.Timestamp(today()):
+    def site_days(self, on_day=None):
+        """Return where and when, checked; `on_day` (datetime64[D]) is the date in UTC, by default today."""
+        days, on_day = day_labels(self.start, self.end), on_day or today()
+        if days[-1] > pd.Timestamp(on_day):
             raise ValueError(
-                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
+                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {on_day} (UTC). "
                 "Run the same command again on later days; it fetches what is new."
             )
         cities = read_cities(self.cities)

@@ -189,12 +189,15 @@ def fetch_open_meteo(cities, start, end, *, out, client=None, report_progress=No
 
     def ask(folder, missing):
         requests = hourly_requests(missing, today=on_day)
-        return _fetch(folder, requests, client, report_progress or (lambda progress: None))
+        return _fetch(folder, requests, client, on_day, report_progress or (lambda progress: None))
 
     def notes_of(folder):
         return _notes(folder, on_day)
 
     facts = fill_folder(out, extraction, site_days, fetch=ask, notes_of=notes_of, on_day=on_day)
+    if facts.get("short"):
+        hours = f"values of days with fewer than {extraction.min_hours} hours left empty"
+        facts["notes"] = (*facts["notes"], f"{facts['short']:,} {hours}")
     return FetchReport.from_facts(facts)
 
 
@@ -254,7 +257,7 @@ def _request(cities, start, end, client, on_day, settings):
     return extraction, SiteDays.from_cities(table, days[0], days[-1])
 
 
-def _fetch(folder, requests, client, report_progress):
+def _fetch(folder, requests, client, on_day, report_progress):
     """Send requests, write their answers as chunks, and return what the run cost."""
     if not requests:
         return {}
@@ -262,7 +265,7 @@ def _fetch(folder, requests, client, report_progress):
     names, places = sites.index.to_numpy(), sites[["longitude", "latitude"]].to_numpy()
     progress, budget = FetchProgress(sum(own.calls for own in requests)), client.budget()
     connection = Client(client.url, client.patience, exhausted=_USED_UP)
-    counts = {"fetched": 0, "chunks": 0, "calls": 0.0}
+    counts = {"fetched": 0, "chunks": 0, "short": 0, "calls": 0.0}
 
     def costs():
         wire = {name: getattr(connection, name) for name in ("requests", "retries", "bytes_received")}
@@ -275,7 +278,7 @@ def _fetch(folder, requests, client, report_progress):
                 _wait_for(budget, calls, progress, report_progress)
                 counts["calls"] += calls
 
-            values, cells = _ask(connection, request, places, client.api_key, turn, folder.extraction)
+            values, cells, short = _ask(connection, request, places, client.api_key, turn, folder.extraction)
             write_chunk(
                 folder.chunks,
                 fingerprint=folder.extraction.fingerprint,
@@ -285,10 +288,11 @@ def _fetch(folder, requests, client, report_progress):
                 places=places[request.rows],
                 periods=request.periods,
                 values=values,
-                fetched=np.datetime64("now"),
+                fetched=on_day + (np.datetime64("now") - today()),
                 cells=cells,
             )
             counts["chunks"] += 1
+            counts["short"] += short
             counts["fetched"] += int(np.isfinite(values).sum())
             progress.done += request.calls
             report_progress(progress)
@@ -296,7 +300,7 @@ def _fetch(folder, requests, client, report_progress):
 
 
 def _ask(connection, request, places, api_key, turn, extraction):
-    """Return the values of a request and the cells that they are of."""
+    """Return what :func:`read_answer` makes of the answer to a request."""
 
     def read(content, headers):
         answer = read_json(content, headers)

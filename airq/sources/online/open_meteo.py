@@ -330,10 +330,11 @@ def _runs(periods):
 
 
 def read_answer(answer, request: HourlyRequest, places, *, min_hours=days.MIN_HOURS):
-    """Return the values of an answer, (n_cities, n_periods, n_columns), and the cell of each city.
+    """Return the values of an answer, the cell of each city, and how many values lack hours.
 
-    A cell is `[latitude, longitude, elevation]`. Raise Passing if the answer is not whole, or is not of the
-    places, days and quantities that were asked for.
+    Values have the shape (n_cities, n_periods, n_columns). A cell is `[latitude, longitude, elevation]`.
+    A value of fewer than `min_hours` hours is empty, and counted if it has any. Raise Passing if the answer
+    is not whole, or is not of the places, days and quantities that were asked for.
     """
     answers = answer if isinstance(answer, list) else [answer]
     if len(answers) != len(request.rows) or not all(isinstance(own, dict) for own in answers):
@@ -342,7 +343,9 @@ def read_answer(answer, request: HourlyRequest, places, *, min_hours=days.MIN_HO
     first, last = request.span
     hours = np.arange(first.astype("datetime64[h]"), (last + 1).astype("datetime64[h]"))
     tables = [_hourly(own, request.layer, hours) for own in answers]
-    return np.stack(list(_daily(tables, cells, request, hours, min_hours))), cells.tolist()
+    tally = Tally()
+    values = list(_daily(tables, cells, request, hours, min_hours, tally))
+    return np.stack(values), cells.tolist(), sum(tally.emptied.values())
 
 
 def _cells(answers, places):
@@ -408,13 +411,13 @@ def _with_components(columns):
     return {**columns, "wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
 
 
-def _daily(tables, cells, request, hours, min_hours):
+def _daily(tables, cells, request, hours, min_hours, tally):
     """Yield the daily values of each place, shape (n_periods, n_columns)."""
     begin = pd.Series(hours + np.timedelta64(request.offset_hours, "h")).astype("datetime64[us]")
     inside = (begin >= request.periods[0]) & (begin < request.periods[-1] + 1)
     for table, cell in zip(tables, cells, strict=True):
         rows = pd.DataFrame({"site_id": "", "begin": begin, **table})[inside.to_numpy()]
-        made = days.to_days(rows, Tally(), min_hours=min_hours).set_index("date")
+        made = days.to_days(rows, tally, min_hours=min_hours).set_index("date")
         made = made.reindex(pd.DatetimeIndex(request.periods)).assign(elevation=cell[2])
         if request.endpoint is FORECAST:
             # Another model's cell has another height.
