@@ -15,6 +15,7 @@ from airq.messages import near_name
 from airq.panel import TARGET, feature_columns, panel_metadata
 from airq.sources.airathon import read_airathon
 from airq.sources.airqo import read_uganda
+from airq.sources.cleaning import Tally
 from airq.sources.days import MIN_HOURS
 from airq.sources.mapped import read_mapped
 from airq.sources.mapping import SHIPPED
@@ -207,6 +208,17 @@ def read_table(
     if format in HOURLY:
         options["min_hours"] = min_hours
     panel, tally = READERS.get(format, read_mapped)(paths, **options)
+    number = 1 if isinstance(paths, pd.DataFrame) else len(paths)
+    return finish(panel, tally, format=format, files=number, by=by, twins=twins, strict=strict)
+
+
+def finish(
+    panel: pd.DataFrame, tally: Tally, *, format: str, files: int, by="site", twins="keep", strict=False
+) -> tuple[pd.DataFrame, IngestReport]:
+    """Look at the places of a panel that was read, merge what is to be merged, and give account of it.
+
+    `files` is how many were read; the other arguments are those of :func:`read_table`.
+    """
     tally.notes.extend(_place_notes(panel, strict, twins))
     if twins == "merge":
         panel, merged = merge_twins(panel)
@@ -218,7 +230,7 @@ def read_table(
     metadata = panel_metadata(panel)
     report = IngestReport(
         format=format,
-        files=1 if isinstance(paths, pd.DataFrame) else len(paths),
+        files=files,
         kept=tally.kept,
         **{**dataclasses.asdict(tally), "notes": tuple(tally.notes)},
         rows=len(panel),
