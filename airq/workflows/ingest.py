@@ -90,13 +90,13 @@ class IngestReport:
         return {**dataclasses.asdict(self), "notes": list(self.notes), "inputs": inputs}
 
     def __str__(self):
-        rows = f"{_counted(self.read, 'row')} read, {self.kept:,} kept, {self.read - self.kept:,} dropped"
-        parts = [rows + _reasons(self.dropped)]
+        rows = f"{counted(self.read, 'row')} read, {self.kept:,} kept, {self.read - self.kept:,} dropped"
+        parts = [rows + in_brackets(self.dropped)]
         if self.merged:
             parts.append(f"{self.merged:,} of those kept merged into another of their site and day")
         if self.emptied:
-            values = _counted(sum(self.emptied.values()), "value")
-            parts.append(f"{values} made missing{_reasons(self.emptied)}")
+            values = counted(sum(self.emptied.values()), "value")
+            parts.append(f"{values} made missing{in_brackets(self.emptied)}")
         basis = {"utc": "UTC day", "local": "local day"}[self.day_basis]
         n_inputs = sum(map(len, self.inputs.values()))
         listed = "; ".join(
@@ -106,22 +106,32 @@ class IngestReport:
         inputs = f" Inputs by product: {listed}." if listed else " No column is an input."
         target = f"{self.targets:,} with PM2.5 ({self.pm25_origin})" if self.targets else "none with PM2.5"
         return (
-            f"{'; '.join(parts)}. The panel has {_counted(self.rows, 'row')}, {target}, from "
-            f"{_counted(self.sites, 'site')} and {_counted(self.days, basis)}, {self.first} to {self.last}."
+            f"{'; '.join(parts)}. The panel has {counted(self.rows, 'row')}, {target}, from "
+            f"{counted(self.sites, 'site')} and {counted(self.days, basis)}, {self.first} to {self.last}."
             f"{inputs}"
         )
 
 
-def _counted(number, noun):
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number, noun, nouns=None):
+    """Return a number and what it counts, one or several.
+
+    >>> counted(1, "row"), counted(1200, "city", "cities")
+    ('1 row', '1,200 cities')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def _listed(names, n_inputs):
     """Return names, or how many they are where a table has too many inputs to be read in a line."""
-    return ", ".join(names) if n_inputs <= 25 or len(names) <= 2 else _counted(len(names), "column")
+    return ", ".join(names) if n_inputs <= 25 or len(names) <= 2 else counted(len(names), "column")
 
 
-def _reasons(counts):
+def in_brackets(counts):
+    """Return counts by reason as they stand behind their sum; nothing if there are none.
+
+    >>> in_brackets({"negative PM2.5": 3})
+    ' (3 negative PM2.5)'
+    """
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     return f" ({reasons})" if reasons else ""
 
@@ -199,7 +209,7 @@ def read_table(
     {'negative PM2.5': 1}
     """
     paths = _checked_paths(paths, format, mapping)
-    _check_options(format, stations, min_hours, by, twins)
+    check_options(format, stations, min_hours, by, twins)
     if format in SHIPPED:
         mapping = shipped_mapping(format, paths, stations)
     options = {"cities": None if cities is None else read_cities(cities)}
@@ -248,7 +258,8 @@ def finish(
     return panel, report
 
 
-def _check_options(format, stations, min_hours, by, twins):
+def check_options(format, stations, min_hours, by, twins):
+    """Refuse options of :func:`read_table` that are wrong or do not go with a format."""
     if stations is not None and format != "table" and format not in SHIPPED:
         raise ValueError(f"A stations table goes with a mapped table; format {format} knows its places.")
     if min_hours != MIN_HOURS and format not in HOURLY:
