@@ -95,8 +95,9 @@ class OpenAQReport:
         return (
             f"{self.out}: {counted(panel.rows, 'row')} of PM2.5 ({panel.pm25_origin}) from "
             f"{counted(self.locations_kept, 'location')} {near}, {panel.first} to {panel.last}.{gone} "
-            f"{counted(panel.read, 'reading')}, {panel.read - panel.kept:,} dropped{in_brackets(panel.dropped)}. "
-            f"{counted(self.files, 'file')}, {sent}. Providers and licences: {self.locations_file}."
+            f"{counted(panel.read, 'reading')}, {panel.read - panel.kept:,} dropped"
+            f"{in_brackets(panel.dropped)}. {counted(self.files, 'file')}, {sent}. "
+            f"Providers and licences: {self.locations_file}."
         )
 
 
@@ -187,11 +188,11 @@ def _checked(cities, start, end, *, out, radius_km, locations, url, cache, worke
     if not 0 < radius_km <= MOST_KM:
         raise ValueError(f"The radius is {radius_km:g} km; it must lie above 0 and not above {MOST_KM:g}.")
     if not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:
-        raise ValueError(f"{workers} requests at once; it must be 1 to {MOST_WORKERS}.")
+        raise ValueError(f"workers is {workers}; it must be a whole number from 1 to {MOST_WORKERS}.")
     cache = Path(cache) if cache is not None else Path(out).with_name(f"{Path(out).stem}-files")
     if cache.exists() and not cache.is_dir():
         raise NotADirectoryError(f"{cache} is a file; the fetched files need a folder: give another --cache.")
-    found = read_locations(locations) if isinstance(locations, str | PathLike) else locations
+    found = None if locations is None else read_locations(locations)
     patience = patience or Patience()
     client = Client(url, patience)
     archive = Archive(client, cache, workers=workers)

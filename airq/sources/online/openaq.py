@@ -56,6 +56,7 @@ LOCATION_COLUMNS = [
     "is_mobile",
     "has_pm25",
 ]
+_TEXTS = ("name", "country", "provider", "owner", "licence", "attribution")
 _ID_NAMES = ("location_id", "locations_id", "id")
 _OTHER_NAMES = {"lat": "latitude", "lon": "longitude", "license": "licence", "licenses": "licence"}
 
@@ -217,8 +218,14 @@ def _pages(query, client, pace):
         page += 1
 
 
-def read_locations(path: str | Path) -> list[dict] | pd.DataFrame:
+def read_locations(source: str | Path | pd.DataFrame | list[dict]) -> list[dict] | pd.DataFrame:
     """Read locations from a file: saved answers of ``/v3/locations`` (JSON), or a table or list of ids.
+
+    Parameters
+    ----------
+    source : str, Path, DataFrame or list of dict
+        A file, whose name tells what it holds, or its content. A table has `location_id`, `locations_id` or
+        `id`; a list of ids needs no header.
 
     Returns
     -------
@@ -232,23 +239,33 @@ def read_locations(path: str | Path) -> list[dict] | pd.DataFrame:
     ValueError
         If it holds neither; the message says what is needed.
     """
-    path = Path(path)
+    if isinstance(source, pd.DataFrame):
+        return _with_ids(source, "The table of locations")
+    if isinstance(source, list):
+        return _described(source, "The list of locations")
+    path = Path(source)
     if ".json" in path.suffixes:
-        answers = tables.read_json(path)
-        found = []
-        for answer in answers if isinstance(answers, list) else [answers]:
-            own = answer.get("results", answer) if isinstance(answer, dict) else answer
-            found += own if isinstance(own, list) else [own]
-        if not found or not all(
-            isinstance(one, dict) and "id" in one and "coordinates" in one for one in found
-        ):
-            raise ValueError(f"{path} has no locations of OpenAQ; save the answer of /v3/locations.")
-        return found
+        return _described(tables.read_json(path), path)
     if path.suffix != ".parquet":
         words = re.split(r"[\s,;]+", tables.read_text(path).strip().strip(",;"))
         if all(re.fullmatch(r"\d+", word) for word in words):
             return pd.DataFrame({"location_id": words})
-    table = tables.read_file(path, text=(*_ID_NAMES, "name", "country", "provider", "owner", "licence"))
+    return _with_ids(tables.read_file(path, text=(*_ID_NAMES, *_TEXTS)), path)
+
+
+def _described(answers, path):
+    """Return the locations of one page or several."""
+    found = []
+    for answer in answers if isinstance(answers, list) else [answers]:
+        own = answer.get("results", answer) if isinstance(answer, dict) else answer
+        found += own if isinstance(own, list) else [own]
+    if not found or not all(isinstance(one, dict) and {"id", "coordinates"} <= set(one) for one in found):
+        raise ValueError(f"{path} has no locations of OpenAQ; save the answer of /v3/locations.")
+    return found
+
+
+def _with_ids(table, path):
+    """Return a table of locations with its ids checked, as text."""
     column = next((name for name in _ID_NAMES if name in table.columns), None)
     if column is None:
         near = near_name("location_id", table.columns)
@@ -257,11 +274,10 @@ def read_locations(path: str | Path) -> list[dict] | pd.DataFrame:
             "location_id, one in a line; explore.openaq.org shows them."
         )
     ids = table[column].astype("str").str.strip().str.removesuffix(".0")
-    wrong = ~ids.str.fullmatch(r"\d+")
+    wrong = ~ids.str.fullmatch(r"\d+").astype(bool)
     if wrong.any():
-        raise ValueError(
-            f"{path}: {column} {ids[wrong].iloc[0]!r} is not the number of a location of OpenAQ."
-        )
+        first = ids[wrong].iloc[0]
+        raise ValueError(f"{path}: {column} {first!r} is not the number of a location of OpenAQ.")
     return table.drop(columns=[name for name in _ID_NAMES if name in table.columns]).assign(location_id=ids)
 
 
@@ -281,6 +297,9 @@ def location_table(found: list[dict] | pd.DataFrame, cities: pd.DataFrame) -> pd
             table[name] = None
     for name in ("latitude", "longitude", "distance_km"):
         table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
+    for name in _TEXTS:
+        text = table[name].astype("str").str.strip()
+        table[name] = table[name].where(table[name].notna() & (text != ""), None)
     table["country"] = country_codes(table["country"].fillna(""))
     table = with_nearest(table, cities)
     order = table["location_id"].astype("int64").sort_values().index
