@@ -1,14 +1,18 @@
-"""OpenAQ's locations and archive, asked for over HTTP; the server stands in for OpenAQ."""
+"""OpenAQ's locations and archive, asked for over HTTP; a server of simulated air stands in for OpenAQ."""
 
 import gzip
 import io
+import json
 
 import pandas as pd
 import pytest
+from http_servers import Air, AirServer, Faults, Limits, Monitors
 from hypothesis import given
 from hypothesis import strategies as st
-from openaq_stand_in import OpenAQ, key_of, serving
 
+from airq.cities import read_cities
+from airq.sources.online import openaq as online
+from airq.sources.online import openaq_archive
 from airq.sources.online.http import Client, Passing, Patience, Refused, Unavailable
 from airq.sources.online.openaq import (
     Pace,
@@ -24,107 +28,144 @@ from airq.sources.online.openaq_panel import join_days
 
 QUICK = Patience(attempts=3, base=0.001, longest=0.002)
 KEY = "0123456789abcdef"
-KAMPALA = pd.DataFrame(
-    {
-        "city_id": ["UGA:Kampala", "UGA:Mukono"],
-        "city": ["Kampala", "Mukono"],
-        "country": "UGA",
-        "latitude": [0.32, 0.35],
-        "longitude": [32.58, 32.75],
-    }
+KAMPALA = read_cities(
+    pd.DataFrame(
+        {
+            "city_id": ["UGA:Kampala", "UGA:Mukono"],
+            "city": ["Kampala", "Mukono"],
+            "country": "UGA",
+            "latitude": [0.32, 0.35],
+            "longitude": [32.58, 32.75],
+        }
+    )
 )
 DAYS = pd.date_range("2024-01-30", periods=4)
 JANUARY, FEBRUARY = pd.Period("2024-01"), pd.Period("2024-02")
+MARCH = pd.Period("2024-03")
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Three locations at Kampala, two at Mukono; the first lacks every third month."""
+    air = Air(epoch="2023-12-01")
+    monitors = Monitors(KAMPALA, air, 2, traps={0: ["months_missing", "shared_place"]})
+    with AirServer(air, today="2024-04-30", monitors=monitors, limits=Limits().without()) as server:
+        yield server
 
 
 @pytest.fixture
-def openaq():
-    with serving(OpenAQ()) as state:
-        yield state
+def server(served):
+    served.faults = Faults()
+    served.reset()
+    return served
 
 
 @pytest.fixture
-def client(openaq):
-    return Client(openaq.url, QUICK, {"X-API-Key": KEY})
+def client(server):
+    return Client(server.url, QUICK, {"X-API-Key": KEY})
 
 
 @pytest.fixture
-def archive(openaq, tmp_path):
-    return Archive(Client(openaq.url, QUICK), tmp_path / "files", workers=4)
+def archive(server, tmp_path):
+    return Archive(Client(server.url, QUICK), tmp_path / "files", workers=4)
 
 
-def listed(archive, number=7, month=JANUARY):
-    return archive.list_months([(str(number), month)])[0]
+def listed(archive, month=JANUARY):
+    return archive.list_months([("900001", month)])[0]
 
 
-def test_all_pages_are_read_and_each_location_counts_once(openaq, client, tmp_path):
-    "Five locations on pages of two, all near both cities."
-    openaq.page_size = 2
-    for number in range(1, 6):
-        openaq.add(number, 0.33, 32.60 + number / 100, days=[])
+def relist(archive, change):
+    """List January and change the list that is kept, as if the archive had been another then."""
+    listed(archive)
+    (path,) = archive.cache.rglob("listing.json")
+    kept = json.loads(path.read_text())
+    kept["files"][0] = change(*kept["files"][0])
+    path.write_text(json.dumps(kept))
+    return listed(archive)
+
+
+def test_all_pages_are_read_and_each_location_counts_once(server, client, tmp_path, monkeypatch):
+    "Five locations on pages of two, all near both cities: three pages for each."
+    monkeypatch.setattr(online, "PAGE", 2)
     found = ask_locations(KAMPALA, 25, client, cache=tmp_path)
-    assert [one["id"] for one in found] == [1, 2, 3, 4, 5]
-    assert openaq.asked["v3/locations"] == 6
+    assert sorted(one["id"] for one in found) == [900001, 900002, 900003, 900004, 900005]
+    assert len(server.stats.of("openaq")) == 6
 
 
-def test_an_answer_is_kept_for_a_day(openaq, client, tmp_path):
-    "A second run sends nothing; another radius is another question."
-    openaq.add(1, 0.33, 32.60, days=[])
-    ask_locations(KAMPALA, 25, client, cache=tmp_path)
+def test_a_last_page_that_is_full_is_followed_by_an_empty_one(server, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(online, "PAGE", 5)
+    assert len(ask_locations(KAMPALA.iloc[:1], 25, client, cache=tmp_path)) == 5
+    assert len(server.stats.of("openaq")) == 2
+
+
+def test_an_answer_is_kept_for_a_day(server, client, tmp_path):
+    "A second run sends nothing; another radius is another question, and so is another address."
+    found = ask_locations(KAMPALA, 25, client, cache=tmp_path)
     sent = client.requests
-    assert ask_locations(KAMPALA, 25, client, cache=tmp_path)[0]["id"] == 1
+    assert ask_locations(KAMPALA, 25, client, cache=tmp_path) == found
     assert client.requests == sent
-    assert is_kept(KAMPALA, 25, openaq.url, cache=tmp_path)
-    assert not is_kept(KAMPALA, 20, openaq.url, cache=tmp_path)
+    assert is_kept(KAMPALA, 25, server.url, cache=tmp_path)
+    assert not is_kept(KAMPALA, 20, server.url, cache=tmp_path)
     assert not is_kept(KAMPALA, 25, None, cache=tmp_path)
 
 
-def test_a_damaged_answer_that_was_kept_is_asked_for_again(openaq, client, tmp_path):
-    openaq.add(1, 0.33, 32.60, days=[])
+def test_a_damaged_answer_that_was_kept_is_asked_for_again(client, tmp_path):
     ask_locations(KAMPALA, 25, client, cache=tmp_path)
     (path,) = tmp_path.glob("locations-*.json")
     path.write_text(path.read_text()[:-20])
-    assert len(ask_locations(KAMPALA, 25, client, cache=tmp_path)) == 1
+    assert len(ask_locations(KAMPALA, 25, client, cache=tmp_path)) == 5
 
 
-def test_the_key_goes_to_the_api_and_nowhere_else(openaq, client, tmp_path, archive):
-    openaq.add(7, 0.33, 32.60, days=DAYS)
+def test_the_key_goes_to_the_api_and_nowhere_else(server, client, tmp_path, archive):
     ask_locations(KAMPALA, 25, client, cache=tmp_path)
-    archive.fetch(listed(archive))
-    for name, headers in openaq.headers:
-        assert (headers.get("X-API-Key") == KEY) == (name == "v3/locations")
+    archive.fetch(listed(archive)[:3])
+    assert {request.key for request in server.stats.of("openaq")} == {KEY}
+    assert {request.key for request in server.stats.of("s3")} == {None}
+    assert "X-API-Key" not in archive.client.headers
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes()
     assert KEY not in repr(client)
 
 
-def test_a_key_is_missing_or_refused(openaq, tmp_path, monkeypatch):
+def test_a_key_is_missing_or_refused(server, tmp_path, monkeypatch):
     "One line says how to get a key, or how to do without."
     monkeypatch.delenv("OPENAQ_API_KEY", raising=False)
     with pytest.raises(ValueError, match=r"OPENAQ_API_KEY .*explore\.openaq\.org.*--locations"):
         key_header()
-    with pytest.raises(Refused, match=r"401.*Unauthorized.*Is OPENAQ_API_KEY right\?"):
-        ask_locations(KAMPALA, 25, Client(openaq.url, QUICK), cache=tmp_path)
+    with pytest.raises(Refused, match=r"401.*Invalid credentials.*Is OPENAQ_API_KEY right\?"):
+        ask_locations(KAMPALA, 25, Client(server.url, QUICK), cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["too_many", "too_many_retry_after", "unavailable", "dropped", "truncated", "truncated_gzip", "html"],
+)
+def test_locations_are_the_same_after_a_fault(server, client, tmp_path, fault):
+    server.faults = Faults(**{fault: [0, 1]}, retry_after=0)
+    assert len(ask_locations(KAMPALA, 25, client, cache=tmp_path)) == 5
+    assert client.retries == 2
 
 
 def test_more_than_25_km_are_asked_for_as_a_box():
     "A box holds the circle; across 180° it is two."
     (one,) = queries(KAMPALA.iloc[:1], 40)
     west, south, east, north = map(float, one["bbox"].split(","))
-    assert south < 0.32 - 40 / 110.7 and north > 0.32 + 40 / 110.7
-    assert west < 32.58 - 40 / 111.4 and east > 32.58 + 40 / 111.4
-    boxes = queries(pd.DataFrame({"latitude": [-16.5], "longitude": [179.9]}), 40)
-    assert boxes[0]["bbox"].split(",")[2] == "180.00000"
-    assert boxes[1]["bbox"].split(",")[0] == "-180.00000"
+    assert south < 0.32 - 40 / 110.6 and north > 0.32 + 40 / 110.6
+    assert west < 32.58 - 40 / 111.3 and east > 32.58 + 40 / 111.3
+    boxes = [
+        box["bbox"].split(",")
+        for box in queries(pd.DataFrame({"latitude": [-16.5], "longitude": [179.9]}), 40)
+    ]
+    assert (boxes[0][2], boxes[1][0]) == ("180.00000", "-180.00000")
+    assert float(boxes[0][0]) < 179.9 - 40 / 106.8 and float(boxes[1][2]) > -180.1 + 40 / 106.8
 
 
-def test_corners_of_boxes_and_nearest_cities(openaq, client, tmp_path):
-    "The table tells the distance to the nearest city; a corner of the box is farther than the radius."
-    openaq.add(1, 0.32, 32.60, days=[])
-    openaq.add(2, 0.67, 32.93, days=[])
-    table = location_table(ask_locations(KAMPALA, 40, client, cache=tmp_path), KAMPALA)
-    assert table["city"].tolist() == ["Kampala", "Mukono"]
-    assert table["distance_km"].tolist() == pytest.approx([2.226, 40.61], abs=0.2)
+def test_a_box_finds_what_a_circle_finds(client, tmp_path):
+    wide = ask_locations(KAMPALA, 26, client, cache=tmp_path)
+    table = location_table(wide, KAMPALA)
+    assert table["location_id"].tolist() == ["900001", "900002", "900003", "900004", "900005"]
+    assert table["city"].tolist() == ["Kampala"] * 3 + ["Mukono"] * 2
+    assert table["distance_km"].between(0.01, 3.2).all()
 
 
 class Clock:
@@ -242,17 +283,27 @@ def test_what_the_api_says_of_a_location_is_kept():
     assert not row["has_pm25"] and not row["is_mobile"]
 
 
-def test_a_list_of_several_pages_is_read_to_its_end(openaq, archive):
-    "31 files of January, ten on a page; February has none; a list is not asked for twice."
-    openaq.add(7, 0.33, 32.60, days=pd.date_range("2024-01-01", "2024-01-31"))
-    openaq.keys_per_page = 10
-    openaq.files["records/csv.gz/locationid=7/year=2024/month=01/README.md"] = b"x"
-    files, none = archive.list_months([("7", JANUARY), ("7", FEBRUARY)])
+def test_a_list_of_several_pages_is_read_to_its_end(archive, monkeypatch):
+    "31 files of January, ten on a page; March has none; a list is not asked for twice."
+    monkeypatch.setattr(openaq_archive, "MOST_KEYS", 10)
+    months = [("900001", JANUARY), ("900001", MARCH)]
+    files, none = archive.list_months(months)
     assert [file.day.day for file in files] == list(range(1, 32)) and none == []
     assert archive.client.requests == 5
-    assert archive.list_months([("7", JANUARY), ("7", FEBRUARY)]) == [files, none]
+    assert archive.list_months(months) == [files, none]
     assert archive.client.requests == 5
-    assert archive.known("7", JANUARY) == files and archive.known("8", JANUARY) is None
+    assert archive.known("900001", JANUARY) == files and archive.known("900001", FEBRUARY) is None
+
+
+def test_a_list_of_a_new_month_counts_for_a_day(archive, monkeypatch):
+    "That of a month that had ended 30 days before counts for 30 days."
+    now = pd.Timestamp("2024-04-30").timestamp()
+    monkeypatch.setattr(openaq_archive.time, "time", lambda: now)
+    archive.list_months([("900001", JANUARY), ("900001", pd.Period("2024-04"))])
+    for later, old, new in ((0.9, True, True), (1.1, True, False), (30.1, False, False), (-1, False, False)):
+        monkeypatch.setattr(openaq_archive.time, "time", lambda later=later: now + 86_400 * later)
+        assert (archive.known("900001", JANUARY) is not None) == old
+        assert (archive.known("900001", pd.Period("2024-04")) is not None) == new
 
 
 @pytest.mark.parametrize(
@@ -269,36 +320,60 @@ def test_a_list_that_is_cut_off_is_asked_for_again(text):
         read_listing(text.encode(), {})
 
 
-@pytest.mark.parametrize("fault", ["cut", "wrong", "503", "429"])
-def test_a_broken_file_is_asked_for_again(openaq, archive, fault):
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    files = listed(archive)
-    openaq.faults[files[0].key] = [fault, fault]
-    ((path, new), _) = archive.fetch(files)
-    assert new and path.read_bytes() == openaq.files[files[0].key]
-    assert openaq.asked[files[0].key] == 3 and archive.client.retries == 2
+FILE_FAULTS = [
+    "unavailable",
+    "too_many",
+    "dropped",
+    "truncated",
+    "truncated_length",
+    "truncated_gzip",
+    "html",
+]
 
 
-@pytest.mark.parametrize("fault", ["cut", "wrong"])
-def test_a_file_that_stays_broken_is_named_and_leaves_nothing(openaq, archive, fault):
+@pytest.mark.parametrize("fault", FILE_FAULTS)
+def test_a_broken_file_is_asked_for_again(server, archive, fault):
+    files = listed(archive)[:2]
+    server.faults = Faults(**{fault: [0, 1]})
+    for file, (path, new) in zip(files, archive.fetch(files), strict=True):
+        assert new and path.read_bytes() == server.bucket.file(file.key)[0]
+    assert archive.client.retries == 2
+
+
+@pytest.mark.parametrize("fault", FILE_FAULTS)
+def test_a_broken_list_is_asked_for_again(server, archive, fault):
+    server.faults = Faults(**{fault: [0, 1]})
+    assert len(listed(archive)) == 31
+    assert archive.client.retries == 2
+
+
+@pytest.mark.parametrize("fault", ["truncated", "truncated_gzip"])
+def test_a_file_that_stays_broken_is_named_and_leaves_nothing(server, archive, fault):
     "The next run fetches it, and it only."
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    files = listed(archive)
-    openaq.faults[files[1].key] = [fault] * 3
+    files = listed(archive)[:2]
+    archive.fetch(files[:1])
+    server.faults = Faults(**{fault: 1})
     with pytest.raises(
         Unavailable, match=rf"{files[1].name} came broken .* 3 times\. Run the same command again"
     ):
-        archive.fetch(files[1:])
-    assert archive.lacking(files) == files
+        archive.fetch(files)
     assert not list(archive.cache.rglob(f"*{files[1].name[:-7]}*"))
-    assert [new for _, new in archive.fetch(files)] == [True, True]
+    assert archive.lacking(files) == files[1:]
+    server.faults = Faults()
+    assert [new for _, new in archive.fetch(files)] == [False, True]
     assert archive.lacking(files) == []
     assert [new for _, new in archive.fetch(files)] == [False, False]
 
 
-def test_a_file_that_was_damaged_on_disk_is_fetched_again(openaq, archive):
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    files = listed(archive)
+def test_a_service_that_is_away_is_named_with_the_file(server, archive):
+    files = listed(archive)[:1]
+    server.faults = Faults(unavailable=1)
+    with pytest.raises(Unavailable, match=rf"{files[0].name}: 127\.0\.0\.1:\d+ answered 503, 3 times"):
+        archive.fetch(files)
+
+
+def test_a_file_that_was_damaged_on_disk_is_fetched_again(archive):
+    files = listed(archive)[:2]
     path = archive.fetch(files)[0][0]
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"?")
@@ -307,44 +382,57 @@ def test_a_file_that_was_damaged_on_disk_is_fetched_again(openaq, archive):
     assert path.read_bytes() == content
 
 
-def test_another_version_since_the_list_is_taken_and_listed_anew(openaq, archive):
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    files = listed(archive)
-    openaq.files[files[0].key] = newer = gzip.compress(b"newer\n", mtime=0)
-    assert archive.fetch(files)[0][0].read_bytes() == newer
+def test_another_version_since_the_list_is_taken_and_listed_anew(server, archive):
+    files = relist(archive, lambda key, size, etag: [key, size - 1, etag[::-1]])
+    assert archive.fetch(files[:1])[0][0].read_bytes() == server.bucket.file(files[0].key)[0]
     again = listed(archive)
-    assert again[0] != files[0] and archive.lacking(again) == []
+    assert again[0] != files[0] and archive.lacking(again[:1]) == []
 
 
-def test_a_file_that_is_gone_since_the_list_is_an_error_and_listed_anew(openaq, archive):
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    files = listed(archive)
-    del openaq.files[files[0].key]
+def test_a_wrong_checksum_in_a_list_is_not_believed_against_that_of_the_file(server, archive):
+    server.faults = Faults(wrong_etag=[0])
+    files = listed(archive)[:3]
+    assert all(new for _, new in archive.fetch(files))
+    assert archive.lacking(listed(archive)[:3]) == []
+
+
+def test_a_wrong_checksum_of_a_file_that_is_as_listed_does_no_harm(server, archive):
+    files = listed(archive)[:3]
+    server.faults = Faults(wrong_etag=1)
+    archive.fetch(files)
+    assert archive.lacking(files) == [] and archive.client.retries == 0
+
+
+def test_wrong_checksums_everywhere_are_an_error(server, archive):
+    server.faults = Faults(wrong_etag=1)
+    files = listed(archive)[:1]
+    with pytest.raises(Unavailable, match="another checksum than is listed"):
+        archive.fetch(files)
+
+
+def test_a_file_that_is_gone_since_the_list_is_an_error_and_listed_anew(archive):
+    files = relist(archive, lambda key, size, etag: [key.replace("20240101", "20240132"), size, etag])
     with pytest.raises(
-        Unavailable, match=f"{files[0].name} is in the archive's list, but not in the archive"
+        Unavailable, match="location-900001-20240132.csv.gz is in the archive's list, but not"
     ):
-        archive.fetch(files)
-    assert listed(archive) == files[1:]
+        archive.fetch(files[:1])
+    assert listed(archive)[0].day == pd.Timestamp("2024-01-01")
 
 
-def test_a_checksum_of_parts_is_none_of_the_whole(openaq, archive):
+def test_a_checksum_of_parts_is_none_of_the_whole(server, archive):
     "Such a file is whole if it has its length and its gzip data end."
-    openaq.add(7, 0.33, 32.60, days=DAYS)
-    key = key_of(7, DAYS[0])
-    openaq.etags[key] = "d41d8cd98f00b204e9800998ecf8427e-2"
-    files = listed(archive)
-    assert archive.fetch(files)[0][0].read_bytes() == openaq.files[key]
-    openaq.files[key] = openaq.files[key][:-8] + bytes(8)
-    archive.fetch(files)[0][0].unlink()
+    files = relist(archive, lambda key, size, etag: [key, size, f"{etag}-2"])
+    assert archive.fetch(files[:1])[0][0].read_bytes() == server.bucket.file(files[0].key)[0]
+    files = relist(archive, lambda key, size, etag: [key, size // 2, etag])
+    server.faults = Faults(truncated=1)
     with pytest.raises(Unavailable, match="its gzip data do not end"):
-        archive.fetch(files)
+        archive.fetch(files[:1])
 
 
-def test_a_list_counts_for_its_address_only(openaq, archive):
+def test_a_list_counts_for_its_address_only(archive):
     "Files of a stand-in do not stand for OpenAQ's."
-    openaq.add(7, 0.33, 32.60, days=DAYS)
     listed(archive)
-    assert Archive(Client(None, QUICK), archive.cache).known("7", JANUARY) is None
+    assert Archive(Client(None, QUICK), archive.cache).known("900001", JANUARY) is None
 
 
 def test_files_of_another_name_are_no_way_out_of_the_cache():

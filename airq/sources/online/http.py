@@ -156,6 +156,7 @@ class Client:
         except (
             requests.ConnectionError,
             requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
             urllib3.exceptions.HTTPError,
         ):
             raise Passing(f"No connection to {host}, or it broke off") from None

@@ -108,7 +108,12 @@ def queries(cities: pd.DataFrame, radius_km: float) -> list[dict]:
     common = {"parameters_id": PM25_ID, "limit": PAGE}
     if radius_km <= API_RADIUS_KM:
         return [
-            {"coordinates": f"{latitude},{longitude}", "radius": math.ceil(1000 * radius_km), **common}
+            # The API cuts coordinates after four digits, which moves a place by 16 m at most.
+            {
+                "coordinates": f"{latitude},{longitude}",
+                "radius": min(math.ceil(1000 * radius_km) + 20, math.floor(1000 * API_RADIUS_KM)),
+                **common,
+            }
             for latitude, longitude in _positions(cities)
         ]
     return [
@@ -124,8 +129,8 @@ def _positions(cities):
 
 def _boxes(latitude, longitude, radius_km):
     """Return the boxes (west, south, east, north) [°] around a circle: two where it crosses 180°."""
-    # A degree has 110.57 km at least.
-    high = radius_km / 110.5
+    # A degree has 110.57 km at least; the API cuts coordinates after four digits.
+    high = radius_km / 110.5 + 2e-4
     south, north = max(-90.0, latitude - high), min(90.0, latitude + high)
     widest = math.cos(math.radians(max(abs(south), abs(north))))
     wide = min(180.0, high / widest) if widest > 1e-6 else 180.0

@@ -27,6 +27,8 @@ from airq.sources.online.http import AGAIN, Client, Passing, Refused, Unavailabl
 
 ARCHIVE = "https://openaq-data-archive.s3.amazonaws.com/"
 LISTING = "listing.json"
+#: Files on a page of a list, the most that there may be.
+MOST_KEYS = 1000
 #: How long the list of a month counts: of one that had ended 30 days before, and of another. [s]
 KEPT_FOR, KEPT_FOR_NEW = 30 * 86_400.0, 86_400.0
 
@@ -153,7 +155,7 @@ class Archive:
             return kept
         asked, files, token = time.time(), [], None
         while True:
-            query = {"list-type": 2, "prefix": prefix_of(location, month)}
+            query = {"list-type": 2, "prefix": prefix_of(location, month), "max-keys": MOST_KEYS}
             query |= {"continuation-token": token} if token else {}
             page, token = self.client.get(ARCHIVE, query, read=read_listing, before=_unless(stop))
             files += [file for file in page if file.key == query["prefix"] + file.name]

@@ -73,7 +73,11 @@ def read_archive(
             read = files.get(location["location_id"], [])
             joined, broken = join_days([path for _, path in read], [file.day for file, _ in read], *days)
             damaged += [read[place][0].name for place in broken]
-            panel, left_out = _read_location(location, joined, folder, cities, min_hours, own)
+            if np.isnan(location["latitude"]) and joined:
+                location = _located(table, row, joined, cities)
+            panel, left_out = None, too_far(radius_km)
+            if not location["distance_km"] > radius_km:
+                panel, left_out = _read_location(location, joined, folder, cities, min_hours, own)
             if panel is not None:
                 panel = panel[panel["date"].between(*days)]
                 left_out = _settle(table, row, panel, cities, radius_km, own, tally)
@@ -114,13 +118,23 @@ def _read_location(location, joined, folder, cities, min_hours, tally):
     finally:
         for path in (*paths, facts):
             path.unlink()
-    if tally.kept:
-        tally.dropped["of a location that cannot be read"] = tally.kept
     if MOVES in tally.dropped:
+        _drop_all(tally, MOVES)
         return None, "that moved in these days"
+    _drop_all(tally, "of a location without a daily value")
     if set(tally.dropped) == {"other parameter"}:
         return None, "without PM2.5"
     return None, f"without a daily value: {why}"
+
+
+def _located(table, row, joined, cities):
+    """Take the position of a location from its first reading where nothing else tells it; return its row."""
+    header, rows = next(iter(joined.items()))
+    first = dict(zip(*csv.reader([header.decode(), rows.partition(b"\n")[0].decode()]), strict=False))
+    for name, short in (("latitude", "lat"), ("longitude", "lon")):
+        table.loc[row, name] = pd.to_numeric(first.get(short), errors="coerce")
+    table.loc[[row]] = with_nearest(table.loc[[row]], cities)
+    return table.loc[row]
 
 
 def _as_answer(location):
@@ -149,8 +163,15 @@ def _settle(table, row, panel, cities, radius_km, own, tally):
     table.loc[[row]] = with_nearest(table.loc[[row]], cities)
     if table.loc[row, "distance_km"] <= radius_km:
         return ""
-    own.dropped["too far from every city"] = own.kept
+    _drop_all(own, "too far from every city")
     return too_far(radius_km)
+
+
+def _drop_all(tally, reason):
+    """Count what is kept as dropped; the reader counts some as days, which were many hours before."""
+    if tally.kept:
+        tally.dropped[reason] = tally.dropped.get(reason, 0) + tally.kept
+    tally.merged = 0
 
 
 def _add(tally, own):
