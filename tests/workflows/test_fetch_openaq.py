@@ -247,7 +247,7 @@ def test_a_killed_run_goes_on(server, tmp_path):
     """What it had is not fetched again, nothing of it is half a panel, and the third run sends nothing."""
     server.faults = Faults(slow=range(60, 1000), slow_seconds=PATIENCE)
     process = start(server, tmp_path)
-    wait_until(lambda: len(server.stats.of("s3")) > 62, "Half of the files")
+    wait_until(lambda: len(server.stats.of()) == 63, "The 60 answers and the three that all workers wait for")
     process.send_signal(signal.SIGKILL)
     process.wait(PATIENCE)
     process.stderr.close()
