@@ -8,33 +8,26 @@ does, unless it comes from a file.
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import pandas as pd
 
-from airq.cities import check_swapped, read_cities
 from airq.io import atomic_write, check_outputs, check_parquet_name, write_panel
 from airq.panel import label_panel, panel_metadata
 from airq.sources.days import MIN_HOURS
-from airq.sources.earthengine.layers import day_labels
-from airq.sources.online.http import Client, Patience, is_loopback, service_name
-from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
-from airq.sources.online.openaq_archive import Archive
-from airq.sources.online.openaq_panel import label, read_archive, some, too_far
-from airq.workflows.extract import today
+from airq.sources.online.http import Patience, is_loopback
+from airq.sources.online.openaq_panel import label, read_archive, some
 from airq.workflows.ingest import IngestReport, check_options, counted, finish, in_brackets
-
-OFFICIAL = "OpenAQ"
-#: Largest radius: a city has no say in the air farther away. [km]
-MOST_KM = 200.0
-#: Most requests at once.
-MOST_WORKERS = 64
-Cities = pd.DataFrame | str | PathLike
-Locations = str | PathLike | pd.DataFrame | Sequence[dict] | None
+from airq.workflows.openaq_request import (
+    Cities,
+    Locations,
+    checked_request,
+    find_locations,
+    left_out_of,
+    source_of,
+)
 
 
 @dataclass(frozen=True)
@@ -144,111 +137,6 @@ class OpenAQPlan:
         )
 
 
-@dataclass
-class _Request:
-    """What to fetch, checked, and the connections that it takes."""
-
-    cities: pd.DataFrame
-    start: pd.Timestamp
-    end: pd.Timestamp
-    radius_km: float
-    locations: Locations
-    cache: Path
-    archive: Archive
-    url: str | None
-    patience: Patience
-    clients: list[Client] = field(default_factory=list)
-
-    def months(self, table):
-        """Return the (location, month) to search; one day more at both ends, as files may end otherwise."""
-        day = pd.Timedelta(days=1)
-        months = pd.period_range(self.start - day, self.end + day, freq="M")
-        wanted = table.loc[table["left_out"] == "", "location_id"]
-        return [(location, month) for location in wanted for month in months]
-
-    def near(self, lists):
-        """Return the files that may hold hours of the days that are asked for."""
-        first, last = self.start - pd.Timedelta(days=1), self.end + pd.Timedelta(days=1)
-        return [file for files in lists for file in files if first <= file.day <= last]
-
-    def count(self, name):
-        """Return what the connections count, in all."""
-        return sum(getattr(client, name) for client in self.clients)
-
-
-def _checked(cities, start, end, *, out, radius_km, locations, url, cache, workers, patience):
-    table, days = read_cities(cities), day_labels(start, end)
-    name = "The city table" if isinstance(cities, pd.DataFrame) else str(cities)
-    check_swapped(table, name=name, tolerated=0.0)
-    if days[-1] > pd.Timestamp(today()):
-        raise ValueError(
-            f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
-            "Run the same command again on later days; it fetches what is new."
-        )
-    if not 0 < radius_km <= MOST_KM:
-        raise ValueError(f"The radius is {radius_km:g} km; it must lie above 0 and not above {MOST_KM:g}.")
-    if not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:
-        raise ValueError(f"workers is {workers}; it must be a whole number from 1 to {MOST_WORKERS}.")
-    cache = Path(cache) if cache is not None else Path(out).with_name(f"{Path(out).stem}-files")
-    if cache.exists() and not cache.is_dir():
-        raise NotADirectoryError(f"{cache} is a file; the fetched files need a folder: give another --cache.")
-    found = None if locations is None else read_locations(locations)
-    patience = patience or Patience()
-    client = Client(url, patience)
-    archive = Archive(client, cache, workers=workers)
-    return _Request(
-        table, days[0], days[-1], float(radius_km), found, cache, archive, url, patience, [client]
-    )
-
-
-def _find_locations(request, report_progress):
-    """Return the table of locations, with why some of them are not to be fetched."""
-    found, asked = request.locations, request.locations is None
-    if asked:
-        near = (request.cities, request.radius_km)
-        kept = is_kept(*near, request.url, cache=request.cache)
-        client = Client(request.url, request.patience, {} if kept else key_header())
-        request.clients.append(client)
-        found = ask_locations(*near, client, cache=request.cache, report_progress=report_progress)
-    table = location_table(found, request.cities)
-    if asked:
-        # A box has corners, which nobody asked for.
-        table = table[~(table["distance_km"] > request.radius_km)].reset_index(drop=True)
-    table = table.assign(
-        first_day=f"{request.start:%Y-%m-%d}",
-        last_day=f"{request.end:%Y-%m-%d}",
-        files=0,
-        rows=0,
-        days=0,
-        left_out="",
-        source=_source(request.url),
-    )
-    table.loc[table["distance_km"] > request.radius_km, "left_out"] = too_far(request.radius_km)
-    table.loc[table["has_pm25"].astype("str").str.lower() == "false", "left_out"] = "without PM2.5"
-    table.loc[table["is_mobile"].astype("str").str.lower() == "true", "left_out"] = "mobile"
-    if (table["left_out"] != "").all():
-        reasons = in_brackets(_left_out(table)) or " (none was found)"
-        raise ValueError(
-            f"No location of OpenAQ with PM2.5 stands within {request.radius_km:g} km of any of "
-            f"{counted(len(request.cities), 'city', 'cities')}{reasons}. Raise --radius-km, or check "
-            "--cities."
-        )
-    return table
-
-
-def _source(url):
-    """Return how a panel names the service that answered."""
-    if url is None:
-        return OFFICIAL
-    return f"SIMULATED, or another stand-in for {OFFICIAL} ({service_name(url, OFFICIAL)})"
-
-
-def _left_out(table):
-    """Return how many locations are left out, by reason without its details."""
-    reasons = table.loc[table["left_out"] != "", "left_out"].str.split(":").str[0]
-    return dict(Counter(reasons))
-
-
 def fetch_openaq(
     cities: Cities,
     start: str,
@@ -318,33 +206,22 @@ def fetch_openaq(
     check_outputs({"--out": out, "the table of locations": table_file}, inputs)
     check_options("openaq", None, min_hours, "site", twins)
     settings = {"radius_km": radius_km, "locations": locations, "url": url, "cache": cache}
-    request = _checked(cities, start, end, out=out, workers=workers, patience=patience, **settings)
-    table = _find_locations(request, report_progress)
-    request.archive.sweep()
-    months = request.months(table)
-    lists = request.archive.list_months(months, report_progress)
-    files = request.near(lists)
-    fetched = request.archive.fetch(files, report_progress)
+    request = checked_request(cities, start, end, out=out, workers=workers, patience=patience, **settings)
+    table = find_locations(request, report_progress)
+    months, lists, files, fetched = _fetch(request, table, report_progress)
     by_location = {location: [] for location in table["location_id"]}
     for file, (path, _) in zip(files, fetched, strict=True):
         by_location[file.location].append((file, path))
     table["files"] = table["location_id"].map({one: len(own) for one, own in by_location.items()})
-    panel, tally = read_archive(
-        table,
-        by_location,
-        request.cities,
-        (request.start, request.end),
-        radius_km=request.radius_km,
-        min_hours=min_hours,
-        report_progress=report_progress,
-    )
-    panel, ingest = finish(
-        _labelled(panel, table, url), tally, format="openaq", files=len(files), twins=twins
-    )
+    days, settings = (request.start, request.end), {"radius_km": request.radius_km, "min_hours": min_hours}
+    settings["report_progress"] = report_progress
+    panel, tally = read_archive(table, by_location, request.cities, days, **settings)
+    panel = _labelled(panel, table, url)
+    panel, ingest = finish(panel, tally, format="openaq", files=len(files), twins=twins)
     with atomic_write(table_file) as unfinished:
         table.to_csv(unfinished, index=False)
+    # The panel comes last: where it stands, all is there.
     write_panel(panel, out)
-    n_empty = sum(not own for own in lists)
     kept = table[table["left_out"] == ""]
     return OpenAQReport(
         out=str(out),
@@ -353,9 +230,9 @@ def fetch_openaq(
         locations_kept=len(kept),
         cities=len(request.cities),
         cities_with=int(request.cities["city_id"].isin(kept["city_id"]).sum()),
-        left_out=_left_out(table),
+        left_out=left_out_of(table),
         months=len(months),
-        empty_months=n_empty,
+        empty_months=sum(not own for own in lists),
         files=len(files),
         fetched=sum(new for _, new in fetched),
         requests=request.count("requests"),
@@ -366,12 +243,21 @@ def fetch_openaq(
     )
 
 
+def _fetch(request, table, report_progress):
+    """Return the months that were searched, the files of each, those of the days, and where these are."""
+    request.archive.sweep()
+    months = request.months(table)
+    lists = request.archive.list_months(months, report_progress)
+    files = request.near(lists)
+    return months, lists, files, request.archive.fetch(files, report_progress)
+
+
 def _labelled(panel, table, url):
     """Return the panel with its sources: a phrase for each provider and licence."""
     kept = table[table["left_out"] == ""]
     terms = kept[["provider", "licence"]].fillna("unknown").astype("str")
     phrases = [
-        f"{_source(url)}: provider {provider}, licence {licence}"
+        f"{source_of(url)}: provider {provider}, licence {licence}"
         for provider, licence in terms.drop_duplicates().sort_values(["provider", "licence"]).to_numpy()
     ]
     origin = "simulated" if is_loopback(url) else "sensor"
@@ -381,7 +267,7 @@ def _labelled(panel, table, url):
 def _notes(request, table, months, lists):
     """Return what a user should know of the locations."""
     if request.url is not None:
-        yield f"{_source(request.url)}: no figure of it is about a real place"
+        yield f"{source_of(request.url)}: no figure of it is about a real place"
     details = table[table["left_out"] != ""]
     for reason, own in details.groupby(details["left_out"].str.split(":").str[0], sort=False):
         named = some(_detailed(row) for row in own.to_dict("records"))
@@ -395,12 +281,20 @@ def _notes(request, table, months, lists):
     without = request.cities.loc[~request.cities["city_id"].isin(kept["city_id"]), "city"]
     if len(without):
         yield f"{counted(len(without), 'city', 'cities')} without a location in the panel: {some(without)}"
-    unknown = kept["licence"].isna()
-    if unknown.any():
+    last = max((file.day for files in lists for file in files), default=request.end)
+    if last < request.end:
         yield (
-            f"licence and provider of {counted(unknown.sum(), 'location')} are unknown: a list of ids does "
-            "not tell them; a saved answer of /v3/locations does"
+            f"the archive has no file after {last:%Y-%m-%d} yet, {counted((request.end - last).days, 'day')} "
+            "before the end; files come some days later: run the same command again then"
         )
+    unknown = kept[kept["licence"].isna()]
+    if len(unknown):
+        why = (
+            "a list of ids does not tell them, a saved answer of /v3/locations does"
+            if unknown["provider"].isna().all()
+            else "OpenAQ tells none; ask the provider before you publish"
+        )
+        yield f"the licences of {counted(len(unknown), 'location')} are unknown: {why}"
 
 
 def _detailed(row):
@@ -429,8 +323,8 @@ def plan_openaq(
     errors are those of :func:`fetch_openaq`; what the cache holds is not counted.
     """
     settings = {"radius_km": radius_km, "locations": locations, "url": url, "cache": cache}
-    request = _checked(cities, start, end, out=out, workers=workers, patience=patience, **settings)
-    table = _find_locations(request, report_progress)
+    request = checked_request(cities, start, end, out=out, workers=workers, patience=patience, **settings)
+    table = find_locations(request, report_progress)
     months = request.months(table)
     known = {place: request.archive.known(*place) for place in months}
     n_files = len(
@@ -442,7 +336,7 @@ def plan_openaq(
     n_lists = sum(files is None for files in known.values())
     return OpenAQPlan(
         locations=int((table["left_out"] == "").sum()),
-        left_out=_left_out(table),
+        left_out=left_out_of(table),
         months=len(months),
         lists=n_lists,
         files_at_most=n_files,

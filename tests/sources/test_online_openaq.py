@@ -340,6 +340,20 @@ def test_a_broken_file_is_asked_for_again(server, archive, fault):
     assert archive.client.retries == 2
 
 
+def test_a_file_that_is_served_as_compressed_comes_as_it_is_stored(server, archive, monkeypatch):
+    "A bucket may say Content-Encoding: gzip; size and checksum are those of the bytes it stores."
+    whole = server.bucket.file
+
+    def encoded(key):
+        content, headers = whole(key)
+        return content, headers | {"Content-Encoding": "gzip"}
+
+    monkeypatch.setattr(server.bucket, "file", encoded)
+    files = listed(archive)[:1]
+    assert archive.fetch(files)[0][0].read_bytes() == whole(files[0].key)[0]
+    assert archive.client.retries == 0
+
+
 @pytest.mark.parametrize("fault", FILE_FAULTS)
 def test_a_broken_list_is_asked_for_again(server, archive, fault):
     server.faults = Faults(**{fault: [0, 1]})
@@ -468,3 +482,18 @@ def test_files_with_other_columns_stay_apart(tmp_path):
         (tmp_path / str(number)).write_bytes(gzip.compress(f"{header}\n1,2\n".encode()))
     joined, _ = join_days([tmp_path / "0", tmp_path / "1"], [DAYS[1]] * 2, DAYS[0], DAYS[3])
     assert joined == {b"a,datetime": b"1,2\n", b"datetime,a": b"1,2\n"}
+
+
+@pytest.mark.live
+def test_the_archive_is_as_it_is_described(tmp_path):
+    """The file that the documentation names: its checksum, its columns, local times at the ends of hours."""
+    archive = Archive(Client(None), tmp_path)
+    (files,) = archive.list_months([("2178", pd.Period("2022-05"))])
+    (file,) = [file for file in files if file.day == pd.Timestamp("2022-05-03")]
+    ((path, _),) = archive.fetch([file])
+    table = pd.read_csv(path)
+    assert table.columns.tolist() == [
+        *("location_id", "sensors_id", "location", "datetime", "lat", "lon", "parameter", "units", "value"),
+    ]
+    assert len(file.etag) == 32
+    assert table["datetime"].str.fullmatch(r"2022-05-0[34]T\d\d:\d\d:\d\d-0[67]:00").all()

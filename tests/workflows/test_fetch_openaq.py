@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import os
 import signal
 import subprocess
@@ -110,6 +111,8 @@ def test_values_are_those_of_the_hours_and_traps_are_named(server, tmp_path):
     assert "1 of 14 months of locations have no files: 900006 2024-03" in notes
     assert "2 cities without a location in the panel: Nairobi, Kigali" in notes
     assert "SIMULATED, or another stand-in for OpenAQ (a server on this machine)" in notes
+    assert "the licences of 1 location are unknown: OpenAQ tells none" in notes
+    assert json.loads(json.dumps(report.to_dict()))["locations"] == 8
 
 
 def test_licence_and_provider_are_kept(server, tmp_path):
@@ -171,7 +174,7 @@ def test_a_list_of_ids_needs_no_key(server, tmp_path, monkeypatch, name, text):
     panel = read_panel(tmp_path / "monitors.parquet")
     npt.assert_allclose(series(panel, 900004), expected(server, 900004), rtol=1e-4)
     assert server.stats.of("openaq") == []
-    assert any("licence and provider of 2 locations are unknown" in note for note in report.notes)
+    assert any("the licences of 2 locations are unknown: a list" in note for note in report.notes)
     table = pd.read_csv(tmp_path / "monitors-locations.csv")
     assert table["city"].tolist() == ["Kampala", "Accra"] and table["distance_km"].between(0.01, 3.2).all()
     if "note" in text:
@@ -224,6 +227,44 @@ def test_twins_are_named_or_merged(server, tmp_path):
         assert any(
             "merged, as they read the same: openaq-900002 into openaq-900001" in n for n in report.notes
         )
+
+
+def around(server, cities, **settings):
+    """Return a server of other monitors in the same air."""
+    monitors = Monitors(cities, server.air, **settings)
+    return AirServer(server.air, today="2024-04-30", monitors=monitors, limits=Limits().without())
+
+
+def test_a_location_that_moved_after_the_days_stands_where_it_read(server, tmp_path):
+    """OpenAQ has it 4 km further north by now."""
+    with around(server, CITIES.iloc[:1], traps={0: "moved"}, moved_on="2024-04-10") as other:
+        report = fetch(other, tmp_path, CITIES.iloc[:1])
+        before, _ = other.monitors[900001].position(pd.Timestamp(END).date())
+    assert "location 900001 (SIMULATED Kampala 1) stood 4.0 km from where OpenAQ has it now" in report.notes
+    assert pd.read_csv(report.locations_file)["latitude"].tolist() == [before]
+    assert read_panel(report.out)["latitude"].unique().tolist() == [before]
+
+
+def test_a_neighbour_across_a_border_is_of_no_city_asked_for(server, tmp_path):
+    """Kinshasa's monitor is near Brazzaville, but in another country; the nearest city asked for is told."""
+    rows = [("Kinshasa", "COD", -4.32, 15.31), ("Brazzaville", "COG", -4.27, 15.28)]
+    cities = read_cities(pd.DataFrame(rows, columns=["city", "country", "latitude", "longitude"]))
+    with around(server, cities) as other:
+        report = fetch(other, tmp_path, cities.iloc[1:])
+    panel = read_panel(report.out)
+    assert panel.groupby("country", observed=True)["city_id"].first().to_dict() == {
+        "COD": "openaq-900001",
+        "COG": "COG:Brazzaville",
+    }
+    assert any("1 of the locations in another country" in note for note in report.notes)
+    assert report.cities_with == 1
+
+
+def test_days_that_the_archive_does_not_have_yet_are_said(server, tmp_path):
+    """It has files until three days ago."""
+    report = fetch(server, tmp_path, CITIES.iloc[:1], start="2024-04-20", end="2024-04-30")
+    assert any("no file after 2024-04-27 yet, 3 days before the end" in note for note in report.notes)
+    assert report.ingest.last == "2024-04-27"
 
 
 COMMAND = """

@@ -25,7 +25,7 @@ from airq.sources.openaq import read_openaq
 #: Rows of hours that the reader drops of a location whose positions lie apart.
 MOVES = "of a location that moves"
 #: What the reader says of days, one location at a time.
-_FALLEN = re.compile(r"([\d,]+) of ([\d,]+) days fell: (.+)")
+_FALLEN = re.compile(r"([\d,]+) of [\d,]+ days fell: (.+)")
 
 
 def read_archive(
@@ -75,8 +75,13 @@ def read_archive(
             damaged += [read[place][0].name for place in broken]
             if np.isnan(location["latitude"]) and joined:
                 location = _located(table, row, joined, cities)
-            panel, left_out = None, too_far(radius_km)
-            if not location["distance_km"] > radius_km:
+            panel, left_out = (
+                None,
+                "without readings in these days" if read else "without files in these days",
+            )
+            if location["distance_km"] > radius_km:
+                left_out = too_far(radius_km)
+            elif joined:
                 panel, left_out = _read_location(location, joined, folder, cities, min_hours, own)
             if panel is not None:
                 panel = panel[panel["date"].between(*days)]
@@ -103,8 +108,6 @@ def read_archive(
 
 def _read_location(location, joined, folder, cities, min_hours, tally):
     """Return the panel of a location, or None and why there is none."""
-    if not joined:
-        return None, "without files in these days"
     name = f"location-{location['location_id']}"
     paths = [Path(folder) / f"{name}-{number}.csv" for number in range(len(joined))]
     for path, (header, rows) in zip(paths, joined.items(), strict=True):
@@ -186,16 +189,15 @@ def _merged_notes(notes):
     """Return notes of many locations as those of all: days that fell are added up.
 
     >>> _merged_notes(["1 of 9 days fell: too short", "2 of 9 days fell: too short", "odd", "odd"])
-    ['3 of 18 days fell: too short', 'odd']
+    ['3 days of locations fell: too short', 'odd']
     """
     fallen, others = {}, []
     for note in notes:
         if (match := _FALLEN.fullmatch(note)) is None:
             others.append(note)
             continue
-        counts = [int(number.replace(",", "")) for number in match.groups()[:2]]
-        fallen[match[3]] = np.add(fallen.get(match[3], 0), counts)
-    sums = [f"{fell:,} of {days:,} days fell: {why}" for why, (fell, days) in fallen.items()]
+        fallen[match[2]] = fallen.get(match[2], 0) + int(match[1].replace(",", ""))
+    sums = [f"{number:,} days of locations fell: {why}" for why, number in fallen.items()]
     return [*sums, *dict.fromkeys(others)]
 
 
