@@ -127,7 +127,7 @@ class Air:
         """Simulate places ahead of the first question, all at once."""
         if grid is not None:
             latitude, longitude = grids.cells(latitude, longitude, grid)
-        self._rows(latitude, longitude, (pd.Timestamp(until) - self.epoch).days + 1)
+        self._rows(latitude, longitude, (pd.Timestamp(until) - self.epoch).days + 3)
 
     def _at(self, latitude, longitude, hour):
         rows = self._rows(latitude, longitude, int(np.max(hour, initial=0) // 24) + 3)

@@ -34,7 +34,7 @@ TYPES = {
 }
 NAMES = {
     *("latitude", "longitude", "elevation", "hourly", "daily", "models", "domains", "timezone", "apikey"),
-    *("start_date", "end_date", "past_days", "forecast_days", "format", "location_id", "windspeed_unit"),
+    *("start_date", "end_date", "past_days", "forecast_days", "format", "windspeed_unit"),
     *CHOICES,
 }
 WEATHER_TYPE = (
@@ -194,10 +194,8 @@ def _zones(query, latitude, longitude):
     if len(names) not in (1, len(latitude)):
         raise Refused("Parameter 'latitude' and 'longitude' must have the same number of elements")
     names = names * len(latitude) if len(names) == 1 else names
-    found = [
-        zones.zone_of(*place) if name == "auto" else name
-        for name, place in zip(names, zip(latitude, longitude, strict=True), strict=True)
-    ]
+    own = zones.zones_of(latitude, longitude) if "auto" in names else names
+    found = [here if name == "auto" else name for name, here in zip(names, own, strict=True)]
     for name in set(found):
         try:
             zones.offset_of(name, datetime(2020, 1, 1))

@@ -17,7 +17,7 @@ import pandas as pd
 from airq.sources.atmosphere import stream
 
 from .air import TRUTH
-from .zones import ZONES, country_names, zone_of
+from .zones import ZONES, country_names, zones_of
 
 #: What can be wrong with a monitor.
 TRAPS = {
@@ -151,7 +151,7 @@ class Monitors:
         monitor = Monitor(
             id=FIRST_ID + len(self.all),
             name=f"SIMULATED {city.city} {number + 1}",
-            zone=ZONES.get(city.country) or zone_of(city.latitude, city.longitude),
+            zone=ZONES.get(city.country) or zones_of([city.latitude], [city.longitude])[0],
             country=city.country,
             latitude=round(city.latitude + north, 6),
             longitude=round(city.longitude + east, 6),
@@ -193,17 +193,18 @@ class Monitors:
             datetime.fromtimestamp(3600 * (hour + 1), zone).isoformat(timespec="seconds")
             for hour in hours.tolist()
         ]
-        latitude, longitude = monitor.position(day)
         walk = random.uniform(-0.03, 0.03, (len(hours), 2)) * ("mobile" in monitor.traps)
-        return [
-            (
-                *(monitor.id, sensor.id, f"{monitor.name}-{monitor.id}", stamps[hour]),
-                *(round(latitude + walk[hour, 0], 6), round(longitude + walk[hour, 1], 6)),
-                *(sensor.parameter, sensor.units, _reading(sensor, truth[hour], bad[hour])),
-            )
-            for sensor in monitor.sensors
-            for hour in np.flatnonzero(kept).tolist()
-        ]
+        position = np.round(walk + monitor.position(day), 6).tolist()
+        name, kept = f"{monitor.name}-{monitor.id}", np.flatnonzero(kept).tolist()
+        rows = []
+        for sensor in monitor.sensors:
+            readings = np.where(np.isnan(bad), _readings(sensor, truth), bad).tolist()
+            own = (sensor.parameter, sensor.units)
+            rows += [
+                (monitor.id, sensor.id, name, stamps[hour], *position[hour], *own, readings[hour])
+                for hour in kept
+            ]
+        return rows
 
     def truth(self, monitor, hours, day):
         """Return PM2.5 [µg m⁻³] of hours (numbers since 1970) at the place of a day, unrounded."""
@@ -217,8 +218,15 @@ class Monitors:
     @functools.lru_cache(maxsize=512)  # noqa: B019  (as long as the server)
     def _year(self, latitude, longitude, year):
         times = pd.date_range(f"{year}-01-01", f"{year}-12-31T23:00", freq="h")
+        # All at once, as one by one takes long.
+        self.air.warm(*zip(*self._places(), strict=True), times[-1])
         series = self.air.arrays([latitude], [longitude], times, [TRUTH])[TRUTH][0]
         return int((times[0] - pd.Timestamp(0)) // pd.Timedelta(hours=1)), series
+
+    def _places(self):
+        """Return every position that a monitor ever has."""
+        days = self._days["first"], self._days["moved_on"]
+        return sorted({monitor.position(day) for monitor in self.all for day in days})
 
     def describe(self, monitor, now, distance=None):
         """Return a location as version 3 of the API shows it, at a moment (UTC)."""
@@ -285,12 +293,10 @@ def _bad(monitor, hours, random):
     return bad
 
 
-def _reading(sensor, truth, bad):
-    if not np.isnan(bad):
-        return float(bad)
+def _readings(sensor, truth):
     if sensor.parameter == "o3":
-        return round(0.02 + 0.0001 * float(truth), 4)
-    return round(sensor.factor * float(truth), 5 if sensor.units == "mg/m³" else 2)
+        return np.round(0.02 + 0.0001 * truth, 4)
+    return np.round(sensor.factor * truth, 5 if sensor.units == "mg/m³" else 2)
 
 
 def _sensor(sensor):

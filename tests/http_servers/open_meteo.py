@@ -5,6 +5,9 @@ What follows the service's sources (open-meteo/open-meteo): names, units, digits
 the words of refusals, the counting of calls. What is belief: that temperatures are moved by 6.5 °C a
 kilometre from the cell's height to the place's, how late the data are, and what :mod:`.variables` says is.
 
+There are no coasts, so `cell_selection` changes nothing; the European domain has no data; a forecast is what
+the archive will say, at its own cells; `timezone=auto` knows African countries.
+
 Nulls instead of refusals: an archive's days after its last one up to today, PM2.5 before August 2022, the
 forecast of CAMS after 120 hours.
 """
@@ -218,9 +221,10 @@ def _by_day(name, hourly, row, unit):
 
 
 def _stamps(local, offset, unixtime, section):
+    """Return local times as an answer has them."""
     if unixtime:
         return ((local - pd.Timestamp(0)) // pd.Timedelta(seconds=1) - offset).tolist()
-    return local.strftime("%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d").tolist()
+    return np.datetime_as_string(local.to_numpy(), unit="m" if section == "hourly" else "D").tolist()
 
 
 def _json(values, unit):

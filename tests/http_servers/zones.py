@@ -40,17 +40,22 @@ ZONES |= {
 }
 
 
-def zone_of(latitude, longitude):
-    """Return the name of a place's time zone.
+def zones_of(latitude, longitude):
+    """Return the names of places' time zones.
 
-    >>> zone_of(6.45, 3.39)
-    'Africa/Lagos'
+    >>> zones_of([6.45], [3.39])
+    ['Africa/Lagos']
     """
     cities = _cities()
-    near, km = nearest(pd.DataFrame({"latitude": [latitude], "longitude": [longitude]}), cities)
-    country = cities["country"].iloc[near[0]]
-    if km[0] <= FAR_KM and country in ZONES:
-        return ZONES[country]
+    near, km = nearest(pd.DataFrame({"latitude": latitude, "longitude": longitude}, dtype="float64"), cities)
+    countries = cities["country"].iloc[near]
+    return [
+        ZONES[country] if far <= FAR_KM and country in ZONES else _nautical(east)
+        for country, far, east in zip(countries, km, longitude, strict=True)
+    ]
+
+
+def _nautical(longitude):
     east = int(np.floor(longitude / 15 + 0.5))
     return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
 
