@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -441,6 +442,17 @@ def test_a_checksum_of_parts_is_none_of_the_whole(server, archive):
     server.faults = Faults(truncated=1)
     with pytest.raises(Unavailable, match="its gzip data do not end"):
         archive.fetch(files[:1])
+
+
+def test_what_killed_runs_left_is_swept_not_what_is_being_written(archive):
+    path = archive.fetch(listed(archive)[:1])[0][0]
+    old, new = (path.parent / f".{path.name}.{name}" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / path.name).write_bytes(b"half")
+    os.utime(old, (0, 0))
+    archive.sweep()
+    assert (old.exists(), new.exists(), path.exists()) == (False, True, True)
 
 
 def test_a_list_counts_for_its_address_only(archive):

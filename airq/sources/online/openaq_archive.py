@@ -6,6 +6,7 @@ again, so a killed run goes on, and processes side by side only write the same b
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -31,6 +32,8 @@ LISTING = "listing.json"
 MOST_KEYS = 1000
 #: How long the list of a month counts: of one that had ended 30 days before, and of another. [s]
 KEPT_FOR, KEPT_FOR_NEW = 30 * 86_400.0, 86_400.0
+#: Age from which a file that is being written has been given up. [s]
+LONGEST_WRITE = 3_600.0
 
 _NAME = re.compile(r"location-(\d+)-(\d{8})\.csv\.gz")
 _PLAIN_MD5 = re.compile(r"[0-9a-f]{32}")
@@ -123,12 +126,12 @@ class Archive:
 
     def sweep(self):
         """Remove what killed runs left half-written, unless another may be at work on it."""
-        for scratch in self.cache.glob("records/csv.gz/*/*/*/.*.*"):
-            try:
-                if scratch.is_dir() and time.time() - scratch.stat().st_mtime > KEPT_FOR_NEW:
+        left = [*self.cache.glob(".locations-*.*"), *self.cache.glob("records/csv.gz/*/*/*/.*.*")]
+        for scratch in left:
+            # Another process may have finished it since.
+            with contextlib.suppress(FileNotFoundError):
+                if scratch.is_dir() and time.time() - scratch.stat().st_mtime > LONGEST_WRITE:
                     shutil.rmtree(scratch, ignore_errors=True)
-            except FileNotFoundError:
-                continue
 
     def _side_by_side(self, work, items, what, report_progress):
         """Return what `work` makes of each item; the first error stops all and is raised."""
