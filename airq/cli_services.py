@@ -22,7 +22,7 @@ from airq.cli_options import (
     split,
     write_records,
 )
-from airq.messages import exit_cleanly, notes
+from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import (
     call_progress,
     print_call_plan,
@@ -248,11 +248,11 @@ def openaq(
     if plan:
         planned = plan_openaq(cities, start, end, out=out, cache=cache, **settings)
         write_records(json, [planned.to_dict()])
-        print_report(planned)
+        screen.print(str(planned), markup=False)
         return
     settings |= {"cache": cache, "workers": workers, "twins": twins.value, "min_hours": min_hours}
-    with call_progress() as report_progress:
-        report = fetch_openaq(cities, start, end, out=out, report_progress=report_progress, **settings)
+    with progress("Fetching") as advance:
+        report = fetch_openaq(cities, start, end, out=out, report_progress=advance, **settings)
     write_records(json, [report.to_dict()])
     print_report(report)
 

@@ -51,7 +51,7 @@ LOCATION = ["location_id", "city", "country", "latitude", "longitude"]
 _SENSOR_IN_NAME = re.compile(r"sensors?[-_ ]?(\d+)", re.IGNORECASE)
 
 
-def read_openaq(paths, *, cities=None, min_hours=days.MIN_HOURS):
+def read_openaq(paths, *, cities=None, min_hours=days.MIN_HOURS, tally=None):
     """Read measurements of OpenAQ as daily means of its locations.
 
     Takes answers of ``/v3/sensors/{id}/days`` and ``/hours`` (JSON), the archive's ``.csv.gz``, the
@@ -61,14 +61,15 @@ def read_openaq(paths, *, cities=None, min_hours=days.MIN_HOURS):
     ``/v3/locations`` (JSON) among the files.
 
     The panel has one row per location and day, the mean of its sensors. Days are local where the files
-    have local time. A location within 50 km of one of `cities` belongs to it.
+    have local time. A location within 50 km of one of `cities` belongs to it. A `tally` that is given
+    tells what became of the rows also where none is left, which is a ValueError.
 
     References
     ----------
     .. [1] OpenAQ, https://docs.openaq.org/resources/measurements and /using-the-api/dates-datetimes:
        times mark the end of an hour; a day is the mean of the hours marked 01:00 to 00:00, local time.
     """
-    tally, files = Tally(), cleaning.name_of(paths)
+    tally, files = Tally() if tally is None else tally, cleaning.name_of(paths)
     locations, tables = [], []
     for path in paths:
         content = _read_openaq_file(path)

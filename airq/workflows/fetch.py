@@ -31,6 +31,7 @@ from airq.sources.online.open_meteo import (
     hourly_requests,
     read_answer,
 )
+from airq.workflows.fetch_openaq import fetch_openaq
 from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder, today
 
 #: Longest wait for the allowance of an hour; a day's is not waited for. [s]
@@ -360,4 +361,4 @@ def _notes(folder, on_day):
     return notes
 
 
-SOURCES = {"open-meteo": fetch_open_meteo}
+SOURCES = {"open-meteo": fetch_open_meteo, "openaq": fetch_openaq}

@@ -15,6 +15,7 @@ from airq.messages import near_name
 from airq.panel import TARGET, feature_columns, panel_metadata
 from airq.sources.airathon import read_airathon
 from airq.sources.airqo import read_uganda
+from airq.sources.cleaning import Tally
 from airq.sources.days import MIN_HOURS
 from airq.sources.mapped import read_mapped
 from airq.sources.mapping import SHIPPED
@@ -89,13 +90,13 @@ class IngestReport:
         return {**dataclasses.asdict(self), "notes": list(self.notes), "inputs": inputs}
 
     def __str__(self):
-        rows = f"{_counted(self.read, 'row')} read, {self.kept:,} kept, {self.read - self.kept:,} dropped"
-        parts = [rows + _reasons(self.dropped)]
+        rows = f"{counted(self.read, 'row')} read, {self.kept:,} kept, {self.read - self.kept:,} dropped"
+        parts = [rows + in_brackets(self.dropped)]
         if self.merged:
             parts.append(f"{self.merged:,} of those kept merged into another of their site and day")
         if self.emptied:
-            values = _counted(sum(self.emptied.values()), "value")
-            parts.append(f"{values} made missing{_reasons(self.emptied)}")
+            values = counted(sum(self.emptied.values()), "value")
+            parts.append(f"{values} made missing{in_brackets(self.emptied)}")
         basis = {"utc": "UTC day", "local": "local day"}[self.day_basis]
         n_inputs = sum(map(len, self.inputs.values()))
         listed = "; ".join(
@@ -105,22 +106,32 @@ class IngestReport:
         inputs = f" Inputs by product: {listed}." if listed else " No column is an input."
         target = f"{self.targets:,} with PM2.5 ({self.pm25_origin})" if self.targets else "none with PM2.5"
         return (
-            f"{'; '.join(parts)}. The panel has {_counted(self.rows, 'row')}, {target}, from "
-            f"{_counted(self.sites, 'site')} and {_counted(self.days, basis)}, {self.first} to {self.last}."
+            f"{'; '.join(parts)}. The panel has {counted(self.rows, 'row')}, {target}, from "
+            f"{counted(self.sites, 'site')} and {counted(self.days, basis)}, {self.first} to {self.last}."
             f"{inputs}"
         )
 
 
-def _counted(number, noun):
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number, noun, nouns=None):
+    """Return a number and what it counts, one or several.
+
+    >>> counted(1, "row"), counted(1200, "city", "cities")
+    ('1 row', '1,200 cities')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def _listed(names, n_inputs):
     """Return names, or how many they are where a table has too many inputs to be read in a line."""
-    return ", ".join(names) if n_inputs <= 25 or len(names) <= 2 else _counted(len(names), "column")
+    return ", ".join(names) if n_inputs <= 25 or len(names) <= 2 else counted(len(names), "column")
 
 
-def _reasons(counts):
+def in_brackets(counts):
+    """Return counts by reason as they stand behind their sum; nothing if there are none.
+
+    >>> in_brackets({"negative PM2.5": 3})
+    ' (3 negative PM2.5)'
+    """
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     return f" ({reasons})" if reasons else ""
 
@@ -198,7 +209,7 @@ def read_table(
     {'negative PM2.5': 1}
     """
     paths = _checked_paths(paths, format, mapping)
-    _check_options(format, stations, min_hours, by, twins)
+    check_options(format, stations, min_hours, by, twins)
     if format in SHIPPED:
         mapping = shipped_mapping(format, paths, stations)
     options = {"cities": None if cities is None else read_cities(cities)}
@@ -207,6 +218,17 @@ def read_table(
     if format in HOURLY:
         options["min_hours"] = min_hours
     panel, tally = READERS.get(format, read_mapped)(paths, **options)
+    number = 1 if isinstance(paths, pd.DataFrame) else len(paths)
+    return finish(panel, tally, format=format, files=number, by=by, twins=twins, strict=strict)
+
+
+def finish(
+    panel: pd.DataFrame, tally: Tally, *, format: str, files: int, by="site", twins="keep", strict=False
+) -> tuple[pd.DataFrame, IngestReport]:
+    """Look at the places of a panel that was read, merge what is to be merged, and give account of it.
+
+    `files` is how many were read; the other arguments are those of :func:`read_table`.
+    """
     tally.notes.extend(_place_notes(panel, strict, twins))
     if twins == "merge":
         panel, merged = merge_twins(panel)
@@ -218,7 +240,7 @@ def read_table(
     metadata = panel_metadata(panel)
     report = IngestReport(
         format=format,
-        files=1 if isinstance(paths, pd.DataFrame) else len(paths),
+        files=files,
         kept=tally.kept,
         **{**dataclasses.asdict(tally), "notes": tuple(tally.notes)},
         rows=len(panel),
@@ -236,7 +258,8 @@ def read_table(
     return panel, report
 
 
-def _check_options(format, stations, min_hours, by, twins):
+def check_options(format, stations, min_hours, by, twins):
+    """Refuse options of :func:`read_table` that are wrong or do not go with a format."""
     if stations is not None and format != "table" and format not in SHIPPED:
         raise ValueError(f"A stations table goes with a mapped table; format {format} knows its places.")
     if min_hours != MIN_HOURS and format not in HOURLY:

@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
+import urllib3
 
 import airq
 from airq.sources.online.address import check_address, is_loopback, moved_to
 
+#: Longest wait that a service may ask for without ending the run. [s]
+LONGEST_WAIT = 900.0
 AGAIN = "Run the same command again to go on: what is finished is kept."
 
 
@@ -93,7 +96,9 @@ class Client:
             check_address(self.url)
         self._lock, self._local = threading.Lock(), threading.local()
 
-    def get(self, address: str, params: Mapping = (), *, read: Callable = bytes, before=None):
+    def get(
+        self, address: str, params: Mapping = (), *, read: Callable = bytes, before=None, stored: bool = False
+    ):
         """Return what `read` makes of the content of an answer.
 
         Parameters
@@ -107,6 +112,9 @@ class Client:
             it is asked for again.
         before : callable, optional
             Called before every attempt, such as to wait for a turn.
+        stored : bool
+            Whether `read` gets a file's bytes as they are stored, also where the service says that they are
+            compressed; by default they are inflated then.
 
         Raises
         ------
@@ -126,8 +134,8 @@ class Client:
                 with attempt:
                     if before is not None:
                         before()
-                    answer = self._once(address, params, attempt.retry_state.attempt_number > 1)
-                    return read(answer.content, answer.headers)
+                    repeated = attempt.retry_state.attempt_number > 1
+                    return read(*self._once(address, params, repeated, stored))
         except Passing as error:
             raise Unavailable(f"{error}, {self.patience.attempts} times. {AGAIN}") from None
 
@@ -136,30 +144,46 @@ class Client:
         drawn = tenacity.wait_random_exponential(self.patience.base, self.patience.longest)(state)
         return max(drawn, getattr(state.outcome.exception(), "retry_after", 0.0))
 
-    def _once(self, address, params, repeated):
+    def _once(self, address, params, repeated, stored):
+        """Return content and headers of one attempt."""
         moved = moved_to(address, self.url)
         host = urlsplit(moved).netloc
         with self._lock:
             self.requests += 1
             self.retries += repeated
         try:
-            answer = self._session().get(moved, params=dict(params), timeout=self.patience.timeout)
-        except requests.Timeout:
+            # Headers may hold a key, which must not follow to another host.
+            settings = {
+                "timeout": self.patience.timeout,
+                "stream": stored,
+                "allow_redirects": not self.headers,
+            }
+            answer = self._session().get(moved, params=dict(params), **settings)
+            content = answer.raw.read(decode_content=False) if stored and answer.ok else answer.content
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise Passing(f"{host} did not answer within {self.patience.timeout:g} s") from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        except (
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+            urllib3.exceptions.HTTPError,
+        ):
             raise Passing(f"No connection to {host}, or it broke off") from None
         except requests.RequestException as error:
             raise Refused(f"{host} cannot be asked: {type(error).__name__}.") from None
         with self._lock:
-            self.bytes_received += len(answer.content)
-        if answer.ok:
-            return answer
-        reason = reason_of(answer.content)
+            self.bytes_received += len(content)
+        if answer.ok and not answer.is_redirect:
+            return content, answer.headers
+        reason = reason_of(content)
         if answer.status_code == 429 and any(word in reason.lower() for word in self.exhausted):
             raise Unavailable(f"{host} grants nothing more for now: {reason.rstrip('.')}. {AGAIN}")
         if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
             message = f"{host} answered {answer.status_code}{reason and f' ({reason})'}"
-            raise Passing(message, retry_after=retry_after(answer.headers))
+            wait = retry_after(answer.headers)
+            if wait > LONGEST_WAIT:
+                raise Unavailable(f"{message} and asks to wait {wait / 60:,.0f} minutes. {AGAIN}")
+            raise Passing(message, retry_after=wait)
         raise Refused(
             f"{host} refused {urlsplit(moved).path} ({answer.status_code}){reason and f': {reason}'}",
             status=answer.status_code,
@@ -201,8 +225,16 @@ def reason_of(content: bytes) -> str:
 
 
 def retry_after(headers: Mapping) -> float:
-    """Return the seconds that an answer asks to wait, given as seconds or as a date; 0 where it does not."""
+    """Return the seconds that an answer asks to wait, given as seconds or as a date; 0 where it does not.
+
+    Services that say how much of a limit is left also say in how many seconds it begins anew.
+
+    >>> retry_after({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "41"})
+    41.0
+    """
     value = str(headers.get("Retry-After", "")).strip()
+    if not value and str(headers.get("x-ratelimit-remaining", "")).strip() == "0":
+        value = str(headers.get("x-ratelimit-reset", "")).strip()
     if value.isdigit():
         return float(value)
     try:

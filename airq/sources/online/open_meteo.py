@@ -343,9 +343,12 @@ def read_answer(answer, request: HourlyRequest, places, *, min_hours=days.MIN_HO
     first, last = request.span
     hours = np.arange(first.astype("datetime64[h]"), (last + 1).astype("datetime64[h]"))
     tables = [_hourly(own, request.layer, hours) for own in answers]
-    tally = Tally()
-    values = list(_daily(tables, cells, request, hours, min_hours, tally))
-    return np.stack(values), cells.tolist(), sum(tally.emptied.values())
+    begin = pd.Series(hours + np.timedelta64(request.offset_hours, "h")).astype("datetime64[us]")
+    inside = ((begin >= request.periods[0]) & (begin < request.periods[-1] + 1)).to_numpy()
+    rows = [pd.DataFrame({"site_id": "", "begin": begin, **table})[inside] for table in tables]
+    short = sum(_short(own, min_hours) for own in rows)
+    values = [_daily(*pair, request, min_hours) for pair in zip(rows, cells, strict=True)]
+    return np.stack(values), cells.tolist(), short
 
 
 def _cells(answers, places):
@@ -411,15 +414,18 @@ def _with_components(columns):
     return {**columns, "wind_u": -speed * np.sin(angle), "wind_v": -speed * np.cos(angle)}
 
 
-def _daily(tables, cells, request, hours, min_hours, tally):
-    """Yield the daily values of each place, shape (n_periods, n_columns)."""
-    begin = pd.Series(hours + np.timedelta64(request.offset_hours, "h")).astype("datetime64[us]")
-    inside = (begin >= request.periods[0]) & (begin < request.periods[-1] + 1)
-    for table, cell in zip(tables, cells, strict=True):
-        rows = pd.DataFrame({"site_id": "", "begin": begin, **table})[inside.to_numpy()]
-        made = days.to_days(rows, tally, min_hours=min_hours).set_index("date")
-        made = made.reindex(pd.DatetimeIndex(request.periods)).assign(elevation=cell[2])
-        if request.endpoint is FORECAST:
-            # Another model's cell has another height.
-            made["elevation"] = np.nan
-        yield made[request.layer.columns].to_numpy(dtype="float64")
+def _short(rows, min_hours):
+    """Return how many daily values have some hours, but too few."""
+    there = rows.drop(columns=["site_id", "begin"]).notna().to_numpy()
+    n_hours = there.reshape(-1, 24, there.shape[1]).sum(axis=1)
+    return int(((n_hours > 0) & (n_hours < min_hours)).sum())
+
+
+def _daily(rows, cell, request, min_hours):
+    """Return the daily values of a place from its hours, shape (n_periods, n_columns)."""
+    made = days.to_days(rows, Tally(), min_hours=min_hours).set_index("date")
+    made = made.reindex(pd.DatetimeIndex(request.periods)).assign(elevation=cell[2])
+    if request.endpoint is FORECAST:
+        # Another model's cell has another height.
+        made["elevation"] = np.nan
+    return made[request.layer.columns].to_numpy(dtype="float64")
