@@ -17,7 +17,8 @@ import pandas as pd
 from airq.io import atomic_write, check_outputs, check_parquet_name, write_panel
 from airq.panel import label_panel, panel_metadata
 from airq.sources.days import MIN_HOURS
-from airq.sources.online.http import Patience, is_loopback
+from airq.sources.online.address import is_loopback
+from airq.sources.online.http import Patience
 from airq.sources.online.openaq_panel import label, read_archive, some
 from airq.workflows.ingest import IngestReport, check_options, counted, finish, in_brackets
 from airq.workflows.openaq_request import (

@@ -11,12 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from airq.cities import check_swapped, read_cities
-from airq.sources.earthengine.layers import day_labels
-from airq.sources.online.http import Client, Patience, service_name
+from airq.sources.folder import day_labels
+from airq.sources.online.address import service_name
+from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
 from airq.sources.online.openaq_archive import Archive
 from airq.sources.online.openaq_panel import too_far
-from airq.workflows.extract import today
+from airq.workflows.folders import today
 from airq.workflows.ingest import counted, in_brackets
 
 OFFICIAL = "OpenAQ"
