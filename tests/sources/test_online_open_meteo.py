@@ -151,14 +151,14 @@ def test_fewer_than_eighteen_hours_make_no_day():
         assert bool(np.isnan(column(values, "temp_air"))[0, 0]) is empty and short == int(empty)
 
 
-def test_units_of_the_answer_are_followed():
-    "Fahrenheit is converted: 50 °F are 10 °C; a speed in km/h becomes one in m/s."
+@pytest.mark.parametrize(("name", "unit"), [("temperature_2m", "°F"), ("wind_speed_10m", "km/h")])
+def test_a_unit_that_was_not_asked_for_is_not_believed(name, unit):
+    "Not even one that could be converted: the service answers in the units that it is asked for."
     request = request_of(last="2024-01-01")
-    answer = answer_of(request, [KAMPALA], temperature_2m=50.0, wind_speed_10m=36.0, wind_direction_10m=270.0)
-    answer[0]["hourly_units"] |= {"temperature_2m": "°F", "wind_speed_10m": "km/h"}
-    values, _, _ = read_answer(answer, request, np.array([KAMPALA]))
-    npt.assert_allclose(column(values, "temp_air"), [[10.0]])
-    npt.assert_allclose(column(values, "wind_u"), [[10.0]])
+    answer = answer_of(request, [KAMPALA])
+    answer[0]["hourly_units"][name] = unit
+    with pytest.raises(Passing, match=f"{name} in '{unit}', which was not asked for"):
+        read_answer(answer, request, np.array([KAMPALA]))
 
 
 def test_what_a_model_lacks_is_empty():

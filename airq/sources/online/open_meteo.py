@@ -29,7 +29,7 @@ from airq.sources.cleaning import Tally
 from airq.sources.folder import LayerRequest
 from airq.sources.online.http import Passing
 from airq.sources.open_meteo import HOURLY_COLUMNS, OPEN_METEO_UNITS
-from airq.units import convert
+from airq.units import unit_name
 
 #: The free service's calls a minute, an hour and a day.
 FREE_CALLS = (600.0, 5000.0, 10_000.0)
@@ -291,8 +291,8 @@ class HourlyRequest(NamedTuple):
             for name, value in self.endpoint.fixed.items()
         }
         return {
-            "latitude": ",".join(f"{value:.4f}" for value in own[:, 1]),
-            "longitude": ",".join(f"{value:.4f}" for value in own[:, 0]),
+            "latitude": ",".join(f"{value:.5f}" for value in own[:, 1]),
+            "longitude": ",".join(f"{value:.5f}" for value in own[:, 0]),
             "start_date": str(first),
             "end_date": str(last),
             "hourly": ",".join(self.layer.variables),
@@ -370,7 +370,7 @@ def _cells(answers, places):
 
 
 def _hourly(answer, layer, hours):
-    """Return the hourly values of one place by column, in the panel's units."""
+    """Return the hourly values of one place by column, in the panel's units, which were asked for."""
     own, units = answer.get("hourly"), answer.get("hourly_units")
     if not isinstance(own, dict) or not isinstance(units, dict):
         raise Passing("An answer has no hourly values")
@@ -387,23 +387,23 @@ def _hourly(answer, layer, hours):
             raise Passing(f"An answer lacks {name}, or has it not in numbers") from None
         if values.shape != hours.shape:
             raise Passing(f"An answer has {len(values):,} values of {name} in {len(hours):,} hours")
-        columns[column] = _converted(values, name, units.get(name), column)
+        columns[column] = _checked(values, name, units.get(name), column)
     return _with_components(columns)
 
 
-def _converted(values, name, unit, column):
-    wanted = "m/s" if name == "wind_speed_10m" else _unit(column)
+def _checked(values, name, unit, column):
+    """Return values whose unit is the one that was asked for, the column's."""
     if unit == "undefined" and np.isnan(values).all():
         # So the service answers for what a model lacks.
         return values
-    if unit is None or unit == "undefined":
-        raise Passing(f"An answer does not say the unit of {name}")
-    if (unit or "1") == wanted:
-        return values
+    wanted = "m s⁻¹" if name == "wind_speed_10m" else _unit(column)
     try:
-        return convert(values, unit or "1", wanted)
-    except ValueError:
-        raise Passing(f"An answer has {name} in {unit!r}, which is no unit of {wanted}") from None
+        same = unit == wanted or unit_name(unit or "1") == wanted
+    except (TypeError, ValueError, AttributeError):
+        same = False
+    if unit is None or not same:
+        raise Passing(f"An answer has {name} in {unit!r}, which was not asked for")
+    return values
 
 
 def _with_components(columns):
