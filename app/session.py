@@ -30,6 +30,10 @@ ABOUT_EXAMPLES = {
     "demonstration": "Not the air of any city: the app simulates an atmosphere, judges and trains a model on "
     "cities with sensors and predicts cities without. It takes some minutes, once, and shows every page.",
 }
+#: What was chosen, among the state of a session.
+CHOSEN = ("link", "link_seen", "link_wrong", "playing")
+#: More than a page has below its title. [elements]
+MANY = 50
 LONG = 600
 
 
@@ -174,21 +178,26 @@ def _tell_other_example(open_now):
     """Offer the other example where one is open."""
     for name in EXAMPLES:
         if open_now is not None and name != open_now:
-            st.button(
-                f"Open {EXAMPLES[name]}",
-                key=f"open_{name}",
-                type="tertiary",
-                icon=":material/swap_horiz:",
-                on_click=_open_example,
-                args=(name,),
-            )
+            _example_button(name, type="tertiary", icon=":material/swap_horiz:")
+
+
+def _example_button(name, **look):
+    if st.button(f"Open {EXAMPLES[name]}", key=f"open_{name}", **look):
+        _open_example(name)
 
 
 def _open_example(name):
-    """Choose an example; what was chosen of the one before belongs to it alone."""
-    st.session_state.clear()
+    """Open an example on the map; what was chosen of the one before belongs to it alone."""
+    for key in list(st.session_state):
+        if key in CHOSEN or str(key).endswith(("_held", "_own")):
+            del st.session_state[key]
     st.query_params.clear()
     link.set(example=name)
+    # What boxes of another page hold is forgotten by leaving it, here and in the browser.
+    pages = st.session_state.get("pages", {})
+    if "map" in pages:
+        st.switch_page(pages["map"])
+    st.rerun()
 
 
 def _tell_published(here):
@@ -252,15 +261,9 @@ def _offer_examples():
     st.title("What to open?", anchor=False)
     if link.warnings():
         st.warning("The link asks for an example that is not here.")
-    for name, words in EXAMPLES.items():
+    for name in EXAMPLES:
         with st.container(border=True):
-            st.button(
-                f"Open {words}",
-                key=f"open_{name}",
-                type="primary" if name == "south-africa" else "secondary",
-                on_click=_open_example,
-                args=(name,),
-            )
+            _example_button(name, type="primary" if name == "south-africa" else "secondary")
             st.caption(ABOUT_EXAMPLES[name])
     st.caption(f"Instead of these, {sources.KINDS['predictions']}.")
     st.stop()
@@ -268,13 +271,16 @@ def _offer_examples():
 
 def _make_demonstration():
     tell_simulated()
-    st.title("Making a demonstration", anchor=False)
+    head("Making a demonstration")
     st.write(
         "The app simulates an atmosphere, judges and trains a model on cities with sensors and predicts "
         "cities without. This takes some minutes, once."
     )
     _tell_other_example("demonstration")
     bar = st.progress(0.0, text=demonstration.DEMONSTRATION.begins)
+    # Streamlit leaves what the page showed before until the work ends: real numbers, under this heading.
+    for _ in range(MANY):
+        st.empty()
     with closing(demonstration.make()) as steps:
         for step in steps:
             bar.progress(step.share, text=step.text)
