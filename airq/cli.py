@@ -49,6 +49,7 @@ _SHIPPED = {path.name.split(".")[0] for path in (Path(__file__).parent / "source
 Format = StrEnum("Format", [(name, name) for name in [*_CODED, *sorted(_SHIPPED)]])
 By = StrEnum("By", ["site", "city"])
 Twins = StrEnum("Twins", ["keep", "merge"])
+Example = StrEnum("Example", [(name, name) for name in ("south-africa", "demonstration")])
 
 PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
@@ -605,10 +606,20 @@ def show(
     panel: Annotated[Path | None, typer.Option(help="Their panel: observations, contributions.")] = None,
     comparison: Annotated[Path | None, typer.Option(help="Folder of an `imbalance` command.")] = None,
     evaluation: Annotated[Path | None, typer.Option(help="Folder of `airq evaluate`.")] = None,
+    example: Annotated[
+        Example | None,
+        typer.Option(
+            help="Without files of your own: 72 places in South Africa, 2019 to 2020 (real places, published "
+            "predictions in US AQI points), or the demonstration (SIMULATED)."
+        ),
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port of this machine; a free one by default.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ):
-    """Open the map on this machine; without files ./demo, or a demonstration made on the spot (SIMULATED)."""
+    """Open the map on this machine; without files ./demo (SIMULATED), or a choice of examples.
+
+    `airq app --example south-africa` shows predictions for real places at once, without internet.
+    """
     from airq.workflows.app import start_app
 
     code = start_app(
@@ -617,6 +628,7 @@ def show(
         panel=panel,
         comparison=comparison,
         evaluation=evaluation,
+        example=example,
         port=port,
         browser=browser,
         announce=lambda url: notes.print(f"The app is at {url}; Ctrl-C stops it."),

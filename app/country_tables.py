@@ -354,6 +354,9 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT):
     sentences = [
         "There is no interval for the mean of a country: the file has intervals of single cities and days, "
         "and the errors of cities of one country go together, so they do not cancel."
+        if unit == PM25_UNIT
+        else "Index points have no intervals here, neither of cities nor of countries; the errors of cities "
+        "of one country go together, so they do not cancel in its mean."
     ]
     ours = {record["scheme"]: record for record in records if record["model"] == "default"}
     for scheme, where in (("country", "countries"), ("city", "cities")):

@@ -185,7 +185,7 @@ def about(store, *, simulated=False, span=""):
             "unit": store.unit,
             "trained_on": trained,
             "period": store.period,
-            "licence": LICENCE,
+            "licence": store.told("licence") or LICENCE,
             "selection": span,
             "notes": list(store.notes),
         }
@@ -210,7 +210,8 @@ def to_csv(rows, facts):
         rows["date"] = rows["date"].dt.strftime("%Y-%m-%d")
     rows["unit"] = facts["unit"]
     rows["trained_on"] = for_csv(str(facts["trained_on"]))
-    rows["licence"] = BRIEF_LICENCE
+    licence = facts.get("licence", LICENCE)
+    rows["licence"] = BRIEF_LICENCE if licence == LICENCE else for_csv(licence)
     return rows.to_csv(index=False, lineterminator="\r\n").encode(CSV_ENCODING)
 
 

@@ -61,7 +61,7 @@ def _heading(figure, city, series, scale, simulated):
     what = "US AQI" if theme.is_index(series.unit) else "PM2.5"
     figure.text(0.06, 0.92, f"Predicted {what}, {first} to {last}", fontsize=12, **ink)
     mean = np.nanmean(series.amounts) if np.isfinite(series.amounts).any() else np.nan
-    figure.text(0.06, 0.86, theme.number(mean, series.unit), fontsize=34, weight="bold", **ink)
+    figure.text(0.06, 0.86, theme.short_number(mean, series.unit), fontsize=34, weight="bold", **ink)
     spans = layers.SPANS[series.period]
     figure.text(0.06, 0.838, f"mean of the {spans} shown", fontsize=11, **ink)
     met = class_shares(series, scale)[0]

@@ -17,16 +17,20 @@ def method_lines(store, simulated=False):
     facts = store.facts
     trained = "simulated" if simulated else store.trained_on
     unit = theme.unit_words(store.unit)
+    if told := store.told("description"):
+        yield for_markdown(told, limit=LONG)
+    if told := store.told("method"):
+        yield for_markdown(told, limit=LONG)
     yield (
-        f"PM2.5, {theme.PERIOD_WORDS[store.period]}, in {unit}: estimated by gradient-boosted trees from "
+        f"PM2.5, {store.value_words}, in {unit}: estimated by gradient-boosted trees from "
         "satellite, weather and model values of the place, its surroundings and the days around."
         if store.main == "pm25"
-        else f"Air-quality index, {theme.PERIOD_WORDS[store.period]}, in {unit}."
+        else f"Air-quality index, {store.value_words}, in {unit}."
     )
     if trained in ORIGINS:
         yield f"The model learned from {ORIGINS[trained].words}."
         yield from filter(None, [ORIGINS[trained].warning])
-    else:
+    elif not facts.get("sources"):
         yield "The file does not say what the model learned from."
     if facts.get("statistic") == "median":
         yield "Days are summarised by their median; WHO and AQI levels are made for means."
@@ -39,7 +43,9 @@ def method_lines(store, simulated=False):
 
 
 def citation(store):
-    """How to cite the predictions of a store."""
+    """How to cite the predictions of a store: as its file asks for, where it does."""
+    if told := store.told("cite"):
+        return shown(told, limit=LONG)
     made = store.facts.get("bundle_hash")
     text = f"airq {airq.__version__}, daily PM2.5 for cities without a sensor"
     if isinstance(made, str):

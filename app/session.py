@@ -6,21 +6,35 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.panel import MEDIAN_WARNING, ORIGINS
+from airq.workflows.app import EXAMPLES
 from app import cube, demonstration, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
 from app.store import Store, largest, open_store
-from app.text import for_markdown, short_path
+from app.text import age_words, for_markdown, short_path
 
 SIMULATED = (
     "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
     "They show what the app does."
 )
+#: What an example is and costs, for those who choose.
+ABOUT_EXAMPLES = {
+    "south-africa": "Real places and days, opened at once: what a model of 2020 predicted, as it was "
+    "published. Points of an index, no concentrations; the last day is 1 August 2020.",
+    "demonstration": "Not the air of any city: the app simulates an atmosphere, judges and trains a model on "
+    "cities with sensors and predicts cities without. It takes some minutes, once, and shows every page.",
+}
+#: What was chosen, among the state of a session.
+CHOSEN = ("link", "link_seen", "link_wrong", "playing")
+#: More than a page has below its title. [elements]
+MANY = 50
+LONG = 600
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,7 @@ def open_view(title, *, needs=("predictions",)):
     head(title)
     if opened.predictions is not None:
         _tell_origin(store())
+    _tell_other_example(opened.example)
     for kind in needs:
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
@@ -159,7 +174,45 @@ def _tell_folder(folder):
     st.caption(f"The files of this demonstration lie in {for_markdown(short_path(folder), limit=200)}")
 
 
+def _tell_other_example(open_now):
+    """Offer the other example where one is open."""
+    for name in EXAMPLES:
+        if open_now is not None and name != open_now:
+            _example_button(name, type="tertiary", icon=":material/swap_horiz:")
+
+
+def _example_button(name, **look):
+    if st.button(f"Open {EXAMPLES[name]}", key=f"open_{name}", **look):
+        _open_example(name)
+
+
+def _open_example(name):
+    """Open an example on the map; what was chosen of the one before belongs to it alone."""
+    for key in list(st.session_state):
+        if key in CHOSEN or str(key).endswith(("_held", "_own")):
+            del st.session_state[key]
+    st.query_params.clear()
+    link.set(example=name)
+    # What boxes of another page hold is forgotten by leaving it, here and in the browser.
+    pages = st.session_state.get("pages", {})
+    if "map" in pages:
+        st.switch_page(pages["map"])
+    st.rerun()
+
+
+def _tell_published(here):
+    """Say what the file says it is, and how old its last day is."""
+    if told := here.told("description"):
+        title, about = (for_markdown(text, limit=LONG) for text in (here.told("title"), told))
+        last = here.dates[-1]
+        age = age_words(last, pd.Timestamp.now().normalize())
+        st.info(
+            f"**{title}.** {about} The last day is {theme.day_words(last)}, {age}.", icon=":material/history:"
+        )
+
+
 def _tell_origin(here):
+    _tell_published(here)
     origin = ORIGINS.get(here.trained_on)
     if origin and origin.warning and not here.simulated:
         st.warning(origin.warning)
@@ -183,24 +236,51 @@ def tell_link():
 
 
 def open_sources():
-    """The files of this app: named ones, those of ./demo, or the demonstration, made if need be."""
+    """The files of this app: named ones, those of an example, those of ./demo; else a choice of examples."""
     try:
-        opened = sources.found(sources.named())
-        if opened == sources.Sources():
-            opened = demonstration.ready() or _make_demonstration()
+        given = sources.named()
+        if given.example is None and given != sources.Sources():
+            return given
+        return _open_sources(given.example)
     except (ValueError, OSError) as error:
         stop(error)
-    return opened
+
+
+def _open_sources(example):
+    """The files of an example, which the link may name as well; the demonstration is made if need be."""
+    asked = link.choice("example", EXAMPLES, example)
+    if asked == "south-africa":
+        return sources.south_africa()
+    there = sources.found(sources.Sources())
+    there = demonstration.ready() if there == sources.Sources() else there
+    return there or (_offer_examples() if asked is None else _make_demonstration())
+
+
+def _offer_examples():
+    """Show what there is to open, and end the page."""
+    st.title("What to open?", anchor=False)
+    if link.warnings():
+        st.warning("The link asks for an example that is not here.")
+    for name in EXAMPLES:
+        with st.container(border=True):
+            _example_button(name, type="primary" if name == "south-africa" else "secondary")
+            st.caption(ABOUT_EXAMPLES[name])
+    st.caption(f"Instead of these, {sources.KINDS['predictions']}.")
+    st.stop()
 
 
 def _make_demonstration():
     tell_simulated()
-    st.title("Making a demonstration", anchor=False)
+    head("Making a demonstration")
     st.write(
-        "No predictions were given, so the app makes some: it simulates an atmosphere, judges and trains a "
-        "model on cities with sensors and predicts cities without. This takes some minutes, once."
+        "The app simulates an atmosphere, judges and trains a model on cities with sensors and predicts "
+        "cities without. This takes some minutes, once."
     )
+    _tell_other_example("demonstration")
     bar = st.progress(0.0, text=demonstration.DEMONSTRATION.begins)
+    # Streamlit leaves what the page showed before until the work ends: real numbers, under this heading.
+    for _ in range(MANY):
+        st.empty()
     with closing(demonstration.make()) as steps:
         for step in steps:
             bar.progress(step.share, text=step.text)

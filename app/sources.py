@@ -1,4 +1,4 @@
-"""What the app opens: the files that were named, else those of ./demo, else a demonstration of its own."""
+"""What the app opens: the files that were named, else an example that was chosen, else those of ./demo."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
+from airq.workflows.app import EXAMPLES, check_example
 from app import cube
 
 #: What a page may need, and how to give it.
@@ -40,6 +42,8 @@ class Sources:
         See :data:`KINDS`.
     simulated : bool
         Whether this is the demonstration.
+    example : str or None
+        A key of :data:`airq.workflows.app.EXAMPLES`, where one is asked for or open.
     """
 
     predictions: Path | None = None
@@ -48,6 +52,7 @@ class Sources:
     comparison: Path | None = None
     evaluation: Path | None = None
     simulated: bool = False
+    example: str | None = None
 
 
 def named(arguments=None):
@@ -65,7 +70,7 @@ def named(arguments=None):
     Raises
     ------
     ValueError
-        If an argument is unknown.
+        If an argument is unknown, or files are named beside an example.
 
     Examples
     --------
@@ -80,14 +85,16 @@ def _parsed(arguments):
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path)
+    parser.add_argument("--example", choices=tuple(EXAMPLES))
     try:
         found, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise ValueError(f"The app does not understand its arguments: {error}.") from None
     if unknown:
         raise ValueError(
-            f"The app does not know the argument {unknown[0]!r}; it takes --{', --'.join(KINDS)}."
+            f"The app does not know the argument {unknown[0]!r}; it takes --{', --'.join(KINDS)}, --example."
         )
+    check_example(found.example, [kind for kind in KINDS if getattr(found, kind) is not None])
     return Sources(**vars(found))
 
 
@@ -117,7 +124,14 @@ def in_folder(folder):
     kept = {kind: path for kind, path in paths.items() if path.exists()}
     if "predictions" not in kept:
         return Sources()
-    return replace(Sources(**kept), simulated=True)
+    return replace(Sources(**kept), simulated=True, example="demonstration")
+
+
+def south_africa():
+    """The published predictions that ship with the package."""
+    # A wheel is unpacked where it is installed, so the resource is a file.
+    path = Path(str(files("airq._data").joinpath("south_africa.parquet")))
+    return Sources(predictions=path, example="south-africa")
 
 
 def demonstration_folder():

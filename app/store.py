@@ -73,6 +73,17 @@ class Store:
         return told if told in ("day", "month", "year") else guess_period(self.dates)
 
     @property
+    def value_words(self):
+        """What a value is, such as ``"daily mean"``."""
+        words = theme.PERIOD_WORDS[self.period]
+        return words.replace("mean", "median") if self.facts.get("statistic") == "median" else words
+
+    def told(self, name):
+        """A text that the file tells of itself under a name; empty where there is none."""
+        text = self.facts.get(name)
+        return text if isinstance(text, str) else ""
+
+    @property
     def level(self):
         """Level of the intervals, such as 0.9; None where it is unknown."""
         return self.about["level"]
@@ -142,8 +153,9 @@ class Store:
 
     @functools.cached_property
     def usual_city(self):
-        """Identifier of the city to begin with; see :func:`largest`."""
-        return largest(self.cities)
+        """Identifier of the city to begin with: the one that the file names, else :func:`largest`."""
+        named = self.told("usual_city")
+        return named if named in self.numbers else largest(self.cities)
 
     @functools.cached_property
     def weight_words(self):

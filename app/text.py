@@ -13,6 +13,8 @@ from pathlib import Path
 
 #: Longest name on a page. [characters]
 LIMIT = 60
+#: Mean length of a year. [d]
+YEAR = 365.25
 #: Characters that steer the direction of what follows, up to the end of the line.
 STEERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ISOLATE, END = "\u2068", "\u2069"
@@ -51,6 +53,21 @@ def short_path(path):
         if path.is_relative_to(folder):
             return str(Path(mark, path.relative_to(folder)))
     return str(path)
+
+
+def age_words(day, today):
+    """How long ago a day was, in words.
+
+    >>> from datetime import date
+    >>> age_words(date(2020, 8, 1), date(2026, 11, 29))
+    'more than 6 years ago'
+    >>> age_words(date(2020, 8, 1), date(2020, 11, 29))
+    '120 days ago'
+    """
+    days = max((today - day).days, 0)
+    if days < 2 * YEAR:
+        return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    return f"more than {int(days / YEAR)} years ago"
 
 
 def for_plotly(value, *, limit=LIMIT):

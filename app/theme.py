@@ -258,6 +258,15 @@ def number(value, unit=PM25_UNIT):
     return f"{value:,.{digits}f} {unit_words(unit)}"
 
 
+def short_number(value, unit=PM25_UNIT):
+    """A number with its unit, short enough for large letters; what stands beside it names an index's table.
+
+    >>> short_number(15.25), short_number(151.4, "aqi-us-2012")
+    ('15.2 µg/m³', '151 AQI')
+    """
+    return f"{value:.0f} AQI" if is_index(unit) and np.isfinite(value) else number(value, unit)
+
+
 def chance_words(chance):
     """A probability as people say it, neither certain nor impossible unless it is.
 

@@ -44,6 +44,7 @@ def test_tables_ship_in_the_wheel(installed):
     "The city table, the countries, their licence and the mappings are inside; tests are not."
     names = zipfile.ZipFile(installed[0]).namelist()
     assert {"airq/_data/african_cities.csv", "airq/_data/countries.csv", "airq/_data/README.md"} <= set(names)
+    assert "airq/_data/south_africa.parquet" in names
     assert {f"airq/sources/formats/{format}.toml" for format in SHIPPED} <= set(names)
     assert not [name for name in names if name.startswith("tests/")]
 
@@ -62,6 +63,16 @@ def test_the_installed_package_reads_its_own_table(installed, tmp_path):
     where, number = in_wheel(installed[1], code, tmp_path).splitlines()
     assert Path(where).is_relative_to(installed[1])
     assert int(number) > 3900
+
+
+@pytest.mark.slow
+def test_the_installed_app_finds_the_published_predictions(installed, tmp_path):
+    "72 places, from the wheel."
+    code = "from app import sources, tables; path = sources.south_africa().predictions; "
+    code += "print(path, sum(len(part) for part in tables.open_table(path).parts(['date'])))"
+    where, number = in_wheel(installed[1], code, tmp_path).rsplit(" ", 1)
+    assert Path(where).is_relative_to(installed[1])
+    assert int(number) == 72 * 579
 
 
 @pytest.mark.slow

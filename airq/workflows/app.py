@@ -17,6 +17,11 @@ HERE = Path(__file__).resolve().parents[2]
 PACKAGES = ("streamlit", "plotly")
 #: Open pages keep the server from ending by itself. [s]
 PATIENCE = 1
+#: What can be opened without files of one's own, by the name that `airq app --example` takes.
+EXAMPLES = {
+    "south-africa": "72 places in South Africa, 2019 to 2020 (published predictions, US AQI points of 2012)",
+    "demonstration": "the demonstration (SIMULATED)",
+}
 HOST = "localhost"
 PORT = 8501
 #: How a module is run: one called app in the folder of the user is another's.
@@ -42,22 +47,24 @@ def start_app(
     panel=None,
     comparison=None,
     evaluation=None,
+    example=None,
     port=None,
     browser=True,
     announce=None,
 ):
     """Start the app, wait until it is stopped, and return the exit code of the server; 0 after Ctrl-C.
 
-    Where no path is named to show, ./demo is shown, or a demonstration that the app makes. `port` is of this
-    machine, by default the first free one from :data:`PORT`; `browser` says whether to open one; ``announce``
-    is called with the address before the server starts.
+    Where nothing is named to show, ./demo is shown; without it, the page offers the :data:`EXAMPLES`, of
+    which `example` opens one. `port` is of this machine, by default the first free one from :data:`PORT`;
+    `browser` says whether to open one; ``announce`` is called with the address before the server starts.
 
     Raises
     ------
     ModuleNotFoundError
         If Streamlit or Plotly is not installed.
     ValueError
-        If a named file is not what its option asks for.
+        If a named file is not what its option asks for, or there is no such example, or files are named
+        beside one.
     OSError
         If a named file does not exist, or the port is taken.
     """
@@ -69,6 +76,7 @@ def start_app(
         "evaluation": evaluation,
     }
     named = {kind: Path(path) for kind, path in named.items() if path is not None}
+    check_example(example, named)
     check_installed()
     for kind, path in named.items():
         if not path.exists():
@@ -77,18 +85,20 @@ def start_app(
     port = free_port() if port is None else check_port(port)
     if announce is not None:
         announce(f"http://{HOST}:{port}")
-    return run(command(named, port=port, browser=browser))
+    return run(command(named, example=example, port=port, browser=browser))
 
 
-def command(named, *, port, browser=True):
+def command(named, *, port, example=None, browser=True):
     """Return the command that starts the server, as a list of str.
 
-    `named` holds what to show, `port` is of this machine; `browser` says whether Streamlit opens one.
+    `named` holds what to show, or `example` names it; `port` is of this machine; `browser` says whether
+    Streamlit opens one.
     """
     script = HERE / "app" / "main.py"
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     shown = arguments({kind: path.absolute() for kind, path in named.items()})
+    shown += ["--example", example] if example else []
     return [*PYTHON, "streamlit", "run", str(script), *flags, "--", *shown]
 
 
@@ -131,6 +141,16 @@ def check_installed():
             raise ModuleNotFoundError(
                 f"The app needs {package}, which is not installed: pip install {' '.join(PACKAGES)}"
             )
+
+
+def check_example(example, named):
+    """Refuse an example that does not exist, or files beside one, which has its own."""
+    if example is None:
+        return
+    if example not in EXAMPLES:
+        raise ValueError(f"There is no example {example!r}; choose {' or '.join(EXAMPLES)}.")
+    if named:
+        raise ValueError(f"--example {example} opens files of its own; leave out --{', --'.join(named)}.")
 
 
 def check_sound(named):

@@ -64,7 +64,9 @@ def _figures(store, city_id, series, scale):
     values = series.amounts[np.isfinite(series.amounts)]
     spans = layers.SPANS[store.period]
     worst = store.day_names[np.nanargmax(series.amounts)]
-    mean, highest = (_short(one, store.unit) for one in (values.mean(dtype="float64"), values.max()))
+    mean, highest = (
+        theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
+    )
     lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
     with st.container(horizontal=True):
         st.metric(f"Mean of {len(values):,} {spans}", mean)
@@ -81,11 +83,6 @@ def _figures(store, city_id, series, scale):
 def _outside_words(inside):
     known = np.isfinite(inside)
     return f"{np.mean(inside[known] < 1):.0%}" if known.any() else "not told"
-
-
-def _short(value, unit):
-    """A number with its unit, short enough for large letters; the charts name the table of an index."""
-    return f"{value:.0f} AQI" if theme.is_index(unit) else theme.number(value, unit)
 
 
 def _over_time(store, city, series, scale):
@@ -259,7 +256,8 @@ def _picture(view, city, series, scale):
         # See app.poster: drawing takes memory that most sessions never need.
         from app.poster import poster
 
-        sources = [str(one) for one in view.store.facts.get("sources", [])]
+        store = view.store
+        sources = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))
         return poster(city, series, scale, simulated=simulated, sources=sources)
 
     st.download_button(

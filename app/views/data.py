@@ -132,13 +132,16 @@ def _method(store, simulated):
         st.markdown("\n".join(f"- {for_markdown(source, limit=200)}" for source in sources[:50]))
     st.markdown("**To cite**")
     st.code(citation(store), language=None, wrap_lines=True)
+    licence = for_markdown(store.told("licence") or LICENCE, limit=LONG)
+    st.markdown(f"**Licence.** {licence} Outlines of countries: Natural Earth, public domain.")
     st.markdown(
-        f"**Licence.** {for_markdown(LICENCE, limit=LONG)} Outlines of countries: Natural Earth, public "
-        f"domain."
+        "**Levels.** WHO global air quality guidelines 2021; US EPA air-quality index of 2012 and 2024."
     )
+    if store.told("method"):
+        # Another model than ours made them.
+        return
     st.markdown(
-        "**Levels.** WHO global air quality guidelines 2021; US EPA air-quality index of 2012 and 2024. "
-        "Methods: Ke et al. 2017 (LightGBM), Prokhorenkova et al. 2018 (CatBoost), Cressie 1993 "
+        "**Methods.** Ke et al. 2017 (LightGBM), Prokhorenkova et al. 2018 (CatBoost), Cressie 1993 "
         "(kriging), Lee, Barber & Willett 2023 (hierarchical conformal prediction), Meyer & "
         "Pebesma 2021 (area of applicability)."
     )

@@ -107,13 +107,7 @@ def _day(store):
             )
     date = link.date()
     layer = layers.day_layer(store, date, scale=link.scale(), palette=link.palette())
-    return f"{_kind(store).capitalize()}, {theme.day_words(date, store.period)}", layer
-
-
-def _kind(store):
-    """What a value is, such as a daily mean."""
-    words = theme.PERIOD_WORDS[store.period]
-    return words.replace("mean", "median") if store.facts.get("statistic") == "median" else words
+    return f"{store.value_words.capitalize()}, {theme.day_words(date, store.period)}", layer
 
 
 def _play_button(days):

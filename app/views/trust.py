@@ -21,7 +21,11 @@ def page():
         found = evidence.gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    if not found.records:
+    told = store.told("method") if store is not None else ""
+    if not found.records and told:
+        st.markdown(for_markdown(told, limit=LONG))
+        st.caption("Nothing here can check this: the file holds neither observations nor an evaluation.")
+    elif not found.records:
         st.info(
             "Nothing here tells how good these predictions are. Give the folder that `airq evaluate --out "
             "evaluation` wrote (or the evaluation.json in it), `airq app --evaluation evaluation`, or the "

@@ -35,7 +35,7 @@ def place(tmp_path, monkeypatch, make_rows, write_predictions):
         write_predictions(make_rows({"kla": [10.0, 20.0]})), tmp_path / "made" / "predictions.parquet"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("sys.argv", ["main.py"])
+    monkeypatch.setattr("sys.argv", ["main.py", "--example", "demonstration"])
     task = replace(demonstration.DEMONSTRATION, module="own_demonstration")
     monkeypatch.setattr(demonstration, "DEMONSTRATION", task)
     monkeypatch.chdir(tmp_path)
@@ -43,7 +43,7 @@ def place(tmp_path, monkeypatch, make_rows, write_predictions):
 
 
 def page():
-    "The map, opened without files."
+    "The map of the demonstration."
     from streamlit.testing.v1 import AppTest
 
     return AppTest.from_string("from app.views import map\nmap.page()\n", default_timeout=PATIENCE).run()

@@ -47,13 +47,13 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """Function that starts the app on files by kind and returns its address."""
+    """Function that starts the app on files by kind, in a folder, and returns its address."""
     processes = []
     cache = tmp_path_factory.mktemp("cache")
     # Not the folder of the cache: a folder airq in it would hide the package of that name.
     home = tmp_path_factory.mktemp("home")
 
-    def start(**files):
+    def start(cwd=home, **files):
         port = free_port()
         shown = [part for kind, path in files.items() for part in (f"--{kind}", str(path))]
         script = Path(__file__).resolve().parents[2] / "app" / "main.py"
@@ -61,7 +61,7 @@ def server(tmp_path_factory):
         command = [sys.executable, "-m", "streamlit", "run", str(script), *options, "--", *shown]
         log = open(cache / f"{port}.log", "w+")  # noqa: SIM115
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=cwd)
         processes.append((process, log))
         wait_for(f"http://localhost:{port}", process, log)
         return f"http://localhost:{port}"

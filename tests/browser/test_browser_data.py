@@ -1,6 +1,7 @@
 """The page Data in a browser: what it saves is opened and held against the file."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -138,4 +139,26 @@ def test_data_on_a_narrow_screen_needs_no_sideways_scrolling(visit, app_url):
     "At 390 pixels nothing is wider than the screen."
     here = visit(f"{app_url}/data", width=390, height=844)
     assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_boxes_of_the_demonstration_do_not_outlast_it(visit, server, predictions, tmp_path):
+    "A city and the columns in µg/m³ are chosen; South Africa, opened instead, has points and all its rows."
+    (tmp_path / "demo").mkdir()
+    shutil.copy(predictions, tmp_path / "demo" / "predictions.parquet")
+    here = visit(f"{server(cwd=tmp_path)}/data")
+    here.page.locator(".st-key-data_cities input").click()
+    here.page.keyboard.press("ArrowDown")
+    here.page.keyboard.press("Enter")
+    here.page.keyboard.press("Escape")
+    here.settle()
+    assert here.page.get_by_text("Download 40 rows").count() == 1
+    here.page.get_by_role("button", name="72 places in South Africa").click()
+    here.page.wait_for_url(lambda url: "example=south-africa" in url)
+    here.settle()
+    here.page.get_by_role("link", name="Data").first.click()
+    here.page.wait_for_selector("text=Download 41,688 rows")
+    here.settle()
+    assert "µg" not in here.page.inner_text("body")
     here.assert_clean()

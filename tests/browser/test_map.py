@@ -176,3 +176,32 @@ def test_the_map_is_high_on_a_telephone_and_its_legend_is_seen(visit, app_url):
     here = visit(app_url, width=1280, height=900)
     legend = here.page.get_by_role("group", name="Legend").bounding_box()
     assert legend["y"] + legend["height"] < 900
+
+
+def test_south_africa_is_opened_from_the_first_page(visit, server):
+    "Two clicks away from `airq app`: 72 places in points, what they are, on a telephone, too."
+    here = visit(server(), width=390)
+    here.page.get_by_role("button", name="72 places in South Africa").click()
+    here.page.wait_for_url(lambda url: "example=south-africa" in url)
+    here.settle()
+    assert here.page.locator(POINTS).count() == 72
+    text = here.page.inner_text("body")
+    assert "The last day is 1 August 2020" in text
+    assert "AQI points (2012)" in text and "µg" not in text
+    assert here.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_the_way_back_from_a_demonstration_that_is_being_made(visit, server):
+    "While it works no real number stands below SIMULATED; leaving it opens the other without an error."
+    here = visit(server(example="south-africa"))
+    here.page.get_by_role("button", name="Open the demonstration").click()
+    here.page.wait_for_selector("text=Making a demonstration")
+    here.page.wait_for_selector(MAP, state="detached")
+    assert "Johannesburg" not in here.page.inner_text("body")
+    here.page.get_by_role("button", name="72 places in South Africa").click()
+    here.page.wait_for_url(lambda url: "example=south-africa" in url)
+    here.settle()
+    assert here.page.locator(POINTS).count() == 72
+    here.assert_clean()
