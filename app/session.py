@@ -202,12 +202,19 @@ def _open_example(name):
 
 def _tell_published(here):
     """Say what the file says it is, and how old its last day is."""
+    last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
+    age = age_words(last, pd.Timestamp.now().normalize())
     if told := here.told("description"):
         title, about = (for_markdown(text, limit=LONG) for text in (here.told("title"), told))
-        last = here.dates[-1]
-        age = age_words(last, pd.Timestamp.now().normalize())
         st.info(
             f"**{title}.** {about} The last day is {theme.day_words(last)}, {age}.", icon=":material/history:"
+        )
+    elif pd.notna(as_of):
+        ahead = f" Days from {theme.day_words(as_of)} on are forecasts." if last >= as_of else ""
+        st.info(
+            f"The newest day is {theme.day_words(last)}, {age}; it was predicted on {theme.day_words(as_of)}."
+            f"{ahead}",
+            icon=":material/history:",
         )
 
 

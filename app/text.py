@@ -63,8 +63,12 @@ def age_words(day, today):
     'more than 6 years ago'
     >>> age_words(date(2020, 8, 1), date(2020, 11, 29))
     '120 days ago'
+    >>> age_words(date(2020, 8, 4), date(2020, 8, 1))
+    '3 days ahead'
     """
-    days = max((today - day).days, 0)
+    days = (today - day).days
+    if days < 0:
+        return "tomorrow" if days == -1 else f"{-days} days ahead"
     if days < 2 * YEAR:
         return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
     return f"more than {int(days / YEAR)} years ago"

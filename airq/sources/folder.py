@@ -315,25 +315,28 @@ class Folder:
     def ages(self, chunks, days):
         """Return when each city's values of each day came, and whether they no longer change.
 
-        Both have shape (n_cities, n_days): days (datetime64[D], NaT where a layer's values did not come),
-        the earliest of all layers, and a mask. Layers without a period of a day have nothing to wait for.
+        Three arrays of shape (n_cities, n_days): the day (datetime64[D]) on which all of them had come, and
+        that on which any came last, NaT where a layer's values have not come; and a mask. Layers without a
+        period of a day have nothing to wait for.
         """
-        came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01"))
-        settled = np.ones(came.shape, dtype=bool)
+        never = np.datetime64("0001-01-01")
+        all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01"))
+        last_came, settled = np.full(all_came.shape, never), np.ones(all_came.shape, dtype=bool)
         for layer in self.extraction.layers:
             periods, _ = self._asked_for(layer)
             complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
-            # NaT loses every comparison, so a day before all others stands for it here.
-            latest = np.full((len(came), len(periods)), np.datetime64("0001-01-01"))
+            came = np.full((len(settled), len(periods)), never)
             for chunk in [chunk for chunk in chunks if chunk.layer == layer.name]:
                 at = np.ix_(*self.site_days.cells_of(chunk, periods))
-                latest[at] = np.maximum(latest[at], chunk.fetched.astype("datetime64[D]"))
+                came[at] = np.maximum(came[at], chunk.fetched.astype("datetime64[D]"))
             known = np.isin(layer.period_of(days), periods)
             columns = np.searchsorted(periods, layer.period_of(days)[known])
-            came[:, known] = np.minimum(came[:, known], latest[:, columns])
-            settled[:, known] &= (latest >= complete)[:, columns]
-        came[came == np.datetime64("0001-01-01")] = np.datetime64("NaT")
-        return came, settled
+            all_came[:, known] = np.minimum(all_came[:, known], came[:, columns])
+            last_came[:, known] = np.maximum(last_came[:, known], came[:, columns])
+            settled[:, known] &= (came >= complete)[:, columns]
+        lacking = (all_came == never) | (last_came == never)
+        all_came[lacking], last_came[lacking] = np.datetime64("NaT"), np.datetime64("NaT")
+        return all_came, last_came, settled
 
     def superseded(self, chunks):
         """Return the chunks all of whose values were fetched again since."""

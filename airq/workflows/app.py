@@ -22,6 +22,8 @@ EXAMPLES = {
     "south-africa": "72 places in South Africa, 2019 to 2020 (published predictions, US AQI points of 2012)",
     "demonstration": "the demonstration (SIMULATED)",
 }
+#: The predictions in a folder that `airq update` keeps.
+UPDATED = "predictions.parquet"
 HOST = "localhost"
 PORT = 8501
 #: How a module is run: one called app in the folder of the user is another's.
@@ -76,6 +78,8 @@ def start_app(
         "evaluation": evaluation,
     }
     named = {kind: Path(path) for kind, path in named.items() if path is not None}
+    if "predictions" in named and (named["predictions"] / UPDATED).exists():
+        named["predictions"] /= UPDATED
     check_example(example, named)
     check_installed()
     for kind, path in named.items():

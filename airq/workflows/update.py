@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tomllib
+import warnings
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -25,7 +26,7 @@ import pyarrow.parquet as pq
 
 from airq.cities import read_cities
 from airq.io import atomic_folder, read_panel, write_table, write_text
-from airq.messages import near_name
+from airq.messages import AirqWarning, near_name
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, groups_needed
 from airq.models.predictions import prediction_rows
 from airq.models.predictor import SCALE
@@ -236,12 +237,16 @@ def update(
         due = _due(status, before)
         rows, predicted, metadata = before, {}, None
         if len(due):
-            made, metadata = _predict(folder, settings, model, due, before, on_day)
+            with warnings.catch_warnings(record=True) as caught:
+                # Each run would say the same: it stands in the log.
+                warnings.simplefilter("always", AirqWarning)
+                made, metadata = _predict(folder, settings, model, due, before, on_day)
+            metadata["notes"] = [*(str(one.message) for one in caught), *metadata["notes"]]
             predicted = made["inputs"].value_counts().to_dict()
             rows = _replace(folder, before, made, metadata)
         missing, lasting = _missing(status, rows, failure)
         newest = "" if rows is None or rows.empty else f"{rows['date'].max():%Y-%m-%d}"
-        notes = () if metadata is None else tuple(metadata["leads"])
+        notes = () if metadata is None else tuple(metadata["notes"])
         report = UpdateReport(str(folder), str(on_day), predicted, newest, missing, lasting, notes)
         _log(folder, report)
     return report
@@ -299,20 +304,24 @@ def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
 def _status(folder, settings, days):
     """Return a row for each city and day that is wanted.
 
-    Beside `site_id` and `date` it has when its inputs came (`fetched`), what they are (`inputs`), and whether
-    there is any (`there`).
+    Beside `site_id` and `date` it has when its inputs last came (`fetched`), what they are (`inputs`), the
+    days that a forecast looks ahead (`lead_days`), and whether there is any (`there`).
     """
     cities = read_cities(folder / CITIES)["city_id"].sort_values()
     keys = pd.MultiIndex.from_product([cities, days.astype("datetime64[us]")], names=KEYS)
-    status = keys.to_frame(index=False).assign(fetched=pd.NaT, inputs=PROVISIONAL, there=False)
-    status["fetched"] = status["fetched"].astype("datetime64[us]")
+    status = keys.to_frame(index=False)
+    status = status.assign(
+        fetched=pd.Series(dtype="datetime64[us]"), inputs=PROVISIONAL, lead_days=0, there=False
+    )
     if not all((folder / INPUTS / name).exists() for name in (MANIFEST, PANEL)):
         return status
     inputs = _opened(folder, settings)
-    came, settled = inputs.ages(inputs.read_chunks()[0], days)
+    all_came, last_came, settled = inputs.ages(inputs.read_chunks()[0], days)
     rows = inputs.site_days.sites.index.get_indexer(cities)
-    status["fetched"] = came[rows].ravel().astype("datetime64[us]")
-    status.loc[status["fetched"] <= status["date"], "inputs"] = FORECAST
+    status["fetched"] = last_came[rows].ravel().astype("datetime64[us]")
+    lead = (status["date"] - all_came[rows].ravel().astype("datetime64[us]")).dt.days
+    status.loc[lead >= 0, "inputs"] = FORECAST
+    status["lead_days"] = lead.clip(lower=0).fillna(0).astype(int)
     status.loc[settled[rows].ravel(), "inputs"] = FINAL
     panel = read_panel(folder / INPUTS / PANEL)
     daily = [name for name in feature_columns(panel) if panel.groupby("site_id")[name].nunique().max() > 1]
@@ -357,7 +366,7 @@ def _predict(folder, settings, model, due, before, on_day):
     visible = panel.drop(columns=TARGET, errors="ignore")
     described = model.predictor_.describe(visible, model._open_monitors(monitors)).assign(**panel[KEYS])
     facts = panel[KEYS].merge(due, on=KEYS, how="left")
-    lead = (facts["date"] - facts["fetched"]).dt.days.where(facts["inputs"] == FORECAST)
+    lead = facts["lead_days"].where(facts["inputs"] == FORECAST)
     calibrations, notes = _calibrations(folder, before, monitors, sorted(lead.dropna().astype(int).unique()))
     parts = []
     for kind, calibration in {None: model.predictor_.calibration_, **calibrations}.items():
@@ -368,10 +377,10 @@ def _predict(folder, settings, model, due, before, on_day):
             rows = prediction_rows(
                 panel[own].reset_index(drop=True), table, calibration=calibration, places=places
             )
-            parts.append(rows.merge(table[[*KEYS, *SCALE]], on=KEYS).assign(lead_days=kind or 0))
-    made = pd.concat(parts, ignore_index=True).merge(due[[*KEYS, "inputs", "fetched"]], on=KEYS)
+            parts.append(rows.merge(table[[*KEYS, *SCALE]], on=KEYS))
+    made = pd.concat(parts, ignore_index=True).merge(due.drop(columns="there"), on=KEYS)
     metadata = model._prediction_metadata(DEFAULT_COVERAGE, "day", monitors)
-    facts = {"as_of": str(on_day), "source": settings.source, "leads": notes}
+    facts = {"as_of": str(on_day), "source": settings.source, "notes": notes}
     return made.assign(as_of=pd.Timestamp(on_day)).sort_values(KEYS), {**metadata, **facts}
 
 

@@ -1,0 +1,284 @@
+"""A live folder, morning by morning, against a server of simulated air."""
+
+import dataclasses
+import shutil
+
+import filelock
+import numpy as np
+import pandas as pd
+import pytest
+from http_servers import Air, AirServer, Faults, Limits
+from typer.testing import CliRunner
+
+import airq
+from airq.cities import bundled_cities
+from airq.cli import app
+from airq.io import read_panel, write_panel
+from airq.panel import KEYS, PLACE, PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.sources.online.http import Patience
+from airq.workflows.fetch import OpenMeteo, fetch_open_meteo
+from airq.workflows.update import DAYS_OF_A_LEAD, init, read_settings, update
+
+QUICK = Patience(attempts=2, base=0.001, longest=0.002)
+CITIES = bundled_cities(countries=["UGA", "KEN"], min_population=150_000)[:10]
+FIRST = np.datetime64("2024-06-01")
+SERVICES = {"archive", "forecast", "air-quality"}
+
+
+@pytest.fixture(scope="module")
+def served():
+    with AirServer(Air(epoch="2024-01-01"), today=str(FIRST), limits=Limits().without()) as server:
+        yield server
+
+
+@pytest.fixture
+def server(served):
+    served.faults, served.down, served.today = Faults(), set(), str(FIRST)
+    served.reset()
+    return served
+
+
+def monitors(air, start, end):
+    "What a monitor in each city read, day by day."
+    cities = CITIES.sort_values("city_id")
+    hours = air.hours(cities["latitude"].to_numpy(), cities["longitude"].to_numpy(), start, end, ["pm25"])
+    place, time = (hours.index.get_level_values(name) for name in ("place", "time"))
+    daily = hours.groupby([cities["city_id"].to_numpy()[place], time.normalize()])["pm25"].mean()
+    rows = daily.rename_axis(["city_id", "date"]).reset_index()
+    rows = rows.merge(cities[[*PLACE[1:]]], on="city_id").assign(site_id=rows["city_id"])
+    return check_panel(label_panel(rows, PanelMetadata(pm25_origin="simulated")))
+
+
+@pytest.fixture(scope="module")
+def bundle(served, few_rounds, tmp_path_factory):
+    "A model of forty days of ten cities, without features that look ahead."
+    folder = tmp_path_factory.mktemp("trained")
+    client, span = OpenMeteo(url=served.url), ("2024-03-01", "2024-04-09")
+    options = {"client": client, "on_day": FIRST, "recipe": "live"}
+    panel = read_panel(fetch_open_meteo(CITIES, *span, out=folder / "inputs", **options).panel)
+    labelled = panel.merge(monitors(served.air, *span)[[*KEYS, "pm25"]], on=KEYS)
+    metadata = dataclasses.replace(panel_metadata(panel), pm25_origin="simulated")
+    panel = check_panel(label_panel(labelled, metadata))
+    write_panel(panel, folder / "panel.parquet")
+    airq.PM25Regressor("fast", recipe="live").fit(panel).calibrate(panel).save(folder / "bundle")
+    return folder / "bundle"
+
+
+@pytest.fixture
+def live(server, bundle, tmp_path):
+    "A folder that begins on 20 May and looks four days ahead."
+    init(tmp_path / "live", CITIES, bundle, start="2024-05-20", ahead=4, url=server.url, on_day=FIRST)
+    return tmp_path / "live"
+
+
+def morning(server, folder, number=0, patience=QUICK):
+    "The run of a morning, counted from the first of June."
+    server.today = str(FIRST + number)
+    client = OpenMeteo(url=read_settings(folder).url, patience=patience)
+    return update(folder, on_day=FIRST + number, client=client)
+
+
+def predictions(folder, name="predictions"):
+    return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def test_settings_are_small_and_readable(live, bundle):
+    "They read back; what is not used stands there as a comment."
+    text = (live / "update.toml").read_text()
+    assert 'source = "open-meteo"' in text and "ahead = 4" in text and "# monitors = " in text
+    settings = read_settings(live)
+    assert settings.start == "2024-05-20" and settings.bundle == str(bundle) and settings.monitors is None
+
+
+def test_the_first_morning(server, live):
+    "Days until 25 May are final, those since provisional, today and four days ahead forecasts."
+    report = morning(server, live)
+    assert report.predicted == {"final": 60, "provisional": 60, "forecast": 50}
+    assert report.newest_day == "2024-06-05" and report.missing == {} and not report.lasting
+    rows = predictions(live)
+    ends = rows.groupby("inputs")["date"].agg(["min", "max"]).map(lambda day: f"{day:%m-%d}")
+    assert ends.loc["final"].tolist() == ["05-20", "05-25"]
+    assert ends.loc["provisional"].tolist() == ["05-26", "05-31"]
+    assert ends.loc["forecast"].tolist() == ["06-01", "06-05"]
+    assert not rows.duplicated(KEYS).any() and (rows["as_of"] == pd.Timestamp("2024-06-01")).all()
+
+
+def test_forecasts_have_no_interval_yet(server, live):
+    "Nothing was forecast before; what is past has one, and the log says so."
+    morning(server, live)
+    rows = predictions(live)
+    ahead = rows["inputs"] == "forecast"
+    assert rows.loc[ahead, ["lower", "upper", "p_above_35.4"]].isna().all(axis=None)
+    assert rows.loc[~ahead, ["lower", "upper"]].notna().all(axis=None)
+    assert rows.loc[ahead].groupby("lead_days").size().to_dict() == dict.fromkeys(range(5), 10)
+    assert (
+        f"Forecasts 2 days ahead have no interval yet: 0 of {DAYS_OF_A_LEAD}" in (live / "log.md").read_text()
+    )
+
+
+def test_the_next_morning(server, live):
+    "One day became final, one a forecast; what was said before is kept with its date."
+    morning(server, live)
+    before = predictions(live)
+    report = morning(server, live, 1)
+    assert report.predicted == {"final": 10, "provisional": 60, "forecast": 50}
+    rows, history = predictions(live), predictions(live, "history")
+    assert len(rows) == len(before) + 10
+    final = before[before["inputs"] == "final"].merge(rows, on=KEYS)
+    assert (final["as_of_x"] == final["as_of_y"]).all() and (final["pm25_x"] == final["pm25_y"]).all()
+    replaced = before[before["inputs"] != "final"]
+    pd.testing.assert_frame_equal(
+        history[replaced.columns].reset_index(drop=True), replaced.sort_values(KEYS).reset_index(drop=True)
+    )
+
+
+def test_the_same_morning_again(server, live):
+    "Nothing is sent or predicted."
+    morning(server, live)
+    before, sent = predictions(live), len(server.stats.of())
+    report = morning(server, live)
+    assert report.predicted == {} and len(server.stats.of()) == sent
+    pd.testing.assert_frame_equal(predictions(live), before)
+
+
+def test_a_source_that_is_down_passes(server, live):
+    "The run tells it, and ends well; the next one predicts what was missed, once."
+    morning(server, live)
+    server.down = SERVICES
+    report = morning(server, live, 1)
+    assert report.predicted == {} and not report.lasting
+    assert list(report.missing.values()) == [10] and "cannot be reached now" in next(iter(report.missing))
+    server.down = set()
+    assert morning(server, live, 2).missing == {}
+    rows = predictions(live)
+    assert len(rows) == 10 * 19 and not rows.duplicated(KEYS).any()
+
+
+def test_a_forecast_stays_one_while_the_source_is_down(server, live):
+    "Its day passes, its inputs are still those of the day before: the row keeps its lead and its date."
+    morning(server, live)
+    server.down = SERVICES
+    morning(server, live, 2)
+    rows = predictions(live).set_index("date").loc["2024-06-02"]
+    assert set(rows["inputs"]) == {"forecast"} and set(rows["lead_days"]) == {1}
+
+
+def test_killed_between_two_files(server, live):
+    "The history has what was replaced, the predictions are older: the next run leaves no row twice."
+    morning(server, live)
+    shutil.copy(live / "predictions.parquet", live / "old.parquet")
+    morning(server, live, 1)
+    shutil.move(live / "old.parquet", live / "predictions.parquet")
+    morning(server, live, 1)
+    assert not predictions(live, "history").duplicated([*KEYS, "as_of"]).any()
+    rows = predictions(live)
+    assert len(rows) == 10 * 18 and rows["as_of"].max() == pd.Timestamp("2024-06-02")
+
+
+def test_values_that_will_not_come_are_an_error(server, live):
+    "A final day of which the source has nothing: the report says so."
+    server.faults = Faults(nulls=1)
+    report = morning(server, live)
+    assert report.lasting
+    assert report.missing["the source has no values for them, and will not get any"] == 60
+
+
+def test_a_city_that_is_added_is_predicted_from_the_start(server, live):
+    "Its days are fetched and predicted; the others' stay."
+    morning(server, live)
+    more = pd.concat([pd.read_csv(live / "cities.csv"), bundled_cities(countries=["TZA"]).head(1)])
+    more.to_csv(live / "cities.csv", index=False)
+    report = morning(server, live)
+    assert report.predicted == {"final": 6, "provisional": 6, "forecast": 5}
+    assert predictions(live)["site_id"].nunique() == 11
+
+
+def test_two_at_once(server, live):
+    "The second is told that another is at work."
+    with filelock.FileLock(live / ".lock"), pytest.raises(BlockingIOError, match="Another airq update"):
+        morning(server, live)
+
+
+def test_a_folder_is_not_begun_twice(live, bundle):
+    "Its settings stay."
+    with pytest.raises(FileExistsError, match="is a live folder already"):
+        init(live, CITIES, bundle)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ahed = 1", "unknown setting 'ahed'. Did you mean ahead?"),
+        ("ahead = 9", "0 to 4 days"),
+        ('source = "satellite"', "open-meteo, earthengine"),
+        ('start = "soon"', "not a day such as"),
+        ("bundle =", "update.toml"),
+    ],
+)
+def test_wrong_settings_name_the_file(tmp_path, line, words):
+    "And the line to change."
+    name = line.split(" ")[0]
+    sound = {"bundle": 'bundle = "b"', "start": 'start = "2024-01-01"'}
+    (tmp_path / "update.toml").write_text("\n".join([*(sound | {name: line}).values()]))
+    with pytest.raises(ValueError, match="update.toml") as refusal:
+        read_settings(tmp_path)
+    assert words in str(refusal.value)
+
+
+def test_a_bundle_that_looks_ahead_is_refused(trained, tmp_path):
+    "A live folder does not have the days after."
+    with pytest.raises(ValueError, match="looks at later days.*--recipe live"):
+        init(tmp_path / "live", CITIES, trained / "bundle")
+    assert not (tmp_path / "live").exists()
+
+
+def test_the_commands(bundle, tmp_path):
+    "init, then the folder alone, on the date of today; a folder that is none ends in a line."
+    CITIES.to_csv(tmp_path / "cities.csv", index=False)
+    today = pd.Timestamp.now(tz="UTC")
+    air = Air(epoch=f"{today - pd.Timedelta(days=90):%Y-%m-%d}")
+    with AirServer(air, today=None, limits=Limits().without()) as server:
+        words = ["update", "init", tmp_path / "live", "--cities", tmp_path / "cities.csv", "--bundle", bundle]
+        begun = CliRunner().invoke(app, [str(word) for word in [*words, "--url", server.url, "--ahead", 1]])
+        assert begun.exit_code == 0 and "now: airq update" in begun.stdout
+        result = CliRunner().invoke(app, ["update", str(tmp_path / "live")])
+    assert result.exit_code == 0, result.output
+    assert "80 final, 60 provisional, 20 forecast predicted on" in result.stdout
+    refused = CliRunner().invoke(app, ["update", str(tmp_path / "nowhere")])
+    assert refused.exit_code == 1 and "is no live folder" in refused.stderr
+
+
+@pytest.mark.long
+def test_thirty_mornings(server, bundle, tmp_path):
+    "The source is down on three, one run is killed: every day is predicted once with final inputs."
+    folder = tmp_path / "live"
+    watched = monitors(server.air, "2024-05-01", "2024-07-10")
+    write_panel(watched, tmp_path / "monitors.parquet")
+    more = {"ahead": 4, "url": server.url, "monitors": tmp_path / "monitors.parquet"}
+    init(folder, CITIES, bundle, start="2024-05-20", on_day=FIRST, **more)
+    said = []
+    for number in range(30):
+        server.down = SERVICES if number in (5, 6, 20) else set()
+        if number == 12:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("airq.workflows.update.prediction_rows", _killed)
+                with pytest.raises(KeyboardInterrupt):
+                    morning(server, folder, number)
+        report = morning(server, folder, number)
+        assert not report.lasting
+        said.append(predictions(folder).assign(run=number))
+    rows, history = predictions(folder), predictions(folder, "history")
+    assert len(rows) == 10 * 46 and not rows.duplicated(KEYS).any()
+    both = pd.concat([rows, history])
+    finals = both[both["inputs"] == "final"]
+    assert len(finals) == len(rows[rows["inputs"] == "final"]) and not finals.duplicated(KEYS).any()
+    assert (finals["as_of"] - finals["date"] >= pd.Timedelta(days=7)).all()
+    # Whatever a run has said is among the predictions or in the history, under its date.
+    known = pd.MultiIndex.from_frame(both[[*KEYS, "as_of"]])
+    assert pd.MultiIndex.from_frame(pd.concat(said)[[*KEYS, "as_of"]]).isin(known).all()
+    leads = rows[rows["inputs"] == "forecast"]
+    assert leads[["lower", "upper"]].notna().all(axis=None) and set(leads["lead_days"]) == set(range(5))
+
+
+def _killed(*_arguments, **_settings):
+    raise KeyboardInterrupt
