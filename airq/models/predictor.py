@@ -133,7 +133,6 @@ class Predictor:
         The other rows lend inputs to lags and neighbours. `groups` is the column that groups the inner folds;
         None for single rows.
         """
-        panel = _without_metadata(panel)
         self.recipe_ = self.recipe(panel)
         labelled = panel[TARGET].notna().to_numpy()
         if groups and panel.loc[labelled, groups].nunique() < self.groups_for_position:
@@ -207,7 +206,6 @@ class Predictor:
         other new places are in the table. Where no training place around has a value, the table's own
         places are used, the place itself among them.
         """
-        panel = _without_metadata(panel)
         features = self.recipe_.transform(panel).reset_index(drop=True)
         if len(self.context_):
             around = self._from_context(panel)
@@ -257,13 +255,6 @@ class Predictor:
             return panel.iloc[:0]
         columns = dict.fromkeys([*PLACE, "date", *recipe.inputs])
         return panel[list(columns)].reset_index(drop=True)
-
-
-def _without_metadata(panel):
-    """Return a panel without its metadata, which pandas copies with every column that is read."""
-    panel = panel.copy(deep=False)
-    panel.attrs = {}
-    return panel
 
 
 def _surroundings(recipe):
