@@ -5,13 +5,13 @@ It extrapolates where trees cannot, errs otherwise than they do, and so belongs 
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+
+from airq.parallel import one_thread
 
 #: Penalties that are tried, on standardised features. [1]
 ALPHAS = np.logspace(0, 5, 11)
@@ -45,7 +45,7 @@ class Ridge:
         apart = np.where(np.isnan(values), 0.0, values - medians)
         scale = apart.std(axis=0)
         scale = np.where(scale > 1e-12 * np.maximum(np.abs(medians), 1e-300), scale, np.inf)
-        with _linear_algebra().limit(limits=1):
+        with one_thread():
             slopes, intercept, fitted = _least_left_out(apart / scale, np.asarray(target, dtype="float64"))
         lift = np.log(np.mean(np.exp(target)) / np.mean(np.exp(fitted)))
         return cls(medians, slopes / scale, float(intercept + lift))
@@ -69,12 +69,6 @@ class Ridge:
         """Read what :meth:`save` wrote."""
         numbers = json.loads(Path(path).read_text(encoding="utf-8"))
         return cls(np.array(numbers["medians"]), np.array(numbers["slopes"]), numbers["base"])
-
-
-@functools.cache
-def _linear_algebra():
-    """Return what limits the threads of linear algebra, whose libraries take 8 ms to find."""
-    return ThreadpoolController()
 
 
 def _least_left_out(values, target):
