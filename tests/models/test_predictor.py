@@ -180,9 +180,14 @@ def test_inputs_of_held_out_cities_do_not_touch_training(panel):
     npt.assert_array_equal(before, after)
 
 
-def test_a_new_city_needs_no_history_of_pm25(panel):
+@pytest.fixture(scope="module")
+def predictor(panel):
+    "Ours, fitted on all ten cities."
+    return ours()().fit(panel, "city_id")
+
+
+def test_a_new_city_needs_no_history_of_pm25(predictor):
     "A panel of places never seen, without the column pm25, gets a prediction in every row."
-    predictor = ours()().fit(panel, "city_id")
     new = simulate(n_cities=4, start="2020-01-01", end="2020-01-10", random_state=8).drop(columns="pm25")
     predicted = predictor.predict(new)
     assert predicted.shape == (40,)
@@ -190,16 +195,15 @@ def test_a_new_city_needs_no_history_of_pm25(panel):
     assert predicted.min() >= 0
 
 
-def test_few_cities_do_not_teach_positions(panel):
+def test_few_cities_do_not_teach_positions(panel, predictor):
     "From four cities latitude and longitude would only tell which of the four it is; from ten they are kept."
     four = panel[panel["site_id"].isin(sorted(panel["site_id"].unique())[:4])].reset_index(drop=True)
     assert "latitude" not in ours()().fit(four, "city_id").recipe_.names
-    assert "latitude" in ours()().fit(panel, "city_id").recipe_.names
+    assert "latitude" in predictor.recipe_.names
 
 
-def test_predictions_follow_the_rows(panel):
+def test_predictions_follow_the_rows(panel, predictor):
     "Reversing the rows of a panel reverses the predictions."
-    predictor = ours()().fit(panel, "city_id")
     npt.assert_allclose(predictor.predict(panel.iloc[::-1])[::-1], predictor.predict(panel), rtol=1e-6)
 
 
@@ -244,9 +248,8 @@ def test_records_agree_with_the_held_out_predictions(panel):
     assert found.records[0]["groups"] == 10
 
 
-def test_other_new_places_do_not_change_a_prediction(panel):
+def test_other_new_places_do_not_change_a_prediction(panel, predictor):
     "A new city gets the same PM2.5 alone as beside nine other new cities, where training places are near."
-    predictor = ours()().fit(panel, "city_id")
     known = panel.drop_duplicates("site_id").iloc[0]
     new = simulate(n_cities=10, start="2020-01-01", end="2020-02-10", random_state=8).drop(columns="pm25")
     first = new["site_id"].iloc[0]
@@ -257,7 +260,6 @@ def test_other_new_places_do_not_change_a_prediction(panel):
     npt.assert_array_equal(predictor.predict(alone), together)
 
 
-def test_training_rows_keep_their_features(panel):
+def test_training_rows_keep_their_features(panel, predictor):
     "Rows that were learned from get the same features again."
-    predictor = ours()().fit(panel, "city_id")
     pd.testing.assert_frame_equal(predictor.features(panel), predictor.recipe_.transform(panel))
