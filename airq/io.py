@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.panel import PanelMetadata, check_panel, label_panel, panel_metadata
+from airq.panel import Labels, PanelMetadata, check_panel, label_panel, panel_metadata
 
 
 def read_panel(
@@ -62,7 +62,7 @@ def read_panel(
         table = file.read()
     panel = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k == b"pandas"})
     panel = panel.to_pandas()
-    panel.attrs = {"airq": metadata.to_dict()}
+    panel.attrs = {"airq": Labels(metadata.to_dict())}
     try:
         return check_panel(panel, target=target)
     except ValueError as error:

@@ -218,8 +218,27 @@ def label_panel(panel: pd.DataFrame, metadata: PanelMetadata) -> pd.DataFrame:
             unit = COLUMNS[name].unit if name in COLUMNS else "unknown"
             units[name] = metadata.units.get(name, unit)
     panel = panel.copy(deep=False)
-    panel.attrs["airq"] = dataclasses.replace(metadata, units=units).to_dict()
+    panel.attrs["airq"] = Labels(dataclasses.replace(metadata, units=units).to_dict())
     return panel
+
+
+class Labels(dict):
+    """Metadata as a dict of words, of lists and of dicts of words: a deep copy takes little.
+
+    pandas makes one for every column that is read, and for most other results.
+
+    >>> import copy
+    >>> labels = Labels(units={"pm25": "µg m⁻³"}, sources=["by hand"])
+    >>> copied = copy.deepcopy(labels)
+    >>> copied["units"]["pm25"] = "mg m⁻³"
+    >>> labels["units"]["pm25"], copied["sources"]
+    ('µg m⁻³', ['by hand'])
+    """
+
+    def __deepcopy__(self, memo):
+        return Labels(
+            {name: value.copy() if isinstance(value, dict | list) else value for name, value in self.items()}
+        )
 
 
 def panel_metadata(panel: pd.DataFrame) -> PanelMetadata:

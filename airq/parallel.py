@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing.resource_tracker
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 
 import joblib
 from joblib.externals.loky import backend as loky
+from threadpoolctl import ThreadpoolController
 
 
 @contextlib.contextmanager
@@ -48,6 +51,25 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
             with _interrupts_later(), _unfinished_tasks_end_quietly():
                 for results in started:
                     results.close()
+
+
+def one_thread():
+    """Limit a block to one thread of linear algebra and of OpenMP: sums depend on how threads share them.
+
+    It is threadpoolctl.threadpool_limits(1), which looks for the libraries anew every time.
+
+    >>> from threadpoolctl import threadpool_info
+    >>> with one_thread():
+    ...     {library["num_threads"] for library in threadpool_info()} <= {1}
+    True
+    """
+    return _libraries(len(sys.modules)).limit(limits=1)
+
+
+@functools.lru_cache(maxsize=1)
+def _libraries(_n_modules):
+    """Find the libraries that have threads, which takes 8 ms; no other is loaded before another import."""
+    return ThreadpoolController()
 
 
 @contextlib.contextmanager

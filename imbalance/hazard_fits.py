@@ -16,12 +16,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
 from airq.io import atomic_write
 from airq.panel import TARGET
-from airq.parallel import workers
+from airq.parallel import one_thread, workers
 from airq.validation.schemes import SCHEMES
 from airq.validation.splitters import Fold
 from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
@@ -213,7 +212,7 @@ def _fits(inputs, methods, seed, n_jobs, folder):
 
 def _one_thread(work, *arguments):
     """The same figures in every process: sums do not depend on how threads share them."""
-    with threadpool_limits(1):
+    with one_thread():
         return work(*arguments)
 
 

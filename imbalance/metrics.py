@@ -40,14 +40,17 @@ def class_codes(y, classes):
     >>> class_codes(["b", "a", "b"], ["a", "b"]).tolist()
     [1, 0, 1]
     """
-    y = np.asarray(y)
-    codes = pd.Index(np.asarray(classes)).get_indexer(pd.Index(y))
+    y, classes = np.asarray(y), np.asarray(classes)
+    plain = y.ndim == classes.ndim == 1 and y.dtype.kind == classes.dtype.kind and y.dtype.kind in "iU"
+    if plain and len(classes) and np.all(classes[:-1] < classes[1:]):
+        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        codes[classes[codes] != y] = -1
+    else:
+        codes = pd.Index(classes).get_indexer(pd.Index(y))
     if not len(y):
         raise ValueError("There are no labels to score.")
     if np.any(codes < 0):
-        raise ValueError(
-            f"Label {y[codes < 0].tolist()[0]!r} is none of the classes {np.asarray(classes).tolist()}."
-        )
+        raise ValueError(f"Label {y[codes < 0].tolist()[0]!r} is none of the classes {classes.tolist()}.")
     return codes
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from airq.io import atomic_write
+from airq.parallel import one_thread
 from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.label_shift import estimate_prior
@@ -85,7 +85,7 @@ def run_task(task, problem_path, folder=None):
         `scores`, `sweep` and `reliability`: lists of records; `notes`: list of str; `failed`: a record
         (`strategy, model, reason`) for each strategy that these rows do not allow.
     """
-    with threadpool_limits(1):
+    with one_thread():
         record, test, probabilities = judge(task, _load(problem_path))
     if folder is not None:
         with atomic_write(Path(folder) / task.file_name) as path:

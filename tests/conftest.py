@@ -61,8 +61,9 @@ def shared_data():
 
 @pytest.fixture(scope="module")
 def few_rounds():
-    """The default boosters, linear leaves and CatBoost included, stop after twenty rounds."""
+    """The default boosters, linear leaves and CatBoost included, stop after twenty rounds, on three folds."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airq.models.ensemble.N_INNER", 3)
         for name, members in MEMBERS.items():
             quick = [replace(member, parameters={**member.parameters, "rounds": 20}) for member in members]
             patch.setitem(MEMBERS, name, tuple(quick))

@@ -22,7 +22,6 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupShuffleSplit, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from airq.features.recipe import raw, reference_method
 from airq.models import FAST_BASELINES, SLOW_BASELINES
@@ -31,6 +30,7 @@ from airq.models.ensemble import HEADROOM, inner_folds
 from airq.models.interpolation import DayMean, InverseDistance, Kriging, NearestMonitor
 from airq.models.predictor import Predictor, WithoutMonitors
 from airq.panel import TARGET
+from airq.parallel import one_thread
 from airq.units import PM25_UNIT
 
 LATITUDE_BAND = 10.0
@@ -105,7 +105,7 @@ class RegressorBaseline(WithoutMonitors):
     def predict(self, X):
         """Return PM2.5, shape (n_samples,), not below zero [µg m⁻³]."""
         # One thread, as every fit of an evaluation.
-        with threadpool_limits(1):
+        with one_thread():
             return np.maximum(self.regressor_.predict(X), 0)
 
 
@@ -140,7 +140,7 @@ class RidgeLog(RegressorBaseline):
         )
         # In single precision linear models are ill-conditioned.
         X, log = X.astype("float64"), np.log1p(y)
-        with threadpool_limits(1):
+        with one_thread():
             self.regressor_.fit(X, log)
             self.smearing_ = float(np.mean(np.exp(log - self.regressor_.predict(X))))
         self.highest_ = float(y.max() * HEADROOM)
@@ -148,7 +148,7 @@ class RidgeLog(RegressorBaseline):
 
     def predict(self, X):
         """Return PM2.5, shape (n_samples,), from zero to :attr:`highest_` [µg m⁻³]."""
-        with threadpool_limits(1):
+        with one_thread():
             log = self.regressor_.predict(X.astype("float64"))
         # Beyond the range of training an exponential may overflow.
         return np.clip(self.smearing_ * np.exp(np.minimum(log, 50)) - 1, 0, self.highest_)
@@ -179,7 +179,7 @@ class HistGradientBoosting(RegressorBaseline):
 
     def fit(self, X, y, groups=None, places=None):
         """Learn from all rows; beyond 10,000 the library stops on a random tenth of them."""
-        with threadpool_limits(1):
+        with one_thread():
             self.regressor_ = HistGradientBoostingRegressor(random_state=self.seed).fit(X, y)
         return self
 

@@ -24,9 +24,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial import cKDTree
 from scipy.stats import wasserstein_distance
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from airq.geo import arc_km
+from airq.parallel import one_thread
 
 #: Places nearer than this are one place for a satellite's pixel. [km]
 NEAR_KM = 1.0
@@ -121,7 +121,7 @@ def _clusterings(positions, n_folds, seed):
             labels = fcluster(tree, n_clusters, criterion="maxclust")
         else:
             # One thread, because sums over several depend on their number.
-            with threadpool_limits(1):
+            with one_thread():
                 labels = KMeans(n_clusters, n_init=1, random_state=seed).fit_predict(directions)
         yield np.unique(labels, return_inverse=True)[1]
     yield np.arange(n_places)

@@ -21,11 +21,11 @@ from scipy.spatial import cKDTree
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupKFold, KFold
-from threadpoolctl import threadpool_limits
 
 from airq.cities import station_ids
 from airq.geo import chord_km, geocentric_km, nearest, sites_of
 from airq.panel import MIN_TRAINING_ROWS, TARGET, check_names
+from airq.parallel import one_thread
 from airq.validation.matched import matched_folds
 from airq.validation.schemes import SCHEMES, check_schemes
 
@@ -340,7 +340,7 @@ def region_of_city(panel, labelled, *, seed=0):
     n_places = len(with_target.round(9).drop_duplicates())
     n_regions = min(MAX_REGIONS, max(1, n_places // CITIES_IN_REGION))
     # One thread, because sums over several depend on their number.
-    with threadpool_limits(1):
+    with one_thread():
         clusters = KMeans(n_regions, n_init=10, random_state=seed).fit(with_target.to_numpy())
         number = clusters.predict(cities.to_numpy())
     return pd.Series([f"region {region + 1:02d}" for region in number], index=cities.index)

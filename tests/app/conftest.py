@@ -1,5 +1,9 @@
 """A small file of predictions, and a page to draw it on."""
 
+import functools
+import importlib
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +19,19 @@ FACTS = {
     "period": "day",
     "sources": ["made by hand"],
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_once():
+    """Streamlit looks for components once, not before every run of a page: it reads what pip installed."""
+    if find_spec("streamlit") is None:
+        yield
+        return
+    scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
+    found = functools.cache(scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "scan_component_manifests", found)
+        yield
 
 
 @pytest.fixture

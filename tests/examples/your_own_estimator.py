@@ -27,7 +27,7 @@ panel = airq.simulate(n_cities=14, start="2020-01-01", end="2020-01-20", random_
 # %%
 imputer = SimpleImputer(keep_empty_features=True)
 estimators = {
-    "ours": airq.PM25Regressor(),
+    "ours": airq.PM25Regressor("fast"),
     "ridge": make_pipeline(imputer, StandardScaler(), Ridge(alpha=1000)),
     "trees": HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=8, random_state=0),
 }

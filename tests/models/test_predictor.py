@@ -6,13 +6,15 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.inspection import permutation_importance
 
 from airq.features.recipe import make_recipe
 from airq.models.applicability import AreaOfApplicability
 from airq.models.baselines import baselines
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.intervals import ResidualScale
-from airq.models.predictor import Predictor
+from airq.models.predictor import Predictor, regressor_candidate
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import plan_folds, score_candidates
@@ -178,9 +180,14 @@ def test_inputs_of_held_out_cities_do_not_touch_training(panel):
     npt.assert_array_equal(before, after)
 
 
-def test_a_new_city_needs_no_history_of_pm25(panel):
+@pytest.fixture(scope="module")
+def predictor(panel):
+    "Ours, fitted on all ten cities."
+    return ours()().fit(panel, "city_id")
+
+
+def test_a_new_city_needs_no_history_of_pm25(predictor):
     "A panel of places never seen, without the column pm25, gets a prediction in every row."
-    predictor = ours()().fit(panel, "city_id")
     new = simulate(n_cities=4, start="2020-01-01", end="2020-01-10", random_state=8).drop(columns="pm25")
     predicted = predictor.predict(new)
     assert predicted.shape == (40,)
@@ -188,17 +195,29 @@ def test_a_new_city_needs_no_history_of_pm25(panel):
     assert predicted.min() >= 0
 
 
-def test_few_cities_do_not_teach_positions(panel):
+def test_few_cities_do_not_teach_positions(panel, predictor):
     "From four cities latitude and longitude would only tell which of the four it is; from ten they are kept."
     four = panel[panel["site_id"].isin(sorted(panel["site_id"].unique())[:4])].reset_index(drop=True)
     assert "latitude" not in ours()().fit(four, "city_id").recipe_.names
-    assert "latitude" in ours()().fit(panel, "city_id").recipe_.names
+    assert "latitude" in predictor.recipe_.names
 
 
-def test_predictions_follow_the_rows(panel):
+def test_predictions_follow_the_rows(panel, predictor):
     "Reversing the rows of a panel reverses the predictions."
-    predictor = ours()().fit(panel, "city_id")
     npt.assert_allclose(predictor.predict(panel.iloc[::-1])[::-1], predictor.predict(panel), rtol=1e-6)
+
+
+def test_importances_of_a_regressor_are_those_of_scikit_learn(panel, monkeypatch):
+    "Shares of the increase of the squared error when a column is shuffled; a few columns at a time."
+    monkeypatch.setattr("airq.models.predictor.AT_ONCE", 2000)
+    trees = HistGradientBoostingRegressor(max_iter=5)
+    estimator = regressor_candidate(trees, seed=1)().fit(panel, "city_id").estimator_
+    X, y = estimator._rows
+    increase = permutation_importance(
+        estimator.regressor_, X, y, scoring="neg_mean_squared_error", n_repeats=1, random_state=1
+    ).importances_mean
+    expected = np.maximum(increase, 0) / np.maximum(increase, 0).sum()
+    npt.assert_allclose(estimator.importances_, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_live_predictions_do_not_wait_for_tomorrow(panel):
@@ -229,9 +248,8 @@ def test_records_agree_with_the_held_out_predictions(panel):
     assert found.records[0]["groups"] == 10
 
 
-def test_other_new_places_do_not_change_a_prediction(panel):
+def test_other_new_places_do_not_change_a_prediction(panel, predictor):
     "A new city gets the same PM2.5 alone as beside nine other new cities, where training places are near."
-    predictor = ours()().fit(panel, "city_id")
     known = panel.drop_duplicates("site_id").iloc[0]
     new = simulate(n_cities=10, start="2020-01-01", end="2020-02-10", random_state=8).drop(columns="pm25")
     first = new["site_id"].iloc[0]
@@ -242,7 +260,6 @@ def test_other_new_places_do_not_change_a_prediction(panel):
     npt.assert_array_equal(predictor.predict(alone), together)
 
 
-def test_training_rows_keep_their_features(panel):
+def test_training_rows_keep_their_features(panel, predictor):
     "Rows that were learned from get the same features again."
-    predictor = ours()().fit(panel, "city_id")
     pd.testing.assert_frame_equal(predictor.features(panel), predictor.recipe_.transform(panel))

@@ -4,8 +4,9 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
+from sklearn.linear_model import RidgeCV
 
-from airq.models.ridge import Ridge
+from airq.models.ridge import ALPHAS, Ridge
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,17 @@ def test_contributions_sum_to_the_prediction(line):
     parts = ridge.contributions(line[0].to_numpy())
     npt.assert_allclose(parts.sum(axis=1), ridge.predict(line[0]))
     npt.assert_array_equal(parts[:, 1], 0)
+
+
+@pytest.mark.parametrize(("n_rows", "noise"), [(300, 0.1), (300, 5.0), (30, 0.1)])
+def test_the_penalty_is_that_of_scikit_learn(n_rows, noise):
+    "The slopes on 40 columns, in more rows or fewer, are those of RidgeCV on the same standardised columns."
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 40)))
+    target = X[0].to_numpy() + noise * rng.normal(size=n_rows)
+    apart, scale = X - X.median(), X.std(ddof=0)
+    expected = RidgeCV(ALPHAS).fit(apart / scale, target).coef_ / scale
+    npt.assert_allclose(Ridge.fit(X, target).slopes, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_an_empty_column_is_left_out(line):
