@@ -12,6 +12,7 @@ import functools
 import numpy as np
 import pandas as pd
 from sklearn.base import clone, is_regressor
+from sklearn.inspection import permutation_importance
 
 from airq.cities import check_swapped, station_ids
 from airq.features.inputs import only_inputs
@@ -40,8 +41,6 @@ NO_INPUTS = (
 )
 #: Training rows on which the importance of the features of a scikit-learn regressor is measured.
 N_IMPORTANCE = 2000
-#: Rows that it predicts at a time: every call of a scikit-learn pipeline has a price of its own.
-AT_ONCE = 10_000
 
 
 def open_panel(source, *, target="optional"):
@@ -366,20 +365,8 @@ class OutOfFoldRegressor(WithoutMonitors):
         shuffled; equal shares where nothing increases it.
         """
         X, y = self._rows
-        order = np.arange(len(X))
-        # The order of sklearn.inspection.permutation_importance, which predicts anew for each feature.
-        draws = np.random.RandomState(self.seed)
-        np.random.RandomState(draws.randint(np.iinfo(np.int32).max + 1)).shuffle(order)
-        values, increase = X.to_numpy(), np.zeros(X.shape[1])
-        whole = np.mean(np.square(np.ravel(self.regressor_.predict(X)) - y))
-        at_once = max(AT_ONCE // len(X), 1)
-        for start in range(0, X.shape[1], at_once):
-            columns = range(start, min(start + at_once, X.shape[1]))
-            copies = np.repeat(values[None], len(columns), axis=0)
-            for copy, column in zip(copies, columns, strict=True):
-                copy[:, column] = values[order, column]
-            rows = pd.DataFrame(copies.reshape(-1, X.shape[1]), columns=X.columns)
-            predicted = np.reshape(self.regressor_.predict(rows), (len(columns), len(X)))
-            increase[columns] = np.mean(np.square(predicted - y), axis=1) - whole
+        increase = permutation_importance(
+            self.regressor_, X, y, scoring="neg_mean_squared_error", n_repeats=1, random_state=self.seed
+        ).importances_mean
         positive = np.maximum(increase, 0)
         return positive / positive.sum() if positive.any() else np.full(X.shape[1], 1 / X.shape[1])

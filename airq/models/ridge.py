@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import RidgeCV
 
 from airq.parallel import one_thread
 
@@ -46,9 +47,10 @@ class Ridge:
         scale = apart.std(axis=0)
         scale = np.where(scale > 1e-12 * np.maximum(np.abs(medians), 1e-300), scale, np.inf)
         with one_thread():
-            slopes, intercept, fitted = _least_left_out(apart / scale, np.asarray(target, dtype="float64"))
+            model = RidgeCV(ALPHAS).fit(apart / scale, target)
+            fitted = model.predict(apart / scale)
         lift = np.log(np.mean(np.exp(target)) / np.mean(np.exp(fitted)))
-        return cls(medians, slopes / scale, float(intercept + lift))
+        return cls(medians, model.coef_ / scale, float(model.intercept_ + lift))
 
     def predict(self, features):
         """Return raw predictions, shape (n_samples,), on the scale of the training target."""
@@ -69,27 +71,3 @@ class Ridge:
         """Read what :meth:`save` wrote."""
         numbers = json.loads(Path(path).read_text(encoding="utf-8"))
         return cls(np.array(numbers["medians"]), np.array(numbers["slopes"]), numbers["base"])
-
-
-def _least_left_out(values, target):
-    """Return slopes, intercept and fitted values of the ridge whose left-out rows have the least error.
-
-    All penalties share one decomposition of `values`, (n_samples, n_features), into principal components: a
-    penalty shrinks each of them by a factor, and the error of a row that is left out is its residual over one
-    minus its leverage (T. Hastie, R. Tibshirani, J. Friedman, The Elements of Statistical Learning, 2009,
-    equations 3.47 and 7.64). scikit-learn's RidgeCV gives the same, and multiplies the matrices for each
-    penalty anew.
-    """
-    centre, mean = values.mean(axis=0), target.mean()
-    apart, y = values - centre, target - mean
-    size, directions = np.linalg.eigh(apart.T @ apart)
-    components = apart @ directions
-    # Rounding may leave a size of zero a little below it.
-    shrunken = 1 / (np.maximum(size, 0)[:, None] + ALPHAS)
-    gain = shrunken * (components.T @ y)[:, None]
-    fitted = components @ gain
-    leverage = 1 / len(y) + np.square(components) @ shrunken
-    error = np.mean(np.square((y[:, None] - fitted) / (1 - leverage)), axis=0)
-    best = np.argmin(error)
-    slopes = directions @ gain[:, best]
-    return slopes, mean - centre @ slopes, mean + fitted[:, best]

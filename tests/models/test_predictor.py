@@ -6,15 +6,13 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.inspection import permutation_importance
 
 from airq.features.recipe import make_recipe
 from airq.models.applicability import AreaOfApplicability
 from airq.models.baselines import baselines
 from airq.models.ensemble import BoosterEnsemble, Member
 from airq.models.intervals import ResidualScale
-from airq.models.predictor import Predictor, regressor_candidate
+from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import plan_folds, score_candidates
@@ -205,19 +203,6 @@ def test_few_cities_do_not_teach_positions(panel, predictor):
 def test_predictions_follow_the_rows(panel, predictor):
     "Reversing the rows of a panel reverses the predictions."
     npt.assert_allclose(predictor.predict(panel.iloc[::-1])[::-1], predictor.predict(panel), rtol=1e-6)
-
-
-def test_importances_of_a_regressor_are_those_of_scikit_learn(panel, monkeypatch):
-    "Shares of the increase of the squared error when a column is shuffled; a few columns at a time."
-    monkeypatch.setattr("airq.models.predictor.AT_ONCE", 2000)
-    trees = HistGradientBoostingRegressor(max_iter=5)
-    estimator = regressor_candidate(trees, seed=1)().fit(panel, "city_id").estimator_
-    X, y = estimator._rows
-    increase = permutation_importance(
-        estimator.regressor_, X, y, scoring="neg_mean_squared_error", n_repeats=1, random_state=1
-    ).importances_mean
-    expected = np.maximum(increase, 0) / np.maximum(increase, 0).sum()
-    npt.assert_allclose(estimator.importances_, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_live_predictions_do_not_wait_for_tomorrow(panel):
