@@ -549,8 +549,8 @@ def _beyond(cities, farthest_km):
         more = f" and {len(cities) - N_NAMED:,} more" if len(cities) > N_NAMED else ""
         yield (
             f"{_counted(len(cities), 'city lies', 'cities lie')} farther than any held-out site of any scheme"
-            f" ({_km(farthest_km)} km). No scheme applies to {'it' if len(cities) == 1 else 'them'}: "
-            f"{', '.join(named)}{more}."
+            f" ({_km(farthest_km)} km): {', '.join(named)}{more}. Errors there may be larger than any figure "
+            "here."
         )
 
 

@@ -38,7 +38,7 @@ def test_the_text_names_the_scheme_and_the_city_beyond_it(panel_path, tmp_path):
     assert "2 cities to predict, 6 sites with PM2.5" in text
     assert "The scheme `city` comes closest" in text
     assert "1 city lies farther than any held-out site of any scheme" in text
-    assert "No scheme applies to it: Far (155 km)." in text
+    assert "km): Far (155 km). Errors there may be larger than any figure here." in text
 
 
 def test_bars_count_cities_and_held_out_sites(panel_path, tmp_path):
