@@ -173,6 +173,7 @@ PlanOnly = Annotated[bool, typer.Option("--plan", help="Print what would be sent
 )
 @exit_cleanly
 def open_meteo(
+    ctx: typer.Context,
     cities: CitiesFile,
     start: Start,
     end: End,
@@ -199,6 +200,9 @@ def open_meteo(
     check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
     from airq.workflows.fetch import OpenMeteo, fetch_open_meteo, plan_open_meteo
 
+    if url is not None and ctx.get_parameter_source("api_key").name == "ENVIRONMENT":
+        # A key that lies about must not go to another host than it is for.
+        api_key = None
     client = OpenMeteo(url, api_key, _numbers(calls, "--calls"))
     settings = {"recipe": recipe.value, "products": split(products), "day_basis": day.value}
     settings |= {"min_hours": min_hours, "client": client, "out": out}
@@ -235,7 +239,9 @@ def openaq(
     workers: Annotated[int, typer.Option(min=1, max=16, help="Files fetched at once.")] = 8,
     twins: Annotated[Twins, typer.Option(help="What to do with monitors that are one.")] = Twins.keep,
     min_hours: Annotated[int, typer.Option(min=1, max=24, help="Fewest hours of a daily value.")] = 18,
-    plan: PlanOnly = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be fetched; asks for the locations at most.")
+    ] = False,
     url: Moved = None,
     json: Json = None,
 ):

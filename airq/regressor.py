@@ -260,7 +260,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         """
         panel, order = self._open(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
-        return self.predictor_.predict(visible, self._open_monitors(monitors))[order]
+        return self.predictor_.predict(visible, self.open_monitors(monitors))[order]
 
     def predict_interval(
         self,
@@ -293,7 +293,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         check_coverage(coverage)
         panel, order = self._open(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
-        near = self._open_monitors(monitors)
+        near = self.open_monitors(monitors)
         return self.predictor_.predict_interval(visible, coverage=coverage, monitors=near)[order]
 
     def predict_table(
@@ -329,7 +329,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         check_coverage(coverage)
         panel = self.check_panel(X)
         visible = panel.drop(columns=TARGET, errors="ignore")
-        near = self._open_monitors(monitors)
+        near = self.open_monitors(monitors)
         rows = prediction_rows(
             panel,
             self.predictor_.describe(visible, near),
@@ -339,10 +339,10 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             aqi_table=aqi_table,
             period=period,
         )
-        rows.attrs["airq"] = self._prediction_metadata(coverage, period, near)
+        rows.attrs["airq"] = self.prediction_metadata(coverage, period, near)
         return rows
 
-    def _prediction_metadata(self, coverage, period, monitors):
+    def prediction_metadata(self, coverage, period, monitors):
         """Return where predictions come from, as :func:`airq.write_predictions` stores it."""
         calibration, metadata = self.predictor_.calibration_, self.metadata_
         trained, uncertainty = metadata["panel"], metadata["uncertainty"]
@@ -416,7 +416,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             warn(text)
         return panel
 
-    def _open_monitors(self, monitors):
+    def open_monitors(self, monitors):
         """Return a checked panel of monitors, or None; refuse one of other days than the training panel's."""
         if monitors is None:
             return None

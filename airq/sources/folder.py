@@ -39,6 +39,8 @@ PATTERN = f"*_????-??-??_????-??-??_{'[0-9a-f]' * 16}{SUFFIX}"
 
 #: Days after which what had not yet arrived is asked for again, by cadence. [d]
 ASK_AGAIN = {"day": 1, "year": 30, "once": 30}
+#: Days for which values that were empty are asked for again, where a service notes them. [d]
+EMPTY_DAYS = 30
 #: Coordinates that differ by less are the same. [°]
 SAME_DEGREES = 1e-6
 #: The one period of what never changes.
@@ -66,6 +68,8 @@ class Chunk:
     fetched: np.datetime64
     #: What the service says of each city's value beside it, such as the cell that it is of.
     cells: tuple = ()
+    #: Row and column of cities and periods without any value that may still come.
+    empty: tuple = ()
 
     @classmethod
     def from_dict(cls, path, facts):
@@ -79,6 +83,7 @@ class Chunk:
             periods=np.array(facts["periods"], dtype="datetime64[D]"),
             fetched=np.datetime64(facts["fetched"], "s"),
             cells=tuple(facts.get("cells", ())),
+            empty=tuple(map(tuple, facts.get("empty", ()))),
         )
 
     def values(self, columns):
@@ -92,7 +97,9 @@ class Chunk:
         return values
 
 
-def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched, cells=()):
+def write_chunk(
+    folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched, cells=(), empty=()
+):
     """Write the answer of a request, whole or not at all, and return its Chunk.
 
     The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there is
@@ -106,6 +113,7 @@ def write_chunk(folder, *, fingerprint, layer, columns, sites, places, periods, 
         "periods": [str(period) for period in periods],
         "fetched": str(fetched),
         **({"cells": list(cells)} if len(cells) else {}),
+        **({"empty": [list(map(int, one)) for one in empty]} if len(empty) else {}),
     }
     flat = values.reshape(-1, len(columns)).T
     table = pa.table(
@@ -266,6 +274,8 @@ class Folder:
     runs: list = field(default_factory=list)
     #: What the panel holds, where it was written.
     panel_facts: dict | None = None
+    #: The date in UTC, datetime64[D].
+    on_day: np.datetime64 = field(default_factory=lambda: today())
 
     @property
     def chunks(self):
@@ -290,24 +300,32 @@ class Folder:
             here = [places.get(site, own) for site, own in zip(chunk.sites, chunk.places, strict=True)]
             return (np.abs(np.array(here) - chunk.places) <= SAME_DEGREES).all()
 
-        return [chunk for chunk in chunks if is_own(chunk)], damaged
+        # What a clock that ran ahead has stamped must not prevail over what came since.
+        own = sorted((chunk for chunk in chunks if is_own(chunk)), key=lambda chunk: not self._ahead(chunk))
+        return own, damaged
 
-    def missing(self, chunks, *, today):
+    def _ahead(self, chunk):
+        return chunk.fetched.astype("datetime64[D]") > self.on_day
+
+    def missing(self, chunks):
         """Return what must be asked for, as a list of LayerRequest, the longest work first.
 
-        Chunks that were fetched before today (datetime64[D]) and before their products were complete
-        count as missing.
+        Chunks that were fetched before today and before their products were complete count as missing.
         """
         offsets = self.extraction.offset_hours(self.site_days.sites["longitude"])
         requests = []
         for layer in self.extraction.layers:
-            periods, lacking = self._asked_for(layer)
+            periods, asked_for = self._asked_for(layer)
+            lacking = asked_for.copy()
             complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
             for chunk in chunks:
                 if chunk.layer == layer.name:
                     rows, columns = self.site_days.cells_of(chunk, periods)
-                    lasting = _is_lasting(layer, complete[columns], chunk.fetched, today)
+                    lasting = _is_lasting(layer, complete[columns], chunk.fetched, self.on_day)
                     lacking[np.ix_(rows, columns[lasting])] = False
+                    if chunk.fetched.astype("datetime64[D]") < self.on_day:
+                        lacking[self._still_empty(chunk, layer, periods)] = True
+            lacking &= asked_for
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)
             requests += _grouped(layer, lacking, periods, by_day)
         return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
@@ -315,28 +333,45 @@ class Folder:
     def ages(self, chunks, days):
         """Return when each city's values of each day came, and whether they no longer change.
 
-        Three arrays of shape (n_cities, n_days): the day (datetime64[D]) on which all of them had come, and
-        that on which any came last, NaT where a layer's values have not come; and a mask. Layers without a
+        Three arrays of shape (n_cities, n_days): the time (datetime64[s]) at which all of them had come, and
+        that at which any came last, NaT where a layer's values have not come; and a mask. Layers without a
         period of a day have nothing to wait for.
         """
-        never = np.datetime64("0001-01-01")
-        all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01"))
+        never = np.datetime64("0001-01-01", "s")
+        all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01", "s"))
         last_came, settled = np.full(all_came.shape, never), np.ones(all_came.shape, dtype=bool)
         for layer in self.extraction.layers:
             periods, _ = self._asked_for(layer)
             complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
             came = np.full((len(settled), len(periods)), never)
-            for chunk in [chunk for chunk in chunks if chunk.layer == layer.name]:
+            empty = np.zeros(came.shape, dtype=bool)
+            for chunk in [own for own in chunks if own.layer == layer.name and not self._ahead(own)]:
                 at = np.ix_(*self.site_days.cells_of(chunk, periods))
-                came[at] = np.maximum(came[at], chunk.fetched.astype("datetime64[D]"))
+                came[at], empty[at] = np.maximum(came[at], chunk.fetched), False
+                empty[self._still_empty(chunk, layer, periods)] = True
             known = np.isin(layer.period_of(days), periods)
             columns = np.searchsorted(periods, layer.period_of(days)[known])
             all_came[:, known] = np.minimum(all_came[:, known], came[:, columns])
             last_came[:, known] = np.maximum(last_came[:, known], came[:, columns])
-            settled[:, known] &= (came >= complete)[:, columns]
+            settled[:, known] &= ((came >= complete) & ~empty)[:, columns]
         lacking = (all_came == never) | (last_came == never)
         all_came[lacking], last_came[lacking] = np.datetime64("NaT"), np.datetime64("NaT")
         return all_came, last_came, settled
+
+    def _still_empty(self, chunk, layer, periods):
+        """Return rows and columns of a layer's table where a chunk has no value that may still come."""
+        if not chunk.empty:
+            return np.array([], dtype=int), np.array([], dtype=int)
+        own, when = np.array(chunk.empty).T
+        rows = self.site_days.sites.index.get_indexer(np.array(chunk.sites, dtype=object)[own])
+        columns = np.searchsorted(periods, chunk.periods[when])
+        there = (rows >= 0) & (columns < len(periods))
+        there[there] = periods[columns[there]] == chunk.periods[when][there]
+        ended = np.array(
+            [layer.complete_from(period) for period in chunk.periods[when]], dtype="datetime64[D]"
+        )
+        there &= ended + EMPTY_DAYS > self.on_day
+        return rows[there], columns[there]
 
     def superseded(self, chunks):
         """Return the chunks all of whose values were fetched again since."""
@@ -382,6 +417,11 @@ class Folder:
         )
 
 
+def today():
+    """Return today's date in UTC, datetime64[D]."""
+    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
+
+
 def _is_lasting(layer, complete, fetched, today):
     """Return for each period whether values fetched then need not be asked for again.
 
@@ -424,20 +464,22 @@ def day_labels(start, end):
     return pd.date_range(start, end, freq="D")
 
 
-def open_folder(path, extraction, site_days):
+def open_folder(path, extraction, site_days, on_day=None):
     """Return the Folder at a path, with the cities and days that are asked for now added.
+
+    `on_day` (datetime64[D]) is the date in UTC, by default today.
 
     Raise ValueError if it belongs to another extraction, its manifest is damaged, or a city has moved;
     FileExistsError if it holds something else.
     """
-    path = Path(path)
+    path, on_day = Path(path), on_day or today()
     if not (path / MANIFEST).exists():
         names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
         visible = {name for name in names if not name.startswith(".")}
         ours = visible <= {CHUNKS} or (CHUNKS in visible and visible <= {CHUNKS, PANEL})
         if path.exists() and not (path.is_dir() and ours):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
-        return Folder(path, extraction, site_days)
+        return Folder(path, extraction, site_days, on_day=on_day)
     facts = _read_manifest(path / MANIFEST)
     if changed := extraction.differences(facts["extraction"]):
         raise ValueError(
@@ -445,7 +487,7 @@ def open_folder(path, extraction, site_days):
             "Repeat the command that began it, or choose another --out."
         )
     both = SiteDays.from_dict(facts["cities"]).union(site_days)
-    return Folder(path, extraction, both, facts["runs"], facts.get("panel"))
+    return Folder(path, extraction, both, facts["runs"], facts.get("panel"), on_day)
 
 
 def _read_manifest(path):

@@ -28,9 +28,9 @@ from airq.sources.earthengine.layers import (
     source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder
+from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
-from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder, today
+from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
     else:
         folder = open_folder(out, extraction, site_days)
         chunks, damaged = folder.read_chunks()
-    planned = plan_requests(folder.missing(chunks, today=today()), workers=client.workers)
+    planned = plan_requests(folder.missing(chunks), workers=client.workers)
     by_layer = {}
     for own, seconds in planned:
         by_layer.setdefault(own.layer, []).append((own, seconds))

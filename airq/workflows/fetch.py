@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -19,25 +20,26 @@ import pandas as pd
 from airq.cities import check_swapped, read_cities
 from airq.io import read_panel
 from airq.messages import near_name, warn
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, write_chunk
+from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today, write_chunk
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
 from airq.sources.online.http import AGAIN, Client, Patience, Refused, Unavailable, read_json
 from airq.sources.online.open_meteo import (
     FREE_CALLS,
     MOST_AHEAD,
+    MOST_CALLS,
     SERVICE,
     OpenMeteoExtraction,
     hourly_requests,
     read_answer,
 )
 from airq.workflows.fetch_openaq import fetch_openaq
-from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder, today
+from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
 
 #: Longest wait for the allowance of an hour; a day's is not waited for. [s]
 LONGEST_PAUSE = 3700.0
-#: Words of Open-Meteo's refusals when the calls of an hour or a day are used up.
-_USED_UP = ("hourly", "daily")
+#: Words of Open-Meteo's refusals when the calls of a minute, an hour or a day are used up. [s]
+_USED_UP = {"minutely": 60.0, "hourly": 3600.0, "daily": 86_400.0}
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,23 @@ class OpenMeteo:
         """Most calls a minute, an hour and a day; None without limits."""
         if self.calls is not None:
             return self.calls
-        return FREE_CALLS if self.url is None and not self.api_key else None
+        return FREE_CALLS if self.is_official and not self.api_key else None
+
+    @property
+    def is_official(self):
+        """Whether the service itself is asked, not a mirror or stand-in."""
+        host = urlsplit(self.url or f"https://{SERVICE}").hostname or ""
+        return host == SERVICE or host.endswith(f".{SERVICE}")
+
+    @property
+    def most_calls(self):
+        """Most calls of one request: small beside what is granted at once."""
+        return MOST_CALLS if self.limits is None else min(MOST_CALLS, max(min(self.limits) / 5, 1.0))
 
     def budget(self):
         """Return the calls that are left, of the ledger of this user."""
-        own = self.url is not None or self.api_key
-        name = SERVICE if not own else f"{service_name(self.url, SERVICE)}{'-customer' * bool(self.api_key)}"
+        service = SERVICE if self.is_official else service_name(self.url, SERVICE)
+        name = f"{service}{'-customer' * bool(self.api_key)}"
         return CallBudget(self.limits, ledger=None if self.limits is None else ledger_of(name))
 
 
@@ -187,15 +200,16 @@ def fetch_open_meteo(cities, start, end, *, out, client=None, report_progress=No
     """
     client, on_day = client or OpenMeteo(), on_day or today()
     extraction, site_days = _request(cities, start, end, client, on_day, settings)
+    shift = on_day - today()
 
     def ask(folder, missing):
-        requests = hourly_requests(missing, today=on_day)
-        return _fetch(folder, requests, client, on_day, report_progress or (lambda progress: None))
+        requests = hourly_requests(missing, today=on_day, most_calls=client.most_calls)
+        return _fetch(folder, requests, client, shift, report_progress or (lambda progress: None))
 
     def notes_of(folder):
         return _notes(folder, on_day)
 
-    facts = fill_folder(out, extraction, site_days, fetch=ask, notes_of=notes_of, on_day=on_day)
+    facts = fill_folder(out, extraction, site_days, fetch=ask, notes_of=notes_of, on_day=on_day, partial=True)
     if facts.get("short"):
         hours = f"values of days with fewer than {extraction.min_hours} hours left empty"
         facts["notes"] = (*facts["notes"], f"{facts['short']:,} {hours}")
@@ -210,11 +224,11 @@ def plan_open_meteo(cities, start, end, *, out=None, client=None, on_day=None, *
     client, on_day = client or OpenMeteo(), on_day or today()
     extraction, site_days = _request(cities, start, end, client, on_day, settings)
     if out is None:
-        folder, chunks, damaged = Folder(Path(), extraction, site_days), [], []
+        folder, chunks, damaged = Folder(Path(), extraction, site_days, on_day=on_day), [], []
     else:
-        folder = open_folder(out, extraction, site_days)
+        folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
-    requests = hourly_requests(folder.missing(chunks, today=on_day), today=on_day)
+    requests = hourly_requests(folder.missing(chunks), today=on_day, most_calls=client.most_calls)
     return FetchPlan(
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
@@ -258,8 +272,11 @@ def _request(cities, start, end, client, on_day, settings):
     return extraction, SiteDays.from_cities(table, days[0], days[-1])
 
 
-def _fetch(folder, requests, client, on_day, report_progress):
-    """Send requests, write their answers as chunks, and return what the run cost."""
+def _fetch(folder, requests, client, shift, report_progress):
+    """Send requests, write their answers as chunks, and return what the run cost.
+
+    `shift` is how far the date of the run lies from that of the clock. [timedelta64]
+    """
     if not requests:
         return {}
     sites = folder.site_days.sites
@@ -279,7 +296,12 @@ def _fetch(folder, requests, client, on_day, report_progress):
                 _wait_for(budget, calls, progress, report_progress)
                 counts["calls"] += calls
 
-            values, cells, short = _ask(connection, request, places, client.api_key, turn, folder.extraction)
+            def unsent(calls=request.calls):
+                budget.give_back(calls)
+                counts["calls"] -= calls
+
+            turns = {"before": turn, "unsent": unsent}
+            values, cells, short = _ask(connection, request, places, client.api_key, turns, folder.extraction)
             write_chunk(
                 folder.chunks,
                 fingerprint=folder.extraction.fingerprint,
@@ -289,8 +311,9 @@ def _fetch(folder, requests, client, on_day, report_progress):
                 places=places[request.rows],
                 periods=request.periods,
                 values=values,
-                fetched=on_day + (np.datetime64("now") - today()),
+                fetched=np.datetime64("now") + shift,
                 cells=cells,
+                empty=np.argwhere(np.isnan(_own_values(request.layer, values)).all(axis=2)),
             )
             counts["chunks"] += 1
             counts["short"] += short
@@ -300,7 +323,12 @@ def _fetch(folder, requests, client, on_day, report_progress):
     return run
 
 
-def _ask(connection, request, places, api_key, turn, extraction):
+def _own_values(layer, values):
+    """Return the values of a layer without the height of its cell, which there is without them."""
+    return values[:, :, [name != "elevation" for name in layer.columns]]
+
+
+def _ask(connection, request, places, api_key, turns, extraction):
     """Return what :func:`read_answer` makes of the answer to a request."""
 
     def read(content, headers):
@@ -309,7 +337,7 @@ def _ask(connection, request, places, api_key, turn, extraction):
 
     params = request.params(places) | ({"apikey": api_key} if api_key else {})
     try:
-        return connection.get(request.endpoint.address(api_key), params, read=read, before=turn)
+        return connection.get(request.endpoint.address(api_key), params, read=read, **turns)
     except Refused as error:
         raise Refused(f"Open-Meteo: {error}", status=error.status) from None
 

@@ -266,7 +266,14 @@ def _labelled(panel, table, url):
         f"{source_of(url)}: provider {provider}, licence {licence}"
         for provider, licence in terms.drop_duplicates().sort_values(["provider", "licence"]).to_numpy()
     ]
-    origin = "simulated" if is_loopback(url) else "sensor"
+    # What a stand-in serves says so; where only ids are known, one on this machine is taken for one.
+    told = (
+        kept[["provider", "name"]]
+        .astype("str")
+        .apply(lambda own: own.str.contains("SIMULATED"))
+        .any(axis=None)
+    )
+    origin = "simulated" if told or is_loopback(url) else "sensor"
     return label_panel(panel, dataclasses.replace(panel_metadata(panel), sources=phrases, pm25_origin=origin))
 
 

@@ -10,11 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from airq.io import check_writable
 from airq.sources.assembly import assemble
 from airq.sources.folder import MANIFEST, PANEL, locked_folder, open_folder
+from airq.sources.online.http import Refused
 
 
 @dataclass(frozen=True)
@@ -69,27 +68,34 @@ class FolderReport:
         )
 
 
-def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None):
+def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, partial=False):
     """Ask for what a folder lacks, write its panel, and return facts of the panel, the run, and notes.
 
     `fetch(folder, missing)` writes chunks for a list of LayerRequest and returns what the run cost;
     `notes_of(folder)` returns what a user should know of what is asked for. Chunks that were written are
-    kept, whatever fails. `on_day` (datetime64[D]) is the date in UTC, by default today.
+    kept, whatever fails; where the service stays away, `partial` says whether the panel takes up what came
+    before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
-    on_day = on_day or today()
     check_writable(Path(out) / MANIFEST)
-    open_folder(out, extraction, site_days)
+    open_folder(out, extraction, site_days, on_day)
     with locked_folder(out):
-        folder = open_folder(out, extraction, site_days)
+        folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
         notes = (*damage_notes(damaged), *notes_of(folder))
         for path in damaged:
             path.unlink()
-        missing, run = folder.missing(chunks, today=on_day), {}
+        missing, run, failure = folder.missing(chunks), {}, None
         panel = folder.panel_facts
         if missing:
-            run = fetch(folder, missing)
+            try:
+                run = fetch(folder, missing)
+            except (ConnectionError, Refused) as error:
+                if not partial:
+                    raise
+                failure = error
             chunks, _ = folder.read_chunks()
+            if failure is not None and not chunks:
+                raise failure
         made_of = _made_of(folder.site_days, chunks)
         if missing or panel is None or panel.get("made_of") != made_of or not folder.panel.exists():
             idle = {chunk.path for chunk in folder.superseded(chunks)}
@@ -99,6 +105,8 @@ def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None):
             folder.write_manifest()
             for path in idle:
                 path.unlink()
+    if failure is not None:
+        raise failure
     return {**panel, **run, "out": str(out), "notes": (*dict.fromkeys(notes), *_panel_notes(panel))}
 
 
@@ -124,11 +132,6 @@ class Run:
         seconds = round(time.monotonic() - self.begun, 3)
         self.facts |= {**self.costs(), "finished": now(), "seconds": seconds}
         self.folder.write_manifest()
-
-
-def today():
-    """Return today's date in UTC."""
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
 def now():

@@ -11,13 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from airq.cities import check_swapped, read_cities
-from airq.sources.folder import day_labels
+from airq.sources.folder import day_labels, today
 from airq.sources.online.address import service_name
 from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
 from airq.sources.online.openaq_archive import Archive
 from airq.sources.online.openaq_panel import too_far
-from airq.workflows.folders import today
 from airq.workflows.ingest import counted, in_brackets
 
 OFFICIAL = "OpenAQ"
@@ -116,7 +115,7 @@ def find_locations(request, report_progress):
     if asked:
         near = (request.cities, request.radius_km)
         kept = is_kept(*near, request.url, cache=request.cache)
-        client = Client(request.url, request.patience, {} if kept else key_header())
+        client = Client(request.url, request.patience, {} if kept else key_header(request.url))
         request.clients.append(client)
         found = ask_locations(*near, client, cache=request.cache, report_progress=report_progress)
     table = location_table(found, request.cities)

@@ -1,8 +1,8 @@
 """Keep the predictions of a folder up to date: fetch what is new, predict it, remember what was said before.
 
 A folder holds `update.toml` (what to do), `cities.csv`, `inputs/` (a folder of :func:`airq.fetch` or
-:func:`airq.extract`), `predictions.parquet` (one row for each city and day, the newest), `history.parquet`
-(rows that were replaced) and `log.md` (what the last runs did).
+:func:`airq.extract`), `predictions.parquet` (one row for each city and day, the newest), `history/` (rows
+that were replaced, a file for each month of `as_of`) and `log.md` (what the last runs did).
 
 A day's inputs are *final* once its sources no longer change them, a *forecast* if they came before the day
 was over, and *provisional* between. What is not final is predicted anew when its inputs have come anew;
@@ -12,6 +12,7 @@ was over, and *provisional* between. What is not final is predicted anew when it
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tomllib
 import warnings
@@ -25,23 +26,27 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from airq.cities import read_cities
+from airq.features.recipe import POSITION
 from airq.io import atomic_folder, read_panel, write_table, write_text
 from airq.messages import AirqWarning, near_name
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, groups_needed
 from airq.models.predictions import prediction_rows
 from airq.models.predictor import SCALE
-from airq.panel import KEYS, TARGET, feature_columns
+from airq.panel import KEYS, TARGET
 from airq.regressor import load
-from airq.sources.folder import MANIFEST, PANEL, SiteDays, day_labels, open_folder
+from airq.sources.folder import MANIFEST, PANEL, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
 from airq.sources.online.open_meteo import MOST_AHEAD, SERVICE, OpenMeteoExtraction
 from airq.sources.sites import mean_by_city
+from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 from airq.workflows.fetch import OpenMeteo, fetch_open_meteo
-from airq.workflows.folders import now, today
+from airq.workflows.folders import now
 
 SETTINGS, CITIES, INPUTS = "update.toml", "cities.csv", "inputs"
-PREDICTIONS, HISTORY, LOG = "predictions.parquet", "history.parquet", "log.md"
+PREDICTIONS, HISTORY, LOG = "predictions.parquet", "history", "log.md"
 SOURCES = ("open-meteo", "earthengine")
+#: Where the key of a customer of Open-Meteo is looked for.
+KEY_VARIABLE = "OPEN_METEO_API_KEY"
 #: Days before the first prediction whose inputs its features may need. [d]
 CONTEXT_DAYS = 30
 #: Days on which forecasts of a lead must stand beside observations before they get intervals.
@@ -67,6 +72,8 @@ class Settings:
         Set of products of the source.
     ahead : int
         Days ahead to predict, 0 to 4.
+    day_basis : {"utc", "local"}
+        Whose midnight ends a day, as the bundle has it.
     monitors : str, optional
         Panel of monitors: seen by predictions, and by what calibrates the intervals of forecasts.
     url, project : str, optional
@@ -78,17 +85,34 @@ class Settings:
     source: str = "open-meteo"
     recipe: str = "live"
     ahead: int = 0
+    day_basis: str = "utc"
     monitors: str | None = None
     url: str | None = None
     project: str | None = None
 
     def __post_init__(self):
-        day_labels(self.start, self.start)
+        for name in ("bundle", "start", "source", "recipe", "day_basis", "monitors", "url", "project"):
+            value = getattr(self, name)
+            if not isinstance(value, str | None) or (value is None and name in ("bundle", "start")):
+                raise ValueError(f"{name} is {value!r}; it must be text in quotes.")
+            object.__setattr__(self, name, value or None)
+        object.__setattr__(self, "start", f"{day_labels(self.start, self.start)[0]:%Y-%m-%d}")
         if self.source not in SOURCES:
             raise ValueError(f"source is {self.source!r}; it must be one of {', '.join(SOURCES)}.")
         most = MOST_AHEAD if self.source == "open-meteo" else 0
         if type(self.ahead) is not int or not 0 <= self.ahead <= most:
             raise ValueError(f"ahead is {self.ahead!r}; {self.source} has forecasts for 0 to {most} days.")
+        if self.ahead and self.recipe != "live":
+            raise ValueError(f"recipe is {self.recipe!r}; days ahead need the recipe live.")
+        self.extraction(CITIES)
+
+    def extraction(self, cities):
+        """Return what the folder of inputs holds; ValueError if there is no such recipe or address."""
+        if self.source == "open-meteo":
+            service = service_name(self.url, SERVICE)
+            return OpenMeteoExtraction(self.recipe, day_basis=self.day_basis, service=service)
+        request = ExtractionRequest(cities, self.start, self.start, self.recipe, day_basis=self.day_basis)
+        return request.extraction(self.url)
 
 
 @dataclass(frozen=True)
@@ -150,7 +174,8 @@ def init(folder, cities, bundle, *, start=None, on_day=None, **settings) -> Sett
     on_day : datetime64[D], optional
         The date in UTC; by default today.
     **settings
-        `source`, `recipe`, `ahead`, `monitors`, `url`, `project` of :class:`Settings`.
+        `source`, `recipe`, `ahead`, `monitors`, `url`, `project` of :class:`Settings`. Days are those of the
+        bundle.
 
     Raises
     ------
@@ -163,10 +188,9 @@ def init(folder, cities, bundle, *, start=None, on_day=None, **settings) -> Sett
     start = start or str((on_day or today()) - 14)
     paths = {"bundle": bundle, "monitors": settings.pop("monitors", None)}
     paths = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
-    settings = Settings(start=start, **paths, **settings)
-    _open_bundle(folder, settings)
-    if settings.monitors is not None:
-        read_panel(settings.monitors, target="required")
+    model = load(paths["bundle"])
+    settings = Settings(start=start, day_basis=model.metadata_["panel"]["day_basis"], **paths, **settings)
+    _check_model(folder, model, settings)
     with atomic_folder(folder, marker=SETTINGS) as unfinished:
         if (folder / SETTINGS).exists():
             raise FileExistsError(f"{folder} is a live folder already; run airq update {folder}.")
@@ -228,28 +252,49 @@ def update(
     folder, on_day = Path(folder), on_day or today()
     settings = read_settings(folder)
     with _locked(folder):
-        model = _open_bundle(folder, settings)
-        last = on_day + settings.ahead if settings.ahead else on_day - 1
-        failure = _fetch_inputs(folder, settings, last, on_day, client, report_progress)
-        before = _read(folder / PREDICTIONS)
-        days = np.arange(np.datetime64(settings.start), last + 1)
-        status = _status(folder, settings, days)
-        due = _due(status, before)
-        rows, predicted, metadata = before, {}, None
-        if len(due):
-            with warnings.catch_warnings(record=True) as caught:
-                # Each run would say the same: it stands in the log.
-                warnings.simplefilter("always", AirqWarning)
-                made, metadata = _predict(folder, settings, model, due, before, on_day)
-            metadata["notes"] = [*(str(one.message) for one in caught), *metadata["notes"]]
-            predicted = made["inputs"].value_counts().to_dict()
-            rows = _replace(folder, before, made, metadata)
-        missing, lasting = _missing(status, rows, failure)
-        newest = "" if rows is None or rows.empty else f"{rows['date'].max():%Y-%m-%d}"
-        notes = () if metadata is None else tuple(metadata["notes"])
-        report = UpdateReport(str(folder), str(on_day), predicted, newest, missing, lasting, notes)
-        _log(folder, report)
+        try:
+            report = _updated(folder, settings, on_day, client, report_progress)
+        except (ValueError, OSError) as error:
+            _log(folder, f"as of {on_day}: {error}", f"{error}\n")
+            raise
+        counts = ", ".join(f"{number:,} {name}" for name, number in report.predicted.items())
+        lacking = "".join(f"; {number:,} missing: {reason}" for reason, number in report.missing.items())
+        notes = "".join(f"\n{note}\n" for note in report.notes)
+        line = f"as of {on_day}: {counts or 'nothing new'} predicted{lacking}"
+        _log(folder, line, f"{report}\n{notes}")
     return report
+
+
+def _updated(folder, settings, on_day, client, report_progress):
+    """Fetch, predict and write; return the report."""
+    model = load(folder / settings.bundle)
+    _check_model(folder, model, settings)
+    last = on_day + settings.ahead if settings.ahead else on_day - 1
+    notes, failure = _fetch_inputs(folder, settings, last, on_day, client, report_progress)
+    before = _read(folder / PREDICTIONS)
+    days = np.arange(np.datetime64(settings.start), last + 1)
+    status = _status(folder, settings, days, on_day)
+    due = _due(status, before)
+    rows, predicted, notes = before, {}, list(notes)
+    if len(due):
+        with warnings.catch_warnings(record=True) as caught:
+            # Each run would say the same: it stands in the log.
+            warnings.simplefilter("always", AirqWarning)
+            made, metadata = _predict(folder, settings, model, due, before, on_day)
+        notes += [*(str(one.message) for one in caught), *metadata["leads"]]
+        predicted = made["inputs"].value_counts().to_dict()
+        rows = _replace(folder, _wanted(before, status), made, metadata)
+    missing, lasting = _missing(status, rows, failure)
+    newest = "" if rows is None or rows.empty else f"{rows['date'].max():%Y-%m-%d}"
+    return UpdateReport(str(folder), str(on_day), predicted, newest, missing, lasting, tuple(notes))
+
+
+def _wanted(before, status):
+    """Leave out rows that are not final and that the settings no longer ask for, such as of a city."""
+    if before is None:
+        return None
+    asked = pd.MultiIndex.from_frame(before[KEYS]).isin(pd.MultiIndex.from_frame(status[KEYS]))
+    return before[asked | (before["inputs"] == FINAL)]
 
 
 @contextlib.contextmanager
@@ -261,47 +306,57 @@ def _locked(folder):
         message = f"Another airq update is at work in {folder}; wait until it ends."
         raise BlockingIOError(message) from None
     try:
-        for name in (PREDICTIONS, HISTORY, LOG):
-            for left in folder.glob(f".{name}.*"):
-                shutil.rmtree(left, ignore_errors=True)
+        for left in [*folder.glob(".*.parquet.*"), *folder.glob(f".{LOG}.*"), *folder.glob(f"{HISTORY}/.*")]:
+            shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         lock.release()
 
 
-def _open_bundle(folder, settings):
-    """Return the model of a live folder; refuse one whose predictions rest on later days."""
-    model = load(folder / settings.bundle)
+def _check_model(folder, model, settings):
+    """Refuse a model whose predictions rest on later days, or on what the source does not have."""
     if model.metadata_["looks_ahead"]:
         raise ValueError(
             f"{settings.bundle} looks at later days, which a live folder does not have yet; train one with: "
             "airq train panel.parquet --recipe live --out bundle"
         )
-    return model
+    if settings.day_basis != model.metadata_["panel"]["day_basis"]:
+        raise ValueError(
+            f"The days of the folder are {settings.day_basis}, those that {settings.bundle} was trained on "
+            "are not; begin another folder for it."
+        )
+    extraction = settings.extraction(folder / CITIES)
+    columns = {name for layer in extraction.layers for name in layer.columns} | {*POSITION, "population"}
+    if lacking := sorted(set(model.metadata_["recipe_inputs"]) - columns - set(extraction.units)):
+        raise ValueError(
+            f"{settings.bundle} needs {', '.join(lacking[:3])}{' …' * (len(lacking) > 3)}, which "
+            f"{settings.source} with recipe {settings.recipe} does not have."
+        )
+    if settings.monitors is not None:
+        model.open_monitors(folder / settings.monitors)
 
 
 def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
-    """Fill the folder of inputs up to a day; return the words of a failure that will pass, or None."""
+    """Fill the folder of inputs up to a day; return notes, and the words of a failure that will pass."""
     start = np.datetime64(settings.start) - CONTEXT_DAYS
     cities, out = folder / CITIES, folder / INPUTS
     if last < np.datetime64(settings.start):
-        return f"the first day, {settings.start}, is not over yet"
+        return (), f"the first day, {settings.start}, is not over yet"
     try:
         if settings.source == "open-meteo":
-            options = {"recipe": settings.recipe, "client": client or OpenMeteo(url=settings.url)}
+            client = client or OpenMeteo(settings.url, None if settings.url else os.environ.get(KEY_VARIABLE))
+            options = {"recipe": settings.recipe, "day_basis": settings.day_basis, "client": client}
             options |= {"on_day": on_day, "report_progress": report_progress}
-            fetch_open_meteo(cities, str(start), str(last), out=out, **options)
-        else:
-            from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
-
-            request = ExtractionRequest(cities, str(start), str(last), settings.recipe)
-            run_extraction(request, out=out, client=EarthEngine(settings.project, url=settings.url))
+            return fetch_open_meteo(cities, str(start), str(last), out=out, **options).notes, None
+        basis = settings.day_basis
+        request = ExtractionRequest(cities, str(start), str(last), settings.recipe, day_basis=basis)
+        client = EarthEngine(settings.project, url=settings.url)
+        return run_extraction(request, out=out, client=client).notes, None
     except ConnectionError as error:
-        return f"the source cannot be reached now ({error})"
-    return None
+        return (), f"the source gave no more for now: {error}"
 
 
-def _status(folder, settings, days):
+def _status(folder, settings, days, on_day):
     """Return a row for each city and day that is wanted.
 
     Beside `site_id` and `date` it has when its inputs last came (`fetched`), what they are (`inputs`), the
@@ -315,33 +370,41 @@ def _status(folder, settings, days):
     )
     if not all((folder / INPUTS / name).exists() for name in (MANIFEST, PANEL)):
         return status
-    inputs = _opened(folder, settings)
+    inputs = _opened(folder, settings, on_day)
     all_came, last_came, settled = inputs.ages(inputs.read_chunks()[0], days)
     rows = inputs.site_days.sites.index.get_indexer(cities)
     status["fetched"] = last_came[rows].ravel().astype("datetime64[us]")
-    lead = (status["date"] - all_came[rows].ravel().astype("datetime64[us]")).dt.days
+    came = pd.Series(all_came[rows].ravel().astype("datetime64[us]")).dt.normalize()
+    lead = (status["date"] - came).dt.days
     status.loc[lead >= 0, "inputs"] = FORECAST
     status["lead_days"] = lead.clip(lower=0).fillna(0).astype(int)
     status.loc[settled[rows].ravel(), "inputs"] = FINAL
     panel = read_panel(folder / INPUTS / PANEL)
-    daily = [name for name in feature_columns(panel) if panel.groupby("site_id")[name].nunique().max() > 1]
-    known = panel.loc[panel[daily].notna().any(axis=1), KEYS]
-    there = pd.MultiIndex.from_frame(status[KEYS]).isin(pd.MultiIndex.from_frame(known))
+    there = pd.MultiIndex.from_frame(status[KEYS]).isin(pd.MultiIndex.from_frame(_with_inputs(panel, inputs)))
     return status.assign(there=there)
 
 
-def _opened(folder, settings):
-    """Return the folder of inputs with what its manifest says was asked for."""
-    cities = read_cities(folder / CITIES)
-    day = pd.Timestamp(settings.start)
-    if settings.source == "open-meteo":
-        extraction = OpenMeteoExtraction(settings.recipe, service=service_name(settings.url, SERVICE))
-    else:
-        from airq.workflows.extract import ExtractionRequest
+def _with_inputs(panel, inputs):
+    """Return site and date of the rows that have inputs of the day.
 
-        request = ExtractionRequest(folder / CITIES, settings.start, settings.start, settings.recipe)
-        extraction = request.extraction(settings.url)
-    return open_folder(folder / INPUTS, extraction, SiteDays.from_cities(cities, day, day))
+    Of models, which have values every day, each layer must have some; of satellites any will do.
+    """
+    days = panel["date"].to_numpy().astype("datetime64[D]")
+    has = []
+    for layer in inputs.extraction.layers:
+        columns = [name for name in layer.columns if name in panel.columns and name != "elevation"]
+        if layer.cadence == "day" and columns:
+            known = panel[columns].notna().any(axis=1).to_numpy()
+            has.append(known | ~np.isin(days, layer.periods(days.min(), days.max())))
+    every = isinstance(inputs.extraction, OpenMeteoExtraction)
+    return panel.loc[np.all(has, axis=0) if every else np.any(has, axis=0), KEYS]
+
+
+def _opened(folder, settings, on_day):
+    """Return the folder of inputs with what its manifest says was asked for."""
+    day = pd.Timestamp(settings.start)
+    site_days = SiteDays.from_cities(read_cities(folder / CITIES), day, day)
+    return open_folder(folder / INPUTS, settings.extraction(folder / CITIES), site_days, on_day)
 
 
 def _due(status, before):
@@ -351,7 +414,8 @@ def _due(status, before):
         return due
     have = before[[*KEYS, "inputs", "fetched"]].rename(columns={"inputs": "before", "fetched": "then"})
     due = due.merge(have, on=KEYS, how="left")
-    done = (due["before"] == FINAL) | ((due["then"] == due["fetched"]) & (due["before"] == due["inputs"]))
+    same = due["before"] == due["inputs"]
+    done = same & ((due["before"] == FINAL) | (due["then"] == due["fetched"]))
     return due.loc[~done, status.columns]
 
 
@@ -360,11 +424,12 @@ def _predict(folder, settings, model, due, before, on_day):
     panel = read_panel(folder / INPUTS / PANEL)
     first = due["date"].min() - pd.Timedelta(days=CONTEXT_DAYS)
     panel = model.check_panel(panel[panel["date"] >= first].reset_index(drop=True))
-    monitors = (
-        None if settings.monitors is None else read_panel(folder / settings.monitors, target="required")
-    )
+    monitors = settings.monitors and model.open_monitors(folder / settings.monitors)
+    if monitors is not None:
+        # A forecast has no monitor of its own day, whenever the panel of monitors was made.
+        monitors = monitors[monitors["date"] <= pd.Timestamp(on_day)].reset_index(drop=True)
     visible = panel.drop(columns=TARGET, errors="ignore")
-    described = model.predictor_.describe(visible, model._open_monitors(monitors)).assign(**panel[KEYS])
+    described = model.predictor_.describe(visible, monitors).assign(**panel[KEYS])
     facts = panel[KEYS].merge(due, on=KEYS, how="left")
     lead = facts["lead_days"].where(facts["inputs"] == FORECAST)
     calibrations, notes = _calibrations(folder, before, monitors, sorted(lead.dropna().astype(int).unique()))
@@ -379,14 +444,14 @@ def _predict(folder, settings, model, due, before, on_day):
             )
             parts.append(rows.merge(table[[*KEYS, *SCALE]], on=KEYS))
     made = pd.concat(parts, ignore_index=True).merge(due.drop(columns="there"), on=KEYS)
-    metadata = model._prediction_metadata(DEFAULT_COVERAGE, "day", monitors)
-    facts = {"as_of": str(on_day), "source": settings.source, "notes": notes}
+    metadata = model.prediction_metadata(DEFAULT_COVERAGE, "day", monitors)
+    facts = {"as_of": str(on_day), "source": settings.source, "leads": notes}
     return made.assign(as_of=pd.Timestamp(on_day)).sort_values(KEYS), {**metadata, **facts}
 
 
 def _calibrations(folder, before, monitors, leads):
     """Return what calibrates the forecasts of each lead, None where there is too little, and words."""
-    past = pd.concat([before if before is not None else pd.DataFrame(), _read(folder / HISTORY)])
+    past = pd.DataFrame() if monitors is None else _forecasts(folder, before)
     calibrations, notes = dict.fromkeys(leads), []
     for lead in leads:
         pairs = _pairs(past, monitors, lead)
@@ -409,9 +474,11 @@ def _calibrations(folder, before, monitors, leads):
 
 def _pairs(past, monitors, lead):
     """Return past forecasts of a lead beside what was observed then."""
-    if monitors is None or past.empty:
+    if past.empty:
         return pd.DataFrame()
-    past = past[(past["inputs"] == FORECAST) & (past["lead_days"] == lead)]
+    # What was predicted later than its inputs came has seen monitors of the days between.
+    issued = past["as_of"] == past["date"] - pd.to_timedelta(past["lead_days"], unit="D")
+    past = past[issued & (past["lead_days"] == lead)]
     past = past[["city_id", "date", TARGET, *SCALE]].rename(columns={TARGET: "predicted"})
     observed = mean_by_city(monitors)[["city_id", "date", TARGET]].rename(columns={TARGET: "observed"})
     pairs = past.merge(observed, on=["city_id", "date"]).dropna()
@@ -422,19 +489,28 @@ def _replace(folder, before, made, metadata):
     """Write the predictions with the rows that were made, and keep those that they replace."""
     rows = made
     if before is not None and len(before):
-        new = pd.MultiIndex.from_frame(made[KEYS])
-        old = pd.MultiIndex.from_frame(before[KEYS]).isin(new)
-        earlier = _read(folder / HISTORY)
-        kept = [table for table in (earlier, before[old]) if table is not None and len(table)]
-        if kept:
-            # A run that was killed between the two files leaves rows in both.
-            history = pd.concat(kept, ignore_index=True).drop_duplicates([*KEYS, "as_of"])
+        old = pd.MultiIndex.from_frame(before[KEYS]).isin(pd.MultiIndex.from_frame(made[KEYS]))
+        for month, part in before[old].groupby(before["as_of"].dt.strftime("%Y-%m")):
+            path = folder / HISTORY / f"{month}.parquet"
+            # A run that was killed between the files leaves rows in both.
+            history = pd.concat([_read(path), part]).drop_duplicates([*KEYS, "as_of"])
             history = history.sort_values([*KEYS, "as_of"], ignore_index=True)
-            write_table(history, folder / HISTORY, metadata={"airq": metadata})
+            write_table(history, path, metadata={"airq": metadata})
         rows = pd.concat([before[~old], made], ignore_index=True)
     rows = rows.sort_values(KEYS, ignore_index=True)
     write_table(rows, folder / PREDICTIONS, metadata={"airq": metadata})
     return rows
+
+
+def _forecasts(folder, before):
+    """Return the forecasts of this folder so far, those that were replaced and those that stand."""
+    columns = ["city_id", "date", TARGET, *SCALE, "inputs", "lead_days", "as_of"]
+    files = sorted((folder / HISTORY).glob("*.parquet"))
+    parts = [pq.read_table(path, columns=columns, filters=[("inputs", "=", FORECAST)]) for path in files]
+    parts = [part.to_pandas() for part in parts]
+    if before is not None:
+        parts.append(before.loc[before["inputs"] == FORECAST, columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _missing(status, rows, failure):
@@ -453,18 +529,13 @@ def _read(path):
     return pq.read_table(path).to_pandas() if path.exists() else None
 
 
-def _log(folder, report):
+def _log(folder, line, text):
     """Write one page: what this run did, and a line for each of the runs before it."""
     path = folder / LOG
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    earlier = [line for line in lines if line.startswith("- ")][: LOGGED_RUNS - 1]
-    counts = ", ".join(f"{number:,} {name}" for name, number in report.predicted.items()) or "nothing new"
-    lacking = "; ".join(f"{number:,} missing: {reason}" for reason, number in report.missing.items())
-    line = f"- {now()}, as of {report.as_of}: {counts} predicted{lacking and f'; {lacking}'}"
-    notes = "".join(f"{note}\n\n" for note in report.notes)
-    write_text(
-        path, f"# {folder.name}\n\n{report}\n\n{notes}## Runs\n\n" + "\n".join([line, *earlier]) + "\n"
-    )
+    earlier = [own for own in lines if own.startswith("- ")][: LOGGED_RUNS - 1]
+    page = [f"# {folder.name}", "", text, "## Runs", "", f"- {now()}, {' '.join(line.split())}", *earlier]
+    write_text(path, "\n".join(page) + "\n")
 
 
 def _toml(settings):
@@ -475,6 +546,7 @@ def _toml(settings):
         "source": "open-meteo | earthengine",
         "recipe": "set of products of the source",
         "ahead": "days ahead to predict, 0 to 4",
+        "day_basis": "utc | local, as the bundle has it",
         "monitors": "panel of monitors, for predictions and for the intervals of forecasts",
         "url": "address of the service, where it is not its own",
         "project": "Cloud project of Earth Engine",

@@ -192,7 +192,7 @@ def test_a_fault_that_stays_ends_the_run(server, tmp_path):
     server.down = {"air-quality": 503}
     with pytest.raises(Unavailable, match=r"answered 503.*6 times. Run the same command again to go on"):
         fetch(server, tmp_path)
-    assert not (tmp_path / "out" / "panel.parquet").exists()
+    assert panel(tmp_path)["temp_air"].notna().all() and panel(tmp_path)["cams_pm25"].isna().all()
     server.down, before = set(), len(server.stats.of("archive"))
     fetch(server, tmp_path)
     assert len(server.stats.of("archive")) == before
@@ -208,7 +208,7 @@ def test_an_unknown_variable_is_an_error_at_once(server, tmp_path, monkeypatch):
 
 
 def test_an_exhausted_day_says_when_to_go_on(tmp_path, monkeypatch, server):
-    "Ten calls a day: one service's three cities, then the other's do not fit five."
+    "Five calls a day: one service's three cities of one call each, then two of the other's."
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     client = OpenMeteo(url=server.url, calls=(5, 5, 5), patience=QUICK)
     with pytest.raises(
@@ -216,13 +216,15 @@ def test_an_exhausted_day_says_when_to_go_on(tmp_path, monkeypatch, server):
     ):
         fetch_open_meteo(CITIES, *SPAN, out=tmp_path / "out", client=client, on_day=TODAY)
     chunks, _ = read_chunks(tmp_path / "out" / "chunks")
-    assert [chunk.layer for chunk in chunks] == ["weather-era5"]
+    assert sorted(chunk.layer for chunk in chunks) == ["cams-global"] * 2 + ["weather-era5"] * 3
 
 
 def test_the_service_says_that_the_day_is_over(server, tmp_path):
     "Its refusal for the day is not repeated."
     server.limits = Limits(minute=1e9, hour=1e9, day=2)
-    with pytest.raises(Unavailable, match="grants nothing more for now"):
+    with pytest.raises(
+        Unavailable, match=r"Daily API request limit exceeded.*Go on after \d{4}-\d\d-\d\d 00:00 UTC"
+    ):
         fetch(server, tmp_path)
     assert server.stats.statuses("archive", "air-quality") == {200: 1, 429: 1}
 

@@ -46,7 +46,7 @@ def monitors(air, start, end):
     daily = hours.groupby([cities["city_id"].to_numpy()[place], time.normalize()])["pm25"].mean()
     rows = daily.rename_axis(["city_id", "date"]).reset_index()
     rows = rows.merge(cities[[*PLACE[1:]]], on="city_id").assign(site_id=rows["city_id"])
-    return check_panel(label_panel(rows, PanelMetadata(pm25_origin="simulated")))
+    return check_panel(label_panel(rows, PanelMetadata(pm25_origin="simulated", day_basis="local")))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def bundle(served, few_rounds, tmp_path_factory):
     "A model of forty days of ten cities, without features that look ahead."
     folder = tmp_path_factory.mktemp("trained")
     client, span = OpenMeteo(url=served.url), ("2024-03-01", "2024-04-09")
-    options = {"client": client, "on_day": FIRST, "recipe": "live"}
+    options = {"client": client, "on_day": FIRST, "recipe": "live", "day_basis": "local"}
     panel = read_panel(fetch_open_meteo(CITIES, *span, out=folder / "inputs", **options).panel)
     labelled = panel.merge(monitors(served.air, *span)[[*KEYS, "pm25"]], on=KEYS)
     metadata = dataclasses.replace(panel_metadata(panel), pm25_origin="simulated")
@@ -78,8 +78,12 @@ def morning(server, folder, number=0, patience=QUICK):
     return update(folder, on_day=FIRST + number, client=client)
 
 
-def predictions(folder, name="predictions"):
-    return pd.read_parquet(folder / f"{name}.parquet")
+def predictions(folder):
+    return pd.read_parquet(folder / "predictions.parquet")
+
+
+def history(folder):
+    return pd.concat([pd.read_parquet(path) for path in sorted((folder / "history").glob("*.parquet"))])
 
 
 def test_settings_are_small_and_readable(live, bundle):
@@ -122,13 +126,14 @@ def test_the_next_morning(server, live):
     before = predictions(live)
     report = morning(server, live, 1)
     assert report.predicted == {"final": 10, "provisional": 60, "forecast": 50}
-    rows, history = predictions(live), predictions(live, "history")
+    rows, replaced_by_then = predictions(live), history(live)
     assert len(rows) == len(before) + 10
     final = before[before["inputs"] == "final"].merge(rows, on=KEYS)
     assert (final["as_of_x"] == final["as_of_y"]).all() and (final["pm25_x"] == final["pm25_y"]).all()
     replaced = before[before["inputs"] != "final"]
     pd.testing.assert_frame_equal(
-        history[replaced.columns].reset_index(drop=True), replaced.sort_values(KEYS).reset_index(drop=True)
+        replaced_by_then[replaced.columns].reset_index(drop=True),
+        replaced.sort_values(KEYS).reset_index(drop=True),
     )
 
 
@@ -147,7 +152,7 @@ def test_a_source_that_is_down_passes(server, live):
     server.down = SERVICES
     report = morning(server, live, 1)
     assert report.predicted == {} and not report.lasting
-    assert list(report.missing.values()) == [10] and "cannot be reached now" in next(iter(report.missing))
+    assert list(report.missing.values()) == [10] and "gave no more for now" in next(iter(report.missing))
     server.down = set()
     assert morning(server, live, 2).missing == {}
     rows = predictions(live)
@@ -170,7 +175,7 @@ def test_killed_between_two_files(server, live):
     morning(server, live, 1)
     shutil.move(live / "old.parquet", live / "predictions.parquet")
     morning(server, live, 1)
-    assert not predictions(live, "history").duplicated([*KEYS, "as_of"]).any()
+    assert not history(live).duplicated([*KEYS, "as_of"]).any()
     rows = predictions(live)
     assert len(rows) == 10 * 18 and rows["as_of"].max() == pd.Timestamp("2024-06-02")
 
@@ -179,6 +184,9 @@ def test_values_that_will_not_come_are_an_error(server, live):
     "A final day of which the source has nothing: the report says so."
     server.faults = Faults(nulls=1)
     report = morning(server, live)
+    assert report.predicted == {} and not report.lasting  # they may still come
+    server.faults = Faults(nulls=1)
+    report = morning(server, live, 30)
     assert report.lasting
     assert report.missing["the source has no values for them, and will not get any"] == 60
 
@@ -191,6 +199,51 @@ def test_a_city_that_is_added_is_predicted_from_the_start(server, live):
     report = morning(server, live)
     assert report.predicted == {"final": 6, "provisional": 6, "forecast": 5}
     assert predictions(live)["site_id"].nunique() == 11
+
+
+def test_one_service_that_is_down_leaves_nothing_stale(server, live, bundle, tmp_path):
+    "Weather comes, CAMS does not: when it does, on the same day, the rows are those of a run in peace."
+    morning(server, live)
+    server.down = {"air-quality"}
+    assert list(morning(server, live, 1).missing.values()) == [10]
+    server.down = set()
+    assert morning(server, live, 1).missing == {}
+    init(tmp_path / "other", CITIES, bundle, start="2024-05-20", ahead=4, url=server.url, on_day=FIRST)
+    morning(server, tmp_path / "other", 1)
+    both = predictions(live).merge(predictions(tmp_path / "other"), on=KEYS)
+    assert len(both) == 10 * 18
+    fresh = both["as_of_x"] == both["as_of_y"]
+    assert (both.loc[fresh, "inputs_x"] == both.loc[fresh, "inputs_y"]).all()
+    pd.testing.assert_series_equal(
+        both.loc[fresh, "pm25_x"], both.loc[fresh, "pm25_y"], check_names=False, rtol=1e-6
+    )
+
+
+def test_days_without_one_service_are_not_predicted(server, live):
+    "CAMS answers with nothing, once: no row rests on weather alone, and the next morning has them all."
+    server.faults = Faults(nulls=1, services=("air-quality",))
+    assert morning(server, live).predicted == {}
+    server.faults = Faults()
+    assert morning(server, live, 1).predicted == {"final": 70, "provisional": 60, "forecast": 50}
+
+
+def test_a_clock_that_ran_ahead_is_not_believed(server, live):
+    "A run dated ten days later, then the right morning: every row is made anew, and once."
+    morning(server, live, 10)
+    report = morning(server, live)
+    assert report.predicted == {"final": 60, "provisional": 60, "forecast": 50}
+    sent = len(server.stats.of())
+    assert morning(server, live).predicted == {} and len(server.stats.of()) == sent
+
+
+def test_a_city_that_leaves_keeps_its_final_days(server, live):
+    "Its forecasts of days gone by do not stand for ever."
+    morning(server, live)
+    table = pd.read_csv(live / "cities.csv")
+    table.iloc[1:].to_csv(live / "cities.csv", index=False)
+    morning(server, live, 1)
+    gone = predictions(live)[lambda rows: rows["site_id"] == str(table["city_id"].iloc[0])]
+    assert set(gone["inputs"]) == {"final"} and len(gone) == 6
 
 
 def test_two_at_once(server, live):
@@ -210,6 +263,10 @@ def test_a_folder_is_not_begun_twice(live, bundle):
     [
         ("ahed = 1", "unknown setting 'ahed'. Did you mean ahead?"),
         ("ahead = 9", "0 to 4 days"),
+        ("ahead = true", "0 to 4 days"),
+        ("bundle = 5", "must be text in quotes"),
+        ('recipe = "nonsense"', "default, live"),
+        ('url = "ftp://x"', "takes an address like"),
         ('source = "satellite"', "open-meteo, earthengine"),
         ('start = "soon"', "not a day such as"),
         ("bundle =", "update.toml"),
@@ -267,9 +324,9 @@ def test_thirty_mornings(server, bundle, tmp_path):
         report = morning(server, folder, number)
         assert not report.lasting
         said.append(predictions(folder).assign(run=number))
-    rows, history = predictions(folder), predictions(folder, "history")
+    rows, earlier = predictions(folder), history(folder)
     assert len(rows) == 10 * 46 and not rows.duplicated(KEYS).any()
-    both = pd.concat([rows, history])
+    both = pd.concat([rows, earlier])
     finals = both[both["inputs"] == "final"]
     assert len(finals) == len(rows[rows["inputs"] == "final"]) and not finals.duplicated(KEYS).any()
     assert (finals["as_of"] - finals["date"] >= pd.Timedelta(days=7)).all()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 #: Lengths of the windows that limits are given for. [s]
 WINDOWS = (60.0, 3600.0, 86_400.0)
@@ -46,7 +47,9 @@ class CallBudget:
         ledger: str | Path | None = None,
         clock: Callable[[], float] = time.time,
     ):
-        if limits is not None and (len(limits) != len(WINDOWS) or min(limits) <= 0):
+        if limits is not None and (
+            len(limits) != len(WINDOWS) or not all(0 < own < np.inf for own in limits)
+        ):
             raise ValueError(f"Limits are calls a minute, an hour and a day, all above 0, not {limits}.")
         self.limits, self.clock = limits, clock
         self._ledger = None if ledger is None else Path(ledger)
@@ -70,6 +73,13 @@ class CallBudget:
             if pause == 0:
                 self._write([*spent, [now, calls]])
         return pause
+
+    def give_back(self, calls: float) -> None:
+        """Take back calls that were spent last on a request that did not reach the service."""
+        with self._locked():
+            spent = self._read()
+            same = [number for number, (_, size) in enumerate(spent) if size == calls]
+            self._write([one for number, one in enumerate(spent) if number not in same[-1:]])
 
     @contextlib.contextmanager
     def _locked(self):

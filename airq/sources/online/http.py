@@ -9,6 +9,7 @@ import datetime
 import email.utils
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -26,11 +27,14 @@ AGAIN = "Run the same command again to go on: what is finished is kept."
 
 
 class Passing(ConnectionError):
-    """A fault that may be gone at the next attempt, not before `retry_after` [s]."""
+    """A fault that may be gone at the next attempt, not before `retry_after` [s].
 
-    def __init__(self, message: str, *, retry_after: float = 0.0):
+    `reached` says whether the service may have got the request.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, reached: bool = True):
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.reached = retry_after, reached
 
 
 class Refused(ValueError):
@@ -77,8 +81,9 @@ class Client:
         How long to repeat what fails.
     headers : dict of str to str
         Sent with every request; they may hold a key and are shown nowhere.
-    exhausted : tuple of str
-        Words of a refusal for want of room (429) that say that nothing more is granted for long.
+    exhausted : dict of str to float
+        Words of a refusal for want of room (429) that say what is used up, and how long such a span is,
+        counted from midnight UTC. [s]
     requests, retries, bytes_received : int
         Attempts, those of them that repeated one, and bytes of their answers.
     """
@@ -86,7 +91,7 @@ class Client:
     url: str | None = None
     patience: Patience = Patience()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    exhausted: tuple[str, ...] = ()
+    exhausted: Mapping[str, float] = field(default_factory=dict)
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0
@@ -95,9 +100,18 @@ class Client:
         if self.url is not None:
             check_address(self.url)
         self._lock, self._local = threading.Lock(), threading.local()
+        #: Set to end waits between attempts.
+        self.stop = threading.Event()
 
     def get(
-        self, address: str, params: Mapping = (), *, read: Callable = bytes, before=None, stored: bool = False
+        self,
+        address: str,
+        params: Mapping = (),
+        *,
+        read: Callable = bytes,
+        before: Callable | None = None,
+        unsent: Callable | None = None,
+        stored: bool = False,
     ):
         """Return what `read` makes of the content of an answer.
 
@@ -112,6 +126,8 @@ class Client:
             it is asked for again.
         before : callable, optional
             Called before every attempt, such as to wait for a turn.
+        unsent : callable, optional
+            Called after an attempt that the service cannot have got.
         stored : bool
             Whether `read` gets a file's bytes as they are stored, also where the service says that they are
             compressed; by default they are inflated then.
@@ -124,7 +140,9 @@ class Client:
             If it stays away for all attempts.
         """
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.patience.attempts),
+            stop=tenacity.stop_after_attempt(self.patience.attempts)
+            | tenacity.stop_when_event_set(self.stop),
+            sleep=tenacity.sleep_using_event(self.stop),
             wait=self._wait,
             retry=tenacity.retry_if_exception_type(Passing),
             reraise=True,
@@ -135,7 +153,13 @@ class Client:
                     if before is not None:
                         before()
                     repeated = attempt.retry_state.attempt_number > 1
-                    return read(*self._once(address, params, repeated, stored))
+                    try:
+                        answer = self._once(address, params, repeated, stored)
+                    except Passing as error:
+                        if unsent is not None and not error.reached:
+                            unsent()
+                        raise
+                    return read(*answer)
         except Passing as error:
             raise Unavailable(f"{error}, {self.patience.attempts} times. {AGAIN}") from None
 
@@ -143,6 +167,11 @@ class Client:
         """Return the seconds before the next attempt: as the service asks, or a longer and longer draw."""
         drawn = tenacity.wait_random_exponential(self.patience.base, self.patience.longest)(state)
         return max(drawn, getattr(state.outcome.exception(), "retry_after", 0.0))
+
+    def _refill(self, reason):
+        """Return the seconds until what a refusal calls used up is granted again, 0 where it says nothing."""
+        spans = [span for word, span in self.exhausted.items() if word in reason.lower()]
+        return spans[0] - time.time() % spans[0] + 1 if spans else 0.0
 
     def _once(self, address, params, repeated, stored):
         """Return content and headers of one attempt."""
@@ -167,8 +196,8 @@ class Client:
             requests.exceptions.ChunkedEncodingError,
             requests.exceptions.ContentDecodingError,
             urllib3.exceptions.HTTPError,
-        ):
-            raise Passing(f"No connection to {host}, or it broke off") from None
+        ) as error:
+            raise Passing(f"No connection to {host}, or it broke off", reached=_reached(error)) from None
         except requests.RequestException as error:
             raise Refused(f"{host} cannot be asked: {type(error).__name__}.") from None
         with self._lock:
@@ -176,14 +205,13 @@ class Client:
         if answer.ok and not answer.is_redirect:
             return content, answer.headers
         reason = reason_of(content)
-        if answer.status_code == 429 and any(word in reason.lower() for word in self.exhausted):
-            raise Unavailable(f"{host} grants nothing more for now: {reason.rstrip('.')}. {AGAIN}")
         if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
             message = f"{host} answered {answer.status_code}{reason and f' ({reason})'}"
-            wait = retry_after(answer.headers)
-            if wait > LONGEST_WAIT:
-                raise Unavailable(f"{message} and asks to wait {wait / 60:,.0f} minutes. {AGAIN}")
-            raise Passing(message, retry_after=wait)
+            wait, refill = retry_after(answer.headers), self._refill(reason)
+            if max(wait, refill) > LONGEST_WAIT:
+                until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=max(wait, refill))
+                raise Unavailable(f"{message}. Go on after {until:%Y-%m-%d %H:%M} UTC. {AGAIN}")
+            raise Passing(message, retry_after=max(wait, min(refill, self.patience.longest)))
         raise Refused(
             f"{host} refused {urlsplit(moved).path} ({answer.status_code}){reason and f': {reason}'}",
             status=answer.status_code,
@@ -235,10 +263,17 @@ def retry_after(headers: Mapping) -> float:
     value = str(headers.get("Retry-After", "")).strip()
     if not value and str(headers.get("x-ratelimit-remaining", "")).strip() == "0":
         value = str(headers.get("x-ratelimit-reset", "")).strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return 0.0
+    until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
     return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())
+
+
+def _reached(error):
+    """Return whether a service may have got the request that ended in an error of the connection."""
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    return not isinstance(cause, urllib3.exceptions.NewConnectionError)

@@ -4,6 +4,9 @@ Two services bring hourly values of a model's cell: weather (ERA5 of the past, o
 (CAMS). They count calls by variables, days and places [1]_. The free service grants so many a minute, an hour
 and a day, for uses that are not commercial.
 
+A day holds the hours that carry its date, as in the services' own daily values; rain, which is stamped at the
+end of its hour, too.
+
 References
 ----------
 .. [1] Open-Meteo, https://open-meteo.com/en/pricing and /en/terms; documentation of the archive and of the
@@ -41,6 +44,8 @@ MOST_DAYS, MOST_PLACES = 366, 100
 DAYS_OF_A_CALL, VARIABLES_OF_A_CALL = 14, 10
 #: Bytes of an hourly value in an answer, and of an hour's time. [bytes]
 BYTES_PER_VALUE, BYTES_PER_TIME = 6, 19
+#: Cells of irregular grids may be found nearest by another measure: half of the widest grid. [°]
+SAME_CELL = 0.2
 #: Days ahead that the air-quality forecast reaches.
 MOST_AHEAD = 4
 RECIPES = ("default", "live")
@@ -64,7 +69,8 @@ _UNITS = {"wind_speed_unit": "ms"}
 #: Values of the cell itself, not corrected to the height of the place.
 _CELL = {"timezone": "GMT", "cell_selection": "nearest", "elevation": "nan"}
 ARCHIVE = Endpoint("archive-api", "/v1/archive", {"models": "era5", **_UNITS, **_CELL}, "ERA5")
-FORECAST = Endpoint("api", "/v1/forecast", {**_UNITS, **_CELL}, "weather forecasts")
+#: That of the model whose analyses ERA5 is made of, lest a region's own model answers for it.
+FORECAST = Endpoint("api", "/v1/forecast", {"models": "ecmwf_ifs025", **_UNITS, **_CELL}, "IFS forecasts")
 _GLOBAL = {"domains": "cams_global", "timezone": "GMT", "cell_selection": "nearest"}
 AIR = Endpoint("air-quality-api", "/v1/air-quality", _GLOBAL, "CAMS")
 
@@ -187,6 +193,11 @@ class OpenMeteoExtraction:
             f"SIMULATED, or another stand-in for Open-Meteo ({self.service}), recipe {self.recipe}: {words}"
         )
 
+    @property
+    def units(self):
+        """Unit of every column."""
+        return {name: unit for layer in self.layers for name, unit in layer.units.items()}
+
     def units_on(self, days):
         """Return the unit of every column; layers without any of the days have none."""
         units = {}
@@ -300,10 +311,11 @@ class HourlyRequest(NamedTuple):
         }
 
 
-def hourly_requests(missing: list[LayerRequest], *, today) -> list[HourlyRequest]:
+def hourly_requests(missing: list[LayerRequest], *, today, most_calls=MOST_CALLS) -> list[HourlyRequest]:
     """Return the requests for what is missing of a folder; days of which there are no values are left out.
 
-    Days come in runs of at most a year, of as many cities as :data:`MOST_CALLS` allow.
+    Days come in runs of at most a year, fewer where one city's exceed `most_calls`, of as many cities as
+    these allow.
     """
     requests = []
     for own in missing:
@@ -314,19 +326,22 @@ def hourly_requests(missing: list[LayerRequest], *, today) -> list[HourlyRequest
         if layer.past == layer.recent:
             parts = [(layer.past, there)]
         for endpoint, periods in parts:
-            for run in _runs(periods):
+            most_days = max(
+                int(most_calls * DAYS_OF_A_CALL * VARIABLES_OF_A_CALL / len(layer.variables)) - 1, 1
+            )
+            for run in _runs(periods, min(most_days, MOST_DAYS)):
                 one = HourlyRequest(endpoint, layer, own.rows[:1], run, own.offset_hours)
-                most = int(np.clip(MOST_CALLS // one.calls, 1, MOST_PLACES))
+                most = int(np.clip(most_calls // one.calls, 1, MOST_PLACES))
                 pieces = np.array_split(own.rows, -(-len(own.rows) // most))
                 requests += [one._replace(rows=rows) for rows in pieces]
     return requests
 
 
-def _runs(periods):
-    """Return days in a row, in pieces of nearly equal length of at most :data:`MOST_DAYS`."""
+def _runs(periods, most_days):
+    """Return days in a row, in pieces of nearly equal length."""
     breaks = np.flatnonzero(np.diff(periods).astype(int) > 1) + 1
     runs = [run for run in np.split(periods, breaks) if len(run)]
-    return [piece for run in runs for piece in np.array_split(run, -(-len(run) // MOST_DAYS))]
+    return [piece for run in runs for piece in np.array_split(run, -(-len(run) // most_days))]
 
 
 def read_answer(answer, request: HourlyRequest, places, *, min_hours=days.MIN_HOURS):
@@ -356,13 +371,15 @@ def _cells(answers, places):
     try:
         facts = [[own["latitude"], own["longitude"], own.get("elevation")] for own in answers]
         cells = np.array(facts, dtype="float64")
+        if not np.isfinite(cells[:, :2]).all():
+            raise ValueError("a cell without a place")
         numbers = [own.get("location_id", number) for number, own in enumerate(answers)]
     except (KeyError, TypeError, ValueError):
         raise Passing("An answer does not say which cell it is of") from None
-    # The cell is the one nearest to its place: in the right order no other answer's is nearer.
+    # The cell is the one nearest to its place: in the right order hardly any other answer's is nearer.
     east = (cells[None, :, 1] - places[:, None, 0] + 180) % 360 - 180
     apart = np.hypot(cells[None, :, 0] - places[:, None, 1], east * np.cos(np.radians(places[:, None, 1])))
-    if numbers != list(range(len(answers))) or (np.diag(apart) > apart.min(axis=1) + 1e-6).any():
+    if numbers != list(range(len(answers))) or (np.diag(apart) > apart.min(axis=1) + SAME_CELL).any():
         raise Passing("An answer has its places in another order")
     if (np.diag(apart) > 1).any():
         raise Passing("An answer is of other places than were asked for")
@@ -377,7 +394,7 @@ def _hourly(answer, layer, hours):
     if answer.get("utc_offset_seconds", 0) != 0:
         raise Passing("An answer has hours of another time zone than was asked for")
     times = pd.to_datetime(pd.Series(own.get("time", []), dtype="str"), errors="coerce").to_numpy()
-    if not np.array_equal(times.astype("datetime64[h]"), hours):
+    if not np.array_equal(times.astype("datetime64[m]"), hours.astype("datetime64[m]")):
         raise Passing(f"An answer has {len(times):,} hours of the {len(hours):,} asked for, or others")
     columns = {}
     for name, column in layer.variables.items():
@@ -386,7 +403,7 @@ def _hourly(answer, layer, hours):
         except (KeyError, TypeError, ValueError):
             raise Passing(f"An answer lacks {name}, or has it not in numbers") from None
         if values.shape != hours.shape:
-            raise Passing(f"An answer has {len(values):,} values of {name} in {len(hours):,} hours")
+            raise Passing(f"An answer has {values.size:,} values of {name} in {len(hours):,} hours")
         columns[column] = _checked(values, name, units.get(name), column)
     return _with_components(columns)
 

@@ -23,6 +23,7 @@ from airq.files import tables
 from airq.geo import nearest
 from airq.io import write_json
 from airq.messages import near_name
+from airq.sources.online.address import is_loopback
 from airq.sources.online.http import Client, Passing, Refused, Unavailable, read_json
 
 API = "https://api.openaq.org/v3/locations"
@@ -87,8 +88,11 @@ class Pace:
             self._not_before = self._clock() + float(reset)
 
 
-def key_header() -> dict[str, str]:
-    """Return the header with the key of the environment; raise ValueError, saying how to get one, without."""
+def key_header(url: str | None = None) -> dict[str, str]:
+    """Return the header with the key of the environment, for the service or an address in its place.
+
+    ValueError is raised, saying how to get one, where there is none, or where it could be overheard.
+    """
     key = os.environ.get(KEY, "").strip()
     if not key:
         raise ValueError(
@@ -96,6 +100,8 @@ def key_header() -> dict[str, str]:
             "https://explore.openaq.org/register), or give --locations with a saved answer of /v3/locations "
             "(.json) or a CSV of ids (column location_id), which needs none."
         )
+    if url is not None and not (url.startswith("https://") or is_loopback(url)):
+        raise ValueError(f"The key in {KEY} would go to {url} unencrypted; use https.")
     return {"X-API-Key": key}
 
 
@@ -260,10 +266,17 @@ def read_locations(source: str | Path | pd.DataFrame | list[dict]) -> list[dict]
 
 def _described(answers, path):
     """Return the locations of one page or several."""
-    found = []
+    found, told = [], 0
     for answer in answers if isinstance(answers, list) else [answers]:
         own = answer.get("results", answer) if isinstance(answer, dict) else answer
         found += own if isinstance(own, list) else [own]
+        number = answer.get("meta", {}).get("found") if isinstance(answer, dict) else None
+        told = max(told, number if isinstance(number, int) else 0)
+    if told > len(found):
+        raise ValueError(
+            f"{path} has {len(found):,} of {told:,} locations; save all pages, as a list in one file, or ask "
+            "with a larger limit."
+        )
     if not found or not all(isinstance(one, dict) and {"id", "coordinates"} <= set(one) for one in found):
         raise ValueError(f"{path} has no locations of OpenAQ; save the answer of /v3/locations.")
     return found

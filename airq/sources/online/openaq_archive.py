@@ -145,6 +145,7 @@ class Archive:
                         report_progress(done, len(items), what)
             except BaseException:
                 stop.set()
+                self.client.stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return results

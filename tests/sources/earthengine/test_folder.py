@@ -70,11 +70,12 @@ def begun(tmp_path):
 
 def missing(folder, today=TODAY):
     """Cities and days of every request that is missing, with its offset."""
+    folder.on_day = np.datetime64(today)
     chunks, _ = folder.read_chunks()
     names = folder.site_days.sites.index
     return [
         (names[request.rows].tolist(), request.periods.astype(str).tolist(), request.offset_hours)
-        for request in folder.missing(chunks, today=np.datetime64(today))
+        for request in folder.missing(chunks)
     ]
 
 
