@@ -333,7 +333,10 @@ def _check_model(folder, model, settings):
             f"{settings.source} with recipe {settings.recipe} does not have."
         )
     if settings.monitors is not None:
-        model.open_monitors(folder / settings.monitors)
+        with warnings.catch_warnings():
+            # Where they come from stands in the log of every run.
+            warnings.simplefilter("ignore", AirqWarning)
+            model.open_monitors(folder / settings.monitors)
 
 
 def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
@@ -414,8 +417,7 @@ def _due(status, before):
         return due
     have = before[[*KEYS, "inputs", "fetched"]].rename(columns={"inputs": "before", "fetched": "then"})
     due = due.merge(have, on=KEYS, how="left")
-    same = due["before"] == due["inputs"]
-    done = same & ((due["before"] == FINAL) | (due["then"] == due["fetched"]))
+    done = (due["before"] == due["inputs"]) & (due["then"] == due["fetched"])
     return due.loc[~done, status.columns]
 
 
