@@ -259,7 +259,9 @@ class BoosterEnsemble:
                     predicted = member.backward(booster.predict(_limited(rows, ends, member.reach)))
                     inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
         prior = np.array([member.prior for member in members])
-        weights = EVIDENCE * blend_weights(inner[0], y) + (1 - EVIDENCE) * prior / prior.sum()
+        # With monitors at hand and without: the weights must hold in both cases.
+        evidence = blend_weights(inner.reshape(-1, len(members)), np.tile(y, len(inner)))
+        weights = EVIDENCE * evidence + (1 - EVIDENCE) * prior / prior.sum()
         self.weights_ = limited_weights(weights, [member.most for member in members])
         self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
