@@ -103,7 +103,8 @@ EVIDENCE = 0.5
 #: Members of every `--model`.
 MEMBERS = {
     "lightgbm": (
-        Member("lightgbm"),
+        # The squared error alone would follow a few days of smoke or dust.
+        Member("lightgbm", 1.0, {"huber": 1.0}),
         Member("lightgbm", 0.5, {"linear_tree": True, "linear_lambda": 10.0, "lambda_l2": 0.0}),
         RIDGE,
     ),

@@ -7,6 +7,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
+from airq.models.boosters import fit_booster
 from airq.models.ensemble import RIDGE, BoosterEnsemble, Member, blend_weights, inner_folds
 
 QUICK = {"rounds": 30, "patience": 30, "min_data_in_leaf": 5, "feature_fraction": 1.0}
@@ -68,6 +69,22 @@ def test_the_same_seed_gives_the_same_predictions(table):
     other = BoosterEnsemble([MEMBER], monitors=None, seed=1).fit(X, y, groups)
     npt.assert_array_equal(first.predict(X), second.predict(X))
     assert not np.array_equal(first.predict(X), other.predict(X))
+
+
+def test_a_rare_spike_counts_less_by_the_huber_loss():
+    """At x = 1 nine rows of ten have 20, one has 220: the mean is 40; at x = 0 all have 10.
+
+    The standard deviation of all is 45. Where errors beyond a tenth of it count by their size, the
+    best constant c at x = 1 solves 0.9 (c - 20) = 0.1 * 4.5, so it is 20.5.
+    """
+    number = np.arange(400)
+    X = pd.DataFrame({"x": number % 2}, dtype="float32")
+    y = np.where(number % 2 == 0, 10.0, np.where(number % 20 == 1, 220.0, 20.0))
+    settings = {"bagging_fraction": 1.0, "lambda_l2": 0.0, "feature_fraction": 1.0, "patience": 1500}
+    for changed, rows, expected in [({}, y >= 0, 40.0), ({"huber": 0.1}, y < 200, 20.5)]:
+        booster = fit_booster("lightgbm", X, y, X[rows], y[rows], parameters=settings | changed)
+        said = booster.predict(pd.DataFrame({"x": [1.0]}))[0]
+        assert said == pytest.approx(expected, abs=0.05)
 
 
 def test_predictions_stay_in_the_physical_range(table):
