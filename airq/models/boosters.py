@@ -134,7 +134,8 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
 
     `features` and `stop_features` are DataFrames of shape (n_samples, n_features), whose missing values are
     left to the trees; targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
-    :data:`CATBOOST`. The same `seed` and number of `threads` give the same model.
+    :data:`CATBOOST`; `huber`, of LightGBM, makes errors beyond so many standard deviations of the target
+    count by their size instead of their square. The same `seed` and number of `threads` give the same model.
     """
     if kind == "ridge":
         return Ridge.fit(features, target)
@@ -153,6 +154,8 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
 def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
     import lightgbm
 
+    if huber := settings.pop("huber", None):
+        settings |= {"objective": "huber", "alpha": huber * float(np.std(learn[1])) or 1.0}
     settings = {
         "objective": "regression",
         "metric": "rmse",

@@ -4,7 +4,8 @@ Every booster leaves one inner fold of groups (cities or sites) out and stops on
 gets a prediction from a booster that never saw its place. These out-of-fold predictions choose the
 weights of the blend. All members see what monitors nearby show, see :mod:`airq.models.monitors`; how far the
 blend is drawn towards the kriging of these monitors depends on how near the nearest one is. At a new place
-the boosters of all folds are averaged.
+the boosters of all folds are averaged, each kept near their median: one that extrapolates wildly would
+outweigh the others.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ MONITORS = "monitors.parquet"
 TRIED_KM = (0.0, 25.0, 100.0, np.inf)
 #: Predictions are limited to the highest training target times this.
 HEADROOM = 1.2
+#: Linear leaves may extrapolate beyond the training range of a feature by so many widths of it. [1]
+REACH = 1.0
+#: A booster may say at most this times what the median of the boosters of its member says, and at least the
+#: median divided by this; beyond it a little more, so that it matters to no prediction near zero.
+AGREEMENT, SLACK = 2.0, 2.0  # [1], [µg m⁻³]
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Member:
     prior: float = 1.0
     most: float = 1.0
 
+    @property
+    def reach(self):
+        """Widths of the training range that a feature may lie beyond it; only linear leaves extrapolate."""
+        return REACH if self.parameters.get("linear_tree") else 0.0
+
     def forward(self, target):
         """Return PM2.5 [µg m⁻³] on the scale that the booster learns."""
         return np.power(target, self.power) if self.power else np.log1p(target)
@@ -58,6 +69,21 @@ class Member:
         """Return PM2.5 [µg m⁻³] from the scale that the booster learns."""
         positive = np.maximum(scale, 0)
         return np.power(positive, 1 / self.power) if self.power else np.expm1(np.minimum(positive, 50))
+
+    def agreed(self, scales, highest):
+        """Return what boosters say on their scale, (n_boosters, n_samples), each kept near their median.
+
+        That is between half and twice the PM2.5 of the median, give or take 2 µg m⁻³, and not above
+        `highest` [µg m⁻³].
+
+        >>> Member("lightgbm").agreed(np.array([[20.0], [24.0], [900.0]]), 500.0).ravel().tolist()
+        [20.0, 24.0, 50.0]
+        """
+        scales = np.minimum(scales, self.forward(highest))
+        middle = self.backward(np.median(scales, axis=0))
+        low = np.maximum(middle / AGREEMENT - SLACK, 0)
+        high = np.minimum(middle * AGREEMENT + SLACK, highest)
+        return np.clip(scales, self.forward(low), self.forward(high))
 
     def slope(self, scale):
         """Return how fast PM2.5 [µg m⁻³] grows with the scale that the booster learns."""
@@ -77,7 +103,8 @@ EVIDENCE = 0.5
 #: Members of every `--model`.
 MEMBERS = {
     "lightgbm": (
-        Member("lightgbm"),
+        # The squared error alone would follow a few days of smoke or dust.
+        Member("lightgbm", 1.0, {"huber": 1.0}),
         Member("lightgbm", 0.5, {"linear_tree": True, "linear_lambda": 10.0, "lambda_l2": 0.0}),
         RIDGE,
     ),
@@ -142,7 +169,7 @@ class BoosterEnsemble:
     shares_ : numpy.ndarray
         How far the blend is drawn towards the kriging, by distance, see :mod:`airq.models.shares`.
     ranges_ : numpy.ndarray of shape (2, n_features)
-        Lowest and highest value of every feature in training; linear leaves must not extrapolate.
+        Lowest and highest value of every feature in training, see :meth:`within_ranges`.
     highest_ : float
         Upper limit of the predictions. [µg m⁻³]
     """
@@ -221,6 +248,7 @@ class BoosterEnsemble:
         self.boosters_ = [[] for _ in members]
         for fold, table in enumerate(tables):
             learned, left_out = table.learned(), list(table.left_out())
+            ends = _ends(learned[~table.stop].to_numpy())
             for number, member in enumerate(members):
                 target = member.forward(y)
                 learn, stop = ((learned[rows], target[rows]) for rows in (~table.stop, table.stop))
@@ -228,10 +256,13 @@ class BoosterEnsemble:
                 booster = fit_booster(member.kind, *learn, *stop, **options)
                 self.boosters_[number].append(booster)
                 for radius, rows in enumerate(left_out):
-                    predicted = member.backward(booster.predict(rows))
+                    # As a prediction is made, so that the weights are those of what predicts.
+                    predicted = member.backward(booster.predict(_limited(rows, ends, member.reach)))
                     inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
         prior = np.array([member.prior for member in members])
-        weights = EVIDENCE * blend_weights(inner[0], y) + (1 - EVIDENCE) * prior / prior.sum()
+        # With monitors at hand and without: the weights must hold in both cases.
+        evidence = blend_weights(inner.reshape(-1, len(members)), np.tile(y, len(inner)))
+        weights = EVIDENCE * evidence + (1 - EVIDENCE) * prior / prior.sum()
         self.weights_ = limited_weights(weights, [member.most for member in members])
         self._draw_to_kriging(inner @ self.weights_, tables, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
@@ -277,12 +308,12 @@ class BoosterEnsemble:
 
         X holds the features of :meth:`with_monitors`.
         """
-        limited = pd.DataFrame(self.within_ranges(X), columns=X.columns)
         blended = np.zeros(len(X))
         for member, boosters, weight in zip(self.members_, self.boosters_, self.weights_, strict=True):
             if weight > 0:
-                scale = np.mean([booster.predict(limited) for booster in boosters], axis=0)
-                blended += weight * np.minimum(member.backward(scale), self.highest_)
+                limited = self.within_ranges(X, member.reach)
+                scales = np.array([booster.predict(limited) for booster in boosters])
+                blended += weight * member.backward(member.agreed(scales, self.highest_).mean(axis=0))
         if self.monitors_ is not None:
             blended = _drawn(blended, _kriged(X), self.share_of_kriging(X))
         return np.clip(blended, 0, self.highest_)
@@ -306,9 +337,12 @@ class BoosterEnsemble:
                 shares += weight * np.mean([booster.importances for booster in boosters], axis=0)
         return shares / shares.sum() if shares.any() else np.full(len(shares), 1 / len(shares))
 
-    def within_ranges(self, X):
-        """Return the features as the boosters get them, none beyond its training range, shape as `X`."""
-        return np.clip(X.to_numpy(), *np.nan_to_num(self.ranges_))
+    def within_ranges(self, X, reach=0.0):
+        """Return the features as the boosters of a member get them, a DataFrame like `X`.
+
+        None lies beyond its training range by more than `reach` widths of it, see :attr:`Member.reach`.
+        """
+        return _limited(X, self.ranges_, reach)
 
     def save(self, folder):
         """Write the boosters' native files into a folder; return what :meth:`load` needs beside them."""
@@ -379,6 +413,13 @@ def _joined(X, monitors):
     """Return features with those of the monitors, (n_samples, n_columns), beside them."""
     beside = pd.DataFrame(monitors, columns=list(FEATURES), index=X.index)
     return pd.concat([X, beside], axis=1)
+
+
+def _limited(X, ranges, reach):
+    """Return features at most `reach` widths beyond their ranges, (2, n_features); 0 where these are NaN."""
+    low, high = np.nan_to_num(ranges).astype("float64")
+    beyond = reach * (high - low)
+    return pd.DataFrame(np.clip(X.to_numpy(), low - beyond, high + beyond), columns=X.columns)
 
 
 def _ends(values):

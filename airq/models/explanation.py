@@ -6,8 +6,8 @@ contributions times ``s + b`` sum to the step in PM2.5 from the base ``b`` to th
 any other power likewise with the slope of the chord from ``b`` to ``s``. Members are blended by their
 weights. What monitors nearby show is one more contribution: that of the features which describe them, and
 of the kriging towards which the blend is drawn, all else counting the less. The `remainder` is what the
-limits of predictions (zero, and the highest) took away or gave. Contributions of features add up to those
-of the columns that they are made of, and these to products.
+limits of predictions (zero, the highest, and for a booster the others) took away or gave. Contributions of
+features add up to those of the columns that they are made of, and these to products.
 
 **Importance** is the mean size of the contributions over a sample of rows.
 
@@ -65,7 +65,7 @@ class Explainer:
 
     def __init__(self, estimator, background=None):
         self.estimator = estimator
-        self._background = None if background is None else self._values(background)
+        self._background = background
         self._members = [
             (weight, member, [self._prepared(member, booster) for booster in boosters])
             for weight, member, boosters in zip(
@@ -81,15 +81,17 @@ class Explainer:
         are in `nearby monitors`. A row sums to the prediction. `base` is the same in every row: the
         prediction of members that know no feature.
         """
-        values = self._values(X)
         total = np.zeros((len(X), X.shape[1] + 1))
         lifted = np.zeros(len(X))
         for weight, member, boosters in self._members:
-            scale = np.mean([contributions(values) for contributions in boosters], axis=0)
-            parts, clipped = to_concentration(scale, member)
-            above = np.maximum(parts.sum(axis=1) + clipped - self.estimator.highest_, 0)
-            total += weight * parts
-            lifted += weight * (clipped - above)
+            values = self._values(X, member)
+            each = np.array([contributions(values) for contributions in boosters])
+            said = each.sum(axis=2)
+            kept = (member.agreed(said, self.estimator.highest_) - said).mean(axis=0)
+            # As one more feature before the base, so that it, too, comes to µg m⁻³.
+            parts, clipped = to_concentration(np.insert(each.mean(axis=0), -1, kept, axis=1), member)
+            total += weight * np.delete(parts, -2, axis=1)
+            lifted += weight * (parts[:, -2] + clipped)
         share = self.estimator.share_of_kriging(X)
         base = total[:, -1].copy()
         # Towards the kriging: all else counts the less, and the kriging its step from the base.
@@ -106,8 +108,8 @@ class Explainer:
         table[REMAINDER] = lifted + np.clip(reached, 0, self.estimator.highest_) - reached
         return table
 
-    def _values(self, X):
-        return np.ascontiguousarray(self.estimator.within_ranges(X), dtype="float32")
+    def _values(self, X, member):
+        return np.ascontiguousarray(self.estimator.within_ranges(X, member.reach), dtype="float32")
 
     def _prepared(self, member, booster):
         """Return a function from values to contributions, the base last, on the scale of the booster."""
@@ -123,7 +125,7 @@ class Explainer:
             return lambda values: booster.native.predict(values, **options)
         trees = LinearTrees(booster.native)
         if self._background is not None:
-            trees.centre_on(self._background)
+            trees.centre_on(self._values(self._background, member))
         return lambda values: trees.contributions(values, threads=booster.threads)
 
 

@@ -7,7 +7,8 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from airq.models.ensemble import BoosterEnsemble, Member, blend_weights, inner_folds
+from airq.models.boosters import fit_booster
+from airq.models.ensemble import RIDGE, BoosterEnsemble, Member, blend_weights, inner_folds
 
 QUICK = {"rounds": 30, "patience": 30, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 MEMBER = Member("lightgbm", 1.0, QUICK)
@@ -70,6 +71,22 @@ def test_the_same_seed_gives_the_same_predictions(table):
     assert not np.array_equal(first.predict(X), other.predict(X))
 
 
+def test_a_rare_spike_counts_less_by_the_huber_loss():
+    """At x = 1 nine rows of ten have 20, one has 220: the mean is 40; at x = 0 all have 10.
+
+    The standard deviation of all is 45. Where errors beyond a tenth of it count by their size, the
+    best constant c at x = 1 solves 0.9 (c - 20) = 0.1 * 4.5, so it is 20.5.
+    """
+    number = np.arange(400)
+    X = pd.DataFrame({"x": number % 2}, dtype="float32")
+    y = np.where(number % 2 == 0, 10.0, np.where(number % 20 == 1, 220.0, 20.0))
+    settings = {"bagging_fraction": 1.0, "lambda_l2": 0.0, "feature_fraction": 1.0, "patience": 1500}
+    for changed, rows, expected in [({}, y >= 0, 40.0), ({"huber": 0.1}, y < 200, 20.5)]:
+        booster = fit_booster("lightgbm", X, y, X[rows], y[rows], parameters=settings | changed)
+        said = booster.predict(pd.DataFrame({"x": [1.0]}))[0]
+        assert said == pytest.approx(expected, abs=0.05)
+
+
 def test_predictions_stay_in_the_physical_range(table):
     "A linear booster far outside its data neither falls below zero nor runs away upwards."
     X, y, groups = table
@@ -81,14 +98,37 @@ def test_predictions_stay_in_the_physical_range(table):
 
 
 def test_features_end_at_their_training_range():
-    "Linear leaves of y = 40 x on [0, 1] predict for x = -9 and x = 9 what they predict for 0 and 1."
+    "Of a feature on [0, 4] plain trees and the ridge see -9 as 0 and 9 as 4, linear trees as -4 and 8."
+    ensemble = BoosterEnsemble()
+    ensemble.ranges_ = np.array([[0.0], [4.0]])
+    linear = Member("lightgbm", parameters={"linear_tree": True})
+    beyond = pd.DataFrame({"x": [-9.0, 9.0, np.nan]})
+    for member, ends in [(MEMBER, [0, 4]), (RIDGE, [0, 4]), (linear, [-4, 8])]:
+        seen = ensemble.within_ranges(beyond, member.reach)
+        npt.assert_array_equal(seen["x"], [*ends, np.nan])
+
+
+def test_linear_leaves_extrapolate_a_width_and_no_more():
+    "Leaves of y = 10 + 10 x on [0, 1], limited to 24: 15 at 0.5, above 21 at 1.3; 0 at -1 and beyond."
     x = np.tile(np.linspace(0, 1, 30), 8).astype("float32")
-    X = pd.DataFrame({"x": x})
-    linear = Member("lightgbm", 1.0, QUICK | {"linear_tree": True, "rounds": 60, "patience": 60})
-    ensemble = BoosterEnsemble([linear], monitors=None).fit(X, 40.0 * x, np.repeat(list("abcdefgh"), 30))
-    beyond, ends = pd.DataFrame({"x": [-9.0, 9.0, np.nan]}), pd.DataFrame({"x": [0.0, 1.0, np.nan]})
-    npt.assert_array_equal(ensemble.within_ranges(beyond), ends)
-    npt.assert_array_equal(ensemble.predict(beyond), ensemble.predict(ends))
+    settings = QUICK | {"linear_tree": True, "rounds": 200, "patience": 200, "num_leaves": 2}
+    linear = Member("lightgbm", 1.0, settings)
+    groups = np.repeat(list("abcdefgh"), 30)
+    ensemble = BoosterEnsemble([linear], monitors=None).fit(pd.DataFrame({"x": x}), 10 + 10.0 * x, groups)
+    predicted = ensemble.predict(pd.DataFrame({"x": [0.5, 1.3, -1.0, -9.0]}, dtype="float32"))
+    npt.assert_allclose(predicted, [15, 23, 0, 0], atol=0.5)
+
+
+def test_weights_come_from_predictions_that_meet_the_limits_of_features():
+    """Nine groups of x in [0, 1], one at 9, whose PM2.5 is 2^x - 1 of x cut at 1.
+
+    The ridge of the fold that leaves the tenth group out sees its 9 as 1, and is right.
+    """
+    x = np.r_[np.tile(np.linspace(0, 1, 20), 9), np.full(20, 9.0)].astype("float32")
+    y = 2 ** np.minimum(x, 1.0) - 1
+    groups = np.repeat(np.arange(10), 20)
+    ensemble = BoosterEnsemble([RIDGE], monitors=None).fit(pd.DataFrame({"x": x}), 100 * y, groups)
+    npt.assert_allclose(ensemble.inner_predictions_[-20:], 100, rtol=0.25)
 
 
 def test_predictions_end_a_fifth_above_the_highest_target(table):
@@ -97,6 +137,29 @@ def test_predictions_end_a_fifth_above_the_highest_target(table):
     ensemble = BoosterEnsemble([MEMBER], monitors=None).fit(X, y, groups)
     ensemble.boosters_ = [[SimpleNamespace(predict=lambda X: np.full(len(X), 1000.0))]]
     npt.assert_allclose(ensemble.predict(X[:2]), 1.2 * y.max())
+
+
+def test_a_booster_that_runs_away_is_kept_near_the_others(table):
+    "Boosters say 20, 24 and 900: twice the median and 2 more are 50, so their mean is 31.3."
+    X, y, groups = table
+    ensemble = BoosterEnsemble([MEMBER], monitors=None).fit(X, y, groups)
+    ensemble.highest_ = 1000.0
+    ensemble.boosters_ = [
+        [
+            SimpleNamespace(predict=lambda X, value=value: np.full(len(X), value))
+            for value in (20.0, 24.0, 900)
+        ]
+    ]
+    npt.assert_allclose(ensemble.predict(X[:2]), (20 + 24 + 50) / 3)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5, 0.0])
+def test_boosters_agree_on_every_scale(power):
+    "Around a median of 24 boosters are limited to 10 and 50 µg m⁻³, whatever scale they learned."
+    member = Member("lightgbm", power)
+    said = member.forward(np.array([[0.0], [24.0], [24.0], [30.0], [90.0]]))
+    kept = member.backward(member.agreed(said, 500.0))
+    npt.assert_allclose(kept.ravel(), [10, 24, 24, 30, 50])
 
 
 def test_a_member_that_runs_away_is_limited_before_the_blend(table):

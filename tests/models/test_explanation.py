@@ -53,20 +53,34 @@ def test_contributions_base_monitors_and_remainder_sum_to_the_prediction(table, 
     npt.assert_allclose(ensemble.share_of_kriging(inputs), 0.3)
     found = Explainer(ensemble, inputs).contributions(inputs)
     npt.assert_allclose(found.sum(axis=1), ensemble.predict(inputs), rtol=0, atol=1e-6)
-    # The ridge runs into the upper limit in a row.
-    assert (found[REMAINDER] == 0).mean() > 0.99
+    # The ridge runs into the upper limit; one of its boosters says half of what the others do.
+    assert (found[REMAINDER] == 0).mean() > 0.9
     assert found[BASE].nunique() == 1
     assert found[MONITORS].abs().mean() > 1
     assert list(found.columns) == ["x", "idle", BASE, MONITORS, REMAINDER]
 
 
 def test_the_sum_holds_beyond_the_training_ranges(table):
-    "A value that no training row had is explained as the boosters get it, cut at the range."
+    "A value that no training row had is explained as the boosters get it, cut beyond the range."
     X, y, groups, places = table
     ensemble = BoosterEnsemble([ROOT], monitors=None).fit(X, y, groups, places)
     beyond = pd.DataFrame({"x": [5.0, -5.0], "idle": [9.0, np.nan]}, dtype="float32")
     found = Explainer(ensemble, X).contributions(beyond)
     npt.assert_allclose(found.sum(axis=1), ensemble.predict(beyond), rtol=0, atol=1e-6)
+
+
+def test_what_keeps_a_booster_near_the_others_is_in_the_remainder(table):
+    "Four ridges say 30, one says 90 of which 62 is allowed: the base has the 90, the remainder the rest."
+    X, y, groups, places = table
+    ensemble = BoosterEnsemble([RIDGE]).fit(X, y, groups)
+    ensemble.highest_ = 500.0
+    for ridge, pm25 in zip(ensemble.boosters_[0], (30, 30, 30, 30, 90), strict=True):
+        ridge.slopes[:], ridge.base = 0.0, np.log1p(pm25)
+    found = Explainer(ensemble).contributions(X[:1])
+    predicted = np.exp(np.log(31) * 0.8 + np.log(63) * 0.2) - 1
+    npt.assert_allclose(ensemble.predict(X[:1]), predicted)
+    npt.assert_allclose(found[BASE] + found[REMAINDER], predicted)
+    npt.assert_allclose(found[BASE], np.exp(np.log(31) * 0.8 + np.log(91) * 0.2) - 1)
 
 
 def test_the_upper_limit_is_the_remainder(table):
