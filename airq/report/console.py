@@ -163,9 +163,10 @@ def print_call_plan(planned, console):
     took = (
         f"{planned.minutes:,.0f} minutes" if planned.minutes < 180 else f"{planned.minutes / 60:,.1f} hours"
     )
+    took = "a minute at most" if planned.minutes < 1 else f"at least {took}"
     text = (
         f"{planned.cities:,} cities, {planned.days:,} days: {planned.requests:,} requests, "
-        f"{planned.calls:,.0f} calls, about {planned.bytes_received / 1e6:,.0f} MB, at least {took}{within}."
+        f"{planned.calls:,.0f} calls, some {planned.bytes_received / 1e6:,.1f} MB, {took}{within}."
     )
     for line in (text, *(f"note: {note}" for note in planned.notes)):
         console.print(line, markup=False)

@@ -38,6 +38,8 @@ from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
 
 #: Longest wait for the allowance of an hour; a day's is not waited for. [s]
 LONGEST_PAUSE = 3700.0
+#: What may be chosen of what is fetched.
+SETTINGS = ("recipe", "products", "day_basis", "min_hours")
 #: Words of Open-Meteo's refusals when the calls of a minute, an hour or a day are used up. [s]
 _USED_UP = {"minutely": 60.0, "hourly": 3600.0, "daily": 86_400.0}
 
@@ -117,8 +119,9 @@ def fetch(
         For ``open-meteo`` a folder, which later runs continue and extend; for ``openaq`` a Parquet file.
     **options
         ``open-meteo``: `recipe` ("default", or "live" with forecasts for the days that ERA5 does not have
-        yet), `products` (of "weather", "cams"), `day_basis` ("utc" or "local"), `min_hours` and `client`, an
-        :class:`OpenMeteo`. ``openaq``: those of :func:`airq.workflows.fetch_openaq.fetch_openaq`.
+        yet), `products` (of "weather", "cams"), `day_basis` ("utc" or "local"), `min_hours`, and `url` or
+        `client`, an :class:`OpenMeteo`. ``openaq``: those of
+        :func:`airq.workflows.fetch_openaq.fetch_openaq`.
 
     Returns
     -------
@@ -141,6 +144,8 @@ def fetch(
     if source not in SOURCES:
         hint = near_name(source, SOURCES)
         raise ValueError(f"Unknown source {source!r}.{hint} Choose one of {', '.join(SOURCES)}.")
+    if source == "open-meteo" and "url" in options:
+        options["client"] = OpenMeteo(options.pop("url"))
     report = SOURCES[source](cities, start, end, out=out, **options)
     for note in report.notes:
         warn(note)
@@ -256,8 +261,18 @@ def _request(cities, start, end, client, on_day, settings):
     if settings.get("products") is not None:
         settings = {**settings, "products": tuple(settings["products"])}
     settings = {name: value for name, value in settings.items() if value is not None}
+    if unknown := set(settings) - set(SETTINGS):
+        hint = near_name(min(unknown), SETTINGS)
+        raise ValueError(
+            f"open-meteo has no option {min(unknown)!r}.{hint} Choose from {', '.join(SETTINGS)}."
+        )
     extraction = OpenMeteoExtraction(service=service_name(client.url, SERVICE), **settings)
     days = day_labels(start, end)
+    first = min(layer.start for layer in extraction.layers)
+    if days[-1] < pd.Timestamp(first):
+        raise ValueError(
+            f"Open-Meteo has none of these days: {', '.join(extraction.products)} begin on {first}."
+        )
     last = pd.Timestamp(on_day) + pd.Timedelta(days=MOST_AHEAD if extraction.recipe == "live" else 0)
     if days[-1] > last:
         how = "at most 4 days ahead" if extraction.recipe == "live" else "only with --recipe live"

@@ -32,7 +32,7 @@ from airq.messages import AirqWarning, near_name
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, groups_needed
 from airq.models.predictions import prediction_rows
 from airq.models.predictor import SCALE
-from airq.panel import KEYS, TARGET
+from airq.panel import FIRST_DATE, KEYS, TARGET
 from airq.regressor import load
 from airq.sources.folder import MANIFEST, PANEL, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
@@ -51,6 +51,8 @@ KEY_VARIABLE = "OPEN_METEO_API_KEY"
 CONTEXT_DAYS = 30
 #: Days on which forecasts of a lead must stand beside observations before they get intervals.
 DAYS_OF_A_LEAD = 14
+#: Cities in which they must do so: with fewer there is no 90 % interval.
+FEWEST_CITIES = groups_needed(DEFAULT_COVERAGE)
 #: Runs that the log keeps a line of.
 LOGGED_RUNS = 60
 FINAL, PROVISIONAL, FORECAST = "final", "provisional", "forecast"
@@ -185,15 +187,28 @@ def init(folder, cities, bundle, *, start=None, on_day=None, **settings) -> Sett
         If the folder exists, or a file cannot be read.
     """
     folder, table = Path(folder), read_cities(cities)
-    start = start or str((on_day or today()) - 14)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        already = (folder / SETTINGS).exists()
+        what = (
+            f"is a live folder already; run airq update {folder}"
+            if already
+            else "exists; choose another name"
+        )
+        raise FileExistsError(f"{folder} {what}.")
+    on_day = np.datetime64(on_day or today(), "D")
+    start = start or str(on_day - 14)
+    if (
+        not FIRST_DATE + pd.Timedelta(days=CONTEXT_DAYS)
+        <= day_labels(start, start)[0]
+        <= pd.Timestamp(on_day)
+    ):
+        raise ValueError(f"The start {start} is no day from {FIRST_DATE:%Y} on that has begun.")
     paths = {"bundle": bundle, "monitors": settings.pop("monitors", None)}
     paths = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
     model = load(paths["bundle"])
     settings = Settings(start=start, day_basis=model.metadata_["panel"]["day_basis"], **paths, **settings)
     _check_model(folder, model, settings)
     with atomic_folder(folder, marker=SETTINGS) as unfinished:
-        if (folder / SETTINGS).exists():
-            raise FileExistsError(f"{folder} is a live folder already; run airq update {folder}.")
         table.to_csv(unfinished / CITIES, index=False)
         (unfinished / SETTINGS).write_text(_toml(settings), encoding="utf-8")
     return settings
@@ -204,7 +219,7 @@ def read_settings(folder) -> Settings:
     path = Path(folder) / SETTINGS
     try:
         facts = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         hint = f"begin one with: airq update init {folder} --cities cities.csv --bundle bundle"
         raise FileNotFoundError(f"{folder} is no live folder: it has no {SETTINGS}; {hint}") from None
     except ValueError as error:
@@ -249,7 +264,7 @@ def update(
     OSError
         If a file cannot be read or written, or another process is at work in the folder (BlockingIOError).
     """
-    folder, on_day = Path(folder), on_day or today()
+    folder, on_day = Path(folder), np.datetime64(on_day or today(), "D")
     settings = read_settings(folder)
     with _locked(folder):
         try:
@@ -453,23 +468,27 @@ def _predict(folder, settings, model, due, before, on_day):
 
 def _calibrations(folder, before, monitors, leads):
     """Return what calibrates the forecasts of each lead, None where there is too little, and words."""
-    past = pd.DataFrame() if monitors is None else _forecasts(folder, before)
+    if monitors is None and leads:
+        told = (
+            "Forecasts have no intervals: these are learned from past forecasts beside monitors in at least "
+        )
+        return dict.fromkeys(leads), [
+            f"{told}{FEWEST_CITIES} cities of the folder; name a panel of them as monitors."
+        ]
+    past = _forecasts(folder, before) if leads else pd.DataFrame()
     calibrations, notes = dict.fromkeys(leads), []
     for lead in leads:
         pairs = _pairs(past, monitors, lead)
-        days = 0 if pairs.empty else pairs["date"].nunique()
-        if days < DAYS_OF_A_LEAD:
-            notes.append(
-                f"Forecasts {lead} days ahead have no interval yet: {days} of {DAYS_OF_A_LEAD} days that are "
-                "needed stand beside observations."
-            )
-            continue
-        calibrations[lead] = Calibration.from_held_out(pairs)
-        cities, needed = calibrations[lead].n_groups(), groups_needed(DEFAULT_COVERAGE)
-        have = "have 90 % intervals" if cities >= needed else f"have no interval: {needed} cities are needed"
+        days, cities = (0, 0) if pairs.empty else (pairs["date"].nunique(), pairs["group"].nunique())
+        enough = days >= DAYS_OF_A_LEAD and cities >= FEWEST_CITIES
+        if enough:
+            calibrations[lead] = Calibration.from_held_out(pairs)
+        ahead = {0: "of the same day", 1: "one day ahead"}.get(lead, f"{lead} days ahead")
+        have = "have 90 % intervals" if enough else "have no interval yet"
+        needed = "" if enough else f"; {DAYS_OF_A_LEAD} days and {FEWEST_CITIES} cities are needed"
         notes.append(
-            f"Forecasts {lead} days ahead {have}; {len(pairs):,} past ones of {cities} cities on {days} days "
-            "stand beside observations."
+            f"Forecasts {ahead} {have}: past ones stand beside observations on {days} days in {cities} cities"
+            f"{needed}."
         )
     return calibrations, notes
 

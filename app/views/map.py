@@ -1,5 +1,6 @@
 """Map: every city coloured for a day, a period's mean or the share of days above a level."""
 
+import numpy as np
 import streamlit as st
 
 from airq.units import PM25_UNIT
@@ -227,7 +228,8 @@ def _city_card(store, layer, row):
         if layer.lower is not None and number >= 0:
             level = f"{layer.level:.0%} interval" if layer.level else "interval"
             low, high = theme.number(layer.lower[row], unit), theme.number(layer.upper[row], unit)
-            st.markdown(f"{level}: {low} to {high}")
+            known = np.isfinite(layer.lower[row])
+            st.markdown(f"{level}: {low} to {high}" if known else "No interval is known for this day.")
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
         if number >= 0 and unit != "%":

@@ -32,6 +32,18 @@ def test_a_page_draws_without_an_error(page, draw, make_rows):
     assert app.selectbox[0].value == 1
 
 
+def test_a_live_folder_tells_its_newest_day(draw, write_predictions, make_rows):
+    "The last day is a forecast without an interval; the file says when it was predicted."
+    rows = make_rows(PM25, lower=5.0, upper=80.0, level=0.9, inputs="final", lead_days=0)
+    last = rows["date"] == rows["date"].max()
+    rows.loc[last, ["lower", "upper", "level"]] = np.nan
+    facts = {"unit": "µg m⁻³", "trained_on": "sensor", "statistic": "mean", "period": "day"}
+    path = write_predictions(rows, facts={**facts, "as_of": "2020-01-03", "sources": ["by hand"]})
+    text = said(draw("map", path=path))
+    assert "it was predicted on 3 January 2020. Days from 3 January 2020 on are forecasts." in text
+    assert "No interval is known for this day." in text and "no prediction to" not in text
+
+
 @pytest.mark.parametrize("page", ["map", "city"])
 def test_a_link_chooses_city_and_day(page, draw, make_rows):
     "?city=kla&date=2020-01-02 shows 60.0 µg/m³."
