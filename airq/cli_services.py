@@ -323,6 +323,7 @@ def init(
     ] = None,
     url: Moved = None,
     ee_project: Project = None,
+    ee_credentials: Credentials = "default",
 ):
     """Begin a live folder: writes a small update.toml."""
     check_files(
@@ -330,8 +331,9 @@ def init(
         {"--cities": cities, "--bundle": bundle, "--monitors": monitors},
         folders={"FOLDER": None},
     )
-    from airq.workflows.update import init
+    from airq.workflows.live import init
 
     settings = {"source": source.value, "recipe": recipe, "ahead": ahead, "url": url, "project": ee_project}
+    settings |= {"credentials": ee_credentials if source is Source.earthengine else None}
     init(folder, cities, bundle, start=start, monitors=monitors, **settings)
     screen.print(f"{folder}/update.toml says what each run does; now: airq update {folder}", markup=False)

@@ -334,8 +334,8 @@ class Folder:
         """Return when each city's values of each day came, and whether they no longer change.
 
         Three arrays of shape (n_cities, n_days): the time (datetime64[s]) at which all of them had come, and
-        that at which any came last, NaT where a layer's values have not come; and a mask. Layers without a
-        period of a day have nothing to wait for.
+        that at which any came last, NaT where a layer's values have not come; and a mask, which what changes
+        with the year or never does not decide. Layers without a period of a day have nothing to wait for.
         """
         never = np.datetime64("0001-01-01", "s")
         all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01", "s"))
@@ -353,7 +353,8 @@ class Folder:
             columns = np.searchsorted(periods, layer.period_of(days)[known])
             all_came[:, known] = np.minimum(all_came[:, known], came[:, columns])
             last_came[:, known] = np.maximum(last_came[:, known], came[:, columns])
-            settled[:, known] &= ((came >= complete) & ~empty)[:, columns]
+            if layer.cadence == "day":
+                settled[:, known] &= ((came >= complete) & ~empty)[:, columns]
         lacking = (all_came == never) | (last_came == never)
         all_came[lacking], last_came[lacking] = np.datetime64("NaT"), np.datetime64("NaT")
         return all_came, last_came, settled

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tomllib
 import warnings
 from dataclasses import dataclass, field
 from os import PathLike
@@ -26,29 +25,25 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from airq.cities import read_cities
-from airq.features.recipe import POSITION
-from airq.io import atomic_folder, read_panel, write_table, write_text
-from airq.messages import AirqWarning, near_name
+from airq.io import read_panel, write_table, write_text
+from airq.messages import AirqWarning
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, groups_needed
 from airq.models.predictions import prediction_rows
 from airq.models.predictor import SCALE
-from airq.panel import FIRST_DATE, KEYS, TARGET
+from airq.panel import KEYS, TARGET
 from airq.regressor import load
-from airq.sources.folder import MANIFEST, PANEL, SiteDays, day_labels, open_folder, today
-from airq.sources.online.address import service_name
-from airq.sources.online.open_meteo import MOST_AHEAD, SERVICE, OpenMeteoExtraction
+from airq.sources.folder import MANIFEST, PANEL, SiteDays, open_folder, today
+from airq.sources.online.open_meteo import OpenMeteoExtraction
 from airq.sources.sites import mean_by_city
 from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 from airq.workflows.fetch import OpenMeteo, fetch_open_meteo
 from airq.workflows.folders import now
+from airq.workflows.live import CITIES, CONTEXT_DAYS, check_model, read_settings
 
-SETTINGS, CITIES, INPUTS = "update.toml", "cities.csv", "inputs"
+INPUTS = "inputs"
 PREDICTIONS, HISTORY, LOG = "predictions.parquet", "history", "log.md"
-SOURCES = ("open-meteo", "earthengine")
 #: Where the key of a customer of Open-Meteo is looked for.
 KEY_VARIABLE = "OPEN_METEO_API_KEY"
-#: Days before the first prediction whose inputs its features may need. [d]
-CONTEXT_DAYS = 30
 #: Days on which forecasts of a lead must stand beside observations before they get intervals.
 DAYS_OF_A_LEAD = 14
 #: Cities in which they must do so: with fewer there is no 90 % interval.
@@ -56,65 +51,6 @@ FEWEST_CITIES = groups_needed(DEFAULT_COVERAGE)
 #: Runs that the log keeps a line of.
 LOGGED_RUNS = 60
 FINAL, PROVISIONAL, FORECAST = "final", "provisional", "forecast"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a live folder does, as its `update.toml` says.
-
-    Attributes
-    ----------
-    bundle : str
-        Trained bundle; a path that is not absolute starts at the folder.
-    start : str
-        First day to predict, ISO.
-    source : {"open-meteo", "earthengine"}
-        Where inputs come from.
-    recipe : str
-        Set of products of the source.
-    ahead : int
-        Days ahead to predict, 0 to 4.
-    day_basis : {"utc", "local"}
-        Whose midnight ends a day, as the bundle has it.
-    monitors : str, optional
-        Panel of monitors: seen by predictions, and by what calibrates the intervals of forecasts.
-    url, project : str, optional
-        Address of the service, and Cloud project of Earth Engine.
-    """
-
-    bundle: str
-    start: str
-    source: str = "open-meteo"
-    recipe: str = "live"
-    ahead: int = 0
-    day_basis: str = "utc"
-    monitors: str | None = None
-    url: str | None = None
-    project: str | None = None
-
-    def __post_init__(self):
-        for name in ("bundle", "start", "source", "recipe", "day_basis", "monitors", "url", "project"):
-            value = getattr(self, name)
-            if not isinstance(value, str | None) or (value is None and name in ("bundle", "start")):
-                raise ValueError(f"{name} is {value!r}; it must be text in quotes.")
-            object.__setattr__(self, name, value or None)
-        object.__setattr__(self, "start", f"{day_labels(self.start, self.start)[0]:%Y-%m-%d}")
-        if self.source not in SOURCES:
-            raise ValueError(f"source is {self.source!r}; it must be one of {', '.join(SOURCES)}.")
-        most = MOST_AHEAD if self.source == "open-meteo" else 0
-        if type(self.ahead) is not int or not 0 <= self.ahead <= most:
-            raise ValueError(f"ahead is {self.ahead!r}; {self.source} has forecasts for 0 to {most} days.")
-        if self.ahead and self.recipe != "live":
-            raise ValueError(f"recipe is {self.recipe!r}; days ahead need the recipe live.")
-        self.extraction(CITIES)
-
-    def extraction(self, cities):
-        """Return what the folder of inputs holds; ValueError if there is no such recipe or address."""
-        if self.source == "open-meteo":
-            service = service_name(self.url, SERVICE)
-            return OpenMeteoExtraction(self.recipe, day_basis=self.day_basis, service=service)
-        request = ExtractionRequest(cities, self.start, self.start, self.recipe, day_basis=self.day_basis)
-        return request.extraction(self.url)
 
 
 @dataclass(frozen=True)
@@ -160,82 +96,6 @@ class UpdateReport:
         return text
 
 
-def init(folder, cities, bundle, *, start=None, on_day=None, **settings) -> Settings:
-    """Begin a live folder: check what it rests on and write its `update.toml` and `cities.csv`.
-
-    Parameters
-    ----------
-    folder : str or Path
-        New folder.
-    cities : DataFrame, str or Path
-        Cities to predict, see :func:`airq.cities.read_cities`.
-    bundle : str or Path
-        Bundle that was trained with the recipe ``live``.
-    start : str, optional
-        First day to predict; by default two weeks ago.
-    on_day : datetime64[D], optional
-        The date in UTC; by default today.
-    **settings
-        `source`, `recipe`, `ahead`, `monitors`, `url`, `project` of :class:`Settings`. Days are those of the
-        bundle.
-
-    Raises
-    ------
-    ValueError
-        If a setting is wrong, or the bundle looks ahead.
-    OSError
-        If the folder exists, or a file cannot be read.
-    """
-    folder, table = Path(folder), read_cities(cities)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        already = (folder / SETTINGS).exists()
-        what = (
-            f"is a live folder already; run airq update {folder}"
-            if already
-            else "exists; choose another name"
-        )
-        raise FileExistsError(f"{folder} {what}.")
-    on_day = np.datetime64(on_day or today(), "D")
-    start = start or str(on_day - 14)
-    if (
-        not FIRST_DATE + pd.Timedelta(days=CONTEXT_DAYS)
-        <= day_labels(start, start)[0]
-        <= pd.Timestamp(on_day)
-    ):
-        raise ValueError(f"The start {start} is no day from {FIRST_DATE:%Y} on that has begun.")
-    paths = {"bundle": bundle, "monitors": settings.pop("monitors", None)}
-    paths = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
-    model = load(paths["bundle"])
-    settings = Settings(start=start, day_basis=model.metadata_["panel"]["day_basis"], **paths, **settings)
-    _check_model(folder, model, settings)
-    with atomic_folder(folder, marker=SETTINGS) as unfinished:
-        table.to_csv(unfinished / CITIES, index=False)
-        (unfinished / SETTINGS).write_text(_toml(settings), encoding="utf-8")
-    return settings
-
-
-def read_settings(folder) -> Settings:
-    """Read the `update.toml` of a live folder; ValueError says what is wrong in it."""
-    path = Path(folder) / SETTINGS
-    try:
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        hint = f"begin one with: airq update init {folder} --cities cities.csv --bundle bundle"
-        raise FileNotFoundError(f"{folder} is no live folder: it has no {SETTINGS}; {hint}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    known = Settings.__dataclass_fields__
-    for name in facts:
-        if name not in known:
-            raise ValueError(f"{path}: unknown setting {name!r}.{near_name(name, known)}")
-    try:
-        return Settings(**facts)
-    except TypeError:
-        raise ValueError(f"{path}: it must say bundle and start.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
 def update(
     folder: str | PathLike, *, on_day=None, client: OpenMeteo | None = None, report_progress=None
 ) -> UpdateReport:
@@ -244,7 +104,7 @@ def update(
     Parameters
     ----------
     folder : str or Path
-        Folder that :func:`init` began.
+        Folder that :func:`airq.workflows.live.init` began.
     on_day : datetime64[D], optional
         The date in UTC; by default today.
     client : OpenMeteo, optional
@@ -283,7 +143,7 @@ def update(
 def _updated(folder, settings, on_day, client, report_progress):
     """Fetch, predict and write; return the report."""
     model = load(folder / settings.bundle)
-    _check_model(folder, model, settings)
+    check_model(folder, model, settings)
     last = on_day + settings.ahead if settings.ahead else on_day - 1
     notes, failure = _fetch_inputs(folder, settings, last, on_day, client, report_progress)
     before = _read(folder / PREDICTIONS)
@@ -328,32 +188,6 @@ def _locked(folder):
         lock.release()
 
 
-def _check_model(folder, model, settings):
-    """Refuse a model whose predictions rest on later days, or on what the source does not have."""
-    if model.metadata_["looks_ahead"]:
-        raise ValueError(
-            f"{settings.bundle} looks at later days, which a live folder does not have yet; train one with: "
-            "airq train panel.parquet --recipe live --out bundle"
-        )
-    if settings.day_basis != model.metadata_["panel"]["day_basis"]:
-        raise ValueError(
-            f"The days of the folder are {settings.day_basis}, those that {settings.bundle} was trained on "
-            "are not; begin another folder for it."
-        )
-    extraction = settings.extraction(folder / CITIES)
-    columns = {name for layer in extraction.layers for name in layer.columns} | {*POSITION, "population"}
-    if lacking := sorted(set(model.metadata_["recipe_inputs"]) - columns - set(extraction.units)):
-        raise ValueError(
-            f"{settings.bundle} needs {', '.join(lacking[:3])}{' …' * (len(lacking) > 3)}, which "
-            f"{settings.source} with recipe {settings.recipe} does not have."
-        )
-    if settings.monitors is not None:
-        with warnings.catch_warnings():
-            # Where they come from stands in the log of every run.
-            warnings.simplefilter("ignore", AirqWarning)
-            model.open_monitors(folder / settings.monitors)
-
-
 def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
     """Fill the folder of inputs up to a day; return notes, and the words of a failure that will pass."""
     start = np.datetime64(settings.start) - CONTEXT_DAYS
@@ -368,7 +202,7 @@ def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
             return fetch_open_meteo(cities, str(start), str(last), out=out, **options).notes, None
         basis = settings.day_basis
         request = ExtractionRequest(cities, str(start), str(last), settings.recipe, day_basis=basis)
-        client = EarthEngine(settings.project, url=settings.url)
+        client = EarthEngine(settings.project, settings.credentials or "default", settings.url)
         return run_extraction(request, out=out, client=client).notes, None
     except ConnectionError as error:
         return (), f"the source gave no more for now: {error}"
@@ -557,30 +391,3 @@ def _log(folder, line, text):
     earlier = [own for own in lines if own.startswith("- ")][: LOGGED_RUNS - 1]
     page = [f"# {folder.name}", "", text, "## Runs", "", f"- {now()}, {' '.join(line.split())}", *earlier]
     write_text(path, "\n".join(page) + "\n")
-
-
-def _toml(settings):
-    """Return the settings as a small TOML file for people to read and change."""
-    words = {
-        "bundle": "trained with --recipe live",
-        "start": "first day to predict",
-        "source": "open-meteo | earthengine",
-        "recipe": "set of products of the source",
-        "ahead": "days ahead to predict, 0 to 4",
-        "day_basis": "utc | local, as the bundle has it",
-        "monitors": "panel of monitors, for predictions and for the intervals of forecasts",
-        "url": "address of the service, where it is not its own",
-        "project": "Cloud project of Earth Engine",
-    }
-    lines = ["# Read by every run of `airq update`; paths that are not absolute start at this folder."]
-    for name, comment in words.items():
-        value = getattr(settings, name)
-        text = "" if value is None else str(value) if isinstance(value, int) else _quoted(str(value))
-        lines.append(f"{'# ' if value is None else ''}{name} = {text or _quoted('')}  # {comment}")
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text):
-    """Return text as a TOML string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -61,17 +61,24 @@ def walked(folder, *, change=lambda command: command):
 
 
 def check(folder, table, server):
-    "The panel is that of the hours: the weather of each city's cell, the monitors' means of local days."
-    panel = read_panel(folder / "panel.parquet").set_index(KEYS)
+    "Inputs are those of the hours of each city's cell, by the days of its longitude."
+    panel = read_panel(folder / "panel.parquet")
     assert panel_metadata(panel).pm25_origin == "simulated"
-    city = table[table["city_id"] == panel.index[0][0]].iloc[0]
-    days = panel.loc[city["city_id"]].index
-    span = (days[0] - pd.Timedelta(days=1), days[-1] + pd.Timedelta(hours=47))
-    place = (city["latitude"], city["longitude"])
-    hours = server.air.hours(*place, *span, ["temperature_2m"], grid="era5", round_as={})
-    local = (hours.index + pd.Timedelta(hours=round(city["longitude"] / 15))).normalize()
-    expected = hours["temperature_2m"].groupby(local).mean().loc[days]
-    npt.assert_allclose(panel.loc[city["city_id"], "temp_air"], expected, rtol=1e-4)
+    features = read_panel(folder / "features" / "panel.parquet").set_index(KEYS)
+    days = features.index.get_level_values("date")
+    span = (days.min() - pd.Timedelta(days=1), days.max() + pd.Timedelta(hours=47))
+    places, air = (table["latitude"].to_numpy(), table["longitude"].to_numpy()), server.air
+    weather = air.hours(*places, *span, ["temperature_2m", "precipitation"], grid="era5", round_as={})
+    fields = air.hours(*places, *span, ["pm2_5", "dust"], grid="cams_global", round_as={})
+    hours = weather.join(fields).reset_index()
+    ahead = pd.to_timedelta(np.round(places[1] / 15)[hours["place"]], unit="h")
+    hours["date"] = (hours["time"] + ahead).dt.normalize()
+    hours["site_id"] = table["city_id"].to_numpy()[hours["place"]]
+    names = {"temperature_2m": "temp_air", "pm2_5": "cams_pm25", "dust": "dust"}
+    names["precipitation"] = "precipitation"
+    how = {name: "sum" if name == "precipitation" else "mean" for name in names}
+    daily = hours.groupby(KEYS).agg(how).rename(columns=names).loc[features.index]
+    npt.assert_allclose(features[[*names.values()]], daily, rtol=1e-4, atol=1e-4)
     predictions = pd.read_parquet(folder / "predictions.parquet")
     assert set(predictions["city_id"]) == set(table["city_id"])
 

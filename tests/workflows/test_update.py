@@ -7,6 +7,7 @@ import filelock
 import numpy as np
 import pandas as pd
 import pytest
+from earthengine_server import EarthEngineServer
 from http_servers import Air, AirServer, Faults, Limits
 from typer.testing import CliRunner
 
@@ -16,8 +17,10 @@ from airq.cli import app
 from airq.io import read_panel, write_panel
 from airq.panel import KEYS, PLACE, PanelMetadata, check_panel, label_panel, panel_metadata
 from airq.sources.online.http import Patience
+from airq.workflows.extract import ExtractionRequest, run_extraction
 from airq.workflows.fetch import OpenMeteo, fetch_open_meteo
-from airq.workflows.update import init, read_settings, update
+from airq.workflows.live import init, read_settings
+from airq.workflows.update import update
 
 QUICK = Patience(attempts=2, base=0.001, longest=0.002)
 CITIES = bundled_cities(countries=["UGA", "KEN"], min_population=150_000)[:10]
@@ -335,6 +338,27 @@ def test_thirty_mornings(server, bundle, tmp_path):
     assert pd.MultiIndex.from_frame(pd.concat(said)[[*KEYS, "as_of"]]).isin(known).all()
     leads = rows[rows["inputs"] == "forecast"]
     assert leads[["lower", "upper"]].notna().all(axis=None) and set(leads["lead_days"]) == set(range(5))
+
+
+@pytest.mark.long
+def test_inputs_from_earth_engine(tmp_path):
+    "Days until the end of the simulated archive are predicted, once; later ones will not come, and are told."
+    cities = CITIES[:2]
+    with EarthEngineServer(pixels="centre") as server:
+        client = airq.EarthEngine("p", "anonymous", server.url)
+        request = ExtractionRequest(cities, "2025-03-01", "2025-03-15", "live")
+        panel = read_panel(run_extraction(request, out=tmp_path / "inputs", client=client).panel)
+        labelled = panel.assign(pm25=np.linspace(10, 60, len(panel)))
+        metadata = dataclasses.replace(panel_metadata(panel), pm25_origin="simulated")
+        panel = check_panel(label_panel(labelled, metadata))
+        airq.PM25Regressor("fast", recipe="live").fit(panel).save(tmp_path / "bundle")
+        settings = {"source": "earthengine", "url": server.url, "project": "p", "credentials": "anonymous"}
+        init(tmp_path / "live", cities, tmp_path / "bundle", start="2026-07-20", **settings)
+        report = update(tmp_path / "live")
+        again = update(tmp_path / "live")
+    rows = predictions(tmp_path / "live")
+    assert report.predicted == {"final": len(rows)} and rows["date"].max() < pd.Timestamp("2026-08-10")
+    assert report.lasting and again.predicted == {}
 
 
 def _killed(*_arguments, **_settings):
