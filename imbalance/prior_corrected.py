@@ -57,7 +57,8 @@ class PriorCorrectedClassifier(MetaClassifier):
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
         Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
-        of your own, which test every row once.
+        of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
+        itself; with few folds this shows in the estimated prior of boosted trees.
     random_state : int, RandomState instance or None
         Of the samplers and of the inner folds; the estimator's seed is its own.
 
@@ -123,7 +124,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         weights=None,
         calibration="none",
         n_members=1,
-        cv=5,
+        cv=10,
         random_state=None,
     ):
         self.estimator = estimator

@@ -135,6 +135,7 @@ class Strategy:
             sampler=self.sampler,
             weights=self.weights,
             n_members=self.bag,
+            cv=5,
             random_state=random_state,
         )
 
