@@ -57,8 +57,8 @@ class LabelShiftAdapter(MetaClassifier):
         Which estimate the probabilities and the interval follow; the other one is a second opinion.
     calibration : {"sigmoid", "prior", "none"}
         Calibration on held-out predictions. "sigmoid" fits a slope and biases, as [4]_ advises; "prior"
-        biases only; "none" trusts the classifier, except for the prior that it stands for where it
-        resamples or weights by itself.
+        biases only; the classifiers of the folds then predict together. "none" trusts the classifier,
+        except for the prior that it stands for where it resamples or weights by itself.
     n_bootstrap : int
         Draws for the interval and for the test, 100 or more.
     level : float
@@ -287,8 +287,9 @@ class LabelShiftAdapter(MetaClassifier):
         """Probabilities for ``prior_``, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         X = self._check_rows(X, reset=False)
-        probabilities = self._calibrator(self.classifier_.proba_for(X, self.training_prior_))
-        return mean_corrected([probabilities], [self.training_prior_], self.prior_)
+        several = [self.classifier_] if self.calibration == "none" else self._copies
+        members = [self._calibrator(one.proba_for(X, self.training_prior_)) for one in several]
+        return mean_corrected(members, [self.training_prior_] * len(members), self.prior_)
 
     @property
     def output_prior_(self):

@@ -51,8 +51,10 @@ class PriorCorrectedClassifier(MetaClassifier):
         `target_prior`, or as given. They come after the sampler, on top of `sample_weight`.
     calibration : {"none", "prior", "sigmoid"}
         On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
-        calibrates slope and biases (:func:`imbalance.calibration.fit_calibrator`) and costs `cv` more fits,
-        once; "prior" is ``trained_prior="estimate"`` by its former name.
+        calibrates slope and biases (:func:`imbalance.calibration.fit_calibrator`), which costs `cv` more
+        fits; the classifiers of the folds then predict together, as in scikit-learn's
+        ``CalibratedClassifierCV``, because it is they whom the calibration suits. "prior" is
+        ``trained_prior="estimate"`` by its former name.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
@@ -276,10 +278,10 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         self
         """
-        _, members = held_out_members(self, X, y, sample_weight=sample_weight, groups=groups)
-        return self.calibrate_on(members, y, method=method, sample_weight=sample_weight)
+        copies, members = held_out_members(self, X, y, sample_weight=sample_weight, groups=groups)
+        return self.calibrate_on(copies, members, y, method=method, sample_weight=sample_weight)
 
-    def calibrate_on(self, members, y, *, method=None, sample_weight=None):
+    def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
         """Calibrate as :meth:`calibrate`, on what :func:`held_out_members` gave."""
         method = self.calibration if method is None else method
         codes = class_codes(y, self.classes_)
@@ -289,6 +291,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         if method == "sigmoid":
             held_out = members.mean(axis=0)
             self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
+            self._copies = copies
         self.effective_prior_ = self.priors_.mean(axis=0)
         self._note_target()
         return self
@@ -308,13 +311,22 @@ class PriorCorrectedClassifier(MetaClassifier):
 
     def raw_proba(self, X):
         """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
-        return np.mean(self.members_proba(X), axis=0)
+        return np.mean(self._raw_members(X), axis=0)
 
-    def members_proba(self, X):
-        """Probabilities of each member of the bag as it gives them, a list of (n_samples, n_classes)."""
+    def _raw_members(self, X):
         check_is_fitted(self)
         X = self._imputed(self._check_rows(X, reset=False))
         return [estimator.predict_proba(X) for estimator in self.estimators_]
+
+    def members_proba(self, X):
+        """Probabilities of each member as it gives them, a list of (n_samples, n_classes).
+
+        Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
+        """
+        if self.__dict__.get("_calibrator") is None:
+            return self._raw_members(X)
+        X = self._check_rows(X, reset=False)
+        return [copy.proba_for(X, self.training_prior_) for copy in self._copies]
 
     def proba_for(self, X, prior):
         """Probabilities for a population with the class shares `prior`.
@@ -335,16 +347,17 @@ class PriorCorrectedClassifier(MetaClassifier):
         """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
         if self._calibrator is None:
             return mean_corrected(members, self.priors_, prior)
-        calibrated = self._calibrator(mean_corrected(members, self.priors_, self.training_prior_))
-        return mean_corrected([calibrated], [self.training_prior_], prior)
+        calibrated = [self._calibrator(member) for member in members]
+        return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
 
-    def calibrated(self, copies, X):
-        """Calibrated probabilities for the training prior, each row by one of the copies of the folds."""
-        part, found = deal(X.shape[0], len(copies)), np.empty((X.shape[0], len(self.classes_)))
-        for number, copy in enumerate(copies):
-            if len(rows := np.flatnonzero(part == number)):
-                found[rows] = copy.proba_for(_safe_indexing(X, rows), self.training_prior_)
-        return found if self._calibrator is None else self._calibrator(found)
+    def dealt(self, members):
+        """What :meth:`members_proba` gave, calibrated for the training prior, one member a row.
+
+        As held-out rows are predicted, and as EM expects its rows to be.
+        """
+        members = np.stack(members)
+        rows = np.arange(members.shape[1])
+        return self._calibrator(members[deal(len(rows), len(members)), rows])
 
     def predict_proba(self, X):
         """Probabilities for the target prior, of shape (n_samples, n_classes)."""

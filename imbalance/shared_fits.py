@@ -121,39 +121,39 @@ def predict_strategies(
     with _named(strategies):
         fitted = strategies[0].uncorrected(model, target_prior, random_state).fit(X, y)
         members = fitted.members_proba(X_new)
-    stages, copies = {"none": (fitted, time.perf_counter() - began)}, []
+    stages = {"none": (fitted, members, time.perf_counter() - began)}
     calibrating = [strategy for strategy in strategies if strategy.calibration(model) != "none"]
     if calibrating:
         with _named(calibrating):
             copies, held_out = held_out_members(fitted, X, y, groups=groups)
             for method in {strategy.calibration(model) for strategy in calibrating}:
-                calibrated = copy(fitted).calibrate_on(held_out, y, method=method)
-                stages[method] = calibrated, time.perf_counter() - began
+                ready = copy(fitted).calibrate_on(copies, held_out, y, method=method)
+                found = ready.members_proba(X_new) if method == "sigmoid" else members
+                stages[method] = ready, found, time.perf_counter() - began
     target = resolve_prior(target_prior, fitted.classes_, fitted.training_prior_)
     outcomes = {}
     for strategy in strategies:
-        ready, spent = stages[strategy.calibration(model)]
+        ready, found, spent = stages[strategy.calibration(model)]
         began = time.perf_counter()
         with _named([strategy]):
-            probabilities, prior = _after_fit(strategy, ready, copies, members, X_new, target, unlabelled)
+            probabilities, prior = _after_fit(strategy, ready, found, target, unlabelled)
             if not np.isfinite(probabilities).all():
                 raise ValueError("its probabilities are not numbers.")
         seconds = spent + time.perf_counter() - began
-        for_prior = partial(ready.corrected, members)
-        by_copies = ready.calibrated(copies, X_new) if strategy.adapts else None
+        for_prior = partial(ready.corrected, found)
+        by_copies = ready.dealt(found) if strategy.adapts else None
         outcomes[strategy.name] = Outcome(
             probabilities, prior, seconds, for_prior, list(fitted.notes_), by_copies
         )
     return outcomes
 
 
-def _after_fit(strategy, fitted, copies, members, X_new, target, unlabelled):
+def _after_fit(strategy, fitted, members, target, unlabelled):
     if strategy.posthoc == "none":
         return np.mean(members, axis=0), fitted.effective_prior_
     if strategy.adapts:
-        population = X_new if unlabelled is None else unlabelled
-        trained = fitted.training_prior_
-        target = estimate_prior(fitted.calibrated(copies, population), trained=trained)
+        population = members if unlabelled is None else fitted.members_proba(unlabelled)
+        target = estimate_prior(fitted.dealt(population), trained=fitted.training_prior_)
     return fitted.corrected(members, target), target
 
 
