@@ -25,6 +25,7 @@ from imbalance.resampling import FoldImputer, resample
 @parametrize_with_checks(
     [
         PriorCorrectedClassifier(LogisticRegression()),
+        PriorCorrectedClassifier(LogisticRegression(), trained_prior="estimate", cv=2, random_state=0),
         PriorCorrectedClassifier(LogisticRegression(), calibration="sigmoid", cv=2, random_state=0),
         LabelShiftAdapter(LogisticRegression(), random_state=0),
     ]
