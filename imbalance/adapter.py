@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from sklearn.base import clone
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +25,7 @@ from imbalance.label_shift import (
     judge_label_shift,
     share_intervals,
     some_rows,
+    some_rows_by_class,
 )
 from imbalance.metrics import class_codes
 from imbalance.prior_corrected import PriorCorrectedClassifier, held_out_probabilities
@@ -52,7 +54,8 @@ class LabelShiftAdapter(MetaClassifier):
     Parameters
     ----------
     estimator : scikit-learn classifier with ``predict_proba``
-        It is cloned; for resampling or weights give a :class:`PriorCorrectedClassifier`.
+        It is cloned, and may resample or weight by itself; a :class:`PriorCorrectedClassifier` around it
+        resamples inside the folds.
     method : {"pacc", "em"}
         Which estimate the probabilities and the interval follow; the other one is a second opinion.
     calibration : {"sigmoid", "prior", "none"}
@@ -158,18 +161,25 @@ class LabelShiftAdapter(MetaClassifier):
         seed = self.random_state
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(np.iinfo("int32").max)
-        plain = PriorCorrectedClassifier(self.estimator, trained_prior="count", cv=self.cv, random_state=seed)
+        plain = PriorCorrectedClassifier(self._inner(), trained_prior="count", cv=self.cv, random_state=seed)
         self._copies, self._raw = held_out_probabilities(
             plain, X, y, sample_weight=sample_weight, groups=groups
         )
         self._codes, self._weights = class_codes(y, self.classes_), sample_weight
         self._calibrator = self._fitted_calibrator(np.arange(len(y)))
         self._held_out = self._calibrator(self._raw)
-        self._compared = some_rows(len(y), MOST_ROWS)
+        self._compared = some_rows_by_class(self._codes, MOST_ROWS)
         self._names, self._features = _numbers(_safe_indexing(X, self._compared))
         self.classifier_ = plain.fit(X, y, sample_weight)
         self.prior_ = self.training_prior_ = plain.training_prior_
         return self
+
+    def _inner(self):
+        """The estimator; one that estimates its prior need not, because the calibration does."""
+        nested = isinstance(self.estimator, PriorCorrectedClassifier)
+        if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
+            return clone(self.estimator).set_params(trained_prior="count")
+        return self.estimator
 
     def _fitted_calibrator(self, rows):
         trusted = self.calibration != "none" or learns_as_counted(self.estimator)
@@ -255,7 +265,7 @@ class LabelShiftAdapter(MetaClassifier):
         """Test predictions and numbers among the features together."""
         kept = self._compared
         found = judge_label_shift(
-            np.column_stack([unlabelled, _numbers(X)[1]]),
+            np.column_stack([unlabelled, _numbers(X, self._names)[1]]),
             np.column_stack([self._held_out[kept], self._features]),
             self._codes[kept],
             weights=None if self._weights is None else self._weights[kept],
@@ -297,14 +307,16 @@ class LabelShiftAdapter(MetaClassifier):
         return self.prior_
 
 
-def _numbers(X):
-    """Names and values of the columns of numbers, 100 at most; a missing value is the smallest."""
+def _numbers(X, names=None):
+    """Names and values of the columns of numbers, 100 at most, or of `names`; a gap is the smallest value."""
     if issparse(X):
         return [], np.empty((X.shape[0], 0))
-    frame = pd.DataFrame(X).infer_objects()
-    frame = frame[[name for name in frame.columns if is_number(frame[name])][:MOST_COLUMNS]]
-    values = frame.to_numpy("float64", na_value=np.nan)
-    return frame.columns.tolist(), np.nan_to_num(values, nan=-2e30, posinf=1e30, neginf=-1e30)
+    frame = pd.DataFrame(X)
+    if names is None:
+        kinds = frame.infer_objects()
+        names = [name for name in frame.columns if is_number(kinds[name])][:MOST_COLUMNS]
+    values = frame[names].apply(pd.to_numeric, errors="coerce").to_numpy("float64", na_value=np.nan)
+    return names, np.nan_to_num(values, nan=-2e30, posinf=1e30, neginf=-1e30)
 
 
 def _reason(found, where):

@@ -101,6 +101,13 @@ def some_rows(n_rows, most, rng=None):
     return np.sort(rng.choice(n_rows, most, replace=False))
 
 
+def some_rows_by_class(codes, most, rng=None):
+    """Positions of `most` rows or a little more, as many of each class as there are, up to an equal part."""
+    each = max(most // len(np.unique(codes)), 100)
+    own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
+
+
 def deal(n_rows, n_copies):
     """Copy of the classifier that predicts each unlabelled row, at random and in equal parts.
 
@@ -290,7 +297,7 @@ def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=
     """
     rng = np.random.default_rng(0) if rng is None else rng
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    kept = some_rows(len(codes), MOST_ROWS, rng)
+    kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
     codes, weights = np.asarray(codes)[kept], weights[kept]
     unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
     new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])

@@ -323,7 +323,8 @@ class PriorCorrectedClassifier(MetaClassifier):
 
         Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
         """
-        if self.__dict__.get("_calibrator") is None:
+        check_is_fitted(self)
+        if self._calibrator is None:
             return self._raw_members(X)
         X = self._check_rows(X, reset=False)
         return [copy.proba_for(X, self.training_prior_) for copy in self._copies]

@@ -120,7 +120,10 @@ class Strategy:
         base = self.uncorrected(model, target_prior, random_state)
         if self.adapts:
             return LabelShiftAdapter(
-                base.set_params(target_prior="training"), method="em", random_state=random_state
+                base.set_params(target_prior="training"),
+                method="em",
+                n_bootstrap=100,
+                random_state=random_state,
             )
         corrected = {} if self.posthoc == "none" else {"target_prior": target_prior}
         return base.set_params(calibration=self.calibration(model), **corrected)

@@ -16,6 +16,7 @@ from imbalance.label_shift import (
     judge_label_shift,
     share_intervals,
     some_rows,
+    some_rows_by_class,
 )
 
 
@@ -135,6 +136,12 @@ def test_the_interval_holds_the_share_on_boosted_trees(method):
 
 
 # What is no label shift
+
+
+def test_a_rare_class_is_among_the_rows_that_are_compared():
+    "Three rows of 100,000 stay; of the other class there are 2,500."
+    kept = some_rows_by_class(np.repeat([0, 1], [99_997, 3]), 5000)
+    assert (len(kept), np.sum(kept >= 99_997)) == (2503, 3)
 
 
 def test_the_best_mixture_is_sought_among_all():
