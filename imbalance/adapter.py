@@ -17,13 +17,15 @@ from imbalance.doors import MetaClassifier, mean_corrected
 from imbalance.label_shift import (
     MOST_ROWS,
     SELDOM,
-    bootstrap_pacc,
     check_enough,
+    class_means,
     deal,
     estimate_prior,
     estimate_prior_pacc,
+    fit_mixture,
     judge_label_shift,
     share_intervals,
+    solve_pacc,
     some_rows,
     some_rows_by_class,
 )
@@ -34,7 +36,7 @@ from imbalance.weighting import learns_as_counted
 
 METHODS = ("pacc", "em")
 #: Unlabelled rows at most that shares are estimated from.
-MOST_UNLABELLED = 20_000
+MOST_UNLABELLED = 10_000
 #: Columns of numbers at most that are compared with training.
 MOST_COLUMNS = 100
 #: A difference of two estimates of a share that is not worth a word.
@@ -85,8 +87,9 @@ class LabelShiftAdapter(MetaClassifier):
         Whether both say the same: the second estimate lies in the interval of the first, or within .01 of
         its end. Where not, :meth:`adapt` warns: the probabilities are not calibrated, or the rows changed.
     prior_interval_ : numpy.ndarray of shape (n_classes, 2)
-        Low and high end for each share. It covers the draw of the unlabelled and of the held-out rows,
-        for the classifier as it was fitted, and is never shorter than labels would give.
+        Low and high end for each share. It covers the draw of the unlabelled rows, of the held-out rows and
+        the calibration by them, for the classifier as it was fitted, and is never shorter than labels would
+        give; from 0 to 1 where the predictions do not tell the classes apart.
     plausible_ : bool
         Whether label shift explains the unlabelled rows, by their predictions and by their columns of
         numbers: False where a fit as bad is seen in 1 of 100 draws or fewer.
@@ -97,7 +100,7 @@ class LabelShiftAdapter(MetaClassifier):
     -----
     The unlabelled rows are predicted by the classifiers that predicted the held-out rows: one that was fitted
     on more rows is surer of itself, which misleads EM. PACC is computed on the probabilities for its own
-    first estimate, where it varies as little as EM. Of more than 20,000 rows that many are drawn (EM: 5,000).
+    first estimate, where it varies as little as EM. Of more than 10,000 rows that many are drawn (EM: 5,000).
 
     References
     ----------
@@ -219,47 +222,65 @@ class LabelShiftAdapter(MetaClassifier):
         X = _safe_indexing(X, some_rows(len(rows), MOST_UNLABELLED, rng))
         raw = np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
         dealt = raw[deal(raw.shape[1], len(raw)), np.arange(raw.shape[1])]
-        self._estimate(np.stack([self._calibrator(p) for p in raw]), dealt, rng)
+        self._estimate(raw, dealt, rng)
         self._judge(X, self._calibrator(dealt), rng)
         self._compare()
         return self
 
-    def _estimate(self, by_copy, raw, rng):
-        first = estimate_prior_pacc(by_copy.mean(axis=0), self._held_out, self._codes, weights=self._weights)
-        sides = self._at_shares(by_copy, first)
-        pacc = estimate_prior_pacc(*sides, weights=self._weights)
+    def _estimate(self, raw, dealt, rng):
+        n = len(dealt)
+        means = class_means(self._held_out, self._codes, weights=self._weights)
+        mean = np.mean([self._calibrator(p) for p in raw], axis=(0, 1))
+        rows = np.arange(len(self._codes))
+        at = fit_mixture(means.T, mean)
+        pacc = estimate_prior_pacc(*self._sides(raw, rows, self._calibrator, at), weights=self._weights)
         # One more row, spread as in training, as in EM: no share is zero.
-        kept = (len(raw) * pacc + self.training_prior_) / (len(raw) + 1)
-        em = estimate_prior(self._calibrator(raw), trained=self.training_prior_)
+        kept = (n * pacc + self.training_prior_) / (n + 1)
+        em = estimate_prior(self._calibrator(dealt), trained=self.training_prior_)
         self.estimates_ = {"pacc": kept, "em": em}
         self.prior_ = self.estimates_[self.method]
-        if self.method == "pacc":
-            draws = bootstrap_pacc(*sides, weights=self._weights, n_bootstrap=self.n_bootstrap, rng=rng)
-        else:
-            draws = self._em_draws(raw, rng)
-        self.prior_interval_ = share_intervals(
-            draws, pacc if self.method == "pacc" else em, len(raw), self.level
-        )
+        draws = self._pacc_draws(raw, at, rng) if self.method == "pacc" else self._em_draws(dealt, rng)
+        self.prior_interval_ = share_intervals(draws, pacc if self.method == "pacc" else em, n, self.level)
+        if np.linalg.matrix_rank(means, tol=1e-6) < len(means):
+            self.prior_ = self.training_prior_
+            self.prior_interval_ = np.tile([0.0, 1.0], (len(means), 1))
+            warnings.warn(
+                "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
+                "which stay those of training.",
+                UserWarning,
+                stacklevel=3,
+            )
 
-    def _at_shares(self, by_copy, shares):
-        """Both sides' probabilities for about these shares: the score function of the likelihood there.
+    def _sides(self, raw, rows, calibrator, shares):
+        """What PACC compares: probabilities for about its shares, the score function of the likelihood there.
 
-        PACC on them is as sure as EM where the probabilities are right, and unbiased where they are not.
+        On them it is as sure as EM where the probabilities are right, and unbiased where they are not.
         """
         shares = 0.9 * shares + 0.1 / len(shares)
-        unlabelled = mean_corrected(by_copy, [self.training_prior_] * len(by_copy), shares)
-        return unlabelled, mean_corrected([self._held_out], [self.training_prior_], shares), self._codes
+        trained = [self.training_prior_]
+        unlabelled = mean_corrected([calibrator(p) for p in raw], trained * len(raw), shares)
+        return unlabelled, mean_corrected([calibrator(self._raw[rows])], trained, shares), self._codes[rows]
 
-    def _em_draws(self, raw, rng):
-        """Shares by EM from both samples drawn anew, the calibrator fitted again each time."""
-        own = [np.flatnonzero(self._codes == c) for c in range(len(self.classes_))]
-        raw = raw[some_rows(len(raw), MOST_ROWS)]
-        draws = []
+    def _resampled(self, n, rng):
+        """Draw both sides anew and fit the calibrator again: held-out rows, calibrator, unlabelled rows."""
+        own = [np.flatnonzero(self._codes == code) for code in range(len(self.classes_))]
         for _ in range(self.n_bootstrap):
-            calibrator = self._fitted_calibrator(np.concatenate([rng.choice(of, len(of)) for of in own]))
-            new = calibrator(raw[rng.integers(len(raw), size=len(raw))])
-            draws.append(estimate_prior(new, trained=self.training_prior_, tol=1e-5))
-        return draws
+            rows = np.concatenate([rng.choice(of, len(of)) for of in own])
+            yield rows, self._fitted_calibrator(rows), rng.integers(n, size=n)
+
+    def _pacc_draws(self, raw, at, rng):
+        for_weights = np.ones(len(self._codes)) if self._weights is None else self._weights
+        return [
+            solve_pacc(*self._sides(raw[:, new], rows, calibrator, at), weights=for_weights[rows])
+            for rows, calibrator, new in self._resampled(raw.shape[1], rng)
+        ]
+
+    def _em_draws(self, dealt, rng):
+        dealt = dealt[some_rows(len(dealt), MOST_ROWS)]
+        return [
+            estimate_prior(calibrator(dealt[new]), trained=self.training_prior_, tol=1e-5)
+            for _, calibrator, new in self._resampled(len(dealt), rng)
+        ]
 
     def _judge(self, X, unlabelled, rng):
         """Test predictions and numbers among the features together."""

@@ -19,8 +19,6 @@ FEWEST_ROWS = 10
 MOST_ROWS = 5000
 #: A fit as bad as the observed one is that seldom under label shift.
 SELDOM = 0.01
-#: Numbers (rows x draws) at most that a batch of the bootstrap holds.
-BATCH = 2_000_000
 #: Points at which distribution functions are compared.
 GRID = 100
 
@@ -154,13 +152,25 @@ def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
     >>> estimate_prior_pacc([[0.5, 0.5]], held_out, [0, 0, 1]).round(2).tolist()
     [0.25, 0.75]
     """
+    return fit_mixture(class_means(held_out, codes, weights=weights).T, np.mean(unlabelled, axis=0))
+
+
+def class_means(held_out, codes, *, weights=None):
+    """Mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    means = [
-        np.average(held_out[codes == c], axis=0, weights=weights[codes == c])
-        for c in range(held_out.shape[1])
-    ]
-    return fit_mixture(np.transpose(means), np.mean(unlabelled, axis=0))
+    own = [codes == code for code in range(held_out.shape[1])]
+    return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
+
+
+def solve_pacc(unlabelled, held_out, codes, *, weights=None):
+    """Shares as by :func:`estimate_prior_pacc`, summing to one, but not kept from falling below zero.
+
+    For draws of a bootstrap: kept, those beyond the edge would pile up on it.
+    """
+    means = class_means(held_out, codes, weights=weights)
+    # Every mean sums to one, so the solution does, too.
+    return np.linalg.pinv(means.T) @ np.mean(unlabelled, axis=0)
 
 
 def fit_mixture(parts, whole):
@@ -168,41 +178,6 @@ def fit_mixture(parts, whole):
     weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
     shares, _ = nnls(np.vstack([parts, np.full(parts.shape[1], weight)]), np.append(whole, weight))
     return shares / shares.sum()
-
-
-def bootstrap_pacc(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng):
-    """Draw PACC's shares anew from both samples, shape (n_bootstrap, n_classes).
-
-    The unlabelled rows and, class by class, the held-out rows are drawn with replacement, so that the draws
-    tell of the size of both. They sum to one, but are not kept from falling below zero: at the edge, draws
-    that are would pile up.
-
-    Parameters
-    ----------
-    unlabelled, held_out, codes, weights
-        As for :func:`estimate_prior_pacc`.
-    n_bootstrap : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of the draws.
-    """
-    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
-    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    own = [codes == c for c in range(held_out.shape[1])]
-    means = [_mean_draws(held_out[of], weights[of], n_bootstrap, rng) for of in own]
-    unlabelled = np.asarray(unlabelled, dtype="float64")
-    wanted = _mean_draws(unlabelled, np.ones(len(unlabelled)), n_bootstrap, rng)
-    # Every mean sums to one, so the solution does, too.
-    return (np.linalg.pinv(np.stack(means, axis=2)) @ wanted[:, :, None])[:, :, 0]
-
-
-def _mean_draws(rows, weights, n_draws, rng):
-    """Weighted means of rows drawn with replacement, shape (n_draws, n_columns)."""
-    n, means = len(rows), []
-    for start in range(0, n_draws, at_once := max(1, BATCH // n)):
-        counts = rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, n_draws - start)) * weights
-        means.append(counts @ rows / counts.sum(axis=1, keepdims=True))
-    return np.concatenate(means)
 
 
 def share_intervals(draws, shares, n_rows, level):
@@ -214,7 +189,7 @@ def share_intervals(draws, shares, n_rows, level):
     Parameters
     ----------
     draws : array-like of shape (n_draws, n_classes)
-        As from :func:`bootstrap_pacc`.
+        Shares estimated again from rows drawn with replacement, unbounded (:func:`solve_pacc`) or not.
     shares : array-like of shape (n_classes,)
         The estimate.
     n_rows : int

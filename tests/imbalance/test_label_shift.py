@@ -5,12 +5,12 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from imbalance.estimators import LabelShiftAdapter
 from imbalance.label_shift import (
-    bootstrap_pacc,
     estimate_prior,
     estimate_prior_pacc,
     judge_label_shift,
@@ -77,17 +77,16 @@ def test_em_looks_at_a_bounded_number_of_rows():
 
 
 def test_few_held_out_rows_make_the_interval_wide():
-    "The same 2,000 unlabelled rows, with ten times fewer held-out rows: about three times as wide."
+    "The same 5,000 unlabelled rows with 30 held-out rows of the rare class instead of 1,000."
     rng = np.random.default_rng(0)
+    new, _ = population(5000, 0.5, rng)
 
     def width(n):
-        held_out = pairs(*rng.beta(2, 4, n), *rng.beta(4, 2, n))
-        draws = bootstrap_pacc(
-            pairs(*rng.beta(3, 3, 2000)), held_out, np.repeat([0, 1], n), n_bootstrap=400, rng=rng
-        )
-        return np.ptp(np.quantile(draws[:, 1], [0.025, 0.975]))
+        X, y = population(10 * n, 0.1, rng)
+        adapter = LabelShiftAdapter(LogisticRegression(), n_bootstrap=100, random_state=0).fit(X, y)
+        return np.ptp(adapter.adapt(new).prior_interval_[1])
 
-    assert width(40) / width(4000) > 2
+    assert width(30) > 2 * width(1000)
 
 
 def test_no_interval_is_shorter_than_labels_would_give():
@@ -191,6 +190,16 @@ def test_disagreement_is_a_warning_and_an_attribute():
         adapter.adapt(rng.normal(1, 0.5, size=(2000, 1)))
     assert not adapter.agree_
     assert set(adapter.estimates_) == {"pacc", "em"}
+
+
+def test_a_classifier_that_tells_nothing_leaves_the_shares_open():
+    "The same probabilities for every row: any share is possible, and training's is kept."
+    X, y = np.zeros((100, 1)), np.repeat([0, 1], [90, 10])
+    adapter = LabelShiftAdapter(DummyClassifier(strategy="prior"), random_state=0).fit(X, y)
+    with pytest.warns(UserWarning, match="do not tell the classes apart"):
+        adapter.adapt(X)
+    npt.assert_allclose(adapter.prior_, [0.9, 0.1])
+    npt.assert_array_equal(adapter.prior_interval_, [[0, 1], [0, 1]])
 
 
 def test_an_unknown_method_is_refused():
