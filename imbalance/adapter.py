@@ -262,11 +262,16 @@ class LabelShiftAdapter(MetaClassifier):
         return unlabelled, mean_corrected([calibrator(self._raw[rows])], trained, shares), self._codes[rows]
 
     def _resampled(self, n, rng):
-        """Draw both sides anew and fit the calibrator again: held-out rows, calibrator, unlabelled rows."""
+        """Draw both sides anew: held-out rows, a calibrator fitted again on them, unlabelled rows.
+
+        Of more than 5,000 held-out rows its few parameters are taken as known.
+        """
+        refits = len(self._codes) <= MOST_ROWS
         own = [np.flatnonzero(self._codes == code) for code in range(len(self.classes_))]
         for _ in range(self.n_bootstrap):
             rows = np.concatenate([rng.choice(of, len(of)) for of in own])
-            yield rows, self._fitted_calibrator(rows), rng.integers(n, size=n)
+            calibrator = self._fitted_calibrator(rows) if refits else self._calibrator
+            yield rows, calibrator, rng.integers(n, size=n)
 
     def _pacc_draws(self, raw, at, rng):
         for_weights = np.ones(len(self._codes)) if self._weights is None else self._weights
