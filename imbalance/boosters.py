@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from airq.messages import import_optional
 from imbalance.reading import is_number
-from imbalance.weighting import HIDDEN
 
 #: Each library's own defaults, but for threads, files and talk; CatBoost's 1,000 trees are capped at 300
 #: (its learning rate, which it chooses by rows and trees, follows).
@@ -83,12 +82,6 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
     def _unfitted(self):
         if self.library not in SETTINGS:
             raise ValueError(f"Unknown model {self.library!r}; use one of {', '.join(MODELS)}.")
-        hidden = sorted({"class_weight", *HIDDEN} & set(self.settings or {}))
-        if hidden:
-            raise ValueError(
-                f"The setting {hidden[0]!r} weights classes inside the booster, which hides the prior it "
-                "learns; use weights= of PriorCorrectedClassifier or of Strategy instead."
-            )
         settings = SETTINGS[self.library] | {"random_state": self.random_state} | (self.settings or {})
         if self.library == "lightgbm":
             from lightgbm import LGBMClassifier

@@ -23,7 +23,7 @@ from imbalance.priors import check_prior, correct_prior
 NEVER = 1e-30
 
 
-def resolve_prior(target, classes, training):
+def resolve_prior(target, classes, training, *, name="target prior"):
     """Class shares to predict for, in the order of `classes`.
 
     Parameters
@@ -34,6 +34,8 @@ def resolve_prior(target, classes, training):
         Sorted, as in ``classes_``.
     training : array-like of shape (n_classes,)
         Shares of the training rows.
+    name : str
+        What to call it in a message.
 
     Returns
     -------
@@ -52,9 +54,7 @@ def resolve_prior(target, classes, training):
     names = np.asarray(classes).tolist()
     if isinstance(target, str):
         if target not in ("training", "balanced"):
-            raise ValueError(
-                f"Unknown target prior {target!r}; use 'training', 'balanced' or shares by class."
-            )
+            raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
         return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
     if isinstance(target, Mapping):
         unknown, missing = set(target) - set(names), set(names) - set(target)
@@ -65,12 +65,12 @@ def resolve_prior(target, classes, training):
                 else f"lacks {min(missing, key=str)!r}, which"
             )
             raise ValueError(
-                f"The target prior {wrong} training {'never saw' if unknown else 'has'}; classes: {names}."
+                f"The {name} {wrong} training {'never saw' if unknown else 'has'}; classes: {names}."
             )
         target = [target[name] for name in names]
-    prior = check_prior(target, name="target prior")
+    prior = check_prior(target, name=name)
     if len(prior) != len(names):
-        raise ValueError(f"The target prior has {len(prior)} shares, but the classes are {names}.")
+        raise ValueError(f"The {name} has {len(prior)} shares, but the classes are {names}.")
     return prior
 
 

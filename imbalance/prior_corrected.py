@@ -11,45 +11,56 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from imbalance.calibration import fit_calibrator
+from imbalance.calibration import METHODS, fit_calibrator
 from imbalance.doors import MetaClassifier, mean_corrected, resolve_prior
 from imbalance.folds import TooFewRows, stratified_split
+from imbalance.label_shift import deal
 from imbalance.metrics import class_codes, class_shares
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
-from imbalance.weighting import fit_weighted, own_weights, rule_weights
+from imbalance.weighting import fit_weighted, learns_as_counted, own_weights, rule_weights
 
 
 class PriorCorrectedClassifier(MetaClassifier):
     """Classifier whose probabilities stand for the class shares of a given population.
 
-    A sampler and weights change the class shares that a classifier learns from, and its probabilities with
-    them. This one keeps book: it resamples and weights the training rows inside `fit`, computes the
-    *effective* prior of what the classifier really saw, and corrects its probabilities to `target_prior`
+    Samplers and weights, in front of a classifier or inside it, change the class shares that its
+    probabilities stand for. This one estimates that *effective* prior from held-out predictions, or counts
+    it where nothing of the kind is in play, and corrects the probabilities from it to `target_prior`
     [1]_ [2]_. It corrects once: of a nested classifier of this kind it takes the prior that one stands for.
 
     Parameters
     ----------
     estimator : scikit-learn classifier with ``predict_proba``
-        It is cloned. Its own ``class_weight`` is counted; other ways to weight or resample inside are
-        refused, because they hide the prior.
+        It is cloned. It may weight or resample by itself (``class_weight``, ``scale_pos_weight``, a pipeline
+        or an ensemble of imbalanced-learn, a search over weights), or be fitted already
+        (``FrozenEstimator``): then the rows given to `fit` should not be those that it was fitted on.
     target_prior : {"training", "balanced"}, mapping, array-like of shape (n_classes,) or None
         Class shares of the population to predict for: a mapping from class to share in any order, or
         shares in the order of ``classes_`` (sorted). None leaves the probabilities as the estimator gives
         them.
+    trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
+        Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
+        predictions for original training rows, which costs `cv` more fits; "count" trusts the labels and
+        weights that the estimator is given, and its ``class_weight``; or shares, for who knows better.
+        "auto" counts where a common classifier is fitted without sampler, `weights` or parameters that could
+        weight, and estimates otherwise.
     sampler : imbalanced-learn sampler or list of them, optional
         Applied in turn to the training rows only.
     weights : None, "balanced", "target" or mapping
         Row weights by class: so that the classes count alike, so that they have the shares of
         `target_prior`, or as given. They come after the sampler, on top of `sample_weight`.
     calibration : {"none", "prior", "sigmoid"}
-        On held-out predictions for original training rows, never resampled ones, inside `fit`. "prior"
-        estimates the effective prior instead of counting it; "sigmoid" calibrates slope and biases
-        (:func:`imbalance.calibration.fit_calibrator`). Both cost `cv` more fits.
+        On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
+        calibrates slope and biases (:func:`imbalance.calibration.fit_calibrator`), which costs `cv` more
+        fits; the classifiers of the folds then predict together, as in scikit-learn's
+        ``CalibratedClassifierCV``, because it is they whom the calibration suits. "prior" is
+        ``trained_prior="estimate"`` by its former name.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
         Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
-        of your own, which test every row once.
+        of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
+        itself; with few folds this shows in the estimated prior of boosted trees.
     random_state : int, RandomState instance or None
         Of the samplers and of the inner folds; the estimator's seed is its own.
 
@@ -58,10 +69,10 @@ class PriorCorrectedClassifier(MetaClassifier):
     classes_ : numpy.ndarray of shape (n_classes,)
         Sorted labels.
     training_prior_, effective_prior_, target_prior_ : numpy.ndarray of shape (n_classes,)
-        Shares of the training rows; of what the estimator saw after sampler and weights (for calibration
-        "prior", as estimated); and of the population that the probabilities stand for.
+        Shares of the training rows; of what the estimator's probabilities stand for (estimated, counted or
+        as given); and of the population that the corrected probabilities stand for.
     nominal_prior_ : numpy.ndarray of shape (n_classes,)
-        The effective prior as counted from resampled labels and weights.
+        The prior as counted from resampled labels, weights and the estimator's ``class_weight``.
     estimators_ : list of length n_members
         The fitted classifiers.
     priors_ : numpy.ndarray of shape (n_members, n_classes)
@@ -76,7 +87,7 @@ class PriorCorrectedClassifier(MetaClassifier):
     under-sampling. SMOTE's rows lie between neighbours, repeated rows are known by heart; boosted trees
     tell both from new ones, and on new rows their probabilities stay close to the training prior although
     the labels were balanced. Corrected from the counted prior they are corrected wrongly, too.
-    ``calibration="prior"`` estimates the prior that they do stand for. If the probabilities are
+    So the prior that they do stand for is estimated. If the probabilities are
     proportional to ``p(x | class) * effective prior``, then correcting from the right prior to the
     training prior makes their mean over original rows equal to the training prior, and no other does; the
     estimate is the prior with that property on held-out rows, which is also the one of largest
@@ -110,15 +121,17 @@ class PriorCorrectedClassifier(MetaClassifier):
         estimator,
         *,
         target_prior="training",
+        trained_prior="auto",
         sampler=None,
         weights=None,
         calibration="none",
         n_members=1,
-        cv=5,
+        cv=10,
         random_state=None,
     ):
         self.estimator = estimator
         self.target_prior = target_prior
+        self.trained_prior = trained_prior
         self.sampler = sampler
         self.weights = weights
         self.calibration = calibration
@@ -127,7 +140,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, groups=None):
-        """Resample, weight, fit, and keep book of the prior.
+        """Resample, weight, fit, and find the prior that the probabilities stand for.
 
         Parameters
         ----------
@@ -138,12 +151,19 @@ class PriorCorrectedClassifier(MetaClassifier):
         sample_weight : array-like of shape (n_samples,), optional
             Weight of each row; refused where a sampler makes new rows.
         groups : array-like of shape (n_samples,), optional
-            Rows of a group stay together in the folds of the calibration.
+            Rows of a group stay together in the folds for held-out predictions.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If the labels, a prior or the weights are not right, or if the prior is to be estimated and a
+            class has one row or group.
         """
+        self._check_options()
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         self.training_prior_ = class_shares(y, self.classes_, sample_weight)
         self.notes_ = []
@@ -151,9 +171,26 @@ class PriorCorrectedClassifier(MetaClassifier):
         self._fit_members(self._imputed(X, fit=True), y, sample_weight, random)
         self._note_target()
         self._calibrator = None
-        if self.calibration != "none":
+        if self.calibration != "none" or self._estimates_prior("none"):
             self.calibrate(X, y, sample_weight=sample_weight, groups=groups)
         return self
+
+    def _check_options(self):
+        if self.n_members < 1:
+            raise ValueError(f"n_members must be at least 1, got {self.n_members}.")
+        if self.calibration not in METHODS:
+            raise ValueError(f"Unknown calibration {self.calibration!r}; use one of {', '.join(METHODS)}.")
+
+    def _estimates_prior(self, method):
+        if method == "prior":
+            return True
+        if self._asks("auto"):
+            plain = self.weights is None and not self._samplers()
+            return not (plain and learns_as_counted(self.estimator))
+        return self._asks("estimate")
+
+    def _asks(self, *options):
+        return isinstance(self.trained_prior, str) and self.trained_prior in options
 
     def _note_target(self):
         self.target_prior_ = self.effective_prior_
@@ -165,10 +202,13 @@ class PriorCorrectedClassifier(MetaClassifier):
             return []
         return list(self.sampler) if isinstance(self.sampler, list | tuple) else [self.sampler]
 
+    def _strict_samplers(self):
+        return [sampler for sampler in self._samplers() if not takes_missing(sampler)]
+
     def _imputed(self, X, *, fit=False):
         if fit:
             self.imputer_ = None
-            strict = [s for s in self._samplers() if not takes_missing(s)]
+            strict = self._strict_samplers()
             gaps = missing_columns(X) if strict else []
             if gaps:
                 self.imputer_ = FoldImputer().fit(X)
@@ -190,8 +230,14 @@ class PriorCorrectedClassifier(MetaClassifier):
             estimator, prior = self._fit_member(X, y, sample_weight, seeds)
             self.estimators_.append(estimator)
             priors.append(prior)
-        self._counted = self.priors_ = np.array(priors)
-        self.nominal_prior_ = self.effective_prior_ = self.priors_.mean(axis=0)
+        self.nominal_prior_ = np.mean(priors, axis=0)
+        if not self._asks("auto", "estimate", "count"):
+            told = resolve_prior(
+                self.trained_prior, self.classes_, self.training_prior_, name="trained prior"
+            )
+            priors = [told] * self.n_members
+        self._first_priors = self.priors_ = np.array(priors)
+        self.effective_prior_ = self.priors_.mean(axis=0)
         self.notes_ = list(dict.fromkeys(self.notes_))
 
     def _fit_member(self, X, y, sample_weight, seeds):
@@ -204,10 +250,14 @@ class PriorCorrectedClassifier(MetaClassifier):
                 )
             sample_weight = None if sample_weight is None else sample_weight[rows]
         by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, self._weight_target)
-        own = own_weights(self.estimator, y, weighted=by_rule is not None)
         estimator = fit_weighted(clone(self.estimator), X, y, by_rule)
-        seen = np.ones(len(y)) if by_rule is None else by_rule
-        return estimator, _output_prior(estimator, class_shares(y, self.classes_, seen * own))
+        if not np.array_equal(known := getattr(estimator, "classes_", self.classes_), self.classes_):
+            raise ValueError(
+                f"The estimator knows the classes {np.asarray(known).tolist()}, but the rows hold "
+                f"{self.classes_.tolist()}."
+            )
+        seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
+        return estimator, _output_prior(estimator, class_shares(y, self.classes_, seen))
 
     def _weight_target(self):
         if self.target_prior is None:
@@ -215,7 +265,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         return resolve_prior(self.target_prior, self.classes_, self.training_prior_)
 
     def calibrate(self, X, y, *, method=None, sample_weight=None, groups=None):
-        """Calibrate a fitted classifier on held-out predictions for its own training rows.
+        """Estimate the prior and calibrate, on held-out predictions for the classifier's own training rows.
 
         Parameters
         ----------
@@ -228,26 +278,56 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         self
         """
+        copies, members = held_out_members(self, X, y, sample_weight=sample_weight, groups=groups)
+        return self.calibrate_on(copies, members, y, method=method, sample_weight=sample_weight)
+
+    def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
+        """Calibrate as :meth:`calibrate`, on what :func:`held_out_members` gave."""
         method = self.calibration if method is None else method
-        _, held_out = held_out_probabilities(self, X, y, sample_weight=sample_weight, groups=groups)
-        fitted = fit_calibrator(held_out, class_codes(y, self.classes_), method=method, weights=sample_weight)
-        self._calibrator = None if method in ("none", "prior") else fitted
-        if method == "prior":
-            self.priors_ = self._counted * np.exp(-fitted.biases)
-            self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
-            self.effective_prior_ = self.priors_.mean(axis=0)
+        codes = class_codes(y, self.classes_)
+        self.priors_, self._calibrator = self._first_priors, None
+        if self._estimates_prior(method):
+            members = self._estimate_prior(members, codes, sample_weight)
+        if method == "sigmoid":
+            held_out = members.mean(axis=0)
+            self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
+            self._copies = copies
+        self.effective_prior_ = self.priors_.mean(axis=0)
         self._note_target()
         return self
 
+    def _estimate_prior(self, members, codes, weights):
+        """Held-out predictions for the training prior once their mean is right, all members at once."""
+        n = len(members)
+        fitted = fit_calibrator(
+            np.concatenate(members),
+            np.tile(codes, n),
+            method="prior",
+            weights=None if weights is None else np.tile(weights, n),
+        )
+        self.priors_ = self._first_priors * np.exp(-fitted.biases)
+        self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
+        return np.stack([fitted(member) for member in members])
+
     def raw_proba(self, X):
         """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
-        return np.mean(self.members_proba(X), axis=0)
+        return np.mean(self._raw_members(X), axis=0)
 
-    def members_proba(self, X):
-        """Probabilities of each member of the bag as it gives them, a list of (n_samples, n_classes)."""
+    def _raw_members(self, X):
         check_is_fitted(self)
         X = self._imputed(self._check_rows(X, reset=False))
         return [estimator.predict_proba(X) for estimator in self.estimators_]
+
+    def members_proba(self, X):
+        """Probabilities of each member as it gives them, a list of (n_samples, n_classes).
+
+        Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
+        """
+        check_is_fitted(self)
+        if self._calibrator is None:
+            return self._raw_members(X)
+        X = self._check_rows(X, reset=False)
+        return [copy.proba_for(X, self.training_prior_) for copy in self._copies]
 
     def proba_for(self, X, prior):
         """Probabilities for a population with the class shares `prior`.
@@ -268,8 +348,17 @@ class PriorCorrectedClassifier(MetaClassifier):
         """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
         if self._calibrator is None:
             return mean_corrected(members, self.priors_, prior)
-        calibrated = self._calibrator(mean_corrected(members, self.priors_, self.training_prior_))
-        return mean_corrected([calibrated], [self.training_prior_], prior)
+        calibrated = [self._calibrator(member) for member in members]
+        return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
+
+    def dealt(self, members):
+        """What :meth:`members_proba` gave, calibrated for the training prior, one member a row.
+
+        As held-out rows are predicted, and as EM expects its rows to be.
+        """
+        members = np.stack(members)
+        rows = np.arange(members.shape[1])
+        return self._calibrator(members[deal(len(rows), len(members)), rows])
 
     def predict_proba(self, X):
         """Probabilities for the target prior, of shape (n_samples, n_classes)."""
@@ -311,24 +400,35 @@ def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None)
     ValueError
         If a class has one row or group, or is absent outside one of the folds, or if a row is in no fold.
     """
+    copies, members = held_out_members(classifier, X, y, sample_weight=sample_weight, groups=groups)
+    return copies, members.mean(axis=0)
+
+
+def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
+    """As :func:`held_out_probabilities`, by member: of shape (n_members, n_samples, n_classes)."""
     y = np.asarray(y)
     classes = np.unique(y)
     seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
     training = class_shares(y, classes, sample_weight)
-    probabilities, copies = np.full((len(y), len(classes)), np.nan), []
+    members, copies = np.full((classifier.n_members, len(y), len(classes)), np.nan), []
     for train, test in _inner_folds(y, groups, cv=classifier.cv, seed=seed):
         if len(np.unique(y[train])) < len(classes):
             raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
         copy = clone(classifier).set_params(calibration="none")
+        if copy._asks("auto", "estimate"):
+            copy.set_params(trained_prior="count")
         if sample_weight is None:
             copy.fit(_safe_indexing(X, train), y[train])
         else:
             copy.fit(_safe_indexing(X, train), y[train], sample_weight=sample_weight[train])
-        probabilities[test] = copy.proba_for(_safe_indexing(X, test), training)
+        if copy.imputer_ is None and copy._strict_samplers() and missing_columns(X):
+            copy.imputer_ = FoldImputer().fit(_safe_indexing(X, train))  # gaps in other rows only
+        found = zip(copy.members_proba(_safe_indexing(X, test)), copy.priors_, strict=True)
+        members[:, test] = [mean_corrected([p], [prior], training) for p, prior in found]
         copies.append(copy)
-    if np.isnan(probabilities).any():
+    if np.isnan(members).any():
         raise ValueError("The folds of cv leave out rows; each row must be tested once.")
-    return copies, probabilities
+    return copies, members
 
 
 def _inner_folds(y, groups, *, cv, seed):

@@ -17,6 +17,7 @@ import numpy as np
 from imbalance.doors import resolve_prior
 from imbalance.label_shift import estimate_prior
 from imbalance.metrics import class_codes, class_weights
+from imbalance.prior_corrected import held_out_members
 
 
 class StrategyFailed(ValueError):
@@ -64,6 +65,9 @@ class Outcome:
         ``for_prior(shares)`` gives the probabilities corrected to other class shares, from what was fitted.
     notes : list of str
         What had to be changed to fit.
+    by_copies : numpy.ndarray of shape (n_samples, n_classes) or None
+        For "em", calibrated probabilities for the training prior by classifiers of the calibration's folds:
+        what EM reads.
     """
 
     probabilities: np.ndarray
@@ -71,6 +75,7 @@ class Outcome:
     seconds: float
     for_prior: Callable = field(repr=False)
     notes: list = field(default_factory=list)
+    by_copies: np.ndarray | None = None
 
 
 def predict_strategies(
@@ -116,34 +121,39 @@ def predict_strategies(
     with _named(strategies):
         fitted = strategies[0].uncorrected(model, target_prior, random_state).fit(X, y)
         members = fitted.members_proba(X_new)
-    stages = {False: (fitted, time.perf_counter() - began)}
-    calibrating = [strategy for strategy in strategies if strategy.calibrates]
+    stages = {"none": (fitted, members, time.perf_counter() - began)}
+    calibrating = [strategy for strategy in strategies if strategy.calibration(model) != "none"]
     if calibrating:
         with _named(calibrating):
-            calibrated = copy(fitted).calibrate(X, y, method="sigmoid", groups=groups)
-        stages[True] = calibrated, time.perf_counter() - began
+            copies, held_out = held_out_members(fitted, X, y, groups=groups)
+            for method in {strategy.calibration(model) for strategy in calibrating}:
+                ready = copy(fitted).calibrate_on(copies, held_out, y, method=method)
+                found = ready.members_proba(X_new) if method == "sigmoid" else members
+                stages[method] = ready, found, time.perf_counter() - began
     target = resolve_prior(target_prior, fitted.classes_, fitted.training_prior_)
     outcomes = {}
     for strategy in strategies:
-        ready, spent = stages[strategy.calibrates]
+        ready, found, spent = stages[strategy.calibration(model)]
         began = time.perf_counter()
         with _named([strategy]):
-            probabilities, prior = _after_fit(strategy, ready, members, X_new, target, unlabelled)
+            probabilities, prior = _after_fit(strategy, ready, found, target, unlabelled)
             if not np.isfinite(probabilities).all():
                 raise ValueError("its probabilities are not numbers.")
         seconds = spent + time.perf_counter() - began
-        for_prior = partial(ready.corrected, members)
-        outcomes[strategy.name] = Outcome(probabilities, prior, seconds, for_prior, list(fitted.notes_))
+        for_prior = partial(ready.corrected, found)
+        by_copies = ready.dealt(found) if strategy.adapts else None
+        outcomes[strategy.name] = Outcome(
+            probabilities, prior, seconds, for_prior, list(fitted.notes_), by_copies
+        )
     return outcomes
 
 
-def _after_fit(strategy, fitted, members, X_new, target, unlabelled):
+def _after_fit(strategy, fitted, members, target, unlabelled):
     if strategy.posthoc == "none":
         return np.mean(members, axis=0), fitted.effective_prior_
     if strategy.adapts:
-        population = X_new if unlabelled is None else unlabelled
-        trained = fitted.training_prior_
-        target = estimate_prior(fitted.proba_for(population, trained), trained=trained)
+        population = members if unlabelled is None else fitted.members_proba(unlabelled)
+        target = estimate_prior(fitted.dealt(population), trained=fitted.training_prior_)
     return fitted.corrected(members, target), target
 
 

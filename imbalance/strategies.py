@@ -20,6 +20,7 @@ from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
 from imbalance.runs import lasting_text
 from imbalance.shared_fits import StrategyFailed, deployment_rows, predict_strategies
+from imbalance.weighting import learns_as_counted
 
 __all__ = [
     "MODELS",
@@ -51,8 +52,10 @@ class Strategy:
     weights : None, "balanced", "target" or mapping
         Row weights by class, after the sampler.
     posthoc : {"none", "prior", "em", "calibrated-prior", "calibrated-em"}
-        Leave the probabilities; correct them to the known target prior; correct them to the prior that EM
-        finds in unlabelled rows; calibrate them on held-out original rows, then do either.
+        Leave the probabilities; correct them to the known target prior, from the counted one or, after a
+        sampler or weights, from one estimated on held-out original rows; or calibrate them on these rows,
+        then correct them to the target prior, or to the one that EM finds in unlabelled rows ("em" is
+        "calibrated-em").
     bag : int
         Classifiers, each on its own draw of the sampler.
     """
@@ -87,8 +90,15 @@ class Strategy:
 
     @property
     def calibrates(self):
-        """Whether it calibrates on held-out original rows, which takes more fits."""
-        return self.posthoc.startswith("calibrated")
+        """Whether it calibrates on held-out original rows, which takes more fits; EM needs that."""
+        return self.posthoc.startswith("calibrated") or self.adapts
+
+    def calibration(self, model):
+        """Kind of calibration: "prior" where a correction starts from a prior that cannot be counted."""
+        if self.calibrates:
+            return "sigmoid"
+        counted = self.sampler is None and self.weights is None and learns_as_counted(model)
+        return "prior" if self.posthoc == "prior" and not counted else "none"
 
     def classifier(self, model, *, target_prior, random_state=0):
         """The strategy as one scikit-learn classifier, not fitted.
@@ -107,14 +117,16 @@ class Strategy:
         PriorCorrectedClassifier or LabelShiftAdapter
             The latter where the strategy `adapts`: call ``adapt`` with unlabelled rows after ``fit``.
         """
-        calibration = "sigmoid" if self.calibrates else "none"
+        base = self.uncorrected(model, target_prior, random_state)
         if self.adapts:
-            base = self.uncorrected(model, target_prior, random_state).set_params(target_prior="training")
-            return LabelShiftAdapter(base, calibration=calibration, random_state=random_state)
+            return LabelShiftAdapter(
+                base.set_params(target_prior="training"),
+                method="em",
+                n_bootstrap=100,
+                random_state=random_state,
+            )
         corrected = {} if self.posthoc == "none" else {"target_prior": target_prior}
-        return self.uncorrected(model, target_prior, random_state).set_params(
-            calibration=calibration, **corrected
-        )
+        return base.set_params(calibration=self.calibration(model), **corrected)
 
     def uncorrected(self, model, target_prior, random_state):
         """The classifier without what follows the fit, which strategies of equal `fit_key` share."""
@@ -122,9 +134,11 @@ class Strategy:
             model,
             # Weights to the target make it the effective prior: it is known, but nothing is corrected.
             target_prior=target_prior if self.weights == "target" else None,
+            trained_prior="count",
             sampler=self.sampler,
             weights=self.weights,
             n_members=self.bag,
+            cv=5,
             random_state=random_state,
         )
 
@@ -170,7 +184,10 @@ for _strategy in (
     ),
     Strategy("none+prior", "Nothing, then corrected to the known target prior", posthoc="prior"),
     Strategy(
-        "none+em", "Nothing, then corrected to the prior that EM finds in unlabelled rows", posthoc="em"
+        "none+em",
+        "Nothing, calibrated on held-out training rows, then corrected to the prior that EM finds in "
+        "unlabelled rows",
+        posthoc="em",
     ),
     Strategy(
         "calibrated+prior",

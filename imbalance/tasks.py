@@ -189,13 +189,11 @@ def _sweep(problem, strategy, y, outcome, train, seed):
     classes, p = problem.classes, outcome.probabilities
     follows = strategy.posthoc != "none"
     trained = metrics.class_shares(problem.y[train], classes)
-    if strategy.adapts:
-        plain = outcome.for_prior(trained)
     for prior in problem.sweep:
         known = prior
         if strategy.adapts:
             rows = deployment_rows(y, classes, prior, random_state=seed)
-            known = estimate_prior(plain[rows], trained=trained)
+            known = estimate_prior(outcome.by_copies[rows], trained=trained)
         predicted = outcome.for_prior(known) if follows else p
         loss = metrics.weighted_log_loss(y, predicted, classes=classes, target=prior)
         yield {"prior": prior.tolist(), "log_loss": loss, "follows": follows}

@@ -5,19 +5,68 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from imbalance.metrics import class_codes, class_shares
 
-#: Parameters that weight or resample inside an estimator, and their harmless values.
-HIDDEN = {
-    "is_unbalance": (None, False),
-    "scale_pos_weight": (None, 1),
-    "class_weights": (None,),
-    "auto_class_weights": (None, "None"),
-    "sampling_strategy": (),
+#: Classifiers that learn the class shares of the rows they are given.
+PLAIN = {
+    "catboost": {"CatBoostClassifier"},
+    "imbalance": {"BoostedClassifier"},
+    "lightgbm": {"LGBMClassifier"},
+    "sklearn": {
+        "DecisionTreeClassifier",
+        "ExtraTreesClassifier",
+        "GaussianNB",
+        "GradientBoostingClassifier",
+        "HistGradientBoostingClassifier",
+        "KNeighborsClassifier",
+        "LinearDiscriminantAnalysis",
+        "LogisticRegression",
+        "MLPClassifier",
+        "QuadraticDiscriminantAnalysis",
+        "RandomForestClassifier",
+    },
+    "xgboost": {"XGBClassifier"},
 }
+#: Their parameters that leave these shares alone. Any other one that is set costs fits, no accuracy.
+SHAPE_ONLY = """
+C alpha allow_writing_files bagging_fraction bagging_freq bagging_seed bootstrap cat_features
+categorical_features colsample_bylevel colsample_bytree criterion deterministic depth early_stopping
+feature_fraction force_col_wise force_row_wise gamma hidden_layer_sizes importance_type iterations
+l1_ratio l2_leaf_reg l2_regularization lambda_l1 lambda_l2 learning_rate library max_bin max_bins
+max_depth max_features max_iter max_leaf_nodes max_samples min_child_samples min_child_weight
+min_data_in_leaf min_samples_leaf min_samples_split min_split_gain n_estimators n_iter_no_change n_jobs
+n_neighbors num_leaves oob_score path_smooth penalty random_seed random_state reg_alpha reg_lambda seed
+solver subsample subsample_for_bin subsample_freq thread_count tol validation_fraction var_smoothing
+verbose verbosity warm_start
+"""
+
+
+def learns_as_counted(estimator):
+    """Whether a classifier certainly learns the class shares of its rows, or says itself what it learns.
+
+    True for common classifiers, also at the end of a scikit-learn pipeline, with no more set than what
+    shapes the model. False may only mean not known.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> learns_as_counted(GaussianNB()), learns_as_counted(GaussianNB(priors=[0.5, 0.5]))
+    (True, False)
+    """
+    kind = type(estimator)
+    if kind is Pipeline:
+        return learns_as_counted(estimator.steps[-1][1])
+    if hasattr(kind, "output_prior_"):
+        return True
+    if kind.__name__ not in PLAIN.get(kind.__module__.split(".")[0], ()):
+        return False
+    default = kind().get_params(deep=False)
+    changed = {k: v for k, v in estimator.get_params(deep=False).items() if repr(v) != repr(default.get(k))}
+    return set(changed) | set(changed.pop("settings", None) or ()) <= {"settings", *SHAPE_ONLY.split()}
 
 
 def rule_weights(rule, y, classes, sample_weight, target):
@@ -71,43 +120,11 @@ def _named_factors(rule, classes):
     return factors
 
 
-def own_weights(estimator, y, *, weighted):
-    """Factor by which an estimator's own ``class_weight`` weights each row, of shape (n_samples,).
-
-    Parameters
-    ----------
-    estimator : scikit-learn classifier or pipeline
-        Not fitted.
-    y : array-like of shape (n_samples,)
-        Labels that it will see.
-    weighted : bool
-        Whether rows have other weights already.
-
-    Raises
-    ------
-    ValueError
-        If it weights in a way that cannot be counted, or on top of other weights.
-    """
-    parameters = estimator.get_params(deep=True)
-    last = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
-    if hasattr(type(estimator[-1]) if last else type(estimator), "output_prior_"):
-        return np.ones(len(y))  # it keeps book itself
-    own = parameters.pop(f"{last}class_weight", None)
-    for name, value in parameters.items():
-        harmless = HIDDEN.get(name.split("__")[-1], (None,) if name.endswith("__class_weight") else None)
-        if harmless is not None and not any(value is h or value == h for h in harmless):
-            raise ValueError(
-                f"{type(estimator).__name__} weights or resamples by itself ({name}={value!r}), which hides "
-                "the prior it learns; use sampler= or weights= instead."
-            )
-    if own is None:
-        return np.ones(len(y))
-    if weighted:
-        raise ValueError(
-            f"{type(estimator).__name__} weights classes by itself (class_weight={own!r}) on top of other "
-            "weights; keep one of the two."
-        )
-    return compute_sample_weight(own, y)
+def own_weights(estimator, y):
+    """Factor by which an estimator's own ``class_weight`` weights each row, of shape (n_samples,)."""
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    own = None if hasattr(type(last), "output_prior_") else getattr(last, "class_weight", None)
+    return compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
 
 
 def fit_weighted(estimator, X, y, sample_weight):

@@ -3,8 +3,8 @@
 #
 # Rare classes are often resampled until all classes have the same size. The classifier then finds the rare
 # class more often, and its probabilities describe a world in which that class is common. If you know how
-# common it really is, you can correct them exactly once. `PriorCorrectedClassifier` records the class shares
-# that the classifier really saw, and corrects to the shares that you name.
+# common it really is, you can correct them exactly once. `PriorCorrectedClassifier` finds the class shares
+# that the probabilities stand for, from held-out rows, and corrects to the shares that you name.
 
 # %%
 import numpy as np
@@ -58,10 +58,10 @@ for name, prior in (("resampled", None), ("corrected", known)):
 # The corrected probabilities are as high on average as the class is frequent, and the log loss falls. The
 # order of the patients does not change: only the level does.
 #
-# The model records what the classifier saw and what its probabilities stand for.
+# The model records what the classifier's probabilities stand for, and what the corrected ones do.
 
 # %%
-print(f"seen {model.effective_prior_.round(2)}, stands for {model.target_prior_.round(2)}")
+print(f"before {model.effective_prior_.round(2)}, corrected {model.target_prior_.round(2)}")
 
 # %% [markdown]
 # ## A population with other shares

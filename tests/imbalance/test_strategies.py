@@ -106,7 +106,7 @@ def test_a_strategy_is_added_in_one_line():
         register(Strategy("repeat", sampler=RandomOverSampler(), posthoc="prior"))
         X, y = rows({"a": 40, "b": 10})
         model = STRATEGIES["repeat"].classifier(GaussianNB(), target_prior=[0.3, 0.7]).fit(X, y)
-        npt.assert_allclose(model.effective_prior_, [0.5, 0.5])
+        npt.assert_allclose(model.nominal_prior_, [0.5, 0.5])
         npt.assert_allclose(model.target_prior_, [0.3, 0.7])
     finally:
         STRATEGIES.pop("repeat", None)
