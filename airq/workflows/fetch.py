@@ -23,7 +23,8 @@ from airq.messages import near_name, warn
 from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today, write_chunk
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
-from airq.sources.online.http import AGAIN, Client, Patience, Refused, Unavailable, read_json
+from airq.sources.online.errors import AGAIN, Refused, Unavailable
+from airq.sources.online.http import Client, Patience, read_json
 from airq.sources.online.open_meteo import (
     FREE_CALLS,
     MOST_AHEAD,

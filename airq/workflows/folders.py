@@ -13,7 +13,7 @@ from pathlib import Path
 from airq.io import check_writable
 from airq.sources.assembly import assemble
 from airq.sources.folder import MANIFEST, PANEL, locked_folder, open_folder
-from airq.sources.online.http import Refused
+from airq.sources.online.errors import Refused
 
 
 @dataclass(frozen=True)

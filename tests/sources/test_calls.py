@@ -1,12 +1,14 @@
 """The allowance of a service: never more than it grants, and little less while work is left."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from airq.sources.online.calls import WINDOWS, CallBudget, ledger_of
 from airq.sources.online.open_meteo import FREE_CALLS, MOST_CALLS
@@ -102,21 +104,20 @@ def test_a_clock_that_ran_ahead_is_not_believed(tmp_path):
     assert CallBudget((10, 100, 100), ledger=ledger, clock=Clock()).take(10) == 0
 
 
-def _spend(ledger, times):
-    budget = CallBudget((1000, 1000, 1000), ledger=ledger, clock=lambda: 0.0)
-    for _ in range(times):
-        budget.take(1)
+SPEND = """
+import sys
+from airq.sources.online.calls import CallBudget
+budget = CallBudget((1000, 1000, 1000), ledger=sys.argv[1], clock=lambda: 0.0)
+for _ in range(40):
+    budget.take(1)
+"""
 
 
 def test_no_call_of_two_processes_is_lost(tmp_path):
     "Forty calls each are eighty."
     ledger = tmp_path / "calls.json"
-    context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_spend, args=(ledger, 40)) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
+    both = [subprocess.Popen([sys.executable, "-c", SPEND, str(ledger)]) for _ in range(2)]
+    assert [one.wait(PATIENCE) for one in both] == [0, 0]
     assert sum(calls for _, calls in json.loads(ledger.read_text())) == 80
 
 

@@ -7,7 +7,7 @@ import numpy.testing as npt
 import pytest
 
 from airq.sources.folder import LayerRequest
-from airq.sources.online.http import Passing
+from airq.sources.online.errors import Passing
 from airq.sources.online.open_meteo import (
     AIR,
     ARCHIVE,

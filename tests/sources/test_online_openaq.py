@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from airq.cities import read_cities
 from airq.sources.online import openaq as online
 from airq.sources.online import openaq_archive
-from airq.sources.online.http import Client, Passing, Patience, Refused, Unavailable
+from airq.sources.online.errors import Passing, Refused, Unavailable
+from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import (
     Pace,
     ask_locations,

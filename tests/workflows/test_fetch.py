@@ -21,7 +21,8 @@ from airq.cli import app
 from airq.messages import AirqWarning
 from airq.panel import panel_metadata
 from airq.sources.folder import read_chunks
-from airq.sources.online.http import Patience, Unavailable
+from airq.sources.online.errors import Unavailable
+from airq.sources.online.http import Patience
 from airq.sources.online.open_meteo import calls_of
 from airq.workflows.fetch import OpenMeteo, fetch_open_meteo, plan_open_meteo
 

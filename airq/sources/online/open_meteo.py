@@ -30,7 +30,7 @@ from airq.panel import COLUMNS
 from airq.sources import days
 from airq.sources.cleaning import Tally
 from airq.sources.folder import LayerRequest
-from airq.sources.online.http import Passing
+from airq.sources.online.errors import Passing
 from airq.sources.open_meteo import HOURLY_COLUMNS, OPEN_METEO_UNITS
 from airq.units import unit_name
 

@@ -24,7 +24,8 @@ from airq.geo import nearest
 from airq.io import write_json
 from airq.messages import near_name
 from airq.sources.online.address import is_loopback
-from airq.sources.online.http import Client, Passing, Refused, Unavailable, read_json
+from airq.sources.online.errors import Passing, Refused, Unavailable
+from airq.sources.online.http import Client, read_json
 
 API = "https://api.openaq.org/v3/locations"
 KEY = "OPENAQ_API_KEY"

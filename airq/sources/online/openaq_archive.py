@@ -24,7 +24,8 @@ from pathlib import Path
 import pandas as pd
 
 from airq.io import atomic_write, write_json
-from airq.sources.online.http import AGAIN, Client, Passing, Refused, Unavailable
+from airq.sources.online.errors import AGAIN, Passing, Refused, Unavailable
+from airq.sources.online.http import Client
 
 ARCHIVE = "https://openaq-data-archive.s3.amazonaws.com/"
 LISTING = "listing.json"
