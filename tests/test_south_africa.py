@@ -101,8 +101,8 @@ def test_readme_of_the_data_has_source_and_licence():
 
 @pytest.mark.realdata
 def test_the_shipped_file_is_what_the_script_makes(script, shared_data, tmp_path):
-    "From the published table: the same rows and facts."
+    "From the published table; versions of pandas differ in the last digit that they read."
     script.main(shared_data / "za_cities_predictions.csv.gz", tmp_path / "made.parquet")
     made, shipped = pq.read_table(tmp_path / "made.parquet"), pq.read_table(SHIPPED)
-    assert made.equals(shipped)
+    pd.testing.assert_frame_equal(made.to_pandas(), shipped.to_pandas(), rtol=1e-12)
     assert made.schema.metadata == shipped.schema.metadata
