@@ -418,6 +418,13 @@ class Folder:
         )
 
 
+def offset_hours(longitudes, day_basis):
+    """Return the hours by which days begin before those in UTC; local ones follow the longitude [°]."""
+    longitudes = np.asarray(longitudes, dtype="float64")
+    hours = np.round(longitudes / 15) if day_basis == "local" else np.zeros(len(longitudes))
+    return hours.astype(int)
+
+
 def today():
     """Return today's date in UTC, datetime64[D]."""
     return np.datetime64(datetime.datetime.now(datetime.UTC).date())

@@ -12,7 +12,7 @@ import pandas as pd
 
 from airq.cities import check_swapped, read_cities
 from airq.sources.folder import day_labels, today
-from airq.sources.online.address import service_name
+from airq.sources.online.address import named_service, service_name
 from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
 from airq.sources.online.openaq_archive import Archive
@@ -146,9 +146,7 @@ def find_locations(request, report_progress):
 
 def source_of(url):
     """Return how a panel names the service that answered."""
-    if url is None:
-        return OFFICIAL
-    return f"SIMULATED, or another stand-in for {OFFICIAL} ({service_name(url, OFFICIAL)})"
+    return named_service(service_name(url, OFFICIAL), OFFICIAL, OFFICIAL)
 
 
 def left_out_of(table):

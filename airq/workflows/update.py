@@ -319,7 +319,9 @@ def _calibrations(folder, before, monitors, leads):
             calibrations[lead] = Calibration.from_held_out(pairs)
         ahead = {0: "of the same day", 1: "one day ahead"}.get(lead, f"{lead} days ahead")
         have = "have 90 % intervals" if enough else "have no interval yet"
-        needed = "" if enough else f"; {DAYS_OF_A_LEAD} days and {FEWEST_CITIES} cities are needed"
+        needed = f"; {DAYS_OF_A_LEAD} days and {FEWEST_CITIES} cities are needed"
+        if enough:
+            needed = ", all with a monitor; in cities without one errors may be larger than the intervals say"
         notes.append(
             f"Forecasts {ahead} {have}: past ones stand beside observations on {days} days in {cities} cities"
             f"{needed}."

@@ -18,8 +18,8 @@ from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import Product
-from airq.sources.folder import ONCE
-from airq.sources.online.address import check_address
+from airq.sources.folder import ONCE, offset_hours
+from airq.sources.online.address import check_address, named_service
 
 DAY_MS = 86_400_000
 #: The service that answers by default.
@@ -287,9 +287,7 @@ class Extraction:
         >>> Extraction("mine", (), day_basis="local").offset_hours([32.6, -17.4]).tolist()
         [2, -1]
         """
-        longitudes = np.asarray(longitudes, dtype="float64")
-        hours = np.round(longitudes / 15) if self.day_basis == "local" else np.zeros(len(longitudes))
-        return hours.astype(int)
+        return offset_hours(longitudes, self.day_basis)
 
     def to_dict(self):
         """Return the same as plain values, every product whole."""
@@ -317,9 +315,7 @@ def without_explanations(facts):
 
 def source_of(service):
     """Return how a panel names the service that answered."""
-    if service == EARTH_ENGINE:
-        return "Google Earth Engine"
-    return f"SIMULATED, or another stand-in for Google Earth Engine ({service})"
+    return named_service(service, EARTH_ENGINE, "Google Earth Engine")
 
 
 def layers_of(extraction):

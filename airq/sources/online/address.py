@@ -30,6 +30,15 @@ def service_name(url: str | None, official: str, *, option: str = "--url") -> st
     return "a server on this machine" if is_loopback(url) else urlsplit(url).netloc
 
 
+def named_service(service: str, official: str, name: str) -> str:
+    """Return how a panel names the service that answered: by its `name`, or as what stands in for it.
+
+    >>> named_service("a server on this machine", "example.org", "Example")
+    'SIMULATED, or another stand-in for Example (a server on this machine)'
+    """
+    return name if service == official else f"SIMULATED, or another stand-in for {name} ({service})"
+
+
 def is_loopback(url: str | None) -> bool:
     """Return whether an address is on this machine.
 

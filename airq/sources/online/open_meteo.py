@@ -29,7 +29,8 @@ from airq.io import json_ready
 from airq.panel import COLUMNS
 from airq.sources import days
 from airq.sources.cleaning import Tally
-from airq.sources.folder import LayerRequest
+from airq.sources.folder import LayerRequest, offset_hours
+from airq.sources.online.address import named_service
 from airq.sources.online.errors import Passing
 from airq.sources.open_meteo import HOURLY_COLUMNS, OPEN_METEO_UNITS
 from airq.units import unit_name
@@ -189,9 +190,7 @@ class OpenMeteoExtraction:
         words = ", ".join(dict.fromkeys(own.words for layer in self.layers for own in _endpoints(layer)))
         if self.service == SERVICE:
             return f"Open-Meteo (CC BY 4.0), recipe {self.recipe}: {words}, Copernicus"
-        return (
-            f"SIMULATED, or another stand-in for Open-Meteo ({self.service}), recipe {self.recipe}: {words}"
-        )
+        return f"{named_service(self.service, SERVICE, 'Open-Meteo')}, recipe {self.recipe}: {words}"
 
     @property
     def units(self):
@@ -215,9 +214,7 @@ class OpenMeteoExtraction:
 
     def offset_hours(self, longitudes):
         """Return the hours by which each city's day begins before the day in UTC."""
-        longitudes = np.asarray(longitudes, dtype="float64")
-        hours = np.round(longitudes / 15) if self.day_basis == "local" else np.zeros(len(longitudes))
-        return hours.astype(int)
+        return offset_hours(longitudes, self.day_basis)
 
     def to_dict(self):
         """Return the same as plain values, every layer whole."""
