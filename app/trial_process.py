@@ -9,9 +9,9 @@ import matplotlib
 
 from app.processes import serve
 from app.trials import RESULT, UPLOAD
-from imbalance.comparison import compare_strategies
+from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.report import write_comparison
 from imbalance.reading import read_labelled
-from imbalance.report import write_comparison
 
 
 def work(folder, job, advance):

@@ -114,9 +114,9 @@ def compare(
     if suite is not None:
         _compare_suite(suite, out, json, options)
         return
-    from imbalance.comparison import compare_strategies
+    from imbalance.comparison.compare import compare_strategies
+    from imbalance.comparison.report import write_comparison
     from imbalance.reading import read_labelled
-    from imbalance.report import write_comparison
 
     table = read_labelled(
         file, target=target, group=group, categorical=listed(categorical) or (), drop=listed(drop) or ()
@@ -133,7 +133,7 @@ def compare(
 
 
 def _compare_suite(suite, out, json, options):
-    from imbalance.suite import CAPTION, compare_suite, write_suite
+    from imbalance.datasets.suite import CAPTION, compare_suite, write_suite
 
     with progress("Comparing") as advance:
         result = compare_suite(suite, out=out, advance=advance, **options)
@@ -163,7 +163,7 @@ def datasets(
     Typical time: ten seconds for all sets.
     """
     from airq.io import check_writable, write_json
-    from imbalance.datasets import dataset_table, install_hint, suite_names
+    from imbalance.datasets.loading import dataset_table, install_hint, suite_names
 
     if licences not in ("short", "full"):
         raise typer.BadParameter("--licences is short or full")
@@ -302,7 +302,7 @@ def _paired_shares(target, trained):
 
 def _shares(text, name):
     if "=" in text:
-        from imbalance.problem import parse_target_prior
+        from imbalance.comparison.problem import parse_target_prior
 
         return parse_target_prior(text)
     try:
@@ -319,7 +319,7 @@ def main():
 
 
 def _print_comparison(comparison):
-    from imbalance.report import caption, cells, narrow_columns
+    from imbalance.comparison.report import caption, cells, narrow_columns
 
     print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
     screen.print(caption(comparison.settings), markup=False, style="dim")

@@ -17,6 +17,7 @@ from airq.panel import KEYS, TARGET, feature_columns, origin_label, origin_warni
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.schemes import SCHEMES
 from airq.validation.scores import AQI_TABLE
+from imbalance.comparison.runs import claim_folder, versions
 from imbalance.hazard_fits import held_out_scores, panel_mark, recipe_for
 from imbalance.hazard_methods import BOOSTER, ROUNDS, chosen_methods
 from imbalance.hazard_panel import (
@@ -27,7 +28,6 @@ from imbalance.hazard_panel import (
     hazardous_rows,
 )
 from imbalance.hazard_scores import BASELINE, alarm_curve, judge_alarms, judge_methods
-from imbalance.runs import claim_folder, versions
 
 #: False alarms asked for, as shares of the days that are not hazardous.
 RATES = (0.01, 0.05, 0.10)

@@ -23,8 +23,8 @@ from airq.panel import TARGET
 from airq.parallel import one_thread, workers
 from airq.validation.schemes import SCHEMES
 from airq.validation.splitters import Fold
+from imbalance.comparison.runs import killed_in_one_line
 from imbalance.hazard_panel import N_FOLDS, N_INNER, hazardous_rows, inner_folds, make_hazard_folds
-from imbalance.runs import killed_in_one_line
 
 
 @dataclass
@@ -123,7 +123,7 @@ def held_out_scores(
         Number of processes; each fits with one thread. Results do not depend on it.
     folder : str or Path, optional
         Where the scores of every fit are kept; fits that it holds are not run again. It must be of the same
-        question, see :func:`imbalance.runs.claim_folder`.
+        question, see :func:`imbalance.comparison.runs.claim_folder`.
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every fit.
 

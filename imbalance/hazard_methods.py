@@ -13,9 +13,9 @@ import numpy as np
 
 from airq.messages import near_name
 from imbalance.boosters import SETTINGS, make_model
+from imbalance.comparison.runs import lasting_text
+from imbalance.comparison.strategies import STRATEGIES, Strategy
 from imbalance.density import dense_weights, inverse_density_weights
-from imbalance.runs import lasting_text
-from imbalance.strategies import STRATEGIES, Strategy
 
 UPPER_QUANTILE = 0.9
 
@@ -115,7 +115,7 @@ class Classification:
 
     Attributes
     ----------
-    strategy : imbalance.strategies.Strategy
+    strategy : imbalance.comparison.strategies.Strategy
         What to do about the rare class. Where it corrects to a known prior, that is the training
         rows'; EM finds one in the features of the rows to predict.
     """

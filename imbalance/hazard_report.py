@@ -12,9 +12,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from airq.io import atomic_write, write_json, write_table, write_text
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
+from imbalance.comparison.report import format_cell
 from imbalance.hazard_findings import findings, headline_rate
 from imbalance.hazard_scores import BASELINE, PLAIN, rule_name
-from imbalance.report import format_cell
 
 FILES = ["hazard.parquet", "held_out.parquet", "table.csv", "table.md", "table.json", "methods.csv",
          "confusion.csv", "curve.csv", "curve.png", "rmse_cost.png", "settings.json"]  # fmt: skip

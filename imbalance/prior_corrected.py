@@ -12,8 +12,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from imbalance.calibration import METHODS, fit_calibrator
+from imbalance.comparison.folds import TooFewRows, stratified_split
 from imbalance.doors import MetaClassifier, mean_corrected, resolve_prior
-from imbalance.folds import TooFewRows, stratified_split
 from imbalance.label_shift import deal
 from imbalance.metrics import class_codes, class_shares
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing

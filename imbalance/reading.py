@@ -40,7 +40,7 @@ MOST_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Features and labels, ready for :func:`imbalance.comparison.compare_strategies`.
+    """Features and labels, ready for :func:`imbalance.comparison.compare.compare_strategies`.
 
     Attributes
     ----------

@@ -17,8 +17,9 @@ from joblib import delayed
 from airq.io import write_json
 from airq.parallel import workers
 from imbalance.boosters import SETTINGS
+from imbalance.comparison.runs import claim_folder, killed_in_one_line, versions
+from imbalance.comparison.strategies import STRATEGIES, Strategy, make_model, predict_strategies
 from imbalance.metrics import auc, brier, weighted_log_loss
-from imbalance.runs import claim_folder, killed_in_one_line, versions
 from imbalance.standin import (
     CLASSES,
     READINGS,
@@ -31,7 +32,6 @@ from imbalance.standin import (
     rows_by_prior,
     standin_table,
 )
-from imbalance.strategies import STRATEGIES, Strategy, make_model, predict_strategies
 
 VALIDATION_ROWS = 10_000
 #: For time: 63 bins a column instead of about 255, and 200 trees of CatBoost's 1,000. All else is default.

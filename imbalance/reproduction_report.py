@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from airq.io import atomic_write, write_json, write_text
-from imbalance.report import PAGE, PRIOR_KL, markdown_table
+from imbalance.comparison.report import PAGE, PRIOR_KL, markdown_table
 from imbalance.reproduction import SETTINGS_FILE, data_mark, rows_at
 from imbalance.reproduction_scores import (
     MIN_SEEDS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app import comparisons, trials
-from imbalance.strategies import STRATEGIES
+from imbalance.comparison.strategies import STRATEGIES
 
 SMALL = b"size,kind\n1,a\n2,b\n3,a\n"
 

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("streamlit")
 
 from airq.panel import ORIGINS
-from imbalance.comparison import compare_strategies
-from imbalance.report import write_comparison
+from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.report import write_comparison
 
 PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
 

@@ -16,7 +16,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from imbalance.comparison import compare_strategies
+from imbalance.comparison.compare import compare_strategies
 
 COLUMNS = 25
 RARE = 0.05

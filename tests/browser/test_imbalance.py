@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 @pytest.fixture(scope="module")
 def comparison_url(server, predictions, tmp_path_factory):
     "Address of the app over a comparison of three strategies."
-    from imbalance.comparison import compare_strategies
-    from imbalance.report import write_comparison
+    from imbalance.comparison.compare import compare_strategies
+    from imbalance.comparison.report import write_comparison
 
     rng = np.random.default_rng(0)
     y = np.repeat(["no", "yes"], [300, 60])

@@ -10,11 +10,11 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 
-from imbalance.comparison import choose_strategies, compare_strategies
+from imbalance.comparison.compare import choose_strategies, compare_strategies
+from imbalance.comparison.problem import make_problem, parse_target_prior
+from imbalance.comparison.strategies import STRATEGIES, Strategy
+from imbalance.comparison.tasks import Task, judge
 from imbalance.metrics import average_precision, corrected_t_interval
-from imbalance.problem import make_problem, parse_target_prior
-from imbalance.strategies import STRATEGIES, Strategy
-from imbalance.tasks import Task, judge
 
 SMALL = {"n_splits": 3, "n_repeats": 1}
 FIGURES = ["log_loss", "brier", "auc", "average_precision", "calibration_slope", "recall_rare", "prior_rare"]

@@ -5,10 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from imbalance import datasets, reproduction
+from imbalance import reproduction
 from imbalance.cli import app
+from imbalance.comparison.strategies import STRATEGIES
+from imbalance.datasets import loading as datasets
 from imbalance.reproduction import Case
-from imbalance.strategies import STRATEGIES
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imbalance.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
+from imbalance.comparison.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
 
 
 def test_rows_with_equal_features_share_a_group():

@@ -240,7 +240,7 @@ def test_an_index_is_no_feature_in_few_rows_either(name):
 
 def test_rows_that_differ_by_their_number_only_are_equal(tmp_path):
     "The index that pandas writes is gone before equal rows are sought."
-    from imbalance.problem import make_problem
+    from imbalance.comparison.problem import make_problem
 
     pd.DataFrame({"size": [1, 2] * 15, "risk": ["low", "high", "low"] * 10}).to_csv(tmp_path / "t.csv")
     table = read_labelled(tmp_path / "t.csv", target="risk")

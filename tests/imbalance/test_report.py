@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imbalance import plots
-from imbalance.comparison import compare_strategies
-from imbalance.report import cells, markdown, narrow_columns, page, write_comparison
+from imbalance.comparison import plots
+from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.report import cells, markdown, narrow_columns, page, write_comparison
 
 COLUMNS = [
     "strategy", "model", "log_loss", "log_loss_sd", "vs_none", "ci_low", "ci_high", "wins", "prior_kl",

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from imbalance import boosters
+from imbalance.comparison.strategies import STRATEGIES
 from imbalance.reproduction import Case, reproduce, reproduction_cases, rows_at, shared_fits
 from imbalance.reproduction_report import findings, loss_picture, shown_table, write_reproduction
 from imbalance.reproduction_scores import order_counts, pair_counts, reproduction_table, t_interval
 from imbalance.standin import PUBLISHED, TRAINING_ROWS
-from imbalance.strategies import STRATEGIES
 
 PRIOR = {"normal": 0.749, "post_alzheimer": 0.171, "pre_alzheimer": 0.080}
 

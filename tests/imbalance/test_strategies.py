@@ -9,9 +9,7 @@ from joblib import Parallel, delayed
 from sklearn.naive_bayes import GaussianNB
 
 from imbalance.boosters import BoostedClassifier, make_model
-from imbalance.estimators import LabelShiftAdapter
-from imbalance.metrics import class_shares, weighted_log_loss
-from imbalance.strategies import (
+from imbalance.comparison.strategies import (
     STRATEGIES,
     Strategy,
     deployment_rows,
@@ -19,6 +17,8 @@ from imbalance.strategies import (
     predict_strategies,
     register,
 )
+from imbalance.estimators import LabelShiftAdapter
+from imbalance.metrics import class_shares, weighted_log_loss
 
 CLASSES = ["normal", "post", "pre"]
 PUBLISHED = {"normal": 31208, "post": 1149, "pre": 420}

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from imblearn.under_sampling import RandomUnderSampler
 
-from imbalance.strategies import Strategy
-from imbalance.suite import SuiteResult, compare_suite, suite_findings, suite_table, write_suite
+from imbalance.comparison.strategies import Strategy
+from imbalance.datasets.suite import SuiteResult, compare_suite, suite_findings, suite_table, write_suite
 
 
 def row(name, family, strategy, log_loss, vs_none, half_width=0.1):

@@ -3,7 +3,13 @@
 import pandas as pd
 import pytest
 
-from imbalance.summary import beside_the_shares, differences, estimated_priors, findings, summary_table
+from imbalance.comparison.summary import (
+    beside_the_shares,
+    differences,
+    estimated_priors,
+    findings,
+    summary_table,
+)
 
 
 def scores(**losses):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from imbalance.comparison.folds import duplicate_groups, joined_groups, make_folds
 from imbalance.doors import resolve_prior
-from imbalance.folds import duplicate_groups, joined_groups, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.reading import features, labels
 

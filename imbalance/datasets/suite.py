@@ -9,13 +9,13 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from airq.io import atomic_write, check_replaceable, check_writable, write_json, write_text
-from imbalance.comparison import compare_strategies
-from imbalance.datasets import available, install_hint, load_dataset, suite_names
-from imbalance.folds import TooFewRows
-from imbalance.report import format_cell, markdown_table, write_comparison
-from imbalance.runs import claim_folder, versions
-from imbalance.strategies import StrategyFailed
-from imbalance.summary import CORRECTED, REFERENCE
+from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.folds import TooFewRows
+from imbalance.comparison.report import format_cell, markdown_table, write_comparison
+from imbalance.comparison.runs import claim_folder, versions
+from imbalance.comparison.strategies import StrategyFailed
+from imbalance.comparison.summary import CORRECTED, REFERENCE
+from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
 
 #: File that makes a folder that of a suite, and says what its sets have in common.
 SETTINGS_FILE = "suite.json"
@@ -80,17 +80,18 @@ def compare_suite(
     Parameters
     ----------
     suite : str
-        Name of a suite, or names of sets separated by commas, see :func:`imbalance.datasets.suite_names`.
+        Name of a suite, or names of sets separated by commas, see
+        :func:`imbalance.datasets.loading.suite_names`.
     out : str or Path
         Folder; each set gets one of its own in it.
     target_prior : {"balanced", "training"}
         Population to predict for; shares by class would not fit several sets.
     n_splits, n_repeats, seed : int
-        As in :func:`imbalance.comparison.compare_strategies`.
+        As in :func:`imbalance.comparison.compare.compare_strategies`.
     advance : callable, optional
         Called as ``advance(done, total, text)``.
     **options
-        Passed to :func:`imbalance.comparison.compare_strategies`.
+        Passed to :func:`imbalance.comparison.compare.compare_strategies`.
 
     Returns
     -------

@@ -15,11 +15,11 @@ import pandas as pd
 from airq.io import check_writable
 from airq.parallel import workers
 from imbalance.boosters import MODELS, SETTINGS
-from imbalance.problem import make_problem, problem_facts
-from imbalance.runs import claim_folder, killed_in_one_line, lasts, versions
-from imbalance.shared_fits import StrategyFailed
-from imbalance.strategies import STRATEGIES, Strategy, find_strategy
-from imbalance.summary import (
+from imbalance.comparison.fits import StrategyFailed
+from imbalance.comparison.problem import make_problem, problem_facts
+from imbalance.comparison.runs import claim_folder, killed_in_one_line, lasts, versions
+from imbalance.comparison.strategies import STRATEGIES, Strategy, find_strategy
+from imbalance.comparison.summary import (
     KEYS,
     REFERENCE,
     beside_the_shares,
@@ -30,7 +30,7 @@ from imbalance.summary import (
     mean_sweep,
     summary_table,
 )
-from imbalance.tasks import Task, read_result, run_task
+from imbalance.comparison.tasks import Task, read_result, run_task
 
 #: Folder of the finished pieces, and the file in it that says what they are pieces of.
 PARTS, RUN = "parts", "run.json"
@@ -47,9 +47,9 @@ class Comparison:
         `average_precision`, `calibration_slope`, `calibration_intercept`, `recall_CLASS`, `prior_CLASS`
         (what the probabilities stand for) and `seconds` [s].
     table : DataFrame
-        A row per strategy and model, see :func:`imbalance.summary.summary_table`.
+        A row per strategy and model, see :func:`imbalance.comparison.summary.summary_table`.
     differences : DataFrame
-        A row per model and pair of strategies, see :func:`imbalance.summary.differences`.
+        A row per model and pair of strategies, see :func:`imbalance.comparison.summary.differences`.
     sweep : DataFrame
         Mean log loss of `strategy, model` where the rarest class has the `share`; `follows` says whether
         the strategy corrects to each prior or stays as trained.
@@ -100,10 +100,10 @@ def compare_strategies(
     y : array-like of shape (n_samples,)
         Class of every row.
     strategies : sequence of str or Strategy, optional
-        Names from :data:`imbalance.strategies.STRATEGIES`, perhaps with a number behind a colon
-        (``"under-sample:2"``, see :func:`imbalance.strategies.find_strategy`), or strategies of your own;
-        all by default. "none" is always among them, since the others are compared to it. One that the rows
-        do not allow is left out with a note, unless no other is left.
+        Names from :data:`imbalance.comparison.strategies.STRATEGIES`, perhaps with a number behind a colon
+        (``"under-sample:2"``, see :func:`imbalance.comparison.strategies.find_strategy`), or strategies of
+        your own; all by default. "none" is always among them, since the others are compared to it. One that
+        the rows do not allow is left out with a note, unless no other is left.
     models : sequence of {"lightgbm", "catboost"}
         Classifiers.
     target_prior : {"balanced", "training"}, str, mapping or array-like of shape (n_classes,)

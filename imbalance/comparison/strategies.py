@@ -16,10 +16,10 @@ from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
 from imbalance.boosters import MODELS, make_model
+from imbalance.comparison.fits import StrategyFailed, deployment_rows, predict_strategies
+from imbalance.comparison.runs import lasting_text
 from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
-from imbalance.runs import lasting_text
-from imbalance.shared_fits import StrategyFailed, deployment_rows, predict_strategies
 from imbalance.weighting import learns_as_counted
 
 __all__ = [

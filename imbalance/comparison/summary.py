@@ -28,12 +28,12 @@ def summary_table(scores, *, target, test_share):
     Parameters
     ----------
     scores : DataFrame
-        See :class:`imbalance.comparison.Comparison`.
+        See :class:`imbalance.comparison.compare.Comparison`.
     target : dict of str to float
         Share of each class in the population to predict for.
     test_share : float
         Share of the rows that a fold tests on, for the intervals; as the folds are, see
-        :func:`imbalance.comparison.mean_test_share`.
+        :func:`imbalance.comparison.compare.mean_test_share`.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def differences(scores, *, test_share):
     Parameters
     ----------
     scores : DataFrame
-        See :class:`imbalance.comparison.Comparison`.
+        See :class:`imbalance.comparison.compare.Comparison`.
     test_share : float
         Share of the rows that a fold tests on.
 
@@ -268,7 +268,7 @@ def estimated_priors(scores, names, *, target):
     Parameters
     ----------
     scores : DataFrame
-        See :class:`imbalance.comparison.Comparison`.
+        See :class:`imbalance.comparison.compare.Comparison`.
     names : list of str
         Strategies that estimate the prior.
     target : dict of str to float

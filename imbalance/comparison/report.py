@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib import rc_context
 
 from airq.io import atomic_write, write_json, write_text
-from imbalance.plots import PICTURES
+from imbalance.comparison.plots import PICTURES
 
 #: Column of the table -> heading and format.
 HEADINGS = {
@@ -76,7 +76,7 @@ def write_comparison(comparison, folder):
 
     Parameters
     ----------
-    comparison : imbalance.comparison.Comparison
+    comparison : imbalance.comparison.compare.Comparison
         What was found.
     folder : str or Path
         Where `scores.parquet`, `table.csv`, `.md`, `.html` and `.json`, `differences.csv`,

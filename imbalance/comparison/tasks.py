@@ -21,9 +21,9 @@ from airq.io import atomic_write
 from airq.parallel import one_thread
 from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
+from imbalance.comparison.fits import StrategyFailed, deployment_rows, predict_strategies
+from imbalance.comparison.strategies import Strategy
 from imbalance.label_shift import estimate_prior
-from imbalance.shared_fits import StrategyFailed, deployment_rows, predict_strategies
-from imbalance.strategies import Strategy
 
 #: Bins of equal width for the reliability diagram.
 BINS = 10

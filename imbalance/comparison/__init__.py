@@ -1,0 +1,1 @@
+"""Compare what is done to the rows and to the probabilities, on the same folds."""

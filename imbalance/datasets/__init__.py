@@ -1,0 +1,1 @@
+"""Real imbalanced data sets that load offline."""
