@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
-from app import theme
+from app.scales import scale
 
 SOURCE = (
     "Our words after the US EPA's Air Quality Guide for Particle Pollution. Concentrations are advised on "
@@ -87,12 +87,12 @@ ADVICE = tuple(
 
 
 def advice_for(value, unit=PM25_UNIT):
-    """Advice for a daily value.
+    """Advice for the value of a day; a mean over more days has none.
 
     Parameters
     ----------
     value : float
-        PM2.5 [µg m⁻³] or points of an index; not missing.
+        Daily PM2.5 [µg m⁻³] or points of an index; not missing.
     unit : str
         Its unit. Concentrations are classed by the index of 2024.
 
@@ -107,4 +107,4 @@ def advice_for(value, unit=PM25_UNIT):
     """
     if unit == PM25_UNIT:
         return ADVICE[int(aqi_class(value, TABLE))]
-    return ADVICE[int(np.ravel(theme.scale("", unit=unit).index([value]))[0])]
+    return ADVICE[int(np.ravel(scale("", unit=unit).index([value]))[0])]

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from app import theme, vega
-from app.series import MONTHS, ROLLING_DAYS, by_month, count_above, rolling
+from app.series import MONTHS, ROLLING_DAYS, by_month, rolling, share_above
 from app.text import shown
 
 #: Colours of other cities beside the chosen one, and their dashes. [px]
@@ -78,7 +78,7 @@ def time_series(
     ----------
     series : app.series.Series
         The city's predictions.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Its edges become lines, named by :func:`level_names`.
     observed : Series of float by date, optional
         What was measured, a value a day. [unit of the series]
@@ -101,7 +101,7 @@ def time_series(
     tone = theme.tones(dark)
     layers = [_level_lines(tone, series.unit)]
     layers += [_drawn(field, entry, series.unit) for field, entry in named.items()]
-    layers += [_marked(tone), _pointed(named, series, tone)]
+    layers += [*_alone(series, tone), _marked(tone), _pointed(named, series, tone)]
     highest = max(1.0, *(np.nanmax(values, initial=0.0) for name, values in days.items() if name != "day"))
     chosen = [] if marked is None else [pd.Timestamp(marked)]
     return {
@@ -144,7 +144,8 @@ def _has_rolling(series):
 
 def _days(series, observed, others):
     """All that is drawn: columns by name, a row a day of the calendar."""
-    columns = {"day": _milliseconds(series.calendar), "value": series.spread(series.amounts)}
+    values = series.spread(series.amounts)
+    columns = {"day": _milliseconds(series.calendar), "value": values, "lone": _lone(values)}
     if series.lower is not None:
         columns |= {"lower": series.spread(series.lower), "upper": series.spread(series.upper)}
     if _has_rolling(series):
@@ -152,6 +153,12 @@ def _days(series, observed, others):
     for at, values in enumerate(list(others.values())[: len(OTHERS)]):
         columns[f"other{at}"] = series.spread(values)
     return columns if observed is None or observed.empty else _with(columns, observed)
+
+
+def _lone(values):
+    """Values without a known neighbour, which no line can show."""
+    known = np.r_[False, np.isfinite(values), False]
+    return np.where(known[:-2] | known[2:], np.float32(np.nan), values)
 
 
 def _with(columns, observed):
@@ -172,7 +179,9 @@ def _floats(values):
 
 
 def _time_axis():
-    axis = {"title": None, "labelOverlap": True, "grid": False, "tickCount": {"expr": "width / 110"}}
+    # Without a unit of its own, a day alone would be divided into hours.
+    ticks = {"expr": "min(width / 110, domain('x')[1] - domain('x')[0] < 864e6 ? 2 : 1e3)"}
+    axis = {"title": None, "labelOverlap": True, "grid": False, "tickCount": ticks}
     return {"field": "day", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
 
 
@@ -198,9 +207,33 @@ def _drawn(field, entry, unit):
     return layer
 
 
+def _alone(series, tone):
+    """Points at values without a known neighbour, with their intervals."""
+    valid = [{"filter": "isValid(datum.lone)"}]
+    here = {"data": {"name": "days"}, "transform": valid}
+    look = {"type": "point", "size": 60, "filled": True, "opacity": 1, "color": tone["line"], "clip": True}
+    point = {
+        "mark": {**look, **_SILENT},
+        "encoding": {"x": _time_axis(), "y": _amount_axis("lone", series.unit)},
+    }
+    layers = [{"name": "alone", **here, **point}]
+    if series.lower is not None:
+        rule = {
+            "type": "rule",
+            "color": tone["line"],
+            "opacity": 0.4,
+            "strokeWidth": 6,
+            "clip": True,
+            **_SILENT,
+        }
+        ends = {"y": _amount_axis("lower", series.unit), "y2": {"field": "upper"}}
+        layers.insert(0, {**here, "mark": rule, "encoding": {"x": _time_axis(), **ends}})
+    return layers
+
+
 def _level_table(scale, highest):
     """Upper ends of classes but those far above the data, and their numbers where there is room."""
-    edges = [edge for edge in scale.edges if edge <= 1.1 * highest]
+    edges = [edge for edge in scale.edges if scale.classed and edge <= 1.1 * highest]
     named = []
     for edge in edges:
         if not named or edge - named[-1] > CLOSEST_LEVELS * highest:
@@ -270,13 +303,14 @@ def _pointed(named, series, tone):
 def level_names(scale):
     """What the lines at the edges of a scale stand for.
 
-    >>> level_names(theme.scale("who", unit="µg m⁻³")).split(", ")[:2]
+    >>> level_names(scales.scale("who", unit="µg m⁻³")).split(", ")[:2]
     ['15 guideline', '25 interim target 4']
     """
-    names = [
-        label.removesuffix(" met") if scale.name == "who" else f"end of {label}"
-        for label in scale.labels[: len(scale.edges)]
-    ]
+    names = (
+        [label.removeprefix("above ").removeprefix("the ") for label in scale.labels[1:]]
+        if scale.guideline
+        else [f"end of {label}" for label in scale.labels[:-1]]
+    )
     return ", ".join(f"{edge:g} {name}" for edge, name in zip(scale.edges, names, strict=True))
 
 
@@ -287,7 +321,7 @@ def calendar(series, scale, *, dark=False):
     ----------
     series : app.series.Series
         Days of one place.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Classes and colours.
     dark : bool
         Whether the page is dark.
@@ -297,7 +331,7 @@ def calendar(series, scale, *, dark=False):
     dict
         A Vega-Lite specification.
     """
-    tone, (table, months) = theme.tones(dark), _cells(series, scale)
+    tone, table = theme.tones(dark), _cells(series, scale)
     said = f"{vega.amount('datum.value', scale.unit)} + ', ' + {vega.by_class(scale.labels)}"
     when = "datum.column + ' ' + datum.month"
     columns = {
@@ -323,7 +357,7 @@ def calendar(series, scale, *, dark=False):
     return {
         "name": "cells",
         "description": "Calendar of the days, coloured by class",
-        "height": CALENDAR_ROW * months,
+        "height": {"step": CALENDAR_ROW},
         "data": {"name": "days"},
         "datasets": {"days": table},
         "mark": {"type": "rect", "strokeWidth": 0.7},
@@ -347,14 +381,14 @@ def _rims(scale, tone):
 
 
 def _cells(series, scale):
-    """The known days with their column, their month in words and their class; the number of months."""
+    """The known days with their column, their month in words and their class."""
     known = np.isfinite(series.amounts)
     values, days = _floats(series.amounts)[known], series.dates.to_numpy()[known].astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     listed, row = np.unique(months.astype("int64"), return_inverse=True)
     names = np.array([f"{MONTHS[month % 12]} {1970 + month // 12}" for month in listed.tolist()])
     columns = {"column": (days - months).astype("int32") + 1, "month": names[row], "value": values}
-    return pa.table(columns | {"number": scale.index(values).astype("int32")}), len(listed)
+    return pa.table(columns | {"number": scale.index(values).astype("int32")})
 
 
 def season(series, *, dark=False):
@@ -403,7 +437,7 @@ def season(series, *, dark=False):
 
 
 def days_above(series, levels, *, dark=False):
-    """Days above each level by year, as bars; see :func:`app.series.count_above`.
+    """Share of the known days above each level by year, as bars; see :func:`app.series.share_above`.
 
     Parameters
     ----------
@@ -419,31 +453,36 @@ def days_above(series, levels, *, dark=False):
     dict
         A Vega-Lite specification.
     """
-    tone, counts = theme.tones(dark), count_above(series, levels)
+    tone, counts = theme.tones(dark), share_above(series, levels)
     years = [f"{one.year} ({one.known} days known)" for one in counts]
     table = pa.table(
         {
             "level": [f"{level:g}" for level in levels] * len(years),
             "year": np.repeat(years, len(levels)),
-            "days": [float(days) for one in counts for days in one.above],
+            "share": [share for one in counts for share in one.above],
         }
     )
     unit = theme.unit_words(series.unit)
     told = [("true", "Above", f"datum.level + {vega.literal(f' {unit}')}")]
-    told.append(("true", "Days", "format(datum.days, ',')"))
+    told.append(("true", "Share of the known days", "format(datum.share, '.0%')"))
     tooltip = {"value": {"expr": vega.tooltip("datum.year", told)}}
     legend = {"title": None, "orient": "top", "columns": 2}
     shades = {"domain": years, "range": np.linspace(0.35, 1, len(years)).round(2).tolist()}
     levels_axis = {"title": f"level [{unit}]", "labelAngle": 0, "ticks": False}
     return {
-        "description": "Days above each level by year",
+        "description": "Share of the known days above each level by year",
         "height": 270,
         "data": {"name": "counts"},
         "datasets": {"counts": table},
         "encoding": {
             "x": {"field": "level", "type": "ordinal", "sort": None, "axis": levels_axis},
             "xOffset": {"field": "year", "sort": None},
-            "y": {"field": "days", "type": "quantitative", "axis": {"title": "days", "tickCount": 5}},
+            "y": {
+                "field": "share",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1]},
+                "axis": {"title": "share of the known days", "tickCount": 5, "format": "%"},
+            },
         },
         "layer": [
             {
@@ -456,7 +495,7 @@ def days_above(series, levels, *, dark=False):
             },
             {
                 "mark": {"type": "text", "dy": -8, "fontSize": 13, "color": tone["text"], **_SILENT},
-                "encoding": {"text": {"field": "days"}},
+                "encoding": {"text": {"field": "share", "format": ".0%"}},
             },
         ],
         "config": vega.config(dark),

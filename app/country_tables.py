@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
-from app import theme
+from app import scales, theme
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -36,22 +36,22 @@ class Span:
     start, end : str
         Dates.
     days : int
-        Length. [d]
-    annual : bool
-        Whether a mean over it can be held against the levels for a year.
+        Days of it that the store has. [d]
     """
 
     start: str
     end: str
     days: int
-    annual: bool
+
+    @property
+    def annual(self):
+        """Whether a mean over it can be held against the levels for a year."""
+        return self.days >= scales.LONG
 
 
 def span_of(store, start, end):
-    """The span from `start` to `end`; the length of the last month or year of a file counts."""
-    lengths = {"day": 1, "month": 30, "year": 365}
-    days = (pd.Timestamp(end) - pd.Timestamp(start)).days + lengths[store.period]
-    return Span(start, end, days, store.period == "year" or days >= theme.NEARLY_A_YEAR)
+    """The span from `start` to `end`; only days that the store has count."""
+    return Span(start, end, len(store.dates[store.days(start, end)]) * scales.DAYS[store.period])
 
 
 def country_table(store, span, months=None):
@@ -169,7 +169,7 @@ def levels_of(store, span, how):
     about a year, those of the day for days. Index points have the classes of their table.
     """
     if store.main == "aqi":
-        return theme.scale("", unit=store.unit).edges if how == "days" and store.period == "day" else ()
+        return scales.scale("", unit=store.unit).edges if how == "days" and store.period == "day" else ()
     if how == "people":
         return WHO_LEVELS["year"] if span.annual else ()
     return WHO_LEVELS["day"] if store.period == "day" else ()
@@ -208,10 +208,11 @@ def shares_above(store, span, how):
 
 
 def scale_of(store, span, how):
-    """The scale whose edges :func:`levels_of` are, with its colours and words."""
-    if store.main == "aqi":
-        return theme.scale("", unit=store.unit)
-    return theme.scale("who", unit=store.unit, period="year" if how == "people" else "day")
+    """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
+    if how == "people":
+        return scales.scale("who", unit=store.unit, days=span.days)
+    daily = scales.scale("who", unit=store.unit)  # of index points their own
+    return daily if span.days <= 1 else replace(daily, colours=scales.UNCLASSED)
 
 
 def shares_picture(shares, scale, *, dark=False):
@@ -221,7 +222,7 @@ def shares_picture(shares, scale, *, dark=False):
     ----------
     shares : DataFrame
         As :func:`shares_above` makes it, in the order of the picture from the top.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Its classes are those between the levels.
     dark : bool
         Whether the page is dark.
@@ -262,7 +263,7 @@ def months_picture(months, scale, *, dark=False):
     ----------
     months : DataFrame
         As :func:`monthly` makes it, in the order of the picture from the top.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Classes and colours.
     dark : bool
         Whether the page is dark.
@@ -273,7 +274,7 @@ def months_picture(months, scale, *, dark=False):
     """
     values = months.to_numpy(dtype="float64")
     number = scale.index(values)
-    words = np.array([*scale.labels, "no prediction"], dtype=object)[number]
+    words = np.array([*(f", {label}" if label else "" for label in scale.labels), ""], dtype=object)[number]
     when = np.broadcast_to([f"{month:%B %Y}" for month in months.columns], values.shape)
     steps = len(scale.colours)
     heads = [f"{month:%b}<br>{month:%Y}" for month in months.columns]
@@ -291,7 +292,7 @@ def months_picture(months, scale, *, dark=False):
             customdata=np.dstack([np.round(values, 0 if theme.is_index(scale.unit) else 1), words, when]),
             hovertemplate="<b>%{y}</b>, %{customdata[2]}<br>%{customdata[0]} "
             + theme.unit_words(scale.unit)
-            + ", %{customdata[1]}<extra></extra>",
+            + "%{customdata[1]}<extra></extra>",
         )
     )
     theme.apply(fig, dark=dark, height=60 + ROW * len(months))

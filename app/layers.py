@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from airq.units import PM25_UNIT
-from app import theme
+from app import scales, theme
 from app.maps import Layer
 
 SHOWN = {"day": "One day", "mean": "Period mean", "share": "Days above a level"}
@@ -24,13 +24,13 @@ def day_layer(store, date, *, scale, palette="readable"):
     date : str or Timestamp
         One of its dates.
     scale, palette : str
-        See :func:`app.theme.scale`.
+        See :func:`app.scales.scale`.
 
     Returns
     -------
     app.maps.Layer
     """
-    chosen = theme.scale(scale, unit=store.unit, period=store.period, palette=palette)
+    chosen = scales.scale(scale, unit=store.unit, days=scales.DAYS[store.period], palette=palette)
     interval = store.main == "pm25" and store.has("lower") and store.has("upper")
     return Layer(
         amounts=store.day(store.main, date),
@@ -47,16 +47,15 @@ def mean_layer(store, start, end, *, scale, palette="readable"):
 
     A city is hollow where the model extrapolates on more than a quarter of the days.
     """
-    span = store.days(start, end)
-    days = np.ptp(store.dates[span].to_numpy()).astype("timedelta64[D]").astype(int) + 1
-    chosen = theme.scale(scale, unit=store.unit, period=store.period, days=days, palette=palette)
+    days = len(store.dates[store.days(start, end)]) * scales.DAYS[store.period]
+    chosen = scales.scale(scale, unit=store.unit, days=days, palette=palette)
     return Layer(store.mean(store.main, start, end), chosen, inside=_mostly_inside(store, start, end))
 
 
 def share_layer(store, start, end, level):
     """The share of days above a level, in the way that :func:`how_counted` tells. [%]"""
     share = 100 * store.share_above(level, start, end, how=how_counted(store, level))
-    chosen = theme.share_scale(level, unit=store.unit, span=SPANS[store.period])
+    chosen = scales.share_scale(level, unit=store.unit, span=SPANS[store.period])
     return Layer(share, chosen, inside=_mostly_inside(store, start, end))
 
 
@@ -73,22 +72,22 @@ def levels(store, scale):
     store : app.store.Store
         Predictions.
     scale : str
-        See :func:`app.theme.scale`.
+        See :func:`app.scales.scale`.
 
     Returns
     -------
     dict of float to str
         In rising order, in the store's unit.
     """
-    chosen = theme.scale(scale, unit=store.unit, period=store.period)
+    chosen = scales.scale(scale, unit=store.unit, days=scales.DAYS[store.period])
     names = {}
-    for level, label in zip(chosen.edges, chosen.labels, strict=False):
-        words = level_words(level, store.unit)
-        if chosen.name != "who":
-            words = f"{level:g} {theme.unit_words(store.unit)} (end of “{label}”)"
-        elif level != chosen.edges[0]:
-            words = f"{level:g} {theme.unit_words(store.unit)} (WHO {label})"
-        names[level] = words
+    for level, below, above in zip(chosen.edges, chosen.labels, chosen.labels[1:], strict=False):
+        what = (
+            f"WHO {chosen.kind} {above.removeprefix('above ').removeprefix('the ')}"
+            if chosen.guideline
+            else f"end of “{below}”"
+        )
+        names[level] = f"{level:g} {theme.unit_words(store.unit)}" + (f" ({what})" if chosen.classed else "")
     return names
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import sources
 from app.views import city, countries, data, imbalance, map, trust
 
 #: Page, heading in the menu, icon.
@@ -18,6 +19,8 @@ VIEWS = {
     "imbalance": (imbalance.page, "Imbalance", ":material/balance:"),
     "data": (data.page, "Data", ":material/download:"),
 }
+#: The page that the bare address opens.
+FIRST = "map"
 ICON = Path(__file__).parent / "static" / "icon.png"
 STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }
@@ -35,12 +38,30 @@ def main():
     """Draw the menu and the page that is open."""
     st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE}</style>")
+    hidden = set() if _comparison_named() else {"imbalance"}
     pages = {
-        name: st.Page(page, title=title, icon=icon, url_path=name, default=name == "map")
+        name: st.Page(
+            page,
+            title=title,
+            icon=icon,
+            url_path=name,
+            default=name == FIRST,
+            visibility="hidden" if name in hidden else "visible",
+        )
         for name, (page, title, icon) in VIEWS.items()
     }
     st.session_state["pages"] = pages
-    st.navigation(list(pages.values()), position="top").run()
+    # People guess the address of the first page from those of the others.
+    guessed = st.Page(lambda: st.switch_page(pages[FIRST]), title="Map", url_path=FIRST, visibility="hidden")
+    st.navigation([*pages.values(), guessed], position="top").run()
+
+
+def _comparison_named():
+    """Whether a comparison for rare classes was named: a map of the air is no place for it otherwise."""
+    try:
+        return sources.named().comparison is not None
+    except ValueError:
+        return False
 
 
 if __name__ == "__main__":

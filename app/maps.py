@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from app import theme, vega
+from app import scales, theme, vega
 from app.text import shown
 
 #: Longitudes and latitudes of Africa. [°]
@@ -49,7 +49,7 @@ class Layer:
     ----------
     amounts : numpy.ndarray of shape (n_cities,)
         In the scale's unit.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Classes and colours.
     lower, upper : numpy.ndarray of shape (n_cities,), optional
         Ends of the interval.
@@ -60,7 +60,7 @@ class Layer:
     """
 
     amounts: np.ndarray
-    scale: theme.Scale
+    scale: scales.Scale
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
     inside: np.ndarray | None = None
@@ -106,7 +106,7 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     ----------
     countries : DataFrame
         As :func:`app.store.by_country` makes it.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Classes and colours of `value`.
     outlines : str or dict
         Address of the outlines, or the outlines themselves (GeoJSON).
@@ -297,8 +297,8 @@ def _tooltip(layer):
 
 def _said(scale):
     """The number with its unit and class, in words, as `said`."""
-    words = f"{vega.number('datum.value', scale.unit)} + {vega.literal(f' {theme.unit_words(scale.unit)}, ')}"
-    words += f" + {vega.by_class(scale.labels)}"
+    words = vega.amount("datum.value", scale.unit)
+    words += f" + ', ' + {vega.by_class(scale.labels)}" if scale.classed else ""
     return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
 
 

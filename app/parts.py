@@ -119,7 +119,7 @@ def legend(scale, *, hollow=False):
         f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
         f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
         f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
-        f"<span><b>{label[0].upper() + label[1:]}</b> {span}</span></span>"
+        f"<span><b>{label[:1].upper() + label[1:]}</b> {span}</span></span>"
         for colour, label, span in zip(scale.colours, scale.labels, scale.ranges, strict=True)
     )
     if hollow:

@@ -7,8 +7,8 @@ import io
 import numpy as np
 import pandas as pd
 
-from app import layers, theme
-from app.series import MONTHS, by_month, class_shares, count_above, how_counted
+from app import layers, scales, theme
+from app.series import MONTHS, by_month, class_shares, how_counted, share_above
 from app.text import shown
 
 #: With more years the numbers of bars would lie on each other.
@@ -24,7 +24,7 @@ def poster(city, series, scale, *, simulated, sources=()):
         A row of :attr:`app.store.Store.cities`.
     series : app.series.Series
         Its predictions.
-    scale : app.theme.Scale
+    scale : app.scales.Scale
         Classes and colours of daily values.
     simulated : bool
         Whether the numbers are simulated, which the page then says large.
@@ -46,8 +46,9 @@ def poster(city, series, scale, *, simulated, sources=()):
     _heading(figure, city, series, scale, simulated)
     _days(figure.add_subplot(grid[0, :]), series, scale)
     _season(figure.add_subplot(grid[1, 0]), series)
-    _classes(figure.add_subplot(grid[1, 1]), series, scale)
-    _above(figure.add_subplot(grid[2, :]), series, scale)
+    if scale.classed:
+        _classes(figure.add_subplot(grid[1, 1]), series, scale)
+        _above(figure.add_subplot(grid[2, :]), series, scale)
     _footer(figure, series, scale, sources)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
@@ -62,12 +63,16 @@ def _heading(figure, city, series, scale, simulated):
     figure.text(0.06, 0.92, f"Predicted {what}, {first} to {last}", fontsize=12, **ink)
     mean = np.nanmean(series.amounts) if np.isfinite(series.amounts).any() else np.nan
     figure.text(0.06, 0.86, theme.short_number(mean, series.unit), fontsize=34, weight="bold", **ink)
-    spans = layers.SPANS[series.period]
-    figure.text(0.06, 0.838, f"mean of the {spans} shown", fontsize=11, **ink)
-    met = class_shares(series, scale)[0]
-    figure.text(0.55, 0.86, f"{met:.0%}" if np.isfinite(met) else "–", fontsize=34, weight="bold", **ink)
-    figure.text(0.55, 0.838, f"of the {spans}: {scale.labels[0]}", fontsize=11, **ink)
-    figure.text(0.55, 0.818, scale.heading, fontsize=9, **ink)
+    spans, known = layers.SPANS[series.period], int(np.isfinite(series.amounts).sum())
+    figure.text(0.06, 0.838, f"mean of {theme.count_words(known, series.period)}", fontsize=11, **ink)
+    over_all = scales.scale("who", unit=series.unit, days=known * scales.DAYS[series.period])
+    said = f"{over_all.verdict(mean)}\n{over_all.note}" if over_all.classed else over_all.note
+    figure.text(0.06, 0.832, said, fontsize=9, va="top", wrap=True, **ink)
+    if scale.classed:
+        met = class_shares(series, scale)[0]
+        figure.text(0.55, 0.86, f"{met:.0%}" if np.isfinite(met) else "–", fontsize=34, weight="bold", **ink)
+        figure.text(0.55, 0.838, f"of the {spans}: {scale.labels[0]}", fontsize=11, **ink)
+        figure.text(0.55, 0.818, scale.heading, fontsize=9, **ink)
     if simulated:
         box = {"facecolor": "#ffe08a", "edgecolor": "none", "pad": 6}
         figure.text(0.06, 0.8, "SIMULATED: not the air of any city", fontsize=14, weight="bold", bbox=box)
@@ -104,7 +109,7 @@ def _classes(axes, series, scale):
 
 
 def _above(axes, series, scale):
-    counts = count_above(series, scale.edges)
+    counts = share_above(series, scale.edges)
     width = 0.8 / max(len(counts), 1)
     shades = np.linspace(0.35, 1.0, max(len(counts), 1))
     for at, (one, shade) in enumerate(zip(counts, shades, strict=True)):
@@ -112,14 +117,16 @@ def _above(axes, series, scale):
         label = f"{one.year} ({one.known} days known)"
         bars = axes.bar(places, one.above, width, color="#0b5c8f", alpha=shade, label=label)
         if len(counts) <= MOST_LABELLED:
-            axes.bar_label(bars, fontsize=8)
+            axes.bar_label(bars, fmt="{:.0%}", fontsize=8)
     axes.set_xticks(
         np.arange(len(scale.edges)) + 0.4 - width / 2, [f"above {edge:g}" for edge in scale.edges]
     )
     axes.margins(y=0.12)
     axes.legend(frameon=False, fontsize=9)
     spans = layers.SPANS[series.period]
-    _finish(axes, f"{spans.capitalize()} above each level [{theme.unit_words(series.unit)}]", spans)
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    unit = theme.unit_words(series.unit)
+    _finish(axes, f"Share of the known {spans} above each level [{unit}], by year", "")
 
 
 def _finish(axes, title, unit):

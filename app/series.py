@@ -82,7 +82,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Year:
-    """A year: how many of its days lie above each level, and how many are known."""
+    """A year: the share of its known days above each level (0 to 1), and how many are known."""
 
     year: int
     above: tuple
@@ -133,8 +133,10 @@ def how_counted(series, levels):
     return EXPECTED if set(levels) <= set(series.chances or {}) else COUNTED
 
 
-def count_above(series, levels):
-    """Number of days above each level by year, as :func:`how_counted` says.
+def share_above(series, levels):
+    """Share of the known days above each level by year, as :func:`how_counted` says.
+
+    Years have different numbers of known days, so their shares can be compared, their counts cannot.
 
     Parameters
     ----------
@@ -152,10 +154,10 @@ def count_above(series, levels):
     years = years_of(series)[known]
     above = _above(series, levels)[known]
     listed, number = np.unique(years, return_counts=True)
-    counts = [above[years == year].sum(axis=0).round().astype("int64") for year in listed]
+    shares = [above[years == year].mean(axis=0) for year in listed]
     return [
-        Year(year, tuple(count.tolist()), days)
-        for year, count, days in zip(listed.tolist(), counts, number.tolist(), strict=True)
+        Year(year, tuple(share.tolist()), days)
+        for year, share, days in zip(listed.tolist(), shares, number.tolist(), strict=True)
     ]
 
 
@@ -176,7 +178,7 @@ def class_shares(series, scale):
     if not known.any():
         return np.full(len(scale.labels), np.nan)
     above = _above(series, scale.edges)[known].mean(axis=0)
-    return -np.diff([1.0, *above, 0.0])
+    return np.r_[1.0, above] - np.r_[above, 0.0]
 
 
 def _above(series, levels):

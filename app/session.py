@@ -12,7 +12,7 @@ import streamlit as st
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.workflows.app import EXAMPLES
-from app import cube, demonstration, sources, theme
+from app import cube, demonstration, scales, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
@@ -104,8 +104,8 @@ class Link:
         return self.choice("date", set(days), days[-1])
 
     def scale(self):
-        """The chosen scale, a key of :data:`app.theme.SCALES`."""
-        return self.choice("scale", theme.SCALES, "who")
+        """The chosen scale, a key of :data:`app.scales.SCALES`."""
+        return self.choice("scale", scales.SCALES, "who")
 
     def palette(self):
         """The chosen palette, a key of :data:`app.theme.PALETTES`."""
@@ -200,26 +200,40 @@ def _open_example(name):
     st.rerun()
 
 
-def _tell_published(here):
-    """Say what the file says it is, and how old its last day is."""
-    last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
-    age = age_words(last, pd.Timestamp.now().normalize())
+def _tell_age(here):
+    """Say what the file says it is, how old its last value is, and whether it looks ahead."""
     if told := here.told("description"):
         title, about = (for_markdown(text, limit=LONG) for text in (here.told("title"), told))
-        st.info(
-            f"**{title}.** {about} The last day is {theme.day_words(last)}, {age}.", icon=":material/history:"
-        )
-    elif pd.notna(as_of):
-        ahead = f" Days from {theme.day_words(as_of)} on are forecasts." if last >= as_of else ""
-        st.info(
-            f"The newest day is {theme.day_words(last)}, {age}; it was predicted on {theme.day_words(as_of)}."
-            f"{ahead}",
-            icon=":material/history:",
-        )
+        st.info(f"**{title}.** {about}", icon=":material/info:")
+    st.markdown(f":material/history: {age_of(here, pd.Timestamp.now().normalize())}")
+
+
+def age_of(here, today):
+    """How old the last value of a store is on a day, and whether there is a forecast, in a sentence or two.
+
+    Parameters
+    ----------
+    here : app.store.Store
+        Predictions.
+    today : Timestamp
+        A day.
+
+    Returns
+    -------
+    str
+    """
+    last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
+    ends = last + pd.offsets.MonthEnd() if here.period == "month" else last
+    ends = last + pd.offsets.YearEnd() if here.period == "year" else ends
+    words = f"These data end {theme.day_words(last, here.period)}, {age_words(ends, today)}."
+    if pd.isna(as_of):
+        return f"{words} There is no forecast."
+    made = f"{words} They were predicted on {theme.day_words(as_of)}"
+    return f"{made}; days from then on are forecasts." if last >= as_of else f"{made}; there is no forecast."
 
 
 def _tell_origin(here):
-    _tell_published(here)
+    _tell_age(here)
     origin = ORIGINS.get(here.trained_on)
     if origin and origin.warning and not here.simulated:
         st.warning(origin.warning)
@@ -415,9 +429,9 @@ def scale_box(*, key, **look):
     st.session_state[key] = link.scale()
     return st.segmented_control(
         "Scale",
-        list(theme.SCALES),
+        list(scales.SCALES),
         key=key,
-        format_func=theme.SCALES.get,
+        format_func=scales.SCALES.get,
         on_change=lambda: link.set(scale=st.session_state[key] or "who"),
         required=True,
         **look,

@@ -1,29 +1,16 @@
-"""Scales, colours and words: how a number becomes a class, a colour and a sentence.
-
-The levels and classes themselves are those of :mod:`airq.units`.
-"""
+"""Colours, fonts and words that the pages share."""
 
 from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from airq.units import (
-    AQI_CLASSES,
-    AQI_TABLES,
-    PM25_UNIT,
-    WHO_CLASSES,
-    WHO_LEVELS,
-    aqi_class,
-    aqi_table,
-    is_aqi,
-)
+from airq.units import AQI_TABLES, PM25_UNIT, is_aqi
 
 OUTLINES = Path(__file__).parent / "static" / "africa.json"
 
@@ -33,13 +20,6 @@ READABLE = ("#ffffcc", "#fed976", "#fd8d3c", "#e31a1c", "#a50026", "#4d004b")
 EPA = ("#00e400", "#ffff00", "#ff7e00", "#ff0000", "#8f3f97", "#7e0023")
 PALETTES = {"readable": "Light to dark (readable for colour-blind people)", "epa": "Colours of the US EPA"}
 
-SCALES = {
-    "who": "WHO 2021",
-    "aqi-us-2024": "US AQI 2024",
-    "aqi-us-2012": "US AQI 2012",
-}
-#: A mean counts as annual with this share of a year. [d]
-NEARLY_A_YEAR = 274
 UNIT_WORDS = {PM25_UNIT: "µg/m³", "aqi-us-2012": "AQI points (2012)", "aqi-us-2024": "AQI points (2024)"}
 PERIOD_WORDS = {"day": "daily mean", "month": "monthly mean", "year": "annual mean"}
 
@@ -76,149 +56,6 @@ SECOND = {"light": "#b4520a", "dark": "#ffab66"}
 #: Least contrast of a marker to the land without a strong rim (WCAG 2.2, 1.4.11).
 LEAST_CONTRAST = 3.0
 FONT = "Source Sans, Source Sans Pro, sans-serif"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Classes of a number, with colours and words.
-
-    Attributes
-    ----------
-    name : str
-        A key of :data:`SCALES`, or ``"share"``.
-    unit : str
-        Unit of `edges`: µg m⁻³, an index, or ``"%"``.
-    edges : tuple of float
-        Upper ends of all classes but the last. [unit]
-    labels : tuple of str
-        Name of each class.
-    colours : tuple of str
-        Colour of each class.
-    heading : str
-        What the scale shows.
-    note : str
-        What must be known to read it rightly; empty where nothing is.
-    """
-
-    name: str
-    unit: str
-    edges: tuple
-    labels: tuple
-    colours: tuple
-    heading: str
-    note: str = ""
-
-    def index(self, values):
-        """Class of every value, from 0; -1 where it is missing."""
-        values = np.asarray(values, dtype="float64")
-        if self.name in AQI_TABLES and self.unit == PM25_UNIT:
-            return aqi_class(values, self.name)
-        if is_index(self.unit):
-            values = np.floor(values + 0.5)
-        elif self.unit == PM25_UNIT:
-            values = values.astype("float32").astype("float64") - 1e-6 * np.abs(values)
-        return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
-
-    @property
-    def ranges(self):
-        """Words for the span of each class, such as ``"15 – 25"``."""
-        marks = [f"{edge:g}" for edge in self.edges]
-        if is_index(self.unit):
-            lows = [f"{edge + 1:g}" for edge in self.edges]
-            middle = [f"{low} – {high}" for low, high in zip(lows, marks[1:], strict=False)]
-        else:
-            middle = [f"{low} – {high}" for low, high in zip(marks, marks[1:], strict=False)]
-        return (f"up to {marks[0]}", *middle, f"above {marks[-1]}")
-
-
-def scale(name, *, unit, period="day", days=1, palette="readable"):
-    """The scale by which values are coloured.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`SCALES`. Values in index points have the classes of their own table, whatever
-        is asked for.
-    unit : str
-        Unit of the values.
-    period : {"day", "month", "year"}
-        What a value stands for.
-    days : float
-        Length of the span that was averaged. [d]
-    palette : {"readable", "epa"}
-        Colours; those of the EPA apply to its own classes only.
-
-    Returns
-    -------
-    Scale
-
-    Examples
-    --------
-    >>> scale("who", unit="µg m⁻³").edges
-    (15.0, 25.0, 37.5, 50.0, 75.0)
-    >>> scale("who", unit="aqi-us-2012").name
-    'aqi-us-2012'
-    """
-    if is_index(unit):
-        return _points_scale(unit, palette)
-    if name == "who":
-        return _who_scale(period, days)
-    return _aqi_scale(name, period, days, palette)
-
-
-def share_scale(level, *, unit=PM25_UNIT, span="days"):
-    """The scale of the share of days above a level. [%]"""
-    edges = (5.0, 10.0, 25.0, 50.0, 75.0)
-    words = (
-        "hardly any",
-        "few",
-        "up to a quarter",
-        "up to a half",
-        "more than half",
-        "more than three quarters",
-    )
-    heading = f"Share of {span} above {level:g} {unit_words(unit)}"
-    return Scale("share", "%", edges, words, READABLE, heading)
-
-
-def _who_scale(period, days):
-    annual = period == "year" or days >= NEARLY_A_YEAR
-    note = ""
-    if not annual and (period == "month" or days > 1):
-        note = "WHO has levels for a day and for a year; other spans are shown against the daily ones."
-    return Scale(
-        "who",
-        PM25_UNIT,
-        WHO_LEVELS["year" if annual else "day"],
-        WHO_CLASSES,
-        READABLE,
-        f"WHO 2021, {'annual' if annual else 'daily'} levels",
-        note,
-    )
-
-
-def _aqi_scale(name, period, days, palette):
-    table = aqi_table(name)
-    tops = dict(zip(table.classes, table.pm25_high, strict=True))
-    note = "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
-    if period != "day" or days > 1:
-        note += " The index is made for single days; for a mean it is a guide."
-    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
-    return Scale(
-        name, PM25_UNIT, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[name]}", note
-    )
-
-
-def _points_scale(unit, palette):
-    table = aqi_table(unit)
-    tops = {label: float(high) for label, high in zip(table.classes, table.aqi_high, strict=True)}
-    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
-    return Scale(unit, unit, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[unit]}")
-
-
-def colours(palette):
-    """The six colours of a palette."""
-    return EPA if palette == "epa" else READABLE
 
 
 def is_index(unit):
@@ -276,6 +113,15 @@ def chance_words(chance):
     if 0.995 <= chance < 1:
         return "more than 99%"
     return "less than 1%" if 0 < chance < 0.005 else f"{chance:.0%}"
+
+
+def count_words(number, noun):
+    """A number of things, one or many.
+
+    >>> count_words(1, "day"), count_words(1_240, "month")
+    ('1 day', '1,240 months')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, exceedance_column
-from app import evidence, theme
+from app import evidence, scales, theme
 from app.text import for_plotly, shown
 
 SEASONS = {"DJF": "Dec–Feb", "MAM": "Mar–May", "JJA": "Jun–Aug", "SON": "Sep–Nov"}
@@ -358,7 +358,7 @@ def reliability_picture(table, *, dark=False):
 
 def inside_scale(span="days"):
     """The scale of the share of days inside the model's domain: dark where few are. [%]"""
-    return theme.Scale(
+    return scales.Scale(
         "share",
         "%",
         INSIDE_EDGES,

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import charts, explaining, layers, parts, reasons_chart, session, theme
+from app import charts, explaining, layers, parts, reasons_chart, scales, session, theme
 from app.advice import SOURCE, advice_for
 from app.processes import words_of
 from app.series import Series, class_shares, how_counted, years_of
@@ -32,7 +32,9 @@ def page():
     if not np.isfinite(series.amounts).any():
         st.info("There is no prediction for this city.")
         st.stop()
-    scale = theme.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
+    scale = scales.scale(
+        link.scale(), unit=store.unit, days=scales.DAYS[store.period], palette=link.palette()
+    )
     st.header(for_markdown(city["label"], limit=130), anchor=False)
     _figures(store, city["city_id"], series, scale)
     _over_time(store, city, series, scale)
@@ -67,10 +69,13 @@ def _figures(store, city_id, series, scale):
     mean, highest = (
         theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
     )
-    lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
+    days = len(values) * scales.DAYS[store.period]
+    over_all = scales.scale(link.scale(), unit=store.unit, days=days)
     with st.container(horizontal=True):
-        st.metric(f"Mean of {len(values):,} {spans}", mean)
-        st.metric(f"{spans.capitalize()}: {scale.labels[0]}", f"{lowest:.0%}", help=f"{how}.")
+        st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
+        if scale.classed:
+            lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
+            st.metric(f"{spans.capitalize()} {_lowest_words(scale)}", f"{lowest:.0%}", help=f"{how}.")
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             st.metric(
@@ -78,6 +83,14 @@ def _figures(store, city_id, series, scale):
                 _outside_words(store.city("inside_domain", city_id)),
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
+    if days > 1:
+        st.markdown(f"**{over_all.verdict(values.mean(dtype='float64'))}**" if over_all.classed else "")
+        st.caption(over_all.note)
+
+
+def _lowest_words(scale):
+    """The lowest class after a number of days: "within the guideline", or the name of an index's class."""
+    return scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
 
 
 def _outside_words(inside):
@@ -96,10 +109,11 @@ def _over_time(store, city, series, scale):
     parts.lines_legend(charts.legend_of(series, **drawn).values())
     parts.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
     unit = theme.unit_words(scale.unit)
+    levels = f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
     st.caption(
-        f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
-        "Dotted: the chosen day. Ctrl and the wheel zoom, dragging moves, a double click shows all again."
-        + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
+        (levels if scale.classed else "")
+        + "Dotted: the chosen day. Ctrl and the wheel zoom, dragging moves, "
+        "a double click shows all again." + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
     )
 
 
@@ -139,10 +153,10 @@ def _year(series, scale):
             st.caption("Bars: mean of the month. Whiskers: where eight of ten days lie.")
     if series.period == "day":
         with right:
-            st.subheader("Days above each level", anchor=False)
+            st.subheader("Share of days above each level", anchor=False)
             parts.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
             how = how_counted(series, scale.edges)
-            st.caption(f"{how}. A year with fewer days known has fewer.")
+            st.caption(f"{how}. Shares of the days known in each year, which may be other seasons.")
 
 
 def _recent(series):
@@ -192,8 +206,7 @@ def _day(store, city, series, scale):
 
 def _words(store, series, scale, at):
     """What a value means, its interval and the chance of the guideline's being exceeded: a paragraph each."""
-    label = scale.labels[scale.index([series.amounts[at]])[0]]
-    words = [f"**{label.capitalize()}** ({scale.heading})"]
+    words = [f"**{scale.verdict(series.amounts[at])}**"] if scale.classed else []
     if series.lower is not None and np.isfinite(series.lower[at]):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
         words.append(f"{series.interval_words}: {low} to {high}")

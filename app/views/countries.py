@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, maps, parts, session, theme
+from app import country_tables, downloads, maps, parts, scales, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
@@ -34,9 +34,7 @@ def page():
     if table.empty:
         st.info("No city has a prediction in these days.")
         st.stop()
-    scale = theme.scale(
-        link.scale(), unit=store.unit, period=store.period, days=span.days, palette=link.palette()
-    )
+    scale = scales.scale(link.scale(), unit=store.unit, days=span.days, palette=link.palette())
     st.markdown(
         f"Means over **{country_tables.people_words(table)}**, {store.weight_words}, "
         f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
@@ -112,8 +110,8 @@ def _card(store, table, scale, code):
 def _figures(store, table, row, scale):
     """What is known of a country, a row of the table."""
     st.markdown(f"## {theme.number(row['value'], store.unit)}")
-    label = scale.labels[scale.index([row["value"]])[0]]
-    st.markdown(f"**{label[0].upper()}{label[1:]}**")
+    if scale.classed:
+        st.markdown(f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:
         worst = theme.number(row["worst_value"], store.unit)
         st.markdown(f"Worst month: {theme.day_words(row['worst'], 'month')}, {worst}")
@@ -132,7 +130,7 @@ def _table(store, table, scale):
         outside=100 * table["outside"],
         people=table["people"].where(table["people"] > 0),
     )
-    columns = ["name", "value", "classed"]
+    columns = ["name", "value", *(["classed"] if scale.classed else [])]
     columns += ["worst", "worst_value"] if table["worst"].notna().any() else []
     columns += ["people", "cities"]
     columns += ["outside"] if table["outside"].notna().any() else []
@@ -177,15 +175,12 @@ def _months(store, months, table, scale):
     if months.shape[1] < 2 or len(months) == 0:
         return
     st.subheader("Month by month", anchor=False)
-    monthly = theme.scale(link.scale(), unit=store.unit, period="month", days=30, palette=link.palette())
     st.plotly_chart(
-        country_tables.months_picture(months.reindex(table["country"]), monthly, dark=parts.dark()),
+        country_tables.months_picture(months.reindex(table["country"]), scale, dark=parts.dark()),
         key="countries_months",
         config=parts.CHART,
         theme=None,
     )
-    if monthly.edges != scale.edges:
-        parts.legend(monthly)
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
 
@@ -194,12 +189,7 @@ def _shares(store, span, table):
     st.subheader("People and levels", anchor=False)
     if not possible:
         st.info(
-            "The levels of the WHO are concentrations, for a day or for a year. "
-            + (
-                "This file holds index points, to which they do not apply."
-                if store.main == "aqi"
-                else "This file holds means of months; give days, or choose a year or more."
-            )
+            "The levels of the WHO are concentrations; they do not apply to the index points of this file."
         )
         return
     how = possible[0]
@@ -243,7 +233,7 @@ def _shares_words(store, span, how):
         f"{store.weight_words}."
     )
     if not span.annual:
-        daily += " The annual levels need about a year of days."
+        daily += f" The annual levels are for means over {scales.LONG} days or more."
     if store.exceedance_thresholds:
         daily += " From the probability of every day, which counts the days that a smooth prediction misses."
     return daily

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import layers, maps, parts, session, theme
+from app import layers, maps, parts, scales, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
 from app.series import COUNTED, EXPECTED
@@ -218,37 +218,37 @@ def _country_clicked():
 
 def _city_card(store, layer, row):
     value = layer.amounts[row]
-    number = layer.scale.index([value])[0]
-    unit = layer.scale.unit
+    unit, known = layer.scale.unit, np.isfinite(value)
     with st.container(border=True):
         st.markdown(f"**{for_markdown(store.cities['label'].iloc[row], limit=130)}**")
         st.markdown(f"## {theme.number(value, unit)}")
-        if number >= 0:
-            _class_words(layer.scale, number)
-        if layer.lower is not None and number >= 0:
+        if known and layer.scale.classed:
+            _class_words(layer.scale, value)
+        if layer.lower is not None and known:
             level = f"{layer.level:.0%} interval" if layer.level else "interval"
             low, high = theme.number(layer.lower[row], unit), theme.number(layer.upper[row], unit)
-            known = np.isfinite(layer.lower[row])
-            st.markdown(f"{level}: {low} to {high}" if known else "No interval is known for this day.")
+            told = np.isfinite(layer.lower[row])
+            st.markdown(
+                f"{level}: {low} to {high}"
+                if told
+                else f"No interval is known for this {'day' if layer.scale.daily else 'mean'}."
+            )
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
-        if number >= 0 and unit != "%":
+        if known and layer.scale.daily:
             _advice_words(advice_for(value, unit), layer.scale)
         session.page_link("city", "All about this city")
 
 
-def _class_words(scale, number):
-    label = scale.labels[number]
-    if scale.unit == "%":
-        st.markdown(f"**{scale.heading}**: {label}")
-    else:
-        st.markdown(f"**{label.capitalize()}**")
+def _class_words(scale, value):
+    said = scale.verdict(value)
+    st.markdown(f"**{scale.heading}**: {said.lower()}" if scale.unit == "%" else f"**{said}**")
 
 
 def _advice_words(advice, scale):
     """Advice, with the class it is for where the scale has other classes."""
     other = scale.unit == PM25_UNIT and scale.name != ADVICE_TABLE
-    by = f" Advice for “{advice.label}” of the {theme.SCALES[ADVICE_TABLE]}." if other else ""
+    by = f" Advice for “{advice.label}” of the {scales.SCALES[ADVICE_TABLE]}." if other else ""
     st.caption(advice.short + by)
 
 

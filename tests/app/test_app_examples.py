@@ -96,7 +96,7 @@ def test_every_page_says_what_it_is_and_never_micrograms(place, monkeypatch, nam
         f"{REAL}: published predictions of a model",
         "but no measurements",
         "(table of 2012) for PM2.5, daily medians; they are no concentrations",
-        "The last day is 1 August 2020, more than 6 years ago.",
+        "These data end 1 August 2020, more than 6 years ago. There is no forecast.",
         "MEDIANS",
     ):
         assert words in text

@@ -78,13 +78,13 @@ def test_probabilities_are_used_where_the_file_holds_them(opened, make_rows):
     npt.assert_allclose(country_tables.shares_above(store, whole(store), "days").loc["UGA", 15.0], 0.3)
 
 
-def test_annual_levels_need_about_a_year(opened, make_rows):
-    "Half a year is not held against them, a year is; days have the daily ones in both."
-    half = opened(make_rows({"kla": [10.0] * 180}))
-    year = opened(make_rows({"kla": [10.0] * 366}), name="year.parquet")
-    assert levels_of(half, whole(half), "people") == ()
-    assert levels_of(year, whole(year), "people") == (5.0, 10.0, 15.0, 25.0, 35.0)
-    assert levels_of(half, whole(half), "days") == (15.0, 25.0, 37.5, 50.0, 75.0)
+def test_annual_levels_need_thirty_days(opened, make_rows):
+    "29 days are not held against them, 30 are; days have the daily ones in both."
+    short = opened(make_rows({"kla": [10.0] * 29}))
+    long = opened(make_rows({"kla": [10.0] * 30}), name="long.parquet")
+    assert levels_of(short, whole(short), "people") == ()
+    assert levels_of(long, whole(long), "people") == (5.0, 10.0, 15.0, 25.0, 35.0)
+    assert levels_of(short, whole(short), "days") == (15.0, 25.0, 37.5, 50.0, 75.0)
 
 
 def test_levels_of_the_who_do_not_apply_to_index_points(opened, make_rows):
@@ -98,7 +98,7 @@ def test_levels_of_the_who_do_not_apply_to_index_points(opened, make_rows):
 def test_the_bars_of_a_country_fill_a_hundred_percent(opened, make_rows):
     "10 % up to the first level, then what lies between two levels."
     shares = pd.DataFrame({15.0: [0.9], 25.0: [0.5], 37.5: [0.5], 50.0: [0.2], 75.0: [0.0]}, index=["UGA"])
-    scale = country_tables.theme.scale("who", unit="µg m⁻³")
+    scale = country_tables.scales.scale("who", unit="µg m⁻³")
     figure = country_tables.shares_picture(shares, scale)
     npt.assert_allclose([bar.x[0] for bar in figure.data], [10, 40, 0, 30, 20, 0])
 

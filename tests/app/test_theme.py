@@ -1,47 +1,10 @@
-"""Classes, colours and words."""
+"""Colours and words."""
 
 import json
 
 import numpy as np
-import pytest
 
-from airq.units import AQI_CLASSES, WHO_CLASSES, aqi_class, who_class
 from app import theme
-
-VALUES = np.array([0, 9.0, 9.1, 12.0, 15.0, 15.1, 35.4, 37.5, 37.6, 75, 76, 125.4, 225.5, 400, np.nan])
-
-
-def test_who_classes_are_those_of_the_units():
-    "Class by class the map says what `who_class` says."
-    scale = theme.scale("who", unit="µg m⁻³")
-    expected = [-1 if name is None else WHO_CLASSES.index(name) for name in who_class(VALUES)]
-    assert scale.index(VALUES).tolist() == expected
-
-
-@pytest.mark.parametrize("name", ["aqi-us-2012", "aqi-us-2024"])
-def test_aqi_classes_are_those_of_the_units(name):
-    "Class by class the map says what `aqi_class` says."
-    assert theme.scale(name, unit="µg m⁻³").index(VALUES).tolist() == aqi_class(VALUES, name).tolist()
-
-
-def test_points_of_an_index_keep_the_classes_of_their_table():
-    "AQI 50 is Good, 151 Unhealthy, whichever scale is asked for; a level in µg/m³ never applies."
-    scale = theme.scale("who", unit="aqi-us-2012")
-    assert [AQI_CLASSES[one] for one in scale.index([50, 151])] == ["Good", "Unhealthy"]
-    assert scale.unit == "aqi-us-2012"
-
-
-def test_a_value_stored_in_four_bytes_keeps_its_class():
-    "37.5 and 35.4 as float32 are what they are as float64."
-    values = np.float32([15.0, 25.0, 37.5, 50.0, 75.0])
-    assert theme.scale("who", unit="µg m⁻³").index(values).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_a_mean_over_a_year_has_the_annual_levels():
-    "5 µg/m³ is the annual guideline, 15 the daily one."
-    assert theme.scale("who", unit="µg m⁻³", days=366).edges[0] == 5
-    assert theme.scale("who", unit="µg m⁻³", days=30).edges[0] == 15
-    assert "year" in theme.scale("who", unit="µg m⁻³", days=30).note
 
 
 def lightness(colour):
@@ -57,12 +20,6 @@ def test_the_usual_colours_get_darker_class_by_class():
     steps = -np.diff([lightness(colour) for colour in theme.READABLE])
     assert (steps > 8).all()
     assert (np.diff([lightness(colour) for colour in theme.EPA]) > 0).any()
-
-
-def test_ranges_say_where_a_class_begins_and_ends():
-    "The words under the map are the levels themselves."
-    assert theme.scale("who", unit="µg m⁻³").ranges[:2] == ("up to 15", "15 – 25")
-    assert theme.scale("", unit="aqi-us-2024").ranges[1] == "51 – 100"
 
 
 def test_every_african_country_is_outlined_once():

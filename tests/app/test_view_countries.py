@@ -103,8 +103,8 @@ def test_a_country_without_a_prediction_is_called_so(draw, make_rows):
 
 
 def test_daily_levels_for_days_and_annual_ones_for_a_year(draw, make_rows):
-    "Three days have no annual mean; a year has both and the choice between them."
-    assert "annual levels need about a year" in said(draw("countries", make_rows(PM25)))
+    "Three days have no annual level; a year has both and the choice between them."
+    assert "annual levels are for means over 30 days" in said(draw("countries", make_rows(PM25)))
     app = draw("countries", make_rows({"kla": [12.0] * 366}))
     assert "**annual** levels" in said(app)
 
@@ -118,13 +118,14 @@ def test_index_points_stay_index_points(draw, make_rows):
     assert "µg" not in said(app).replace("concentrations", "")
 
 
-def test_months_have_no_level(draw, make_rows, write_predictions):
-    "A file of monthly means is told that the WHO has levels for days and years."
+def test_months_are_held_against_the_annual_guideline(draw, make_rows, write_predictions):
+    "Three monthly means are 90 of 365 days, and no word of a day stands beside them."
     rows = make_rows({"kla": [10.0, 20.0, 30.0]})
     rows["date"] = np.array(["2020-01-01", "2020-02-01", "2020-03-01"], dtype="datetime64[us]")
     app = draw("countries", path=write_predictions(rows, facts={"period": "month", "trained_on": "sensor"}))
     assert not app.exception
-    assert "for a day or for a year" in said(app)
+    assert "Held against the annual guideline; 90 of 365 days." in said(app)
+    assert "daily" not in said(app)
 
 
 def test_hostile_names_are_shown_not_followed(draw, make_rows):

@@ -40,7 +40,7 @@ def test_a_live_folder_tells_its_newest_day(draw, write_predictions, make_rows):
     facts = {"unit": "µg m⁻³", "trained_on": "sensor", "statistic": "mean", "period": "day"}
     path = write_predictions(rows, facts={**facts, "as_of": "2020-01-03", "sources": ["by hand"]})
     text = said(draw("map", path=path))
-    assert "it was predicted on 3 January 2020. Days from 3 January 2020 on are forecasts." in text
+    assert "They were predicted on 3 January 2020; days from then on are forecasts." in text
     assert "No interval is known for this day." in text and "no prediction to" not in text
 
 
@@ -83,7 +83,7 @@ def test_the_share_of_days_above_a_level(draw, make_rows):
 @pytest.mark.parametrize(
     ("scale", "levels"),
     [
-        ("who", ["15 µg/m³ (WHO daily guideline)", "25 µg/m³ (WHO interim target 4)"]),
+        ("who", ["15 µg/m³ (WHO daily guideline)", "25 µg/m³ (WHO daily interim target 4)"]),
         ("aqi-us-2012", ["12 µg/m³ (end of “Good”)", "35.4 µg/m³ (end of “Moderate”)"]),
         ("aqi-us-2024", ["9 µg/m³ (end of “Good”)", "35.4 µg/m³ (end of “Moderate”)"]),
     ],

@@ -1,0 +1,213 @@
+"""Classes, words and colours of a number: which of them apply follows from the time that it averages.
+
+The WHO has levels for a day and for a year, the air-quality index is made for days. So a day has daily
+classes, a mean over 30 days or more is held against the annual levels, and a mean between has no class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from airq.units import AQI_CLASSES, AQI_TABLES, PM25_UNIT, WHO_LEVELS, aqi_class, aqi_table
+from app.theme import EPA, READABLE, is_index, unit_words
+
+SCALES = {
+    "who": "WHO 2021",
+    "aqi-us-2024": "US AQI 2024",
+    "aqi-us-2012": "US AQI 2012",
+}
+#: Days of a value of a file, by its period; and of the span from which on the annual levels apply. [d]
+DAYS = {"day": 1, "month": 30, "year": 365}
+LONG, YEAR = 30, 365
+#: Classes of the WHO's levels: what a value is, in a word and beside which level it lies.
+WORDS = ("low", "slightly raised", "raised", "high", "very high", "extremely high")
+BESIDE = ("within the guideline", "above the guideline", *(f"above interim target {n}" for n in (4, 3, 2, 1)))
+#: Colours of numbers that have no class: another hue than that of classes.
+UNCLASSED = ("#eff3ff", "#c6dbef", "#9ecae1", "#6baed6", "#3182bd", "#08519c")
+#: Ends of steps of numbers that have no class, by unit.
+STEPS = {PM25_UNIT: (10.0, 20.0, 30.0, 40.0, 60.0)}
+POINT_STEPS = (25.0, 50.0, 75.0, 100.0, 150.0)
+SHARE_STEPS = (5.0, 10.0, 25.0, 50.0, 75.0)
+SHARE_WORDS = (
+    "hardly any",
+    "few",
+    "up to a quarter",
+    "up to a half",
+    "more than half",
+    "more than three quarters",
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Classes of a number that averages a stated time, with colours and words.
+
+    Attributes
+    ----------
+    name : str
+        A key of :data:`SCALES`, ``"share"``, or ``"mean"`` for numbers that have no class.
+    unit : str
+        Unit of `edges`: µg m⁻³, an index, or ``"%"``.
+    edges : tuple of float
+        Upper ends of all classes but the last. [unit]
+    labels : tuple of str
+        Name of each class; empty words where there are no classes.
+    colours : tuple of str
+        Colour of each class.
+    heading : str
+        What the scale shows.
+    days : float
+        Time that a number averages. [d]
+    note : str
+        What must be known to read it rightly; empty where nothing is.
+    """
+
+    name: str
+    unit: str
+    edges: tuple
+    labels: tuple
+    colours: tuple
+    heading: str
+    days: float = 1
+    note: str = ""
+
+    @property
+    def classed(self):
+        """Whether numbers have classes."""
+        return any(self.labels)
+
+    @property
+    def daily(self):
+        """Whether a number stands for a day, so that advice for a day applies."""
+        return self.days <= 1 and self.unit != "%"
+
+    @property
+    def guideline(self):
+        """The WHO's guideline that numbers are held against [µg m⁻³], or None."""
+        return self.edges[0] if self.name == "who" else None
+
+    def index(self, values):
+        """Class of every value, from 0; -1 where it is missing."""
+        values = np.asarray(values, dtype="float64")
+        if self.name in AQI_TABLES and self.unit == PM25_UNIT:
+            return aqi_class(values, self.name)
+        if is_index(self.unit) and self.classed:
+            values = np.floor(values + 0.5)
+        elif self.unit == PM25_UNIT:
+            values = values.astype("float32").astype("float64") - 1e-6 * np.abs(values)
+        return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
+
+    @property
+    def ranges(self):
+        """Words for the span of each class, such as ``"15 – 25"``."""
+        marks = [f"{edge:g}" for edge in self.edges]
+        lows = [f"{edge + 1:g}" for edge in self.edges] if is_index(self.unit) and self.classed else marks
+        middle = [f"{low} – {high}" for low, high in zip(lows, marks[1:], strict=False)]
+        return (f"up to {marks[0]}", *middle, f"above {marks[-1]}")
+
+    def verdict(self, value):
+        """What a value means, a plain word first; empty where it has no class.
+
+        Examples
+        --------
+        >>> scale("who", unit="µg m⁻³").verdict(73.5)
+        'Very high: 4.9 times the WHO daily guideline of 15 µg/m³'
+        >>> scale("who", unit="µg m⁻³", days=184).verdict(4.0)
+        'Low: within the WHO annual guideline of 5 µg/m³'
+        """
+        number = int(self.index([value])[0])
+        if number < 0 or not self.classed:
+            return ""
+        word = self.labels[number]
+        if self.guideline is None:
+            return word[0].upper() + word[1:]
+        level = f"the WHO {self.kind} guideline of {self.guideline:g} {unit_words(self.unit)}"
+        ratio = value / self.guideline
+        times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+        beside = "within" if number == 0 else "just above" if times == "1.0" else f"{times} times"
+        return f"{WORDS[number].capitalize()}: {beside} {level}"
+
+    @property
+    def kind(self):
+        """Whose levels apply: "daily" or "annual"."""
+        return "daily" if self.daily else "annual"
+
+
+def scale(name, *, unit, days=1, palette="readable"):
+    """The scale by which numbers are classed and coloured.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`SCALES`. Index points have the classes of their own table, whatever is asked for.
+    unit : str
+        Unit of the numbers.
+    days : float
+        Days that a number averages: as many as its span has values for. [d]
+    palette : {"readable", "epa"}
+        Colours; those of the EPA apply to its own classes only.
+
+    Returns
+    -------
+    Scale
+        Without classes for a mean that neither daily nor annual levels are made for.
+
+    Examples
+    --------
+    >>> scale("who", unit="µg m⁻³").edges, scale("who", unit="µg m⁻³", days=30).edges
+    ((15.0, 25.0, 37.5, 50.0, 75.0), (5.0, 10.0, 15.0, 25.0, 35.0))
+    >>> scale("who", unit="aqi-us-2012").name, scale("aqi-us-2024", unit="µg m⁻³", days=365).classed
+    ('aqi-us-2012', False)
+    """
+    if days > 1 and (is_index(unit) or name != "who" or days < LONG):
+        return _unclassed(name, unit, days)
+    if is_index(unit):
+        return _points_scale(unit, palette)
+    return _who_scale(days) if name == "who" else _aqi_scale(name, palette)
+
+
+def share_scale(level, *, unit=PM25_UNIT, span="days"):
+    """The scale of the share of days above a level. [%]"""
+    heading = f"Share of {span} above {level:g} {unit_words(unit)}"
+    return Scale("share", "%", SHARE_STEPS, SHARE_WORDS, READABLE, heading)
+
+
+def _who_scale(days):
+    if days <= 1:
+        return Scale("who", PM25_UNIT, WHO_LEVELS["day"], BESIDE, READABLE, "WHO 2021, daily levels", days)
+    held = f"Held against the annual guideline; {days:.0f} of {YEAR} days." if days < YEAR else ""
+    edges = WHO_LEVELS["year"]
+    return Scale("who", PM25_UNIT, edges, BESIDE, READABLE, "WHO 2021, annual levels", days, held)
+
+
+def _aqi_scale(name, palette):
+    table = aqi_table(name)
+    tops = dict(zip(table.classes, table.pm25_high, strict=True))
+    note = "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
+    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
+    heading = f"Classes of the {SCALES[name]}"
+    return Scale(name, PM25_UNIT, edges, AQI_CLASSES, colours(palette), heading, note=note)
+
+
+def _points_scale(unit, palette):
+    table = aqi_table(unit)
+    tops = {label: float(high) for label, high in zip(table.classes, table.aqi_high, strict=True)}
+    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
+    return Scale(unit, unit, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[unit]}")
+
+
+def _unclassed(name, unit, days):
+    """Steps of a mean that no class is made for, in another hue."""
+    if is_index(unit) or name != "who":
+        note = f"The {SCALES.get(unit, SCALES.get(name))} is made for single days: a mean has no class of it."
+    else:
+        note = f"The WHO has levels for a day and for a year: a mean over {days:.0f} days has no class."
+    steps = STEPS.get(unit, POINT_STEPS)
+    return Scale("mean", unit, steps, ("",) * (len(steps) + 1), UNCLASSED, "Mean", days, note)
+
+
+def colours(palette):
+    """The six colours of a palette."""
+    return EPA if palette == "epa" else READABLE
