@@ -303,7 +303,8 @@ def _pointed(named, series, tone):
 def level_names(scale):
     """What the lines at the edges of a scale stand for.
 
-    >>> level_names(scales.scale("who", unit="µg m⁻³")).split(", ")[:2]
+    >>> from app.scales import scale
+    >>> level_names(scale("who", unit="µg m⁻³")).split(", ")[:2]
     ['15 guideline', '25 interim target 4']
     """
     names = (

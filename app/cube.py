@@ -23,7 +23,7 @@ from airq.io import atomic_folder
 from app.processes import Task, job_folder, serve
 from app.tables import open_table
 
-FORMAT = 1
+FORMAT = 2
 ARRAY, CITIES, FACTS = "values.npy", "cities.parquet", "facts.json"
 #: Quantities in their order; probabilities of exceedance follow.
 QUANTITIES = ("pm25", "lower", "upper", "aqi", "inside_domain")
@@ -137,7 +137,7 @@ def write_array(table, folder):
 def _survey(table):
     """Places, days, level of the intervals and names of units of a table, from one pass over it."""
     places, dates, levels, tables, origins = [], [], set(), set(), set()
-    for part in table.parts([*IDENTITY, "date", "level", "aqi_table", "trained_on"]):
+    for part in table.parts([*IDENTITY, "date", "level", "aqi_table", "trained_on", "place"]):
         part["date"] = _days(part["date"], table.path)
         places.append(_places(part))
         dates.append(part["date"].drop_duplicates())
@@ -155,7 +155,8 @@ def _places(part):
         part["site_id"] = part["city_id"]
     if "population" not in part:
         part["population"] = np.nan
-    rows = part[IDENTITY].drop_duplicates(["city_id", "site_id"])
+    part["trained"] = part["place"].eq("training") if "place" in part else False
+    rows = part[[*IDENTITY, "trained"]].drop_duplicates(["city_id", "site_id"])
     for name in ("latitude", "longitude", "population"):
         rows[name] = pd.to_numeric(rows[name], errors="coerce")
     return rows.astype(dict.fromkeys(("site_id", "city_id", "city", "country"), "str"))
@@ -178,8 +179,9 @@ def _cities(places):
         longitude=("longitude", "mean"),
         population=("population", "first"),
         sites=("site_id", "nunique"),
+        trained=("trained", "any"),
     )
-    return cities.astype({"sites": "int32", "population": "float64"})
+    return cities.astype({"sites": "int32", "population": "float64", "trained": "bool"})
 
 
 def _fill(values, counts, table, quantities, cities, dates):

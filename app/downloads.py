@@ -95,7 +95,7 @@ def means(store, city_ids=None, start=None, end=None):
         expected share of days above each level that the file holds a probability for.
     """
     numbers = np.arange(len(store.cities)) if city_ids is None else [store.row(one) for one in city_ids]
-    table = store.cities.iloc[numbers].drop(columns=["sites", "label"]).reset_index(drop=True)
+    table = store.cities_as_told.iloc[numbers].reset_index(drop=True)
     table["days"] = store.days_known(start, end)[numbers]
     quantities = {store.main: store.main, "inside_domain": "share_inside"}
     for name in store.quantities:

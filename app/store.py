@@ -19,6 +19,9 @@ from app import cube as layout
 from app import theme
 from app.text import shown
 
+#: A bundled city this near is the same city. [km]
+SAME_CITY_KM = 15.0
+
 
 @dataclass(frozen=True, eq=False)
 class Store:
@@ -157,11 +160,20 @@ class Store:
         named = self.told("usual_city")
         return named if named in self.numbers else largest(self.cities)
 
+    @property
+    def cities_as_told(self):
+        """The cities as the file tells of them, without what was added for the pages."""
+        told = self.cities.assign(population=self.cities["population"].mask(self.cities["filled"]))
+        return told.drop(columns=["sites", "trained", "filled", "label"])
+
     @functools.cached_property
     def weight_words(self):
         """How cities count in the mean of a country; see :func:`by_country`."""
         known = (self.cities["population"] > 0).any()
-        return "weighted by people" if known else "every city counted alike"
+        if not known:
+            return "every city counted alike"
+        filled = int(self.cities["filled"].sum())
+        return "weighted by people" + (f" (of {filled:,} by the bundled table)" if filled else "")
 
     def day(self, quantity, date):
         """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""
@@ -249,11 +261,7 @@ class Store:
         numbers = np.arange(len(self.cities)) if city_ids is None else [self.row(one) for one in city_ids]
         span = self.days(start, end)
         dates = self.dates[span]
-        rows = (
-            self.cities.drop(columns=["sites", "label"])
-            .iloc[np.repeat(numbers, len(dates))]
-            .reset_index(drop=True)
-        )
+        rows = self.cities_as_told.iloc[np.repeat(numbers, len(dates))].reset_index(drop=True)
         rows["date"] = np.tile(dates.to_numpy(), len(numbers))
         for name in self.quantities:
             if self.has(name):
@@ -286,13 +294,37 @@ def map_folder(folder):
     folder = Path(folder)
     about = json.loads((folder / layout.FACTS).read_text(encoding="utf-8"))
     return Store(
-        cities=with_labels(pd.read_parquet(folder / layout.CITIES)),
+        cities=with_labels(with_population(pd.read_parquet(folder / layout.CITIES))),
         dates=pd.DatetimeIndex(np.array(about["dates"], dtype="datetime64[us]")),
         quantities=tuple(about["quantities"]),
         cube=np.load(folder / layout.ARRAY, mmap_mode="r"),
         facts=about["about"],
         about=about,
     )
+
+
+def with_population(cities):
+    """The cities with populations of the bundled table where they have none of their own.
+
+    A bundled city gives its population to the nearest city of the file, at most :data:`SAME_CITY_KM` away;
+    `filled` says which cities have it from there.
+    """
+    filled = np.zeros(len(cities), dtype=bool)
+    placed = cities[["latitude", "longitude"]].notna().all(axis=1)
+    lacking = np.flatnonzero(cities["population"].isna() & placed)
+    if len(lacking):
+        from airq.cities import bundled_cities
+        from airq.geo import nearest
+
+        known = bundled_cities()
+        position, distance = nearest(cities.iloc[lacking], known)
+        pairs = pd.DataFrame({"row": lacking, "known": position, "km": distance}).sort_values("km")
+        pairs = pairs[pairs["km"] <= SAME_CITY_KM].drop_duplicates("known")
+        filled[pairs["row"]] = True
+        population = cities["population"].to_numpy(dtype="float64", copy=True)
+        population[pairs["row"]] = known["population"].to_numpy(dtype="float64")[pairs["known"]]
+        cities = cities.assign(population=population)
+    return cities.assign(filled=filled)
 
 
 def with_labels(cities):

@@ -23,7 +23,7 @@ from airq.models.explanation import BASE, REMAINDER
 from airq.panel import origin_label, origin_warning
 from airq.report.words import distance_label, part_name
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
-from airq.validation.proximity import NEAR_KM
+from airq.validation.schemes import NEAR_KM
 from airq.validation.scores import AQI_TABLE, error_by_group, rmse
 
 BLUE, RED, GREY, DARK = "#2166ac", "#b2182b", "#8c8c8c", "#333333"

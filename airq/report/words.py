@@ -12,8 +12,7 @@ import numpy as np
 
 from airq.models import OURS
 from airq.units import PM25_UNIT, WHO_LEVELS
-from airq.validation.proximity import NEAR_KM
-from airq.validation.schemes import ALL_SCHEMES
+from airq.validation.schemes import ALL_SCHEMES, NEAR_KM
 
 #: Key of a record -> (heading, heading in a terminal, decimals); shares are given in percent.
 COLUMNS = {

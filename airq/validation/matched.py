@@ -27,9 +27,8 @@ from sklearn.cluster import KMeans
 
 from airq.geo import arc_km
 from airq.parallel import one_thread
+from airq.validation.schemes import NEAR_KM
 
-#: Places nearer than this are one place for a satellite's pixel. [km]
-NEAR_KM = 1.0
 #: Numbers of clusters that are tried, and places up to which clusters are nested (Ward's method), which
 #: needs the distance between all places; more are clustered by k-means.
 N_STEPS, MOST_NESTED = 40, 4000

@@ -28,8 +28,8 @@ from scipy.stats import wasserstein_distance
 
 from airq.geo import arc_km, nearest, sites_of
 from airq.panel import TARGET
-from airq.validation.matched import NEAR_KM, factor_between
-from airq.validation.schemes import PLACE_SCHEMES, SCHEMES
+from airq.validation.matched import factor_between
+from airq.validation.schemes import NEAR_KM, PLACE_SCHEMES, SCHEMES
 from airq.validation.splitters import UnsupportedScheme, iter_folds, site_positions
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from airq.messages import near_name
 
+#: Places nearer than this are one place for a satellite's pixel. [km]
+NEAR_KM = 1.0
 PLURALS = {
     "row": "rows",
     "site": "sites",

@@ -3,11 +3,13 @@
 from contextlib import closing
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import charts, explaining, layers, parts, reasons_chart, scales, session, theme
+from app import agreement, charts, explaining, layers, parts, reasons_chart, scales, session, theme
 from app.advice import SOURCE, advice_for
+from app.evidence import gather, headline, question
 from app.processes import words_of
 from app.series import Series, class_shares, how_counted, years_of
 from app.session import link
@@ -37,7 +39,7 @@ def page():
     )
     st.header(for_markdown(city["label"], limit=130), anchor=False)
     _figures(store, city["city_id"], series, scale)
-    _over_time(store, city, series, scale)
+    _over_time(view, city, series, scale)
     _year(series, scale)
     _day(store, city, series, scale)
     _picture(view, city, series, scale)
@@ -98,7 +100,8 @@ def _outside_words(inside):
     return f"{np.mean(inside[known] < 1):.0%}" if known.any() else "not told"
 
 
-def _over_time(store, city, series, scale):
+def _over_time(view, city, series, scale):
+    store = view.store
     st.subheader("Over time", anchor=False)
     others = _others(store, city)
     observed, name = None, ""
@@ -115,6 +118,36 @@ def _over_time(store, city, series, scale):
         + "Dotted: the chosen day. Ctrl and the wheel zoom, dragging moves, "
         "a double click shows all again." + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
     )
+    if observed is not None:
+        _against(view, city, series, observed)
+
+
+def _against(view, city, series, observed):
+    """Say how the predictions of this city met what was observed; fitted ones are no evidence."""
+    try:
+        evidence = gather(view.sources, view.store, session.facts)
+    except (ValueError, OSError) as error:
+        session.stop(error)
+    st.subheader("Against observations", anchor=False)
+    rows, scheme = agreement.held_out_days(evidence.held_out, city["city_id"])
+    if city["trained"]:
+        st.markdown(
+            "**This city trained the model.** The line above follows its own monitor, so it is no evidence "
+            "of how good the model is."
+        )
+    found, record = agreement.agreement(rows), headline(evidence.records)
+    if found is not None:
+        st.markdown(f"Held out ({scheme}), by a model that had not seen it: {agreement.words(found)}")
+    elif not city["trained"]:
+        ends = {"lower": series.lower, "upper": series.upper}
+        rows = pd.DataFrame({"predicted": series.amounts, **ends}, index=series.dates)
+        found = agreement.agreement(rows.assign(observed=observed.reindex(rows.index)))
+        st.markdown("There are too few days to compare." if found is None else agreement.words(found))
+    elif record is not None:
+        st.markdown(
+            f"For {question(record['scheme'])} it was off by {record['mae']:.1f} µg/m³ on average, held out."
+        )
+    session.page_link("trust", "How the model was judged")
 
 
 def _others(store, city):

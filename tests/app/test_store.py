@@ -219,7 +219,18 @@ def test_rows_come_back_as_they_were(make_rows, write_predictions):
 def test_cities_without_population_are_not_called_weighted(make_rows, write_predictions):
     "Where no population is known every city counts alike, and the words say so; one that is known weighs."
     rows = make_rows({"kla": [10.0], "nbo": [20.0]})
+    rows = rows.assign(latitude=[-40.0, -41.0], longitude=-10.0)  # at sea, far from any city
     known = open_store(write_predictions(rows.assign(population=[np.nan, 4e6])))
     unknown = open_store(write_predictions(rows.assign(population=np.nan)))
     assert known.weight_words == "weighted by people"
     assert unknown.weight_words == "every city counted alike"
+
+
+def test_a_population_that_is_missing_is_that_of_the_bundled_city_there(make_rows, write_predictions):
+    "Kampala and Nairobi stand at their places: both get people, downloads do not."
+    rows = make_rows({"kla": [10.0], "nbo": [20.0]}).assign(population=np.nan)
+    store = open_store(write_predictions(rows))
+    assert (store.cities["population"] > 1e6).all()
+    assert store.cities["filled"].all()
+    assert store.cities_as_told["population"].isna().all()
+    assert store.weight_words == "weighted by people (of 2 by the bundled table)"

@@ -1,0 +1,116 @@
+"""How predictions of one city met what was observed there, and which of them are evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from airq.validation.schemes import HEADLINES
+from app.evidence import short
+
+#: Columns of a table of held-out predictions.
+HELD_OUT = ("city_id", "date", "scheme", "observed", "default", "lower", "upper")
+#: Fewer days say nothing of a city.
+FEWEST = 5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Errors of the predictions of a city.
+
+    Attributes
+    ----------
+    days : int
+        Days with a prediction and an observation.
+    bias, error : float
+        Mean of the differences (above 0: predicted too high), and of their sizes. [µg m⁻³]
+    inside : float
+        Share of the days inside the interval, from 0 to 1; NaN without intervals.
+    """
+
+    days: int
+    bias: float
+    error: float
+    inside: float
+
+
+def agreement(rows):
+    """Compare the predictions of a city with what was observed.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `observed, predicted, lower, upper` [µg m⁻³], a row a day.
+
+    Returns
+    -------
+    Agreement or None
+        None with fewer than :data:`FEWEST` days.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"observed": [10.0] * 5, "predicted": [12.0] * 5, "lower": 9.0, "upper": 11.0})
+    >>> agreement(rows)
+    Agreement(days=5, bias=2.0, error=2.0, inside=1.0)
+    """
+    rows = rows.dropna(subset=["observed", "predicted"])
+    if len(rows) < FEWEST:
+        return None
+    difference = (rows["predicted"] - rows["observed"]).astype("float64")
+    known = rows.dropna(subset=["lower", "upper"])
+    inside = known["observed"].between(known["lower"], known["upper"]).mean() if len(known) else np.nan
+    return Agreement(len(rows), float(difference.mean()), float(difference.abs().mean()), float(inside))
+
+
+def held_out_days(path, city_id):
+    """Predictions of a city by models that had not seen it.
+
+    Parameters
+    ----------
+    path : Path or None
+        Table of held-out predictions of `airq evaluate`.
+    city_id : str
+        City.
+
+    Returns
+    -------
+    rows : DataFrame
+        `date, observed, predicted, lower, upper`; means over the sites of the city. Empty where there are
+        none.
+    scheme : str
+        What was held out, in two or three words.
+    """
+    columns = ["date", "observed", "predicted", "lower", "upper"]
+    if path is None:
+        return pd.DataFrame(columns=columns), ""
+    there = set(pq.read_schema(path).names)
+    if not {"city_id", "date", "scheme", "observed", "default"} <= there:
+        return pd.DataFrame(columns=columns), ""
+    chosen = [name for name in HELD_OUT if name in there]
+    rows = pq.read_table(path, columns=chosen, filters=[("city_id", "=", city_id)]).to_pandas()
+    for scheme in HEADLINES:
+        mine = rows[rows["scheme"] == scheme]
+        if len(mine):
+            mine = mine.rename(columns={"default": "predicted"}).reindex(columns=columns)
+            return mine.groupby("date", as_index=False).mean(), short(scheme)
+    return pd.DataFrame(columns=columns), ""
+
+
+def words(found):
+    """An agreement in a sentence.
+
+    >>> words(Agreement(120, -1.25, 3.5, 0.925))
+    'On 120 days with an observation the predictions were off by 3.5 µg/m³ and 1.2 µg/m³ too low on average; \
+92% of the days lay inside their interval.'
+    """
+    high = "high" if found.bias > 0 else "low"
+    text = (
+        f"On {found.days:,} days with an observation the predictions were off by {found.error:.1f} µg/m³ and "
+        f"{abs(found.bias):.1f} µg/m³ too {high} on average"
+    )
+    if np.isnan(found.inside):
+        return f"{text}."
+    return f"{text}; {found.inside:.0%} of the days lay inside their interval."
