@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
+from app.series import days_of
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -51,7 +52,7 @@ class Span:
 
 def span_of(store, start, end):
     """The span from `start` to `end`; only days that the store has count."""
-    return Span(start, end, len(store.dates[store.days(start, end)]) * scales.DAYS[store.period])
+    return Span(start, end, days_of(store.dates[store.days(start, end)], store.period))
 
 
 def country_table(store, span, months=None):

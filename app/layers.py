@@ -7,6 +7,7 @@ import numpy as np
 from airq.units import PM25_UNIT
 from app import scales, theme
 from app.maps import Layer
+from app.series import days_of
 
 SHOWN = {"day": "One day", "mean": "Period mean", "share": "Days above a level"}
 #: A span lies inside the domain where this share of its days does, as in `airq predict --period`.
@@ -47,7 +48,7 @@ def mean_layer(store, start, end, *, scale, palette="readable"):
 
     A city is hollow where the model extrapolates on more than a quarter of the days.
     """
-    days = len(store.dates[store.days(start, end)]) * scales.DAYS[store.period]
+    days = days_of(store.dates[store.days(start, end)], store.period)
     chosen = scales.scale(scale, unit=store.unit, days=days, palette=palette)
     return Layer(store.mean(store.main, start, end), chosen, inside=_mostly_inside(store, start, end))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import sources
+from app import parts, sources, theme
 from app.views import city, countries, data, imbalance, map, trust
 
 #: Page, heading in the menu, icon.
@@ -37,21 +37,25 @@ STYLE = """
 def main():
     """Draw the menu and the page that is open."""
     st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
-    st.html(f"<style>{STYLE}</style>")
+    # Streamlit's own colour of captions is paler than people with weak sight can read (WCAG 2.2, 1.4.3).
+    caption = (
+        f"[data-testid=stCaptionContainer] {{ color: {theme.tones(parts.dark())['soft']}; opacity: 1; }}"
+    )
+    st.html(f"<style>{STYLE}{caption}</style>")
     hidden = set() if _comparison_named() else {"imbalance"}
     pages = {
         name: st.Page(
             page,
             title=title,
             icon=icon,
-            url_path=name,
+            url_path="home" if name == FIRST else name,
             default=name == FIRST,
             visibility="hidden" if name in hidden else "visible",
         )
         for name, (page, title, icon) in VIEWS.items()
     }
     st.session_state["pages"] = pages
-    # People guess the address of the first page from those of the others.
+    # The first page is at the root; people guess its address from those of the others.
     guessed = st.Page(lambda: st.switch_page(pages[FIRST]), title="Map", url_path=FIRST, visibility="hidden")
     st.navigation([*pages.values(), guessed], position="top").run()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app import layers, scales, theme
-from app.series import MONTHS, by_month, class_shares, how_counted, share_above
+from app.series import MONTHS, by_month, class_shares, days_of, how_counted, share_above
 from app.text import shown
 
 #: With more years the numbers of bars would lie on each other.
@@ -36,6 +36,14 @@ def poster(city, series, scale, *, simulated, sources=()):
     bytes
         PNG, 1240 x 1754 px: A4 at 150 dpi.
     """
+    page = poster_figure(city, series, scale, simulated=simulated, sources=sources)
+    picture = io.BytesIO()
+    page.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def poster_figure(city, series, scale, *, simulated, sources=()):
+    """The page as a matplotlib figure; arguments as for :func:`poster`."""
     # Drawing takes memory that most sessions never need.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -50,9 +58,7 @@ def poster(city, series, scale, *, simulated, sources=()):
         _classes(figure.add_subplot(grid[1, 1]), series, scale)
         _above(figure.add_subplot(grid[2, :]), series, scale)
     _footer(figure, series, scale, sources)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return figure
 
 
 def _heading(figure, city, series, scale, simulated):
@@ -63,9 +69,9 @@ def _heading(figure, city, series, scale, simulated):
     figure.text(0.06, 0.92, f"Predicted {what}, {first} to {last}", fontsize=12, **ink)
     mean = np.nanmean(series.amounts) if np.isfinite(series.amounts).any() else np.nan
     figure.text(0.06, 0.86, theme.short_number(mean, series.unit), fontsize=34, weight="bold", **ink)
-    spans, known = layers.SPANS[series.period], int(np.isfinite(series.amounts).sum())
-    figure.text(0.06, 0.838, f"mean of {theme.count_words(known, series.period)}", fontsize=11, **ink)
-    over_all = scales.scale("who", unit=series.unit, days=known * scales.DAYS[series.period])
+    spans, known = layers.SPANS[series.period], series.dates[np.isfinite(series.amounts)]
+    figure.text(0.06, 0.838, f"mean of {theme.count_words(len(known), series.period)}", fontsize=11, **ink)
+    over_all = scales.scale("who", unit=series.unit, days=days_of(known, series.period))
     said = f"{over_all.verdict(mean)}\n{over_all.note}" if over_all.classed else over_all.note
     figure.text(0.06, 0.832, said, fontsize=9, va="top", wrap=True, **ink)
     if scale.classed:

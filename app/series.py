@@ -69,6 +69,17 @@ class Series:
         return f"{self.level:.0%} interval" if self.level else "interval"
 
 
+def days_of(dates, period):
+    """Days that values stand for: one each, or those of their months or years.
+
+    >>> days_of(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]), "month")
+    59
+    """
+    if period == "day":
+        return len(dates)
+    return int(np.sum(dates.days_in_month if period == "month" else 365 + dates.is_leap_year))
+
+
 @dataclass(frozen=True)
 class Month:
     """A month of the year: the mean of its days, where eight of ten lie, and their number."""

@@ -11,7 +11,7 @@ from app import agreement, charts, explaining, layers, parts, reasons_chart, sca
 from app.advice import SOURCE, advice_for
 from app.evidence import gather, headline, question
 from app.processes import words_of
-from app.series import Series, class_shares, how_counted, years_of
+from app.series import Series, class_shares, days_of, how_counted, years_of
 from app.session import link
 from app.text import for_file_name, for_markdown, shown
 
@@ -71,7 +71,7 @@ def _figures(store, city_id, series, scale):
     mean, highest = (
         theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
     )
-    days = len(values) * scales.DAYS[store.period]
+    days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
     over_all = scales.scale(link.scale(), unit=store.unit, days=days)
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)

@@ -232,8 +232,6 @@ def _shares_words(store, span, how):
         "Share of the days of the listed cities in each class of the WHO's **daily** levels, "
         f"{store.weight_words}."
     )
-    if not span.annual:
-        daily += f" The annual levels are for means over {scales.LONG} days or more."
     if store.exceedance_thresholds:
         daily += " From the probability of every day, which counts the days that a smooth prediction misses."
     return daily

@@ -27,7 +27,7 @@ CITY_WIDTH = 220
 
 def page():
     """Draw the page."""
-    view = session.open_view("PM2.5, day by day")
+    view = session.open_view("PM2.5 of cities")
     store = view.store
     _controls(store)
     shown = link.choice("show", layers.SHOWN, "day")
