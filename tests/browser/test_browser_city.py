@@ -69,14 +69,14 @@ def test_the_scale_changes_the_words_of_the_legend(visit, app_url):
     "With the US index the lowest class is Good, with the WHO the guideline."
     here = visit(f"{app_url}/city")
     legend = here.page.get_by_role("group", name="Legend").first
-    assert "Guideline met" in legend.inner_text()
+    assert "Within the guideline" in legend.inner_text()
     here.page.get_by_role("radio", name="US AQI 2024").or_(
         here.page.get_by_role("button", name="US AQI 2024")
     ).first.click()
     here.page.wait_for_url("**scale=aqi-us-2024**")
     here.settle()
     assert "Good" in legend.inner_text()
-    assert "Guideline" not in legend.inner_text()
+    assert "guideline" not in legend.inner_text()
     here.assert_clean()
 
 
