@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from airq.cli_options import Json, check_files, refuse_given, write_records
-from airq.messages import exit_cleanly
-from airq.report.console import screen
+from airq.cli_options import CitiesFile, Day, DayBasis, Json, check_files, refuse_given, split, write_records
+from airq.messages import exit_cleanly, progress
+from airq.report.console import print_report, screen
 
 app = typer.Typer()
 
@@ -61,3 +61,44 @@ def places(
     several = "urban centres" if grid is None else f"cells of {grid:g}°"
     counted = f"{len(table):,} {what if len(table) == 1 else several} of {found['country']}"
     screen.print(f"{out}: {counted}{f', {people:,.0f} people' if people > 0 else ''}", markup=False)
+
+
+@app.command(epilog="Example: airq sample rasters --cities cities.csv --out features.parquet")
+@exit_cleanly
+def sample(
+    rasters: Annotated[
+        list[Path],
+        typer.Argument(help="Folder or files: NetCDF, GeoTIFF, Zarr (CAMS, ERA5, MERRA-2, GHAP …)."),
+    ],
+    cities: CitiesFile,
+    out: Annotated[Path, typer.Option(help="Panel to write (.parquet).")],
+    radius_km: Annotated[
+        float, typer.Option(help="Radius of the disc around a city; 0 takes the cell it lies in. [km]")
+    ] = 5.0,
+    units: Annotated[
+        str | None, typer.Option(help="Units that files do not say: VARIABLE=UNIT, separated by commas.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Other variables to keep under their own names, separated by commas.")
+    ] = None,
+    day: Day = DayBasis.utc,
+    min_hours: Annotated[int, typer.Option(min=1, max=24, help="Fewest hours of a daily value.")] = 18,
+    json: Json = None,
+):
+    """Sample local rasters at cities or cells of a grid, day by day, into a panel."""
+    check_files({"--out": out, "--json": json}, {"RASTERS": rasters, "--cities": cities})
+    pairs = [pair.partition("=")[::2] for pair in split(units) or []]
+    if any(not name or not unit for name, unit in pairs):
+        raise typer.BadParameter(f"--units {units} is not VARIABLE=UNIT, such as t2m=K")
+    from airq.io import check_parquet_name, write_panel
+    from airq.workflows.sample import run_sample
+
+    check_parquet_name(out)
+    settings = {"radius_km": radius_km, "units": dict(pairs), "keep": split(keep) or []}
+    with progress("Sampling") as advance:
+        panel, report = run_sample(
+            rasters, cities, **settings, day_basis=day.value, min_hours=min_hours, advance=advance
+        )
+    write_panel(panel, out)
+    write_records(json, [{"out": str(out), **report.to_dict()}])
+    print_report(report, out)
