@@ -14,6 +14,8 @@ MAX_CELLS = 1_000_000
 STEPS = (0.001, 10.0)
 #: Farthest that a place may lie from the middle of its cell, as a share of the cell's width.
 OFF_CENTRE = 0.02
+#: Longest side of a cell, in shortest sides.
+LONGEST = 4
 NO_GRID = "The panel is no regular grid of cells, so it makes no raster"
 HINT = "make the places with `airq places --grid 0.1 --country UGA --out grid.csv`."
 
@@ -157,6 +159,8 @@ def grid_of(places) -> Grid:
         raise ValueError(f"{NO_GRID}: all places stand at one position; {HINT}")
     # In a single row or column cells are as high as they are wide; two axes of nearly one step have one.
     step_x, step_y = (step or known[0] for step in steps)
+    if max(step_x, step_y) > LONGEST * min(step_x, step_y):
+        raise ValueError(f"{NO_GRID}: cells would be {step_x / step_y:.3g} times as wide as high; {HINT}")
     if abs(step_x - step_y) < 2e-5 * step_x:
         step_x = step_y = round((step_x + step_y) / 2, 9)
     width, height = (round(np.ptp(axis) / step) + 1 for axis, step in ((x, step_x), (y, step_y)))

@@ -15,8 +15,8 @@ import pyproj
 from airq.geo import cell_areas_km2
 from airq.messages import import_optional, warn
 
-#: Side of the cells that urban centres are made of. [km]
-CELL_KM = 1.0
+#: Side of the cells that urban centres are made of: in degrees, 30 arc seconds, as archives have them. [km]
+CELL_KM, CELL_DEGREES = 1.0, 1 / 120
 #: Cells with longer sides tell little about urban centres. [km]
 COARSE_KM = 2.0
 #: Length of a degree of a great circle. [km]
@@ -48,7 +48,7 @@ class People(NamedTuple):
 
 
 def read_people(path, outline) -> People:
-    """Read the people inside an outline, in cells of about 1 km: finer ones are added up.
+    """Read the people inside an outline, in cells of 1 km or 30 arc seconds: finer ones are added up.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def read_people(path, outline) -> People:
         If it is turned, has no projection, several bands, or does not reach the outline.
     """
     with _open(path) as raster:
-        factor = max(1, round(CELL_KM / _side_km(raster)))
+        side = CELL_DEGREES * DEGREE_KM if raster.crs.is_geographic else CELL_KM
+        factor = max(1, round(side / _side_km(raster)))
         if factor * _side_km(raster) > COARSE_KM:
             warn(
                 f"{path}: cells of {_side_km(raster):.1f} km are coarse; urban centres are defined on cells "
@@ -89,7 +90,8 @@ def read_people(path, outline) -> People:
         area = cell_areas_km2(edges, transform.a)[:, None]
         return People(people, area, x[None, :], y[:, None], cell_of)
     longitude, latitude = to_map.transform(*np.meshgrid(x, y), direction="INVERSE")
-    scale = pyproj.Proj(crs).get_factors(longitude, latitude).areal_scale
+    # PROJ finds the scale numerically; that of equal-area projections is 1.
+    scale = pyproj.Proj(crs).get_factors(longitude, latitude).areal_scale.round(8)
     unit_m = crs.axis_info[0].unit_conversion_factor
     area = abs(transform.a * transform.e) * unit_m**2 / scale / 1e6
     return People(people, area, longitude, latitude, cell_of)
@@ -160,6 +162,7 @@ def _part(raster, outline, factor, path):
 
     The window begins at a multiple of the block's size, so that blocks do not depend on the outline.
     """
+    from rasterio import Affine
     from rasterio.features import geometry_mask
     from rasterio.windows import Window, from_bounds
 
@@ -182,7 +185,8 @@ def _part(raster, outline, factor, path):
     ):
         warn(f"{path} covers only a part of the country; nobody is counted beyond it.")
     window = Window(left, top, right - left, bottom - top)
-    transform = raster.window_transform(window) * raster.transform.scale(factor)
+    corner, side = raster.window_transform(window), raster.transform
+    transform = Affine(side.a * factor, 0, corner.c, 0, side.e * factor, corner.f)
     size = (-(-(bottom - top) // factor), -(-(right - left) // factor))
     return window, transform, geometry_mask(shape, size, transform, invert=True)
 
