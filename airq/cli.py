@@ -495,12 +495,12 @@ def predict(
         from airq.workflows.predict import predict_with_model_file
 
         rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
-    if out is not None:
-        write_predictions(rows, out)
     if raster is not None:
         write_raster(rows, raster, mask_outside=mask_outside)
     if zarr is not None:
         write_zarr(rows, zarr, mask_outside=mask_outside)
+    if out is not None:
+        write_predictions(rows, out)
     write_records(json, [describe_predictions(rows)])
     print_predictions(rows, out or raster or zarr)
     if out is not None:
