@@ -12,8 +12,8 @@ from airq.sources.cleaning import Tally
 
 #: Step of times -> fewest and most hours between two.
 LONG_STEPS = {"day": (23, 25), "month": (27 * 24, 32 * 24), "year": (364 * 24, 367 * 24)}
-#: Days with rain that tell a sum since midnight from rain of each hour.
-RAINY_DAYS = 3
+#: Days of places, each with so many rises, that tell a sum since midnight from rain of each hour.
+RAINY_DAYS, RISES = 3, 3
 
 
 def step_of(times, frequency: str | None) -> tuple[str, float]:
@@ -66,7 +66,7 @@ def are_ends(column: str | None, attributes: dict, rate: bool) -> bool:
 def hourly_amounts(values, begins) -> tuple[np.ndarray, bool]:
     """Return amounts of each step, and whether they were sums since midnight, as ERA5-Land has them.
 
-    They were if they never fall within a day in UTC, at any place, on at least three days with rain.
+    They were if they never fall within a day in UTC, at any place, and rise three times on three days.
 
     Parameters
     ----------
@@ -76,13 +76,11 @@ def hourly_amounts(values, begins) -> tuple[np.ndarray, bool]:
     """
     day = begins.astype("datetime64[D]")
     first = np.r_[True, day[1:] != day[:-1]]
-    steps = np.diff(values, axis=0, prepend=np.nan)
-    falls = (steps < -1e-6) & ~first[:, None]
-    rain = pd.DataFrame(np.nan_to_num(values)).groupby(day).agg(["size", "max"])
-    wet = rain.xs("max", axis=1, level=1) > 0.1
-    if falls.any() or int(wet.to_numpy().sum()) < RAINY_DAYS or rain.iloc[:, 0].max() < 4:
+    steps = np.where(first[:, None], values, np.diff(values, axis=0, prepend=0.0))
+    rises = pd.DataFrame((steps > 1e-6) & ~first[:, None]).groupby(day).sum()
+    if (steps < -1e-6).any() or int((rises >= RISES).to_numpy().sum()) < RAINY_DAYS:
         return values, False
-    return np.where(first[:, None], values, steps), True
+    return steps, True
 
 
 def daily(values, begins, hours, column, places, tally, *, day_basis, min_hours) -> pd.DataFrame:
