@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airq.cli_options import CitiesFile, Day, DayBasis, Json, check_files, refuse_given, split, write_records
+from airq.cli_services import Credentials, Project, Url
 from airq.messages import exit_cleanly, progress
 from airq.report.console import print_report, screen
 
@@ -33,6 +34,13 @@ def places(
         Path | None,
         typer.Option(help="Outline of the country (GeoJSON, GeoPackage); bundled for African countries."),
     ] = None,
+    earth_engine: Annotated[
+        bool,
+        typer.Option("--earth-engine", help="Take the people of --clusters from GHS-POP by Earth Engine."),
+    ] = False,
+    ee_project: Project = None,
+    ee_url: Url = None,
+    ee_credentials: Credentials = "default",
     json: Json = None,
 ):
     """Write the urban centres of a country, or a grid of cells over it, as a city table."""
@@ -40,10 +48,14 @@ def places(
         raise typer.BadParameter("give either --clusters COUNTRY or --grid DEGREES")
     if clusters is not None:
         refuse_given(ctx, ["country"], "with --clusters, which names its own")
-        if population is None:
-            raise typer.BadParameter("--clusters needs --population, a raster of people per cell")
-    elif country is None:
-        raise typer.BadParameter("--grid needs --country")
+        if (population is None) != earth_engine:
+            raise typer.BadParameter("--clusters needs people: either --population RASTER or --earth-engine")
+    else:
+        refuse_given(ctx, ["earth_engine"], "with --grid, whose people come from --population")
+        if country is None:
+            raise typer.BadParameter("--grid needs --country")
+    if not earth_engine:
+        refuse_given(ctx, ["ee_project", "ee_url", "ee_credentials"], "without --earth-engine")
     inputs = {"--population": population, "--boundary": boundary}
     check_files({"--out": out, "--json": json}, inputs)
     if out.suffix != ".csv":
@@ -51,7 +63,14 @@ def places(
     from airq.io import atomic_write
     from airq.workflows.places import places as run
 
-    table = run(clusters or country, grid=grid, population=population, boundary=boundary)
+    client = None
+    if earth_engine:
+        from airq.workflows.extract import EarthEngine
+
+        client = EarthEngine(ee_project, ee_credentials, ee_url)
+    with progress("Asking Earth Engine") as advance:
+        settings = {"population": population, "boundary": boundary, "client": client, "advance": advance}
+        table = run(clusters or country, grid=grid, **settings)
     with atomic_write(out) as unfinished:
         table.to_csv(unfinished, index=False)
     people = table["population"].sum(min_count=1)

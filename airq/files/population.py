@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
+import shapely
 
 from airq.geo import cell_areas_km2
 from airq.messages import import_optional, warn
@@ -95,6 +96,19 @@ def read_people(path, outline) -> People:
     unit_m = crs.axis_info[0].unit_conversion_factor
     area = abs(transform.a * transform.e) * unit_m**2 / scale / 1e6
     return People(people, area, longitude, latitude, cell_of)
+
+
+def people_on_grid(density, grid, outline) -> People:
+    """Return the people inside an outline from their density [people km⁻²] (n_rows, n_columns) on a grid.
+
+    `grid` is an :class:`airq.grids.Grid`, `outline` a shapely geometry in degrees (EPSG:4326).
+    """
+    edges = grid.north - grid.step_y * np.arange(grid.height + 1)
+    area = cell_areas_km2(edges, grid.step_x)[:, None]
+    shapely.prepare(outline)
+    inside = shapely.contains_xy(outline, *np.meshgrid(grid.longitudes, grid.latitudes))
+    people = np.where(inside, np.nan_to_num(density) * area, np.nan)
+    return People(people, area, grid.longitudes[None, :], grid.latitudes[:, None], grid.cells)
 
 
 def people_of_cells(path, outline, grid, cells) -> np.ndarray:

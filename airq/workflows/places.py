@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,8 +14,9 @@ import shapely
 
 from airq.cities import bundled_cities, check_cities, country_code, country_codes, country_name
 from airq.clusters import centre_table, name_centres, urban_centres
-from airq.files.population import people_of_cells, read_people
+from airq.files.population import CELL_DEGREES, people_of_cells, people_on_grid, read_people
 from airq.grids import grid_around, grid_cells
+from airq.workflows.extract import EarthEngine
 
 
 def places(
@@ -23,6 +25,8 @@ def places(
     grid: float | None = None,
     population: str | Path | None = None,
     boundary: str | Path | None = None,
+    client: EarthEngine | None = None,
+    advance: Callable | None = None,
 ) -> pd.DataFrame:
     """Return the urban centres of a country, or the cells of a grid over it, as a city table.
 
@@ -39,12 +43,17 @@ def places(
         Width of the cells of a grid [°]; without it, urban centres. A cell belongs to the country if its
         middle lies inside the outline.
     population : str or Path, optional
-        Raster of people per cell, such as GHS-POP or WorldPop; urban centres need it, cells of a grid get
-        their `population` from it. The extra `rasters` reads it.
+        Raster of people per cell, such as GHS-POP or WorldPop; cells of a grid get their `population` from
+        it. The extra `rasters` reads it. Urban centres need it, or a `client`.
     boundary : str or Path, optional
         Outline of the country in GeoJSON, GeoPackage or another format of vectors; by default the bundled one
         (Natural Earth 1:50m), which African countries have. Of several outlines in the file, those that name
         the country count, or all if none names any.
+    client : EarthEngine, optional
+        Takes the people of 2020 for urban centres from Earth Engine (GHS-POP R2023A [2]_), on cells of 30 arc
+        seconds.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` after every answer of Earth Engine.
 
     Returns
     -------
@@ -55,13 +64,15 @@ def places(
     Raises
     ------
     OSError
-        If a file cannot be read.
+        If a file cannot be read, or Earth Engine stays away (ConnectionError).
     ValueError
-        If the country is unknown, has no outline or no such place.
+        If the country is unknown, has no outline or no such place, or arguments do not go together.
 
     References
     ----------
     .. [1] European Union, FAO, UN-Habitat, OECD, World Bank, Applying the Degree of Urbanisation, 2021.
+    .. [2] M. Schiavina, S. Freire, A. Carioli, K. MacManus, GHS-POP R2023A, European Commission, Joint
+       Research Centre, 2023, doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE.
 
     Examples
     --------
@@ -70,6 +81,10 @@ def places(
     (32, 'RWA:-1.125_30.375')
     """
     code = country_code(country)
+    if client is not None and (grid is not None or population is not None):
+        raise ValueError(
+            "Earth Engine (client) gives people for urban centres; leave out grid and population."
+        )
     outline = read_outline(code, boundary)
     if grid is not None:
         cells = grid_cells(outline, grid, code)
@@ -77,9 +92,26 @@ def places(
             around = grid_around(outline.bounds, grid)
             cells["population"] = people_of_cells(population, outline, around, cells)
         return check_cities(cells, name="The grid")
+    if client is not None:
+        return _urban_centres(code, _people_of_earth_engine(outline, client, advance))
     if population is None:
-        raise ValueError("Urban centres need people: give a raster of them (population), or a grid.")
+        raise ValueError(
+            "Urban centres need people: give a raster of them (population) or Earth Engine (client)."
+        )
     return _urban_centres(code, read_people(population, outline))
+
+
+def _people_of_earth_engine(outline, client, advance):
+    """Return the people inside an outline on cells of 30 arc seconds, by GHS-POP."""
+    grid = grid_around(outline.bounds, CELL_DEGREES)
+    with client.connect("airq-places") as connection:
+        from airq.sources.earthengine.budget import Budget
+        from airq.sources.earthengine.pixels import compute_pixels, people_per_km2
+
+        budget = Budget(client.workers, patience=client.patience)
+        image = people_per_km2()
+        (density,) = compute_pixels(connection, image, ["people"], grid, budget=budget, advance=advance)
+    return people_on_grid(density, grid, outline)
 
 
 def _urban_centres(country, found):
