@@ -18,6 +18,7 @@ import pandas as pd
 
 from airq.messages import import_optional
 from airq.sources.coverage import RasterGrid
+from airq.sources.variables import variable_in
 
 #: Values that are read at once.
 AT_ONCE = 8_000_000
@@ -30,6 +31,8 @@ _DATE = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)(?:(?P<mark>[-_.]?)(?P<month>0[1-9]|1[0-2])"
     r"(?:(?P=mark)(?P<day>0[1-9]|[12]\d|3[01])(?:[T_-]?(?P<hour>[01]\d|2[0-3])(?:[:-]?[0-5]\d){0,2})?)?)?(?!\d)"
 )
+#: From one month to another, as SatPM2.5 names its months and years.
+_MONTHS = re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<first>\d\d)[-_](?P=year)(?P<last>\d\d)(?!\d)")
 _DAY_OF_YEAR = re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<number>[0-3]\d\d)(?!\d)")
 
 
@@ -55,6 +58,8 @@ class Field:
     read : callable
         ``read(times, rows, columns)`` returns values (n_times, n_rows, n_columns) of a slice of times and of
         rows and columns by number.
+    together : int
+        Times that the file compresses together.
     """
 
     path: Path
@@ -66,6 +71,7 @@ class Field:
     frequency: str | None
     grid: RasterGrid
     read: Callable
+    together: int = 1
 
     def means(self, cells) -> np.ndarray:
         """Return means over places (n_times, n_places); NaN where a place has no cell with a value.
@@ -75,6 +81,8 @@ class Field:
         n_times = max(len(self.times), 1)
         span = np.ptp(cells.rows) + 1, np.ptp(cells.columns) + 1
         step = max(1, AT_ONCE // int(span[0] * span[1]))
+        # What is compressed together is read together.
+        step = max(step // self.together, 1) * self.together if self.together <= 4 * step else step
         parts = [
             cells.means(self.read(slice(start, min(start + step, n_times)), cells.rows, cells.columns))
             for start in range(0, n_times, step)
@@ -164,7 +172,12 @@ def open_fields(path: Path, left_out: LeftOut) -> Iterator[list[Field]]:
     """
     if kind_of(path) == "geotiff":
         with _open_geotiff(path) as raster:
-            yield _band_fields(raster, path, left_out)
+            try:
+                fields = _band_fields(raster, path, left_out)
+            except ValueError as error:
+                left_out.add(path, "", str(error))
+                fields = []
+            yield fields
         return
     with _open_dataset(path) as dataset:
         fields = []
@@ -185,7 +198,15 @@ def written_date(text: str) -> tuple[np.datetime64 | None, str | None, str]:
     (np.datetime64('2020-01-31'), 'day', 'GHAP_PM2.5_D1K_V1')
     >>> written_date("pm25_2020")[:2], written_date("dem")[1]
     ((np.datetime64('2020'), 'year'), None)
+    >>> written_date("Global.202001-202012")[:2], written_date("Global.202003-202003")[:2]
+    ((np.datetime64('2020'), 'year'), (np.datetime64('2020-03'), 'month'))
     """
+    if found := _MONTHS.search(text):
+        if found["first"] == found["last"]:
+            return np.datetime64(f"{found['year']}-{found['first']}"), "month", _without(text, found)
+        if (found["first"], found["last"]) == ("01", "12"):
+            return np.datetime64(found["year"]), "year", _without(text, found)
+        raise ValueError("it is of several months, which are neither days, nor a month, nor a year")
     for found in _DAY_OF_YEAR.finditer(text):
         if 1 <= int(found["number"]) <= 366:
             date = np.datetime64(found["year"], "D") + np.timedelta64(int(found["number"]) - 1, "D")
@@ -240,15 +261,20 @@ def _variable_field(dataset, name, path):
     times, order, along = _times(dataset, variable, [dim for dim in variable.dims if dim not in (x, y)])
     others = [dim for dim in variable.dims if dim not in (x, y, "expver", *along, *single)]
     if others:
+        unit = dataset[others[0]].attrs.get("units", "") if others[0] in dataset else ""
+        if "since" in str(unit):
+            raise ValueError(f"its times ({unit}) are not understood")
         raise ValueError(f"has the dimension {others[0]!r} beside time and place")
-    stem_date, frequency, _ = written_date(path.name)
+    stem_date, frequency, _ = written_date(path.name) if len(times) < 2 else (None, None, "")
     if not len(times) and stem_date is not None:
         times = np.array([stem_date], dtype="datetime64[us]")
     grid = RasterGrid(*(dataset[axis].to_numpy().astype("float64") for axis in (x, y)))
     read = _variable_reader(variable.isel(dict.fromkeys(set(single) - set(along), 0)), y, x, along, order)
     attributes = {**variable.attrs, "units": variable.attrs.get("units", variable.encoding.get("units"))}
-    begins = _begins(dataset, along, times)
-    return Field(path, name, attributes, _source(dataset.attrs, path), times, begins, frequency, grid, read)
+    chunks = variable.encoding.get("chunksizes") or [1] * variable.ndim
+    together = chunks[variable.dims.index(along[0])] if len(along) == 1 else 1
+    facts = _source(dataset.attrs, path), times, _begins(dataset, along, times), frequency
+    return Field(path, name, attributes, *facts, grid, read, together)
 
 
 def _variable_reader(variable, y, x, along, order):
@@ -380,7 +406,7 @@ def _band_fields(raster, path, left_out):
             continue
         if frequency is None:
             date, frequency = file_date, file_frequency
-        bands.append((name or stem, frequency, date, number))
+        bands.append((name or variable_in(stem), frequency, date, number))
     fields = []
     for name, frequency in dict.fromkeys((name, frequency) for name, frequency, *_ in bands):
         own = [(date, number) for one, how, date, number in bands if (one, how) == (name, frequency)]

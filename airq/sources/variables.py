@@ -56,6 +56,7 @@ STANDARD_NAMES = {
 _ELSEWHERE = re.compile(
     r"skin|skt|soil|stl|sst|sea|max|min|mx2t|mn2t|100|(?<!\d)50m|gust|snow|convective", re.I
 )
+_SPREAD = re.compile(r"std|stdev|anom|count|err|uncert|qual|flag|qa|percentile|sum", re.I)
 RATES = {(1, -2, -1, 0, 0), (0, 1, -1, 0, 0)}
 AMOUNTS = {(1, -2, 0, 0, 0), (0, 1, 0, 0, 0)}
 
@@ -75,6 +76,18 @@ def column_of(name: str, attributes: dict, source: str = "") -> str | None:
     if column is None and not _ELSEWHERE.search(f"{name} {attributes.get('long_name', '')}"):
         column = STANDARD_NAMES.get(str(attributes.get("standard_name", "")))
     return "cams_pm25" if column == "pm25" and re.search(r"cams\b|cams_", source, re.I) else column
+
+
+def variable_in(name: str) -> str:
+    """Return the word of a file's name that is a known variable, or the name if there is none or two.
+
+    A name that speaks of an extreme, a spread or a count is of something else.
+
+    >>> variable_in("era5_t2m_africa"), variable_in("era5_t2m_max"), variable_in("temp_air")
+    ('t2m', 'era5_t2m_max', 'temp_air')
+    """
+    known = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word.lower() in NAMES]
+    return known[0] if len(known) == 1 and not (_ELSEWHERE.search(name) or _SPREAD.search(name)) else name
 
 
 def is_rate(unit: str) -> bool:

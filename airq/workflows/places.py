@@ -106,11 +106,11 @@ def _people_of_earth_engine(outline, client, advance):
     grid = grid_around(outline.bounds, CELL_DEGREES)
     with client.connect("airq-places") as connection:
         from airq.sources.earthengine.budget import Budget
-        from airq.sources.earthengine.pixels import compute_pixels, people_per_km2
+        from airq.sources.earthengine.pixels import PEOPLE_BYTES, compute_pixels, people_per_km2
 
-        budget = Budget(client.workers, patience=client.patience)
-        image = people_per_km2()
-        (density,) = compute_pixels(connection, image, ["people"], grid, budget=budget, advance=advance)
+        settings = {"most_bytes": PEOPLE_BYTES, "advance": advance}
+        settings["budget"] = Budget(client.workers, patience=client.patience)
+        (density,) = compute_pixels(connection, people_per_km2(), ["people"], grid, **settings)
     return people_on_grid(density, grid, outline)
 
 

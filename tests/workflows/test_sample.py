@@ -198,6 +198,7 @@ def test_days_in_names_of_files(tmp_path):
     [
         (["aod550_202001.tif", "aod550_202002.tif"], "aod055_month", 60),
         (["night_lights_2020.tif"], "night_lights_year", 366),
+        (["aod550.Global.202001-202012.tif"], "aod055_year", 366),
     ],
 )
 def test_months_and_years_are_named_as_such(tmp_path, names, column, n_days):
@@ -291,6 +292,10 @@ def test_what_is_left_out_is_said(tmp_path):
         tmp_path / "b.nc"
     )
     xarray.Dataset({"no2": (("scanline", "pixel"), np.ones((3, 4)))}).to_netcdf(tmp_path / "c.nc")
+    odd = dataset("d2m", 280.0).assign_coords(time=np.arange(48.0))
+    odd["time"].attrs["units"] = "months since 2020-01-01"
+    odd.to_netcdf(tmp_path / "f.nc")
+    geotiff(tmp_path / "temp_air_202001-202006.tif", np.full((61, 121), 20.0), unit="degC")
     (tmp_path / "d.grib").write_bytes(b"GRIB")
     (tmp_path / "e.zip").write_bytes(b"PK")
     _, report = sampled(tmp_path)
@@ -301,6 +306,8 @@ def test_what_is_left_out_is_said(tmp_path):
         "t: has the dimension 'level'",
         "ssrd: no column of a panel; keep it with --keep ssrd (a.nc)",
         "aod550: has a value every 8 days",
+        "d2m: its times (months since 2020-01-01) are not understood (f.nc)",
+        "temp_air_202001-202006.tif: it is of several months",
         "no2: not on a grid of latitudes and longitudes (c.nc)",
     ):
         assert words in said

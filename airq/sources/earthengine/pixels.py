@@ -31,6 +31,8 @@ NOTHING = -1e30
 GHS_POP, GHS_BAND, GHS_YEAR = "JRC/GHSL/P2023A/GHS_POP", "population_count", 2020
 #: Cells of 100 m in a square kilometre.
 CELLS_PER_KM2 = 100.0
+#: Of a request for people: under each of its pixels of 30 arc seconds lie some 86 cells.
+PEOPLE_BYTES = 2_000_000
 
 
 def tiles(grid: Grid, n_bands: int, *, most_bytes: int = MOST_BYTES) -> list[tuple[slice, slice]]:
