@@ -424,7 +424,10 @@ def _print_written(*paths):
         screen.print(f"Written to {path}")
 
 
-@app.command(epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet")
+@app.command(
+    epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet; "
+    "of a grid: airq predict grid.parquet --bundle bundle --raster map.tif"
+)
 @exit_cleanly
 def predict(
     ctx: typer.Context,

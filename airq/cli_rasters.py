@@ -15,7 +15,10 @@ from airq.report.console import print_report, screen
 app = typer.Typer()
 
 
-@app.command(epilog="Example: airq places --grid 0.1 --country UGA --out grid.csv")
+@app.command(
+    epilog="Example: airq places --grid 0.1 --country UGA --out grid.csv; "
+    "airq places --clusters UGA --population GHS_POP.tif --out cities.csv"
+)
 @exit_cleanly
 def places(
     ctx: typer.Context,
