@@ -142,35 +142,37 @@ def days_of(series, places, tally, *, day_basis, min_hours) -> tuple[pd.DataFram
     if len(values) - len(order):
         twice = f"{len(values) - len(order):,} times stand twice"
         tally.notes.append(f"{series.variable}: {twice}; those of the last file count")
-    values = values[order]
-    units = [part[3] for part in series.parts]
-    if np.isnat(times).any():
-        if not np.isnat(times).all():
-            raise ValueError("some files have a time and some have none")
-        values = _converted(values, series, units, number, 24.0)
-        return _table(values, None, series.column, places), "none", 24.0
-    if times[0] < np.datetime64(FIRST_DATE):
-        raise ValueError(f"begins in {times[0]}, before {FIRST_DATE:%Y}")
-    frequency = series.frequencies.pop() if len(series.frequencies) == 1 else None
-    step, hours = steps.step_of(times, frequency)
+    values, units = values[order], [part[3] for part in series.parts]
+    step, hours = _step_of(series, times)
     values = _converted(values, series, units, number, hours)
+    if step == "none":
+        return _table(values, None, series.column, places), step, hours
     if step != "hour":
         if step == "day" and day_basis == "local":
             raise ValueError("holds days in UTC, which are no local days")
         code = {"day": "D", "month": "M", "year": "Y"}[step]
         starts = (times if begins is None else begins).astype(f"datetime64[{code}]")
         return _table(values, starts.astype("datetime64[us]"), series.column, places), step, hours
+    rate = is_rate(units[0])
     if begins is None:
-        ends = steps.are_ends(series.column, series.attributes, is_rate(units[0]))
-        begins = steps.begins_of(times, hours, ends=ends)
-    if series.column == "precipitation" and not is_rate(units[0]):
+        begins = steps.begins_of(times, hours, ends=steps.are_ends(series.column, series.attributes, rate))
+    if series.column == "precipitation" and not rate:
         values, since_midnight = steps.hourly_amounts(values, begins)
         if since_midnight:
             tally.notes.append(f"{series.variable} are sums since midnight (ERA5-Land); taken apart by hour")
-    table = steps.daily(
-        values, begins, hours, series.column, places, tally, day_basis=day_basis, min_hours=min_hours
-    )
-    return table, step, hours
+    settings = {"day_basis": day_basis, "min_hours": min_hours}
+    return steps.daily(values, begins, hours, series.column, places, tally, **settings), step, hours
+
+
+def _step_of(series, times):
+    """Return what the values of a series stand for, and the hours between two; "none" without a time."""
+    if np.isnat(times).any():
+        if not np.isnat(times).all():
+            raise ValueError("some files have a time and some have none")
+        return "none", 24.0
+    if times[0] < np.datetime64(FIRST_DATE):
+        raise ValueError(f"begins in {times[0]}, before {FIRST_DATE:%Y}")
+    return steps.step_of(times, min(series.frequencies) if len(series.frequencies) == 1 else None)
 
 
 def _converted(values, series, units, number, hours):

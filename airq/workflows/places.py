@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from airq.cities import bundled_cities, check_cities, country_code, country_code
 from airq.clusters import centre_table, name_centres, urban_centres
 from airq.files.population import CELL_DEGREES, people_of_cells, people_on_grid, read_people
 from airq.grids import grid_around, grid_cells
+from airq.workflows.app import HERE
 from airq.workflows.extract import EarthEngine
 
 
@@ -145,10 +145,10 @@ def read_outline(country: str, boundary: str | Path | None = None):
     """
     if boundary is not None:
         return _outline_of_file(country, boundary)
-    bundled = importlib.resources.files("app").joinpath("static/africa.json").read_text(encoding="utf-8")
+    bundled = json.loads((HERE / "app" / "static" / "africa.json").read_text(encoding="utf-8"))
     shapes = [
         shapely.geometry.shape(feature["geometry"])
-        for feature in json.loads(bundled)["features"]
+        for feature in bundled["features"]
         if feature["properties"]["country"] == country
     ]
     if not shapes:

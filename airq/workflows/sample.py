@@ -160,19 +160,8 @@ def run_sample(
     places = read_cities(cities)
     files, left_out = raster_files(rasters)
     series = read_series(files, places, radius_km, units or {}, keep, left_out, advance)
-    tally, tables, columns = Tally(), {}, []
-    for own in series.values():
-        try:
-            table, step, hours = days_of(own, places, tally, day_basis=day_basis, min_hours=min_hours)
-        except ValueError as error:
-            left_out.add("", own.variable, str(error))
-            continue
-        name = f"{own.column}_{step}" if step in ("month", "year") else own.column
-        tables[name] = step, table.rename(columns={own.column: name})
-        facts = {"variable": own.variable, "unit": own.parts[0][3], "step": step, "hours": hours}
-        columns.append({"column": name, **facts, "files": len(own.parts), "panel_unit": own.unit})
-    if not tables:
-        raise ValueError(f"Nothing to sample: {'; '.join(left_out.sentences()[:3]) or 'no variable'}.")
+    tally = Tally()
+    tables, columns = _tables(series.values(), places, tally, left_out, day_basis, min_hours)
     for name in sorted(set(keep) - {own.variable for own in series.values()}):
         left_out.add("", name, "no file has this variable")
     metadata = PanelMetadata(
@@ -184,24 +173,38 @@ def run_sample(
     )
     panel = _panel(_merged(tables), places, tally, metadata)
     filled = {name: float(panel[name].notna().mean()) for name in tables}
-    columns = [{**one, "filled": filled[one["column"]]} for one in columns]
-    dates = panel["date"]
+    sentences = left_out.sentences()
     return panel, SampleReport(
         files=len(files),
         rows=len(panel),
         sites=panel["site_id"].nunique(),
-        days=dates.nunique(),
-        first=f"{dates.min():%Y-%m-%d}",
-        last=f"{dates.max():%Y-%m-%d}",
-        columns=columns,
-        left_out=left_out.sentences(),
+        days=panel["date"].nunique(),
+        first=f"{panel['date'].min():%Y-%m-%d}",
+        last=f"{panel['date'].max():%Y-%m-%d}",
+        columns=[{**one, "filled": filled[one["column"]]} for one in columns],
+        left_out=sentences,
         emptied=tally.emptied,
         dropped=tally.dropped,
-        notes=(
-            *dict.fromkeys(tally.notes),
-            *(f"left out {sentence}" for sentence in left_out.sentences()),
-        ),
+        notes=(*dict.fromkeys(tally.notes), *(f"left out {sentence}" for sentence in sentences)),
     )
+
+
+def _tables(series, places, tally, left_out, day_basis, min_hours):
+    """Return (step, values by place and day) of every series by column, and facts of each; one at least."""
+    tables, columns = {}, []
+    for own in series:
+        try:
+            table, step, hours = days_of(own, places, tally, day_basis=day_basis, min_hours=min_hours)
+        except ValueError as error:
+            left_out.add("", own.variable, str(error))
+            continue
+        name = f"{own.column}_{step}" if step in ("month", "year") else own.column
+        tables[name] = step, table.rename(columns={own.column: name})
+        facts = {"variable": own.variable, "unit": own.parts[0][3], "step": step, "hours": hours}
+        columns.append({"column": name, **facts, "files": len(own.parts), "panel_unit": own.unit})
+    if not tables:
+        raise ValueError(f"Nothing to sample: {'; '.join(left_out.sentences()[:3]) or 'no variable'}.")
+    return tables, columns
 
 
 def _source(series):
