@@ -53,7 +53,7 @@ def places(
         Takes the people of 2020 for urban centres from Earth Engine (GHS-POP R2023A [2]_), on cells of 30 arc
         seconds.
     advance : callable, optional
-        Called as ``advance(done, total, text)`` after every answer of Earth Engine.
+        Called as ``advance(done, total)`` after every answer of Earth Engine.
 
     Returns
     -------

@@ -10,8 +10,8 @@ References
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
+from multiprocessing.pool import ThreadPool
 
 import ee
 import numpy as np
@@ -71,7 +71,7 @@ def compute_pixels(
     most_bytes : int
         Of a request's pixels.
     advance : callable, optional
-        Called as ``advance(done, total, text)`` after every tile.
+        Called as ``advance(done, total)`` after every tile.
 
     Returns
     -------
@@ -93,17 +93,15 @@ def compute_pixels(
     def fill(tile):
         values[:, tile[0], tile[1]] = _tile(connection, image, bands, grid, tile, budget, stop)
 
-    with concurrent.futures.ThreadPoolExecutor(min(budget.asked, len(cut))) as pool:
-        try:
-            under_way = [pool.submit(fill, tile) for tile in cut]
-            for done, one in enumerate(concurrent.futures.as_completed(under_way), start=1):
-                one.result()
-                if advance is not None:
-                    advance(done, len(cut), "")
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # Its threads are daemons: after Ctrl-C nobody waits for the answers under way.
+    pool = ThreadPool(min(budget.asked, len(cut)))
+    try:
+        for done, _ in enumerate(pool.imap_unordered(fill, cut), start=1):
+            if advance is not None:
+                advance(done, len(cut))
+    finally:
+        stop.set()
+        pool.terminate()
     values[values < NOTHING / 10] = np.nan
     return values
 
