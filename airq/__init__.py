@@ -6,10 +6,14 @@ The public names, each imported when it is first used:
 read_panel             read a panel, a DataFrame with metadata, from Parquet
 write_panel            write one
 write_predictions      write a table of predictions, as the app reads it
+write_raster           write predictions for a grid as a GeoTIFF
+write_zarr             write predictions for a grid as a Zarr store
 read_table             turn tables of monitors, satellites or models into a panel
 join                   put targets beside features, by site and day
 extract                satellite and weather features of any cities from Google Earth Engine
 EarthEngine            which Earth Engine to ask, and as whom
+places                 urban centres of a country, or a grid of cells over it, as a city table
+sample                 what rasters on this machine hold at places, as a panel
 fetch                  weather and CAMS fields of Open-Meteo, or OpenAQ's monitors; no account
 OpenMeteo              which Open-Meteo to ask, and how often
 update                 keep the predictions of a folder up to date, once a day
@@ -34,10 +38,14 @@ _HOMES = {
     "read_panel": "airq.io",
     "write_panel": "airq.io",
     "write_predictions": "airq.models.predictions",
+    "write_raster": "airq.workflows.rasters",
+    "write_zarr": "airq.workflows.rasters",
     "read_table": "airq.workflows.ingest",
     "join": "airq.workflows.join",
     "extract": "airq.workflows.extract",
     "EarthEngine": "airq.workflows.extract",
+    "places": "airq.workflows.places",
+    "sample": "airq.workflows.sample",
     "fetch": "airq.workflows.fetch",
     "OpenMeteo": "airq.workflows.fetch",
     "update": "airq.workflows.update",
@@ -62,12 +70,16 @@ __all__ = [
     "fetch",
     "join",
     "load",
+    "places",
     "read_panel",
     "read_table",
+    "sample",
     "simulate",
     "update",
     "write_panel",
     "write_predictions",
+    "write_raster",
+    "write_zarr",
 ]
 
 

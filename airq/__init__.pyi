@@ -16,6 +16,10 @@ from airq.workflows.fetch import OpenMeteo as OpenMeteo
 from airq.workflows.fetch import fetch as fetch
 from airq.workflows.ingest import read_table as read_table
 from airq.workflows.join import join as join
+from airq.workflows.places import places as places
+from airq.workflows.rasters import write_raster as write_raster
+from airq.workflows.rasters import write_zarr as write_zarr
+from airq.workflows.sample import sample as sample
 from airq.workflows.update import update as update
 
 __version__: str

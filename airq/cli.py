@@ -15,6 +15,7 @@ import typer
 
 import airq
 from airq.cli_options import Json, check_files, refuse_given, split, write_records
+from airq.cli_rasters import app as rasters
 from airq.cli_services import app as services
 from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
@@ -423,12 +424,23 @@ def _print_written(*paths):
         screen.print(f"Written to {path}")
 
 
-@app.command(epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet")
+@app.command(
+    epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet; "
+    "of a grid: airq predict grid.parquet --bundle bundle --raster map.tif"
+)
 @exit_cleanly
 def predict(
     ctx: typer.Context,
     panel: PanelFile,
-    out: Annotated[Path, typer.Option(help="Predictions to write (.parquet or .csv).")],
+    out: Annotated[Path | None, typer.Option(help="Predictions to write (.parquet or .csv).")] = None,
+    raster: Annotated[
+        Path | None,
+        typer.Option(help="GeoTIFF to write, for the cells of a grid: a band a day, and interval."),
+    ] = None,
+    zarr: Annotated[Path | None, typer.Option(help="Zarr store (folder) to write, likewise.")] = None,
+    mask_outside: Annotated[
+        bool, typer.Option("--mask-outside", help="No data on maps outside the area of applicability.")
+    ] = False,
     bundle: Annotated[Path | None, typer.Option(help="Trained bundle.")] = None,
     model_file: Annotated[
         Path | None, typer.Option(help="CatBoost model (.cbm) saved elsewhere, instead of a bundle.")
@@ -447,7 +459,11 @@ def predict(
     ] = None,
     json: Json = None,
 ):
-    """Predict PM2.5 for the places and days of a panel."""
+    """Predict PM2.5 for the places and days of a panel; of a grid (`airq places --grid`), draw maps."""
+    if out is None and raster is None and zarr is None:
+        raise typer.BadParameter("predict needs --out, --raster or --zarr, to have something to write")
+    if raster is None and zarr is None:
+        refuse_given(ctx, ["mask_outside"], "without --raster or --zarr")
     if (bundle is None) == (model_file is None):
         raise typer.BadParameter("give either --bundle or --model-file")
     if bundle is not None:
@@ -458,13 +474,18 @@ def predict(
         if unit is None:
             raise typer.BadParameter("--model-file needs --unit, because a model file does not hold its own")
     inputs = {"PANEL": panel, "--bundle": bundle, "--model-file": model_file, "--monitors": monitors}
-    check_files({"--out": out, "--json": json}, inputs)
+    from airq.workflows.rasters import ZARR_MARK, write_raster, write_zarr
+
+    outputs = {"--out": out, "--raster": raster, "--zarr": zarr, "--json": json}
+    check_files(outputs, inputs, folders={"--zarr": ZARR_MARK})
     from airq.models.intervals import check_coverage
     from airq.models.predictions import describe_predictions, write_predictions
 
     check_coverage(coverage)
-    if out.suffix not in (".csv", ".parquet", ".pq"):
+    if out is not None and out.suffix not in (".csv", ".parquet", ".pq"):
         raise ValueError(f"{out} must end in .parquet or .csv.")
+    if raster is not None or zarr is not None:
+        panel = _grid_panel(panel, raster, zarr)
     if bundle is not None:
         from airq.regressor import load
         from airq.report.words import validation_sentence
@@ -477,9 +498,30 @@ def predict(
         from airq.workflows.predict import predict_with_model_file
 
         rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
-    write_predictions(rows, out)
+    if raster is not None:
+        write_raster(rows, raster, mask_outside=mask_outside)
+    if zarr is not None:
+        write_zarr(rows, zarr, mask_outside=mask_outside)
+    if out is not None:
+        write_predictions(rows, out)
     write_records(json, [describe_predictions(rows)])
-    print_predictions(rows, out)
+    print_predictions(rows, out or raster or zarr)
+    if out is not None:
+        _print_written(raster, zarr)
+
+
+def _grid_panel(panel, raster, zarr):
+    """Read a panel whose places are a grid; refuse another, or a missing package, before the work."""
+    from airq.grids import grid_of
+    from airq.io import read_panel
+    from airq.workflows.rasters import check_packages, check_raster_name
+
+    check_packages(raster, zarr)
+    if raster is not None:
+        check_raster_name(raster)
+    panel = read_panel(panel)
+    grid_of(panel.drop_duplicates("site_id"))
+    return panel
 
 
 @app.command(
@@ -637,6 +679,7 @@ def show(
 
 
 app.add_typer(services)
+app.add_typer(rasters)
 
 
 def main():

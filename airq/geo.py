@@ -10,6 +10,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 from scipy.spatial import cKDTree
 
 from airq.panel import PLACE
@@ -68,3 +69,35 @@ def pairs_within(places: pd.DataFrame, radius_km: float) -> np.ndarray:
     """
     pairs = cKDTree(geocentric_km(places)).query_pairs(chord_km(radius_km), output_type="ndarray")
     return np.vstack([pairs, pairs[:, ::-1]])
+
+
+def cell_areas_km2(edges, width: float) -> np.ndarray:
+    """Return the areas [km²] of cells between parallels and meridians on the ellipsoid (WGS 84).
+
+    Parameters
+    ----------
+    edges : array-like of shape (n + 1,)
+        Latitudes of the cells' edges, from north to south or from south to north. [°]
+    width : float
+        Difference in longitude. [°]
+
+    Returns
+    -------
+    numpy.ndarray of shape (n,)
+
+    References
+    ----------
+    .. [1] J. P. Snyder, Map Projections: A Working Manual, US Geological Survey Professional Paper 1395,
+       1987, equation 3-12: the area between the equator and a parallel.
+
+    Examples
+    --------
+    >>> cell_areas_km2([-90, 90], 360).round().tolist()
+    [510065622.0]
+    >>> cell_areas_km2([0, 1 / 120, 60, 60 + 1 / 120], 1 / 120)[[0, 2]].round(3).tolist()
+    [0.855, 0.432]
+    """
+    ellipsoid = pyproj.Geod(ellps="WGS84")
+    sine, e = np.sin(np.radians(np.asarray(edges, dtype="float64"))), np.sqrt(ellipsoid.es)
+    zone = ellipsoid.b**2 / 2 * (sine / (1 - ellipsoid.es * sine**2) + np.arctanh(e * sine) / e)
+    return np.abs(np.diff(zone)) * np.radians(width) / 1e6

@@ -339,8 +339,10 @@ def check_outputs(outputs: Mapping, inputs: Mapping, *, folders: Collection[str]
             raise ValueError(f"{option} {path} lies inside the input {name} {source}; choose another place.")
         if _inside(source, path):
             raise ValueError(f"{option} {path} contains the input {name} {source}; choose another place.")
-    for _, path in outputs:
-        check_writable(path)
+    for option, path in outputs:
+        # An existing folder may have a dot in its name, such as maps.zarr, which is no file's.
+        folder = option in folders and Path(path).is_dir()
+        check_writable(Path(path).absolute().parent / "any" if folder else path)
 
 
 def _pairs(options):

@@ -339,7 +339,8 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             aqi_table=aqi_table,
             period=period,
         )
-        rows.attrs["airq"] = self.prediction_metadata(coverage, period, near)
+        sources = list(panel_metadata(panel).sources)
+        rows.attrs["airq"] = {**self.prediction_metadata(coverage, period, near), "inputs": sources}
         return rows
 
     def prediction_metadata(self, coverage, period, monitors):

@@ -347,6 +347,16 @@ def _symbol(word):
     return WORDS.get(word.lower())
 
 
+def magnitude(unit: str) -> Magnitude | None:
+    """Return what a unit measures, also one that no column of a panel holds; None if it is not understood.
+
+    >>> magnitude("kg m-2 s-1")
+    Magnitude(dimension=(1, -2, -1, 0, 0), factor=Fraction(1, 1), offset=Fraction(0, 1))
+    """
+    parts = _parts(_tidied(str(unit).strip()))
+    return _magnitude(parts) if parts and parts[1] else None
+
+
 def _magnitude(parts):
     coefficient, powers = parts
     if len(powers) == 1 and powers[0][1] == 1 and coefficient == 1:

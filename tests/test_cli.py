@@ -87,7 +87,10 @@ def test_help_needs_neither_boosters_nor_pandas():
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["demo", "cities", "ingest", "join", "train", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "cities", "places", "sample", "ingest", "join", "train", "evaluate", "predict"],
+)
 def test_every_command_has_help_with_an_example(command):
     "--help ends with a line that can be typed."
     result = airq(command, "--help")

@@ -11,6 +11,8 @@ from airq.cli import app
 #: Command -> its inputs by option (an argument has no dashes), and what else it needs.
 INPUTS = {
     "cities": ({}, []),
+    "places": ({"--population": "people.tif", "--boundary": "outline.geojson"}, ["--clusters", "UGA"]),
+    "sample": ({"RASTERS": "weather.nc", "--cities": "cities.csv"}, []),
     "plan": ({"--cities": "cities.csv"}, ["--start", "2020-01-01", "--end", "2020-01-02"]),
     "extract": ({"--cities": "cities.csv"}, ["--start", "2020-01-01", "--end", "2020-01-02"]),
     "ingest": (
@@ -37,7 +39,7 @@ INPUTS = {
 #: Commands that write nothing but records.
 ONLY_RECORDS = ["plan", "evaluate a bundle"]
 WITH_TWO_OUTPUTS = [name for name in INPUTS if name not in ONLY_RECORDS]
-SUFFIX = {"cities": ".csv", "extract": "", "train": "", "evaluate": "", "explain": ""}
+SUFFIX = {"cities": ".csv", "places": ".csv", "extract": "", "train": "", "evaluate": "", "explain": ""}
 OUTPUTS = [(name, "--json") for name in INPUTS] + [(name, "--out") for name in WITH_TWO_OUTPUTS]
 
 
@@ -45,6 +47,8 @@ OUTPUTS = [(name, "--json") for name in INPUTS] + [(name, "--out") for name in W
 def folder(tmp_path, monkeypatch):
     "A folder of inputs that hold a word each."
     for name in ("cities.csv", "table.csv", "mapping.toml", "features.parquet", "targets.parquet"):
+        (tmp_path / name).write_text("mine")
+    for name in ("people.tif", "outline.geojson", "weather.nc"):
         (tmp_path / name).write_text("mine")
     for name in ("panel.parquet", "model.cbm", "bundle/bundle.json", "bundle/card.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

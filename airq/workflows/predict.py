@@ -10,6 +10,7 @@ from airq.messages import warn
 from airq.models.boosters import load_foreign_catboost
 from airq.models.predictions import DEFAULT_AQI_TABLE, prediction_rows
 from airq.models.predictor import open_panel
+from airq.panel import panel_metadata
 from airq.units import PM25_UNIT, convert, is_aqi, unit_name
 
 
@@ -36,6 +37,7 @@ def predict_with_model_file(panel, model_file, *, unit, recipe="reference", peri
         "model_unit": unit,
         "period": period,
         "validation": [],
+        "inputs": list(panel_metadata(panel).sources),
     }
     warn(f"{model_file} was not validated here; it predicts in {unit}.")
     return rows

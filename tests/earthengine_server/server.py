@@ -1,4 +1,4 @@
-"""The service over HTTP: discovery, algorithms, value:compute and table:computeFeatures."""
+"""The service over HTTP: discovery, algorithms, value:compute, table:computeFeatures, image:computePixels."""
 
 from __future__ import annotations
 
@@ -190,6 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
             _ComputeCall(self, match[2], match[1], body, self.service.compute_value).answer()
         elif match and match[2] == "table:computeFeatures":
             _ComputeCall(self, match[2], match[1], body, self.service.compute_features).answer()
+        elif match and match[2] == "image:computePixels":
+            _ComputeCall(self, match[2], match[1], body, self.service.compute_pixels).answer()
         else:
             self._unknown(path)
 
@@ -247,7 +249,7 @@ class _ComputeCall:
         try:
             with self.service.admitted():
                 status, facts = self._computed()
-                body = json.dumps(facts).encode()
+                body = facts if isinstance(facts, bytes) else json.dumps(facts).encode()
                 self._wait()
         except EarthEngineError as error:
             status, body = error.status, json.dumps(error.answer()).encode()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import threading
 import time
 from collections import OrderedDict, deque
 
+import numpy as np
+
 from .archive import Archive
 from .encoding import encoded, feature_json
-from .errors import EarthEngineError
+from .errors import EarthEngineError, not_implemented
 from .faults import damaged_features
 from .interpreter import Interpreter
+from .rasters import pixels_of_grid
 from .values import Collection
 from .work import Work
 
@@ -90,6 +94,18 @@ class Service:
             answer["nextPageToken"] = f"{key}:{start + size}"
             self._keep(key, (features, bands))
         return answer, len(page)
+
+    def compute_pixels(self, body, work, fault):
+        """The pixels of a grid as NPY, a structured array with a field for every band; masked ones are 0."""
+        if body.get("fileFormat") != "NPY":
+            raise not_implemented(f"the file format {body.get('fileFormat')}")
+        with self._computing:
+            image = Interpreter(body.get("expression"), self._archive, work).result()
+            raster = pixels_of_grid(image, body["grid"], body.get("bandIds"))
+        work.reduce(image, raster.size)
+        content = io.BytesIO()
+        np.save(content, raster, allow_pickle=False)
+        return content.getvalue(), raster.size
 
     def _table(self, body, work):
         """All features of an expression, and the bands of its image."""
