@@ -10,8 +10,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from imbalance.decisions import HeldOutClassifier
-from imbalance.doors import resolve_prior
 from imbalance.metrics import class_codes, class_shares
+from imbalance.probability import resolve_prior
 
 #: What floats may add to a share of rows.
 TINY = 1e-9
