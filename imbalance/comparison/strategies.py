@@ -18,9 +18,9 @@ from airq.messages import near_name
 from imbalance.boosters import MODELS, make_model
 from imbalance.comparison.fits import StrategyFailed, deployment_rows, predict_strategies
 from imbalance.comparison.runs import lasting_text
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
+from imbalance.label_shift import LabelShiftAdapter
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
-from imbalance.weighting import learns_as_counted
 
 __all__ = [
     "MODELS",
