@@ -13,8 +13,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from imbalance.comparison.folds import duplicate_groups, joined_groups, make_folds
-from imbalance.doors import resolve_prior
 from imbalance.metrics import class_shares, rarest
+from imbalance.probability import resolve_prior
 from imbalance.reading import features, labels
 
 #: Shares of the rarest class along the sweep of targets.

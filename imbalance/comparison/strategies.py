@@ -14,7 +14,6 @@ from imblearn.under_sampling import RandomUnderSampler
 from airq.messages import near_name
 from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
-from imbalance.weighting import learns_as_counted
 
 #: Nothing is done to the rows; with the ending "raw" it is what all others are compared with.
 AS_THEY_ARE = "as they are"
