@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 
 from airq.messages import near_name
 from imbalance import metrics
-from imbalance.alarms import threshold_at
+from imbalance.decisions import threshold_at
 
 #: Scores that every comparison has.
 ALWAYS = ("log_loss", "brier", "auc", "average_precision")
