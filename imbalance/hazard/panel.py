@@ -42,16 +42,14 @@ def hazardous_rows(panel, above):
 
 
 def held_out_group(panel, group="auto"):
-    """Return what is held out, ``"city"`` or ``"site"``; both where ``"auto"`` finds cities enough.
+    """Return what is held out, ``"city"`` or ``"site"``; ``"auto"`` takes cities where there are enough.
 
     >>> held_out_group(None, "site")
     'site'
     """
     if group not in ("auto", "city", "site"):
         raise ValueError(f"Groups are 'city' or 'site' (or 'auto'), not {group!r}.")
-    if group != "auto":
-        return group
-    return "city" if training_groups(panel) == SCHEMES["city"].column else "site"
+    return group if group != "auto" else training_groups(panel).removesuffix("_id")
 
 
 def place_of_rows(panel, group):
