@@ -14,7 +14,7 @@ from imbalance.console import listed, print_table, room, screen
 
 Group = StrEnum("Group", ["auto", "city", "site"])
 RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
-EXAMPLE = "Example: imbalance hazard panel.parquet --above 55.4 --out hazard"
+EXAMPLE = "Example: imbalance hazard panel.parquet --above 100 --out hazard"
 
 
 @exit_cleanly
@@ -48,12 +48,14 @@ def hazard(
     """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
     from airq.io import check_writable, read_panel, write_json
     from airq.panel import origin_warnings, panel_metadata
-    from imbalance.hazard import check_question, check_rates, compare_hazard
-    from imbalance.hazard_methods import chosen_methods
-    from imbalance.hazard_report import records, write_hazard
+    from imbalance.comparison.regression import check_rates
+    from imbalance.hazard import compare_hazard, write_hazard
+    from imbalance.hazard.comparison import choose_methods
+    from imbalance.hazard.panel import check_question
+    from imbalance.hazard.report import caption, headline_cells, headlines, records
 
     asked, names = check_rates(_numbers(rates)), listed(methods)
-    chosen_methods(names)
+    choose_methods(names)
     table = read_panel(panel, target="required")
     check_question(table, above, group=group.value, n_folds=folds)
     for path in filter(None, (out, json)):
@@ -77,19 +79,13 @@ def hazard(
     write_hazard(comparison, out)
     if json is not None:
         write_json(json, records(comparison))
-    _print(comparison)
-    screen.print(f"Written to {out}: every rate and figure stands in table.md", markup=False)
-
-
-def _print(comparison):
-    from imbalance.hazard_findings import headlines
-    from imbalance.hazard_report import headline_caption, headline_cells, headline_title
-
-    screen.print(headline_title(comparison.settings), markup=False, style="bold")
-    print_table(*headline_cells(comparison, room()), left=1)
-    screen.print(headline_caption(comparison.settings), markup=False, style="dim")
-    for sentence in headlines(comparison):
+    answer, *others = headlines(comparison)
+    screen.print(answer, markup=False, style="bold")
+    for sentence in others:
         screen.print(f"- {sentence}", markup=False)
+    print_table(*headline_cells(comparison, room()), left=1)
+    screen.print(caption(comparison.settings), markup=False, style="dim")
+    screen.print(f"Written to {out}: every rate and figure stands in table.md", markup=False)
 
 
 def _numbers(text):

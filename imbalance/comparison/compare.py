@@ -1,65 +1,68 @@
-"""Compare strategies for rare classes on the same folds, for a population with other class shares."""
+"""Compare what is done about rare classes: to the rows, to the probabilities, by which learner."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
+from numbers import Integral
 
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from airq.io import check_writable
-from airq.parallel import workers
-from imbalance.boosters import MODELS, SETTINGS
+from imbalance.comparison import report
 from imbalance.comparison.fits import StrategyFailed
-from imbalance.comparison.problem import make_problem, problem_facts
-from imbalance.comparison.runs import claim_folder, killed_in_one_line, lasts, versions
-from imbalance.comparison.strategies import STRATEGIES, Strategy, find_strategy
-from imbalance.comparison.summary import (
-    KEYS,
+from imbalance.comparison.judge import make_jobs
+from imbalance.comparison.models import choose_models, seeded, with_trees
+from imbalance.comparison.problem import class_labels, make_problem, problem_facts, whole_groups
+from imbalance.comparison.runner import claim_parts, run_jobs, versions
+from imbalance.comparison.scoring import choose_scoring
+from imbalance.comparison.strategies import (
+    AS_THEY_ARE,
+    ENDINGS,
     REFERENCE,
-    beside_the_shares,
+    ROWS,
+    choose_endings,
+    choose_rows,
+    label,
+)
+from imbalance.comparison.summary import (
     differences,
-    estimated_priors,
     findings,
     mean_reliability,
     mean_sweep,
+    mean_test_share,
     summary_table,
 )
-from imbalance.comparison.tasks import Task, read_result, run_task
-
-#: Folder of the finished pieces, and the file in it that says what they are pieces of.
-PARTS, RUN = "parts", "run.json"
+from imbalance.reading import features
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """What a comparison found.
 
     Attributes
     ----------
     scores : DataFrame
-        A row per strategy, model, repeat and fold: `log_loss` [nats], `brier`, `auc`,
-        `average_precision`, `calibration_slope`, `calibration_intercept`, `recall_CLASS`, `prior_CLASS`
-        (what the probabilities stand for) and `seconds` [s].
+        A row per strategy, model, repeat and fold: `strategy, model, rows, ending, repeat, fold, log_loss`
+        [nats], `brier, auc, average_precision, calibration_slope, calibration_intercept, recall_CLASS`,
+        further scores, `prior_CLASS` (what the probabilities stand for) and `seconds` [s].
     table : DataFrame
-        A row per strategy and model, see :func:`imbalance.comparison.summary.summary_table`.
+        A row per strategy and model, the best first, see
+        :func:`imbalance.comparison.summary.summary_table`.
     differences : DataFrame
-        A row per model and pair of strategies, see :func:`imbalance.comparison.summary.differences`.
+        A row per pair, see :func:`imbalance.comparison.summary.differences`.
     sweep : DataFrame
         Mean log loss of `strategy, model` where the rarest class has the `share`; `follows` says whether
-        the strategy corrects to each prior or stays as trained.
+        the strategy corrects to each target or stays as trained.
     reliability : DataFrame
         `strategy, model, class, bin, share, predicted, observed, rows`: means over a bin of predictions, on
         the target population, and the test rows in it (mean of the repetitions).
     settings : dict
-        Data, folds, priors, strategies, models, versions.
+        Data, folds, target, strategies, models, versions.
     findings : list of str
-        Sentences that the figures support.
+        Sentences that the figures support, the answer first.
     notes : list of str
         What was done to the rows on the way.
     """
@@ -72,18 +75,110 @@ class Comparison:
     settings: dict
     findings: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    #: What :meth:`fit` makes a classifier of: models, those by name, strategies, costs.
+    recipe: dict = field(default_factory=dict)
+
+    def fit(self, X, y, *, groups=None, strategy=None, model=None):
+        """Fit the winner, or another row of the table, to all rows.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for :func:`compare`: the same rows, or more of their kind.
+        strategy, model : str, optional
+            The row of the table; the best of those that know the target's shares if None. A row of "em" is
+            an adapter, which learns the shares from unlabelled rows: call its ``adapt``.
+
+        Returns
+        -------
+        scikit-learn classifier
+            Fitted. Its probabilities are for the target (raw ones for what they stand for); it predicts the
+            least expected cost where costs were given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row, or the rows hold other classes.
+
+        Examples
+        --------
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> y = np.repeat(["a", "b"], [90, 30])
+        >>> X = np.random.default_rng(0).normal(size=(120, 1)) + (y == "b")[:, None]
+        >>> found = compare(X, y, models=GaussianNB(), rows="none", cv=3, repeats=1)
+        >>> found.fit(X, y, strategy="as they are+prior").classes_.tolist()
+        ['a', 'b']
+        """
+        chosen = self._chosen(strategy, model)
+        estimator, by_name = self.recipe["models"][chosen["model"]], chosen["model"] in self.recipe["by_name"]
+        rows = self.recipe["strategies"][chosen["rows"]]
+        y, target = class_labels(y), np.array(list(self.settings["target_prior"].values()))
+        if [str(label) for label in np.unique(y)] != self.settings["classes"]:
+            raise ValueError(
+                f"These rows hold the classes {np.unique(y).tolist()}, not {self.settings['classes']}."
+            )
+        learned, columns = X, None
+        if by_name and isinstance(X, pd.DataFrame):
+            learned, _ = features(X)
+            columns = FunctionTransformer(
+                _columns, kw_args={"names": list(learned), "days": learned.attrs["days"]}
+            )
+        groups, _ = whole_groups(
+            pd.DataFrame(learned) if isinstance(learned, np.ndarray | list) else learned, groups
+        )
+        seed = self.settings["seed"]
+        estimator, _ = with_trees(estimator, rows, learned, y, target=target, groups=groups, seed=seed)
+        fitted = rows.classifier(estimator, ending=chosen["ending"], target=target, seed=seed)
+        fitted.fit(learned, y, groups=groups)
+        if self.recipe["costs"] is not None and chosen["ending"] != "em":
+            from imbalance.decisions import CostSensitiveClassifier
+
+            fitted = CostSensitiveClassifier(fitted, self.recipe["costs"]).fit(learned, y)
+        return fitted if columns is None else make_pipeline(columns.fit(X), fitted)
+
+    def _chosen(self, strategy, model):
+        """The row of the table that is meant."""
+        part = self.table
+        for name, value in {"strategy": strategy, "model": model}.items():
+            if value is not None and value not in set(part[name]):
+                raise ValueError(
+                    f"There is no {name} {value!r} here; there are {', '.join(part[name].unique())}."
+                )
+            part = part if value is None else part[part[name] == value]
+        if strategy is None and (part["ending"] != "em").any():
+            part = part[part["ending"] != "em"]
+        return part.iloc[0]
+
+    def to_markdown(self):
+        """The table with its sentences in Markdown."""
+        return report.markdown(self)
+
+    def __repr__(self):
+        return report.plain(self)
+
+    def _repr_html_(self):
+        return report.html_table(self)
 
 
-def compare_strategies(
+def _columns(X, names, days):
+    """Columns that were learned from, days among them as numbers, as when the model was fitted."""
+    found, _ = features(X[names])
+    return found.reindex(columns=names)
+
+
+def compare(
     X,
     y,
     *,
-    strategies=None,
-    models=("lightgbm",),
-    target_prior="balanced",
-    n_splits=5,
-    n_repeats=2,
+    target="balanced",
+    models=None,
+    rows=None,
+    ending=None,
     groups=None,
+    cv=5,
+    repeats=2,
+    costs=None,
+    scoring=None,
     n_jobs=1,
     seed=0,
     out=None,
@@ -91,35 +186,45 @@ def compare_strategies(
     notes=(),
     advance=None,
 ):
-    """Compare strategies for rare classes by repeated cross-validation.
+    """Compare what is done to the rows and to the probabilities, for one or several classifiers.
 
     Parameters
     ----------
-    X : DataFrame or array-like of shape (n_samples, n_features)
-        Features: numbers, text, categories; values may be missing. Rows that are equal stay in one fold.
+    X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
+        Features as the classifiers take them. Rows that are equal stay in one fold.
     y : array-like of shape (n_samples,)
         Class of every row.
-    strategies : sequence of str or Strategy, optional
-        Names from :data:`imbalance.comparison.strategies.STRATEGIES`, perhaps with a number behind a colon
-        (``"under-sample:2"``, see :func:`imbalance.comparison.strategies.find_strategy`), or strategies of
-        your own; all by default. "none" is always among them, since the others are compared to it. One that
-        the rows do not allow is left out with a note, unless no other is left.
-    models : sequence of {"lightgbm", "catboost"}
-        Classifiers.
-    target_prior : {"balanced", "training"}, str, mapping or array-like of shape (n_classes,)
+    target : {"balanced", "training"}, str, mapping or array-like of shape (n_classes,)
         Class shares of the population to predict for: a text such as ``"a=.5,b=.5"``, a mapping from
         class to share in any order, or shares in the order of the sorted classes.
-    n_splits, n_repeats : int
-        Folds, and how often they are dealt.
+    models : str, classifier, sequence or mapping from name to classifier, optional
+        Names of {"logistic", "lightgbm", "catboost"}, or any scikit-learn classifiers with
+        ``predict_proba``. All three names by default.
+    rows : str, sampler, Strategy, sequence or mapping, optional
+        What is done to the rows: names of :data:`imbalance.comparison.strategies.ROWS`, perhaps with a
+        number behind a colon (``"under-sample:2"``), samplers of imbalanced-learn, or lists of samplers
+        applied in turn. "all" is all names.
+    ending : str or sequence of str, optional
+        What is done to the probabilities: of {"raw", "prior", "calibrated", "em"}; "all" is all four. Raw,
+        prior and calibrated by default.
     groups : array-like of shape (n_samples,), optional
         Rows of a group stay in one fold.
+    cv : int, splitter or iterable of (train, test)
+        Stratified folds, or a scikit-learn splitter, or folds of your own.
+    repeats : int
+        How often the folds are dealt, where `cv` is their number.
+    costs : mapping from (true, predicted) to float, optional
+        Cost of predicting one class for another; pairs that are not named cost nothing.
+    scoring : str, callable, sequence or mapping, optional
+        Further scores, beside log loss, Brier score, AUC, average precision and expected cost: "recall@0.05"
+        (recall of the rarest class at 5 % false alarms, the threshold from training rows), names of
+        scikit-learn's scorers, or scorers.
     n_jobs : int
         Processes, each of which fits with one thread. The result does not depend on it.
     seed : int
         Of folds, samplers and classifiers.
     out : str or Path, optional
-        Folder for finished pieces, by which an interrupted comparison goes on; predictions of the test
-        rows are in them.
+        Folder for finished pieces, by which an interrupted comparison goes on.
     title : str, optional
         What to call the result.
     notes : sequence of str
@@ -134,10 +239,20 @@ def compare_strategies(
     Raises
     ------
     ValueError
-        If the rows, the target prior or a name make no sense, or if `out` holds pieces of another
-        comparison.
+        If the rows, the target, a name, a classifier or the costs make no sense, if nothing can be done with
+        these rows, or if `out` holds pieces of another comparison.
     OSError
         If `out` cannot be written.
+
+    Notes
+    -----
+    No test row touches training, scaling, stopping, calibration or resampling. "As they are" with "raw" is
+    always among what is compared: the differences are to it. What the rows do not allow is left out with a
+    note, unless nothing else is left. Boosters by name learn as many trees as predict held-out training rows
+    best, original ones.
+
+    In `out`, pieces are known again by type and parameters of models and samplers; a function or class of
+    your own by its name: after changing what it does, choose another folder.
 
     References
     ----------
@@ -145,187 +260,101 @@ def compare_strategies(
 
     Examples
     --------
-    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(["common", "rare"], [180, 20])
     >>> X = rng.normal(size=(200, 2)) + (y == "rare")[:, None]
-    >>> found = compare_strategies(X, y, strategies=["none", "none+prior"], n_splits=3, n_repeats=1)
+    >>> found = compare(X, y, models="logistic", rows="none", ending="prior", cv=3, repeats=1)
     >>> found.table["strategy"].tolist()
-    ['none+prior', 'none']
+    ['as they are+prior', 'as they are']
     """
-    strategies, models = choose_strategies(strategies), _choose_models(models)
+    models, by_name = choose_models(models, sparse=hasattr(X, "tocsr"))
+    strategies, endings = choose_rows(rows), choose_endings(ending)
+    scoring = choose_scoring(scoring, costs)
     problem, said = make_problem(
-        X, y, target_prior=target_prior, n_splits=n_splits, n_repeats=n_repeats, groups=groups, seed=seed
+        X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)
     )
+    models = {name: seeded(model, seed) for name, model in models.items()}
+    pairs = [(strategy, tuple(endings)) for strategy in strategies if strategy.name != AS_THEY_ARE]
+    own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
+    pairs.insert(0, (ROWS[AS_THEY_ARE], tuple(own if len(pairs) < len(strategies) else ["raw"])))
+    jobs, passing = make_jobs(models, by_name, pairs, scoring, len(problem.splits))
     facts = {**problem_facts(problem), "versions": versions()}
-    tasks = _tasks(strategies, models, n_splits, n_repeats)
-    results = _results(tasks, problem, None if out is None else _parts(out, facts), n_jobs, advance)
-    left, left_out = _left_out(results, n_splits * n_repeats)
-    strategies = [one for one in strategies if any(one.name == name for name, _ in left)]
+    if not isinstance(cv, Integral):
+        facts["folds"] = joblib.hash(problem.splits)[:16]
+    folder = None if out is None else claim_parts(out, facts, what="comparison")
+    records = [record for record, _ in run_jobs(jobs, problem, folder=folder, n_jobs=n_jobs, advance=advance)]
+    kept, left_out = _kept(jobs, records)
     settings = {
         "title": title,
         **facts,
-        "strategies": {strategy.name: strategy.meaning for strategy in strategies},
-        "models": {model: SETTINGS[model] for model in models},
-        "test_share": mean_test_share(problem.fold_of),
+        "strategies": {one.name: one.meaning for one, _ in pairs},
+        "endings": {ending: ENDINGS[ending] for ending in own},
+        "models": {name: str(model).splitlines()[0][:200] for name, model in models.items()},
+        "scores": scoring.names,
+        "test_share": mean_test_share(problem.splits),
     }
-    notes = [
-        *notes,
-        *said,
-        *_remarks(strategies, problem.target, kept=out is not None),
-        *left_out,
-        *_counted([note for record in results for note in record["notes"]], len(results)),
-    ]
-    return _summary(results, left, strategies, settings, notes)
+    remarks = _remarks(strategies, endings, problem.target, passing if out is not None else [])
+    counted = _counted([note for record in records for note in record["notes"]], len(records))
+    recipe = {
+        "models": models,
+        "by_name": by_name,
+        "strategies": {one.name: one for one, _ in pairs},
+        "costs": scoring.costs,
+    }
+    found = _comparison(records, kept, settings, recipe)
+    found.notes = [*notes, *said, *remarks, *left_out, *counted]
+    return found
 
 
-def choose_strategies(strategies=None):
-    """Strategies by name, "none" always among them.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown or given to two strategies, or a number behind it makes no sense.
-    """
-    chosen = {}
-    named = [strategies] if isinstance(strategies, (str, Strategy)) else strategies
-    for one in STRATEGIES.values() if strategies is None else dict.fromkeys([REFERENCE, *named]):
-        strategy = one if isinstance(one, Strategy) else find_strategy(str(one))
-        if chosen.setdefault(strategy.name, strategy) != strategy:
-            raise ValueError(f"Two strategies are called {strategy.name!r}.")
-    return list(chosen.values())
-
-
-def _choose_models(models):
-    models = list(dict.fromkeys([models] if isinstance(models, str) else models))
-    for name in models:
-        if name not in MODELS:
-            raise ValueError(f"Unknown model {name!r}; choose from {', '.join(MODELS)}.")
-    if not models:
-        raise ValueError(f"No model is named; choose from {', '.join(MODELS)}.")
-    return models
-
-
-def _tasks(strategies, models, n_splits, n_repeats):
-    """Pieces of work, the longest first, so that no process is left alone with one at the end."""
-    shared = {}
-    for strategy in strategies:
-        shared.setdefault(strategy.fit_key, []).append(strategy)
-    bundles = sorted(shared.values(), key=lambda bundle: -_fits(bundle))
-    return [
-        Task(model, tuple(bundle), repeat, fold)
-        for model in sorted(models)  # CatBoost takes longer than LightGBM
-        for bundle in bundles
-        for repeat in range(n_repeats)
-        for fold in range(n_splits)
-    ]
-
-
-def _fits(bundle):
-    return bundle[0].bag * (1 + 5 * any(strategy.calibrates for strategy in bundle))
-
-
-def _parts(out, facts):
-    """Folder of finished pieces, refused where they are of another comparison."""
-    marker = f"{PARTS}/{RUN}"
-    if not (Path(out) / marker).exists():
-        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
-            raise FileExistsError(f"{out} exists and holds no comparison; choose another folder.")
-        check_writable(Path(out) / marker)
-    claim_folder(out, json.loads(json.dumps(facts)), marker=marker, what="comparison")
-    return Path(out) / PARTS
-
-
-def _results(tasks, problem, folder, n_jobs, advance):
-    """Result of every piece, in the order of the pieces: done before, or done now."""
-    done = {} if folder is None else {task.file_name: read_result(task, folder) for task in tasks}
-    done = {name: record for name, record in done.items() if record is not None}
-    left = [task for task in tasks if task.file_name not in done]
-    texts = {task.file_name: task.text for task in left}
-    tell = advance or (lambda *_: None)
-    tell(len(done), len(tasks), "")
-    with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
-        path = str(Path(scratch) / "problem.joblib")
-        joblib.dump(problem, path)
-        with closing(_run(left, path, None if folder is None else str(folder), n_jobs)) as results:
-            for name, record in results:
-                done[name] = record
-                tell(len(done), len(tasks), texts[name])
-    return [done[task.file_name] for task in tasks]
-
-
-def _run(tasks, path, folder, n_jobs):
-    if n_jobs == 1 or len(tasks) < 2:
-        yield from (run_task(task, path, folder) for task in tasks)
-        return
-    with (
-        killed_in_one_line(kept=folder is not None),
-        workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run,
-    ):
-        yield from run(joblib.delayed(run_task)(task, path, folder) for task in tasks)
-
-
-def mean_test_share(fold_of):
-    """Share of test rows whose ratio to the training rows is the mean ratio over all folds.
-
-    Parameters
-    ----------
-    fold_of : numpy.ndarray of int, shape (n_repeats, n_samples)
-        Fold that tests each row.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> mean_test_share(np.array([[0, 0, 0, 1]]))  # 3/1 and 1/3 have the mean 5/3
-    0.625
-    """
-    sizes = np.concatenate([np.bincount(folds) for folds in fold_of])
-    ratio = (sizes / (fold_of.shape[1] - sizes)).mean()
-    return float(ratio / (1 + ratio))
-
-
-def _remarks(strategies, target, *, kept):
+def _remarks(strategies, endings, target, passing):
     """What a reader should know of the ways of the comparison itself."""
     names, said = {strategy.name for strategy in strategies}, []
-    if any(strategy.adapts for strategy in strategies):
+    if "em" in endings:
         said.append(
             "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."
         )
     if {"weights", "weights-target"} <= names and np.allclose(target, target[0]):
         said.append("The target is balanced, so weights and weights-target are the same.")
-    passing = [strategy.name for strategy in strategies if kept and not lasts(repr(strategy.fit_key))]
     return said + [
-        f"Strategy {name!r} holds an object that is known by its address only, such as a random generator: "
-        "another run cannot know it again and fits it anew."
+        f"{name!r} holds what only this run knows, such as a nameless function: another run fits it anew."
         for name in passing
     ]
 
 
-def _left_out(results, n_folds):
-    """Strategies and models that some fold does not allow, and a note for each.
+def _kept(jobs, records):
+    """Pairs of strategy and model that every fold allows, and a note for each other.
 
     Raises
     ------
     StrategyFailed
-        If "none" is one of them, or if no other is left.
+        If for no model anything is left beside the rows as they are, or not even these.
     """
-    failed = pd.DataFrame([row for record in results for row in record["failed"]], columns=[*KEYS, "reason"])
-    left = {(row["strategy"], row["model"]) for record in results for row in record["scores"]}
-    left -= set(failed[KEYS].itertuples(index=False, name=None))
-    first = failed.drop_duplicates(KEYS)
-    if len(failed) and not any(name != REFERENCE for name, _ in left):
-        raise StrategyFailed(first["strategy"].iloc[0], first["reason"].iloc[0])
-    notes = []
-    for row in first.itertuples():
-        times = int((failed[KEYS] == [row.strategy, row.model]).all(axis=1).sum())
+    failed = pd.DataFrame(
+        [
+            (job.strategy.name, job.model, ending, reason, job.fold)
+            for job, record in zip(jobs, records, strict=True)
+            for ending, reason in record["failed"].items()
+        ],
+        columns=["rows", "model", "ending", "reason", "fold"],
+    )
+    gone = {(label(row.rows, row.ending), row.model) for row in failed.itertuples()}
+    kept = {(row["strategy"], row["model"]) for record in records for row in record["scores"]} - gone
+    kept = {(name, model) for name, model in kept if (REFERENCE, model) in kept}
+    if len(failed) and not any(name != REFERENCE for name, _ in kept):
+        first = failed.iloc[0]
+        raise StrategyFailed(
+            f"{label(first['rows'], first['ending'])} with {first['model']}", first["reason"]
+        )
+    n_folds, notes = 1 + max(job.fold for job in jobs), []
+    for (rows, model), part in failed.groupby(["rows", "model"], sort=False):
+        if (REFERENCE, model) in gone and rows != AS_THEY_ARE:
+            continue
+        endings = [ending for ending in ENDINGS if ending in set(part["ending"])]
+        what = model if (REFERENCE, model) in gone else f"{rows} ({', '.join(endings)}) with {model}"
+        times = part["fold"].nunique()
         where = "" if times == n_folds else f" ({times} of {n_folds} folds)"
-        notes.append(f"Strategy {row.strategy!r} with {row.model} was left out: {row.reason}{where}")
-        if row.strategy == REFERENCE:
-            raise StrategyFailed(row.strategy, row.reason)
-    return left, notes
+        notes.append(f"{what} was left out: {part['reason'].iloc[0]}{where}")
+    return kept, notes
 
 
 def _counted(notes, n_pieces):
@@ -334,30 +363,28 @@ def _counted(notes, n_pieces):
     return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
 
 
-def _summary(results, left, strategies, settings, notes):
-    order = {strategy.name: place for place, strategy in enumerate(strategies)}
+def _comparison(records, kept, settings, recipe):
     frames = {
         what: pd.DataFrame(
-            [row for record in results for row in record[what] if (row["strategy"], row["model"]) in left]
+            [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
         )
         for what in ("scores", "sweep", "reliability")
     }
-    by = ["model", "strategy", "repeat", "fold"]
-    scores = frames["scores"].sort_values(
-        by, key=lambda column: column.map(order) if column.name == "strategy" else column
-    )
-    scores = scores.reset_index(drop=True)[["strategy", "model", "repeat", "fold", *scores.columns[4:]]]
-    table = summary_table(scores, target=settings["target_prior"], test_share=settings["test_share"])
-    pairs = differences(scores, test_share=settings["test_share"])
-    adapting = [strategy.name for strategy in strategies if strategy.adapts]
-    estimates = estimated_priors(scores, adapting, target=settings["target_prior"])
+    scores = frames["scores"]
+    order = [
+        scores[name].map(list(settings[given]).index)
+        for name, given in (("ending", "endings"), ("rows", "strategies"), ("model", "models"))
+    ]
+    scores = scores.iloc[np.lexsort([scores["fold"], scores["repeat"], *order])].reset_index(drop=True)
+    target, test_share = settings["target_prior"], settings["test_share"]
+    table = summary_table(scores, target=target, test_share=test_share)
     return Comparison(
         scores=scores,
         table=table,
-        differences=pairs,
+        differences=differences(scores, test_share=test_share),
         sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
         reliability=mean_reliability(frames["reliability"], settings["n_repeats"]),
         settings=settings,
-        findings=[*findings(table, pairs), *beside_the_shares(table, settings["target_prior"]), *estimates],
-        notes=notes,
+        findings=findings(table, scores, target=target),
+        recipe=recipe,
     )

@@ -17,11 +17,19 @@ import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+import airq
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
+from airq.messages import installed_versions
 from airq.parallel import one_thread, workers
 
 #: Folder of the finished jobs, and the file in it that says what they are jobs of.
 PARTS, RUN = "parts", "run.json"
+PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
+
+
+def versions():
+    """Versions of the packages that figures depend on, by name."""
+    return {"airq": airq.__version__, **installed_versions(PACKAGES)}
 
 
 class Job(Protocol):

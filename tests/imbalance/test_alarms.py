@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.testing as npt
 import pytest
-from sklearn.metrics import average_precision_score
 
-from imbalance.alarms import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
-from imbalance.hazard_scores import average_precision_draws
+from imbalance.decisions import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
 
 TEN = np.arange(1.0, 11.0)
 QUIET = np.zeros(10, dtype=bool)
@@ -79,12 +77,3 @@ def test_groups_that_are_all_alike_have_no_interval_to_speak_of():
     "Each group catches one of two events, so every draw has a recall of a half."
     counts = np.tile([1, 2, 0, 5], (6, 1))
     assert interval(alarm_rates(group_draws(6) @ counts)["recall"]) == (0.5, 0.5)
-
-
-def test_weights_count_like_repeated_rows():
-    "Average precision under weights 0 to 3 is that of rows left out and repeated, ties included."
-    rng = np.random.default_rng(1)
-    scores, event = rng.integers(0, 12, 60).astype(float), rng.random(60) < 0.2
-    weights = rng.integers(0, 4, (5, 60))
-    expected = [average_precision_score(event.repeat(w), scores.repeat(w)) for w in weights]
-    npt.assert_allclose(average_precision_draws(scores, event, weights), expected)

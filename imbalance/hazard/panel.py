@@ -1,0 +1,236 @@
+"""The hazardous days of a panel, the places that hold them, and features that no held-out place reaches."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from airq.cities import station_ids
+from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
+from airq.panel import (
+    MIN_TRAINING_ROWS,
+    TARGET,
+    feature_columns,
+    origin_label,
+    origin_warnings,
+    panel_metadata,
+)
+from airq.units import PM25_UNIT
+from airq.validation.schemes import PLURALS, SCHEMES
+from airq.validation.scores import AQI_TABLE
+from airq.validation.splitters import Fold, training_groups
+
+#: A threshold must be exceeded in so many places, or nothing can be said of a new one.
+MIN_GROUPS = 5
+N_FOLDS = 5
+N_INNER = 3
+#: Share of the rows above a usual threshold, which is named where more than a rare share lies above another.
+USUAL_SHARE, RARE_SHARE = 0.05, 0.2
+
+
+def hazardous_rows(panel, above):
+    """Return which rows have a PM2.5 above a threshold, a bool array of shape (n_rows,).
+
+    >>> hazardous_rows(pd.DataFrame({"pm25": np.float32([55.4, 55.5, np.nan])}), 55.4).tolist()
+    [False, True, False]
+    """
+    # In the panel's own precision: 55.4 as float32 is a little more than 55.4.
+    return panel[TARGET].to_numpy(dtype="float32") > np.float32(above)
+
+
+def held_out_group(panel, group="auto"):
+    """Return what is held out, ``"city"`` or ``"site"``; ``"auto"`` takes cities where there are enough.
+
+    >>> held_out_group(None, "site")
+    'site'
+    """
+    if group not in ("auto", "city", "site"):
+        raise ValueError(f"Groups are 'city' or 'site' (or 'auto'), not {group!r}.")
+    return group if group != "auto" else training_groups(panel).removesuffix("_id")
+
+
+def place_of_rows(panel, group):
+    """Return the place of every row that is held out as one: its city, or its station.
+
+    Sites within 100 m of each other may be one monitor under two names; they are one station.
+    """
+    return (panel["city_id"] if group == "city" else station_ids(panel)).to_numpy(dtype=object)
+
+
+def check_question(panel, above, *, group="auto", n_folds=N_FOLDS):
+    """Return what is held out; refuse a panel and a threshold from which nothing about new places follows.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        A checked panel with targets.
+    above : float
+        Threshold. [µg m⁻³]
+    group : {"auto", "city", "site"}
+        What is to be held out.
+    n_folds : int
+        Number of folds; each must hold a place that exceeds the threshold.
+
+    Raises
+    ------
+    ValueError
+        With the counts, and the highest threshold that enough places exceed.
+    """
+    if not feature_columns(panel):
+        raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
+    if not np.isfinite(above) or above < 0:
+        raise ValueError(f"The threshold must be a PM2.5 of 0 {PM25_UNIT} or more, not {above:g}.")
+    if n_folds < 2:
+        raise ValueError(f"At least 2 folds are needed, not {n_folds}.")
+    group = held_out_group(panel, group)
+    labelled = panel[panel[TARGET].notna()]
+    hazardous, places = hazardous_rows(labelled, above), place_of_rows(labelled, group)
+    reach, what = len(np.unique(places[hazardous])), PLURALS[group]
+    if reach < MIN_GROUPS:
+        counts = (
+            f"PM2.5 exceeds {above:g} {PM25_UNIT} in {hazardous.sum():,} of {len(labelled):,} rows, in "
+            f"{reach} of {len(np.unique(places))} {what}; at least {MIN_GROUPS} {what} must do so."
+        )
+        highest = highest_threshold(labelled, places)
+        if highest is None:
+            raise ValueError(f"{counts} The panel has PM2.5 in {len(np.unique(places))} {what} only.")
+        raise ValueError(
+            f"{counts} {MIN_GROUPS} {what} exceed {highest:g} {PM25_UNIT}, the highest threshold that can be "
+            "asked for."
+        )
+    if hazardous.mean() > 0.5:
+        raise ValueError(
+            f"PM2.5 is above {above:g} {PM25_UNIT} in {hazardous.mean():.0%} of the rows, so the class above "
+            f"it is not the rare one; choose a threshold above the median, {labelled[TARGET].median():.1f}."
+        )
+    if reach < n_folds:
+        raise ValueError(
+            f"{reach} {what} exceed {above:g} {PM25_UNIT}, fewer than the {n_folds} folds; "
+            f"take at most {reach} folds."
+        )
+    return group
+
+
+def highest_threshold(labelled, places):
+    """Return the highest tenth of a µg m⁻³ that five places exceed, or None where there are fewer."""
+    highest = np.sort(labelled.groupby(places)[TARGET].max().to_numpy(dtype="float64"))[::-1]
+    if len(highest) < MIN_GROUPS:
+        return None
+    return float((np.ceil(np.round(highest[MIN_GROUPS - 1] * 10, 3)) - 1) / 10)
+
+
+def describe(panel, above, group):
+    """Return the question and the counts behind it."""
+    labelled = panel[panel[TARGET].notna()]
+    hazardous, places = hazardous_rows(labelled, above), place_of_rows(labelled, group)
+    metadata, usual = panel_metadata(panel), float(np.quantile(labelled[TARGET], 1 - USUAL_SHARE).round())
+    return {
+        "data": origin_label(metadata),
+        "warnings": origin_warnings(metadata),
+        "above": float(above),
+        "unit": PM25_UNIT,
+        "group": group,
+        "groups": len(np.unique(places)),
+        "groups_that_reach": len(np.unique(places[hazardous])),
+        "rows": len(labelled),
+        "hazardous": int(hazardous.sum()),
+        "share": float(hazardous.mean()),
+        "usual_threshold": usual,
+        "first_day": f"{labelled['date'].min():%Y-%m-%d}",
+        "last_day": f"{labelled['date'].max():%Y-%m-%d}",
+        "aqi_table": AQI_TABLE,
+    }
+
+
+def nested_folds(panel, above, group, n_folds=N_FOLDS):
+    """Split by whole places, and split the training part of every fold once more in the same way.
+
+    Places are dealt like cards, those with most hazardous days first, so that no fold goes without.
+
+    Returns
+    -------
+    list of list of airq.validation.splitters.Fold
+        For each fold itself, then its inner folds; all row numbers are those of the whole panel.
+    """
+    labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
+    places, hazardous = place_of_rows(panel, group), hazardous_rows(panel, above)
+    station = station_ids(panel).to_numpy(dtype=object)
+
+    def split(visible, labelled, n_folds):
+        days = pd.Series(hazardous[labelled]).groupby(places[labelled]).agg(["sum", "size"])
+        dealt = days.sort_values(["sum", "size"], ascending=False, kind="stable").index
+        there_and_back = [*range(n_folds), *reversed(range(n_folds))]
+        for number in range(n_folds):
+            chosen = dealt[[there_and_back[place % (2 * n_folds)] == number for place in range(len(dealt))]]
+            out = np.isin(places, chosen)
+            # A station under two names in two cities would be on both sides.
+            hidden = np.isin(station, station[out])
+            train = labelled[~hidden[labelled]]
+            if len(train) < MIN_TRAINING_ROWS:
+                left = f"Fold {number + 1} leaves {len(train)} rows to learn from"
+                raise ValueError(f"{left}; {MIN_TRAINING_ROWS} are needed.")
+            yield Fold(group, number, labelled[out[labelled]], train, visible[~hidden[visible]])
+
+    return [
+        [fold, *split(fold.visible, fold.train, N_INNER)]
+        for fold in split(np.arange(len(panel)), labelled, n_folds)
+    ]
+
+
+@dataclass(eq=False)
+class Question:
+    """What the jobs of a comparison share: the panel, its hazardous days and the splits."""
+
+    panel: pd.DataFrame
+    above: float
+    group: str
+    folds: list[list[Fold]]
+    recipe: str
+
+    def recipe_for(self, fold):
+        """Return the recipe for what is visible in a fold; without position where places are few."""
+        outer = self.folds[fold][0]
+        recipe = make_recipe(self.recipe, outer.training_panel(self.panel))
+        few = self.panel[SCHEMES[self.group].column].iloc[outer.train].nunique() < GROUPS_FOR_POSITION
+        return recipe.without(POSITION) if few else recipe
+
+    def training(self, fold, split):
+        """Return PM2.5, whether it is hazardous, and the place number of the training rows of a split."""
+        rows = self.folds[fold][split].train
+        places = pd.factorize(place_of_rows(self.panel, self.group), sort=True)[0]
+        pm25 = self.panel[TARGET].to_numpy(dtype="float64")
+        return pm25[rows], hazardous_rows(self.panel, self.above)[rows], places[rows]
+
+
+@functools.lru_cache(maxsize=1 + N_INNER)
+def split_features(question, fold, split):
+    """Compute the features of a split once for all methods that a process fits on it, one after another."""
+    return features_of(question.recipe_for(fold), question.panel, question.folds[fold][split])
+
+
+def features_of(recipe, panel, fold):
+    """Compute the features of a fold's training rows and of its held-out rows.
+
+    A training row sees the inputs of training places only. A held-out row sees its own place's
+    inputs and, around it, those of the training places, as one new place would; where no training
+    place around has a value, held-out ones stand in. PM2.5 is in neither.
+
+    Returns
+    -------
+    learn, new : DataFrame of float32, shape (n_train, n_features), (n_test, n_features)
+    """
+    blank = panel.drop(columns=[name for name in (TARGET, "aqi") if name in panel.columns])
+    seen = np.sort(fold.visible)
+    learn = recipe.transform(blank.iloc[seen])[np.isin(seen, fold.train)]
+    hidden = np.setdiff1d(np.arange(len(panel)), seen)
+    new = recipe.transform(blank.iloc[hidden])
+    around = Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
+    if around.features:
+        known = np.isin(np.arange(len(panel)), seen)
+        elsewhere = blank.assign(**{name: blank[name].where(known) for name in around.inputs})
+        new = around.transform(elsewhere).iloc[hidden].combine_first(new)[recipe.names]
+    new = new[np.isin(hidden, fold.test)]
+    return learn.reset_index(drop=True), new.astype("float32").reset_index(drop=True)

@@ -1,0 +1,280 @@
+"""What a comparison on hazardous days comes to: sentences, tables, pictures, and their folder."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from airq.io import atomic_write, write_json, write_table, write_text
+from airq.report.words import markdown_table
+from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
+from airq.validation.schemes import PLURALS
+from imbalance.hazard.comparison import BASELINE, PLAIN, rule_name
+from imbalance.hazard.panel import RARE_SHARE, USUAL_SHARE
+
+FILES = ("hazard.parquet", "held_out.parquet", "table.csv", "table.md", "table.json", "methods.csv",
+         "curve.csv", "curve.png", "settings.json")  # fmt: skip
+#: With fewer held-out places above the threshold, their bootstrap is called rough.
+ENOUGH_PLACES = 20
+#: Of the false alarms that were asked for, the share nearest to this stands first.
+USUAL_RATE = 0.05
+#: Columns of the table on a terminal, and those of them that a narrow one does without.
+HEADLINE = ("method", "recall", "recall_low", "recall_high", "false_alarm_rate", "precision",
+            "vs_regression", "vs_low", "vs_high", "rmse")  # fmt: skip
+SPARE = ("vs_regression", "vs_low", "vs_high")
+
+
+def headline_rate(settings):
+    """Return the share of false alarms that stands first.
+
+    >>> headline_rate({"rates": [0.01, 0.05, 0.1]}), headline_rate({"rates": [0.2]})
+    (0.05, 0.2)
+    """
+    return min(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
+
+
+def headlines(comparison):
+    """Return the answer, and what a reader must know before believing it, as sentences for a terminal."""
+    first = headline_rate(comparison.settings)
+    return [
+        *_answer(comparison, first),
+        _question(comparison.settings),
+        *_plain(comparison),
+        *_cautions(comparison),
+    ]
+
+
+def findings(comparison):
+    """Return all sentences, the answer first."""
+    answer, *others = headlines(comparison)
+    rates = [rate for rate in comparison.settings["rates"] if rate != headline_rate(comparison.settings)]
+    more = [sentence for rate in rates for sentence in _answer(comparison, rate)]
+    return [answer, *others, *more, *_costs(comparison), *_probabilities(comparison)]
+
+
+def _answer(comparison, rate):
+    """What mean regression catches at a share of false alarms, and whether any other method catches more."""
+    settings, rule, what = comparison.settings, rule_name(rate), PLURALS[comparison.settings["group"]]
+    table = comparison.table[comparison.table["rule"] == rule].set_index("method")
+    name = BASELINE if BASELINE in table.index else table["recall"].idxmax()
+    row, folds = table.loc[name], comparison.scores.set_index(["method", "rule"])
+    folds = folds.loc[[(name, rule)], "false_alarm_rate"]
+    yield (
+        f"{_origin(settings)}Asked for {rule}, {'mean ' * (name == BASELINE)}{name} catches {_recall(row)} "
+        f"of the days above {settings['above']:g} {PM25_UNIT} in held-out {what}; it got "
+        f"{row['false_alarm_rate']:.1%} false alarms there, {folds.min():.1%} to {folds.max():.1%} by fold."
+    )
+    others = table.drop(index=name)
+    if name != BASELINE or others.empty:
+        return
+    # A recall that more false alarms have bought is no gain.
+    fair = others["false_alarm_rate"] <= row["false_alarm_rate"]
+    better = others[fair & (others["vs_low"] > 0)].sort_values("recall", ascending=False)
+    for best, top in better.head(1).iterrows():
+        yield (
+            f"{best} catches more, at no more false alarms: {top['recall']:.1%}, {top['vs_regression']:+.1%} "
+            f"({top['vs_low']:+.1%} to {top['vs_high']:+.1%}; 95 % interval, each method compared alone)."
+        )
+    if better.empty:
+        yield f"None of {len(others)} other methods clearly catches more at no more false alarms."
+
+
+def _question(settings):
+    near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
+    return (
+        f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
+        f"{settings['rows']:,} rows ({settings['share']:.1%}), in {settings['groups_that_reach']} of "
+        f"{settings['groups']} {PLURALS[settings['group']]}.{near}"
+    )
+
+
+def _plain(comparison):
+    """What mean regression says where its prediction is taken by its word, without a cut-off."""
+    table, rows = comparison.table, comparison.held_out
+    if BASELINE not in rows:
+        return
+    row = table[(table["method"] == BASELINE) & (table["rule"] == PLAIN)].iloc[0]
+    name = comparison.settings["aqi_table"]
+    observed, predicted = aqi_class(rows["observed"], name), aqi_class(rows[BASELINE], name)
+    worst, days = observed.max(), int(np.sum(observed == observed.max()))
+    yield (
+        f"Taken by its word, mean regression predicts {row['hits']:,} of the {row['events']:,} hazardous "
+        f"days, {_recall(row)}, at {row['false_alarm_rate']:.1%} false alarms; of the {days:,} "
+        f"day{'s' * (days > 1)} of the worst AQI class that occurs, {AQI_CLASSES[worst]} ({name}), it puts "
+        f"{np.sum(predicted[observed == worst] == worst) or 'none'} there."
+    )
+
+
+def _costs(comparison):
+    """What the other regressions cost in RMSE."""
+    methods = comparison.methods[comparison.methods["method"] != BASELINE]
+    if "rmse_cost" in methods and methods["rmse_cost"].notna().any():
+        listed = [
+            f"{row.method} {row.rmse_cost:+.2f} ({row.rmse_cost_low:+.2f} to {row.rmse_cost_high:+.2f})"
+            for row in methods.dropna(subset="rmse_cost").itertuples()
+        ]
+        yield f"RMSE less the mean regression's, with 95 % intervals: {', '.join(listed)} {PM25_UNIT}."
+
+
+def _probabilities(comparison):
+    methods, share = comparison.methods, comparison.settings["share"]
+    constant = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    best = methods.loc[methods["log_loss_recalibrated"].idxmin()]
+    yield (
+        f"Lowest log loss after recalibration on inner folds: {best['method']}, "
+        f"{best['log_loss_recalibrated']:.4f}; the share of the class as a constant has {constant:.4f}."
+    )
+
+
+def _cautions(comparison):
+    settings, what = comparison.settings, PLURALS[comparison.settings["group"]]
+    if settings["share"] > RARE_SHARE:
+        yield (
+            f"{settings['share']:.0%} of the rows are above the threshold, so the class is not rare and what "
+            f"is made for rare classes has little to mend; about {USUAL_SHARE:.0%} lie above "
+            f"{settings['usual_threshold']:g} {PM25_UNIT}."
+        )
+    if settings["groups_that_reach"] < ENOUGH_PLACES:
+        yield (
+            f"Only {settings['groups_that_reach']} {what} exceed the threshold: a bootstrap of so few is "
+            "rough, its intervals too narrow."
+        )
+    yield from (f"{name} is left out: {reason}" for name, reason in comparison.skipped.items())
+    folds, notes = comparison.held_out.groupby("fold"), {}
+    for name in comparison.methods["method"]:
+        if alike := int((folds[name].nunique() == 1).sum()):
+            yield f"{name} gives all held-out rows one score in {alike} folds: it learned nothing there."
+        for note in comparison.notes.get(name, ()):
+            notes.setdefault(note, []).append(name)
+    yield from (f"{', '.join(names)}: {note}" for note, names in notes.items())
+
+
+def _recall(row):
+    low, high = row["recall_low"], row["recall_high"]
+    known = "no interval" if math.isnan(low) else f"95 % interval {low:.1%} to {high:.1%}"
+    return f"{row['recall']:.1%} ({known})"
+
+
+def headline_cells(comparison, width):
+    """Return headings and cells of one share of false alarms, the highest recall first."""
+    rule = rule_name(headline_rate(comparison.settings))
+    table = comparison.table[comparison.table["rule"] == rule].merge(comparison.methods, on="method")
+    # Its difference to itself is none.
+    table.loc[table["method"] == BASELINE, [name for name in SPARE if name in table]] = np.nan
+    columns = [name for name in HEADLINE if name in table and (width >= 100 or name not in SPARE)]
+    return cells(table.sort_values("recall", ascending=False, kind="stable")[columns])
+
+
+def cells(table):
+    """Return headings and cells of a table as text, a figure in the format that its name asks for.
+
+    >>> cells(pd.DataFrame({"false_alarm_rate": [0.0512], "rmse_cost": [1.5], "recall": [float("nan")]}))
+    (['false alarm rate', 'rmse cost', 'recall'], [['5.1%', '+1.50', '']])
+    """
+    texts = {}
+    for name, column in table.items():
+        signed = "+" * name.startswith(("vs_", "ap_vs", "rmse_cost", "bias"))
+        form = ".1%" if "alarm" in name else ".2f" if name.startswith(("rmse", "bias")) else ".3f"
+        form = "" if column.dtype.kind not in "fi" else signed + form if column.dtype.kind == "f" else ",d"
+        texts[name.replace("_", " ")] = ["" if one != one else f"{one:{form}}" for one in column]
+    return list(texts), [list(row) for row in zip(*texts.values(), strict=True)]
+
+
+def caption(settings):
+    """Return what the figures are."""
+    what = PLURALS[settings["group"]]
+    ahead = "looks ahead in time" if settings["looks_ahead"] else "uses the day itself and earlier ones"
+    return (
+        f"PM2.5: {settings['data']}, {settings['first_day']} to {settings['last_day']}. recall: share of "
+        "the hazardous days that raise an alarm; false alarm rate: what held-out rows got, a share of the "
+        "other days; precision: share of the alarms that are right; vs regression: recall (ap: average "
+        f"precision) less the mean regression's; low, high: 95 % bootstrap of held-out {what}, for ap folds; "
+        f"sd: over {settings['folds']} folds; plain: taken by its word, above the threshold or a half. "
+        f"Cut-offs come from {settings['inner_folds']} inner folds of training {what}. rmse, its cost "
+        f"against mean regression and bias in {PM25_UNIT}. Features: recipe {settings['recipe']}, which "
+        f"{ahead}."
+    )
+
+
+def markdown(comparison):
+    """Return findings, tables and caption as Markdown."""
+    settings, hidden = comparison.settings, ["asked", "hits", "events"]
+    return "\n\n".join(
+        [
+            f"# Days above {settings['above']:g} {PM25_UNIT} in held-out {PLURALS[settings['group']]}",
+            *(f"**{warning}**" for warning in settings["warnings"]),
+            "\n".join(f"- {sentence}" for sentence in findings(comparison)),
+            f"## Alarms\n\n{markdown_table(*cells(comparison.table.drop(columns=hidden)))}",
+            f"## Ranks, probabilities, errors\n\n{markdown_table(*cells(comparison.methods))}",
+            f"{caption(settings)}\n",
+        ]
+    )
+
+
+def records(comparison):
+    """Return a record per method and rule, with the figures of the method and where its PM2.5 comes from."""
+    table = comparison.table.merge(comparison.methods, on="method")
+    return _marked(table, comparison.settings).to_dict("records")
+
+
+def write_hazard(comparison, out):
+    """Write a comparison as a folder of :data:`FILES`; each is whole or absent, `settings.json` comes last.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    folder, settings = Path(out), comparison.settings
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in {"hazard": comparison.scores, "held_out": comparison.held_out}.items():
+        write_table(_marked(table, settings), folder / f"{name}.parquet", metadata={"hazard": settings})
+    for name in ("table", "methods", "curve"):
+        with atomic_write(folder / f"{name}.csv") as path:
+            _marked(getattr(comparison, name), settings).to_csv(path, index=False)
+    write_text(folder / "table.md", markdown(comparison))
+    write_json(folder / "table.json", records(comparison))
+    with atomic_write(folder / "curve.png") as path:
+        alarm_curves(comparison).savefig(path, dpi=120)
+    said = {"skipped": comparison.skipped, "notes": comparison.notes, "findings": findings(comparison)}
+    write_json(folder / "settings.json", {**settings, **said})
+
+
+def _marked(table, settings):
+    """Return the table with a first column that says where its PM2.5 comes from."""
+    return pd.concat([pd.Series(settings["data"], table.index, name="data"), table], axis=1)
+
+
+def _origin(settings):
+    return "" if settings["data"] == "monitors" else f"{settings['data']}. "
+
+
+def alarm_curves(comparison):
+    """Draw recall against false alarms on held-out rows; crosses: taken by its word."""
+    settings, kinds = comparison.settings, comparison.methods.set_index("method")["kind"]
+    plain = comparison.table[comparison.table["rule"] == PLAIN].set_index("method")
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, curve) in enumerate(comparison.curve.groupby("method", sort=False)):
+        color, line = (
+            "k" if name == BASELINE else f"C{number % 10}",
+            {"regression": "-"}.get(kinds[name], "--"),
+        )
+        axes.plot(curve["false_alarm_rate"], curve["recall"], line, color=color, label=name)
+        axes.plot(plain.loc[name, "false_alarm_rate"], plain.loc[name, "recall"], "x", color=color)
+    for rate in settings["rates"]:
+        axes.axvline(rate, color="0.85", linewidth=1, zorder=0)
+    axes.set(xscale="log", xlim=(5e-4, 0.6), ylim=(-0.02, 1.02))
+    axes.set_xticks([0.001, 0.01, 0.05, 0.1, 0.5], ["0.1 %", "1 %", "5 %", "10 %", "50 %"])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("false alarms that held-out rows got, share of the other days (grey: asked for)")
+    axes.set_ylabel(f"recall of days above {settings['above']:g} {PM25_UNIT}")
+    figure.suptitle(
+        f"{_origin(settings)}solid: regression, dashed: classifier, x: taken by its word", fontsize=10
+    )
+    figure.legend(loc="outside right center", frameon=False)
+    return figure

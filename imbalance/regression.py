@@ -1,0 +1,438 @@
+"""Rare values of a continuous target: which matter, how to score them, how to make a regressor learn them."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.stats import gaussian_kde
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.metrics import make_scorer
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
+
+GRID_POINTS = 512
+#: The medcouple compares all pairs of values; of more values, so many order statistics stand for all.
+MEDCOUPLE_VALUES = 2000
+METHODS = ("dense", "lds")
+
+
+def relevance_points(y, *, extremes="both"):
+    """Return control points of a relevance function: 0 at the median, 1 from the whiskers outwards.
+
+    The whiskers are those of the box plot adjusted for skewness [2]_, as in [1]_: in a skewed target they lie
+    farther out on the side of the long tail. A side without a value beyond its whisker is not relevant.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Targets, best those of the training rows.
+    extremes : {"both", "high", "low"}
+        Which rare values matter.
+
+    Returns
+    -------
+    numpy.ndarray of shape (3, 2)
+        Value and relevance, in order of the values.
+
+    Raises
+    ------
+    ValueError
+        If no value lies beyond a whisker on the side asked for.
+
+    References
+    ----------
+    .. [1] R. P. Ribeiro, N. Moniz, Imbalanced regression and extreme value prediction, Machine Learning 109,
+       1803-1835, 2020.
+    .. [2] M. Hubert, E. Vandervieren, An adjusted boxplot for skewed distributions, Computational Statistics
+       & Data Analysis 52, 5186-5201, 2008.
+
+    Examples
+    --------
+    The box of 1 to 9 and 50 reaches from 3.25 to 7.75; its whisker ends at the 9:
+
+    >>> relevance_points([1, 2, 3, 4, 5, 6, 7, 8, 9, 50]).tolist()
+    [[1.0, 0.0], [5.5, 0.0], [9.0, 1.0]]
+    """
+    if extremes not in ("both", "high", "low"):
+        raise ValueError(f"extremes must be 'both', 'high' or 'low', got {extremes!r}.")
+    y = _finite(y)
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+    skew = medcouple(y)
+    shorter, longer = 1.5 * np.exp(-4 * abs(skew)), 1.5 * np.exp(3 * abs(skew))
+    below, above = (shorter, longer) if skew >= 0 else (longer, shorter)
+    inside = y[(y >= low - below * (high - low)) & (y <= high + above * (high - low))]
+    start, end = inside.min(), inside.max()
+    rare_low = extremes != "high" and y.min() < start < middle
+    rare_high = extremes != "low" and y.max() > end > middle
+    if not rare_low and not rare_high:
+        raise ValueError(
+            "No target lies beyond the whiskers of the box plot, so none is rare; give control points of "
+            "your own, such as relevance=[(median, 0), (threshold, 1)]."
+        )
+    return np.array(
+        [
+            (start if rare_low else y.min(), float(rare_low)),
+            (middle, 0.0),
+            (end if rare_high else y.max(), float(rare_high)),
+        ]
+    )
+
+
+def medcouple(values):
+    """Return the medcouple, a robust skewness between -1 and 1; 0 for symmetric values.
+
+    It is the median of ``((high - m) - (m - low)) / (high - low)`` over all pairs of a value above and one
+    below the median m.
+
+    >>> float(medcouple([1, 2, 3, 4, 5])), round(float(medcouple([1, 2, 3, 5, 9])), 3)
+    (0.0, 0.333)
+    """
+    values = np.sort(_finite(values))
+    if len(values) > MEDCOUPLE_VALUES:
+        values = np.quantile(values, (np.arange(MEDCOUPLE_VALUES) + 0.5) / MEDCOUPLE_VALUES)
+    values = values - np.median(values)
+    low, high = values[values <= 0], values[values >= 0][:, None]
+    with np.errstate(invalid="ignore"):
+        kernel = (high + low) / (high - low)
+    # Pairs of the median with itself: as many count for the one side as for the other.
+    ties = np.arange(np.sum(values == 0))
+    kernel[: len(ties), len(low) - len(ties) :] = np.sign(ties[:, None] - ties)
+    return np.median(kernel)
+
+
+def relevance_of(y, points):
+    """Return the relevance of values, in 0 to 1, from control points.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Values.
+    points : array-like of shape (n_points, 2)
+        Values, increasing, and their relevance in 0 to 1; two or more.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Monotone cubic interpolation (PCHIP) with a slope of zero at both ends, constant beyond.
+
+    Examples
+    --------
+    Half-way between two points a cubic that is flat at both has half the height, at a quarter 5/32 of it:
+
+    >>> relevance_of([10, 15, 20, 40, 99], [(0, 0), (20, 0), (40, 1)]).tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0]
+    >>> relevance_of([25, 30], [(20, 0), (40, 1)]).tolist()
+    [0.15625, 0.5]
+    """
+    points = np.asarray(points, dtype="float64")
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
+        raise ValueError(
+            f"Control points are two or more pairs of value and relevance, got shape {points.shape}."
+        )
+    value, height = points.T
+    if np.any(np.diff(value) <= 0) or height.min() < 0 or height.max() > 1:
+        raise ValueError("Control points need increasing values, and relevances between 0 and 1.")
+    # A flat piece on either side makes the slope at the ends zero.
+    flat = PchipInterpolator(
+        [value[0] - 1, *value, value[-1] + 1], [height[0], *height, height[-1]], extrapolate=False
+    )
+    return np.clip(flat(np.clip(np.asarray(y, dtype="float64"), value[0], value[-1])), 0, 1)
+
+
+def sera(y, predicted, *, relevance=None, sample_weight=None):
+    """Return the squared error-relevance area: squared errors, each as far as its target matters.
+
+    Parameters
+    ----------
+    y, predicted : array-like of shape (n_samples,)
+        Targets and predictions.
+    relevance : array-like of shape (n_points, 2), optional
+        Control points, see :func:`relevance_of`; those of `y` itself if None. Where scores are compared, give
+        them all the same points.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weight of every row.
+
+    Returns
+    -------
+    float
+        A sum over rows, in the squared unit of the target. [unit²]
+
+    Notes
+    -----
+    The authors integrate, over cut-offs t from 0 to 1, the sum of the squared errors of the rows whose
+    relevance is t or more, by trapezoids of 0.001. A row is in that sum for just the cut-offs up to its own
+    relevance, so that the integral is exactly the sum of relevance times squared error.
+
+    References
+    ----------
+    .. [1] R. P. Ribeiro, N. Moniz, Imbalanced regression and extreme value prediction, Machine Learning 109,
+       1803-1835, 2020.
+
+    Examples
+    --------
+    An error of 2 where the relevance is 0.5, one of 3 where it is 1, one of 9 where it is 0:
+
+    >>> sera([30, 50, 10], [32, 47, 19], relevance=[(20, 0), (40, 1)])
+    11.0
+    """
+    y, predicted = _finite(y), _finite(predicted)
+    check_consistent_length(y, predicted, sample_weight)
+    weights = relevance_of(y, relevance_points(y) if relevance is None else relevance)
+    if sample_weight is not None:
+        weights = weights * _check_sample_weight(sample_weight, y)
+    return float(np.sum(weights * np.square(predicted - y)))
+
+
+def sera_scorer(relevance):
+    """Return a scorer of :func:`sera` for scikit-learn, the higher the better.
+
+    Parameters
+    ----------
+    relevance : array-like of shape (n_points, 2)
+        Control points, the same in every fold: :func:`relevance_points` of the training targets, or your own.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> model = DummyRegressor(strategy="constant", constant=40).fit([[0]], [0])
+    >>> sera_scorer([(20, 0), (40, 1)])(model, [[0], [0]], [10, 50])
+    -100.0
+    """
+    return make_scorer(
+        sera, greater_is_better=False, relevance=np.asarray(relevance, dtype="float64").tolist()
+    )
+
+
+def target_density(y, *, sample_weight=None):
+    """Return the density of a target at its own values, by a Gaussian kernel of Scott's width.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Training targets.
+    sample_weight : array-like of shape (n_samples,), optional
+        A row of weight w counts as w rows.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Density, interpolated between 512 points; 1 where the targets are all alike. [1 / unit of the target]
+    """
+    if y.min() == y.max():
+        return np.ones(len(y))
+    grid, rows, normal = np.linspace(y.min(), y.max(), GRID_POINTS), float(len(y)), 1 / len(y)
+    if sample_weight is not None:
+        rows, normal = sample_weight.sum(), np.sum(np.square(sample_weight / sample_weight.sum()))
+    # scipy takes weights for precisions, not for counts; the factor undoes that.
+    width = max(rows, 2.0) ** -0.2 * np.sqrt(max(rows, 2.0) / (max(rows, 2.0) - 1) * (1 - normal))
+    return np.interp(y, grid, gaussian_kde(y, bw_method=width, weights=sample_weight)(grid))
+
+
+def dense_weights(y, *, alpha=1.0, sample_weight=None):
+    """Return the weights of DenseWeight: one less the scaled density, so that rare targets weigh more.
+
+    Targets at both ends are rare; those of PM2.5 are mostly the high ones.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Training targets.
+    alpha : float
+        Strength: 0 weighs all rows alike, 1 takes the weight of the densest target down to a millionth.
+    sample_weight : array-like of shape (n_samples,), optional
+        A row of weight w counts as w rows.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Weights with a mean of 1; all 1 where the targets are all alike.
+
+    References
+    ----------
+    .. [1] M. Steininger, K. Kobs, P. Davidson, A. Krause, A. Hotho, Density-based weighting for
+       imbalanced regression, Machine Learning 110, 2187-2211, 2021.
+
+    Examples
+    --------
+    >>> weights = dense_weights([10, 10, 10, 10, 90])
+    >>> bool(weights[4] > weights[0]), float(weights.mean().round(6))
+    (True, 1.0)
+    """
+    y = _finite(y)
+    density = target_density(y, sample_weight=sample_weight)
+    if density.min() == density.max():
+        return np.ones(len(y))
+    scaled = (density - density.min()) / (density.max() - density.min())
+    weights = np.maximum(1 - alpha * scaled, 1e-6)
+    return weights / np.average(weights, weights=sample_weight)
+
+
+def inverse_density_weights(y, *, alpha=1.0, sample_weight=None):
+    """Return the weights of label-distribution smoothing: a power of the inverse of the smoothed density.
+
+    Parameters
+    ----------
+    y, sample_weight
+        As in :func:`dense_weights`.
+    alpha : float
+        Strength: the density to the power of ``-alpha / 2``. 1 is the root of the inverse, which the authors
+        use where the density spans orders of magnitude, 2 the inverse, 0 weighs all rows alike.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Weights with a mean of 1; all 1 where the targets are all alike.
+
+    Notes
+    -----
+    The authors smooth a histogram of the labels; here the kernel density takes its place.
+
+    References
+    ----------
+    .. [1] Y. Yang, K. Zha, Y. Chen, H. Wang, D. Katabi, Delving into deep imbalanced regression,
+       ICML 2021.
+
+    Examples
+    --------
+    >>> weights = inverse_density_weights([10, 10, 10, 10, 90])
+    >>> bool(weights[4] > weights[0]), float(weights.mean().round(6))
+    (True, 1.0)
+    """
+    y = _finite(y)
+    weights = target_density(y, sample_weight=sample_weight) ** (-alpha / 2)
+    return weights / np.average(weights, weights=sample_weight)
+
+
+class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+    """Regressor that is fitted with more weight on rare targets.
+
+    Parameters
+    ----------
+    estimator : scikit-learn regressor whose ``fit`` takes `sample_weight`
+        Or a pipeline that ends in one. It is cloned.
+    method : {"dense", "lds"}
+        :func:`dense_weights`, or label-distribution smoothing, :func:`inverse_density_weights`.
+    alpha : float
+        Strength, 0 or more; 0 is the estimator as it is.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted copy.
+    weights_ : numpy.ndarray of shape (n_samples,)
+        Weight of every training row, `sample_weight` included.
+
+    Notes
+    -----
+    The gain among rare targets is paid for among common ones: choose `alpha` by a score that says what a rare
+    target is worth to you, such as :func:`sera_scorer`.
+
+    Examples
+    --------
+    Two common values and a rare one; the plain mean is 4, the weighted one lies nearer to the rare one:
+
+    >>> from sklearn.dummy import DummyRegressor
+    >>> X, y = [[0]] * 10, [1] * 9 + [31]
+    >>> model = DenseWeightRegressor(DummyRegressor(), method="lds").fit(X, y)
+    >>> float(np.mean(y)), bool(model.predict([[0]])[0] > 4)
+    (4.0, True)
+    """
+
+    def __init__(self, estimator, method="dense", alpha=1.0):
+        self.estimator = estimator
+        self.method = method
+        self.alpha = alpha
+
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Weigh the rows by the density of their targets and fit; return self.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Multiplied with the weights for rare targets; a row of weight w counts as w rows in the density.
+        **fit_params
+            Further parameters of the estimator's ``fit``, routed where metadata routing is on.
+        """
+        if self.method not in METHODS:
+            raise ValueError(f"Unknown method {self.method!r}; use 'dense' or 'lds'.")
+        if not 0 <= self.alpha < np.inf:
+            raise ValueError(f"alpha must be 0 or more, got {self.alpha}.")
+        if y is None:
+            raise ValueError("DenseWeightRegressor requires y to be passed, but the target y is None.")
+        y = _finite(column_or_1d(y, warn=True))
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weigh = dense_weights if self.method == "dense" else inverse_density_weights
+        self.weights_ = weigh(y, alpha=self.alpha, sample_weight=sample_weight)
+        if sample_weight is not None:
+            self.weights_ = self.weights_ * sample_weight
+        routed = process_routing(self, "fit", **fit_params).estimator.fit if _routes() else fit_params
+        self.estimator_ = clone(self.estimator)
+        # Each step of a pipeline would have to say whether it wants weights that only the last one is to get.
+        with config_context(enable_metadata_routing=_routes() and bool(routed)):
+            self.estimator_.fit(X, y, **{_weight_name(self.estimator_): self.weights_}, **routed)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict(self, X):
+        """Return the prediction of the fitted estimator, of shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    def get_metadata_routing(self):
+        """Return what ``fit`` takes itself, `sample_weight`, and what it hands to the estimator."""
+        fits = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=get_routing_for_object(self.estimator), method_mapping=fits)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+def _routes():
+    return get_config()["enable_metadata_routing"]
+
+
+def _weight_name(estimator):
+    """Return the name under which an estimator, or the last step of a pipeline, takes row weights."""
+    prefix = ""
+    while hasattr(estimator, "steps"):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    parameters = inspect.signature(estimator.fit).parameters
+    if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise ValueError(f"{type(estimator).__name__} takes no sample_weight; use a regressor that does.")
+    if prefix and _routes():
+        estimator.set_fit_request(sample_weight=True)
+        return "sample_weight"
+    return f"{prefix}sample_weight"
+
+
+def _finite(y):
+    """Return targets as floats of shape (n_samples,); refuse missing and infinite ones."""
+    return check_array(y, ensure_2d=False, dtype="float64", input_name="y", ensure_min_samples=1).ravel()
