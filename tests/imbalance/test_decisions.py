@@ -25,7 +25,8 @@ from imbalance.decisions import (
     least_cost,
     threshold_at,
 )
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier
+from imbalance.label_shift import LabelShiftAdapter
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}
 

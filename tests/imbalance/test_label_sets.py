@@ -22,8 +22,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.boosters import make_model
 from imbalance.decisions import CostSensitiveClassifier
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_sets import LabelSetClassifier
+from imbalance.label_shift import LabelShiftAdapter
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}
 
