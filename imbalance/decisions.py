@@ -7,13 +7,14 @@ An *alarm* is a score above a threshold. *Recall* is the share of the events tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from imbalance.label_sets import HeldOutClassifier
 from imbalance.metrics import class_codes, class_shares, rarest
@@ -126,8 +127,13 @@ def _expected(probabilities, matrix):
     probabilities = np.asarray(probabilities, dtype="float64")
     if probabilities.ndim != 2 or probabilities.shape[1] != len(matrix):
         raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(matrix)} classes.")
-    if not np.all(np.isfinite(probabilities)):
-        raise ValueError("Probabilities hold missing or infinite values.")
+    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & np.all(probabilities >= 0, axis=1))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
+            "negative or missing value."
+        )
     return probabilities @ matrix
 
 
@@ -386,7 +392,11 @@ def cost_curve(
     >>> curve[["policy", "cost"]].round(3).to_string(index=False, header=False).split("\\n")
     ['    least cost 0.250', 'best threshold 0.225', '      always 0 0.500', '      always 1 0.900']
     """
+    if n_bootstrap < 100:
+        raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
+    check_consistent_length(y, probabilities, groups)
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
+    _expected(probabilities, matrix)  # refuses what are no probabilities
     shares = class_shares(y, classes)
     if np.any(shares == 0):
         raise ValueError(
@@ -397,9 +407,10 @@ def cost_curve(
     groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
     rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
     records = []
-    for prior in (_whole_prior(prior, positive, classes, shares) for prior in priors):
+    for prior in [priors] if np.ndim(priors) == 0 else priors:
+        prior = _whole_prior(prior, positive, classes, shares)
         corrected = mean_corrected([probabilities], [trained], prior)
-        for ratio in ratios:
+        for ratio in np.atleast_1d(ratios):
             charged = matrix * np.where(np.arange(len(matrix)) == positive, ratio, 1)[:, None]
             policies = {"least cost": np.argmin(_expected(corrected, charged), axis=1)}
             if len(matrix) == 2:
@@ -407,7 +418,9 @@ def cost_curve(
             for policy, predicted in policies.items():
                 cost = np.average(charged[codes, predicted], weights=(prior / shares)[codes])
                 draws = _cost_draws(codes, predicted, charged, groups, n_bootstrap, rng) @ prior
-                records.append((prior[positive], ratio, policy, cost, *interval(draws, level=level)))
+                low, high = interval(draws, level=level)
+                ends = np.fmin(low, cost), np.fmax(high, cost)  # at the edge draws do not reach it
+                records.append((prior[positive], ratio, policy, cost, *ends))
             always = zip(classes, prior @ charged, strict=True)
             records += [(prior[positive], ratio, f"always {name}", cost, cost, cost) for name, cost in always]
     return pd.DataFrame(records, columns=["prior", "ratio", "policy", "cost", "low", "high"])
@@ -552,8 +565,8 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     def _position(self):
         """Column of the class of the alarms."""
-        if not 0 < self.false_alarms < 1:
-            raise ValueError(f"false_alarms must lie between 0 and 1, got {self.false_alarms:g}.")
+        if not isinstance(self.false_alarms, Real) or not 0 < self.false_alarms < 1:
+            raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
             raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
         if np.any(self._training_prior == 0):

@@ -6,21 +6,16 @@ Decisions (:mod:`imbalance.decisions`) stand on the same ground.
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
 
-from imbalance.estimators import MetaClassifier, _inner_folds
+from imbalance.estimators import MetaClassifier, _inner_folds, copy_of
 from imbalance.metrics import class_codes, class_shares
 from imbalance.probability import resolve_prior
 
@@ -33,14 +28,6 @@ class HeldOutClassifier(MetaClassifier):
 
     It has the probabilities of the other one, fitted on all rows.
     """
-
-    def get_metadata_routing(self):
-        """Return what `fit` takes, and what of it the estimator inside is to be given."""
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
-        )
 
     def predict_proba(self, X):
         """Probabilities of the estimator inside, of shape (n_samples, n_classes)."""
@@ -65,7 +52,7 @@ class HeldOutClassifier(MetaClassifier):
         return {prefix + name: value for name, value in taken.items()}
 
     def _fitted(self, X, y, params):
-        estimator = clone(self.estimator).fit(X, y, **params)
+        estimator = copy_of(self.estimator).fit(X, y, **params)
         known, held = np.asarray(estimator.classes_).tolist(), self.classes_.tolist()
         if known != held:
             raise ValueError(f"The estimator knows the classes {known}, but the rows hold {held}.")
@@ -309,5 +296,5 @@ class LabelSetClassifier(HeldOutClassifier):
 
 
 def _check_coverage(coverage):
-    if not 0 < coverage < 1:
-        raise ValueError(f"The coverage must lie between 0 and 1, got {coverage:g}.")
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")
