@@ -329,7 +329,7 @@ def cost_curve(
     positive=None,
     priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
     ratios=(1.0,),
-    n_bootstrap=1000,
+    n_bootstrap=500,
     level=0.95,
     random_state=None,
 ):
@@ -404,8 +404,11 @@ def cost_curve(
         )
     positive = rarest(shares) if positive is None else class_codes([positive], classes)[0]
     trained = shares if trained is None else resolve_prior(trained, classes, shares, name="trained prior")
-    groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
     rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
+    drawn = None
+    if groups is not None:
+        groups = pd.factorize(np.asarray(groups))[0]
+        drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
     records = []
     for prior in [priors] if np.ndim(priors) == 0 else priors:
         prior = _whole_prior(prior, positive, classes, shares)
@@ -417,7 +420,11 @@ def cost_curve(
                 policies["best threshold"] = _cheapest_cut(corrected[:, 1], codes, charged, prior / shares)
             for policy, predicted in policies.items():
                 cost = np.average(charged[codes, predicted], weights=(prior / shares)[codes])
-                draws = _cost_draws(codes, predicted, charged, groups, n_bootstrap, rng) @ prior
+                if groups is None:
+                    by_class = _posterior_costs(codes, predicted, charged, n_bootstrap, rng)
+                else:
+                    by_class = _group_costs(codes, predicted, charged, groups, drawn)
+                draws = by_class @ prior
                 low, high = interval(draws, level=level)
                 ends = np.fmin(low, cost), np.fmax(high, cost)  # at the edge draws do not reach it
                 records.append((prior[positive], ratio, policy, cost, *ends))
@@ -446,17 +453,19 @@ def _cheapest_cut(scores, codes, matrix, weights):
     return predicted
 
 
-def _cost_draws(codes, predicted, matrix, groups, n_draws, rng):
+def _posterior_costs(codes, predicted, matrix, n_draws, rng):
     """Mean cost of a row of each class in every draw, of shape (n_draws, n_classes)."""
-    n = len(matrix)
-    if groups is None:
-        counts = _confusion(codes, predicted, n) + 1 / n
-        return np.stack([rng.dirichlet(counts[k], n_draws) @ matrix[k] for k in range(n)], axis=1)
-    place, size = groups * n + codes, (groups.max() + 1) * n
-    spent = np.bincount(place, weights=matrix[codes, predicted], minlength=size).reshape(-1, n)
-    rows = np.bincount(place, minlength=size).reshape(-1, n)
-    draws = group_draws(len(rows), n_draws=n_draws, seed=rng)
-    return _ratio(draws @ spent, draws @ rows)
+    counts = _confusion(codes, predicted, len(matrix)) + 1 / len(matrix)
+    by_class = zip(counts, matrix, strict=True)
+    return np.stack([rng.dirichlet(count, n_draws) @ costs for count, costs in by_class], axis=1)
+
+
+def _group_costs(codes, predicted, matrix, groups, drawn):
+    """As :func:`_posterior_costs`, from how often each group is drawn."""
+    place, shape = groups * len(matrix) + codes, (drawn.shape[1], len(matrix))
+    spent = np.bincount(place, weights=matrix[codes, predicted], minlength=np.prod(shape)).reshape(shape)
+    rows = np.bincount(place, minlength=np.prod(shape)).reshape(shape)
+    return _ratio(drawn @ spent.astype("float32"), drawn @ rows.astype("float32"))
 
 
 # The classifier
