@@ -277,7 +277,7 @@ def alarm_rates(counts):
     Returns
     -------
     dict of str to numpy.ndarray of shape (...)
-        `recall, false_alarm_rate, precision`; NaN where a denominator is zero.
+        NaN where a denominator is zero.
 
     Examples
     --------
@@ -356,11 +356,10 @@ def cost_curve(
         Shares of the positive class, the others in proportion as in `y`; or whole priors.
     ratios : list of float
         Factors on what a row of the positive class costs, whatever it is predicted as.
-    n_bootstrap : int
-        Draws for the intervals.
-    level : float
-        Of the intervals.
+    n_bootstrap, level
+        Draws for the intervals, and the share of them that an interval holds.
     random_state : int, RandomState instance or None
+        Of the draws.
 
     Returns
     -------
@@ -542,14 +541,11 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
         Parameters
         ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Training rows, as the estimator takes them.
-        y : array-like of shape (n_samples,)
-            Labels.
+        X, y, groups
+            As for :meth:`imbalance.estimators.PriorCorrectedClassifier.fit`; groups also go to the
+            estimator, if it takes them.
         sample_weight : array-like of shape (n_samples,), optional
             Weight of each row, for the estimator and in the rate of false alarms.
-        groups : array-like of shape (n_samples,), optional
-            Rows of a group stay together in the folds. Also for the estimator, if it takes them.
         **params
             For the estimator's fit.
 
@@ -604,17 +600,7 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     @available_if(lambda self: hasattr(self.estimator, "adapt"))
     def adapt(self, X):
-        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow.
-
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows of the new population.
-
-        Returns
-        -------
-        self
-        """
+        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow. Return self."""
         check_is_fitted(self)
         self.estimator_.adapt(X)
         if self.false_alarms is not None:
