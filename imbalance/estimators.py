@@ -38,25 +38,19 @@ from imbalance.metrics import class_codes, class_shares
 from imbalance.probability import CALIBRATIONS, deal, fit_calibrator, mean_corrected, resolve_prior
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
 
-#: Classifiers that learn the class shares of the rows they are given.
+#: Classifiers that learn the class shares of the rows they are given, by the library's name.
 PLAIN = {
-    "catboost": {"CatBoostClassifier"},
-    "imbalance": {"BoostedClassifier"},
-    "lightgbm": {"LGBMClassifier"},
-    "sklearn": {
-        "DecisionTreeClassifier",
-        "ExtraTreesClassifier",
-        "GaussianNB",
-        "GradientBoostingClassifier",
-        "HistGradientBoostingClassifier",
-        "KNeighborsClassifier",
-        "LinearDiscriminantAnalysis",
-        "LogisticRegression",
-        "MLPClassifier",
-        "QuadraticDiscriminantAnalysis",
-        "RandomForestClassifier",
-    },
-    "xgboost": {"XGBClassifier"},
+    "sklearn": """DecisionTreeClassifier ExtraTreesClassifier GaussianNB KNeighborsClassifier
+        LinearDiscriminantAnalysis LogisticRegression MLPClassifier QuadraticDiscriminantAnalysis
+        RandomForestClassifier""",
+}
+#: They do, too, but are too sure on new rows: the mean probability of a rare class falls short.
+BOOSTED = {
+    "catboost": "CatBoostClassifier",
+    "imbalance": "BoostedClassifier",
+    "lightgbm": "LGBMClassifier",
+    "sklearn": "GradientBoostingClassifier HistGradientBoostingClassifier",
+    "xgboost": "XGBClassifier",
 }
 #: Their parameters that leave these shares alone. Any other one that is set costs fits, no accuracy.
 SHAPE_ONLY = """
@@ -89,11 +83,21 @@ def learns_as_counted(estimator):
         return learns_as_counted(estimator.steps[-1][1])
     if hasattr(kind, "output_prior_"):
         return True
-    if kind.__name__ not in PLAIN.get(kind.__module__.split(".")[0], ()):
+    if not (_is_one_of(PLAIN, kind) or _is_one_of(BOOSTED, kind)):
         return False
     default = kind().get_params(deep=False)
     changed = {k: v for k, v in estimator.get_params(deep=False).items() if repr(v) != repr(default.get(k))}
     return set(changed) | set(changed.pop("settings", None) or ()) <= {"settings", *SHAPE_ONLY.split()}
+
+
+def _is_one_of(classifiers, kind):
+    return kind.__name__ in classifiers.get(kind.__module__.split(".")[0], "").split()
+
+
+def is_boosted(estimator):
+    """Return whether an estimator, or the last step of a pipeline, is a boosted tree."""
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    return _is_one_of(BOOSTED, type(last))
 
 
 def rule_weights(rule, y, classes, sample_weight, target):
@@ -269,10 +273,11 @@ class PriorCorrectedClassifier(MetaClassifier):
         them.
     trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
         Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
-        predictions for original training rows, which costs `cv` more fits; "count" trusts the labels and
-        weights that the estimator is given, and its ``class_weight``; or shares, for who knows better.
-        "auto" counts where a common classifier is fitted without sampler, `weights` or parameters that could
-        weight, and estimates otherwise.
+        predictions for original training rows, which costs `cv` more fits, and lets the classifiers of the
+        folds predict together, because it is theirs; "count" trusts the labels and weights that the
+        estimator is given, and its ``class_weight``; or shares, for who knows better.
+        "auto" counts where a common classifier but boosted trees is fitted without sampler, `weights` or
+        parameters that could weight, and estimates otherwise.
     sampler : imbalanced-learn sampler or list of them, optional
         Applied in turn to the training rows only.
     weights : None, "balanced", "target" or mapping
@@ -281,15 +286,13 @@ class PriorCorrectedClassifier(MetaClassifier):
     calibration : {"none", "prior", "sigmoid"}
         On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
         calibrates slope and biases (:func:`imbalance.probability.fit_calibrator`), which costs `cv` more
-        fits; the classifiers of the folds then predict together, as in scikit-learn's
-        ``CalibratedClassifierCV``, because it is they whom the calibration suits. "prior" is
-        ``trained_prior="estimate"`` by its former name.
+        fits; the classifiers of the folds predict together, as in scikit-learn's
+        ``CalibratedClassifierCV``. "prior" is ``trained_prior="estimate"`` by its former name.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
         Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
-        of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
-        itself; with few folds this shows in the estimated prior of boosted trees.
+        of your own, which test every row once.
     n_jobs : int, optional
         Processes that fit the members and the copies for the folds; the result is the same for any number.
     random_state : int, RandomState instance or None
@@ -357,7 +360,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         weights=None,
         calibration="none",
         n_members=1,
-        cv=10,
+        cv=5,
         n_jobs=None,
         random_state=None,
     ):
@@ -403,7 +406,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         random = check_random_state(self.random_state)
         self._fit_members(self._imputed(X, fit=True), y, sample_weight, random)
         self._note_target()
-        self._calibrator = None
+        self._calibrator = self._together = None
         if self.calibration != "none" or self._estimates_prior("none"):
             self.calibrate(X, y, sample_weight=sample_weight, groups=groups)
         return self
@@ -420,7 +423,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         if method == "prior":
             return True
         if self._asks("auto"):
-            plain = self.weights is None and not self._samplers()
+            plain = self.weights is None and not self._samplers() and not is_boosted(self.estimator)
             return not (plain and learns_as_counted(self.estimator))
         return self._asks("estimate")
 
@@ -524,30 +527,18 @@ class PriorCorrectedClassifier(MetaClassifier):
     def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
         """Calibrate as :meth:`calibrate`, on what :func:`held_out_members` gave."""
         method = self.calibration if method is None else method
-        codes = class_codes(y, self.classes_)
-        self.priors_, self._calibrator = self._first_priors, None
+        codes, held_out = class_codes(y, self.classes_), np.mean(members, axis=0)
+        self.priors_, self._calibrator, self._together, self._copies = self._first_priors, None, None, copies
         if self._estimates_prior(method):
-            members = self._estimate_prior(members, codes, sample_weight)
+            self._together = fit_calibrator(held_out, codes, method="prior", weights=sample_weight)
+            self.priors_ = self._first_priors * np.exp(-self._together.biases)
+            self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
         if method == "sigmoid":
-            held_out = members.mean(axis=0)
             self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
-            self._copies = copies
+            self._together = self._calibrator
         self.effective_prior_ = self.priors_.mean(axis=0)
         self._note_target()
         return self
-
-    def _estimate_prior(self, members, codes, weights):
-        """Held-out predictions for the training prior once their mean is right, all members at once."""
-        n = len(members)
-        fitted = fit_calibrator(
-            np.concatenate(members),
-            np.tile(codes, n),
-            method="prior",
-            weights=None if weights is None else np.tile(weights, n),
-        )
-        self.priors_ = self._first_priors * np.exp(-fitted.biases)
-        self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
-        return np.stack([fitted(member) for member in members])
 
     def raw_proba(self, X):
         """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
@@ -582,7 +573,12 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         numpy.ndarray of shape (n_samples, n_classes)
         """
-        return self.corrected(self.members_proba(X), prior)
+        if self._together is None:
+            return self.corrected(self._raw_members(X), prior)
+        X = self._check_rows(X, reset=False)
+        training = self.training_prior_
+        found = [self._together(copy.proba_for(X, training)) for copy in self._copies]
+        return mean_corrected(found, [training] * len(found), prior)
 
     def corrected(self, members, prior):
         """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
