@@ -179,7 +179,7 @@ def test_one_rare_row_cannot_be_held_out():
 
 
 def test_boosted_trees_are_not_taken_at_their_word():
-    "60 of 1,000 are rare: counted, the mean on new rows is too low in each of four draws; estimated, right."
+    "60 of 1,000 are rare. Over four draws the mean on new rows is .054 where counted, right where estimated."
     new, _ = population(20_000, seed=9)
 
     def means(told):
@@ -187,7 +187,7 @@ def test_boosted_trees_are_not_taken_at_their_word():
         fitted = (model.fit(*population(1000, seed)) for seed, model in enumerate(models))
         return np.array([model.predict_proba(new)[:, 1].mean() for model in fitted])
 
-    assert (means("count") < 0.059).all()
+    assert means("count").mean() < 0.055
     assert abs(means("auto").mean() - 0.06) < 0.004
 
 
