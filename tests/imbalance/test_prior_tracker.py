@@ -13,7 +13,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.label_shift import LabelShiftAdapter, PriorTracker, adapt
 
-
 FOLDS = "its folds are dealt by rows, so rows of weight zero and repeated rows change them"
 OF_WEIGHTS = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
 
