@@ -672,11 +672,3 @@ def _inner_folds(y, groups, *, cv, seed):
         with suppress(TooFewRows):
             return stratified_split(y, groups, n_splits=folds, seed=seed)
     return stratified_split(y, groups, n_splits=2, seed=seed)
-
-
-def __getattr__(name):
-    if name == "LabelShiftAdapter":
-        from imbalance.label_shift import LabelShiftAdapter
-
-        return LabelShiftAdapter
-    raise AttributeError(name)
