@@ -19,7 +19,7 @@ from imbalance.probability import check_prior, fit_calibrator, log_clipped, reso
 
 
 def class_codes(y, classes):
-    """Position in `classes` of every label.
+    """Return the position in `classes` of every label.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def class_codes(y, classes):
 
 
 def class_shares(y, classes, weights=None):
-    """Share of each class among labels, of shape (n_classes,), by row weight where there is one.
+    """Return the share of each class among labels, of shape (n_classes,), by row weight where there is one.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def class_shares(y, classes, weights=None):
 
 
 def class_weights(y, classes, target):
-    """Weight of a row of each class so that the classes have the shares of `target`.
+    """Return the weight of a row of each class so that the classes have the shares of `target`.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def class_weights(y, classes, target):
 
 
 def rarest(counts):
-    """Position of the rarest class, the last of equals: the one to find where there are two.
+    """Return the position of the rarest class, the last of equals: the one to find where there are two.
 
     >>> rarest([5, 3, 3])
     2
@@ -117,7 +117,7 @@ def rarest(counts):
 
 
 def _prepare(y, probabilities, classes, target):
-    """Codes, probabilities and row weights; no weights where a class of the target has no row."""
+    """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
     probabilities = np.asarray(probabilities, dtype="float64")
     codes = class_codes(y, classes)
     if probabilities.shape != (len(codes), len(classes)):
@@ -142,7 +142,7 @@ def _prepare(y, probabilities, classes, target):
 
 
 def weighted_log_loss(y, probabilities, *, classes, target=None):
-    """Log loss on a population with the class shares of `target`. [nats]
+    """Return the log loss on a population with the class shares of `target`. [nats]
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def weighted_log_loss(y, probabilities, *, classes, target=None):
 
 
 def brier(y, probabilities, *, classes, target=None):
-    """Brier score: half the squared distance between prediction and truth, in 0 to 1.
+    """Return the Brier score: half the squared distance between prediction and truth, in 0 to 1.
 
     Half, so that for two classes it is the usual ``(p - y) ** 2``. Arguments as in
     :func:`weighted_log_loss`.
@@ -214,7 +214,7 @@ def _one_vs_rest(score, y, probabilities, classes, target, positive):
 
 
 def auc(y, probabilities, *, classes, target=None, positive=None):
-    """Area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
 
     For two classes the target does not matter; for more it weights the classes within "the rest".
 
@@ -239,7 +239,7 @@ def auc(y, probabilities, *, classes, target=None, positive=None):
 
 
 def average_precision(y, probabilities, *, classes, target=None, positive=None):
-    """Average precision: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the average precision: of the rare class for two classes, mean of one-vs-rest for more.
 
     Precision depends on the class shares, thus on the target. Arguments as in :func:`auc`.
 
@@ -252,7 +252,7 @@ def average_precision(y, probabilities, *, classes, target=None, positive=None):
 
 
 def calibration(y, probabilities, *, classes, target=None, positive=None):
-    """Slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
+    """Return the slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
 
     For two classes this is Cox's logistic recalibration, ``logit(y) = intercept + slope * logit(p)``, of
     the rarer class; for more, its multinomial form with one slope and an intercept for each class, of
@@ -297,7 +297,7 @@ def calibration(y, probabilities, *, classes, target=None, positive=None):
 
 
 def recalls(y, probabilities, *, classes):
-    """Share of each class's rows whose most probable class is right, of shape (n_classes,).
+    """Return the share of each class's rows whose most probable class is right, of shape (n_classes,).
 
     NaN for a class without rows. The most probable class depends on the prior that the probabilities
     stand for.
@@ -341,7 +341,7 @@ SCORES = {
 
 @dataclass(frozen=True)
 class TargetScorer:
-    """What :func:`scorer` returns: call it with a fitted classifier, rows and labels."""
+    """Score a fitted classifier on rows of a target population; made by :func:`scorer`."""
 
     metric: str
     target: object = None
@@ -406,7 +406,7 @@ def scorer(metric="log_loss", *, target=None, positive=None):
 
 
 def corrected_t_interval(differences, *, test_share, level=0.95):
-    """Interval of a mean difference over cross-validation folds, whose training rows overlap.
+    """Return the interval of a mean difference over cross-validation folds, whose training rows overlap.
 
     The variance of the mean is the sample variance times ``1/n + test rows / training rows`` instead of
     ``1/n``, which takes the folds for independent and the interval too narrow.
