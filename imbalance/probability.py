@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax, softmax
-from scipy.stats import beta
+from scipy.stats import entropy
+from scipy.stats import t as student
 
-#: A probability of exactly zero could not be corrected where the other classes have no share.
-NEVER = 1e-30
 #: Probabilities closer to zero than this count as this.
 SMALLEST = 1e-15
 #: Classes that a classifier separates perfectly would ask for an infinite slope or bias.
@@ -24,19 +24,20 @@ CALIBRATIONS = ("none", "prior", "sigmoid")
 FEWEST_ROWS = 10
 #: Rows at most that EM, and the test of plausibility on either side, look at.
 MOST_ROWS = 5000
-#: A fit as bad as the observed one is that seldom under label shift.
-SELDOM = 0.01
+#: Of the test of label shift.
+SIGNIFICANCE = 0.01
 #: Points at which distribution functions are compared.
 GRID = 100
 
 
 def check_prior(prior, *, name="prior"):
-    """A class prior as an array.
+    """Return a class prior as an array that sums to one.
 
     Parameters
     ----------
     prior : array-like of shape (n_classes,)
-        Share of each class.
+        Share of each class, or percent. What sums to one (or 100) but for rounding, within 1 %, is
+        normalised.
     name : str
         What to call it in a message.
 
@@ -48,19 +49,25 @@ def check_prior(prior, *, name="prior"):
     ------
     ValueError
         If a share is negative or missing, or if the shares do not sum to one.
+
+    Examples
+    --------
+    >>> check_prior([20, 30, 50]).tolist()
+    [0.2, 0.3, 0.5]
     """
     prior = np.asarray(prior, dtype="float64")
     if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
         raise ValueError(
             f"The {name} must be a list of shares, none negative or missing, not {prior.tolist()}."
         )
-    if not np.isclose(prior.sum(), 1, rtol=0, atol=1e-6):
-        raise ValueError(f"The {name} sums to {prior.sum():g}, not to 1.")
-    return prior
+    total = prior.sum()
+    if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
+        raise ValueError(f"The {name} sums to {total:g}, not to 1.")
+    return prior if total == 1 else prior / total
 
 
 def kl_divergence(prior, other):
-    """Kullback-Leibler divergence of `other` from `prior`. [nats]
+    """Return the Kullback-Leibler divergence of `other` from `prior`. [nats]
 
     Under pure label shift it bounds the excess log loss that exact posteriors for `other` have on a
     population with `prior`.
@@ -80,20 +87,17 @@ def kl_divergence(prior, other):
     >>> round(kl_divergence([0.749, 0.171, 0.080], [0.952, 0.035, 0.013]), 3)
     0.237
     """
-    prior, other = check_prior(prior), check_prior(other)
-    here = prior > 0
-    if np.any(other[here] == 0):
-        return float("inf")
-    return float(np.sum(prior[here] * np.log(prior[here] / other[here])))
+    return float(entropy(check_prior(prior), check_prior(other)))
 
 
 def correct_prior(probabilities, *, trained, target):
-    """Probabilities for a population of other class proportions.
+    """Return probabilities for a population of other class proportions.
 
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
-        Posteriors of a classifier.
+        Posteriors of a classifier. A row that leaves no probability to any class of the target becomes the
+        target's shares over those of training, normalised.
     trained : array-like of shape (n_classes,)
         Prior that the classifier saw, after resampling and weights.
     target : array-like of shape (n_classes,)
@@ -131,11 +135,13 @@ def correct_prior(probabilities, *, trained, target):
         raise ValueError("The target prior has a class that training never saw; no correction can create it.")
     ratio = np.divide(target, trained, out=np.zeros_like(target), where=trained > 0)
     weighted = probabilities * ratio
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    total = weighted.sum(axis=1, keepdims=True)
+    weighted = np.where(total == 0, ratio, weighted)
+    return weighted / np.where(total == 0, ratio.sum(), total)
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
-    """Class shares to predict for, in the order of `classes`.
+    """Return the class shares to predict for, in the order of `classes`.
 
     Parameters
     ----------
@@ -146,16 +152,7 @@ def resolve_prior(target, classes, training, *, name="target prior"):
     training : array-like of shape (n_classes,)
         Shares of the training rows.
     name : str
-        What to call it in a message.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        If a class is missing or unknown, or if the shares are no prior.
+        What to call it in the error about a class that is missing or unknown, or shares that are no prior.
 
     Examples
     --------
@@ -168,16 +165,12 @@ def resolve_prior(target, classes, training, *, name="target prior"):
             raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
         return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
     if isinstance(target, Mapping):
-        unknown, missing = set(target) - set(names), set(names) - set(target)
-        if unknown or missing:
-            wrong = (
-                f"names {min(unknown, key=str)!r}, which"
-                if unknown
-                else f"lacks {min(missing, key=str)!r}, which"
-            )
-            raise ValueError(
-                f"The {name} {wrong} training {'never saw' if unknown else 'has'}; classes: {names}."
-            )
+        for found, what in ((set(target) - set(names), "names"), (set(names) - set(target), "lacks")):
+            if found:
+                never = "never saw" if what == "names" else "has"
+                raise ValueError(
+                    f"The {name} {what} {min(found, key=str)!r}, which training {never}; classes: {names}."
+                )
         target = [target[name] for name in names]
     prior = check_prior(target, name=name)
     if len(prior) != len(names):
@@ -186,33 +179,18 @@ def resolve_prior(target, classes, training, *, name="target prior"):
 
 
 def mean_corrected(members, priors, target):
-    """Mean of several classifiers' probabilities, each corrected from its own prior.
+    """Return the mean of several classifiers' probabilities, each corrected from its own prior.
 
-    Parameters
-    ----------
-    members : list of array-like of shape (n_samples, n_classes)
-    priors : array-like of shape (n_members, n_classes)
-    target : array-like of shape (n_classes,)
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples, n_classes)
-
-    Examples
-    --------
     >>> halves, skewed = [[0.5, 0.5]], [[0.75, 0.25]]
     >>> mean_corrected([halves, skewed], [[0.5, 0.5], [0.75, 0.25]], [0.5, 0.5]).tolist()
     [[0.5, 0.5]]
     """
-    corrected = [
-        correct_prior(np.maximum(p, NEVER), trained=prior, target=target)
-        for p, prior in zip(members, priors, strict=True)
-    ]
-    return np.mean(corrected, axis=0)
+    pairs = zip(members, priors, strict=True)
+    return np.mean([correct_prior(p, trained=prior, target=target) for p, prior in pairs], axis=0)
 
 
 def log_clipped(probabilities):
-    """Logarithm of probabilities, none taken smaller than 1e-15."""
+    """Return the logarithm of probabilities, none taken smaller than 1e-15."""
     return np.log(np.clip(np.asarray(probabilities, dtype="float64"), SMALLEST, 1))
 
 
@@ -232,12 +210,12 @@ class Calibrator:
     biases: np.ndarray
 
     def __call__(self, probabilities):
-        """Calibrated probabilities of shape (n_samples, n_classes)."""
+        """Return calibrated probabilities of shape (n_samples, n_classes)."""
         return softmax(self.slope * log_clipped(probabilities) + self.biases, axis=1)
 
 
 def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
-    """Calibrator with the largest likelihood of some held-out rows.
+    """Fit the calibrator with the largest likelihood of some held-out rows.
 
     Parameters
     ----------
@@ -283,22 +261,18 @@ def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
     n_classes = logs.shape[1]
     if method == "none":
         return Calibrator(1.0, np.zeros(n_classes))
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     slopes = (1.0, 1.0) if method == "prior" else (0.0, STEEPEST)
     best = minimize(
         _loss_and_gradient,
         np.concatenate([[1.0], np.zeros(n_classes)]),
-        args=(logs, np.eye(n_classes)[codes], _shares_of_rows(weights, len(codes))),
+        args=(logs, np.eye(n_classes)[codes], weights / weights.sum()),
         jac=True,
         method="L-BFGS-B",
         bounds=[slopes] + [(-FURTHEST, FURTHEST)] * n_classes,
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000},
     )
     return Calibrator(float(best.x[0]), best.x[1:] - best.x[1:].mean())
-
-
-def _shares_of_rows(weights, n_rows):
-    weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype="float64")
-    return weights / weights.sum()
 
 
 def _loss_and_gradient(parameters, logs, truth, shares):
@@ -309,7 +283,7 @@ def _loss_and_gradient(parameters, logs, truth, shares):
 
 
 def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=MOST_ROWS):
-    """Class shares of unlabelled rows by expectation maximisation.
+    """Estimate the class shares of unlabelled rows by expectation maximisation (EM).
 
     The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
     the shares differ [1]_. One more row, spread as the trained prior, keeps every share above zero.
@@ -352,7 +326,7 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     """
     probabilities = np.asarray(probabilities, dtype="float64")
     trained = check_prior(trained, name="trained prior")
-    check_enough(probabilities)
+    check_enough(len(probabilities))
     if np.any(trained == 0):
         raise ValueError("The trained prior lacks a class; its share cannot be estimated.")
     ratios = probabilities[some_rows(len(probabilities), max_rows)] / trained
@@ -367,17 +341,16 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     return prior
 
 
-def check_enough(rows):
+def check_enough(n_rows):
     """Raise ValueError for fewer than 10 rows."""
-    if len(rows) < FEWEST_ROWS:
+    if n_rows < FEWEST_ROWS:
         raise ValueError(
-            f"{len(rows)} unlabelled rows say too little about their class shares; "
-            f"give {FEWEST_ROWS} or more."
+            f"{n_rows} unlabelled rows say too little about their class shares; give {FEWEST_ROWS} or more."
         )
 
 
 def some_rows(n_rows, most, rng=None):
-    """Positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
+    """Return the positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
     if n_rows <= most:
         return np.arange(n_rows)
     rng = np.random.default_rng(0) if rng is None else rng
@@ -385,14 +358,14 @@ def some_rows(n_rows, most, rng=None):
 
 
 def some_rows_by_class(codes, most, rng=None):
-    """Positions of `most` rows or a little more, as many of each class as there are, up to an equal part."""
+    """Return the positions of about `most` rows, of each class as many as it has, up to an equal part."""
     each = max(most // len(np.unique(codes)), 100)
     own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
 
 
 def deal(n_rows, n_copies):
-    """Copy of the classifier that predicts each unlabelled row, at random and in equal parts.
+    """Return the copy of the classifier that predicts each unlabelled row, at random and in equal parts.
 
     Held-out rows are predicted by one copy each; so must be what is compared with them row by row.
     """
@@ -400,23 +373,18 @@ def deal(n_rows, n_copies):
 
 
 def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
+    """Estimate the class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
 
     Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
     shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
-    estimation [2]_. It holds for any classifier, calibrated or not, as long as both sides are predicted
-    alike.
+    estimation [2]_. It holds for any classifier, calibrated or not, if both sides are predicted alike.
 
     Parameters
     ----------
-    unlabelled : array-like of shape (n_samples, n_classes)
-        Predictions for the unlabelled rows.
-    held_out : array-like of shape (n_held_out, n_classes)
-        Predictions for training rows by classifiers that were not fitted on them.
-    codes : array-like of shape (n_held_out,)
-        Their classes, as columns.
-    weights : array-like of shape (n_held_out,), optional
-        Weight of each held-out row.
+    unlabelled, held_out : array-like of shape (n_samples, n_classes), (n_held_out, n_classes)
+        Predictions for the unlabelled rows, and for training rows by classifiers not fitted on them.
+    codes, weights : array-like of shape (n_held_out,)
+        Class of each held-out row, as a column, and its weight, if not 1.
 
     Returns
     -------
@@ -441,108 +409,136 @@ def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
 
 
 def class_means(held_out, codes, *, weights=None):
-    """Mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
+    """Return the mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     own = [codes == code for code in range(held_out.shape[1])]
     return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
 
 
-def solve_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Shares as by :func:`estimate_prior_pacc`, summing to one, but not kept from falling below zero.
-
-    For draws of a bootstrap: kept, those beyond the edge would pile up on it.
-    """
-    means = class_means(held_out, codes, weights=weights)
-    # Every mean sums to one, so the solution does, too.
-    return np.linalg.pinv(means.T) @ np.mean(unlabelled, axis=0)
-
-
 def fit_mixture(parts, whole):
-    """Shares, none negative, of the columns of `parts` in the mixture nearest to `whole` (least squares)."""
+    """Return the shares, none negative, of the columns of `parts` in the nearest mixture to `whole`."""
     weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
     shares, _ = nnls(np.vstack([parts, np.full(parts.shape[1], weight)]), np.append(whole, weight))
     return shares / shares.sum()
 
 
-def share_intervals(draws, shares, n_rows, level):
-    """Intervals of class shares: quantiles of the draws, never shorter than labels would give.
+def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0.95, n_copies=None):
+    """Estimate class shares as :func:`estimate_prior_pacc` does, less its bias, with intervals.
 
-    Had the labels of the `n_rows` rows been seen, Clopper and Pearson's interval for a binomial share [1]_
-    would remain, as wide as 3.7 / `n_rows` where a class was not seen (95 %). No classifier tells more.
+    PACC divides by differences of mean predictions that are themselves estimated, which biases it by about
+    their variance; that much is taken off. For the interval every possible share of a class is tested, as
+    Fieller [1]_ did for a ratio: it stays unless the mean prediction is farther from what it implies than
+    both sides, unlabelled and held-out rows, vary. The variance is that under the share in question: for a
+    classifier without errors this is Wilson's interval of a binomial share [2]_, and none has width zero.
 
     Parameters
     ----------
-    draws : array-like of shape (n_draws, n_classes)
-        Shares estimated again from rows drawn with replacement, unbounded (:func:`solve_pacc`) or not.
-    shares : array-like of shape (n_classes,)
-        The estimate.
-    n_rows : int
-        Number of unlabelled rows.
-    level : float
-        Probability of the interval.
+    unlabelled, held_out, codes, weights
+        As for :func:`estimate_prior_pacc`.
+    coverage : float
+        Probability that an interval holds the true share.
+    n_copies : int, optional
+        Classifiers of the folds that predicted the held-out rows. Each row taught all but one of them, so
+        that the predictions depend on each other: the variance of their means is taken as
+        ``n_copies / (n_copies - 1)`` times that of independent ones, as simulations with boosted trees ask.
 
     Returns
     -------
-    numpy.ndarray of shape (n_classes, 2)
+    shares : numpy.ndarray of shape (n_classes,)
+    intervals : numpy.ndarray of shape (n_classes, 2)
+        Low and high end of each share; 0 and 1 where the predictions do not tell the classes apart.
 
     References
     ----------
-    .. [1] C. Clopper, E. Pearson, The use of confidence or fiducial limits illustrated in the case of the
-       binomial, Biometrika 26, 404-413, 1934.
+    .. [1] E. Fieller, Some problems in interval estimation, Journal of the Royal Statistical Society B 16,
+       175-185, 1954.
+    .. [2] E. Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
+       American Statistical Association 22, 209-212, 1927.
 
     Examples
     --------
-    >>> share_intervals([[1.0, 0.0]] * 100, [1.0, 0.0], 300, 0.95).round(3).tolist()
-    [[0.988, 1.0], [0.0, 0.012]]
+    None of 300 rows looks like the second class; with a perfect classifier 1 in 100 of it could be there:
+
+    >>> held_out, codes = [[1, 0]] * 900 + [[0, 1]] * 900, [0] * 900 + [1] * 900
+    >>> pacc_with_intervals([[1, 0]] * 300, held_out, codes)[1].round(3).tolist()
+    [[0.987, 1.0], [0.0, 0.013]]
     """
-    tail, seen = (1 - level) / 2, np.asarray(shares) * n_rows
-    unseen = n_rows - seen
-    with np.errstate(invalid="ignore"):
-        low = np.where(seen > 0, beta.ppf(tail, np.maximum(seen, 1e-9), unseen + 1), 0)
-        high = np.where(unseen > 0, beta.ppf(1 - tail, seen + 1, np.maximum(unseen, 1e-9)), 1)
-    drawn = np.clip(np.quantile(draws, [tail, 1 - tail], axis=0), 0, 1)
-    return np.column_stack([np.minimum(drawn[0], low), np.maximum(drawn[1], high)])
+    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
+    means = class_means(held_out, codes, weights=weights)
+    shares = fit_mixture(means.T, np.mean(unlabelled, axis=0))
+    n_classes = len(means)
+    if np.linalg.matrix_rank(means, tol=1e-6) < n_classes:
+        return shares, np.tile([0.0, 1.0], (n_classes, 1))
+    # Scores whose mean in column c is one over the rows of class c and zero over those of the others.
+    unmix = np.linalg.inv(means)
+    old, new = held_out @ unmix, np.asarray(unlabelled) @ unmix
+    dependence = 1 if n_copies is None else n_copies / (n_copies - 1)
+    squares, errors = np.empty((2, n_classes, n_classes))
+    bias = np.zeros(n_classes)
+    for code in range(n_classes):
+        of, w = codes == code, weights[codes == code] / weights[codes == code].sum()
+        squares[code] = w @ old[of] ** 2
+        off = old[of] - np.eye(n_classes)[code]
+        scale = dependence / max(1 - w @ w, 1e-9)
+        errors[code] = scale * w**2 @ off**2
+        bias += shares[code] * scale * w**2 @ (off * off[:, [code]])
+    fewest = max(np.bincount(codes, minlength=n_classes).min() - 1, 1)
+    reach = student.ppf((1 + coverage) / 2, fewest) ** 2
+    intervals = [
+        _interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)
+    ]
+    shares = np.clip(shares - bias, 0, None)
+    return shares / shares.sum(), np.array(intervals)
+
+
+def _interval(column, shares, scores, squares, errors, reach):
+    """Solve ``(estimate - t)^2 <= reach * variance(t)`` for a share `t`; all terms are polynomials of it."""
+    others = np.where(np.arange(len(shares)) == column, 0, shares)
+    others = others / others.sum() if others.sum() else np.full(len(shares), 1 / (len(shares) - 1))
+    t = Polynomial([0, 1])
+    mixture = [t if c == column else (1 - t) * others[c] for c in range(len(shares))]
+    spread = sum(s * m for s, m in zip(squares, mixture, strict=True)) - t**2
+    usual = spread(shares[column])
+    # Averaged over several classifiers, rows vary less than held-out rows, which one predicts.
+    spread *= (scores.var() / usual if scores.var() > 1e-9 < usual else 1) / len(scores)
+    variance = spread + sum(e * m**2 for e, m in zip(errors, mixture, strict=True))
+    excess = (scores.mean() - t) ** 2 - reach * variance
+    roots = [root.real for root in excess.roots() if abs(root.imag) < 1e-12]
+    ends = [x for x in (0.0, 1.0, *roots) if 0 <= x <= 1 and excess(x) <= 1e-12]
+    return [min(ends), max(ends)] if ends else [shares[column]] * 2
 
 
 @dataclass(frozen=True)
 class Plausibility:
-    """How well some mixture of the training classes explains unlabelled rows.
-
-    Attributes
-    ----------
-    distance : float
-        Largest difference of two distribution functions, of any column.
-    worst : int
-        That column.
-    p_value : float
-        Share of draws under label shift with a distance at least as large.
-    """
+    """Largest difference of distribution functions, in which column, and how often draws differ as much."""
 
     distance: float
     worst: int
     p_value: float
 
 
-def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=None):
-    """Judge whether unlabelled rows look like a mixture of the training classes.
+def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, enough=20, rng=None):
+    """Test whether unlabelled rows look like a mixture of the training classes.
 
     Under label shift the distributions of their predictions, and of their features, are one mixture of those
-    of the training classes. The mixture is the one that fits best (least squares of distribution functions),
-    not one of estimated shares; what remains is measured by Kolmogorov and Smirnov's distance, the largest
-    over the columns. What is usual comes from drawing both sides from the training rows and fitting again (a
-    parametric bootstrap).
+    of the training classes. The mixture is the one that fits best (least squares of distribution functions);
+    what remains is measured by Kolmogorov and Smirnov's distance, the largest over the columns. What is usual
+    comes from drawing both sides from the training rows and fitting again (a parametric bootstrap).
 
     Parameters
     ----------
-    unlabelled : array-like of shape (n_samples, n_columns)
-        Predictions for the unlabelled rows, and features if wanted.
-    held_out : array-like of shape (n_held_out, n_columns)
-        The same for training rows, predicted by classifiers that were not fitted on them.
+    unlabelled, held_out : array-like of shape (n_samples, n_columns), (n_held_out, n_columns)
+        Predictions, as for :func:`estimate_prior_pacc`, and features if wanted: a change of the rows that
+        leaves the columns alone, or moves them as another mixture would, stays hidden.
     codes, weights
         As for :func:`estimate_prior_pacc`.
     n_bootstrap : int
-        Number of draws.
+        Draws at most.
+    enough : int
+        Draws as far off as the rows themselves after which to stop: the p value is then large, and known
+        well enough [1]_.
     rng : numpy.random.Generator, optional
         Source of the draws.
 
@@ -550,54 +546,49 @@ def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=
     -------
     Plausibility
 
-    Notes
-    -----
-    From predictions alone it sees little: a change of the rows that leaves them alone stays hidden, and so
-    does one that moves them as another mixture would.
+    References
+    ----------
+    .. [1] J. Besag, P. Clifford, Sequential Monte Carlo p-values, Biometrika 78, 301-304, 1991.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
     codes, weights = np.asarray(codes)[kept], weights[kept]
     unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
-    new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])
+    new, old = _binned(unlabelled, np.asarray(held_out)[kept])
     rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
-    differences, shares = _misfit(new, old, rows, weights, n_bins)
-    usual = []
-    for _ in range(n_bootstrap):
+    chances = [weights[of] / weights[of].sum() for of in rows]
+    differences, shares = _misfit(new, old, rows, weights)
+    as_far = drawn = 0
+    while drawn < n_bootstrap and as_far < enough:
         sizes = rng.multinomial(len(new), shares)
-        sample = np.concatenate([_choice(rng, of, n, weights) for of, n in zip(rows, sizes, strict=True)])
+        parts = [rng.choice(of, n, p=p) for of, n, p in zip(rows, sizes, chances, strict=True)]
         reference = [rng.choice(of, len(of)) for of in rows]
-        usual.append(_misfit(old[sample], old, reference, weights, n_bins)[0].max())
-    as_far = np.array(usual) >= differences.max() - 1e-9  # but for rounding
-    p_value = (1 + np.sum(as_far)) / (n_bootstrap + 1)
+        usual = _misfit(old[np.concatenate(parts)], old, reference, weights)[0].max()
+        as_far += usual >= differences.max() - 1e-9  # but for rounding
+        drawn += 1
+    p_value = as_far / drawn if as_far == enough else (1 + as_far) / (n_bootstrap + 1)
     return Plausibility(float(differences.max()), int(differences.argmax()), float(p_value))
 
 
-def _choice(rng, rows, size, weights):
-    return rng.choice(rows, size, p=weights[rows] / weights[rows].sum())
-
-
 def _binned(new, old):
-    """Bin of each row by the pooled quantiles of each column, for both sides, and the number of bins."""
-    new_bins, old_bins = np.empty(new.shape, "int64"), np.empty(old.shape, "int64")
-    for column in range(new.shape[1]):
-        pooled = np.concatenate([new[:, column], old[:, column]])
-        edges = np.unique(np.quantile(pooled, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
-        new_bins[:, column] = np.searchsorted(edges, new[:, column])
-        old_bins[:, column] = np.searchsorted(edges, old[:, column])
-    return new_bins, old_bins, GRID
+    """Return the bin of each row by the pooled quantiles of each column, for both sides."""
+    bins = np.empty((len(new) + len(old), new.shape[1]), "int64")
+    for column, values in enumerate(np.concatenate([new, old]).T):
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
+        bins[:, column] = np.searchsorted(edges, values)
+    return bins[: len(new)], bins[len(new) :]
 
 
-def _misfit(new, old, rows, weights, n_bins):
-    """Kolmogorov-Smirnov distance by column from the best-fitting mixture of classes, and its shares."""
-    whole = _distribution(new, np.ones(len(new)), n_bins)
-    parts = np.stack([_distribution(old[of], weights[of], n_bins) for of in rows], axis=-1)
+def _misfit(new, old, rows, weights):
+    """Return the distance by column from the best-fitting mixture of classes, and its shares."""
+    whole = _distribution(new, np.ones(len(new)))
+    parts = np.stack([_distribution(old[of], weights[of]) for of in rows], axis=-1)
     shares = fit_mixture(parts.reshape(-1, len(rows)), whole.ravel())
     return np.abs(parts @ shares - whole).max(axis=1), shares
 
 
-def _distribution(bins, weights, n_bins):
-    """Distribution functions of binned columns, shape (n_columns, n_bins)."""
-    heights = [np.bincount(column, weights, n_bins) for column in bins.T]
+def _distribution(bins, weights):
+    """Return the distribution functions of binned columns, shape (n_columns, GRID)."""
+    heights = [np.bincount(column, weights, GRID) for column in bins.T]
     return np.cumsum(heights, axis=1) / weights.sum()
