@@ -35,6 +35,7 @@ from imbalance.comparison.summary import (
     mean_test_share,
     summary_table,
 )
+from imbalance.decisions import CostSensitiveClassifier
 from imbalance.reading import features
 
 
@@ -129,11 +130,9 @@ class Comparison:
         seed = self.settings["seed"]
         estimator, _ = with_trees(estimator, rows, learned, y, target=target, groups=groups, seed=seed)
         fitted = rows.classifier(estimator, ending=chosen["ending"], target=target, seed=seed)
+        if self.recipe["costs"] is not None:
+            fitted = CostSensitiveClassifier(fitted, self.recipe["costs"])
         fitted.fit(learned, y, groups=groups)
-        if self.recipe["costs"] is not None and chosen["ending"] != "em":
-            from imbalance.decisions import CostSensitiveClassifier
-
-            fitted = CostSensitiveClassifier(fitted, self.recipe["costs"]).fit(learned, y)
         return fitted if columns is None else make_pipeline(columns.fit(X), fitted)
 
     def _chosen(self, strategy, model):
@@ -213,8 +212,8 @@ def compare(
         Stratified folds, or a scikit-learn splitter, or folds of your own.
     repeats : int
         How often the folds are dealt, where `cv` is their number.
-    costs : mapping from (true, predicted) to float, optional
-        Cost of predicting one class for another; pairs that are not named cost nothing.
+    costs : mapping from (true, predicted) to float, DataFrame or array-like, optional
+        Cost of predicting one class for another, see :func:`imbalance.decisions.cost_matrix`.
     scoring : str, callable, sequence or mapping, optional
         Further scores, beside log loss, Brier score, AUC, average precision and expected cost: "recall@0.05"
         (recall of the rarest class at 5 % false alarms, the threshold from training rows), names of
@@ -269,10 +268,10 @@ def compare(
     """
     models, by_name = choose_models(models, sparse=hasattr(X, "tocsr"))
     strategies, endings = choose_rows(rows), choose_endings(ending)
-    scoring = choose_scoring(scoring, costs)
     problem, said = make_problem(
         X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)
     )
+    scoring = choose_scoring(scoring, costs, classes=problem.classes)
     models = {name: seeded(model, seed) for name, model in models.items()}
     pairs = [(strategy, tuple(endings)) for strategy in strategies if strategy.name != AS_THEY_ARE]
     own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
@@ -291,6 +290,7 @@ def compare(
         "endings": {ending: ENDINGS[ending] for ending in own},
         "models": {name: str(model).splitlines()[0][:200] for name, model in models.items()},
         "scores": scoring.names,
+        "costs": None if scoring.costs is None else scoring.costs.tolist(),
         "test_share": mean_test_share(problem.splits),
     }
     remarks = _remarks(strategies, endings, problem.target, passing if out is not None else [])
