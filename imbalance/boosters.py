@@ -50,6 +50,8 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         Sorted labels.
     model_ : lightgbm.LGBMClassifier or catboost.CatBoostClassifier
         The fitted classifier.
+    trees_ : int or None
+        So many of its first trees predict; all if None, as after a fit. Set it to look for the best number.
 
     Examples
     --------
@@ -70,7 +72,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         frame = _frame(X)
         self.categories_ = {c: _values(frame[c]) for c in frame.columns if not is_number(frame[c])}
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        model = self._unfitted()
+        model, self.trees_ = self._unfitted(), None
         try:
             self.model_ = model.fit(
                 self._prepared(frame), codes, sample_weight=sample_weight, **self._columns_of_words()
@@ -102,7 +104,9 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         """Probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        return self.model_.predict_proba(self._prepared(_frame(X)))
+        first = {"lightgbm": "num_iteration", "catboost": "ntree_end"}[self.library]
+        limit = {} if self.trees_ is None else {first: self.trees_}
+        return self.model_.predict_proba(self._prepared(_frame(X)), **limit)
 
     def predict(self, X):
         """Most probable class of each row, of shape (n_samples,)."""

@@ -275,7 +275,7 @@ def mismatch(
     ],
 ):
     """Print how much log loss a wrong class prior costs at most: a guide, for exact posteriors."""
-    from imbalance.priors import kl_divergence
+    from imbalance.probability import kl_divergence
 
     cost = kl_divergence(*_paired_shares(target, trained))
     if math.isinf(cost):

@@ -1,7 +1,656 @@
-"""The two classifiers: one for a known class prior, one for an unknown."""
+"""A classifier that keeps book of the class proportions its probabilities stand for."""
 
-from imbalance.adapter import LabelShiftAdapter
-from imbalance.doors import NEVER, resolve_prior
-from imbalance.prior_corrected import PriorCorrectedClassifier
+from __future__ import annotations
 
-__all__ = ["NEVER", "LabelShiftAdapter", "PriorCorrectedClassifier", "resolve_prior"]
+from collections.abc import Mapping
+from contextlib import suppress
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_random_state,
+    compute_sample_weight,
+    get_tags,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+from imbalance.comparison.folds import TooFewRows, stratified_split
+from imbalance.metrics import class_codes, class_shares
+from imbalance.probability import CALIBRATIONS, deal, fit_calibrator, mean_corrected, resolve_prior
+from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
+
+#: Classifiers that learn the class shares of the rows they are given.
+PLAIN = {
+    "catboost": {"CatBoostClassifier"},
+    "imbalance": {"BoostedClassifier"},
+    "lightgbm": {"LGBMClassifier"},
+    "sklearn": {
+        "DecisionTreeClassifier",
+        "ExtraTreesClassifier",
+        "GaussianNB",
+        "GradientBoostingClassifier",
+        "HistGradientBoostingClassifier",
+        "KNeighborsClassifier",
+        "LinearDiscriminantAnalysis",
+        "LogisticRegression",
+        "MLPClassifier",
+        "QuadraticDiscriminantAnalysis",
+        "RandomForestClassifier",
+    },
+    "xgboost": {"XGBClassifier"},
+}
+#: Their parameters that leave these shares alone. Any other one that is set costs fits, no accuracy.
+SHAPE_ONLY = """
+C alpha allow_writing_files bagging_fraction bagging_freq bagging_seed bootstrap cat_features
+categorical_features colsample_bylevel colsample_bytree criterion deterministic depth early_stopping
+feature_fraction force_col_wise force_row_wise gamma hidden_layer_sizes importance_type iterations
+l1_ratio l2_leaf_reg l2_regularization lambda_l1 lambda_l2 learning_rate library max_bin max_bins
+max_depth max_features max_iter max_leaf_nodes max_samples min_child_samples min_child_weight
+min_data_in_leaf min_samples_leaf min_samples_split min_split_gain n_estimators n_iter_no_change n_jobs
+n_neighbors num_leaves oob_score path_smooth penalty random_seed random_state reg_alpha reg_lambda seed
+solver subsample subsample_for_bin subsample_freq thread_count tol validation_fraction var_smoothing
+verbose verbosity warm_start
+"""
+
+
+def learns_as_counted(estimator):
+    """Whether a classifier certainly learns the class shares of its rows, or says itself what it learns.
+
+    True for common classifiers, also at the end of a scikit-learn pipeline, with no more set than what
+    shapes the model. False may only mean not known.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> learns_as_counted(GaussianNB()), learns_as_counted(GaussianNB(priors=[0.5, 0.5]))
+    (True, False)
+    """
+    kind = type(estimator)
+    if kind is Pipeline:
+        return learns_as_counted(estimator.steps[-1][1])
+    if hasattr(kind, "output_prior_"):
+        return True
+    if kind.__name__ not in PLAIN.get(kind.__module__.split(".")[0], ()):
+        return False
+    default = kind().get_params(deep=False)
+    changed = {k: v for k, v in estimator.get_params(deep=False).items() if repr(v) != repr(default.get(k))}
+    return set(changed) | set(changed.pop("settings", None) or ()) <= {"settings", *SHAPE_ONLY.split()}
+
+
+def rule_weights(rule, y, classes, sample_weight, target):
+    """Weight of each row, of shape (n_samples,), or None where all count alike.
+
+    Parameters
+    ----------
+    rule : None, "balanced", "target" or mapping
+        Classes count alike, or have the shares of the target, or each row has its class's weight.
+    y : array-like of shape (n_samples,)
+        Labels after resampling.
+    classes : array-like of shape (n_classes,)
+        Classes.
+    sample_weight : array-like of shape (n_samples,) or None
+        Weight that each row has already.
+    target : callable
+        Gives the target prior.
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown, or lacks a class, or gives one no or a negative weight.
+
+    Examples
+    --------
+    >>> rule_weights("balanced", ["a", "a", "a", "b"], ["a", "b"], None, None).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    if rule is None:
+        return sample_weight
+    shares = class_shares(y, classes, sample_weight)
+    if isinstance(rule, Mapping):
+        factors = _named_factors(rule, classes)
+    elif rule == "balanced":
+        factors = 1 / (len(classes) * shares)
+    elif rule == "target":
+        factors = target() / shares
+    else:
+        raise ValueError(f"Unknown weights {rule!r}; use None, 'balanced', 'target' or weights by class.")
+    rows = factors[class_codes(y, classes)]
+    return rows if sample_weight is None else rows * sample_weight
+
+
+def _named_factors(rule, classes):
+    names = np.asarray(classes).tolist()
+    if set(rule) != set(names):
+        raise ValueError(f"The weights name {list(rule)}, but the classes are {names}.")
+    factors = np.array([rule[name] for name in names], dtype="float64")
+    if not np.all(factors > 0):
+        raise ValueError("The weight of a class must be more than zero.")
+    return factors
+
+
+def own_weights(estimator, y):
+    """Factor by which an estimator's own ``class_weight`` weights each row, of shape (n_samples,)."""
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    own = None if hasattr(type(last), "output_prior_") else getattr(last, "class_weight", None)
+    return compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
+
+
+def fit_weighted(estimator, X, y, sample_weight):
+    """Fit an estimator or pipeline, with row weights where there are any.
+
+    Raises
+    ------
+    ValueError
+        If there are weights, but the estimator takes none.
+    """
+    if sample_weight is None:
+        return estimator.fit(X, y)
+    name, last = estimator.steps[-1] if hasattr(estimator, "steps") else (None, estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(f"{type(last).__name__} takes no weights; use a sampler instead.")
+    key = "sample_weight" if name is None else f"{name}__sample_weight"
+    return estimator.fit(X, y, **{key: sample_weight})
+
+
+def check_labels(y):
+    """Labels of shape (n_samples,) and their sorted classes, of which there are two or more."""
+    if y is None:
+        raise ValueError("This classifier requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"The rows hold 1 class, {classes.tolist()[0]!r}; two or more are needed.")
+    return y, classes
+
+
+class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Prediction from probabilities, rows as the inner estimator takes them, and its tags."""
+
+    def predict(self, X):
+        """Most probable class of each row, of shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    def _check_rows(self, X, *, reset):
+        """Frames stay frames, with their gaps and words; anything else becomes an array."""
+        if isinstance(X, pd.DataFrame):
+            if X.empty:
+                raise ValueError(f"Found no value in a table of {len(X)} rows and {X.shape[1]} columns.")
+            return validate_data(self, X, reset=reset, skip_check_array=True)
+        sparse = "csr" if get_tags(self.estimator).input_tags.sparse else False
+        return validate_data(self, X, reset=reset, dtype=None, accept_sparse=sparse, ensure_all_finite=False)
+
+    def _check_training(self, X, y, sample_weight, groups):
+        X = self._check_rows(X, reset=True)
+        y, self.classes_ = check_labels(y)
+        groups = None if groups is None else column_or_1d(groups)
+        check_consistent_length(X, y, groups)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        return X, y, sample_weight, groups
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.categorical = inner.input_tags.categorical
+        tags.input_tags.string = inner.input_tags.string
+        tags.non_deterministic = inner.non_deterministic
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+class PriorCorrectedClassifier(MetaClassifier):
+    """Classifier whose probabilities stand for the class shares of a given population.
+
+    Samplers and weights, in front of a classifier or inside it, change the class shares that its
+    probabilities stand for. This one estimates that *effective* prior from held-out predictions, or counts
+    it where nothing of the kind is in play, and corrects the probabilities from it to `target_prior`
+    [1]_ [2]_. It corrects once: of a nested classifier of this kind it takes the prior that one stands for.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier with ``predict_proba``
+        It is cloned. It may weight or resample by itself (``class_weight``, ``scale_pos_weight``, a pipeline
+        or an ensemble of imbalanced-learn, a search over weights), or be fitted already
+        (``FrozenEstimator``): then the rows given to `fit` should not be those that it was fitted on.
+    target_prior : {"training", "balanced"}, mapping, array-like of shape (n_classes,) or None
+        Class shares of the population to predict for: a mapping from class to share in any order, or
+        shares in the order of ``classes_`` (sorted). None leaves the probabilities as the estimator gives
+        them.
+    trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
+        Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
+        predictions for original training rows, which costs `cv` more fits; "count" trusts the labels and
+        weights that the estimator is given, and its ``class_weight``; or shares, for who knows better.
+        "auto" counts where a common classifier is fitted without sampler, `weights` or parameters that could
+        weight, and estimates otherwise.
+    sampler : imbalanced-learn sampler or list of them, optional
+        Applied in turn to the training rows only.
+    weights : None, "balanced", "target" or mapping
+        Row weights by class: so that the classes count alike, so that they have the shares of
+        `target_prior`, or as given. They come after the sampler, on top of `sample_weight`.
+    calibration : {"none", "prior", "sigmoid"}
+        On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
+        calibrates slope and biases (:func:`imbalance.probability.fit_calibrator`), which costs `cv` more
+        fits; the classifiers of the folds then predict together, as in scikit-learn's
+        ``CalibratedClassifierCV``, because it is they whom the calibration suits. "prior" is
+        ``trained_prior="estimate"`` by its former name.
+    n_members : int
+        Copies fitted on their own draws of the sampler and averaged (bagging).
+    cv : int, splitter or iterable of (train, test)
+        Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
+        of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
+        itself; with few folds this shows in the estimated prior of boosted trees.
+    random_state : int, RandomState instance or None
+        Of the samplers and of the inner folds; the estimator's seed is its own.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray of shape (n_classes,)
+        Sorted labels.
+    training_prior_, effective_prior_, target_prior_ : numpy.ndarray of shape (n_classes,)
+        Shares of the training rows; of what the estimator's probabilities stand for (estimated, counted or
+        as given); and of the population that the corrected probabilities stand for.
+    nominal_prior_ : numpy.ndarray of shape (n_classes,)
+        The prior as counted from resampled labels, weights and the estimator's ``class_weight``.
+    estimators_ : list of length n_members
+        The fitted classifiers.
+    priors_ : numpy.ndarray of shape (n_members, n_classes)
+        The effective prior of each.
+    notes_ : list of str
+        What had to be changed to fit: imputed columns, fewer neighbours, another SMOTE.
+
+    Notes
+    -----
+    The counted prior is what the probabilities stand for if they are calibrated for the rows that the
+    classifier saw, and if those look, class by class, like original ones: linear models, random
+    under-sampling. SMOTE's rows lie between neighbours, repeated rows are known by heart; boosted trees
+    tell both from new ones, and on new rows their probabilities stay close to the training prior although
+    the labels were balanced. Corrected from the counted prior they are corrected wrongly, too.
+    So the prior that they do stand for is estimated. If the probabilities are
+    proportional to ``p(x | class) * effective prior``, then correcting from the right prior to the
+    training prior makes their mean over original rows equal to the training prior, and no other does; the
+    estimate is the prior with that property on held-out rows, which is also the one of largest
+    likelihood. The mean probability by itself is no such estimate: it is a mean over the training
+    population of probabilities for another.
+
+    Members are corrected each from its own prior and then averaged. The loss is convex, so the average is
+    at least as good on the target population as its members are in the mean; averaged before, that would
+    hold for the resampled population only.
+
+    Rows with missing values reach samplers that refuse them through an imputer that is fitted on the
+    training rows, in prediction, too: otherwise "missing" would mean "not synthetic".
+
+    References
+    ----------
+    .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
+    .. [2] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
+       priori probabilities, Neural Computation 14, 21-41, 2002.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = [[0.0], [1.0], [2.0], [1.0], [2.0], [3.0]], ["no", "no", "no", "no", "yes", "yes"]
+    >>> model = PriorCorrectedClassifier(GaussianNB(), target_prior={"yes": 0.5, "no": 0.5}).fit(X, y)
+    >>> model.effective_prior_.round(3).tolist(), model.target_prior_.tolist()
+    ([0.667, 0.333], [0.5, 0.5])
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        target_prior="training",
+        trained_prior="auto",
+        sampler=None,
+        weights=None,
+        calibration="none",
+        n_members=1,
+        cv=10,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.target_prior = target_prior
+        self.trained_prior = trained_prior
+        self.sampler = sampler
+        self.weights = weights
+        self.calibration = calibration
+        self.n_members = n_members
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Resample, weight, fit, and find the prior that the probabilities stand for.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+            Training rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row; refused where a sampler makes new rows.
+        groups : array-like of shape (n_samples,), optional
+            Rows of a group stay together in the folds for held-out predictions.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the labels, a prior or the weights are not right, or if the prior is to be estimated and a
+            class has one row or group.
+        """
+        self._check_options()
+        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
+        self.training_prior_ = class_shares(y, self.classes_, sample_weight)
+        self.notes_ = []
+        random = check_random_state(self.random_state)
+        self._fit_members(self._imputed(X, fit=True), y, sample_weight, random)
+        self._note_target()
+        self._calibrator = None
+        if self.calibration != "none" or self._estimates_prior("none"):
+            self.calibrate(X, y, sample_weight=sample_weight, groups=groups)
+        return self
+
+    def _check_options(self):
+        if self.n_members < 1:
+            raise ValueError(f"n_members must be at least 1, got {self.n_members}.")
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(
+                f"Unknown calibration {self.calibration!r}; use one of {', '.join(CALIBRATIONS)}."
+            )
+
+    def _estimates_prior(self, method):
+        if method == "prior":
+            return True
+        if self._asks("auto"):
+            plain = self.weights is None and not self._samplers()
+            return not (plain and learns_as_counted(self.estimator))
+        return self._asks("estimate")
+
+    def _asks(self, *options):
+        return isinstance(self.trained_prior, str) and self.trained_prior in options
+
+    def _note_target(self):
+        self.target_prior_ = self.effective_prior_
+        if self.target_prior is not None:
+            self.target_prior_ = resolve_prior(self.target_prior, self.classes_, self.training_prior_)
+
+    def _samplers(self):
+        if self.sampler is None:
+            return []
+        return list(self.sampler) if isinstance(self.sampler, list | tuple) else [self.sampler]
+
+    def _strict_samplers(self):
+        return [sampler for sampler in self._samplers() if not takes_missing(sampler)]
+
+    def _imputed(self, X, *, fit=False):
+        if fit:
+            self.imputer_ = None
+            strict = self._strict_samplers()
+            gaps = missing_columns(X) if strict else []
+            if gaps:
+                self.imputer_ = FoldImputer().fit(X)
+                filled = "1 column was filled" if len(gaps) == 1 else f"{len(gaps)} columns were filled"
+                self.notes_.append(
+                    f"{type(strict[0]).__name__} cannot take missing values: {filled} "
+                    "with the median or the most frequent value of the training rows."
+                )
+                self.notes_ += [
+                    f"Column {name!r} holds no value in the training rows; it was filled with a constant."
+                    for name in self.imputer_.empty_
+                ]
+        return X if self.imputer_ is None else self.imputer_.transform(X)
+
+    def _fit_members(self, X, y, sample_weight, random):
+        self.estimators_, priors = [], []
+        for _ in range(self.n_members):
+            seeds = random.randint(np.iinfo("int32").max, size=len(self._samplers())).tolist()
+            estimator, prior = self._fit_member(X, y, sample_weight, seeds)
+            self.estimators_.append(estimator)
+            priors.append(prior)
+        self.nominal_prior_ = np.mean(priors, axis=0)
+        if not self._asks("auto", "estimate", "count"):
+            told = resolve_prior(
+                self.trained_prior, self.classes_, self.training_prior_, name="trained prior"
+            )
+            priors = [told] * self.n_members
+        self._first_priors = self.priors_ = np.array(priors)
+        self.effective_prior_ = self.priors_.mean(axis=0)
+        self.notes_ = list(dict.fromkeys(self.notes_))
+
+    def _fit_member(self, X, y, sample_weight, seeds):
+        if seeds:
+            X, y, rows, notes = resample(self._samplers(), X, y, seeds=seeds)
+            self.notes_ += notes
+            if sample_weight is not None and rows is None:
+                raise ValueError(
+                    "Rows that a sampler makes have no weight; pass sample_weight or that sampler."
+                )
+            sample_weight = None if sample_weight is None else sample_weight[rows]
+        by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, self._weight_target)
+        estimator = fit_weighted(clone(self.estimator), X, y, by_rule)
+        if not np.array_equal(known := getattr(estimator, "classes_", self.classes_), self.classes_):
+            raise ValueError(
+                f"The estimator knows the classes {np.asarray(known).tolist()}, but the rows hold "
+                f"{self.classes_.tolist()}."
+            )
+        seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
+        return estimator, _output_prior(estimator, class_shares(y, self.classes_, seen))
+
+    def _weight_target(self):
+        if self.target_prior is None:
+            raise ValueError("weights='target' needs a target_prior.")
+        return resolve_prior(self.target_prior, self.classes_, self.training_prior_)
+
+    def calibrate(self, X, y, *, method=None, sample_weight=None, groups=None):
+        """Estimate the prior and calibrate, on held-out predictions for the classifier's own training rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            The rows that the classifier was fitted on, as for :meth:`fit`.
+        method : {"none", "prior", "sigmoid"}, optional
+            Kind of calibration; as the parameter `calibration` says if None.
+
+        Returns
+        -------
+        self
+        """
+        copies, members = held_out_members(self, X, y, sample_weight=sample_weight, groups=groups)
+        return self.calibrate_on(copies, members, y, method=method, sample_weight=sample_weight)
+
+    def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
+        """Calibrate as :meth:`calibrate`, on what :func:`held_out_members` gave."""
+        method = self.calibration if method is None else method
+        codes = class_codes(y, self.classes_)
+        self.priors_, self._calibrator = self._first_priors, None
+        if self._estimates_prior(method):
+            members = self._estimate_prior(members, codes, sample_weight)
+        if method == "sigmoid":
+            held_out = members.mean(axis=0)
+            self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
+            self._copies = copies
+        self.effective_prior_ = self.priors_.mean(axis=0)
+        self._note_target()
+        return self
+
+    def _estimate_prior(self, members, codes, weights):
+        """Held-out predictions for the training prior once their mean is right, all members at once."""
+        n = len(members)
+        fitted = fit_calibrator(
+            np.concatenate(members),
+            np.tile(codes, n),
+            method="prior",
+            weights=None if weights is None else np.tile(weights, n),
+        )
+        self.priors_ = self._first_priors * np.exp(-fitted.biases)
+        self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
+        return np.stack([fitted(member) for member in members])
+
+    def raw_proba(self, X):
+        """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
+        return np.mean(self._raw_members(X), axis=0)
+
+    def _raw_members(self, X):
+        check_is_fitted(self)
+        X = self._imputed(self._check_rows(X, reset=False))
+        return [estimator.predict_proba(X) for estimator in self.estimators_]
+
+    def members_proba(self, X):
+        """Probabilities of each member as it gives them, a list of (n_samples, n_classes).
+
+        Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
+        """
+        check_is_fitted(self)
+        if self._calibrator is None:
+            return self._raw_members(X)
+        X = self._check_rows(X, reset=False)
+        return [copy.proba_for(X, self.training_prior_) for copy in self._copies]
+
+    def proba_for(self, X, prior):
+        """Probabilities for a population with the class shares `prior`.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+        prior : array-like of shape (n_classes,)
+            Shares in the order of ``classes_``.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_classes)
+        """
+        return self.corrected(self.members_proba(X), prior)
+
+    def corrected(self, members, prior):
+        """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
+        if self._calibrator is None:
+            return mean_corrected(members, self.priors_, prior)
+        calibrated = [self._calibrator(member) for member in members]
+        return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
+
+    def dealt(self, members):
+        """What :meth:`members_proba` gave, calibrated for the training prior, one member a row.
+
+        As held-out rows are predicted, and as EM expects its rows to be.
+        """
+        members = np.stack(members)
+        rows = np.arange(members.shape[1])
+        return self._calibrator(members[deal(len(rows), len(members)), rows])
+
+    def predict_proba(self, X):
+        """Probabilities for the target prior, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        if self.target_prior is None and self._calibrator is None:
+            return self.raw_proba(X)
+        return self.proba_for(X, self.target_prior_)
+
+    @property
+    def output_prior_(self):
+        """Class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
+        return self.target_prior_
+
+
+def _output_prior(estimator, counted):
+    """The prior that a fitted estimator's probabilities stand for: its own word, or as counted."""
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    return np.asarray(getattr(last, "output_prior_", counted))
+
+
+def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None):
+    """Probabilities for training rows by copies that were not fitted on them, for the training prior.
+
+    Parameters
+    ----------
+    classifier : PriorCorrectedClassifier
+        Its copies resample and weight inside their own training rows; the rows predicted are original.
+    X, y, sample_weight, groups
+        As for :meth:`PriorCorrectedClassifier.fit`.
+
+    Returns
+    -------
+    copies : list of PriorCorrectedClassifier
+        One a fold.
+    probabilities : numpy.ndarray of shape (n_samples, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If a class has one row or group, or is absent outside one of the folds, or if a row is in no fold.
+    """
+    copies, members = held_out_members(classifier, X, y, sample_weight=sample_weight, groups=groups)
+    return copies, members.mean(axis=0)
+
+
+def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
+    """As :func:`held_out_probabilities`, by member: of shape (n_members, n_samples, n_classes)."""
+    y = np.asarray(y)
+    classes = np.unique(y)
+    seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
+    training = class_shares(y, classes, sample_weight)
+    members, copies = np.full((classifier.n_members, len(y), len(classes)), np.nan), []
+    for train, test in _inner_folds(y, groups, cv=classifier.cv, seed=seed):
+        if len(np.unique(y[train])) < len(classes):
+            raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
+        copy = clone(classifier).set_params(calibration="none")
+        if copy._asks("auto", "estimate"):
+            copy.set_params(trained_prior="count")
+        if sample_weight is None:
+            copy.fit(_safe_indexing(X, train), y[train])
+        else:
+            copy.fit(_safe_indexing(X, train), y[train], sample_weight=sample_weight[train])
+        if copy.imputer_ is None and copy._strict_samplers() and missing_columns(X):
+            copy.imputer_ = FoldImputer().fit(_safe_indexing(X, train))  # gaps in other rows only
+        found = zip(copy.members_proba(_safe_indexing(X, test)), copy.priors_, strict=True)
+        members[:, test] = [mean_corrected([p], [prior], training) for p, prior in found]
+        copies.append(copy)
+    if np.isnan(members).any():
+        raise ValueError("The folds of cv leave out rows; each row must be tested once.")
+    return copies, members
+
+
+def _inner_folds(y, groups, *, cv, seed):
+    if not isinstance(cv, Integral):
+        return check_cv(cv).split(np.zeros(len(y)), y, groups)
+    units = np.arange(len(y)) if groups is None else np.asarray(groups)
+    classes = np.unique(y)
+    counts = np.array([len(np.unique(units[y == label])) for label in classes])
+    if min(cv, counts.min()) < 2:
+        raise ValueError(
+            f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
+            f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
+        )
+    # Groups of several classes cannot always be dealt to as many folds as a class has groups.
+    for folds in range(int(min(cv, counts.min())), 2, -1):
+        with suppress(TooFewRows):
+            return stratified_split(y, groups, n_splits=folds, seed=seed)
+    return stratified_split(y, groups, n_splits=2, seed=seed)
+
+
+def __getattr__(name):
+    if name == "LabelShiftAdapter":
+        from imbalance.label_shift import LabelShiftAdapter
+
+        return LabelShiftAdapter
+    raise AttributeError(name)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from imbalance.alarms import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
-from imbalance.calibration import fit_calibrator
 from imbalance.metrics import brier, weighted_log_loss
+from imbalance.probability import fit_calibrator
 
 #: The rule that takes a prediction by its word: PM2.5 above the level, or probability above a half.
 PLAIN = "plain"

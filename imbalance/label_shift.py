@@ -1,141 +1,110 @@
-"""Label shift: the class shares of unlabelled rows, and whether nothing but the shares has changed.
-
-Everything here works on arrays of predicted probabilities; labels of the unlabelled rows appear nowhere.
-"""
+"""A classifier that learns the class proportions of a new population from its unlabelled rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from numbers import Integral
 
 import numpy as np
-from scipy.optimize import nnls
-from scipy.stats import beta
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from imbalance.priors import check_prior
+from imbalance.estimators import (
+    MetaClassifier,
+    PriorCorrectedClassifier,
+    held_out_probabilities,
+    learns_as_counted,
+)
+from imbalance.metrics import class_codes
+from imbalance.probability import (
+    MOST_ROWS,
+    SELDOM,
+    check_enough,
+    class_means,
+    deal,
+    estimate_prior,
+    estimate_prior_pacc,
+    fit_calibrator,
+    fit_mixture,
+    judge_label_shift,
+    mean_corrected,
+    share_intervals,
+    solve_pacc,
+    some_rows,
+    some_rows_by_class,
+)
+from imbalance.reading import is_number
 
-#: Fewer rows say too little about their class shares.
-FEWEST_ROWS = 10
-#: Rows at most that EM, and the test of plausibility on either side, look at.
-MOST_ROWS = 5000
-#: A fit as bad as the observed one is that seldom under label shift.
-SELDOM = 0.01
-#: Points at which distribution functions are compared.
-GRID = 100
-
-
-def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=MOST_ROWS):
-    """Class shares of unlabelled rows by expectation maximisation.
-
-    The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
-    the shares differ [1]_. One more row, spread as the trained prior, keeps every share above zero.
-
-    Parameters
-    ----------
-    probabilities : array-like of shape (n_samples, n_classes)
-        Posteriors of a classifier for the unlabelled rows, calibrated: overconfident ones give shares too
-        close to the trained prior. Of more than `max_rows`, that many are drawn.
-    trained : array-like of shape (n_classes,)
-        Prior that these posteriors stand for.
-    tol : float
-        Largest change of a share at which to stop.
-    max_iter : int
-        Steps at most.
-    max_rows : int
-        Rows at most.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        With fewer than 10 rows, or where the trained prior lacks a class.
-
-    References
-    ----------
-    .. [1] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
-       priori probabilities, Neural Computation 14, 21-41, 2002.
-
-    Examples
-    --------
-    Trained half and half; three in four of the new rows are clearly of the first class:
-
-    >>> p = [[1.0, 0.0]] * 750 + [[0.0, 1.0]] * 250
-    >>> estimate_prior(p, trained=[0.5, 0.5]).round(2).tolist()
-    [0.75, 0.25]
-    """
-    probabilities = np.asarray(probabilities, dtype="float64")
-    trained = check_prior(trained, name="trained prior")
-    check_enough(probabilities)
-    if np.any(trained == 0):
-        raise ValueError("The trained prior lacks a class; its share cannot be estimated.")
-    ratios = probabilities[some_rows(len(probabilities), max_rows)] / trained
-    prior = trained
-    for _ in range(max_iter):
-        likelihood = np.maximum(ratios @ prior, np.finfo("float64").tiny)
-        step = prior * (ratios.T @ (1 / likelihood)) + trained
-        step /= step.sum()
-        change, prior = np.abs(step - prior).max(), step
-        if change < tol:
-            break
-    return prior
+METHODS = ("pacc", "em")
+#: Unlabelled rows at most that shares are estimated from.
+MOST_UNLABELLED = 10_000
+#: Columns of numbers at most that are compared with training.
+MOST_COLUMNS = 100
+#: A difference of two estimates of a share that is not worth a word.
+SMALL = 0.01
 
 
-def check_enough(rows):
-    """Raise ValueError for fewer than 10 rows."""
-    if len(rows) < FEWEST_ROWS:
-        raise ValueError(
-            f"{len(rows)} unlabelled rows say too little about their class shares; "
-            f"give {FEWEST_ROWS} or more."
-        )
+class LabelShiftAdapter(MetaClassifier):
+    """Classifier that learns the class shares of a new population from its unlabelled rows.
 
-
-def some_rows(n_rows, most, rng=None):
-    """Positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
-    if n_rows <= most:
-        return np.arange(n_rows)
-    rng = np.random.default_rng(0) if rng is None else rng
-    return np.sort(rng.choice(n_rows, most, replace=False))
-
-
-def some_rows_by_class(codes, most, rng=None):
-    """Positions of `most` rows or a little more, as many of each class as there are, up to an equal part."""
-    each = max(most // len(np.unique(codes)), 100)
-    own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
-
-
-def deal(n_rows, n_copies):
-    """Copy of the classifier that predicts each unlabelled row, at random and in equal parts.
-
-    Held-out rows are predicted by one copy each; so must be what is compared with them row by row.
-    """
-    return np.random.default_rng(0).permutation(n_rows) % n_copies
-
-
-def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
-
-    Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
-    shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
-    estimation [2]_. It holds for any classifier, calibrated or not, as long as both sides are predicted
-    alike.
+    The shares are those at which each class looks as in training. They are estimated twice: by
+    probabilistic adjusted classify and count (PACC, soft BBSE) [1]_ [2]_, which holds for any classifier,
+    and by expectation maximisation (EM) on calibrated probabilities [3]_ [4]_, which varies less where
+    the calibration is right. Probabilities follow. A bootstrap of the held-out training rows and the
+    unlabelled ones tells how sure the shares are, a test whether the assumption holds. Before
+    :meth:`adapt` the probabilities stand for the training prior.
 
     Parameters
     ----------
-    unlabelled : array-like of shape (n_samples, n_classes)
-        Predictions for the unlabelled rows.
-    held_out : array-like of shape (n_held_out, n_classes)
-        Predictions for training rows by classifiers that were not fitted on them.
-    codes : array-like of shape (n_held_out,)
-        Their classes, as columns.
-    weights : array-like of shape (n_held_out,), optional
-        Weight of each held-out row.
+    estimator : scikit-learn classifier with ``predict_proba``
+        It is cloned, and may resample or weight by itself; a :class:`PriorCorrectedClassifier` around it
+        resamples inside the folds.
+    method : {"pacc", "em"}
+        Which estimate the probabilities and the interval follow; the other one is a second opinion.
+    calibration : {"sigmoid", "prior", "none"}
+        Calibration on held-out predictions. "sigmoid" fits a slope and biases, as [4]_ advises; "prior"
+        biases only; the classifiers of the folds then predict together. "none" trusts the classifier,
+        except for the prior that it stands for where it resamples or weights by itself.
+    n_bootstrap : int
+        Draws for the interval and for the test, 100 or more.
+    level : float
+        Of the interval.
+    cv : int, splitter or iterable of (train, test)
+        Folds for held-out predictions, as for :class:`~imbalance.estimators.PriorCorrectedClassifier`.
+    random_state : int, RandomState instance or None
+        Of the folds and the draws.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
+    Attributes
+    ----------
+    classes_ : numpy.ndarray of shape (n_classes,)
+        Sorted labels.
+    training_prior_ : numpy.ndarray of shape (n_classes,)
+        Shares of the training rows.
+    prior_ : numpy.ndarray of shape (n_classes,)
+        Shares that the probabilities stand for.
+    estimates_ : dict of str to numpy.ndarray of shape (n_classes,)
+        The shares by PACC and by EM (after :meth:`adapt`).
+    agree_ : bool
+        Whether both say the same: the second estimate lies in the interval of the first, or within .01 of
+        its end. Where not, :meth:`adapt` warns: the probabilities are not calibrated, or the rows changed.
+    prior_interval_ : numpy.ndarray of shape (n_classes, 2)
+        Low and high end for each share. It covers the draw of the unlabelled rows, of the held-out rows and
+        the calibration by them, for the classifier as it was fitted, and is never shorter than labels would
+        give; from 0 to 1 where the predictions do not tell the classes apart.
+    plausible_ : bool
+        Whether label shift explains the unlabelled rows, by their predictions and by their columns of
+        numbers: False where a fit as bad is seen in 1 of 100 draws or fewer.
+    reason_ : str
+        Why, in a sentence.
+
+    Notes
+    -----
+    The unlabelled rows are predicted by the classifiers that predicted the held-out rows: one that was fitted
+    on more rows is surer of itself, which misleads EM. PACC is computed on the probabilities for its own
+    first estimate, where it varies as little as EM. Of more than 10,000 rows that many are drawn (EM: 5,000).
 
     References
     ----------
@@ -143,176 +112,245 @@ def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
        estimators, ICDM 2010.
     .. [2] Z. Lipton, Y.-X. Wang, A. Smola, Detecting and correcting for label shift with black box
        predictors, ICML 2018.
+    .. [3] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
+       priori probabilities, Neural Computation 14, 21-41, 2002.
+    .. [4] A. Alexandari, A. Kundaje, A. Shrikumar, Maximum likelihood with bias-corrected calibration is
+       hard-to-beat at label shift adaptation, ICML 2020.
 
     Examples
     --------
-    Rows of the first class get .2 on average, of the second .6; new rows get .5, three quarters of the way:
-
-    >>> held_out = [[0.8, 0.2], [0.8, 0.2], [0.4, 0.6]]
-    >>> estimate_prior_pacc([[0.5, 0.5]], held_out, [0, 0, 1]).round(2).tolist()
-    [0.25, 0.75]
-    """
-    return fit_mixture(class_means(held_out, codes, weights=weights).T, np.mean(unlabelled, axis=0))
-
-
-def class_means(held_out, codes, *, weights=None):
-    """Mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
-    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
-    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    own = [codes == code for code in range(held_out.shape[1])]
-    return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
-
-
-def solve_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Shares as by :func:`estimate_prior_pacc`, summing to one, but not kept from falling below zero.
-
-    For draws of a bootstrap: kept, those beyond the edge would pile up on it.
-    """
-    means = class_means(held_out, codes, weights=weights)
-    # Every mean sums to one, so the solution does, too.
-    return np.linalg.pinv(means.T) @ np.mean(unlabelled, axis=0)
-
-
-def fit_mixture(parts, whole):
-    """Shares, none negative, of the columns of `parts` in the mixture nearest to `whole` (least squares)."""
-    weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
-    shares, _ = nnls(np.vstack([parts, np.full(parts.shape[1], weight)]), np.append(whole, weight))
-    return shares / shares.sum()
-
-
-def share_intervals(draws, shares, n_rows, level):
-    """Intervals of class shares: quantiles of the draws, never shorter than labels would give.
-
-    Had the labels of the `n_rows` rows been seen, Clopper and Pearson's interval for a binomial share [1]_
-    would remain, as wide as 3.7 / `n_rows` where a class was not seen (95 %). No classifier tells more.
-
-    Parameters
-    ----------
-    draws : array-like of shape (n_draws, n_classes)
-        Shares estimated again from rows drawn with replacement, unbounded (:func:`solve_pacc`) or not.
-    shares : array-like of shape (n_classes,)
-        The estimate.
-    n_rows : int
-        Number of unlabelled rows.
-    level : float
-        Probability of the interval.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes, 2)
-
-    References
-    ----------
-    .. [1] C. Clopper, E. Pearson, The use of confidence or fiducial limits illustrated in the case of the
-       binomial, Biometrika 26, 404-413, 1934.
-
-    Examples
-    --------
-    >>> share_intervals([[1.0, 0.0]] * 100, [1.0, 0.0], 300, 0.95).round(3).tolist()
-    [[0.988, 1.0], [0.0, 0.012]]
-    """
-    tail, seen = (1 - level) / 2, np.asarray(shares) * n_rows
-    unseen = n_rows - seen
-    with np.errstate(invalid="ignore"):
-        low = np.where(seen > 0, beta.ppf(tail, np.maximum(seen, 1e-9), unseen + 1), 0)
-        high = np.where(unseen > 0, beta.ppf(1 - tail, seen + 1, np.maximum(unseen, 1e-9)), 1)
-    drawn = np.clip(np.quantile(draws, [tail, 1 - tail], axis=0), 0, 1)
-    return np.column_stack([np.minimum(drawn[0], low), np.maximum(drawn[1], high)])
-
-
-@dataclass(frozen=True)
-class Plausibility:
-    """How well some mixture of the training classes explains unlabelled rows.
-
-    Attributes
-    ----------
-    distance : float
-        Largest difference of two distribution functions, of any column.
-    worst : int
-        That column.
-    p_value : float
-        Share of draws under label shift with a distance at least as large.
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(400, 1)), np.repeat([0, 1], [360, 40])
+    >>> X[y == 1] += 4
+    >>> adapter = LabelShiftAdapter(GaussianNB(), random_state=0).fit(X, y)
+    >>> new = rng.normal(size=(1000, 1)) + np.repeat([[0], [4]], 500, axis=0)
+    >>> adapter.adapt(new).prior_.round(1).tolist(), adapter.plausible_, adapter.agree_
+    ([0.5, 0.5], True, True)
     """
 
-    distance: float
-    worst: int
-    p_value: float
+    def __init__(
+        self,
+        estimator,
+        *,
+        method="pacc",
+        calibration="sigmoid",
+        n_bootstrap=200,
+        level=0.95,
+        cv=5,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.method = method
+        self.calibration = calibration
+        self.n_bootstrap = n_bootstrap
+        self.level = level
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit the classifier and copies for held-out predictions.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As for :meth:`PriorCorrectedClassifier.fit`.
+
+        Returns
+        -------
+        self
+        """
+        if self.n_bootstrap < 100:
+            raise ValueError(f"n_bootstrap must be at least 100, got {self.n_bootstrap}.")
+        if self.method not in METHODS:
+            raise ValueError(f"Unknown method {self.method!r}; use one of {', '.join(METHODS)}.")
+        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
+        seed = self.random_state
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(np.iinfo("int32").max)
+        plain = PriorCorrectedClassifier(self._inner(), trained_prior="count", cv=self.cv, random_state=seed)
+        self._copies, self._raw = held_out_probabilities(
+            plain, X, y, sample_weight=sample_weight, groups=groups
+        )
+        self._codes, self._weights = class_codes(y, self.classes_), sample_weight
+        self._calibrator = self._fitted_calibrator(np.arange(len(y)))
+        self._held_out = self._calibrator(self._raw)
+        self._compared = some_rows_by_class(self._codes, MOST_ROWS)
+        self._names, self._features = _numbers(_safe_indexing(X, self._compared))
+        self.classifier_ = plain.fit(X, y, sample_weight)
+        self.prior_ = self.training_prior_ = plain.training_prior_
+        return self
+
+    def _inner(self):
+        """The estimator; one that estimates its prior need not, because the calibration does."""
+        nested = isinstance(self.estimator, PriorCorrectedClassifier)
+        if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
+            return clone(self.estimator).set_params(trained_prior="count")
+        return self.estimator
+
+    def _fitted_calibrator(self, rows):
+        trusted = self.calibration != "none" or learns_as_counted(self.estimator)
+        return fit_calibrator(
+            self._raw[rows],
+            self._codes[rows],
+            method=self.calibration if trusted else "prior",
+            weights=None if self._weights is None else self._weights[rows],
+        )
+
+    def adapt(self, X):
+        """Estimate the class shares of unlabelled rows and predict for them from now on.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+            Rows of the new population, 10 or more: those to predict, or others from the same population.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            With fewer than 10 rows.
+
+        Warns
+        -----
+        UserWarning
+            If PACC and EM disagree.
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        check_enough(rows := np.arange(X.shape[0]))
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo("int32").max))
+        X = _safe_indexing(X, some_rows(len(rows), MOST_UNLABELLED, rng))
+        raw = np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
+        dealt = raw[deal(raw.shape[1], len(raw)), np.arange(raw.shape[1])]
+        self._estimate(raw, dealt, rng)
+        self._judge(X, self._calibrator(dealt), rng)
+        self._compare()
+        return self
+
+    def _estimate(self, raw, dealt, rng):
+        n = len(dealt)
+        means = class_means(self._held_out, self._codes, weights=self._weights)
+        mean = np.mean([self._calibrator(p) for p in raw], axis=(0, 1))
+        rows = np.arange(len(self._codes))
+        at = fit_mixture(means.T, mean)
+        pacc = estimate_prior_pacc(*self._sides(raw, rows, self._calibrator, at), weights=self._weights)
+        # One more row, spread as in training, as in EM: no share is zero.
+        kept = (n * pacc + self.training_prior_) / (n + 1)
+        em = estimate_prior(self._calibrator(dealt), trained=self.training_prior_)
+        self.estimates_ = {"pacc": kept, "em": em}
+        self.prior_ = self.estimates_[self.method]
+        draws = self._pacc_draws(raw, at, rng) if self.method == "pacc" else self._em_draws(dealt, rng)
+        self.prior_interval_ = share_intervals(draws, pacc if self.method == "pacc" else em, n, self.level)
+        if np.linalg.matrix_rank(means, tol=1e-6) < len(means):
+            self.prior_ = self.training_prior_
+            self.prior_interval_ = np.tile([0.0, 1.0], (len(means), 1))
+            warnings.warn(
+                "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
+                "which stay those of training.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _sides(self, raw, rows, calibrator, shares):
+        """What PACC compares: probabilities for about its shares, the score function of the likelihood there.
+
+        On them it is as sure as EM where the probabilities are right, and unbiased where they are not.
+        """
+        shares = 0.9 * shares + 0.1 / len(shares)
+        trained = [self.training_prior_]
+        unlabelled = mean_corrected([calibrator(p) for p in raw], trained * len(raw), shares)
+        return unlabelled, mean_corrected([calibrator(self._raw[rows])], trained, shares), self._codes[rows]
+
+    def _resampled(self, n, rng):
+        """Draw both sides anew: held-out rows, a calibrator fitted again on them, unlabelled rows.
+
+        Of more than 5,000 held-out rows its few parameters are taken as known.
+        """
+        refits = len(self._codes) <= MOST_ROWS
+        own = [np.flatnonzero(self._codes == code) for code in range(len(self.classes_))]
+        for _ in range(self.n_bootstrap):
+            rows = np.concatenate([rng.choice(of, len(of)) for of in own])
+            calibrator = self._fitted_calibrator(rows) if refits else self._calibrator
+            yield rows, calibrator, rng.integers(n, size=n)
+
+    def _pacc_draws(self, raw, at, rng):
+        for_weights = np.ones(len(self._codes)) if self._weights is None else self._weights
+        return [
+            solve_pacc(*self._sides(raw[:, new], rows, calibrator, at), weights=for_weights[rows])
+            for rows, calibrator, new in self._resampled(raw.shape[1], rng)
+        ]
+
+    def _em_draws(self, dealt, rng):
+        dealt = dealt[some_rows(len(dealt), MOST_ROWS)]
+        return [
+            estimate_prior(calibrator(dealt[new]), trained=self.training_prior_, tol=1e-5)
+            for _, calibrator, new in self._resampled(len(dealt), rng)
+        ]
+
+    def _judge(self, X, unlabelled, rng):
+        """Test predictions and numbers among the features together."""
+        kept = self._compared
+        found = judge_label_shift(
+            np.column_stack([unlabelled, _numbers(X, self._names)[1]]),
+            np.column_stack([self._held_out[kept], self._features]),
+            self._codes[kept],
+            weights=None if self._weights is None else self._weights[kept],
+            n_bootstrap=self.n_bootstrap,
+            rng=rng,
+        )
+        self.plausible_ = found.p_value > SELDOM
+        classes = [f"the probability of class {name!r}" for name in self.classes_.tolist()]
+        self.reason_ = _reason(found, [*classes, *[f"column {name!r}" for name in self._names]][found.worst])
+
+    def _compare(self):
+        (other,) = set(METHODS) - {self.method}
+        second, (low, high) = self.estimates_[other], self.prior_interval_.T
+        beyond = np.maximum(low - second, second - high)
+        self.agree_ = bool(beyond.max() <= SMALL)
+        if self.agree_:
+            return
+        worst = int(beyond.argmax())
+        warnings.warn(
+            f"{self.method.upper()} and {other.upper()} disagree about the share of class "
+            f"{self.classes_[worst : worst + 1].tolist()[0]!r}: {self.prior_[worst]:.3f} "
+            f"({self.level:.0%} interval {low[worst]:.3f} to {high[worst]:.3f}) and {second[worst]:.3f}. "
+            "EM needs calibrated probabilities, PACC does not; both need that only the class shares changed.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+    def predict_proba(self, X):
+        """Probabilities for ``prior_``, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        several = [self.classifier_] if self.calibration == "none" else self._copies
+        members = [self._calibrator(one.proba_for(X, self.training_prior_)) for one in several]
+        return mean_corrected(members, [self.training_prior_] * len(members), self.prior_)
+
+    @property
+    def output_prior_(self):
+        """Class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
+        return self.prior_
 
 
-def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=None):
-    """Judge whether unlabelled rows look like a mixture of the training classes.
-
-    Under label shift the distributions of their predictions, and of their features, are one mixture of those
-    of the training classes. The mixture is the one that fits best (least squares of distribution functions),
-    not one of estimated shares; what remains is measured by Kolmogorov and Smirnov's distance, the largest
-    over the columns. What is usual comes from drawing both sides from the training rows and fitting again (a
-    parametric bootstrap).
-
-    Parameters
-    ----------
-    unlabelled : array-like of shape (n_samples, n_columns)
-        Predictions for the unlabelled rows, and features if wanted.
-    held_out : array-like of shape (n_held_out, n_columns)
-        The same for training rows, predicted by classifiers that were not fitted on them.
-    codes, weights
-        As for :func:`estimate_prior_pacc`.
-    n_bootstrap : int
-        Number of draws.
-    rng : numpy.random.Generator, optional
-        Source of the draws.
-
-    Returns
-    -------
-    Plausibility
-
-    Notes
-    -----
-    From predictions alone it sees little: a change of the rows that leaves them alone stays hidden, and so
-    does one that moves them as another mixture would.
-    """
-    rng = np.random.default_rng(0) if rng is None else rng
-    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
-    codes, weights = np.asarray(codes)[kept], weights[kept]
-    unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
-    new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])
-    rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
-    differences, shares = _misfit(new, old, rows, weights, n_bins)
-    usual = []
-    for _ in range(n_bootstrap):
-        sizes = rng.multinomial(len(new), shares)
-        sample = np.concatenate([_choice(rng, of, n, weights) for of, n in zip(rows, sizes, strict=True)])
-        reference = [rng.choice(of, len(of)) for of in rows]
-        usual.append(_misfit(old[sample], old, reference, weights, n_bins)[0].max())
-    as_far = np.array(usual) >= differences.max() - 1e-9  # but for rounding
-    p_value = (1 + np.sum(as_far)) / (n_bootstrap + 1)
-    return Plausibility(float(differences.max()), int(differences.argmax()), float(p_value))
+def _numbers(X, names=None):
+    """Names and values of the columns of numbers, 100 at most, or of `names`; a gap is the smallest value."""
+    if issparse(X):
+        return [], np.empty((X.shape[0], 0))
+    frame = pd.DataFrame(X)
+    if names is None:
+        kinds = frame.infer_objects()
+        names = [name for name in frame.columns if is_number(kinds[name])][:MOST_COLUMNS]
+    values = frame[names].apply(pd.to_numeric, errors="coerce").to_numpy("float64", na_value=np.nan)
+    return names, np.nan_to_num(values, nan=-2e30, posinf=1e30, neginf=-1e30)
 
 
-def _choice(rng, rows, size, weights):
-    return rng.choice(rows, size, p=weights[rows] / weights[rows].sum())
-
-
-def _binned(new, old):
-    """Bin of each row by the pooled quantiles of each column, for both sides, and the number of bins."""
-    new_bins, old_bins = np.empty(new.shape, "int64"), np.empty(old.shape, "int64")
-    for column in range(new.shape[1]):
-        pooled = np.concatenate([new[:, column], old[:, column]])
-        edges = np.unique(np.quantile(pooled, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
-        new_bins[:, column] = np.searchsorted(edges, new[:, column])
-        old_bins[:, column] = np.searchsorted(edges, old[:, column])
-    return new_bins, old_bins, GRID
-
-
-def _misfit(new, old, rows, weights, n_bins):
-    """Kolmogorov-Smirnov distance by column from the best-fitting mixture of classes, and its shares."""
-    whole = _distribution(new, np.ones(len(new)), n_bins)
-    parts = np.stack([_distribution(old[of], weights[of], n_bins) for of in rows], axis=-1)
-    shares = fit_mixture(parts.reshape(-1, len(rows)), whole.ravel())
-    return np.abs(parts @ shares - whole).max(axis=1), shares
-
-
-def _distribution(bins, weights, n_bins):
-    """Distribution functions of binned columns, shape (n_columns, n_bins)."""
-    heights = [np.bincount(column, weights, n_bins) for column in bins.T]
-    return np.cumsum(heights, axis=1) / weights.sum()
+def _reason(found, where):
+    figures = f"distance {found.distance:.2f} for {where}, p = {found.p_value:.3f}"
+    if found.p_value > SELDOM:
+        return f"The rows look like a mixture of the training classes ({figures})."
+    return f"No mixture of the training classes looks like these rows: they changed, too ({figures})."

@@ -12,8 +12,7 @@ import pandas as pd
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from imbalance.calibration import fit_calibrator, log_clipped
-from imbalance.priors import check_prior
+from imbalance.probability import check_prior, fit_calibrator, log_clipped
 
 
 def class_codes(y, classes):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from imbalance.priors import kl_divergence
+from imbalance.probability import kl_divergence
 from imbalance.standin import CLASSES, PUBLISHED, READINGS, STAND_IN, TARGET_PRIOR, prior_in_order
 
 LEVEL = 0.95

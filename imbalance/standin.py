@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from imbalance.priors import check_prior, correct_prior
+from imbalance.probability import check_prior, correct_prior
 
 CLASSES = ("normal", "post_alzheimer", "pre_alzheimer")
 TRAINING_ROWS = {"normal": 31208, "post_alzheimer": 1149, "pre_alzheimer": 420}

@@ -14,10 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from imbalance.doors import resolve_prior
-from imbalance.label_shift import estimate_prior
+from imbalance.estimators import held_out_members
 from imbalance.metrics import class_codes, class_weights
-from imbalance.prior_corrected import held_out_members
+from imbalance.probability import estimate_prior, resolve_prior
 
 
 class StrategyFailed(ValueError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, issparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedKFold
 
@@ -18,31 +18,13 @@ class TooFewRows(ValueError):
     """A class has too few rows or groups for the folds; the message says which."""
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Row numbers of one split.
-
-    Attributes
-    ----------
-    repeat, number : int
-        Which of the repetitions, and which of its folds, from 0.
-    train, test : numpy.ndarray of int
-        Rows to learn from, and rows that judge.
-    """
-
-    repeat: int
-    number: int
-    train: np.ndarray
-    test: np.ndarray
-
-
 def duplicate_groups(X):
     """Group number of every row; rows with equal features share one, missing values being equal.
 
     Parameters
     ----------
-    X : DataFrame of shape (n_samples, n_features)
-        Numbers and categories.
+    X : DataFrame or sparse matrix of shape (n_samples, n_features)
+        Numbers and categories; sparse rows in canonical CSR format.
 
     Returns
     -------
@@ -53,6 +35,10 @@ def duplicate_groups(X):
     >>> duplicate_groups(pd.DataFrame({"a": [1.0, 2.0, 1.0], "b": ["x", "x", "x"]})).tolist()
     [0, 1, 0]
     """
+    if issparse(X):
+        starts = X.indptr.tolist()
+        parts = [slice(*ends) for ends in pairwise(starts)]
+        return pd.factorize(pd.Series([X.indices[p].tobytes() + X.data[p].tobytes() for p in parts]))[0]
     codes = np.zeros(len(X), dtype="int64")
     for name in X.columns:
         # Column by column, exactly: hashes of rows might collide.
@@ -103,7 +89,8 @@ def make_folds(y, *, groups=None, n_splits=5, n_repeats=2, seed=0):
 
     Returns
     -------
-    list of Fold
+    list of (train, test)
+        Row numbers, repeat by repeat.
 
     Raises
     ------
@@ -115,11 +102,9 @@ def make_folds(y, *, groups=None, n_splits=5, n_repeats=2, seed=0):
     if n_splits < 2 or n_repeats < 1:
         raise ValueError(f"At least 2 folds and 1 repetition are needed, not {n_splits} and {n_repeats}.")
     return [
-        Fold(repeat, number, train, test)
+        split
         for repeat in range(n_repeats)
-        for number, (train, test) in enumerate(
-            stratified_split(y, groups, n_splits=n_splits, seed=seed + 1000 * repeat)
-        )
+        for split in stratified_split(y, groups, n_splits=n_splits, seed=seed + 1000 * repeat)
     ]
 
 

@@ -1,31 +1,36 @@
-"""The rows of a comparison, checked and made ready: folds, groups, target prior, populations to sweep."""
+"""The rows of a comparison, checked and made ready: folds, groups, target, populations to sweep."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
+import joblib
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
+from sklearn.utils import check_array
 
 from imbalance.comparison.folds import duplicate_groups, joined_groups, make_folds
-from imbalance.doors import resolve_prior
 from imbalance.metrics import class_shares, rarest
+from imbalance.probability import resolve_prior
 from imbalance.reading import features, labels
 
-#: Shares of the rarest class along the sweep of target priors.
+#: Shares of the rarest class along the sweep of targets.
 SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What all pieces of a comparison share.
+    """What all jobs of a comparison share.
 
     Attributes
     ----------
-    X : DataFrame of shape (n_samples, n_features)
-        Features.
+    X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
+        Features as they were given, for classifiers of the user.
+    clean : DataFrame of shape (n_samples, n_columns)
+        The same as numbers and categories, for models by name; sparse rows as they are.
     y : numpy.ndarray of shape (n_samples,)
         Labels.
     classes : numpy.ndarray of shape (n_classes,)
@@ -34,20 +39,24 @@ class Problem:
         Share of each class in the population to predict for.
     groups : numpy.ndarray of shape (n_samples,) or None
         Rows of a group stand on one side.
-    fold_of : numpy.ndarray of int, shape (n_repeats, n_samples)
-        In which fold a row judges.
+    splits : list of (train, test)
+        Row numbers, repeat by repeat.
+    n_repeats : int
+        How often the folds were dealt.
     sweep : numpy.ndarray of shape (n_priors, n_classes)
-        Further populations to judge for.
+        Further populations to score for.
     seed : int
         Of everything drawn.
     """
 
     X: object
+    clean: object
     y: np.ndarray
     classes: np.ndarray
     target: np.ndarray
     groups: np.ndarray | None
-    fold_of: np.ndarray
+    splits: list
+    n_repeats: int
     sweep: np.ndarray
     seed: int
 
@@ -56,43 +65,95 @@ class Problem:
         """Label of the class with the fewest rows of all, the last of equals."""
         return self.classes[rarest(class_shares(self.y, self.classes))]
 
+    @property
+    def names(self):
+        """Classes as text."""
+        return [str(label) for label in self.classes]
 
-def make_problem(X, y, *, target_prior, n_splits, n_repeats, groups=None, seed=0):
-    """Rows made ready to be compared on: checked, with folds and target prior.
+
+def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=0, by_name=True):
+    """Check rows and deal folds.
+
+    Parameters
+    ----------
+    X, y, target, cv, repeats, groups, seed
+        As for :func:`imbalance.comparison.compare.compare`.
+    by_name : bool
+        Whether a model by name is among those compared, which needs the rows as numbers and categories.
 
     Returns
     -------
     Problem
     notes : list of str
         What a reader of the result should know.
+
+    Raises
+    ------
+    ValueError
+        If the rows, the labels, the groups, the folds or the target make no sense.
     """
-    X, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
-    y = labels(pd.Series(np.asarray(y)), name="the target")
-    if len(X) != len(y):
-        raise ValueError(f"There are {len(X):,} rows of features, but {len(y):,} labels.")
+    X, clean, notes = _tables(X, by_name)
+    y = class_labels(y)
+    if X.shape[0] != len(y):
+        raise ValueError(f"There are {X.shape[0]:,} rows of features, but {len(y):,} labels.")
     classes = np.unique(y)
-    target, said = _target(target_prior, classes, class_shares(y, classes))
+    target, said = _target(target, classes, class_shares(y, classes))
     if np.any(target == 0):
         absent = classes[target == 0][0]
         raise ValueError(f"The target prior gives {absent} no share; leave its rows out instead.")
-    groups, grouped = _groups(X, groups)
-    fold_of = np.empty((n_repeats, len(y)), dtype="int16")
-    for fold in make_folds(y, groups=groups, n_splits=n_splits, n_repeats=n_repeats, seed=seed):
-        fold_of[fold.repeat, fold.test] = fold.number
-    problem = Problem(X, y, classes, target, groups, fold_of, _sweep(y, classes, target), seed)
-    return problem, [*notes, *said, *grouped]
+    groups, grouped = whole_groups(clean, groups)
+    splits, n_repeats, dealt = _splits(X, y, groups, cv, repeats, seed)
+    sweep = _sweep(y, classes, target)
+    problem = Problem(X, clean, y, classes, target, groups, splits, n_repeats, sweep, seed)
+    return problem, [*notes, *said, *grouped, *dealt]
 
 
-def _target(target_prior, classes, training):
-    """The prior in the order of the classes, and a note where it was given in another."""
-    if isinstance(target_prior, str):
-        target_prior = parse_target_prior(target_prior)
-    if isinstance(target_prior, pd.Series):
-        target_prior = target_prior.to_dict()
-    if not isinstance(target_prior, Mapping):
-        return resolve_prior(target_prior, classes, training), []
+def _tables(X, by_name):
+    """Rows as they were given, rows as numbers and categories, and what was left out of these."""
+    if issparse(X):
+        X = check_array(X, accept_sparse="csr", dtype=None)
+        return X, X, []
+    X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
+    try:
+        clean, notes = features(pd.DataFrame(X))
+    except ValueError:
+        if by_name:
+            raise
+        clean = pd.DataFrame(X)
+    return X, clean, notes if by_name else []
+
+
+def class_labels(y):
+    """Labels of shape (n_samples,): truth values and whole numbers as they are, all else as text.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, if they are continuous, or of one class only.
+
+    Examples
+    --------
+    >>> class_labels(["b ", "a"]).tolist(), class_labels([True, False]).tolist()
+    (['b', 'a'], [True, False])
+    """
+    y = pd.Series(np.asarray(y).ravel() if np.ndim(y) == 2 and np.shape(y)[1] == 1 else np.asarray(y))
+    found = labels(y, name="the target")
+    plain = np.asarray(y.tolist())
+    if plain.dtype.kind in "biu":
+        return plain
+    if plain.dtype.kind == "U" and found.dtype.kind != "U":
+        return np.char.strip(plain)
+    return found
+
+
+def _target(target, classes, training):
+    """Shares in the order of the classes, and a note where they were given in another."""
+    target = parse_target_prior(target) if isinstance(target, str) else target
+    target = target.to_dict() if isinstance(target, pd.Series) else target
+    if not isinstance(target, Mapping):
+        return resolve_prior(target, classes, training), []
     names = [str(label) for label in classes]
-    given = {str(name): share for name, share in target_prior.items()}
+    given = {str(name): share for name, share in target.items()}
     for name in given:
         if name not in names:
             raise ValueError(f"The target prior names {name!r}, but the classes are {', '.join(names)}.")
@@ -106,27 +167,47 @@ def _target(target_prior, classes, training):
     return prior, [f"The target prior lists the classes in another order than {order}; it was read by name."]
 
 
-def _groups(X, groups):
-    """Groups that keep equal rows together, and the note that says so; None where every row is alone."""
+def whole_groups(X, groups=None):
+    """Groups that keep equal rows together, too, and notes that say so; None where every row is alone."""
     equal = duplicate_groups(X)
     repeated = int((np.bincount(equal)[equal] > 1).sum())
     said = []
     if repeated:
         said.append(
-            f"{repeated:,} of {len(X):,} rows have the features of another row; equal rows stay in one fold."
+            f"{repeated:,} of {len(equal):,} rows have the features of another row; equal rows stay in one fold."
         )
     if groups is None:
         return (equal if repeated else None), said
     groups = np.asarray(groups)
-    if len(groups) != len(X):
-        raise ValueError(f"There are {len(groups):,} groups for {len(X):,} rows.")
-    missing = int(pd.isna(groups).sum())
-    if missing:
+    if len(groups) != len(equal):
+        raise ValueError(f"There are {len(groups):,} groups for {len(equal):,} rows.")
+    if missing := int(pd.isna(groups).sum()):
         raise ValueError(f"{missing:,} rows have no group; fill or remove them.")
     joined = joined_groups(groups, equal)
     if joined.max() < pd.factorize(groups)[0].max():
         said.append(f"Groups that share a row were joined: {joined.max() + 1:,} groups are left.")
     return joined, said
+
+
+def _splits(X, y, groups, cv, repeats, seed):
+    """Train and test rows of every fold, the repeats, and a note where groups cross given folds."""
+    if isinstance(cv, Integral):
+        return make_folds(y, groups=groups, n_splits=cv, n_repeats=repeats, seed=seed), int(repeats), []
+    given = cv.split(X, y, groups) if hasattr(cv, "split") else cv
+    splits, crossing = [], 0
+    for train, test in given:
+        train, test = (np.flatnonzero(one) if np.asarray(one).dtype == bool else one for one in (train, test))
+        own = np.isin(train, test) if groups is None else np.isin(groups[train], groups[test])
+        crossing += int(own.sum())
+        splits.append((np.asarray(train)[~own], np.asarray(test)))
+    if len(splits) < 2:
+        raise ValueError(f"cv gives {len(splits)} folds; at least two are needed.")
+    for number, sides in enumerate(splits):
+        for side, rows in zip(("trains on", "tests"), sides, strict=True):
+            if absent := sorted(set(np.unique(y).tolist()) - set(np.unique(y[rows]).tolist())):
+                raise ValueError(f"Fold {number} of cv {side} no row of class {absent[0]!r}.")
+    said = f"{crossing:,} training rows of the given folds are equal to, or of the group of, test rows; left out."
+    return splits, 1, [said] if crossing else []
 
 
 def _sweep(y, classes, target):
@@ -181,32 +262,32 @@ def parse_target_prior(text):
 
 
 def problem_facts(problem):
-    """What the pieces of one comparison have in common, for its settings."""
-    names = [str(label) for label in problem.classes]
+    """What the jobs of one comparison have in common, for its settings."""
     shares = class_shares(problem.y, problem.classes)
     counts = (shares * len(problem.y)).round().astype(int)
+    dtypes = [] if issparse(problem.clean) else problem.clean.dtypes
     return {
         "data": _fingerprint(problem),
         "rows": len(problem.y),
-        "features": problem.X.shape[1],
-        "categorical": int(sum(isinstance(dtype, pd.CategoricalDtype) for dtype in problem.X.dtypes)),
-        "classes": names,
-        "class_rows": dict(zip(names, counts.tolist(), strict=True)),
-        "training_prior": dict(zip(names, shares.tolist(), strict=True)),
-        "target_prior": dict(zip(names, problem.target.tolist(), strict=True)),
+        "features": problem.clean.shape[1],
+        "categorical": sum(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes),
+        "classes": problem.names,
+        "class_rows": dict(zip(problem.names, counts.tolist(), strict=True)),
+        "training_prior": dict(zip(problem.names, shares.tolist(), strict=True)),
+        "target_prior": dict(zip(problem.names, problem.target.tolist(), strict=True)),
         "rarest": str(problem.rarest),
         "groups": None if problem.groups is None else len(np.unique(problem.groups)),
-        "n_splits": int(problem.fold_of.max()) + 1,
-        "n_repeats": len(problem.fold_of),
+        "n_splits": len(problem.splits) // problem.n_repeats,
+        "n_repeats": problem.n_repeats,
         "seed": problem.seed,
     }
 
 
 def _fingerprint(problem):
     """Hash of features, labels and groups."""
-    mark = hashlib.sha256(repr([(name, str(problem.X[name].dtype)) for name in problem.X]).encode())
-    mark.update(pd.util.hash_pandas_object(problem.X, index=False).to_numpy().tobytes())
-    groups = np.arange(0) if problem.groups is None else problem.groups.astype("int64")
-    for values in (problem.y.astype("str"), groups):
-        mark.update(np.ascontiguousarray(values).tobytes())
-    return mark.hexdigest()[:16]
+    X = problem.X
+    if not issparse(X):
+        X = pd.DataFrame(X)
+        types = [(name, str(dtype)) for name, dtype in X.dtypes.items()]
+        X = types, pd.util.hash_pandas_object(X, index=False).to_numpy()
+    return joblib.hash((X, problem.y.astype("str"), problem.groups))[:16]

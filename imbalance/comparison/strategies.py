@@ -1,45 +1,34 @@
-"""What can be done about rare classes: a sampler, a weight rule and what happens to the probabilities.
-
->>> from imblearn.over_sampling import RandomOverSampler
->>> _ = register(Strategy("repeat", "Repeat rows of the small classes", sampler=RandomOverSampler()))
->>> STRATEGIES.pop("repeat").posthoc
-'none'
-"""
+"""What is compared: what is done to the rows, and what is done to the probabilities."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pickle import PicklingError
 
+import joblib
 import numpy as np
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
-from imbalance.boosters import MODELS, make_model
-from imbalance.comparison.fits import StrategyFailed, deployment_rows, predict_strategies
-from imbalance.comparison.runs import lasting_text
 from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
-from imbalance.weighting import learns_as_counted
 
-__all__ = [
-    "MODELS",
-    "STRATEGIES",
-    "Strategy",
-    "StrategyFailed",
-    "deployment_rows",
-    "find_strategy",
-    "make_model",
-    "predict_strategies",
-    "register",
-]
-
-POSTHOC = ("none", "prior", "em", "calibrated-prior", "calibrated-em")
+#: Nothing is done to the rows; with the ending "raw" it is what all others are compared with.
+AS_THEY_ARE = "as they are"
+#: What is done to the probabilities after the fit -> in words.
+ENDINGS = {
+    "raw": "as the classifier gives them",
+    "prior": "corrected to the target's class shares",
+    "calibrated": "calibrated on held-out training rows, then corrected to the target's class shares",
+    "em": "calibrated, then corrected to class shares that EM estimates from rows without labels",
+}
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way to treat rare classes.
+    """What is done to the training rows.
 
     Parameters
     ----------
@@ -48,158 +37,117 @@ class Strategy:
     meaning : str
         A line for tables.
     sampler : imbalanced-learn sampler or tuple of them, optional
-        For the training rows.
+        Applied in turn.
     weights : None, "balanced", "target" or mapping
         Row weights by class, after the sampler.
-    posthoc : {"none", "prior", "em", "calibrated-prior", "calibrated-em"}
-        Leave the probabilities; correct them to the known target prior, from the counted one or, after a
-        sampler or weights, from one estimated on held-out original rows; or calibrate them on these rows,
-        then correct them to the target prior, or to the one that EM finds in unlabelled rows ("em" is
-        "calibrated-em").
     bag : int
-        Classifiers, each on its own draw of the sampler.
+        Classifiers, each on its own draw of the sampler; their probabilities are averaged.
+
+    Examples
+    --------
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> Strategy("repeat", "Repeat rows of the small classes", RandomOverSampler()).plain
+    False
     """
 
     name: str
     meaning: str = ""
     sampler: object = None
     weights: object = None
-    posthoc: str = "none"
     bag: int = 1
 
     def __post_init__(self):
-        if self.posthoc not in POSTHOC:
-            raise ValueError(
-                f"Strategy {self.name!r} has posthoc {self.posthoc!r}; use one of {', '.join(POSTHOC)}."
-            )
-        if self.adapts and self.weights == "target":
-            raise ValueError(f"Strategy {self.name!r} weights to a known prior and estimates it; choose one.")
         if self.bag < 1:
             raise ValueError(f"Strategy {self.name!r} has {self.bag} classifiers in its bag; use 1 or more.")
 
     @property
-    def fit_key(self):
-        """Strategies of equal key differ only in what happens after the fit, and can share it."""
-        samplers = self.sampler if isinstance(self.sampler, list | tuple) else [self.sampler]
-        return tuple(map(lasting_text, samplers)), lasting_text(self.weights), self.bag
+    def plain(self):
+        """Whether the classifier sees the training rows as they are."""
+        return self.sampler is None and self.weights is None
 
-    @property
-    def adapts(self):
-        """Whether it estimates the prior from unlabelled rows instead of being told."""
-        return self.posthoc.endswith("em")
-
-    @property
-    def calibrates(self):
-        """Whether it calibrates on held-out original rows, which takes more fits; EM needs that."""
-        return self.posthoc.startswith("calibrated") or self.adapts
-
-    def calibration(self, model):
+    def calibration(self, ending, model):
         """Kind of calibration: "prior" where a correction starts from a prior that cannot be counted."""
-        if self.calibrates:
+        if ending in ("calibrated", "em"):
             return "sigmoid"
-        counted = self.sampler is None and self.weights is None and learns_as_counted(model)
-        return "prior" if self.posthoc == "prior" and not counted else "none"
+        return "prior" if ending == "prior" and not (self.plain and learns_as_counted(model)) else "none"
 
-    def classifier(self, model, *, target_prior, random_state=0):
-        """The strategy as one scikit-learn classifier, not fitted.
+    def classifier(self, model, *, ending, target, seed=0):
+        """The strategy with one ending as a scikit-learn classifier, not fitted.
 
         Parameters
         ----------
         model : scikit-learn classifier
             It is cloned when fitted.
-        target_prior : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
-            Class shares to predict for; for "none" and "em" it does not matter, unless weights follow it.
-        random_state : int
+        ending : str
+            A key of :data:`ENDINGS`.
+        target : array-like of shape (n_classes,)
+            Class shares to predict for, in the order of the sorted classes.
+        seed : int
             Of samplers and folds.
 
         Returns
         -------
         PriorCorrectedClassifier or LabelShiftAdapter
-            The latter where the strategy `adapts`: call ``adapt`` with unlabelled rows after ``fit``.
+            The latter for "em": call ``adapt`` with unlabelled rows after ``fit``.
         """
-        base = self.uncorrected(model, target_prior, random_state)
-        if self.adapts:
-            return LabelShiftAdapter(
-                base.set_params(target_prior="training"),
-                method="em",
-                n_bootstrap=100,
-                random_state=random_state,
-            )
-        corrected = {} if self.posthoc == "none" else {"target_prior": target_prior}
-        return base.set_params(calibration=self.calibration(model), **corrected)
-
-    def uncorrected(self, model, target_prior, random_state):
-        """The classifier without what follows the fit, which strategies of equal `fit_key` share."""
-        return PriorCorrectedClassifier(
+        base = PriorCorrectedClassifier(
             model,
             # Weights to the target make it the effective prior: it is known, but nothing is corrected.
-            target_prior=target_prior if self.weights == "target" else None,
+            target_prior=target if ending in ("prior", "calibrated") or self.weights == "target" else None,
             trained_prior="count",
             sampler=self.sampler,
             weights=self.weights,
+            calibration=self.calibration(ending, model),
             n_members=self.bag,
             cv=5,
-            random_state=random_state,
+            random_state=seed,
         )
+        return LabelShiftAdapter(base, method="em", random_state=seed) if ending == "em" else base
 
 
-#: Strategies by name, in the order of tables; :func:`register` adds to them.
-STRATEGIES = {}
+def label(rows, ending):
+    """Name of a strategy with its ending: "smote", "smote+prior"."""
+    return rows if ending == "raw" else f"{rows}+{ending}"
 
 
-def register(strategy):
-    """Add a strategy, which comparisons then know by its name; return it.
-
-    Raises
-    ------
-    ValueError
-        If another strategy has the name.
-    """
-    if strategy.name in STRATEGIES and STRATEGIES[strategy.name] != strategy:
-        raise ValueError(f"There is a strategy {strategy.name!r} already; give yours another name.")
-    STRATEGIES[strategy.name] = strategy
-    return strategy
+#: The strategy and ending that all others are compared with.
+REFERENCE = label(AS_THEY_ARE, "raw")
 
 
 def _under(rule):
     return RandomUnderSampler(sampling_strategy=rule)
 
 
-SMOTE_UNDER = (SMOTE(sampling_strategy=Grow(3)), _under(AsManyAsTheOthers()))
-
-for _strategy in (
-    Strategy("none", "Nothing: the training rows as they are"),
-    Strategy("drop-majority", "Drop 5/6 of the largest class", _under(DropMajority(5 / 6))),
-    Strategy("under-sample", "Cut every class to the rows of the rarest", _under(AtMost(1))),
-    Strategy("smote", "SMOTE every class to the rows of the largest", SMOTE()),
-    Strategy(
-        "smote-under",
-        "SMOTE the others to 3 times their rows, then cut the largest class to all others together",
-        SMOTE_UNDER,
-    ),
-    Strategy("weights", "Row weights: classes count alike", weights="balanced"),
-    Strategy("weights-target", "Row weights: classes count as in the target prior", weights="target"),
-    Strategy(
-        "bagged-under", "Mean of 10 classifiers, each under-sampled on its own", _under(AtMost(1)), bag=10
-    ),
-    Strategy("none+prior", "Nothing, then corrected to the known target prior", posthoc="prior"),
-    Strategy(
-        "none+em",
-        "Nothing, calibrated on held-out training rows, then corrected to the prior that EM finds in "
-        "unlabelled rows",
-        posthoc="em",
-    ),
-    Strategy(
-        "calibrated+prior",
-        "Nothing, calibrated on held-out training rows, then corrected to the known target prior",
-        posthoc="calibrated-prior",
-    ),
-):
-    register(_strategy)
+def _smote_under(factor):
+    return SMOTE(sampling_strategy=Grow(factor)), _under(AsManyAsTheOthers())
 
 
-#: Strategies that take a number behind a colon, as in "under-sample:2" -> what it is, in which range, the
-#: meaning and the sampler that it makes.
+#: What may be done to the rows, by name and in the order of tables.
+ROWS = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy(AS_THEY_ARE, "The training rows as they are"),
+        Strategy("drop-majority", "Drop 5/6 of the largest class", _under(DropMajority(5 / 6))),
+        Strategy("under-sample", "Cut every class to the rows of the rarest", _under(AtMost(1))),
+        Strategy("smote", "SMOTE every class to the rows of the largest", SMOTE()),
+        Strategy(
+            "smote-under",
+            "SMOTE the others to 3 times their rows, then cut the largest class to all others together",
+            _smote_under(3),
+        ),
+        Strategy("weights", "Row weights: classes count alike", weights="balanced"),
+        Strategy("weights-target", "Row weights: classes count as in the target", weights="target"),
+        Strategy(
+            "bagged-under", "Mean of 10 classifiers, each under-sampled on its own", _under(AtMost(1)), bag=10
+        ),
+    )
+}
+#: Those that are compared where none is named; the others repeat what these show.
+USUAL_ROWS = (AS_THEY_ARE, "under-sample", "smote", "weights", "bagged-under")
+USUAL_ENDINGS = ("raw", "prior", "calibrated")
+_AT_MOST = "the rows of a class at most, in multiples of the rarest, 1 or more"
+#: Names that take a number behind a colon, as in "under-sample:2" -> what it is, its range, the meaning, the
+#: sampler that it makes.
 NUMBERED = {
     "drop-majority": (
         "the fraction of the largest class to drop, above 0 and below 1",
@@ -208,7 +156,7 @@ NUMBERED = {
         lambda fraction: _under(DropMajority(fraction)),
     ),
     "under-sample": (
-        "the rows of a class at most, in multiples of the rarest, 1 or more",
+        _AT_MOST,
         lambda ratio: 1 <= ratio < np.inf,
         "Cut every class to at most {:.4g} times the rows of the rarest",
         lambda ratio: _under(AtMost(ratio)),
@@ -223,10 +171,10 @@ NUMBERED = {
         "the factor by which the other classes grow, 1 or more",
         lambda factor: 1 <= factor < np.inf,
         "SMOTE the others to {:.4g} times their rows, then cut the largest class to all others together",
-        lambda factor: (SMOTE(sampling_strategy=Grow(factor)), _under(AsManyAsTheOthers())),
+        _smote_under,
     ),
     "bagged-under": (
-        "the rows of a class at most, in multiples of the rarest, 1 or more",
+        _AT_MOST,
         lambda ratio: 1 <= ratio < np.inf,
         "Mean of 10 classifiers, each under-sampled on its own to {:.4g} times the rarest",
         lambda ratio: _under(AtMost(ratio)),
@@ -234,13 +182,14 @@ NUMBERED = {
 }
 
 
-def find_strategy(name):
-    """Strategy by its name, perhaps with a number behind a colon.
+def find_rows(name):
+    """What is done to the rows, by its name, perhaps with a number behind a colon.
 
     Parameters
     ----------
     name : str
-        A name of :data:`STRATEGIES`, or one of :data:`NUMBERED` with a number.
+        A name of :data:`ROWS`, or one of :data:`NUMBERED` with a number or a fraction; "none" is
+        "as they are".
 
     Returns
     -------
@@ -254,22 +203,116 @@ def find_strategy(name):
 
     Examples
     --------
-    >>> find_strategy("drop-majority:.5").meaning
+    >>> find_rows("drop-majority:1/2").meaning
     'Drop 0.5 of the largest class'
     """
-    if name in STRATEGIES:
-        return STRATEGIES[name]
+    name = AS_THEY_ARE if name == "none" else name
+    if name in ROWS:
+        return ROWS[name]
     base, colon, text = name.partition(":")
-    if base not in STRATEGIES or not colon:
-        known = ", ".join(STRATEGIES)
-        raise ValueError(f"Unknown strategy {name!r}.{near_name(base, STRATEGIES)} Known: {known}.")
+    if base not in ROWS or not colon:
+        hint = near_name(base, ROWS)
+        raise ValueError(f"Nothing called {name!r} is done to rows.{hint} Known: {', '.join(ROWS)}.")
     if base not in NUMBERED:
-        raise ValueError(f"Strategy {base!r} takes no number, as in {name!r}; {', '.join(NUMBERED)} do.")
+        raise ValueError(f"{base!r} takes no number, as in {name!r}; {', '.join(NUMBERED)} do.")
     what, holds, meaning, sampler = NUMBERED[base]
-    try:
-        number = float(text)
-    except ValueError:
-        number = np.nan
+    number = _number(text)
     if not holds(number):
-        raise ValueError(f"Strategy {name!r}: {text!r} is not {what}.")
-    return replace(STRATEGIES[base], name=name, meaning=meaning.format(number), sampler=sampler(number))
+        raise ValueError(f"{name!r}: {text!r} is not {what}.")
+    return replace(ROWS[base], name=name, meaning=meaning.format(number), sampler=sampler(number))
+
+
+def _number(text):
+    top, _, bottom = text.partition("/")
+    try:
+        return float(top) / float(bottom or 1)
+    except (ValueError, ZeroDivisionError):
+        return np.nan
+
+
+def choose_rows(rows=None):
+    """Strategies for the rows, from names, samplers, strategies, a list of them or a mapping from name.
+
+    Parameters
+    ----------
+    rows : str, sampler, Strategy, sequence or mapping, optional
+        A sequence within the sequence is samplers in turn; "all" is all of :data:`ROWS`.
+
+    Returns
+    -------
+    list of Strategy
+        The usual ones if None.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or given twice to different things, or something is no sampler.
+
+    Examples
+    --------
+    >>> [one.name for one in choose_rows(["smote", SMOTE(), [SMOTE(), RandomUnderSampler()]])]
+    ['smote', 'SMOTE', 'SMOTE, RandomUnderSampler']
+    """
+    if isinstance(rows, Mapping):
+        given = [replace(_strategy(one), name=str(name)) for name, one in rows.items()]
+    elif isinstance(rows, str) and rows == "all":
+        given = list(ROWS.values())
+    else:
+        several = isinstance(rows, list | tuple)
+        given = [_strategy(one) for one in (USUAL_ROWS if rows is None else rows if several else [rows])]
+    if not given:
+        raise ValueError(f"Nothing is to be done to the rows; name {AS_THEY_ARE!r} or others of {list(ROWS)}.")
+    chosen = {}
+    for strategy in given:
+        held = chosen.setdefault(strategy.name, strategy)
+        if held is not strategy and (mark(held) is None or mark(held) != mark(strategy)):
+            raise ValueError(f"Two things done to the rows are called {strategy.name!r}; name them in a dict.")
+    return list(chosen.values())
+
+
+def _strategy(one):
+    if isinstance(one, Strategy):
+        return one
+    if isinstance(one, str):
+        return find_rows(one)
+    samplers = tuple(one) if isinstance(one, list | tuple) else (one,)
+    for sampler in samplers:
+        if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
+            raise ValueError(f"{sampler!r} is neither a name nor a sampler of imbalanced-learn.")
+    name = ", ".join(type(sampler).__name__ for sampler in samplers)
+    return Strategy(name, f"{name} of imbalanced-learn", samplers)
+
+
+def choose_endings(ending=None):
+    """Endings in the order of :data:`ENDINGS`, from a name or several; "all" is all of them.
+
+    >>> choose_endings(["prior", "raw"])
+    ['raw', 'prior']
+    """
+    if isinstance(ending, str):
+        ending = list(ENDINGS) if ending == "all" else [ending]
+    given = USUAL_ENDINGS if ending is None else list(ending)
+    for name in given:
+        if name not in ENDINGS:
+            hint = near_name(str(name), ENDINGS)
+            raise ValueError(f"Unknown ending {name!r}.{hint} Known: {', '.join(ENDINGS)}.")
+    if not given:
+        raise ValueError(f"No ending is named; choose from {', '.join(ENDINGS)}.")
+    return [name for name in ENDINGS if name in given]
+
+
+def mark(value):
+    """Short hash of an estimator, sampler or rule by its type and parameters.
+
+    None where it holds what only this process knows, such as a function without a name: another run cannot
+    know it again.
+
+    >>> mark(SMOTE(k_neighbors=3)) == mark(SMOTE(k_neighbors=3)) != mark(SMOTE())
+    True
+    >>> mark(lambda y: {1: 10}) is None
+    True
+    """
+    try:
+        return joblib.hash(value)[:12]
+    except (PicklingError, AttributeError, TypeError):
+        return None

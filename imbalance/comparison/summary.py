@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import entr
 
 from imbalance.metrics import corrected_t_interval
-from imbalance.priors import kl_divergence
+from imbalance.probability import kl_divergence
 
 REFERENCE = "none"
 CORRECTED = "none+prior"

@@ -23,7 +23,7 @@ from imbalance import metrics
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.comparison.fits import StrategyFailed, deployment_rows, predict_strategies
 from imbalance.comparison.strategies import Strategy
-from imbalance.label_shift import estimate_prior
+from imbalance.probability import estimate_prior
 
 #: Bins of equal width for the reliability diagram.
 BINS = 10

@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from imbalance.prior_corrected import PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier
 
 # %% [markdown]
 # ## A rare class

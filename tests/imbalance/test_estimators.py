@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.boosters import make_model
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier, resolve_prior
-from imbalance.label_shift import estimate_prior
+from imbalance.estimators import PriorCorrectedClassifier, held_out_probabilities
+from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import weighted_log_loss
-from imbalance.prior_corrected import held_out_probabilities
+from imbalance.probability import estimate_prior, resolve_prior
 from imbalance.resampling import FoldImputer, resample
 
 

@@ -5,7 +5,6 @@ import numpy.testing as npt
 import pytest
 from sklearn.metrics import log_loss
 
-from imbalance.calibration import fit_calibrator
 from imbalance.metrics import (
     auc,
     average_precision,
@@ -17,6 +16,7 @@ from imbalance.metrics import (
     recalls,
     weighted_log_loss,
 )
+from imbalance.probability import fit_calibrator
 
 AB = ["a", "b"]
 

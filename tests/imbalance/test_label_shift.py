@@ -9,8 +9,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from imbalance.estimators import LabelShiftAdapter
-from imbalance.label_shift import (
+from imbalance.label_shift import LabelShiftAdapter
+from imbalance.probability import (
     estimate_prior,
     estimate_prior_pacc,
     judge_label_shift,

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from imbalance.cli import app
-from imbalance.priors import correct_prior, kl_divergence
+from imbalance.probability import correct_prior, kl_divergence
 
 
 def test_correction_to_the_training_prior_changes_nothing():

@@ -5,7 +5,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from imbalance.priors import kl_divergence
+from imbalance.probability import kl_divergence
 from imbalance.standin import (
     CLASSES,
     PUBLISHED_NONE,

@@ -17,7 +17,7 @@ from imbalance.comparison.strategies import (
     predict_strategies,
     register,
 )
-from imbalance.estimators import LabelShiftAdapter
+from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import class_shares, weighted_log_loss
 
 CLASSES = ["normal", "post", "pre"]

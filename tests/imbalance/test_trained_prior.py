@@ -18,8 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from imbalance.boosters import make_model
-from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.weighting import learns_as_counted
+from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
 
 
 def population(n, seed, share=0.06):

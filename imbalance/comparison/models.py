@@ -1,0 +1,188 @@
+"""The models that are known by name, and how long a booster learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.utils import _safe_indexing
+
+from airq.messages import near_name
+from imbalance.boosters import BoostedClassifier
+from imbalance.comparison.folds import TooFewRows, stratified_split
+from imbalance.metrics import weighted_log_loss
+
+#: Numbers of trees to choose from.
+TREES = (5, 10, 15, 20, 30, 40, 50, 70, 100, 140, 200)
+#: What each library calls the number of trees.
+TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}
+#: CatBoost's own learning rate would follow the number of trees.
+LEARNING_RATE = 0.1
+NAMES = ("logistic", *TREES_NAME)
+
+
+def logistic(*, sparse=False):
+    """Logistic regression on a table as it is: gaps filled, numbers scaled, categories one-hot.
+
+    Parameters
+    ----------
+    sparse : bool
+        Whether the rows are a sparse matrix, whose columns are only scaled.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Everything in it is learned from training rows.
+    """
+    if sparse:
+        return make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=2000))
+    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    words = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False)
+    columns = make_column_transformer(
+        (numbers, make_column_selector(dtype_include="number")),
+        (words, make_column_selector(dtype_exclude="number")),
+    )
+    return make_pipeline(columns, LogisticRegression(max_iter=2000))
+
+
+def choose_models(models=None, *, sparse=False):
+    """Classifiers by name.
+
+    Parameters
+    ----------
+    models : str, classifier, sequence or mapping from name to classifier, optional
+        Names of :data:`NAMES` or scikit-learn classifiers; those by name that are installed if None.
+    sparse : bool
+        Whether the rows are a sparse matrix.
+
+    Returns
+    -------
+    models : dict of str to classifier
+    by_name : set of str
+        Which of them learn from numbers and categories.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or something is no classifier or has no ``predict_proba``.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> list(choose_models(["logistic", GaussianNB(), GaussianNB()])[0])
+    ['logistic', 'GaussianNB', 'GaussianNB 2']
+    """
+    if models is None:
+        models = ["logistic"] if sparse else [name for name in NAMES if name == "logistic" or find_spec(name)]
+    if not isinstance(models, Mapping):
+        models = _named(models if isinstance(models, list | tuple) else [models])
+    if not models:
+        raise ValueError(f"No model is named; choose from {', '.join(NAMES)}, or give a classifier.")
+    by_name = {name for name, one in models.items() if isinstance(one, str)}
+    chosen = {}
+    for name, one in models.items():
+        chosen[str(name)] = _by_name(one, sparse) if isinstance(one, str) else one
+        check_classifier(chosen[str(name)], name)
+    return chosen, by_name
+
+
+def _named(models):
+    named = {}
+    for one in dict.fromkeys(models) if all(isinstance(m, str) for m in models) else models:
+        last = one.steps[-1][1] if hasattr(one, "steps") else one
+        name = one if isinstance(one, str) else type(last).__name__
+        number = 2
+        while name in named:
+            name, number = f"{name.removesuffix(f' {number - 1}')} {number}", number + 1
+        named[name] = one
+    return named
+
+
+def _by_name(name, sparse):
+    if name not in NAMES:
+        hint = near_name(name, NAMES)
+        raise ValueError(f"Unknown model {name!r}.{hint} Known: {', '.join(NAMES)}; or give a classifier.")
+    if name == "logistic":
+        return logistic(sparse=sparse)
+    if sparse:
+        raise ValueError(f"{name} by name takes no sparse rows; give a classifier of the library itself.")
+    return BoostedClassifier(name)
+
+
+def check_classifier(model, name):
+    """Raise ValueError where a model cannot give probabilities."""
+    if isinstance(model, type) or not hasattr(model, "get_params"):
+        raise ValueError(f"Model {str(name)!r} is no scikit-learn classifier; give an instance of one.")
+    if not is_classifier(model):
+        raise ValueError(f"Model {str(name)!r} is no classifier.")
+    if not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"Model {str(name)!r} has no predict_proba, so it gives no probabilities; "
+            "CalibratedClassifierCV of scikit-learn adds it."
+        )
+
+
+def seeded(model, seed):
+    """Copy of a model with a seed and one thread wherever it has none of its own.
+
+    >>> seeded(LogisticRegression(), 3).random_state
+    3
+    """
+    model = clone(model)
+    own = {"random_state": seed, "n_jobs": 1}
+    missing = {
+        name: own[name.rpartition("__")[2]]
+        for name, value in model.get_params().items()
+        if value is None and name.rpartition("__")[2] in own
+    }
+    return model.set_params(**missing)
+
+
+def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
+    """Copy of a booster by name with the number of trees that predicts held-out training rows best.
+
+    A fifth of the training rows is held out, whole groups of them, before anything is resampled or weighted;
+    in the loss they are weighted to the class shares that the others have after it.
+
+    Parameters
+    ----------
+    model : scikit-learn classifier
+        Anything but a booster by name without a number of trees is returned as it is.
+    strategy : Strategy
+        What is done to the rows.
+    X, y, target, groups, seed
+        As for :func:`imbalance.comparison.fits.fit_endings`.
+
+    Returns
+    -------
+    classifier
+    notes : list of str
+        Where a class has too few rows to hold any out.
+    """
+    if type(model) is not BoostedClassifier or TREES_NAME[model.library] in (model.settings or {}):
+        return model, []
+    settings = {"learning_rate": LEARNING_RATE} if model.library == "catboost" else {}
+    settings, name = settings | (model.settings or {}), TREES_NAME[model.library]
+    try:
+        train, test = stratified_split(y, groups, n_splits=5, seed=seed)[0]
+    except TooFewRows:
+        return model, [f"{model.library} grows its usual number of trees: a class has too few rows to hold out."]
+    long = clone(model).set_params(settings=settings | {name: max(TREES)})
+    fitted = replace(strategy, bag=1).classifier(long, ending="raw", target=target, seed=seed)
+    fitted.fit(_safe_indexing(X, train), y[train])
+    held_out, losses = _safe_indexing(X, test), []
+    for fitted.estimators_[0].trees_ in TREES:
+        losses.append(
+            weighted_log_loss(
+                y[test], fitted.raw_proba(held_out), classes=fitted.classes_, target=fitted.nominal_prior_
+            )
+        )
+    return clone(model).set_params(settings=settings | {name: TREES[int(np.argmin(losses))]}), []

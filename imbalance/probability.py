@@ -1,0 +1,603 @@
+"""Class probabilities: priors and their correction, calibration, and the class shares of unlabelled rows.
+
+Everything here works on arrays; labels of the unlabelled rows appear nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize, nnls
+from scipy.special import log_softmax, softmax
+from scipy.stats import beta
+
+#: A probability of exactly zero could not be corrected where the other classes have no share.
+NEVER = 1e-30
+#: Probabilities closer to zero than this count as this.
+SMALLEST = 1e-15
+#: Classes that a classifier separates perfectly would ask for an infinite slope or bias.
+STEEPEST, FURTHEST = 10.0, 20.0
+CALIBRATIONS = ("none", "prior", "sigmoid")
+#: Fewer rows say too little about their class shares.
+FEWEST_ROWS = 10
+#: Rows at most that EM, and the test of plausibility on either side, look at.
+MOST_ROWS = 5000
+#: A fit as bad as the observed one is that seldom under label shift.
+SELDOM = 0.01
+#: Points at which distribution functions are compared.
+GRID = 100
+
+
+def check_prior(prior, *, name="prior"):
+    """A class prior as an array.
+
+    Parameters
+    ----------
+    prior : array-like of shape (n_classes,)
+        Share of each class.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a share is negative or missing, or if the shares do not sum to one.
+    """
+    prior = np.asarray(prior, dtype="float64")
+    if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
+        raise ValueError(
+            f"The {name} must be a list of shares, none negative or missing, not {prior.tolist()}."
+        )
+    if not np.isclose(prior.sum(), 1, rtol=0, atol=1e-6):
+        raise ValueError(f"The {name} sums to {prior.sum():g}, not to 1.")
+    return prior
+
+
+def kl_divergence(prior, other):
+    """Kullback-Leibler divergence of `other` from `prior`. [nats]
+
+    Under pure label shift it bounds the excess log loss that exact posteriors for `other` have on a
+    population with `prior`.
+
+    Parameters
+    ----------
+    prior, other : array-like of shape (n_classes,)
+        Shares of the classes.
+
+    Returns
+    -------
+    float
+        Infinite where `other` lacks a class that `prior` has.
+
+    Examples
+    --------
+    >>> round(kl_divergence([0.749, 0.171, 0.080], [0.952, 0.035, 0.013]), 3)
+    0.237
+    """
+    prior, other = check_prior(prior), check_prior(other)
+    here = prior > 0
+    if np.any(other[here] == 0):
+        return float("inf")
+    return float(np.sum(prior[here] * np.log(prior[here] / other[here])))
+
+
+def correct_prior(probabilities, *, trained, target):
+    """Probabilities for a population of other class proportions.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        Posteriors of a classifier.
+    trained : array-like of shape (n_classes,)
+        Prior that the classifier saw, after resampling and weights.
+    target : array-like of shape (n_classes,)
+        Prior of the population to predict for, in the same order.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples, n_classes)
+        Rows sum to one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or if `target` has a class that `trained` lacks.
+
+    References
+    ----------
+    .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
+    .. [2] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
+       priori probabilities, Neural Computation 14, 21-41, 2002.
+
+    Examples
+    --------
+    >>> correct_prior([[0.5, 0.5]], trained=[0.5, 0.5], target=[0.9, 0.1]).tolist()
+    [[0.9, 0.1]]
+    """
+    probabilities = np.asarray(probabilities, dtype="float64")
+    trained, target = check_prior(trained, name="trained prior"), check_prior(target, name="target prior")
+    if probabilities.ndim != 2 or not probabilities.shape[1] == len(trained) == len(target):
+        raise ValueError(
+            f"Probabilities of shape {probabilities.shape} do not fit priors of {len(trained)} and "
+            f"{len(target)} classes."
+        )
+    if np.any((trained == 0) & (target > 0)):
+        raise ValueError("The target prior has a class that training never saw; no correction can create it.")
+    ratio = np.divide(target, trained, out=np.zeros_like(target), where=trained > 0)
+    weighted = probabilities * ratio
+    return weighted / weighted.sum(axis=1, keepdims=True)
+
+
+def resolve_prior(target, classes, training, *, name="target prior"):
+    """Class shares to predict for, in the order of `classes`.
+
+    Parameters
+    ----------
+    target : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
+        A mapping from class to share, in any order, or shares in the order of `classes`.
+    classes : array-like of shape (n_classes,)
+        Sorted, as in ``classes_``.
+    training : array-like of shape (n_classes,)
+        Shares of the training rows.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a class is missing or unknown, or if the shares are no prior.
+
+    Examples
+    --------
+    >>> resolve_prior({"rare": 0.4, "common": 0.6}, ["common", "rare"], [0.9, 0.1]).tolist()
+    [0.6, 0.4]
+    """
+    names = np.asarray(classes).tolist()
+    if isinstance(target, str):
+        if target not in ("training", "balanced"):
+            raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
+        return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
+    if isinstance(target, Mapping):
+        unknown, missing = set(target) - set(names), set(names) - set(target)
+        if unknown or missing:
+            wrong = (
+                f"names {min(unknown, key=str)!r}, which"
+                if unknown
+                else f"lacks {min(missing, key=str)!r}, which"
+            )
+            raise ValueError(
+                f"The {name} {wrong} training {'never saw' if unknown else 'has'}; classes: {names}."
+            )
+        target = [target[name] for name in names]
+    prior = check_prior(target, name=name)
+    if len(prior) != len(names):
+        raise ValueError(f"The {name} has {len(prior)} shares, but the classes are {names}.")
+    return prior
+
+
+def mean_corrected(members, priors, target):
+    """Mean of several classifiers' probabilities, each corrected from its own prior.
+
+    Parameters
+    ----------
+    members : list of array-like of shape (n_samples, n_classes)
+    priors : array-like of shape (n_members, n_classes)
+    target : array-like of shape (n_classes,)
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples, n_classes)
+
+    Examples
+    --------
+    >>> halves, skewed = [[0.5, 0.5]], [[0.75, 0.25]]
+    >>> mean_corrected([halves, skewed], [[0.5, 0.5], [0.75, 0.25]], [0.5, 0.5]).tolist()
+    [[0.5, 0.5]]
+    """
+    corrected = [
+        correct_prior(np.maximum(p, NEVER), trained=prior, target=target)
+        for p, prior in zip(members, priors, strict=True)
+    ]
+    return np.mean(corrected, axis=0)
+
+
+def log_clipped(probabilities):
+    """Logarithm of probabilities, none taken smaller than 1e-15."""
+    return np.log(np.clip(np.asarray(probabilities, dtype="float64"), SMALLEST, 1))
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """Probabilities proportional to ``exp(slope * log p + bias)``.
+
+    Attributes
+    ----------
+    slope : float
+        One for all classes; below 1 where the classifier was overconfident.
+    biases : numpy.ndarray of shape (n_classes,)
+        Added to the log probabilities; their mean is zero.
+    """
+
+    slope: float
+    biases: np.ndarray
+
+    def __call__(self, probabilities):
+        """Calibrated probabilities of shape (n_samples, n_classes)."""
+        return softmax(self.slope * log_clipped(probabilities) + self.biases, axis=1)
+
+
+def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
+    """Calibrator with the largest likelihood of some held-out rows.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        Predictions for rows that the classifier was not fitted on.
+    codes : array-like of shape (n_samples,)
+        Column of `probabilities` that came true.
+    method : {"none", "prior", "sigmoid"}
+        "none" changes nothing. "prior" fits the biases only: the mean prediction then equals the share
+        of each class, and ``exp(-bias)`` is the factor by which the prior in the predictions differs from
+        it. "sigmoid" fits the slope, too: Platt's sigmoid on the log odds for two classes [1]_, and
+        bias-corrected temperature scaling for more [2]_.
+    weights : array-like of shape (n_samples,), optional
+        Weight of each row.
+
+    Returns
+    -------
+    Calibrator
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+
+    References
+    ----------
+    .. [1] J. Platt, Probabilistic outputs for support vector machines, Advances in Large Margin
+       Classifiers, 61-74, 1999.
+    .. [2] A. Alexandari, A. Kundaje, A. Shrikumar, Maximum likelihood with bias-corrected calibration is
+       hard-to-beat at label shift adaptation, ICML 2020.
+
+    Examples
+    --------
+    Predictions of .8 that come true in half of the rows:
+
+    >>> calibrator = fit_calibrator([[0.2, 0.8], [0.2, 0.8]], [0, 1], method="prior")
+    >>> calibrator([[0.2, 0.8]]).round(3).tolist()
+    [[0.5, 0.5]]
+    """
+    if method not in CALIBRATIONS:
+        raise ValueError(f"Unknown calibration {method!r}; use one of {', '.join(CALIBRATIONS)}.")
+    logs, codes = log_clipped(probabilities), np.asarray(codes)
+    n_classes = logs.shape[1]
+    if method == "none":
+        return Calibrator(1.0, np.zeros(n_classes))
+    slopes = (1.0, 1.0) if method == "prior" else (0.0, STEEPEST)
+    best = minimize(
+        _loss_and_gradient,
+        np.concatenate([[1.0], np.zeros(n_classes)]),
+        args=(logs, np.eye(n_classes)[codes], _shares_of_rows(weights, len(codes))),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[slopes] + [(-FURTHEST, FURTHEST)] * n_classes,
+        options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000},
+    )
+    return Calibrator(float(best.x[0]), best.x[1:] - best.x[1:].mean())
+
+
+def _shares_of_rows(weights, n_rows):
+    weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype="float64")
+    return weights / weights.sum()
+
+
+def _loss_and_gradient(parameters, logs, truth, shares):
+    scores = log_softmax(parameters[0] * logs + parameters[1:], axis=1)
+    excess = (np.exp(scores) - truth) * shares[:, None]
+    gradient = np.concatenate([[np.sum(excess * logs)], excess.sum(axis=0)])
+    return -np.sum(scores * truth * shares[:, None]), gradient
+
+
+def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=MOST_ROWS):
+    """Class shares of unlabelled rows by expectation maximisation.
+
+    The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
+    the shares differ [1]_. One more row, spread as the trained prior, keeps every share above zero.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        Posteriors of a classifier for the unlabelled rows, calibrated: overconfident ones give shares too
+        close to the trained prior. Of more than `max_rows`, that many are drawn.
+    trained : array-like of shape (n_classes,)
+        Prior that these posteriors stand for.
+    tol : float
+        Largest change of a share at which to stop.
+    max_iter : int
+        Steps at most.
+    max_rows : int
+        Rows at most.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        With fewer than 10 rows, or where the trained prior lacks a class.
+
+    References
+    ----------
+    .. [1] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
+       priori probabilities, Neural Computation 14, 21-41, 2002.
+
+    Examples
+    --------
+    Trained half and half; three in four of the new rows are clearly of the first class:
+
+    >>> p = [[1.0, 0.0]] * 750 + [[0.0, 1.0]] * 250
+    >>> estimate_prior(p, trained=[0.5, 0.5]).round(2).tolist()
+    [0.75, 0.25]
+    """
+    probabilities = np.asarray(probabilities, dtype="float64")
+    trained = check_prior(trained, name="trained prior")
+    check_enough(probabilities)
+    if np.any(trained == 0):
+        raise ValueError("The trained prior lacks a class; its share cannot be estimated.")
+    ratios = probabilities[some_rows(len(probabilities), max_rows)] / trained
+    prior = trained
+    for _ in range(max_iter):
+        likelihood = np.maximum(ratios @ prior, np.finfo("float64").tiny)
+        step = prior * (ratios.T @ (1 / likelihood)) + trained
+        step /= step.sum()
+        change, prior = np.abs(step - prior).max(), step
+        if change < tol:
+            break
+    return prior
+
+
+def check_enough(rows):
+    """Raise ValueError for fewer than 10 rows."""
+    if len(rows) < FEWEST_ROWS:
+        raise ValueError(
+            f"{len(rows)} unlabelled rows say too little about their class shares; "
+            f"give {FEWEST_ROWS} or more."
+        )
+
+
+def some_rows(n_rows, most, rng=None):
+    """Positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    rng = np.random.default_rng(0) if rng is None else rng
+    return np.sort(rng.choice(n_rows, most, replace=False))
+
+
+def some_rows_by_class(codes, most, rng=None):
+    """Positions of `most` rows or a little more, as many of each class as there are, up to an equal part."""
+    each = max(most // len(np.unique(codes)), 100)
+    own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
+
+
+def deal(n_rows, n_copies):
+    """Copy of the classifier that predicts each unlabelled row, at random and in equal parts.
+
+    Held-out rows are predicted by one copy each; so must be what is compared with them row by row.
+    """
+    return np.random.default_rng(0).permutation(n_rows) % n_copies
+
+
+def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
+    """Class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
+
+    Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
+    shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
+    estimation [2]_. It holds for any classifier, calibrated or not, as long as both sides are predicted
+    alike.
+
+    Parameters
+    ----------
+    unlabelled : array-like of shape (n_samples, n_classes)
+        Predictions for the unlabelled rows.
+    held_out : array-like of shape (n_held_out, n_classes)
+        Predictions for training rows by classifiers that were not fitted on them.
+    codes : array-like of shape (n_held_out,)
+        Their classes, as columns.
+    weights : array-like of shape (n_held_out,), optional
+        Weight of each held-out row.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes,)
+
+    References
+    ----------
+    .. [1] A. Bella, C. Ferri, J. Hernandez-Orallo, M. Ramirez-Quintana, Quantification via probability
+       estimators, ICDM 2010.
+    .. [2] Z. Lipton, Y.-X. Wang, A. Smola, Detecting and correcting for label shift with black box
+       predictors, ICML 2018.
+
+    Examples
+    --------
+    Rows of the first class get .2 on average, of the second .6; new rows get .5, three quarters of the way:
+
+    >>> held_out = [[0.8, 0.2], [0.8, 0.2], [0.4, 0.6]]
+    >>> estimate_prior_pacc([[0.5, 0.5]], held_out, [0, 0, 1]).round(2).tolist()
+    [0.25, 0.75]
+    """
+    return fit_mixture(class_means(held_out, codes, weights=weights).T, np.mean(unlabelled, axis=0))
+
+
+def class_means(held_out, codes, *, weights=None):
+    """Mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
+    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
+    own = [codes == code for code in range(held_out.shape[1])]
+    return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
+
+
+def solve_pacc(unlabelled, held_out, codes, *, weights=None):
+    """Shares as by :func:`estimate_prior_pacc`, summing to one, but not kept from falling below zero.
+
+    For draws of a bootstrap: kept, those beyond the edge would pile up on it.
+    """
+    means = class_means(held_out, codes, weights=weights)
+    # Every mean sums to one, so the solution does, too.
+    return np.linalg.pinv(means.T) @ np.mean(unlabelled, axis=0)
+
+
+def fit_mixture(parts, whole):
+    """Shares, none negative, of the columns of `parts` in the mixture nearest to `whole` (least squares)."""
+    weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
+    shares, _ = nnls(np.vstack([parts, np.full(parts.shape[1], weight)]), np.append(whole, weight))
+    return shares / shares.sum()
+
+
+def share_intervals(draws, shares, n_rows, level):
+    """Intervals of class shares: quantiles of the draws, never shorter than labels would give.
+
+    Had the labels of the `n_rows` rows been seen, Clopper and Pearson's interval for a binomial share [1]_
+    would remain, as wide as 3.7 / `n_rows` where a class was not seen (95 %). No classifier tells more.
+
+    Parameters
+    ----------
+    draws : array-like of shape (n_draws, n_classes)
+        Shares estimated again from rows drawn with replacement, unbounded (:func:`solve_pacc`) or not.
+    shares : array-like of shape (n_classes,)
+        The estimate.
+    n_rows : int
+        Number of unlabelled rows.
+    level : float
+        Probability of the interval.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes, 2)
+
+    References
+    ----------
+    .. [1] C. Clopper, E. Pearson, The use of confidence or fiducial limits illustrated in the case of the
+       binomial, Biometrika 26, 404-413, 1934.
+
+    Examples
+    --------
+    >>> share_intervals([[1.0, 0.0]] * 100, [1.0, 0.0], 300, 0.95).round(3).tolist()
+    [[0.988, 1.0], [0.0, 0.012]]
+    """
+    tail, seen = (1 - level) / 2, np.asarray(shares) * n_rows
+    unseen = n_rows - seen
+    with np.errstate(invalid="ignore"):
+        low = np.where(seen > 0, beta.ppf(tail, np.maximum(seen, 1e-9), unseen + 1), 0)
+        high = np.where(unseen > 0, beta.ppf(1 - tail, seen + 1, np.maximum(unseen, 1e-9)), 1)
+    drawn = np.clip(np.quantile(draws, [tail, 1 - tail], axis=0), 0, 1)
+    return np.column_stack([np.minimum(drawn[0], low), np.maximum(drawn[1], high)])
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """How well some mixture of the training classes explains unlabelled rows.
+
+    Attributes
+    ----------
+    distance : float
+        Largest difference of two distribution functions, of any column.
+    worst : int
+        That column.
+    p_value : float
+        Share of draws under label shift with a distance at least as large.
+    """
+
+    distance: float
+    worst: int
+    p_value: float
+
+
+def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=None):
+    """Judge whether unlabelled rows look like a mixture of the training classes.
+
+    Under label shift the distributions of their predictions, and of their features, are one mixture of those
+    of the training classes. The mixture is the one that fits best (least squares of distribution functions),
+    not one of estimated shares; what remains is measured by Kolmogorov and Smirnov's distance, the largest
+    over the columns. What is usual comes from drawing both sides from the training rows and fitting again (a
+    parametric bootstrap).
+
+    Parameters
+    ----------
+    unlabelled : array-like of shape (n_samples, n_columns)
+        Predictions for the unlabelled rows, and features if wanted.
+    held_out : array-like of shape (n_held_out, n_columns)
+        The same for training rows, predicted by classifiers that were not fitted on them.
+    codes, weights
+        As for :func:`estimate_prior_pacc`.
+    n_bootstrap : int
+        Number of draws.
+    rng : numpy.random.Generator, optional
+        Source of the draws.
+
+    Returns
+    -------
+    Plausibility
+
+    Notes
+    -----
+    From predictions alone it sees little: a change of the rows that leaves them alone stays hidden, and so
+    does one that moves them as another mixture would.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
+    kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
+    codes, weights = np.asarray(codes)[kept], weights[kept]
+    unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
+    new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])
+    rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
+    differences, shares = _misfit(new, old, rows, weights, n_bins)
+    usual = []
+    for _ in range(n_bootstrap):
+        sizes = rng.multinomial(len(new), shares)
+        sample = np.concatenate([_choice(rng, of, n, weights) for of, n in zip(rows, sizes, strict=True)])
+        reference = [rng.choice(of, len(of)) for of in rows]
+        usual.append(_misfit(old[sample], old, reference, weights, n_bins)[0].max())
+    as_far = np.array(usual) >= differences.max() - 1e-9  # but for rounding
+    p_value = (1 + np.sum(as_far)) / (n_bootstrap + 1)
+    return Plausibility(float(differences.max()), int(differences.argmax()), float(p_value))
+
+
+def _choice(rng, rows, size, weights):
+    return rng.choice(rows, size, p=weights[rows] / weights[rows].sum())
+
+
+def _binned(new, old):
+    """Bin of each row by the pooled quantiles of each column, for both sides, and the number of bins."""
+    new_bins, old_bins = np.empty(new.shape, "int64"), np.empty(old.shape, "int64")
+    for column in range(new.shape[1]):
+        pooled = np.concatenate([new[:, column], old[:, column]])
+        edges = np.unique(np.quantile(pooled, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
+        new_bins[:, column] = np.searchsorted(edges, new[:, column])
+        old_bins[:, column] = np.searchsorted(edges, old[:, column])
+    return new_bins, old_bins, GRID
+
+
+def _misfit(new, old, rows, weights, n_bins):
+    """Kolmogorov-Smirnov distance by column from the best-fitting mixture of classes, and its shares."""
+    whole = _distribution(new, np.ones(len(new)), n_bins)
+    parts = np.stack([_distribution(old[of], weights[of], n_bins) for of in rows], axis=-1)
+    shares = fit_mixture(parts.reshape(-1, len(rows)), whole.ravel())
+    return np.abs(parts @ shares - whole).max(axis=1), shares
+
+
+def _distribution(bins, weights, n_bins):
+    """Distribution functions of binned columns, shape (n_columns, n_bins)."""
+    heights = [np.bincount(column, weights, n_bins) for column in bins.T]
+    return np.cumsum(heights, axis=1) / weights.sum()
