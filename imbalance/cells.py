@@ -236,3 +236,22 @@ def _told_order(first, second):
     if (first > 12).any() or (first.dropna() == second.dropna()).all():
         return "day"
     return "?"
+
+
+#: What makes a spreadsheet take a cell of text for a formula, unless it is a number.
+_FORMULA = re.compile(r"[=+\-@\t\r](?!(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$)")
+
+
+def without_formulas(frame):
+    """Return a copy whose text, names of columns too, no spreadsheet takes for formulas; numbers stay.
+
+    >>> without_formulas(pd.DataFrame({"a": ["=1+1", "-5", "b"]}))["a"].tolist()
+    ["'=1+1", '-5', 'b']
+    """
+
+    def guarded(value):
+        return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+    frame = frame.rename(columns=guarded)
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    return frame.assign(**{name: frame[name].map(guarded) for name in texts})

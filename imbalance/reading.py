@@ -538,7 +538,7 @@ def _read_as(column, text, how):
         return pd.Series(np.nan, index=text.index) if days is None else days
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
-    return as_numbers(text, how.order)[0]
+    return as_numbers(text, how.order or ".")[0]
 
 
 def _groups(column, name):
