@@ -5,7 +5,7 @@ import numpy.testing as npt
 import pytest
 from sklearn.metrics import average_precision_score
 
-from imbalance.alarms import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
+from imbalance.decisions import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
 from imbalance.hazard_scores import average_precision_draws
 
 TEN = np.arange(1.0, 11.0)

@@ -1,0 +1,712 @@
+"""Decisions from class probabilities: least expected cost, thresholds at a stated rate of false alarms.
+
+An *alarm* is a score above a threshold. *Recall* is the share of the events that raise one, the
+*false-alarm rate* the share of the other rows that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+
+from imbalance.doors import MetaClassifier, mean_corrected, resolve_prior
+from imbalance.metrics import class_codes, class_shares, rarest
+from imbalance.prior_corrected import _inner_folds
+
+N_DRAWS = 1000
+
+
+# Costs
+
+
+def cost_matrix(costs, classes):
+    """Return costs as an array, checked.
+
+    Parameters
+    ----------
+    costs : mapping, pandas.DataFrame, array-like of shape (n_classes, n_classes) or None
+        A mapping ``{(true, predicted): cost}`` names every pair of different classes; right predictions
+        cost 0 unless it says otherwise. A frame has the true classes as index and the predicted ones as
+        columns, in any order; an array has both in the order of `classes`. A negative cost is a gain. None
+        charges 1 for each error.
+    classes : array-like of shape (n_classes,)
+        Classes in the order of the columns of the probabilities.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_classes, n_classes)
+        Row: true class; column: predicted class.
+
+    Raises
+    ------
+    ValueError
+        If a pair is missing or unknown, or a cost is not a finite number.
+
+    Examples
+    --------
+    >>> cost_matrix({("yes", "no"): 20, ("no", "yes"): 1}, ["no", "yes"]).tolist()
+    [[0.0, 1.0], [20.0, 0.0]]
+    """
+    names = np.asarray(classes).tolist()
+    if costs is None:
+        return 1 - np.eye(len(names))
+    if isinstance(costs, Mapping):
+        costs = _frame_of_pairs(costs, names)
+    if isinstance(costs, pd.DataFrame):
+        if set(costs.index) != set(names) or set(costs.columns) != set(names):
+            raise ValueError(
+                f"The costs are for true classes {costs.index.tolist()} and predicted classes "
+                f"{costs.columns.tolist()}; the classes are {names}."
+            )
+        costs = costs.loc[names, names]
+    matrix = np.asarray(costs, dtype="float64")
+    if matrix.shape != (len(names), len(names)):
+        raise ValueError(f"Costs of shape {matrix.shape} do not fit {len(names)} classes: {names}.")
+    if not np.all(np.isfinite(matrix)):
+        true, predicted = np.argwhere(~np.isfinite(matrix))[0]
+        raise ValueError(
+            f"The cost of predicting {names[predicted]!r} for {names[true]!r} is {matrix[true, predicted]}; "
+            "it must be a finite number."
+        )
+    return matrix
+
+
+def _frame_of_pairs(costs, names):
+    pairs = [(true, predicted) for true in names for predicted in names]
+    unknown = [pair for pair in costs if pair not in pairs]
+    missing = [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]
+    if unknown:
+        raise ValueError(
+            f"Costs are given for {unknown[0]!r}, which is no pair (true, predicted) of the classes {names}."
+        )
+    if missing:
+        raise ValueError(
+            f"No cost is given for {', '.join(map(repr, missing))} (true, predicted). "
+            "Name every pair of different classes."
+        )
+    values = [[costs.get((true, predicted), 0.0) for predicted in names] for true in names]
+    return pd.DataFrame(values, index=names, columns=names)
+
+
+def least_cost(probabilities, costs, classes):
+    """Return the prediction of least expected cost for every row [1]_.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        For the population to predict for.
+    costs : mapping, pandas.DataFrame, array-like or None
+        See :func:`cost_matrix`.
+    classes : array-like of shape (n_classes,)
+        Class of each column.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+        Labels; of predictions that cost the same, the first in the order of `classes`.
+
+    References
+    ----------
+    .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
+
+    Examples
+    --------
+    A miss costs as much as 20 false alarms, so 10 % are enough for an alarm:
+
+    >>> least_cost([[0.9, 0.1], [0.99, 0.01]], {("yes", "no"): 20, ("no", "yes"): 1}, ["no", "yes"]).tolist()
+    ['yes', 'no']
+    """
+    expected = _expected(probabilities, cost_matrix(costs, classes))
+    return np.asarray(classes)[np.argmin(expected, axis=1)]
+
+
+def _expected(probabilities, matrix):
+    """Expected cost of each prediction for each row."""
+    probabilities = np.asarray(probabilities, dtype="float64")
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(matrix):
+        raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(matrix)} classes.")
+    if not np.all(np.isfinite(probabilities)):
+        raise ValueError("Probabilities hold missing or infinite values.")
+    return probabilities @ matrix
+
+
+def expected_cost(y, predictions, costs, *, classes, target=None):
+    """Return the mean cost of a row on a population with the class shares of `target`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    predictions : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Predicted labels; or probabilities for that population, from which :func:`least_cost` predicts.
+    costs : mapping, pandas.DataFrame, array-like or None
+        See :func:`cost_matrix`.
+    classes : array-like of shape (n_classes,)
+        Class of each column.
+    target : array-like of shape (n_classes,), optional
+        Share of each class in the population; every row alike if None.
+
+    Returns
+    -------
+    float
+        NaN where a class of the target has no row.
+
+    Examples
+    --------
+    One miss at 20 and one false alarm at 1, in four rows:
+
+    >>> costs = {("yes", "no"): 20, ("no", "yes"): 1}
+    >>> y, predicted = ["no", "no", "yes", "yes"], ["no", "yes", "no", "yes"]
+    >>> expected_cost(y, predicted, costs, classes=["no", "yes"])
+    5.25
+    >>> round(expected_cost(y, predicted, costs, classes=["no", "yes"], target=[0.9, 0.1]), 3)
+    1.45
+    """
+    if np.ndim(predictions) == 2:
+        predictions = least_cost(predictions, costs, classes)
+    confusion = _confusion(class_codes(y, classes), class_codes(predictions, classes), len(classes))
+    rows = confusion.sum(axis=1)
+    shares = rows / rows.sum() if target is None else resolve_prior(target, classes, rows / rows.sum())
+    if np.any((rows == 0) & (shares > 0)):
+        return np.nan
+    by_class = (confusion * cost_matrix(costs, classes)).sum(axis=1) / np.maximum(rows, 1)
+    return float(shares @ by_class)
+
+
+def _confusion(codes, predicted, n_classes):
+    """Rows by true class and prediction, of shape (n_classes, n_classes)."""
+    return np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+# Alarms
+
+
+def threshold_at(scores, event, rate, *, sample_weight=None):
+    """Return the lowest threshold that keeps false alarms within a rate.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples,)
+        Higher means more likely an event.
+    event : array-like of bool, shape (n_samples,)
+        Which rows are events.
+    rate : float
+        Largest share of the other rows that may raise an alarm.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weight of each row in that share.
+
+    Returns
+    -------
+    float
+        An alarm is a score *above* it; scores that tie with it raise none.
+
+    Raises
+    ------
+    ValueError
+        If every row is an event.
+
+    Examples
+    --------
+    >>> threshold_at([1, 2, 3, 4, 9], [False, False, False, False, True], 0.25)
+    3.0
+    """
+    scores, event = np.asarray(scores, dtype="float64"), np.asarray(event, dtype=bool)
+    weights = np.ones(len(scores)) if sample_weight is None else np.asarray(sample_weight, dtype="float64")
+    others = np.flatnonzero(~event & (weights > 0))
+    if not len(others):
+        raise ValueError("Every row is an event; no rate of false alarms can be stated.")
+    others = others[np.argsort(-scores[others])]
+    raised = np.cumsum(weights[others])
+    # The small addition keeps 0.29 * 100 = 28.999... whole.
+    first = np.searchsorted(raised, rate * raised[-1] + 1e-9, side="right")
+    return float(scores[others[first]]) if first < len(others) else -np.inf
+
+
+def exceedance(reference, scores):
+    """Return the share of reference scores that are at least as high as each score.
+
+    With the scores of rows that are not events as the reference it puts the scores of several models
+    on one scale: a row is an alarm at a rate of false alarms where its exceedance is at most the rate.
+
+    Parameters
+    ----------
+    reference : array-like of shape (n_reference,)
+        Scores to compare with.
+    scores : array-like of shape (n_samples,)
+        Scores to place.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+
+    Examples
+    --------
+    >>> exceedance([1, 2, 3, 4], [0, 2.5, 4, 9]).tolist()
+    [1.0, 0.5, 0.25, 0.0]
+    """
+    reference = np.sort(np.asarray(reference, dtype="float64"))
+    return 1 - np.searchsorted(reference, np.asarray(scores, dtype="float64"), side="left") / len(reference)
+
+
+def count_alarms(alarm, event, group, n_groups=0):
+    """Count hits and false alarms of every group.
+
+    Parameters
+    ----------
+    alarm, event : array-like of bool, shape (n_samples,)
+        Which rows raise an alarm, and which should.
+    group : array-like of int, shape (n_samples,)
+        Number of the group of every row, from 0.
+    n_groups : int
+        At least so many groups are counted.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_groups, 4)
+        Hits, events, false alarms, other rows.
+
+    Examples
+    --------
+    >>> count_alarms([True, False, True], [True, True, False], [0, 0, 1]).tolist()
+    [[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    alarm, event = np.asarray(alarm, dtype=bool), np.asarray(event, dtype=bool)
+    marks = np.stack([alarm & event, event, alarm & ~event, ~event])
+    return np.stack([np.bincount(group, weights=mark, minlength=n_groups) for mark in marks], axis=1)
+
+
+def alarm_rates(counts):
+    """Return recall, false-alarm rate and precision from counts.
+
+    Parameters
+    ----------
+    counts : array-like of shape (..., 4)
+        Hits, events, false alarms, other rows, see :func:`count_alarms`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (...)
+        `recall, false_alarm_rate, precision`; NaN where a denominator is zero.
+
+    Examples
+    --------
+    >>> {name: float(value) for name, value in alarm_rates([3, 4, 1, 10]).items()}
+    {'recall': 0.75, 'false_alarm_rate': 0.1, 'precision': 0.75}
+    """
+    hits, events, false, others = np.moveaxis(np.asarray(counts, dtype="float64"), -1, 0)
+    return {
+        "recall": _ratio(hits, events),
+        "false_alarm_rate": _ratio(false, others),
+        "precision": _ratio(hits, hits + false),
+    }
+
+
+def group_draws(n_groups, *, n_draws=N_DRAWS, seed=0):
+    """Draw how often each group stands in every bootstrap sample of whole groups.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_draws, n_groups)
+        Rows sum to `n_groups`.
+    """
+    return np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_draws)
+
+
+def interval(values, *, level=0.95):
+    """Return the percentile interval of bootstrap values; missing ones are left out.
+
+    >>> interval([float("nan"), 0, 1, 2, 3, 4], level=0.5)
+    (1.0, 3.0)
+    """
+    values = np.asarray(values, dtype="float64")
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _ratio(part, whole):
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+
+
+# Cost curves
+
+
+def cost_curve(
+    y,
+    probabilities,
+    costs,
+    *,
+    classes,
+    trained=None,
+    groups=None,
+    positive=None,
+    priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
+    ratios=(1.0,),
+    n_bootstrap=1000,
+    level=0.95,
+    random_state=None,
+):
+    """Return the expected cost of decisions over class priors and cost ratios [1]_ [2]_.
+
+    For every prior the probabilities are corrected to it, every row gets its least-cost prediction, and the
+    rows of each class count as much as the prior gives the class.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    probabilities : array-like of shape (n_samples, n_classes)
+        Held-out predictions.
+    costs : mapping, pandas.DataFrame, array-like or None
+        See :func:`cost_matrix`.
+    classes : array-like of shape (n_classes,)
+        Class of each column.
+    trained : mapping or array-like of shape (n_classes,), optional
+        Class shares that the probabilities stand for; those of `y` if None.
+    groups : array-like of shape (n_samples,), optional
+        Whole groups are resampled for the intervals.
+    positive : label, optional
+        The class whose share and costs vary; the rarest in `y` if None.
+    priors : list of float, mapping or array-like of shape (n_classes,)
+        Shares of the positive class, the others in proportion as in `y`; or whole priors.
+    ratios : list of float
+        Factors on what a row of the positive class costs, whatever it is predicted as.
+    n_bootstrap : int
+        Draws for the intervals.
+    level : float
+        Of the intervals.
+    random_state : int, RandomState instance or None
+        Of the draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``prior`` (share of the positive class), ``ratio``, ``policy``, ``cost`` and the ends of its interval
+        ``low`` and ``high``. Policies: "least cost"; "always A" for every class A, which is exact, so
+        both ends equal the cost; and for two classes "best threshold", the cheapest cut for these very
+        rows, found with hindsight: a bound that tells how much calibration could still save.
+
+    Raises
+    ------
+    ValueError
+        If a class has no row, or if shapes, costs or priors do not fit.
+
+    Notes
+    -----
+    Without groups the predictions of each class are drawn from their Dirichlet posterior (one row's weight
+    in all added, shared equally): a bootstrap but for its width of zero where no row went wrong. What
+    fitting the classifier on other rows would change is not in the intervals. The net benefit of decision
+    curves [2]_ is the cost of "always" the common class less ``cost``, by the cost of a miss.
+
+    References
+    ----------
+    .. [1] C. Drummond, R. Holte, Cost curves: an improved method for visualizing classifier performance,
+       Machine Learning 65, 95-130, 2006.
+    .. [2] A. Vickers, E. Elkin, Decision curve analysis, Medical Decision Making 26, 565-574, 2006.
+
+    Examples
+    --------
+    >>> p = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.9])
+    >>> curve = cost_curve([0, 0, 0, 0, 1, 1], np.column_stack([1 - p, p]), {(1, 0): 5, (0, 1): 1},
+    ...                    classes=[0, 1], trained=[0.5, 0.5], priors=[0.1], random_state=0)
+    >>> curve[["policy", "cost"]].round(3).to_string(index=False, header=False).split("\\n")
+    ['    least cost 0.250', '      always 0 0.500', '      always 1 0.900', 'best threshold 0.225']
+    """
+    codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
+    shares = class_shares(y, classes)
+    if np.any(shares == 0):
+        raise ValueError(
+            f"Class {np.asarray(classes)[shares == 0].tolist()[0]!r} has no row to count costs of."
+        )
+    positive = rarest(shares) if positive is None else class_codes([positive], classes)[0]
+    trained = shares if trained is None else resolve_prior(trained, classes, shares, name="trained prior")
+    groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
+    rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
+    records = []
+    for prior in priors:
+        prior = _whole_prior(prior, positive, classes, shares)
+        corrected = mean_corrected([probabilities], [trained], prior)
+        for ratio in ratios:
+            charged = matrix * np.where(np.arange(len(matrix)) == positive, ratio, 1)[:, None]
+            policies = {"least cost": np.argmin(_expected(corrected, charged), axis=1)}
+            policies |= {f"always {name}": np.full(len(codes), k) for k, name in enumerate(classes)}
+            if len(matrix) == 2:
+                policies["best threshold"] = _cheapest_cut(corrected[:, 1], codes, charged, prior / shares)
+            for policy, predicted in policies.items():
+                draws = _cost_draws(codes, predicted, charged, groups, n_bootstrap, rng) @ prior
+                cost = np.average(charged[codes, predicted], weights=(prior / shares)[codes])
+                ends = (cost, cost) if policy.startswith("always") else interval(draws, level=level)
+                records.append((prior[positive], ratio, policy, cost, *ends))
+    return pd.DataFrame(records, columns=["prior", "ratio", "policy", "cost", "low", "high"])
+
+
+def _whole_prior(prior, positive, classes, shares):
+    if isinstance(prior, str | Mapping) or np.ndim(prior):
+        return resolve_prior(prior, classes, shares, name="prior")
+    if not 0 <= prior <= 1:
+        raise ValueError(f"A share of the positive class must lie between 0 and 1, got {prior:g}.")
+    others = np.where(np.arange(len(shares)) == positive, 0, shares)
+    return np.where(np.arange(len(shares)) == positive, prior, others / others.sum() * (1 - prior))
+
+
+def _cheapest_cut(scores, codes, matrix, weights):
+    """Predictions 0 or 1 by the threshold that is cheapest for these rows."""
+    order = np.argsort(-scores, kind="stable")
+    change = ((matrix[:, 1] - matrix[:, 0]) * weights)[codes[order]]
+    total = np.append(0, np.cumsum(change))
+    whole = np.concatenate([[True], np.diff(scores[order]) < 0, [True]])  # no cut between equal scores
+    predicted = np.zeros(len(codes), dtype="int64")
+    predicted[order[: np.argmin(np.where(whole, total, np.inf))]] = 1
+    return predicted
+
+
+def _cost_draws(codes, predicted, matrix, groups, n_draws, rng):
+    """Mean cost of a row of each class in every draw, of shape (n_draws, n_classes)."""
+    n = len(matrix)
+    if groups is None:
+        counts = _confusion(codes, predicted, n) + 1 / n
+        return np.stack([rng.dirichlet(counts[k], n_draws) @ matrix[k] for k in range(n)], axis=1)
+    place, size = groups * n + codes, (groups.max() + 1) * n
+    spent = np.bincount(place, weights=matrix[codes, predicted], minlength=size).reshape(-1, n)
+    rows = np.bincount(place, minlength=size).reshape(-1, n)
+    draws = group_draws(len(rows), n_draws=n_draws, seed=rng)
+    return _ratio(draws @ spent, draws @ rows)
+
+
+# Classifiers
+
+
+class HeldOutClassifier(MetaClassifier):
+    """Classifier around another one, from whose held-out predictions for its training rows it learns.
+
+    It has the probabilities of the other one, fitted on all rows.
+    """
+
+    def get_metadata_routing(self):
+        """Return what `fit` takes, and what of it the estimator inside is to be given."""
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        )
+
+    def predict_proba(self, X):
+        """Probabilities of the estimator inside, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
+
+    def _fit_estimator(self, X, y, sample_weight, groups, params):
+        """Check rows and fit on all of them; return them, and what the estimator's fit takes besides."""
+        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
+        given = {"sample_weight": sample_weight, "groups": groups}
+        if _routing_enabled():
+            params = process_routing(self, "fit", **given, **params)["estimator"]["fit"]
+        else:
+            params = params | self._accepted(given)
+        self.estimator_ = self._fitted(X, y, params)
+        return X, y, sample_weight, groups, params
+
+    def _accepted(self, given):
+        """Weights and groups under the names that the estimator, or a pipeline's last step, has for them."""
+        last, prefix = self.estimator, ""
+        while isinstance(last, Pipeline):
+            prefix, last = f"{prefix}{last.steps[-1][0]}__", last.steps[-1][1]
+        taken = {k: v for k, v in given.items() if v is not None and has_fit_parameter(last, k)}
+        if given["sample_weight"] is not None and "sample_weight" not in taken:
+            raise ValueError(f"{type(last).__name__} takes no sample_weight.")
+        return {prefix + name: value for name, value in taken.items()}
+
+    def _fitted(self, X, y, params):
+        estimator = clone(self.estimator).fit(X, y, **params)
+        known, held = np.asarray(estimator.classes_).tolist(), self.classes_.tolist()
+        if known != held:
+            raise ValueError(f"The estimator knows the classes {known}, but the rows hold {held}.")
+        return estimator
+
+    def _held_out(self, X, y, groups, params, seed):
+        """Copies fitted without one fold each, the fold of every row, and its probabilities by that copy."""
+        probabilities = np.full((len(y), len(self.classes_)), np.nan)
+        fold, copies = np.full(len(y), -1), []
+        for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
+            if len(np.unique(y[train])) < len(self.classes_):
+                raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
+            own = _check_method_params(X, params, train)
+            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
+            fold[test] = len(copies) - 1
+            probabilities[test] = copies[-1].predict_proba(_safe_indexing(X, test))
+        if np.any(fold < 0):
+            raise ValueError("The folds of cv leave out rows; each row must be tested once.")
+        return copies, fold, probabilities
+
+
+class CostSensitiveClassifier(HeldOutClassifier):
+    """Classifier that predicts what costs least, or raises alarms at a stated rate of false ones.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier with ``predict_proba``
+        It is cloned. Its probabilities should stand for the population to predict for
+        (:class:`~imbalance.estimators.PriorCorrectedClassifier`, `LabelShiftAdapter`).
+    costs : mapping, pandas.DataFrame, array-like or None
+        Costs by pair ``(true, predicted)``, see :func:`cost_matrix`. None charges 1 for each error, so
+        that the most probable class is predicted.
+    false_alarms : float, optional
+        Predict the class `positive` where its probability lies above a threshold, so that this share of
+        the other rows, at most, are false alarms; among the other classes what costs least. Not with
+        `costs` where there are two classes, since nothing is left to weigh.
+    positive : label, optional
+        The class of the alarms; the rarest in training if None.
+    cv : int, splitter or iterable of (train, test)
+        Folds for the held-out predictions from which the threshold is chosen.
+    random_state : int, RandomState instance or None
+        Of the folds.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray of shape (n_classes,)
+        Sorted labels.
+    estimator_ : classifier
+        Fitted on all rows.
+    costs_ : numpy.ndarray of shape (n_classes, n_classes)
+        Cost by true class (row) and predicted class (column).
+    threshold_ : float
+        With `false_alarms`: an alarm is a probability above it.
+
+    Notes
+    -----
+    The threshold is chosen on predictions by copies that were not fitted on the row, nor on one of its
+    group; the classifier itself is fitted on all rows, as in scikit-learn's ``TunedThresholdClassifierCV``.
+    The rate holds in the mean; that of one population varies, with few groups widely. For three classes or
+    more the others are mixed as in the population that the probabilities stand for.
+
+    References
+    ----------
+    .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(1000, 1)), np.repeat(["no", "yes"], [900, 100])
+    >>> X[y == "yes"] += 2
+    >>> model = CostSensitiveClassifier(GaussianNB(), {("yes", "no"): 20, ("no", "yes"): 1}).fit(X, y)
+    >>> model.predict([[0.0], [0.8]]).tolist()
+    ['no', 'yes']
+    >>> model = CostSensitiveClassifier(GaussianNB(), false_alarms=0.05, random_state=0).fit(X, y)
+    >>> round(float(np.mean(model.predict(X[y == "no"]) == "yes")), 2)
+    0.05
+    """
+
+    def __init__(self, estimator, costs=None, *, false_alarms=None, positive=None, cv=5, random_state=None):
+        self.estimator = estimator
+        self.costs = costs
+        self.false_alarms = false_alarms
+        self.positive = positive
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, groups=None, **params):
+        """Fit the classifier and, for a rate of false alarms, find the threshold.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+            Training rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row, for the estimator and in the rate of false alarms.
+        groups : array-like of shape (n_samples,), optional
+            Rows of a group stay together in the folds. Also for the estimator, if it takes them.
+        **params
+            For the estimator's fit.
+
+        Returns
+        -------
+        self
+        """
+        X, y, sample_weight, groups, params = self._fit_estimator(X, y, sample_weight, groups, params)
+        self.costs_ = cost_matrix(self.costs, self.classes_)
+        if self.false_alarms is None:
+            return self
+        self._positive = self._position(y)
+        seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
+        self._probabilities = self._held_out(X, y, groups, params, seed)[2]
+        self._codes, self._weights = class_codes(y, self.classes_), sample_weight
+        self._training_prior = class_shares(y, self.classes_, sample_weight)
+        if np.any(self._training_prior == 0):
+            raise ValueError("A class has rows of weight zero only; its alarms cannot be counted.")
+        self._prior = self._output_prior()
+        self._find_threshold()
+        return self
+
+    def _position(self, y):
+        """Column of the class of the alarms."""
+        if not 0 < self.false_alarms < 1:
+            raise ValueError(f"false_alarms must lie between 0 and 1, got {self.false_alarms:g}.")
+        if len(self.classes_) == 2 and self.costs is not None:
+            raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
+        if self.positive is not None:
+            return int(class_codes([self.positive], self.classes_)[0])
+        return rarest(class_shares(y, self.classes_))
+
+    def _output_prior(self):
+        """Class shares that the probabilities stand for, by the estimator's own word or as in training."""
+        last = self.estimator_
+        while isinstance(last, Pipeline):
+            last = last[-1]
+        return np.asarray(getattr(last, "output_prior_", self._training_prior))
+
+    def _find_threshold(self):
+        prior = self._output_prior()
+        probabilities = mean_corrected([self._probabilities], [self._prior], prior)
+        weights = (prior / self._training_prior)[self._codes]
+        self.threshold_ = threshold_at(
+            probabilities[:, self._positive],
+            self._codes == self._positive,
+            self.false_alarms,
+            sample_weight=weights if self._weights is None else weights * self._weights,
+        )
+
+    @available_if(lambda self: hasattr(self.estimator, "adapt"))
+    def adapt(self, X):
+        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+            Rows of the new population.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        self.estimator_.adapt(X)
+        if self.false_alarms is not None:
+            self._find_threshold()
+        return self
+
+    def predict(self, X):
+        """Predict labels, of shape (n_samples,): what costs least, or alarms at the rate asked for."""
+        probabilities = self.predict_proba(X)
+        expected = _expected(probabilities, self.costs_)
+        if self.false_alarms is not None:
+            alarm = probabilities[:, self._positive] > self.threshold_
+            expected[:, self._positive] = np.where(alarm, -np.inf, np.inf)
+        return self.classes_[np.argmin(expected, axis=1)]
