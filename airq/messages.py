@@ -114,7 +114,7 @@ def show_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Callable]:
-    """Show a progress bar on a terminal, else a line now and then; yield ``advance(done, total, text="")``."""
+    """Show a progress bar on a terminal, else a line now and then; yield ``advance(done, total, text)``."""
     if not notes.is_interactive:
         yield _lines(what)
         return

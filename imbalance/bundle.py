@@ -1,10 +1,9 @@
-"""Fitted classifiers as folders without pickle: JSON, arrays, and each booster in its library's own format."""
+"""Fitted classifiers as folders without pickle: JSON, arrays, boosters in their own formats."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +48,9 @@ class Bundle:
     facts: dict
 
 
-def fit_bundle(table, *, model="logistic", rows="as they are", target="training", costs=None, seed=0, title=""):
+def fit_bundle(
+    table, *, model="logistic", rows="as they are", target="training", costs=None, seed=0, title=""
+):
     """Fit a classifier, calibrated on held-out rows and ready to follow other class shares.
 
     Parameters
@@ -97,6 +98,34 @@ def fit_bundle(table, *, model="logistic", rows="as they are", target="training"
         "versions": versions(),
     }
     return Bundle(classifier, table.columns, facts)
+
+
+def best_of(folder):
+    """Return model, rows and target of the best row in the folder of a comparison, for :func:`fit_bundle`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder holds no finished comparison, or its best model has no name here.
+    """
+    folder = Path(folder)
+    try:
+        table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
+        target = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["target_prior"]
+        best = next(row for row in table if row["ending"] != "em")
+        asked = {"model": best["model"], "rows": best["rows"], "target": _as_text(target)}
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{folder} holds no finished comparison of `imbalance compare`.") from None
+    except (ValueError, KeyError, TypeError, StopIteration):
+        raise ValueError(
+            f"{folder}: the comparison is damaged or of an older version; run it again."
+        ) from None
+    choose_models([asked["model"]]), find_rows(asked["rows"])
+    return asked
+
+
+def _as_text(shares):
+    return ",".join(f"{name}={share!r}" for name, share in shares.items())
 
 
 def save_bundle(bundle, folder, *, X):
@@ -149,7 +178,9 @@ def load_bundle(folder):
         raise ValueError(f"{folder / MARKER} is damaged; fit the model again.") from None
     for name, known in files.items():
         if Path(name).name != name or not (folder / name).is_file() or _hash(folder / name) != known:
-            raise ValueError(f"{folder / name} is missing or was changed since it was saved; fit the model again.")
+            raise ValueError(
+                f"{folder / name} is missing or was changed since it was saved; fit the model again."
+            )
     _check_versions(folder, held)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = dict(stored)

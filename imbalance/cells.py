@@ -59,14 +59,24 @@ _FEWEST_DAYS = 10
 
 def filled(column):
     """A column as stripped text, blank cells and "?" missing."""
-    text = column.astype(object).where(column.notna(), None)
-    text = text.map(lambda value: str(value).strip(), na_action="ignore").astype(object)
-    return text.where(~text.isin([*EMPTY_CELLS, UNKNOWN]), None).astype(object)
+    column = column.astype(object).where(column.notna(), None)
+    values = {value: str(value).strip() for value in column.dropna().unique()}
+    values = {value: None if text in (*EMPTY_CELLS, UNKNOWN) else text for value, text in values.items()}
+    return column.map(values).astype(object)
+
+
+def distinct(text):
+    """Different cells of a column of :func:`filled`: what they are need be found out only once.
+
+    >>> distinct(pd.Series(["a", None, "a"])).tolist()
+    ['a']
+    """
+    return pd.Series(text.dropna().unique(), dtype=object)
 
 
 def _share(text, mark):
-    """Share of the filled cells that are numbers with this decimal mark."""
-    known = text.dropna()
+    """Share of the different cells that are numbers with this decimal mark."""
+    known = distinct(text)
     return known.str.fullmatch(_PATTERNS[mark]).mean() if len(known) else 0.0
 
 

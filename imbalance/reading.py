@@ -15,7 +15,16 @@ from sklearn.tree import DecisionTreeClassifier
 from airq.files.tables import read_file
 from airq.messages import near_name
 from airq.panel import ORIGINS
-from imbalance.cells import FEWEST_NUMBERS, SLIPS, as_days, as_flags, as_numbers, decimal_mark, filled
+from imbalance.cells import (
+    FEWEST_NUMBERS,
+    SLIPS,
+    as_days,
+    as_flags,
+    as_numbers,
+    decimal_mark,
+    distinct,
+    filled,
+)
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
@@ -447,31 +456,50 @@ def _read_column(column, name, *, as_category, mark):
         return column, Column(name, "category", tuple(column.cat.categories))
     if pd.api.types.is_timedelta64_dtype(column):
         return None, "durations"
-    text = None if pd.api.types.is_numeric_dtype(column) and not as_category else filled(column)
-    if (column if text is None else text).isna().all():
+    if column.isna().all():
         return None, "empty"
-    if not as_category:
+    if not as_category and not pd.api.types.is_string_dtype(column):
         days, order = as_days(column)
-        if order == "?":
-            return None, "dates that may be day first or month first"
         if days is not None:
             return days, Column(name, "days", order=order)
-        if text is None:
+        if pd.api.types.is_numeric_dtype(column):
             return column.astype("float64"), Column(name, "number", order=mark)
-        flags, values = as_flags(text)
-        if flags is not None:
-            return flags, Column(name, "flag", values)
-        numbers, used = as_numbers(text, mark)
-        words = int(text.notna().sum() - numbers.notna().sum())
-        if not words or (words <= SLIPS * text.notna().sum() and numbers.nunique() > FEWEST_NUMBERS):
-            days, order = as_days(numbers)
-            if days is not None:
-                return days, Column(name, "days", order=order)
-            return numbers, Column(name, "number", order=used)
-    if text.nunique() > max(NAMES_ROWS * len(text), 20):
+    text = filled(column)
+    values = distinct(text)
+    if not len(values):
+        return None, "empty"
+    read, how = (None, "") if as_category else _read_words(text, values, name, mark)
+    if how:
+        return read, how
+    if len(values) > max(NAMES_ROWS * len(text), 20):
         return None, "another value in nearly every row"
     words = text.astype("str").astype("category")
     return words, Column(name, "category", tuple(words.cat.categories))
+
+
+def _read_words(text, values, name, mark):
+    """Text as days, truth values or numbers and how it was read, None and the reason, or None and nothing."""
+
+    def every(read):
+        return text.map(dict(zip(values, read, strict=True))).astype("float64")
+
+    days, order = as_days(values)
+    if order == "?":
+        return None, "dates that may be day first or month first"
+    if days is not None:
+        return every(days), Column(name, "days", order=order)
+    flags, pair = as_flags(values)
+    if flags is not None:
+        return every(flags), Column(name, "flag", pair)
+    numbers, used = as_numbers(values, mark)
+    read = every(numbers)
+    words = int(text.notna().sum() - read.notna().sum())
+    if words and (words > SLIPS * text.notna().sum() or numbers.nunique() <= FEWEST_NUMBERS):
+        return None, ""
+    days, order = as_days(read)
+    if days is not None:
+        return days, Column(name, "days", order=order)
+    return read, Column(name, "number", order=used)
 
 
 def read_alike(table, columns):
