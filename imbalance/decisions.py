@@ -22,9 +22,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
 
-from imbalance.doors import MetaClassifier, mean_corrected, resolve_prior
+from imbalance.estimators import MetaClassifier, _inner_folds
 from imbalance.metrics import class_codes, class_shares, rarest
-from imbalance.prior_corrected import _inner_folds
+from imbalance.probability import mean_corrected, resolve_prior
 
 N_DRAWS = 1000
 

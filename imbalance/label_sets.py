@@ -10,8 +10,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from imbalance.decisions import HeldOutClassifier
-from imbalance.doors import resolve_prior
 from imbalance.metrics import class_codes, class_shares
+from imbalance.probability import resolve_prior
 
 #: What floats may add to a share of rows.
 TINY = 1e-9
@@ -32,9 +32,9 @@ class LabelSetClassifier(HeldOutClassifier):
     coverage : float
         Share of the rows whose set holds their class.
     target : {"training", "balanced"}, mapping or array-like of shape (n_classes,), optional
-        Where given, the coverage is that of all rows of a population with these class shares together [3]_,
-        and of no single class: the sets are smaller, at the expense of the classes that are hard to tell. The
-        `estimator` should be corrected to the same shares.
+        Where given (now or by ``set_params`` after `fit`), the coverage is that of all rows of a population
+        with these class shares together [3]_, and of no single class: the sets are smaller, at the expense
+        of the classes that are hard to tell. The `estimator` should be corrected to the same shares.
     cv : int, splitter or iterable of (train, test)
         Folds for the held-out predictions: so many copies are fitted besides the classifier.
     random_state : int, RandomState instance or None
@@ -133,16 +133,19 @@ class LabelSetClassifier(HeldOutClassifier):
         own = held_out[np.arange(len(y)), codes]
         self._scores = [np.sort(own[used & (codes == k)]) for k in range(len(self.classes_))]
         self.n_rows_ = np.array([len(scores) for scores in self._scores])
-        self._weights = self._weights_of_rows(class_shares(y, self.classes_, sample_weight))
+        if np.any(self.n_rows_ == 0):
+            raise ValueError("A class has rows of weight zero only; no set can be valid for it.")
+        self._training_prior = class_shares(y, self.classes_, sample_weight)
+        self._weights_of_rows()
         self._warn_of_small_classes(self.coverage)
         return self
 
-    def _weights_of_rows(self, training):
-        """Weight of a training row of each class (column) where the label of a row (row) is in question."""
+    def _weights_of_rows(self):
+        """Weight of a training row of each class (column) where a label (row) is in question."""
         if self.target is None:
             return np.eye(len(self.classes_))
-        target = resolve_prior(self.target, self.classes_, training)
-        return np.tile(target / (self.n_rows_ / self.n_rows_.sum()), (len(target), 1))
+        target = resolve_prior(self.target, self.classes_, self._training_prior)
+        return np.tile(target / self.n_rows_ * self.n_rows_.sum(), (len(target), 1))
 
     def _warn_of_small_classes(self, coverage):
         small = (
@@ -205,15 +208,16 @@ class LabelSetClassifier(HeldOutClassifier):
         rng = np.random.default_rng(self._seed)
         scores = self._dealt(X, rng)
         lots = rng.random(scores.shape)
-        itself = np.diag(self._weights)
-        total = self._weights @ self.n_rows_ + itself
+        weights = self._weights_of_rows()
+        itself = np.diag(weights)
+        total = weights @ self.n_rows_ + itself
         values = np.empty_like(scores)
         for label in range(len(self.classes_)):
             lower = np.full(len(scores), itself[label])
-            for k in np.flatnonzero(self._weights[label]):
+            for k in np.flatnonzero(weights[label]):
                 below = np.searchsorted(self._scores[k], scores[:, label], side="left")
                 ties = np.searchsorted(self._scores[k], scores[:, label], side="right") - below
-                lower += self._weights[label, k] * (below + lots[:, label] * ties)
+                lower += weights[label, k] * (below + lots[:, label] * ties)
             values[:, label] = lower / total[label]
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(values, index=index, columns=self.classes_)

@@ -59,10 +59,8 @@ def draw(learner, n_classes, seed):
         held = sets[np.arange(len(y)), y]
         record = {"learner": learner, "n_classes": n_classes, "seed": seed, "share": share}
         record |= {f"class {k}": held[y == k].mean() for k in range(n_classes)}
-        whole = model.set_params(target=prior(n_classes, share))
-        whole._weights = whole._weights_of_rows(whole.n_rows_ / whole.n_rows_.sum())
-        together = whole.predict_set(X).to_numpy()
-        model.set_params(target=None)._weights = np.eye(n_classes)
+        together = model.set_params(target=prior(n_classes, share)).predict_set(X).to_numpy()
+        model.set_params(target=None)
         yield record | {
             "size": sets.sum(axis=1).mean(),
             "empty": np.mean(~sets.any(axis=1)),
