@@ -1,0 +1,304 @@
+"""What is done with a model or its probabilities: predict, correct, watch the class shares."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from airq.io import atomic_write
+from imbalance.cells import as_days, as_numbers, filled, without_formulas
+from imbalance.comparison.problem import parse_target_prior
+from imbalance.comparison.strategies import ENDINGS, ROWS
+from imbalance.decisions import least_cost
+from imbalance.probability import correct_prior, resolve_prior
+from imbalance.reading import check_columns, read_alike
+
+PROBABILITY, CORRECTED = "p_", "_corrected"
+#: Periods that a column of dates may be cut into.
+PERIODS = ("day", "week", "month", "quarter", "year")
+#: Fewer rows say nothing about class shares.
+FEWEST_ROWS = 10
+#: A row of probabilities may miss one by so much, for rounding.
+ROUNDING = 0.02
+
+
+def write_rows(table, path):
+    """Write a table as Parquet or CSV by the end of the name, whole or not at all; CSV without formulas."""
+    with atomic_write(path) as unfinished:
+        if str(path).endswith(".parquet"):
+            table.to_parquet(unfinished, index=False)
+        else:
+            without_formulas(table).to_csv(unfinished, index=False)
+
+
+def predict_rows(bundle, table, *, target=None, keep=()):
+    """Return the probabilities of a model and the label of least expected cost for every row of a table.
+
+    Parameters
+    ----------
+    bundle : imbalance.bundle.Bundle
+        From :func:`imbalance.bundle.load_bundle`.
+    table : DataFrame
+        From :func:`imbalance.reading.read_rows`.
+    target : str, optional
+        Class shares to predict for; those that the model was fitted for if None.
+    keep : sequence of str
+        Columns of the table that stand in front.
+
+    Returns
+    -------
+    rows : DataFrame
+        `keep` or `row`, counted from 1; `p_CLASS` for every class; `prediction`.
+    notes : list of str
+        Cells that were not understood.
+    """
+    X, notes = read_alike(table, bundle.columns)
+    classifier, facts = bundle.classifier, bundle.facts
+    prior = _target(facts, target)
+    probabilities = _probabilities(classifier, X, prior)
+    costs = {(true, told): cost for true, told, cost in facts["costs"]} or None
+    rows = table[list(keep)].reset_index(drop=True) if keep else pd.DataFrame({"row": range(1, len(X) + 1)})
+    names = [f"{PROBABILITY}{label}" for label in facts["classes"]]
+    return rows.assign(
+        **dict(zip(names, probabilities.T, strict=True)),
+        prediction=least_cost(probabilities, costs, np.array(facts["classes"])),
+    ), notes
+
+
+def _target(facts, target):
+    names = [str(label) for label in facts["classes"]]
+    if target is None:
+        return np.array([facts["target_prior"][name] for name in names])
+    training = [facts["training_prior"][name] for name in names]
+    return resolve_prior(parse_target_prior(target), names, training)
+
+
+def _probabilities(classifier, X, prior):
+    own, classifier.prior_ = classifier.prior_, prior
+    try:
+        return classifier.predict_proba(X)
+    finally:
+        classifier.prior_ = own
+
+
+def correct_rows(table, columns, *, trained, target):
+    """Return a table with corrected probabilities beside those that it has.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`imbalance.reading.read_rows`.
+    columns : sequence of str
+        The probabilities of the classes, in the order of the shares; or one of two classes.
+    trained, target : sequence of float
+        Class shares that the probabilities stand for, and those to predict for. For one column, the share of
+        its class.
+
+    Returns
+    -------
+    DataFrame
+        The columns end in ``_corrected``.
+
+    Raises
+    ------
+    ValueError
+        If a cell is no probability, a row does not sum to one, or the numbers of shares and columns differ.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"case": ["A"], "p": [0.5]})
+    >>> correct_rows(table, ["p"], trained=[0.5], target=[0.05])["p_corrected"].tolist()
+    [0.05]
+    """
+    for what, shares in (("trained", trained), ("target", target)):
+        if len(shares) != len(columns):
+            raise ValueError(f"{len(columns)} columns need as many {what} shares, not {len(shares)}.")
+    values = np.column_stack([_numbers_of(table[name], name) for name in columns])
+    if len(columns) == 1:
+        (one,), (other,) = trained, target
+        values = np.column_stack([values, 1 - values])
+        trained, target = [one, 1 - one], [other, 1 - other]
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDING)
+    if len(wrong):
+        raise ValueError(
+            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column for "
+            "every class."
+        )
+    corrected = correct_prior(values / sums[:, None], trained=trained, target=target)
+    return table.assign(**{f"{name}{CORRECTED}": corrected[:, n] for n, name in enumerate(columns)})
+
+
+def _numbers_of(column, name):
+    """Probabilities of a column, checked."""
+    numbers = column if pd.api.types.is_numeric_dtype(column) else as_numbers(filled(column))[0]
+    wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"Column {name!r} must hold probabilities from 0 to 1; row {wrong[0] + 1:,} has "
+            f"{column.iloc[wrong[0]]!r}."
+        )
+    return numbers.to_numpy("float64")
+
+
+def batches(table, by=None, name="all rows"):
+    """Cut a table into batches by the values of a column, or the periods of a column of dates.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`imbalance.reading.read_rows`.
+    by : str, optional
+        A column, or a column of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without
+        a value are left out.
+    name : str
+        Of the only batch, where `by` is None.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        In the order of time, of numbers, or of first appearance.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column or period.
+
+    Examples
+    --------
+    >>> when = pd.DataFrame({"when": ["2020-01-31", "2020-02-01", "2020-02-29"]})
+    >>> {name: len(rows) for name, rows in batches(when, "when:month").items()}
+    {'2020-01': 1, '2020-02': 2}
+    """
+    if by is None:
+        return {name: table}
+    column, colon, period = (by, "", "") if by in table.columns else by.partition(":")
+    check_columns(table, [column], name)
+    if colon and period not in PERIODS:
+        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
+    values = filled(table[column])
+    if colon:
+        days = as_days(table[column])[0]
+        if days is None:
+            raise ValueError(
+                f"{name}: {column!r} holds no dates that can be told, so no {period} can be made."
+            )
+        periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
+        values = periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
+    numbers = pd.to_numeric(values, errors="coerce")
+    parts = dict(list(table.groupby(values, sort=bool(colon))))
+    if numbers.notna().equals(values.notna()):
+        parts = dict(sorted(parts.items(), key=lambda item: float(item[0])))
+    return parts
+
+
+def watch_shares(bundle, parts, *, advance=None):
+    """Return the class shares of batches of unlabelled rows, estimated one by one.
+
+    Parameters
+    ----------
+    bundle : imbalance.bundle.Bundle
+    parts : dict of str to DataFrame
+        From :func:`batches`.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` after each.
+
+    Returns
+    -------
+    shares : DataFrame
+        A row per batch: `batch, rows`, for every class `share_CLASS, low_CLASS, high_CLASS` (interval of
+        95 %), `fits` (whether other class shares explain the rows), `agree` (whether two ways to estimate the
+        shares agree) and `reason`.
+    notes : list of str
+        Batches that were left out, cells that were not understood.
+    """
+    records, notes, classifier = [], [], bundle.classifier
+    names = [str(label) for label in bundle.facts["classes"]]
+    for done, (batch, table) in enumerate(parts.items(), start=1):
+        if len(table) < FEWEST_ROWS:
+            notes.append(f"Left out {batch}: it has {len(table)} rows, {FEWEST_ROWS} are needed.")
+            continue
+        X, said = read_alike(table, bundle.columns)
+        with warnings.catch_warnings():
+            # Both doubts have columns of their own.
+            warnings.simplefilter("ignore", UserWarning)
+            classifier.adapt(X)
+        record = {"batch": str(batch), "rows": len(X)}
+        for name, share, (low, high) in zip(
+            names, classifier.prior_, classifier.prior_interval_, strict=True
+        ):
+            record |= {f"share_{name}": share, f"low_{name}": low, f"high_{name}": high}
+        doubts = {"fits": classifier.plausible_, "agree": classifier.agree_, "reason": classifier.reason_}
+        records.append(record | doubts)
+        notes += [f"{batch}: {note}" for note in said]
+        if advance:
+            advance(done, len(parts), str(batch))
+    if not records:
+        raise ValueError(f"No batch has {FEWEST_ROWS} rows. {' '.join(notes)}")
+    return pd.DataFrame(records), notes
+
+
+def share_findings(shares, facts):
+    """Sentences on the batches of :func:`watch_shares`: which need a look, and how the rarest class went."""
+    odd = shares.loc[~shares["fits"], "batch"].tolist()
+    rarest = min(facts["training_prior"], key=facts["training_prior"].get)
+    expected = facts["target_prior"][rarest]
+    off = (shares[f"low_{rarest}"] > expected) | (shares[f"high_{rarest}"] < expected)
+    sentences = []
+    if odd:
+        sentences.append(
+            f"ALARM: other class shares alone do not explain {_counted(odd, len(shares))}. Their rows "
+            "changed, too: label some of them before you trust predictions there."
+        )
+    fitting = shares[shares["fits"]]
+    if len(fitting):
+        low, high = fitting.loc[fitting[f"share_{rarest}"].agg(["idxmin", "idxmax"]).tolist()].to_dict(
+            "records"
+        )
+        sentences.append(
+            f"The share of {rarest} is estimated at {low[f'share_{rarest}']:.1%} ({low['batch']}) to "
+            f"{high[f'share_{rarest}']:.1%} ({high['batch']}); the model predicts for {expected:.1%}."
+        )
+    changed = shares.loc[off & shares["fits"], "batch"].tolist()
+    if changed:
+        sentences.append(
+            f"Its 95 % interval leaves {expected:.1%} out in {_counted(changed, len(shares))}: predict those "
+            "with --target-prior and their own shares."
+        )
+    return sentences
+
+
+def _counted(names, of):
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return f"{len(names)} of {of} batches ({shown})"
+
+
+def vocabulary():
+    """Return what the options of `imbalance compare` may name: records of `option, name, meaning`.
+
+    >>> [one["name"] for one in vocabulary() if one["option"] == "--ending"]
+    ['raw', 'prior', 'calibrated', 'em']
+    """
+    models = {
+        "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
+        "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
+        "catboost": "CatBoost; its number of trees is found on held-out training rows",
+    }
+    scores = {
+        "log_loss": "Mean of -log(probability of the class that came true), classes weighted to the target [nats]",
+        "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
+        "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
+        "average_precision": "Mean precision over the recalls of the rarest class",
+        "recall@0.05": "Recall of the rarest class at 5 % false alarms; threshold from training rows; any rate",
+        "cost": "Expected cost of a row where every decision costs least, with --costs",
+        "balanced_accuracy": "and every other score of scikit-learn by its name",
+    }
+    rows = {name: strategy.meaning for name, strategy in ROWS.items()}
+    options = {"--rows": rows, "--ending": ENDINGS, "--models": models, "--scoring": scores}
+    return [
+        {"option": option, "name": name, "meaning": f"{meaning[:1].upper()}{meaning[1:]}"}
+        for option, names in options.items()
+        for name, meaning in names.items()
+    ]
