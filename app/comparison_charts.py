@@ -15,7 +15,8 @@ PALETTE = {
     "dark": ("#56B4E9", "#ff8c42", "#2fbf8f", "#e3a1c6", "#f0c04a", "#9ec7e8"),
 }
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
-NONE = "none"
+#: What all others are compared with, as comparisons and as folders of older versions call it.
+NOTHING = ("as they are", "none")
 
 
 def palette(dark):
@@ -46,7 +47,7 @@ def differences(table, *, dark=False):
     -------
     plotly.graph_objects.Figure
     """
-    table = table[table["strategy"] != NONE]
+    table = table[~table["strategy"].isin(NOTHING)]
     hover = [
         f"{name}<br>{row.vs_none:+.4f} nats against none<br>95 %: {row.ci_low:+.4f} to {row.ci_high:+.4f}"
         f"<br>folds below none: {row.wins:g}"
@@ -80,7 +81,7 @@ def losses(table, *, dark=False):
 
 def family_means(table, *, dark=False):
     """Mean difference to none over families of sets, with their standard deviation. [nats]"""
-    table = table[table["strategy"] != NONE]
+    table = table[~table["strategy"].isin(NOTHING)]
     spread = table["vs_none_sd"].fillna(0)
     hover = [
         f"{name}<br>{row.vs_none:+.4f} ± {sd:.4f} nats over {row.families:g} families"
@@ -151,7 +152,7 @@ def set_differences(sets, *, dark=False):
     plotly.graph_objects.Figure
         Bold where the 95 % interval leaves zero out.
     """
-    sets = sets[sets["strategy"] != NONE]
+    sets = sets[~sets["strategy"].isin(NOTHING)]
     cells = sets.pivot_table(index="strategy", columns="set", values="vs_none", sort=False)
     cells = cells.loc[cells.mean(axis=1).sort_values().index]
     clear = sets.assign(clear=(sets["ci_high"] < 0) | (sets["ci_low"] > 0)).pivot_table(

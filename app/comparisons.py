@@ -49,7 +49,7 @@ NEEDED = {
     "reproduction": ("data", "strategy", "model", "log_loss", "low", "high", "seeds"),
     "hazards": ("method", "rule", "recall", "false_alarm_rate"),
 }
-WORDS = ("strategy", "other", "model", "class", "set", "family", "method", "rule", "order", "weights", "data")
+WORDS = ("strategy", "other", "model", "other_model", "class", "set", "family", "method", "rule", "order", "weights", "data")
 #: Pictures of a folder that has no numbers for them -> what each shows.
 PICTURES = {
     "reliability.png": "Predicted and observed share of the rarest class, for each strategy",
@@ -311,7 +311,7 @@ def published_table(found=None):
     table["published, minus none"] = table["published"] - PUBLISHED["none"]
     if found is None or found.kind == "hazards" or found.mark not in ("", STAND_IN):
         return table
-    ours = found.table.drop_duplicates("strategy").set_index("strategy")
+    ours = found.table.drop_duplicates("strategy").set_index("strategy").rename({"as they are": "none"})
     if found.kind == "reproduction":
         losses = ours["log_loss"]
         table[STAND_IN] = table["strategy"].map(losses)

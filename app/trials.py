@@ -18,16 +18,17 @@ from imbalance.reading import labels
 
 #: Limits of an upload. [MB, rows, columns, classes]
 MOST_MB, MOST_ROWS, MOST_COLUMNS, MOST_CLASSES = 5, 20_000, 200, 20
-#: Strategies of which few fits are made -> what they do; "none" is always compared with.
+#: What is done to the rows, of which few fits are made -> in words; each with every ending.
 QUICK = {
-    "none+prior": "correct the probabilities to the shares told below",
-    "none+em": "correct them to shares estimated from rows without labels",
+    "as they are": "leave the rows alone",
     "under-sample": "cut every class to the rows of the rarest",
     "drop-majority": "drop 5/6 of the largest class",
     "weights": "weigh rows so that all classes count alike",
     "smote": "add made-up rows to the small classes (SMOTE)",
 }
 FEWEST, MOST = 2, 4
+ENDINGS = ("raw", "prior", "calibrated")
+MODELS = ("logistic", "lightgbm")
 FOLDS = (3, 5)
 UPLOAD, RESULT = "table.csv", "result"
 COMPARISON = Task(

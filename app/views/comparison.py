@@ -13,7 +13,7 @@ COLUMNS = {
     "model": ("Model", None, None),
     "log_loss": ("Log loss", "%.4f", "Mean over folds, in nats; lower is better."),
     "log_loss_sd": ("±", "%.4f", "Standard deviation."),
-    "vs_none": ("Against none", "%+.4f", "Log loss minus that of none, in nats; below zero is better."),
+    "vs_none": ("Against none", "%+.4f", "Log loss minus that of nothing done, in nats; less is better."),
     "vs_none_sd": ("±", "%.4f", "Standard deviation over families."),
     "ci_low": ("95 % low", "%+.4f", "End of the interval of the difference."),
     "ci_high": ("95 % high", "%+.4f", "End of the interval of the difference."),
@@ -24,7 +24,10 @@ COLUMNS = {
     "published": ("Published", "%.4f", "Log loss on a private set, in nats, by its author."),
     "vs_best": ("Against the published best", "%+.4f", "Log loss minus that of drop-majority, in nats."),
     "wins": ("Wins", "%d", "Folds or seeds with less log loss."),
-    "prior_kl": ("Prior KL", "%.3f", "How far the shares that the probabilities stand for are off."),
+    "mismatch": ("Mismatch", "%.3f", "How far the class shares it was trained on are from yours (0 = none)."),
+    "rows": ("Rows", None, "What is done to the rows."),
+    "ending": ("Ending", None, "What is done to the probabilities."),
+    "cost": ("Cost", "%.4g", "Mean cost of a row."),
     "brier": ("Brier", "%.4f", None),
     "auc": ("AUC", "%.4f", None),
     "average_precision": ("AP", "%.4f", "Average precision."),
@@ -46,7 +49,7 @@ SHOW = {
     "sweep": "Other populations",
 }
 MOST_LINES = 6
-LINES = ("none", "none+prior", "under-sample", "smote")
+LINES = ("as they are", "as they are+prior", "as they are+calibrated", "under-sample+calibrated", "smote")
 
 
 def draw(found, key):
@@ -209,7 +212,7 @@ def _pairs(found, key):
     with st.expander("All pairs of strategies"):
         st.caption(
             "Log loss of the first minus that of the second, in nats: a 95 % interval for each pair by "
-            "itself, and a wider one with all pairs judged together."
+            "itself, and a wider one since any of them might have been the lowest by luck."
         )
         _table(found.tables["differences"], key, name="pairs")
 

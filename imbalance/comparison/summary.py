@@ -311,8 +311,8 @@ def estimated_prior(table, scores, target):
         for label in sorted(target, key=target.get)[:LISTED]
     ]
     return (
-        f"{_names(table)[rows.index[0]]} estimated the class shares, mean ± standard deviation over folds (the "
-        f"truth in brackets): {', '.join(found)}{', …' if len(target) > LISTED else ''}."
+        f"{_names(table)[rows.index[0]]} estimated the class shares, mean ± standard deviation over folds "
+        f"(the truth in brackets): {', '.join(found)}{', …' if len(target) > LISTED else ''}."
     )
 
 

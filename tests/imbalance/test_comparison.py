@@ -10,7 +10,7 @@ import pytest
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
-from scipy.sparse import csr_array
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -499,7 +499,7 @@ def test_classifiers_of_the_user_see_the_rows_as_given(model, kind):
     "Each of them compares, and gives a fitted classifier that predicts for the same kind of rows."
     X, y = rows()
     if kind != "frame":
-        X = X.to_numpy() if kind == "array" else csr_array(np.abs(X.to_numpy()))
+        X = X.to_numpy() if kind == "array" else csr_matrix(np.abs(X.to_numpy()))
     if kind == "sparse" and hasattr(model, "steps"):
         model = make_pipeline(StandardScaler(with_mean=False), LogisticRegression())
     found = compare(X, y, models=model, rows=["none", "under-sample"], ending=["raw", "prior"], **FOLDS)
