@@ -49,7 +49,10 @@ NEEDED = {
     "reproduction": ("data", "strategy", "model", "log_loss", "low", "high", "seeds"),
     "hazards": ("method", "rule", "recall", "false_alarm_rate"),
 }
-WORDS = ("strategy", "other", "model", "other_model", "class", "set", "family", "method", "rule", "order", "weights", "data")
+WORDS = (
+    "strategy", "other", "model", "other_model", "class", "set", "family", "method", "rule", "order",
+    "weights", "data",
+)  # fmt: skip
 #: Pictures of a folder that has no numbers for them -> what each shows.
 PICTURES = {
     "reliability.png": "Predicted and observed share of the rarest class, for each strategy",

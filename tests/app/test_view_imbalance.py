@@ -21,16 +21,8 @@ def comparison(tmp_path_factory):
     rng = np.random.default_rng(0)
     y = np.repeat(["<b>no</b>", "yes"], [100, 40])
     X = rng.normal(size=(140, 2)) + (y == "yes")[:, None]
-    found = compare(
-        X,
-        y,
-        models="logistic",
-        rows=["none", "weights"],
-        ending=["raw", "prior"],
-        cv=3,
-        repeats=1,
-        title="Loans",
-    )
+    rows, ending = ["none", "weights"], ["raw", "prior"]
+    found = compare(X, y, models="logistic", rows=rows, ending=ending, cv=3, repeats=1, title="Loans")
     folder = tmp_path_factory.mktemp("comparison")
     write_comparison(found, folder)
     return folder
