@@ -83,8 +83,8 @@ def compare(
     rows: Annotated[
         str | None,
         typer.Option(
-            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a number: "
-            "drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
+            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a "
+            "number: drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
         ),
     ] = None,
     ending: Annotated[
@@ -166,8 +166,7 @@ def fit(
     ] = None,
     model: Annotated[str | None, typer.Option(help="logistic (the default), lightgbm or catboost.")] = None,
     rows: Annotated[
-        str | None,
-        typer.Option(help="What is done to the rows, see `imbalance strategies`; nothing by default."),
+        str | None, typer.Option(help="What is done to the rows; see `imbalance strategies`.")
     ] = None,
     target_prior: Annotated[
         str | None,
@@ -182,8 +181,8 @@ def fit(
 ):
     """Fit a classifier whose probabilities are calibrated and stand for the population that you name.
 
-    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to read
-    it runs no code of whoever made it. Typical time: seconds to a minute.
+    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to
+    read it runs no code of whoever made it. Typical time: seconds to a minute.
     """
     if like is not None and any(one is not None for one in (model, rows, target_prior)):
         raise typer.BadParameter("--like takes model, rows and target from a comparison; name it or them")
@@ -201,8 +200,8 @@ def fit(
     _say_all([], bundle.facts["notes"])
     shares = ", ".join(f"{name} {share:.3g}" for name, share in bundle.facts["target_prior"].items())
     say(
-        f"{out}: {bundle.facts['model']} on {bundle.facts['rows']} rows, calibrated, for a population with {shares}; "
-        f"{len(table.y):,} rows and {table.X.shape[1]} features."
+        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, calibrated, for a population with "
+        f"{shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
     )
 
 
@@ -240,7 +239,7 @@ def predict(
 
 
 @app.command(
-    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out corrected.csv"
+    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out new.csv"
 )
 @exit_cleanly
 def correct(
@@ -250,8 +249,8 @@ def correct(
     trained: Annotated[
         str,
         typer.Option(
-            help="Class shares that they stand for, those of the rows trained on: no=.5,yes=.5. For one column, "
-            "the share of its class: .5."
+            help="Class shares that they stand for, as in training: no=.5,yes=.5. For one column, the share "
+            "of its class: .5."
         ),
     ],
     target: Annotated[str, typer.Option(help="Class shares of the population, in the same way.")],
@@ -303,7 +302,7 @@ def monitor(
     ] = None,
     json: Json = None,
 ):
-    """Estimate the class shares of unlabelled batches, and raise an alarm where these do not explain the rows.
+    """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
 
     Typical time: a few seconds a batch.
     """
@@ -312,11 +311,9 @@ def monitor(
     from imbalance.reading import read_rows
     from imbalance.serving import batches, share_findings, watch_shares, write_rows
 
-    bundle, parts = load_bundle(model), {}
-    for file in files:
-        for name, rows in batches(read_rows(file), by, name=file.name).items():
-            parts.setdefault(name, []).append(rows)
-    with progress("Batches") as advance, _naming(", ".join(map(str, files))):
+    bundle, tables = load_bundle(model), {str(file): read_rows(file) for file in files}
+    parts = batches(tables, by)
+    with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
     _write_json(json, shares.to_dict("records"))
@@ -468,7 +465,10 @@ def mismatch(
 
 def _paired_shares(target, trained, options=("--target", "--trained")):
     """Two lists of shares of the same classes, by name where names are given."""
-    (one, other), shares = options, [_shares(text, name) for text, name in zip((target, trained), options)]
+    (one, other), shares = (
+        options,
+        [_shares(text, name) for text, name in zip((target, trained), options, strict=True)],
+    )
     target, trained = shares
     if isinstance(target, dict) != isinstance(trained, dict):
         raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")

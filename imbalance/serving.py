@@ -124,8 +124,8 @@ def correct_rows(table, columns, *, trained, target):
     wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDING)
     if len(wrong):
         raise ValueError(
-            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column for "
-            "every class."
+            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column "
+            "for every class."
         )
     corrected = correct_prior(values / sums[:, None], trained=trained, target=target)
     return table.assign(**{f"{name}{CORRECTED}": corrected[:, n] for n, name in enumerate(columns)})
@@ -143,23 +143,21 @@ def _numbers_of(column, name):
     return numbers.to_numpy("float64")
 
 
-def batches(table, by=None, name="all rows"):
-    """Cut a table into batches by the values of a column, or the periods of a column of dates.
+def batches(tables, by=None):
+    """Cut tables into batches by the values of a column, or the periods of a column of dates.
 
     Parameters
     ----------
-    table : DataFrame
-        From :func:`imbalance.reading.read_rows`.
+    tables : dict of str to DataFrame
+        From :func:`imbalance.reading.read_rows`, by the names of their files.
     by : str, optional
-        A column, or a column of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without
-        a value are left out.
-    name : str
-        Of the only batch, where `by` is None.
+        A column, or one of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without a
+        value are left out. A table is a batch if None.
 
     Returns
     -------
     dict of str to DataFrame
-        In the order of time, of numbers, or of first appearance.
+        In the order of time or of numbers, else of first appearance.
 
     Raises
     ------
@@ -169,29 +167,38 @@ def batches(table, by=None, name="all rows"):
     Examples
     --------
     >>> when = pd.DataFrame({"when": ["2020-01-31", "2020-02-01", "2020-02-29"]})
-    >>> {name: len(rows) for name, rows in batches(when, "when:month").items()}
+    >>> {name: len(rows) for name, rows in batches({"file": when}, "when:month").items()}
     {'2020-01': 1, '2020-02': 2}
     """
     if by is None:
-        return {name: table}
-    column, colon, period = (by, "", "") if by in table.columns else by.partition(":")
-    check_columns(table, [column], name)
-    if colon and period not in PERIODS:
-        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
-    values = filled(table[column])
-    if colon:
-        days = as_days(table[column])[0]
-        if days is None:
-            raise ValueError(
-                f"{name}: {column!r} holds no dates that can be told, so no {period} can be made."
-            )
-        periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
-        values = periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
-    numbers = pd.to_numeric(values, errors="coerce")
-    parts = dict(list(table.groupby(values, sort=bool(colon))))
-    if numbers.notna().equals(values.notna()):
+        return tables
+    parts = {}
+    for file, table in tables.items():
+        values = _batch_of(table, by, file)
+        for name, rows in table.groupby(values, sort=False):
+            parts.setdefault(name, []).append(rows)
+    numbers = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce")
+    if ":" in by and by not in next(iter(tables.values())).columns:
+        parts = dict(sorted(parts.items()))
+    elif numbers.notna().all():
         parts = dict(sorted(parts.items(), key=lambda item: float(item[0])))
-    return parts
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+
+
+def _batch_of(table, by, file):
+    """Batch of every row as text, missing where there is none."""
+    column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
+    column, period = (column, period) if colon else (by, "")
+    check_columns(table, [column], file)
+    if not period:
+        return filled(table[column])
+    if period not in PERIODS:
+        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
+    days = as_days(table[column])[0]
+    if days is None:
+        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
+    periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
+    return periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
 
 
 def watch_shares(bundle, parts, *, advance=None):
@@ -287,11 +294,11 @@ def vocabulary():
         "catboost": "CatBoost; its number of trees is found on held-out training rows",
     }
     scores = {
-        "log_loss": "Mean of -log(probability of the class that came true), classes weighted to the target [nats]",
+        "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
         "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
         "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
         "average_precision": "Mean precision over the recalls of the rarest class",
-        "recall@0.05": "Recall of the rarest class at 5 % false alarms; threshold from training rows; any rate",
+        "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
         "cost": "Expected cost of a row where every decision costs least, with --costs",
         "balanced_accuracy": "and every other score of scikit-learn by its name",
     }

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from airq.io import atomic_write, write_json, write_text
+from imbalance.cells import without_formulas
 from imbalance.comparison.compare import compare
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
 from imbalance.comparison.runs import claim_folder, versions
 from imbalance.comparison.strategies import find_rows
 from imbalance.datasets.loading import available, install_hint, load_dataset
+from imbalance.datasets.suite import prefixed
 from imbalance.probability import kl_divergence
 from imbalance.resampling import resample
 
@@ -48,8 +50,8 @@ MOST_ROWS = 15_000
 SETTINGS_FILE = "settings.json"
 HEADINGS = {
     "table": ("table", "s"), "rows": ("rows", "s"), "ending": ("probabilities", "s"),
-    "log_loss": ("log loss", ".4f"), "vs_none": ("difference to none", "+.4f"), "ci_low": ("95 % low", "+.4f"),
-    "ci_high": ("high", "+.4f"), "mismatch": ("mismatch", ".3f"),
+    "log_loss": ("log loss", ".4f"), "vs_none": ("difference to none", "+.4f"),
+    "ci_low": ("95 % low", "+.4f"), "ci_high": ("high", "+.4f"), "mismatch": ("mismatch", ".3f"),
 }  # fmt: skip
 
 
@@ -137,9 +139,9 @@ def recipes_in_words():
     table = recipe_table().dropna().sort_values("mismatch")
     steps = ", ".join(f"{row.mismatch:.3f} ({row.published:.3f})" for row in table.itertuples())
     return (
-        "The three recipes whose class shares are known rank by how far these are from the validation shares: "
-        f"mismatch (log loss) {steps}. So the published order needs no better learning, only better shares: "
-        "these can be corrected after the fit, which the post did not try."
+        "The three recipes whose class shares are known rank by how far these are from the validation "
+        f"shares: mismatch (log loss) {steps}. So the published order needs no better "
+        "learning, only better shares: these can be corrected after the fit, which the post did not try."
     )
 
 
@@ -206,7 +208,7 @@ def reproduce(out, *, tables=tuple(TABLES), seed=0, n_jobs=1, advance=None):
         found = compare(
             X, y, groups=groups, target=TARGET_PRIOR, models="lightgbm", rows=list(ROWS),
             ending=list(ENDINGS), cv=5, repeats=1, seed=seed, n_jobs=n_jobs, out=Path(out) / name, title=name,
-            advance=_named(advance, f"{name} ({place} of {len(tables)})"),
+            advance=prefixed(advance, f"{name} ({place} of {len(tables)})"),
         )  # fmt: skip
         write_comparison(found, Path(out) / name)
         parts.append(found.table.assign(table=name))
@@ -216,28 +218,23 @@ def reproduce(out, *, tables=tuple(TABLES), seed=0, n_jobs=1, advance=None):
     return Reproduction(recipe_table(), table, _findings(table), notes, settings)
 
 
-def _named(advance, name):
-    if advance is None:
-        return None
-    return lambda done, total, text="": advance(done, total, f"{name} {text}".strip())
-
-
 def _findings(table):
     """Whether correction helps each recipe, and whether doing nothing to the rows is then level."""
     if table.empty:
         return [recipes_in_words()]
-    losses = table.pivot(index="table", columns=["rows", "ending"], values="log_loss")
-    gains = losses.xs("calibrated", axis=1, level=1) - losses.xs("raw", axis=1, level=1)
-    corrected = losses.xs("calibrated", axis=1, level=1)
-    best, none = corrected.min(axis=1), corrected["as they are"]
-    raw = losses.xs("raw", axis=1, level=1)
+    losses = table.set_index(["table", "rows", "ending"])["log_loss"].unstack("ending")  # noqa: PD010
+    gains = losses["calibrated"] - losses["raw"]
+    by_table = losses.groupby("table")
+    spread = by_table.max() - by_table.min()
+    none = losses["calibrated"].xs("as they are", level="rows") - by_table["calibrated"].min()
     return [
         recipes_in_words(),
-        f"On {len(losses)} real tables, calibrated and corrected probabilities have a lower log loss than raw "
-        f"ones in {int((gains < 0).to_numpy().sum())} of {gains.size} pairs of table and recipe; the recipes then differ by "
-        f"{(corrected.max(axis=1) - best).max():.3f} nats at most, raw by {(raw.max(axis=1) - raw.min(axis=1)).max():.3f}.",
-        f"Nothing done to the rows, calibrated and corrected, is {(none - best).max():.3f} nats above the best "
-        f"recipe at most, and the best itself on {int((none == best).sum())} of {len(losses)} tables.",
+        f"On {len(none)} real tables with these shares, calibrated and corrected probabilities have a lower "
+        f"log loss than raw ones in {int((gains < 0).sum())} of {len(gains)} pairs of table and recipe. The "
+        f"recipes then differ by {spread['calibrated'].max():.3f} nats at most; raw, by "
+        f"{spread['raw'].max():.3f}.",
+        f"Rows as they are, calibrated and corrected, are at most {none.max():.3f} nats above the best "
+        f"recipe, and the best themselves on {int((none == 0).sum())} of {len(none)} tables.",
     ]
 
 
@@ -246,7 +243,7 @@ def write_reproduction(result, folder):
     folder = Path(folder)
     for name, table in (("published.csv", result.published), ("table.csv", result.table)):
         with atomic_write(folder / name) as path:
-            table.to_csv(path, index=False)
+            without_formulas(table).to_csv(path, index=False)
     write_json(folder / "table.json", result.table.to_dict("records"))
     parts = [markdown_table(*result.published_cells())]
     parts += [markdown_table(*result.cells())] if len(result.table) else []
