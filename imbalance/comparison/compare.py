@@ -3,13 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 
+import joblib
+import numpy as np
 import pandas as pd
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from imbalance.comparison import report
+from imbalance.comparison.fits import StrategyFailed
+from imbalance.comparison.judge import make_jobs
+from imbalance.comparison.models import choose_models, seeded, with_trees
+from imbalance.comparison.problem import class_labels, make_problem, problem_facts, whole_groups
+from imbalance.comparison.runner import claim_parts, run_jobs, versions
+from imbalance.comparison.scoring import choose_scoring
+from imbalance.comparison.strategies import (
+    AS_THEY_ARE,
+    ENDINGS,
+    REFERENCE,
+    ROWS,
+    choose_endings,
+    choose_rows,
+    label,
+)
+from imbalance.comparison.summary import (
+    differences,
+    findings,
+    mean_reliability,
+    mean_sweep,
+    mean_test_share,
+    summary_table,
+)
+from imbalance.decisions import CostSensitiveClassifier
+from imbalance.reading import features
 
 
 @dataclass(repr=False)
 class Comparison:
-    """What a comparison found; see :func:`compare`."""
+    """What a comparison found.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        A row per strategy, model, repeat and fold: `strategy, model, rows, ending, repeat, fold, log_loss`
+        [nats], `brier, auc, average_precision, calibration_slope, calibration_intercept, recall_CLASS`,
+        further scores, `prior_CLASS` (what the probabilities stand for) and `seconds` [s].
+    table : DataFrame
+        A row per strategy and model, the best first, see
+        :func:`imbalance.comparison.summary.summary_table`.
+    differences : DataFrame
+        A row per pair, see :func:`imbalance.comparison.summary.differences`.
+    sweep : DataFrame
+        Mean log loss of `strategy, model` where the rarest class has the `share`; `follows` says whether
+        the strategy corrects to each target or stays as trained.
+    reliability : DataFrame
+        `strategy, model, class, bin, share, predicted, observed, rows`: means over a bin of predictions, on
+        the target population, and the test rows in it (mean of the repetitions).
+    settings : dict
+        Data, folds, target, strategies, models, versions.
+    findings : list of str
+        Sentences that the figures support, the answer first.
+    notes : list of str
+        What was done to the rows on the way.
+    """
 
     scores: pd.DataFrame
     table: pd.DataFrame
@@ -19,10 +76,93 @@ class Comparison:
     settings: dict
     findings: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    #: What :meth:`fit` makes a classifier of: models, those by name, strategies, costs.
+    recipe: dict = field(default_factory=dict)
 
     def fit(self, X, y, *, groups=None, strategy=None, model=None):
-        """Fit the winner, or any other row of the table, on rows; return an ordinary classifier."""
-        raise NotImplementedError
+        """Fit the winner, or another row of the table, to all rows.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for :func:`compare`: the same rows, or more of their kind.
+        strategy, model : str, optional
+            The row of the table; the best of those that know the target's shares if None. A row of "em" is
+            an adapter, which learns the shares from unlabelled rows: call its ``adapt``.
+
+        Returns
+        -------
+        scikit-learn classifier
+            Fitted. Its probabilities are for the target (raw ones for what they stand for); it predicts the
+            least expected cost where costs were given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row, or the rows hold other classes.
+
+        Examples
+        --------
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> y = np.repeat(["a", "b"], [90, 30])
+        >>> X = np.random.default_rng(0).normal(size=(120, 1)) + (y == "b")[:, None]
+        >>> found = compare(X, y, models=GaussianNB(), rows="none", cv=3, repeats=1)
+        >>> found.fit(X, y, strategy="as they are+prior").classes_.tolist()
+        ['a', 'b']
+        """
+        chosen = self._chosen(strategy, model)
+        estimator, by_name = self.recipe["models"][chosen["model"]], chosen["model"] in self.recipe["by_name"]
+        rows = self.recipe["strategies"][chosen["rows"]]
+        y, target = class_labels(y), np.array(list(self.settings["target_prior"].values()))
+        if [str(label) for label in np.unique(y)] != self.settings["classes"]:
+            raise ValueError(
+                f"These rows hold the classes {np.unique(y).tolist()}, not {self.settings['classes']}."
+            )
+        learned, columns = X, None
+        if by_name and isinstance(X, pd.DataFrame):
+            learned, _ = features(X)
+            columns = FunctionTransformer(
+                _columns, kw_args={"names": list(learned), "days": learned.attrs["days"]}
+            )
+        groups, _ = whole_groups(
+            pd.DataFrame(learned) if isinstance(learned, np.ndarray | list) else learned, groups
+        )
+        seed = self.settings["seed"]
+        estimator, _ = with_trees(estimator, rows, learned, y, target=target, groups=groups, seed=seed)
+        fitted = rows.classifier(estimator, ending=chosen["ending"], target=target, seed=seed)
+        if self.recipe["costs"] is not None:
+            fitted = CostSensitiveClassifier(fitted, self.recipe["costs"])
+        fitted.fit(learned, y, groups=groups)
+        return fitted if columns is None else make_pipeline(columns.fit(X), fitted)
+
+    def _chosen(self, strategy, model):
+        """The row of the table that is meant."""
+        part = self.table
+        for name, value in {"strategy": strategy, "model": model}.items():
+            if value is not None and value not in set(part[name]):
+                raise ValueError(
+                    f"There is no {name} {value!r} here; there are {', '.join(part[name].unique())}."
+                )
+            part = part if value is None else part[part[name] == value]
+        if strategy is None and (part["ending"] != "em").any():
+            part = part[part["ending"] != "em"]
+        return part.iloc[0]
+
+    def to_markdown(self):
+        """The table with its sentences in Markdown."""
+        return report.markdown(self)
+
+    def __repr__(self):
+        return report.plain(self)
+
+    def _repr_html_(self):
+        return report.html_table(self)
+
+
+def _columns(X, names, days):
+    """Columns that were learned from, days among them as numbers, as when the model was fitted."""
+    found, _ = features(X[names])
+    return found.reindex(columns=names)
 
 
 def compare(
@@ -72,8 +212,8 @@ def compare(
         Stratified folds, or a scikit-learn splitter, or folds of your own.
     repeats : int
         How often the folds are dealt, where `cv` is their number.
-    costs : mapping from (true, predicted) to float, optional
-        Cost of predicting one class for another; pairs that are not named cost nothing.
+    costs : mapping from (true, predicted) to float, DataFrame or array-like, optional
+        Cost of predicting one class for another, see :func:`imbalance.decisions.cost_matrix`.
     scoring : str, callable, sequence or mapping, optional
         Further scores, beside log loss, Brier score, AUC, average precision and expected cost: "recall@0.05"
         (recall of the rarest class at 5 % false alarms, the threshold from training rows), names of
@@ -94,5 +234,157 @@ def compare(
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    ValueError
+        If the rows, the target, a name, a classifier or the costs make no sense, if nothing can be done with
+        these rows, or if `out` holds pieces of another comparison.
+    OSError
+        If `out` cannot be written.
+
+    Notes
+    -----
+    No test row touches training, scaling, stopping, calibration or resampling. "As they are" with "raw" is
+    always among what is compared: the differences are to it. What the rows do not allow is left out with a
+    note, unless nothing else is left. Boosters by name learn as many trees as predict held-out training rows
+    best, original ones.
+
+    In `out`, pieces are known again by type and parameters of models and samplers; a function or class of
+    your own by its name: after changing what it does, choose another folder.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["common", "rare"], [180, 20])
+    >>> X = rng.normal(size=(200, 2)) + (y == "rare")[:, None]
+    >>> found = compare(X, y, models="logistic", rows="none", ending="prior", cv=3, repeats=1)
+    >>> found.table["strategy"].tolist()
+    ['as they are+prior', 'as they are']
     """
-    raise NotImplementedError
+    models, by_name = choose_models(models, sparse=hasattr(X, "tocsr"))
+    strategies, endings = choose_rows(rows), choose_endings(ending)
+    problem, said = make_problem(
+        X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)
+    )
+    scoring = choose_scoring(scoring, costs, classes=problem.classes)
+    models = {name: seeded(model, seed) for name, model in models.items()}
+    pairs = [(strategy, tuple(endings)) for strategy in strategies if strategy.name != AS_THEY_ARE]
+    own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
+    pairs.insert(0, (ROWS[AS_THEY_ARE], tuple(own if len(pairs) < len(strategies) else ["raw"])))
+    jobs, passing = make_jobs(models, by_name, pairs, scoring, len(problem.splits))
+    facts = {**problem_facts(problem), "versions": versions()}
+    if not isinstance(cv, Integral):
+        facts["folds"] = joblib.hash(problem.splits)[:16]
+    folder = None if out is None else claim_parts(out, facts, what="comparison")
+    records = [record for record, _ in run_jobs(jobs, problem, folder=folder, n_jobs=n_jobs, advance=advance)]
+    kept, left_out = _kept(jobs, records)
+    settings = {
+        "title": title,
+        **facts,
+        "strategies": {one.name: one.meaning for one, _ in pairs},
+        "endings": {ending: ENDINGS[ending] for ending in own},
+        "models": {name: str(model).splitlines()[0][:200] for name, model in models.items()},
+        "scores": scoring.names,
+        "costs": None if scoring.costs is None else scoring.costs.tolist(),
+        "test_share": mean_test_share(problem.splits),
+    }
+    remarks = _remarks(strategies, endings, problem.target, passing if out is not None else [])
+    counted = _counted([note for record in records for note in record["notes"]], len(records))
+    recipe = {
+        "models": models,
+        "by_name": by_name,
+        "strategies": {one.name: one for one, _ in pairs},
+        "costs": scoring.costs,
+    }
+    found = _comparison(records, kept, settings, recipe)
+    found.notes = [*notes, *said, *remarks, *left_out, *counted]
+    return found
+
+
+def _remarks(strategies, endings, target, passing):
+    """What a reader should know of the ways of the comparison itself."""
+    names, said = {strategy.name for strategy in strategies}, []
+    if "em" in endings:
+        said.append(
+            "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."
+        )
+    if {"weights", "weights-target"} <= names and np.allclose(target, target[0]):
+        said.append("The target is balanced, so weights and weights-target are the same.")
+    return said + [
+        f"{name!r} holds what only this run knows, such as a nameless function: another run fits it anew."
+        for name in passing
+    ]
+
+
+def _kept(jobs, records):
+    """Pairs of strategy and model that every fold allows, and a note for each other.
+
+    Raises
+    ------
+    StrategyFailed
+        If for no model anything is left beside the rows as they are, or not even these.
+    """
+    failed = pd.DataFrame(
+        [
+            (job.strategy.name, job.model, ending, reason, job.fold)
+            for job, record in zip(jobs, records, strict=True)
+            for ending, reason in record["failed"].items()
+        ],
+        columns=["rows", "model", "ending", "reason", "fold"],
+    )
+    gone = {(label(row.rows, row.ending), row.model) for row in failed.itertuples()}
+    kept = {(row["strategy"], row["model"]) for record in records for row in record["scores"]} - gone
+    kept = {(name, model) for name, model in kept if (REFERENCE, model) in kept}
+    if len(failed) and not any(name != REFERENCE for name, _ in kept):
+        first = failed.iloc[0]
+        raise StrategyFailed(
+            f"{label(first['rows'], first['ending'])} with {first['model']}", first["reason"]
+        )
+    n_folds, notes = 1 + max(job.fold for job in jobs), []
+    for (rows, model), part in failed.groupby(["rows", "model"], sort=False):
+        if (REFERENCE, model) in gone and rows != AS_THEY_ARE:
+            continue
+        endings = [ending for ending in ENDINGS if ending in set(part["ending"])]
+        what = model if (REFERENCE, model) in gone else f"{rows} ({', '.join(endings)}) with {model}"
+        times = part["fold"].nunique()
+        where = "" if times == n_folds else f" ({times} of {n_folds} folds)"
+        notes.append(f"{what} was left out: {part['reason'].iloc[0]}{where}")
+    return kept, notes
+
+
+def _counted(notes, n_pieces):
+    """Notes once each, with the number of pieces where some but not all have it."""
+    counts = pd.Series(list(notes), dtype=object).value_counts(sort=False)
+    return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
+
+
+def _comparison(records, kept, settings, recipe):
+    frames = {
+        what: pd.DataFrame(
+            [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
+        )
+        for what in ("scores", "sweep", "reliability")
+    }
+    scores = frames["scores"]
+    order = [
+        scores[name].map(list(settings[given]).index)
+        for name, given in (("ending", "endings"), ("rows", "strategies"), ("model", "models"))
+    ]
+    scores = scores.iloc[np.lexsort([scores["fold"], scores["repeat"], *order])].reset_index(drop=True)
+    target, test_share = settings["target_prior"], settings["test_share"]
+    table = summary_table(scores, target=target, test_share=test_share)
+    return Comparison(
+        scores=scores,
+        table=table,
+        differences=differences(scores, test_share=test_share),
+        sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
+        reliability=mean_reliability(frames["reliability"], settings["n_repeats"]),
+        settings=settings,
+        findings=findings(table, scores, target=target),
+        recipe=recipe,
+    )

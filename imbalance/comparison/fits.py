@@ -1,7 +1,4 @@
-"""One fit for all strategies that share it, and what each of them predicts.
-
-Strategies of equal ``fit_key`` differ only in what happens after the fit.
-"""
+"""One fit for all endings that share it, and what each of them predicts."""
 
 from __future__ import annotations
 
@@ -11,157 +8,190 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
+from textwrap import shorten
 
 import numpy as np
 
+from imbalance.comparison.models import with_trees
+from imbalance.comparison.strategies import label
 from imbalance.estimators import held_out_members
 from imbalance.metrics import class_codes, class_weights
-from imbalance.probability import estimate_prior, resolve_prior
+from imbalance.probability import correct_prior, estimate_prior
 
 
 class StrategyFailed(ValueError):
-    """A strategy cannot be used on these rows; the message names it and says why.
+    """Something cannot be done with these rows; the message names it and says why.
 
     Attributes
     ----------
     name, reason : str
-        Which one, and why.
-    others : tuple of str
-        Strategies that share what failed.
+        What, and why.
+    endings : tuple of str
+        Those that share what failed.
     """
 
-    def __init__(self, name, reason, others=()):
-        super().__init__(name, reason, others)
-        self.name, self.reason, self.others = name, reason, tuple(others)
+    def __init__(self, name, reason, endings=()):
+        super().__init__(name, reason, endings)
+        self.name, self.reason, self.endings = name, reason, tuple(endings)
 
     def __str__(self):
-        return f"Strategy {self.name!r}: {self.reason}"
+        return f"{self.name}: {self.reason}"
 
 
 @contextmanager
-def _named(strategies):
+def _failing(strategy, endings):
     try:
         yield
-    except ValueError as error:
-        name, *others = [strategy.name for strategy in strategies]
-        raise StrategyFailed(name, str(error), others) from None
+    except Exception as error:  # somebody's estimator or sampler runs here: whatever it raises is about it
+        reason = shorten(str(error), 240, placeholder=" …") or type(error).__name__
+        raise StrategyFailed(label(strategy.name, endings[0]), reason, endings) from error
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a strategy predicts for some rows.
+    """What one ending predicts for some rows.
 
     Attributes
     ----------
     probabilities : numpy.ndarray of shape (n_samples, n_classes)
-        In the order of the classes given.
+        In the order of the sorted classes.
     prior : numpy.ndarray of shape (n_classes,)
-        Class shares that they stand for, nominally: as counted from labels and weights, or corrected to.
-        For SMOTE, repeated rows and weights boosted trees do not stand for the counted prior.
+        Class shares that they stand for: as counted from labels and weights, or corrected to.
     seconds : float
         Time of the fit (shared or not) and of all that follows. [s]
     for_prior : callable
         ``for_prior(shares)`` gives the probabilities corrected to other class shares, from what was fitted.
-    notes : list of str
-        What had to be changed to fit.
     by_copies : numpy.ndarray of shape (n_samples, n_classes) or None
         For "em", calibrated probabilities for the training prior by classifiers of the calibration's folds:
         what EM reads.
+    held_out : numpy.ndarray of shape (n_training, n_classes) or None
+        The same ending's probabilities for training rows, by copies that were not fitted on them.
     """
 
     probabilities: np.ndarray
     prior: np.ndarray
     seconds: float
     for_prior: Callable = field(repr=False)
-    notes: list = field(default_factory=list)
     by_copies: np.ndarray | None = None
+    held_out: np.ndarray | None = None
 
 
-def predict_strategies(
-    strategies, model, X, y, X_new, *, target_prior, random_state=0, unlabelled=None, groups=None
+def fit_endings(
+    strategy,
+    model,
+    endings,
+    X,
+    y,
+    X_new,
+    *,
+    target,
+    unlabelled=None,
+    groups=None,
+    seed=0,
+    held_out=False,
 ):
-    """Fit what some strategies share once, and predict with each.
+    """Fit once after one treatment of the rows, and predict with each ending.
 
     Parameters
     ----------
-    strategies : list of Strategy
-        All with the same ``fit_key``.
+    strategy : Strategy
+        What is done to the rows.
     model : scikit-learn classifier
         It is cloned.
-    X, y : pandas.DataFrame or array-like of shape (n_samples, n_features), array-like of shape (n_samples,)
-        Training rows: the only ones that are resampled, weighted and calibrated on.
-    X_new : pandas.DataFrame or array-like of shape (n_new, n_features)
+    endings : sequence of str
+        Keys of :data:`imbalance.comparison.strategies.ENDINGS`.
+    X, y : table of shape (n_samples, n_features), numpy.ndarray of shape (n_samples,)
+        Training rows: the only ones that are resampled, weighted, calibrated and stopped on.
+    X_new : table of shape (n_new, n_features)
         Rows to predict.
-    target_prior : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
-        Class shares to predict for, an array in the order of the sorted classes.
-    random_state : int
-        Of samplers and folds: one seed, one result, whichever process it runs in.
-    unlabelled : pandas.DataFrame or array-like of shape (n_unlabelled, n_features), optional
-        Rows of the population that "em" adapts to, without labels. If None they are `X_new` themselves
-        (transductive); these must then come from that population (:func:`deployment_rows`).
+    target : numpy.ndarray of shape (n_classes,)
+        Class shares to predict for, in the order of the sorted classes.
+    unlabelled : numpy.ndarray of int, optional
+        Rows among `X_new`, perhaps repeated, that "em" adapts to; all of them if None. They must come from
+        the population to predict for (:func:`deployment_rows`).
     groups : array-like of shape (n_samples,), optional
-        Training rows of a group stay together in the folds of a calibration.
+        Training rows of a group stay together in inner folds.
+    seed : int
+        Of samplers and folds: one seed, one result, whichever process it runs in.
+    held_out : bool
+        Whether to predict the training rows, too, which takes inner fits.
 
     Returns
     -------
-    dict of str to Outcome
+    outcomes : dict of str to Outcome
+    notes : list of str
+        What had to be changed to fit.
 
     Raises
     ------
     StrategyFailed
-        If one of them cannot be fitted or calibrated, or predicts what is no number; the line names it.
-    ValueError
-        If the strategies cannot share a fit.
+        If something cannot be fitted or calibrated, or predicts what is no number.
     """
-    keys = {strategy.fit_key for strategy in strategies}
-    if len(keys) != 1:
-        raise ValueError("These strategies cannot share a fit: they differ in sampler, weights or bag.")
     began = time.perf_counter()
-    with _named(strategies):
-        fitted = strategies[0].uncorrected(model, target_prior, random_state).fit(X, y)
-        members = fitted.members_proba(X_new)
-    stages = {"none": (fitted, members, time.perf_counter() - began)}
-    calibrating = [strategy for strategy in strategies if strategy.calibration(model) != "none"]
-    if calibrating:
-        with _named(calibrating):
-            copies, held_out = held_out_members(fitted, X, y, groups=groups)
-            for method in {strategy.calibration(model) for strategy in calibrating}:
-                ready = copy(fitted).calibrate_on(copies, held_out, y, method=method)
-                found = ready.members_proba(X_new) if method == "sigmoid" else members
-                stages[method] = ready, found, time.perf_counter() - began
-    target = resolve_prior(target_prior, fitted.classes_, fitted.training_prior_)
+    with _failing(strategy, endings):
+        model, notes = with_trees(model, strategy, X, y, target=target, groups=groups, seed=seed)
+        base = strategy.classifier(model, ending="raw", target=target, seed=seed).fit(X, y)
+        members = base.members_proba(X_new)
+    stages = {"none": (base, members, time.perf_counter() - began)}
+    kinds = {ending: strategy.calibration(ending, model) for ending in endings}
+    inner = [ending for ending in endings if held_out or kinds[ending] != "none"]
+    by_members = None
+    if inner:
+        with _failing(strategy, inner):
+            copies, by_members = held_out_members(base, X, y, groups=groups)
+            for kind in set(kinds.values()) - {"none"}:
+                ready = copy(base).calibrate_on(copies, by_members, y, method=kind)
+                found = ready.members_proba(X_new) if kind == "sigmoid" else members
+                stages[kind] = ready, found, time.perf_counter() - began
     outcomes = {}
-    for strategy in strategies:
-        ready, found, spent = stages[strategy.calibration(model)]
-        began = time.perf_counter()
-        with _named([strategy]):
-            probabilities, prior = _after_fit(strategy, ready, found, target, unlabelled)
-            if not np.isfinite(probabilities).all():
-                raise ValueError("its probabilities are not numbers.")
-        seconds = spent + time.perf_counter() - began
-        for_prior = partial(ready.corrected, found)
-        by_copies = ready.dealt(found) if strategy.adapts else None
-        outcomes[strategy.name] = Outcome(
-            probabilities, prior, seconds, for_prior, list(fitted.notes_), by_copies
-        )
-    return outcomes
+    for ending in endings:
+        with _failing(strategy, [ending]):
+            outcomes[ending] = _outcome(
+                ending, *stages[kinds[ending]], target, unlabelled, base, by_members if held_out else None
+            )
+    return outcomes, [*notes, *base.notes_]
 
 
-def _after_fit(strategy, fitted, members, target, unlabelled):
-    if strategy.posthoc == "none":
-        return np.mean(members, axis=0), fitted.effective_prior_
-    if strategy.adapts:
-        population = members if unlabelled is None else fitted.members_proba(unlabelled)
-        target = estimate_prior(fitted.dealt(population), trained=fitted.training_prior_)
-    return fitted.corrected(members, target), target
+def _outcome(ending, ready, members, seconds, target, unlabelled, base, by_members):
+    """What an ending makes of the predictions of its members."""
+    began = time.perf_counter()
+    by_copies = None
+    if ending == "em":
+        by_copies = ready.dealt(members)
+        seen = by_copies if unlabelled is None else by_copies[unlabelled]
+        target = estimate_prior(seen, trained=base.training_prior_)
+
+    def ended(members):
+        return np.mean(members, axis=0) if ending == "raw" else ready.corrected(members, target)
+
+    probabilities = ended(members)
+    if not np.isfinite(probabilities).all():
+        raise ValueError("its probabilities are not numbers.")
+    held_out = None
+    if by_members is not None:
+        if ending in ("raw", "prior"):  # as the members gave them, before they were corrected
+            by_members = [
+                correct_prior(p, trained=base.training_prior_, target=prior)
+                for p, prior in zip(by_members, base.priors_, strict=True)
+            ]
+        else:
+            by_members = [np.mean(by_members, axis=0)]
+        held_out = ended(by_members)
+    return Outcome(
+        probabilities,
+        base.effective_prior_ if ending == "raw" else target,
+        seconds + time.perf_counter() - began,
+        partial(ready.corrected, members),
+        by_copies,
+        held_out,
+    )
 
 
 def deployment_rows(y, classes, target, *, size=None, random_state=0):
     """Draw rows so that the classes have the shares of a population: a deployment, simulated.
 
-    A test fold has the class shares of training; a score weighted to the target prior judges a population
-    that the fold is not. An estimate from unlabelled rows needs rows of that population. Whoever simulates
-    it knows the labels, as whoever weights the score does; give the estimator the drawn rows without them.
+    A test fold has the class shares of training; an estimate from unlabelled rows needs rows of the
+    population that the score is weighted to. Give the estimator the drawn rows without their labels.
 
     Parameters
     ----------

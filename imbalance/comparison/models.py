@@ -26,6 +26,8 @@ TREES = (5, 10, 15, 20, 30, 40, 50, 70, 100, 140, 200)
 TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}
 #: CatBoost's own learning rate would follow the number of trees.
 LEARNING_RATE = 0.1
+#: Libraries that take all cores for every fit.
+OWN_THREADS = ("lightgbm", "xgboost")
 NAMES = ("logistic", *TREES_NAME)
 
 
@@ -114,13 +116,14 @@ def _by_name(name, sparse):
         return logistic(sparse=sparse)
     if sparse:
         raise ValueError(f"{name} by name takes no sparse rows; give a classifier of the library itself.")
-    return BoostedClassifier(name)
+    return BoostedClassifier(name, random_state=None)
 
 
 def check_classifier(model, name):
     """Raise ValueError where a model cannot give probabilities."""
     if isinstance(model, type) or not hasattr(model, "get_params"):
-        raise ValueError(f"Model {str(name)!r} is no scikit-learn classifier; give an instance of one.")
+        what = getattr(model, "__name__", str(name))
+        raise ValueError(f"Model {what!r} is no scikit-learn classifier; give an instance of one.")
     if not is_classifier(model):
         raise ValueError(f"Model {str(name)!r} is no classifier.")
     if not hasattr(model, "predict_proba"):
@@ -131,18 +134,19 @@ def check_classifier(model, name):
 
 
 def seeded(model, seed):
-    """Copy of a model with a seed and one thread wherever it has none of its own.
+    """Copy of a model with a seed wherever it has none, and boosters with one thread.
 
     >>> seeded(LogisticRegression(), 3).random_state
     3
     """
-    model = clone(model)
-    own = {"random_state": seed, "n_jobs": 1}
-    missing = {
-        name: own[name.rpartition("__")[2]]
-        for name, value in model.get_params().items()
-        if value is None and name.rpartition("__")[2] in own
-    }
+    model, missing = clone(model), {}
+    params = {"": model, **model.get_params()}
+    for name, value in params.items():
+        owner, _, last = name.rpartition("__")
+        if value is None and last == "random_state":
+            missing[name] = seed
+        if value is None and last == "n_jobs" and type(params.get(owner)).__module__.startswith(OWN_THREADS):
+            missing[name] = 1  # scikit-learn's are limited from outside
     return model.set_params(**missing)
 
 
@@ -174,7 +178,9 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
     try:
         train, test = stratified_split(y, groups, n_splits=5, seed=seed)[0]
     except TooFewRows:
-        return model, [f"{model.library} grows its usual number of trees: a class has too few rows to hold out."]
+        return model, [
+            f"{model.library} grows its usual number of trees: a class has too few rows to hold out."
+        ]
     long = clone(model).set_params(settings=settings | {name: max(TREES)})
     fitted = replace(strategy, bag=1).classifier(long, ending="raw", target=target, seed=seed)
     fitted.fit(_safe_indexing(X, train), y[train])

@@ -1,10 +1,14 @@
-"""Pictures of a comparison: class shares, log loss with intervals, reliability, a sweep of target priors."""
+"""Pictures of a comparison: class shares, log loss with intervals, reliability, a sweep of targets."""
 
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+
+from airq.io import atomic_write
+from imbalance.comparison.strategies import REFERENCE
 
 #: Fewer test rows in a bin say too little of the share that comes true.
 FEWEST_IN_BIN = 10
@@ -16,43 +20,39 @@ BROKEN = (":", "--", "-.")
 SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
 #: Classes at most that a legend names, and letters at most of each name.
 LEGEND_CLASSES, LEGEND_LETTERS = 12, 24
+#: Strategies at most of a model that are drawn one by one.
+MOST = 12
 NO_CLAIM = {"color": "0.6", "linewidth": 1}
+
+
+def shown_strategies(comparison):
+    """The strategies of lowest log loss and the one that all are compared with, the best first."""
+    names = list(dict.fromkeys(comparison.table["strategy"]))
+    return [name for name in names if name in names[: MOST - 1] or name == REFERENCE]
 
 
 def class_shares(comparison):
     """Class shares of the target, of the training rows, and those that each strategy predicts for."""
-    settings = comparison.settings
-    priors = [f"prior_{name}" for name in settings["classes"]]
-    seen = comparison.scores.groupby("strategy", sort=False)[priors].mean()
+    settings, names = comparison.settings, shown_strategies(comparison)
+    seen = comparison.scores.groupby("strategy")[[f"prior_{name}" for name in settings["classes"]]].mean()
     rows = {
         "target": list(settings["target_prior"].values()),
         "training rows": list(settings["training_prior"].values()),
-        **{name: list(shares) for name, shares in zip(seen.index, seen.to_numpy(), strict=True)},
+        **{name: seen.loc[name].tolist() for name in names},
     }
-    figure, axes = _figure(height=1.6 + 0.3 * len(rows))
-    left = np.zeros(len(rows))
+    figure = Figure(figsize=(8, 1.6 + 0.3 * len(rows)), layout="constrained")
+    axes, left = figure.add_subplot(), np.zeros(len(rows))
     for number in range(len(settings["classes"])):
         shares = np.array([shares[number] for shares in rows.values()])
-        axes.barh(list(rows), shares, left=left, color=_color(number), height=0.75)
-        for row, share in enumerate(shares):
-            if share > 0.06:
-                axes.text(
-                    left[row] + share / 2,
-                    row,
-                    f"{share:.3f}"[1:],
-                    ha="center",
-                    va="center",
-                    color="w",
-                    fontsize=8,
-                )
+        bars = axes.barh(list(rows), shares, left=left, color=_color(number), height=0.75)
+        texts = [f"{share:.3f}"[1:] if share > 0.06 else "" for share in shares]
+        axes.bar_label(bars, texts, label_type="center", color="w", fontsize=8)
         left += shares
     axes.axhline(1.5, color="0.2", linewidth=1)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of the class")
     axes.set_title(
-        "Class distribution: target, training rows, and what each strategy's probabilities stand for\n"
-        "(after sampler, weights and correction)",
-        fontsize=10,
+        "Class shares: yours, of the training rows, and those that probabilities stand for", fontsize=10
     )
     _class_legend(figure, settings["classes"])
     return figure
@@ -68,8 +68,8 @@ def _class_legend(figure, classes):
 
 
 def log_losses(comparison):
-    """Log loss of every strategy with its spread, and its difference to none with its interval. [nats]"""
-    table = comparison.table.iloc[::-1].reset_index(drop=True)
+    """Log loss of the best with its spread, and its difference to none with its interval. [nats]"""
+    table = comparison.table.iloc[: 3 * MOST][::-1].reset_index(drop=True)
     several = table["model"].nunique() > 1
     names = table["strategy"] + (", " + table["model"] if several else "")
     figure = Figure(figsize=(10, 1.6 + 0.28 * len(table)), layout="constrained")
@@ -85,7 +85,7 @@ def log_losses(comparison):
     right.scatter(table["vs_none"], places, c=colors, zorder=3)
     right.axvline(0, **NO_CLAIM)
     right.set(xlabel="log loss minus that of none, same folds [nats]")
-    right.set_title("Paired difference, Nadeau-Bengio 95 % interval", fontsize=10)
+    right.set_title("Difference to none, 95 % interval", fontsize=10)
     for axes in (left, right):
         axes.grid(axis="x", color="0.92")
     return figure
@@ -93,7 +93,7 @@ def log_losses(comparison):
 
 def reliability(comparison):
     """Predicted and observed share of the rarest class on the target population, a panel a strategy."""
-    strategies, rarest = comparison.settings["strategies"], comparison.settings["rarest"]
+    strategies, rarest = shown_strategies(comparison), comparison.settings["rarest"]
     figure, panels = _grid(len(strategies))
     bins = comparison.reliability[comparison.reliability["class"] == rarest]
     for axes, name in zip(panels, strategies, strict=False):
@@ -106,7 +106,7 @@ def reliability(comparison):
     figure.supxlabel(
         f"predicted probability of {rarest}\n"
         f"Area: test rows in the bin (the largest: {bins['rows'].max():,.0f}). Grey ring: fewer than "
-        f"{FEWEST_IN_BIN} rows. Lines join neighbouring bins of {FEWEST_IN_BIN} rows or more.",
+        f"{FEWEST_IN_BIN} rows.",
         fontsize=9,
     )
     figure.supylabel(f"share of {rarest} on the target population", fontsize=9)
@@ -132,11 +132,12 @@ def _draw_bins(axes, bins, most, *, color, label):
 
 def prior_sweep(comparison):
     """Log loss along target populations in which the share of the rarest class varies. [nats]"""
-    settings, sweep = comparison.settings, comparison.sweep
+    settings, names = comparison.settings, shown_strategies(comparison)
+    sweep = comparison.sweep[comparison.sweep["strategy"].isin(names)]
     figure, panels = _grid(len(settings["models"]), columns=2, size=(6.4, 4.6))
     for axes, model in zip(panels, settings["models"], strict=False):
         own = sweep[sweep["model"] == model]
-        for name, style in curve_styles(sweep, settings["strategies"]).items():
+        for name, style in curve_styles(sweep, names).items():
             line = own[own["strategy"] == name]
             axes.plot(line["share"], line["log_loss"], label=name, **style)
         axes.set_xscale("logit")
@@ -195,11 +196,6 @@ def _color(number):
     return PALETTE[number % len(PALETTE)]
 
 
-def _figure(*, width=8.0, height=4.5):
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
-
-
 def _grid(number, *, columns=4, size=(2.6, 2.6)):
     columns = min(columns, number)
     rows = -(-number // columns)
@@ -230,3 +226,15 @@ PICTURES = {
     "reliability.png": reliability,
     "sweep.png": prior_sweep,
 }
+
+
+def draw_pictures(comparison, folder):
+    """Draw all pictures into a folder; return the names of their files."""
+    for name, draw in PICTURES.items():
+        # Names of classes are drawn as they are written, dollar signs too.
+        with rc_context({"text.parse_math": False}), atomic_write(folder / name) as path:
+            figure = draw(comparison)
+            if title := comparison.settings.get("title"):
+                figure.suptitle(title, fontsize=11)
+            figure.savefig(path, dpi=110)
+    return list(PICTURES)

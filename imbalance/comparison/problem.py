@@ -174,7 +174,8 @@ def whole_groups(X, groups=None):
     said = []
     if repeated:
         said.append(
-            f"{repeated:,} of {len(equal):,} rows have the features of another row; equal rows stay in one fold."
+            f"{repeated:,} of {len(equal):,} rows have the features of another row; equal rows stay in "
+            "one fold."
         )
     if groups is None:
         return (equal if repeated else None), said
@@ -206,7 +207,7 @@ def _splits(X, y, groups, cv, repeats, seed):
         for side, rows in zip(("trains on", "tests"), sides, strict=True):
             if absent := sorted(set(np.unique(y).tolist()) - set(np.unique(y[rows]).tolist())):
                 raise ValueError(f"Fold {number} of cv {side} no row of class {absent[0]!r}.")
-    said = f"{crossing:,} training rows of the given folds are equal to, or of the group of, test rows; left out."
+    said = f"{crossing:,} training rows of the given folds equal test rows or share their group; left out."
     return splits, 1, [said] if crossing else []
 
 

@@ -5,35 +5,30 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from matplotlib import rc_context
-
 from airq.io import atomic_write, write_json, write_text
-from imbalance.comparison.plots import PICTURES
 
-#: Column of the table -> heading and format.
+#: Column of the table -> heading and format; other scores are headed by their names.
 HEADINGS = {
     "strategy": ("strategy", "s"),
     "model": ("model", "s"),
     "log_loss": ("log loss", ".4f"),
     "log_loss_sd": ("±", ".4f"),
-    "vs_none": ("vs none", "+.4f"),
+    "vs_none": ("difference to none", "+.4f"),
     "ci_low": ("95 % low", "+.4f"),
     "ci_high": ("high", "+.4f"),
     "wins": ("wins", "d"),
-    "prior_kl": ("prior KL", ".3f"),
+    "mismatch": ("mismatch", ".3f"),
     "brier": ("Brier", ".4f"),
     "auc": ("AUC", ".4f"),
     "average_precision": ("AP", ".4f"),
+    "cost": ("cost", ".4g"),
     "seconds": ("s", ".2f"),
     "calibration_slope": ("slope", ".2f"),
     "calibration_intercept": ("intercept", "+.2f"),
 }
 RECALL = "recall_"
-PRIOR_KL = (
-    "divergence of the target from the nominal prior, as counted from labels and weights (for SMOTE, "
-    "repeated rows and weights boosted trees do not stand for the counted prior)"
-)
-ESTIMATED = "; for EM, from the prior that it estimated"
+#: Columns that repeat others: the mark stands before the strategy, which has rows and ending in its name.
+UNSEEN = ("rows", "ending", "level")
 #: Columns that a terminal of fewer characters does without, the first to go first.
 SPARE = (
     "calibration_intercept",
@@ -42,8 +37,12 @@ SPARE = (
     "brier",
     "average_precision",
     "log_loss_sd",
+    "wins",
     "auc",
+    "mismatch",
 )
+#: Stands before what is not told apart from the best.
+MARK = "≈ "
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -58,14 +57,8 @@ th:nth-child(-n+2), td:nth-child(-n+2) {{ text-align: left }}
 img {{ max-width: 100% }}
 </style>
 <h1>{title}</h1>
+{table}
 {sentences}
-<div class="wide"><table>
-<thead><tr>{heading}</tr></thead>
-<tbody>
-{rows}
-</tbody></table></div>
-<p>{caption}</p>
-{notes}
 {pictures}
 </html>
 """
@@ -87,6 +80,8 @@ def write_comparison(comparison, folder):
     OSError
         If a file cannot be written.
     """
+    from imbalance.comparison.plots import draw_pictures
+
     folder, table = Path(folder), comparison.table
     with atomic_write(folder / "scores.parquet") as path:
         comparison.scores.to_parquet(path, index=False)
@@ -95,21 +90,11 @@ def write_comparison(comparison, folder):
     for name in ("differences", "reliability", "sweep"):
         with atomic_write(folder / f"{name}.csv") as path:
             getattr(comparison, name).to_csv(path, index=False)
+    pictures = draw_pictures(comparison, folder)
     write_text(folder / "table.md", markdown(comparison))
-    write_text(folder / "table.html", page(comparison))
+    write_text(folder / "table.html", page(comparison, pictures))
     write_json(folder / "table.json", table.to_dict("records"))
-    _write_pictures(comparison, folder)
     write_json(folder / "settings.json", facts(comparison))
-
-
-def _write_pictures(comparison, folder):
-    for name, draw in PICTURES.items():
-        # Names of classes are drawn as they are written, dollar signs too.
-        with rc_context({"text.parse_math": False}), atomic_write(folder / name) as path:
-            figure = draw(comparison)
-            if title := comparison.settings.get("title"):
-                figure.suptitle(title, fontsize=11)
-            figure.savefig(path, dpi=110)
 
 
 def facts(comparison):
@@ -117,14 +102,21 @@ def facts(comparison):
     return {**comparison.settings, "findings": comparison.findings, "notes": list(comparison.notes)}
 
 
-def cells(table, columns):
-    """Headings and cells as text; recalls are headed by their class."""
-    chosen = [HEADINGS.get(name, (f"recall {name.removeprefix(RECALL)}", ".3f")) for name in columns]
+def cells(table, columns=None):
+    """Headings and cells as text, recalls headed by their class, a mark where level with the best."""
+    columns = shown_columns(table) if columns is None else list(columns)
+    chosen = [HEADINGS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns]
+    marks = [MARK if level else "" for level in table["level"]]
     rows = [
         [format_cell(value, form) for value, (_, form) in zip(row, chosen, strict=True)]
-        for row in table[list(columns)].itertuples(index=False)
+        for row in table.assign(strategy=marks + table["strategy"])[columns].itertuples(index=False)
     ]
     return [heading for heading, _ in chosen], rows
+
+
+def shown_columns(table):
+    """Columns of a table that are shown."""
+    return [name for name in table.columns if name not in UNSEEN]
 
 
 def format_cell(value, form):
@@ -138,42 +130,53 @@ def format_cell(value, form):
 
 def narrow_columns(table, width):
     """Columns of a table that fit a terminal of so many characters."""
-    columns = [name for name in table.columns if not name.startswith(RECALL)]
+    columns = [name for name in shown_columns(table) if not name.startswith(RECALL)]
     spare = list(SPARE)
-    while spare and _width(table, columns) > width:
+    while spare and sum(max(map(len, column)) + 2 for column in _columns(table, columns)) > width:
         columns.remove(spare.pop(0))
     return columns
 
 
-def _width(table, columns):
+def _columns(table, columns):
     headings, rows = cells(table, columns)
-    return sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
+    return zip(headings, *rows, strict=True)
 
 
 def caption(settings):
     """What the figures are: the population, the folds, the intervals."""
     target = ", ".join(f"{name} {share:.3g}" for name, share in settings["target_prior"].items())
+    times = "once" if settings["n_repeats"] == 1 else f"{settings['n_repeats']} times"
     return (
-        f"Log loss in nats, Brier, AUC and average precision (AP) for a population with {target}; "
-        f"{settings['n_splits']} folds, dealt {_times(settings['n_repeats'])}, the same for all. ±: standard "
-        "deviation over folds; vs none: paired difference with its Nadeau-Bengio interval, each for itself, "
-        "not widened for their number; wins: folds below "
-        f"none; prior KL: {PRIOR_KL}{ESTIMATED}, a guide to what it can cost; slope, intercept: logistic "
-        "recalibration, 1 and 0 where nothing is to mend; s: "
-        "seconds of a fit and its predictions; some strategies share a fit."
+        f"Log loss [nats], Brier, AUC, average precision (AP) and costs for a population with {target}; "
+        f"{settings['n_splits']} folds, dealt {times}, the same for all. {MARK.strip()}: not told apart from "
+        "the first, of which any might be the lowest by luck (Bonferroni). Difference to none: to the same "
+        "model on the rows as they are, nothing corrected, with its 95 % interval (Nadeau and Bengio); wins: "
+        "folds below that. ±: standard deviation over folds. Mismatch: how far the class shares it was "
+        "trained on are from yours (0 = none). Slope, intercept: logistic recalibration, 1 and 0 where "
+        "nothing is to mend. s: seconds of a fit and its predictions; endings share a fit."
     )
 
 
-def _times(n):
-    return "once" if n == 1 else f"{n} times"
+def plain(comparison):
+    """The answer and the table as text."""
+    headings, rows = cells(comparison.table, narrow_columns(comparison.table, 100))
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = [
+        "  ".join(
+            f"{cell:<{w}}" if n < 2 else f"{cell:>{w}}"
+            for n, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [headings, *rows]
+    ]
+    return "\n".join([comparison.findings[0], "", *map(str.rstrip, lines)])
 
 
 def markdown(comparison):
-    """The table with its caption, findings and notes in Markdown."""
-    headings, rows = cells(comparison.table, comparison.table.columns)
-    table = markdown_table(headings, rows)
-    sentences = "\n".join(f"- {sentence}" for sentence in [*comparison.findings, *comparison.notes])
-    return f"{_title(comparison)}\n\n{table}\n\n{caption(comparison.settings)}\n\n{sentences}\n"
+    """The answer, the table with its caption, and the other findings and notes in Markdown."""
+    answer, *others = comparison.findings
+    table = markdown_table(*cells(comparison.table))
+    sentences = "\n".join(f"- {sentence}" for sentence in [*others, *comparison.notes])
+    return f"{_title(comparison)}\n\n{answer}\n\n{table}\n\n{caption(comparison.settings)}\n\n{sentences}\n"
 
 
 def markdown_table(headings, rows):
@@ -188,25 +191,37 @@ def markdown_table(headings, rows):
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def page(comparison):
-    """The same as a page that shows the pictures beside it."""
-    headings, rows = cells(comparison.table, comparison.table.columns)
-    pictures = [f'<p><img src="{name}" alt="{name[:-4].replace("_", " ")}"></p>' for name in PICTURES]
+def html_table(comparison):
+    """The answer and the table as a piece of HTML, what is level with the best in bold."""
+    headings, rows = cells(comparison.table)
+    lines = ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
+    lines = [
+        line.replace("<tr>", '<tr style="font-weight: bold">') if level else line
+        for line, level in zip(lines, comparison.table["level"], strict=True)
+    ]
+    return (
+        f'<p>{html.escape(comparison.findings[0])}</p>\n<div class="wide"><table>\n<thead><tr>'
+        + "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
+        + "</tr></thead>\n<tbody>\n"
+        + "\n".join(lines)
+        + "\n</tbody></table></div>"
+    )
+
+
+def page(comparison, pictures=()):
+    """The same as a page with the other findings, notes and pictures, which lie beside it."""
     return PAGE.format(
         title=html.escape(_title(comparison)),
-        sentences=_paragraphs(comparison.findings),
-        heading="".join(f"<th>{html.escape(heading)}</th>" for heading in headings),
-        rows="\n".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        table=html_table(comparison),
+        sentences=_paragraphs([*comparison.findings[1:], caption(comparison.settings), *comparison.notes]),
+        pictures="\n".join(
+            f'<p><img src="{name}" alt="{name[:-4].replace("_", " ")}"></p>' for name in pictures
         ),
-        caption=html.escape(caption(comparison.settings)),
-        notes=_paragraphs(comparison.notes),
-        pictures="\n".join(pictures),
     )
 
 
 def _title(comparison):
-    return comparison.settings.get("title") or "Comparison of strategies for rare classes"
+    return comparison.settings.get("title") or "Comparison for rare classes"
 
 
 def _paragraphs(sentences):

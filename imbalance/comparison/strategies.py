@@ -12,7 +12,8 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
+from imbalance.label_shift import LabelShiftAdapter
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
 
 #: Nothing is done to the rows; with the ending "raw" it is what all others are compared with.
@@ -261,12 +262,20 @@ def choose_rows(rows=None):
         several = isinstance(rows, list | tuple)
         given = [_strategy(one) for one in (USUAL_ROWS if rows is None else rows if several else [rows])]
     if not given:
-        raise ValueError(f"Nothing is to be done to the rows; name {AS_THEY_ARE!r} or others of {list(ROWS)}.")
+        raise ValueError(
+            f"Nothing is to be done to the rows; name {AS_THEY_ARE!r} or others of {list(ROWS)}."
+        )
     chosen = {}
     for strategy in given:
+        if strategy.name == AS_THEY_ARE and not strategy.plain:
+            raise ValueError(
+                f"{AS_THEY_ARE!r} is what all others are compared with; give yours another name."
+            )
         held = chosen.setdefault(strategy.name, strategy)
         if held is not strategy and (mark(held) is None or mark(held) != mark(strategy)):
-            raise ValueError(f"Two things done to the rows are called {strategy.name!r}; name them in a dict.")
+            raise ValueError(
+                f"Two things done to the rows are called {strategy.name!r}; name them in a dict."
+            )
     return list(chosen.values())
 
 

@@ -1,0 +1,196 @@
+"""What a prediction scores: our own scores by name, costs, and scikit-learn's scorers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from airq.messages import near_name
+from imbalance import metrics
+from imbalance.decisions import cost_matrix, expected_cost, threshold_at
+
+#: Scores that every comparison has.
+ALWAYS = ("log_loss", "brier", "auc", "average_precision")
+RECALL_AT = "recall@"
+
+
+class _Predicted(ClassifierMixin, BaseEstimator):
+    """Predictions that are there already, as a fitted classifier for scorers."""
+
+    def __init__(self, probabilities=None, classes=None):
+        self.probabilities = probabilities
+        self.classes = classes
+        self.classes_ = classes
+
+    def predict_proba(self, X):
+        return self.probabilities
+
+    def predict(self, X):
+        return self.classes_[np.argmax(self.probabilities, axis=1)]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Scores beside those that every comparison has.
+
+    Attributes
+    ----------
+    costs : numpy.ndarray of shape (n_classes, n_classes) or None
+        Cost by true class (row) and predicted class (column), for the expected cost.
+    rates : tuple of float
+        Rates of false alarms at which recall is wanted.
+    scorers : dict of str to callable
+        scikit-learn's scorers and their like.
+    """
+
+    costs: np.ndarray | None = None
+    rates: tuple = ()
+    scorers: dict = None
+
+    def scores(self, problem, X, y, outcome, y_train):
+        """Scores of one prediction, by name, on the target population.
+
+        Parameters
+        ----------
+        problem : Problem
+            Classes and target.
+        X, y : table of shape (n_test, n_features), numpy.ndarray of shape (n_test,)
+            Test rows.
+        outcome : Outcome
+            Their probabilities.
+        y_train : numpy.ndarray of shape (n_training,)
+            Labels of the rows of ``outcome.held_out``.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        p, classes = outcome.probabilities, problem.classes
+        known = {"classes": classes, "target": problem.target}
+        # The rarest class of all rows: that of a fold may be another.
+        found = known | {"positive": problem.rarest}
+        slope, intercept = metrics.calibration(y, p, **found)
+        recalls = metrics.recalls(y, p, classes=classes)
+        scores = {
+            "log_loss": metrics.weighted_log_loss(y, p, **known),
+            "brier": metrics.brier(y, p, **known),
+            "auc": metrics.auc(y, p, **found),
+            "average_precision": metrics.average_precision(y, p, **found),
+            "calibration_slope": slope,
+            "calibration_intercept": intercept,
+            **{f"recall_{name}": float(one) for name, one in zip(problem.names, recalls, strict=True)},
+        }
+        if self.costs is not None:
+            scores["cost"] = expected_cost(y, p, self.costs, **known)
+        for rate in self.rates:
+            scores |= _recall_at(rate, problem, y, outcome, y_train)
+        weights = metrics.class_weights(y, classes, problem.target)[metrics.class_codes(y, classes)]
+        predicted = _Predicted(p, classes)
+        return scores | {
+            name: _scored(name, one, predicted, X, y, weights) for name, one in self.scorers.items()
+        }
+
+    @property
+    def names(self):
+        """Names of the further scores, in the order of tables."""
+        at = [f"{what}@{rate:g}" for rate in self.rates for what in ("recall", "false_alarms")]
+        return [*(["cost"] if self.costs is not None else []), *at, *self.scorers]
+
+
+def _recall_at(rate, problem, y, outcome, y_train):
+    """Recall and false alarms of the rarest class at a threshold that training rows set."""
+    column = int(np.flatnonzero(problem.classes == problem.rarest)[0])
+    weights = metrics.class_weights(y_train, problem.classes, problem.target)
+    threshold = threshold_at(
+        outcome.held_out[:, column],
+        y_train == problem.rarest,
+        rate,
+        sample_weight=weights[metrics.class_codes(y_train, problem.classes)],
+    )
+    alarm, event = outcome.probabilities[:, column] > threshold, y == problem.rarest
+    return {
+        f"recall@{rate:g}": float(alarm[event].mean()),
+        f"false_alarms@{rate:g}": float(alarm[~event].mean()),
+    }
+
+
+def _scored(name, scorer, predicted, X, y, weights):
+    function = getattr(scorer, "_score_func", None)
+    weighted = function is not None and "sample_weight" in inspect.signature(function).parameters
+    try:
+        return float(scorer(predicted, X, y, **({"sample_weight": weights} if weighted else {})))
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"Scoring {name!r} cannot be computed here: {reason}") from None
+
+
+def choose_scoring(scoring=None, costs=None, *, classes=()):
+    """Scores by name, scorer, a list of them or a mapping.
+
+    Parameters
+    ----------
+    scoring : str, callable, sequence or mapping, optional
+        "recall@0.05", names of scikit-learn's scorers, or ``scorer(estimator, X, y)``; those of
+        :data:`ALWAYS` are there anyway.
+    costs : mapping, DataFrame or array-like, optional
+        For the expected cost, see :func:`imbalance.decisions.cost_matrix`; the classes may be named as text.
+    classes : array-like of shape (n_classes,)
+        Classes.
+
+    Returns
+    -------
+    Scoring
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, a rate makes no sense, or a cost is missing.
+
+    Examples
+    --------
+    >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"]).names
+    ['recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
+    """
+    if not isinstance(scoring, Mapping):
+        several = scoring if isinstance(scoring, list | tuple | set) else [] if scoring is None else [scoring]
+        scoring = {one if isinstance(one, str) else _name(one): one for one in several}
+    rates, scorers = [], {}
+    for name, one in scoring.items():
+        if isinstance(one, str) and one in ALWAYS:
+            continue
+        if isinstance(one, str) and one.startswith(RECALL_AT):
+            rates.append(_rate(one))
+        elif isinstance(one, str) and one not in get_scorer_names():
+            hint = near_name(one, [*ALWAYS, "recall@0.05", *get_scorer_names()])
+            raise ValueError(
+                f"Unknown score {one!r}.{hint} Known: {', '.join(ALWAYS)}, recall@0.05 and its like, "
+                "scikit-learn's scorers by name, and scorers."
+            )
+        elif not isinstance(one, str) and not callable(one):
+            raise ValueError(f"{one!r} is neither the name of a score nor a scorer.")
+        else:
+            scorers[str(name)] = get_scorer(one)
+    if isinstance(costs, Mapping):
+        own = {str(label): label for label in np.asarray(classes).tolist()}
+        costs = {tuple(own.get(str(label), label) for label in pair): cost for pair, cost in costs.items()}
+    return Scoring(None if costs is None else cost_matrix(costs, classes), tuple(rates), scorers)
+
+
+def _name(scorer):
+    function = getattr(scorer, "_score_func", scorer)
+    return getattr(function, "__name__", type(scorer).__name__)
+
+
+def _rate(name):
+    try:
+        rate = float(name.removeprefix(RECALL_AT))
+    except ValueError:
+        rate = np.nan
+    if not 0 < rate < 1:
+        raise ValueError(f"{name!r}: the rate of false alarms must lie between 0 and 1, as in recall@0.05.")
+    return rate
