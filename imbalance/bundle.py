@@ -14,7 +14,7 @@ from airq.io import atomic_folder, write_json
 from airq.messages import warn
 from imbalance.comparison.models import choose_models, with_trees
 from imbalance.comparison.problem import parse_target_prior
-from imbalance.comparison.runs import versions
+from imbalance.comparison.runner import versions
 from imbalance.comparison.strategies import find_rows
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.probability import resolve_prior

@@ -309,7 +309,7 @@ def monitor(
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": files})
     from imbalance.bundle import load_bundle
     from imbalance.reading import read_rows
-    from imbalance.serving import batches, share_findings, watch_shares, write_rows
+    from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
 
     bundle, tables = load_bundle(model), {str(file): read_rows(file) for file in files}
     parts = batches(tables, by)
@@ -317,22 +317,9 @@ def monitor(
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
     _write_json(json, shares.to_dict("records"))
-    _print_shares(shares, bundle.facts["classes"])
+    print_table(*share_cells(shares), left=1)
     _say_all(share_findings(shares, bundle.facts), said)
     say(f"Written to {out}")
-
-
-def _print_shares(shares, classes):
-    headings = ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "fits"]
-    cells = [
-        [
-            row["batch"], f"{row['rows']:,}",
-            *(f"{row[f'share_{c}']:.3f} ({row[f'low_{c}']:.3f} to {row[f'high_{c}']:.3f})" for c in classes),
-            "yes" if row["fits"] else "NO",
-        ]
-        for row in shares.to_dict("records")
-    ]  # fmt: skip
-    print_table(headings, cells, left=1)
 
 
 @app.command(epilog="Example: imbalance strategies --json strategies.json")
@@ -420,16 +407,16 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     Typical time: 4 minutes on 2 cores.
     """
     _check(out=out, json=json, folders=["--out"])
-    from imbalance.datasets.published import Reproduction, recipe_table, recipes_in_words, write_reproduction
-    from imbalance.datasets.published import reproduce as run
+    from imbalance.datasets.published import recipe_cells, recipe_table
+    from imbalance.datasets.reproduction import reproduce as run
+    from imbalance.datasets.reproduction import write_reproduction
 
     screen.print("Published by its author, on private rows:", markup=False, style="bold")
-    print_table(*Reproduction(recipe_table()).published_cells(), left=1)
-    say(recipes_in_words())
+    print_table(*recipe_cells(), left=1)
     with progress("Comparing") as advance:
         result = run(out, seed=seed, n_jobs=jobs, advance=advance)
     write_reproduction(result, out)
-    _write_json(json, [*result.published.to_dict("records"), *result.table.to_dict("records")])
+    _write_json(json, [*recipe_table().to_dict("records"), *result.table.to_dict("records")])
     if len(result.table):
         screen.print("The same recipes on real tables, corrected too:", markup=False, style="bold")
         print_table(*result.cells(), left=3, sections=0)

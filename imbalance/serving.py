@@ -12,14 +12,13 @@ from imbalance.cells import as_days, as_numbers, filled, without_formulas
 from imbalance.comparison.problem import parse_target_prior
 from imbalance.comparison.strategies import ENDINGS, ROWS
 from imbalance.decisions import least_cost
+from imbalance.label_shift import PriorTracker
 from imbalance.probability import correct_prior, resolve_prior
 from imbalance.reading import check_columns, read_alike
 
 PROBABILITY, CORRECTED = "p_", "_corrected"
 #: Periods that a column of dates may be cut into.
 PERIODS = ("day", "week", "month", "quarter", "year")
-#: Fewer rows say nothing about class shares.
-FEWEST_ROWS = 10
 #: A row of probabilities may miss one by so much, for rounding.
 ROUNDING = 0.02
 
@@ -202,7 +201,7 @@ def _batch_of(table, by, file):
 
 
 def watch_shares(bundle, parts, *, advance=None):
-    """Return the class shares of batches of unlabelled rows, estimated one by one.
+    """Return the class shares of batches of unlabelled rows, see :class:`imbalance.label_shift.PriorTracker`.
 
     Parameters
     ----------
@@ -214,65 +213,61 @@ def watch_shares(bundle, parts, *, advance=None):
 
     Returns
     -------
-    shares : DataFrame
-        A row per batch: `batch, rows`, for every class `share_CLASS, low_CLASS, high_CLASS` (interval of
-        95 %), `fits` (whether other class shares explain the rows), `agree` (whether two ways to estimate the
-        shares agree) and `reason`.
+    history : DataFrame
+        A row per batch and class, ``PriorTracker.history_``.
     notes : list of str
-        Batches that were left out, cells that were not understood.
+        Batches that were too small, cells that were not understood.
     """
-    records, notes, classifier = [], [], bundle.classifier
-    names = [str(label) for label in bundle.facts["classes"]]
+    tracker, notes = PriorTracker(bundle.classifier, horizon=len(parts)), []
     for done, (batch, table) in enumerate(parts.items(), start=1):
-        if len(table) < FEWEST_ROWS:
-            notes.append(f"Left out {batch}: it has {len(table)} rows, {FEWEST_ROWS} are needed.")
-            continue
         X, said = read_alike(table, bundle.columns)
         with warnings.catch_warnings():
-            # Both doubts have columns of their own.
+            # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)
-            classifier.adapt(X)
-        record = {"batch": str(batch), "rows": len(X)}
-        for name, share, (low, high) in zip(
-            names, classifier.prior_, classifier.prior_interval_, strict=True
-        ):
-            record |= {f"share_{name}": share, f"low_{name}": low, f"high_{name}": high}
-        doubts = {"fits": classifier.plausible_, "agree": classifier.agree_, "reason": classifier.reason_}
-        records.append(record | doubts)
+            tracker.update(X, when=str(batch))
         notes += [f"{batch}: {note}" for note in said]
         if advance:
             advance(done, len(parts), str(batch))
-    if not records:
-        raise ValueError(f"No batch has {FEWEST_ROWS} rows. {' '.join(notes)}")
-    return pd.DataFrame(records), notes
+    history = tracker.history_
+    small = history[history["share"].isna()].drop_duplicates("when")
+    notes += [f"{row.when}: {row.reason}" for row in small.itertuples()]
+    return history, notes
 
 
-def share_findings(shares, facts):
-    """Sentences on the batches of :func:`watch_shares`: which need a look, and how the rarest class went."""
-    odd = shares.loc[~shares["fits"], "batch"].tolist()
+def share_cells(history):
+    """Headings and cells of :func:`watch_shares`, a row per batch."""
+    classes, rows = history["label"].unique().tolist(), []
+    for when, part in history.groupby("when", sort=False):
+        shares = [
+            "" if row.share != row.share else f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})"
+            for row in part.itertuples()
+        ]
+        rows.append([when, f"{part['n_rows'].iloc[0]:,}", *shares, "ALARM" if part["alarm"].any() else ""])
+    return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
+
+
+def share_findings(history, facts):
+    """Sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
     rarest = min(facts["training_prior"], key=facts["training_prior"].get)
-    expected = facts["target_prior"][rarest]
-    off = (shares[f"low_{rarest}"] > expected) | (shares[f"high_{rarest}"] < expected)
-    sentences = []
-    if odd:
+    known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
+    alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
+    expected, sentences = facts["target_prior"][rarest], []
+    if alarms:
         sentences.append(
-            f"ALARM: other class shares alone do not explain {_counted(odd, len(shares))}. Their rows "
+            f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
             "changed, too: label some of them before you trust predictions there."
         )
-    fitting = shares[shares["fits"]]
     if len(fitting):
-        low, high = fitting.loc[fitting[f"share_{rarest}"].agg(["idxmin", "idxmax"]).tolist()].to_dict(
-            "records"
-        )
+        least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]
         sentences.append(
-            f"The share of {rarest} is estimated at {low[f'share_{rarest}']:.1%} ({low['batch']}) to "
-            f"{high[f'share_{rarest}']:.1%} ({high['batch']}); the model predicts for {expected:.1%}."
+            f"The share of {rarest} is estimated at {least['share']:.1%} ({least['when']}) to "
+            f"{most['share']:.1%} ({most['when']}); the model predicts for {expected:.1%}."
         )
-    changed = shares.loc[off & shares["fits"], "batch"].tolist()
-    if changed:
+    off = fitting.loc[(fitting["low"] > expected) | (fitting["high"] < expected), "when"].tolist()
+    if off:
         sentences.append(
-            f"Its 95 % interval leaves {expected:.1%} out in {_counted(changed, len(shares))}: predict those "
-            "with --target-prior and their own shares."
+            f"The 95 % interval leaves {expected:.1%} out in {_counted(off, len(known))}: predict those with "
+            "--target-prior and their own shares."
         )
     return sentences
 

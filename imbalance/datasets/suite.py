@@ -15,7 +15,7 @@ from imbalance.comparison.compare import compare
 from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.folds import TooFewRows
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
-from imbalance.comparison.runs import claim_folder, versions
+from imbalance.comparison.runner import claim_folder, versions
 from imbalance.comparison.strategies import AS_THEY_ARE
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
 
@@ -39,8 +39,8 @@ HEADINGS = {
 CAPTION = (
     "difference to none: log loss minus that of the same model with nothing done to rows or probabilities "
     "[nats], mean over families, each the mean of its sets, with a t interval over families, each for "
-    "itself; below none: families with a mean below 0; difference to rows as they are: minus that of the same model "
-    "with the same done to the probabilities, and nothing to the rows."
+    "itself; below none: families with a mean below 0; difference to rows as they are: minus that of the "
+    "same model with the same done to the probabilities, and nothing to the rows."
 )
 
 

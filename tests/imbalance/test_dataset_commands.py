@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from imbalance.reproduction import Case
 from typer.testing import CliRunner
 
 from imbalance import reproduction
 from imbalance.cli import app
 from imbalance.comparison.strategies import STRATEGIES
 from imbalance.datasets import loading as datasets
-from imbalance.reproduction import Case
 
 
 @pytest.fixture

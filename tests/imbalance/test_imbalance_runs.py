@@ -3,12 +3,12 @@
 import os
 
 import pytest
+from imbalance.comparison.runs import lasting_text, lasts
+from imbalance.reproduction import Case, reproduce
 from imblearn.base import BaseSampler
 
-from imbalance.comparison.runs import lasting_text, lasts
 from imbalance.comparison.strategies import Strategy
 from imbalance.hazard_fits import held_out_scores
-from imbalance.reproduction import Case, reproduce
 
 
 def test_a_killed_process_of_the_reproduction_is_one_line(tmp_path):
