@@ -115,7 +115,7 @@ def _tables(X, by_name):
         return X, X, []
     X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
     try:
-        clean, notes = features(pd.DataFrame(X))
+        clean, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
     except ValueError:
         if by_name:
             raise
