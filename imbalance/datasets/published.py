@@ -15,8 +15,8 @@ CLASSES = ("normal", "post_alzheimer", "pre_alzheimer")
 TRAINING_ROWS = dict(zip(CLASSES, (31208, 1149, 420), strict=True))
 TARGET_PRIOR = dict(zip(CLASSES, (0.749, 0.171, 0.080), strict=True))
 #: Recipe, what it does to the rows here, its log loss on the private validation rows [nats], and the
-#: rows or shares of each class that it trains on: those of SMOTE by a notebook of the author; the weights were
-#: not told.
+#: rows or shares of each class that it trains on: those of SMOTE by a notebook of the author; the weights
+#: were not told.
 PUBLISHED = (
     ("drop 5/6 of the largest class", "drop-majority", 0.556998, (5201, 1149, 420)),
     ("row weights in CatBoost, not told which", "weights", 0.559395, None),

@@ -53,8 +53,8 @@ class Reproduction:
     Attributes
     ----------
     table : DataFrame
-        `table, rows, ending, log_loss, vs_none, ci_low, ci_high, mismatch`: a row per real table and recipe.
-        [nats]
+        `strategy, model, wins, table, rows, ending, log_loss, vs_none, ci_low, ci_high, mismatch`: a row per
+        real table, recipe and ending. [nats]
     findings, notes : list of str
         What the figures support, and which tables are not here.
     settings : dict
@@ -141,7 +141,11 @@ def reproduce(out, *, tables=tuple(TABLES), seed=0, n_jobs=1, advance=None):
         write_comparison(found, Path(out) / name)
         parts.append(found.table.assign(table=name))
         rows[name] = dict(zip(*(one.tolist() for one in np.unique(y, return_counts=True)), strict=True))
-    table = pd.concat(parts)[list(HEADINGS)].reset_index(drop=True) if parts else pd.DataFrame()
+    table = (
+        pd.concat(parts)[["strategy", "model", "wins", *HEADINGS]].reset_index(drop=True)
+        if parts
+        else pd.DataFrame()
+    )
     settings |= {"classes": {name: TABLES[name]["classes"] for name in rows}, "class_rows": rows}
     return Reproduction(table, _findings(table), notes, settings)
 

@@ -16,7 +16,7 @@ from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.folds import TooFewRows
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
 from imbalance.comparison.runner import claim_folder, versions
-from imbalance.comparison.strategies import AS_THEY_ARE
+from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
 
 #: File that makes a folder that of a suite, and says what its sets have in common.
@@ -170,7 +170,7 @@ def suite_table(sets):
     Returns
     -------
     DataFrame
-        Columns of :data:`HEADINGS`; the lowest mean difference of a model first.
+        `strategy` and the columns of :data:`HEADINGS`; the lowest mean difference of a model first.
     """
     none = losses(sets, rows=AS_THEY_ARE, ending="raw")
     records = []
@@ -182,9 +182,12 @@ def suite_table(sets):
         if rows == AS_THEY_ARE:
             vs_rows = rows_low = rows_high = np.nan
         records.append(
-            {"model": model, "rows": rows, "ending": ending, "families": len(gain), "sets": len(part),
-             "vs_none": vs_none, "low": low, "high": high, "families_below": int((gain < 0).sum()),
-             "vs_rows": vs_rows, "rows_low": rows_low, "rows_high": rows_high}
+            {
+                "strategy": label(rows, ending), "model": model, "rows": rows, "ending": ending,
+                "families": len(gain), "sets": len(part), "vs_none": vs_none, "low": low, "high": high,
+                "families_below": int((gain < 0).sum()),
+                "vs_rows": vs_rows, "rows_low": rows_low, "rows_high": rows_high,
+            }
         )  # fmt: skip
     return pd.DataFrame(records).sort_values(["model", "vs_none"], kind="stable").reset_index(drop=True)
 
