@@ -8,7 +8,7 @@ from __future__ import annotations
 import matplotlib
 
 from app.processes import serve
-from app.trials import ENDINGS, MODELS, RESULT, UPLOAD
+from app.trials import RESULT, UPLOAD
 from imbalance.comparison.compare import compare
 from imbalance.comparison.report import write_comparison
 from imbalance.reading import read_labelled
@@ -27,10 +27,9 @@ def _compare(folder, job, advance):
     return compare(
         table.X,
         table.y,
-        models=MODELS,
-        rows=job["strategies"],
-        ending=ENDINGS,
         target=job["target_prior"],
+        models="lightgbm",
+        rows=["as they are", *job["strategies"]],
         cv=job["folds"],
         repeats=1,
         n_jobs=1,

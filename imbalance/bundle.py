@@ -14,7 +14,7 @@ from airq.io import atomic_folder, write_json
 from airq.messages import warn
 from imbalance.comparison.models import choose_models, with_trees
 from imbalance.comparison.problem import parse_target_prior
-from imbalance.comparison.runs import versions
+from imbalance.comparison.runner import versions
 from imbalance.comparison.strategies import find_rows
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.probability import resolve_prior
@@ -83,6 +83,7 @@ def fit_bundle(
     base = strategy.classifier(learner, ending="raw", target=prior, seed=seed)
     classifier = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=table.groups)
     classifier.prior_ = prior
+    _forget_dates(classifier, table.columns)
     facts = {
         "what": "imbalance model",
         "title": title,
@@ -98,6 +99,19 @@ def fit_bundle(
         "versions": versions(),
     }
     return Bundle(classifier, table.columns, facts)
+
+
+def _forget_dates(classifier, columns):
+    """Leave dates out of the test for label shift: batches of other times differ in them anyway."""
+    dates = {
+        name
+        for one in columns
+        if one.kind == "days"
+        for name in (one.name, *(f"{one.name} {part}" for part in one.words))
+    }
+    kept = [name not in dates for name in classifier._names]
+    classifier._features = classifier._features[:, kept]
+    classifier._names = [name for name in classifier._names if name not in dates]
 
 
 def best_of(folder):

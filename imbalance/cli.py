@@ -83,8 +83,8 @@ def compare(
     rows: Annotated[
         str | None,
         typer.Option(
-            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a number: "
-            "drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
+            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a "
+            "number: drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
         ),
     ] = None,
     ending: Annotated[
@@ -166,8 +166,7 @@ def fit(
     ] = None,
     model: Annotated[str | None, typer.Option(help="logistic (the default), lightgbm or catboost.")] = None,
     rows: Annotated[
-        str | None,
-        typer.Option(help="What is done to the rows, see `imbalance strategies`; nothing by default."),
+        str | None, typer.Option(help="What is done to the rows; see `imbalance strategies`.")
     ] = None,
     target_prior: Annotated[
         str | None,
@@ -182,8 +181,8 @@ def fit(
 ):
     """Fit a classifier whose probabilities are calibrated and stand for the population that you name.
 
-    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to read
-    it runs no code of whoever made it. Typical time: seconds to a minute.
+    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to
+    read it runs no code of whoever made it. Typical time: seconds to a minute.
     """
     if like is not None and any(one is not None for one in (model, rows, target_prior)):
         raise typer.BadParameter("--like takes model, rows and target from a comparison; name it or them")
@@ -201,8 +200,8 @@ def fit(
     _say_all([], bundle.facts["notes"])
     shares = ", ".join(f"{name} {share:.3g}" for name, share in bundle.facts["target_prior"].items())
     say(
-        f"{out}: {bundle.facts['model']} on {bundle.facts['rows']} rows, calibrated, for a population with {shares}; "
-        f"{len(table.y):,} rows and {table.X.shape[1]} features."
+        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, calibrated, for a population with "
+        f"{shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
     )
 
 
@@ -240,7 +239,7 @@ def predict(
 
 
 @app.command(
-    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out corrected.csv"
+    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out new.csv"
 )
 @exit_cleanly
 def correct(
@@ -250,8 +249,8 @@ def correct(
     trained: Annotated[
         str,
         typer.Option(
-            help="Class shares that they stand for, those of the rows trained on: no=.5,yes=.5. For one column, "
-            "the share of its class: .5."
+            help="Class shares that they stand for, as in training: no=.5,yes=.5. For one column, the share "
+            "of its class: .5."
         ),
     ],
     target: Annotated[str, typer.Option(help="Class shares of the population, in the same way.")],
@@ -303,39 +302,24 @@ def monitor(
     ] = None,
     json: Json = None,
 ):
-    """Estimate the class shares of unlabelled batches, and raise an alarm where these do not explain the rows.
+    """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
 
     Typical time: a few seconds a batch.
     """
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": files})
     from imbalance.bundle import load_bundle
     from imbalance.reading import read_rows
-    from imbalance.serving import batches, share_findings, watch_shares, write_rows
+    from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
 
-    bundle, parts = load_bundle(model), {}
-    for file in files:
-        for name, rows in batches(read_rows(file), by, name=file.name).items():
-            parts.setdefault(name, []).append(rows)
-    with progress("Batches") as advance, _naming(", ".join(map(str, files))):
+    bundle, tables = load_bundle(model), {str(file): read_rows(file) for file in files}
+    parts = batches(tables, by)
+    with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
     _write_json(json, shares.to_dict("records"))
-    _print_shares(shares, bundle.facts["classes"])
+    print_table(*share_cells(shares), left=1)
     _say_all(share_findings(shares, bundle.facts), said)
     say(f"Written to {out}")
-
-
-def _print_shares(shares, classes):
-    headings = ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "fits"]
-    cells = [
-        [
-            row["batch"], f"{row['rows']:,}",
-            *(f"{row[f'share_{c}']:.3f} ({row[f'low_{c}']:.3f} to {row[f'high_{c}']:.3f})" for c in classes),
-            "yes" if row["fits"] else "NO",
-        ]
-        for row in shares.to_dict("records")
-    ]  # fmt: skip
-    print_table(headings, cells, left=1)
 
 
 @app.command(epilog="Example: imbalance strategies --json strategies.json")
@@ -423,16 +407,16 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     Typical time: 4 minutes on 2 cores.
     """
     _check(out=out, json=json, folders=["--out"])
-    from imbalance.datasets.published import Reproduction, recipe_table, recipes_in_words, write_reproduction
-    from imbalance.datasets.published import reproduce as run
+    from imbalance.datasets.published import recipe_cells, recipe_table
+    from imbalance.datasets.reproduction import reproduce as run
+    from imbalance.datasets.reproduction import write_reproduction
 
     screen.print("Published by its author, on private rows:", markup=False, style="bold")
-    print_table(*Reproduction(recipe_table()).published_cells(), left=1)
-    say(recipes_in_words())
+    print_table(*recipe_cells(), left=1)
     with progress("Comparing") as advance:
         result = run(out, seed=seed, n_jobs=jobs, advance=advance)
     write_reproduction(result, out)
-    _write_json(json, [*result.published.to_dict("records"), *result.table.to_dict("records")])
+    _write_json(json, [*recipe_table().to_dict("records"), *result.table.to_dict("records")])
     if len(result.table):
         screen.print("The same recipes on real tables, corrected too:", markup=False, style="bold")
         print_table(*result.cells(), left=3, sections=0)
@@ -468,7 +452,10 @@ def mismatch(
 
 def _paired_shares(target, trained, options=("--target", "--trained")):
     """Two lists of shares of the same classes, by name where names are given."""
-    (one, other), shares = options, [_shares(text, name) for text, name in zip((target, trained), options)]
+    (one, other), shares = (
+        options,
+        [_shares(text, name) for text, name in zip((target, trained), options, strict=True)],
+    )
     target, trained = shares
     if isinstance(target, dict) != isinstance(trained, dict):
         raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")

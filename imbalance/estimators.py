@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import (
@@ -18,7 +21,9 @@ from sklearn.utils import (
     compute_sample_weight,
     get_tags,
 )
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -152,6 +157,9 @@ def own_weights(estimator, y):
 def fit_weighted(estimator, X, y, sample_weight):
     """Fit an estimator or pipeline, with row weights where there are any.
 
+    Of a pipeline the last step gets them; with scikit-learn's metadata routing, the steps that request them,
+    if every step that could says so.
+
     Raises
     ------
     ValueError
@@ -162,8 +170,20 @@ def fit_weighted(estimator, X, y, sample_weight):
     name, last = estimator.steps[-1] if hasattr(estimator, "steps") else (None, estimator)
     if not has_fit_parameter(last, "sample_weight"):
         raise ValueError(f"{type(last).__name__} takes no weights; use a sampler instead.")
+    if get_config()["enable_metadata_routing"]:
+        with suppress(UnsetMetadataPassedError):
+            return estimator.fit(X, y, sample_weight=sample_weight)
     key = "sample_weight" if name is None else f"{name}__sample_weight"
-    return estimator.fit(X, y, **{key: sample_weight})
+    with config_context(enable_metadata_routing=False):
+        return estimator.fit(X, y, **{key: sample_weight})
+
+
+def copy_of(estimator):
+    """Return an unfitted copy, also of CatBoost with a list of ``cat_features``, which `clone` refuses."""
+    try:
+        return clone(estimator, safe=False)
+    except RuntimeError:
+        return copy.deepcopy(estimator)
 
 
 def check_labels(y):
@@ -180,7 +200,7 @@ def check_labels(y):
 
 
 class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Prediction from probabilities, rows as the inner estimator takes them, and its tags."""
+    """Prediction from probabilities, rows as the inner estimator takes them, its tags and requests."""
 
     def predict(self, X):
         """Most probable class of each row, of shape (n_samples,)."""
@@ -204,6 +224,18 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         return X, y, sample_weight, groups
+
+    def get_metadata_routing(self):
+        """Return the metadata that `fit` and the inner estimator's `fit` request, as a MetadataRouter."""
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
+
+    def __sklearn_clone__(self):
+        made = type(self)(**{name: copy_of(value) for name, value in self.get_params(deep=False).items()})
+        if hasattr(self, "_metadata_request"):
+            made._metadata_request = copy.deepcopy(self._metadata_request)
+        return made
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -258,6 +290,8 @@ class PriorCorrectedClassifier(MetaClassifier):
         Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
         of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
         itself; with few folds this shows in the estimated prior of boosted trees.
+    n_jobs : int, optional
+        Processes that fit the members and the copies for the folds; the result is the same for any number.
     random_state : int, RandomState instance or None
         Of the samplers and of the inner folds; the estimator's seed is its own.
 
@@ -324,6 +358,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         calibration="none",
         n_members=1,
         cv=10,
+        n_jobs=None,
         random_state=None,
     ):
         self.estimator = estimator
@@ -334,6 +369,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         self.calibration = calibration
         self.n_members = n_members
         self.cv = cv
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -423,12 +459,14 @@ class PriorCorrectedClassifier(MetaClassifier):
         return X if self.imputer_ is None else self.imputer_.transform(X)
 
     def _fit_members(self, X, y, sample_weight, random):
-        self.estimators_, priors = [], []
-        for _ in range(self.n_members):
-            seeds = random.randint(np.iinfo("int32").max, size=len(self._samplers())).tolist()
-            estimator, prior = self._fit_member(X, y, sample_weight, seeds)
-            self.estimators_.append(estimator)
-            priors.append(prior)
+        largest, n_samplers = np.iinfo("int32").max, len(self._samplers())
+        seeds = [random.randint(largest, size=n_samplers).tolist() for _ in range(self.n_members)]
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(self._fit_member)(X, y, sample_weight, of_member) for of_member in seeds
+        )
+        self.estimators_ = [estimator for estimator, _, _ in fitted]
+        priors = [prior for _, prior, _ in fitted]
+        self.notes_ += [note for _, _, notes in fitted for note in notes]
         self.nominal_prior_ = np.mean(priors, axis=0)
         if not self._asks("auto", "estimate", "count"):
             told = resolve_prior(
@@ -440,23 +478,26 @@ class PriorCorrectedClassifier(MetaClassifier):
         self.notes_ = list(dict.fromkeys(self.notes_))
 
     def _fit_member(self, X, y, sample_weight, seeds):
+        notes = []
         if seeds:
             X, y, rows, notes = resample(self._samplers(), X, y, seeds=seeds)
-            self.notes_ += notes
             if sample_weight is not None and rows is None:
                 raise ValueError(
                     "Rows that a sampler makes have no weight; pass sample_weight or that sampler."
                 )
             sample_weight = None if sample_weight is None else sample_weight[rows]
         by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, self._weight_target)
-        estimator = fit_weighted(clone(self.estimator), X, y, by_rule)
+        estimator = fit_weighted(copy_of(self.estimator), X, y, by_rule)
         if not np.array_equal(known := getattr(estimator, "classes_", self.classes_), self.classes_):
             raise ValueError(
                 f"The estimator knows the classes {np.asarray(known).tolist()}, but the rows hold "
                 f"{self.classes_.tolist()}."
             )
         seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
-        return estimator, _output_prior(estimator, class_shares(y, self.classes_, seen))
+        # A nested classifier of this kind says itself what its probabilities stand for.
+        last = estimator[-1] if hasattr(estimator, "steps") else estimator
+        counted = class_shares(y, self.classes_, seen)
+        return estimator, np.asarray(getattr(last, "output_prior_", counted)), notes
 
     def _weight_target(self):
         if self.target_prior is None:
@@ -572,12 +613,6 @@ class PriorCorrectedClassifier(MetaClassifier):
         return self.target_prior_
 
 
-def _output_prior(estimator, counted):
-    """The prior that a fitted estimator's probabilities stand for: its own word, or as counted."""
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    return np.asarray(getattr(last, "output_prior_", counted))
-
-
 def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None):
     """Probabilities for training rows by copies that were not fitted on them, for the training prior.
 
@@ -608,26 +643,33 @@ def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
     y = np.asarray(y)
     classes = np.unique(y)
     seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
-    training = class_shares(y, classes, sample_weight)
-    members, copies = np.full((classifier.n_members, len(y), len(classes)), np.nan), []
-    for train, test in _inner_folds(y, groups, cv=classifier.cv, seed=seed):
-        if len(np.unique(y[train])) < len(classes):
-            raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
-        copy = clone(classifier).set_params(calibration="none")
-        if copy._asks("auto", "estimate"):
-            copy.set_params(trained_prior="count")
-        if sample_weight is None:
-            copy.fit(_safe_indexing(X, train), y[train])
-        else:
-            copy.fit(_safe_indexing(X, train), y[train], sample_weight=sample_weight[train])
-        if copy.imputer_ is None and copy._strict_samplers() and missing_columns(X):
-            copy.imputer_ = FoldImputer().fit(_safe_indexing(X, train))  # gaps in other rows only
-        found = zip(copy.members_proba(_safe_indexing(X, test)), copy.priors_, strict=True)
-        members[:, test] = [mean_corrected([p], [prior], training) for p, prior in found]
-        copies.append(copy)
+    folds = list(_inner_folds(y, groups, cv=classifier.cv, seed=seed))
+    predicted = Parallel(n_jobs=classifier.n_jobs)(
+        delayed(_held_out_copy)(classifier, X, y, sample_weight, train, test) for train, test in folds
+    )
+    members = np.full((classifier.n_members, len(y), len(classes)), np.nan)
+    for (_, test), (_, found) in zip(folds, predicted, strict=True):
+        members[:, test] = found
     if np.isnan(members).any():
         raise ValueError("The folds of cv leave out rows; each row must be tested once.")
-    return copies, members
+    return [copy for copy, _ in predicted], members
+
+
+def _held_out_copy(classifier, X, y, sample_weight, train, test):
+    """Copy fitted on the rows `train`, and what its members predict for `test` and all rows' class shares."""
+    classes = np.unique(y)
+    if len(np.unique(y[train])) < len(classes):
+        raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
+    one = clone(classifier).set_params(calibration="none", n_jobs=None)
+    if one._asks("auto", "estimate"):
+        one.set_params(trained_prior="count")
+    weights = None if sample_weight is None else sample_weight[train]
+    one.fit(_safe_indexing(X, train), y[train], sample_weight=weights)
+    if one.imputer_ is None and one._strict_samplers() and missing_columns(X):
+        one.imputer_ = FoldImputer().fit(_safe_indexing(X, train))  # gaps in other rows only
+    found = zip(one.members_proba(_safe_indexing(X, test)), one.priors_, strict=True)
+    training = class_shares(y, classes, sample_weight)
+    return one, [mean_corrected([p], [prior], training) for p, prior in found]
 
 
 def _inner_folds(y, groups, *, cv, seed):

@@ -1,38 +1,39 @@
-"""A classifier that learns the class proportions of a new population from its unlabelled rows."""
+"""Class shares of a population without labels: a classifier that adapts to them, and a tracker over time."""
 
 from __future__ import annotations
 
+import copy
 import warnings
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
-from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from imbalance.estimators import (
     MetaClassifier,
     PriorCorrectedClassifier,
+    copy_of,
     held_out_probabilities,
     learns_as_counted,
 )
 from imbalance.metrics import class_codes
 from imbalance.probability import (
+    FEWEST_ROWS,
     MOST_ROWS,
-    SELDOM,
+    SIGNIFICANCE,
     check_enough,
     class_means,
     deal,
     estimate_prior,
-    estimate_prior_pacc,
     fit_calibrator,
     fit_mixture,
-    judge_label_shift,
+    label_shift_test,
     mean_corrected,
-    share_intervals,
-    solve_pacc,
+    pacc_with_intervals,
     some_rows,
     some_rows_by_class,
 )
@@ -45,6 +46,14 @@ MOST_UNLABELLED = 10_000
 MOST_COLUMNS = 100
 #: A difference of two estimates of a share that is not worth a word.
 SMALL = 0.01
+HISTORY = [
+    *["when", "label", "n_rows", "n_used", "share", "low", "high", "pacc", "em"],
+    *["agree", "p_value", "alarm", "reason"],
+]
+NOTHING_TOLD = (
+    "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
+    "which stay those of training."
+)
 
 
 class LabelShiftAdapter(MetaClassifier):
@@ -53,9 +62,10 @@ class LabelShiftAdapter(MetaClassifier):
     The shares are those at which each class looks as in training. They are estimated twice: by
     probabilistic adjusted classify and count (PACC, soft BBSE) [1]_ [2]_, which holds for any classifier,
     and by expectation maximisation (EM) on calibrated probabilities [3]_ [4]_, which varies less where
-    the calibration is right. Probabilities follow. A bootstrap of the held-out training rows and the
-    unlabelled ones tells how sure the shares are, a test whether the assumption holds. Before
-    :meth:`adapt` the probabilities stand for the training prior.
+    the calibration is right. Probabilities follow. An interval tells how sure the shares are, given both
+    the held-out training rows and the unlabelled ones, and a test whether the assumption holds. Before
+    :meth:`adapt` the probabilities stand for the training prior. At the end of a pipeline, use
+    :func:`adapt`.
 
     Parameters
     ----------
@@ -63,17 +73,19 @@ class LabelShiftAdapter(MetaClassifier):
         It is cloned, and may resample or weight by itself; a :class:`PriorCorrectedClassifier` around it
         resamples inside the folds.
     method : {"pacc", "em"}
-        Which estimate the probabilities and the interval follow; the other one is a second opinion.
+        Which estimate the probabilities follow; the other one is a second opinion. The interval is PACC's.
     calibration : {"sigmoid", "prior", "none"}
         Calibration on held-out predictions. "sigmoid" fits a slope and biases, as [4]_ advises; "prior"
         biases only; the classifiers of the folds then predict together. "none" trusts the classifier,
         except for the prior that it stands for where it resamples or weights by itself.
     n_bootstrap : int
-        Draws for the interval and for the test, 100 or more.
-    level : float
+        Draws at most for the test of label shift, 100 or more.
+    coverage : float
         Of the interval.
     cv : int, splitter or iterable of (train, test)
         Folds for held-out predictions, as for :class:`~imbalance.estimators.PriorCorrectedClassifier`.
+    n_jobs : int, optional
+        Processes that fit the copies for the folds; the result is the same for any number.
     random_state : int, RandomState instance or None
         Of the folds and the draws.
 
@@ -91,12 +103,14 @@ class LabelShiftAdapter(MetaClassifier):
         Whether both say the same: the second estimate lies in the interval of the first, or within .01 of
         its end. Where not, :meth:`adapt` warns: the probabilities are not calibrated, or the rows changed.
     prior_interval_ : numpy.ndarray of shape (n_classes, 2)
-        Low and high end for each share. It covers the draw of the unlabelled rows, of the held-out rows and
-        the calibration by them, for the classifier as it was fitted, and is never shorter than labels would
-        give; from 0 to 1 where the predictions do not tell the classes apart.
+        Low and high end for each share, by PACC: for the draw of the unlabelled and of the held-out rows,
+        for the classifier as it was fitted; never shorter than labels would give, and from 0 to 1 where the
+        predictions do not tell the classes apart.
     plausible_ : bool
         Whether label shift explains the unlabelled rows, by their predictions and by their columns of
         numbers: False where a fit as bad is seen in 1 of 100 draws or fewer.
+    p_value_ : float
+        Share of draws under label shift that fit as badly.
     reason_ : str
         Why, in a sentence.
 
@@ -136,16 +150,18 @@ class LabelShiftAdapter(MetaClassifier):
         method="pacc",
         calibration="sigmoid",
         n_bootstrap=200,
-        level=0.95,
+        coverage=0.95,
         cv=5,
+        n_jobs=None,
         random_state=None,
     ):
         self.estimator = estimator
         self.method = method
         self.calibration = calibration
         self.n_bootstrap = n_bootstrap
-        self.level = level
+        self.coverage = coverage
         self.cv = cv
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -168,12 +184,17 @@ class LabelShiftAdapter(MetaClassifier):
         seed = self.random_state
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(np.iinfo("int32").max)
-        plain = PriorCorrectedClassifier(self._inner(), trained_prior="count", cv=self.cv, random_state=seed)
+        plain = PriorCorrectedClassifier(
+            self._inner(), trained_prior="count", cv=self.cv, n_jobs=self.n_jobs, random_state=seed
+        )
         self._copies, self._raw = held_out_probabilities(
             plain, X, y, sample_weight=sample_weight, groups=groups
         )
         self._codes, self._weights = class_codes(y, self.classes_), sample_weight
-        self._calibrator = self._fitted_calibrator(np.arange(len(y)))
+        # Without calibration the probabilities are trusted, but for the prior of what weights by itself.
+        trusted = self.calibration != "none" or learns_as_counted(self.estimator)
+        method = self.calibration if trusted else "prior"
+        self._calibrator = fit_calibrator(self._raw, self._codes, method=method, weights=sample_weight)
         self._held_out = self._calibrator(self._raw)
         self._compared = some_rows_by_class(self._codes, MOST_ROWS)
         self._names, self._features = _numbers(_safe_indexing(X, self._compared))
@@ -185,17 +206,8 @@ class LabelShiftAdapter(MetaClassifier):
         """The estimator; one that estimates its prior need not, because the calibration does."""
         nested = isinstance(self.estimator, PriorCorrectedClassifier)
         if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
-            return clone(self.estimator).set_params(trained_prior="count")
+            return copy_of(self.estimator).set_params(trained_prior="count")
         return self.estimator
-
-    def _fitted_calibrator(self, rows):
-        trusted = self.calibration != "none" or learns_as_counted(self.estimator)
-        return fit_calibrator(
-            self._raw[rows],
-            self._codes[rows],
-            method=self.calibration if trusted else "prior",
-            weights=None if self._weights is None else self._weights[rows],
-        )
 
     def adapt(self, X):
         """Estimate the class shares of unlabelled rows and predict for them from now on.
@@ -220,107 +232,84 @@ class LabelShiftAdapter(MetaClassifier):
             If PACC and EM disagree.
         """
         check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
-        check_enough(rows := np.arange(X.shape[0]))
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo("int32").max))
-        X = _safe_indexing(X, some_rows(len(rows), MOST_UNLABELLED, rng))
-        raw = np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
-        dealt = raw[deal(raw.shape[1], len(raw)), np.arange(raw.shape[1])]
-        self._estimate(raw, dealt, rng)
-        self._judge(X, self._calibrator(dealt), rng)
-        self._compare()
+        rng = self._rng()
+        X, raw = self._predicted(X, rng)
+        self._estimate(raw)
+        self._test(X, raw, rng)
+        if np.ptp(self.prior_interval_[0]) == 1:
+            warnings.warn(NOTHING_TOLD, UserWarning, stacklevel=2)
+        elif not self.agree_:
+            warnings.warn(self._disagreement(), UserWarning, stacklevel=2)
         return self
 
-    def _estimate(self, raw, dealt, rng):
-        n = len(dealt)
+    def _rng(self):
+        return np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo("int32").max))
+
+    def _predicted(self, X, rng):
+        """Rows, of many some, and what every copy predicts for them, shape (n_copies, n_rows, n_classes)."""
+        X = self._check_rows(X, reset=False)
+        n_rows = X.shape[0]
+        check_enough(n_rows)
+        X = _safe_indexing(X, some_rows(n_rows, MOST_UNLABELLED, rng))
+        return X, np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
+
+    def _estimate(self, raw):
+        """Both estimates, PACC's interval, and whether they agree."""
+        trained, n_rows = self.training_prior_, raw.shape[1]
+        calibrated = np.stack([self._calibrator(p) for p in raw])
         means = class_means(self._held_out, self._codes, weights=self._weights)
-        mean = np.mean([self._calibrator(p) for p in raw], axis=(0, 1))
-        rows = np.arange(len(self._codes))
-        at = fit_mixture(means.T, mean)
-        pacc = estimate_prior_pacc(*self._sides(raw, rows, self._calibrator, at), weights=self._weights)
+        told = np.linalg.matrix_rank(means, tol=1e-6) == len(means)
+        # Probabilities for about the shares sought are the score function of the likelihood there: on them
+        # PACC is as sure as EM where the probabilities are right, and unbiased where they are not.
+        about = 0.9 * fit_mixture(means.T, calibrated.mean(axis=(0, 1))) + 0.1 / len(means)
+        unlabelled = mean_corrected(calibrated, [trained] * len(raw), about)
+        pacc, self.prior_interval_ = pacc_with_intervals(
+            unlabelled,
+            mean_corrected([self._held_out], [trained], about),
+            self._codes,
+            weights=self._weights,
+            coverage=self.coverage,
+            n_copies=len(raw),
+        )
         # One more row, spread as in training, as in EM: no share is zero.
-        kept = (n * pacc + self.training_prior_) / (n + 1)
-        em = estimate_prior(self._calibrator(dealt), trained=self.training_prior_)
-        self.estimates_ = {"pacc": kept, "em": em}
+        pacc = (n_rows * pacc + trained) / (n_rows + 1)
+        em = estimate_prior(calibrated[deal(n_rows, len(raw)), np.arange(n_rows)], trained=trained)
+        self.estimates_ = {"pacc": pacc, "em": em} if told else {"pacc": trained, "em": trained}
         self.prior_ = self.estimates_[self.method]
-        draws = self._pacc_draws(raw, at, rng) if self.method == "pacc" else self._em_draws(dealt, rng)
-        self.prior_interval_ = share_intervals(draws, pacc if self.method == "pacc" else em, n, self.level)
-        if np.linalg.matrix_rank(means, tol=1e-6) < len(means):
-            self.prior_ = self.training_prior_
-            self.prior_interval_ = np.tile([0.0, 1.0], (len(means), 1))
-            warnings.warn(
-                "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
-                "which stay those of training.",
-                UserWarning,
-                stacklevel=3,
-            )
+        low, high = self.prior_interval_.T
+        self.agree_ = bool(np.maximum(low - em, em - high).max() <= SMALL)
 
-    def _sides(self, raw, rows, calibrator, shares):
-        """What PACC compares: probabilities for about its shares, the score function of the likelihood there.
-
-        On them it is as sure as EM where the probabilities are right, and unbiased where they are not.
-        """
-        shares = 0.9 * shares + 0.1 / len(shares)
-        trained = [self.training_prior_]
-        unlabelled = mean_corrected([calibrator(p) for p in raw], trained * len(raw), shares)
-        return unlabelled, mean_corrected([calibrator(self._raw[rows])], trained, shares), self._codes[rows]
-
-    def _resampled(self, n, rng):
-        """Draw both sides anew: held-out rows, a calibrator fitted again on them, unlabelled rows.
-
-        Of more than 5,000 held-out rows its few parameters are taken as known.
-        """
-        refits = len(self._codes) <= MOST_ROWS
-        own = [np.flatnonzero(self._codes == code) for code in range(len(self.classes_))]
-        for _ in range(self.n_bootstrap):
-            rows = np.concatenate([rng.choice(of, len(of)) for of in own])
-            calibrator = self._fitted_calibrator(rows) if refits else self._calibrator
-            yield rows, calibrator, rng.integers(n, size=n)
-
-    def _pacc_draws(self, raw, at, rng):
-        for_weights = np.ones(len(self._codes)) if self._weights is None else self._weights
-        return [
-            solve_pacc(*self._sides(raw[:, new], rows, calibrator, at), weights=for_weights[rows])
-            for rows, calibrator, new in self._resampled(raw.shape[1], rng)
-        ]
-
-    def _em_draws(self, dealt, rng):
-        dealt = dealt[some_rows(len(dealt), MOST_ROWS)]
-        return [
-            estimate_prior(calibrator(dealt[new]), trained=self.training_prior_, tol=1e-5)
-            for _, calibrator, new in self._resampled(len(dealt), rng)
-        ]
-
-    def _judge(self, X, unlabelled, rng):
+    def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):
         """Test predictions and numbers among the features together."""
         kept = self._compared
-        found = judge_label_shift(
-            np.column_stack([unlabelled, _numbers(X, self._names)[1]]),
+        dealt = self._calibrator(raw[deal(raw.shape[1], len(raw)), np.arange(raw.shape[1])])
+        found = label_shift_test(
+            np.column_stack([dealt, _numbers(X, self._names)[1]]),
             np.column_stack([self._held_out[kept], self._features]),
             self._codes[kept],
             weights=None if self._weights is None else self._weights[kept],
-            n_bootstrap=self.n_bootstrap,
+            n_bootstrap=max(self.n_bootstrap, int(np.ceil(2 / significance))),
             rng=rng,
         )
-        self.plausible_ = found.p_value > SELDOM
-        classes = [f"the probability of class {name!r}" for name in self.classes_.tolist()]
-        self.reason_ = _reason(found, [*classes, *[f"column {name!r}" for name in self._names]][found.worst])
+        self.p_value_, self.plausible_ = found.p_value, found.p_value > significance
+        columns = [f"the probability of class {name!r}" for name in self.classes_.tolist()]
+        where = [*columns, *[f"column {name!r}" for name in self._names]][found.worst]
+        says = (
+            "The rows look like a mixture of the training classes"
+            if self.plausible_
+            else "No mixture of the training classes looks like these rows: they changed, too"
+        )
+        self.reason_ = f"{says} (distance {found.distance:.2f} for {where}, p = {found.p_value:.3f})."
 
-    def _compare(self):
-        (other,) = set(METHODS) - {self.method}
-        second, (low, high) = self.estimates_[other], self.prior_interval_.T
-        beyond = np.maximum(low - second, second - high)
-        self.agree_ = bool(beyond.max() <= SMALL)
-        if self.agree_:
-            return
-        worst = int(beyond.argmax())
-        warnings.warn(
-            f"{self.method.upper()} and {other.upper()} disagree about the share of class "
-            f"{self.classes_[worst : worst + 1].tolist()[0]!r}: {self.prior_[worst]:.3f} "
-            f"({self.level:.0%} interval {low[worst]:.3f} to {high[worst]:.3f}) and {second[worst]:.3f}. "
-            "EM needs calibrated probabilities, PACC does not; both need that only the class shares changed.",
-            UserWarning,
-            stacklevel=3,
+    def _disagreement(self):
+        low, high = self.prior_interval_.T
+        pacc, em = self.estimates_["pacc"], self.estimates_["em"]
+        worst = int(np.maximum(low - em, em - high).argmax())
+        name = self.classes_[worst : worst + 1].tolist()[0]
+        return (
+            f"PACC and EM disagree about the share of class {name!r}: {pacc[worst]:.3f} ({self.coverage:.0%} "
+            f"interval {low[worst]:.3f} to {high[worst]:.3f}) and {em[worst]:.3f}. EM needs calibrated "
+            "probabilities, PACC does not; both need that only the class shares changed."
         )
 
     def predict_proba(self, X):
@@ -349,8 +338,244 @@ def _numbers(X, names=None):
     return names, np.nan_to_num(values, nan=-2e30, posinf=1e30, neginf=-1e30)
 
 
-def _reason(found, where):
-    figures = f"distance {found.distance:.2f} for {where}, p = {found.p_value:.3f}"
-    if found.p_value > SELDOM:
-        return f"The rows look like a mixture of the training classes ({figures})."
-    return f"No mixture of the training classes looks like these rows: they changed, too ({figures})."
+def adapt(model, X):
+    """Adapt a fitted model to the class shares of unlabelled rows, also at the end of a pipeline.
+
+    Parameters
+    ----------
+    model : LabelShiftAdapter, Pipeline or search
+        Fitted; a pipeline ends with the adapter, of a search it is the best estimator.
+    X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+        Unlabelled rows of the new population, as `model` takes them.
+
+    Returns
+    -------
+    model
+        The same object, adapted.
+
+    Raises
+    ------
+    TypeError
+        If no adapter is found.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], [360, 40])
+    >>> X, new = rng.normal(size=(400, 1)) + 4 * y[:, None], rng.normal(size=(1000, 1))
+    >>> new[500:] += 4
+    >>> model = make_pipeline(StandardScaler(), LabelShiftAdapter(LogisticRegression(), random_state=0))
+    >>> adapt(model.fit(X, y), new)[-1].prior_.round(1).tolist()
+    [0.5, 0.5]
+    """
+    if hasattr(model, "best_estimator_"):
+        adapt(model.best_estimator_, X)
+    elif isinstance(model, Pipeline):
+        adapt(model[-1], model[:-1].transform(X) if len(model) > 1 else X)
+    elif hasattr(model, "adapt"):
+        model.adapt(X)
+    else:
+        raise TypeError(
+            f"{type(model).__name__} does not adapt; put a LabelShiftAdapter around it, then fit."
+        )
+    return model
+
+
+class PriorTracker(MetaClassifier):
+    """Class shares of unlabelled batches over time (months, cities), with an alarm.
+
+    Every batch is adapted to as by :class:`LabelShiftAdapter`: shares with an interval for both sides,
+    held-out and unlabelled rows, and a test whether label shift still explains the rows. The probabilities
+    stand for the shares of the latest batch.
+
+    Parameters
+    ----------
+    estimator : classifier or LabelShiftAdapter
+        A classifier is put into an adapter. One that is fitted already needs no `fit`.
+    half_life : float, optional
+        Batches after which the rows of one count half. The shares are then those of the rows so far, the
+        older the fewer of them: steadier, and late where the shares move. None forgets at once.
+    false_alarms : float
+        Chance of one false alarm or more among `horizon` batches.
+    horizon : int
+        Batches that share this chance, such as the months of a year.
+    random_state : int, RandomState instance or None
+        Of the adapter that is put around a classifier.
+
+    Attributes
+    ----------
+    adapter_ : LabelShiftAdapter
+        Adapted to the latest batch.
+    history_ : pandas.DataFrame
+        A row for each batch and class: ``when, label, n_rows`` (of the batch), ``n_used`` (with those of
+        earlier ones that are not forgotten), ``share, low, high`` (PACC or as the adapter says, and the
+        interval), ``pacc, em, agree, p_value, alarm, reason``. A batch of fewer than 10 rows has no share.
+
+    Notes
+    -----
+    Each batch is tested at the level ``1 - (1 - false_alarms) ** (1 / horizon)``, .0043 for 5 % in a year of
+    months, so that false alarms come once in about ``horizon / false_alarms`` batches for ever. The intervals
+    hold one at a time: of 20 at 95 % one misses. All batches rest on the same held-out rows, which move their
+    shares together: differences between batches are surer than each share. A batch that raises the alarm is
+    not remembered, and its shares should not be believed.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["clean", "hazardous"], [900, 100])
+    >>> X = rng.normal(size=(1000, 1)) + 4.0 * (y == "hazardous")[:, None]
+    >>> tracker = PriorTracker(GaussianNB(), random_state=0).fit(X, y)
+    >>> for month, share in [("May", 0.1), ("June", 0.4)]:
+    ...     _ = tracker.update(rng.normal(size=(1000, 1)) + 4.0 * (rng.random((1000, 1)) < share), when=month)
+    >>> tracker.history_.query("label == 'hazardous'")[["when", "share", "alarm"]].round(1)
+       when  share  alarm
+    1   May    0.1  False
+    3  June    0.4  False
+    """
+
+    def __init__(self, estimator, *, half_life=None, false_alarms=0.05, horizon=12, random_state=None):
+        self.estimator = estimator
+        self.half_life = half_life
+        self.false_alarms = false_alarms
+        self.horizon = horizon
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit the adapter and begin a history.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As for :meth:`LabelShiftAdapter.fit`.
+
+        Returns
+        -------
+        self
+        """
+        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
+        adapter = self.estimator
+        adapter = (
+            copy_of(adapter)
+            if isinstance(adapter, LabelShiftAdapter)
+            else LabelShiftAdapter(adapter, random_state=self.random_state)
+        )
+        return self._begin(adapter.fit(X, y, sample_weight, groups))
+
+    def _begin(self, adapter):
+        if not (0 < self.false_alarms < 1 and self.horizon >= 1):
+            raise ValueError(
+                "false_alarms must lie between 0 and 1 and horizon be 1 or more, "
+                f"got {self.false_alarms} and {self.horizon}."
+            )
+        if self.half_life is not None and not self.half_life > 0:
+            raise ValueError(f"half_life must be more than 0 batches, got {self.half_life}.")
+        self.adapter_, self.classes_ = copy.copy(adapter), adapter.classes_
+        self.history_, self._earlier = pd.DataFrame(columns=HISTORY), None
+        return self
+
+    def update(self, X, when=None):
+        """Add a batch of unlabelled rows to the history.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+            Rows of the batch.
+        when : object, optional
+            Name of the batch; its number, from 1, if None.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the history has a batch of this name.
+        """
+        if not hasattr(self, "adapter_") and isinstance(self.estimator, LabelShiftAdapter):
+            check_is_fitted(self.estimator)
+            self._begin(self.estimator)
+        check_is_fitted(self)
+        known = self.history_["when"].unique()
+        when = len(known) + 1 if when is None else when
+        if when in known:
+            raise ValueError(f"Batch {when!r} is in the history already; give this one another name.")
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        found = {"when": when, "label": self.classes_, "n_rows": n_rows, "n_used": 0}
+        if n_rows < FEWEST_ROWS:
+            found |= dict.fromkeys(HISTORY[4:9], np.nan) | {
+                "agree": True,
+                "p_value": np.nan,
+                "alarm": False,
+                "reason": f"{n_rows} rows say too little about their class shares.",
+            }
+        else:
+            found |= self._follow(X, len(known))
+        new = pd.DataFrame(found, columns=HISTORY)
+        self.history_ = new if self.history_.empty else pd.concat([self.history_, new], ignore_index=True)
+        return self
+
+    def _follow(self, X, n_before):
+        adapter = self.adapter_
+        rng = np.random.default_rng([int(adapter._rng().integers(2**31)), n_before])
+        X, raw = adapter._predicted(X, rng)
+        adapter._test(X, raw, rng, significance=1 - (1 - self.false_alarms) ** (1 / self.horizon))
+        if self._earlier is not None:
+            raw = np.concatenate([raw, self._earlier], axis=1)
+        adapter._estimate(raw)
+        if self.half_life is not None and adapter.plausible_:
+            self._earlier = raw[:, rng.random(raw.shape[1]) < 0.5 ** (1 / self.half_life)]
+        low, high = adapter.prior_interval_.T
+        return {
+            "n_used": raw.shape[1],
+            "share": adapter.prior_,
+            "low": low,
+            "high": high,
+            **adapter.estimates_,
+            "agree": adapter.agree_,
+            "p_value": adapter.p_value_,
+            "alarm": not adapter.plausible_,
+            "reason": adapter.reason_,
+        }
+
+    def track(self, X, when):
+        """Add every batch of a table to the history, in the order of its names.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame of shape (n_samples, n_features)
+            Rows of all batches, perhaps with the column `when`, which is then left out of the features.
+        when : str or array-like of shape (n_samples,)
+            Batch of every row: a column of `X`, or values that can be sorted.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a row has no batch.
+        """
+        if isinstance(when, str):
+            X, when = X.drop(columns=when), X[when]
+        when = pd.Series(np.asarray(when))
+        if when.isna().any():
+            raise ValueError(f"{int(when.isna().sum())} rows have no batch; drop them or say when they are.")
+        for name, rows in sorted(when.groupby(when).indices.items()):
+            self.update(_safe_indexing(X, rows), when=name)
+        return self
+
+    def predict_proba(self, X):
+        """Return probabilities for the shares of the latest batch, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        return self.adapter_.predict_proba(self._check_rows(X, reset=False))
+
+    @property
+    def output_prior_(self):
+        """Class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
+        return self.adapter_.prior_

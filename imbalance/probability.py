@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax, softmax
-from scipy.stats import beta
+from scipy.stats import entropy
+from scipy.stats import t as student
 
 #: A probability of exactly zero could not be corrected where the other classes have no share.
 NEVER = 1e-30
@@ -24,19 +26,20 @@ CALIBRATIONS = ("none", "prior", "sigmoid")
 FEWEST_ROWS = 10
 #: Rows at most that EM, and the test of plausibility on either side, look at.
 MOST_ROWS = 5000
-#: A fit as bad as the observed one is that seldom under label shift.
-SELDOM = 0.01
+#: Of the test of label shift.
+SIGNIFICANCE = 0.01
 #: Points at which distribution functions are compared.
 GRID = 100
 
 
 def check_prior(prior, *, name="prior"):
-    """A class prior as an array.
+    """Return a class prior as an array that sums to one.
 
     Parameters
     ----------
     prior : array-like of shape (n_classes,)
-        Share of each class.
+        Share of each class, or percent. What sums to one (or 100) but for rounding, within 1 %, is
+        normalised.
     name : str
         What to call it in a message.
 
@@ -48,19 +51,25 @@ def check_prior(prior, *, name="prior"):
     ------
     ValueError
         If a share is negative or missing, or if the shares do not sum to one.
+
+    Examples
+    --------
+    >>> check_prior([20, 30, 50]).tolist()
+    [0.2, 0.3, 0.5]
     """
     prior = np.asarray(prior, dtype="float64")
     if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
         raise ValueError(
             f"The {name} must be a list of shares, none negative or missing, not {prior.tolist()}."
         )
-    if not np.isclose(prior.sum(), 1, rtol=0, atol=1e-6):
-        raise ValueError(f"The {name} sums to {prior.sum():g}, not to 1.")
-    return prior
+    total = prior.sum()
+    if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
+        raise ValueError(f"The {name} sums to {total:g}, not to 1.")
+    return prior if total == 1 else prior / total
 
 
 def kl_divergence(prior, other):
-    """Kullback-Leibler divergence of `other` from `prior`. [nats]
+    """Return the Kullback-Leibler divergence of `other` from `prior`. [nats]
 
     Under pure label shift it bounds the excess log loss that exact posteriors for `other` have on a
     population with `prior`.
@@ -80,20 +89,17 @@ def kl_divergence(prior, other):
     >>> round(kl_divergence([0.749, 0.171, 0.080], [0.952, 0.035, 0.013]), 3)
     0.237
     """
-    prior, other = check_prior(prior), check_prior(other)
-    here = prior > 0
-    if np.any(other[here] == 0):
-        return float("inf")
-    return float(np.sum(prior[here] * np.log(prior[here] / other[here])))
+    return float(entropy(check_prior(prior), check_prior(other)))
 
 
 def correct_prior(probabilities, *, trained, target):
-    """Probabilities for a population of other class proportions.
+    """Return probabilities for a population of other class proportions.
 
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
-        Posteriors of a classifier.
+        Posteriors of a classifier. A row that leaves no probability to any class of the target becomes the
+        target's shares over those of training, normalised.
     trained : array-like of shape (n_classes,)
         Prior that the classifier saw, after resampling and weights.
     target : array-like of shape (n_classes,)
@@ -131,7 +137,9 @@ def correct_prior(probabilities, *, trained, target):
         raise ValueError("The target prior has a class that training never saw; no correction can create it.")
     ratio = np.divide(target, trained, out=np.zeros_like(target), where=trained > 0)
     weighted = probabilities * ratio
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    total = weighted.sum(axis=1, keepdims=True)
+    weighted = np.where(total == 0, ratio, weighted)
+    return weighted / np.where(total == 0, ratio.sum(), total)
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
@@ -352,7 +360,7 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     """
     probabilities = np.asarray(probabilities, dtype="float64")
     trained = check_prior(trained, name="trained prior")
-    check_enough(probabilities)
+    check_enough(len(probabilities))
     if np.any(trained == 0):
         raise ValueError("The trained prior lacks a class; its share cannot be estimated.")
     ratios = probabilities[some_rows(len(probabilities), max_rows)] / trained
@@ -367,12 +375,11 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     return prior
 
 
-def check_enough(rows):
+def check_enough(n_rows):
     """Raise ValueError for fewer than 10 rows."""
-    if len(rows) < FEWEST_ROWS:
+    if n_rows < FEWEST_ROWS:
         raise ValueError(
-            f"{len(rows)} unlabelled rows say too little about their class shares; "
-            f"give {FEWEST_ROWS} or more."
+            f"{n_rows} unlabelled rows say too little about their class shares; give {FEWEST_ROWS} or more."
         )
 
 
@@ -400,7 +407,7 @@ def deal(n_rows, n_copies):
 
 
 def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
+    """Estimate the class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
 
     Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
     shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
@@ -448,16 +455,6 @@ def class_means(held_out, codes, *, weights=None):
     return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
 
 
-def solve_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Shares as by :func:`estimate_prior_pacc`, summing to one, but not kept from falling below zero.
-
-    For draws of a bootstrap: kept, those beyond the edge would pile up on it.
-    """
-    means = class_means(held_out, codes, weights=weights)
-    # Every mean sums to one, so the solution does, too.
-    return np.linalg.pinv(means.T) @ np.mean(unlabelled, axis=0)
-
-
 def fit_mixture(parts, whole):
     """Shares, none negative, of the columns of `parts` in the mixture nearest to `whole` (least squares)."""
     weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
@@ -465,44 +462,91 @@ def fit_mixture(parts, whole):
     return shares / shares.sum()
 
 
-def share_intervals(draws, shares, n_rows, level):
-    """Intervals of class shares: quantiles of the draws, never shorter than labels would give.
+def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0.95, n_copies=None):
+    """Estimate class shares as :func:`estimate_prior_pacc` does, less its bias, with intervals.
 
-    Had the labels of the `n_rows` rows been seen, Clopper and Pearson's interval for a binomial share [1]_
-    would remain, as wide as 3.7 / `n_rows` where a class was not seen (95 %). No classifier tells more.
+    PACC divides by differences of mean predictions that are themselves estimated, which biases it by about
+    their variance; that much is taken off. For the interval every possible share of a class is tested, as
+    Fieller [1]_ did for a ratio: it stays unless the mean prediction is farther from what it implies than
+    both sides, unlabelled and held-out rows, vary. The variance is that under the share in question: for a
+    classifier without errors this is Wilson's interval of a binomial share [2]_, and none has width zero.
 
     Parameters
     ----------
-    draws : array-like of shape (n_draws, n_classes)
-        Shares estimated again from rows drawn with replacement, unbounded (:func:`solve_pacc`) or not.
-    shares : array-like of shape (n_classes,)
-        The estimate.
-    n_rows : int
-        Number of unlabelled rows.
-    level : float
-        Probability of the interval.
+    unlabelled, held_out, codes, weights
+        As for :func:`estimate_prior_pacc`.
+    coverage : float
+        Probability that an interval holds the true share.
+    n_copies : int, optional
+        Classifiers of the folds that predicted the held-out rows. Each row taught all but one of them, so
+        that the predictions depend on each other: the variance of their means is taken as
+        ``n_copies / (n_copies - 1)`` times that of independent ones, as simulations with boosted trees ask.
 
     Returns
     -------
-    numpy.ndarray of shape (n_classes, 2)
+    shares : numpy.ndarray of shape (n_classes,)
+    intervals : numpy.ndarray of shape (n_classes, 2)
+        Low and high end of each share; 0 and 1 where the predictions do not tell the classes apart.
 
     References
     ----------
-    .. [1] C. Clopper, E. Pearson, The use of confidence or fiducial limits illustrated in the case of the
-       binomial, Biometrika 26, 404-413, 1934.
+    .. [1] E. Fieller, Some problems in interval estimation, Journal of the Royal Statistical Society B 16,
+       175-185, 1954.
+    .. [2] E. Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
+       American Statistical Association 22, 209-212, 1927.
 
     Examples
     --------
-    >>> share_intervals([[1.0, 0.0]] * 100, [1.0, 0.0], 300, 0.95).round(3).tolist()
-    [[0.988, 1.0], [0.0, 0.012]]
+    None of 300 rows looks like the second class; with a perfect classifier 1 in 100 of it could be there:
+
+    >>> held_out, codes = [[1, 0]] * 900 + [[0, 1]] * 900, [0] * 900 + [1] * 900
+    >>> pacc_with_intervals([[1, 0]] * 300, held_out, codes)[1].round(3).tolist()
+    [[0.987, 1.0], [0.0, 0.013]]
     """
-    tail, seen = (1 - level) / 2, np.asarray(shares) * n_rows
-    unseen = n_rows - seen
-    with np.errstate(invalid="ignore"):
-        low = np.where(seen > 0, beta.ppf(tail, np.maximum(seen, 1e-9), unseen + 1), 0)
-        high = np.where(unseen > 0, beta.ppf(1 - tail, seen + 1, np.maximum(unseen, 1e-9)), 1)
-    drawn = np.clip(np.quantile(draws, [tail, 1 - tail], axis=0), 0, 1)
-    return np.column_stack([np.minimum(drawn[0], low), np.maximum(drawn[1], high)])
+    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
+    means = class_means(held_out, codes, weights=weights)
+    shares = fit_mixture(means.T, np.mean(unlabelled, axis=0))
+    n_classes = len(means)
+    if np.linalg.matrix_rank(means, tol=1e-6) < n_classes:
+        return shares, np.tile([0.0, 1.0], (n_classes, 1))
+    # Scores whose mean in column c is one over the rows of class c and zero over those of the others.
+    unmix = np.linalg.inv(means)
+    old, new = held_out @ unmix, np.asarray(unlabelled) @ unmix
+    dependence = 1 if n_copies is None else n_copies / (n_copies - 1)
+    squares, errors = np.empty((2, n_classes, n_classes))
+    bias = np.zeros(n_classes)
+    for code in range(n_classes):
+        of, w = codes == code, weights[codes == code] / weights[codes == code].sum()
+        squares[code] = w @ old[of] ** 2
+        off = old[of] - np.eye(n_classes)[code]
+        scale = dependence / max(1 - w @ w, 1e-9)
+        errors[code] = scale * w**2 @ off**2
+        bias += shares[code] * scale * w**2 @ (off * off[:, [code]])
+    fewest = max(np.bincount(codes, minlength=n_classes).min() - 1, 1)
+    reach = student.ppf((1 + coverage) / 2, fewest) ** 2
+    intervals = [
+        _interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)
+    ]
+    shares = np.clip(shares - bias, 0, None)
+    return shares / shares.sum(), np.array(intervals)
+
+
+def _interval(column, shares, scores, squares, errors, reach):
+    """Solve ``(estimate - t)^2 <= reach * variance(t)`` for a share `t`; all terms are polynomials of it."""
+    others = np.where(np.arange(len(shares)) == column, 0, shares)
+    others = others / others.sum() if others.sum() else np.full(len(shares), 1 / (len(shares) - 1))
+    t = Polynomial([0, 1])
+    mixture = [t if c == column else (1 - t) * others[c] for c in range(len(shares))]
+    spread = sum(s * m for s, m in zip(squares, mixture, strict=True)) - t**2
+    usual = spread(shares[column])
+    # Averaged over several classifiers, rows vary less than held-out rows, which one predicts.
+    spread *= (scores.var() / usual if scores.var() > 1e-9 < usual else 1) / len(scores)
+    variance = spread + sum(e * m**2 for e, m in zip(errors, mixture, strict=True))
+    excess = (scores.mean() - t) ** 2 - reach * variance
+    roots = [root.real for root in excess.roots() if abs(root.imag) < 1e-12]
+    ends = [x for x in (0.0, 1.0, *roots) if 0 <= x <= 1 and excess(x) <= 1e-12]
+    return [min(ends), max(ends)] if ends else [shares[column]] * 2
 
 
 @dataclass(frozen=True)
@@ -524,8 +568,8 @@ class Plausibility:
     p_value: float
 
 
-def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=None):
-    """Judge whether unlabelled rows look like a mixture of the training classes.
+def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, enough=20, rng=None):
+    """Test whether unlabelled rows look like a mixture of the training classes.
 
     Under label shift the distributions of their predictions, and of their features, are one mixture of those
     of the training classes. The mixture is the one that fits best (least squares of distribution functions),
@@ -542,7 +586,10 @@ def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=
     codes, weights
         As for :func:`estimate_prior_pacc`.
     n_bootstrap : int
-        Number of draws.
+        Draws at most.
+    enough : int
+        Draws as far off as the rows themselves after which to stop: the p value is then large, and known
+        well enough [1]_.
     rng : numpy.random.Generator, optional
         Source of the draws.
 
@@ -554,6 +601,10 @@ def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=
     -----
     From predictions alone it sees little: a change of the rows that leaves them alone stays hidden, and so
     does one that moves them as another mixture would.
+
+    References
+    ----------
+    .. [1] J. Besag, P. Clifford, Sequential Monte Carlo p-values, Biometrika 78, 301-304, 1991.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
@@ -562,20 +613,18 @@ def judge_label_shift(unlabelled, held_out, codes, *, weights=None, n_bootstrap=
     unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
     new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])
     rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
+    chances = [weights[of] / weights[of].sum() for of in rows]
     differences, shares = _misfit(new, old, rows, weights, n_bins)
-    usual = []
-    for _ in range(n_bootstrap):
+    as_far = drawn = 0
+    while drawn < n_bootstrap and as_far < enough:
         sizes = rng.multinomial(len(new), shares)
-        sample = np.concatenate([_choice(rng, of, n, weights) for of, n in zip(rows, sizes, strict=True)])
+        parts = [rng.choice(of, n, p=p) for of, n, p in zip(rows, sizes, chances, strict=True)]
         reference = [rng.choice(of, len(of)) for of in rows]
-        usual.append(_misfit(old[sample], old, reference, weights, n_bins)[0].max())
-    as_far = np.array(usual) >= differences.max() - 1e-9  # but for rounding
-    p_value = (1 + np.sum(as_far)) / (n_bootstrap + 1)
+        usual = _misfit(old[np.concatenate(parts)], old, reference, weights, n_bins)[0].max()
+        as_far += usual >= differences.max() - 1e-9  # but for rounding
+        drawn += 1
+    p_value = as_far / drawn if as_far == enough else (1 + as_far) / (n_bootstrap + 1)
     return Plausibility(float(differences.max()), int(differences.argmax()), float(p_value))
-
-
-def _choice(rng, rows, size, weights):
-    return rng.choice(rows, size, p=weights[rows] / weights[rows].sum())
 
 
 def _binned(new, old):

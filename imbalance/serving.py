@@ -12,14 +12,13 @@ from imbalance.cells import as_days, as_numbers, filled, without_formulas
 from imbalance.comparison.problem import parse_target_prior
 from imbalance.comparison.strategies import ENDINGS, ROWS
 from imbalance.decisions import least_cost
+from imbalance.label_shift import PriorTracker
 from imbalance.probability import correct_prior, resolve_prior
 from imbalance.reading import check_columns, read_alike
 
 PROBABILITY, CORRECTED = "p_", "_corrected"
 #: Periods that a column of dates may be cut into.
 PERIODS = ("day", "week", "month", "quarter", "year")
-#: Fewer rows say nothing about class shares.
-FEWEST_ROWS = 10
 #: A row of probabilities may miss one by so much, for rounding.
 ROUNDING = 0.02
 
@@ -124,8 +123,8 @@ def correct_rows(table, columns, *, trained, target):
     wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDING)
     if len(wrong):
         raise ValueError(
-            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column for "
-            "every class."
+            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column "
+            "for every class."
         )
     corrected = correct_prior(values / sums[:, None], trained=trained, target=target)
     return table.assign(**{f"{name}{CORRECTED}": corrected[:, n] for n, name in enumerate(columns)})
@@ -143,23 +142,21 @@ def _numbers_of(column, name):
     return numbers.to_numpy("float64")
 
 
-def batches(table, by=None, name="all rows"):
-    """Cut a table into batches by the values of a column, or the periods of a column of dates.
+def batches(tables, by=None):
+    """Cut tables into batches by the values of a column, or the periods of a column of dates.
 
     Parameters
     ----------
-    table : DataFrame
-        From :func:`imbalance.reading.read_rows`.
+    tables : dict of str to DataFrame
+        From :func:`imbalance.reading.read_rows`, by the names of their files.
     by : str, optional
-        A column, or a column of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without
-        a value are left out.
-    name : str
-        Of the only batch, where `by` is None.
+        A column, or one of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without a
+        value are left out. A table is a batch if None.
 
     Returns
     -------
     dict of str to DataFrame
-        In the order of time, of numbers, or of first appearance.
+        In the order of time or of numbers, else of first appearance.
 
     Raises
     ------
@@ -169,33 +166,42 @@ def batches(table, by=None, name="all rows"):
     Examples
     --------
     >>> when = pd.DataFrame({"when": ["2020-01-31", "2020-02-01", "2020-02-29"]})
-    >>> {name: len(rows) for name, rows in batches(when, "when:month").items()}
+    >>> {name: len(rows) for name, rows in batches({"file": when}, "when:month").items()}
     {'2020-01': 1, '2020-02': 2}
     """
     if by is None:
-        return {name: table}
-    column, colon, period = (by, "", "") if by in table.columns else by.partition(":")
-    check_columns(table, [column], name)
-    if colon and period not in PERIODS:
-        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
-    values = filled(table[column])
-    if colon:
-        days = as_days(table[column])[0]
-        if days is None:
-            raise ValueError(
-                f"{name}: {column!r} holds no dates that can be told, so no {period} can be made."
-            )
-        periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
-        values = periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
-    numbers = pd.to_numeric(values, errors="coerce")
-    parts = dict(list(table.groupby(values, sort=bool(colon))))
-    if numbers.notna().equals(values.notna()):
+        return tables
+    parts = {}
+    for file, table in tables.items():
+        values = _batch_of(table, by, file)
+        for name, rows in table.groupby(values, sort=False):
+            parts.setdefault(name, []).append(rows)
+    numbers = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce")
+    if ":" in by and by not in next(iter(tables.values())).columns:
+        parts = dict(sorted(parts.items()))
+    elif numbers.notna().all():
         parts = dict(sorted(parts.items(), key=lambda item: float(item[0])))
-    return parts
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+
+
+def _batch_of(table, by, file):
+    """Batch of every row as text, missing where there is none."""
+    column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
+    column, period = (column, period) if colon else (by, "")
+    check_columns(table, [column], file)
+    if not period:
+        return filled(table[column])
+    if period not in PERIODS:
+        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
+    days = as_days(table[column])[0]
+    if days is None:
+        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
+    periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
+    return periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
 
 
 def watch_shares(bundle, parts, *, advance=None):
-    """Return the class shares of batches of unlabelled rows, estimated one by one.
+    """Return the class shares of batches of unlabelled rows, see :class:`imbalance.label_shift.PriorTracker`.
 
     Parameters
     ----------
@@ -207,65 +213,61 @@ def watch_shares(bundle, parts, *, advance=None):
 
     Returns
     -------
-    shares : DataFrame
-        A row per batch: `batch, rows`, for every class `share_CLASS, low_CLASS, high_CLASS` (interval of
-        95 %), `fits` (whether other class shares explain the rows), `agree` (whether two ways to estimate the
-        shares agree) and `reason`.
+    history : DataFrame
+        A row per batch and class, ``PriorTracker.history_``.
     notes : list of str
-        Batches that were left out, cells that were not understood.
+        Batches that were too small, cells that were not understood.
     """
-    records, notes, classifier = [], [], bundle.classifier
-    names = [str(label) for label in bundle.facts["classes"]]
+    tracker, notes = PriorTracker(bundle.classifier, horizon=len(parts)), []
     for done, (batch, table) in enumerate(parts.items(), start=1):
-        if len(table) < FEWEST_ROWS:
-            notes.append(f"Left out {batch}: it has {len(table)} rows, {FEWEST_ROWS} are needed.")
-            continue
         X, said = read_alike(table, bundle.columns)
         with warnings.catch_warnings():
-            # Both doubts have columns of their own.
+            # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)
-            classifier.adapt(X)
-        record = {"batch": str(batch), "rows": len(X)}
-        for name, share, (low, high) in zip(
-            names, classifier.prior_, classifier.prior_interval_, strict=True
-        ):
-            record |= {f"share_{name}": share, f"low_{name}": low, f"high_{name}": high}
-        doubts = {"fits": classifier.plausible_, "agree": classifier.agree_, "reason": classifier.reason_}
-        records.append(record | doubts)
+            tracker.update(X, when=str(batch))
         notes += [f"{batch}: {note}" for note in said]
         if advance:
             advance(done, len(parts), str(batch))
-    if not records:
-        raise ValueError(f"No batch has {FEWEST_ROWS} rows. {' '.join(notes)}")
-    return pd.DataFrame(records), notes
+    history = tracker.history_
+    small = history[history["share"].isna()].drop_duplicates("when")
+    notes += [f"{row.when}: {row.reason}" for row in small.itertuples()]
+    return history, notes
 
 
-def share_findings(shares, facts):
-    """Sentences on the batches of :func:`watch_shares`: which need a look, and how the rarest class went."""
-    odd = shares.loc[~shares["fits"], "batch"].tolist()
+def share_cells(history):
+    """Headings and cells of :func:`watch_shares`, a row per batch."""
+    classes, rows = history["label"].unique().tolist(), []
+    for when, part in history.groupby("when", sort=False):
+        shares = [
+            "" if row.share != row.share else f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})"
+            for row in part.itertuples()
+        ]
+        rows.append([when, f"{part['n_rows'].iloc[0]:,}", *shares, "ALARM" if part["alarm"].any() else ""])
+    return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
+
+
+def share_findings(history, facts):
+    """Sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
     rarest = min(facts["training_prior"], key=facts["training_prior"].get)
-    expected = facts["target_prior"][rarest]
-    off = (shares[f"low_{rarest}"] > expected) | (shares[f"high_{rarest}"] < expected)
-    sentences = []
-    if odd:
+    known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
+    alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
+    expected, sentences = facts["target_prior"][rarest], []
+    if alarms:
         sentences.append(
-            f"ALARM: other class shares alone do not explain {_counted(odd, len(shares))}. Their rows "
+            f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
             "changed, too: label some of them before you trust predictions there."
         )
-    fitting = shares[shares["fits"]]
     if len(fitting):
-        low, high = fitting.loc[fitting[f"share_{rarest}"].agg(["idxmin", "idxmax"]).tolist()].to_dict(
-            "records"
-        )
+        least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]
         sentences.append(
-            f"The share of {rarest} is estimated at {low[f'share_{rarest}']:.1%} ({low['batch']}) to "
-            f"{high[f'share_{rarest}']:.1%} ({high['batch']}); the model predicts for {expected:.1%}."
+            f"The share of {rarest} is estimated at {least['share']:.1%} ({least['when']}) to "
+            f"{most['share']:.1%} ({most['when']}); the model predicts for {expected:.1%}."
         )
-    changed = shares.loc[off & shares["fits"], "batch"].tolist()
-    if changed:
+    off = fitting.loc[(fitting["low"] > expected) | (fitting["high"] < expected), "when"].tolist()
+    if off:
         sentences.append(
-            f"Its 95 % interval leaves {expected:.1%} out in {_counted(changed, len(shares))}: predict those "
-            "with --target-prior and their own shares."
+            f"The 95 % interval leaves {expected:.1%} out in {_counted(off, len(known))}: predict those with "
+            "--target-prior and their own shares."
         )
     return sentences
 
@@ -287,11 +289,11 @@ def vocabulary():
         "catboost": "CatBoost; its number of trees is found on held-out training rows",
     }
     scores = {
-        "log_loss": "Mean of -log(probability of the class that came true), classes weighted to the target [nats]",
+        "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
         "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
         "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
         "average_precision": "Mean precision over the recalls of the rarest class",
-        "recall@0.05": "Recall of the rarest class at 5 % false alarms; threshold from training rows; any rate",
+        "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
         "cost": "Expected cost of a row where every decision costs least, with --costs",
         "balanced_accuracy": "and every other score of scikit-learn by its name",
     }

@@ -113,7 +113,7 @@ def _tables(X, by_name):
     if issparse(X):
         return X, X, []
     try:
-        clean, notes = features(pd.DataFrame(X))
+        clean, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
     except ValueError:
         if by_name:
             raise

@@ -97,7 +97,7 @@ _ALL = (
         target="INJURY_SEVERITY",
         drop=("RACE", "HISPANIC_ORIGIN"),
         licence="source (US agency) in the public domain; KEEL's version not stated",
-        note="persons in fatal accidents of one year; two columns that are recorded of the dead only are dropped",
+        note="persons in fatal accidents; two columns that are recorded of the dead only are dropped",
     ),
     _keel(
         "hypothyroid",

@@ -21,7 +21,7 @@ def comparison_url(server, predictions, tmp_path_factory):
     rng = np.random.default_rng(0)
     y = np.repeat(["no", "yes"], [300, 60])
     X = rng.normal(size=(360, 3)) + (y == "yes")[:, None]
-    found = compare(X, y, models="logistic", rows=["none", "under-sample"], cv=3, repeats=1)
+    found = compare(X, y, models="lightgbm", rows=["none", "under-sample"], cv=3, repeats=1)
     folder = tmp_path_factory.mktemp("comparison") / "loans"
     write_comparison(found, folder)
     return server(predictions=predictions, comparison=folder)

@@ -13,8 +13,8 @@ from imbalance.label_shift import LabelShiftAdapter
 from imbalance.probability import (
     estimate_prior,
     estimate_prior_pacc,
-    judge_label_shift,
-    share_intervals,
+    label_shift_test,
+    pacc_with_intervals,
     some_rows,
     some_rows_by_class,
 )
@@ -89,19 +89,42 @@ def test_few_held_out_rows_make_the_interval_wide():
     assert width(30) > 2 * width(1000)
 
 
+def perfect(n_common, n_rare):
+    """Probabilities of a classifier without errors."""
+    return pairs(*np.repeat([0.0, 1.0], [n_common, n_rare])), np.repeat([0, 1], [n_common, n_rare])
+
+
 def test_no_interval_is_shorter_than_labels_would_give():
-    "None of 300: Clopper and Pearson's upper end solves (1 - p)^300 = .025."
-    low, high = share_intervals([[1.0, 0.0]] * 100, [1.0, 0.0], 300, 0.95)[1]
+    "None of 300 by a perfect classifier: Wilson's upper end is z^2 / (300 + z^2)."
+    held_out, codes = perfect(10_000, 10_000)
+    low, high = pacc_with_intervals(perfect(300, 0)[0], held_out, codes)[1][1]
     assert low == 0
-    npt.assert_allclose((1 - high) ** 300, 0.025)
+    npt.assert_allclose(high, 1.96**2 / (300 + 1.96**2), rtol=1e-3)
 
 
-def test_draws_beyond_the_edge_are_cut_off():
-    "From -.1 to .1 around zero: the interval ends at zero."
-    draws = np.linspace(-0.1, 0.1, 201)
-    low, high = share_intervals(np.column_stack([1 - draws, draws]), [1.0, 0.0], 10_000, 0.95)[1]
-    assert low == 0
-    npt.assert_allclose(high, 0.095, atol=1e-9)
+def test_with_a_perfect_classifier_the_interval_is_wilsons():
+    "30 of 100: the two shares p with (.3 - p)^2 = z^2 p (1 - p) / 100, the textbook's .219 and .396."
+    held_out, codes = perfect(10_000, 10_000)
+    shares, intervals = pacc_with_intervals(perfect(70, 30)[0], held_out, codes)
+    npt.assert_allclose(shares, [0.7, 0.3], atol=1e-6)
+    npt.assert_allclose(intervals[1], [0.219, 0.396], atol=1e-3)
+
+
+def test_with_endless_unlabelled_rows_the_interval_is_fiellers():
+    "Means .3 and .7 of ten rows each, all .2 off: (.5 - .3 - .4 t)^2 = q (.04 / 9) ((1 - t)^2 + t^2)."
+    held_out, codes = pairs(*[0.1, 0.5] * 5, *[0.5, 0.9] * 5), np.repeat([0, 1], 10)
+    low, high = pacc_with_intervals(pairs(*[0.5] * 1_000_000), held_out, codes)[1][1]
+    q = 2.262157**2 * 0.04 / 9  # of Student's t with 9 degrees of freedom
+    for t in (low, high):
+        npt.assert_allclose((0.2 - 0.4 * t) ** 2, q * ((1 - t) ** 2 + t**2), rtol=1e-4)
+
+
+def test_the_intervals_of_two_classes_mirror_each_other():
+    "The share of one class is one less that of the other."
+    rng = np.random.default_rng(0)
+    held_out, codes = pairs(*rng.random(60) * np.repeat([0.5, 1], 30)), np.repeat([0, 1], 30)
+    first, second = pacc_with_intervals(pairs(*rng.random(40) * 0.7), held_out, codes)[1]
+    npt.assert_allclose(first, 1 - second[::-1], atol=1e-6)
 
 
 @pytest.mark.parametrize("apart", [1, 8])
@@ -147,7 +170,7 @@ def test_the_best_mixture_is_sought_among_all():
     "Class distributions at .2 and .8; new rows are one half of each: no distance is left."
     held_out = np.repeat([0.2, 0.8], [900, 100])[:, None]
     codes = np.repeat([0, 1], [900, 100])
-    found = judge_label_shift(np.repeat([0.2, 0.8], 50)[:, None], held_out, codes, n_bootstrap=100)
+    found = label_shift_test(np.repeat([0.2, 0.8], 50)[:, None], held_out, codes, n_bootstrap=100)
     assert found.distance < 0.01
     assert found.p_value > 0.5
 
@@ -155,7 +178,7 @@ def test_the_best_mixture_is_sought_among_all():
 def test_rows_between_the_classes_are_no_mixture():
     "Class distributions at .2 and .8; new rows at .5: half of any mixture lies on one side."
     held_out = np.repeat([0.2, 0.8], 200)[:, None]
-    found = judge_label_shift(np.full((50, 1), 0.5), held_out, np.repeat([0, 1], 200), n_bootstrap=100)
+    found = label_shift_test(np.full((50, 1), 0.5), held_out, np.repeat([0, 1], 200), n_bootstrap=100)
     assert found.distance > 0.4
     assert found.p_value < 0.02
 
