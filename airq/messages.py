@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -41,6 +42,9 @@ def warn(text: str) -> None:
         level, frame = level + 1, frame.f_back
     warnings.warn(text, AirqWarning, stacklevel=level)
 
+
+#: Between two lines of progress where no terminal shows a bar. [s]
+SECONDS_BETWEEN_LINES = 30
 
 #: Notes and progress; results themselves go to standard output.
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -110,10 +114,9 @@ def show_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Callable]:
-    """Show a progress bar on a terminal; yield ``advance(done, total, text="")``."""
+    """Show a progress bar on a terminal, else a line now and then; yield ``advance(done, total, text)``."""
     if not notes.is_interactive:
-        # Of a bar that no terminal shows, an empty line would be left.
-        yield lambda done, total, text="": None
+        yield _lines(what)
         return
     columns = [
         TextColumn("{task.description}"),
@@ -130,6 +133,19 @@ def progress(what: str) -> Iterator[Callable]:
             bar.update(task, completed=done, total=total, description=described)
 
         yield advance
+
+
+def _lines(what):
+    """Print a line of progress every half a minute: a file or a pipe shows no bar."""
+    last = time.monotonic()
+
+    def advance(done, total, text=""):
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            notes.print(f"{what}: {done:,} of {total:,} {text}".rstrip(), markup=False)
+
+    return advance
 
 
 def import_optional(module: str, what: str, *, package: str | None = None) -> ModuleType:

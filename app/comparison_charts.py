@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from app import theme
 from app.text import for_plotly
-from imbalance.standin import STAND_IN
 
 #: Told apart by all kinds of colour vision (Okabe & Ito 2008), lighter on a dark page.
 PALETTE = {
@@ -15,7 +14,7 @@ PALETTE = {
     "dark": ("#56B4E9", "#ff8c42", "#2fbf8f", "#e3a1c6", "#f0c04a", "#9ec7e8"),
 }
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
-NONE = "none"
+NONE = "as they are"
 
 
 def palette(dark):
@@ -79,17 +78,16 @@ def losses(table, *, dark=False):
 
 
 def family_means(table, *, dark=False):
-    """Mean difference to none over families of sets, with their standard deviation. [nats]"""
+    """Mean difference to none over families of sets, with its 95 % interval. [nats]"""
     table = table[table["strategy"] != NONE]
-    spread = table["vs_none_sd"].fillna(0)
+    ends = (table["low"].fillna(table["vs_none"]), table["high"].fillna(table["vs_none"]))
     hover = [
-        f"{name}<br>{row.vs_none:+.4f} ± {sd:.4f} nats over {row.families:g} families"
-        for name, row, sd in zip(names(table), table.itertuples(), spread, strict=True)
+        f"{name}<br>{row.vs_none:+.4f} nats over {row.families:g} families<br>95 %: {low:+.4f} to {high:+.4f}"
+        for name, row, low, high in zip(names(table), table.itertuples(), *ends, strict=True)
     ]
-    ends = (table["vs_none"] - spread, table["vs_none"] + spread)
     fig = _dots(table, table["vs_none"], ends, hover, dark)
     fig.add_vline(x=0, line={"color": theme.tones(dark)["soft"], "width": 1.5})
-    return _rows_layout(fig, table, "log loss minus that of none, ± over families [nats]", dark)
+    return _rows_layout(fig, table, "log loss minus that of none, mean over families [nats]", dark)
 
 
 def _dots(table, middle, ends, hover, dark):
@@ -193,56 +191,3 @@ def set_differences(sets, *, dark=False):
         tickvals=np.arange(len(cells)), ticktext=[for_plotly(one, limit=24) for one in cells.index],
         autorange="reversed", showgrid=False,
     )  # fmt: skip
-
-
-def reproduction(table, scores, *, mark, dark=False):
-    """Log loss of every strategy on every stand-in, their mean, and the published one where it may stand.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `strategy, model, log_loss, low, high, seeds` and, unless a trial, `published`.
-    scores : DataFrame or None
-        `strategy, model, seed, log_loss`.
-    mark : str
-        What ours are called: STAND-IN, or STAND-IN, TRIAL, beside which nothing published may stand.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    tone = theme.tones(dark)
-    ends = (table["low"], table["high"])
-    hover = [
-        f"{name}<br>{mark}: mean {row.log_loss:.4f} nats over {row.seeds:g} seeds"
-        f"<br>{row.low:.4f} to {row.high:.4f}"
-        for name, row in zip(names(table), table.itertuples(), strict=True)
-    ]
-    fig = _dots(table, table["log_loss"], ends, hover, dark)
-    fig.data[0].name = f"{mark}: mean, least and largest of the seeds"
-    fig.data[0].marker.color = palette(dark)[0]
-    if scores is not None:
-        places = {
-            pair: place for place, pair in enumerate(zip(table["strategy"], table["model"], strict=True))
-        }
-        seeds = [places.get(pair) for pair in zip(scores["strategy"], scores["model"], strict=True)]
-        fig.add_scatter(
-            x=scores["log_loss"].to_numpy(), y=seeds, mode="markers", name="a seed", hoverinfo="skip",
-            marker={"size": 5, "color": tone["border"], "opacity": 0.7}, zorder=-1,
-        )  # fmt: skip
-    if mark == STAND_IN and "published" in table:
-        known = table["published"].notna().to_numpy()
-        fig.add_scatter(
-            x=table["published"][known].to_numpy(dtype="float64"),
-            y=np.flatnonzero(known),
-            mode="markers",
-            name="published by its author, on a private set",
-            marker={"size": 12, "symbol": "x-thin", "line": {"width": 3, "color": palette(dark)[1]}},
-            hovertext=[
-                f"published, on a private set: {value:.4f} nats" for value in table["published"][known]
-            ],
-            hoverinfo="text",
-        )
-    return _rows_layout(fig, table, "log loss [nats]", dark, extra=70)

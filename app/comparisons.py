@@ -17,12 +17,12 @@ import pandas as pd
 from airq.panel import ORIGINS
 from app.downloads import CSV_ENCODING
 from app.text import for_csv
-from imbalance.standin import PUBLISHED, READINGS, STAND_IN, TARGET_PRIOR, TRAINING_ROWS, TRIAL
+from imbalance.datasets.published import TARGET_PRIOR, TRAINING_ROWS, recipe_table
 
 #: What a folder may be -> the files by which it is known, and the command that writes it.
 KINDS = {
     "suite": (("sets.csv", "table.json"), "imbalance compare --suite"),
-    "reproduction": (("orders.csv", "table.json", "settings.json"), "imbalance reproduce"),
+    "reproduction": (("published.csv", "table.json", "settings.json"), "imbalance reproduce"),
     "hazards": (("methods.csv", "curve.csv", "settings.json"), "imbalance hazard"),
     "comparison": (("differences.csv", "table.json", "settings.json"), "imbalance compare"),
 }
@@ -34,10 +34,7 @@ TABLES = {
         "sweep": ("strategy", "model", "share", "log_loss", "follows"),
     },
     "suite": {"sets": ("set", "family", "strategy", "model", "vs_none", "ci_low", "ci_high")},
-    "reproduction": {
-        "orders": ("weights", "order", "seeds", "of"),
-        "pairs": ("weights", "better", "worse", "difference", "holds", "of"),
-    },
+    "reproduction": {"published": ("recipe", "published", "mismatch")},
     "hazards": {
         "methods": ("method", "average_precision"),
         "curve": ("method", "recall", "false_alarm_rate"),
@@ -45,31 +42,35 @@ TABLES = {
 }
 NEEDED = {
     "comparison": ("strategy", "model", "log_loss", "log_loss_sd", "vs_none", "ci_low", "ci_high", "wins"),
-    "suite": ("strategy", "model", "families", "sets", "vs_none", "vs_none_sd", "rank"),
-    "reproduction": ("data", "strategy", "model", "log_loss", "low", "high", "seeds"),
+    "suite": ("strategy", "model", "families", "sets", "vs_none", "low", "high"),
+    "reproduction": ("table", "strategy", "model", "log_loss", "vs_none", "ci_low", "ci_high", "wins"),
     "hazards": ("method", "rule", "recall", "false_alarm_rate"),
 }
-WORDS = ("strategy", "other", "model", "class", "set", "family", "method", "rule", "order", "weights", "data")
+WORDS = (
+    "strategy",
+    "other",
+    "model",
+    "other_model",
+    "class",
+    "set",
+    "family",
+    "method",
+    "rule",
+    "recipe",
+    "table",
+)
 #: Pictures of a folder that has no numbers for them -> what each shows.
 PICTURES = {
     "reliability.png": "Predicted and observed share of the rarest class, for each strategy",
     "sweep.png": "Log loss where the rarest class has another share, for each strategy",
 }
 UNITS = "log loss and its differences in nats; seconds in s"
-#: What each published strategy does, for whoever has not met its name.
-PUBLISHED_MEANINGS = {
-    "drop-majority": "5/6 of the rows of the largest class dropped",
-    **{name: f"CatBoost, rows weighted: {meaning}" for name, meaning in READINGS.items()},
-    "smote-under": "invented rows of the rare classes (SMOTE), fewer of the largest",
-    "none": "the rows as they are",
-}
 PUBLISHED_WORDS = (
     "Published by its author: log loss in nats on a private validation set of a competition "
     f"({sum(TRAINING_ROWS.values()):,} training rows; the rows are not public). Validation shares: "
     + ", ".join(f"{name} {share:g}" for name, share in TARGET_PRIOR.items())
-    + f". The author's weights are not told; {PUBLISHED['weights']:.4f} stands at both readings: "
-    + ", ".join(f"{name} ({meaning})" for name, meaning in READINGS.items())
-    + "."
+    + ". Mismatch: how far the class shares that a recipe trains on are from these (0 = none); by which "
+    "weights, is not told."
 )
 
 
@@ -114,20 +115,8 @@ class Found:
     sets: tuple = ()
 
     @property
-    def mark(self):
-        """What the figures of a reproduction are called: STAND-IN, or STAND-IN, TRIAL; else empty."""
-        if self.kind != "reproduction":
-            return ""
-        return STAND_IN if self.settings.get("training_rows") == TRAINING_ROWS else TRIAL
-
-    @property
     def warnings(self):
         """What must be known before the figures are read: that rows are simulated, or not measured."""
-        if self.mark:
-            return (
-                f"{self.mark}: SIMULATED tables of the published shape, not the competition's rows, which "
-                "are private.",
-            )
         told = self.settings.get("warnings")
         told = told if isinstance(told, list) else []
         known = {origin.warning for origin in ORIGINS.values()} - {""}
@@ -272,7 +261,7 @@ def _checked(table, path, columns):
     if missing or table.empty:
         wrong = f"has no column {missing[0]!r}" if missing else "has no rows"
         raise ValueError(f"{path} {wrong}; write the comparison again.")
-    numbers = [name for name in columns if name not in (*WORDS, "better", "worse", "follows", "rule")]
+    numbers = [name for name in columns if name not in (*WORDS, "follows", "rule")]
     wrong = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
     # A figure that is missing everywhere, such as a spread over one family, has no type of its own.
     wrong = [name for name in wrong if table[name].notna().any()]
@@ -291,32 +280,28 @@ def _scores(path):
 
 
 def published_table(found=None):
-    """The published log losses, and the same strategies of a comparison beside them.
+    """The published log losses with what explains them, and a comparison of other rows beside them.
 
     Parameters
     ----------
     found : Found, optional
-        A comparison or a suite, whose differences to none are of other rows than the published ones; or a
-        reproduction, whose log losses are called what it calls itself. A trial has nothing beside it.
+        A comparison or a suite: its differences to none stand beside the published ones, those of its first
+        model with raw probabilities.
 
     Returns
     -------
     DataFrame
-        `strategy`, published log loss and its difference to none [nats], and ours where there is any. The
-        published weights stand in both readings, see :data:`imbalance.standin.READINGS`.
+        `recipe`, published log loss and its difference to none [nats], `mismatch` [nats], and ours where
+        there is any.
     """
-    readings = {"weights": list(READINGS)}
-    rows = [(one, value) for name, value in PUBLISHED.items() for one in readings.get(name, [name])]
-    table = pd.DataFrame(rows, columns=["strategy", "published"])
-    table["published, minus none"] = table["published"] - PUBLISHED["none"]
-    if found is None or found.kind == "hazards" or found.mark not in ("", STAND_IN):
-        return table
-    ours = found.table.drop_duplicates("strategy").set_index("strategy")
-    if found.kind == "reproduction":
-        losses = ours["log_loss"]
-        table[STAND_IN] = table["strategy"].map(losses)
-        return table.assign(**{f"{STAND_IN}, minus none": table[STAND_IN] - losses["none"]})
-    return table.assign(**{"here, minus none (other rows)": table["strategy"].map(ours["vs_none"])})
+    table = recipe_table()
+    none = table.set_index("rows")["published"]["as they are"]
+    table["published, minus none"] = table["published"] - none
+    shown = table[["recipe", "published", "published, minus none", "mismatch"]]
+    if found is None or found.kind not in ("comparison", "suite"):
+        return shown
+    ours = found.table.drop_duplicates("strategy").set_index("strategy")["vs_none"]
+    return shown.assign(**{"here, minus none (other rows)": table["rows"].map(ours)})
 
 
 def as_csv(table):

@@ -9,7 +9,7 @@ import matplotlib
 
 from app.processes import serve
 from app.trials import RESULT, UPLOAD
-from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.compare import compare
 from imbalance.comparison.report import write_comparison
 from imbalance.reading import read_labelled
 
@@ -24,13 +24,14 @@ def _compare(folder, job, advance):
     rows, columns, classes = job["limits"]
     if len(table.X) > rows or table.X.shape[1] >= columns or len(set(table.y.tolist())) > classes:
         raise ValueError(f"At most {rows:,} rows, {columns} columns and {classes} classes are taken here.")
-    return compare_strategies(
+    return compare(
         table.X,
         table.y,
-        strategies=job["strategies"],
-        target_prior=job["target_prior"],
-        n_splits=job["folds"],
-        n_repeats=1,
+        target=job["target_prior"],
+        models="lightgbm",
+        rows=["as they are", *job["strategies"]],
+        cv=job["folds"],
+        repeats=1,
         n_jobs=1,
         title="An uploaded table",
         notes=table.notes,

@@ -18,16 +18,15 @@ from imbalance.reading import labels
 
 #: Limits of an upload. [MB, rows, columns, classes]
 MOST_MB, MOST_ROWS, MOST_COLUMNS, MOST_CLASSES = 5, 20_000, 200, 20
-#: Strategies of which few fits are made -> what they do; "none" is always compared with.
+#: What is done to the rows, where it takes few fits; "as they are" is always compared with. Probabilities are
+#: raw, corrected, and calibrated and corrected.
 QUICK = {
-    "none+prior": "correct the probabilities to the shares told below",
-    "none+em": "correct them to shares estimated from rows without labels",
     "under-sample": "cut every class to the rows of the rarest",
     "drop-majority": "drop 5/6 of the largest class",
     "weights": "weigh rows so that all classes count alike",
     "smote": "add made-up rows to the small classes (SMOTE)",
 }
-FEWEST, MOST = 2, 4
+FEWEST, MOST = 1, 4
 FOLDS = (3, 5)
 UPLOAD, RESULT = "table.csv", "result"
 COMPARISON = Task(
@@ -177,7 +176,7 @@ def make_job(*, target, target_prior, strategies, folds):
     target_prior : {"balanced", "training"} or dict of str to float
         Population to predict for.
     strategies : sequence of str
-        Two to four of :data:`QUICK`.
+        One to four of :data:`QUICK`.
     folds : int
         One of :data:`FOLDS`.
 
@@ -191,7 +190,7 @@ def make_job(*, target, target_prior, strategies, folds):
         If a choice is none of those on offer.
     """
     if not FEWEST <= len(strategies) <= MOST or not set(strategies) <= set(QUICK):
-        raise ValueError(f"Choose {FEWEST} to {MOST} strategies of {', '.join(QUICK)}.")
+        raise ValueError(f"Choose {FEWEST} to {MOST} of {', '.join(QUICK)}.")
     if folds not in FOLDS:
         raise ValueError(f"Choose {FOLDS[0]} or {FOLDS[1]} folds.")
     return {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ import typer
 import airq
 from airq.messages import exit_cleanly, notes, progress
 from imbalance import hazard_commands
-from imbalance.console import listed, print_table, screen
+from imbalance.console import listed, print_table, say, screen
 
 app = typer.Typer(
     name="imbalance",
@@ -25,10 +26,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+ALL_CORES = os.cpu_count() or 1
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same input and seed give the same figures.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
-ALL_CORES = os.cpu_count() or 1
+Target = Annotated[str | None, typer.Option(help="Column of the classes.")]
+TargetPrior = Annotated[str, typer.Option(help="Population to predict for: a=.5,b=.5, balanced or training.")]
+Costs = Annotated[
+    str | None,
+    typer.Option(
+        help='What errors cost: "yes>no=20,no>yes=1" charges 20 for each yes that is taken for a no.'
+    ),
+]
+Group = Annotated[str | None, typer.Option(help="Column whose equal values stay in one fold.")]
+Categorical = Annotated[str | None, typer.Option(help="Columns of numbers that only name something.")]
+Drop = Annotated[str | None, typer.Option(help="Columns to leave out.")]
+Folder = Annotated[Path, typer.Option(help="Folder of the result; run again to go on after an interruption.")]
+Rows = Annotated[
+    Path, typer.Option("--out", help="File to write, .csv or .parquet; cells of text are never formulas.")
+]
+Model = Annotated[Path, typer.Argument(help="Folder that `imbalance fit` made.")]
 DATASETS_NOTE = (
     "text: columns of categories; ratio: rows of the largest over rows of the rarest class; repeats: rows "
     "with the features of an earlier row, kept on one side of a fold. Sets of a family count once. Licences "
@@ -56,28 +73,30 @@ def _options(
 )
 @exit_cleanly
 def compare(
-    out: Annotated[
-        Path, typer.Option(help="Folder of the result; run again to go on after an interruption.")
-    ],
+    out: Folder,
     file: Annotated[Path | None, typer.Argument(help="Table (CSV or Parquet), a row per case.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the classes.")] = None,
-    target_prior: Annotated[
-        str, typer.Option(help="Population to predict for: a=.5,b=.5 or balanced or training.")
-    ] = "balanced",
-    strategies: Annotated[
+    target: Target = None,
+    target_prior: TargetPrior = "balanced",
+    models: Annotated[
+        str | None, typer.Option(help="Of logistic, lightgbm, catboost, separated by commas; by default all.")
+    ] = None,
+    rows: Annotated[
         str | None,
         typer.Option(
-            help="Strategies, separated by commas; all by default. Some take a number: drop-majority:.5 (the "
-            "fraction to drop), under-sample:2 and bagged-under:2 (rows at most, in multiples of the rarest "
-            "class), smote:.3 (rows at least, as a share of the largest), smote-under:5 (factor of growth)."
+            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a "
+            "number: drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
         ),
     ] = None,
-    models: Annotated[str, typer.Option(help="Of lightgbm, catboost.")] = "lightgbm",
-    group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one fold.")] = None,
-    categorical: Annotated[
-        str | None, typer.Option(help="Columns of numbers that only name something.")
+    ending: Annotated[
+        str | None, typer.Option(help="What is done to the probabilities: of raw, prior, calibrated, em.")
     ] = None,
-    drop: Annotated[str | None, typer.Option(help="Columns to leave out.")] = None,
+    costs: Costs = None,
+    scoring: Annotated[
+        str | None, typer.Option(help="Further scores: recall@0.05 and its like, names of scikit-learn's.")
+    ] = None,
+    group: Group = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
     suite: Annotated[
         str | None, typer.Option(help="Compare on a list of sets instead of FILE, see `imbalance datasets`.")
     ] = None,
@@ -87,49 +106,40 @@ def compare(
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Compare strategies for rare classes on a table: log loss on the target population, with intervals.
+    """Compare what to do about a rare class, to the rows and to the probabilities, on your own table.
 
-    Typical time: all strategies with LightGBM on 10,000 rows of 25 columns, 5 folds dealt twice, under 3
-    minutes on 2 cores; a few thousand rows, a minute; CatBoost takes about five times as long.
+    Typical time: everything by default on 10,000 rows of 25 columns, 5 folds dealt twice, some minutes on 2
+    cores, of which CatBoost takes most; a few thousand rows, a minute or two.
     """
     if (file is None) == (suite is None):
         raise typer.BadParameter("give either a FILE or --suite")
     if file is not None and target is None:
         raise typer.BadParameter("FILE needs --target, the column of the classes")
-    if suite is not None and any(option is not None for option in (target, group, categorical, drop)):
-        raise typer.BadParameter("--target, --group, --categorical and --drop go with FILE, not with --suite")
+    if suite is not None and any(one is not None for one in (target, group, categorical, drop, costs)):
+        raise typer.BadParameter(
+            "--target, --group, --categorical, --drop and --costs go with FILE, not with --suite"
+        )
+    _check(out=out, json=json, inputs={"FILE": file}, folders=["--out"])
     options = {
-        "strategies": listed(strategies),
-        "models": listed(models),
-        "target_prior": target_prior,
-        "n_splits": folds,
-        "n_repeats": repeats,
-        "seed": seed,
-        "n_jobs": jobs,
-    }
-    if json is not None:
-        from airq.io import check_writable
-
-        check_writable(json)
+        "target": target_prior, "models": listed(models), "rows": listed(rows), "ending": listed(ending),
+        "scoring": listed(scoring), "cv": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs,
+    }  # fmt: skip
     if suite is not None:
         _compare_suite(suite, out, json, options)
         return
-    from imbalance.comparison.compare import compare_strategies
+    from imbalance.comparison.compare import compare as run
     from imbalance.comparison.report import write_comparison
-    from imbalance.reading import read_labelled
 
-    table = read_labelled(
-        file, target=target, group=group, categorical=listed(categorical) or (), drop=listed(drop) or ()
-    )
+    table = _read(file, target, group, categorical, drop)
     with progress("Comparing") as advance:
-        comparison = compare_strategies(
-            table.X, table.y, groups=table.groups, out=out, title=f"{file.name}: {target}", notes=table.notes,
-            advance=advance, **options,
+        comparison = run(
+            table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
+            title=f"{file.name}: {target}", notes=table.notes, advance=advance, **options,
         )  # fmt: skip
     write_comparison(comparison, out)
     _write_json(json, comparison.table.to_dict("records"))
     _print_comparison(comparison)
-    screen.print(f"Written to {out}")
+    say(f"Written to {out}. Fit the best: imbalance fit {file} --target {target} --like {out} --out model")
 
 
 def _compare_suite(suite, out, json, options):
@@ -139,13 +149,192 @@ def _compare_suite(suite, out, json, options):
         result = compare_suite(suite, out=out, advance=advance, **options)
     write_suite(result, out)
     _write_json(json, result.table.to_dict("records"))
-    print_table(*result.cells(), sections=1)
+    print_table(*result.cells(), left=3, sections=0)
     screen.print(CAPTION, markup=False, style="dim")
-    for sentence in result.findings:
-        screen.print(sentence, markup=False)
-    for note in result.notes:
-        notes.print(f"note: {note}", markup=False)
-    screen.print(f"Written to {out}")
+    _say_all(result.findings, result.notes)
+    say(f"Written to {out}")
+
+
+@app.command(epilog="Example: imbalance fit loans.csv --target default --like result --out model")
+@exit_cleanly
+def fit(
+    file: Annotated[Path, typer.Argument(help="Table (CSV or Parquet), a row per case.")],
+    target: Annotated[str, typer.Option(help="Column of the classes.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model; a model in it is replaced.")],
+    like: Annotated[
+        Path | None, typer.Option(help="Folder of a comparison: take its best model, rows and target.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="logistic (the default), lightgbm or catboost.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="What is done to the rows; see `imbalance strategies`.")
+    ] = None,
+    target_prior: Annotated[
+        str | None,
+        typer.Option(help="Population to predict for: a=.5,b=.5, balanced or training (the default)."),
+    ] = None,
+    costs: Costs = None,
+    group: Group = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    json: Json = None,
+    seed: Seed = 0,
+):
+    """Fit a classifier whose probabilities are calibrated and stand for the population that you name.
+
+    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to
+    read it runs no code of whoever made it. Typical time: seconds to a minute.
+    """
+    if like is not None and any(one is not None for one in (model, rows, target_prior)):
+        raise typer.BadParameter("--like takes model, rows and target from a comparison; name it or them")
+    _check(out=out, json=json, inputs={"FILE": file, "--like": like}, folders=["--out"])
+    from imbalance.bundle import best_of, fit_bundle, save_bundle
+
+    asked = {"model": model or "logistic", "rows": rows or "none", "target": target_prior or "training"}
+    asked = asked if like is None else best_of(like)
+    table = _read(file, target, group, categorical, drop)
+    bundle = fit_bundle(
+        table, **asked, costs=_costs(costs, table.y), seed=seed, title=f"{file.name}: {target}"
+    )
+    save_bundle(bundle, out, X=table.X)
+    _write_json(json, bundle.facts)
+    _say_all([], bundle.facts["notes"])
+    shares = ", ".join(f"{name} {share:.3g}" for name, share in bundle.facts["target_prior"].items())
+    say(
+        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, calibrated, for a population with "
+        f"{shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
+    )
+
+
+@app.command(epilog="Example: imbalance predict model new.csv --keep case --out predictions.csv")
+@exit_cleanly
+def predict(
+    model: Model,
+    file: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
+    out: Rows,
+    target_prior: Annotated[
+        str | None, typer.Option(help="Another population than the model's: a=.5,b=.5, balanced or training.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns to keep in front, such as a number of the case.")
+    ] = None,
+    json: Json = None,
+):
+    """Predict: a probability for every class, and the class of least expected cost."""
+    _check(out=out, json=json, inputs={"MODEL": model, "FILE": file})
+    from imbalance.bundle import load_bundle
+    from imbalance.reading import check_columns, read_rows
+    from imbalance.serving import predict_rows, write_rows
+
+    bundle, said = load_bundle(model), []
+    kept = listed(keep) or ()
+    table = read_rows(file, text=kept, notes=said)
+    check_columns(table, kept, file)
+    with _naming(file):
+        rows, more = predict_rows(bundle, table, target=target_prior, keep=kept)
+    write_rows(rows, out)
+    _write_json(json, rows.to_dict("records"))
+    _say_all([], [*said, *more])
+    counts = rows["prediction"].value_counts(sort=False)
+    say(f"{out}: {len(rows):,} rows; " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+
+
+@app.command(
+    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out new.csv"
+)
+@exit_cleanly
+def correct(
+    file: Annotated[
+        Path, typer.Argument(help="Table with a column of probabilities, or one for every class.")
+    ],
+    trained: Annotated[
+        str,
+        typer.Option(
+            help="Class shares that they stand for, as in training: no=.5,yes=.5. For one column, the share "
+            "of its class: .5."
+        ),
+    ],
+    target: Annotated[str, typer.Option(help="Class shares of the population, in the same way.")],
+    out: Rows,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Their columns, in the order of --trained; by default p_CLASS, or CLASS."),
+    ] = None,
+    json: Json = None,
+):
+    """Correct probabilities that you have to another population; the table gets a column beside each.
+
+    Exact if they are calibrated for the shares in --trained and only the class shares differ.
+    """
+    _check(out=out, json=json, inputs={"FILE": file})
+    from imbalance.reading import check_columns, read_rows
+    from imbalance.serving import correct_rows, write_rows
+
+    if columns is None and "=" not in trained:
+        raise typer.BadParameter("name the --columns where --trained does not name the classes")
+    names = [part.rpartition("=")[0].strip() for part in trained.split(",")]
+    trained, target = _paired_shares(trained, target, ("--trained", "--target"))
+    table = read_rows(file)
+    chosen = listed(columns) or [name if name in table.columns else f"p_{name}" for name in names]
+    check_columns(table, chosen, file)
+    with _naming(file):
+        corrected = correct_rows(table, chosen, trained=trained, target=target)
+    write_rows(corrected, out)
+    _write_json(json, corrected.to_dict("records"))
+    means = ", ".join(
+        f"{name} {table[name].mean():.3g} to {corrected[f'{name}_corrected'].mean():.3g}" for name in chosen
+    )
+    say(f"{out}: {len(table):,} rows; means: {means}")
+
+
+@app.command(epilog="Example: imbalance monitor model 2020.csv 2021.csv --by when:month --out shares.csv")
+@exit_cleanly
+def monitor(
+    model: Model,
+    files: Annotated[
+        list[Path], typer.Argument(help="Tables without labels; a batch each if --by is not given.")
+    ],
+    out: Rows,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose values are batches, or a column of dates and a period, as in when:month."
+        ),
+    ] = None,
+    json: Json = None,
+):
+    """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
+
+    Typical time: a few seconds a batch.
+    """
+    _check(out=out, json=json, inputs={"MODEL": model, "FILE": files})
+    from imbalance.bundle import load_bundle
+    from imbalance.reading import read_rows
+    from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
+
+    bundle, tables = load_bundle(model), {str(file): read_rows(file) for file in files}
+    parts = batches(tables, by)
+    with progress("Batches") as advance, _naming(", ".join(tables)):
+        shares, said = watch_shares(bundle, parts, advance=advance)
+    write_rows(shares, out)
+    _write_json(json, shares.to_dict("records"))
+    print_table(*share_cells(shares), left=1)
+    _say_all(share_findings(shares, bundle.facts), said)
+    say(f"Written to {out}")
+
+
+@app.command(epilog="Example: imbalance strategies --json strategies.json")
+@exit_cleanly
+def strategies(json: Json = None):
+    """List what may be done to the rows and to the probabilities, the models and the scores."""
+    _check(json=json)
+    from imbalance.serving import vocabulary
+
+    records = vocabulary()
+    print_table(
+        ["option", "name", "what it is"], [[one["option"], one["name"], one["meaning"]] for one in records],
+        left=3, sections=0,
+    )  # fmt: skip
+    _write_json(json, records)
 
 
 @app.command(epilog="Example: imbalance datasets --suite note --json sets.json")
@@ -210,53 +399,29 @@ def _dataset_cells(table):
     return headings, rows
 
 
-@app.command(
-    epilog="Example: imbalance reproduce --out reproduction   (a trial: --seeds 2 --scale 0.1)",
-)
+@app.command(epilog="Example: imbalance reproduce --out published")
 @exit_cleanly
-def reproduce(
-    out: Annotated[Path, typer.Option(help="Folder of the result; run again to go on.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Stand-ins to draw.")] = 20,
-    scale: Annotated[
-        float,
-        typer.Option(help="Fraction of the published rows; below 1 it is a trial, not the published shape."),
-    ] = 1.0,
-    json: Json = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Seeds side by side, one thread each.")] = ALL_CORES,
-):
-    """Run the published comparison on a simulated STAND-IN for its private rows, beside ours.
+def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_CORES):
+    """Explain the published comparison of recipes, and repeat its recipes on real tables of three classes.
 
-    Typical time on 2 cores: 20 seeds half an hour, the trial below a minute.
+    Typical time: 4 minutes on 2 cores.
     """
-    from airq.io import check_writable, write_json
-    from imbalance.reproduction import VALIDATION_ROWS
-    from imbalance.reproduction import reproduce as run
-    from imbalance.reproduction_report import findings, opening, reproduction_table, write_reproduction
+    _check(out=out, json=json, folders=["--out"])
+    from imbalance.datasets.published import recipe_cells, recipe_table
+    from imbalance.datasets.reproduction import reproduce as run
+    from imbalance.datasets.reproduction import write_reproduction
 
-    for path in filter(None, (out, json)):
-        check_writable(path)
-    notes.print(f"[bold yellow]{opening(scale)}[/]")
-    with progress("Seeds") as advance:
-        scores = run(
-            out, seeds=seeds, scale=scale, validation_rows=max(300, round(scale * VALIDATION_ROWS)),
-            n_jobs=jobs, advance=advance,
-        )  # fmt: skip
-    write_reproduction(scores, out)
-    if json is not None:
-        write_json(json, reproduction_table(scores).to_dict("records"))
-    _print_reproduction(scores)
-    for sentence in findings(scores):
-        screen.print(sentence, markup=False)
-    screen.print(f"Written to {out}")
-
-
-def _print_reproduction(scores):
-    from imbalance.reproduction_report import shown_orders, shown_table
-
-    table = shown_table(scores).drop(columns=["AUC", "s"])
-    print_table(list(table.columns), table.to_numpy().tolist(), left=2)
-    orders = shown_orders(scores)
-    print_table(list(orders.columns), orders.to_numpy().tolist(), left=2, sections=0)
+    screen.print("Published by its author, on private rows:", markup=False, style="bold")
+    print_table(*recipe_cells(), left=1)
+    with progress("Comparing") as advance:
+        result = run(out, seed=seed, n_jobs=jobs, advance=advance)
+    write_reproduction(result, out)
+    _write_json(json, [*recipe_table().to_dict("records"), *result.table.to_dict("records")])
+    if len(result.table):
+        screen.print("The same recipes on real tables, corrected too:", markup=False, style="bold")
+        print_table(*result.cells(), left=3, sections=0)
+    _say_all(result.findings, result.notes)
+    say(f"Written to {out}")
 
 
 app.command(epilog=hazard_commands.EXAMPLE)(hazard_commands.hazard)
@@ -285,18 +450,22 @@ def mismatch(
     )
 
 
-def _paired_shares(target, trained):
+def _paired_shares(target, trained, options=("--target", "--trained")):
     """Two lists of shares of the same classes, by name where names are given."""
-    target, trained = _shares(target, "--target"), _shares(trained, "--trained")
+    (one, other), shares = (
+        options,
+        [_shares(text, name) for text, name in zip((target, trained), options, strict=True)],
+    )
+    target, trained = shares
     if isinstance(target, dict) != isinstance(trained, dict):
-        raise typer.BadParameter("give names in both, --target and --trained, or in neither")
+        raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")
     if isinstance(target, dict):
         if set(target) != set(trained):
             name = sorted(set(target) ^ set(trained))[0]
-            raise typer.BadParameter(f"--target and --trained must name the same classes; one lacks {name!r}")
+            raise typer.BadParameter(f"{one} and {other} must name the same classes; one lacks {name!r}")
         return list(target.values()), [trained[name] for name in target]
     if len(target) != len(trained):
-        raise typer.BadParameter("--target and --trained must list the same classes")
+        raise typer.BadParameter(f"{one} and {other} must list the same classes")
     return target, trained
 
 
@@ -313,6 +482,49 @@ def _shares(text, name):
         ) from None
 
 
+def _costs(text, y):
+    """Costs written as ``yes>no=20,no>yes=1``, by the classes of `y`."""
+    if text is None:
+        return None
+    known = {str(label): label for label in dict.fromkeys(y.tolist())}
+    costs = {}
+    for part in listed(text):
+        pair, sign, cost = part.rpartition("=")
+        true, arrow, told = (name.strip() for name in pair.partition(">"))
+        for name in (true, told) if sign and arrow else ():
+            if name not in known:
+                raise ValueError(f"--costs names {name!r}, but the classes are {', '.join(sorted(known))}.")
+        try:
+            costs[known[true], known[told]] = float(cost)
+        except (KeyError, ValueError):
+            raise ValueError(f"--costs: {part!r} is not of the form true>predicted=cost.") from None
+    return costs
+
+
+def _read(file, target, group, categorical, drop):
+    from imbalance.reading import read_labelled
+
+    return read_labelled(
+        file, target=target, group=group, categorical=listed(categorical) or (), drop=listed(drop) or ()
+    )
+
+
+def _check(*, out=None, json=None, inputs=(), folders=()):
+    """Refuse outputs that cannot be written, or that are an input, before any work is done."""
+    from airq.io import check_outputs
+
+    check_outputs({"--out": out, "--json": json}, dict(inputs), folders=folders)
+
+
+@contextmanager
+def _naming(file):
+    """Begin the line of a ValueError with the file that it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
 def main():
     """Entry point of the console script."""
     app()
@@ -323,9 +535,13 @@ def _print_comparison(comparison):
 
     print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
     screen.print(caption(comparison.settings), markup=False, style="dim")
-    for sentence in comparison.findings:
-        screen.print(sentence, markup=False)
-    for note in comparison.notes:
+    _say_all(comparison.findings, comparison.notes)
+
+
+def _say_all(findings, said):
+    for sentence in findings:
+        say(sentence)
+    for note in said:
         notes.print(f"note: {note}", markup=False)
 
 

@@ -20,6 +20,11 @@ def room():
     return screen.width if sys.stdout.isatty() else WIDEST
 
 
+def say(text):
+    """Print a sentence."""
+    screen.print(text, markup=False)
+
+
 def print_table(headings, rows, *, left=2, sections=None):
     """Print text cells as a table.
 

@@ -1,4 +1,4 @@
-"""Tables from files: what to learn from, what to predict, and which rows belong together."""
+"""Tables as people have them: what to learn from, what to predict, and which rows belong together."""
 
 from __future__ import annotations
 
@@ -9,38 +9,70 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
 
-from airq.files.tables import EMPTY_CELLS, read_file
+from airq.files.tables import read_file
 from airq.messages import near_name
 from airq.panel import ORIGINS
+from imbalance.cells import (
+    FEWEST_NUMBERS,
+    SLIPS,
+    as_days,
+    as_flags,
+    as_numbers,
+    decimal_mark,
+    distinct,
+    filled,
+)
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
 LEADING_ZERO = r"[+-]?0\d.*"
-#: How some tables write a missing value.
-UNKNOWN = "?"
-#: Days as CSV has them, year first, perhaps with a time behind.
-DAY = r"\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
-#: Days that begin with the day or the month, perhaps with a time behind.
-YEAR_LAST = r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})([T ]\d{1,2}:\d{2}.*)?"
 #: How a column is called that was the index of a table, or names its rows.
 INDEX = re.compile(
     r"index|level_\d+|__index_level_\d+__|id|row[ _.-]?(id|nr|no|number|names?|index)?", re.IGNORECASE
 )
 #: Fewer rows than this cannot tell a number of the row from a measurement.
 FEWEST_NUMBERED = 20
-#: Words in at most this share of the filled cells, among more than so many different numbers, are slips.
-SLIPS, FEWEST_NUMBERS = 0.1, 20
 #: Text with more different values than this share of the rows names the rows rather than describes them.
 NAMES_ROWS = 0.9
+#: A category of more values than this is said with their number.
+MANY_VALUES = 50
 MAX_CLASSES = 100
+#: What is made of a date beside days since 1970.
+DATE_PARTS = {"year": "year", "month": "month", "weekday": "day_of_week"}
 #: Longest name of a class: it stands in every table and picture.
 MOST_CHARACTERS = 200
+#: A column alone tells the class if it is right for this share of the rows of every class; rows looked at.
+TELLS, MOST_LOOKED_AT = 0.98, 5_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column was read, so that another table is read alike.
+
+    Attributes
+    ----------
+    name : str
+        As in the table.
+    kind : {"number", "flag", "days", "category"}
+        What was made of it.
+    words : tuple of str
+        Words that a category knows or that stand for 0 and 1, or parts of a date that are features.
+    order : str
+        Decimal mark of numbers, or whether dates begin with "year", "day" or "month".
+    """
+
+    name: str
+    kind: str
+    words: tuple = ()
+    order: str = ""
 
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Features and labels, ready for :func:`imbalance.comparison.compare.compare_strategies`.
+    """Features and labels, ready for :func:`imbalance.comparison.compare.compare`.
 
     Attributes
     ----------
@@ -52,12 +84,15 @@ class LabelledTable:
         What must stay on one side of a fold.
     notes : tuple of str
         What was changed or left out on the way, a sentence each.
+    columns : tuple of Column
+        How each feature was read, for :func:`read_alike`.
     """
 
     X: pd.DataFrame
     y: np.ndarray
     groups: np.ndarray | None = None
     notes: tuple = ()
+    columns: tuple = ()
 
 
 def read_labelled(path, *, target, group=None, categorical=(), drop=()):
@@ -90,30 +125,113 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     """
     told, texts = [], [target, *([] if group is None else [group])]
     named = [*texts, *categorical, *drop]
-    table = read_file(path, text=texts, needed=named, notes=told)
-    for name in named:
-        if name not in table.columns:
-            others = ", ".join(map(str, table.columns[:8])) + (", …" if len(table.columns) > 8 else "")
-            hint = near_name(name, table.columns) or f" It has {others}."
-            raise ValueError(f"{path} has no column {name!r}.{hint}")
+    table = read_rows(path, text=texts, needed=named, notes=told)
+    check_columns(table, named, path)
     if target in (group, *categorical, *drop):
         raise ValueError(f"The target {target!r} cannot be the group, a feature or left out as well.")
     try:
         y = labels(table[target], name=target)
         groups = None if group is None else _groups(table[group], group)
-        X, notes = features(table.drop(columns=[*texts, *drop]), categorical=set(categorical) - set(drop))
+        kept = table.drop(columns=[*texts, *drop])
+        X, notes, columns = _features(kept, categorical=set(categorical) - set(drop))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
-    if alike := [name for name in X if name not in X.attrs["days"] and _may_number(X[name])]:
+    notes += [*_doubts(X, [one.name for one in columns if one.kind == "days"]), *telling_columns(X, y)]
+    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns))
+
+
+def read_rows(path, *, text=(), needed=(), notes=None):
+    """Read a table, with points and commas of numbers left for :func:`features` to understand.
+
+    Where a column of a CSV has decimal commas, points may separate thousands in another one, and nothing is
+    taken for a number too early.
+    """
+    notes = [] if notes is None else notes
+    table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
+    if (
+        Path(path).suffix == ".parquet"
+        or decimal_mark(_words_of(table.drop(columns=list(text), errors="ignore"))) == "."
+    ):
+        return table
+    return read_file(path, text=[*text, *table.columns], needed=needed, decimal=".")
+
+
+def check_columns(table, names, path):
+    """Raise a ValueError if a table lacks a column; the nearest name, or those that it has, are named."""
+    for name in names:
+        if name not in table.columns:
+            others = ", ".join(map(str, table.columns[:8])) + (", …" if len(table.columns) > 8 else "")
+            hint = near_name(name, table.columns) or f" It has {others}."
+            raise ValueError(f"{path} has no column {name!r}.{hint}")
+
+
+def _words_of(table):
+    """Columns of text, blank cells missing, by name."""
+    kinds = {name: pd.api.types.infer_dtype(table[name], skipna=True) for name in table}
+    return {name: filled(table[name]) for name, kind in kinds.items() if kind in ("string", "mixed")}
+
+
+def _doubts(X, days):
+    """Sentences on columns that a reader should look at: possible numbers of rows, and categories."""
+    alike = [name for name in X if name not in days and _may_number(X[name])]
+    words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
+    counts = {name: len(X[name].cat.categories) for name in words}
+    told = [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]
+    notes = []
+    if alike:
         notes.append(
             f"Another whole number in every row: {', '.join(alike)}; --drop it if it only names the row."
         )
-    words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
-    if words:
-        notes.append(f"Taken for categories: {', '.join(words)}.")
-    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes))
+    if told:
+        notes.append(f"Taken for categories: {', '.join(told)}.")
+    return notes
+
+
+def telling_columns(X, y):
+    """Sentences on columns each of which alone tells the class, as one that was filled in afterwards.
+
+    A tree of one column is fitted on half of at most 5,000 rows and tested on the other half, both ways. A
+    column is named if it is right for 98 % of the rows of every class.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+        As :func:`features` gives it.
+    y : array-like of shape (n_samples,)
+        Classes.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"size": [1, 2, 1, 2] * 5, "paid": [0, 0, 1, 1] * 5})
+    >>> telling_columns(X, ["no", "no", "yes", "yes"] * 5)[0][:33]
+    'paid alone tells the class of 100'
+    """
+    y = np.unique(np.asarray(y), return_inverse=True)[1]
+    counts = np.bincount(y)
+    if counts.min() < 2:
+        return []
+    rows = np.random.default_rng(0).permutation(len(y))
+    first = np.concatenate([rows[y[rows] == code][:100] for code in range(len(counts))])
+    rows = np.union1d(first, rows[:MOST_LOOKED_AT])
+    said, split = [], StratifiedKFold(2, shuffle=True, random_state=0)
+    for name in X:
+        words = isinstance(X[name].dtype, pd.CategoricalDtype)
+        values = X[name].cat.codes if words else X[name].astype("float64")
+        tree = DecisionTreeClassifier(max_leaf_nodes=max(32, 2 * len(counts)), random_state=0)
+        told = cross_val_predict(tree, values.to_numpy()[rows, None], y[rows], cv=split)
+        right = min(np.mean(told[y[rows] == code] == code) for code in range(len(counts)))
+        if right >= TELLS:
+            said.append(
+                f"{name} alone tells the class of {right:.0%} of the rows of every class; --drop it if it is "
+                "not known before the class is."
+            )
+    return said
 
 
 def _origin(path):
@@ -191,11 +309,15 @@ def is_number(column):
 
 
 def features(table, *, categorical=()):
-    """Columns that a booster can learn from: numbers and categories.
+    """Columns that a classifier can learn from: numbers and categories.
 
-    Days and times become numbers; ``X.attrs["days"]`` names them, so that they are known when `X` comes here
-    again. They are written year first, or day or month first where the column tells which. Words in at most
-    a tenth of the cells of a column with more than 20 different numbers are missing values.
+    Text becomes numbers where it holds some, as people write them: ``1.234,56``, ``1,234.56``, ``$5``,
+    ``12 %``, ``3 kg`` in every row. Words in up to half of the cells of a column with more than 20 different
+    numbers are missing values. Words such as yes and no become 1 and 0.
+
+    Days and times become days since 1970, year, month and weekday (0 is Monday), those that vary;
+    ``X.attrs["days"]`` names the first, so that they are known when `X` comes here again. They are written
+    year first, with the name of the month, or day or month first where the column tells which.
 
     A number of the row is left out: with it no two rows are equal, and rows that stand together look alike.
     It is a column of whole numbers, another in every row, none missing, that either has no name or that of
@@ -213,7 +335,7 @@ def features(table, *, categorical=()):
     -------
     X : DataFrame of shape (n_samples, n_features)
     notes : list of str
-        Columns that were left out and why, and those that were days.
+        Columns that were left out and why, and what was made of others.
 
     Raises
     ------
@@ -226,37 +348,74 @@ def features(table, *, categorical=()):
     >>> list(X), notes
     (['a', 'c'], ['Left out: b (empty).'])
     """
-    columns, left_out, days, slips = {}, [], [], []
+    return _features(table, categorical=categorical)[:2]
+
+
+def _features(table, *, categorical):
+    """As :func:`features`, and how each column was read."""
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:
         raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
-    for name in table.columns:
-        day, reason = (None, None) if name in categorical else _as_days(table[name])
-        if reason is None:
-            column, reason = _feature(table[name] if day is None else day, as_category=name in categorical)
-        is_day = day is not None or name in table.attrs.get("days", ())
-        if reason is None and not is_day and is_number(column) and _numbers_the_row(column, name):
-            reason = "a number of the row"
-        if reason:
-            left_out.append(f"{name} ({reason})")
-            continue
-        columns[name] = column
-        if day is not None:
-            days.append(name)
-        elif is_number(column) and (word := _first_word(table[name], column)):
-            slips.append(f"{name} (first {word!r})")
-    if not columns:
-        raise ValueError(f"No column is left to learn from{': ' if left_out else ''}{', '.join(left_out)}.")
-    X = pd.DataFrame(columns, index=table.index).reset_index(drop=True)
-    _check_finite(X)
-    X.attrs["days"] = [*table.attrs.get("days", ()), *days]
-    notes = {
-        "Left out": left_out,
-        "Read as days since 1970": days,
-        "Words among numbers were taken for missing": slips,
+    made, columns, known_days = {}, [], table.attrs.get("days", ())
+    said = {
+        "Left out": [],
+        "Read as numbers": [],
+        "Words among numbers were taken for missing": [],
+        "Dates": [],
     }
-    return X, [f"{what}: {', '.join(names)}." for what, names in notes.items() if names]
+    mark = decimal_mark(_words_of(table))
+    for name in table.columns:
+        column, how = _read_column(table[name], name, as_category=name in categorical, mark=mark)
+        if (
+            column is not None
+            and how.kind == "number"
+            and name not in known_days
+            and _numbers_the_row(column, name)
+        ):
+            column, how = None, "a number of the row"
+        if column is None:
+            said["Left out"].append(f"{name} ({how})")
+            continue
+        if how.kind == "days":
+            parts = {part: values for part, values in date_parts(column).items() if values.nunique() > 1}
+            how = Column(name, "days", tuple(parts), how.order)
+            made |= {name: column, **{f"{name} {part}": values for part, values in parts.items()}}
+            said["Dates"].append(f"{name} ({', '.join(['days since 1970', *parts])})")
+        else:
+            made[name] = column
+            _say_reading(said, table[name], column, how)
+        columns.append(how)
+    if not made:
+        raise ValueError(f"No column is left to learn from: {', '.join(said['Left out'])}.")
+    X = pd.DataFrame(made, index=table.index).reset_index(drop=True)
+    _check_finite(X)
+    X.attrs["days"] = [*known_days, *(one.name for one in columns if one.kind == "days")]
+    return X, [f"{what}: {', '.join(names)}." for what, names in said.items() if names], columns
+
+
+def _say_reading(said, before, after, how):
+    """Note text that became numbers, with an example, and the first word among them."""
+    if how.kind != "number" or pd.api.types.is_numeric_dtype(before):
+        return
+    text = filled(before)
+    known, words = text[after.notna()], text[after.isna()].dropna()
+    plain = pd.to_numeric(known, errors="coerce") == after[after.notna()]
+    if not plain.all():
+        value = known[~plain].iloc[0]
+        said["Read as numbers"].append(f"{how.name} ({value!r} is {after[known[~plain].index[0]]:.10g})")
+    if len(words):
+        said["Words among numbers were taken for missing"].append(f"{how.name} (first {words.iloc[0]!r})")
+
+
+def date_parts(days):
+    """Year, month and weekday (0 is Monday) of days since 1970, by name.
+
+    >>> {name: part.tolist() for name, part in date_parts(pd.Series([0.0, 31.0])).items()}
+    {'year': [1970.0, 1970.0], 'month': [1.0, 2.0], 'weekday': [3.0, 6.0]}
+    """
+    times = pd.to_datetime(days, unit="D").dt
+    return {part: getattr(times, name).astype("float64") for part, name in DATE_PARTS.items()}
 
 
 def _check_finite(X):
@@ -268,44 +427,6 @@ def _check_finite(X):
                 f"Column {name!r} holds infinite numbers, or some too large to count with (first in row "
                 f"{beyond[0] + 1:,}: {column.iloc[beyond[0]]:g}); replace them or leave it out."
             )
-
-
-def _as_days(column):
-    """Days since 1970 of a column of days or times, or the reason why they are of no use; else None twice."""
-    if not pd.api.types.is_datetime64_any_dtype(column):
-        if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-            return None, None
-        column = column.astype(object).where(column.notna(), "").map(lambda value: str(value).strip())
-        column = column.mask(column.isin([*EMPTY_CELLS, UNKNOWN]))
-        if column.notna().any() and column.dropna().str.fullmatch(YEAR_LAST).all():
-            column = _year_first(column)
-            if column is None:
-                return None, "dates that may be day first or month first"
-        if column.isna().all() or not column.dropna().str.fullmatch(DAY).all():
-            return None, None
-    times = pd.to_datetime(column, utc=True, format="mixed", errors="coerce")
-    if times.notna().sum() < column.notna().sum():
-        return None, None
-    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1), None
-
-
-def _year_first(column):
-    """Days that are written year last with the year first, or None if day and month could be exchanged."""
-    parts = column.str.extract(f"^{YEAR_LAST}$")
-    first, second = parts[0].astype("float64"), parts[2].astype("float64")
-    if not ((first > 12).any() or (second > 12).any() or (first.dropna() == second.dropna()).all()):
-        return None
-    month, day = (parts[0], parts[2]) if (second > 12).any() else (parts[2], parts[0])
-    return parts[3] + "-" + month + "-" + day + parts[4].fillna("")
-
-
-def _first_word(column, numbers):
-    """First cell that is filled, but no number; an empty text where there is none."""
-    if pd.api.types.is_numeric_dtype(column):
-        return ""
-    words = column[(column.notna() & numbers.isna()).to_numpy()].astype("str").str.strip()
-    words = words[~words.isin([*EMPTY_CELLS, UNKNOWN])]
-    return words.iloc[0] if len(words) else ""
 
 
 def _may_number(column):
@@ -328,28 +449,124 @@ def _numbers_the_row(column, name):
     return len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
 
 
-def _feature(column, *, as_category):
-    """A column as numbers or categories, or the reason why it is of no use."""
+def _read_column(column, name, *, as_category, mark):
+    """A column and how it was read, or None and the reason why it is of no use."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.rename_categories(str).cat.remove_unused_categories(), None
+        column = column.cat.rename_categories(str).cat.remove_unused_categories()
+        return column, Column(name, "category", tuple(column.cat.categories))
     if pd.api.types.is_timedelta64_dtype(column):
         return None, "durations"
     if column.isna().all():
         return None, "empty"
-    if pd.api.types.is_numeric_dtype(column) and not as_category:
-        return column.astype("float64"), None
-    text = column.astype(object).where(column.notna(), None)
-    text = text.map(lambda value: None if value is None or str(value).strip() == UNKNOWN else str(value))
-    text = text.where(~text.isin(EMPTY_CELLS), None)
-    numbers = pd.to_numeric(text, errors="coerce")
-    slips = int(text.notna().sum() - numbers.notna().sum())
-    if slips <= SLIPS * text.notna().sum() and numbers.nunique() > FEWEST_NUMBERS:
-        slips = 0
-    if not as_category and not slips:
-        return (None, "empty") if numbers.isna().all() else (numbers.astype("float64"), None)
-    if text.nunique() > max(NAMES_ROWS * len(text), 20):
+    if not as_category and not pd.api.types.is_string_dtype(column):
+        days, order = as_days(column)
+        if days is not None:
+            return days, Column(name, "days", order=order)
+        if pd.api.types.is_numeric_dtype(column):
+            return column.astype("float64"), Column(name, "number", order=mark)
+    text = filled(column)
+    values = distinct(text)
+    if not len(values):
+        return None, "empty"
+    read, how = (None, "") if as_category else _read_words(text, values, name, mark)
+    if how:
+        return read, how
+    if len(values) > max(NAMES_ROWS * len(text), 20):
         return None, "another value in nearly every row"
-    return text.astype("str").astype("category"), None
+    words = text.astype("str").astype("category")
+    return words, Column(name, "category", tuple(words.cat.categories))
+
+
+def _read_words(text, values, name, mark):
+    """Text as days, truth values or numbers and how it was read, None and the reason, or None and nothing."""
+
+    def every(read):
+        return text.map(dict(zip(values, read, strict=True))).astype("float64")
+
+    days, order = as_days(values)
+    if order == "?":
+        return None, "dates that may be day first or month first"
+    if days is not None:
+        return every(days), Column(name, "days", order=order)
+    flags, pair = as_flags(values)
+    if flags is not None:
+        return every(flags), Column(name, "flag", pair)
+    numbers, used = as_numbers(values, mark)
+    read = every(numbers)
+    words = int(text.notna().sum() - read.notna().sum())
+    if words and (words > SLIPS * text.notna().sum() or numbers.nunique() <= FEWEST_NUMBERS):
+        return None, ""
+    days, order = as_days(read)
+    if days is not None:
+        return days, Column(name, "days", order=order)
+    return read, Column(name, "number", order=used)
+
+
+def read_alike(table, columns):
+    """Read a table as another one was read, for a classifier that learned from that.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, n_columns)
+        From :func:`read_rows`; columns that the other one lacked are not looked at.
+    columns : sequence of Column
+        Of :class:`LabelledTable`.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_samples, n_features)
+        The same columns, in the same order.
+    notes : list of str
+        Cells that were not understood and words that the classifier never saw: both are taken for missing.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing; the line names all of them.
+
+    Examples
+    --------
+    >>> X, notes = read_alike(pd.DataFrame({"size": ["1", "big"]}), [Column("size", "number")])
+    >>> X["size"].tolist()
+    [1.0, nan]
+    >>> print(*notes)
+    Taken for missing: 1 cell of size (first 'big').
+    """
+    table = table.set_axis(table.columns.map(str), axis=1)
+    missing = [one.name for one in columns if one.name not in table.columns]
+    if missing:
+        shown = ", ".join(map(repr, missing[:8])) + (", …" if len(missing) > 8 else "")
+        what = "no column" if len(missing) == 1 else f"none of {len(missing)} columns that the model needs:"
+        raise ValueError(f"there is {what} {shown}.{near_name(missing[0], table.columns)}")
+    made, notes = {}, []
+    for one in columns:
+        text = filled(table[one.name])
+        values = _read_as(table[one.name], text, one)
+        made[one.name] = values
+        if one.kind == "days":
+            parts = date_parts(values)
+            made |= {f"{one.name} {part}": parts[part] for part in one.words}
+        lost = text[values.isna()].dropna()
+        if len(lost):
+            cells = "1 cell" if len(lost) == 1 else f"{len(lost):,} cells"
+            notes.append(f"Taken for missing: {cells} of {one.name} (first {lost.iloc[0]!r}).")
+    X = pd.DataFrame(made, index=table.index).reset_index(drop=True)
+    _check_finite(X)
+    return X, notes
+
+
+def _read_as(column, text, how):
+    if how.kind == "category":
+        known = text.where(text.isin(how.words), None)
+        return pd.Series(pd.Categorical(known, categories=how.words), index=text.index)
+    if how.kind == "flag":
+        return as_flags(text, how.words)[0]
+    if how.kind == "days":
+        days = as_days(column, how.order)[0]
+        return pd.Series(np.nan, index=text.index) if days is None else days
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    return as_numbers(text, how.order or ".")[0]
 
 
 def _groups(column, name):

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import typer
 
-from airq.messages import AirqWarning, exit_cleanly, show_warnings
+from airq.messages import AirqWarning, exit_cleanly, progress, show_warnings
 
 
 def ended(error, capsys):
@@ -112,3 +112,15 @@ def test_other_warnings_stay_as_python_shows_them():
         with show_warnings():
             warnings.warn("theirs", RuntimeWarning, stacklevel=1)
         assert warnings.showwarning is before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lines"), [(0, ["Fits: 1 of 1,200 fold [1]", "Fits: 2 of 1,200"]), (1e9, [])]
+)
+def test_progress_is_a_line_now_and_then_where_no_terminal_shows_a_bar(capsys, monkeypatch, seconds, lines):
+    "One for every such time that went by, no empty line."
+    monkeypatch.setattr("airq.messages.SECONDS_BETWEEN_LINES", seconds)
+    with progress("Fits") as advance:
+        advance(1, 1200, "fold [1]")
+        advance(2, 1200)
+    assert capsys.readouterr().err.splitlines() == lines

@@ -119,11 +119,11 @@ def test_a_comparison_works_without_them(tmp_path):
     late = np.repeat(["no", "yes"], [160, 40])
     table = pd.DataFrame({"size": rng.normal(size=200) + (late == "yes"), "late": late})
     table.to_csv(tmp_path / "table.csv", index=False)
-    command = ["compare", "table.csv", "--target", "late", "--strategies", "none,none+prior"]
-    quick = ["--folds", "2", "--repeats", "1", "--jobs", "1"]
+    command = ["compare", "table.csv", "--target", "late", "--models", "lightgbm", "--rows", "none"]
+    quick = ["--ending", "prior", "--folds", "2", "--repeats", "1", "--jobs", "1"]
     result = without("imbalance", *command, *quick, "--out", "out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert set(pd.read_csv(tmp_path / "out" / "table.csv")["strategy"]) == {"none", "none+prior"}
+    assert set(pd.read_csv(tmp_path / "out" / "table.csv")["ending"]) == {"raw", "prior"}
 
 
 @pytest.mark.slow

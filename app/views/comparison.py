@@ -14,17 +14,21 @@ COLUMNS = {
     "log_loss": ("Log loss", "%.4f", "Mean over folds, in nats; lower is better."),
     "log_loss_sd": ("±", "%.4f", "Standard deviation."),
     "vs_none": ("Against none", "%+.4f", "Log loss minus that of none, in nats; below zero is better."),
-    "vs_none_sd": ("±", "%.4f", "Standard deviation over families."),
     "ci_low": ("95 % low", "%+.4f", "End of the interval of the difference."),
     "ci_high": ("95 % high", "%+.4f", "End of the interval of the difference."),
-    "low": ("Least", "%.4f", "Least log loss of a seed, in nats."),
-    "high": ("Largest", "%.4f", "Largest log loss of a seed, in nats."),
-    "seeds": ("Seeds", "%d", None),
-    "data": ("Data", None, None),
+    "low": ("95 % low", "%+.4f", "End of the interval of the difference, over families."),
+    "high": ("95 % high", "%+.4f", "End of the interval of the difference, over families."),
     "published": ("Published", "%.4f", "Log loss on a private set, in nats, by its author."),
-    "vs_best": ("Against the published best", "%+.4f", "Log loss minus that of drop-majority, in nats."),
-    "wins": ("Wins", "%d", "Folds or seeds with less log loss."),
-    "prior_kl": ("Prior KL", "%.3f", "How far the shares that the probabilities stand for are off."),
+    "wins": ("Wins", "%d", "Folds with less log loss."),
+    "mismatch": ("Mismatch", "%.3f", "How far the class shares it stands for are from yours; 0 = none."),
+    "cost": ("Cost", "%.4f", "Expected cost of a row, every decision the one that costs least."),
+    "vs_rows": (
+        "Against rows as they are",
+        "%+.4f",
+        "Minus that of the same probabilities and rows as they are.",
+    ),
+    "rows_low": ("95 % low", "%+.4f", "End of its interval, over families."),
+    "rows_high": ("95 % high", "%+.4f", "End of its interval, over families."),
     "brier": ("Brier", "%.4f", None),
     "auc": ("AUC", "%.4f", None),
     "average_precision": ("AP", "%.4f", "Average precision."),
@@ -34,9 +38,6 @@ COLUMNS = {
     "families": ("Families", "%d", "Sources of the sets; sets of one source count once."),
     "sets": ("Sets", "%d", None),
     "families_below": ("Below none", "%d", "Families with a mean below none."),
-    "sets_clearly_below": ("Clearly below", "%d", "Sets whose interval lies below zero."),
-    "sets_clearly_above": ("Clearly above", "%d", "Sets whose interval lies above zero."),
-    "rank": ("Rank", "%.1f", "By log loss, 1 the lowest."),
 }
 SHOW = {
     "differences": "Against none",
@@ -46,7 +47,7 @@ SHOW = {
     "sweep": "Other populations",
 }
 MOST_LINES = 6
-LINES = ("none", "none+prior", "under-sample", "smote")
+LINES = ("as they are", "as they are+calibrated", "under-sample", "smote")
 
 
 def draw(found, key):
@@ -235,15 +236,15 @@ def _all_sets(found, key):
 
 
 def _reproduction(found, key):
-    figure = charts.reproduction(found.table, found.scores, mark=found.mark, dark=parts.dark())
-    _chart(figure, f"imbalance_{key}_losses")
-    st.caption("Log loss under the shares of the classes in the validation set; lower is better.")
-    if "orders" in found.tables:
-        with st.expander("How often the published order occurs"):
-            _table(found.tables["orders"], key, name="orders")
-    if "pairs" in found.tables:
-        with st.expander("The published pairs, one by one"):
-            _table(found.tables["pairs"], key, name="pairs")
+    tables = list(found.table["table"].unique())
+    chosen = st.segmented_control(
+        "Table", tables, default=tables[0], key=f"imbalance_{key}_real", required=True, format_func=shown
+    )
+    figure = charts.differences(found.table[found.table["table"] == chosen], dark=parts.dark())
+    _chart(figure, f"imbalance_{key}_recipes")
+    st.caption(
+        "The published recipes on a real table with the published class shares. Left of zero is better."
+    )
 
 
 def _hazards(found, key):
@@ -257,24 +258,18 @@ def _hazards(found, key):
 
 def published(found):
     """The published log losses, with a comparison beside them unless it is None."""
-    if found is not None and found.mark not in ("", comparisons.STAND_IN):
-        st.info(
-            "This is a trial on fewer rows than the published ones, so nothing published stands beside it."
-        )
-        return
     st.subheader(
         "The published comparison" if found is None else "Beside it: the published comparison", anchor=False
     )
     table = comparisons.published_table(found)
     config = {
         name: st.column_config.NumberColumn(
-            f"{name[0].upper()}{name[1:]} [nats]", format="%+.4f" if "minus" in name else "%.4f"
+            f"{name[0].upper()}{name[1:]} [nats]",
+            format="%+.4f" if "minus" in name else "%.4f",
         )
         for name in table.columns[1:]
     }
-    config["strategy"] = st.column_config.TextColumn("Strategy")
-    if found is None:
-        table["What it does"] = table["strategy"].map(comparisons.PUBLISHED_MEANINGS)
+    config["recipe"] = st.column_config.TextColumn("Recipe")
     st.dataframe(
         table,
         hide_index=True,
@@ -283,5 +278,5 @@ def published(found):
         placeholder=parts.NO_VALUE,
     )
     st.caption(comparisons.PUBLISHED_WORDS)
-    if found is not None and not found.mark:
+    if found is not None and found.kind in ("comparison", "suite"):
         st.caption("The comparison here is of other rows: compare the order and the signs, not the values.")

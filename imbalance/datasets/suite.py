@@ -5,38 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from airq.io import atomic_write, check_replaceable, check_writable, write_json, write_text
-from imbalance.comparison.compare import compare_strategies
+from imbalance.cells import without_formulas
+from imbalance.comparison.compare import compare
+from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.folds import TooFewRows
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
-from imbalance.comparison.runs import claim_folder, versions
-from imbalance.comparison.strategies import StrategyFailed
-from imbalance.comparison.summary import CORRECTED, REFERENCE
+from imbalance.comparison.runner import claim_folder, versions
+from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
 
 #: File that makes a folder that of a suite, and says what its sets have in common.
 SETTINGS_FILE = "suite.json"
-
 #: Column of the table of a suite -> heading and format.
 HEADINGS = {
-    "strategy": ("strategy", "s"),
     "model": ("model", "s"),
+    "rows": ("rows", "s"),
+    "ending": ("probabilities", "s"),
     "families": ("families", "d"),
     "sets": ("sets", "d"),
-    "vs_none": ("vs none", "+.4f"),
-    "vs_none_sd": ("±", ".4f"),
+    "vs_none": ("difference to none", "+.3f"),
+    "low": ("95 % low", "+.3f"),
+    "high": ("high", "+.3f"),
     "families_below": ("below none", "d"),
-    "sets_clearly_below": ("clearly below", "d"),
-    "sets_clearly_above": ("clearly above", "d"),
-    "rank": ("rank", ".1f"),
+    "vs_rows": ("difference to rows as they are", "+.3f"),
+    "rows_low": ("95 % low", "+.3f"),
+    "rows_high": ("high", "+.3f"),
 }
 CAPTION = (
-    "vs none: log loss minus that of none [nats], mean over families (±: their standard deviation), each "
-    "family the mean of its sets; below none: families with a mean below 0; clearly: sets whose paired "
-    "difference has a Nadeau-Bengio 95 % interval without 0, each for itself; rank by log loss, 1 the lowest."
+    "difference to none: log loss minus that of the same model with nothing done to rows or probabilities "
+    "[nats], mean over families, each the mean of its sets, with a t interval over families, each for "
+    "itself; below none: families with a mean below 0; difference to rows as they are: minus that of the "
+    "same model with the same done to the probabilities, and nothing to the rows."
 )
 
 
@@ -49,8 +53,7 @@ class SuiteResult:
     sets : DataFrame
         The tables of all sets below each other, with `set` and `family` in front.
     table : DataFrame
-        A row per strategy and model: `families, sets, vs_none, vs_none_sd, families_below,
-        sets_clearly_below, sets_clearly_above, rank`. [nats]
+        From :func:`suite_table`.
     findings, notes : list of str
         Sentences on all sets and on each, and what was left out.
     settings : dict
@@ -72,10 +75,8 @@ class SuiteResult:
         return [heading for heading, _ in HEADINGS.values()], rows
 
 
-def compare_suite(
-    suite, *, out, target_prior="balanced", n_splits=5, n_repeats=2, seed=0, advance=None, **options
-):
-    """Compare strategies on every set of a suite; a folder a set, which an interrupted run goes on with.
+def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, advance=None, **options):
+    """Compare on every set of a suite; a folder a set, which an interrupted run goes on with.
 
     Parameters
     ----------
@@ -84,14 +85,12 @@ def compare_suite(
         :func:`imbalance.datasets.loading.suite_names`.
     out : str or Path
         Folder; each set gets one of its own in it.
-    target_prior : {"balanced", "training"}
+    target : {"balanced", "training"}
         Population to predict for; shares by class would not fit several sets.
-    n_splits, n_repeats, seed : int
-        As in :func:`imbalance.comparison.compare.compare_strategies`.
+    cv, repeats, seed, **options
+        As for :func:`imbalance.comparison.compare.compare`.
     advance : callable, optional
         Called as ``advance(done, total, text)``.
-    **options
-        Passed to :func:`imbalance.comparison.compare.compare_strategies`.
 
     Returns
     -------
@@ -105,14 +104,13 @@ def compare_suite(
     FileExistsError
         If the folder holds something else.
     """
-    if target_prior not in ("balanced", "training"):
+    if target not in ("balanced", "training"):
         raise ValueError(
             "A suite has sets with different classes: its target prior is balanced or training, not shares."
         )
-    tables, findings, notes = [], [], []
-    names = suite_names(suite)
-    folds = {"n_splits": n_splits, "n_repeats": n_repeats, "seed": seed}
-    settings = {"what": "suite", "target_prior": target_prior, **folds, "versions": versions()}
+    tables, findings, notes, names = [], [], [], suite_names(suite)
+    folds = {"cv": cv, "repeats": repeats, "seed": seed}
+    settings = {"what": "suite", "target_prior": target, **folds, "versions": versions()}
     check_writable(Path(out) / SETTINGS_FILE)
     claim_folder(out, settings, marker=SETTINGS_FILE, what="suite")
     for place, name in enumerate(names, start=1):
@@ -120,11 +118,10 @@ def compare_suite(
             notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
             continue
         loaded = load_dataset(name)
-        tell = _named(advance, f"{name} ({place} of {len(names)})")
         try:
-            found = compare_strategies(
-                loaded.X, loaded.y, groups=loaded.groups, out=Path(out) / name, title=name,
-                target_prior=target_prior, advance=tell, **folds, **options,
+            found = compare(
+                loaded.X, loaded.y, groups=loaded.groups, out=Path(out) / name, title=name, target=target,
+                advance=prefixed(advance, f"{name} ({place} of {len(names)})"), **folds, **options,
             )  # fmt: skip
         except (TooFewRows, StrategyFailed) as reason:
             notes.append(f"Left out {name}: {reason}")
@@ -137,101 +134,137 @@ def compare_suite(
         raise ValueError(f"No set of {suite!r} can be compared on: {' '.join(notes)}")
     sets = pd.concat(tables, ignore_index=True)
     sets = sets[["set", "family", *sets.columns.drop(["set", "family"])]]
-    table = suite_table(sets)
     settings |= {"suite": suite, "sets": sets["set"].unique().tolist()}
-    return SuiteResult(sets, table, [*suite_findings(table), *findings], notes, settings)
+    return SuiteResult(sets, suite_table(sets), [*suite_findings(sets), *findings], notes, settings)
 
 
-def _named(advance, name):
+def prefixed(advance, name):
+    """A function like `advance` whose texts begin with a name; None for None."""
     if advance is None:
         return None
     return lambda done, total, text="": advance(done, total, f"{name} {text}".strip())
 
 
+def mean_interval(values, *, level=0.95):
+    """Return mean and t interval of independent values; the interval is missing for fewer than two.
+
+    >>> [round(float(one), 3) for one in mean_interval([0.0, 1.0, 2.0])]
+    [1.0, -1.484, 3.484]
+    """
+    values = np.asarray(values, dtype="float64")
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return (values.mean() if len(values) else np.nan), np.nan, np.nan
+    half = student.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean(), values.mean() - half, values.mean() + half
+
+
 def suite_table(sets):
-    """One row per strategy and model over several sets, every family counted once.
+    """One row per model, what is done to the rows, and to the probabilities; every family counts once.
 
     Parameters
     ----------
     sets : DataFrame
-        `set, family, strategy, model, log_loss, vs_none, ci_low, ci_high` of every set. [nats]
+        `set, family, model, rows, ending, log_loss` of every set. [nats]
 
     Returns
     -------
     DataFrame
-        See :class:`SuiteResult`; the lowest mean difference of a model first.
+        `strategy` and the columns of :data:`HEADINGS`; the lowest mean difference of a model first.
     """
-    sets = sets.assign(
-        rank=sets.groupby(["set", "model"])["log_loss"].rank(),
-        below=sets["ci_high"] < 0,
-        above=sets["ci_low"] > 0,
-    )
-    rows = []
-    for (strategy, model), part in sets.groupby(["strategy", "model"], sort=False):
-        families = part.groupby("family")[["vs_none", "rank"]].mean()
-        rows.append(
+    none = losses(sets, rows=AS_THEY_ARE, ending="raw")
+    records = []
+    for (model, rows, ending), part in sets.groupby(["model", "rows", "ending"], sort=False):
+        own = part.set_index(["family", "set", "model"])["log_loss"]
+        gain = (own - none).dropna().groupby("family").mean()
+        same = (own - losses(sets, rows=AS_THEY_ARE, ending=ending)).dropna().groupby("family").mean()
+        (vs_none, low, high), (vs_rows, rows_low, rows_high) = mean_interval(gain), mean_interval(same)
+        if rows == AS_THEY_ARE:
+            vs_rows = rows_low = rows_high = np.nan
+        records.append(
             {
-                "strategy": strategy,
-                "model": model,
-                "families": len(families),
-                "sets": len(part),
-                "vs_none": families["vs_none"].mean(),
-                "vs_none_sd": families["vs_none"].std(ddof=1),
-                "families_below": int((families["vs_none"] < 0).sum()),
-                "sets_clearly_below": int(part["below"].sum()),
-                "sets_clearly_above": int(part["above"].sum()),
-                "rank": families["rank"].mean(),
+                "strategy": label(rows, ending), "model": model, "rows": rows, "ending": ending,
+                "families": len(gain), "sets": len(part), "vs_none": vs_none, "low": low, "high": high,
+                "families_below": int((gain < 0).sum()),
+                "vs_rows": vs_rows, "rows_low": rows_low, "rows_high": rows_high,
             }
-        )
-    return pd.DataFrame(rows).sort_values(["model", "vs_none"], kind="stable").reset_index(drop=True)
+        )  # fmt: skip
+    return pd.DataFrame(records).sort_values(["model", "vs_none"], kind="stable").reset_index(drop=True)
 
 
-def suite_findings(table):
-    """Sentences on all sets together, the families being the cases.
+def losses(sets, *, rows, ending):
+    """Log loss of what is done to rows and probabilities, by family, set and model."""
+    part = sets[(sets["rows"] == rows) & (sets["ending"] == ending)]
+    return part.set_index(["family", "set", "model"])["log_loss"]
+
+
+def suite_findings(sets):
+    """Sentences on all sets together: what the probabilities, the rows and the model change. [nats]
 
     Parameters
     ----------
-    table : DataFrame
-        From :func:`suite_table`.
+    sets : DataFrame
+        As for :func:`suite_table`.
 
     Returns
     -------
     list of str
-        Per model: the lowest mean difference to none, which is chosen after looking and so not tested;
-        and in how many families none+prior, named beforehand, is below none, with the p-value of a
-        two-sided sign test where there are several.
+        All models together, each family the mean of its sets and models; every interval for itself.
     """
-    sentences = []
-    several = table["model"].nunique() > 1
-    for model, part in table.groupby("model", sort=False):
-        best, of = part.iloc[0], f"{model}: " if several else ""
-        if best["strategy"] == REFERENCE:
-            sentences.append(
-                f"{of}Over {_families(best['families'])}, no strategy has a lower mean log loss than none."
-            )
-        else:
-            sentences.append(
-                f"{of}Over {_families(best['families'])}, {best['strategy']} has the lowest mean difference "
-                f"to none, {best['vs_none']:+.3f} nats (chosen after looking, so not tested); it is below "
-                f"none in {best['families_below']} of them."
-            )
-        sentences += [
-            f"{of}{CORRECTED}, named beforehand, is below none in {row.families_below} of "
-            f"{_families(row.families)} (mean difference {row.vs_none:+.3f} nats; "
-            f"{_sign_test(int(row.families_below), int(row.families))})."
-            for row in part[part["strategy"] == CORRECTED].itertuples()
-        ]
-    return sentences
+    endings = list(dict.fromkeys(sets["ending"]))
+    none, n_families = losses(sets, rows=AS_THEY_ARE, ending="raw"), sets["family"].nunique()
+    over = f"Over {n_families} {'family' if n_families == 1 else 'families'} of sets"
+    said = [
+        f"{over}, {_ENDING_WORDS[ending]} changes the log loss by "
+        f"{_change(losses(sets, rows=AS_THEY_ARE, ending=ending) - none)} with the rows as they are."
+        for ending in endings
+        if ending in _ENDING_WORDS
+    ]
+    said += [_rows_sentence(sets, ending) for ending in endings if ending in ("raw", "calibrated")]
+    best = "calibrated" if "calibrated" in endings else endings[-1]
+    own = losses(sets, rows=AS_THEY_ARE, ending=best)
+    spread = (
+        (own.groupby(["family", "set"]).max() - own.groupby(["family", "set"]).min()).groupby("family").mean()
+    )
+    if sets["model"].nunique() > 1 and len(own):
+        said.append(
+            f"The choice of the model alone moves it by {spread.mean():.3f} in the mean (worst minus best "
+            f"model on each set, rows as they are, {best})."
+        )
+    return [sentence for sentence in said if sentence]
 
 
-def _families(n):
-    return f"{n} {'family' if n == 1 else 'families'}"
+_ENDING_WORDS = {
+    "prior": "correcting the probabilities to the target's shares",
+    "calibrated": "calibrating them first, then correcting,",
+}
 
 
-def _sign_test(below, families):
-    if families == 1:
-        return "one family, so no test"
-    return f"sign test p = {binomtest(below, families).pvalue:.2g}"
+def _rows_sentence(sets, ending):
+    """What is done to the rows against nothing, with the same done to the probabilities."""
+    own, changes = losses(sets, rows=AS_THEY_ARE, ending=ending), {}
+    for rows in sets["rows"].unique():
+        change = (losses(sets, rows=rows, ending=ending) - own).dropna()
+        if rows != AS_THEY_ARE and len(change):
+            changes[rows] = change
+    if not changes:
+        return ""
+    lower = [
+        rows for rows, change in changes.items() if mean_interval(change.groupby("family").mean())[2] < 0
+    ]
+    told = ", ".join(f"{rows} {_change(change)}" for rows, change in changes.items())
+    if ending == "raw":
+        begin = "With raw probabilities, what is done to the rows"
+        verdict = f"helps ({', '.join(lower)})" if lower else "helps nowhere clearly"
+    else:
+        begin = "Once the probabilities are calibrated and corrected, what is done to the rows"
+        verdict = f"still helps ({', '.join(lower)})" if lower else "hardly matters: no interval lies below 0"
+    return f"{begin} {verdict}. Against rows as they are: {told}."
+
+
+def _change(differences):
+    mean, low, high = mean_interval(differences.dropna().groupby("family").mean())
+    return f"{mean:+.3f}" if np.isnan(low) else f"{mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
 
 
 def write_suite(result, folder):
@@ -246,10 +279,9 @@ def write_suite(result, folder):
     check_replaceable(folder, marker=SETTINGS_FILE)
     for name, table in [("sets.csv", result.sets), ("table.csv", result.table)]:
         with atomic_write(folder / name) as path:
-            table.to_csv(path, index=False)
+            without_formulas(table).to_csv(path, index=False)
     sentences = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
-    text = f"{markdown_table(*result.cells())}\n\n{CAPTION}\n\n{sentences}\n"
-    write_text(folder / "table.md", text)
+    write_text(folder / "table.md", f"{markdown_table(*result.cells())}\n\n{CAPTION}\n\n{sentences}\n")
     write_json(folder / "table.json", result.table.to_dict("records"))
     write_json(folder / "findings.json", {"findings": result.findings, "notes": result.notes})
     write_json(folder / SETTINGS_FILE, result.settings)

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from app import comparison_charts, comparison_curves, comparisons
-from imbalance.standin import TRAINING_ROWS
 
-STRATEGIES = ["none+prior", "none"]
+STRATEGIES = ["as they are+prior", "as they are"]
 
 
 def write(folder, **files):
@@ -33,9 +32,15 @@ def write(folder, **files):
 def comparison(tmp_path):
     "None loses 0.5, none+prior 0.3, in a table of a rare and a common class."
     row = {"model": "lightgbm", "log_loss_sd": 0.1, "wins": 3}
-    better = {"strategy": "none+prior", "log_loss": 0.3, "vs_none": -0.2, "ci_low": -0.3, "ci_high": -0.1}
-    none = {"strategy": "none", "log_loss": 0.5, "vs_none": 0.0, "ci_low": 0.0, "ci_high": 0.0}
-    pair = {"model": "lightgbm", "strategy": "none+prior", "other": "none", "difference": -0.2}
+    better = {
+        "strategy": "as they are+prior",
+        "log_loss": 0.3,
+        "vs_none": -0.2,
+        "ci_low": -0.3,
+        "ci_high": -0.1,
+    }
+    none = {"strategy": "as they are", "log_loss": 0.5, "vs_none": 0.0, "ci_low": 0.0, "ci_high": 0.0}
+    pair = {"model": "lightgbm", "strategy": "as they are+prior", "other": "as they are", "difference": -0.2}
     shares = {"rare": 0.5, "common": 0.5}
     return write(
         tmp_path / "c",
@@ -47,7 +52,7 @@ def comparison(tmp_path):
                 "model": "lightgbm",
                 "share": share,
                 "log_loss": 0.4,
-                "follows": name != "none",
+                "follows": name != "as they are",
             }
             for name in STRATEGIES
             for share in (0.1, 0.5)
@@ -58,7 +63,7 @@ def comparison(tmp_path):
             "rarest": "rare",
             "target_prior": shares,
             "training_prior": {"common": 0.9, "rare": 0.1},
-            "findings": ["none+prior is better."],
+            "findings": ["Corrected is better."],
             "notes": ["2 rows are equal."],
         },
         table_md="Loans\n\n| a |\n| - |\n\n"
@@ -69,18 +74,17 @@ def comparison(tmp_path):
 
 @pytest.fixture
 def reproduction(tmp_path):
-    "The stand-in of the published shape: drop-majority lost 0.6 on it."
-    row = {"data": "STAND-IN", "model": "lightgbm", "seeds": 5}
+    "Two recipes on a real table: drop-majority loses 0.6, nothing 0.8."
+    row = {"table": "page-blocks", "model": "lightgbm", "ci_low": -0.3, "ci_high": -0.1, "wins": 5}
     return write(
         tmp_path / "r",
         table_json=[
-            row
-            | {"strategy": "drop-majority", "log_loss": 0.6, "low": 0.5, "high": 0.7, "published": 0.556998},
-            row | {"strategy": "none", "log_loss": 0.8, "low": 0.7, "high": 0.9, "published": None},
+            row | {"strategy": "drop-majority", "log_loss": 0.6, "vs_none": -0.2},
+            row | {"strategy": "as they are", "log_loss": 0.8, "vs_none": 0.0},
         ],
-        orders_csv=[{"weights": "weights", "order": "a < b", "seeds": 1, "of": 5}],
-        settings_json={"training_rows": TRAINING_ROWS},
-        findings_json=["STAND-IN: it was simulated."],
+        published_csv=[{"recipe": "nothing", "published": 0.674555, "mismatch": 0.238}],
+        settings_json={"seed": 0},
+        findings_json={"findings": ["The order follows the mismatch."], "notes": []},
     )
 
 
@@ -88,18 +92,18 @@ def test_a_comparison_is_read_with_its_own_words(comparison):
     "Title, caption, findings and notes are those of the folder."
     found = comparisons.open_comparison(comparison)
     assert (found.kind, found.title) == ("comparison", "Loans")
-    assert found.findings == ("none+prior is better.",)
+    assert found.findings == ("Corrected is better.",)
     assert found.notes == ("2 rows are equal.",)
     assert found.caption.startswith("Log loss in nats")
 
 
 def test_a_suite_lists_the_sets_that_are_there(comparison, tmp_path):
     "A name in a table that leads out of the folder is no set."
-    row = {"strategy": "none+prior", "model": "lightgbm", "vs_none": -0.2}
+    row = {"strategy": "as they are+prior", "model": "lightgbm", "vs_none": -0.2}
     suite = write(
         tmp_path / "s",
         sets_csv=[row | {"set": "../c", "family": "f", "ci_low": -0.3, "ci_high": -0.1}],
-        table_json=[row | {"families": 1, "sets": 1, "vs_none_sd": None, "rank": 1.0}],
+        table_json=[row | {"families": 1, "sets": 1, "low": None, "high": None}],
     )
     found = comparisons.open_comparison(suite)
     assert (found.kind, found.sets) == ("suite", ())
@@ -110,52 +114,32 @@ def test_a_suite_lists_the_sets_that_are_there(comparison, tmp_path):
     assert comparisons.open_set(suite, "loans").title == "Loans"
 
 
-def test_the_published_stand_beside_a_stand_in(reproduction):
-    "0.6 - 0.8 is ours; 0.557 - 0.675 was published."
+def test_the_published_stand_with_what_explains_them(reproduction):
+    "0.557 - 0.675 was published; 0.238 is how far the shares are off where nothing is done."
     found = comparisons.open_comparison(reproduction)
-    table = comparisons.published_table(found).set_index("strategy")
-    assert found.mark == "STAND-IN"
-    assert table.loc["drop-majority", "STAND-IN, minus none"] == pytest.approx(-0.2)
-    assert table.loc["drop-majority", "published, minus none"] == pytest.approx(0.556998 - 0.674555)
+    assert (found.kind, found.findings) == ("reproduction", ("The order follows the mismatch.",))
+    table = comparisons.published_table(found).set_index("recipe")
+    assert list(table) == ["published", "published, minus none", "mismatch"]
+    best = table.loc["drop 5/6 of the largest class"]
+    assert best["published, minus none"] == pytest.approx(0.556998 - 0.674555)
+    assert table.loc["nothing", "mismatch"] == pytest.approx(0.238, abs=0.001)
 
 
-def test_a_stand_in_and_a_simulated_panel_are_called_simulated(reproduction, tmp_path):
-    "The one by its kind, the other in the words of its folder; plain monitors need none."
-    (told,) = comparisons.open_comparison(reproduction).warnings
-    assert told.startswith("STAND-IN: SIMULATED")
+def test_other_rows_stand_beside_the_published_recipes(comparison):
+    "Doing nothing is compared with itself; the recipes that the comparison lacks have no value."
+    table = comparisons.published_table(comparisons.open_comparison(comparison)).set_index("recipe")
+    assert table["here, minus none (other rows)"].dropna().to_dict() == {"nothing": 0.0}
+
+
+def test_a_simulated_panel_is_called_simulated():
+    "In the words of its folder; plain monitors need none."
     warned = comparisons.Found("hazards", "h", pd.DataFrame(), settings={"warnings": ["SIMULATED: so."]})
     assert warned.warnings == ("SIMULATED: so.",)
     assert comparisons.Found("hazards", "h", pd.DataFrame(), settings={"warnings": []}).warnings == ()
 
 
-def test_the_published_weights_stand_at_both_readings():
-    "0.5594 was published, but not by which weights: classes alike, or the target prior."
-    table = comparisons.published_table().set_index("strategy")["published"]
-    assert table["weights"] == table["weights-target"] == 0.559395
-    assert "weights-target (as the target prior), weights (classes alike)" in comparisons.PUBLISHED_WORDS
-
-
-def test_nothing_published_stands_beside_a_trial(reproduction):
-    "Fewer rows than the published ones make it a trial, in table and chart, whatever the table says."
-    write(reproduction, settings_json={"training_rows": dict.fromkeys(TRAINING_ROWS, 50)})
-    found = comparisons.open_comparison(reproduction)
-    assert found.mark == "STAND-IN, TRIAL"
-    assert list(comparisons.published_table(found)) == ["strategy", "published", "published, minus none"]
-    figure = comparison_charts.reproduction(found.table, None, mark=found.mark)
-    assert not any("published" in (trace.name or "") for trace in figure.data)
-
-
-def test_a_chart_calls_the_published_published(reproduction):
-    "Ours are called STAND-IN in the legend."
-    found = comparisons.open_comparison(reproduction)
-    ours, published = comparison_charts.reproduction(found.table, None, mark=found.mark).data
-    assert ours.name.startswith("STAND-IN")
-    assert "published by its author, on a private set" in published.name
-    np.testing.assert_allclose(published.x, [0.556998])
-
-
 def test_an_interval_reaches_from_end_to_end(comparison):
-    "-0.2 with -0.3 to -0.1; none, which is compared with, has no row."
+    "-0.2 with -0.3 to -0.1; doing nothing, which is compared with, has no row."
     figure = comparison_charts.differences(comparisons.open_comparison(comparison).table)
     (dots,) = figure.data
     np.testing.assert_allclose(dots.x, [-0.2])
@@ -184,15 +168,15 @@ def test_a_line_that_follows_the_population_is_solid(comparison):
 def test_bins_of_few_rows_are_hollow():
     "Nine test rows are few, ten are not."
     bins = pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.2, 0.5], "rows": [10, 9], "bin": [1, 6]})
-    bins = bins.assign(**{"strategy": "none", "model": "lightgbm", "class": "rare"})
-    _, line = comparison_curves.reliability(bins, [("none", "lightgbm")], label="rare").data
+    bins = bins.assign(**{"strategy": "as they are", "model": "lightgbm", "class": "rare"})
+    _, line = comparison_curves.reliability(bins, [("as they are", "lightgbm")], label="rare").data
     assert list(line.marker.symbol) == ["circle", "circle-open"]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("table_json", [{"strategy": "none"}], "no column 'model'"),
+        ("table_json", [{"strategy": "as they are"}], "no column 'model'"),
         ("table_json", {"a": 1}, "no table"),
         ("differences_csv", [{"model": "lightgbm"}], "no column 'strategy'"),
         ("settings_json", None, "holds no comparison"),

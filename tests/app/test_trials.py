@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app import comparisons, trials
-from imbalance.comparison.strategies import STRATEGIES
+from imbalance.comparison.strategies import ROWS
 
 SMALL = b"size,kind\n1,a\n2,b\n3,a\n"
 
@@ -23,7 +23,7 @@ def job(**changes):
     usual = {
         "target": "late",
         "target_prior": "balanced",
-        "strategies": ["none+prior", "weights"],
+        "strategies": ["under-sample", "weights"],
         "folds": 3,
     }
     return trials.make_job(**usual | changes)
@@ -31,7 +31,7 @@ def job(**changes):
 
 def test_the_strategies_on_offer_exist():
     "Every name is one that the comparison knows."
-    assert set(trials.QUICK) <= set(STRATEGIES)
+    assert set(trials.QUICK) <= set(ROWS)
 
 
 def test_columns_that_could_be_the_classes():
@@ -81,11 +81,9 @@ def test_labels_that_are_missing_are_counted():
         trials.class_rows(upload, "kind")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"strategies": ["none+prior"]}, {"strategies": ["none+prior", "rm -rf"]}, {"folds": 99}]
-)
+@pytest.mark.parametrize("wrong", [{"strategies": []}, {"strategies": ["weights", "rm -rf"]}, {"folds": 99}])
 def test_only_what_is_on_offer_is_run(wrong):
-    "One strategy is too few, an unknown one is none, 99 folds are too many."
+    "None is too few, an unknown one is none, 99 folds are too many."
     with pytest.raises(ValueError, match="Choose"):
         job(**wrong)
 
@@ -99,7 +97,8 @@ def test_a_comparison_runs_to_its_end_and_leaves_nothing():
             done = [step.done for step in steps]
         found = comparisons.open_comparison(folder / trials.RESULT)
     assert done == sorted(done)
-    assert set(found.table["strategy"]) == {"none", "none+prior", "weights"}
+    assert set(found.table["rows"]) == {"as they are", "under-sample", "weights"}
+    assert set(found.table["ending"]) == {"raw", "prior", "calibrated"}
     assert found.settings["class_rows"] == {"$\\x$": 120, "yes": 30}
     assert {"reliability", "sweep", "differences"} == set(found.tables)
     assert not folder.exists()

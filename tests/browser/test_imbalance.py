@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 @pytest.fixture(scope="module")
 def comparison_url(server, predictions, tmp_path_factory):
     "Address of the app over a comparison of three strategies."
-    from imbalance.comparison.compare import compare_strategies
+    from imbalance.comparison.compare import compare
     from imbalance.comparison.report import write_comparison
 
     rng = np.random.default_rng(0)
     y = np.repeat(["no", "yes"], [300, 60])
     X = rng.normal(size=(360, 3)) + (y == "yes")[:, None]
-    found = compare_strategies(X, y, strategies=["none+prior", "under-sample"], n_splits=3, n_repeats=1)
+    found = compare(X, y, models="lightgbm", rows=["none", "under-sample"], cv=3, repeats=1)
     folder = tmp_path_factory.mktemp("comparison") / "loans"
     write_comparison(found, folder)
     return server(predictions=predictions, comparison=folder)
@@ -62,8 +62,8 @@ def test_an_upload_is_compared_on_and_downloaded(visit, comparison_url, tmp_path
     with here.page.expect_download() as caught:
         here.page.get_by_role("button", name="All tables and pictures").click()
     files = zipfile.ZipFile(caught.value.path())
-    strategies = pd.read_csv(io.BytesIO(files.read("table.csv")))["strategy"]
-    assert set(strategies) == {"none", "none+prior", "under-sample", "weights"}
+    rows = pd.read_csv(io.BytesIO(files.read("table.csv")))["rows"]
+    assert set(rows) == {"as they are", "under-sample", "weights"}
     assert b",=" not in files.read("reliability.csv")
     here.assert_clean()
 

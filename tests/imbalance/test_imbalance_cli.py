@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from imbalance.cli import app
 
 IMBALANCE = [sys.executable, "-c", "from imbalance.cli import main; main()"]
-QUICK = ["--strategies", "none,none+prior", "--folds", "2", "--repeats", "1", "--jobs", "1"]
+FAST = ["--models", "logistic", "--folds", "2", "--repeats", "1", "--jobs", "1"]
+QUICK = ["--rows", "none", "--ending", "prior", *FAST]
 
 
 def imbalance(*arguments):
@@ -85,28 +86,28 @@ def test_compare_writes_the_folder_and_says_what_it_found(loans, tmp_path):
         "sweep.csv", "parts",
     }  # fmt: skip
     rows = json.loads(records.read_text())
-    assert {row["strategy"] for row in rows} == {"none", "none+prior"}
+    assert {row["strategy"] for row in rows} == {"as they are", "as they are+prior"}
     assert rows == json.loads((out / "table.json").read_text())
     assert len(pd.read_parquet(out / "scores.parquet")) == 4
     settings = json.loads((out / "settings.json").read_text())
     assert settings["target_prior"] == {"no": 0.6, "yes": 0.4}
     assert settings["class_rows"] == {"no": 170, "yes": 30}
     assert settings["features"] == 2
-    assert "none+prior" in result.stdout
-    assert "Compared with none" in result.stdout
+    assert "as they are+prior" in result.stdout
+    assert "log loss" in result.stdout
 
 
 def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
-    "Two pieces are there; a further strategy adds two, and the table has all three strategies."
+    "Two pieces are there; further rows add two, and the table has them, too."
     out = tmp_path / "out"
     assert imbalance("compare", loans, "--target", "default", *QUICK, "--out", out).exit_code == 0
     before = {path.name: path.stat().st_mtime_ns for path in (out / "parts").iterdir()}
-    more = ["--strategies", "none,none+prior,weights", *QUICK[2:]]
+    more = ["--rows", "none,weights", "--ending", "prior", *FAST]
     assert imbalance("compare", loans, "--target", "default", *more, "--out", out).exit_code == 0
     after = {path.name: path.stat().st_mtime_ns for path in (out / "parts").iterdir()}
     assert len(after) == len(before) + 2
     assert {name: after[name] for name in before} == before
-    assert len(pd.read_csv(out / "table.csv")) == 3
+    assert set(pd.read_csv(out / "table.csv")["rows"]) == {"as they are", "weights"}
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,13 @@ def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
         (["--target", "defualt"], ["no column 'defualt'", "Did you mean default?"]),
         (["--target", "default", "--target-prior", "no=.5,yes=.6"], ["sums to 1.1"]),
         (["--target", "default", "--target-prior", "no=.5,maybe=.5"], ["'maybe'", "no, yes"]),
-        (["--target", "default", "--strategies", "smoothe"], ["Unknown strategy 'smoothe'", "smote"]),
-        (["--target", "default", "--strategies", "weights:2"], ["'weights' takes no number"]),
+        (["--target", "default", "--rows", "smoothe"], ["'smoothe'", "smote"]),
+        (["--target", "default", "--rows", "weights:2"], ["'weights' takes no number"]),
+        (["--target", "default", "--ending", "calibrate"], ["Did you mean calibrated?"]),
         (["--target", "default", "--models", "forest"], ["Unknown model 'forest'", "lightgbm, catboost"]),
+        (["--target", "default", "--scoring", "recal"], ["Unknown score 'recal'"]),
+        (["--target", "default", "--costs", "yes=20"], ["'yes=20' is not of the form true>predicted=cost"]),
+        (["--target", "default", "--costs", "yes>maybe=20"], ["--costs names 'maybe'", "no, yes"]),
         (["--target", "rate"], ["continuous"]),
         (["--target", "default", "--folds", "31"], ["Class yes has 30 rows", "31 folds"]),
         (["--target", "default", "--group", "purpose"], ["Class", "2 groups", "5 folds"]),
@@ -172,15 +177,23 @@ def test_a_suite_that_is_unknown_or_asks_for_shares_is_one_line(tmp_path):
     )
 
 
-def test_strategies_with_a_number_stand_in_the_table_as_they_were_asked_for(loans, tmp_path):
+def test_rows_with_a_number_stand_in_the_table_as_they_were_asked_for(loans, tmp_path):
     "Separated by commas, on the console and in the file."
-    out, asked = tmp_path / "out", "under-sample:2,drop-majority:.5"
-    options = ["--strategies", asked, *QUICK[2:], "--out", out]
-    result = imbalance("compare", loans, "--target", "default", *options)
+    out, asked = tmp_path / "out", "under-sample:2,drop-majority:1/2"
+    result = imbalance("compare", loans, "--target", "default", "--rows", asked, *FAST, "--out", out)
     assert result.exit_code == 0, result.output
     for name in asked.split(","):
         assert name in result.stdout
-    assert set(pd.read_csv(out / "table.csv")["strategy"]) == {"none", *asked.split(",")}
+    assert set(pd.read_csv(out / "table.csv")["rows"]) == {"as they are", *asked.split(",")}
+
+
+def test_costs_and_scores_stand_in_the_table(loans, tmp_path):
+    "The cost of a row, and recall at 10 % false alarms."
+    out = tmp_path / "out"
+    options = ["--costs", "yes>no=20,no>yes=1", "--scoring", "recall@0.1", *QUICK]
+    result = imbalance("compare", loans, "--target", "default", *options, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert {"cost", "recall@0.1"} <= set(pd.read_csv(out / "table.csv"))
 
 
 def test_mismatch_reads_shares_by_name_or_in_order():
@@ -193,7 +206,7 @@ def test_mismatch_reads_shares_by_name_or_in_order():
     refused(imbalance("mismatch", "--target", "balanced=1,b", "--trained", "a=.5,b=.5"), "not of the form")
 
 
-@pytest.mark.parametrize("command", ["compare", "reproduce", "datasets"])
+@pytest.mark.parametrize("command", ["compare", "fit", "monitor", "reproduce", "datasets"])
 def test_help_says_how_long_it_takes(command):
     "And gives an example."
     text = imbalance(command, "--help").stdout
@@ -210,7 +223,19 @@ def test_mismatch_of_a_class_never_trained_on_is_one_line():
 def test_ctrl_c_ends_clean(loans, tmp_path):
     "One line, exit code 1, no temporary file, no process left; finished pieces are kept whole."
     out = tmp_path / "out"
-    command = [*IMBALANCE, "compare", loans, "--target", "default", "--jobs", "2", "--out", out]
+    command = [
+        *IMBALANCE,
+        "compare",
+        loans,
+        "--target",
+        "default",
+        "--jobs",
+        "2",
+        "--rows",
+        "all",
+        "--out",
+        out,
+    ]
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp"), "OMP_NUM_THREADS": "1"}
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(

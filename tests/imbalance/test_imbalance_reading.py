@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from airq.io import write_table
-from imbalance.reading import features, labels, read_labelled
+from imbalance.reading import features, labels, read_alike, read_labelled, read_rows
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"
 
@@ -158,7 +158,7 @@ def test_decimal_commas_are_numbers(tmp_path):
     path.write_text("size ; risk\n0,5;low\n-1,25;high\n2;low\n")
     table = read_labelled(path, target="risk")
     assert table.X["size"].tolist() == [0.5, -1.25, 2]
-    assert "table.csv: commas in size were read as decimal points" in table.notes
+    assert "Read as numbers: size ('0,5' is 0.5)." in table.notes
 
 
 def test_quoted_decimal_commas_are_numbers(tmp_path):
@@ -167,7 +167,7 @@ def test_quoted_decimal_commas_are_numbers(tmp_path):
     path.write_text('size,risk\n"0,5",low\n"-1,25",high\n2,low\n')
     table = read_labelled(path, target="risk")
     assert table.X["size"].tolist() == [0.5, -1.25, 2]
-    assert table.notes == ("table.csv: commas in size were read as decimal points",)
+    assert table.notes == ("Read as numbers: size ('0,5' is 0.5).",)
 
 
 def numbered(values, n=40, name="number"):
@@ -259,17 +259,18 @@ def test_rows_that_differ_by_their_number_only_are_equal(tmp_path):
     ],
 )
 def test_days_are_numbers(days):
-    "Since 1970, in days; the third is missing."
+    "Since 1970, in days, and the weekday, a Friday and a Saturday; the third is missing."
     X, notes = features(pd.DataFrame({"day": days}))
     assert X["day"].tolist()[:2] == [1, 2.5]
+    assert X["day weekday"].tolist()[:2] == [4, 5]
     assert X["day"].isna().tolist() == [False, False, True]
-    assert notes == ["Read as days since 1970: day."]
+    assert notes == ["Dates: day (days since 1970, weekday)."]
 
 
 def test_days_in_a_row_stay_when_they_come_again():
     "Another day in every row is no number of the row, neither as text nor as the number that it became."
     X, _ = features(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40)}))
-    assert list(features(X)[0]) == ["day"]
+    assert list(features(X)[0]) == ["day", "day month", "day weekday"]
 
 
 @pytest.mark.parametrize(
@@ -285,14 +286,14 @@ def test_days_written_year_last_are_numbers_where_one_tells_the_order(days):
     X, notes = features(pd.DataFrame({"day": days}))
     assert X["day"].tolist()[:2] == [1, 30]
     assert X["day"].isna().tolist() == [False, False, True]
-    assert notes == ["Read as days since 1970: day."]
+    assert notes == ["Dates: day (days since 1970, weekday)."]
 
 
 def test_days_that_may_be_months_are_left_out():
     "The third of April, or the fourth of March; the second of February is the same either way."
     table = pd.DataFrame({"day": ["03/04/2020", "05/04/2020"], "same": ["02/02/1970", "01/01/1970"]})
     X, notes = features(table)
-    assert X.to_dict("list") == {"same": [32, 0]}
+    assert X.to_dict("list") == {"same": [32, 0], "same month": [2, 1], "same weekday": [0, 3]}
     assert notes[0] == "Left out: day (dates that may be day first or month first)."
 
 
@@ -345,3 +346,131 @@ def test_whole_numbers_that_may_name_the_rows_are_said(tmp_path):
     path.write_text("price,risk\n" + "".join(f"{n**3},{n % 2}\n" for n in range(40)))
     (note,) = read_labelled(path, target="risk").notes
     assert note == "Another whole number in every row: price; --drop it if it only names the row."
+
+
+def table_of(tmp_path, text, name="t.csv"):
+    "A file of such text, and what was read from it to predict `y`."
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return read_labelled(tmp_path / name, target="y")
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1.234,56", "12,5", "7"], [1234.56, 12.5, 7]),
+        (["1,234.56", "12.5", "7"], [1234.56, 12.5, 7]),
+        (["1.234", "999", "0,5"], [1234, 999, 0.5]),
+        (["1 234,5", "12,5", "1’000"], [1234.5, 12.5, 1000]),
+        (["$1,200.50", "-$3", "USD 4"], [1200.5, -3, 4]),
+        (["1.200,50 €", "3 €", "€4"], [1200.5, 3, 4]),
+        (["12 %", "3.5%", "100%"], [12, 3.5, 100]),
+        (["(5)", "5-", "−5"], [-5, -5, -5]),
+        (["1e3", "2.5E-1", "3"], [1000, 0.25, 3]),
+    ],
+)
+def test_numbers_as_people_write_them(cells, values):
+    "Decimal points and commas, thousands, money, percent, losses in brackets."
+    X, _ = features(pd.DataFrame({"amount": cells}))
+    assert X["amount"].tolist() == pytest.approx(values)
+
+
+def test_points_separate_thousands_where_another_column_has_decimal_commas(tmp_path):
+    "1.234 is more than 999: a CSV of Europe, in which pandas would read 1.234 as a little more than one."
+    X = table_of(tmp_path, "amount;rate;y\n1.234;0,5;a\n999;1,5;b\n2.000;2,5;a\n").X
+    assert X["amount"].tolist() == [1234, 999, 2000]
+    assert X["rate"].tolist() == [0.5, 1.5, 2.5]
+
+
+def test_one_unit_in_every_row_is_a_number_and_several_are_words():
+    "30 weights in kg; kg and g mixed would be wrong by a thousand; three sizes of shirts are names."
+    X, _ = features(pd.DataFrame({"weight": [f"{n}.5 kg" for n in range(30)]}))
+    assert X["weight"].tolist() == [n + 0.5 for n in range(30)]
+    mixed, sizes = ["1 kg", "900 g"] * 15, ["1X", "2X", "3X"] * 10
+    X, _ = features(pd.DataFrame({"mixed": mixed, "sizes": sizes}))
+    assert all(isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes)
+
+
+def test_words_that_mean_true_or_false_are_one_and_zero():
+    "In some languages; a third word makes them names."
+    for false, true in [("no", "yes"), ("FALSE", "TRUE"), ("nein", "ja"), ("f", "t")]:
+        assert features(pd.DataFrame({"late": [false, true, None]}))[0]["late"].tolist()[:2] == [0, 1]
+    X, _ = features(pd.DataFrame({"late": ["no", "yes", "perhaps"]}))
+    assert list(X["late"].cat.categories) == ["no", "perhaps", "yes"]
+
+
+@pytest.mark.parametrize(
+    "day", ["31 Jan 2020", "January 31, 2020", "31.01.20", "1/31/20", "2020-01-31T10:30:00Z"]
+)
+def test_days_in_other_ways(day):
+    "Named months and years of two digits, too: the 31st of January 2020 is day 18292 since 1970."
+    X, _ = features(pd.DataFrame({"day": [day, None]}))
+    assert X["day"].iloc[0] // 1 == 18292
+
+
+def test_versions_are_no_days():
+    "1.2.10 has neither two digits for the day nor for the month."
+    X, _ = features(pd.DataFrame({"version": ["1.2.10", "1.13.11", "1.2.10"]}))
+    assert list(X["version"].cat.categories) == ["1.13.11", "1.2.10"]
+
+
+def test_numbers_such_as_20200131_are_days():
+    "Where each of them is one, in ten different rows or more."
+    days = [f"202001{day:02}" for day in range(1, 31)]
+    assert features(pd.DataFrame({"day": map(int, days)}))[0]["day"].tolist()[0] == 18262
+    numbers = features(pd.DataFrame({"code": [*map(int, days), 20200230, 20200230]}))[0]
+    assert list(numbers) == ["code"] and numbers["code"].iloc[-1] == 20200230
+
+
+def test_text_dates_and_datetimes_give_the_same(tmp_path):
+    "CSV and Parquet."
+    days = pd.date_range("2020-01-30", periods=40, freq="9D")
+    table = pd.DataFrame({"when": days, "y": ["a", "b"] * 20})
+    table.to_parquet(tmp_path / "t.parquet")
+    here = table_of(tmp_path, table.to_csv(index=False))
+    there = read_labelled(tmp_path / "t.parquet", target="y")
+    assert list(here.X) == ["when", "when year", "when month", "when weekday"]
+    pd.testing.assert_frame_equal(here.X, there.X)
+
+
+def test_a_column_that_alone_tells_the_class_is_said(tmp_path):
+    "A sum that only those who paid back have, and a word; chance and a good feature are not named."
+    rows = [
+        f"{n * n % 101},{'' if n % 3 else n},{'good' if n % 3 else 'bad'},{n % 3 + n % 7},"
+        + ("no" if n % 3 else "yes")
+        for n in range(300)
+    ]
+    notes = table_of(tmp_path, "chance,repaid,grade,feature,y\n" + "\n".join(rows)).notes
+    said = [note.split()[0] for note in notes if "alone tells the class of 100%" in note]
+    assert said == ["repaid", "grade"]
+
+
+def test_a_category_of_many_values_is_said_with_their_number(tmp_path):
+    "60 streets, each twice."
+    rows = "\n".join(f"street {n % 60},{'ab'[n < 60]}" for n in range(120))
+    assert "Taken for categories: street (60 values)." in table_of(tmp_path, f"street,y\n{rows}\n").notes
+
+
+def test_another_table_is_read_as_the_first_one(tmp_path):
+    "The same columns in the same order; unknown words and no numbers are missing, and said; others are left."
+    first = table_of(
+        tmp_path,
+        "size;when;town;late;y\n1.200,5;31.01.2020;Kano;no;a\n2,5;01.02.2020;Lagos;yes;b\n3,5;02.03.2021;Kano;no;a\n",
+    )
+    (tmp_path / "new.csv").write_text(
+        "late;town;more;size;when\nyes;Kano;x;4.000,25;03.04.2020\nyes;Jos;x;about 5;05.06.2021\n"
+    )
+    X, notes = read_alike(read_rows(tmp_path / "new.csv"), first.columns)
+    assert (
+        list(X)
+        == list(first.X)
+        == ["size", "when", "when year", "when month", "when weekday", "town", "late"]
+    )
+    assert X["size"].tolist()[0] == 4000.25 and X["late"].tolist() == [1, 1]
+    assert X["when month"].tolist() == [4, 6]  # day first, as in the table before; alone, nobody could tell
+    assert X["town"].isna().tolist() == [False, True]
+    assert notes == [
+        "Taken for missing: 1 cell of size (first 'about 5').",
+        "Taken for missing: 1 cell of town (first 'Jos').",
+    ]
+    with pytest.raises(ValueError, match="no column 'town'"):
+        read_alike(pd.DataFrame({"size": [1], "when": ["2020-01-01"], "late": ["no"]}), first.columns)

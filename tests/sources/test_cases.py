@@ -208,7 +208,8 @@ def test_15_countries_of_un_tables(name, code):
 
 def compare(table, out, *options):
     "What a comparison prints."
-    few = ["--target", "y", "--folds", "2", "--repeats", "1", "--strategies", "none", "--out", str(out)]
+    few = ["--target", "y", "--folds", "2", "--repeats", "1", "--rows", "none", "--ending", "raw"]
+    few += ["--models", "logistic", "--out", str(out)]
     done = CliRunner().invoke(imbalance, ["compare", str(table), *few, *options])
     assert done.exit_code == 0, done.output
     return " ".join(done.output.split())

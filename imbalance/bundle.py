@@ -1,0 +1,303 @@
+"""Fitted classifiers as folders without pickle: JSON, arrays, boosters in their own formats."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from airq.io import atomic_folder, write_json
+from airq.messages import warn
+from imbalance.comparison.models import choose_models, with_trees
+from imbalance.comparison.problem import parse_target_prior
+from imbalance.comparison.runner import versions
+from imbalance.comparison.strategies import find_rows
+from imbalance.label_shift import LabelShiftAdapter
+from imbalance.probability import resolve_prior
+from imbalance.reading import Column
+
+#: File that makes a folder that of a model; the other files are named in it with their hashes.
+MARKER = "model.json"
+TREE, ARRAYS = "classifier.json", "arrays.npz"
+#: Of what else than plain values a classifier may consist.
+PACKAGES = ("imbalance.", "imblearn.", "lightgbm.sklearn", "sklearn.")
+#: Rows that are predicted before and after saving: equal, or nothing is saved.
+ROWS_CHECKED = 100
+
+
+@dataclass
+class Bundle:
+    """A classifier and how to read tables for it.
+
+    Attributes
+    ----------
+    classifier : LabelShiftAdapter
+        Calibrated on held-out training rows; its probabilities stand for the target.
+    columns : tuple of Column
+        How each feature is read.
+    facts : dict
+        Model, rows, target column, class shares, costs, versions.
+    """
+
+    classifier: LabelShiftAdapter
+    columns: tuple
+    facts: dict
+
+
+def fit_bundle(
+    table, *, model="logistic", rows="as they are", target="training", costs=None, seed=0, title=""
+):
+    """Fit a classifier, calibrated on held-out rows and ready to follow other class shares.
+
+    Parameters
+    ----------
+    table : LabelledTable
+        Rows to learn from.
+    model, rows : str
+        By name, as for :func:`imbalance.comparison.compare.compare`. A booster finds its number of trees on
+        held-out training rows.
+    target : {"training", "balanced"} or str
+        Class shares of the population to predict for, such as ``"a=.5,b=.5"``.
+    costs : mapping from (true, predicted) to float, optional
+        By which :func:`imbalance.decisions.least_cost` decides.
+    seed : int
+        Of folds, samplers and classifier.
+    title : str
+        What was learned from, for the facts.
+
+    Returns
+    -------
+    Bundle
+    """
+    classes, counts = np.unique(table.y, return_counts=True)
+    names, shares = [str(label) for label in classes], counts / counts.sum()
+    prior = resolve_prior(parse_target_prior(target), names, shares)
+    (learner,), strategy = choose_models([model])[0].values(), find_rows(rows)
+    learner, notes = with_trees(
+        learner, strategy, table.X, table.y, target=prior, groups=table.groups, seed=seed
+    )
+    base = strategy.classifier(learner, ending="raw", target=prior, seed=seed)
+    classifier = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=table.groups)
+    classifier.prior_ = prior
+    _forget_dates(classifier, table.columns)
+    facts = {
+        "what": "imbalance model",
+        "title": title,
+        "model": model,
+        "rows": rows,
+        "classes": classes.tolist(),
+        "class_rows": dict(zip(names, counts.tolist(), strict=True)),
+        "training_prior": dict(zip(names, shares.tolist(), strict=True)),
+        "target_prior": dict(zip(names, prior.tolist(), strict=True)),
+        "costs": [[*pair, cost] for pair, cost in (costs or {}).items()],
+        "seed": seed,
+        "notes": [*table.notes, *notes],
+        "versions": versions(),
+    }
+    return Bundle(classifier, table.columns, facts)
+
+
+def _forget_dates(classifier, columns):
+    """Leave dates out of the test for label shift: batches of other times differ in them anyway."""
+    dates = {
+        name
+        for one in columns
+        if one.kind == "days"
+        for name in (one.name, *(f"{one.name} {part}" for part in one.words))
+    }
+    kept = [name not in dates for name in classifier._names]
+    classifier._features = classifier._features[:, kept]
+    classifier._names = [name for name in classifier._names if name not in dates]
+
+
+def best_of(folder):
+    """Return model, rows and target of the best row in the folder of a comparison, for :func:`fit_bundle`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder holds no finished comparison, or its best model has no name here.
+    """
+    folder = Path(folder)
+    try:
+        table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
+        target = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["target_prior"]
+        best = next(row for row in table if row["ending"] != "em")
+        asked = {"model": best["model"], "rows": best["rows"], "target": _as_text(target)}
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{folder} holds no finished comparison of `imbalance compare`.") from None
+    except (ValueError, KeyError, TypeError, StopIteration):
+        raise ValueError(
+            f"{folder}: the comparison is damaged or of an older version; run it again."
+        ) from None
+    choose_models([asked["model"]]), find_rows(asked["rows"])
+    return asked
+
+
+def _as_text(shares):
+    return ",".join(f"{name}={share!r}" for name, share in shares.items())
+
+
+def save_bundle(bundle, folder, *, X):
+    """Write a model as a folder; it is there whole or not at all.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : str or Path
+        A model in it is replaced; a folder of another kind is left alone.
+    X : DataFrame
+        Rows that are predicted with what was saved, to make sure that it is the same.
+
+    Raises
+    ------
+    OSError
+        If the folder is not a model's, or cannot be written.
+    TypeError
+        If the classifier holds something that cannot be saved without pickle.
+    """
+    with atomic_folder(folder, marker=MARKER) as new:
+        arrays = {}
+        tree = _encoded(bundle.classifier, new, arrays)
+        write_json(new / TREE, tree)
+        np.savez_compressed(new / ARRAYS, **arrays)
+        files = {path.name: _hash(path) for path in sorted(new.iterdir())}
+        columns = [asdict(column) for column in bundle.columns]
+        write_json(new / MARKER, {**bundle.facts, "columns": columns, "files": files})
+        rows = X.iloc[:ROWS_CHECKED]
+        before, after = (one.classifier.predict_proba(rows) for one in (bundle, load_bundle(new)))
+        if not np.array_equal(before, after):
+            raise TypeError("The saved classifier does not predict as the fitted one.")
+
+
+def load_bundle(folder):
+    """Read a model that :func:`save_bundle` wrote; every file is verified first, none is run.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder holds no model, a file was changed, or it is of another version of scikit-learn.
+    """
+    folder = Path(folder)
+    if not (folder / MARKER).is_file():
+        raise FileNotFoundError(f"{folder} holds no model (no {MARKER}); `imbalance fit` makes one.")
+    try:
+        facts = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        files, columns, held = facts["files"], facts["columns"], facts["versions"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / MARKER} is damaged; fit the model again.") from None
+    for name, known in files.items():
+        if Path(name).name != name or not (folder / name).is_file() or _hash(folder / name) != known:
+            raise ValueError(
+                f"{folder / name} is missing or was changed since it was saved; fit the model again."
+            )
+    _check_versions(folder, held)
+    with np.load(folder / ARRAYS, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    classifier = _decoded(json.loads((folder / TREE).read_text(encoding="utf-8")), folder, arrays)
+    columns = tuple(Column(**{**one, "words": tuple(one["words"])}) for one in columns)
+    return Bundle(classifier, columns, facts)
+
+
+def _check_versions(folder, held):
+    now = versions()
+    for name in ("scikit-learn", "airq"):
+        if held.get(name, "").split(".")[:2] != now[name].split(".")[:2]:
+            raise ValueError(
+                f"{folder} was saved with {name} {held.get(name, 'unknown')}, and this is {now[name]}; "
+                "install that version or fit the model again."
+            )
+    other = [name for name in ("lightgbm", "catboost") if held.get(name) != now.get(name)]
+    if other:
+        warn(f"{folder} was saved with another version of {', '.join(other)}.")
+
+
+def _hash(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _encoded(value, folder, arrays):
+    """What JSON can hold for a value; arrays go into `arrays`, boosters into files of `folder`."""
+
+    def inner(one):
+        return _encoded(one, folder, arrays)
+
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"float": str(float(value))}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return inner(value.item())
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        arrays[name := f"a{len(arrays)}"] = value
+        return {"array": name}
+    if isinstance(value, np.ndarray):
+        return {"objects": [inner(one) for one in value.ravel()], "shape": list(value.shape)}
+    if type(value) is list:
+        return [inner(one) for one in value]
+    if type(value) in (tuple, set):
+        return {type(value).__name__: [inner(one) for one in value]}
+    if isinstance(value, dict):
+        return {"dict": [[inner(key), inner(one)] for key, one in value.items()]}
+    if type(value) is slice:
+        return {"slice": [value.start, value.stop, value.step]}
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return {"dtype" if isinstance(value, np.dtype) else "scalar": np.dtype(value).str}
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name.startswith("lightgbm") and kind.__name__ == "Booster":
+        path = folder / f"booster{len(list(folder.iterdir()))}.txt"
+        path.write_text(value.model_to_string(), encoding="utf-8")
+        return {"lightgbm": path.name}
+    if name.startswith("catboost"):
+        path = folder / f"booster{len(list(folder.iterdir()))}.cbm"
+        value.save_model(str(path))
+        return {"catboost": path.name}
+    if name.startswith(PACKAGES) and hasattr(value, "__dict__"):
+        return {"object": name, "state": {key: inner(one) for key, one in vars(value).items()}}
+    raise TypeError(f"A classifier with a {name} in it cannot be saved without pickle.")
+
+
+def _decoded(tree, folder, arrays):
+    """The value of :func:`_encoded`; of classes, only those of :data:`PACKAGES` are made."""
+
+    def inner(one):
+        return _decoded(one, folder, arrays)
+
+    if isinstance(tree, list):
+        return [inner(one) for one in tree]
+    if not isinstance(tree, dict):
+        return tree
+    kind, held = next(iter(tree.items()))
+    if kind == "array":
+        return arrays[held]
+    if kind == "objects":
+        values = np.empty(len(held), dtype=object)
+        values[:] = [inner(one) for one in held]
+        return values.reshape(tree["shape"])
+    if kind == "dict":
+        return {inner(key): inner(one) for key, one in held}
+    if kind in ("tuple", "set"):
+        return (tuple if kind == "tuple" else set)(inner(one) for one in held)
+    if kind in ("slice", "float"):
+        return slice(*held) if kind == "slice" else float(held)
+    if kind in ("dtype", "scalar"):
+        return np.dtype(held) if kind == "dtype" else np.dtype(held).type
+    if kind == "lightgbm":
+        from lightgbm import Booster
+
+        return Booster(model_str=(folder / held).read_text(encoding="utf-8"))
+    if kind == "catboost":
+        from catboost import CatBoostClassifier
+
+        return CatBoostClassifier().load_model(str(folder / held))
+    module, _, name = held.rpartition(".")
+    if not held.startswith(PACKAGES):
+        raise ValueError(f"{folder / TREE} asks for {held}, which no model holds.")
+    made = object.__new__(getattr(import_module(module), name))
+    vars(made).update({key: inner(one) for key, one in tree["state"].items()})
+    return made

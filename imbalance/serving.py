@@ -1,0 +1,306 @@
+"""What is done with a model or its probabilities: predict, correct, watch the class shares."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from airq.io import atomic_write
+from imbalance.cells import as_days, as_numbers, filled, without_formulas
+from imbalance.comparison.problem import parse_target_prior
+from imbalance.comparison.strategies import ENDINGS, ROWS
+from imbalance.decisions import least_cost
+from imbalance.label_shift import PriorTracker
+from imbalance.probability import correct_prior, resolve_prior
+from imbalance.reading import check_columns, read_alike
+
+PROBABILITY, CORRECTED = "p_", "_corrected"
+#: Periods that a column of dates may be cut into.
+PERIODS = ("day", "week", "month", "quarter", "year")
+#: A row of probabilities may miss one by so much, for rounding.
+ROUNDING = 0.02
+
+
+def write_rows(table, path):
+    """Write a table as Parquet or CSV by the end of the name, whole or not at all; CSV without formulas."""
+    with atomic_write(path) as unfinished:
+        if str(path).endswith(".parquet"):
+            table.to_parquet(unfinished, index=False)
+        else:
+            without_formulas(table).to_csv(unfinished, index=False)
+
+
+def predict_rows(bundle, table, *, target=None, keep=()):
+    """Return the probabilities of a model and the label of least expected cost for every row of a table.
+
+    Parameters
+    ----------
+    bundle : imbalance.bundle.Bundle
+        From :func:`imbalance.bundle.load_bundle`.
+    table : DataFrame
+        From :func:`imbalance.reading.read_rows`.
+    target : str, optional
+        Class shares to predict for; those that the model was fitted for if None.
+    keep : sequence of str
+        Columns of the table that stand in front.
+
+    Returns
+    -------
+    rows : DataFrame
+        `keep` or `row`, counted from 1; `p_CLASS` for every class; `prediction`.
+    notes : list of str
+        Cells that were not understood.
+    """
+    X, notes = read_alike(table, bundle.columns)
+    classifier, facts = bundle.classifier, bundle.facts
+    prior = _target(facts, target)
+    probabilities = _probabilities(classifier, X, prior)
+    costs = {(true, told): cost for true, told, cost in facts["costs"]} or None
+    rows = table[list(keep)].reset_index(drop=True) if keep else pd.DataFrame({"row": range(1, len(X) + 1)})
+    names = [f"{PROBABILITY}{label}" for label in facts["classes"]]
+    return rows.assign(
+        **dict(zip(names, probabilities.T, strict=True)),
+        prediction=least_cost(probabilities, costs, np.array(facts["classes"])),
+    ), notes
+
+
+def _target(facts, target):
+    names = [str(label) for label in facts["classes"]]
+    if target is None:
+        return np.array([facts["target_prior"][name] for name in names])
+    training = [facts["training_prior"][name] for name in names]
+    return resolve_prior(parse_target_prior(target), names, training)
+
+
+def _probabilities(classifier, X, prior):
+    own, classifier.prior_ = classifier.prior_, prior
+    try:
+        return classifier.predict_proba(X)
+    finally:
+        classifier.prior_ = own
+
+
+def correct_rows(table, columns, *, trained, target):
+    """Return a table with corrected probabilities beside those that it has.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`imbalance.reading.read_rows`.
+    columns : sequence of str
+        The probabilities of the classes, in the order of the shares; or one of two classes.
+    trained, target : sequence of float
+        Class shares that the probabilities stand for, and those to predict for. For one column, the share of
+        its class.
+
+    Returns
+    -------
+    DataFrame
+        The columns end in ``_corrected``.
+
+    Raises
+    ------
+    ValueError
+        If a cell is no probability, a row does not sum to one, or the numbers of shares and columns differ.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"case": ["A"], "p": [0.5]})
+    >>> correct_rows(table, ["p"], trained=[0.5], target=[0.05])["p_corrected"].tolist()
+    [0.05]
+    """
+    for what, shares in (("trained", trained), ("target", target)):
+        if len(shares) != len(columns):
+            raise ValueError(f"{len(columns)} columns need as many {what} shares, not {len(shares)}.")
+    values = np.column_stack([_numbers_of(table[name], name) for name in columns])
+    if len(columns) == 1:
+        (one,), (other,) = trained, target
+        values = np.column_stack([values, 1 - values])
+        trained, target = [one, 1 - one], [other, 1 - other]
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDING)
+    if len(wrong):
+        raise ValueError(
+            f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column "
+            "for every class."
+        )
+    corrected = correct_prior(values / sums[:, None], trained=trained, target=target)
+    return table.assign(**{f"{name}{CORRECTED}": corrected[:, n] for n, name in enumerate(columns)})
+
+
+def _numbers_of(column, name):
+    """Probabilities of a column, checked."""
+    numbers = column if pd.api.types.is_numeric_dtype(column) else as_numbers(filled(column))[0]
+    wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"Column {name!r} must hold probabilities from 0 to 1; row {wrong[0] + 1:,} has "
+            f"{column.iloc[wrong[0]]!r}."
+        )
+    return numbers.to_numpy("float64")
+
+
+def batches(tables, by=None):
+    """Cut tables into batches by the values of a column, or the periods of a column of dates.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        From :func:`imbalance.reading.read_rows`, by the names of their files.
+    by : str, optional
+        A column, or one of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without a
+        value are left out. A table is a batch if None.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        In the order of time or of numbers, else of first appearance.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column or period.
+
+    Examples
+    --------
+    >>> when = pd.DataFrame({"when": ["2020-01-31", "2020-02-01", "2020-02-29"]})
+    >>> {name: len(rows) for name, rows in batches({"file": when}, "when:month").items()}
+    {'2020-01': 1, '2020-02': 2}
+    """
+    if by is None:
+        return tables
+    parts = {}
+    for file, table in tables.items():
+        values = _batch_of(table, by, file)
+        for name, rows in table.groupby(values, sort=False):
+            parts.setdefault(name, []).append(rows)
+    numbers = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce")
+    if ":" in by and by not in next(iter(tables.values())).columns:
+        parts = dict(sorted(parts.items()))
+    elif numbers.notna().all():
+        parts = dict(sorted(parts.items(), key=lambda item: float(item[0])))
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+
+
+def _batch_of(table, by, file):
+    """Batch of every row as text, missing where there is none."""
+    column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
+    column, period = (column, period) if colon else (by, "")
+    check_columns(table, [column], file)
+    if not period:
+        return filled(table[column])
+    if period not in PERIODS:
+        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
+    days = as_days(table[column])[0]
+    if days is None:
+        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
+    periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
+    return periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
+
+
+def watch_shares(bundle, parts, *, advance=None):
+    """Return the class shares of batches of unlabelled rows, see :class:`imbalance.label_shift.PriorTracker`.
+
+    Parameters
+    ----------
+    bundle : imbalance.bundle.Bundle
+    parts : dict of str to DataFrame
+        From :func:`batches`.
+    advance : callable, optional
+        Called as ``advance(done, total, text)`` after each.
+
+    Returns
+    -------
+    history : DataFrame
+        A row per batch and class, ``PriorTracker.history_``.
+    notes : list of str
+        Batches that were too small, cells that were not understood.
+    """
+    tracker, notes = PriorTracker(bundle.classifier, horizon=len(parts)), []
+    for done, (batch, table) in enumerate(parts.items(), start=1):
+        X, said = read_alike(table, bundle.columns)
+        with warnings.catch_warnings():
+            # Doubts have columns of their own in the history.
+            warnings.simplefilter("ignore", UserWarning)
+            tracker.update(X, when=str(batch))
+        notes += [f"{batch}: {note}" for note in said]
+        if advance:
+            advance(done, len(parts), str(batch))
+    history = tracker.history_
+    small = history[history["share"].isna()].drop_duplicates("when")
+    notes += [f"{row.when}: {row.reason}" for row in small.itertuples()]
+    return history, notes
+
+
+def share_cells(history):
+    """Headings and cells of :func:`watch_shares`, a row per batch."""
+    classes, rows = history["label"].unique().tolist(), []
+    for when, part in history.groupby("when", sort=False):
+        shares = [
+            "" if row.share != row.share else f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})"
+            for row in part.itertuples()
+        ]
+        rows.append([when, f"{part['n_rows'].iloc[0]:,}", *shares, "ALARM" if part["alarm"].any() else ""])
+    return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
+
+
+def share_findings(history, facts):
+    """Sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
+    rarest = min(facts["training_prior"], key=facts["training_prior"].get)
+    known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
+    alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
+    expected, sentences = facts["target_prior"][rarest], []
+    if alarms:
+        sentences.append(
+            f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
+            "changed, too: label some of them before you trust predictions there."
+        )
+    if len(fitting):
+        least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]
+        sentences.append(
+            f"The share of {rarest} is estimated at {least['share']:.1%} ({least['when']}) to "
+            f"{most['share']:.1%} ({most['when']}); the model predicts for {expected:.1%}."
+        )
+    off = fitting.loc[(fitting["low"] > expected) | (fitting["high"] < expected), "when"].tolist()
+    if off:
+        sentences.append(
+            f"The 95 % interval leaves {expected:.1%} out in {_counted(off, len(known))}: predict those with "
+            "--target-prior and their own shares."
+        )
+    return sentences
+
+
+def _counted(names, of):
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return f"{len(names)} of {of} batches ({shown})"
+
+
+def vocabulary():
+    """Return what the options of `imbalance compare` may name: records of `option, name, meaning`.
+
+    >>> [one["name"] for one in vocabulary() if one["option"] == "--ending"]
+    ['raw', 'prior', 'calibrated', 'em']
+    """
+    models = {
+        "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
+        "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
+        "catboost": "CatBoost; its number of trees is found on held-out training rows",
+    }
+    scores = {
+        "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
+        "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
+        "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
+        "average_precision": "Mean precision over the recalls of the rarest class",
+        "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
+        "cost": "Expected cost of a row where every decision costs least, with --costs",
+        "balanced_accuracy": "and every other score of scikit-learn by its name",
+    }
+    rows = {name: strategy.meaning for name, strategy in ROWS.items()}
+    options = {"--rows": rows, "--ending": ENDINGS, "--models": models, "--scoring": scores}
+    return [
+        {"option": option, "name": name, "meaning": f"{meaning[:1].upper()}{meaning[1:]}"}
+        for option, names in options.items()
+        for name, meaning in names.items()
+    ]

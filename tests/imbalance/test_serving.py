@@ -1,0 +1,310 @@
+"""From a table to a model, predictions, corrected probabilities and class shares, as a user types it."""
+
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from imbalance.bundle import Bundle, fit_bundle, load_bundle, save_bundle
+from imbalance.cli import app
+from imbalance.comparison.models import NAMES
+from imbalance.reading import read_alike, read_labelled, read_rows
+from imbalance.serving import batches, correct_rows, predict_rows, vocabulary, watch_shares
+
+
+def imbalance(*arguments):
+    "Run a command in this process."
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(result, *words):
+    "Exit code 1, one line that holds the words."
+    assert result.exit_code == 1, result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    for word in words:
+        assert word in line
+
+
+def loans_table(n=400, *, rare=0.1, seed=0, date="2020-01-01"):
+    "Loans of which a share defaults; those have the higher rate; as an Excel in Europe writes them."
+    rng = np.random.default_rng(seed)
+    default = rng.random(n) < rare
+    rate = rng.normal(size=n) + 2.5 * default
+    return pd.DataFrame(
+        {
+            "case": [f"={i}" for i in range(n)],
+            "rate": [f"{value:.3f}".replace(".", ",") for value in rate],
+            "town": rng.choice(["Kano", "Jos"], n),
+            "when": pd.date_range(date, periods=n, freq="6h").strftime("%d.%m.%Y"),
+            "default": np.where(default, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    "A table, and a model of it that charges 20 for a default that is taken for none."
+    folder = tmp_path_factory.mktemp("serving")
+    loans_table().to_csv(folder / "loans.csv", sep=";", index=False)
+    loans_table(300, rare=0.4, seed=1).drop(columns="default").to_csv(
+        folder / "new.csv", sep=";", index=False
+    )
+    result = imbalance(
+        "fit", folder / "loans.csv", "--target", "default", "--drop", "case,when",
+        "--costs", "yes>no=20,no>yes=1", "--target-prior", "no=.6,yes=.4", "--out", folder / "model",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize("rows", ["as they are", "bagged-under"])
+def test_a_saved_model_predicts_as_the_fitted_one(tmp_path, model, rows):
+    "Numbers with gaps, categories and dates; to the last digit, for every model by name."
+    if model != "logistic":
+        pytest.importorskip(model)
+    path = tmp_path / "t.csv"
+    table = loans_table(150, rare=0.3)
+    table.loc[::7, "rate"] = ""
+    table.to_csv(path, sep=";", index=False)
+    learned = read_labelled(path, target="default", drop=["case"])
+    bundle = fit_bundle(learned, model=model, rows=rows, target="balanced")
+    save_bundle(bundle, tmp_path / "model", X=learned.X)
+    again = load_bundle(tmp_path / "model")
+    np.testing.assert_array_equal(
+        again.classifier.predict_proba(learned.X), bundle.classifier.predict_proba(learned.X)
+    )
+    assert again.columns == learned.columns
+
+
+def test_a_model_holds_no_pickle(folder):
+    "No file of it can be unpickled; arrays load without."
+    for path in (folder / "model").iterdir():
+        with pytest.raises(
+            (pickle.UnpicklingError, UnicodeDecodeError, ValueError, EOFError, KeyError, IndexError)
+        ):
+            pickle.loads(path.read_bytes())
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                assert all(arrays[name].dtype != object for name in arrays)
+
+
+def test_what_was_changed_or_asks_for_other_classes_is_not_loaded(folder, tmp_path):
+    "A hash tells; and with a right hash, os.system is still no part of a model."
+    import hashlib
+    import shutil
+
+    copy = tmp_path / "model"
+    shutil.copytree(folder / "model", copy)
+    tree = copy / "classifier.json"
+    tree.write_text(json.dumps({"object": "os.system", "state": {}}))
+    with pytest.raises(ValueError, match="was changed since it was saved"):
+        load_bundle(copy)
+    facts = json.loads((copy / "model.json").read_text())
+    facts["files"]["classifier.json"] = hashlib.sha256(tree.read_bytes()).hexdigest()
+    (copy / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=r"asks for os\.system"):
+        load_bundle(copy)
+    facts["versions"]["scikit-learn"] = "0.1.0"
+    (copy / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=r"saved with scikit-learn 0\.1\.0"):
+        load_bundle(copy)
+
+
+def test_what_cannot_be_saved_without_pickle_is_refused(folder, tmp_path):
+    "A function has no place in JSON; no folder is left."
+    bundle = load_bundle(folder / "model")
+    bundle.classifier.surprise = lambda: None
+    with pytest.raises(TypeError, match="cannot be saved without pickle"):
+        save_bundle(
+            Bundle(bundle.classifier, bundle.columns, bundle.facts), tmp_path / "model", X=pd.DataFrame()
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_predictions_have_a_probability_for_each_class_and_the_least_cost(folder):
+    "They sum to one; 1/21 is enough for yes where a missed one costs 20; text that is a formula is none."
+    out = folder / "predictions.csv"
+    result = imbalance("predict", folder / "model", folder / "new.csv", "--keep", "case", "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(out)
+    assert list(rows) == ["case", "p_no", "p_yes", "prediction"]
+    np.testing.assert_allclose(rows["p_no"] + rows["p_yes"], 1)
+    assert ((rows["p_yes"] > 1 / 21) == (rows["prediction"] == "yes")).all()
+    assert rows["case"].iloc[0] == "'=0"
+    assert "300 rows" in result.stdout
+
+
+def test_another_population_gets_other_probabilities(folder):
+    "Corrected by Bayes: the odds change by the factor of the odds of the shares."
+    bundle, table = load_bundle(folder / "model"), read_rows(folder / "new.csv")
+    usual, _ = predict_rows(bundle, table)
+    other, _ = predict_rows(bundle, table, target="no=.9,yes=.1")
+    mean = np.mean([usual["p_yes"].mean(), 1])
+    assert (other["p_yes"] < usual["p_yes"]).all() and mean > 0
+    single = predict_rows(bundle, table, target="no=.6,yes=.4")[0]
+    np.testing.assert_allclose(single["p_yes"], usual["p_yes"])
+
+
+def test_columns_that_are_missing_and_words_never_seen_are_said(folder, tmp_path):
+    "One line for the first; a note with its number of cells for the second."
+    table = pd.read_csv(folder / "new.csv", sep=";")
+    table.drop(columns="rate").to_csv(tmp_path / "less.csv", sep=";", index=False)
+    refused(
+        imbalance("predict", folder / "model", tmp_path / "less.csv", "--out", tmp_path / "p.csv"),
+        "less.csv", "no column 'rate'",
+    )  # fmt: skip
+    table.assign(town="Lagos").to_csv(tmp_path / "other.csv", sep=";", index=False)
+    result = imbalance("predict", folder / "model", tmp_path / "other.csv", "--out", tmp_path / "p.csv")
+    assert result.exit_code == 0
+    assert "Taken for missing: 300 cells of town (first 'Lagos')." in result.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "correct", "monitor"])
+def test_no_output_is_an_input(folder, command):
+    "Refused before anything is read; the table stays as it is."
+    before = (folder / "new.csv").read_bytes()
+    model = [] if command == "correct" else [folder / "model"]
+    shares = ["--columns", "rate", "--trained", ".5", "--target", ".1"] if command == "correct" else []
+    refused(
+        imbalance(command, *model, folder / "new.csv", *shares, "--out", folder / "new.csv"), "also the input"
+    )
+    assert (folder / "new.csv").read_bytes() == before
+
+
+def test_a_column_of_probabilities_is_corrected_by_hand(tmp_path):
+    "Odds of 1 become odds of 1 / 19: one half at one half trained is 5 % where the class has 5 %."
+    (tmp_path / "p.csv").write_text("case;score\n=A;0,5\nB;0,9\n")
+    out = tmp_path / "out.csv"
+    shares = ["--columns", "score", "--trained", ".5", "--target", ".05"]
+    result = imbalance("correct", tmp_path / "p.csv", *shares, "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(out)
+    assert rows["case"].tolist() == ["'=A", "B"]
+    np.testing.assert_allclose(rows["score_corrected"], [0.05, 9 / 19 / (1 + 9 / 19)])
+
+
+def test_columns_of_all_classes_are_found_by_name(tmp_path):
+    "In whatever order the shares are written."
+    table = pd.DataFrame({"p_a": [0.25, 0.5], "p_b": [0.25, 0.25], "c": [0.5, 0.25]})
+    table.to_csv(tmp_path / "p.csv", index=False)
+    result = imbalance(
+        "correct", tmp_path / "p.csv", "--trained", "a=.25,b=.25,c=.5", "--target", "c=.5,b=.4,a=.1",
+        "--out", tmp_path / "out.csv",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(
+        rows.loc[0, ["p_a_corrected", "p_b_corrected", "c_corrected"]], [0.1, 0.4, 0.5]
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([0.5, 1.5], "row 2 has 1.5"),
+        ([0.5, None], "probabilities from 0 to 1"),
+        (["x", "0.5"], "row 1 has 'x'"),
+    ],
+)
+def test_what_is_no_probability_is_named(cells, words):
+    "With its row."
+    with pytest.raises(ValueError, match=words):
+        correct_rows(pd.DataFrame({"p": cells}), ["p"], trained=[0.5], target=[0.1])
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused():
+    "A column for a class is missing."
+    with pytest.raises(ValueError, match=r"row 1 sum to 0\.5"):
+        correct_rows(
+            pd.DataFrame({"a": [0.2], "b": [0.3]}), ["a", "b"], trained=[0.5, 0.5], target=[0.1, 0.9]
+        )
+
+
+def test_batches_are_cut_by_values_and_by_periods():
+    "Days written day first; numbers in their order; rows without a value are in no batch."
+    table = pd.DataFrame(
+        {"when": ["31.01.2020", "01.01.2021", "01.02.2020", None], "team": ["10", "9", "9", "x"]}
+    )
+    assert list(batches({"f": table}, "when:month")) == ["2020-01", "2020-02", "2021-01"]
+    assert {name: len(part) for name, part in batches({"f": table[:3]}, "team").items()} == {"9": 2, "10": 1}
+    assert list(batches({"f": table, "g": table})) == ["f", "g"]
+    with pytest.raises(ValueError, match="'fortnight' is no period"):
+        batches({"f": table}, "when:fortnight")
+    with pytest.raises(ValueError, match="f has no column 'week'"):
+        batches({"f": table}, "week")
+
+
+def test_class_shares_of_batches_follow_the_truth(folder, tmp_path):
+    "A tenth and two fifths of 300 rows default; the intervals hold the truth, and no alarm is raised."
+    table = pd.concat([loans_table(300, rare=share, seed=seed) for seed, share in ((5, 0.1), (6, 0.4))])
+    table = table.assign(batch=np.repeat(["few", "many"], 300)).drop(columns="default")
+    table.to_csv(tmp_path / "t.csv", sep=";", index=False)
+    out = tmp_path / "shares.csv"
+    result = imbalance("monitor", folder / "model", tmp_path / "t.csv", "--by", "batch", "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(out).query("label == 'yes'").set_index("when")
+    for name, share in (("few", 0.1), ("many", 0.4)):
+        assert rows.loc[name, "low"] < share < rows.loc[name, "high"]
+    assert not rows["alarm"].any()
+    assert "The share of yes is estimated at" in result.stdout
+
+
+def test_rows_that_changed_raise_an_alarm(folder):
+    "Rates that are ten higher are no mixture of those known."
+    bundle = load_bundle(folder / "model")
+    table = read_rows(folder / "new.csv")
+    X, _ = read_alike(table, bundle.columns)
+    moved = table.assign(rate=X["rate"] + 10)
+    history, _ = watch_shares(bundle, {"as before": table, "moved": moved, "three": table[:3]})
+    alarms = history.drop_duplicates("when").set_index("when")["alarm"]
+    assert alarms.to_dict() == {"as before": False, "moved": True, "three": False}
+
+
+def test_dates_raise_no_alarm(tmp_path):
+    "Of course the months of a later year are others."
+    loans_table().to_csv(tmp_path / "t.csv", sep=";", index=False)
+    learned = read_labelled(tmp_path / "t.csv", target="default", drop=["case"])
+    bundle = fit_bundle(learned)
+    loans_table(300, rare=0.2, seed=3, date="2022-01-01").to_csv(tmp_path / "new.csv", sep=";", index=False)
+    assert "when" in learned.X
+    assert not {"when", "when month"} & set(bundle.classifier._names)
+
+
+def test_the_best_of_a_comparison_is_fitted(folder, tmp_path):
+    "Its model, rows and target; a folder without a comparison is one line."
+    compared = tmp_path / "compared"
+    quick = ["--models", "logistic", "--rows", "none", "--folds", "2", "--repeats", "1", "--jobs", "1"]
+    shares = ["--target-prior", "no=.8,yes=.2", "--drop", "case,when"]
+    loans = [folder / "loans.csv", "--target", "default"]
+    assert imbalance("compare", *loans, *quick, *shares, "--out", compared).exit_code == 0
+    result = imbalance("fit", *loans, "--like", compared, "--out", tmp_path / "model")
+    assert result.exit_code == 0, result.output
+    facts = load_bundle(tmp_path / "model").facts
+    assert (facts["model"], facts["target_prior"]) == ("logistic", {"no": 0.8, "yes": 0.2})
+    refused(
+        imbalance("fit", *loans, "--like", tmp_path, "--out", tmp_path / "other"),
+        "holds no finished comparison",
+    )
+    assert imbalance("fit", *loans, "--like", compared, "--model", "logistic", "--out", "m").exit_code == 2
+
+
+def test_a_folder_that_is_no_model_is_left_alone(folder, tmp_path):
+    "Neither replaced nor read."
+    (tmp_path / "letter.txt").write_text("keep")
+    refused(imbalance("fit", folder / "loans.csv", "--target", "default", "--out", tmp_path), "model.json")
+    refused(imbalance("predict", tmp_path, folder / "new.csv", "--out", "p.csv"), "holds no model")
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_all_names_that_options_take_are_listed(tmp_path):
+    "As a table and as records."
+    result = imbalance("strategies", "--json", tmp_path / "s.json")
+    assert result.exit_code == 0
+    names = {one["name"] for one in json.loads((tmp_path / "s.json").read_text())}
+    assert {"as they are", "smote", "calibrated", "logistic", "recall@0.05"} <= names
+    assert names == {one["name"] for one in vocabulary()}
+    assert all(name in result.stdout for name in names)
