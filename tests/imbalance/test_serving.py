@@ -207,7 +207,7 @@ def test_columns_of_all_classes_are_found_by_name(tmp_path):
     [
         ([0.5, 1.5], "row 2 has 1.5"),
         ([0.5, None], "probabilities from 0 to 1"),
-        (["x", "0.5"], "row 1 has 'x'"),
+        (["x", "0.5"], "row 1 has x"),
     ],
 )
 def test_what_is_no_probability_is_named(cells, words):
@@ -286,7 +286,7 @@ def test_the_best_of_a_comparison_is_fitted(folder, tmp_path):
     facts = load_bundle(tmp_path / "model").facts
     assert (facts["model"], facts["target_prior"]) == ("logistic", {"no": 0.8, "yes": 0.2})
     refused(
-        imbalance("fit", *loans, "--like", tmp_path, "--out", tmp_path / "other"),
+        imbalance("fit", *loans, "--like", folder / "model", "--out", tmp_path / "other"),
         "holds no finished comparison",
     )
     assert imbalance("fit", *loans, "--like", compared, "--model", "logistic", "--out", "m").exit_code == 2
