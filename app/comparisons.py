@@ -46,7 +46,19 @@ NEEDED = {
     "reproduction": ("table", "strategy", "model", "log_loss", "vs_none", "ci_low", "ci_high", "wins"),
     "hazards": ("method", "rule", "recall", "false_alarm_rate"),
 }
-WORDS = ("strategy", "other", "model", "class", "set", "family", "method", "rule", "recipe", "table")
+WORDS = (
+    "strategy",
+    "other",
+    "model",
+    "other_model",
+    "class",
+    "set",
+    "family",
+    "method",
+    "rule",
+    "recipe",
+    "table",
+)
 #: Pictures of a folder that has no numbers for them -> what each shows.
 PICTURES = {
     "reliability.png": "Predicted and observed share of the rarest class, for each strategy",

@@ -101,7 +101,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         return frame.assign(**words)
 
     def predict_proba(self, X):
-        """Probabilities of shape (n_samples, n_classes)."""
+        """Return probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
         first = {"lightgbm": "num_iteration", "catboost": "ntree_end"}[self.library]
@@ -109,7 +109,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         return self.model_.predict_proba(self._prepared(_frame(X)), **limit)
 
     def predict(self, X):
-        """Most probable class of each row, of shape (n_samples,)."""
+        """Return the most probable class of each row, of shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
@@ -124,12 +124,12 @@ def _errors_of(library):
 
 
 def _last_part(error):
-    """A library's message without the place in its source."""
+    """Return a library's message without the place in its source."""
     return str(error).rsplit("cpp:", 1)[-1].lstrip("0123456789: ").strip()
 
 
 def _frame(X):
-    """A frame whose column names LightGBM accepts."""
+    """Return a frame whose column names LightGBM accepts."""
     frame = pd.DataFrame(X)
     return frame.set_axis([f"f{i}" for i in range(frame.shape[1])], axis=1)
 
@@ -148,7 +148,7 @@ def _values(column):
 
 
 def make_model(name, *, random_state=0, **settings):
-    """Booster with the library's defaults, one thread and a fixed seed.
+    """Return a booster with the library's defaults, one thread and a fixed seed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A classifier that keeps book of the class proportions its probabilities stand for."""
+"""Correct a classifier's probabilities from the class shares that they stand for to those of a population."""
 
 from __future__ import annotations
 
@@ -38,25 +38,19 @@ from imbalance.metrics import class_codes, class_shares
 from imbalance.probability import CALIBRATIONS, deal, fit_calibrator, mean_corrected, resolve_prior
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
 
-#: Classifiers that learn the class shares of the rows they are given.
+#: Classifiers that learn the class shares of the rows they are given, by the library's name.
 PLAIN = {
-    "catboost": {"CatBoostClassifier"},
-    "imbalance": {"BoostedClassifier"},
-    "lightgbm": {"LGBMClassifier"},
-    "sklearn": {
-        "DecisionTreeClassifier",
-        "ExtraTreesClassifier",
-        "GaussianNB",
-        "GradientBoostingClassifier",
-        "HistGradientBoostingClassifier",
-        "KNeighborsClassifier",
-        "LinearDiscriminantAnalysis",
-        "LogisticRegression",
-        "MLPClassifier",
-        "QuadraticDiscriminantAnalysis",
-        "RandomForestClassifier",
-    },
-    "xgboost": {"XGBClassifier"},
+    "sklearn": """DecisionTreeClassifier ExtraTreesClassifier GaussianNB KNeighborsClassifier
+        LinearDiscriminantAnalysis LogisticRegression MLPClassifier QuadraticDiscriminantAnalysis
+        RandomForestClassifier""",
+}
+#: They do, too, but are too sure on new rows: the mean probability of a rare class falls short.
+BOOSTED = {
+    "catboost": "CatBoostClassifier",
+    "imbalance": "BoostedClassifier",
+    "lightgbm": "LGBMClassifier",
+    "sklearn": "GradientBoostingClassifier HistGradientBoostingClassifier",
+    "xgboost": "XGBClassifier",
 }
 #: Their parameters that leave these shares alone. Any other one that is set costs fits, no accuracy.
 SHAPE_ONLY = """
@@ -73,7 +67,7 @@ verbose verbosity warm_start
 
 
 def learns_as_counted(estimator):
-    """Whether a classifier certainly learns the class shares of its rows, or says itself what it learns.
+    """Return whether a classifier surely learns the class shares of its rows, or says what it learns.
 
     True for common classifiers, also at the end of a scikit-learn pipeline, with no more set than what
     shapes the model. False may only mean not known.
@@ -89,15 +83,25 @@ def learns_as_counted(estimator):
         return learns_as_counted(estimator.steps[-1][1])
     if hasattr(kind, "output_prior_"):
         return True
-    if kind.__name__ not in PLAIN.get(kind.__module__.split(".")[0], ()):
+    if not (_is_one_of(PLAIN, kind) or _is_one_of(BOOSTED, kind)):
         return False
     default = kind().get_params(deep=False)
     changed = {k: v for k, v in estimator.get_params(deep=False).items() if repr(v) != repr(default.get(k))}
     return set(changed) | set(changed.pop("settings", None) or ()) <= {"settings", *SHAPE_ONLY.split()}
 
 
+def _is_one_of(classifiers, kind):
+    return kind.__name__ in classifiers.get(kind.__module__.split(".")[0], "").split()
+
+
+def is_boosted(estimator):
+    """Return whether an estimator, or the last step of a pipeline, is a boosted tree."""
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    return _is_one_of(BOOSTED, type(last))
+
+
 def rule_weights(rule, y, classes, sample_weight, target):
-    """Weight of each row, of shape (n_samples,), or None where all count alike.
+    """Return the weight of each row, of shape (n_samples,), or None where all count alike.
 
     Parameters
     ----------
@@ -111,11 +115,6 @@ def rule_weights(rule, y, classes, sample_weight, target):
         Weight that each row has already.
     target : callable
         Gives the target prior.
-
-    Raises
-    ------
-    ValueError
-        If the rule is unknown, or lacks a class, or gives one no or a negative weight.
 
     Examples
     --------
@@ -148,7 +147,7 @@ def _named_factors(rule, classes):
 
 
 def own_weights(estimator, y):
-    """Factor by which an estimator's own ``class_weight`` weights each row, of shape (n_samples,)."""
+    """Return the factor by which an estimator's own ``class_weight`` weights each row."""
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     own = None if hasattr(type(last), "output_prior_") else getattr(last, "class_weight", None)
     return compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
@@ -159,11 +158,6 @@ def fit_weighted(estimator, X, y, sample_weight):
 
     Of a pipeline the last step gets them; with scikit-learn's metadata routing, the steps that request them,
     if every step that could says so.
-
-    Raises
-    ------
-    ValueError
-        If there are weights, but the estimator takes none.
     """
     if sample_weight is None:
         return estimator.fit(X, y)
@@ -187,7 +181,7 @@ def copy_of(estimator):
 
 
 def check_labels(y):
-    """Labels of shape (n_samples,) and their sorted classes, of which there are two or more."""
+    """Check labels; return them and their sorted classes, of which there are two or more."""
     if y is None:
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
@@ -203,12 +197,12 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Prediction from probabilities, rows as the inner estimator takes them, its tags and requests."""
 
     def predict(self, X):
-        """Most probable class of each row, of shape (n_samples,)."""
+        """Return the most probable class of each row, of shape (n_samples,)."""
         check_is_fitted(self)
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     def _check_rows(self, X, *, reset):
-        """Frames stay frames, with their gaps and words; anything else becomes an array."""
+        """Check rows: frames stay frames, with their gaps and words; anything else becomes an array."""
         if isinstance(X, pd.DataFrame):
             if X.empty:
                 raise ValueError(f"Found no value in a table of {len(X)} rows and {X.shape[1]} columns.")
@@ -250,7 +244,7 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 class PriorCorrectedClassifier(MetaClassifier):
-    """Classifier whose probabilities stand for the class shares of a given population.
+    """Correct a classifier's probabilities to the class shares of a given population.
 
     Samplers and weights, in front of a classifier or inside it, change the class shares that its
     probabilities stand for. This one estimates that *effective* prior from held-out predictions, or counts
@@ -269,10 +263,11 @@ class PriorCorrectedClassifier(MetaClassifier):
         them.
     trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
         Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
-        predictions for original training rows, which costs `cv` more fits; "count" trusts the labels and
-        weights that the estimator is given, and its ``class_weight``; or shares, for who knows better.
-        "auto" counts where a common classifier is fitted without sampler, `weights` or parameters that could
-        weight, and estimates otherwise.
+        predictions for original training rows, which costs `cv` more fits, and lets the classifiers of the
+        folds predict together, because it is theirs; "count" trusts the labels and weights that the
+        estimator is given, and its ``class_weight``; or shares, for who knows better.
+        "auto" counts where a common classifier but boosted trees is fitted without sampler, `weights` or
+        parameters that could weight, and estimates otherwise.
     sampler : imbalanced-learn sampler or list of them, optional
         Applied in turn to the training rows only.
     weights : None, "balanced", "target" or mapping
@@ -281,15 +276,13 @@ class PriorCorrectedClassifier(MetaClassifier):
     calibration : {"none", "prior", "sigmoid"}
         On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
         calibrates slope and biases (:func:`imbalance.probability.fit_calibrator`), which costs `cv` more
-        fits; the classifiers of the folds then predict together, as in scikit-learn's
-        ``CalibratedClassifierCV``, because it is they whom the calibration suits. "prior" is
-        ``trained_prior="estimate"`` by its former name.
+        fits; the classifiers of the folds predict together, as in scikit-learn's
+        ``CalibratedClassifierCV``. "prior" is ``trained_prior="estimate"`` by its former name.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
         Stratified folds for held-out predictions, fewer where a class has fewer rows or groups; or folds
-        of your own, which test every row once. The held-out copies learn from fewer rows than the classifier
-        itself; with few folds this shows in the estimated prior of boosted trees.
+        of your own, which test every row once.
     n_jobs : int, optional
         Processes that fit the members and the copies for the folds; the result is the same for any number.
     random_state : int, RandomState instance or None
@@ -313,21 +306,19 @@ class PriorCorrectedClassifier(MetaClassifier):
 
     Notes
     -----
-    The counted prior is what the probabilities stand for if they are calibrated for the rows that the
-    classifier saw, and if those look, class by class, like original ones: linear models, random
-    under-sampling. SMOTE's rows lie between neighbours, repeated rows are known by heart; boosted trees
-    tell both from new ones, and on new rows their probabilities stay close to the training prior although
-    the labels were balanced. Corrected from the counted prior they are corrected wrongly, too.
-    So the prior that they do stand for is estimated. If the probabilities are
-    proportional to ``p(x | class) * effective prior``, then correcting from the right prior to the
-    training prior makes their mean over original rows equal to the training prior, and no other does; the
-    estimate is the prior with that property on held-out rows, which is also the one of largest
-    likelihood. The mean probability by itself is no such estimate: it is a mean over the training
-    population of probabilities for another.
+    The counted prior is right for a classifier that is calibrated for the rows it saw, if those look, class
+    by class, like original ones: linear models, random under-sampling. SMOTE's rows lie between neighbours,
+    repeated rows are known by heart; boosted trees tell both from new ones, on which their probabilities
+    stay close to the training prior although the labels were balanced. So the prior is estimated: if the
+    probabilities are proportional to ``p(x | class) * effective prior``, then correcting from that prior, and
+    no other, to the training prior makes their mean over original held-out rows the training prior. It is
+    also the one of largest likelihood. The mean probability by itself is no such estimate.
 
-    Members are corrected each from its own prior and then averaged. The loss is convex, so the average is
-    at least as good on the target population as its members are in the mean; averaged before, that would
-    hold for the resampled population only.
+    A prior that is estimated belongs to the classifiers of the folds. The one fitted on all rows may stand
+    for another: it saw more rows, and another draw of the sampler.
+
+    Members are corrected each from its own prior and then averaged: the loss being convex, the average is at
+    least as good on the target population as its members are in the mean.
 
     Rows with missing values reach samplers that refuse them through an imputer that is fitted on the
     training rows, in prediction, too: otherwise "missing" would mean "not synthetic".
@@ -357,7 +348,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         weights=None,
         calibration="none",
         n_members=1,
-        cv=10,
+        cv=5,
         n_jobs=None,
         random_state=None,
     ):
@@ -403,7 +394,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         random = check_random_state(self.random_state)
         self._fit_members(self._imputed(X, fit=True), y, sample_weight, random)
         self._note_target()
-        self._calibrator = None
+        self._calibrator = self._together = None
         if self.calibration != "none" or self._estimates_prior("none"):
             self.calibrate(X, y, sample_weight=sample_weight, groups=groups)
         return self
@@ -420,7 +411,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         if method == "prior":
             return True
         if self._asks("auto"):
-            plain = self.weights is None and not self._samplers()
+            plain = self.weights is None and not self._samplers() and not is_boosted(self.estimator)
             return not (plain and learns_as_counted(self.estimator))
         return self._asks("estimate")
 
@@ -524,33 +515,21 @@ class PriorCorrectedClassifier(MetaClassifier):
     def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
         """Calibrate as :meth:`calibrate`, on what :func:`held_out_members` gave."""
         method = self.calibration if method is None else method
-        codes = class_codes(y, self.classes_)
-        self.priors_, self._calibrator = self._first_priors, None
+        codes, held_out = class_codes(y, self.classes_), np.mean(members, axis=0)
+        self.priors_, self._calibrator, self._together, self._copies = self._first_priors, None, None, copies
         if self._estimates_prior(method):
-            members = self._estimate_prior(members, codes, sample_weight)
+            self._together = fit_calibrator(held_out, codes, method="prior", weights=sample_weight)
+            self.priors_ = self._first_priors * np.exp(-self._together.biases)
+            self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
         if method == "sigmoid":
-            held_out = members.mean(axis=0)
             self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
-            self._copies = copies
+            self._together = self._calibrator
         self.effective_prior_ = self.priors_.mean(axis=0)
         self._note_target()
         return self
 
-    def _estimate_prior(self, members, codes, weights):
-        """Held-out predictions for the training prior once their mean is right, all members at once."""
-        n = len(members)
-        fitted = fit_calibrator(
-            np.concatenate(members),
-            np.tile(codes, n),
-            method="prior",
-            weights=None if weights is None else np.tile(weights, n),
-        )
-        self.priors_ = self._first_priors * np.exp(-fitted.biases)
-        self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
-        return np.stack([fitted(member) for member in members])
-
     def raw_proba(self, X):
-        """Probabilities as the estimator gives them, for the effective prior; a mean over the members."""
+        """Return the mean over the members of probabilities as the estimator gives them."""
         return np.mean(self._raw_members(X), axis=0)
 
     def _raw_members(self, X):
@@ -559,7 +538,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         return [estimator.predict_proba(X) for estimator in self.estimators_]
 
     def members_proba(self, X):
-        """Probabilities of each member as it gives them, a list of (n_samples, n_classes).
+        """Return the probabilities of each member as it gives them, a list of (n_samples, n_classes).
 
         Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
         """
@@ -570,7 +549,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         return [copy.proba_for(X, self.training_prior_) for copy in self._copies]
 
     def proba_for(self, X, prior):
-        """Probabilities for a population with the class shares `prior`.
+        """Return probabilities for a population with the class shares `prior`.
 
         Parameters
         ----------
@@ -582,17 +561,22 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         numpy.ndarray of shape (n_samples, n_classes)
         """
-        return self.corrected(self.members_proba(X), prior)
+        if self._together is None:
+            return self.corrected(self._raw_members(X), prior)
+        X = self._check_rows(X, reset=False)
+        training = self.training_prior_
+        found = [self._together(copy.proba_for(X, training)) for copy in self._copies]
+        return mean_corrected(found, [training] * len(found), prior)
 
     def corrected(self, members, prior):
-        """What :meth:`members_proba` gave, for a population with the class shares `prior`."""
+        """Correct what :meth:`members_proba` gave to a population with the class shares `prior`."""
         if self._calibrator is None:
             return mean_corrected(members, self.priors_, prior)
         calibrated = [self._calibrator(member) for member in members]
         return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
 
     def dealt(self, members):
-        """What :meth:`members_proba` gave, calibrated for the training prior, one member a row.
+        """Deal what :meth:`members_proba` gave, calibrated for the training prior, one member a row.
 
         As held-out rows are predicted, and as EM expects its rows to be.
         """
@@ -601,7 +585,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         return self._calibrator(members[deal(len(rows), len(members)), rows])
 
     def predict_proba(self, X):
-        """Probabilities for the target prior, of shape (n_samples, n_classes)."""
+        """Return probabilities for the target prior, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         if self.target_prior is None and self._calibrator is None:
             return self.raw_proba(X)
@@ -614,7 +598,7 @@ class PriorCorrectedClassifier(MetaClassifier):
 
 
 def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None):
-    """Probabilities for training rows by copies that were not fitted on them, for the training prior.
+    """Predict training rows by copies that were not fitted on them, for the training prior.
 
     Parameters
     ----------
@@ -639,7 +623,7 @@ def held_out_probabilities(classifier, X, y, *, sample_weight=None, groups=None)
 
 
 def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
-    """As :func:`held_out_probabilities`, by member: of shape (n_members, n_samples, n_classes)."""
+    """Predict as :func:`held_out_probabilities` does, by member: (n_members, n_samples, n_classes)."""
     y = np.asarray(y)
     classes = np.unique(y)
     seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
@@ -656,7 +640,7 @@ def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
 
 
 def _held_out_copy(classifier, X, y, sample_weight, train, test):
-    """Copy fitted on the rows `train`, and what its members predict for `test` and all rows' class shares."""
+    """Fit a copy on the rows `train`; return it and what its members predict for the rows `test`."""
     classes = np.unique(y)
     if len(np.unique(y[train])) < len(classes):
         raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
@@ -688,11 +672,3 @@ def _inner_folds(y, groups, *, cv, seed):
         with suppress(TooFewRows):
             return stratified_split(y, groups, n_splits=folds, seed=seed)
     return stratified_split(y, groups, n_splits=2, seed=seed)
-
-
-def __getattr__(name):
-    if name == "LabelShiftAdapter":
-        from imbalance.label_shift import LabelShiftAdapter
-
-        return LabelShiftAdapter
-    raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""Class shares of a population without labels: a classifier that adapts to them, and a tracker over time."""
+"""Learn the class shares of a population without labels: once by an adapter, over time by a tracker."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ NOTHING_TOLD = (
 
 
 class LabelShiftAdapter(MetaClassifier):
-    """Classifier that learns the class shares of a new population from its unlabelled rows.
+    """Adapt a classifier to the class shares of a new population, from its unlabelled rows.
 
     The shares are those at which each class looks as in training. They are estimated twice: by
     probabilistic adjusted classify and count (PACC, soft BBSE) [1]_ [2]_, which holds for any classifier,
@@ -203,7 +203,7 @@ class LabelShiftAdapter(MetaClassifier):
         return self
 
     def _inner(self):
-        """The estimator; one that estimates its prior need not, because the calibration does."""
+        """Return the estimator; one that estimates its prior need not, because the calibration does."""
         nested = isinstance(self.estimator, PriorCorrectedClassifier)
         if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
             return copy_of(self.estimator).set_params(trained_prior="count")
@@ -246,7 +246,7 @@ class LabelShiftAdapter(MetaClassifier):
         return np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo("int32").max))
 
     def _predicted(self, X, rng):
-        """Rows, of many some, and what every copy predicts for them, shape (n_copies, n_rows, n_classes)."""
+        """Return rows, of many some, and every copy's predictions, shape (n_copies, n_rows, n_classes)."""
         X = self._check_rows(X, reset=False)
         n_rows = X.shape[0]
         check_enough(n_rows)
@@ -254,7 +254,7 @@ class LabelShiftAdapter(MetaClassifier):
         return X, np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
 
     def _estimate(self, raw):
-        """Both estimates, PACC's interval, and whether they agree."""
+        """Estimate the shares twice, with PACC's interval, and note whether both agree."""
         trained, n_rows = self.training_prior_, raw.shape[1]
         calibrated = np.stack([self._calibrator(p) for p in raw])
         means = class_means(self._held_out, self._codes, weights=self._weights)
@@ -313,7 +313,7 @@ class LabelShiftAdapter(MetaClassifier):
         )
 
     def predict_proba(self, X):
-        """Probabilities for ``prior_``, of shape (n_samples, n_classes)."""
+        """Return probabilities for ``prior_``, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         X = self._check_rows(X, reset=False)
         several = [self.classifier_] if self.calibration == "none" else self._copies
@@ -327,7 +327,7 @@ class LabelShiftAdapter(MetaClassifier):
 
 
 def _numbers(X, names=None):
-    """Names and values of the columns of numbers, 100 at most, or of `names`; a gap is the smallest value."""
+    """Return names and values of some columns of numbers, or of `names`; a gap is the smallest value."""
     if issparse(X):
         return [], np.empty((X.shape[0], 0))
     frame = pd.DataFrame(X)
@@ -385,7 +385,7 @@ def adapt(model, X):
 
 
 class PriorTracker(MetaClassifier):
-    """Class shares of unlabelled batches over time (months, cities), with an alarm.
+    """Track the class shares of unlabelled batches (months, cities), with an alarm.
 
     Every batch is adapted to as by :class:`LabelShiftAdapter`: shares with an interval for both sides,
     held-out and unlabelled rows, and a test whether label shift still explains the rows. The probabilities

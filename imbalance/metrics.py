@@ -7,16 +7,19 @@ has no row here: nothing is known of its loss.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
-from imbalance.probability import check_prior, fit_calibrator, log_clipped
+from airq.messages import near_name
+from imbalance.probability import check_prior, fit_calibrator, log_clipped, resolve_prior
 
 
 def class_codes(y, classes):
-    """Position in `classes` of every label.
+    """Return the position in `classes` of every label.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def class_codes(y, classes):
 
 
 def class_shares(y, classes, weights=None):
-    """Share of each class among labels, of shape (n_classes,), by row weight where there is one.
+    """Return the share of each class among labels, of shape (n_classes,), by row weight where there is one.
 
     Examples
     --------
@@ -66,7 +69,7 @@ def class_shares(y, classes, weights=None):
 
 
 def class_weights(y, classes, target):
-    """Weight of a row of each class so that the classes have the shares of `target`.
+    """Return the weight of a row of each class so that the classes have the shares of `target`.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def class_weights(y, classes, target):
 
 
 def rarest(counts):
-    """Position of the rarest class, the last of equals: the one to find where there are two.
+    """Return the position of the rarest class, the last of equals: the one to find where there are two.
 
     >>> rarest([5, 3, 3])
     2
@@ -114,13 +117,21 @@ def rarest(counts):
 
 
 def _prepare(y, probabilities, classes, target):
-    """Codes, probabilities and row weights; no weights where a class of the target has no row."""
+    """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
     probabilities = np.asarray(probabilities, dtype="float64")
     codes = class_codes(y, classes)
     if probabilities.shape != (len(codes), len(classes)):
         raise ValueError(
             f"Probabilities of shape {probabilities.shape} do not fit {len(codes)} labels and "
             f"{len(classes)} classes."
+        )
+    totals = probabilities.sum(axis=1)
+    wrong = ~((np.abs(totals - 1) <= 1e-3) & (probabilities.min(axis=1) >= 0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
+            "negative or missing value."
         )
     if target is None:
         return codes, probabilities, np.ones(len(codes))
@@ -131,7 +142,7 @@ def _prepare(y, probabilities, classes, target):
 
 
 def weighted_log_loss(y, probabilities, *, classes, target=None):
-    """Log loss on a population with the class shares of `target`. [nats]
+    """Return the log loss on a population with the class shares of `target`. [nats]
 
     Parameters
     ----------
@@ -165,7 +176,7 @@ def weighted_log_loss(y, probabilities, *, classes, target=None):
 
 
 def brier(y, probabilities, *, classes, target=None):
-    """Brier score: half the squared distance between prediction and truth, in 0 to 1.
+    """Return the Brier score: half the squared distance between prediction and truth, in 0 to 1.
 
     Half, so that for two classes it is the usual ``(p - y) ** 2``. Arguments as in
     :func:`weighted_log_loss`.
@@ -203,7 +214,7 @@ def _one_vs_rest(score, y, probabilities, classes, target, positive):
 
 
 def auc(y, probabilities, *, classes, target=None, positive=None):
-    """Area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
 
     For two classes the target does not matter; for more it weights the classes within "the rest".
 
@@ -228,7 +239,7 @@ def auc(y, probabilities, *, classes, target=None, positive=None):
 
 
 def average_precision(y, probabilities, *, classes, target=None, positive=None):
-    """Average precision: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the average precision: of the rare class for two classes, mean of one-vs-rest for more.
 
     Precision depends on the class shares, thus on the target. Arguments as in :func:`auc`.
 
@@ -241,7 +252,7 @@ def average_precision(y, probabilities, *, classes, target=None, positive=None):
 
 
 def calibration(y, probabilities, *, classes, target=None, positive=None):
-    """Slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
+    """Return the slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
 
     For two classes this is Cox's logistic recalibration, ``logit(y) = intercept + slope * logit(p)``, of
     the rarer class; for more, its multinomial form with one slope and an intercept for each class, of
@@ -286,7 +297,7 @@ def calibration(y, probabilities, *, classes, target=None, positive=None):
 
 
 def recalls(y, probabilities, *, classes):
-    """Share of each class's rows whose most probable class is right, of shape (n_classes,).
+    """Return the share of each class's rows whose most probable class is right, of shape (n_classes,).
 
     NaN for a class without rows. The most probable class depends on the prior that the probabilities
     stand for.
@@ -298,13 +309,104 @@ def recalls(y, probabilities, *, classes):
     [1.0, 0.5]
     """
     codes, probabilities, _ = _prepare(y, probabilities, classes, None)
-    right = np.bincount(codes[np.argmax(probabilities, axis=1) == codes], minlength=len(classes))
-    rows = np.bincount(codes, minlength=len(classes))
-    return np.divide(right, rows, out=np.full(len(classes), np.nan), where=rows > 0)
+    return recall_score(
+        codes, probabilities.argmax(axis=1), labels=range(len(classes)), average=None, zero_division=np.nan
+    )
+
+
+def accuracy(y, probabilities, *, classes, target=None):
+    """Return the share of rows whose most probable class is right; arguments as in :func:`weighted_log_loss`.
+
+    Examples
+    --------
+    >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
+    >>> round(accuracy(["a", "a", "b"], p, classes=["a", "b"], target=[0.5, 0.5]), 6)
+    1.0
+    """
+    codes, probabilities, weights = _prepare(y, probabilities, classes, target)
+    if weights is None:
+        return np.nan
+    return float(np.average(probabilities.argmax(axis=1) == codes, weights=weights))
+
+
+#: Scores by name, and the sign that makes a larger one a better one.
+SCORES = {
+    "log_loss": (weighted_log_loss, -1),
+    "brier": (brier, -1),
+    "auc": (auc, 1),
+    "average_precision": (average_precision, 1),
+    "accuracy": (accuracy, 1),
+}
+
+
+@dataclass(frozen=True)
+class TargetScorer:
+    """Score a fitted classifier on rows of a target population; made by :func:`scorer`."""
+
+    metric: str
+    target: object = None
+    positive: object = None
+
+    def __call__(self, estimator, X, y):
+        """Return the score of an estimator's probabilities, larger being better."""
+        score, sign = SCORES[self.metric]
+        options = {} if self.positive is None else {"positive": self.positive}
+        if self.target is not None:
+            options["target"] = resolve_prior(self.target, estimator.classes_, None)
+        return sign * score(y, estimator.predict_proba(X), classes=estimator.classes_, **options)
+
+
+def scorer(metric="log_loss", *, target=None, positive=None):
+    """Return a scikit-learn scorer that weights the rows to a target population.
+
+    Folds have the class shares of training. A model whose probabilities are meant for other shares is chosen
+    wrongly by scores that count every row of them alike.
+
+    Parameters
+    ----------
+    metric : {"log_loss", "brier", "auc", "average_precision", "accuracy"}
+        Losses are returned negative, as scikit-learn's "neg_log_loss".
+    target : "balanced", mapping or array-like of shape (n_classes,), optional
+        Share of each class in the population, an array in the order of the sorted classes; every row counts
+        alike if None.
+    positive : label, optional
+        For "auc" and "average_precision" of two classes, the one to find; the rarer one if None.
+
+    Returns
+    -------
+    TargetScorer
+        For ``scoring=`` of GridSearchCV, cross_validate and others. Its score is NaN in a fold that lacks a
+        class of the target.
+
+    Raises
+    ------
+    ValueError
+        If the metric is unknown, or cannot have a positive class.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from imbalance import PriorCorrectedClassifier
+    >>> X, y = [[float(i)] for i in range(40)], ["no"] * 32 + ["yes"] * 8
+    >>> target = {"no": 0.7, "yes": 0.3}
+    >>> model = PriorCorrectedClassifier(LogisticRegression(), target_prior=target)
+    >>> grid = {"estimator__C": [0.001, 1.0]}
+    >>> search = GridSearchCV(model, grid, scoring=scorer("log_loss", target=target), cv=3)
+    >>> search.fit(X, y).best_params_
+    {'estimator__C': 1.0}
+    """
+    if metric not in SCORES:
+        raise ValueError(f"Unknown metric {metric!r}.{near_name(metric, SCORES)} Known: {', '.join(SCORES)}.")
+    if positive is not None and metric not in ("auc", "average_precision"):
+        raise ValueError(f"Metric {metric!r} has no positive class; leave it out.")
+    return TargetScorer(
+        metric, None if isinstance(target, str) and target == "training" else target, positive
+    )
 
 
 def corrected_t_interval(differences, *, test_share, level=0.95):
-    """Interval of a mean difference over cross-validation folds, whose training rows overlap.
+    """Return the interval of a mean difference over cross-validation folds, whose training rows overlap.
 
     The variance of the mean is the sample variance times ``1/n + test rows / training rows`` instead of
     ``1/n``, which takes the folds for independent and the interval too narrow.

@@ -15,8 +15,6 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 from scipy.stats import t as student
 
-#: A probability of exactly zero could not be corrected where the other classes have no share.
-NEVER = 1e-30
 #: Probabilities closer to zero than this count as this.
 SMALLEST = 1e-15
 #: Classes that a classifier separates perfectly would ask for an infinite slope or bias.
@@ -143,7 +141,7 @@ def correct_prior(probabilities, *, trained, target):
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
-    """Class shares to predict for, in the order of `classes`.
+    """Return the class shares to predict for, in the order of `classes`.
 
     Parameters
     ----------
@@ -154,16 +152,7 @@ def resolve_prior(target, classes, training, *, name="target prior"):
     training : array-like of shape (n_classes,)
         Shares of the training rows.
     name : str
-        What to call it in a message.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        If a class is missing or unknown, or if the shares are no prior.
+        What to call it in the error about a class that is missing or unknown, or shares that are no prior.
 
     Examples
     --------
@@ -176,16 +165,12 @@ def resolve_prior(target, classes, training, *, name="target prior"):
             raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
         return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
     if isinstance(target, Mapping):
-        unknown, missing = set(target) - set(names), set(names) - set(target)
-        if unknown or missing:
-            wrong = (
-                f"names {min(unknown, key=str)!r}, which"
-                if unknown
-                else f"lacks {min(missing, key=str)!r}, which"
-            )
-            raise ValueError(
-                f"The {name} {wrong} training {'never saw' if unknown else 'has'}; classes: {names}."
-            )
+        for found, what in ((set(target) - set(names), "names"), (set(names) - set(target), "lacks")):
+            if found:
+                never = "never saw" if what == "names" else "has"
+                raise ValueError(
+                    f"The {name} {what} {min(found, key=str)!r}, which training {never}; classes: {names}."
+                )
         target = [target[name] for name in names]
     prior = check_prior(target, name=name)
     if len(prior) != len(names):
@@ -194,33 +179,18 @@ def resolve_prior(target, classes, training, *, name="target prior"):
 
 
 def mean_corrected(members, priors, target):
-    """Mean of several classifiers' probabilities, each corrected from its own prior.
+    """Return the mean of several classifiers' probabilities, each corrected from its own prior.
 
-    Parameters
-    ----------
-    members : list of array-like of shape (n_samples, n_classes)
-    priors : array-like of shape (n_members, n_classes)
-    target : array-like of shape (n_classes,)
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples, n_classes)
-
-    Examples
-    --------
     >>> halves, skewed = [[0.5, 0.5]], [[0.75, 0.25]]
     >>> mean_corrected([halves, skewed], [[0.5, 0.5], [0.75, 0.25]], [0.5, 0.5]).tolist()
     [[0.5, 0.5]]
     """
-    corrected = [
-        correct_prior(np.maximum(p, NEVER), trained=prior, target=target)
-        for p, prior in zip(members, priors, strict=True)
-    ]
-    return np.mean(corrected, axis=0)
+    pairs = zip(members, priors, strict=True)
+    return np.mean([correct_prior(p, trained=prior, target=target) for p, prior in pairs], axis=0)
 
 
 def log_clipped(probabilities):
-    """Logarithm of probabilities, none taken smaller than 1e-15."""
+    """Return the logarithm of probabilities, none taken smaller than 1e-15."""
     return np.log(np.clip(np.asarray(probabilities, dtype="float64"), SMALLEST, 1))
 
 
@@ -240,12 +210,12 @@ class Calibrator:
     biases: np.ndarray
 
     def __call__(self, probabilities):
-        """Calibrated probabilities of shape (n_samples, n_classes)."""
+        """Return calibrated probabilities of shape (n_samples, n_classes)."""
         return softmax(self.slope * log_clipped(probabilities) + self.biases, axis=1)
 
 
 def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
-    """Calibrator with the largest likelihood of some held-out rows.
+    """Fit the calibrator with the largest likelihood of some held-out rows.
 
     Parameters
     ----------
@@ -291,22 +261,18 @@ def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
     n_classes = logs.shape[1]
     if method == "none":
         return Calibrator(1.0, np.zeros(n_classes))
+    weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     slopes = (1.0, 1.0) if method == "prior" else (0.0, STEEPEST)
     best = minimize(
         _loss_and_gradient,
         np.concatenate([[1.0], np.zeros(n_classes)]),
-        args=(logs, np.eye(n_classes)[codes], _shares_of_rows(weights, len(codes))),
+        args=(logs, np.eye(n_classes)[codes], weights / weights.sum()),
         jac=True,
         method="L-BFGS-B",
         bounds=[slopes] + [(-FURTHEST, FURTHEST)] * n_classes,
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000},
     )
     return Calibrator(float(best.x[0]), best.x[1:] - best.x[1:].mean())
-
-
-def _shares_of_rows(weights, n_rows):
-    weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype="float64")
-    return weights / weights.sum()
 
 
 def _loss_and_gradient(parameters, logs, truth, shares):
@@ -317,7 +283,7 @@ def _loss_and_gradient(parameters, logs, truth, shares):
 
 
 def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=MOST_ROWS):
-    """Class shares of unlabelled rows by expectation maximisation.
+    """Estimate the class shares of unlabelled rows by expectation maximisation (EM).
 
     The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
     the shares differ [1]_. One more row, spread as the trained prior, keeps every share above zero.
@@ -384,7 +350,7 @@ def check_enough(n_rows):
 
 
 def some_rows(n_rows, most, rng=None):
-    """Positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
+    """Return the positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
     if n_rows <= most:
         return np.arange(n_rows)
     rng = np.random.default_rng(0) if rng is None else rng
@@ -392,14 +358,14 @@ def some_rows(n_rows, most, rng=None):
 
 
 def some_rows_by_class(codes, most, rng=None):
-    """Positions of `most` rows or a little more, as many of each class as there are, up to an equal part."""
+    """Return the positions of about `most` rows, of each class as many as it has, up to an equal part."""
     each = max(most // len(np.unique(codes)), 100)
     own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
 
 
 def deal(n_rows, n_copies):
-    """Copy of the classifier that predicts each unlabelled row, at random and in equal parts.
+    """Return the copy of the classifier that predicts each unlabelled row, at random and in equal parts.
 
     Held-out rows are predicted by one copy each; so must be what is compared with them row by row.
     """
@@ -411,19 +377,14 @@ def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
 
     Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
     shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
-    estimation [2]_. It holds for any classifier, calibrated or not, as long as both sides are predicted
-    alike.
+    estimation [2]_. It holds for any classifier, calibrated or not, if both sides are predicted alike.
 
     Parameters
     ----------
-    unlabelled : array-like of shape (n_samples, n_classes)
-        Predictions for the unlabelled rows.
-    held_out : array-like of shape (n_held_out, n_classes)
-        Predictions for training rows by classifiers that were not fitted on them.
-    codes : array-like of shape (n_held_out,)
-        Their classes, as columns.
-    weights : array-like of shape (n_held_out,), optional
-        Weight of each held-out row.
+    unlabelled, held_out : array-like of shape (n_samples, n_classes), (n_held_out, n_classes)
+        Predictions for the unlabelled rows, and for training rows by classifiers not fitted on them.
+    codes, weights : array-like of shape (n_held_out,)
+        Class of each held-out row, as a column, and its weight, if not 1.
 
     Returns
     -------
@@ -448,7 +409,7 @@ def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
 
 
 def class_means(held_out, codes, *, weights=None):
-    """Mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
+    """Return the mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     own = [codes == code for code in range(held_out.shape[1])]
@@ -456,7 +417,7 @@ def class_means(held_out, codes, *, weights=None):
 
 
 def fit_mixture(parts, whole):
-    """Shares, none negative, of the columns of `parts` in the mixture nearest to `whole` (least squares)."""
+    """Return the shares, none negative, of the columns of `parts` in the nearest mixture to `whole`."""
     weight = 1e3 * max(np.abs(parts).max(), 1.0)  # of the line that says that the shares sum to one
     shares, _ = nnls(np.vstack([parts, np.full(parts.shape[1], weight)]), np.append(whole, weight))
     return shares / shares.sum()
@@ -551,17 +512,7 @@ def _interval(column, shares, scores, squares, errors, reach):
 
 @dataclass(frozen=True)
 class Plausibility:
-    """How well some mixture of the training classes explains unlabelled rows.
-
-    Attributes
-    ----------
-    distance : float
-        Largest difference of two distribution functions, of any column.
-    worst : int
-        That column.
-    p_value : float
-        Share of draws under label shift with a distance at least as large.
-    """
+    """Largest difference of distribution functions, in which column, and how often draws differ as much."""
 
     distance: float
     worst: int
@@ -572,17 +523,15 @@ def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=2
     """Test whether unlabelled rows look like a mixture of the training classes.
 
     Under label shift the distributions of their predictions, and of their features, are one mixture of those
-    of the training classes. The mixture is the one that fits best (least squares of distribution functions),
-    not one of estimated shares; what remains is measured by Kolmogorov and Smirnov's distance, the largest
-    over the columns. What is usual comes from drawing both sides from the training rows and fitting again (a
-    parametric bootstrap).
+    of the training classes. The mixture is the one that fits best (least squares of distribution functions);
+    what remains is measured by Kolmogorov and Smirnov's distance, the largest over the columns. What is usual
+    comes from drawing both sides from the training rows and fitting again (a parametric bootstrap).
 
     Parameters
     ----------
-    unlabelled : array-like of shape (n_samples, n_columns)
-        Predictions for the unlabelled rows, and features if wanted.
-    held_out : array-like of shape (n_held_out, n_columns)
-        The same for training rows, predicted by classifiers that were not fitted on them.
+    unlabelled, held_out : array-like of shape (n_samples, n_columns), (n_held_out, n_columns)
+        Predictions, as for :func:`estimate_prior_pacc`, and features if wanted: a change of the rows that
+        leaves the columns alone, or moves them as another mixture would, stays hidden.
     codes, weights
         As for :func:`estimate_prior_pacc`.
     n_bootstrap : int
@@ -597,11 +546,6 @@ def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=2
     -------
     Plausibility
 
-    Notes
-    -----
-    From predictions alone it sees little: a change of the rows that leaves them alone stays hidden, and so
-    does one that moves them as another mixture would.
-
     References
     ----------
     .. [1] J. Besag, P. Clifford, Sequential Monte Carlo p-values, Biometrika 78, 301-304, 1991.
@@ -611,16 +555,16 @@ def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=2
     kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
     codes, weights = np.asarray(codes)[kept], weights[kept]
     unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
-    new, old, n_bins = _binned(unlabelled, np.asarray(held_out)[kept])
+    new, old = _binned(unlabelled, np.asarray(held_out)[kept])
     rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
     chances = [weights[of] / weights[of].sum() for of in rows]
-    differences, shares = _misfit(new, old, rows, weights, n_bins)
+    differences, shares = _misfit(new, old, rows, weights)
     as_far = drawn = 0
     while drawn < n_bootstrap and as_far < enough:
         sizes = rng.multinomial(len(new), shares)
         parts = [rng.choice(of, n, p=p) for of, n, p in zip(rows, sizes, chances, strict=True)]
         reference = [rng.choice(of, len(of)) for of in rows]
-        usual = _misfit(old[np.concatenate(parts)], old, reference, weights, n_bins)[0].max()
+        usual = _misfit(old[np.concatenate(parts)], old, reference, weights)[0].max()
         as_far += usual >= differences.max() - 1e-9  # but for rounding
         drawn += 1
     p_value = as_far / drawn if as_far == enough else (1 + as_far) / (n_bootstrap + 1)
@@ -628,25 +572,23 @@ def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=2
 
 
 def _binned(new, old):
-    """Bin of each row by the pooled quantiles of each column, for both sides, and the number of bins."""
-    new_bins, old_bins = np.empty(new.shape, "int64"), np.empty(old.shape, "int64")
-    for column in range(new.shape[1]):
-        pooled = np.concatenate([new[:, column], old[:, column]])
-        edges = np.unique(np.quantile(pooled, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
-        new_bins[:, column] = np.searchsorted(edges, new[:, column])
-        old_bins[:, column] = np.searchsorted(edges, old[:, column])
-    return new_bins, old_bins, GRID
+    """Return the bin of each row by the pooled quantiles of each column, for both sides."""
+    bins = np.empty((len(new) + len(old), new.shape[1]), "int64")
+    for column, values in enumerate(np.concatenate([new, old]).T):
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, GRID + 1)[1:-1], method="higher"))
+        bins[:, column] = np.searchsorted(edges, values)
+    return bins[: len(new)], bins[len(new) :]
 
 
-def _misfit(new, old, rows, weights, n_bins):
-    """Kolmogorov-Smirnov distance by column from the best-fitting mixture of classes, and its shares."""
-    whole = _distribution(new, np.ones(len(new)), n_bins)
-    parts = np.stack([_distribution(old[of], weights[of], n_bins) for of in rows], axis=-1)
+def _misfit(new, old, rows, weights):
+    """Return the distance by column from the best-fitting mixture of classes, and its shares."""
+    whole = _distribution(new, np.ones(len(new)))
+    parts = np.stack([_distribution(old[of], weights[of]) for of in rows], axis=-1)
     shares = fit_mixture(parts.reshape(-1, len(rows)), whole.ravel())
     return np.abs(parts @ shares - whole).max(axis=1), shares
 
 
-def _distribution(bins, weights, n_bins):
-    """Distribution functions of binned columns, shape (n_columns, n_bins)."""
-    heights = [np.bincount(column, weights, n_bins) for column in bins.T]
+def _distribution(bins, weights):
+    """Return the distribution functions of binned columns, shape (n_columns, GRID)."""
+    heights = [np.bincount(column, weights, GRID) for column in bins.T]
     return np.cumsum(heights, axis=1) / weights.sum()

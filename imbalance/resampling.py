@@ -1,4 +1,4 @@
-"""Samplers made ready for the training rows at hand: seeds, categories, missing values, small classes."""
+"""Make samplers ready for the training rows at hand: seeds, categories, missing values, small classes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DropMajority:
     fraction: float = 5 / 6
 
     def __call__(self, y):
-        """Rows to keep of the largest class, by its name."""
+        """Return the rows to keep of the largest class, by its name."""
         rows = _rows(y)
         largest = max(rows, key=rows.get)
         return {largest: max(1, round(rows[largest] * (1 - self.fraction)))}
@@ -47,7 +47,7 @@ class AtMost:
     times: float = 1.0
 
     def __call__(self, y):
-        """Rows to keep of every class but the rarest, by name."""
+        """Return the rows to keep of every class but the rarest, by name."""
         rows = _rows(y)
         rarest = min(rows, key=rows.get)
         return {c: min(n, int(self.times * rows[rarest])) for c, n in rows.items() if c != rarest}
@@ -66,7 +66,7 @@ class Grow:
     times: float = 3.0
 
     def __call__(self, y):
-        """Rows to reach of every class but the largest, by name."""
+        """Return the rows to reach of every class but the largest, by name."""
         rows = _rows(y)
         largest = max(rows, key=rows.get)
         return {c: min(rows[largest], round(self.times * n)) for c, n in rows.items() if c != largest}
@@ -85,7 +85,7 @@ class AtLeast:
     share: float = 1.0
 
     def __call__(self, y):
-        """Rows to reach of every class but the largest, by name."""
+        """Return the rows to reach of every class but the largest, by name."""
         rows = _rows(y)
         largest = max(rows, key=rows.get)
         return {c: max(n, round(self.share * rows[largest])) for c, n in rows.items() if c != largest}
@@ -102,7 +102,7 @@ class AsManyAsTheOthers:
     """
 
     def __call__(self, y):
-        """Rows to keep of the largest class, by its name."""
+        """Return the rows to keep of the largest class, by its name."""
         rows = _rows(y)
         largest = max(rows, key=rows.get)
         return {largest: min(rows[largest], sum(rows.values()) - rows[largest])}
@@ -114,7 +114,7 @@ def _rows(y):
 
 
 def categorical_columns(X):
-    """Columns between whose values there is nothing: categories, words, true or false, 0 or 1.
+    """Return the columns between whose values there is nothing: categories, words, true or false, 0 or 1.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class FoldImputer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Rows without gaps, of the same type as `X`."""
+        """Return rows without gaps, of the same type as `X`."""
         filled = pd.DataFrame(X).fillna(self.fillers_)
         return filled if isinstance(X, pd.DataFrame) else filled.to_numpy()
 
@@ -182,7 +182,7 @@ def _constant(column):
 
 
 def missing_columns(X):
-    """Names (or numbers) of the columns with gaps."""
+    """Return the names (or numbers) of the columns with gaps."""
     if issparse(X):
         return []
     gaps = pd.DataFrame(X).isna().any()
@@ -190,12 +190,12 @@ def missing_columns(X):
 
 
 def takes_missing(sampler):
-    """Whether a sampler copies rows with gaps instead of refusing them."""
+    """Return whether a sampler copies rows with gaps instead of refusing them."""
     return bool(get_tags(sampler).input_tags.allow_nan)
 
 
 def prepare_sampler(sampler, X, y, *, seed):
-    """Copy of a sampler that fits the training rows, and what had to change.
+    """Return a copy of a sampler that fits the training rows, and what had to change.
 
     A plain SMOTE becomes SMOTENC where some columns are categorical and SMOTEN where all are [1]_; its
     neighbours become fewer where a class to grow has fewer rows. A seed is set where there is none.
@@ -281,7 +281,7 @@ def _lessen_neighbours(sampler, y, notes):
 
 
 def resample(samplers, X, y, *, seeds):
-    """Training rows after every sampler in turn.
+    """Return the training rows after every sampler in turn.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def resample(samplers, X, y, *, seeds):
 
 
 def _floats(X):
-    """Whole numbers as floats: the sampler would cut off what it interpolates."""
+    """Return whole numbers as floats: the sampler would cut off what it interpolates."""
     if not isinstance(X, pd.DataFrame):
         return X.astype("float64") if getattr(X, "dtype", np.dtype("O")).kind in "iu" else X
     words = categorical_columns(X)

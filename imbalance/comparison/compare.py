@@ -8,6 +8,7 @@ from numbers import Integral
 import joblib
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -15,7 +16,7 @@ from imbalance.comparison import report
 from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.judge import make_jobs
 from imbalance.comparison.models import choose_models, seeded, with_trees
-from imbalance.comparison.problem import class_labels, make_problem, problem_facts, whole_groups
+from imbalance.comparison.problem import as_table, class_labels, make_problem, problem_facts, whole_groups
 from imbalance.comparison.runner import claim_parts, run_jobs, versions
 from imbalance.comparison.scoring import choose_scoring
 from imbalance.comparison.strategies import (
@@ -36,7 +37,7 @@ from imbalance.comparison.summary import (
     summary_table,
 )
 from imbalance.decisions import CostSensitiveClassifier
-from imbalance.reading import features
+from imbalance.reading import _features, read_alike
 
 
 @dataclass(repr=False)
@@ -88,7 +89,7 @@ class Comparison:
             As for :func:`compare`: the same rows, or more of their kind.
         strategy, model : str, optional
             The row of the table; the best of those that know the target's shares if None. A row of "em" is
-            an adapter, which learns the shares from unlabelled rows: call its ``adapt``.
+            an adapter, which learns the shares from unlabelled rows: ``imbalance.adapt(model, X)``.
 
         Returns
         -------
@@ -118,22 +119,18 @@ class Comparison:
             raise ValueError(
                 f"These rows hold the classes {np.unique(y).tolist()}, not {self.settings['classes']}."
             )
-        learned, columns = X, None
-        if by_name and isinstance(X, pd.DataFrame):
-            learned, _ = features(X)
-            columns = FunctionTransformer(
-                _columns, kw_args={"names": list(learned), "days": learned.attrs["days"]}
-            )
-        groups, _ = whole_groups(
-            pd.DataFrame(learned) if isinstance(learned, np.ndarray | list) else learned, groups
-        )
+        learned, reader = as_table(X), None
+        if by_name and not issparse(X):
+            learned, _, columns = _features(pd.DataFrame(X), categorical=())
+            reader = FunctionTransformer(_read_as_learned, kw_args={"columns": columns}).fit(X)
+        groups, _ = whole_groups(learned, groups)
         seed = self.settings["seed"]
         estimator, _ = with_trees(estimator, rows, learned, y, target=target, groups=groups, seed=seed)
         fitted = rows.classifier(estimator, ending=chosen["ending"], target=target, seed=seed)
         if self.recipe["costs"] is not None:
             fitted = CostSensitiveClassifier(fitted, self.recipe["costs"])
         fitted.fit(learned, y, groups=groups)
-        return fitted if columns is None else make_pipeline(columns.fit(X), fitted)
+        return fitted if reader is None else make_pipeline(reader, fitted)
 
     def _chosen(self, strategy, model):
         """The row of the table that is meant."""
@@ -159,10 +156,9 @@ class Comparison:
         return report.html_table(self)
 
 
-def _columns(X, names, days):
-    """Columns that were learned from, days among them as numbers, as when the model was fitted."""
-    found, _ = features(X[names])
-    return found.reindex(columns=names)
+def _read_as_learned(X, columns):
+    """Read other rows as those that a model by name learned from."""
+    return read_alike(pd.DataFrame(X), columns)[0]
 
 
 def compare(
@@ -266,7 +262,7 @@ def compare(
     >>> found.table["strategy"].tolist()
     ['as they are+prior', 'as they are']
     """
-    models, by_name = choose_models(models, sparse=hasattr(X, "tocsr"))
+    models, by_name = choose_models(models, sparse=issparse(X))
     strategies, endings = choose_rows(rows), choose_endings(ending)
     problem, said = make_problem(
         X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)

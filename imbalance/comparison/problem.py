@@ -9,8 +9,7 @@ from numbers import Integral
 import joblib
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
-from sklearn.utils import check_array
+from scipy.sparse import csr_matrix, issparse
 
 from imbalance.comparison.folds import duplicate_groups, joined_groups, make_folds
 from imbalance.metrics import class_shares, rarest
@@ -101,19 +100,18 @@ def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=
     if np.any(target == 0):
         absent = classes[target == 0][0]
         raise ValueError(f"The target prior gives {absent} no share; leave its rows out instead.")
-    groups, grouped = whole_groups(clean, groups)
-    splits, n_repeats, dealt = _splits(X, y, groups, cv, repeats, seed)
+    whole, grouped = whole_groups(clean, groups)
+    splits, n_repeats, dealt = _splits(X, y, whole, cv, repeats, seed, given=groups)
     sweep = _sweep(y, classes, target)
-    problem = Problem(X, clean, y, classes, target, groups, splits, n_repeats, sweep, seed)
+    problem = Problem(X, clean, y, classes, target, whole, splits, n_repeats, sweep, seed)
     return problem, [*notes, *said, *grouped, *dealt]
 
 
 def _tables(X, by_name):
     """Rows as they were given, rows as numbers and categories, and what was left out of these."""
+    X = as_table(X)
     if issparse(X):
-        X = check_array(X, accept_sparse="csr", dtype=None)
         return X, X, []
-    X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
     try:
         clean, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
     except ValueError:
@@ -121,6 +119,17 @@ def _tables(X, by_name):
             raise
         clean = pd.DataFrame(X)
     return X, clean, notes if by_name else []
+
+
+def as_table(X):
+    """A frame as it is, sparse rows in canonical CSR format, all else as an array of two dimensions."""
+    if issparse(X):
+        X = csr_matrix(X, copy=True)  # LightGBM takes no sparse arrays
+        X.sum_duplicates()
+        return X
+    if not isinstance(X, pd.DataFrame) and np.ndim(X) != 2:
+        raise ValueError(f"X must have rows and columns, not {np.ndim(X)} dimensions.")
+    return X if isinstance(X, pd.DataFrame) else np.asarray(X)
 
 
 def class_labels(y):
@@ -169,7 +178,7 @@ def _target(target, classes, training):
 
 def whole_groups(X, groups=None):
     """Groups that keep equal rows together, too, and notes that say so; None where every row is alone."""
-    equal = duplicate_groups(X)
+    equal = duplicate_groups(X if issparse(X) else pd.DataFrame(X))
     repeated = int((np.bincount(equal)[equal] > 1).sum())
     said = []
     if repeated:
@@ -190,13 +199,12 @@ def whole_groups(X, groups=None):
     return joined, said
 
 
-def _splits(X, y, groups, cv, repeats, seed):
+def _splits(X, y, groups, cv, repeats, seed, *, given):
     """Train and test rows of every fold, the repeats, and a note where groups cross given folds."""
     if isinstance(cv, Integral):
         return make_folds(y, groups=groups, n_splits=cv, n_repeats=repeats, seed=seed), int(repeats), []
-    given = cv.split(X, y, groups) if hasattr(cv, "split") else cv
     splits, crossing = [], 0
-    for train, test in given:
+    for train, test in cv.split(X, y, given) if hasattr(cv, "split") else cv:
         train, test = (np.flatnonzero(one) if np.asarray(one).dtype == bool else one for one in (train, test))
         own = np.isin(train, test) if groups is None else np.isin(groups[train], groups[test])
         crossing += int(own.sum())

@@ -115,8 +115,9 @@ def cells(table, columns=None):
 
 
 def shown_columns(table):
-    """Columns of a table that are shown."""
-    return [name for name in table.columns if name not in UNSEEN]
+    """Columns of a table that are shown; the model only where there are several."""
+    alone = ("model",) if table["model"].nunique() == 1 else ()
+    return [name for name in table.columns if name not in (*UNSEEN, *alone)]
 
 
 def format_cell(value, form):

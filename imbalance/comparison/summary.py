@@ -177,8 +177,9 @@ def findings(table, scores, *, target):
         _why(table),
         beside_the_shares(table, target),
         _least_cost(table),
+        estimated_prior(table, scores, target),
     ]
-    return [*filter(None, said), *estimated_priors(scores, target=target)]
+    return [sentence for sentence in said if sentence]
 
 
 def answer(table):
@@ -297,23 +298,22 @@ def _listed(names):
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def estimated_priors(scores, *, target):
-    """What EM took the class shares for: a sentence for each model whose log loss with it is lowest."""
-    own = scores[scores["ending"] == "em"]
-    shown, sentences = sorted(target, key=target.get)[:LISTED], []
-    for model, part in own.groupby("model", sort=False):
-        name = part.groupby("strategy")["log_loss"].mean().idxmin()
-        part = part[part["strategy"] == name]
-        found = [
-            f"{label} {part[f'prior_{label}'].mean():.3f} ± {part[f'prior_{label}'].std(ddof=1):.3f} "
-            f"({target[label]:.3g})"
-            for label in shown
-        ]
-        sentences.append(
-            f"{name} with {model} estimated the class shares, mean ± standard deviation over folds (the "
-            f"truth in brackets): {', '.join(found)}{', …' if len(target) > LISTED else ''}."
-        )
-    return sentences
+def estimated_prior(table, scores, target):
+    """What EM took the class shares for, in its best row: a sentence, nothing where there is none."""
+    rows = table[table["ending"] == "em"]
+    if rows.empty:
+        return ""
+    best = rows.iloc[0]
+    own = scores[(scores["strategy"] == best["strategy"]) & (scores["model"] == best["model"])]
+    found = [
+        f"{label} {own[f'prior_{label}'].mean():.3f} ± {own[f'prior_{label}'].std(ddof=1):.3f} "
+        f"({target[label]:.3g})"
+        for label in sorted(target, key=target.get)[:LISTED]
+    ]
+    return (
+        f"{_names(table)[rows.index[0]]} estimated the class shares, mean ± standard deviation over folds "
+        f"(the truth in brackets): {', '.join(found)}{', …' if len(target) > LISTED else ''}."
+    )
 
 
 def mean_sweep(sweep, rare):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from imbalance.comparison.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
 
@@ -11,6 +12,7 @@ def test_rows_with_equal_features_share_a_group():
     "Missing equals missing; another category is another row."
     X = pd.DataFrame({"a": [1.0, np.nan, 1.0, np.nan], "b": pd.Categorical(["x", "x", "x", "y"])})
     assert duplicate_groups(X).tolist() == [0, 1, 0, 2]
+    assert duplicate_groups(csr_matrix([[0, 1], [2, 0], [0, 1], [0, 2]])).tolist() == [0, 1, 0, 2]
 
 
 def test_groups_that_share_a_row_are_joined():
@@ -25,19 +27,19 @@ def test_every_row_judges_once_a_repeat_and_each_fold_has_every_class(groups):
     folds = make_folds(y, groups=groups, n_splits=5, n_repeats=2)
     assert len(folds) == 10
     for repeat in range(2):
-        tests = [fold.test for fold in folds if fold.repeat == repeat]
+        tests = [test for _, test in folds[5 * repeat : 5 * repeat + 5]]
         assert sorted(np.concatenate(tests)) == list(range(60))
-    for fold in folds:
-        assert set(y[fold.test]) == set(y[fold.train]) == {0, 1}
-        assert not set(fold.train) & set(fold.test)
+    for train, test in folds:
+        assert set(y[test]) == set(y[train]) == {0, 1}
+        assert not set(train) & set(test)
 
 
 def test_no_group_stands_on_both_sides():
     "Groups of 1 to 6 rows."
     groups = np.repeat(np.arange(30), np.arange(30) % 6 + 1)
     y = np.arange(len(groups)) % 3 == 0
-    for fold in make_folds(y, groups=groups, n_splits=4):
-        assert not set(groups[fold.train]) & set(groups[fold.test])
+    for train, test in make_folds(y, groups=groups, n_splits=4):
+        assert not set(groups[train]) & set(groups[test])
 
 
 def test_classes_are_dealt_evenly_although_groups_are_whole():
@@ -45,9 +47,9 @@ def test_classes_are_dealt_evenly_although_groups_are_whole():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(200), rng.integers(1, 5, 200))
     y = rng.random(len(groups)) < 0.1
-    for fold in make_folds(y, groups=groups, n_repeats=1):
-        assert y[fold.test].sum() == pytest.approx(y.sum() / 5, rel=0.1)
-        assert len(fold.test) == pytest.approx(len(y) / 5, rel=0.1)
+    for _, test in make_folds(y, groups=groups, n_repeats=1):
+        assert y[test].sum() == pytest.approx(y.sum() / 5, rel=0.1)
+        assert len(test) == pytest.approx(len(y) / 5, rel=0.1)
 
 
 def test_repeats_deal_otherwise_and_the_same_seed_the_same():
@@ -56,8 +58,8 @@ def test_repeats_deal_otherwise_and_the_same_seed_the_same():
     y = np.arange(len(groups)) % 4 == 0
     first, second = (make_folds(y, groups=groups, n_splits=2, n_repeats=2, seed=seed) for seed in (1, 1))
     for one, other in zip(first, second, strict=True):
-        assert one.test.tolist() == other.test.tolist()
-    assert first[0].test.tolist() not in (first[2].test.tolist(), first[3].test.tolist())
+        assert one[1].tolist() == other[1].tolist()
+    assert first[0][1].tolist() not in (first[2][1].tolist(), first[3][1].tolist())
 
 
 def test_a_class_with_fewer_rows_than_folds_is_refused():

@@ -1,11 +1,18 @@
 """Scores that a reader can do by hand."""
 
+import pickle
+
 import numpy as np
 import numpy.testing as npt
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.metrics import (
+    accuracy,
     auc,
     average_precision,
     brier,
@@ -14,11 +21,18 @@ from imbalance.metrics import (
     class_weights,
     corrected_t_interval,
     recalls,
+    scorer,
     weighted_log_loss,
 )
 from imbalance.probability import fit_calibrator
 
 AB = ["a", "b"]
+
+
+def two_classes(common, rare, shift=2.0, seed=0):
+    """Two normal classes in one dimension."""
+    y = np.repeat(["common", "rare"], [common, rare])
+    return np.random.default_rng(seed).normal(size=(len(y), 1)) + shift * (y == "rare")[:, None], y
 
 
 def test_weights_by_hand():
@@ -170,3 +184,77 @@ def test_no_interval_from_one_or_missing_differences(differences):
     "One line instead of a NaN."
     with pytest.raises(ValueError, match="two or more differences"):
         corrected_t_interval(differences, test_share=0.2)
+
+
+# Scorers
+
+
+@pytest.mark.parametrize("row", [[0.5, 0.6], [1.2, -0.2], [np.nan, 1.0]])
+@pytest.mark.parametrize("score", [weighted_log_loss, brier, auc, average_precision, accuracy])
+def test_rows_that_are_no_probabilities_are_refused(score, row):
+    "The line says which row."
+    with pytest.raises(ValueError, match="Row 1 of the probabilities"):
+        score(["a", "b"], [[0.5, 0.5], row], classes=AB)
+
+
+def test_rounded_probabilities_are_taken():
+    "Thirds of three digits sum to .999."
+    y, p = ["a", "b", "c"], [[0.333, 0.333, 0.333]] * 3
+    npt.assert_allclose(weighted_log_loss(y, p, classes=list("abc")), -np.log(0.333))
+
+
+def test_accuracy_by_hand():
+    "Of a all are right, of b none: the share of a."
+    p = [[0.9, 0.1]] * 3
+    npt.assert_allclose(accuracy(["a", "a", "b"], p, classes=AB, target=[0.3, 0.7]), 0.3)
+
+
+class Says(ClassifierMixin, BaseEstimator):
+    """Probability of the last class of every row as its only feature says."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        share = np.asarray(X)[:, 0]
+        return np.column_stack([1 - share, share])
+
+
+def test_a_scorer_is_the_score_of_the_target_larger_being_better():
+    "Losses ln 2 for three rows of no and ln 4 for one of yes, at .7 and .3."
+    X, y = [[0.5]] * 3 + [[0.25]], ["no"] * 3 + ["yes"]
+    found = scorer("log_loss", target={"yes": 0.3, "no": 0.7})(Says().fit(X, y), X, y)
+    npt.assert_allclose(found, -(0.7 * np.log(2) + 0.3 * np.log(4)))
+    assert scorer("accuracy", target="balanced")(Says().fit(X, y), X, y) == 0.5
+
+
+def test_a_scorer_survives_pickle_and_clone():
+    "Searches hand it to other processes."
+    first = scorer("auc", target=[0.7, 0.3], positive="yes")
+    assert pickle.loads(pickle.dumps(first)) == first
+    assert clone(GridSearchCV(Says(), {}, scoring=first)).scoring == first
+
+
+def test_a_search_for_the_target_chooses_for_the_target():
+    "One candidate is calibrated at 9:1, the other at 1:1: the target's scorer takes the second."
+    X, y = two_classes(900, 100)
+    model = PriorCorrectedClassifier(GaussianNB(), target_prior="training")
+    grid = {"target_prior": ["training", "balanced"]}
+    chosen = {
+        name: GridSearchCV(model, grid, scoring=scoring, cv=3).fit(X, y).best_params_["target_prior"]
+        for name, scoring in {
+            "usual": "neg_log_loss",
+            "target": scorer("log_loss", target="balanced"),
+            "brier": scorer("brier", target="balanced"),
+        }.items()
+    }
+    assert chosen == {"usual": "training", "target": "balanced", "brier": "balanced"}
+
+
+def test_an_unknown_metric_is_refused():
+    "With the nearest name."
+    with pytest.raises(ValueError, match="Unknown metric 'logloss'. Did you mean log_loss?"):
+        scorer("logloss")
+    with pytest.raises(ValueError, match="'brier' has no positive class"):
+        scorer("brier", positive=1)

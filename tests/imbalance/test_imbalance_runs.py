@@ -1,58 +1,70 @@
-"""A process that is ended from outside is one line, whatever was running."""
+"""Jobs that resume, and a process that is ended from outside: one line, whatever was running."""
 
 import os
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
-from imbalance.comparison.runs import lasting_text, lasts
-from imbalance.reproduction import Case, reproduce
-from imblearn.base import BaseSampler
 
-from imbalance.comparison.strategies import Strategy
-from imbalance.hazard_fits import held_out_scores
+from imbalance.comparison.runner import claim_parts, run_jobs
 
 
-def test_a_killed_process_of_the_reproduction_is_one_line(tmp_path):
-    "Two seeds side by side; the sampler ends its process."
+@dataclass(frozen=True)
+class Square:
+    """A job that squares what is shared, and notes that it ran."""
 
-    class Deadly(BaseSampler):
-        _sampling_type = "bypass"
+    number: int
+    deadly: bool = False
 
-        def fit_resample(self, X, y, **_):
+    @property
+    def file_name(self):
+        return f"square-{self.number}.npz"
+
+    text = "a square"
+
+    def run(self, shared):
+        if self.deadly:
             os._exit(9)
-
-        def _fit_resample(self, X, y, **_):
-            os._exit(9)
-
-    case = Case(Strategy("deadly", sampler=Deadly()))
-    with pytest.raises(OSError, match="ended from outside.* is kept"):
-        reproduce(tmp_path / "run", seeds=2, scale=0.03, validation_rows=30, n_jobs=2, cases=[case])
+        return {"number": self.number}, {"squares": shared[self.number : self.number + 1] ** 2.0}
 
 
-def test_a_killed_process_of_hazardous_days_is_one_line(make_panel):
-    "Two fits side by side, each of which ends its process; nothing is kept, and nothing else is said."
+def test_jobs_are_done_once_and_read_back_in_their_order(tmp_path):
+    "Two of four were there: two are run; one or two processes give the same."
+    folder = claim_parts(tmp_path / "run", {"seed": 0}, what="run")
+    jobs, shared = [Square(number) for number in range(4)], np.arange(4)
+    run_jobs(jobs[1:3], shared, folder=folder)
+    steps = []
+    found = run_jobs(
+        jobs,
+        shared,
+        folder=folder,
+        returned=["squares"],
+        n_jobs=2,
+        advance=lambda *step: steps.append(step[:2]),
+    )
+    assert steps[0] == (2, 4)
+    assert [record["number"] for record, _ in found] == [0, 1, 2, 3]
+    assert [arrays["squares"].item() for _, arrays in found] == [0, 1, 4, 9]
+    assert run_jobs(jobs, shared, returned=["squares"]) == found
 
-    class Deadly:
-        def score(self, *_, **__):
-            os._exit(9)
 
-    sites = {f"s{number}": [f"2020-01-{day:02}" for day in range(1, 9)] for number in range(12)}
-    air = make_panel(sites, aod055=[0.1] * 96, pm25=[80.0, *[20.0] * 7] * 12)
-    with pytest.raises(OSError, match=r"ended from outside.* memory\. Run again with fewer processes\."):
-        held_out_scores(air, 60.0, {"a": Deadly(), "b": Deadly()}, n_folds=2, n_jobs=2)
+def test_a_folder_belongs_to_one_run(tmp_path):
+    "Other settings are named; a folder of something else is left alone."
+    claim_parts(tmp_path / "run", {"seed": 0, "rows": 5}, what="run")
+    assert claim_parts(tmp_path / "run", {"seed": 0, "rows": 5}, what="run").name == "parts"
+    with pytest.raises(ValueError, match="holds a run with other seed; choose"):
+        claim_parts(tmp_path / "run", {"seed": 1, "rows": 5}, what="run")
+    (tmp_path / "letter.txt").write_text("Dear")
+    with pytest.raises(FileExistsError, match="holds no run"):
+        claim_parts(tmp_path, {}, what="run")
 
 
-def test_a_text_that_lasts_tells_functions_and_objects_apart_by_what_they_do():
-    "The same code is the same text, another number or another captured value another; an address is none."
-
-    class Rule:
-        def __init__(self, times):
-            self.times = times
-
-    def made(times):
-        return lambda y: {"a": times}
-
-    assert lasting_text(made(1)) == lasting_text(made(1)) != lasting_text(made(2))
-    assert lasting_text(Rule(1)) == lasting_text(Rule(1)) != lasting_text(Rule(2))
-    assert lasting_text([made(1), {"rule": Rule(1)}]) == lasting_text([made(1), {"rule": Rule(1)}])
-    assert lasts(lasting_text(made(1)))
-    assert not lasts(lasting_text(object()))
+@pytest.mark.parametrize(
+    ("kept", "words"), [(True, "is kept"), (False, r"memory\. Run again with fewer processes\.")]
+)
+def test_a_killed_process_is_one_line(tmp_path, kept, words):
+    "Two jobs side by side, one of which ends its process."
+    folder = claim_parts(tmp_path / "run", {}, what="run") if kept else None
+    with pytest.raises(OSError, match=f"ended from outside.*{words}") as caught:
+        run_jobs([Square(0), Square(1, deadly=True)], np.arange(2), folder=folder, n_jobs=2)
+    assert "\n" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from imbalance.cli import app
-from imbalance.probability import correct_prior, kl_divergence
+from imbalance.probability import check_prior, correct_prior, kl_divergence
 
 
 def test_correction_to_the_training_prior_changes_nothing():
@@ -48,6 +48,19 @@ def test_a_class_that_training_never_saw_is_refused():
     "Its posterior is zero whatever the factor."
     with pytest.raises(ValueError, match="never saw"):
         correct_prior([[1.0, 0.0]], trained=[1.0, 0.0], target=[0.5, 0.5])
+
+
+@pytest.mark.parametrize("prior", [[0.333, 0.666], [33.3, 66.6], [1 / 3, 2 / 3]])
+def test_rounded_shares_and_percent_are_normalised(prior):
+    "Within 1 % of one or of a hundred."
+    npt.assert_allclose(check_prior(prior), [1 / 3, 2 / 3])
+
+
+def test_a_row_that_is_sure_of_a_class_without_share_is_defined():
+    "Sure of a class that the population lacks: what is left, by the shares over those of training."
+    npt.assert_array_equal(correct_prior([[1, 0]], trained=[0.5, 0.5], target=[0, 1]), [[0, 1]])
+    found = correct_prior([[1, 0, 0]], trained=[0.5, 0.25, 0.25], target=[0, 0.75, 0.25])
+    npt.assert_allclose(found, [[0, 0.75, 0.25]])
 
 
 def test_divergence_by_hand():

@@ -5,14 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from sklearn.naive_bayes import GaussianNB
 
 from imbalance.comparison import plots
-from imbalance.comparison.compare import compare_strategies
+from imbalance.comparison.compare import compare
 from imbalance.comparison.report import cells, markdown, narrow_columns, page, write_comparison
 
 COLUMNS = [
-    "strategy", "model", "log_loss", "log_loss_sd", "vs_none", "ci_low", "ci_high", "wins", "prior_kl",
-    "brier", "auc", "average_precision", "seconds",
+    "strategy", "model", "rows", "ending", "log_loss", "log_loss_sd", "vs_none", "ci_low", "ci_high", "wins",
+    "level", "mismatch", "brier", "auc", "average_precision", "seconds",
 ]  # fmt: skip
 
 
@@ -22,7 +24,9 @@ def comparison():
     rng = np.random.default_rng(0)
     y = np.repeat(["a<b", "b|c", "c"], [80, 25, 15])
     X = rng.normal(size=(120, 2)) + (y == "c")[:, None]
-    return compare_strategies(X, y, strategies=["none+prior"], n_splits=3, n_repeats=1, title="Cases & rows")
+    return compare(
+        X, y, models=GaussianNB(), rows="none", ending="prior", cv=3, repeats=1, title="Cases & rows"
+    )
 
 
 def test_the_table_begins_with_the_columns_that_others_read(comparison):
@@ -62,7 +66,7 @@ def test_names_do_not_break_the_page_or_the_table(comparison):
 def test_a_number_never_stands_without_its_population(comparison):
     "Target shares, folds and what the interval is are said below the table."
     for text in (markdown(comparison), page(comparison)):
-        for words in ("0.333", "3 folds, dealt once,", "Nadeau-Bengio", "nats"):
+        for words in ("0.333", "3 folds, dealt once,", "95 % interval", "nats", "0 = none"):
             assert words in text
 
 
@@ -76,50 +80,36 @@ def test_a_narrow_terminal_gets_fewer_columns(comparison):
     assert len(narrow) < len(narrow_columns(table, 300))
 
 
-def test_reliability_joins_only_neighbouring_bins_with_enough_rows(comparison):
-    "Bins 0, 1, 3 and 4 have 50 rows, bin 6 has nine: two lines of two bins, one grey ring, nothing cut off."
-    bins = pd.DataFrame({"bin": [0, 1, 3, 4, 6], "rows": [50, 50, 50, 50, 9]})
-    bins = bins.assign(predicted=(bins["bin"] + 0.5) / 10, observed=1.0)
-    figure, axes = plots._figure()
-    plots._draw_bins(axes, bins, 50, color="k", label="lightgbm")
-    assert [line.get_xdata().tolist() for line in axes.lines] == [[0.05, 0.15], [0.35, 0.45]]
-    rings, marks = axes.collections
-    assert rings.get_offsets().tolist() == [[0.65, 1.0]]
-    assert len(marks.get_offsets()) == 4
-    assert not any(artist.get_clip_on() for artist in [*axes.lines, rings, marks])
-    drawn = plots.reliability(comparison)
-    assert "Grey ring: fewer than 10 rows" in drawn.get_supxlabel()
-
-
-def test_marks_of_the_reliability_diagram_grow_with_their_rows():
-    "Fifty rows and a hundred."
-    bins = pd.DataFrame({"bin": [0, 1], "rows": [50, 100], "predicted": [0.1, 0.2], "observed": [0.1, 0.2]})
-    _, axes = plots._figure()
-    plots._draw_bins(axes, bins, 100, color="k", label="lightgbm")
-    small, large = axes.collections[1].get_sizes()
-    assert small < large
-
-
 def test_rows_of_the_bins_are_all_rows(comparison):
     "120 rows: the bins of a class hold each once."
     bins = comparison.reliability
     assert bins.groupby(["strategy", "class"])["rows"].sum().unique().tolist() == [120]
 
 
-def test_curves_of_twenty_one_strategies_are_told_apart():
-    "No two of equal colour and line; what follows the population is solid."
-    names = [f"s{number}" for number in range(21)]
-    sweep = pd.DataFrame({"strategy": names, "follows": [number < 3 for number in range(21)]})
-    styles = plots.curve_styles(sweep, names)
-    assert len({(style["color"], style["linestyle"]) for style in styles.values()}) == 21
-    assert [name for name in names if styles[name]["linestyle"] == "-"] == names[:3]
+def test_solid_curves_follow_the_population(comparison):
+    "What is corrected does; nothing done does not."
+    styles = plots.curve_styles(comparison)
+    assert styles["as they are+prior"]["linestyle"] == "-" != styles["as they are"]["linestyle"]
 
 
 def test_a_legend_of_many_long_names_is_cut():
     "Twenty classes of forty letters: twelve, shortened, and a word on the rest."
-    figure, _ = plots._figure()
-    plots._class_legend(figure, [f"{number:02d} " + "x" * 37 for number in range(20)])
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(texts) == 13
+    figure = Figure()
+    bars = [figure.add_subplot().bar([0], [1]) for _ in range(20)]
+    plots.class_legend(figure, bars, [f"{number:02d} " + "x" * 37 for number in range(20)])
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert len(texts) == 12
     assert max(map(len, texts)) == 24
-    assert texts[-1] == "and 8 more"
+    assert legend.get_title().get_text() == "and 8 more"
+
+
+def test_the_answer_comes_first_and_what_is_level_is_marked(comparison):
+    "In text, Markdown, a notebook and on the page: the first finding, then the table."
+    answer = comparison.findings[0]
+    assert repr(comparison).startswith(answer)
+    assert comparison.to_markdown().split("\n\n")[1] == answer
+    assert comparison._repr_html_().startswith(f"<p>{answer}</p>")
+    marked = repr(comparison).count("\n≈ ")
+    assert marked == comparison.table["level"].sum() >= 1
+    assert comparison._repr_html_().count("font-weight: bold") == marked

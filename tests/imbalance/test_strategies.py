@@ -1,27 +1,35 @@
-"""Strategies: what each does to the prior, and how they share a fit."""
+"""What is done to the rows, the endings that share a fit, and the models by name."""
 
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from joblib import Parallel, delayed
+from scipy.sparse import csr_matrix
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from imbalance.boosters import BoostedClassifier, make_model
+from imbalance.comparison.fits import deployment_rows, fit_endings
+from imbalance.comparison.models import TREES, choose_models, logistic, seeded, with_trees
 from imbalance.comparison.strategies import (
-    STRATEGIES,
+    ENDINGS,
+    ROWS,
     Strategy,
-    deployment_rows,
-    find_strategy,
-    predict_strategies,
-    register,
+    choose_endings,
+    choose_rows,
+    find_rows,
+    mark,
 )
-from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import class_shares, weighted_log_loss
 
-CLASSES = ["normal", "post", "pre"]
 PUBLISHED = {"normal": 31208, "post": 1149, "pre": 420}
+HALVES = np.array([0.5, 0.5])
 
 
 def rows(counts, seed=0):
@@ -32,10 +40,14 @@ def rows(counts, seed=0):
 
 
 def effective(name, counts):
-    """Prior that a strategy's classifier sees."""
+    """Prior that a classifier sees after what is done to the rows."""
     X, y = rows(counts)
-    model = STRATEGIES[name].classifier(GaussianNB(), target_prior="balanced")
+    target = np.full(len(counts), 1 / len(counts))
+    model = find_rows(name).classifier(GaussianNB(), ending="raw", target=target)
     return model.fit(X, y).effective_prior_
+
+
+# What is done to the rows
 
 
 def test_the_published_priors():
@@ -47,7 +59,7 @@ def test_the_published_priors():
 
 
 @pytest.mark.parametrize("name", ["under-sample", "smote", "weights", "bagged-under", "weights-target"])
-def test_strategies_that_balance(name):
+def test_treatments_that_balance(name):
     "Each class counts a third; the target was balanced, so target weights balance, too."
     npt.assert_allclose(effective(name, {"normal": 90, "post": 30, "pre": 12}), [1 / 3] * 3)
 
@@ -56,6 +68,7 @@ def test_strategies_that_balance(name):
     ("name", "shares"),
     [
         ("drop-majority:.5", [60, 30, 6]),
+        ("drop-majority:5/6", [20, 30, 6]),
         ("under-sample:2", [12, 12, 6]),
         ("bagged-under:2", [12, 12, 6]),
         ("smote:.5", [120, 60, 60]),
@@ -64,111 +77,127 @@ def test_strategies_that_balance(name):
 )
 def test_a_number_behind_the_name(name, shares):
     "Of 120, 30 and 6 rows so many are left, or made; the name stays as it was asked for."
-    X, y = rows({"normal": 120, "post": 30, "pre": 6})
-    strategy = find_strategy(name)
-    model = strategy.classifier(GaussianNB(), target_prior="balanced").fit(X, y)
-    npt.assert_allclose(model.effective_prior_, np.array(shares) / sum(shares))
-    assert strategy.name == name
+    npt.assert_allclose(
+        effective(name, {"normal": 120, "post": 30, "pre": 6}), np.array(shares) / sum(shares)
+    )
+    assert find_rows(name).name == name
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("weights:2", "'weights' takes no number"),
-        ("none+prior:.5", "takes no number"),
+        ("as they are:.5", "takes no number"),
         ("drop-majority:1", "above 0 and below 1"),
+        ("drop-majority:1/0", "'1/0' is not"),
         ("under-sample:.5", "1 or more"),
         ("smote:1.5", "at most 1"),
         ("under-sample:two", "'two' is not"),
         ("under-sample:nan", "'nan' is not"),
         ("under-sample:", "'' is not"),
-        ("under-smaple:2", "Unknown strategy 'under-smaple:2'. Did you mean under-sample"),
+        ("under-smaple:2", "Nothing called 'under-smaple:2' is done to rows. Did you mean under-sample"),
+        ("none+prior", "Nothing called"),
     ],
 )
-def test_a_number_that_makes_no_sense_is_refused(name, words):
+def test_a_name_that_makes_no_sense_is_refused(name, words):
     "In a line that says what is wanted."
     with pytest.raises(ValueError, match=words) as refused:
-        find_strategy(name)
+        find_rows(name)
     assert "\n" not in str(refused.value)
 
 
-def test_a_library_that_cannot_learn_says_so_in_one_line():
-    "CatBoost refuses rows that are all alike; LightGBM takes them."
-    X, y = np.ones((20, 2)), np.repeat([0, 1], 10)
-    with pytest.raises(ValueError, match="^catboost cannot learn from these rows: All features") as refused:
-        make_model("catboost", iterations=5).fit(X, y)
-    assert "\n" not in str(refused.value)
+def test_rows_may_be_names_samplers_strategies_or_a_mapping():
+    "A list is alternatives, a list within it is samplers in turn; a mapping gives names."
+    mine = Strategy("mine", sampler=RandomOverSampler())
+    chosen = choose_rows(["none", SMOTE(), [SMOTE(), RandomUnderSampler()], mine])
+    assert [one.name for one in chosen] == ["as they are", "SMOTE", "SMOTE, RandomUnderSampler", "mine"]
+    assert [one.name for one in choose_rows({"a": SMOTE(), "b": "weights"})] == ["a", "b"]
+    assert [one.name for one in choose_rows("all")] == list(ROWS)
+    assert choose_endings(["em", "raw"]) == ["raw", "em"]
+    assert choose_endings("all") == list(ENDINGS)
 
 
-def test_a_strategy_is_added_in_one_line():
-    "It is then known by name and fits."
-    try:
-        register(Strategy("repeat", sampler=RandomOverSampler(), posthoc="prior"))
-        X, y = rows({"a": 40, "b": 10})
-        model = STRATEGIES["repeat"].classifier(GaussianNB(), target_prior=[0.3, 0.7]).fit(X, y)
-        npt.assert_allclose(model.nominal_prior_, [0.5, 0.5])
-        npt.assert_allclose(model.target_prior_, [0.3, 0.7])
-    finally:
-        STRATEGIES.pop("repeat", None)
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([SMOTE(), SMOTE(k_neighbors=2)], "Two things done to the rows are called 'SMOTE'"),
+        (LogisticRegression(), "neither a name nor a sampler"),
+        (SMOTE, "neither a name nor a sampler"),
+        ([], "Nothing is to be done"),
+        (Strategy("as they are", weights="balanced"), "what all others are compared with"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(rows, words):
+    "Before anything is fitted."
+    with pytest.raises(ValueError, match=words):
+        choose_rows(rows)
 
 
-def test_a_name_is_taken_once():
-    "Another strategy of that name would silently change comparisons."
-    with pytest.raises(ValueError, match="already"):
-        register(Strategy("none", posthoc="prior"))
+def test_an_unknown_ending_is_refused():
+    "With the name that was meant."
+    with pytest.raises(ValueError, match="Did you mean calibrated"):
+        choose_endings("calibratd")
+    with pytest.raises(ValueError, match="No ending"):
+        choose_endings([])
 
 
-def test_contradictions_are_refused():
-    "Weights to a known prior and a search for an unknown one."
-    with pytest.raises(ValueError, match="choose one"):
-        Strategy("both", weights="target", posthoc="em")
-    with pytest.raises(ValueError, match="use one of none, prior"):
-        Strategy("what", posthoc="elkan")
+def test_a_mark_is_the_same_in_another_process_and_changes_with_a_parameter():
+    "By type and parameters; what only this process knows has none."
+    values = [
+        SMOTE(),
+        Strategy("a", sampler=SMOTE(k_neighbors=2)),
+        LogisticRegression(C=2),
+        make_model("lightgbm"),
+    ]
+    assert Parallel(n_jobs=2)(delayed(mark)(value) for value in values) == [mark(value) for value in values]
+    assert len({mark(value) for value in values}) == 4
+    assert mark(SMOTE(sampling_strategy=lambda y: {"a": 5})) is None
 
 
-def test_what_follows_the_fit_shares_it():
-    "The same key for what differs after the fit only; another for another sampler or setting of it."
-    key = {name: s.fit_key for name, s in STRATEGIES.items()}
-    assert key["none"] == key["none+prior"] == key["none+em"] == key["calibrated+prior"]
-    assert len(set(key.values())) == 8
-    assert Strategy("k1", sampler=SMOTE(k_neighbors=1)).fit_key != Strategy("k2", sampler=SMOTE()).fit_key
+# Endings
 
 
-def test_a_shared_fit_predicts_what_each_strategy_predicts_alone():
+@pytest.mark.parametrize("name", ["as they are", "under-sample", "bagged-under", "weights"])
+def test_a_shared_fit_predicts_what_each_ending_predicts_alone(name):
     "The same probabilities, fitted once or each by itself."
     X, y = rows({"a": 150, "b": 50})
     new, _ = rows({"a": 100, "b": 100}, seed=1)
-    shared = [s for s in STRATEGIES.values() if s.fit_key == STRATEGIES["none"].fit_key]
-    outcomes = predict_strategies(shared, GaussianNB(), X, y, new, target_prior=[0.5, 0.5])
-    for strategy in shared:
-        alone = strategy.classifier(GaussianNB(), target_prior=[0.5, 0.5]).fit(X, y)
-        if isinstance(alone, LabelShiftAdapter):
-            alone.adapt(new)
-        npt.assert_allclose(outcomes[strategy.name].probabilities, alone.predict_proba(new), atol=1e-9)
+    outcomes, _ = fit_endings(ROWS[name], GaussianNB(), list(ENDINGS), X, y, new, target=np.array([0.3, 0.7]))
+    for ending in ENDINGS:
+        alone = ROWS[name].classifier(GaussianNB(), ending=ending, target=[0.3, 0.7]).fit(X, y)
+        if ending == "em":
+            npt.assert_allclose(outcomes[ending].prior, HALVES, atol=0.1)
+            continue
+        npt.assert_allclose(outcomes[ending].probabilities, alone.predict_proba(new), atol=1e-9)
 
 
-def test_strategies_with_other_fits_cannot_share_one():
-    "The second would be reported with the first's fit."
-    X, y = rows({"a": 40, "b": 10})
-    with pytest.raises(ValueError, match="cannot share a fit"):
-        predict_strategies(
-            [STRATEGIES["none"], STRATEGIES["smote"]], GaussianNB(), X, y, X, target_prior="balanced"
-        )
-
-
-@pytest.mark.parametrize("name", ["smote-under", "bagged-under", "calibrated+prior"])
+@pytest.mark.parametrize("name", ["smote-under", "bagged-under"])
 def test_any_number_of_jobs_gives_the_same_result(name):
     "Bit by bit, in this process or in two others."
     X, y = rows({"a": 120, "b": 30})
 
     def predict(seed):
-        outcome = predict_strategies(
-            [STRATEGIES[name]], make_model("lightgbm"), X, y, X, target_prior="balanced", random_state=seed
+        outcomes, _ = fit_endings(
+            ROWS[name], make_model("lightgbm"), ["calibrated"], X, y, X, target=HALVES, seed=seed
         )
-        return outcome[name].probabilities
+        return outcomes["calibrated"].probabilities
 
     alone = [predict(seed) for seed in range(2)]
     npt.assert_array_equal(Parallel(n_jobs=2)(delayed(predict)(seed) for seed in range(2)), alone)
+
+
+def test_held_out_probabilities_are_those_of_rows_that_were_not_seen():
+    "A nearest neighbour knows its own rows by heart; held out it errs on a fifth of them."
+    from sklearn.neighbors import KNeighborsClassifier
+
+    X, y = rows({"a": 150, "b": 50})
+    outcomes, _ = fit_endings(
+        ROWS["as they are"], KNeighborsClassifier(1), ["raw"], X, y, X, target=HALVES, held_out=True
+    )
+    right = y == np.array(["a", "b"])[outcomes["raw"].probabilities.argmax(axis=1)]
+    held_out = y == np.array(["a", "b"])[outcomes["raw"].held_out.argmax(axis=1)]
+    assert right.all()
+    assert held_out.mean() < 0.97
 
 
 def test_deployment_rows_have_the_shares_of_the_population():
@@ -182,22 +211,116 @@ def test_em_learns_from_the_unlabelled_rows_that_it_is_given():
     "A fold with training's shares teaches it training's prior; rows of the population, theirs."
     X, y = rows({"a": 1800, "b": 200})
     fold, labels = rows({"a": 1800, "b": 200}, seed=1)
-    em = [STRATEGIES["none+em"]]
-    plain = predict_strategies(em, GaussianNB(), X, y, fold, target_prior="balanced")["none+em"]
-    npt.assert_allclose(plain.prior, [0.9, 0.1], atol=0.02)
-    drawn = fold.iloc[deployment_rows(labels, ["a", "b"], [0.5, 0.5])]
-    told = predict_strategies(em, GaussianNB(), X, y, fold, target_prior="balanced", unlabelled=drawn)
-    npt.assert_allclose(told["none+em"].prior, [0.5, 0.5], atol=0.03)
+    drawn = deployment_rows(labels, ["a", "b"], [0.5, 0.5])
+    for unlabelled, expected, within in ((None, [0.9, 0.1], 0.02), (drawn, [0.5, 0.5], 0.03)):
+        outcomes, _ = fit_endings(
+            ROWS["as they are"], GaussianNB(), ["em"], X, y, fold, target=HALVES, unlabelled=unlabelled
+        )
+        npt.assert_allclose(outcomes["em"].prior, expected, atol=within)
 
 
 def test_correction_beats_nothing_on_another_population():
     "Well separated normal classes, trained at 9:1 and judged at 1:1."
     X, y = rows({"a": 900, "b": 100})
     new, labels = rows({"a": 500, "b": 500}, seed=1)
-    pair = [STRATEGIES["none"], STRATEGIES["none+prior"]]
-    outcomes = predict_strategies(pair, GaussianNB(), X, y, new, target_prior="balanced")
+    outcomes, _ = fit_endings(ROWS["as they are"], GaussianNB(), ["raw", "prior"], X, y, new, target=HALVES)
     loss = {n: weighted_log_loss(labels, o.probabilities, classes=["a", "b"]) for n, o in outcomes.items()}
-    assert loss["none+prior"] < loss["none"]
+    assert loss["prior"] < loss["raw"]
+
+
+# Models
+
+
+def test_models_by_name_instance_list_or_mapping():
+    "Two of a kind get numbers; a pipeline is called by its last step; sparse rows have a linear model only."
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    named, by_name = choose_models(["logistic", pipeline, LogisticRegression(), LogisticRegression(C=2)])
+    assert list(named) == ["logistic", "LogisticRegression", "LogisticRegression 2", "LogisticRegression 3"]
+    assert by_name == {"logistic"}
+    assert list(choose_models()[0])[:2] == ["logistic", "lightgbm"]
+    assert list(choose_models(sparse=True)[0]) == ["logistic"]
+    with pytest.raises(ValueError, match="takes no sparse rows"):
+        choose_models("lightgbm", sparse=True)
+
+
+def test_a_seed_is_given_where_there_is_none():
+    "And one thread to LightGBM, which would take all."
+    from lightgbm import LGBMClassifier
+
+    model = seeded(make_pipeline(StandardScaler(), LGBMClassifier()), 5)[-1]
+    assert (model.random_state, model.n_jobs) == (5, 1)
+    assert seeded(LGBMClassifier(random_state=1, n_jobs=2), 5).get_params()["n_jobs"] == 2
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "catboost"])
+def test_a_booster_stops_where_held_out_rows_say(library):
+    "On noise few trees are best; where a column tells the class, many are."
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b"], [300, 100])
+    noise, told = pd.DataFrame(rng.normal(size=(400, 5))), pd.DataFrame({"x": (y == "b") + 0.0})
+    name = {"lightgbm": "n_estimators", "catboost": "iterations"}[library]
+    trees = [
+        with_trees(BoostedClassifier(library), ROWS["as they are"], X, y, target=HALVES)[0].settings[name]
+        for X in (noise, told)
+    ]
+    assert trees[0] <= TREES[3] < 50 < trees[1]
+
+
+def test_rows_are_held_out_before_they_are_repeated_and_groups_stay_whole(monkeypatch):
+    "What judges the number of trees is a fifth of the groups, as they were; the sampler sees the others."
+    seen = []
+
+    class Noting(RandomOverSampler):
+        def fit_resample(self, X, y, **params):
+            seen.append(set(X["group"]))
+            return super().fit_resample(X, y, **params)
+
+    X, y = rows({"a": 100, "b": 100})
+    X, groups = X.assign(group=np.arange(200) // 10 + 0.5), np.arange(200) // 10
+    X.columns = X.columns.map(str)
+    predicted, held_out = BoostedClassifier.predict_proba, []
+    monkeypatch.setattr(
+        BoostedClassifier,
+        "predict_proba",
+        lambda self, X: held_out.append(set(X["group"])) or predicted(self, X),
+    )
+    with_trees(BoostedClassifier(), Strategy("n", sampler=Noting()), X, y, target=HALVES, groups=groups)
+    assert len(seen) == 1
+    assert len(seen[0]) == 16
+    assert len(held_out[0]) == 4
+    assert not seen[0] & held_out[0]
+
+
+def test_a_number_of_trees_that_is_given_is_kept():
+    "And other classifiers are left alone."
+    X, y = rows({"a": 40, "b": 20})
+    for model in (make_model("lightgbm", n_estimators=7), GaussianNB()):
+        assert with_trees(model, ROWS["smote"], X, y, target=HALVES) == (model, [])
+
+
+def test_the_logistic_model_takes_gaps_words_and_values_never_seen():
+    "The word decides; columns without a value, or only in training, are no obstacle; nor are sparse rows."
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.normal(size=200), "place": rng.choice(["land", "town"], 200)})
+    X = X.assign(empty=np.nan, place=X["place"].astype("category"))
+    y = X["place"].map({"land": "no", "town": "yes"}).to_numpy()
+    X.loc[::9, "size"] = np.nan
+    X.loc[::11, "place"] = None
+    model = logistic().fit(X, y)
+    new = pd.DataFrame(
+        {"size": [0.0, np.nan, 0.0], "place": ["land", "town", "sea"], "empty": [1.0, 2.0, 3.0]}
+    )
+    assert model.predict(new).tolist()[:2] == ["no", "yes"]
+    sparse = logistic(sparse=True).fit(csr_matrix([[0, 1], [5, 0], [0, 2], [4, 0]]), [0, 1, 0, 1])
+    assert sparse.predict(csr_matrix([[6, 0]])).tolist() == [1]
+
+
+def test_a_library_that_cannot_learn_says_so_in_one_line():
+    "CatBoost refuses rows that are all alike; LightGBM takes them."
+    X, y = np.ones((20, 2)), np.repeat([0, 1], 10)
+    with pytest.raises(ValueError, match="^catboost cannot learn from these rows: All features") as refused:
+        make_model("catboost", iterations=5).fit(X, y)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "catboost"])
@@ -215,16 +338,29 @@ def test_boosters_take_words_gaps_and_values_never_seen(library):
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "catboost"])
+def test_a_booster_predicts_by_its_first_trees(library):
+    "As many trees as if it had grown no more."
+    X, y = rows({"a": 150, "b": 50})
+    name = {"lightgbm": "n_estimators", "catboost": "iterations"}[library]
+    short, long = (make_model(library, learning_rate=0.1, **{name: n}).fit(X, y) for n in (5, 20))
+    assert not np.allclose(short.predict_proba(X), long.predict_proba(X))
+    long.trees_ = 5
+    npt.assert_allclose(short.predict_proba(X), long.predict_proba(X))
+    with pytest.raises(NotFittedError):
+        make_model(library).predict_proba(X)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "catboost"])
 def test_weights_reach_the_boosters(library):
     "The rare class weighs as much as the common one: on noise its mean probability is near a half."
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(500, 2)), np.repeat([0, 1], [450, 50])
     settings = {"iterations": 5} if library == "catboost" else {"n_estimators": 5}
     means = {}
-    for name in ("none", "weights"):
-        model = STRATEGIES[name].classifier(make_model(library, **settings), target_prior="balanced")
+    for name in ("as they are", "weights"):
+        model = ROWS[name].classifier(make_model(library, **settings), ending="raw", target=HALVES)
         means[name] = model.fit(X, y).predict_proba(X)[:, 1].mean()
-    assert means["none"] < 0.3 < 0.4 < means["weights"]
+    assert means["as they are"] < 0.3 < 0.4 < means["weights"]
 
 
 def test_an_unknown_model_is_refused():
@@ -233,3 +369,5 @@ def test_an_unknown_model_is_refused():
         make_model("xgboost")
     with pytest.raises(ValueError, match="use one of lightgbm, catboost"):
         BoostedClassifier("xgboost").fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(ValueError, match="Known: logistic, lightgbm, catboost"):
+        choose_models("xgboost")

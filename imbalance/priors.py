@@ -1,3 +1,0 @@
-"""Former place of names of `imbalance.probability`."""
-
-from imbalance.probability import check_prior, correct_prior, kl_divergence  # noqa: F401
