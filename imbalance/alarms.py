@@ -1,7 +1,6 @@
 """Alarms for a rare event: the names of :mod:`imbalance.decisions` under their former address."""
 
 from imbalance.decisions import (
-    N_DRAWS,
     alarm_rates,
     count_alarms,
     exceedance,
@@ -11,7 +10,6 @@ from imbalance.decisions import (
 )
 
 __all__ = [
-    "N_DRAWS",
     "alarm_rates",
     "count_alarms",
     "exceedance",

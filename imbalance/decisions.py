@@ -7,27 +7,18 @@ An *alarm* is a score above a threshold. *Recall* is the share of the events tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.estimators import MetaClassifier, _inner_folds
+from imbalance.label_sets import HeldOutClassifier
 from imbalance.metrics import class_codes, class_shares, rarest
 from imbalance.probability import mean_corrected, resolve_prior
-
-N_DRAWS = 1000
-
 
 # Costs
 
@@ -108,10 +99,8 @@ def least_cost(probabilities, costs, classes):
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
         For the population to predict for.
-    costs : mapping, pandas.DataFrame, array-like or None
+    costs, classes
         See :func:`cost_matrix`.
-    classes : array-like of shape (n_classes,)
-        Class of each column.
 
     Returns
     -------
@@ -138,8 +127,13 @@ def _expected(probabilities, matrix):
     probabilities = np.asarray(probabilities, dtype="float64")
     if probabilities.ndim != 2 or probabilities.shape[1] != len(matrix):
         raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(matrix)} classes.")
-    if not np.all(np.isfinite(probabilities)):
-        raise ValueError("Probabilities hold missing or infinite values.")
+    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & np.all(probabilities >= 0, axis=1))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
+            "negative or missing value."
+        )
     return probabilities @ matrix
 
 
@@ -152,10 +146,8 @@ def expected_cost(y, predictions, costs, *, classes, target=None):
         Labels.
     predictions : array-like of shape (n_samples,) or (n_samples, n_classes)
         Predicted labels; or probabilities for that population, from which :func:`least_cost` predicts.
-    costs : mapping, pandas.DataFrame, array-like or None
+    costs, classes
         See :func:`cost_matrix`.
-    classes : array-like of shape (n_classes,)
-        Class of each column.
     target : array-like of shape (n_classes,), optional
         Share of each class in the population; every row alike if None.
 
@@ -241,24 +233,12 @@ def exceedance(reference, scores):
     With the scores of rows that are not events as the reference it puts the scores of several models
     on one scale: a row is an alarm at a rate of false alarms where its exceedance is at most the rate.
 
-    Parameters
-    ----------
-    reference : array-like of shape (n_reference,)
-        Scores to compare with.
-    scores : array-like of shape (n_samples,)
-        Scores to place.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-
-    Examples
-    --------
     >>> exceedance([1, 2, 3, 4], [0, 2.5, 4, 9]).tolist()
     [1.0, 0.5, 0.25, 0.0]
     """
     reference = np.sort(np.asarray(reference, dtype="float64"))
-    return 1 - np.searchsorted(reference, np.asarray(scores, dtype="float64"), side="left") / len(reference)
+    lower = np.searchsorted(reference, np.asarray(scores, dtype="float64"), side="left")
+    return (len(reference) - lower) / len(reference)
 
 
 def count_alarms(alarm, event, group, n_groups=0):
@@ -269,9 +249,7 @@ def count_alarms(alarm, event, group, n_groups=0):
     alarm, event : array-like of bool, shape (n_samples,)
         Which rows raise an alarm, and which should.
     group : array-like of int, shape (n_samples,)
-        Number of the group of every row, from 0.
-    n_groups : int
-        At least so many groups are counted.
+        Number of the group of every row, from 0; at least `n_groups` are counted.
 
     Returns
     -------
@@ -299,7 +277,7 @@ def alarm_rates(counts):
     Returns
     -------
     dict of str to numpy.ndarray of shape (...)
-        `recall, false_alarm_rate, precision`; NaN where a denominator is zero.
+        NaN where a denominator is zero.
 
     Examples
     --------
@@ -314,14 +292,8 @@ def alarm_rates(counts):
     }
 
 
-def group_draws(n_groups, *, n_draws=N_DRAWS, seed=0):
-    """Draw how often each group stands in every bootstrap sample of whole groups.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_draws, n_groups)
-        Rows sum to `n_groups`.
-    """
+def group_draws(n_groups, *, n_draws=1000, seed=0):
+    """Draw how often each group stands in every bootstrap sample of whole groups: (n_draws, n_groups)."""
     return np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_draws)
 
 
@@ -357,7 +329,7 @@ def cost_curve(
     positive=None,
     priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
     ratios=(1.0,),
-    n_bootstrap=1000,
+    n_bootstrap=500,
     level=0.95,
     random_state=None,
 ):
@@ -372,10 +344,8 @@ def cost_curve(
         Labels.
     probabilities : array-like of shape (n_samples, n_classes)
         Held-out predictions.
-    costs : mapping, pandas.DataFrame, array-like or None
+    costs, classes
         See :func:`cost_matrix`.
-    classes : array-like of shape (n_classes,)
-        Class of each column.
     trained : mapping or array-like of shape (n_classes,), optional
         Class shares that the probabilities stand for; those of `y` if None.
     groups : array-like of shape (n_samples,), optional
@@ -386,32 +356,26 @@ def cost_curve(
         Shares of the positive class, the others in proportion as in `y`; or whole priors.
     ratios : list of float
         Factors on what a row of the positive class costs, whatever it is predicted as.
-    n_bootstrap : int
-        Draws for the intervals.
-    level : float
-        Of the intervals.
+    n_bootstrap, level
+        Draws for the intervals, and the share of them that an interval holds.
     random_state : int, RandomState instance or None
         Of the draws.
 
     Returns
     -------
     pandas.DataFrame
-        ``prior`` (share of the positive class), ``ratio``, ``policy``, ``cost`` and the ends of its interval
-        ``low`` and ``high``. Policies: "least cost"; "always A" for every class A, which is exact, so
-        both ends equal the cost; and for two classes "best threshold", the cheapest cut for these very
-        rows, found with hindsight: a bound that tells how much calibration could still save.
-
-    Raises
-    ------
-    ValueError
-        If a class has no row, or if shapes, costs or priors do not fit.
+        ``prior`` (share of the positive class), ``ratio``, ``policy``, ``cost`` and the ends of its interval,
+        ``low`` and ``high``. Policies: "least cost"; "always A" for every class A, which is exact; and for
+        two classes "best threshold", the cheapest for these very rows, found with hindsight: what better
+        calibration could save at most.
 
     Notes
     -----
-    Without groups the predictions of each class are drawn from their Dirichlet posterior (one row's weight
-    in all added, shared equally): a bootstrap but for its width of zero where no row went wrong. What
-    fitting the classifier on other rows would change is not in the intervals. The net benefit of decision
-    curves [2]_ is the cost of "always" the common class less ``cost``, by the cost of a miss.
+    Without groups the predictions of each class are drawn from their Dirichlet posterior, with a weight of
+    one row for the prior: a bootstrap but for its width of zero where no row went wrong. That width remains
+    where whole groups are resampled. That another draw of training rows would give another classifier is not
+    in the intervals. Where right predictions cost nothing, the net benefit of [2]_ is the cost of "always"
+    the common class less ``cost``, by the cost of a miss.
 
     References
     ----------
@@ -425,9 +389,13 @@ def cost_curve(
     >>> curve = cost_curve([0, 0, 0, 0, 1, 1], np.column_stack([1 - p, p]), {(1, 0): 5, (0, 1): 1},
     ...                    classes=[0, 1], trained=[0.5, 0.5], priors=[0.1], random_state=0)
     >>> curve[["policy", "cost"]].round(3).to_string(index=False, header=False).split("\\n")
-    ['    least cost 0.250', '      always 0 0.500', '      always 1 0.900', 'best threshold 0.225']
+    ['    least cost 0.250', 'best threshold 0.225', '      always 0 0.500', '      always 1 0.900']
     """
+    if n_bootstrap < 100:
+        raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
+    check_consistent_length(y, probabilities, groups)
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
+    _expected(probabilities, matrix)  # refuses what are no probabilities
     shares = class_shares(y, classes)
     if np.any(shares == 0):
         raise ValueError(
@@ -435,23 +403,32 @@ def cost_curve(
         )
     positive = rarest(shares) if positive is None else class_codes([positive], classes)[0]
     trained = shares if trained is None else resolve_prior(trained, classes, shares, name="trained prior")
-    groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
     rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
+    drawn = None
+    if groups is not None:
+        groups = pd.factorize(np.asarray(groups))[0]
+        drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
     records = []
-    for prior in priors:
+    for prior in [priors] if np.ndim(priors) == 0 else priors:
         prior = _whole_prior(prior, positive, classes, shares)
         corrected = mean_corrected([probabilities], [trained], prior)
-        for ratio in ratios:
+        for ratio in np.atleast_1d(ratios):
             charged = matrix * np.where(np.arange(len(matrix)) == positive, ratio, 1)[:, None]
             policies = {"least cost": np.argmin(_expected(corrected, charged), axis=1)}
-            policies |= {f"always {name}": np.full(len(codes), k) for k, name in enumerate(classes)}
             if len(matrix) == 2:
                 policies["best threshold"] = _cheapest_cut(corrected[:, 1], codes, charged, prior / shares)
             for policy, predicted in policies.items():
-                draws = _cost_draws(codes, predicted, charged, groups, n_bootstrap, rng) @ prior
                 cost = np.average(charged[codes, predicted], weights=(prior / shares)[codes])
-                ends = (cost, cost) if policy.startswith("always") else interval(draws, level=level)
+                if groups is None:
+                    by_class = _posterior_costs(codes, predicted, charged, n_bootstrap, rng)
+                else:
+                    by_class = _group_costs(codes, predicted, charged, groups, drawn)
+                draws = by_class @ prior
+                low, high = interval(draws, level=level)
+                ends = np.fmin(low, cost), np.fmax(high, cost)  # at the edge draws do not reach it
                 records.append((prior[positive], ratio, policy, cost, *ends))
+            always = zip(classes, prior @ charged, strict=True)
+            records += [(prior[positive], ratio, f"always {name}", cost, cost, cost) for name, cost in always]
     return pd.DataFrame(records, columns=["prior", "ratio", "policy", "cost", "low", "high"])
 
 
@@ -475,83 +452,22 @@ def _cheapest_cut(scores, codes, matrix, weights):
     return predicted
 
 
-def _cost_draws(codes, predicted, matrix, groups, n_draws, rng):
+def _posterior_costs(codes, predicted, matrix, n_draws, rng):
     """Mean cost of a row of each class in every draw, of shape (n_draws, n_classes)."""
-    n = len(matrix)
-    if groups is None:
-        counts = _confusion(codes, predicted, n) + 1 / n
-        return np.stack([rng.dirichlet(counts[k], n_draws) @ matrix[k] for k in range(n)], axis=1)
-    place, size = groups * n + codes, (groups.max() + 1) * n
-    spent = np.bincount(place, weights=matrix[codes, predicted], minlength=size).reshape(-1, n)
-    rows = np.bincount(place, minlength=size).reshape(-1, n)
-    draws = group_draws(len(rows), n_draws=n_draws, seed=rng)
-    return _ratio(draws @ spent, draws @ rows)
+    counts = _confusion(codes, predicted, len(matrix)) + 1 / len(matrix)
+    by_class = zip(counts, matrix, strict=True)
+    return np.stack([rng.dirichlet(count, n_draws) @ costs for count, costs in by_class], axis=1)
 
 
-# Classifiers
+def _group_costs(codes, predicted, matrix, groups, drawn):
+    """As :func:`_posterior_costs`, from how often each group is drawn."""
+    place, shape = groups * len(matrix) + codes, (drawn.shape[1], len(matrix))
+    spent = np.bincount(place, weights=matrix[codes, predicted], minlength=np.prod(shape)).reshape(shape)
+    rows = np.bincount(place, minlength=np.prod(shape)).reshape(shape)
+    return _ratio(drawn @ spent.astype("float32"), drawn @ rows.astype("float32"))
 
 
-class HeldOutClassifier(MetaClassifier):
-    """Classifier around another one, from whose held-out predictions for its training rows it learns.
-
-    It has the probabilities of the other one, fitted on all rows.
-    """
-
-    def get_metadata_routing(self):
-        """Return what `fit` takes, and what of it the estimator inside is to be given."""
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
-        )
-
-    def predict_proba(self, X):
-        """Probabilities of the estimator inside, of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
-
-    def _fit_estimator(self, X, y, sample_weight, groups, params):
-        """Check rows and fit on all of them; return them, and what the estimator's fit takes besides."""
-        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
-        given = {"sample_weight": sample_weight, "groups": groups}
-        if _routing_enabled():
-            params = process_routing(self, "fit", **given, **params)["estimator"]["fit"]
-        else:
-            params = params | self._accepted(given)
-        self.estimator_ = self._fitted(X, y, params)
-        return X, y, sample_weight, groups, params
-
-    def _accepted(self, given):
-        """Weights and groups under the names that the estimator, or a pipeline's last step, has for them."""
-        last, prefix = self.estimator, ""
-        while isinstance(last, Pipeline):
-            prefix, last = f"{prefix}{last.steps[-1][0]}__", last.steps[-1][1]
-        taken = {k: v for k, v in given.items() if v is not None and has_fit_parameter(last, k)}
-        if given["sample_weight"] is not None and "sample_weight" not in taken:
-            raise ValueError(f"{type(last).__name__} takes no sample_weight.")
-        return {prefix + name: value for name, value in taken.items()}
-
-    def _fitted(self, X, y, params):
-        estimator = clone(self.estimator).fit(X, y, **params)
-        known, held = np.asarray(estimator.classes_).tolist(), self.classes_.tolist()
-        if known != held:
-            raise ValueError(f"The estimator knows the classes {known}, but the rows hold {held}.")
-        return estimator
-
-    def _held_out(self, X, y, groups, params, seed):
-        """Copies fitted without one fold each, the fold of every row, and its probabilities by that copy."""
-        probabilities = np.full((len(y), len(self.classes_)), np.nan)
-        fold, copies = np.full(len(y), -1), []
-        for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
-            if len(np.unique(y[train])) < len(self.classes_):
-                raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
-            own = _check_method_params(X, params, train)
-            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
-            fold[test] = len(copies) - 1
-            probabilities[test] = copies[-1].predict_proba(_safe_indexing(X, test))
-        if np.any(fold < 0):
-            raise ValueError("The folds of cv leave out rows; each row must be tested once.")
-        return copies, fold, probabilities
+# The classifier
 
 
 class CostSensitiveClassifier(HeldOutClassifier):
@@ -625,14 +541,11 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
         Parameters
         ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Training rows, as the estimator takes them.
-        y : array-like of shape (n_samples,)
-            Labels.
+        X, y, groups
+            As for :meth:`imbalance.estimators.PriorCorrectedClassifier.fit`; groups also go to the
+            estimator, if it takes them.
         sample_weight : array-like of shape (n_samples,), optional
             Weight of each row, for the estimator and in the rate of false alarms.
-        groups : array-like of shape (n_samples,), optional
-            Rows of a group stay together in the folds. Also for the estimator, if it takes them.
         **params
             For the estimator's fit.
 
@@ -640,30 +553,32 @@ class CostSensitiveClassifier(HeldOutClassifier):
         -------
         self
         """
-        X, y, sample_weight, groups, params = self._fit_estimator(X, y, sample_weight, groups, params)
+        X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         self.costs_ = cost_matrix(self.costs, self.classes_)
-        if self.false_alarms is None:
-            return self
-        self._positive = self._position(y)
-        seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
-        self._probabilities = self._held_out(X, y, groups, params, seed)[2]
-        self._codes, self._weights = class_codes(y, self.classes_), sample_weight
         self._training_prior = class_shares(y, self.classes_, sample_weight)
-        if np.any(self._training_prior == 0):
-            raise ValueError("A class has rows of weight zero only; its alarms cannot be counted.")
-        self._prior = self._output_prior()
-        self._find_threshold()
+        if self.false_alarms is not None:
+            self._positive = self._position()
+        params = self._fit_parameters(sample_weight, groups, params)
+        self.estimator_ = self._fitted(X, y, params)
+        if self.false_alarms is not None:
+            seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
+            self._probabilities = self._held_out(X, y, groups, params, seed)[1]
+            self._codes, self._weights = class_codes(y, self.classes_), sample_weight
+            self._prior = self._output_prior()
+            self._find_threshold()
         return self
 
-    def _position(self, y):
+    def _position(self):
         """Column of the class of the alarms."""
-        if not 0 < self.false_alarms < 1:
-            raise ValueError(f"false_alarms must lie between 0 and 1, got {self.false_alarms:g}.")
+        if not isinstance(self.false_alarms, Real) or not 0 < self.false_alarms < 1:
+            raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
             raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
+        if np.any(self._training_prior == 0):
+            raise ValueError("A class has rows of weight zero only; its alarms cannot be counted.")
         if self.positive is not None:
             return int(class_codes([self.positive], self.classes_)[0])
-        return rarest(class_shares(y, self.classes_))
+        return rarest(self._training_prior)
 
     def _output_prior(self):
         """Class shares that the probabilities stand for, by the estimator's own word or as in training."""
@@ -685,17 +600,7 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     @available_if(lambda self: hasattr(self.estimator, "adapt"))
     def adapt(self, X):
-        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow.
-
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows of the new population.
-
-        Returns
-        -------
-        self
-        """
+        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow. Return self."""
         check_is_fitted(self)
         self.estimator_.adapt(X)
         if self.false_alarms is not None:

@@ -25,7 +25,7 @@ from imbalance.label_sets import LabelSetClassifier
 LEARNERS = {
     "logistic": LogisticRegression,
     "lightgbm": lambda: LGBMClassifier(n_estimators=50, num_leaves=15, n_jobs=1, verbose=-1, random_state=0),
-    "forest": lambda: RandomForestClassifier(50, n_jobs=1, random_state=0),
+    "forest": lambda: RandomForestClassifier(20, n_jobs=1, random_state=0),
     "lightgbm, weighted and corrected": lambda: PriorCorrectedClassifier(
         LEARNERS["lightgbm"](), weights="balanced", trained_prior="count"
     ),
@@ -53,15 +53,17 @@ def draw(learner, n_classes, seed):
     rng = np.random.default_rng([n_classes, seed])
     X, y = population(prior(n_classes, 0.1), rng)
     model = LabelSetClassifier(LEARNERS[learner](), random_state=seed).fit(X, y)
-    for share in SHARES:
-        X, y = population(prior(n_classes, share), rng)
-        sets = model.predict_set(X).to_numpy()
-        held = sets[np.arange(len(y)), y]
-        record = {"learner": learner, "n_classes": n_classes, "seed": seed, "share": share}
-        record |= {f"class {k}": held[y == k].mean() for k in range(n_classes)}
+    new = [population(prior(n_classes, share), rng) for share in SHARES]
+    by_class = np.split(model.predict_set(np.concatenate([X for X, _ in new])).to_numpy(), len(SHARES))
+    for share, (X, y), sets in zip(SHARES, new, by_class, strict=True):
         together = model.set_params(target=prior(n_classes, share)).predict_set(X).to_numpy()
-        model.set_params(target=None)
-        yield record | {
+        held = sets[np.arange(len(y)), y]
+        yield {
+            "learner": learner,
+            "n_classes": n_classes,
+            "seed": seed,
+            "share": share,
+            **{f"class {k}": held[y == k].mean() for k in range(n_classes)},
             "size": sets.sum(axis=1).mean(),
             "empty": np.mean(~sets.any(axis=1)),
             "together": together[np.arange(len(y)), y].mean(),
@@ -74,12 +76,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--learners", nargs="*", choices=LEARNERS, default=list(LEARNERS))
     arguments = parser.parse_args()
     lines = arguments.out.read_text().splitlines() if arguments.out.exists() else []
     done = {(r["learner"], r["n_classes"], r["seed"]) for r in map(json.loads, lines)}
     with arguments.out.open("a") as file:
         for seed in range(arguments.draws):
-            for learner in LEARNERS:
+            for learner in arguments.learners:
                 for n_classes in CENTRES:
                     if (learner, n_classes, seed) not in done:
                         records = draw(learner, n_classes, seed)

@@ -55,6 +55,11 @@ def test_exceedance_and_threshold_give_the_same_alarms():
         npt.assert_array_equal(exceedance(inner, outer) <= rate, by_threshold)
 
 
+def test_an_exceedance_that_floats_cannot_hold_is_kept_whole():
+    "Above the 71st of 100 scores lie 29: a row there is an alarm at .29, although 1 - 71 / 100 is above it."
+    assert exceedance(np.arange(100.0), [71.0])[0] <= 0.29
+
+
 def test_rates_by_hand():
     "Group 0: one of two events caught; group 1: one false alarm in two other days."
     counts = count_alarms([1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1])

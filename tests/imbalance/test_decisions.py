@@ -25,7 +25,8 @@ from imbalance.decisions import (
     least_cost,
     threshold_at,
 )
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier
+from imbalance.label_shift import LabelShiftAdapter
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}
 
@@ -110,10 +111,13 @@ def test_a_gain_is_a_negative_cost():
     assert found.tolist() == ["no", "yes"]
 
 
-def test_missing_probabilities_are_refused():
-    "Not decided in silence."
-    with pytest.raises(ValueError, match="missing or infinite"):
-        least_cost([[np.nan, 0.5]], MISS_20, ["no", "yes"])
+@pytest.mark.parametrize("row", [[np.nan, 0.5], [0.2, 0.2], [1.5, -0.5]])
+def test_rows_that_are_no_probabilities_are_refused(row):
+    "Not decided in silence, and the row is named."
+    with pytest.raises(
+        ValueError, match="Row 1 of the probabilities, .* does not sum to one or has a negative"
+    ):
+        least_cost([[0.5, 0.5], row], MISS_20, ["no", "yes"])
 
 
 def test_expected_cost_of_a_population_by_hand():
@@ -201,7 +205,8 @@ def test_alarms_for_a_named_class_among_three():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"false_alarms": 1.5}, "between 0 and 1, got 1.5"),
+        ({"false_alarms": 1.5}, "number between 0 and 1, got 1.5"),
+        ({"false_alarms": "5%"}, "number between 0 and 1, got '5%'"),
         ({"false_alarms": 0.1, "costs": MISS_20}, "costs or false_alarms"),
         ({"false_alarms": 0.1, "positive": "maybe"}, "'maybe' is none of the classes"),
     ],
@@ -352,8 +357,25 @@ def test_no_error_seen_is_no_proof_of_none():
     curve = cost_curve(
         y, p, MISS_20, classes=["no", "yes"], priors=[0.5], n_bootstrap=20_000, random_state=0
     ).set_index("policy")
-    assert curve.loc["least cost", "cost"] == 0
+    assert curve.loc["least cost", "cost"] == curve.loc["least cost", "low"] == 0
     assert 0.5 * 0.09 * 20 < curve.loc["least cost", "high"] < 0.5 * 0.15 * 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_bootstrap": 0}, "at least 100, got 0"),
+        ({"groups": [1, 2]}, "inconsistent numbers of samples"),
+        ({"priors": 1.5}, "between 0 and 1, got 1.5"),
+        ({"positive": "maybe"}, "'maybe' is none of the classes"),
+        ({"trained": {"yes": 1}}, "trained prior lacks 'no'"),
+    ],
+)
+def test_a_curve_that_makes_no_sense_is_refused(settings, message):
+    "One line says what is wrong."
+    y, p = curve_rows(60)
+    with pytest.raises(ValueError, match=message):
+        cost_curve(y, p, MISS_20, classes=["no", "yes"], **settings)
 
 
 def test_whole_groups_make_wider_intervals():

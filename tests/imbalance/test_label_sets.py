@@ -22,8 +22,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.boosters import make_model
 from imbalance.decisions import CostSensitiveClassifier
-from imbalance.estimators import LabelShiftAdapter, PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_sets import LabelSetClassifier
+from imbalance.label_shift import LabelShiftAdapter
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}
 
@@ -253,13 +254,13 @@ def test_a_search_around_sets():
     assert search.fit(*population(300)).best_estimator_.predict_set(population(10)[0]).shape == (10, 2)
 
 
-@pytest.mark.parametrize("share", [0, 1, 90])
+@pytest.mark.parametrize("share", [0, 1, 90, "90%"])
 def test_a_coverage_that_is_no_share_is_refused(share):
     "Whether at fit or afterwards."
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="number between 0 and 1"):
         LabelSetClassifier(GaussianNB(), share).fit(*population(100))
     model = LabelSetClassifier(GaussianNB(), random_state=0).fit(*population(200))
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="number between 0 and 1"):
         model.predict_set(population(5)[0], coverage=share)
 
 
