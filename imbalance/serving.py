@@ -118,6 +118,8 @@ def correct_rows(table, columns, *, trained, target):
     values = table[list(columns)].to_numpy()
     if len(columns) == 1:
         (one,), (other,) = trained, target
+        if not (0 < one < 1 and 0 < other < 1):
+            raise ValueError(f"The shares must lie between 0 and 1, not be {one:g} and {other:g}.")
         values = np.column_stack([values, 1 - values])
         trained, target = [one, 1 - one], [other, 1 - other]
     sums = values.sum(axis=1)
