@@ -37,7 +37,7 @@ TABLES = {
     "fars": {"classes": ("Fatal_Injury", "No_Injury", "Incapaciting_Injury"), "thin": True},
 }
 #: Rows at most of a table, for time.
-MOST_ROWS = 15_000
+MOST_ROWS = 8_000
 SETTINGS_FILE = "settings.json"
 HEADINGS = {
     "table": ("table", "s"), "rows": ("rows", "s"), "ending": ("probabilities", "s"),
