@@ -249,7 +249,7 @@ def _told_order(first, second):
 
 
 #: What makes a spreadsheet take a cell of text for a formula, unless it is a number.
-_FORMULA = re.compile(r"[=+\-@\t\r](?!(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$)")
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$)")
 
 
 def without_formulas(frame):

@@ -83,12 +83,13 @@ def compare(
     rows: Annotated[
         str | None,
         typer.Option(
-            help="What is done to the rows, separated by commas; see `imbalance strategies`. Some take a "
-            "number: drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
+            help="What is done to the rows, separated by commas, or all; see `imbalance strategies`. Some "
+            "take a number: drop-majority:1/2, under-sample:2, smote:.3, smote-under:5, bagged-under:2."
         ),
     ] = None,
     ending: Annotated[
-        str | None, typer.Option(help="What is done to the probabilities: of raw, prior, calibrated, em.")
+        str | None,
+        typer.Option(help="What is done to the probabilities: of raw, prior, calibrated, em; or all."),
     ] = None,
     costs: Costs = None,
     scoring: Annotated[
@@ -121,7 +122,8 @@ def compare(
         )
     _check(out=out, json=json, inputs={"FILE": file}, folders=["--out"])
     options = {
-        "target": target_prior, "models": listed(models), "rows": listed(rows), "ending": listed(ending),
+        "target": target_prior, "models": listed(models), "rows": "all" if rows == "all" else listed(rows),
+        "ending": "all" if ending == "all" else listed(ending),
         "scoring": listed(scoring), "cv": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs,
     }  # fmt: skip
     if suite is not None:
@@ -281,7 +283,8 @@ def correct(
     write_rows(corrected, out)
     _write_json(json, corrected.to_dict("records"))
     means = ", ".join(
-        f"{name} {table[name].mean():.3g} to {corrected[f'{name}_corrected'].mean():.3g}" for name in chosen
+        f"{name} {corrected[name].mean():.3g} to {corrected[f'{name}_corrected'].mean():.3g}"
+        for name in chosen
     )
     say(f"{out}: {len(table):,} rows; means: {means}")
 

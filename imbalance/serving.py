@@ -114,9 +114,12 @@ def correct_rows(table, columns, *, trained, target):
     for what, shares in (("trained", trained), ("target", target)):
         if len(shares) != len(columns):
             raise ValueError(f"{len(columns)} columns need as many {what} shares, not {len(shares)}.")
-    values = np.column_stack([_numbers_of(table[name], name) for name in columns])
+    table = table.assign(**{name: _numbers_of(table[name], name) for name in columns})
+    values = table[list(columns)].to_numpy()
     if len(columns) == 1:
         (one,), (other,) = trained, target
+        if not (0 < one < 1 and 0 < other < 1):
+            raise ValueError(f"The shares must lie between 0 and 1, not be {one:g} and {other:g}.")
         values = np.column_stack([values, 1 - values])
         trained, target = [one, 1 - one], [other, 1 - other]
     sums = values.sum(axis=1)
@@ -137,9 +140,9 @@ def _numbers_of(column, name):
     if len(wrong):
         raise ValueError(
             f"Column {name!r} must hold probabilities from 0 to 1; row {wrong[0] + 1:,} has "
-            f"{column.iloc[wrong[0]]!r}."
+            f"{column.iloc[wrong[0]]!s}."
         )
-    return numbers.to_numpy("float64")
+    return numbers.astype("float64")
 
 
 def batches(tables, by=None):

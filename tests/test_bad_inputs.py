@@ -54,7 +54,7 @@ COMMANDS = {
     "openaq": "ingest BAD --format openaq --out out.parquet",
     "cities": "ingest waqi.csv --format waqi --cities BAD --out out.parquet",
     "mapping": "ingest table.csv --format table --mapping BAD --out out.parquet",
-    "compare": "compare BAD --target sold --rows none --models logistic --folds 2 --repeats 1 --jobs 1 --out out",
+    "compare": "compare BAD --target sold --rows none --models logistic --folds 2 --repeats 1 --out out",
     "bundle": "predict table.csv --bundle bundle --out out.parquet",
 }
 

@@ -12,7 +12,7 @@ import pandas as pd
 from airq.io import atomic_write, write_json, write_text
 from imbalance.cells import without_formulas
 from imbalance.comparison.compare import compare
-from imbalance.comparison.report import format_cell, markdown_table, write_comparison
+from imbalance.comparison.report import markdown_table, write_comparison
 from imbalance.comparison.runner import claim_folder, versions
 from imbalance.datasets.loading import available, install_hint, load_dataset
 from imbalance.datasets.published import (
@@ -23,7 +23,7 @@ from imbalance.datasets.published import (
     recipe_table,
     recipes_in_words,
 )
-from imbalance.datasets.suite import prefixed
+from imbalance.datasets.suite import headed_cells, prefixed
 
 #: What is run on the real tables; weights in both readings, and each with its probabilities corrected.
 ROWS = ("as they are", "drop-majority", "smote-under", "weights", "weights-target")
@@ -37,7 +37,7 @@ TABLES = {
     "fars": {"classes": ("Fatal_Injury", "No_Injury", "Incapaciting_Injury"), "thin": True},
 }
 #: Rows at most of a table, for time.
-MOST_ROWS = 15_000
+MOST_ROWS = 8_000
 SETTINGS_FILE = "settings.json"
 HEADINGS = {
     "table": ("table", "s"), "rows": ("rows", "s"), "ending": ("probabilities", "s"),
@@ -68,9 +68,7 @@ class Reproduction:
 
     def cells(self):
         """Headings and cells of the real tables as text."""
-        records = self.table.to_dict("records")
-        rows = [[format_cell(row[name], form) for name, (_, form) in HEADINGS.items()] for row in records]
-        return [heading for heading, _ in HEADINGS.values()], rows
+        return headed_cells(self.table, HEADINGS)
 
 
 def three_classes(name, *, seed=0):

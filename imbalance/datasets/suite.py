@@ -68,11 +68,20 @@ class SuiteResult:
 
     def cells(self):
         """Headings and cells of the table as text."""
-        rows = [
-            [format_cell(row[name], form) for name, (_, form) in HEADINGS.items()]
-            for row in self.table.to_dict("records")
-        ]
-        return [heading for heading, _ in HEADINGS.values()], rows
+        return headed_cells(self.table, HEADINGS)
+
+
+def headed_cells(table, headings):
+    """Headings and cells as text, from a mapping of columns to their headings and formats.
+
+    >>> headed_cells(pd.DataFrame({"a": [0.5]}), {"a": ("loss", ".2f")})
+    (['loss'], [['0.50']])
+    """
+    rows = [
+        [format_cell(row[name], form) for name, (_, form) in headings.items()]
+        for row in table.to_dict("records")
+    ]
+    return [heading for heading, _ in headings.values()], rows
 
 
 def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, advance=None, **options):

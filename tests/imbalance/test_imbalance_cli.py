@@ -138,7 +138,9 @@ def test_files_that_are_none_are_one_line(tmp_path):
     "Absent, empty, a folder."
     empty = tmp_path / "empty.csv"
     empty.write_text("")
-    for path, word in [(tmp_path / "no.csv", "No such file"), (empty, "is empty"), (tmp_path, "is a folder")]:
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    for path, word in [(tmp_path / "no.csv", "No such file"), (empty, "is empty"), (folder, "is a folder")]:
         refused(imbalance("compare", path, "--target", "a", "--out", tmp_path / "out"), word)
 
 

@@ -244,7 +244,7 @@ def test_rows_that_differ_by_their_number_only_are_equal(tmp_path):
 
     pd.DataFrame({"size": [1, 2] * 15, "risk": ["low", "high", "low"] * 10}).to_csv(tmp_path / "t.csv")
     table = read_labelled(tmp_path / "t.csv", target="risk")
-    problem, notes = make_problem(table.X, table.y, target_prior="balanced", n_splits=2, n_repeats=1)
+    problem, notes = make_problem(table.X, table.y, target="balanced", cv=2, repeats=1)
     assert any("30 of 30 rows have the features of another row" in note for note in notes)
     assert len(set(problem.groups)) == 2
 
