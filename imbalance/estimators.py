@@ -540,10 +540,11 @@ class PriorCorrectedClassifier(MetaClassifier):
     def members_proba(self, X):
         """Return the probabilities of each member as it gives them, a list of (n_samples, n_classes).
 
-        Members are those of the bag; once calibrated the classifiers of the folds, for the training prior.
+        Members are those of the bag; once the prior is estimated or the classifier calibrated, the
+        classifiers of the folds, for the training prior.
         """
         check_is_fitted(self)
-        if self._calibrator is None:
+        if self._together is None:
             return self._raw_members(X)
         X = self._check_rows(X, reset=False)
         return [copy.proba_for(X, self.training_prior_) for copy in self._copies]
@@ -561,18 +562,13 @@ class PriorCorrectedClassifier(MetaClassifier):
         -------
         numpy.ndarray of shape (n_samples, n_classes)
         """
-        if self._together is None:
-            return self.corrected(self._raw_members(X), prior)
-        X = self._check_rows(X, reset=False)
-        training = self.training_prior_
-        found = [self._together(copy.proba_for(X, training)) for copy in self._copies]
-        return mean_corrected(found, [training] * len(found), prior)
+        return self.corrected(self.members_proba(X), prior)
 
     def corrected(self, members, prior):
         """Correct what :meth:`members_proba` gave to a population with the class shares `prior`."""
-        if self._calibrator is None:
+        if self._together is None:
             return mean_corrected(members, self.priors_, prior)
-        calibrated = [self._calibrator(member) for member in members]
+        calibrated = [self._together(member) for member in members]
         return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
 
     def dealt(self, members):
@@ -582,7 +578,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         """
         members = np.stack(members)
         rows = np.arange(members.shape[1])
-        return self._calibrator(members[deal(len(rows), len(members)), rows])
+        return self._together(members[deal(len(rows), len(members)), rows])
 
     def predict_proba(self, X):
         """Return probabilities for the target prior, of shape (n_samples, n_classes)."""

@@ -135,31 +135,34 @@ def fit_endings(
     stages = {"none": (base, members, time.perf_counter() - began)}
     kinds = {ending: strategy.calibration(ending, model) for ending in endings}
     inner = [ending for ending in endings if held_out or kinds[ending] != "none"]
-    by_members = None
+    by_members, found = None, None
     if inner:
         with _failing(strategy, inner):
             copies, by_members = held_out_members(base, X, y, groups=groups)
-            for kind in set(kinds.values()) - {"none"}:
+            for kind in {kinds[ending] for ending in inner} - {"none"}:
                 ready = copy(base).calibrate_on(copies, by_members, y, method=kind)
-                found = ready.members_proba(X_new) if kind == "sigmoid" else members
+                found = ready.members_proba(X_new) if found is None else found
                 stages[kind] = ready, found, time.perf_counter() - began
-    outcomes = {}
-    for ending in endings:
+    outcomes, told = {}, {}
+    if held_out:
+        told = dict.fromkeys(stages, [np.mean(by_members, axis=0)])
+        told["none"] = [  # as the members gave them, before they were corrected
+            correct_prior(p, trained=base.training_prior_, target=prior)
+            for p, prior in zip(by_members, base.priors_, strict=True)
+        ]
+    for ending, kind in kinds.items():
         with _failing(strategy, [ending]):
-            outcomes[ending] = _outcome(
-                ending, *stages[kinds[ending]], target, unlabelled, base, by_members if held_out else None
-            )
+            outcomes[ending] = _outcome(ending, *stages[kind], target, unlabelled, told.get(kind))
     return outcomes, [*notes, *base.notes_]
 
 
-def _outcome(ending, ready, members, seconds, target, unlabelled, base, by_members):
+def _outcome(ending, ready, members, seconds, target, unlabelled, held_out):
     """What an ending makes of the predictions of its members."""
-    began = time.perf_counter()
-    by_copies = None
+    began, by_copies = time.perf_counter(), None
     if ending == "em":
         by_copies = ready.dealt(members)
         seen = by_copies if unlabelled is None else by_copies[unlabelled]
-        target = estimate_prior(seen, trained=base.training_prior_)
+        target = estimate_prior(seen, trained=ready.training_prior_)
 
     def ended(members):
         return np.mean(members, axis=0) if ending == "raw" else ready.corrected(members, target)
@@ -167,23 +170,13 @@ def _outcome(ending, ready, members, seconds, target, unlabelled, base, by_membe
     probabilities = ended(members)
     if not np.isfinite(probabilities).all():
         raise ValueError("its probabilities are not numbers.")
-    held_out = None
-    if by_members is not None:
-        if ending in ("raw", "prior"):  # as the members gave them, before they were corrected
-            by_members = [
-                correct_prior(p, trained=base.training_prior_, target=prior)
-                for p, prior in zip(by_members, base.priors_, strict=True)
-            ]
-        else:
-            by_members = [np.mean(by_members, axis=0)]
-        held_out = ended(by_members)
     return Outcome(
         probabilities,
-        base.effective_prior_ if ending == "raw" else target,
+        ready.effective_prior_ if ending == "raw" else target,
         seconds + time.perf_counter() - began,
         partial(ready.corrected, members),
         by_copies,
-        held_out,
+        None if held_out is None else ended(held_out),
     )
 
 

@@ -151,7 +151,7 @@ def make_jobs(models, by_name, strategies, scoring, n_splits):
                     what for what, one in zip((name, strategy.name, "scoring"), marks, strict=True) if not one
                 ]
                 marks = [uuid4().hex]
-            known = mark((RECORD, marks, endings, name in by_name))
+            known = mark((RECORD, name, strategy.name, marks, endings, name in by_name))
             jobs += [
                 FitJob(name, model, name in by_name, strategy, endings, scoring, known, fold)
                 for fold in range(n_splits)

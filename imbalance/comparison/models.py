@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +18,7 @@ from sklearn.utils import _safe_indexing
 from airq.messages import near_name
 from imbalance.boosters import BoostedClassifier
 from imbalance.comparison.folds import TooFewRows, stratified_split
+from imbalance.estimators import copy_of
 from imbalance.metrics import weighted_log_loss
 
 #: Numbers of trees to choose from.
@@ -139,7 +140,7 @@ def seeded(model, seed):
     >>> seeded(LogisticRegression(), 3).random_state
     3
     """
-    model, missing = clone(model), {}
+    model, missing = copy_of(model), {}
     params = {"": model, **model.get_params()}
     for name, value in params.items():
         owner, _, last = name.rpartition("__")
@@ -181,7 +182,7 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
         return model, [
             f"{model.library} grows its usual number of trees: a class has too few rows to hold out."
         ]
-    long = clone(model).set_params(settings=settings | {name: max(TREES)})
+    long = copy_of(model).set_params(settings=settings | {name: max(TREES)})
     fitted = replace(strategy, bag=1).classifier(long, ending="raw", target=target, seed=seed)
     fitted.fit(_safe_indexing(X, train), y[train])
     held_out, losses = _safe_indexing(X, test), []
@@ -191,4 +192,4 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
                 y[test], fitted.raw_proba(held_out), classes=fitted.classes_, target=fitted.nominal_prior_
             )
         )
-    return clone(model).set_params(settings=settings | {name: TREES[int(np.argmin(losses))]}), []
+    return copy_of(model).set_params(settings=settings | {name: TREES[int(np.argmin(losses))]}), []

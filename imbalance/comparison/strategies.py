@@ -123,29 +123,6 @@ def _smote_under(factor):
     return SMOTE(sampling_strategy=Grow(factor)), _under(AsManyAsTheOthers())
 
 
-#: What may be done to the rows, by name and in the order of tables.
-ROWS = {
-    strategy.name: strategy
-    for strategy in (
-        Strategy(AS_THEY_ARE, "The training rows as they are"),
-        Strategy("drop-majority", "Drop 5/6 of the largest class", _under(DropMajority(5 / 6))),
-        Strategy("under-sample", "Cut every class to the rows of the rarest", _under(AtMost(1))),
-        Strategy("smote", "SMOTE every class to the rows of the largest", SMOTE()),
-        Strategy(
-            "smote-under",
-            "SMOTE the others to 3 times their rows, then cut the largest class to all others together",
-            _smote_under(3),
-        ),
-        Strategy("weights", "Row weights: classes count alike", weights="balanced"),
-        Strategy("weights-target", "Row weights: classes count as in the target", weights="target"),
-        Strategy(
-            "bagged-under", "Mean of 10 classifiers, each under-sampled on its own", _under(AtMost(1)), bag=10
-        ),
-    )
-}
-#: Those that are compared where none is named; the others repeat what these show.
-USUAL_ROWS = (AS_THEY_ARE, "under-sample", "smote", "weights", "bagged-under")
-USUAL_ENDINGS = ("raw", "prior", "calibrated")
 _AT_MOST = "the rows of a class at most, in multiples of the rarest, 1 or more"
 #: Names that take a number behind a colon, as in "under-sample:2" -> what it is, its range, the meaning, the
 #: sampler that it makes.
@@ -183,6 +160,30 @@ NUMBERED = {
 }
 
 
+def _numbered(name, number, base=None, bag=1):
+    _, _, meaning, sampler = NUMBERED[base or name]
+    return Strategy(name, meaning.format(number), sampler(number), bag=bag)
+
+
+#: What may be done to the rows, by name and in the order of tables.
+ROWS = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy(AS_THEY_ARE, "The training rows as they are"),
+        _numbered("drop-majority", 5 / 6),
+        _numbered("under-sample", 1),
+        _numbered("smote", 1),
+        _numbered("smote-under", 3),
+        Strategy("weights", "Row weights: classes count alike", weights="balanced"),
+        Strategy("weights-target", "Row weights: classes count as in the target", weights="target"),
+        _numbered("bagged-under", 1, bag=10),
+    )
+}
+#: Those that are compared where none is named; the others repeat what these show.
+USUAL_ROWS = (AS_THEY_ARE, "under-sample", "smote", "weights", "bagged-under")
+USUAL_ENDINGS = ("raw", "prior", "calibrated")
+
+
 def find_rows(name):
     """What is done to the rows, by its name, perhaps with a number behind a colon.
 
@@ -216,11 +217,11 @@ def find_rows(name):
         raise ValueError(f"Nothing called {name!r} is done to rows.{hint} Known: {', '.join(ROWS)}.")
     if base not in NUMBERED:
         raise ValueError(f"{base!r} takes no number, as in {name!r}; {', '.join(NUMBERED)} do.")
-    what, holds, meaning, sampler = NUMBERED[base]
+    what, holds, *_ = NUMBERED[base]
     number = _number(text)
     if not holds(number):
         raise ValueError(f"{name!r}: {text!r} is not {what}.")
-    return replace(ROWS[base], name=name, meaning=meaning.format(number), sampler=sampler(number))
+    return _numbered(name, number, base, ROWS[base].bag)
 
 
 def _number(text):

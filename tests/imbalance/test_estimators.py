@@ -378,7 +378,9 @@ def test_gaps_are_filled_from_training_rows_and_it_is_said():
     assert filled["place"].tolist() == ["b", "a"]
     X, y = two_classes()
     X[3] = np.nan
-    model = PriorCorrectedClassifier(GaussianNB(), sampler=SMOTE(), random_state=0).fit(X, y)
+    model = PriorCorrectedClassifier(
+        GaussianNB(), sampler=SMOTE(), trained_prior="count", random_state=0
+    ).fit(X, y)
     assert "SMOTE cannot take missing values: 1 column was filled" in model.notes_[0]
     npt.assert_allclose(model.imputer_.fillers_[0], np.nanmedian(X))
     npt.assert_allclose(model.predict_proba([[np.nan]]), model.predict_proba([[np.nanmedian(X)]]))
