@@ -157,8 +157,11 @@ def _findings(table):
     by_table = losses.groupby("table")
     spread = by_table.max() - by_table.min()
     none = losses["calibrated"].xs("as they are", level="rows") - by_table["calibrated"].min()
+    known = losses["raw"].unstack("rows")[["drop-majority", "smote-under", "as they are"]]  # noqa: PD010
+    same = int((known.diff(axis=1).iloc[:, 1:] > 0).all(axis=1).sum())
     return [
         recipes_in_words(),
+        f"Raw, these three rank as published on {same} of {len(none)} real tables.",
         f"On {len(none)} real tables with these shares, calibrated and corrected probabilities have a lower "
         f"log loss than raw ones in {int((gains < 0).sum())} of {len(gains)} pairs of table and recipe. The "
         f"recipes then differ by {spread['calibrated'].max():.3f} nats at most; raw, by "
