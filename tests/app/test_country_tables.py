@@ -110,8 +110,10 @@ def test_days_outside_the_domain_are_shared_by_people(opened, make_rows):
 
 
 def test_words_tell_whom_the_means_describe(opened, make_rows):
-    "Two cities, one without a known population."
-    store = opened(two_ugandan_cities(make_rows, ([10.0], [30.0]), people=(3e6, np.nan)))
+    "Two cities, one without a known population and at sea, where no city of the bundled table is."
+    rows = two_ugandan_cities(make_rows, ([10.0], [30.0]), people=(3e6, np.nan))
+    rows.loc[rows["population"].isna(), ["latitude", "longitude"]] = [-40.0, -10.0]
+    store = opened(rows)
     words = country_tables.people_words(country_tables.country_table(store, whole(store)))
     assert words.startswith(
         "2 listed cities in 1 country, 3.0 million people; 1 of them has no known population"
