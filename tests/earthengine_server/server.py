@@ -110,6 +110,15 @@ class EarthEngineServer:
         return self._service.under_way
 
     @property
+    def hidden(self):
+        """Function of an asset id and an image's facts that tells which images have not arrived yet."""
+        return self._service.hidden
+
+    @hidden.setter
+    def hidden(self, hidden):
+        self._service.hidden = hidden
+
+    @property
     def faults(self):
         """The faults; setting them starts their count over."""
         return self._service.plan.faults
