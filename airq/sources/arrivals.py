@@ -43,16 +43,24 @@ class Arrivals:
         #: By product and period: images (None where untold), since, looked, grown (None if never).
         self._facts = {key: dict(own) for key, own in (facts or {}).items()}
 
-    def of(self, key, periods):
-        """Return the Looks at some periods of a product."""
-        own = self._facts.get(key, {})
-        rows = [own.get(str(period), [UNASKED, None, None, None]) for period in periods]
+    def of(self, key, periods, *, near=0):
+        """Return the Looks at some periods of a product.
+
+        More images of one period are taken for more images of the `near` ones on either side, too. [d]
+        """
+        facts = self._facts.get(key, {})
+        rows = [facts.get(str(period), [UNASKED, None, None, None]) for period in periods]
         images, since, looked, grown = zip(*rows, strict=True) if rows else ((), (), (), ())
+        own = np.array(grown, dtype="datetime64[ms]")
+        grown = own.copy()
+        for number in np.flatnonzero(~np.isnat(own)) if near else ():
+            beside = np.abs(periods - periods[number]).astype(int) <= near
+            grown[beside] = np.fmax(grown[beside], own[number])
         return Looks(
             np.array([UNTOLD if number is None else number for number in images], dtype=int),
             np.array(since, dtype="datetime64[D]"),
             np.array(looked, dtype="datetime64[D]"),
-            np.array(grown, dtype="datetime64[ms]"),
+            grown,
         )
 
     def note(self, view, images, now):

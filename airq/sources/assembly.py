@@ -22,7 +22,7 @@ def assemble(folder, chunks):
     Return `rows`, `sites`, `columns`, `first_day`, `last_day`; by column `filled`, the share of values that
     are not empty, and `emptied`, how many implausible values were emptied.
     """
-    days, sites = folder.site_days.days, folder.site_days.sites
+    days = folder.site_days.days
     units = folder.extraction.units_on(days)
     mask = folder.site_days.mask(days)
     placed = _placed(folder, chunks)

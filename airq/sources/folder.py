@@ -41,6 +41,8 @@ PANEL = "panel.parquet"
 EMPTY_DAYS = 30
 #: Coordinates that differ by less are the same. [°]
 SAME_DEGREES = 1e-6
+#: Local days on either side of one that images came late for, which may lack some of the same. [d]
+NEAR = 2
 #: The one period of what never changes.
 ONCE = np.datetime64("1970-01-01", "D")
 
@@ -298,37 +300,42 @@ class Folder:
             inside = np.isin(chunk.periods, periods)
             if len(rows) and inside.any():
                 filled[columns] |= chunk.has_values(part.key, part.value_columns)[inside]
-        return Held(part, periods, asked, fetched, outdated, filled, self.arrivals.of(part.key, periods))
+        # An image that came late for a local day may be one of the days beside it, too.
+        near = NEAR if self.extraction.day_basis == "local" and part.has_local_days else 0
+        looks = self.arrivals.of(part.key, periods, near=near)
+        return Held(part, periods, asked, fetched, outdated, filled, looks)
 
-    def lacking(self, part, chunks, *, hopeful=False):
-        """Return the periods of a part, and what of it must be asked for, shape (n_cities, n_periods)."""
-        held = self.held(part, chunks)
-        lacking = held.lacking(self.on_day)
+    def lacking(self, held, chunks, *, hopeful=False):
+        """Return what of a part must be asked for, shape (n_cities, n_periods)."""
+        part, lacking = held.part, held.lacking(self.on_day)
         if hopeful and part.counts_images:
             lacking |= held.empty & (held.again() <= self.on_day)
         for chunk in chunks:
-            if chunk.empty and self.serves(chunk, part):
-                lacking[self._still_empty(chunk, part, held.periods)] |= (
-                    chunk.fetched.astype("datetime64[D]") < self.on_day
-                )
+            if (
+                chunk.empty
+                and self.serves(chunk, part)
+                and chunk.fetched.astype("datetime64[D]") < self.on_day
+            ):
+                rows, columns = self._still_empty(chunk, part, held.periods)
+                lacking[rows, columns] |= held.fetched[rows, columns] == chunk.fetched
         for own in self.refreshes:
             if part.key in own["products"]:
                 days = np.arange(np.datetime64(own["start"]), np.datetime64(own["end"]) + 1)
                 lacking |= (held.fetched <= np.datetime64(own["since"])) & np.isin(
                     held.periods, part.period_of(days)
                 )
-        return held.periods, lacking & held.asked
+        return lacking & held.asked
 
     def to_look_at(self, chunks):
         """Return the Views to count the images of before anything is asked for.
 
-        They are of the periods whose pause is over, and of what is missing of those that may still get images.
+        They are of periods whose pause is over, and of what is missing of those that may still get images.
         """
         views = {}
         for part in self.parts:
             held = self.held(part, chunks)
             recent = held.ends + LOOK_DAYS[part.cadence] > self.on_day
-            wanted = self.lacking(part, chunks)[1].any(axis=0) & recent | (held.again() <= self.on_day)
+            wanted = self.lacking(held, chunks).any(axis=0) & recent | (held.again() <= self.on_day)
             doubt = held.empty | (held.first < held.expected)
             for number in np.flatnonzero(wanted & part.counts_images):
                 own = View(part, held.periods[number], held.first[number], bool(doubt[number]))
@@ -373,15 +380,16 @@ class Folder:
         found = {}
         refreshed = {key for own in self.refreshes for key in own["products"]}
         for part in self.parts if self.panel_facts else ():
-            held, (_, lacking) = self.held(part, chunks), self.lacking(part, chunks)
-            if (lacking & held.outdated).any():
+            held = self.held(part, chunks)
+            lacking = self.lacking(held, chunks)
+            if (lacking & held.outdated & (held.fetched == NEVER)).any():
                 now = self.extraction.fingerprint_of(part)
                 same = any(own.fingerprints.get(part.key) == now for own in chunks)
-                reason = "to get further columns" if same else "changed in the catalogue"
+                reason = "asked for with more columns" if same else "changed in the catalogue"
             elif not (held.fetched > NEVER).any():
                 reason = "added"
             elif part.key in refreshed:
-                reason = "to be fetched anew"
+                reason = "asked for anew"
             else:
                 continue
             own = found.setdefault(part.key, {"product": part.key, "reason": reason, "city_days": 0})
@@ -401,9 +409,10 @@ class Folder:
             # A bit for each part that is lacking; where it has no images it costs nothing to take it along.
             lacking, without = np.zeros(asked.shape, dtype="uint32"), np.zeros(len(periods), dtype="uint32")
             for number, part in enumerate(layer.parts):
-                own, cells = self.lacking(part, chunks, hopeful=hopeful)
-                there = np.isin(periods, own)
-                lacking[:, there] |= cells.astype("uint32") << number
+                held = self.held(part, chunks)
+                there = np.isin(periods, held.periods)
+                own = self.lacking(held, chunks, hopeful=hopeful)
+                lacking[:, there] |= own.astype("uint32") << number
                 without[~there] |= 1 << number
             lacking = np.where(lacking, lacking | without, 0)
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)

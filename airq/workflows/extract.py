@@ -249,6 +249,9 @@ def span_of(text):
 
 def _fetch(folder, chunks, client, report_progress):
     """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
+    views, missing = folder.to_look_at(chunks), folder.missing(chunks)
+    if not (views or missing):
+        return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
         from airq.sources.earthengine.images import count_images
@@ -270,9 +273,10 @@ def _fetch(folder, chunks, client, report_progress):
             folder.write_manifest()
 
         with Run(folder, costs, workload_tag=tag) as run:
-            if views := folder.to_look_at(chunks):
+            if views:
                 look(views)
-            if missing := folder.missing(chunks):
+                missing = folder.missing(chunks)
+            if missing:
                 reporting = {"progress": progress, "report_progress": report_progress}
                 sample(connection, missing, folder, budget=budget, **reporting)
                 if views := folder.emptied(folder.read_chunks()[0]):

@@ -80,11 +80,11 @@ class FolderReport:
 def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, partial=False, refresh=None):
     """Ask for what a folder lacks, write its panel, and return facts of the panel, the run, and notes.
 
-    `fetch(folder, chunks)` writes what the chunks lack and returns what the run cost; `notes_of(folder)`
-    returns what a user should know of what is asked for. Chunks that were written are kept, whatever fails;
-    where the service stays away, `partial` says whether the panel takes up what came before the error is
-    raised. `on_day` (datetime64[D]) is the date in UTC, by default today; `refresh` is the first and the last
-    day of a span to fetch anew, of the products of the extraction.
+    `fetch(folder, chunks)` writes what the chunks lack and returns what the run cost, nothing if they lack
+    nothing; `notes_of(folder)` returns what a user should know of what is asked for. Chunks that were written
+    are kept, whatever fails; where the service stays away, `partial` says whether the panel takes up what
+    came before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today; `refresh`
+    is the first and the last day of a span to fetch anew, of the products of the extraction.
     """
     check_writable(Path(out) / MANIFEST)
     open_folder(out, extraction, site_days, on_day)
@@ -97,16 +97,16 @@ def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, par
         for path in damaged:
             path.unlink()
         run, failure = {}, None
-        if folder.missing(chunks) or folder.to_look_at(chunks):
-            try:
-                run = fetch(folder, chunks)
-            except (ConnectionError, Refused) as error:
-                if not partial:
-                    raise
-                failure = error
+        try:
+            run = fetch(folder, chunks)
+        except (ConnectionError, Refused) as error:
+            if not partial:
+                raise
+            failure = error
+        if run or failure is not None:
             chunks, _ = folder.read_chunks()
-            if failure is not None and not chunks:
-                raise failure
+        if failure is not None and not chunks:
+            raise failure
         if failure is None:
             folder.refreshes.clear()
         if run or not _is_current(folder, chunks):
@@ -172,8 +172,12 @@ def damage_notes(damaged):
 
 def change_notes(folder, chunks):
     """Return what of a folder is fetched anew, or besides what it held, and why."""
+    alike = {}
     for own in folder.changes(chunks):
-        yield f"{own['product']} is {own['reason']}: {own['city_days']:,} city-days of it are fetched"
+        alike.setdefault((own["reason"], own["city_days"]), []).append(own["product"])
+    for (reason, city_days), products in alike.items():
+        each = " each" * (len(products) > 1)
+        yield f"{', '.join(products)}: {reason}, {city_days:,} city-days{each} to fetch"
     if unidentified := folder.unidentified():
         yield (
             f"{len(unidentified):,} chunks of an earlier version are not used: the manifest that named their "

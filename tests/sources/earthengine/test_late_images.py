@@ -1,12 +1,29 @@
-"""Images that come late are not lost: a day without a value is looked at again, and asked for once it can be."""
+"""Images that come late are not lost: a day without a value is looked at, and asked for once it has any."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
-from extractions import MAIAC, hidden, kept, looks, panel, run, same, sent, simulated, six_cities
+from extractions import (
+    CAMS,
+    CITIES,
+    MAIAC,
+    hidden,
+    kept,
+    looks,
+    panel,
+    run,
+    same,
+    sent,
+    simulated,
+    six_cities,
+)
 
-from airq.sources.arrivals import Arrivals
+from airq.sources.arrivals import Arrivals, View
+from airq.sources.earthengine.catalogue import products_of
+from airq.sources.earthengine.layers import Extraction
+from airq.sources.folder import Folder, SiteDays
 from airq.workflows.extract import EarthEngine, plan
 
 #: Long after the four days of January 2023 that are extracted.
@@ -48,11 +65,20 @@ def test_late_images_are_fetched_once_they_are_there(undisturbed, tmp_path):
 
 def test_pauses_grow_to_64_days(tmp_path):
     "While nothing comes, the days of looks are 1, 3, 7, 15, 31, 63, 127 and 191 days after the first."
-    asked = six_cities(tmp_path, products=["maiac"], start="2023-01-02", end="2023-01-02")
-    with simulated() as server:
-        server.hidden = hidden(MAIAC, *LATE)
-        run(server, tmp_path, asked, day=FIRST)
-        days = [number for number in range(1, 200) if costs(server, tmp_path, FIRST + number, asked)[1]]
+    site_days = SiteDays.from_cities(CITIES, *pd.to_datetime(["2023-01-02", "2023-01-02"]))
+    folder = Folder(
+        tmp_path, Extraction("default", products_of("default", ["maiac"])), site_days, on_day=FIRST
+    )
+    (request,) = folder.missing([])
+    chunks = [folder.keep(request, np.full((6, 1, 2), np.nan))]
+    days = []
+    for view in folder.emptied(chunks):
+        folder.arrivals.note(view, 0, folder.now)
+    for number in range(1, 200):
+        folder.on_day = FIRST + number
+        for view in folder.to_look_at(chunks):
+            folder.arrivals.note(view, 0, folder.now)
+            days.append(number)
     assert days == [1, 3, 7, 15, 31, 63, 127, 191]
 
 
@@ -89,27 +115,39 @@ def test_masked_days_are_told_from_days_without_images(tmp_path):
     assert {day for day, (images, *_) in facts.items() if images} == set(own["masked"])
 
 
-def test_an_outage_of_three_weeks(tmp_path):
-    "Run every day; MAIAC's images from 8 to 28 January come on the 29th. In the end nothing is missing."
-    days = np.arange("2023-01-08", "2023-01-29", dtype="datetime64[D]")
-    end = np.datetime64("2023-02-10")
-    asked = {"products": ["maiac", "cams"], "start": "2023-01-01"}
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)], ids=["weekly", "daily"])
+def test_an_outage_of_three_weeks(tmp_path, step):
+    "MAIAC's images from 8 to 28 January come on the 29th. Run every week or day, it loses and repeats nothing."
+    outage = np.arange("2023-01-08", "2023-01-29", dtype="datetime64[D]")
+    last, asked = np.datetime64("2023-02-11"), {"products": ["maiac", "cams"], "start": "2023-01-01"}
     with simulated(limits=None) as server:
-        expected = 0
-        for day in np.arange("2023-01-03", end + 1, dtype="datetime64[D]"):
+        fetched = 0
+        for day in np.arange(np.datetime64("2023-01-08"), last + 2, step):
             # Each day's images come on the next.
-            gone = days if day < days[-1] + 1 else days[:0]
-            server.hidden = hidden(MAIAC, *gone, *np.arange(day, end + 1))
-            expected += run(
-                server, tmp_path, six_cities(tmp_path, end=str(day - 1), **asked), day=day
-            ).fetched
+            missing = outage if day < np.datetime64("2023-01-29") else outage[:0]
+            server.hidden = hidden(MAIAC, *missing, *np.arange(day, last + 1))
+            fetched += run(server, tmp_path, six_cities(tmp_path, end=str(day - 1), **asked), day=day).fetched
+        whole = six_cities(tmp_path, end=str(last), **asked)
+        # The last looks at days that came in the outage, and at the last one.
+        for day in (last + 7, last + 40):
+            fetched += run(server, tmp_path, whole, day=day).fetched
+        assert costs(server, tmp_path, last + 100, whole)[0] == 0
         server.hidden = lambda asset, image: False
-        run(server, tmp_path, six_cities(tmp_path, end=str(end - 1), **asked), out="once", day=end)
-        first = costs(server, tmp_path, end + 100, six_cities(tmp_path, end=str(end - 1), **asked))
+        run(server, tmp_path, whole, out="once", day=last + 100)
     same(panel(tmp_path), panel(tmp_path, "once"))
-    assert first[0] == 0
-    # Nothing came twice: no chunk was fetched again for what another holds.
-    assert expected == int(panel(tmp_path)[["aod047", "aod055", "cams_pm25", "cams_aod"]].count().sum())
+    assert fetched == int(panel(tmp_path)[["aod047", "aod055", "cams_pm25", "cams_aod"]].count().sum())
+
+
+def test_local_days_get_their_late_images(tmp_path):
+    "Images of four days in UTC are parts of up to six local days: all are as if they had been there at once."
+    asked = six_cities(tmp_path, products=["cams"], day_basis="local")
+    with simulated() as server:
+        run(server, tmp_path, asked, out="once")
+        server.hidden = hidden(CAMS, *np.arange("2022-12-31", "2023-01-04", dtype="datetime64[D]"))
+        run(server, tmp_path, asked, day=FIRST)
+        server.hidden = lambda asset, image: False
+        run(server, tmp_path, asked, day=FIRST + 1)
+    same(panel(tmp_path), panel(tmp_path, "once"))
 
 
 def test_the_rest_of_a_day_comes_later(undisturbed, tmp_path):
@@ -199,10 +237,6 @@ def test_a_span_that_is_fetched_anew_goes_on(undisturbed, tmp_path):
 
 def test_looks_are_noted():
     "More images than a request can have had are noted with the time, fewer or as many are not."
-    from airq.sources.arrivals import View
-    from airq.sources.earthengine.catalogue import products_of
-    from airq.sources.earthengine.layers import Extraction
-
     part = Extraction("mine", products_of("default", ["no2"])).layers[0].parts[0]
     day, arrivals = np.datetime64("2023-01-02"), Arrivals()
     for images, when in ((3, "2023-01-03T10:00"), (3, "2023-01-04T10:00"), (5, "2023-01-05T10:00")):

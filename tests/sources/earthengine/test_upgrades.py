@@ -60,7 +60,7 @@ def test_an_upgrade_fetches_what_changed(tmp_path, upgrade):
             "requests": planned.cost.requests,
         }
         assert planned.cost.cells == 6 * 4 * 2
-        assert any("maiac is changed in the catalogue: 24 city-days" in note for note in planned.notes)
+        assert any("maiac: changed in the catalogue, 24 city-days to fetch" in note for note in planned.notes)
         assert cost(server, tmp_path) == 6 * 4 * 2
         assert cost(server, tmp_path) == 0
         run(server, tmp_path, out="new")
@@ -119,7 +119,7 @@ def test_days_that_a_product_loses_are_emptied(tmp_path, upgrade):
 
 
 def test_a_product_is_added_after_a_year(tmp_path):
-    "CAMS for 365 days, then MAIAC for two cities: only its two bands are sent, and the new days of both."
+    "CAMS for 365 days, then MAIAC beside it: only its two bands are sent, and the new days of both."
     two = CITIES.iloc[:2]
     with simulated(limits=None) as server:
         year = six_cities(tmp_path, cities=two, products=["cams"], start="2022-01-01", end="2022-12-31")
@@ -276,7 +276,7 @@ def test_the_command_says_what_a_change_costs(tmp_path, upgrade):
         assert (wrong.exit_code, len(wrong.stderr.strip().splitlines())) == (1, 1)
         upgrade("maiac", bands=halved(PRODUCTS["maiac"]))
         result = airq("plan", "--json", tmp_path / "plan.json")
-        assert "maiac is changed in the catalogue: 24 city-days of it are fetched" in result.output
+        assert "maiac: changed in the catalogue, 24 city-days to fetch" in result.output
         (facts,) = json.loads((tmp_path / "plan.json").read_text())
         assert (facts["changes"][0]["city_days"], facts["cells"]) == (24, 48)
 
