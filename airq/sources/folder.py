@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import shutil
@@ -96,13 +97,20 @@ class SiteDays:
                 mask[row] |= (days >= np.datetime64(start)) & (days <= np.datetime64(end))
         return mask
 
+    @functools.cached_property
+    def _rows(self):
+        return {site: row for row, site in enumerate(self.sites.index)}
+
     def cells_of(self, chunk, periods):
-        """Return rows and columns of a chunk in a table of cities and periods, those outside left out."""
-        rows = self.sites.index.get_indexer(chunk.sites)
+        """Return rows and columns of a chunk in a table of cities and periods, those outside left out.
+
+        With them comes a mask of the chunk's periods that are inside.
+        """
+        rows = np.array([self._rows[site] for site in chunk.sites if site in self._rows], dtype=int)
         columns = np.searchsorted(periods, chunk.periods)
         inside = columns < len(periods)
         inside[inside] = periods[columns[inside]] == chunk.periods[inside]
-        return rows[rows >= 0], columns[inside]
+        return rows, columns[inside], inside
 
     @property
     def cities_hash(self):
@@ -291,14 +299,13 @@ class Folder:
         for chunk in chunks:
             if part.key not in chunk.fingerprints or chunk.columns.isdisjoint(part.columns):
                 continue
-            rows, columns = self.site_days.cells_of(chunk, periods)
+            rows, columns, inside = self.site_days.cells_of(chunk, periods)
             at = np.ix_(rows, columns)
             if not self.serves(chunk, part):
                 outdated[at] = True
                 continue
             fetched[at] = chunk.fetched
-            inside = np.isin(chunk.periods, periods)
-            if len(rows) and inside.any():
+            if len(rows) and len(columns):
                 filled[columns] |= chunk.has_values(part.key, part.value_columns)[inside]
         # An image that came late for a local day may be one of the days beside it, too.
         near = NEAR if self.extraction.day_basis == "local" and part.has_local_days else 0
@@ -435,7 +442,7 @@ class Folder:
             held = self.held(part, [chunk for chunk in chunks if not self._ahead(chunk)])
             empty = np.zeros(held.asked.shape, dtype=bool)
             for chunk in [own for own in chunks if self.serves(own, part) and not self._ahead(own)]:
-                empty[np.ix_(*self.site_days.cells_of(chunk, held.periods))] = False
+                empty[np.ix_(*self.site_days.cells_of(chunk, held.periods)[:2])] = False
                 empty[self._still_empty(chunk, part, held.periods)] = True
             known = np.isin(part.period_of(days), held.periods)
             columns = np.searchsorted(held.periods, part.period_of(days)[known])
@@ -474,8 +481,8 @@ class Folder:
             serving = [chunk for chunk in chunks if self.serves(chunk, part)]
             others = [chunk for chunk in chunks if part.key in chunk.fingerprints and chunk not in serving]
             for chunk in [*reversed(serving), *others]:
-                rows, columns = self.site_days.cells_of(chunk, periods)
-                whole = len(rows) == len(chunk.sites) and len(columns) == len(chunk.periods)
+                rows, columns, inside = self.site_days.cells_of(chunk, periods)
+                whole = len(rows) == len(chunk.sites) and inside.all()
                 if not whole or not seen[np.ix_(rows, columns)].all():
                     needed.add(chunk.path)
                 seen[np.ix_(rows, columns)] = True

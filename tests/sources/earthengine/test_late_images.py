@@ -117,7 +117,7 @@ def test_masked_days_are_told_from_days_without_images(tmp_path):
 
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)], ids=["weekly", "daily"])
 def test_an_outage_of_three_weeks(tmp_path, step):
-    "MAIAC's images from 8 to 28 January come on the 29th. Run every week or day, it loses and repeats nothing."
+    "MAIAC's images from 8 to 28 January come on the 29th. Weekly or daily runs: nothing is lost or repeated."
     outage = np.arange("2023-01-08", "2023-01-29", dtype="datetime64[D]")
     last, asked = np.datetime64("2023-02-11"), {"products": ["maiac", "cams"], "start": "2023-01-01"}
     with simulated(limits=None) as server:
