@@ -125,8 +125,8 @@ class Held:
 
     @property
     def empty(self):
-        """Periods that were asked for and of which no city has a value."""
-        return ~self.filled & ~np.isnat(self.first)
+        """Periods that were fetched for all cities and of which none has a value."""
+        return ~self.filled & ~np.isnat(self.first) & ~(self.asked & (self.fetched == NEVER)).any(axis=0)
 
     def lacking(self, on_day):
         """Return what must be asked for, shape (n_cities, n_periods).

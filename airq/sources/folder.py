@@ -189,6 +189,7 @@ class Folder:
     earlier: dict = field(default_factory=dict)
     #: Facts of products of earlier versions, with the day on which they were replaced.
     replaced: list = field(default_factory=list)
+    _opened: np.datetime64 = field(default_factory=lambda: _clock().astype("datetime64[D]"), init=False)
 
     @property
     def chunks(self):
@@ -202,9 +203,8 @@ class Folder:
 
     @property
     def now(self):
-        """The time in UTC on the date of the run, datetime64[ms]."""
-        clock = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        return np.datetime64(clock, "ms") + (self.on_day - today())
+        """The time in UTC, as if the run had begun on its date, datetime64[ms]."""
+        return _clock() + (self.on_day - self._opened)
 
     @property
     def parts(self):
@@ -530,7 +530,11 @@ def offset_hours(longitudes, day_basis):
 
 def today():
     """Return today's date in UTC, datetime64[D]."""
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
+    return _clock().astype("datetime64[D]")
+
+
+def _clock():
+    return np.datetime64(datetime.datetime.now(datetime.UTC).replace(tzinfo=None), "ms")
 
 
 def _grouped(layer, lacking, periods, offsets):

@@ -24,7 +24,6 @@ from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
     has_images,
-    layers_of,
     source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
@@ -291,8 +290,8 @@ def _notes(folder):
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
         notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
-    for product, layer in layers_of(folder.extraction):
-        periods = np.unique(layer.period_of(days))
+    for part in folder.parts:
+        (product,), periods = part.products, np.unique(part.period_of(days))
         lacking = sum(not has_images(product, period) for period in periods)
         if lacking:
             where = "" if lacking == len(periods) else f" in {lacking:,} of {len(periods):,} days"
@@ -415,14 +414,14 @@ def check(cities, start, end, *, client=None, **settings):
     offset = int(extraction.offset_hours(site["longitude"])[0])
     probes = []
     with client.connect(f"airq-{request.recipe}-check") as connection:
-        for product, layer in layers_of(extraction):
-            periods = layer.periods(day, day)
+        for part in [part for layer in extraction.layers for part in layer.parts]:
+            (product,), periods = part.products, part.periods(day, day)
             works, answer = None, f"not tried, no images on {day}: {_dates(product)}"
             if len(periods):
-                asked = SampleRequest(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
+                asked = SampleRequest(part, np.array([0]), periods, offset if part.has_local_days else 0)
                 place = site[["longitude", "latitude"]].to_numpy()
                 works, answer = _try(connection, asked, place, extraction.units)
-            probes.append(Probe(layer.name_of(product), product.asset, works, answer))
+            probes.append(Probe(part.name_of(product), product.asset, works, answer))
     return probes
 
 

@@ -334,11 +334,6 @@ def source_of(service):
     return named_service(service, EARTH_ENGINE, "Google Earth Engine")
 
 
-def layers_of(extraction):
-    """Return every product with the layer that holds it alone; one that fills rings comes once for each."""
-    return [(part.products[0], part) for layer in extraction.layers for part in layer.parts]
-
-
 def period_bounds(layer, period, offset_hours):
     """Return start and end of a period in UTC, the end excluded, as numpy.datetime64[s].
 
