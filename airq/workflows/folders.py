@@ -178,6 +178,10 @@ def change_notes(folder, chunks):
     for (reason, city_days), products in alike.items():
         each = " each" * (len(products) > 1)
         yield f"{', '.join(products)}: {reason}, {city_days:,} city-days{each} to fetch"
+    keys = {part.key for part in folder.parts}
+    gone = [own["key"] for own in folder.replaced if own["until"] == str(folder.on_day)]
+    if gone := [key for key in gone if key not in keys]:
+        yield f"{', '.join(gone)}: no longer in the recipe, no column of it is made"
     if unidentified := folder.unidentified():
         yield (
             f"{len(unidentified):,} chunks of an earlier version are not used: the manifest that named their "

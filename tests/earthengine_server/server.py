@@ -50,6 +50,9 @@ class EarthEngineServer:
         Where it listens.
     stats : Stats
         What it counted.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
+        until it is set, and images arrive once it is set again.
 
     Examples
     --------
@@ -111,7 +114,7 @@ class EarthEngineServer:
 
     @property
     def hidden(self):
-        """Function of an asset id and an image's facts that tells which images have not arrived yet."""
+        """Tell which images have not arrived yet."""
         return self._service.hidden
 
     @hidden.setter

@@ -179,6 +179,19 @@ def test_a_product_that_is_refused_does_not_bind(tmp_path, upgrade):
     assert "aod047" not in panel(tmp_path)
 
 
+def test_a_product_that_leaves_the_recipe(tmp_path, monkeypatch):
+    "A later version has no CAMS: a note says so, its columns go, and nothing is sent."
+    with simulated(limits=None) as server:
+        run(server, tmp_path)
+        monkeypatch.setitem(catalogue.EXTRACTIONS, "default", ("maiac", "night-lights"))
+        server.stats.reset()
+        report = run(server, tmp_path, six_cities(tmp_path, products=["maiac"]))
+        assert sent(server) == 0
+    assert "cams: no longer in the recipe, no column of it is made" in report.notes
+    assert {"aod047", "night_lights"} <= set(panel(tmp_path))
+    assert "cams_pm25" not in panel(tmp_path)
+
+
 # -- folders of the versions before fingerprints by product
 
 
