@@ -6,6 +6,7 @@ Words are imported inside the functions, because the help of a command must not 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import time
 
@@ -39,7 +40,7 @@ def print_table(headings, rows, *, n_words=1, sections=False, **column):
     column = column or {"overflow": "fold"}
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number < n_words else "right", **column)
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
+    for row, after in itertools.zip_longest(rows, rows[1:]):
         table.add_row(*map(escape, row), end_section=sections and after is not None and after[0] != row[0])
     screen.print(table, soft_wrap=False)
 

@@ -24,13 +24,19 @@ from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
     has_images,
-    layers_of,
     source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
 from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
-from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
+from airq.workflows.folders import (
+    FolderReport,
+    Run,
+    change_notes,
+    damage_notes,
+    fill_folder,
+    waiting_notes,
+)
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,7 @@ def extract(
     rings_km: Sequence[float] = RINGS_KM,
     quality: bool = False,
     day_basis: str = "utc",
+    refresh: str | Sequence[str] | None = None,
     client: EarthEngine | None = None,
 ) -> pd.DataFrame:
     """Extract what a folder lacks, and return its panel.
@@ -139,11 +146,13 @@ def extract(
         First and last day, such as ``2020-01-31``.
     out : str or Path
         Folder for ``panel.parquet``, ``manifest.json`` and ``chunks/``. The folder of an earlier run is
-        continued: what it holds is not asked for again, and later days or more cities are added to it.
+        continued: what it holds is not asked for again, and later days, more cities, products, rings or
+        `quality` are added to it. A product that the catalogue has corrected since is fetched anew, and so
+        are days of which no city had a value, once there are images.
     recipe : {"default", "live", "reference"}
         Set of products: for past days, for today, or those of the reference model of 2020.
     products : sequence of str, optional
-        Keys of the products of the recipe to keep.
+        Keys of the products of the recipe to take; those that the folder holds stay in it.
     radius_km : float
         Radius of the disc around a city. [km]
     rings_km : sequence of float
@@ -152,6 +161,8 @@ def extract(
         Whether satellite columns bring their valid-pixel count [1] and age [d].
     day_basis : {"utc", "local"}
         Whose midnight ends a day: that of UTC, or the city's by its longitude.
+    refresh : str or pair of str, optional
+        First and last day of a span whose `products` are fetched anew, such as ``2023-06-01..2023-06-30``.
     client : EarthEngine, optional
         Which Earth Engine to ask; the standard one with the credentials of this machine by default.
 
@@ -177,7 +188,7 @@ def extract(
         For what a user should know of the panel, such as products without images.
     """
     request = ExtractionRequest(cities, start, end, recipe, products, radius_km, rings_km, quality, day_basis)
-    report = run_extraction(request, out=out, client=client)
+    report = run_extraction(request, out=out, client=client, refresh=refresh)
     for note in report.notes:
         warn(note)
     return read_panel(report.panel)
@@ -204,51 +215,83 @@ class ExtractionReport(FolderReport):
         )
 
 
-def run_extraction(request, *, out, client=None, report_progress=None):
+def run_extraction(request, *, out, client=None, report_progress=None, refresh=None, on_day=None):
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
-    `out` and `client` are as :func:`extract` takes them, and so are the errors. `report_progress` is called
-    with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
+    `out`, `client` and `refresh` are as :func:`extract` takes them, and so are the errors. `report_progress`
+    is called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens;
+    `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
     client = client or EarthEngine()
-    extraction, site_days = request.extraction(client.url), request.site_days()
+    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
 
-    def fetch(folder, missing):
-        return _fetch(folder, missing, client, report_progress)
+    def fetch(folder, chunks):
+        return _fetch(folder, chunks, client, report_progress)
 
-    facts = fill_folder(out, extraction, site_days, fetch=fetch, notes_of=_notes)
-    return ExtractionReport.from_facts(facts)
+    span = None if refresh is None else span_of(refresh)
+    settings = {"fetch": fetch, "notes_of": _notes, "on_day": on_day, "refresh": span}
+    return ExtractionReport.from_facts(fill_folder(out, extraction, site_days, **settings))
 
 
-def _fetch(folder, missing, client, report_progress):
-    """Ask for what is missing, and return what the run cost."""
+def span_of(text):
+    """Return first and last day of a span, `START..END` or a pair; raise ValueError if it is none.
+
+    >>> [str(day) for day in span_of("2023-06-01..2023-06-30")]
+    ['2023-06-01', '2023-06-30']
+    """
+    ends = text.split("..") if isinstance(text, str) else list(text)
+    if len(ends) != 2:
+        raise ValueError(f"The span to refresh, {text!r}, is not two days such as 2023-06-01..2023-06-30.")
+    days = day_labels(*ends)
+    return days[0].date(), days[-1].date()
+
+
+def _fetch(folder, chunks, client, report_progress):
+    """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
+    views, missing = folder.to_look_at(chunks), folder.missing(chunks)
+    if not (views or missing):
+        return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
+        from airq.sources.earthengine.images import count_images
         from airq.sources.earthengine.sampler import Progress, sample
 
         progress = Progress()
+        budget = Budget(client.workers, patience=client.patience)
+        offsets = folder.extraction.offset_hours(folder.site_days.sites["longitude"])
 
         def costs():
             wire = connection.stats.as_dict()
             counts = {name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
+        def look(views):
+            counts = count_images(connection, views, offsets, budget=budget, progress=progress)
+            for view, images in zip(views, counts, strict=True):
+                folder.arrivals.note(view, images, folder.now)
+            folder.write_manifest()
+
         with Run(folder, costs, workload_tag=tag) as run:
-            budget = Budget(client.workers, patience=client.patience)
-            reporting = {"progress": progress, "report_progress": report_progress}
-            sample(connection, missing, folder, budget=budget, **reporting)
+            if views:
+                look(views)
+                missing = folder.missing(chunks)
+            if missing:
+                reporting = {"progress": progress, "report_progress": report_progress}
+                sample(connection, missing, folder, budget=budget, **reporting)
+                if views := folder.emptied(folder.read_chunks()[0]):
+                    look(views)
     return run
 
 
 def _notes(folder):
     """Return what a user should know before and after a run."""
     notes, days = [], folder.site_days.days
-    if days[-1] == today():
+    if days[-1] == folder.on_day:
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
         notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
-    for product, layer in layers_of(folder.extraction):
-        periods = np.unique(layer.period_of(days))
+    for part in folder.parts:
+        (product,), periods = part.products, np.unique(part.period_of(days))
         lacking = sum(not has_images(product, period) for period in periods)
         if lacking:
             where = "" if lacking == len(periods) else f" in {lacking:,} of {len(periods):,} days"
@@ -275,24 +318,33 @@ class Plan:
     layers: list
     #: For each product `product, asset, columns, first_day, last_day` of its images.
     products: list
+    #: For each product that is fetched although the folder has these days and cities `product, reason,
+    #: city_days, requests`; a request may bring several products.
+    changes: list
+    #: Products with days on which no city has a value, as :meth:`Folder.waiting` gives them.
+    waiting: list
     #: What else a user should know.
     notes: tuple
 
 
-def plan(cities, start, end, *, out=None, client=None, **settings):
+def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None, **settings):
     """Estimate what an extraction would send and cost, as a Plan. Nothing is sent.
 
-    The arguments are those of :func:`extract`; what the folder `out` already holds is not counted.
+    The arguments are those of :func:`extract` and :func:`run_extraction`; what the folder `out` already holds
+    is not counted. Days that may have got images since count as missing.
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)
-    extraction, site_days = request.extraction(client.url), request.site_days()
+    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
     if out is None:
-        folder, chunks, damaged = Folder(Path(), extraction, site_days), [], []
+        folder, chunks, damaged = Folder(Path(), extraction, site_days, on_day=on_day or today()), [], []
     else:
-        folder = open_folder(out, extraction, site_days)
+        folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
-    planned = plan_requests(folder.missing(chunks), workers=client.workers)
+        if refresh is not None:
+            folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
+    planned = plan_requests(folder.missing(chunks, hopeful=True), workers=client.workers)
+    changes, waiting = folder.changes(chunks), folder.waiting(chunks)
     by_layer = {}
     for own, seconds in planned:
         by_layer.setdefault(own.layer, []).append((own, seconds))
@@ -321,8 +373,22 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
             }
             for product in folder.extraction.products
         ],
-        notes=(*damage_notes(damaged), *_notes(folder)),
+        changes=[
+            {**own, "requests": sum(own["product"] in _keys(request) for request, _ in planned)}
+            for own in changes
+        ],
+        waiting=waiting,
+        notes=(
+            *damage_notes(damaged),
+            *_notes(folder),
+            *change_notes(folder, chunks),
+            *waiting_notes(waiting),
+        ),
     )
+
+
+def _keys(request):
+    return [product.key for product in request.layer.products]
 
 
 @dataclass(frozen=True)
@@ -348,14 +414,14 @@ def check(cities, start, end, *, client=None, **settings):
     offset = int(extraction.offset_hours(site["longitude"])[0])
     probes = []
     with client.connect(f"airq-{request.recipe}-check") as connection:
-        for product, layer in layers_of(extraction):
-            periods = layer.periods(day, day)
+        for part in [part for layer in extraction.layers for part in layer.parts]:
+            (product,), periods = part.products, part.periods(day, day)
             works, answer = None, f"not tried, no images on {day}: {_dates(product)}"
             if len(periods):
-                asked = SampleRequest(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
+                asked = SampleRequest(part, np.array([0]), periods, offset if part.has_local_days else 0)
                 place = site[["longitude", "latitude"]].to_numpy()
                 works, answer = _try(connection, asked, place, extraction.units)
-            probes.append(Probe(layer.name_of(product), product.asset, works, answer))
+            probes.append(Probe(part.name_of(product), product.asset, works, answer))
     return probes
 
 

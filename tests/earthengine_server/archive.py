@@ -25,11 +25,14 @@ class Archive:
         Last day with images, by asset, where it is earlier than in the catalogue.
     refusals : callable
         Takes an asset id; returns the error that loading it raises, or None.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether it has not arrived yet.
     """
 
     missing_days: dict = field(default_factory=dict)
     last_days: dict = field(default_factory=dict)
     refusals: object = staticmethod(lambda asset: None)
+    hidden: object = staticmethod(lambda asset, image: False)
 
     def collection(self, asset):
         """The image collection of an id."""
@@ -60,7 +63,7 @@ class Archive:
         if asset in self.last_days:
             end = min(end, answers.milliseconds(self.last_days[asset]) + DAY)
         for image in answers.images(asset, start, end):
-            if image.time // DAY * DAY not in missing:
+            if image.time // DAY * DAY not in missing and not self.hidden(asset, image):
                 yield image
 
     def _check(self, asset):

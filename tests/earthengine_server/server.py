@@ -50,6 +50,9 @@ class EarthEngineServer:
         Where it listens.
     stats : Stats
         What it counted.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
+        until it is set, and images arrive once it is set again.
 
     Examples
     --------
@@ -108,6 +111,15 @@ class EarthEngineServer:
     def under_way(self):
         """Compute requests that came and are not yet counted."""
         return self._service.under_way
+
+    @property
+    def hidden(self):
+        """Tell which images have not arrived yet."""
+        return self._service.hidden
+
+    @hidden.setter
+    def hidden(self, hidden):
+        self._service.hidden = hidden
 
     @property
     def faults(self):

@@ -30,7 +30,12 @@ class Service:
 
     def __init__(self, limits, latency, plan, inventory, pixels, stats):
         self.limits, self.latency, self.plan, self.stats = limits, latency, plan, stats
-        self._archive = Archive(**inventory, refusals=lambda asset: self.plan.faults.refusal(asset))
+        self.hidden = lambda asset, image: False
+        self._archive = Archive(
+            **inventory,
+            refusals=lambda asset: self.plan.faults.refusal(asset),
+            hidden=lambda asset, image: self.hidden(asset, image),
+        )
         self._pixels = pixels
         self._lock = threading.Lock()
         self._computing = threading.Semaphore(_COMPUTING)

@@ -189,11 +189,14 @@ class Connection:
     def compute(self, collection, *, rows):
         """Return the properties of every feature of a collection, in one attempt, `rows` features a page.
 
-        They are a list of dict in the order of the answer; a property that is null is absent. Throttled and
+        They are a list of dict in the order of the answer; a property that is null is absent. With None for
+        `rows` the value of an expression of another kind is returned. Throttled and
         Unavailable say that the same request may pass later, TooLarge that less at a time may pass, Refused
         that nothing helps but what the message says.
         """
         self._check_open()
+        if rows is None:
+            return self._value(collection)
         features, token, seen = [], None, set()
         while True:
             page = self._page(collection, rows, token)
@@ -208,6 +211,15 @@ class Connection:
             if token in seen:
                 raise Unavailable(f"{self.host} repeats a page of its answer")
             seen.add(token)
+
+    def _value(self, expression):
+        try:
+            with self.translated():
+                return ee.data.computeValue(expression)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, Refused):
+                raise
+            raise Unavailable(f"{self.host} sent an answer that is not whole JSON") from error
 
     def _page(self, collection, rows, token):
         params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})

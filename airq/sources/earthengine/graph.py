@@ -58,6 +58,16 @@ def stack(layer, periods, *, offset_hours=0):
     return ee.ImageCollection(composites).toBands().rename(band_names(layer, periods))
 
 
+def image_times(windows):
+    """Return the times of the images that composites are made of, an unevaluated list of lists.
+
+    `windows` are products with the start and end of a period in UTC, the end excluded.
+    """
+    source = functools.cache(lambda product: Source(product, timed=False))
+    filters = functools.cache(lambda start, end: ee.Filter.date(str(start), str(end)))
+    return ee.List([source(product).times(start, end, filters) for product, start, end in windows])
+
+
 def band_names(layer, periods):
     """Return the names of the bands of :func:`stack`, in order."""
     numbers = {}
@@ -118,6 +128,10 @@ class Source:
             # The sum of no image could be taken for a day without rain.
             return images.sum().updateMask(images.count())
         return images.mean() if product.composite == "mean" else images.mosaic()
+
+    def times(self, start, end, between):
+        """Return the times of the images of a period, unevaluated; arguments are those of `composite`."""
+        return self._images_from(start, end, between).aggregate_array("system:time_start")
 
     def _images_from(self, start, end, between):
         """Return the images of a period, in the order of their time where a mosaic depends on it."""

@@ -18,6 +18,7 @@ from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import Product
+from airq.sources.earthengine.versions import clashes, joined, product_fingerprints
 from airq.sources.folder import ONCE, offset_hours
 from airq.sources.online.address import check_address, named_service
 
@@ -57,6 +58,8 @@ class Layer:
     radius_km: float
     #: Whether columns bring their valid-pixel count and age.
     quality: bool = False
+
+    counts_images = True
 
     @property
     def cadence(self):
@@ -131,9 +134,25 @@ class Layer:
         """Bands of the stack for a period."""
         return sum(len(product.bands) for product in self.products) * (2 if self.quality else 1)
 
-    def only(self, product):
-        """Return the same layer with one of its products alone."""
-        return dataclasses.replace(self, products=(product,))
+    def only(self, *products):
+        """Return the same layer with some of its products alone."""
+        return dataclasses.replace(self, products=products)
+
+    @functools.cached_property
+    def parts(self):
+        """Layers of one product each."""
+        return tuple(self.only(product) for product in self.products)
+
+    @property
+    def key(self):
+        """Key of the product of a layer that has one alone."""
+        (product,) = self.products
+        return product.key
+
+    @functools.cached_property
+    def value_columns(self):
+        """Columns that have no value where no pixel is valid: all but counts and ages."""
+        return [own.column for own in self.outputs if own.reducer != "count" and not own.is_time]
 
     def periods(self, start, end):
         """Return the periods that the days from `start` to `end` need: days, new year's days, `ONCE`.
@@ -270,16 +289,26 @@ class Extraction:
         assets = ", ".join(dict.fromkeys(self.assets.values()))
         return f"{source_of(self.service)}, recipe {self.recipe}: {assets}"
 
-    def differences(self, before):
-        """Return what decides a value and differs from the facts of another extraction, in words."""
-        before, now = without_explanations(before), without_explanations(self.to_dict())
-        if before == now:
-            return []
-        changed = [key for key in now if key != "products" and before.get(key) != now[key]]
-        then = {product["key"]: product for product in before["products"]}
-        here = {product["key"]: product for product in now["products"]}
-        changed += [f"product {key}" for key in {**then, **here} if then.get(key) != here.get(key)]
-        return changed
+    def differences(self, before, columns):
+        """Return what of an earlier extraction's facts and its panel's columns cannot stand beside this."""
+        return clashes(self, before, columns)
+
+    def joined(self, before, columns):
+        """Return this extraction with what an earlier one, as facts, brought into the columns of a panel."""
+        return joined(self, before, columns)
+
+    @functools.cached_property
+    def fingerprints(self):
+        """Hash of what decides the values of each product, apart from where and when, by its key."""
+        return product_fingerprints(self.to_dict())
+
+    def fingerprint_of(self, part):
+        """Return the hash of what decides the values of a layer of one product."""
+        return self.fingerprints[part.key]
+
+    def fingerprints_of(self, before):
+        """Return the same as `fingerprints` of an extraction of an earlier version, as facts."""
+        return product_fingerprints(before)
 
     def offset_hours(self, longitudes):
         """Return the hours by which each city's day begins before the day in UTC.
@@ -295,32 +324,14 @@ class Extraction:
 
     @functools.cached_property
     def fingerprint(self):
-        """Hash of everything that decides a value, apart from where and when."""
-        facts = json.dumps(without_explanations(self.to_dict()), sort_keys=True, ensure_ascii=False)
+        """Hash of everything that decides a panel, apart from where and when."""
+        facts = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
-
-
-#: Facts that explain a product; another wording of them makes no other value.
-EXPLANATIONS = ("title", "citation", "kind", "latency")
-
-
-def without_explanations(facts):
-    """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
-    products = [
-        {name: value for name, value in product.items() if name not in EXPLANATIONS}
-        for product in facts.get("products", [])
-    ]
-    return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
 
 
 def source_of(service):
     """Return how a panel names the service that answered."""
     return named_service(service, EARTH_ENGINE, "Google Earth Engine")
-
-
-def layers_of(extraction):
-    """Return every product with the layer that holds it alone; one that fills rings comes once for each."""
-    return [(product, layer.only(product)) for layer in extraction.layers for product in layer.products]
 
 
 def period_bounds(layer, period, offset_hours):

@@ -23,7 +23,6 @@ from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import AGAIN, Incomplete, Refused, Silent, TooLarge, Unavailable
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
 from airq.sources.earthengine.planning import RequestQueue, SampleRequest, sample_requests
-from airq.sources.folder import write_chunk
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -187,17 +186,7 @@ class _Run:
         return Refused(f"{names}: {error}", asset=error.asset) if names else error
 
     def _keep(self, request, values):
-        write_chunk(
-            self.folder.chunks,
-            fingerprint=self.folder.extraction.fingerprint,
-            layer=request.layer.name,
-            columns=request.layer.columns,
-            sites=self.sites[request.rows].tolist(),
-            places=self.places[request.rows],
-            periods=request.periods,
-            values=values,
-            fetched=np.datetime64("now"),
-        )
+        self.folder.keep(request, values)
         self.progress.chunks += 1
         self.progress.done += request.cells
         self.progress.fetched += int(np.isfinite(values).sum())

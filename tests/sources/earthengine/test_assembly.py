@@ -8,9 +8,10 @@ from airq.io import read_panel
 from airq.panel import COLUMNS, panel_metadata
 from airq.sources import assembly
 from airq.sources.assembly import assemble
+from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays, write_chunk
+from airq.sources.folder import Folder, SiteDays
 
 SITES = ["accra", "cairo", "kampala"]
 
@@ -42,7 +43,7 @@ def begun(tmp_path):
             shape = (len(sites), len(periods), len(layer.columns))
             return write_chunk(
                 folder.chunks,
-                fingerprint=what.fingerprint,
+                fingerprints={part.key: what.fingerprint_of(part) for part in layer.parts},
                 layer=layer.name,
                 columns=layer.columns,
                 sites=list(sites),

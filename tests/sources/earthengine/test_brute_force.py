@@ -23,7 +23,7 @@ from brute_force import (
 from earthengine_server import EarthEngineServer, answers
 
 from airq.messages import AirqWarning
-from airq.sources.folder import read_chunks
+from airq.sources.chunks import read_chunks
 from airq.workflows.extract import EarthEngine, extract
 
 #: West and east, north and south, by the equator and far from it: longitude and latitude. [°]

@@ -11,7 +11,6 @@ from airq.sources.earthengine.layers import (
     Extraction,
     Layer,
     has_images,
-    layers_of,
     period_bounds,
 )
 from airq.sources.folder import day_labels
@@ -124,7 +123,8 @@ def test_a_sum_is_the_mean_times_the_cells():
 
 def test_products_with_their_own_layers():
     "Fires stand in three layers; CO and NO2 share one and come apart."
-    pairs = layers_of(extraction(only=["no2", "co", "fires"]))
+    parts = [part for layer in extraction(only=["no2", "co", "fires"]).layers for part in layer.parts]
+    pairs = [(part.products[0], part) for part in parts]
     assert [(product.key, layer.columns) for product, layer in pairs] == [
         ("no2", ["no2"]),
         ("co", ["co"]),
