@@ -9,6 +9,7 @@ import numpy as np
 
 from ..coercion import constant
 from ..errors import EarthEngineError, not_implemented
+from ..geometry import DEGREES, SINUSOIDAL
 from ..registry import algorithm
 from ..values import DEGREE, Band, Date, Image, Projection
 from .arithmetic import each
@@ -206,10 +207,11 @@ def image_pixel_area():
 
 @algorithm("Image.setDefaultProjection", "Image.reproject")
 def image_set_default_projection(image, crs, scale):
-    """Fixes the scale at which values are computed if the caller gives none."""
-    if isinstance(crs, Projection) and crs.crs != "EPSG:4326":
-        raise not_implemented(f"the projection {crs.crs}")
-    return Image(image.bands, image.properties, scale or getattr(crs, "scale", DEGREE))
+    """Fixes the pixels at which values are computed if the caller gives none."""
+    projection = crs if isinstance(crs, Projection) else Projection(crs)
+    if projection.crs not in (DEGREES, SINUSOIDAL):
+        raise not_implemented(f"the projection {projection.crs}")
+    return Image(image.bands, image.properties, scale or projection.scale, projection.crs)
 
 
 @algorithm("Image.resample")
@@ -220,7 +222,7 @@ def image_resample(image, mode):
 
 @algorithm("Image.projection")
 def image_projection(image):
-    return Projection(scale=image.scale)
+    return Projection(image.crs, image.scale)
 
 
 @algorithm("Image.date")
