@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from .assets import ASSETS, DAY, HOUR
+from .geometry import to_sinusoidal
 
 #: The waves: full waves around the globe eastward and northward, and period. [1, 1, d]
 WAVES = np.array(
@@ -35,8 +36,8 @@ WAVES = np.array(
 #: Shares of the waves in cloudiness: much of it changes within a city.
 _CLOUD_SHARES = np.array([0.04, 0.05, 0.12, 0.10, 0.07, 0.12, 0.0])
 
-#: MaxFRP exists where the simulated fire danger, between 0 and 1, is above this.
-_FIRE_ABOVE = 0.66
+#: Share of cells that burn, by a lot of their own, where the simulated fire danger is greatest.
+_FIRES_AT_MOST = 0.02
 
 #: average_masked exists where the simulated lights, between 0 and 1, are above this.
 _LIT_ABOVE = 0.4
@@ -171,7 +172,8 @@ def valid_at(asset, band, places, time):
     if facts.clear_below < 1 and seen.any():
         seen &= _cloudiness(places.waves, days) < facts.clear_below
     if band == "MaxFRP":
-        seen &= _mixed(*_mixture("fire danger"), places.waves, days) > _FIRE_ABOVE
+        danger = _mixed(*_mixture("fire danger"), places.waves, days)
+        seen &= _lot(places, facts.cell, days) < _FIRES_AT_MOST * danger**2
     if band == "average_masked":
         seen &= _mixed(*_mixture("lit ground"), places.waves, days) > _LIT_ABOVE
     return seen
@@ -245,6 +247,12 @@ def _mixed(shares, phases, waves, days):
 
 def _cloudiness(waves, days):
     return _mixed(_CLOUD_SHARES, np.arange(len(WAVES)), waves, days)
+
+
+def _lot(places, cell, days):
+    """A number between 0 and 1 that differs from sinusoidal cell to cell and from day to day."""
+    row, column = (np.floor(metres / cell) for metres in to_sinusoidal(places.longitude, places.latitude))
+    return np.abs(np.modf(np.sin(12.9898 * row + 78.233 * column + 37.719 * days) * 43_758.5453)[0])
 
 
 def _quality_bits(waves, days):

@@ -280,7 +280,7 @@ _ASSETS = [
     *(
         Asset(
             f"NASA/VIIRS/002/{product}",
-            {"FireMask": (3.0, 9.0), "MaxFRP": (10.0, 160.0)},
+            {"FireMask": (1.0, 9.0), "MaxFRP": (10.0, 160.0)},
             scale=1000.0,
             first=first,
             whole_numbers=("FireMask",),

@@ -48,8 +48,8 @@ _NEXT_SIX_HOURS = (("forecast_hours", "gte", 1.0), ("forecast_hours", "lte", 6.0
 
 SENTINEL = (
     "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google, which keeps pixels by their "
-    "qa_value: over 75 % for tropospheric NO2, over 80 % for the aerosol index, over 50 % for the others; the "
-    "commands that its catalogue gives beside these words say over 50 % for all. "
+    "qa_value: over 75 % for tropospheric NO2, over 80 % for the aerosol index, over 50 % for the others (by "
+    "the words of its catalogue; the commands beside them say over 50 % for all). "
     "Terms: free, credit Copernicus, "
     "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
 )
@@ -95,6 +95,7 @@ WEATHER = (
         bands=(Band("precipitation", "total_precipitation", "mm", scale=1000.0),),
         composite="sum",
         ends_hour=True,
+        fewest=24,
         **_ERA5,
     ),
     Product(
@@ -133,7 +134,8 @@ WEATHER = (
         start="2019-11-09",
         composite="sum",
         where=(("forecast_hours", "eq", 6.0),),
-        # By the wording of the catalogue [4]_ of those years, the band held the rate at the forecast time until
+        fewest=4,
+        # By the catalogue's [4]_ words of those years, the band held the rate at the forecast time until
         # 2019-11-07 06 UTC, and the sum since then; scripts of its users still part the two there.
         unconfirmed=(
             "that rain of before 2019-11-09 is another quantity: today's catalogue no longer says it",
@@ -276,8 +278,9 @@ REFERENCE = (
 )
 
 _FIRES = {
-    # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor. Of the fire
-    # mask, 5 is land without fire, 6 unknown, 7 to 9 fire; below, a cell was not processed, water, or cloud.
+    # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor. Of the
+    # fire mask, 5 is land without fire, 6 unclassified, 7 to 9 fire of low to high confidence, and each
+    # counts; below 5, a cell was not processed, water, or cloud.
     "bands": (
         Band("fire_power", "MaxFRP", "MW", scale=0.1, low=0.0),
         Band("fire_seen", "FireMask", "1", classes=(5, 9)),
@@ -372,8 +375,8 @@ _ALL = (
     ),
     Product(
         key="night-lights",
-        # V2.1, which ends in 2021, differs from V2.2: one version for all years keeps them comparable, so that
-        # the earliest year serves those before it.
+        # V2.1, which ends in 2021, differs from V2.2: one version for all years keeps them comparable, so
+        # that the earliest year serves those before it.
         title="VIIRS annual night lights V2.2",
         asset="NOAA/VIIRS/DNB/ANNUAL_V22",
         bands=(Band("night_lights", "average_masked", "nW cm⁻² sr⁻¹"),),
@@ -477,9 +480,9 @@ def products_of(recipe, only=None):
 def column_units(product, *, rings_km=RINGS_KM, quality=False):
     """Return the columns that a product fills in order, and their units, as a dict.
 
-    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d], and CAMS the
-    age of its run. Rings bring none: how much of them was seen is a column of its own. `rings_km` are outer
-    radii [km].
+    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d], and those
+    of CAMS the age of the run. Rings bring none: how much of them was seen is a column of its own.
+    `rings_km` are outer radii [km].
 
     >>> column_units(PRODUCTS["no2"], quality=True)
     {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}

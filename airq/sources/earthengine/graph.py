@@ -173,7 +173,7 @@ class Source:
         images = self._blank.merge(prepared)
         if product.composite == "sum":
             # The sum of no image could be taken for a day without rain.
-            return images.sum().updateMask(images.count())
+            return images.sum().updateMask(images.count().gte(product.fewest))
         return images.mean() if product.composite == "mean" else images.mosaic()
 
     def _images_of(self, start, end):

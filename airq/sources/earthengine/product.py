@@ -92,6 +92,8 @@ class Product:
     lead: str | None = None
     #: Whether an image holds the hour that ends at its time.
     ends_hour: bool = False
+    #: Fewest images that make a sum: of fewer it would be too small, and not be asked for again.
+    fewest: int = 1
     #: Which pixels to take.
     mask: Mask | None = None
     #: What is taken over the area; with several, the columns' names end in the reducer's.

@@ -47,7 +47,7 @@ def analysis(image):
 class Daily:
     """A column that is made of a day's images.
 
-    `metres` is the size of the pixels, `later` the milliseconds by which images' times lie after what they hold.
+    `metres` is the size of the pixels, `later` by how much images' times lie after what they hold [ms].
     """
 
     asset: str

@@ -102,7 +102,9 @@ def test_chunks_keep_all_digits(default):
     chunks, _ = read_chunks(default[0] / "chunks")
     (chunk,) = [chunk for chunk in chunks if chunk.layer == "day-disc5km-mean"]
     assert set(chunk.sites) == set(PLACES)
-    wanted = expected([PLACES[site] for site in chunk.sites], DAYS, {"co": DAILY["co"], "temp_air": DAILY["temp_air"]})
+    wanted = expected(
+        [PLACES[site] for site in chunk.sites], DAYS, {"co": DAILY["co"], "temp_air": DAILY["temp_air"]}
+    )
     agree({name: chunk.values([name])[:, :, 0] for name in wanted}, wanted, tolerance=1e-11)
 
 
@@ -116,7 +118,7 @@ def test_fire_power_in_rings(default):
     # The share is of the ring's area, which holds a whole number of cells only nearly.
     shares = {f"fire_seen_{ring:g}km": seen[:, :, number] for number, ring in enumerate(RINGS)}
     agree(default[1], shares, tolerance=0.02)
-    assert 0.2 < seen.mean() < 0.95
+    assert (seen < 1).mean() > 0.2
 
 
 def test_yearly_and_fixed_columns(default):
@@ -176,7 +178,8 @@ def test_fires_of_local_days_west_of_greenwich(extracted):
     _, found = extracted(products=["fires"], day_basis="local")
     bamako = list(PLACES).index("bamako")
     wanted, _ = fires(CITIES[bamako], [answers.milliseconds(day) for day in DAYS], RINGS)
-    assert (wanted[:, 0] > 0).tolist() == [False, True, False]
+    # Days differ, so that a neighbouring image would show.
+    assert len(set(wanted[:, 2])) == len(DAYS)
     for number, ring in enumerate(RINGS):
         agree({"fires": found[f"fire_power_{ring:g}km"][bamako]}, {"fires": wanted[:, number]})
 
