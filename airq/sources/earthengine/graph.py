@@ -60,13 +60,13 @@ def stack(layer, periods, grid, near, *, offset_hours=0):
 
     Images are taken that pass the filter `near`. The bands have the names of :func:`band_names`.
     """
-    between = functools.cache(lambda start, end: ee.Filter.date(str(start), str(end)))
-    sources = [
-        Source(product, bands, timed=layer.quality, near=near, between=between)
-        for product, bands in _by_product(layer, grid).items()
-    ]
+    bands = {}
+    for product, band, _ in layer.grids[grid]:
+        bands.setdefault(product, []).append(band)
+    sources = [Source(own, timed=layer.quality, bands=bands[own], near=near) for own in bands]
+    filters = functools.cache(lambda start, end: ee.Filter.date(str(start), str(end)))
     composites = [
-        source.composite(*period_bounds(layer, period, offset_hours))
+        source.composite(*period_bounds(layer, period, offset_hours), filters)
         for period in periods
         for source in sources
         if has_images(source.product, period)
@@ -93,13 +93,6 @@ def band_names(layer, periods, grid):
         for kind in ("vt" if layer.quality else "v")
         for number in own
     ]
-
-
-def _by_product(layer, grid):
-    bands = {}
-    for product, band, _ in layer.grids[grid]:
-        bands.setdefault(product, []).append(band)
-    return bands
 
 
 def discs(places, radius):
@@ -145,28 +138,32 @@ def box_filter(places, reach_km):
 
 
 class Source:
-    """Bands of a product in the graph: what their composites share is built once.
+    """A product in the graph, or some of its `bands`: what their composites share is built once.
 
-    If they are `timed`, each band is followed, after the last band, by the times of its pixels. [ms since
-    1970] Images are taken that pass the filter `near`; ``between(start, end)`` gives a filter by time: the
-    client takes long to build one, and products can share it.
+    If it is `timed`, each band is followed, after the last band, by the times of its pixels. [ms since 1970]
+    Images are taken that pass the filter `near`, or wherever they lie.
     """
 
-    def __init__(self, product, bands, *, timed, near, between):
-        self.product, self.bands, self.timed, self._between = product, bands, timed, between
-        self._names = [band.band for band in bands]
-        self._time_names = [f"{band.band}_time" for band in bands]
+    def __init__(self, product, *, timed, bands=None, near=None):
+        self.product, self.bands, self.timed = product, bands or product.bands, timed
+        self._names = [band.band for band in self.bands]
+        self._time_names = [f"{name}_time" for name in self._names]
         self._prepare = ee.CustomFunction.create(self._prepared, "Image", ["Image"])
-        images = ee.ImageCollection(product.asset).filter(near)
+        images = ee.ImageCollection(product.asset)
+        images = images if near is None else images.filter(near)
         self._images, self._instead = _taken(images, product.where), _taken(images, product.instead)
         names = self._names + (self._time_names if timed else [])
         masked = ee.Image.constant([0] * len(names)).rename(names).updateMask(0).toDouble()
         self._blank = ee.ImageCollection([masked])
 
-    def composite(self, start, end):
-        """Return one image for the period from `start` to `end` in UTC, the end excluded."""
+    def composite(self, start, end, between):
+        """Return one image for the period from `start` to `end` in UTC, the end excluded.
+
+        ``between(start, end)`` gives a filter of images by time; the client takes long to build one, and
+        products can share it.
+        """
         product = self.product
-        images = self._images_of(start, end)
+        images = self._images_from(start, end, between)
         if product.composite == "first":
             images = images.limit(1)
         prepared = ee.ImageCollection(ee.call("Collection.map", images, self._prepare))
@@ -176,30 +173,28 @@ class Source:
             return images.sum().updateMask(images.count().gte(product.fewest))
         return images.mean() if product.composite == "mean" else images.mosaic()
 
-    def _images_of(self, start, end):
+    def _images_from(self, start, end, between):
         """Return the images of a period, in the order of their time where a mosaic depends on it."""
         product, images = self.product, self._images
         if product.cadence == "once":
             return images
         if product.composite == "latest":
-            before = images.filter(ee.Filter.lt(TIME, _milliseconds(end))).limit(1, TIME, False)
+            end = int(end.astype("datetime64[ms]").astype("int64"))
+            before = images.filter(ee.Filter.lt(TIME, end)).limit(1, TIME, False)
             return before.merge(images.limit(1, TIME)).limit(1)
         if product.composite == "recent":
             days = np.timedelta64(product.window, "D")
-            return images.filter(self._between(start - days, start)).sort(TIME)
+            return images.filter(between(start - days, start)).sort(TIME)
         if product.ends_hour:
             # The image of midnight holds the last hour of the day before.
-            hour = np.timedelta64(1, "h")
-            start, end = start + hour, end + hour
+            start, end = start + np.timedelta64(1, "h"), end + np.timedelta64(1, "h")
         if not product.instead:
-            return images.filter(self._between(start, end))
-        parts = [self._run_of(first, last) for first, last in _days_in_utc(start, end)]
-        return functools.reduce(lambda one, other: one.merge(other), parts)
-
-    def _run_of(self, start, end):
-        """Return the images of a part of a day in UTC, or those that stand in for them."""
-        images, instead = (own.filter(self._between(start, end)) for own in (self._images, self._instead))
-        return ee.ImageCollection(ee.Algorithms.If(images.size(), images, instead))
+            return images.filter(between(start, end))
+        runs = []
+        for first, last in _days_in_utc(start, end):
+            own, other = (part.filter(between(first, last)) for part in (images, self._instead))
+            runs.append(ee.ImageCollection(ee.Algorithms.If(own.size(), own, other)))
+        return functools.reduce(lambda one, other: one.merge(other), runs)
 
     def _prepared(self, image):
         """Return the bands of an image, masked, and with `timed` their pixels' times."""
@@ -233,10 +228,6 @@ def _taken(images, where):
     for name, comparison, value in where:
         images = images.filter(getattr(ee.Filter, comparison)(name, value))
     return images
-
-
-def _milliseconds(time):
-    return int(time.astype("datetime64[ms]").astype("int64"))
 
 
 def _days_in_utc(start, end):

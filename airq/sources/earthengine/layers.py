@@ -18,7 +18,7 @@ import numpy as np
 from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
-from airq.sources.earthengine.product import Product
+from airq.sources.earthengine.product import DISC_METRES, MODEL_METRES, Product
 from airq.sources.folder import ONCE, offset_hours
 from airq.sources.online.address import check_address, named_service
 
@@ -78,6 +78,11 @@ def grid_of(product, band, radius_km):
     return Grid(product.resolution * blocks, product.crs, blocks)
 
 
+def _shared_metres(product):
+    """Return the size of pixels by which products find together; models, of larger ones, join satellites."""
+    return DISC_METRES if product.resolution == MODEL_METRES else product.resolution
+
+
 def disc_area(radius_km):
     """Return the area of a disc on the sphere [km²]."""
     return 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(radius_km / EARTH_RADIUS_KM))
@@ -114,7 +119,9 @@ class Layer:
         cadence, shape = self.cadence, self.products[0].shape
         if all(product.whole_days for product in self.products):
             cadence = f"utc{cadence}"
-        return "-".join([cadence, f"{shape}{self.radius_km:g}km", *self.reducers]).replace(".", "p")
+        metres = _shared_metres(self.products[0])
+        words = [cadence, f"{shape}{self.radius_km:g}km", f"{metres:g}m", *self.reducers]
+        return "-".join(words).replace(".", "p")
 
     @functools.cached_property
     def grids(self):
@@ -263,7 +270,7 @@ class Extraction:
             for radius in self.rings_km if product.shape == "rings" else (self.radius_km,):
                 apart = product.whole_days and self.day_basis == "local"
                 alike = (product.cadence, apart, product.shape)
-                key = (radius, quality, product.reducers, *alike)
+                key = (radius, quality, _shared_metres(product), product.reducers, *alike)
                 groups.setdefault(key, []).append(product)
         return tuple(Layer(tuple(group), *key[:2]) for key, group in groups.items())
 

@@ -11,9 +11,11 @@ import hashlib
 import json
 
 from airq.io import json_ready, write_json
-from airq.sources.earthengine.layers import without_explanations
 from airq.sources.folder import today
 from airq.sources.online.calls import user_file
+
+#: Facts of a product that change no graph.
+_WORDS = ("title", "citation", "kind", "latency", "unconfirmed")
 
 
 def remember_prices(service, prices):
@@ -44,6 +46,7 @@ def _known(service):
 
 
 def _key(layer):
-    facts = without_explanations(json_ready(dataclasses.asdict(layer)))
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    return f"{layer.name} {layer.products[0].key} {digest}"
+    (product,) = json_ready(dataclasses.asdict(layer))["products"]
+    deciding = {name: value for name, value in product.items() if name not in _WORDS}
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{layer.name} {product['key']} {digest}"

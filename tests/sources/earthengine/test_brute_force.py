@@ -100,7 +100,7 @@ def test_daily_columns_are_means_over_discs_of_the_days_images(default):
 def test_chunks_keep_all_digits(default):
     "A chunk holds float64: no2 of Kampala agrees in 13 digits, not in 7."
     chunks, _ = read_chunks(default[0] / "chunks")
-    (chunk,) = [chunk for chunk in chunks if chunk.layer == "day-disc5km-mean"]
+    (chunk,) = [chunk for chunk in chunks if chunk.layer == "day-disc5km-1113p2m-mean"]
     assert set(chunk.sites) == set(PLACES)
     wanted = expected(
         [PLACES[site] for site in chunk.sites], DAYS, {"co": DAILY["co"], "temp_air": DAILY["temp_air"]}

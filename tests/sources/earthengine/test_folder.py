@@ -354,11 +354,11 @@ def test_what_is_written_keeps_its_names(begun, tmp_path):
             "days": [["2020-01-01", "2020-01-01"]],
         }
     }
-    assert facts["fingerprint"] == "2e9de23d7592460f"
+    assert facts["fingerprint"] == folder.extraction.fingerprint
     schema = pq.read_schema(chunk.path)
     assert schema.names == ["site_id", "period", "no2"]
     assert json.loads(schema.metadata[b"chunk"]) == {
-        "fingerprint": "2e9de23d7592460f",
+        "fingerprint": folder.extraction.fingerprint,
         "layer": "day-disc5km-1113p2m-mean",
         "sites": ["accra"],
         "places": [[-0.2, 0.5]],

@@ -38,14 +38,15 @@ def day(text):
     return np.datetime64(text, "D")
 
 
-def test_default_recipe_is_six_layers():
-    "One disc for all daily products, three discs of fires, and two of what hardly changes."
+def test_default_recipe_is_seven_layers():
+    "One disc for all daily products, three discs of fires, and three of what hardly changes."
     names = [layer.name for layer in extraction().layers]
     assert names == [
-        "day-disc5km-mean",
-        *(f"utcday-rings{radius}km-sum" for radius in (50, 150, 300)),
-        "year-disc5km-mean",
-        "once-disc5km-mean",
+        "day-disc5km-1113p2m-mean",
+        *(f"utcday-rings{radius}km-926p625m-sum" for radius in (50, 150, 300)),
+        "year-disc5km-463p83m-mean",
+        "year-disc5km-100m-mean",
+        "once-disc5km-300m-mean",
     ]
 
 
