@@ -111,7 +111,9 @@ class Layer:
     @functools.cached_property
     def reducers(self):
         """What Earth Engine takes over the disc, in order."""
-        return (*self.products[0].reducers, *(("count",) if self.quality else ()))
+        own = self.products[0].reducers
+        # The sum of no pixel is 0, and must not be taken for one: a count tells.
+        return (*own, "count") if self.quality or "sum" in own else own
 
     @functools.cached_property
     def name(self):
@@ -120,7 +122,8 @@ class Layer:
         if all(product.whole_days for product in self.products):
             cadence = f"utc{cadence}"
         metres = _shared_metres(self.products[0])
-        words = [cadence, f"{shape}{self.radius_km:g}km", f"{metres:g}m", *self.reducers]
+        words = [cadence, f"{shape}{self.radius_km:g}km", f"{metres:g}m", *self.products[0].reducers]
+        words += ["count"] if self.quality else []
         return "-".join(words).replace(".", "p")
 
     @functools.cached_property
@@ -172,6 +175,10 @@ class Layer:
         """Return the property of an answer that holds an output and the period at a position."""
         band = f"{output.band}_{position}"
         return band if len(self.reducers) == 1 else f"{band}_{output.reducer}"
+
+    def count_of(self, output, position):
+        """Return the property that must not be 0 for an output to be a value, None where there is none."""
+        return f"{output.band}_{position}_count" if output.reducer == "sum" else None
 
     def name_of(self, product):
         """Return what a product of this layer is called; rings of one product are several layers."""

@@ -322,11 +322,18 @@ def read_answer(features, request, *, host="Earth Engine"):
         raise Incomplete(f"{host} answered for {len(features)} of {len(request.rows)} cities")
     layer = request.layer
     positions = range(len(request.periods))
-    names = [layer.property_of(output, position) for position in positions for output in layer.outputs]
+    names = [
+        (layer.property_of(output, position), layer.count_of(output, position))
+        for position in positions
+        for output in layer.outputs
+    ]
     values = np.full((len(request.rows), len(names)), np.nan)
     try:
         for row, feature in zip(rows, features, strict=True):
-            values[int(row)] = [feature.get(name, np.nan) for name in names]
+            values[int(row)] = [
+                feature.get(name, np.nan) if count is None or feature.get(count) else np.nan
+                for name, count in names
+            ]
     except (TypeError, ValueError):
         raise Unavailable(f"{host} sent a property that is not a number") from None
     values = values.reshape(len(request.rows), len(request.periods), -1)

@@ -184,6 +184,19 @@ def test_fires_of_local_days_west_of_greenwich(extracted):
         agree({"fires": found[f"fire_power_{ring:g}km"][bamako]}, {"fires": wanted[:, number]})
 
 
+def test_a_day_without_an_image_of_fires_is_empty(cities, tmp_path):
+    "Neither no fire nor nothing seen: on the other day there are numbers in each ring."
+    with EarthEngineServer(missing_days={"NASA/VIIRS/002/VNP14A1": [DAYS[1]]}) as server:
+        client = EarthEngine("p", "anonymous", server.url, workers=2)
+        with pytest.warns(AirqWarning, match="SIMULATED"):
+            settings = {"products": ["fires"], "rings_km": RINGS, "client": client}
+            panel = extract(cities, *DAYS[:2], out=tmp_path / "out", **settings)
+    columns = [name for name in panel if name.startswith("fire_")]
+    assert len(columns) == 6
+    assert panel.loc[panel["date"] == DAYS[1], columns].isna().all(axis=None)
+    assert panel.loc[panel["date"] == DAYS[0], columns].notna().all(axis=None)
+
+
 def test_brute_force_knows_distances():
     "A degree of latitude is 2 pi 6371.0088 km / 360 = 111.195 km, one of longitude at 60° north half of it."
     assert kilometres(0, 0, np.zeros(1), np.ones(1))[0] == pytest.approx(111.195, abs=1e-3)
