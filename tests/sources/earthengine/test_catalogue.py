@@ -10,7 +10,7 @@ import pytest
 from airq.features.recipe import reference
 from airq.panel import COLUMNS
 from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, column_units, products_of
-from airq.sources.earthengine.product import Band, Mask, Product
+from airq.sources.earthengine.product import MODEL_METRES, Band, Mask, Product
 
 COMPARE = {
     "eq": operator.eq,
@@ -346,3 +346,33 @@ def test_what_is_unconfirmed_is_said_of_the_product():
     unsure = {key for key, product in PRODUCTS.items() if product.unconfirmed}
     assert unsure == {"maiac", "fires", "fires-noaa21", "night-lights", "gfs-rain"}
     assert not any("unconfirmed" in product.citation for product in PRODUCTS.values())
+
+
+def share_of_disc(west_of, pixel, latitude, longitude, radius=5.0):
+    """Area west of a meridian as a share of a disc: exact, and by pixels weighted as Earth Engine does.
+
+    A pixel counts by the share of it that is covered, in 255 steps, and lies where its centre does. [°, km]
+    """
+    steps = np.linspace(-1, 1, 201)
+    x, y = (part[np.hypot(*np.meshgrid(steps, steps)) <= 1] for part in np.meshgrid(steps, steps))
+    degrees = radius / 111.195
+    east = longitude + x * degrees / np.cos(np.radians(latitude))
+    north = latitude + y * degrees
+    cells, points = np.unique(np.floor([east / pixel, north / pixel]), axis=1, return_counts=True)
+    whole = (pixel * 100 / degrees) ** 2 * np.cos(np.radians(latitude))
+    weights = np.floor(255 * np.minimum(points / whole, 1)) / 255
+    return (east < west_of).mean(), weights[(cells[0] + 0.5) * pixel < west_of].sum() / weights.sum()
+
+
+@pytest.mark.parametrize("edge", [30.125, 30.25, 30.2, 30.4])
+def test_discs_of_models_hold_the_right_share_of_each_cell(edge):
+    "Edges of cells of 0.25° and 0.4° are edges of pixels: shares are right to 0.5 %, not to 7 % as at 0.01°."
+    pixel = MODEL_METRES / 111_319.49079327358
+    random = np.random.default_rng(0)
+    pairs = [
+        share_of_disc(edge, pixel, random.uniform(-55, 55), edge + random.uniform(-0.04, 0.04))
+        for _ in range(8)
+    ]
+    exact, found = np.transpose(pairs)
+    assert np.abs(exact - found).max() < 0.005
+    assert np.ptp(exact) > 0.1
