@@ -92,7 +92,8 @@ def plan(
     client = EarthEngine(url=ee_url, workers=workers)
     planned = run(cities, start, end, out=out, client=client, refresh=refresh, **settings)
     facts = {"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}
-    write_records(json, [{**facts, "changes": planned.changes, "waiting": planned.waiting}])
+    facts |= {"measured": planned.measured, "changes": planned.changes, "waiting": planned.waiting}
+    write_records(json, [facts])
     print_plan(planned, workers)
 
 
@@ -121,13 +122,17 @@ def extract(
     ee_credentials: Credentials = "default",
     workers: Workers = 20,
     check: Annotated[
-        bool, typer.Option("--check", help="Try one city and one day, product by product; write nothing.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Try one city and one day, product by product, and measure their cost; write no data.",
+        ),
     ] = False,
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
     if check:
-        refuse_given(ctx, ["out", "refresh"], "with --check, which writes nothing")
+        refuse_given(ctx, ["out", "refresh"], "with --check, which writes no data")
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})

@@ -34,13 +34,15 @@ class Looks:
     looked: np.ndarray
     #: When more images were seen than any request before can have had, datetime64[ms]; NaT if never.
     grown: np.ndarray
+    #: Of how many cities the surroundings were looked at, 0 without a look.
+    cities: np.ndarray
 
 
 class Arrivals:
     """Looks at the periods of products, as a manifest keeps them."""
 
     def __init__(self, facts=None):
-        #: By product and period: images (None where untold), since, looked, grown (None if never).
+        #: By product and period: images (None where untold), since, looked, grown (None if never), cities.
         self._facts = {key: dict(own) for key, own in (facts or {}).items()}
 
     def of(self, key, periods, *, near=0):
@@ -49,8 +51,8 @@ class Arrivals:
         More images of one period are taken for more images of the `near` ones on either side, too. [d]
         """
         facts = self._facts.get(key, {})
-        rows = [facts.get(str(period), [UNASKED, None, None, None]) for period in periods]
-        images, since, looked, grown = zip(*rows, strict=True) if rows else ((), (), (), ())
+        rows = [facts.get(str(period), [UNASKED, None, None, None, 0]) for period in periods]
+        images, since, looked, grown, cities = zip(*rows, strict=True) if rows else ((), (), (), (), ())
         own = np.array(grown, dtype="datetime64[ms]")
         grown = own.copy()
         for number in np.flatnonzero(~np.isnat(own)) if near else ():
@@ -61,6 +63,7 @@ class Arrivals:
             np.array(since, dtype="datetime64[D]"),
             np.array(looked, dtype="datetime64[D]"),
             grown,
+            np.array(cities, dtype=int),
         )
 
     def note(self, view, images, now):
@@ -68,10 +71,13 @@ class Arrivals:
         own = self._facts.setdefault(view.part.key, {})
         today = str(now.astype("datetime64[D]"))
         first = today if np.isnat(view.since) else str(view.since)
-        before, since, _, grown = own.get(str(view.period), [None, first, None, None])
-        if images is not None and images > (before or 0) and (view.doubt or str(view.period) in own):
+        before, since, _, grown, cities = own.get(str(view.period), [None, first, None, None, 0])
+        more = images is not None and images > (before or 0) and (view.doubt or str(view.period) in own)
+        if more and not view.widened:
             grown = str(now)
-        own[str(view.period)] = [before if images is None else images, since, today, grown]
+        if images is not None:
+            before, cities = images, int(view.cities.sum())
+        own[str(view.period)] = [before, since, today, grown, cities]
 
     def to_dict(self):
         """Return the same as plain values."""
@@ -84,10 +90,14 @@ class View:
 
     part: object
     period: np.datetime64
+    #: The cities near which they are counted, a mask of all.
+    cities: np.ndarray
     #: Day on which it was first asked for, NaT if it was not.
     since: np.datetime64
     #: Whether a request before the first look may have lacked some of the images.
     doubt: bool = False
+    #: Whether they were just counted near fewer cities: more of them are not more than there were.
+    widened: bool = False
 
 
 @dataclass
@@ -122,6 +132,15 @@ class Held:
         held = self.asked & (self.fetched > NEVER)
         days = np.where(held, self.fetched, np.datetime64("9999-01-01", "ms")).min(axis=0)
         return np.where(held.any(axis=0), days, np.datetime64("NaT")).astype("datetime64[D]")
+
+    def counted_before(self, number):
+        """Return near which cities a period's images were counted before others asked for it, else None.
+
+        Near the others there may be more images, which are new to none that holds the period.
+        """
+        before = self.asked[:, number] & (self.fetched[:, number] > NEVER)
+        counted = self.looks.cities[number]
+        return before if counted == before.sum() and 0 < counted < self.asked[:, number].sum() else None
 
     @property
     def empty(self):

@@ -345,8 +345,14 @@ class Folder:
             wanted = self.lacking(held, chunks).any(axis=0) & recent | (held.again() <= self.on_day)
             doubt = held.empty | (held.first < held.expected)
             for number in np.flatnonzero(wanted & part.counts_images):
-                own = View(part, held.periods[number], held.first[number], bool(doubt[number]))
-                same = views.setdefault((part.key, own.period), own)
+                period, since = held.periods[number], held.first[number]
+                counted = held.counted_before(number)
+                if counted is not None:
+                    views.setdefault((part.key, period, False), View(part, period, counted, since))
+                own = View(
+                    part, period, held.asked[:, number], since, bool(doubt[number]), counted is not None
+                )
+                same = views.setdefault((part.key, period, own.widened), own)
                 same.doubt |= own.doubt
         return list(views.values())
 
@@ -357,7 +363,8 @@ class Folder:
             held = self.held(part, chunks)
             unseen = held.empty & (held.looks.images == UNASKED) & (held.first == self.on_day)
             for number in np.flatnonzero(unseen & part.counts_images):
-                views[part.key, held.periods[number]] = View(part, held.periods[number], held.first[number])
+                period, cities = held.periods[number], held.asked[:, number]
+                views[part.key, period] = View(part, period, cities, held.first[number])
         return list(views.values())
 
     def waiting(self, chunks):

@@ -1,12 +1,13 @@
 """Extract satellite and weather features of any cities and days from Google Earth Engine.
 
 :func:`extract` asks for what a folder lacks and returns its panel; :func:`plan` estimates beforehand what
-that sends and costs; :func:`check` tries one city and one day, product by product. The package
-``earthengine-api`` is needed only once something is sent.
+that sends and costs; :func:`check` tries one city and one day, product by product, and has measured what that
+costs. The package ``earthengine-api`` is needed only once something is sent.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -27,6 +28,7 @@ from airq.sources.earthengine.layers import (
     source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
+from airq.sources.earthengine.prices import price_of, remember_prices
 from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
 from airq.workflows.folders import (
@@ -198,7 +200,8 @@ def extract(
 class ExtractionReport(FolderReport):
     """What a run did."""
 
-    #: Requests that were too large and divided.
+    #: Requests that ran out of memory and were sent again with smaller tiles; those that were divided.
+    smaller_tiles: int = 0
     splits: int = 0
     #: Over the wire. [bytes]
     bytes_sent: int = 0
@@ -210,7 +213,8 @@ class ExtractionReport(FolderReport):
     def _sent(self):
         return (
             f"{self.requests:,} requests in {self.seconds:,.1f} s ({self.retries:,} sent again, "
-            f"{self.splits:,} divided), {self.bytes_received / 1e6:,.1f} MB received; together they took "
+            f"{self.smaller_tiles:,} with smaller tiles, {self.splits:,} divided), "
+            f"{self.bytes_received / 1e6:,.1f} MB received; together they took "
             f"{self.request_seconds / 60:,.1f} min, accounted under workload tag {self.workload_tag}."
         )
 
@@ -246,6 +250,10 @@ def span_of(text):
     return days[0].date(), days[-1].date()
 
 
+#: Of a Progress, what the account of a run keeps.
+_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits")
+
+
 def _fetch(folder, chunks, client, report_progress):
     """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
     views, missing = folder.to_look_at(chunks), folder.missing(chunks)
@@ -258,15 +266,16 @@ def _fetch(folder, chunks, client, report_progress):
 
         progress = Progress()
         budget = Budget(client.workers, patience=client.patience)
-        offsets = folder.extraction.offset_hours(folder.site_days.sites["longitude"])
+        places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+        offsets = folder.extraction.offset_hours(places[:, 0])
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")}
+            counts = {name: getattr(progress, name) for name in _COUNTS}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
-            counts = count_images(connection, views, offsets, budget=budget, progress=progress)
+            counts = count_images(connection, views, places, offsets, budget=budget, progress=progress)
             for view, images in zip(views, counts, strict=True):
                 folder.arrivals.note(view, images, folder.now)
             folder.write_manifest()
@@ -313,10 +322,11 @@ class Plan:
     days: int
     #: Of what is missing.
     cost: Cost
-    #: For each layer `layer, products, cities, periods, requests, hours` of what is missing; requests and
-    #: hours add up to those of `cost`.
+    #: For each layer `layer, products, cities, periods, requests, hours, measured` of what is missing;
+    #: requests and hours add up to those of `cost`. With `measured`, a day, hours are EECU-hours by what
+    #: Earth Engine then took for one city and one period; without, the time of the requests.
     layers: list
-    #: For each product `product, asset, columns, first_day, last_day` of its images.
+    #: For each product `product, asset, columns, first_day, last_day` of its images, and `unconfirmed`.
     products: list
     #: For each product that is fetched although the folder has these days and cities `product, reason,
     #: city_days, requests`; a request may bring several products.
@@ -325,6 +335,12 @@ class Plan:
     waiting: list
     #: What else a user should know.
     notes: tuple
+
+    @property
+    def measured(self):
+        """The day of the oldest measurement that the hours rest on, None if one of them is a guess."""
+        days = [row["measured"] for row in self.layers]
+        return None if None in days or not days else min(days)
 
 
 def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None, **settings):
@@ -348,21 +364,13 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
     by_layer = {}
     for own, seconds in planned:
         by_layer.setdefault(own.layer, []).append((own, seconds))
+    layers = [_planned_layer(layer, own, extraction.service) for layer, own in by_layer.items()]
+    cost = estimate(planned, workers=client.workers)
     return Plan(
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
-        cost=estimate(planned, workers=client.workers),
-        layers=[
-            {
-                "layer": layer.name,
-                "products": [layer.name_of(product) for product in layer.products],
-                "cities": len(np.unique(np.concatenate([request.rows for request, _ in own]))),
-                "periods": len(np.unique(np.concatenate([request.periods for request, _ in own]))),
-                "requests": len(own),
-                "hours": sum(seconds for _, seconds in own) / 3600,
-            }
-            for layer, own in by_layer.items()
-        ],
+        cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
+        layers=layers,
         products=[
             {
                 "product": product.key,
@@ -370,6 +378,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
                 "columns": [band.name for band in product.bands],
                 "first_day": product.start,
                 "last_day": product.end,
+                "unconfirmed": list(product.unconfirmed),
             }
             for product in folder.extraction.products
         ],
@@ -383,6 +392,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
             *_notes(folder),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
+            *_unconfirmed(folder.extraction),
         ),
     )
 
@@ -391,20 +401,50 @@ def _keys(request):
     return [product.key for product in request.layer.products]
 
 
+def _unconfirmed(extraction):
+    """Return what no document confirms of an extraction's products, a note each."""
+    for product in extraction.products:
+        for fact in product.unconfirmed:
+            yield f"unconfirmed of {product.key}: {fact}"
+
+
+def _planned_layer(layer, planned, service):
+    """Return the row of a plan for a layer, of its requests and their seconds."""
+    requests, seconds = zip(*planned, strict=True)
+    hours = sum(seconds) / 3600
+    price, measured = price_of(service, layer)
+    if measured is not None:
+        hours = price * sum(len(own.rows) * len(own.periods) for own in requests) / 3600
+    return {
+        "layer": layer.name,
+        "products": [layer.name_of(product) for product in layer.products],
+        "cities": len(np.unique(np.concatenate([own.rows for own in requests]))),
+        "periods": len(np.unique(np.concatenate([own.periods for own in requests]))),
+        "requests": len(requests),
+        "hours": hours,
+        "measured": measured,
+    }
+
+
 @dataclass(frozen=True)
 class Probe:
-    """What one product gave for one city and one period; `works` is None where it was not tried."""
+    """What one product gave for one city and one period; `works` is None where it was not tried.
+
+    `eecu_seconds` is what Earth Engine says that it took, None where it does not say.
+    """
 
     product: str
     asset: str
     works: bool | None
     answer: str
+    eecu_seconds: float | None = None
 
 
 def check(cities, start, end, *, client=None, **settings):
-    """Ask for the first city and the first day, product by product. Nothing is written.
+    """Ask for the first city and the first day, product by product, and for what that takes.
 
-    The arguments are those of :func:`extract`. Return a Probe for each product of every layer; raise
+    Nothing is written but the EECU-seconds, into a file of the user for :func:`plan`. The arguments are those
+    of :func:`extract`. Return a Probe for each product of every layer; raise
     ValueError or OSError if no connection can be opened.
     """
     client = client or EarthEngine()
@@ -412,30 +452,34 @@ def check(cities, start, end, *, client=None, **settings):
     extraction, site_days = request.extraction(client.url), request.site_days()
     site, day = site_days.sites.iloc[[0]], site_days.days[0]
     offset = int(extraction.offset_hours(site["longitude"])[0])
-    probes = []
+    probes, prices = [], {}
     with client.connect(f"airq-{request.recipe}-check") as connection:
         for part in [part for layer in extraction.layers for part in layer.parts]:
             (product,), periods = part.products, part.periods(day, day)
-            works, answer = None, f"not tried, no images on {day}: {_dates(product)}"
+            works, took, answer = None, None, f"not tried, no images on {day}: {_dates(product)}"
             if len(periods):
                 asked = SampleRequest(part, np.array([0]), periods, offset if part.has_local_days else 0)
                 place = site[["longitude", "latitude"]].to_numpy()
-                works, answer = _try(connection, asked, place, extraction.units)
-            probes.append(Probe(part.name_of(product), product.asset, works, answer))
+                works, took, answer = _try(connection, asked, place)
+            if took is not None:
+                prices[part] = took
+            probes.append(Probe(part.name_of(product), product.asset, works, answer, took))
+    if prices:
+        remember_prices(extraction.service, prices)
     return probes
 
 
-def _try(connection, request, place, units):
-    """Return whether a request works, and its values with their units or the refusal."""
+def _try(connection, request, place):
+    """Return whether a request works, its EECU-seconds, and its values with their units or the refusal."""
     from airq.sources.earthengine.errors import Refused, Unavailable
     from airq.sources.earthengine.sampler import probe
 
     try:
-        values = probe(connection, request, place).ravel()
+        values, took = connection.profiled(lambda: probe(connection, request, place).ravel())
     except (Refused, Unavailable) as error:
-        return False, str(error)
-    texts = []
-    for name, value in zip(request.layer.columns, values, strict=True):
-        unit = units.get(name, request.layer.products[0].bands[0].unit)
-        texts.append(f"{name} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {unit}'}")
-    return True, ", ".join(texts)
+        return False, None, str(error)
+    texts = [
+        f"{output.column} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {output.unit}'}"
+        for output, value in zip(request.layer.outputs, values, strict=True)
+    ]
+    return True, took, ", ".join(texts)

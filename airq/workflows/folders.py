@@ -17,7 +17,7 @@ from airq.sources.online.errors import Refused
 
 #: Why no city has a value, as `Folder.waiting` tells it, in words.
 KINDS = {
-    "no_image": "no image",
+    "no_image": "no or too few images",
     "masked": "images, but no valid pixel in any city,",
     "unknown": "no value in any city",
 }

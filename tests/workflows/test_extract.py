@@ -57,13 +57,16 @@ def server():
 
 
 @pytest.fixture
-def user(server, tmp_path):
+def user(server, tmp_path, monkeypatch):
     """A folder with a table of three cities, and ``extract``; `sent` counts the requests since."""
     server.stats.reset()
     CITIES.to_csv(tmp_path / "cities.csv", index=False)
+    # Where --check remembers what it has measured.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     class User:
         out, cities = tmp_path / "out", tmp_path / "cities.csv"
+        url = server.url
 
         def options(self, start, end, *more, cities=None):
             return ["--cities", cities or self.cities, "--start", start, "--end", end, *more]
@@ -287,6 +290,33 @@ def test_check_of_a_whole_recipe(user):
     result = user.extract("2020-01-01", "2020-01-31", "--check", "--rings-km", "5,10,15")
     assert result.exit_code == 0, result.output
     assert result.stdout.count(" yes ") == 17
+
+
+def test_check_measures_what_a_plan_then_reckons_with(user, tmp_path):
+    "Three cities and two days of NO2, rain and heights; the stand-in says 0.5 EECU-s and 1e-5 a pixel."
+    address = ["--ee-url", user.url]
+    days = user.options("2020-01-01", "2020-01-02", *FEW, *address, "--json", tmp_path / "p.json")
+    guess = airq("plan", *days)
+    assert "a first guess at the EECU-hours" in guess.stdout
+    assert json.loads((tmp_path / "p.json").read_text())[0]["measured"] is None
+    checked = user.extract("2020-01-01", "2020-01-31", *FEW, "--check")
+    assert "EECU-seconds, measured" in checked.stdout
+    measured = airq("plan", *days)
+    assert "EECU-hours, measured with one city and one day" in measured.stdout
+    (facts,) = json.loads((tmp_path / "p.json").read_text())
+    # NO2 and rain of six city-days, the heights of three cities.
+    assert facts["compute_hours"] * 3600 == pytest.approx(6 * 2 * 0.5 + 3 * 0.5, rel=0.05)
+    # Another radius was not measured.
+    other = airq("plan", *user.options("2020-01-01", "2020-01-02", *FEW, *address, "--radius-km", 8))
+    assert "a first guess at the EECU-hours" in other.stdout
+
+
+def test_a_plan_names_what_is_unconfirmed(user):
+    "Of MAIAC its times, of NO2 nothing."
+    result = airq("plan", *user.options("2020-01-01", "2020-01-02", "--products", "no2,maiac"))
+    notes = [line for line in " ".join(result.stdout.split()).split("note: ")[1:] if "unconfirmed" in line]
+    assert len(notes) == 2
+    assert all("unconfirmed of maiac" in note for note in notes)
 
 
 def test_quality_columns(user):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import threading
 
 import numpy as np
@@ -16,28 +18,44 @@ from airq.sources.earthengine.sampler import CountedConnection
 MOST_VIEWS = 300
 
 
-def count_images(connection, views, offsets, *, budget, progress):
+def count_images(connection, views, places, offsets, *, budget, progress):
     """Return how many images each of some Views has, a list of int, None where the service does not tell.
 
-    `offsets` are the hours by which local days of the cities begin before those in UTC. Counted is from the
-    first city's midnight to the last one's; a local day with images only outside of the hours that all cities
-    share counts as one without. ConnectionError says that the service stays away.
+    `places` are longitude and latitude [°] of all cities, shape (n_sites, 2), `offsets` the hours by which
+    their local days begin before those in UTC. Counted are images near the cities of a View, from the first
+    one's midnight to the last one's. A local day with images only outside of the hours that all of them share
+    counts as one without, and so does a sum of too few. ConnectionError says that the service stays away.
     """
+
+    @functools.cache
+    def source(product, radius_km, cities):
+        near = graph.box_filter(places[np.frombuffer(cities, dtype=bool)], radius_km + graph.MARGIN_KM)
+        # What stands in for missing images is used, and the images are waited for.
+        return graph.Source(dataclasses.replace(product, instead=()), timed=False, near=near)
+
     windows, shared = [], []
     for view in views:
-        first, last = (period_bounds(view.part, view.period, hours) for hours in (max(offsets), min(offsets)))
-        windows.append((view.part.products[0], first[0], last[1]))
+        hours = offsets[view.cities]
+        first, last = (period_bounds(view.part, view.period, own) for own in (hours.max(), hours.min()))
+        (product,) = view.part.products
+        windows.append((source(product, view.part.radius_km, view.cities.tobytes()), first[0], last[1]))
         shared.append((last[0], first[1]) if last[0] < first[1] else (first[0], last[1]))
     found = []
     for start in range(0, len(windows), MOST_VIEWS):
         found += _times(connection, windows[start : start + MOST_VIEWS], budget, progress)
-    return [None if times is None else _count(times, *own) for times, own in zip(found, shared, strict=True)]
+    return [
+        None if times is None else _count(view.part.products[0], times, *own)
+        for view, times, own in zip(views, found, shared, strict=True)
+    ]
 
 
-def _count(times, start, end):
-    """Return how many times there are, none if none of them lies between the start and the end."""
+def _count(product, times, start, end):
+    """Return how many times there are, none if they are too few or all lie outside of the span of a day."""
     times = np.array(times, dtype="float64").astype("datetime64[ms]")
-    return len(times) if ((times >= start) & (times < end)).any() else 0
+    # Other composites are made of earlier images.
+    of_day = product.cadence == "day" and product.composite != "recent"
+    enough = len(times) >= product.fewest and (not of_day or ((times >= start) & (times < end)).any())
+    return len(times) if enough else 0
 
 
 def _times(connection, windows, budget, progress):
@@ -56,11 +74,11 @@ def _times(connection, windows, budget, progress):
         return answers[-1]
     except Refused as error:
         # A refusal that names an asset is about the products made of it alone.
-        kept = [window for window in windows if window[0].asset != error.asset]
+        kept = [window for window in windows if window[0].product.asset != error.asset]
         if error.asset is None or len(kept) in (0, len(windows)):
             return [None] * len(windows)
         rest = iter(_times(connection, kept, budget, progress))
-        return [None if product.asset == error.asset else next(rest) for product, _, _ in windows]
+        return [None if own.product.asset == error.asset else next(rest) for own, _, _ in windows]
     except TooLarge as error:
         if isinstance(error, Silent) or len(windows) == 1:
             return [None] * len(windows)

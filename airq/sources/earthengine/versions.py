@@ -15,7 +15,7 @@ from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS
 from airq.sources.earthengine.product import Band, Product
 
 #: Facts of a product that decide no value: those that explain it, and those that say which days it has.
-UNDECIDING = ("title", "citation", "kind", "latency", "start", "end")
+UNDECIDING = ("title", "citation", "kind", "latency", "unconfirmed", "start", "end")
 #: Settings of an extraction that all its products share.
 SHARED = ("radius_km", "day_basis", "service")
 

@@ -363,6 +363,7 @@ def test_what_is_written_keeps_its_names(begun, tmp_path):
             "days": [["2020-01-01", "2020-01-01"]],
         }
     }
+    assert facts["fingerprint"] == folder.extraction.fingerprint
     schema = pq.read_schema(chunk.path)
     assert schema.names == ["site_id", "period", "no2"]
     assert json.loads(schema.metadata[b"chunk"]) == {

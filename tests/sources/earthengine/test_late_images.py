@@ -28,6 +28,7 @@ from airq.workflows.extract import EarthEngine, plan
 
 #: Long after the four days of January 2023 that are extracted.
 FIRST = np.datetime64("2023-06-01")
+ERA5, DAY = "ECMWF/ERA5/HOURLY", 86_400_000
 LATE = ["2023-01-02", "2023-01-04"]
 
 
@@ -50,7 +51,7 @@ def test_late_images_are_fetched_once_they_are_there(undisturbed, tmp_path):
         server.hidden = hidden(MAIAC, *LATE)
         report = run(server, tmp_path, day=FIRST)
         (note,) = [note for note in report.notes if note.startswith("maiac")]
-        assert "no image on 2 of 4 days (2023-01-02, 2023-01-04)" in note
+        assert "no or too few images on 2 of 4 days (2023-01-02, 2023-01-04)" in note
         assert "asked again from 2023-06-02" in note
         assert costs(server, tmp_path, FIRST) == (0, 0)
         # A pause of one day, then one of two.
@@ -240,10 +241,81 @@ def test_looks_are_noted():
     part = Extraction("mine", products_of("default", ["no2"])).layers[0].parts[0]
     day, arrivals = np.datetime64("2023-01-02"), Arrivals()
     for images, when in ((3, "2023-01-03T10:00"), (3, "2023-01-04T10:00"), (5, "2023-01-05T10:00")):
-        arrivals.note(View(part, day, day + 1), images, np.datetime64(when, "ms"))
+        arrivals.note(View(part, day, np.array([True]), day + 1), images, np.datetime64(when, "ms"))
         grown = arrivals.of("no2", [day]).grown[0]
         assert np.isnat(grown) == (images == 3)
     arrivals = Arrivals(json.loads(json.dumps(arrivals.to_dict())))
     found = arrivals.of("no2", [day])
     assert (found.images[0], str(found.since[0]), str(found.looked[0])) == (5, "2023-01-03", "2023-01-05")
     assert str(found.grown[0]) == "2023-01-05T10:00:00.000"
+
+
+def test_a_run_that_something_stood_in_for_comes_late(tmp_path):
+    "CAMS' run of 00 UTC of the 2nd comes a day after the first run: its bands and ages are sent."
+    asked, day = six_cities(tmp_path, products=["cams"], quality=True), np.datetime64("2023-01-10")
+    with simulated() as server:
+        run(server, tmp_path, asked, out="once")
+        server.hidden = lambda asset, image: (
+            hidden(CAMS, "2023-01-02")(asset, image) and image.properties["model_initialization_hour"] == 0
+        )
+        run(server, tmp_path, asked, day=day)
+        first = panel(tmp_path)
+        assert first["cams_pm25"].notna().all()
+        server.hidden = lambda asset, image: False
+        assert costs(server, tmp_path, day + 1, asked) == (6 * 1 * 4, 1)
+    younger = first["cams_pm25_age"] - panel(tmp_path)["cams_pm25_age"]
+    assert younger.groupby(first["date"]).mean().tolist() == [0, 0.5, 0, 0]
+    same(panel(tmp_path), panel(tmp_path, "once"))
+
+
+def test_rain_of_a_day_without_an_hour(tmp_path):
+    "Of 24 hours 23 are there: no rain is made of them; once the last is there, 6 cities x 1 day are sent."
+    asked = six_cities(tmp_path, products=["era5-rain"])
+    with simulated() as server:
+        server.hidden = lambda asset, image: hidden(ERA5, LATE[0])(asset, image) and image.time % DAY == 0
+        report = run(server, tmp_path, asked, day=FIRST)
+        # The hour that ends with the midnight of the 2nd is one of the 1st.
+        assert panel(tmp_path).groupby("date")["precipitation"].count().tolist() == [0, 6, 6, 6]
+        assert [own["no_image"] for own in report.waiting] == [["2023-01-01"]]
+        server.hidden = lambda asset, image: False
+        assert costs(server, tmp_path, FIRST + 1, asked) == (6, 1)
+        run(server, tmp_path, asked, out="once")
+    same(panel(tmp_path), panel(tmp_path, "once"))
+
+
+def test_late_images_of_days_before(tmp_path):
+    "What the 2nd to the 6th take from the 1st comes late: of those 5 days all are sent, and none after."
+    asked = six_cities(tmp_path, products=["reference-o3"], recipe="reference", end="2023-01-08")
+    day = np.datetime64("2023-01-10")
+    with simulated(limits=None) as server:
+        server.hidden = hidden("COPERNICUS/S5P/OFFL/L3_O3", "2023-01-01")
+        run(server, tmp_path, asked, day=day)
+        server.hidden = lambda asset, image: False
+        # Once the images are normally there, there is a pause of a day.
+        assert sum(costs(server, tmp_path, day + number, asked)[0] for number in range(1, 14)) == 6 * 5 * 2
+        run(server, tmp_path, asked, out="once")
+    same(panel(tmp_path), panel(tmp_path, "once"))
+
+
+def test_more_cities_are_not_more_images(tmp_path):
+    "Cities far from two others have granules of their own: the two are not asked for again."
+    day = np.datetime64("2023-01-20")
+    asked = six_cities(tmp_path, products=["maiac"], cities=CITIES.iloc[:2])
+    with simulated(limits=None) as server:
+        run(server, tmp_path, asked, day=day)
+        more = six_cities(tmp_path, products=["maiac"])
+        assert costs(server, tmp_path, day + 1, more)[0] == 4 * 4 * 2
+        assert [costs(server, tmp_path, day + number, more)[0] for number in (2, 5, 12, 30)] == [0, 0, 0, 0]
+
+
+def test_late_images_are_seen_when_cities_are_added(tmp_path):
+    "Images of the 2nd come before the run that adds four cities: for the two others, too, that day is sent."
+    day = np.datetime64("2023-01-20")
+    with simulated(limits=None) as server:
+        run(server, tmp_path, six_cities(tmp_path, products=["maiac"]), out="once")
+        server.hidden = hidden(MAIAC, LATE[0])
+        run(server, tmp_path, six_cities(tmp_path, products=["maiac"], cities=CITIES.iloc[:2]), day=day)
+        server.hidden = lambda asset, image: False
+        more = six_cities(tmp_path, products=["maiac"])
+        assert costs(server, tmp_path, day + 1, more)[0] == 4 * 4 * 2 + 2 * 2
+    same(panel(tmp_path), panel(tmp_path, "once"))

@@ -71,7 +71,7 @@ def test_faults_change_no_value(undisturbed, tmp_path, faults):
         assert len(damaged) >= 3
         assert report.requests == len(server.stats.compute)
         whole = [request for request in answered(server) if not request.fault]
-        assert report.requests == len(whole) + report.splits + report.retries
+        assert report.requests == len(whole) + report.smaller_tiles + report.splits + report.retries
     same(panel(tmp_path), undisturbed)
 
 
@@ -150,14 +150,26 @@ def test_a_service_that_asks_for_fewer_requests(undisturbed, tmp_path):
 
 
 def test_little_memory(undisturbed, tmp_path):
-    "Requests above 8 cities times bands are refused: they are divided, and few are refused."
+    "Above 8 cities times bands: the first is tried with smaller tiles, all are divided, and few are refused."
     with simulated(SMALL) as server:
         report = run(server, tmp_path)
         sizes = [request.regions * request.bands for request in answered(server)]
         assert sum(sizes) == CELLS
         assert max(sizes) <= 8
-        assert report.splits == len(server.stats.compute) - len(sizes)
+        assert report.splits + report.smaller_tiles == len(server.stats.compute) - len(sizes)
         assert 0 < report.splits < len(sizes)
+        assert report.smaller_tiles >= 2
+    same(panel(tmp_path), undisturbed)
+
+
+def test_little_memory_and_smaller_tiles(undisturbed, tmp_path):
+    "Memory for 40 cells, for 160 with tiles of a quarter: 96 are sent again with them, not divided."
+    with simulated(Limits(cells=40, tiles_help=True)) as server:
+        report = run(server, tmp_path, workers=1)
+        scales = [request.tile_scale for request in server.stats.compute]
+    assert scales == [1.0, 4.0, 1.0]
+    assert (report.smaller_tiles, report.splits) == (1, 0)
+    assert "1 with smaller tiles, 0 divided" in str(report)
     same(panel(tmp_path), undisturbed)
 
 

@@ -143,26 +143,27 @@ def test_what_a_folder_holds_stays_in_it(undisturbed, tmp_path):
 
 
 def test_quality_is_added(tmp_path):
-    "Count and age of MAIAC come with its two bands and two times; CAMS and the lights are not sent again."
+    "Count and age of MAIAC, and the age of CAMS, come with two bands and two times each; the lights stay."
     with simulated(limits=None) as server:
         run(server, tmp_path)
         with_quality = six_cities(tmp_path, quality=True)
-        assert cost(server, tmp_path, with_quality) == 6 * 4 * 4
+        assert cost(server, tmp_path, with_quality) == 6 * 4 * (4 + 4)
         assert cost(server, tmp_path, with_quality) == 0
         # Without being asked for it stays, for new days, too.
-        assert cost(server, tmp_path, six_cities(tmp_path, end="2023-01-05")) == 6 * (4 + 2)
+        assert cost(server, tmp_path, six_cities(tmp_path, end="2023-01-05")) == 6 * (4 + 4)
         run(server, tmp_path, six_cities(tmp_path, quality=True, end="2023-01-05"), out="once")
     same(panel(tmp_path), panel(tmp_path, "once"))
 
 
 def test_a_ring_is_added(tmp_path):
-    "Sums within 20 km beside those within 10 and 30 km: one band of 4 days; three rings in the panel."
+    "Both bands within 20 km beside those within 10 and 30 km, for 4 days; three rings of each in the panel."
     asked = {"products": ["fires"], "cities": CITIES.iloc[:2]}
     with simulated(limits=None) as server:
-        assert cost(server, tmp_path, six_cities(tmp_path, rings_km=(10, 30), **asked)) == 2 * 4 * 2
-        assert cost(server, tmp_path, six_cities(tmp_path, rings_km=(20,), **asked)) == 2 * 4
+        assert cost(server, tmp_path, six_cities(tmp_path, rings_km=(10, 30), **asked)) == 2 * 4 * 2 * 2
+        assert cost(server, tmp_path, six_cities(tmp_path, rings_km=(20,), **asked)) == 2 * 4 * 2
         run(server, tmp_path, six_cities(tmp_path, rings_km=(10, 20, 30), **asked), out="once")
-    assert list(panel(tmp_path))[-3:] == ["fire_power_10km", "fire_power_20km", "fire_power_30km"]
+    rings = [f"{name}_{radius}km" for name in ("fire_power", "fire_seen") for radius in (10, 20, 30)]
+    assert list(panel(tmp_path))[-6:] == rings
     same(panel(tmp_path), panel(tmp_path, "once"))
 
 
@@ -264,9 +265,9 @@ def test_a_fact_that_is_new_and_has_its_default_changes_nothing():
     facts = Extraction("mine", (PRODUCTS["no2"],)).to_dict()
     extraction = Extraction("mine", (PRODUCTS["no2"],))
     (product,) = facts["products"]
-    for name in ("window", "mask", "serves_before", "whole_days"):
+    for name in ("window", "mask", "instead", "fewest", "whole_days", "unconfirmed"):
         del product[name]
-    del product["bands"][0]["offset"]
+    del product["bands"][0]["offset"], product["bands"][0]["classes"]
     assert extraction.fingerprints_of(facts) == extraction.fingerprints
 
 
