@@ -336,7 +336,8 @@ class Folder:
     def to_look_at(self, chunks):
         """Return the Views to count the images of before anything is asked for.
 
-        They are of periods whose pause is over, and of what is missing of those that may still get images.
+        They are of periods whose pause is over, and of what is missing of those that may still get images;
+        where cities were added, near those before and then near all.
         """
         views = {}
         for part in self.parts:
@@ -345,15 +346,15 @@ class Folder:
             wanted = self.lacking(held, chunks).any(axis=0) & recent | (held.again() <= self.on_day)
             doubt = held.empty | (held.first < held.expected)
             for number in np.flatnonzero(wanted & part.counts_images):
-                period, since = held.periods[number], held.first[number]
-                counted = held.counted_before(number)
+                where = part, held.periods[number]
+                since, counted = held.first[number], held.counted_before(number)
+                own = [View(*where, held.asked[:, number], since, bool(doubt[number]), counted is not None)]
                 if counted is not None:
-                    views.setdefault((part.key, period, False), View(part, period, counted, since))
-                own = View(
-                    part, period, held.asked[:, number], since, bool(doubt[number]), counted is not None
-                )
-                same = views.setdefault((part.key, period, own.widened), own)
-                same.doubt |= own.doubt
+                    own.insert(0, View(*where, counted, since))
+                for view in own:
+                    same = views.setdefault((part.key, view.period, view.widened), view)
+                    # Of rings, the last reaches the farthest.
+                    same.part, same.doubt = part, same.doubt | view.doubt
         return list(views.values())
 
     def emptied(self, chunks):
