@@ -45,6 +45,12 @@ Rings = Annotated[str, typer.Option(help="Outer radii of the rings of fire power
 Quality = Annotated[
     bool, typer.Option("--quality", help="Satellite columns bring valid-pixel count and pixel's age.")
 ]
+Refresh = Annotated[
+    str | None,
+    typer.Option(
+        metavar="START..END", help="Fetch these days of the products anew, in a folder that is there."
+    ),
+]
 Project = Annotated[
     str | None, typer.Option(help="Cloud project; else $EARTHENGINE_PROJECT, else the credentials'.")
 ]
@@ -72,6 +78,7 @@ def plan(
     rings_km: Rings = "50,150,300",
     quality: Quality = False,
     day: Day = DayBasis.utc,
+    refresh: Refresh = None,
     ee_url: Url = None,
     workers: Workers = 20,
     json: Json = None,
@@ -83,10 +90,10 @@ def plan(
 
     settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
     client = EarthEngine(url=ee_url, workers=workers)
-    planned = run(cities, start, end, out=out, client=client, **settings)
-    write_records(
-        json, [{"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}]
-    )
+    planned = run(cities, start, end, out=out, client=client, refresh=refresh, **settings)
+    facts = {"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}
+    facts |= {"measured": planned.measured, "changes": planned.changes, "waiting": planned.waiting}
+    write_records(json, [facts])
     print_plan(planned, workers)
 
 
@@ -109,18 +116,23 @@ def extract(
     rings_km: Rings = "50,150,300",
     quality: Quality = False,
     day: Day = DayBasis.utc,
+    refresh: Refresh = None,
     ee_project: Project = None,
     ee_url: Url = None,
     ee_credentials: Credentials = "default",
     workers: Workers = 20,
     check: Annotated[
-        bool, typer.Option("--check", help="Try one city and one day, product by product; write nothing.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Try one city and one day, product by product, and measure their cost; write no data.",
+        ),
     ] = False,
     json: Json = None,
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
     if check:
-        refuse_given(ctx, ["out"], "with --check, which writes nothing")
+        refuse_given(ctx, ["out", "refresh"], "with --check, which writes no data")
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
@@ -136,7 +148,8 @@ def extract(
     else:
         request = ExtractionRequest(cities, start, end, **settings)
         with request_progress() as report_progress:
-            report = run_extraction(request, out=out, client=client, report_progress=report_progress)
+            settings = {"client": client, "refresh": refresh, "report_progress": report_progress}
+            report = run_extraction(request, out=out, **settings)
         write_records(json, [report.to_dict()])
         print_report(report)
 

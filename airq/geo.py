@@ -47,6 +47,34 @@ def chord_km(arc):
     return 2 * EARTH_RADIUS_KM * np.sin(np.minimum(np.asarray(arc) / (2 * EARTH_RADIUS_KM), np.pi / 2))
 
 
+def longitude_span(longitudes) -> tuple[float, float]:
+    """Return the western end and the width of the shortest span that holds all longitudes [°].
+
+    It may cross the antimeridian:
+
+    >>> longitude_span([-179.0, 170.0, 178.0])
+    (170.0, 11.0)
+    """
+    around = np.unique(np.mod(np.asarray(longitudes, dtype="float64"), 360))
+    gaps = np.diff(around, append=around[0] + 360)
+    widest = int(gaps.argmax())
+    west = around[(widest + 1) % len(around)]
+    return float((west + 180) % 360 - 180), float(360 - gaps[widest])
+
+
+def order_in_space(longitudes, latitudes) -> np.ndarray:
+    """Return the row numbers of places such that places next to each other come one after another.
+
+    They follow a Hilbert curve over the box of the places, the antimeridian being no border.
+
+    >>> order_in_space([179.0, 10.0, -179.0, 11.0], [0.0, 0.0, 0.0, 1.0]).tolist()
+    [1, 3, 0, 2]
+    """
+    west, _ = longitude_span(longitudes)
+    points = gpd.points_from_xy(np.mod(np.asarray(longitudes) - west, 360), latitudes)
+    return np.argsort(gpd.GeoSeries(points).hilbert_distance().to_numpy(), kind="stable")
+
+
 def distances_km(places: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Return the distance along the Earth [km] between all places and others, (n_places, n_others)."""
     here, there = geocentric_km(places), geocentric_km(others)

@@ -6,6 +6,7 @@ Words are imported inside the functions, because the help of a command must not 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import time
 
@@ -39,7 +40,7 @@ def print_table(headings, rows, *, n_words=1, sections=False, **column):
     column = column or {"overflow": "fold"}
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number < n_words else "right", **column)
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
+    for row, after in itertools.zip_longest(rows, rows[1:]):
         table.add_row(*map(escape, row), end_section=sections and after is not None and after[0] != row[0])
     screen.print(table, soft_wrap=False)
 
@@ -129,14 +130,25 @@ def print_plan(planned, workers):
     ]
     print_table(headings, layers)
     cost = planned.cost
+    # As the table has them, so that a reader can add them up.
+    hours = sum(round(one["hours"], 2) for one in planned.layers)
+    guessed = sum(one["measured"] is None for one in planned.layers)
+    if planned.measured:
+        spent = (
+            f"They take {hours:,.2f} EECU-hours, measured with one city and one day ({planned.measured}); "
+        )
+        spent += "cities that lie together take less. "
+    else:
+        of_rows = f" of {guessed} of {len(planned.layers)} rows" if guessed < len(planned.layers) else ""
+        spent = f"Their time adds up to {hours:,.2f} h, a first guess at the EECU-hours{of_rows}: "
+        spent += "`airq extract --check` with the same options measures them. "
     _print_lines(
         [
             f"{planned.cities:,} cities, {planned.days:,} days: about {cost.requests:,} requests for "
             f"{cost.bands:,} bands, {cost.bytes_sent / 1e6:,.1f} MB sent, {cost.bytes_received / 1e6:,.1f} "
             "MB received.",
-            f"About {cost.minutes:,.0f} minutes with {workers} requests at once. Their time adds up to "
-            f"{cost.compute_hours:,.1f} h, a first guess at the EECU-hours that no live run has confirmed. A "
-            "project's monthly budget is 150 or more.",
+            f"About {cost.minutes:,.0f} minutes with {workers} requests at once. {spent}"
+            "A project's monthly budget is 150 EECU-hours or more.",
             *(f"note: {note}" for note in planned.notes),
         ]
     )
@@ -175,8 +187,22 @@ def print_call_plan(planned, console):
 def print_probes(probes):
     """Print which products answered; raise ValueError if one of them does not work."""
     works = {True: "yes", False: "NO", None: "?"}
-    rows = [[probe.product, probe.asset, works[probe.works], probe.answer] for probe in probes]
-    print_table(["product", "asset", "works", "answer"], rows, n_words=4)
+    rows = [
+        [
+            probe.product,
+            probe.asset,
+            works[probe.works],
+            "" if probe.eecu_seconds is None else f"{probe.eecu_seconds:.3g}",
+            probe.answer,
+        ]
+        for probe in probes
+    ]
+    print_table(["product", "asset", "works", "EECU-s", "answer"], rows, n_words=5)
+    measured = [probe.eecu_seconds for probe in probes if probe.eecu_seconds is not None]
+    if measured:
+        screen.print(
+            f"{sum(measured):.3g} EECU-seconds, measured; `airq plan` reckons with them.", markup=False
+        )
     failed = [probe.product for probe in probes if probe.works is False]
     if failed:
         raise ValueError(f"{len(failed)} of {len(probes)} products do not work: {', '.join(failed)}.")

@@ -22,10 +22,10 @@ def assemble(folder, chunks):
     Return `rows`, `sites`, `columns`, `first_day`, `last_day`; by column `filled`, the share of values that
     are not empty, and `emptied`, how many implausible values were emptied.
     """
-    days, sites = folder.site_days.days, folder.site_days.sites
+    days = folder.site_days.days
     units = folder.extraction.units_on(days)
     mask = folder.site_days.mask(days)
-    placed = [(chunk, sites.index.get_indexer(chunk.sites)) for chunk in chunks]
+    placed = _placed(folder, chunks)
     step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
     # Cities that come one after another mostly stand in the same chunks.
     read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
@@ -39,7 +39,7 @@ def assemble(folder, chunks):
     with panel_writer(folder.panel, metadata) as write:
         for start in range(0, len(mask), step):
             rows = np.arange(start, min(start + step, len(mask)))
-            values = _values(extraction, placed, rows, days, read)
+            values = _values(extraction, placed, rows, days, chunks, read)
             write(_frame(folder, {name: values[name] for name in units}, rows, days, mask[rows], counts))
     n = int(mask.sum())
     return {
@@ -53,22 +53,39 @@ def assemble(folder, chunks):
     }
 
 
-def _values(extraction, placed, rows, days, read):
+def _placed(folder, chunks):
+    """Return by layer, for each chunk with values of it, its number, rows of cities, and columns."""
+    rows = [folder.site_days.sites.index.get_indexer(chunk.sites) for chunk in chunks]
+    placed = {}
+    for layer in folder.extraction.layers:
+        names, placed[layer.name] = list(layer.columns), []
+        for number, chunk in enumerate(chunks):
+            parts = [part for part in layer.parts if folder.serves(chunk, part)]
+            if columns := [names.index(name) for part in parts for name in part.columns]:
+                placed[layer.name].append((number, rows[number], np.array(columns)))
+    return placed
+
+
+def _values(extraction, placed, rows, days, chunks, read):
     """Return every column of some cities, by name, shape (n_rows, n_days)."""
     columns = {}
     for layer in extraction.layers:
-        periods = np.unique(layer.period_of(days))
-        cube = np.full((len(rows), len(periods), len(layer.columns)), np.nan)
-        for position, (chunk, own) in enumerate(placed):
-            if chunk.layer != layer.name or own.max() < rows[0] or own.min() > rows[-1]:
+        periods, names = np.unique(layer.period_of(days)), list(layer.columns)
+        cube = np.full((len(rows), len(periods), len(names)), np.nan)
+        for number, own, served in placed[layer.name]:
+            if own.max() < rows[0] or own.min() > rows[-1]:
                 continue
             if (here := np.isin(own, rows)).any():
-                inside = np.isin(chunk.periods, periods)
-                at = np.ix_(own[here] - rows[0], np.searchsorted(periods, chunk.periods[inside]))
-                cube[at] = read(position, layer)[here][:, inside]
+                inside = np.isin(chunks[number].periods, periods)
+                at = np.searchsorted(periods, chunks[number].periods[inside])
+                values = read(number, layer)[here][:, inside][:, :, served]
+                cube[np.ix_(own[here] - rows[0], at, served)] = values
+        for part in layer.parts:
+            # What was fetched of days that a product no longer has is not its own.
+            without = ~np.isin(periods, part.periods(days[0], days[-1]))
+            cube[np.ix_(range(len(rows)), without, [names.index(name) for name in part.columns])] = np.nan
         of_day = np.searchsorted(periods, layer.period_of(days))
-        for number, name in enumerate(layer.columns):
-            columns[name] = cube[:, of_day, number]
+        columns |= {name: cube[:, of_day, number] for number, name in enumerate(names)}
     return {**columns, **extraction.derived(columns)}
 
 

@@ -1,155 +1,53 @@
 """The folder of an extraction: what was asked for, what is there, and what is missing.
 
-The answer of a request is a *chunk*, a Parquet file named by the hash of its bytes, so that a file is
-either whole or known to be damaged. What a folder already holds follows from these files alone: nothing
-can be out of step with them after a crash. The manifest remembers what was asked for.
+The answer of a request is a chunk, and what a folder already holds follows from the chunks alone: nothing
+can be out of step with them after a crash. The manifest remembers what was asked for, what the services had
+when they were last looked at, and what a span that is fetched anew still lacks.
 
 What a service can bring is its *extraction*: `layers`, `fingerprint`, `day_basis`, `assets` and `source` for
-the manifest and the panel, `offset_hours(longitudes)`, `units_on(days)`, `derived(columns)`, `to_dict()` and
-`differences(facts)`. A *layer* is what one request brings: `name`, `columns`, `cadence` ("day", "year",
-"once"), `has_local_days`, `periods(start, end)`, `period_of(days)` and `complete_from(period)`.
+the manifest and the panel, `offset_hours(longitudes)`, `units_on(days)`, `derived(columns)`, `to_dict()`,
+`joined(facts)`, `fingerprint_of(part)` and `fingerprints_of(facts)`. A *layer* is what one request brings:
+`name`, `columns`, `cadence` ("day", "year", "once"), `has_local_days`, `periods(start, end)`,
+`period_of(days)`, `period_end(period)` and `complete_from(period)`. Its `parts` are layers, too, each with
+one product alone, whose name is `key`; `counts_images` says whether its images can be counted. What of it
+counts as a value are its `value_columns`, and `only(*products)` leaves out the others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 import airq
-from airq.io import atomic_write, write_json
+from airq.io import write_json
+from airq.sources.arrivals import LOOK_DAYS, NEVER, UNASKED, Arrivals, Held, View
+from airq.sources.chunks import SUFFIX, read_chunks, write_chunk
 
 MANIFEST = "manifest.json"
 CHUNKS = "chunks"
 PANEL = "panel.parquet"
-SUFFIX = ".parquet"
-#: Name of the layer, first and last period, and hash; other files in the folder are left alone.
-PATTERN = f"*_????-??-??_????-??-??_{'[0-9a-f]' * 16}{SUFFIX}"
 
-#: Days after which what had not yet arrived is asked for again, by cadence. [d]
-ASK_AGAIN = {"day": 1, "year": 30, "once": 30}
 #: Days for which values that were empty are asked for again, where a service notes them. [d]
 EMPTY_DAYS = 30
 #: Coordinates that differ by less are the same. [°]
 SAME_DEGREES = 1e-6
+#: Local days on either side of one that images came late for, which may lack some of the same. [d]
+NEAR = 2
 #: The one period of what never changes.
 ONCE = np.datetime64("1970-01-01", "D")
 
 _PLACE = ["city_id", "city", "country", "latitude", "longitude", "population"]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What a chunk file holds."""
-
-    path: Path
-    #: Of the extraction that it belongs to.
-    fingerprint: str
-    #: Name of the layer.
-    layer: str
-    #: Cities, in the order of its rows.
-    sites: tuple[str, ...]
-    #: Their longitude and latitude when they were asked for, shape (n_sites, 2). [°]
-    places: np.ndarray
-    #: Periods, in the order of its rows within a city, datetime64[D].
-    periods: np.ndarray
-    #: When the answer came, datetime64[s].
-    fetched: np.datetime64
-    #: What the service says of each city's value beside it, such as the cell that it is of.
-    cells: tuple = ()
-    #: Row and column of cities and periods without any value that may still come.
-    empty: tuple = ()
-
-    @classmethod
-    def from_dict(cls, path, facts):
-        """Return the chunk that the metadata of a file describe."""
-        return cls(
-            path=path,
-            fingerprint=facts["fingerprint"],
-            layer=facts["layer"],
-            sites=tuple(map(sys.intern, facts["sites"])),
-            places=np.array(facts["places"], dtype="float64").reshape(-1, 2),
-            periods=np.array(facts["periods"], dtype="datetime64[D]"),
-            fetched=np.datetime64(facts["fetched"], "s"),
-            cells=tuple(facts.get("cells", ())),
-            empty=tuple(map(tuple, facts.get("empty", ()))),
-        )
-
-    def values(self, columns):
-        """Return the numbers, shape (n_sites, n_periods, n_columns); NaN in columns that it lacks."""
-        table = pq.ParquetFile(self.path).read()
-        shape = (len(self.sites), len(self.periods))
-        values = np.full((*shape, len(columns)), np.nan)
-        for number, name in enumerate(columns):
-            if name in table.column_names:
-                values[:, :, number] = table[name].to_numpy(zero_copy_only=False).reshape(shape)
-        return values
-
-
-def write_chunk(
-    folder, *, fingerprint, layer, columns, sites, places, periods, values, fetched, cells=(), empty=()
-):
-    """Write the answer of a request, whole or not at all, and return its Chunk.
-
-    The numbers of the `columns` are `values` of shape (n_sites, n_periods, n_columns), NaN where there is
-    none; everything else is as a Chunk has it. An OSError leaves nothing behind.
-    """
-    facts = {
-        "fingerprint": fingerprint,
-        "layer": layer,
-        "sites": list(sites),
-        "places": np.asarray(places).tolist(),
-        "periods": [str(period) for period in periods],
-        "fetched": str(fetched),
-        **({"cells": list(cells)} if len(cells) else {}),
-        **({"empty": [list(map(int, one)) for one in empty]} if len(empty) else {}),
-    }
-    flat = values.reshape(-1, len(columns)).T
-    table = pa.table(
-        {
-            "site_id": np.repeat(np.asarray(sites, dtype=object), len(periods)),
-            "period": pa.array(np.tile(periods, len(sites))),
-            **{name: flat[number] for number, name in enumerate(columns)},
-        }
-    ).replace_schema_metadata({b"chunk": json.dumps(facts).encode()})
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    content = buffer.getvalue().to_pybytes()
-    path = Path(folder) / f"{layer}_{periods[0]}_{periods[-1]}_{_hash(content)}{SUFFIX}"
-    with atomic_write(path) as unfinished:
-        unfinished.write_bytes(content)
-    return Chunk.from_dict(path, facts)
-
-
-def read_chunks(folder):
-    """Return the whole chunks of a folder, those fetched first in front, and the paths of damaged files."""
-    chunks, damaged = [], []
-    for path in sorted(Path(folder).glob(PATTERN)):
-        content, chunk = path.read_bytes(), None
-        if path.stem.endswith(f"_{_hash(content)}"):
-            with contextlib.suppress(pa.ArrowException, KeyError, ValueError):
-                metadata = pq.read_schema(pa.BufferReader(content)).metadata
-                chunk = Chunk.from_dict(path, json.loads(metadata[b"chunk"]))
-        if chunk is None:
-            damaged.append(path)
-        else:
-            chunks.append(chunk)
-    return sorted(chunks, key=lambda chunk: chunk.fetched), damaged
-
-
-def _hash(content):
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 @dataclass
@@ -199,13 +97,20 @@ class SiteDays:
                 mask[row] |= (days >= np.datetime64(start)) & (days <= np.datetime64(end))
         return mask
 
+    @functools.cached_property
+    def _rows(self):
+        return {site: row for row, site in enumerate(self.sites.index)}
+
     def cells_of(self, chunk, periods):
-        """Return rows and columns of a chunk in a table of cities and periods, those outside left out."""
-        rows = self.sites.index.get_indexer(chunk.sites)
+        """Return rows and columns of a chunk in a table of cities and periods, those outside left out.
+
+        With them comes a mask of the chunk's periods that are inside.
+        """
+        rows = np.array([self._rows[site] for site in chunk.sites if site in self._rows], dtype=int)
         columns = np.searchsorted(periods, chunk.periods)
         inside = columns < len(periods)
         inside[inside] = periods[columns[inside]] == chunk.periods[inside]
-        return rows[rows >= 0], columns[inside]
+        return rows, columns[inside], inside
 
     @property
     def cities_hash(self):
@@ -266,7 +171,7 @@ class Folder:
     """An extraction's folder."""
 
     path: Path
-    #: Of the service that fills it.
+    #: Of the service that fills it, with what earlier runs asked for.
     extraction: object
     #: Cities and days, those of earlier runs among them.
     site_days: SiteDays
@@ -276,6 +181,15 @@ class Folder:
     panel_facts: dict | None = None
     #: The date in UTC, datetime64[D].
     on_day: np.datetime64 = field(default_factory=lambda: today())
+    #: What looks for images found.
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    #: Spans that are being fetched anew: `start`, `end`, `products` and the time `since` when.
+    refreshes: list = field(default_factory=list)
+    #: By the fingerprint of a whole extraction, which earlier versions wrote, those of its products.
+    earlier: dict = field(default_factory=dict)
+    #: Facts of products of earlier versions, with the day on which they were replaced.
+    replaced: list = field(default_factory=list)
+    _opened: np.datetime64 = field(default_factory=lambda: _clock().astype("datetime64[D]"), init=False)
 
     @property
     def chunks(self):
@@ -287,80 +201,272 @@ class Folder:
         """File of the panel."""
         return self.path / PANEL
 
+    @property
+    def now(self):
+        """The time in UTC, as if the run had begun on its date, datetime64[ms]."""
+        return _clock() + (self.on_day - self._opened)
+
+    @property
+    def parts(self):
+        """Every product with the area around a city, as layers with one product alone."""
+        return [part for layer in self.extraction.layers for part in layer.parts]
+
+    def refresh(self, start, end, products):
+        """Fetch days of products anew; one that was begun and not finished goes on.
+
+        Raises ValueError if no city is asked for on any of the days.
+        """
+        asked = self.site_days.days[self.site_days.mask(self.site_days.days).any(axis=0)]
+        if not ((asked >= np.datetime64(start)) & (asked <= np.datetime64(end))).any():
+            raise ValueError(
+                f"{self.path} has no day from {start} to {end} that could be fetched anew: its days run from "
+                f"{asked[0]} to {asked[-1]}."
+            )
+        span = {"start": str(start), "end": str(end), "products": sorted(products)}
+        if not any(span.items() <= own.items() for own in self.refreshes):
+            self.refreshes.append({**span, "since": str(self.now)})
+
+    def keep(self, request, values, **more):
+        """Write the values of a LayerRequest, shape (n_cities, n_periods, n_columns), as a chunk."""
+        layer, sites = request.layer, self.site_days.sites
+        columns = list(layer.columns)
+        without = {}
+        for part in layer.parts:
+            own = values[:, :, [columns.index(name) for name in part.value_columns]]
+            if len(empty := np.flatnonzero(np.isnan(own).all(axis=(0, 2)))):
+                without[part.key] = empty
+        return write_chunk(
+            self.chunks,
+            fingerprints={part.key: self.extraction.fingerprint_of(part) for part in layer.parts},
+            layer=layer.name,
+            columns=columns,
+            sites=sites.index[request.rows].tolist(),
+            places=sites[["longitude", "latitude"]].to_numpy()[request.rows],
+            periods=request.periods,
+            values=values,
+            fetched=self.now,
+            without=without,
+            **more,
+        )
+
     def read_chunks(self):
-        """Return the chunks of this extraction whose cities have not moved, and damaged files."""
+        """Return the chunks of this folder's products whose cities have not moved, and damaged files."""
         chunks, damaged = read_chunks(self.chunks)
         sites = self.site_days.sites
         places = dict(zip(sites.index, sites[["longitude", "latitude"]].to_numpy(), strict=True))
+        keys = {part.key for part in self.parts}
 
         def is_own(chunk):
-            if chunk.fingerprint != self.extraction.fingerprint:
-                return False
             # Cities that are not asked for now have no place to compare with.
             here = [places.get(site, own) for site, own in zip(chunk.sites, chunk.places, strict=True)]
-            return (np.abs(np.array(here) - chunk.places) <= SAME_DEGREES).all()
+            return (
+                keys & set(chunk.fingerprints)
+                and (np.abs(np.array(here) - chunk.places) <= SAME_DEGREES).all()
+            )
 
+        own = [chunk for chunk in map(self._identified, chunks) if is_own(chunk)]
         # What a clock that ran ahead has stamped must not prevail over what came since.
-        own = sorted((chunk for chunk in chunks if is_own(chunk)), key=lambda chunk: not self._ahead(chunk))
-        return own, damaged
+        return sorted(own, key=lambda chunk: not self._ahead(chunk)), damaged
+
+    def _identified(self, chunk):
+        """Return a chunk with fingerprints by product, those of an earlier version from its manifest."""
+        if chunk.fingerprints:
+            return chunk
+        alone = {chunk.layer: chunk.fingerprint}
+        return dataclasses.replace(chunk, fingerprints=self.earlier.get(chunk.fingerprint, alone))
+
+    def unidentified(self):
+        """Return the chunks of an earlier version that no manifest tells the products of."""
+        keys = {part.key for part in self.parts}
+        chunks = [self._identified(own) for own in read_chunks(self.chunks)[0] if own.fingerprint]
+        return [own for own in chunks if not keys & set(own.fingerprints)]
 
     def _ahead(self, chunk):
         return chunk.fetched.astype("datetime64[D]") > self.on_day
 
-    def missing(self, chunks):
+    def serves(self, chunk, part):
+        """Return whether a chunk holds the values of a part as it is asked for now."""
+        return (
+            chunk.fingerprints.get(part.key) == self.extraction.fingerprint_of(part)
+            and set(part.columns) <= chunk.columns
+        )
+
+    def held(self, part, chunks):
+        """Return what chunks hold of a part, as Held."""
+        periods, asked = self._asked_for(part)
+        fetched, outdated = np.full(asked.shape, NEVER), np.zeros_like(asked)
+        filled = np.zeros(len(periods), dtype=bool)
+        for chunk in chunks:
+            if part.key not in chunk.fingerprints or chunk.columns.isdisjoint(part.columns):
+                continue
+            rows, columns, inside = self.site_days.cells_of(chunk, periods)
+            at = np.ix_(rows, columns)
+            if not self.serves(chunk, part):
+                outdated[at] = True
+                continue
+            fetched[at] = chunk.fetched
+            if len(rows) and len(columns):
+                filled[columns] |= chunk.has_values(part.key, part.value_columns)[inside]
+        # An image that came late for a local day may be one of the days beside it, too.
+        near = NEAR if self.extraction.day_basis == "local" and part.has_local_days else 0
+        looks = self.arrivals.of(part.key, periods, near=near)
+        return Held(part, periods, asked, fetched, outdated, filled, looks)
+
+    def lacking(self, held, chunks, *, hopeful=False):
+        """Return what of a part must be asked for, shape (n_cities, n_periods)."""
+        part, lacking = held.part, held.lacking(self.on_day)
+        if hopeful and part.counts_images:
+            lacking |= held.empty & (held.again() <= self.on_day)
+        for chunk in chunks:
+            if (
+                chunk.empty
+                and self.serves(chunk, part)
+                and chunk.fetched.astype("datetime64[D]") < self.on_day
+            ):
+                rows, columns = self._still_empty(chunk, part, held.periods)
+                lacking[rows, columns] |= held.fetched[rows, columns] == chunk.fetched
+        for own in self.refreshes:
+            if part.key in own["products"]:
+                days = np.arange(np.datetime64(own["start"]), np.datetime64(own["end"]) + 1)
+                lacking |= (held.fetched <= np.datetime64(own["since"])) & np.isin(
+                    held.periods, part.period_of(days)
+                )
+        return lacking & held.asked
+
+    def to_look_at(self, chunks):
+        """Return the Views to count the images of before anything is asked for.
+
+        They are of periods whose pause is over, and of what is missing of those that may still get images;
+        where cities were added, near those before and then near all.
+        """
+        views = {}
+        for part in self.parts:
+            held = self.held(part, chunks)
+            recent = held.ends + LOOK_DAYS[part.cadence] > self.on_day
+            wanted = self.lacking(held, chunks).any(axis=0) & recent | (held.again() <= self.on_day)
+            doubt = held.empty | (held.first < held.expected)
+            for number in np.flatnonzero(wanted & part.counts_images):
+                where = part, held.periods[number]
+                since, counted = held.first[number], held.counted_before(number)
+                own = [View(*where, held.asked[:, number], since, bool(doubt[number]), counted is not None)]
+                if counted is not None:
+                    own.insert(0, View(*where, counted, since))
+                for view in own:
+                    same = views.setdefault((part.key, view.period, view.widened), view)
+                    # Of rings, the last reaches the farthest.
+                    same.part, same.doubt = part, same.doubt | view.doubt
+        return list(views.values())
+
+    def emptied(self, chunks):
+        """Return Views of the periods that were asked for today, without a look and without a value."""
+        views = {}
+        for part in self.parts:
+            held = self.held(part, chunks)
+            unseen = held.empty & (held.looks.images == UNASKED) & (held.first == self.on_day)
+            for number in np.flatnonzero(unseen & part.counts_images):
+                period, cities = held.periods[number], held.asked[:, number]
+                views[part.key, period] = View(part, period, cities, held.first[number])
+        return list(views.values())
+
+    def waiting(self, chunks):
+        """Return the periods of which no city has a value, for each product that has any.
+
+        They are `product`, `periods` (how many are asked for), those that have `no_image`, those that are
+        `masked` (there are images), those of which that is `unknown`, and `again`, the day from which those
+        that may still come are looked at again (None if none may).
+        """
+        found = {}
+        for part in self.parts:
+            held = self.held(part, chunks)
+            if not (part.counts_images and held.empty.any()):
+                continue
+            images, again = held.looks.images, held.again()[held.empty & (held.looks.images <= 0)]
+            kinds = {"no_image": images == 0, "masked": images > 0, "unknown": images < 0}
+            found[part.key] = {
+                "product": part.key,
+                "periods": len(held.periods),
+                **{kind: held.periods[held.empty & own].astype(str).tolist() for kind, own in kinds.items()},
+                "again": None if np.isnat(again).all() else str(again[~np.isnat(again)].min()),
+            }
+        return list(found.values())
+
+    def changes(self, chunks):
+        """Return what is fetched although the folder has the days and cities: product, reason, city-days."""
+        found = {}
+        refreshed = {key for own in self.refreshes for key in own["products"]}
+        for part in self.parts if self.panel_facts else ():
+            held = self.held(part, chunks)
+            lacking = self.lacking(held, chunks)
+            if (lacking & held.outdated & (held.fetched == NEVER)).any():
+                now = self.extraction.fingerprint_of(part)
+                same = any(own.fingerprints.get(part.key) == now for own in chunks)
+                reason = "asked for with more columns" if same else "changed in the catalogue"
+            elif not (held.fetched > NEVER).any():
+                reason = "added"
+            elif part.key in refreshed:
+                reason = "asked for anew"
+            else:
+                continue
+            own = found.setdefault(part.key, {"product": part.key, "reason": reason, "city_days": 0})
+            own["city_days"] = max(own["city_days"], int(lacking.sum()))
+        return [own for own in found.values() if own["city_days"]]
+
+    def missing(self, chunks, *, hopeful=False):
         """Return what must be asked for, as a list of LayerRequest, the longest work first.
 
-        Chunks that were fetched before today and before their products were complete count as missing.
+        Products of a layer that lack the same cities and periods are asked for together. If `hopeful`, the
+        periods without a value whose pause is over are among it, as if they had got images since.
         """
         offsets = self.extraction.offset_hours(self.site_days.sites["longitude"])
         requests = []
         for layer in self.extraction.layers:
-            periods, asked_for = self._asked_for(layer)
-            lacking = asked_for.copy()
-            complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
-            for chunk in chunks:
-                if chunk.layer == layer.name:
-                    rows, columns = self.site_days.cells_of(chunk, periods)
-                    lasting = _is_lasting(layer, complete[columns], chunk.fetched, self.on_day)
-                    lacking[np.ix_(rows, columns[lasting])] = False
-                    if chunk.fetched.astype("datetime64[D]") < self.on_day:
-                        lacking[self._still_empty(chunk, layer, periods)] = True
-            lacking &= asked_for
+            periods, asked = self._asked_for(layer)
+            # A bit for each part that is lacking; where it has no images it costs nothing to take it along.
+            lacking, without = np.zeros(asked.shape, dtype="uint32"), np.zeros(len(periods), dtype="uint32")
+            for number, part in enumerate(layer.parts):
+                held = self.held(part, chunks)
+                there = np.isin(periods, held.periods)
+                own = self.lacking(held, chunks, hopeful=hopeful)
+                lacking[:, there] |= own.astype("uint32") << number
+                without[~there] |= 1 << number
+            lacking = np.where(lacking, lacking | without, 0)
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)
-            requests += _grouped(layer, lacking, periods, by_day)
+            for code in np.unique(lacking[lacking > 0]):
+                parts = [part for number, part in enumerate(layer.parts) if code >> number & 1]
+                products = [product for part in parts for product in part.products]
+                requests += _grouped(layer.only(*products), lacking == code, periods, by_day)
         return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
 
     def ages(self, chunks, days):
         """Return when each city's values of each day came, and whether they no longer change.
 
-        Three arrays of shape (n_cities, n_days): the time (datetime64[s]) at which all of them had come, and
-        that at which any came last, NaT where a layer's values have not come; and a mask, which what changes
-        with the year or never does not decide. Layers without a period of a day have nothing to wait for.
+        Three arrays of shape (n_cities, n_days): the time (datetime64[ms]) at which all of them had come, and
+        that at which any came last, NaT where a part's values have not come; and a mask, which what changes
+        with the year or never does not decide. Parts without a period of a day have nothing to wait for.
         """
-        never = np.datetime64("0001-01-01", "s")
-        all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01", "s"))
-        last_came, settled = np.full(all_came.shape, never), np.ones(all_came.shape, dtype=bool)
-        for layer in self.extraction.layers:
-            periods, _ = self._asked_for(layer)
-            complete = np.array([layer.complete_from(period) for period in periods], dtype="datetime64[D]")
-            came = np.full((len(settled), len(periods)), never)
-            empty = np.zeros(came.shape, dtype=bool)
-            for chunk in [own for own in chunks if own.layer == layer.name and not self._ahead(own)]:
-                at = np.ix_(*self.site_days.cells_of(chunk, periods))
-                came[at], empty[at] = np.maximum(came[at], chunk.fetched), False
-                empty[self._still_empty(chunk, layer, periods)] = True
-            known = np.isin(layer.period_of(days), periods)
-            columns = np.searchsorted(periods, layer.period_of(days)[known])
-            all_came[:, known] = np.minimum(all_came[:, known], came[:, columns])
-            last_came[:, known] = np.maximum(last_came[:, known], came[:, columns])
-            if layer.cadence == "day":
-                settled[:, known] &= ((came >= complete) & ~empty)[:, columns]
-        lacking = (all_came == never) | (last_came == never)
+        all_came = np.full((len(self.site_days.sites), len(days)), np.datetime64("9999-01-01", "ms"))
+        last_came, settled = np.full(all_came.shape, NEVER), np.ones(all_came.shape, dtype=bool)
+        for part in self.parts:
+            held = self.held(part, [chunk for chunk in chunks if not self._ahead(chunk)])
+            empty = np.zeros(held.asked.shape, dtype=bool)
+            for chunk in [own for own in chunks if self.serves(own, part) and not self._ahead(own)]:
+                empty[np.ix_(*self.site_days.cells_of(chunk, held.periods)[:2])] = False
+                empty[self._still_empty(chunk, part, held.periods)] = True
+            known = np.isin(part.period_of(days), held.periods)
+            columns = np.searchsorted(held.periods, part.period_of(days)[known])
+            all_came[:, known] = np.minimum(all_came[:, known], held.fetched[:, columns])
+            last_came[:, known] = np.maximum(last_came[:, known], held.fetched[:, columns])
+            if part.cadence == "day":
+                # A look that found nothing new stands for a request.
+                looked = np.where(held.fetched < held.looks.grown, NEVER, held.looks.looked)
+                final = np.fmax(held.fetched, looked) >= held.expected
+                settled[:, known] &= (final & (held.fetched > NEVER) & ~empty)[:, columns]
+        lacking = (all_came == NEVER) | (last_came == NEVER)
         all_came[lacking], last_came[lacking] = np.datetime64("NaT"), np.datetime64("NaT")
         return all_came, last_came, settled
 
-    def _still_empty(self, chunk, layer, periods):
-        """Return rows and columns of a layer's table where a chunk has no value that may still come."""
+    def _still_empty(self, chunk, part, periods):
+        """Return rows and columns of a part's table where a chunk has no value that may still come."""
         if not chunk.empty:
             return np.array([], dtype=int), np.array([], dtype=int)
         own, when = np.array(chunk.empty).T
@@ -368,26 +474,27 @@ class Folder:
         columns = np.searchsorted(periods, chunk.periods[when])
         there = (rows >= 0) & (columns < len(periods))
         there[there] = periods[columns[there]] == chunk.periods[when][there]
-        ended = np.array(
-            [layer.complete_from(period) for period in chunk.periods[when]], dtype="datetime64[D]"
-        )
-        there &= ended + EMPTY_DAYS > self.on_day
+        complete = [part.complete_from(period) for period in chunk.periods[when]]
+        there &= np.array(complete, dtype="datetime64[D]") + EMPTY_DAYS > self.on_day
         return rows[there], columns[there]
 
     def superseded(self, chunks):
         """Return the chunks all of whose values were fetched again since."""
-        idle = []
-        for layer in self.extraction.layers:
-            periods, asked_for = self._asked_for(layer)
-            seen = np.zeros_like(asked_for)
-            for chunk in reversed([chunk for chunk in chunks if chunk.layer == layer.name]):
-                rows, columns = self.site_days.cells_of(chunk, periods)
-                # What is not asked for now may be later: such a chunk stays.
-                whole = len(rows) == len(chunk.sites) and len(columns) == len(chunk.periods)
-                if whole and seen[np.ix_(rows, columns)].all():
-                    idle.append(chunk)
+        days, keys = self.site_days.days, {part.key for part in self.parts}
+        # What is not asked for now may be later: such a chunk stays.
+        needed = {chunk.path for chunk in chunks if set(chunk.fingerprints) - keys}
+        for part in self.parts:
+            periods = np.unique(part.period_of(days))
+            seen = np.zeros((len(self.site_days.sites), len(periods)), dtype=bool)
+            serving = [chunk for chunk in chunks if self.serves(chunk, part)]
+            others = [chunk for chunk in chunks if part.key in chunk.fingerprints and chunk not in serving]
+            for chunk in [*reversed(serving), *others]:
+                rows, columns, inside = self.site_days.cells_of(chunk, periods)
+                whole = len(rows) == len(chunk.sites) and inside.all()
+                if not whole or not seen[np.ix_(rows, columns)].all():
+                    needed.add(chunk.path)
                 seen[np.ix_(rows, columns)] = True
-        return idle
+        return [chunk for chunk in chunks if chunk.path not in needed]
 
     def _asked_for(self, layer):
         """Return periods of a layer, and which of each city are asked for, shape (n_cities, n_periods)."""
@@ -413,6 +520,10 @@ class Folder:
                 "cities_sha256": self.site_days.cities_hash,
                 "panel": self.panel_facts,
                 "runs": self.runs,
+                "images": self.arrivals.to_dict(),
+                "refreshes": self.refreshes,
+                "replaced": self.replaced,
+                "earlier": self.earlier,
                 "cities": self.site_days.to_dict(),
             },
         )
@@ -427,18 +538,11 @@ def offset_hours(longitudes, day_basis):
 
 def today():
     """Return today's date in UTC, datetime64[D]."""
-    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
+    return _clock().astype("datetime64[D]")
 
 
-def _is_lasting(layer, complete, fetched, today):
-    """Return for each period whether values fetched then need not be asked for again.
-
-    What came too early is asked for again, but not twice on a day. A clock that ran ahead is not believed.
-    """
-    day = fetched.astype("datetime64[D]")
-    if day > today:
-        return np.zeros(len(complete), dtype=bool)
-    return (complete <= day) | (today - day < ASK_AGAIN[layer.cadence])
+def _clock():
+    return np.datetime64(datetime.datetime.now(datetime.UTC).replace(tzinfo=None), "ms")
 
 
 def _grouped(layer, lacking, periods, offsets):
@@ -489,13 +593,35 @@ def open_folder(path, extraction, site_days, on_day=None):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
         return Folder(path, extraction, site_days, on_day=on_day)
     facts = _read_manifest(path / MANIFEST)
-    if changed := extraction.differences(facts["extraction"]):
+    before, panel = facts["extraction"], facts.get("panel")
+    columns = panel["columns"] if panel else []
+    if changed := extraction.differences(before, columns):
         raise ValueError(
             f"{path} was begun with other settings ({', '.join(changed)}); values of two kinds would mix. "
             "Repeat the command that began it, or choose another --out."
         )
-    both = SiteDays.from_dict(facts["cities"]).union(site_days)
-    return Folder(path, extraction, both, facts["runs"], facts.get("panel"), on_day)
+    folder = Folder(
+        path,
+        extraction.joined(before, columns),
+        SiteDays.from_dict(facts["cities"]).union(site_days),
+        facts["runs"],
+        panel,
+        on_day,
+        Arrivals(facts.get("images")),
+        facts.get("refreshes", []),
+        facts.get("earlier"),
+        facts.get("replaced", []),
+    )
+    then = extraction.fingerprints_of(before)
+    if folder.earlier is None:
+        folder.earlier = {facts["fingerprint"]: then}
+    now = {part.key: folder.extraction.fingerprint_of(part) for part in folder.parts}
+    folder.replaced += [
+        {"until": str(on_day), "airq": facts.get("airq"), **product}
+        for product in before.get("products", [])
+        if then and now.get(product["key"]) != then[product["key"]]
+    ]
+    return folder
 
 
 def _read_manifest(path):

@@ -1,12 +1,13 @@
 """Extract satellite and weather features of any cities and days from Google Earth Engine.
 
 :func:`extract` asks for what a folder lacks and returns its panel; :func:`plan` estimates beforehand what
-that sends and costs; :func:`check` tries one city and one day, product by product. The package
-``earthengine-api`` is needed only once something is sent.
+that sends and costs; :func:`check` tries one city and one day, product by product, and has measured what that
+costs. The package ``earthengine-api`` is needed only once something is sent.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -24,13 +25,20 @@ from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
     has_images,
-    layers_of,
     source_of,
 )
 from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
+from airq.sources.earthengine.prices import price_of, remember_prices
 from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
-from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
+from airq.workflows.folders import (
+    FolderReport,
+    Run,
+    change_notes,
+    damage_notes,
+    fill_folder,
+    waiting_notes,
+)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ def extract(
     rings_km: Sequence[float] = RINGS_KM,
     quality: bool = False,
     day_basis: str = "utc",
+    refresh: str | Sequence[str] | None = None,
     client: EarthEngine | None = None,
 ) -> pd.DataFrame:
     """Extract what a folder lacks, and return its panel.
@@ -139,11 +148,13 @@ def extract(
         First and last day, such as ``2020-01-31``.
     out : str or Path
         Folder for ``panel.parquet``, ``manifest.json`` and ``chunks/``. The folder of an earlier run is
-        continued: what it holds is not asked for again, and later days or more cities are added to it.
+        continued: what it holds is not asked for again, and later days, more cities, products, rings or
+        `quality` are added to it. A product that the catalogue has corrected since is fetched anew, and so
+        are days of which no city had a value, once there are images.
     recipe : {"default", "live", "reference"}
         Set of products: for past days, for today, or those of the reference model of 2020.
     products : sequence of str, optional
-        Keys of the products of the recipe to keep.
+        Keys of the products of the recipe to take; those that the folder holds stay in it.
     radius_km : float
         Radius of the disc around a city. [km]
     rings_km : sequence of float
@@ -152,6 +163,8 @@ def extract(
         Whether satellite columns bring their valid-pixel count [1] and age [d].
     day_basis : {"utc", "local"}
         Whose midnight ends a day: that of UTC, or the city's by its longitude.
+    refresh : str or pair of str, optional
+        First and last day of a span whose `products` are fetched anew, such as ``2023-06-01..2023-06-30``.
     client : EarthEngine, optional
         Which Earth Engine to ask; the standard one with the credentials of this machine by default.
 
@@ -177,7 +190,7 @@ def extract(
         For what a user should know of the panel, such as products without images.
     """
     request = ExtractionRequest(cities, start, end, recipe, products, radius_km, rings_km, quality, day_basis)
-    report = run_extraction(request, out=out, client=client)
+    report = run_extraction(request, out=out, client=client, refresh=refresh)
     for note in report.notes:
         warn(note)
     return read_panel(report.panel)
@@ -187,7 +200,8 @@ def extract(
 class ExtractionReport(FolderReport):
     """What a run did."""
 
-    #: Requests that were too large and divided.
+    #: Requests that ran out of memory and were sent again with smaller tiles; those that were divided.
+    smaller_tiles: int = 0
     splits: int = 0
     #: Over the wire. [bytes]
     bytes_sent: int = 0
@@ -199,56 +213,94 @@ class ExtractionReport(FolderReport):
     def _sent(self):
         return (
             f"{self.requests:,} requests in {self.seconds:,.1f} s ({self.retries:,} sent again, "
-            f"{self.splits:,} divided), {self.bytes_received / 1e6:,.1f} MB received; together they took "
+            f"{self.smaller_tiles:,} with smaller tiles, {self.splits:,} divided), "
+            f"{self.bytes_received / 1e6:,.1f} MB received; together they took "
             f"{self.request_seconds / 60:,.1f} min, accounted under workload tag {self.workload_tag}."
         )
 
 
-def run_extraction(request, *, out, client=None, report_progress=None):
+def run_extraction(request, *, out, client=None, report_progress=None, refresh=None, on_day=None):
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
-    `out` and `client` are as :func:`extract` takes them, and so are the errors. `report_progress` is called
-    with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens.
+    `out`, `client` and `refresh` are as :func:`extract` takes them, and so are the errors. `report_progress`
+    is called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens;
+    `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
     client = client or EarthEngine()
-    extraction, site_days = request.extraction(client.url), request.site_days()
+    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
 
-    def fetch(folder, missing):
-        return _fetch(folder, missing, client, report_progress)
+    def fetch(folder, chunks):
+        return _fetch(folder, chunks, client, report_progress)
 
-    facts = fill_folder(out, extraction, site_days, fetch=fetch, notes_of=_notes)
-    return ExtractionReport.from_facts(facts)
+    span = None if refresh is None else span_of(refresh)
+    settings = {"fetch": fetch, "notes_of": _notes, "on_day": on_day, "refresh": span}
+    return ExtractionReport.from_facts(fill_folder(out, extraction, site_days, **settings))
 
 
-def _fetch(folder, missing, client, report_progress):
-    """Ask for what is missing, and return what the run cost."""
+def span_of(text):
+    """Return first and last day of a span, `START..END` or a pair; raise ValueError if it is none.
+
+    >>> [str(day) for day in span_of("2023-06-01..2023-06-30")]
+    ['2023-06-01', '2023-06-30']
+    """
+    ends = text.split("..") if isinstance(text, str) else list(text)
+    if len(ends) != 2:
+        raise ValueError(f"The span to refresh, {text!r}, is not two days such as 2023-06-01..2023-06-30.")
+    days = day_labels(*ends)
+    return days[0].date(), days[-1].date()
+
+
+#: Of a Progress, what the account of a run keeps.
+_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits")
+
+
+def _fetch(folder, chunks, client, report_progress):
+    """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
+    views, missing = folder.to_look_at(chunks), folder.missing(chunks)
+    if not (views or missing):
+        return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
+        from airq.sources.earthengine.images import count_images
         from airq.sources.earthengine.sampler import Progress, sample
 
         progress = Progress()
+        budget = Budget(client.workers, patience=client.patience)
+        places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+        offsets = folder.extraction.offset_hours(places[:, 0])
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in ("fetched", "chunks", "retries", "splits")}
+            counts = {name: getattr(progress, name) for name in _COUNTS}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
+        def look(views):
+            counts = count_images(connection, views, places, offsets, budget=budget, progress=progress)
+            for view, images in zip(views, counts, strict=True):
+                folder.arrivals.note(view, images, folder.now)
+            folder.write_manifest()
+
         with Run(folder, costs, workload_tag=tag) as run:
-            budget = Budget(client.workers, patience=client.patience)
-            reporting = {"progress": progress, "report_progress": report_progress}
-            sample(connection, missing, folder, budget=budget, **reporting)
+            if views:
+                look(views)
+                missing = folder.missing(chunks)
+            if missing:
+                reporting = {"progress": progress, "report_progress": report_progress}
+                sample(connection, missing, folder, budget=budget, **reporting)
+                if views := folder.emptied(folder.read_chunks()[0]):
+                    look(views)
     return run
 
 
 def _notes(folder):
     """Return what a user should know before and after a run."""
     notes, days = [], folder.site_days.days
-    if days[-1] == today():
+    if days[-1] == folder.on_day:
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
         notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
-    for product, layer in layers_of(folder.extraction):
-        periods = np.unique(layer.period_of(days))
+    for part in folder.parts:
+        (product,), periods = part.products, np.unique(part.period_of(days))
         lacking = sum(not has_images(product, period) for period in periods)
         if lacking:
             where = "" if lacking == len(periods) else f" in {lacking:,} of {len(periods):,} days"
@@ -270,47 +322,55 @@ class Plan:
     days: int
     #: Of what is missing.
     cost: Cost
-    #: For each layer `layer, products, cities, periods, requests, hours` of what is missing; requests and
-    #: hours add up to those of `cost`.
+    #: For each layer `layer, products, cities, periods, requests, hours, measured` of what is missing;
+    #: requests and hours add up to those of `cost`. With `measured`, a day, hours are EECU-hours by what
+    #: Earth Engine then took for one city and one period; without, the time of the requests.
     layers: list
-    #: For each product `product, asset, columns, first_day, last_day` of its images.
+    #: For each product `product, asset, columns, first_day, last_day` of its images, and `unconfirmed`.
     products: list
+    #: For each product that is fetched although the folder has these days and cities `product, reason,
+    #: city_days, requests`; a request may bring several products.
+    changes: list
+    #: Products with days on which no city has a value, as :meth:`Folder.waiting` gives them.
+    waiting: list
     #: What else a user should know.
     notes: tuple
 
+    @property
+    def measured(self):
+        """The day of the oldest measurement that the hours rest on, None if one of them is a guess."""
+        days = [row["measured"] for row in self.layers]
+        return None if None in days or not days else min(days)
 
-def plan(cities, start, end, *, out=None, client=None, **settings):
+
+def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None, **settings):
     """Estimate what an extraction would send and cost, as a Plan. Nothing is sent.
 
-    The arguments are those of :func:`extract`; what the folder `out` already holds is not counted.
+    The arguments are those of :func:`extract` and :func:`run_extraction`; what the folder `out` already holds
+    is not counted. Days that may have got images since count as missing.
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)
-    extraction, site_days = request.extraction(client.url), request.site_days()
+    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
     if out is None:
-        folder, chunks, damaged = Folder(Path(), extraction, site_days), [], []
+        folder, chunks, damaged = Folder(Path(), extraction, site_days, on_day=on_day or today()), [], []
     else:
-        folder = open_folder(out, extraction, site_days)
+        folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
-    planned = plan_requests(folder.missing(chunks), workers=client.workers)
+        if refresh is not None:
+            folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
+    planned = plan_requests(folder.missing(chunks, hopeful=True), workers=client.workers)
+    changes, waiting = folder.changes(chunks), folder.waiting(chunks)
     by_layer = {}
     for own, seconds in planned:
         by_layer.setdefault(own.layer, []).append((own, seconds))
+    layers = [_planned_layer(layer, own, extraction.service) for layer, own in by_layer.items()]
+    cost = estimate(planned, workers=client.workers)
     return Plan(
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
-        cost=estimate(planned, workers=client.workers),
-        layers=[
-            {
-                "layer": layer.name,
-                "products": [layer.name_of(product) for product in layer.products],
-                "cities": len(np.unique(np.concatenate([request.rows for request, _ in own]))),
-                "periods": len(np.unique(np.concatenate([request.periods for request, _ in own]))),
-                "requests": len(own),
-                "hours": sum(seconds for _, seconds in own) / 3600,
-            }
-            for layer, own in by_layer.items()
-        ],
+        cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
+        layers=layers,
         products=[
             {
                 "product": product.key,
@@ -318,27 +378,73 @@ def plan(cities, start, end, *, out=None, client=None, **settings):
                 "columns": [band.name for band in product.bands],
                 "first_day": product.start,
                 "last_day": product.end,
+                "unconfirmed": list(product.unconfirmed),
             }
             for product in folder.extraction.products
         ],
-        notes=(*damage_notes(damaged), *_notes(folder)),
+        changes=[
+            {**own, "requests": sum(own["product"] in _keys(request) for request, _ in planned)}
+            for own in changes
+        ],
+        waiting=waiting,
+        notes=(
+            *damage_notes(damaged),
+            *_notes(folder),
+            *change_notes(folder, chunks),
+            *waiting_notes(waiting),
+            *_unconfirmed(folder.extraction),
+        ),
     )
+
+
+def _keys(request):
+    return [product.key for product in request.layer.products]
+
+
+def _unconfirmed(extraction):
+    """Return what no document confirms of an extraction's products, a note each."""
+    for product in extraction.products:
+        for fact in product.unconfirmed:
+            yield f"unconfirmed of {product.key}: {fact}"
+
+
+def _planned_layer(layer, planned, service):
+    """Return the row of a plan for a layer, of its requests and their seconds."""
+    requests, seconds = zip(*planned, strict=True)
+    hours = sum(seconds) / 3600
+    price, measured = price_of(service, layer)
+    if measured is not None:
+        hours = price * sum(len(own.rows) * len(own.periods) for own in requests) / 3600
+    return {
+        "layer": layer.name,
+        "products": [layer.name_of(product) for product in layer.products],
+        "cities": len(np.unique(np.concatenate([own.rows for own in requests]))),
+        "periods": len(np.unique(np.concatenate([own.periods for own in requests]))),
+        "requests": len(requests),
+        "hours": hours,
+        "measured": measured,
+    }
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one product gave for one city and one period; `works` is None where it was not tried."""
+    """What one product gave for one city and one period; `works` is None where it was not tried.
+
+    `eecu_seconds` is what Earth Engine says that it took, None where it does not say.
+    """
 
     product: str
     asset: str
     works: bool | None
     answer: str
+    eecu_seconds: float | None = None
 
 
 def check(cities, start, end, *, client=None, **settings):
-    """Ask for the first city and the first day, product by product. Nothing is written.
+    """Ask for the first city and the first day, product by product, and for what that takes.
 
-    The arguments are those of :func:`extract`. Return a Probe for each product of every layer; raise
+    Nothing is written but the EECU-seconds, into a file of the user for :func:`plan`. The arguments are those
+    of :func:`extract`. Return a Probe for each product of every layer; raise
     ValueError or OSError if no connection can be opened.
     """
     client = client or EarthEngine()
@@ -346,30 +452,34 @@ def check(cities, start, end, *, client=None, **settings):
     extraction, site_days = request.extraction(client.url), request.site_days()
     site, day = site_days.sites.iloc[[0]], site_days.days[0]
     offset = int(extraction.offset_hours(site["longitude"])[0])
-    probes = []
+    probes, prices = [], {}
     with client.connect(f"airq-{request.recipe}-check") as connection:
-        for product, layer in layers_of(extraction):
-            periods = layer.periods(day, day)
-            works, answer = None, f"not tried, no images on {day}: {_dates(product)}"
+        for part in [part for layer in extraction.layers for part in layer.parts]:
+            (product,), periods = part.products, part.periods(day, day)
+            works, took, answer = None, None, f"not tried, no images on {day}: {_dates(product)}"
             if len(periods):
-                asked = SampleRequest(layer, np.array([0]), periods, offset if layer.has_local_days else 0)
+                asked = SampleRequest(part, np.array([0]), periods, offset if part.has_local_days else 0)
                 place = site[["longitude", "latitude"]].to_numpy()
-                works, answer = _try(connection, asked, place, extraction.units)
-            probes.append(Probe(layer.name_of(product), product.asset, works, answer))
+                works, took, answer = _try(connection, asked, place)
+            if took is not None:
+                prices[part] = took
+            probes.append(Probe(part.name_of(product), product.asset, works, answer, took))
+    if prices:
+        remember_prices(extraction.service, prices)
     return probes
 
 
-def _try(connection, request, place, units):
-    """Return whether a request works, and its values with their units or the refusal."""
+def _try(connection, request, place):
+    """Return whether a request works, its EECU-seconds, and its values with their units or the refusal."""
     from airq.sources.earthengine.errors import Refused, Unavailable
     from airq.sources.earthengine.sampler import probe
 
     try:
-        values = probe(connection, request, place).ravel()
+        values, took = connection.profiled(lambda: probe(connection, request, place).ravel())
     except (Refused, Unavailable) as error:
-        return False, str(error)
-    texts = []
-    for name, value in zip(request.layer.columns, values, strict=True):
-        unit = units.get(name, request.layer.products[0].bands[0].unit)
-        texts.append(f"{name} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {unit}'}")
-    return True, ", ".join(texts)
+        return False, None, str(error)
+    texts = [
+        f"{output.column} {'no valid pixel' if np.isnan(value) else f'{value:.4g} {output.unit}'}"
+        for output, value in zip(request.layer.outputs, values, strict=True)
+    ]
+    return True, took, ", ".join(texts)

@@ -20,7 +20,7 @@ import pandas as pd
 from airq.cities import check_swapped, read_cities
 from airq.io import read_panel
 from airq.messages import near_name, warn
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today, write_chunk
+from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
 from airq.sources.online.errors import AGAIN, Refused, Unavailable
@@ -206,11 +206,10 @@ def fetch_open_meteo(cities, start, end, *, out, client=None, report_progress=No
     """
     client, on_day = client or OpenMeteo(), on_day or today()
     extraction, site_days = _request(cities, start, end, client, on_day, settings)
-    shift = on_day - today()
 
-    def ask(folder, missing):
-        requests = hourly_requests(missing, today=on_day, most_calls=client.most_calls)
-        return _fetch(folder, requests, client, shift, report_progress or (lambda progress: None))
+    def ask(folder, chunks):
+        requests = hourly_requests(folder.missing(chunks), today=on_day, most_calls=client.most_calls)
+        return _fetch(folder, requests, client, report_progress or (lambda progress: None))
 
     def notes_of(folder):
         return _notes(folder, on_day)
@@ -288,15 +287,11 @@ def _request(cities, start, end, client, on_day, settings):
     return extraction, SiteDays.from_cities(table, days[0], days[-1])
 
 
-def _fetch(folder, requests, client, shift, report_progress):
-    """Send requests, write their answers as chunks, and return what the run cost.
-
-    `shift` is how far the date of the run lies from that of the clock. [timedelta64]
-    """
+def _fetch(folder, requests, client, report_progress):
+    """Send requests, write their answers as chunks, and return what the run cost."""
     if not requests:
         return {}
-    sites = folder.site_days.sites
-    names, places = sites.index.to_numpy(), sites[["longitude", "latitude"]].to_numpy()
+    places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
     progress, budget = FetchProgress(sum(own.calls for own in requests)), client.budget()
     connection = Client(client.url, client.patience, exhausted=_USED_UP)
     counts = {"fetched": 0, "chunks": 0, "short": 0, "calls": 0.0}
@@ -318,30 +313,14 @@ def _fetch(folder, requests, client, shift, report_progress):
 
             turns = {"before": turn, "unsent": unsent}
             values, cells, short = _ask(connection, request, places, client.api_key, turns, folder.extraction)
-            write_chunk(
-                folder.chunks,
-                fingerprint=folder.extraction.fingerprint,
-                layer=request.layer.name,
-                columns=request.layer.columns,
-                sites=names[request.rows].tolist(),
-                places=places[request.rows],
-                periods=request.periods,
-                values=values,
-                fetched=np.datetime64("now") + shift,
-                cells=cells,
-                empty=np.argwhere(np.isnan(_own_values(request.layer, values)).all(axis=2)),
-            )
+            own = values[:, :, [name != "elevation" for name in request.layer.columns]]
+            folder.keep(request, values, cells=cells, empty=np.argwhere(np.isnan(own).all(axis=2)))
             counts["chunks"] += 1
             counts["short"] += short
             counts["fetched"] += int(np.isfinite(values).sum())
             progress.done += request.calls
             report_progress(progress)
     return run
-
-
-def _own_values(layer, values):
-    """Return the values of a layer without the height of its cell, which there is without them."""
-    return values[:, :, [name != "elevation" for name in layer.columns]]
 
 
 def _ask(connection, request, places, api_key, turns, extraction):

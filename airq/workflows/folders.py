@@ -15,6 +15,13 @@ from airq.sources.assembly import assemble
 from airq.sources.folder import MANIFEST, PANEL, locked_folder, open_folder
 from airq.sources.online.errors import Refused
 
+#: Why no city has a value, as `Folder.waiting` tells it, in words.
+KINDS = {
+    "no_image": "no or too few images",
+    "masked": "images, but no valid pixel in any city,",
+    "unknown": "no value in any city",
+}
+
 
 @dataclass(frozen=True)
 class FolderReport:
@@ -37,6 +44,8 @@ class FolderReport:
     seconds: float = 0.0
     #: What else a user should know.
     notes: tuple = ()
+    #: Products with days on which no city has a value, as :meth:`Folder.waiting` gives them.
+    waiting: tuple = ()
 
     @property
     def panel(self):
@@ -51,7 +60,7 @@ class FolderReport:
 
     def to_dict(self):
         """Return the same as plain values."""
-        return {**dataclasses.asdict(self), "notes": list(self.notes)}
+        return {**dataclasses.asdict(self), "notes": list(self.notes), "waiting": list(self.waiting)}
 
     def __str__(self):
         panel = (
@@ -68,46 +77,61 @@ class FolderReport:
         )
 
 
-def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, partial=False):
+def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, partial=False, refresh=None):
     """Ask for what a folder lacks, write its panel, and return facts of the panel, the run, and notes.
 
-    `fetch(folder, missing)` writes chunks for a list of LayerRequest and returns what the run cost;
-    `notes_of(folder)` returns what a user should know of what is asked for. Chunks that were written are
-    kept, whatever fails; where the service stays away, `partial` says whether the panel takes up what came
-    before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today.
+    `fetch(folder, chunks)` writes what the chunks lack and returns what the run cost, nothing if they lack
+    nothing; `notes_of(folder)` returns what a user should know of what is asked for. Chunks that were written
+    are kept, whatever fails; where the service stays away, `partial` says whether the panel takes up what
+    came before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today; `refresh`
+    is the first and the last day of a span to fetch anew, of the products of the extraction.
     """
     check_writable(Path(out) / MANIFEST)
     open_folder(out, extraction, site_days, on_day)
     with locked_folder(out):
         folder = open_folder(out, extraction, site_days, on_day)
+        if refresh is not None:
+            folder.refresh(*refresh, {part.key for layer in extraction.layers for part in layer.parts})
         chunks, damaged = folder.read_chunks()
-        notes = (*damage_notes(damaged), *notes_of(folder))
+        notes = (*damage_notes(damaged), *notes_of(folder), *change_notes(folder, chunks))
         for path in damaged:
             path.unlink()
-        missing, run, failure = folder.missing(chunks), {}, None
-        panel = folder.panel_facts
-        if missing:
-            try:
-                run = fetch(folder, missing)
-            except (ConnectionError, Refused) as error:
-                if not partial:
-                    raise
-                failure = error
+        run, failure = {}, None
+        try:
+            run = fetch(folder, chunks)
+        except (ConnectionError, Refused) as error:
+            if not partial:
+                raise
+            failure = error
+        if run or failure is not None:
             chunks, _ = folder.read_chunks()
-            if failure is not None and not chunks:
-                raise failure
-        made_of = _made_of(folder.site_days, chunks)
-        if missing or panel is None or panel.get("made_of") != made_of or not folder.panel.exists():
-            idle = {chunk.path for chunk in folder.superseded(chunks)}
-            lasting = [chunk for chunk in chunks if chunk.path not in idle]
-            panel = {**assemble(folder, chunks), "made_of": _made_of(folder.site_days, lasting)}
-            folder.panel_facts = panel
-            folder.write_manifest()
-            for path in idle:
-                path.unlink()
+        if failure is not None and not chunks:
+            raise failure
+        if failure is None:
+            folder.refreshes.clear()
+        if run or not _is_current(folder, chunks):
+            _write_panel(folder, chunks)
+        panel, waiting = folder.panel_facts, folder.waiting(chunks)
     if failure is not None:
         raise failure
-    return {**panel, **run, "out": str(out), "notes": (*dict.fromkeys(notes), *_panel_notes(panel))}
+    notes = (*dict.fromkeys(notes), *waiting_notes(waiting), *_panel_notes(panel))
+    return {**panel, **run, "out": str(out), "notes": notes, "waiting": tuple(waiting)}
+
+
+def _write_panel(folder, chunks):
+    """Write the panel, if it is not made of these chunks already, and the manifest; drop what has no use."""
+    idle = {chunk.path for chunk in folder.superseded(chunks)}
+    lasting = [chunk for chunk in chunks if chunk.path not in idle]
+    if not _is_current(folder, lasting):
+        folder.panel_facts = {**assemble(folder, chunks), "made_of": _made_of(folder, lasting)}
+    folder.write_manifest()
+    for path in idle:
+        path.unlink()
+
+
+def _is_current(folder, chunks):
+    """Return whether the panel is there, and made of these chunks."""
+    return folder.panel.exists() and (folder.panel_facts or {}).get("made_of") == _made_of(folder, chunks)
 
 
 class Run:
@@ -146,6 +170,38 @@ def damage_notes(damaged):
         yield f"{len(damaged)} damaged chunk{plural} will be fetched again, first {damaged[0].name}"
 
 
+def change_notes(folder, chunks):
+    """Return what of a folder is fetched anew, or besides what it held, and why."""
+    alike = {}
+    for own in folder.changes(chunks):
+        alike.setdefault((own["reason"], own["city_days"]), []).append(own["product"])
+    for (reason, city_days), products in alike.items():
+        each = " each" * (len(products) > 1)
+        yield f"{', '.join(products)}: {reason}, {city_days:,} city-days{each} to fetch"
+    keys = {part.key for part in folder.parts}
+    gone = [own["key"] for own in folder.replaced if own["until"] == str(folder.on_day)]
+    if gone := [key for key in gone if key not in keys]:
+        yield f"{', '.join(gone)}: no longer in the recipe, no column of it is made"
+    if unidentified := folder.unidentified():
+        yield (
+            f"{len(unidentified):,} chunks of an earlier version are not used: the manifest that named their "
+            f"products is gone, first {unidentified[0].path.name}"
+        )
+
+
+def waiting_notes(waiting):
+    """Return which days of products no city has a value of, and whether they may still get one."""
+    for own in waiting:
+        parts = [
+            f"{words} on {len(own[kind]):,} of {own['periods']:,} days ({', '.join(own[kind][:3])}"
+            f"{' …' * (len(own[kind]) > 3)})"
+            for kind, words in KINDS.items()
+            if own[kind]
+        ]
+        again = f"; asked again from {own['again']}" if own["again"] else ""
+        yield f"{own['product']}: {', '.join(parts)}{again}"
+
+
 def _panel_notes(panel):
     empty = [name for name, share in panel["filled"].items() if share == 0]
     if empty:
@@ -154,7 +210,8 @@ def _panel_notes(panel):
         yield f"{number:,} implausible values of {name} emptied"
 
 
-def _made_of(site_days, chunks):
-    """Return the hash of what a panel is made of: cities and days, as some need no chunk, and chunks."""
-    facts = [site_days.to_dict(), sorted(chunk.path.name for chunk in chunks)]
+def _made_of(folder, chunks):
+    """Return the hash of what a panel is made of: products, cities and days, and chunks."""
+    facts = [folder.extraction.fingerprint, folder.site_days.to_dict()]
+    facts.append(sorted(chunk.path.name for chunk in chunks))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -203,7 +203,7 @@ def _fetch_inputs(folder, settings, last, on_day, client, report_progress):
         basis = settings.day_basis
         request = ExtractionRequest(cities, str(start), str(last), settings.recipe, day_basis=basis)
         client = EarthEngine(settings.project, settings.credentials or "default", settings.url)
-        return run_extraction(request, out=out, client=client).notes, None
+        return run_extraction(request, out=out, client=client, on_day=on_day).notes, None
     except ConnectionError as error:
         return (), f"the source gave no more for now: {error}"
 

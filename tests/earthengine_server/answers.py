@@ -12,12 +12,13 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 
 from .assets import ASSETS, DAY, HOUR
+from .geometry import to_sinusoidal
 
 #: The waves: full waves around the globe eastward and northward, and period. [1, 1, d]
 WAVES = np.array(
@@ -35,8 +36,8 @@ WAVES = np.array(
 #: Shares of the waves in cloudiness: much of it changes within a city.
 _CLOUD_SHARES = np.array([0.04, 0.05, 0.12, 0.10, 0.07, 0.12, 0.0])
 
-#: MaxFRP exists where the simulated fire danger, between 0 and 1, is above this.
-_FIRE_ABOVE = 0.66
+#: Share of cells that burn, by a lot of their own, where the simulated fire danger is greatest.
+_FIRES_AT_MOST = 0.02
 
 #: average_masked exists where the simulated lights, between 0 and 1, are above this.
 _LIT_ABOVE = 0.4
@@ -60,6 +61,8 @@ class ImageFacts:
         Other properties.
     field_time : int
         When the values hold: forecasts are made before. [ms since 1970-01-01 UTC]
+    footprint : tuple of float or None
+        West, south, east and north of what it covers; None for the Earth. [°]
     """
 
     index: str
@@ -67,6 +70,7 @@ class ImageFacts:
     duration: int
     properties: dict
     field_time: int
+    footprint: tuple[float, float, float, float] | None = None
 
 
 class Places:
@@ -168,7 +172,8 @@ def valid_at(asset, band, places, time):
     if facts.clear_below < 1 and seen.any():
         seen &= _cloudiness(places.waves, days) < facts.clear_below
     if band == "MaxFRP":
-        seen &= _mixed(*_mixture("fire danger"), places.waves, days) > _FIRE_ABOVE
+        danger = _mixed(*_mixture("fire danger"), places.waves, days)
+        seen &= _lot(places, facts.cell, days) < _FIRES_AT_MOST * danger**2
     if band == "average_masked":
         seen &= _mixed(*_mixture("lit ground"), places.waves, days) > _LIT_ABOVE
     return seen
@@ -244,10 +249,22 @@ def _cloudiness(waves, days):
     return _mixed(_CLOUD_SHARES, np.arange(len(WAVES)), waves, days)
 
 
+def _lot(places, cell, days):
+    """A number between 0 and 1 that differs from sinusoidal cell to cell and from day to day."""
+    row, column = (np.floor(metres / cell) for metres in to_sinusoidal(places.longitude, places.latitude))
+    return np.abs(np.modf(np.sin(12.9898 * row + 78.233 * column + 37.719 * days) * 43_758.5453)[0])
+
+
 def _quality_bits(waves, days):
-    """Bits 0-2: 1 clear, 2 possibly cloudy, 3 cloudy; bits 5-7: 0 normal, 1 next to clouds."""
+    """Bits of AOD_QA.
+
+    0-2: 1 clear, 2 possibly cloudy, 3 cloudy. 5-7: 0 normal, 1 next to clouds. 8-11: 0 best, 3 a neighbour is
+    cloudy, 11 possibly cloudy.
+    """
     cloudiness = _cloudiness(waves, days)
-    return 1.0 + (cloudiness > 0.5) + (cloudiness > 0.57) + 32.0 * (cloudiness > 0.46)
+    possibly, beside = (cloudiness > 0.42) & (cloudiness <= 0.44), cloudiness > 0.46
+    retrieval = np.where(beside, 3, np.where(possibly, 11, 0))
+    return 1.0 + (cloudiness > 0.5) + (cloudiness > 0.57) + 32.0 * beside + 256.0 * retrieval
 
 
 def _in_swath(places, time, swath_km):
@@ -338,8 +355,12 @@ def _gpw_years(name):
     return _years({year: f"gpw_v4_{name}_rev11_{year}_30_sec" for year in range(2000, 2021, 5)})
 
 
-def _once(start, end):
-    yield _image(milliseconds("2010-12-01"), DAY, index="global")
+def _tiles(start, end, degrees=15):
+    """Squares that cover the Earth together, all of one day."""
+    for south in range(-90, 90, degrees):
+        for west in range(-180, 180, degrees):
+            image = _image(milliseconds("2010-12-01"), DAY, index=f"tile_{west}_{south}")
+            yield replace(image, footprint=(west, south, west + degrees, south + degrees))
 
 
 #: How the images of an asset lie in time.
@@ -355,5 +376,5 @@ CADENCES = {
     "gpw_years": _gpw_years("population_density"),
     "gpw_adjusted_years": _gpw_years("population_density_adjusted_to_2015_unwpp_country_totals"),
     "dmsp_years": _years({1999: "F12_1999_rad_v4", 2006: "F16_2006_rad_v4", 2010: "F16_2010_rad_v4"}),
-    "once": _once,
+    "tiles": _tiles,
 }

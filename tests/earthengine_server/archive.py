@@ -6,10 +6,12 @@ import functools
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 
 from . import answers
-from .assets import ASSETS, DAY
+from .assets import ASSETS, DAY, HOUR
 from .errors import EarthEngineError
+from .geometry import SINUSOIDAL, Shape, centre_of_cell
 from .values import Band, Collection, Image
 
 
@@ -23,13 +25,19 @@ class Archive:
         Days (ISO 8601) without images, by asset.
     last_days : dict of str to str
         Last day with images, by asset, where it is earlier than in the catalogue.
+    missing_runs : dict of str to collection of str
+        Days (ISO 8601) whose run of 00 UTC is missing, by asset.
     refusals : callable
         Takes an asset id; returns the error that loading it raises, or None.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether it has not arrived yet.
     """
 
     missing_days: dict = field(default_factory=dict)
     last_days: dict = field(default_factory=dict)
+    missing_runs: dict = field(default_factory=dict)
     refusals: object = staticmethod(lambda asset: None)
+    hidden: object = staticmethod(lambda asset, image: False)
 
     def collection(self, asset):
         """The image collection of an id."""
@@ -59,8 +67,11 @@ class Archive:
         missing = {answers.milliseconds(day) for day in self.missing_days.get(asset, ())}
         if asset in self.last_days:
             end = min(end, answers.milliseconds(self.last_days[asset]) + DAY)
+        runs = {answers.milliseconds(day) for day in self.missing_runs.get(asset, ())}
         for image in answers.images(asset, start, end):
-            if image.time // DAY * DAY not in missing:
+            run = image.time - HOUR * image.properties.get("model_forecast_hour", 0)
+            late = self.hidden(asset, image)
+            if image.time // DAY * DAY not in missing and run not in runs and not late:
                 yield image
 
     def _check(self, asset):
@@ -96,15 +107,24 @@ def _image(asset, facts):
         "system:time_end": facts.time + facts.duration,
         **facts.properties,
     }
+    if facts.footprint is not None:
+        properties["system:footprint"] = Shape(shapely.box(*facts.footprint))
     bands = {
-        name: Band(functools.partial(_sampled, asset, name, facts.field_time))
-        for name in answers.bands_of(asset, facts)
+        name: Band(functools.partial(_sampled, asset, name, facts)) for name in answers.bands_of(asset, facts)
     }
     return Image(bands, properties, ASSETS[asset].scale)
 
 
-def _sampled(asset, band, time, pixels):
+def _sampled(asset, band, facts, pixels):
+    time, cell = facts.field_time, ASSETS[asset].cell
+    if cell is not None:
+        # Earth Engine takes the cell below the centre of a pixel.
+        pixels = answers.Places(*centre_of_cell(pixels.longitude, pixels.latitude, cell, SINUSOIDAL))
     seen = answers.valid_at(asset, band, pixels, time)
+    if facts.footprint is not None:
+        west, south, east, north = facts.footprint
+        seen &= (pixels.longitude >= west) & (pixels.longitude < east)
+        seen &= (pixels.latitude >= south) & (pixels.latitude < north)
     if not seen.any():
         return np.zeros(seen.shape), seen
     return answers.field_at(asset, band, pixels, time), seen

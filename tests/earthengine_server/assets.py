@@ -42,6 +42,9 @@ class Asset:
         Bands that images of forecast hour 0 lack.
     whole_numbers : tuple of str
         Bands whose values are whole.
+    cell : float or None
+        Size of its cells in the sinusoidal projection, each of one value; None where every place has its
+        own. [m]
     """
 
     id: str
@@ -57,6 +60,7 @@ class Asset:
     later_bands: dict[str, str] = field(default_factory=dict)
     forecast_bands: tuple[str, ...] = ()
     whole_numbers: tuple[str, ...] = ()
+    cell: float | None = None
 
 
 _VIEW = {
@@ -273,12 +277,16 @@ _ASSETS = [
         },
         forecast_bands=("total_precipitation_surface",),
     ),
-    Asset(
-        "NASA/VIIRS/002/VNP14A1",
-        {"FireMask": (3.0, 9.0), "MaxFRP": (10.0, 160.0)},
-        scale=1000.0,
-        first="2012-01-19",
-        whole_numbers=("FireMask",),
+    *(
+        Asset(
+            f"NASA/VIIRS/002/{product}",
+            {"FireMask": (1.0, 9.0), "MaxFRP": (10.0, 160.0)},
+            scale=1000.0,
+            first=first,
+            whole_numbers=("FireMask",),
+            cell=926.625433055833,
+        )
+        for product, first in (("VNP14A1", "2012-01-19"), ("VJ214A1", "2023-02-10"))
     ),
     *(
         Asset(
@@ -316,7 +324,7 @@ _ASSETS = [
         scale=30.0,
         first="2010-12-01",
         last="2010-12-01",
-        cadence="once",
+        cadence="tiles",
         pace=1e-4,
     ),
     Asset(

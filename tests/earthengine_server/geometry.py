@@ -1,7 +1,8 @@
 """Geometry, and which pixels lie in it.
 
 Shapes live on the sphere of 6371.0088 km. A buffered point is the disc of that radius along great
-circles. Pixels form a grid in EPSG:4326 whose size in degrees is `scale` / 111319.49; a pixel
+circles. Pixels form a grid in EPSG:4326 whose size in degrees is `scale` / 111319.49, or of `scale`
+metres in the sinusoidal projection of MODIS and VIIRS, SR-ORG:6974; a pixel
 belongs to a region if its centre does, and then counts fully. (Earth Engine weights pixels on the
 edge by their share in the region in `mean` and `sum`; here all reducers are unweighted, so that
 known answers are exact.) A region without any pixel centre gets the pixel in which its own centre
@@ -20,6 +21,8 @@ from .errors import not_implemented
 from .values import DEGREE
 
 EARTH_RADIUS = 6_371_008.8  # [m]
+DEGREES, SINUSOIDAL = "EPSG:4326", "SR-ORG:6974"
+SINUSOIDAL_RADIUS = 6_371_007.181  # of the sphere of that projection [m]
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,19 @@ _RULES = {
 }
 
 
-def pixels_of(region, scale, which="all"):
+def to_sinusoidal(longitude, latitude):
+    """Coordinates in SR-ORG:6974. [m]"""
+    north = np.deg2rad(latitude)
+    return SINUSOIDAL_RADIUS * np.deg2rad(longitude) * np.cos(north), SINUSOIDAL_RADIUS * north
+
+
+def from_sinusoidal(x, y):
+    """Longitude and latitude of coordinates in SR-ORG:6974. [°]"""
+    north = y / SINUSOIDAL_RADIUS
+    return np.rad2deg(x / (SINUSOIDAL_RADIUS * np.cos(north))), np.rad2deg(north)
+
+
+def pixels_of(region, scale, which="all", crs=DEGREES):
     """Centres of the pixels of a region.
 
     Parameters
@@ -141,11 +156,13 @@ def pixels_of(region, scale, which="all"):
         Size of a pixel. [m]
     which : {"all", "centre"}
         ``"centre"``: the pixel under the region's centre only.
+    crs : {"EPSG:4326", "SR-ORG:6974"}
+        Projection of the grid.
 
     Returns
     -------
     longitude, latitude : numpy.ndarray of shape (n,)
-        At least one; from west to east, then from south to north. [°]
+        At least one. [°]
 
     Examples
     --------
@@ -153,22 +170,42 @@ def pixels_of(region, scale, which="all"):
     >>> longitude.tolist(), latitude.tolist()
     ([0.5], [0.5])
     """
-    size = scale / DEGREE
     if which == "all" and not (isinstance(region, Disc) and region.radius == 0):
-        longitude, latitude = _grid(region.bounds, size)
-        row, column = np.nonzero(region.contains(longitude[None, :], latitude[:, None]))
-        if len(row):
-            return longitude[column], latitude[row]
-    longitude, latitude = region.centre
-    return np.array([_centre(longitude, size)]), np.array([_centre(latitude, size)])
+        grid = _sinusoidal_grid if crs == SINUSOIDAL else _grid
+        longitude, latitude = grid(region.bounds, scale)
+        inside = region.contains(longitude, latitude)
+        if inside.any():
+            return longitude[inside], latitude[inside]
+    return centre_of_cell(*(np.array([degrees]) for degrees in region.centre), scale, crs)
 
 
-def _grid(bounds, size):
+def centre_of_cell(longitude, latitude, scale, crs=DEGREES):
+    """Centres of the cells of a grid in which places lie."""
+    if crs == DEGREES:
+        size = scale / DEGREE
+        return (np.floor(longitude / size) + 0.5) * size, (np.floor(latitude / size) + 0.5) * size
+    return from_sinusoidal(*((np.floor(m / scale) + 0.5) * scale for m in to_sinusoidal(longitude, latitude)))
+
+
+def _grid(bounds, scale):
+    west, south, east, north = np.array(bounds) / (scale / DEGREE)
+    columns, rows = np.arange(np.floor(west), np.ceil(east)), np.arange(np.floor(south), np.ceil(north))
+    longitude, latitude = np.meshgrid((columns + 0.5) * scale / DEGREE, (rows + 0.5) * scale / DEGREE)
+    return longitude.ravel(), latitude.ravel()
+
+
+def _sinusoidal_grid(bounds, scale):
+    """Row by row, as the meridians bend."""
     west, south, east, north = bounds
-    columns = np.arange(np.floor(west / size), np.ceil(east / size))
-    rows = np.arange(np.floor(south / size), np.ceil(north / size))
-    return (columns + 0.5) * size, (rows + 0.5) * size
-
-
-def _centre(degrees, size):
-    return (np.floor(degrees / size) + 0.5) * size
+    lowest, highest = (to_sinusoidal(0.0, degrees)[1] / scale for degrees in (south, north))
+    longitudes, latitudes = [], []
+    for row in np.arange(np.floor(lowest), np.ceil(highest)):
+        y = (row + 0.5) * scale
+        first, last = (
+            to_sinusoidal(end, np.rad2deg(y / SINUSOIDAL_RADIUS))[0] / scale for end in (west, east)
+        )
+        x = (np.arange(np.floor(first), np.ceil(last)) + 0.5) * scale
+        longitude, latitude = from_sinusoidal(x, np.full(len(x), y))
+        longitudes.append(longitude)
+        latitudes.append(latitude)
+    return np.concatenate(longitudes), np.concatenate(latitudes)

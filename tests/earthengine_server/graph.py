@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 
 from . import answers
+from .geometry import DEGREES, from_sinusoidal, to_sinusoidal
+from .values import DEGREE
 
 
 class Pixels(answers.Places):
@@ -18,11 +20,27 @@ class Pixels(answers.Places):
         Positions. [°]
     scale : float
         Size of a pixel. [m]
+    crs : str
+        Projection of their grid.
     """
 
-    def __init__(self, longitude, latitude, scale):
+    def __init__(self, longitude, latitude, scale, crs=DEGREES):
         super().__init__(longitude, latitude)
-        self.scale = scale
+        self.scale, self.crs = scale, crs
+
+    def divided(self, blocks):
+        """The pixels of which this number, along each side, make one of these, as so many Pixels."""
+        size = self.scale / blocks
+        for down in range(blocks):
+            for aside in range(blocks):
+                offsets = [(step - (blocks - 1) / 2) * size for step in (aside, down)]
+                yield self._moved(*offsets, size)
+
+    def _moved(self, east, north, size):
+        if self.crs == DEGREES:
+            return Pixels(self.longitude + east / DEGREE, self.latitude + north / DEGREE, size)
+        x, y = to_sinusoidal(self.longitude, self.latitude)
+        return Pixels(*from_sinusoidal(x + east, y + north), size, self.crs)
 
     def filled(self, value):
         """One value, everywhere valid."""

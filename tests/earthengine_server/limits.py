@@ -25,6 +25,8 @@ class Limits:
         Regions times bands that fit in memory; more fail with 400.
     per_second : float
         Requests in any second; more are answered 429. [s⁻¹]
+    tiles_help : bool
+        Whether with a `tileScale` so many times more cells fit in memory.
     """
 
     concurrent: int = 40
@@ -34,6 +36,7 @@ class Limits:
     seconds: float = 300.0
     cells: float = float("inf")
     per_second: float = float("inf")
+    tiles_help: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class EarthEngineServer:
         Days (ISO 8601) without images, by asset.
     last_days : dict of str to str
         Last day with images, by asset, where it is earlier than in the catalogue.
+    missing_runs : dict of str to collection of str
+        Days (ISO 8601) whose run of 00 UTC is missing, by asset.
     pixels : {"all", "centre"}
         Which pixels of a region are looked at: all, or only the one under its centre (cheap, for
         measurements of speed).
@@ -50,6 +52,9 @@ class EarthEngineServer:
         Where it listens.
     stats : Stats
         What it counted.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
+        until it is set, and images arrive once it is set again.
 
     Examples
     --------
@@ -66,6 +71,7 @@ class EarthEngineServer:
         faults=None,
         missing_days=None,
         last_days=None,
+        missing_runs=None,
         pixels="all",
         port=0,
     ):
@@ -74,7 +80,11 @@ class EarthEngineServer:
             limits or Limits(),
             latency,
             FaultPlan(faults or Faults()),
-            {"missing_days": missing_days or {}, "last_days": last_days or {}},
+            {
+                "missing_days": missing_days or {},
+                "last_days": last_days or {},
+                "missing_runs": missing_runs or {},
+            },
             pixels,
             self.stats,
         )
@@ -108,6 +118,15 @@ class EarthEngineServer:
     def under_way(self):
         """Compute requests that came and are not yet counted."""
         return self._service.under_way
+
+    @property
+    def hidden(self):
+        """Tell which images have not arrived yet."""
+        return self._service.hidden
+
+    @hidden.setter
+    def hidden(self, hidden):
+        self._service.hidden = hidden
 
     @property
     def faults(self):
@@ -242,7 +261,7 @@ class _ComputeCall:
         self.service, self.compute = handler.service, compute
         self.work, self.tag = self.service.work(), None
         self.fault = self.service.plan.next()
-        self.regions = 0
+        self.regions, self.profile = 0, None
 
     def answer(self):
         """Compute, wait as long as the latency model says, send, count."""
@@ -266,6 +285,8 @@ class _ComputeCall:
             facts = json.loads(self.body)
             self.tag = facts.get("workloadTag")
             answer, self.regions = self.compute(facts, self.work, self.fault)
+            if self.handler.headers.get("X-Earth-Engine-Computation-Profiling"):
+                self.profile = self.service.profiled(self.work)
             if self._modelled() > self.service.limits.seconds:
                 raise EarthEngineError("Computation timed out.")
         except EarthEngineError as error:
@@ -294,9 +315,12 @@ class _ComputeCall:
         self.service.closing.wait(max(0.0, self.arrived + seconds - time.monotonic()))
 
     def _headers(self):
+        headers = []
         if self.service.plan.faults.restricted:
-            return (("x-earth-engine-quota-status", "parallelism_restricted=true"),)
-        return ()
+            headers.append(("x-earth-engine-quota-status", "parallelism_restricted=true"))
+        if self.profile is not None:
+            headers.append(("x-earth-engine-computation-profile", self.profile))
+        return headers
 
     def _record(self, status, sent):
         return ComputeRequest(
@@ -306,6 +330,9 @@ class _ComputeCall:
             seconds=time.monotonic() - self.arrived,
             regions=self.regions or self.work.regions,
             bands=self.work.bands,
+            pixels=self.work.looked_at,
+            images=self.work.images,
+            tile_scale=self.work.tile_scale,
             workload_tag=self.tag,
             received=len(self.body),
             sent=sent if status else 0,

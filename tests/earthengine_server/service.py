@@ -21,6 +21,9 @@ from .rasters import pixels_of_grid
 from .values import Collection
 from .work import Work
 
+#: Invented, of a request, and of a pixel and band in a region. [EECU-s]
+EECU_SECONDS, EECU_SECONDS_PER_PIXEL = 0.5, 1e-5
+
 _COMPUTING = 2  # at once, which bounds the memory; more would only share the processor
 _TABLES = 16  # remembered for their next page
 
@@ -30,7 +33,12 @@ class Service:
 
     def __init__(self, limits, latency, plan, inventory, pixels, stats):
         self.limits, self.latency, self.plan, self.stats = limits, latency, plan, stats
-        self._archive = Archive(**inventory, refusals=lambda asset: self.plan.faults.refusal(asset))
+        self.hidden = lambda asset, image: False
+        self._archive = Archive(
+            **inventory,
+            refusals=lambda asset: self.plan.faults.refusal(asset),
+            hidden=lambda asset, image: self.hidden(asset, image),
+        )
         self._pixels = pixels
         self._lock = threading.Lock()
         self._computing = threading.Semaphore(_COMPUTING)
@@ -39,6 +47,7 @@ class Service:
         self.under_way = 0
         self._arrivals = deque()
         self._tables = OrderedDict()
+        self.profiles = {}
         self.started = time.monotonic()
 
     @contextlib.contextmanager
@@ -70,7 +79,16 @@ class Service:
             raise EarthEngineError("Quota exceeded: too many requests per second.", 429)
 
     def work(self):
-        return Work(self.limits.bands, self.limits.cells, self._pixels)
+        limits = self.limits
+        return Work(
+            limits.bands, limits.cells, self._pixels, tiles_help=limits.tiles_help, profiles=self.profiles
+        )
+
+    def profiled(self, work):
+        """The id of a request's profile."""
+        name = f"profile-{len(self.profiles)}"
+        self.profiles[name] = EECU_SECONDS + EECU_SECONDS_PER_PIXEL * work.looked_at
+        return name
 
     def compute_value(self, body, work, fault):
         with self._computing:

@@ -20,7 +20,13 @@ class ComputeRequest:
     arrived, seconds : float
         When it came, since the server started or was reset, and how long until it was answered. [s]
     regions, bands : int
-        Regions that were reduced and bands of the widest image; 0 if nothing was computed.
+        Regions that were reduced and bands that they were reduced over; 0 if nothing was computed.
+    pixels : int
+        Pixels of the regions times bands.
+    images : int
+        Images of collections to which a function was applied.
+    tile_scale : float
+        The largest that was asked for.
     workload_tag : str or None
         The client's tag.
     received, sent : int
@@ -35,6 +41,9 @@ class ComputeRequest:
     seconds: float
     regions: int
     bands: int
+    pixels: int
+    images: int
+    tile_scale: float
     workload_tag: str | None
     received: int
     sent: int

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from airq.sources.folder import read_chunks, write_chunk
+from airq.sources.chunks import read_chunks, write_chunk
 
 DAYS = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
 
@@ -13,7 +13,7 @@ DAYS = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
 def write(folder, *, day="2021-05-05T10:00:00", values=((1.0, 2.0), (3.0, 4.0)), **changes):
     """Two cities, two days, one column."""
     facts = {
-        "fingerprint": "f",
+        "fingerprints": {"no2": "f"},
         "layer": "day-disc5km",
         "columns": ["no2"],
         "sites": ["kampala", "gulu"],
@@ -31,10 +31,14 @@ def test_a_chunk_comes_back_whole(tmp_path):
     write(tmp_path, values=[[third, np.nan], [-1e-300, 4.0]])
     (chunk,), damaged = read_chunks(tmp_path)
     assert damaged == []
-    assert (chunk.fingerprint, chunk.layer, chunk.sites) == ("f", "day-disc5km", ("kampala", "gulu"))
+    assert (chunk.fingerprints, chunk.layer, chunk.sites) == (
+        {"no2": "f"},
+        "day-disc5km",
+        ("kampala", "gulu"),
+    )
     assert chunk.places.tolist() == [[32.58, 0.32], [32.3, 2.77]]
     assert chunk.periods.astype(str).tolist() == ["2020-01-01", "2020-01-02"]
-    assert str(chunk.fetched) == "2021-05-05T10:00:00"
+    assert str(chunk.fetched) == "2021-05-05T10:00:00.000"
     np.testing.assert_array_equal(chunk.values(["no2"])[:, :, 0], [[third, np.nan], [-1e-300, 4.0]])
 
 

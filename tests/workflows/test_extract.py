@@ -57,13 +57,16 @@ def server():
 
 
 @pytest.fixture
-def user(server, tmp_path):
+def user(server, tmp_path, monkeypatch):
     """A folder with a table of three cities, and ``extract``; `sent` counts the requests since."""
     server.stats.reset()
     CITIES.to_csv(tmp_path / "cities.csv", index=False)
+    # Where --check remembers what it has measured.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     class User:
         out, cities = tmp_path / "out", tmp_path / "cities.csv"
+        url = server.url
 
         def options(self, start, end, *more, cities=None):
             return ["--cities", cities or self.cities, "--start", start, "--end", end, *more]
@@ -83,7 +86,9 @@ def user(server, tmp_path):
             return {path.name for path in (self.out / "chunks").glob("*.parquet")}
 
         def sent(self):
-            asked = [(one.regions, one.bands) for one in server.stats.compute]
+            """Regions and bands of the requests since, those for the times of images left out."""
+            tables = [one for one in server.stats.compute if one.path == "table:computeFeatures"]
+            asked = [(one.regions, one.bands) for one in tables]
             server.stats.reset()
             return asked
 
@@ -238,16 +243,12 @@ def test_more_cities_are_fetched_alone(first, tmp_path):
 
 
 def test_other_settings_are_refused_in_an_old_folder(first):
-    "Another radius, products or kind of day: one line, nothing sent, the panel as it was."
+    "Another radius, kind of day or recipe: one line, nothing sent, the panel as it was."
     before = first.panel()
-    for more, word in (
-        (["--radius-km", 8], "radius_km"),
-        (["--quality"], "quality"),
-        (["--day", "local"], "day_basis"),
-    ):
+    for more, word in ((["--radius-km", 8], "radius_km"), (["--day", "local"], "day_basis")):
         refused(first.extract("2020-01-01", "2020-01-03", *FEW, *more), "begun with other settings", word)
-    refused(first.extract("2020-01-01", "2020-01-03"), "begun with other settings", "product co")
-    refused(first.extract("2020-01-01", "2020-01-03", "--recipe", "live"), "product no2-nrti")
+    other = first.extract("2020-01-01", "2020-01-03", "--recipe", "live")
+    refused(other, "begun with other settings", "product no2, product era5-rain")
     assert first.sent() == []
     pd.testing.assert_frame_equal(first.panel(), before)
 
@@ -289,6 +290,33 @@ def test_check_of_a_whole_recipe(user):
     result = user.extract("2020-01-01", "2020-01-31", "--check", "--rings-km", "5,10,15")
     assert result.exit_code == 0, result.output
     assert result.stdout.count(" yes ") == 17
+
+
+def test_check_measures_what_a_plan_then_reckons_with(user, tmp_path):
+    "Three cities and two days of NO2, rain and heights; the stand-in says 0.5 EECU-s and 1e-5 a pixel."
+    address = ["--ee-url", user.url]
+    days = user.options("2020-01-01", "2020-01-02", *FEW, *address, "--json", tmp_path / "p.json")
+    guess = airq("plan", *days)
+    assert "a first guess at the EECU-hours" in guess.stdout
+    assert json.loads((tmp_path / "p.json").read_text())[0]["measured"] is None
+    checked = user.extract("2020-01-01", "2020-01-31", *FEW, "--check")
+    assert "EECU-seconds, measured" in checked.stdout
+    measured = airq("plan", *days)
+    assert "EECU-hours, measured with one city and one day" in measured.stdout
+    (facts,) = json.loads((tmp_path / "p.json").read_text())
+    # NO2 and rain of six city-days, the heights of three cities.
+    assert facts["compute_hours"] * 3600 == pytest.approx(6 * 2 * 0.5 + 3 * 0.5, rel=0.05)
+    # Another radius was not measured.
+    other = airq("plan", *user.options("2020-01-01", "2020-01-02", *FEW, *address, "--radius-km", 8))
+    assert "a first guess at the EECU-hours" in other.stdout
+
+
+def test_a_plan_names_what_is_unconfirmed(user):
+    "Of MAIAC its times, of NO2 nothing."
+    result = airq("plan", *user.options("2020-01-01", "2020-01-02", "--products", "no2,maiac"))
+    notes = [line for line in " ".join(result.stdout.split()).split("note: ")[1:] if "unconfirmed" in line]
+    assert len(notes) == 2
+    assert all("unconfirmed of maiac" in note for note in notes)
 
 
 def test_quality_columns(user):

@@ -20,7 +20,7 @@ from airq.cities import bundled_cities, read_cities
 from airq.cli import app
 from airq.messages import AirqWarning
 from airq.panel import panel_metadata
-from airq.sources.folder import read_chunks
+from airq.sources.chunks import read_chunks
 from airq.sources.online.errors import Unavailable
 from airq.sources.online.http import Patience
 from airq.sources.online.open_meteo import calls_of

@@ -1,8 +1,8 @@
 """Catalogue of Earth Engine products, and the sets of them that extractions take.
 
 Ids, bands, units and dates are those of the public data catalogue [1]_, read from its source [2]_ in
-2026. What no document confirms is called unconfirmed. A product's `latency` is what its makers promise and
-a day or two for its way into Earth Engine, which is unconfirmed.
+2026. What no document confirms stands in a product's `unconfirmed`. Its `latency` is what its makers promise
+and a day or two for its way into Earth Engine, which is unconfirmed, too.
 
 Weather comes from ERA5 [3]_ for days that are a week old, and from GFS [4]_ for today. The products of the
 ``reference`` recipe are those of 2020 whose columns the published CatBoost model reads, under its own
@@ -23,7 +23,15 @@ References
 from __future__ import annotations
 
 from airq.messages import near_name
-from airq.sources.earthengine.product import DISC_METRES, Band, Mask, Product
+from airq.sources.earthengine.product import (
+    DISC_METRES,
+    MODEL_METRES,
+    SINUSOIDAL,
+    SINUSOIDAL_METRES,
+    Band,
+    Mask,
+    Product,
+)
 from airq.units import PM25_UNIT
 
 RINGS_KM = (50, 150, 300)
@@ -39,7 +47,9 @@ _SINCE_2010 = ("system:time_start", "gte", 1_262_304_000_000.0)
 _NEXT_SIX_HOURS = (("forecast_hours", "gte", 1.0), ("forecast_hours", "lte", 6.0))
 
 SENTINEL = (
-    "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google. "
+    "Sentinel-5P TROPOMI, European Union, ESA, Copernicus; gridded by Google, which keeps pixels by their "
+    "qa_value: over 75 % for tropospheric NO2, over 80 % for the aerosol index, over 50 % for the others (by "
+    "the words of its catalogue; the commands beside them say over 50 % for all). "
     "Terms: free, credit Copernicus, "
     "https://sentinel.esa.int/documents/247904/690755/Sentinel_Data_Legal_Notice"
 )
@@ -50,7 +60,7 @@ _ERA5 = {
     "citation": "H. Hersbach et al., ERA5 hourly data on single levels, Copernicus Climate Change Service, "
     "doi:10.24381/cds.adbb2d47. Terms: free, credit Copernicus. Recent months may be preliminary.",
     "kind": "model",
-    "resolution": DISC_METRES,
+    "resolution": MODEL_METRES,
     "latency": 8,
 }
 
@@ -60,7 +70,7 @@ _GFS = {
     "citation": "Global Forecast System, NOAA NCEP EMC, "
     "https://www.emc.ncep.noaa.gov/emc/pages/numerical_forecast_systems/gfs.php. Terms: public domain.",
     "kind": "model",
-    "resolution": DISC_METRES,
+    "resolution": MODEL_METRES,
     "latency": 1,
 }
 
@@ -81,9 +91,11 @@ WEATHER = (
     Product(
         key="era5-rain",
         title="ERA5 hourly reanalysis, daily precipitation",
-        # An image holds the hour before its time, so that the day's sum is from 23 to 23 o'clock.
+        # "Accumulated over the 1 hour ending at the validity date and time", says the catalogue [3]_.
         bands=(Band("precipitation", "total_precipitation", "mm", scale=1000.0),),
         composite="sum",
+        ends_hour=True,
+        fewest=24,
         **_ERA5,
     ),
     Product(
@@ -119,10 +131,15 @@ WEATHER = (
         title="GFS forecasts of 6 hours, daily precipitation",
         # Of hour 6, what fell since the run; of other hours, too, so that sums over them count twice.
         bands=(Band("precipitation", "total_precipitation_surface", "mm"),),
-        # Until 2019-11-07 06 UTC the band held something else.
         start="2019-11-09",
         composite="sum",
         where=(("forecast_hours", "eq", 6.0),),
+        fewest=4,
+        # By the catalogue's [4]_ words of those years, the band held the rate at the forecast time until
+        # 2019-11-07 06 UTC, and the sum since then; scripts of its users still part the two there.
+        unconfirmed=(
+            "that rain of before 2019-11-09 is another quantity: today's catalogue no longer says it",
+        ),
         **_GFS,
     ),
 )
@@ -260,6 +277,27 @@ REFERENCE = (
     ),
 )
 
+_FIRES = {
+    # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor. Of the
+    # fire mask, 5 is land without fire, 6 unclassified, 7 to 9 fire of low to high confidence, and each
+    # counts; below 5, a cell was not processed, water, or cloud.
+    "bands": (
+        Band("fire_power", "MaxFRP", "MW", scale=0.1, low=0.0),
+        Band("fire_seen", "FireMask", "1", classes=(5, 9)),
+    ),
+    "kind": "satellite",
+    "resolution": SINUSOIDAL_METRES,
+    "crs": SINUSOIDAL,
+    "reducers": ("sum",),
+    "shape": "rings",
+    "fill": 0.0,
+    "whole_days": True,
+    "unconfirmed": (
+        "the unit of MaxFRP, taken as tenths of MW; if Earth Engine's are MW, fire power is ten times this",
+        "its latency",
+    ),
+}
+
 _ALL = (
     # Offline files of 2018 were made 6 or 7 days after the overpass, those in near real time 2 hours.
     *_stream("OFFL", "", latency=10),
@@ -274,15 +312,22 @@ _ALL = (
         ),
         start="2000-02-24",
         citation="A. Lyapustin, Y. Wang, NASA LP DAAC, doi:10.5067/MODIS/MCD19A2.061. "
-        "Terms: no restrictions. Its latency is unconfirmed, "
-        "and whether the time of an image is that of the overpass or midnight.",
+        "Terms: no restrictions.",
         kind="satellite",
         resolution=DISC_METRES,
         latency=7,
-        # Right for either: over land from 90° west to 150° east the satellites pass on the same day in UTC.
+        # Right whether an image's time is that of the overpass or midnight: over land from 90° west to 150°
+        # east the satellites pass on the same day in UTC.
         whole_days=True,
-        # Bits 0 to 2 are the cloud mask; 1 is clear.
-        mask=Mask("AOD_QA", bits=0b111, value=1),
+        # Clear (bits 0 to 2 are 1), no cloud or snow beside it (bits 5 to 7 are 0), and best quality of the
+        # retrieval (bits 8 to 11 are 0). Pixels beside clouds read high, and so do those that may be cloudy
+        # (11); within 2 km of a coast (10) the value is that of another pixel. What is left is less, and a
+        # disc at a coast rests on its inland part; the count of valid pixels tells how much that is.
+        mask=Mask("AOD_QA", bits=0b1111_1110_0111, value=1),
+        unconfirmed=(
+            "that the time of an image is that of the overpass: the catalogue's last image is of 23:55",
+            "its latency",
+        ),
     ),
     Product(
         key="cams",
@@ -297,39 +342,45 @@ _ALL = (
         citation="Copernicus Atmosphere Monitoring Service, ECMWF; A. Benedetti et al., "
         "J. Geophys. Res. 114, D13205, 2009, doi:10.1029/2008JD011115. Terms: free, credit Copernicus.",
         kind="model",
-        resolution=DISC_METRES,
+        resolution=MODEL_METRES,
         latency=2,
         # An image's time is the one that it forecasts. Of the runs of 00 UTC alone, the first 24 hours
-        # hold each time once.
+        # hold each time once; where a run is missing, that of 12 UTC the day before forecasts the same times.
         where=(("model_initialization_hour", "eq", 0.0), ("model_forecast_hour", "lt", 24.0)),
+        instead=(
+            ("model_initialization_hour", "eq", 12.0),
+            ("model_forecast_hour", "gte", 12.0),
+            ("model_forecast_hour", "lt", 36.0),
+        ),
+        lead="model_forecast_hour",
     ),
     *WEATHER,
     Product(
         key="fires",
         title="VNP14A1.002: VIIRS thermal anomalies and fire, daily, 1 km",
         asset="NASA/VIIRS/002/VNP14A1",
-        # The files hold tenths of MW, as those of MODIS do; the catalogue gives MODIS alone the factor.
-        bands=(Band("fire_power", "MaxFRP", "MW", scale=0.1, low=0.0),),
         start="2012-01-19",
-        citation="L. Giglio, NASA LP DAAC, doi:10.5067/VIIRS/VNP14A1.002. Terms: free, cite. "
-        "That Earth Engine keeps the files' tenths of MW, and the latency, are unconfirmed.",
-        kind="satellite",
-        resolution=926.625,
+        citation="L. Giglio, NASA LP DAAC, doi:10.5067/VIIRS/VNP14A1.002. Terms: free, cite.",
         latency=14,
-        reducers=("sum",),
-        shape="rings",
-        fill=0.0,
-        whole_days=True,
+        **_FIRES,
+    ),
+    Product(
+        key="fires-noaa21",
+        title="VJ214A1.002: VIIRS on NOAA-21, thermal anomalies and fire, daily, 1 km",
+        asset="NASA/VIIRS/002/VJ214A1",
+        start="2023-02-10",
+        citation="L. Giglio, NASA LP DAAC, doi:10.5067/VIIRS/VJ214A1.002. Terms: free, cite.",
+        latency=2,
+        **_FIRES,
     ),
     Product(
         key="night-lights",
-        # V2.2 has no year in common with V2.1, which ends in 2021, and the two differ: one version for all
-        # years keeps them comparable, so its first year serves those before it.
+        # V2.1, which ends in 2021, differs from V2.2: one version for all years keeps them comparable, so
+        # that the earliest year serves those before it.
         title="VIIRS annual night lights V2.2",
         asset="NOAA/VIIRS/DNB/ANNUAL_V22",
         bands=(Band("night_lights", "average_masked", "nW cm⁻² sr⁻¹"),),
-        start="2022-01-01",
-        serves_before="2022-12-31",
+        start="2012-04-01",
         citation="C. D. Elvidge et al., Remote Sens. 13, 922, 2021, doi:10.3390/rs13050922, "
         "Earth Observation Group, Colorado School of Mines. Terms: public domain.",
         kind="static",
@@ -338,6 +389,10 @@ _ALL = (
         composite="latest",
         cadence="year",
         fill=0.0,
+        unconfirmed=(
+            "its first year: the catalogue's dates begin in 2012, its words say 2022; "
+            "years before the first take the first",
+        ),
     ),
     Product(
         key="population",
@@ -382,9 +437,9 @@ PRODUCTS = {product.key: product for product in _ALL}
 _SENTINEL_KEYS = tuple(key for key, *_ in _SENTINEL_LAYERS.values())
 _STATIC = ("night-lights", "population", "elevation")
 
-#: Products by recipe. ``live`` takes what is there within two days: no MAIAC and no fires, which arrive
-#: later, and no surface pressure, which this GFS lacks. Under the names of ``default`` it holds cousins:
-#: near-real-time ozone is of another algorithm, and so is the boundary-layer height of GFS.
+#: Products by recipe. ``live`` takes what is there within two days: no MAIAC, which arrives later, and no
+#: surface pressure, which this GFS lacks. Under the names of ``default`` it holds cousins: near-real-time
+#: ozone is of another algorithm, so is the boundary-layer height of GFS, and fires are those of NOAA-21.
 EXTRACTIONS = {
     "default": (*_SENTINEL_KEYS, "maiac", "cams", "era5", "era5-rain", "fires", *_STATIC),
     "live": (
@@ -393,6 +448,7 @@ EXTRACTIONS = {
         "gfs",
         "gfs-2025",
         "gfs-rain",
+        "fires-noaa21",
         *_STATIC,
     ),
     "reference": tuple(product.key for product in REFERENCE),
@@ -424,13 +480,14 @@ def products_of(recipe, only=None):
 def column_units(product, *, rings_km=RINGS_KM, quality=False):
     """Return the columns that a product fills in order, and their units, as a dict.
 
-    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d]. Rings bring
-    none: where nothing burns, their pixels count as 0, not as missing. `rings_km` are outer radii [km].
+    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d], and those
+    of CAMS the age of the run. Rings bring none: how much of them was seen is a column of its own.
+    `rings_km` are outer radii [km].
 
     >>> column_units(PRODUCTS["no2"], quality=True)
     {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}
-    >>> list(column_units(PRODUCTS["fires"]))
-    ['fire_power_50km', 'fire_power_150km', 'fire_power_300km']
+    >>> list(column_units(PRODUCTS["fires"], rings_km=(50, 150)))
+    ['fire_power_50km', 'fire_power_150km', 'fire_seen_50km', 'fire_seen_150km']
     """
     units = {}
     for band in product.bands:
@@ -440,6 +497,8 @@ def column_units(product, *, rings_km=RINGS_KM, quality=False):
         elif len(product.reducers) > 1:
             columns = [f"{band.name}_{reducer}" for reducer in product.reducers]
         units |= dict.fromkeys(columns, band.unit)
-        if quality and product.kind == "satellite" and product.shape == "disc":
-            units |= {f"{band.name}_count": "1", f"{band.name}_age": "d"}
+        if quality and product.is_counted:
+            units[f"{band.name}_count"] = "1"
+        if quality and product.is_aged:
+            units[f"{band.name}_age"] = "d"
     return units

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -189,11 +190,14 @@ class Connection:
     def compute(self, collection, *, rows):
         """Return the properties of every feature of a collection, in one attempt, `rows` features a page.
 
-        They are a list of dict in the order of the answer; a property that is null is absent. Throttled and
+        They are a list of dict in the order of the answer; a property that is null is absent. With None for
+        `rows` the value of an expression of another kind is returned. Throttled and
         Unavailable say that the same request may pass later, TooLarge that less at a time may pass, Refused
         that nothing helps but what the message says.
         """
         self._check_open()
+        if rows is None:
+            return self._value(collection)
         features, token, seen = [], None, set()
         while True:
             page = self._page(collection, rows, token)
@@ -209,6 +213,15 @@ class Connection:
                 raise Unavailable(f"{self.host} repeats a page of its answer")
             seen.add(token)
 
+    def _value(self, expression):
+        try:
+            with self.translated():
+                return ee.data.computeValue(expression)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, Refused):
+                raise
+            raise Unavailable(f"{self.host} sent an answer that is not whole JSON") from error
+
     def _page(self, collection, rows, token):
         params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
         with self.translated():
@@ -218,6 +231,21 @@ class Connection:
         if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
             raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
         return page
+
+    def profiled(self, call):
+        """Return what a function returns, and the EECU-seconds that its requests took, None if not told.
+
+        The service profiles a computation where the client asks for it, and lists its parts as a table.
+        """
+        profiles = []
+        with ee.data.profiling(profiles.append):
+            result = call()
+        try:
+            with self.translated():
+                text = ee.ApiFunction.call_("Profile.getProfiles", profiles).getInfo() if profiles else ""
+        except (ConnectionError, TooLarge, Refused, ee.EEException):
+            text = ""
+        return result, eecu_seconds(text)
 
     @contextlib.contextmanager
     def translated(self):
@@ -243,6 +271,16 @@ class Connection:
         for session in sessions:
             session.close()
         ee.Reset()
+
+
+def eecu_seconds(text):
+    r"""Return the sum of the first column of a profile, None where there is no number.
+
+    >>> eecu_seconds(" EECU·s PeakMem Count  Description\n  0.072     47k    44  (plumbing)\n")
+    0.072
+    """
+    numbers = re.findall(r"^\s*(\d+(?:\.\d+)?)\s", str(text), re.MULTILINE)
+    return sum(map(float, numbers)) if numbers else None
 
 
 def _fault(error, *, host, seconds):

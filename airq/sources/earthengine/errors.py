@@ -40,6 +40,10 @@ class TooLarge(RuntimeError):
     """More than one request may hold or compute: ask for less at a time."""
 
 
+class OutOfMemory(TooLarge):
+    """More than the service holds in memory: smaller tiles may help, too."""
+
+
 class Silent(TooLarge):
     """No answer within the time-out: too much was asked, or the service hangs."""
 
@@ -144,9 +148,10 @@ RULES = (
         r"|quota.{0,99}exceeded|exceed.{0,99}quota|exhausted",
         Throttled,
     ),
+    Rule((400, 500, 504), r"memory (limit|capacity)|out of memory", OutOfMemory),
     Rule(
         (400, 500, 504),
-        r"memory (limit|capacity)|out of memory|timed out|deadline exceeded|too complex|too large"
+        r"timed out|deadline exceeded|too complex|too large"
         r"|(too many|maximum|limit|exceed|more than|over \d).{0,60}(bands|elements|nodes)"
         r"|(bands|elements|nodes).{0,60}(maximum|limit|exceed)"
         r"|(payload|request|response) size exceeds|exceeds the limit|too deep|maximum depth",
@@ -199,7 +204,7 @@ def classify(reply, *, host, project):
 
     >>> memory = Reply(400, content=b'{"error": {"message": "User memory limit exceeded."}}')
     >>> classify(memory, host="localhost", project="p")
-    TooLarge('User memory limit exceeded.')
+    OutOfMemory('User memory limit exceeded.')
     """
     text = f"{reply.message} {reply.reasons}"
     message = reply.message or f"{host} answered {reply.status}"
@@ -209,10 +214,9 @@ def classify(reply, *, host, project):
     rule = next((rule for rule in listed if re.search(rule.words, text, re.IGNORECASE)), None)
     if rule is None:
         return _unlisted(reply, host)
-    if rule.kind is TooLarge:
-        return TooLarge(message)
     if isinstance(rule.kind, type):
-        return rule.kind(message, retry_after=reply.retry_after)
+        passing = {"retry_after": reply.retry_after} if issubclass(rule.kind, _Passing) else {}
+        return rule.kind(message, **passing)
     asset = asset_of(reply.message)
     return Refused(rule.kind.format(project=project, asset=asset or "of that name"), asset=asset)
 

@@ -11,13 +11,15 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
-from airq.sources.earthengine.product import Product
+from airq.sources.earthengine.product import DISC_METRES, MODEL_METRES, Product
+from airq.sources.earthengine.versions import clashes, joined, product_fingerprints
 from airq.sources.folder import ONCE, offset_hours
 from airq.sources.online.address import check_address, named_service
 
@@ -39,6 +41,7 @@ class Output:
     #: From Earth Engine's value to the column's: ``scale * value + offset``; a time becomes an age.
     scale: float
     offset: float
+    unit: str
     #: Where it comes from.
     product: Product
 
@@ -48,15 +51,55 @@ class Output:
         return self.band.startswith("t")
 
 
+class Grid(NamedTuple):
+    """Pixels that areas are reduced over."""
+
+    #: Size of a pixel. [m]
+    metres: float
+    #: Projection by its name in Earth Engine; None for degrees.
+    crs: str | None
+    #: Cells of the asset along each side of a pixel, which holds their mean.
+    blocks: int
+
+
+def grid_of(product, band, radius_km):
+    """Return the Grid that a band of a product is reduced on over an area of a radius.
+
+    Small rings take the asset's own cells; in a larger one a pixel holds a block of them. A ring of 300 km so
+    has 160 pixels along its radius, as that of 150 km has, and three times those of 50 km: its edge is drawn
+    no coarser. Shares need a third of that.
+
+    >>> from airq.sources.earthengine.catalogue import PRODUCTS
+    >>> [grid_of(PRODUCTS["fires"], band, 300).blocks for band in PRODUCTS["fires"].bands]
+    [2, 6]
+    """
+    blocks = 1
+    if product.shape == "rings":
+        blocks = max(1, int(radius_km // (50 if band.classes else 150)))
+    return Grid(product.resolution * blocks, product.crs, blocks)
+
+
+def _shared_metres(product):
+    """Return the size of pixels by which products find together; models, of larger ones, join satellites."""
+    return DISC_METRES if product.resolution == MODEL_METRES else product.resolution
+
+
+def disc_area(radius_km):
+    """Return the area of a disc on the sphere [km²]."""
+    return 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(radius_km / EARTH_RADIUS_KM))
+
+
 @dataclass(frozen=True)
 class Layer:
-    """Products over the same area, at the same resolution, with the same reducers and cadence."""
+    """Products over the same area, with the same reducers and cadence."""
 
     products: tuple[Product, ...]
     #: Radius of the disc around a city. [km]
     radius_km: float
     #: Whether columns bring their valid-pixel count and age.
     quality: bool = False
+
+    counts_images = True
 
     @property
     def cadence(self):
@@ -68,15 +111,12 @@ class Layer:
         """Whether its days can begin at a local midnight."""
         return self.cadence == "day" and not any(product.whole_days for product in self.products)
 
-    @property
-    def resolution(self):
-        """Size of the pixels [m] over which the disc is reduced."""
-        return self.products[0].resolution
-
     @functools.cached_property
     def reducers(self):
         """What Earth Engine takes over the disc, in order."""
-        return (*map(_asked, self.products[0].reducers), *(("count",) if self.quality else ()))
+        own = self.products[0].reducers
+        # The sum of no pixel is 0, and must not be taken for one: a count tells.
+        return (*own, "count") if self.quality or "sum" in own else own
 
     @functools.cached_property
     def name(self):
@@ -84,27 +124,44 @@ class Layer:
         cadence, shape = self.cadence, self.products[0].shape
         if all(product.whole_days for product in self.products):
             cadence = f"utc{cadence}"
-        words = [cadence, f"{shape}{self.radius_km:g}km", f"{self.resolution:g}m", *self.reducers]
+        metres = _shared_metres(self.products[0])
+        words = [cadence, f"{shape}{self.radius_km:g}km", f"{metres:g}m", *self.products[0].reducers]
+        words += ["count"] if self.quality else []
         return "-".join(words).replace(".", "p")
+
+    @functools.cached_property
+    def grids(self):
+        """Bands as (product, band, number) by the Grid that they are reduced on, in order, as a dict."""
+        grids = {}
+        for product, band, number in self.numbered_bands():
+            grids.setdefault(grid_of(product, band, self.radius_km), []).append((product, band, number))
+        return grids
+
+    @property
+    def pixels(self):
+        """Pixels of the area times bands, for one city and one period."""
+        area, each = disc_area(self.radius_km) * 1e6, 2 if self.quality else 1
+        return sum(each * len(bands) * max(1.0, area / grid.metres**2) for grid, bands in self.grids.items())
 
     @functools.cached_property
     def outputs(self):
         """What a request brings for every city and period, as a tuple of Output."""
         outputs = []
-        cap = 2 * math.pi * EARTH_RADIUS_KM**2 * (1 - math.cos(self.radius_km / EARTH_RADIUS_KM))
         for product, band, number in self.numbered_bands():
-            # A sum over the disc is its mean times the cells that the disc holds, by area: on the grid of
-            # degrees that areas are reduced on, a plain sum would count 1 / cos(latitude) too many pixels.
-            cells = cap / (product.resolution / 1000) ** 2
             column = f"{band.name}_within_{self.radius_km:g}km" if product.shape == "rings" else band.name
-            several = len(product.reducers) > 1
+            scale, unit, several = band.scale, band.unit, len(product.reducers) > 1
+            grid = grid_of(product, band, self.radius_km)
+            if product.shape == "rings":
+                # Of a block Earth Engine gives the mean; a cell that counts stands for the pixel's area.
+                scale *= (grid.metres / 1000) ** 2 if band.classes else grid.blocks**2
+                unit = "km²" if band.classes else unit
             for reducer in product.reducers:
                 name = f"{column}_{reducer}" if several else column
-                scale = band.scale * (cells if reducer == "sum" else 1)
-                outputs.append(Output(name, f"v{number}", _asked(reducer), scale, band.offset, product))
+                outputs.append(Output(name, f"v{number}", reducer, scale, band.offset, unit, product))
+            if self.quality and product.is_counted:
+                outputs.append(Output(f"{column}_count", f"v{number}", "count", 1.0, 0.0, "1", product))
             if self.quality:
-                outputs.append(Output(f"{column}_count", f"v{number}", "count", 1.0, 0.0, product))
-                outputs.append(Output(f"{column}_age", f"t{number}", "mean", 1.0, 0.0, product))
+                outputs.append(Output(f"{column}_age", f"t{number}", "mean", 1.0, 0.0, "d", product))
         return tuple(outputs)
 
     @property
@@ -122,6 +179,10 @@ class Layer:
         band = f"{output.band}_{position}"
         return band if len(self.reducers) == 1 else f"{band}_{output.reducer}"
 
+    def count_of(self, output, position):
+        """Return the property that must not be 0 for an output to be a value, None where there is none."""
+        return f"{output.band}_{position}_count" if output.reducer == "sum" else None
+
     def name_of(self, product):
         """Return what a product of this layer is called; rings of one product are several layers."""
         return f"{product.key} within {self.radius_km:g} km" if product.shape == "rings" else product.key
@@ -131,9 +192,25 @@ class Layer:
         """Bands of the stack for a period."""
         return sum(len(product.bands) for product in self.products) * (2 if self.quality else 1)
 
-    def only(self, product):
-        """Return the same layer with one of its products alone."""
-        return dataclasses.replace(self, products=(product,))
+    def only(self, *products):
+        """Return the same layer with some of its products alone."""
+        return dataclasses.replace(self, products=products)
+
+    @functools.cached_property
+    def parts(self):
+        """Layers of one product each."""
+        return tuple(self.only(product) for product in self.products)
+
+    @property
+    def key(self):
+        """Key of the product of a layer that has one alone."""
+        (product,) = self.products
+        return product.key
+
+    @functools.cached_property
+    def value_columns(self):
+        """Columns that have no value where no pixel is valid: all but counts and ages."""
+        return [own.column for own in self.outputs if own.reducer != "count" and not own.is_time]
 
     def periods(self, start, end):
         """Return the periods that the days from `start` to `end` need: days, new year's days, `ONCE`.
@@ -168,20 +245,14 @@ class Layer:
         return self.period_end(period) + latency
 
 
-def _asked(reducer):
-    return "mean" if reducer == "sum" else reducer
-
-
 @functools.lru_cache(maxsize=100_000)
 def has_images(product, period):
     """Return whether a product's range of dates touches a period of its cadence."""
-    if product.cadence == "once" or product.serves_before is not None:
+    if product.cadence == "once" or product.composite == "latest":
         return True
     start, end = np.datetime64(product.start, "D"), np.datetime64(product.end or "9999-01-01", "D")
     if product.cadence == "year":
         return (period.astype("datetime64[Y]") + 1).astype("datetime64[D]") > start
-    if product.composite == "latest":
-        return period + 1 >= start
     # A day east of Greenwich begins on the day before in UTC, one west of it ends on the day after.
     before = product.window if product.composite == "recent" else 0
     return period + 1 >= start and period - before - 1 <= end
@@ -221,11 +292,11 @@ class Extraction:
         """Products that one request can draw together, as a tuple of Layer."""
         groups = {}
         for product in self.products:
-            quality = self.quality and product.kind == "satellite" and product.shape == "disc"
+            quality = self.quality and product.is_aged
             for radius in self.rings_km if product.shape == "rings" else (self.radius_km,):
                 apart = product.whole_days and self.day_basis == "local"
                 alike = (product.cadence, apart, product.shape)
-                key = (radius, quality, product.resolution, product.reducers, *alike)
+                key = (radius, quality, _shared_metres(product), product.reducers, *alike)
                 groups.setdefault(key, []).append(product)
         return tuple(Layer(tuple(group), *key[:2]) for key, group in groups.items())
 
@@ -247,16 +318,20 @@ class Extraction:
         return units
 
     def derived(self, columns):
-        """Return sums in rings, from the sums within their outer and inner radii."""
+        """Return sums and shares of rings, from those within their outer and inner radii."""
         rings = {}
         for product in self.products:
             for band in product.bands if product.shape == "rings" else ():
-                inner = 0.0
+                inner, inner_area = 0.0, 0.0
                 for radius in self.rings_km:
-                    within = columns[f"{band.name}_within_{radius:g}km"]
-                    # Rounding may leave a ring without fires a little below zero.
-                    rings[f"{band.name}_{radius:g}km"] = np.maximum(within - inner, 0)
-                    inner = within
+                    within, area = columns[f"{band.name}_within_{radius:g}km"], disc_area(radius)
+                    # The edges of two discs are drawn by different pixels: a ring without fires, or seen
+                    # as a whole, may come out a little below zero, or above one.
+                    ring = np.maximum(within - inner, 0)
+                    if band.classes:
+                        ring = np.minimum(ring / (area - inner_area), 1)
+                    rings[f"{band.name}_{radius:g}km"] = ring
+                    inner, inner_area = within, area
         return rings
 
     @property
@@ -270,16 +345,26 @@ class Extraction:
         assets = ", ".join(dict.fromkeys(self.assets.values()))
         return f"{source_of(self.service)}, recipe {self.recipe}: {assets}"
 
-    def differences(self, before):
-        """Return what decides a value and differs from the facts of another extraction, in words."""
-        before, now = without_explanations(before), without_explanations(self.to_dict())
-        if before == now:
-            return []
-        changed = [key for key in now if key != "products" and before.get(key) != now[key]]
-        then = {product["key"]: product for product in before["products"]}
-        here = {product["key"]: product for product in now["products"]}
-        changed += [f"product {key}" for key in {**then, **here} if then.get(key) != here.get(key)]
-        return changed
+    def differences(self, before, columns):
+        """Return what of an earlier extraction's facts and its panel's columns cannot stand beside this."""
+        return clashes(self, before, columns)
+
+    def joined(self, before, columns):
+        """Return this extraction with what an earlier one, as facts, brought into the columns of a panel."""
+        return joined(self, before, columns)
+
+    @functools.cached_property
+    def fingerprints(self):
+        """Hash of what decides the values of each product, apart from where and when, by its key."""
+        return product_fingerprints(self.to_dict())
+
+    def fingerprint_of(self, part):
+        """Return the hash of what decides the values of a layer of one product."""
+        return self.fingerprints[part.key]
+
+    def fingerprints_of(self, before):
+        """Return the same as `fingerprints` of an extraction of an earlier version, as facts."""
+        return product_fingerprints(before)
 
     def offset_hours(self, longitudes):
         """Return the hours by which each city's day begins before the day in UTC.
@@ -295,32 +380,14 @@ class Extraction:
 
     @functools.cached_property
     def fingerprint(self):
-        """Hash of everything that decides a value, apart from where and when."""
-        facts = json.dumps(without_explanations(self.to_dict()), sort_keys=True, ensure_ascii=False)
+        """Hash of everything that decides a panel, apart from where and when."""
+        facts = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
-
-
-#: Facts that explain a product; another wording of them makes no other value.
-EXPLANATIONS = ("title", "citation", "kind", "latency")
-
-
-def without_explanations(facts):
-    """Drop from the facts of :meth:`Extraction.to_dict` those that decide no value."""
-    products = [
-        {name: value for name, value in product.items() if name not in EXPLANATIONS}
-        for product in facts.get("products", [])
-    ]
-    return {**{name: value for name, value in facts.items() if name != "recipe"}, "products": products}
 
 
 def source_of(service):
     """Return how a panel names the service that answered."""
     return named_service(service, EARTH_ENGINE, "Google Earth Engine")
-
-
-def layers_of(extraction):
-    """Return every product with the layer that holds it alone; one that fills rings comes once for each."""
-    return [(product, layer.only(product)) for layer in extraction.layers for product in layer.products]
 
 
 def period_bounds(layer, period, offset_hours):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from airq.geo import order_in_space
 from airq.sources.folder import LayerRequest
 
 #: What a request takes beside its cells. [s]
@@ -38,6 +39,9 @@ MOST_CELLS = 28_000
 FEWEST_DAYS = 6
 GOOD_DAYS = 16
 
+#: How much smaller the tiles get that the service holds in memory, each time that it runs out of it.
+TILE_SCALES = (1, 4, 16)
+
 #: Sizes of what goes over the wire, measured against the loopback server, as JSON. [bytes]
 BYTES_PER_CITY = 190
 BYTES_PER_COMPOSITE = 520
@@ -48,6 +52,9 @@ BYTES_PER_FEATURE = 60
 @dataclass(frozen=True)
 class SampleRequest(LayerRequest):
     """Cities and periods of a layer to ask for, in one request or, if they are too many, in several."""
+
+    #: One of :data:`TILE_SCALES`.
+    tile_scale: int = 1
 
     @property
     def cells(self):
@@ -91,12 +98,13 @@ class Pace:
     failed: float = math.inf
     #: Answers since the last step.
     answers: int = 0
+    #: Of requests to come.
+    tile_scale: int = 1
 
     @classmethod
     def first_guess(cls, layer):
         """Return the pace that a layer starts with."""
-        pixels = math.pi * (layer.radius_km * 1000 / layer.resolution) ** 2
-        pace = cls(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * pixels))
+        pace = cls(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * layer.pixels / layer.bands_per_period))
         pace.most = min(MOST_CELLS, 2 * pace.size(TARGET_SECONDS))
         return pace
 
@@ -118,6 +126,13 @@ class Pace:
         self.answers, self.failed = 0, min(self.failed, cells)
         self.most = max(1, int(self.failed / 2))
         self.seconds_per_cell = max(self.seconds_per_cell, seconds / cells)
+
+    def ran_out_of_memory(self, tile_scale):
+        """Return whether smaller tiles may help a request of this scale, and let others have them, too."""
+        larger = [scale for scale in TILE_SCALES if scale > tile_scale]
+        if larger:
+            self.tile_scale = max(self.tile_scale, larger[0])
+        return bool(larger)
 
 
 @dataclass
@@ -162,7 +177,7 @@ class RequestQueue:
         request = self.waiting.pop(0)
         first, rest = request.split(self.pace(request).size(self._seconds_for(request)))
         self.waiting[:0] = rest
-        return first
+        return dataclasses.replace(first, tile_scale=self.pace(request).tile_scale)
 
     def _seconds_for(self, request):
         """Return the seconds that the next request, cut from this one, should take."""
@@ -179,9 +194,17 @@ class RequestQueue:
         return left / (self.slots + 1) if self.last else self.full
 
 
-def sample_requests(missing):
-    """Return what is missing of a folder as requests, the longest work first."""
+def sample_requests(missing, places=None):
+    """Return what is missing of a folder as requests, the longest work first.
+
+    With the longitude and latitude [°] of all cities, `places` of shape (n_sites, 2), the cities of a request
+    come in the order of space, so that those asked for together lie together.
+    """
     requests = [SampleRequest(own.layer, own.rows, own.periods, own.offset_hours) for own in missing]
+    if places is not None:
+        requests = [
+            dataclasses.replace(own, rows=own.rows[order_in_space(*places[own.rows].T)]) for own in requests
+        ]
     return sorted(requests, key=lambda request: -request.cells)
 
 

@@ -9,10 +9,17 @@ import datetime
 from dataclasses import dataclass
 from typing import Literal
 
-#: Pixels over which discs are reduced: the hundredth of a degree of Sentinel-5P's grids. Products of one
-#: resolution can share a request, so models take it, too, though their cells are far larger: at their
-#: own resolution a pixel of the disc could take a neighbouring cell's value, and a disc hold none. [m]
+#: Pixels over which discs of satellites are reduced: the hundredth of a degree of Sentinel-5P's grids. [m]
 DISC_METRES = 1113.2
+#: Pixels over which discs of models are reduced: 0.025°. The edges of their cells, 0.25° or 0.4° wide, are
+#: edges of such pixels, too, so that each pixel holds the value of one cell. [m]
+MODEL_METRES = 0.025 * 111_319.49079327358
+#: Sinusoidal projection of the land products of MODIS and VIIRS, by its name in Earth Engine. Its cells
+#: have one area wherever they lie.
+SINUSOIDAL = "SR-ORG:6974"
+#: Side of a cell of a nominal kilometre: 1,200 of them are a tile, 36 tiles the equator of a sphere of
+#: 6,371,007.181 m. [m]
+SINUSOIDAL_METRES = 926.625433055833
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Band:
     scale: float = 1.0  # from the asset's unit to the column's
     offset: float = 0.0
     low: float | None = None  # pixels below it are masked [the asset's unit]
+    #: First and last class of those that count: over rings, the share of their cells.
+    classes: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,15 +69,15 @@ class Product:
     citation: str
     #: Satellites miss days: their columns bring a count and an age on request.
     kind: Literal["satellite", "model", "static"]
-    #: Size of the pixels over which areas are reduced; for sums, that of the asset's own cells. [m]
+    #: Size of the pixels over which areas are reduced; for rings, that of the asset's own cells. [m]
     resolution: float
     #: Days after which a day's images are normally all there. [d]
     latency: int
     #: Last day, ISO; None while the asset goes on. What never changes serves days after its end, too.
     end: str | None = None
     #: ``mean``, ``sum``: over the images of the day. ``first``: the day's first image. ``latest``: the
-    #: most recent image up to the day's end. ``recent``: the most recent valid pixel of the `window`
-    #: days before the day, never of the day itself.
+    #: newest image that begins before the period's end, or else the earliest of all. ``recent``: the most
+    #: recent valid pixel of the `window` days before the day, never of the day itself.
     composite: Literal["mean", "sum", "latest", "recent", "first"] = "mean"
     #: Days that ``recent`` looks back. [d]
     window: int = 5
@@ -76,18 +85,29 @@ class Product:
     cadence: Literal["day", "year", "once"] = "day"
     #: Which images to take: (property, comparison, value).
     where: tuple[tuple[str, str, float], ...] = ()
+    #: Which images to take on a day in UTC without images of `where`.
+    instead: tuple[tuple[str, str, float], ...] = ()
+    #: Property that tells how many hours an image's time lies after the run that made it; an age counts
+    #: from the run.
+    lead: str | None = None
+    #: Whether an image holds the hour that ends at its time.
+    ends_hour: bool = False
+    #: Fewest images that make a sum: of fewer it would be too small, and not be asked for again.
+    fewest: int = 1
     #: Which pixels to take.
     mask: Mask | None = None
     #: What is taken over the area; with several, the columns' names end in the reducer's.
     reducers: tuple[str, ...] = ("mean",)
     #: The area. Columns of rings end in their outer radius.
     shape: Literal["disc", "rings"] = "disc"
-    #: With ``latest``: images up to this day serve earlier periods, too.
-    serves_before: str | None = None
+    #: Projection of the pixels, by its name in Earth Engine; degrees by default.
+    crs: str | None = None
     #: Value of masked pixels on days that have images.
     fill: float | None = None
     #: Whether an image sums up a day in UTC: a local day, too, takes that of its date.
     whole_days: bool = False
+    #: What is taken for a fact and no document confirms, a sentence each.
+    unconfirmed: tuple[str, ...] = ()
 
     def __post_init__(self):
         for word, values, choices in (
@@ -96,7 +116,11 @@ class Product:
             ("cadence", [self.cadence], ("day", "year", "once")),
             ("shape", [self.shape], ("disc", "rings")),
             ("reducers", self.reducers, ("mean", "min", "max", "sum")),
-            ("where", [comparison for _, comparison, _ in self.where], ("eq", "lt", "lte", "gt", "gte")),
+            (
+                "where",
+                [comparison for _, comparison, _ in (*self.where, *self.instead)],
+                ("eq", "lt", "lte", "gt", "gte"),
+            ),
         ):
             for value in values:
                 if value not in choices:
@@ -108,3 +132,13 @@ class Product:
             raise ValueError(f"Product {self.key!r} needs bands, each with a column of its own.")
         if datetime.date.fromisoformat(self.start) > datetime.date.fromisoformat(self.end or "9999-12-31"):
             raise ValueError(f"Product {self.key!r} ends on {self.end}, before it starts on {self.start}.")
+
+    @property
+    def is_counted(self):
+        """Whether its columns bring a count of valid pixels on request."""
+        return self.kind == "satellite" and self.shape == "disc"
+
+    @property
+    def is_aged(self):
+        """Whether its columns bring an age on request."""
+        return self.is_counted or bool(self.instead)

@@ -20,10 +20,17 @@ import numpy as np
 from airq.sources.earthengine import graph
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.client import call_with_retries
-from airq.sources.earthengine.errors import AGAIN, Incomplete, Refused, Silent, TooLarge, Unavailable
+from airq.sources.earthengine.errors import (
+    AGAIN,
+    Incomplete,
+    OutOfMemory,
+    Refused,
+    Silent,
+    TooLarge,
+    Unavailable,
+)
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
-from airq.sources.earthengine.planning import RequestQueue, SampleRequest, sample_requests
-from airq.sources.folder import write_chunk
+from airq.sources.earthengine.planning import TILE_SCALES, RequestQueue, SampleRequest, sample_requests
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -44,8 +51,10 @@ class Progress:
     #: Requests sent so far, and waiting for their answer.
     requests: int = 0
     under_way: int = 0
-    #: Requests sent again, and those that were too large and divided.
+    #: Requests sent again; those that ran out of memory and were sent with smaller tiles; and those that
+    #: were too large and divided.
     retries: int = 0
+    smaller_tiles: int = 0
     splits: int = 0
 
 
@@ -58,7 +67,7 @@ def sample(connection, missing, folder, *, budget, progress, report_progress=Non
     chunks that were written stay.
     """
     run = _Run(connection, folder, budget, progress, report_progress)
-    run.queue.add(sample_requests(missing))
+    run.queue.add(sample_requests(missing, run.places))
     progress.total = run.queue.cells
     with _first_interrupt_noted(run.interrupted):
         try:
@@ -161,7 +170,10 @@ class _Run:
         pace = self.queue.pace(request)
         if isinstance(error, Silent) and self.budget.silent:
             raise Unavailable(f"Earth Engine hangs: {error}, again and again. {AGAIN}")
-        if isinstance(error, TooLarge):
+        if isinstance(error, OutOfMemory) and pace.ran_out_of_memory(request.tile_scale):
+            self.progress.smaller_tiles += 1
+            self.queue.add([request])
+        elif isinstance(error, TooLarge):
             self.progress.splits += 1
             pace.was_too_large(request.cells, counted.seconds)
             self.queue.add([request])
@@ -187,17 +199,7 @@ class _Run:
         return Refused(f"{names}: {error}", asset=error.asset) if names else error
 
     def _keep(self, request, values):
-        write_chunk(
-            self.folder.chunks,
-            fingerprint=self.folder.extraction.fingerprint,
-            layer=request.layer.name,
-            columns=request.layer.columns,
-            sites=self.sites[request.rows].tolist(),
-            places=self.places[request.rows],
-            periods=request.periods,
-            values=values,
-            fetched=np.datetime64("now"),
-        )
+        self.folder.keep(request, values)
         self.progress.chunks += 1
         self.progress.done += request.cells
         self.progress.fetched += int(np.isfinite(values).sum())
@@ -233,15 +235,17 @@ class CountedConnection:
 def fetch(connection, request, places, **settings):
     """Return the values of a request, shape (n_cities, n_periods, n_columns), NaN where there is none.
 
-    They are in the panel's units. A single city and period that is still too large is asked for product
-    by product. `places` are longitude and latitude of all cities, shape (n_sites, 2) [°]; `settings` are
-    `budget`, `patience` and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
+    They are in the panel's units. A single city and period that is too large, for the smallest tiles, too, is
+    asked for product by product. `places` are longitude and latitude of all cities, shape (n_sites, 2) [°];
+    `settings` are `budget`, `patience` and `stop` of
+    :func:`airq.sources.earthengine.client.call_with_retries`.
     """
     layer = request.layer
     try:
         return _fetch_once(connection, request, places, **settings)
     except TooLarge as error:
-        if len(request.rows) * len(request.periods) > 1:
+        tiles_may_help = isinstance(error, OutOfMemory) and request.tile_scale < TILE_SCALES[-1]
+        if len(request.rows) * len(request.periods) > 1 or tiles_may_help:
             raise
         if isinstance(error, Silent):
             raise Unavailable(
@@ -258,8 +262,8 @@ def fetch(connection, request, places, **settings):
 
 
 def _fetch_once(connection, request, places, **settings):
-    hours = request.offset_hours
-    expression = graph.table(request.layer, places[request.rows], request.periods, offset_hours=hours)
+    settings_of_graph = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
+    expression = graph.table(request.layer, places[request.rows], request.periods, **settings_of_graph)
     connection.expressions += 1
     answers = []
 
@@ -271,9 +275,13 @@ def _fetch_once(connection, request, places, **settings):
 
 
 def probe(connection, request, places):
-    """Return the values of a request in one attempt, whatever the outcome."""
+    """Return the values of one city and one period in one attempt for each size of tiles."""
     once = {"budget": Budget(1), "patience": Patience(attempts=3, base=0.2), "stop": threading.Event()}
-    return fetch(CountedConnection(connection), request, places, **once)
+    counted = CountedConnection(connection)
+    for tile_scale in TILE_SCALES[:-1]:
+        with contextlib.suppress(OutOfMemory):
+            return fetch(counted, dataclasses.replace(request, tile_scale=tile_scale), places, **once)
+    return fetch(counted, dataclasses.replace(request, tile_scale=TILE_SCALES[-1]), places, **once)
 
 
 def refused_products(connection, request, places):
@@ -303,11 +311,18 @@ def read_answer(features, request, *, host="Earth Engine"):
         raise Incomplete(f"{host} answered for {len(features)} of {len(request.rows)} cities")
     layer = request.layer
     positions = range(len(request.periods))
-    names = [layer.property_of(output, position) for position in positions for output in layer.outputs]
+    names = [
+        (layer.property_of(output, position), layer.count_of(output, position))
+        for position in positions
+        for output in layer.outputs
+    ]
     values = np.full((len(request.rows), len(names)), np.nan)
     try:
         for row, feature in zip(rows, features, strict=True):
-            values[int(row)] = [feature.get(name, np.nan) for name in names]
+            values[int(row)] = [
+                feature.get(name, np.nan) if count is None or feature.get(count) else np.nan
+                for name, count in names
+            ]
     except (TypeError, ValueError):
         raise Unavailable(f"{host} sent a property that is not a number") from None
     values = values.reshape(len(request.rows), len(request.periods), -1)

@@ -121,6 +121,11 @@ def _pause(spent, calls, now, window, limit):
 
 def ledger_of(service: str) -> Path:
     """Return the file of this user that remembers what was asked of a service."""
+    return user_file("calls", service)
+
+
+def user_file(kind: str, service: str) -> Path:
+    """Return the file of this user that keeps facts of a kind about a service."""
     folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     name = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in service)
-    return Path(folder) / "airq" / f"calls-{name}.json"
+    return Path(folder) / "airq" / f"{kind}-{name}.json"

@@ -95,6 +95,31 @@ class HourlyLayer:
 
     cadence = "day"
     has_local_days = True
+    counts_images = False
+
+    @property
+    def parts(self):
+        """What of it can be asked for alone: all of it."""
+        return (self,)
+
+    @property
+    def products(self):
+        """What it draws."""
+        return (self.name,)
+
+    @property
+    def key(self):
+        """Name of its product."""
+        return self.name
+
+    @property
+    def value_columns(self):
+        """Columns of values, without the height of the cell, which there is without them."""
+        return [name for name in self.columns if name != "elevation"]
+
+    def only(self, *_products):
+        """Return the layer, which has one product."""
+        return self
 
     @functools.cached_property
     def columns(self):
@@ -118,6 +143,10 @@ class HourlyLayer:
     def period_of(self, periods):
         """Return the period that each day belongs to: itself."""
         return periods
+
+    def period_end(self, period):
+        """Return the day after a period."""
+        return period + 1
 
     def complete_from(self, period):
         """Return the first day on which the values of a day no longer change."""
@@ -228,10 +257,22 @@ class OpenMeteoExtraction:
         ]
         return json_ready({**dataclasses.asdict(self), "layers": layers})
 
-    def differences(self, before):
+    def differences(self, before, columns=()):
         """Return what decides a value and differs from the facts of another extraction, in words."""
         now = self.to_dict()
         return [name for name in now if before.get(name) != now[name]]
+
+    def joined(self, before, columns):
+        """Return this extraction: one that differs is refused."""
+        return self
+
+    def fingerprint_of(self, layer):
+        """Return the hash of what decides the values of a layer."""
+        return self.fingerprint
+
+    def fingerprints_of(self, before):
+        """Return none: chunks name the extraction."""
+        return {}
 
     @property
     def fingerprint(self):

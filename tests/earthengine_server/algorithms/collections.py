@@ -53,12 +53,13 @@ def collection_filter(collection, filter):
 
 
 @algorithm("Collection.map")
-def collection_map(collection, baseAlgorithm, dropNulls):
+def collection_map(context, collection, baseAlgorithm, dropNulls):
     """Elements keep their `system:index`."""
 
     def mapped():
         for element in collection:
             result = baseAlgorithm(element)
+            context.work.images += isinstance(element, Image)
             if result is None and dropNulls:
                 continue
             if not isinstance(result, (Image, Feature, Collection)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import EarthEngineError
+from ..errors import EarthEngineError, not_implemented
+from ..graph import computed
 from ..reducers import simple
 from ..registry import algorithm
 from ..values import Band, Image, index_of
@@ -81,6 +82,31 @@ def image_reduce(image, reducer):
             f"Image.reduce: Reducer has {reducer.inputs} inputs, but the image has {len(bands)} bands."
         )
     return Image.stacked(zip((output.name for output in reducer.outputs), outputs, strict=True))
+
+
+@algorithm("Image.reduceResolution")
+def image_reduce_resolution(image, reducer, maxPixels):
+    """The pixels of the default projection that lie in each one that is asked for, reduced.
+
+    Bands keep their names. Grids that do not fit into each other are refused.
+    """
+    (output,) = reducer.outputs
+
+    def reduced(band):
+        def compute(pixels):
+            blocks = round(pixels.scale / image.scale)
+            if pixels.crs != image.crs or not blocks:
+                raise not_implemented("reduceResolution to pixels that the image's own do not fill")
+            if blocks**2 > maxPixels:
+                raise EarthEngineError(
+                    f"Image.reduceResolution: {blocks**2} input pixels per output pixel (> {maxPixels})."
+                )
+            parts = [next(iter(computed([band], part))) for part in pixels.divided(blocks)]
+            return output.statistic(*_stacked(parts))
+
+        return Band(compute)
+
+    return image.with_bands((name, reduced(band)) for name, band in image.bands.items())
 
 
 def _composite(name, collection, reducer, rename):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 
 import numpy as np
+import shapely
 
 from ..coercion import GEOMETRIES
 from ..errors import EarthEngineError
@@ -178,15 +179,18 @@ def filter_day_of_year(start, end):
 
 @algorithm("Filter.intersects", "Filter.contains", "Filter.isContained", "Filter.withinDistance")
 def filter_intersects(leftField, rightValue, rightField, leftValue):
-    """Accepted as true for images, all of which cover the Earth; other features are compared."""
+    """Images pass by their footprint, features by their centre; an image without one covers the Earth."""
     shape = getattr(rightValue, "geometry", rightValue)
 
     def passes(element):
-        if not isinstance(element, Feature) or not isinstance(shape, GEOMETRIES):
+        if not isinstance(shape, GEOMETRIES):
             return True
-        if element.geometry is None:
-            return False
-        longitude, latitude = (np.array([degrees]) for degrees in element.geometry.centre)
-        return bool(shape.contains(longitude, latitude)[0])
+        if isinstance(element, Feature):
+            if element.geometry is None:
+                return False
+            longitude, latitude = (np.array([degrees]) for degrees in element.geometry.centre)
+            return bool(shape.contains(longitude, latitude)[0])
+        footprint = _read(element, "system:footprint")
+        return footprint is None or shapely.box(*footprint.bounds).intersects(shapely.box(*shape.bounds))
 
     return Filter(passes)

@@ -9,8 +9,7 @@ import numpy as np
 
 from ..coercion import constant
 from ..errors import EarthEngineError, not_implemented
-from ..graph import Pixels, computed
-from ..reducers import run
+from ..geometry import DEGREES, SINUSOIDAL
 from ..registry import algorithm
 from ..values import DEGREE, Band, Date, Image, Projection
 from .arithmetic import each
@@ -208,32 +207,11 @@ def image_pixel_area():
 
 @algorithm("Image.setDefaultProjection", "Image.reproject")
 def image_set_default_projection(image, crs, scale):
-    """Fixes the scale at which values are computed if the caller gives none."""
-    if isinstance(crs, Projection) and crs.crs != "EPSG:4326":
-        raise not_implemented(f"the projection {crs.crs}")
-    return Image(image.bands, image.properties, scale or getattr(crs, "scale", DEGREE))
-
-
-@algorithm("Image.reduceResolution")
-def image_reduce_resolution(image, reducer, maxPixels):
-    """What a coarser grid asks for is reduced over the pixels of the image below each of its pixels."""
-
-    def reduced(band, pixels):
-        side = max(1, round(pixels.scale / image.scale))
-        if side**2 > maxPixels:
-            raise EarthEngineError(
-                f"Image.reduceResolution: Too many input pixels per output pixel: {side**2} > {maxPixels}."
-            )
-        offset = (np.arange(side) + 0.5) / side - 0.5
-        north, east = (pixels.scale / DEGREE * axis.ravel() for axis in np.meshgrid(offset, offset))
-        longitude, latitude = (pixels.longitude[None] + east[:, None], pixels.latitude[None] + north[:, None])
-        fine = Pixels(longitude.ravel(), latitude.ravel(), image.scale)
-        ((values, valid),) = computed([band], fine)
-        (result,) = run(reducer, [(values.reshape(longitude.shape), valid.reshape(longitude.shape))])
-        return result
-
-    bands = {name: Band(functools.partial(reduced, band)) for name, band in image.bands.items()}
-    return Image(bands, image.properties, image.scale)
+    """Fixes the pixels at which values are computed if the caller gives none."""
+    projection = crs if isinstance(crs, Projection) else Projection(crs)
+    if projection.crs not in (DEGREES, SINUSOIDAL):
+        raise not_implemented(f"the projection {projection.crs}")
+    return Image(image.bands, image.properties, scale or projection.scale, projection.crs)
 
 
 @algorithm("Image.resample")
@@ -244,7 +222,7 @@ def image_resample(image, mode):
 
 @algorithm("Image.projection")
 def image_projection(image):
-    return Projection(scale=image.scale)
+    return Projection(image.crs, image.scale)
 
 
 @algorithm("Image.date")

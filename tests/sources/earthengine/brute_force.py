@@ -45,7 +45,10 @@ def analysis(image):
 
 @dataclass(frozen=True)
 class Daily:
-    """A column that is made of a day's images; `metres` is the size of the pixels."""
+    """A column that is made of a day's images.
+
+    `metres` is the size of the pixels, `later` by how much images' times lie after what they hold [ms].
+    """
 
     asset: str
     band: str
@@ -56,6 +59,11 @@ class Daily:
     clear: str = ""
     takes: object = every
     metres: float = 1113.2
+    later: int = 0
+
+
+#: Pixels of weather and of CAMS: a fortieth of a degree.
+COARSE = DEGREE_M / 40
 
 
 def _sentinel(stream):
@@ -83,8 +91,14 @@ _CAMS = {
         "particulate_matter_d_less_than_25_um_surface",
         factor=1e9,
         takes=first_day_of_midnight_run,
+        metres=COARSE,
     ),
-    "cams_aod": Daily(CAMS, "total_aerosol_optical_depth_at_550nm_surface", takes=first_day_of_midnight_run),
+    "cams_aod": Daily(
+        CAMS,
+        "total_aerosol_optical_depth_at_550nm_surface",
+        takes=first_day_of_midnight_run,
+        metres=COARSE,
+    ),
 }
 
 DAILY = {
@@ -92,26 +106,34 @@ DAILY = {
     "aod047": Daily(MAIAC, "Optical_Depth_047", factor=0.001, clear="AOD_QA"),
     "aod055": Daily(MAIAC, "Optical_Depth_055", factor=0.001, clear="AOD_QA"),
     **_CAMS,
-    "temp_air": Daily(ERA5, "temperature_2m", plus=-273.15),
-    "temp_dew": Daily(ERA5, "dewpoint_temperature_2m", plus=-273.15),
-    "wind_u": Daily(ERA5, "u_component_of_wind_10m"),
-    "wind_v": Daily(ERA5, "v_component_of_wind_10m"),
-    "pressure": Daily(ERA5, "surface_pressure", factor=0.01),
-    "boundary_layer_height": Daily(ERA5, "boundary_layer_height"),
-    "precipitation": Daily(ERA5, "total_precipitation", composite="sum", factor=1000.0),
+    "temp_air": Daily(ERA5, "temperature_2m", plus=-273.15, metres=COARSE),
+    "temp_dew": Daily(ERA5, "dewpoint_temperature_2m", plus=-273.15, metres=COARSE),
+    "wind_u": Daily(ERA5, "u_component_of_wind_10m", metres=COARSE),
+    "wind_v": Daily(ERA5, "v_component_of_wind_10m", metres=COARSE),
+    "pressure": Daily(ERA5, "surface_pressure", factor=0.01, metres=COARSE),
+    "boundary_layer_height": Daily(ERA5, "boundary_layer_height", metres=COARSE),
+    "precipitation": Daily(
+        ERA5, "total_precipitation", composite="sum", factor=1000.0, later=HOUR, metres=COARSE
+    ),
 }
 
 DAILY_LIVE = {
     **_sentinel("NRTI"),
     **_CAMS,
-    "temp_air": Daily(GFS, "temperature_2m_above_ground", takes=next_six_hours),
-    "temp_dew": Daily(GFS, "dew_point_temperature_2m_above_ground", takes=next_six_hours),
-    "relative_humidity": Daily(GFS, "relative_humidity_2m_above_ground", takes=next_six_hours),
-    "wind_u": Daily(GFS, "u_component_of_wind_10m_above_ground", takes=next_six_hours),
-    "wind_v": Daily(GFS, "v_component_of_wind_10m_above_ground", takes=next_six_hours),
-    "precipitable_water": Daily(GFS, "precipitable_water_entire_atmosphere", takes=next_six_hours),
-    "boundary_layer_height": Daily(GFS, "planetary_boundary_layer_height", takes=next_six_hours),
-    "precipitation": Daily(GFS, "total_precipitation_surface", composite="sum", takes=hour_six),
+    "temp_air": Daily(GFS, "temperature_2m_above_ground", takes=next_six_hours, metres=COARSE),
+    "temp_dew": Daily(GFS, "dew_point_temperature_2m_above_ground", takes=next_six_hours, metres=COARSE),
+    "relative_humidity": Daily(GFS, "relative_humidity_2m_above_ground", takes=next_six_hours, metres=COARSE),
+    "wind_u": Daily(GFS, "u_component_of_wind_10m_above_ground", takes=next_six_hours, metres=COARSE),
+    "wind_v": Daily(GFS, "v_component_of_wind_10m_above_ground", takes=next_six_hours, metres=COARSE),
+    "precipitable_water": Daily(
+        GFS, "precipitable_water_entire_atmosphere", takes=next_six_hours, metres=COARSE
+    ),
+    "boundary_layer_height": Daily(
+        GFS, "planetary_boundary_layer_height", takes=next_six_hours, metres=COARSE
+    ),
+    "precipitation": Daily(
+        GFS, "total_precipitation_surface", composite="sum", takes=hour_six, metres=COARSE
+    ),
 }
 
 #: Of the 2020 set, a column of each way in which its days are made.
@@ -188,6 +210,7 @@ def daily(column, disc, start, end):
     """Mean, count of valid pixels and mean time of a column's images from `start` to `end`. [ms]"""
     if column.composite == "recent":
         start, end = start - 5 * DAY, start
+    start, end = start + column.later, end + column.later
     pictures = [
         image
         for image in answers.images(column.asset, start, end)
@@ -205,7 +228,9 @@ def daily(column, disc, start, end):
         values = answers.field_at(column.asset, column.band, disc.places, image.field_time)
         if column.clear:
             quality = answers.field_at(column.asset, column.clear, disc.places, image.field_time)
-            known = known & (quality.astype(int) % 8 == 1)
+            bits = quality.astype(int)
+            clear, adjacency, retrieval = bits % 8 == 1, bits // 32 % 8, bits // 256 % 16
+            known = known & clear & (adjacency == 0) & (retrieval == 0)
         known = known & (values >= column.lowest)
         if column.composite == "recent":
             total[known], times[known], seen[known] = values[known], image.time, 1
@@ -219,27 +244,46 @@ def daily(column, disc, start, end):
     return mean, disc.total(valid), disc.mean(times / np.maximum(seen, 1), valid)
 
 
-def fire_power(city, day_starts, rings_km, metres=926.625):
-    """Fire power in rings around a city: shape (n_days, n_rings). [MW]
+#: Of the sinusoidal grid: cells of a nominal kilometre, and the radius of its sphere. [m]
+CELL_M, SPHERE_M = 926.625433055833, 6_371_007.181
 
-    A ring's power is the difference of the powers in two discs, a disc's that of its mean pixel times
-    the number of pixels that its area on the sphere holds.
+
+def sinusoidal_cells(city, radius_km):
+    """Longitude and latitude of the centres of the cells whose centres lie within a distance."""
+    longitude, latitude = city
+    half = np.rad2deg(radius_km / EARTH_KM) + 0.05
+    rows = np.arange(*(np.floor(SPHERE_M * np.deg2rad(latitude + end) / CELL_M) for end in (-half, half)))
+    east, north = [], []
+    for row in rows:
+        degrees = np.rad2deg((row + 0.5) * CELL_M / SPHERE_M)
+        across = CELL_M / (SPHERE_M * np.cos(np.deg2rad(degrees)))
+        wide = half / np.cos(np.deg2rad(min(abs(latitude) + half, 89)))
+        columns = np.arange(*(np.floor(np.deg2rad(longitude + end) / across) for end in (-wide, wide)))
+        east.append(np.rad2deg((columns + 0.5) * across))
+        north.append(np.full(len(columns), degrees))
+    east, north = np.concatenate(east), np.concatenate(north)
+    inside = kilometres(longitude, latitude, east, north) <= radius_km
+    return east[inside], north[inside]
+
+
+def fires(city, day_starts, rings_km, asset="NASA/VIIRS/002/VNP14A1"):
+    """Fire power in rings around a city [MW], and the share of their cells that was seen.
+
+    Both of shape (n_days, n_rings). Power and classes are added up cell by cell.
     """
-    disc = discs([city], rings_km[-1], metres)
-    away = kilometres(*city, disc.places.longitude, disc.places.latitude)
-    powers = np.zeros((len(day_starts), len(rings_km)))
+    east, north = sinusoidal_cells(city, rings_km[-1])
+    ring = np.searchsorted(rings_km, kilometres(*city, east, north))
+    places = answers.Places(east, north)
+    powers, seen = np.zeros((2, len(day_starts), len(rings_km)))
     for row, start in enumerate(day_starts):
-        (image,) = answers.images("NASA/VIIRS/002/VNP14A1", start, start + DAY)
-        burns = answers.valid_at("NASA/VIIRS/002/VNP14A1", "MaxFRP", disc.places, image.time)
-        power = np.where(
-            burns, answers.field_at("NASA/VIIRS/002/VNP14A1", "MaxFRP", disc.places, image.time), 0.0
-        )
-        within = []
-        for radius in rings_km:
-            area = 2 * np.pi * EARTH_KM**2 * (1 - np.cos(radius / EARTH_KM))
-            within.append(0.1 * power[away <= radius].mean() * area / (metres / 1000) ** 2)
-        powers[row] = np.diff([0.0, *within])
-    return powers
+        (image,) = answers.images(asset, start, start + DAY)
+        burns = answers.valid_at(asset, "MaxFRP", places, image.time)
+        power = np.where(burns, answers.field_at(asset, "MaxFRP", places, image.time), 0.0)
+        classes = answers.field_at(asset, "FireMask", places, image.time)
+        powers[row] = 0.1 * np.bincount(ring, weights=power, minlength=len(rings_km))
+        looked_at = np.bincount(ring, weights=(classes >= 5) & (classes <= 9), minlength=len(rings_km))
+        seen[row] = looked_at / np.bincount(ring, minlength=len(rings_km))
+    return powers, seen
 
 
 def night_lights(cities, year, radius_km):

@@ -2,12 +2,13 @@
 
 import threading
 
+import numpy as np
 import pandas as pd
 from earthengine_server import EarthEngineServer, Limits
 
 from airq.io import read_panel
+from airq.sources.chunks import read_chunks
 from airq.sources.earthengine.budget import Patience
-from airq.sources.folder import read_chunks
 from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 
 #: Six invented cities of western, central and eastern Africa.
@@ -44,10 +45,12 @@ def simulated(limits=SMALL, **settings):
     return EarthEngineServer(limits=limits, pixels="centre", **settings)
 
 
-def run(server, folder, asked=None, *, workers=8, out="out", patience=QUICK, **settings):
-    """Extract from a server into a folder; the report."""
+def run(server, folder, asked=None, *, workers=8, out="out", patience=QUICK, day=None, **settings):
+    """Extract from a server into a folder, on a day (ISO) if one is given; the report."""
+    how = {name: settings.pop(name) for name in ("refresh", "report_progress") if name in settings}
     client = EarthEngine("p", "anonymous", server.url, workers, patience, **settings)
-    return run_extraction(asked or six_cities(folder), out=folder / out, client=client)
+    how |= {"client": client, "on_day": day and np.datetime64(day)}
+    return run_extraction(asked or six_cities(folder), out=folder / out, **how)
 
 
 def panel(folder, out="out"):
@@ -91,6 +94,17 @@ def after(server, answers, change):
 def sent(server):
     """Cities times bands of the answers that a server gave."""
     return sum(request.regions * request.bands for request in answered(server))
+
+
+def looks(server):
+    """How often the server told the times of images."""
+    return sum(request.path == "value:compute" for request in answered(server))
+
+
+def hidden(asset, *days):
+    """For `server.hidden`: images of an asset on days (ISO) have not arrived yet."""
+    late = {np.datetime64(day) for day in days}
+    return lambda own, image: own == asset and np.datetime64(image.time, "ms").astype("datetime64[D]") in late
 
 
 def same(one, other):

@@ -8,9 +8,10 @@ from airq.io import read_panel
 from airq.panel import COLUMNS, panel_metadata
 from airq.sources import assembly
 from airq.sources.assembly import assemble
+from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays, write_chunk
+from airq.sources.folder import Folder, SiteDays
 
 SITES = ["accra", "cairo", "kampala"]
 
@@ -42,7 +43,7 @@ def begun(tmp_path):
             shape = (len(sites), len(periods), len(layer.columns))
             return write_chunk(
                 folder.chunks,
-                fingerprint=what.fingerprint,
+                fingerprints={part.key: what.fingerprint_of(part) for part in layer.parts},
                 layer=layer.name,
                 columns=layer.columns,
                 sites=list(sites),
@@ -132,18 +133,20 @@ def test_rings_are_differences_of_discs(begun):
     "10 MW within 50 km, 30 within 150, 25 within 300: 10, 20 and, for rounding, not below 0."
     folder = begun("fires", where_and_when=wanted(["accra"], end="2020-01-01"))
     for layer, value in enumerate([10.0, 30.0, 25.0]):
-        folder.put([value], TWO[:1], sites=["accra"], layer=layer)
+        folder.put([value, 0.0], TWO[:1], sites=["accra"], layer=layer)
     panel, facts = assembled(folder)
     rings = ["fire_power_50km", "fire_power_150km", "fire_power_300km"]
     assert panel[rings].to_numpy().tolist() == [[10.0, 20.0, 0.0]]
-    assert facts["columns"] == rings
+    shares = ["fire_seen_50km", "fire_seen_150km", "fire_seen_300km"]
+    assert panel[shares].to_numpy().tolist() == [[0.0, 0.0, 0.0]]
+    assert facts["columns"] == rings + shares
 
 
 def test_a_ring_without_an_inner_disc_is_empty(begun):
     "What lies between is not known."
     folder = begun("fires", where_and_when=wanted(["accra"], end="2020-01-01"))
-    folder.put([30.0], TWO[:1], sites=["accra"], layer=1)
-    assert np.isnan(assembled(folder)[0]["fire_power_150km"]).all()
+    folder.put([30.0, 60_000.0], TWO[:1], sites=["accra"], layer=1)
+    assert assembled(folder)[0][["fire_power_150km", "fire_seen_150km"]].isna().all(axis=None)
 
 
 def test_implausible_values_are_emptied_and_counted(begun):
@@ -174,13 +177,13 @@ def test_a_panel_in_parts_is_the_same_panel(begun, monkeypatch):
     folder.put(values[:2], sites=SITES[:2])
     folder.put(values[2:], sites=SITES[2:])
     for layer in (1, 2, 3):
-        folder.put(random.uniform(layer, layer + 1, 6), layer=layer)
+        folder.put(random.uniform(layer, layer + 1, 12), layer=layer)
     folder.put([1.0, 2.0, 3.0], days("1970-01-01"), layer=4)
     whole, facts = assembled(folder)
     assert facts["emptied"] == {"no2": 1}
     for cities in (1, 2):
-        # Two days of five columns and a mask.
-        monkeypatch.setattr(assembly, "MOST_VALUES", cities * 2 * 6)
+        # Two days of eight columns and a mask.
+        monkeypatch.setattr(assembly, "MOST_VALUES", cities * 2 * 9)
         parts, same = assembled(folder)
         pd.testing.assert_frame_equal(parts, whole)
         assert same == facts

@@ -14,7 +14,7 @@ from brute_force import (
     discs,
     elevation,
     expected,
-    fire_power,
+    fires,
     kilometres,
     night_lights,
     population_density,
@@ -23,7 +23,7 @@ from brute_force import (
 from earthengine_server import EarthEngineServer, answers
 
 from airq.messages import AirqWarning
-from airq.sources.folder import read_chunks
+from airq.sources.chunks import read_chunks
 from airq.workflows.extract import EarthEngine, extract
 
 #: West and east, north and south, by the equator and far from it: longitude and latitude. [°]
@@ -101,17 +101,24 @@ def test_chunks_keep_all_digits(default):
     "A chunk holds float64: no2 of Kampala agrees in 13 digits, not in 7."
     chunks, _ = read_chunks(default[0] / "chunks")
     (chunk,) = [chunk for chunk in chunks if chunk.layer == "day-disc5km-1113p2m-mean"]
-    assert chunk.sites == tuple(PLACES)
-    wanted = expected(CITIES, DAYS, {"co": DAILY["co"], "temp_air": DAILY["temp_air"]})
+    assert set(chunk.sites) == set(PLACES)
+    wanted = expected(
+        [PLACES[site] for site in chunk.sites], DAYS, {"co": DAILY["co"], "temp_air": DAILY["temp_air"]}
+    )
     agree({name: chunk.values([name])[:, :, 0] for name in wanted}, wanted, tolerance=1e-11)
 
 
 def test_fire_power_in_rings(default):
-    "Rings of 10, 25 and 40 km: differences of mean times area, a day and a city at a time."
+    "Rings of 10, 25 and 40 km: sums over cells, and the share of cells that was seen, by day and city."
     starts = [answers.milliseconds(day) for day in DAYS]
-    wanted = np.array([fire_power(city, starts, RINGS) for city in CITIES])
-    agree(default[1], {f"fire_power_{ring:g}km": wanted[:, :, number] for number, ring in enumerate(RINGS)})
-    assert (wanted > 0).any()
+    wanted = [fires(city, starts, RINGS) for city in CITIES]
+    power, seen = (np.array(part) for part in zip(*wanted, strict=True))
+    agree(default[1], {f"fire_power_{ring:g}km": power[:, :, number] for number, ring in enumerate(RINGS)})
+    assert (power > 0).any()
+    # The share is of the ring's area, which holds a whole number of cells only nearly.
+    shares = {f"fire_seen_{ring:g}km": seen[:, :, number] for number, ring in enumerate(RINGS)}
+    agree(default[1], shares, tolerance=0.02)
+    assert (seen < 1).mean() > 0.2
 
 
 def test_yearly_and_fixed_columns(default):
@@ -170,10 +177,24 @@ def test_fires_of_local_days_west_of_greenwich(extracted):
     "An image of fires is of a day in UTC; Bamako's day, an hour later, takes that of its date."
     _, found = extracted(products=["fires"], day_basis="local")
     bamako = list(PLACES).index("bamako")
-    wanted = fire_power(CITIES[bamako], [answers.milliseconds(day) for day in DAYS], RINGS)
-    assert (wanted[:, 0] > 0).tolist() == [False, True, False]
+    wanted, _ = fires(CITIES[bamako], [answers.milliseconds(day) for day in DAYS], RINGS)
+    # Days differ, so that a neighbouring image would show.
+    assert len(set(wanted[:, 2])) == len(DAYS)
     for number, ring in enumerate(RINGS):
         agree({"fires": found[f"fire_power_{ring:g}km"][bamako]}, {"fires": wanted[:, number]})
+
+
+def test_a_day_without_an_image_of_fires_is_empty(cities, tmp_path):
+    "Neither no fire nor nothing seen: on the other day there are numbers in each ring."
+    with EarthEngineServer(missing_days={"NASA/VIIRS/002/VNP14A1": [DAYS[1]]}) as server:
+        client = EarthEngine("p", "anonymous", server.url, workers=2)
+        with pytest.warns(AirqWarning, match="SIMULATED|fires: no or too few images on 1 of 2 days"):
+            settings = {"products": ["fires"], "rings_km": RINGS, "client": client}
+            panel = extract(cities, *DAYS[:2], out=tmp_path / "out", **settings)
+    columns = [name for name in panel if name.startswith("fire_")]
+    assert len(columns) == 6
+    assert panel.loc[panel["date"] == DAYS[1], columns].isna().all(axis=None)
+    assert panel.loc[panel["date"] == DAYS[0], columns].notna().all(axis=None)
 
 
 def test_brute_force_knows_distances():

@@ -10,7 +10,7 @@ import pytest
 from airq.features.recipe import reference
 from airq.panel import COLUMNS
 from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, column_units, products_of
-from airq.sources.earthengine.product import Band, Mask, Product
+from airq.sources.earthengine.product import MODEL_METRES, Band, Mask, Product
 
 COMPARE = {
     "eq": operator.eq,
@@ -53,6 +53,7 @@ def test_default_columns():
         *("cams_pm25", "cams_aod"),
         *("temp_air", "temp_dew", "wind_u", "wind_v", "pressure", "boundary_layer_height", "precipitation"),
         *("fire_power_50km", "fire_power_150km", "fire_power_300km"),
+        *("fire_seen_50km", "fire_seen_150km", "fire_seen_300km"),
         *("night_lights", "population_density", "elevation"),
     ]
 
@@ -60,9 +61,7 @@ def test_default_columns():
 def test_live_columns_are_known_to_default():
     "Live lacks what arrives late, and adds what GFS has instead."
     live, default = set(columns_of("live")), set(columns_of("default"))
-    assert default - live == {
-        *("aod047", "aod055", "pressure", "fire_power_50km", "fire_power_150km", "fire_power_300km")
-    }
+    assert default - live == {"aod047", "aod055", "pressure"}
     assert live - default == {"relative_humidity", "precipitable_water"}
 
 
@@ -119,7 +118,10 @@ def test_scales(key, column, raw, value):
     ("quality", "clear"),
     [
         (0b001, True),
-        (0b0000_0100_0000_1001, True),
+        (0b0001_0000_0001_1001, True),
+        (0b0000_0100_0000_0001, False),
+        (0b0000_1011_0000_0001, False),
+        (0b0000_0000_0010_0001, False),
         (0b000, False),
         (0b010, False),
         (0b011, False),
@@ -127,7 +129,7 @@ def test_scales(key, column, raw, value):
     ],
 )
 def test_maiac_keeps_clear_pixels(quality, clear):
-    "Cloud mask 1 is clear whatever the other bits say; 0, 2, 3 and 5 are not."
+    "Clear (1 of 0, 2, 3, 5), nothing beside it, best quality; land, glint and aerosol model may be any."
     mask = PRODUCTS["maiac"].mask
     assert mask.band == "AOD_QA"
     assert ((quality & mask.bits) == mask.value) == clear
@@ -237,7 +239,7 @@ def test_citation(product):
 
 
 def test_counts_and_ages():
-    "A satellite's columns bring count and age on request; a model's, a static layer's and rings do not."
+    "Satellites bring count and age on request, CAMS the age of its run; weather, lights and rings none."
     assert column_units(PRODUCTS["maiac"], quality=True) == {
         "aod047": "1",
         "aod047_count": "1",
@@ -245,6 +247,12 @@ def test_counts_and_ages():
         "aod055": "1",
         "aod055_count": "1",
         "aod055_age": "d",
+    }
+    assert column_units(PRODUCTS["cams"], quality=True) == {
+        "cams_pm25": "µg m⁻³",
+        "cams_pm25_age": "d",
+        "cams_aod": "1",
+        "cams_aod_age": "d",
     }
     for key in ("era5", "night-lights", "fires"):
         assert column_units(PRODUCTS[key], quality=True) == column_units(PRODUCTS[key])
@@ -255,6 +263,8 @@ def test_rings():
     assert column_units(PRODUCTS["fires"], rings_km=(25.0, 100.0)) == {
         "fire_power_25km": "MW",
         "fire_power_100km": "MW",
+        "fire_seen_25km": "1",
+        "fire_seen_100km": "1",
     }
 
 
@@ -314,3 +324,55 @@ def test_mask_refuses(bits, value):
     "A mask that keeps all pixels, or none, is refused."
     with pytest.raises(ValueError, match="Mask of 'QA'"):
         Mask("QA", bits=bits, value=value)
+
+
+def test_cams_has_a_second_run():
+    "Runs of 12 UTC, hours 12 to 35: each hour of the next day once."
+    where = PRODUCTS["cams"].instead
+    hours = [
+        12 + ahead - 24
+        for run in (0, 12)
+        for ahead in range(121)
+        if all(
+            COMPARE[comparison]({"model_initialization_hour": run, "model_forecast_hour": ahead}[name], value)
+            for name, comparison, value in where
+        )
+    ]
+    assert hours == list(range(24))
+
+
+def test_what_is_unconfirmed_is_said_of_the_product():
+    "Five rest on facts that no document confirms; citations are about makers and terms alone."
+    unsure = {key for key, product in PRODUCTS.items() if product.unconfirmed}
+    assert unsure == {"maiac", "fires", "fires-noaa21", "night-lights", "gfs-rain"}
+    assert not any("unconfirmed" in product.citation for product in PRODUCTS.values())
+
+
+def share_of_disc(west_of, pixel, latitude, longitude, radius=5.0):
+    """Area west of a meridian as a share of a disc: exact, and by pixels weighted as Earth Engine does.
+
+    A pixel counts by the share of it that is covered, in 255 steps, and lies where its centre does. [°, km]
+    """
+    steps = np.linspace(-1, 1, 201)
+    x, y = (part[np.hypot(*np.meshgrid(steps, steps)) <= 1] for part in np.meshgrid(steps, steps))
+    degrees = radius / 111.195
+    east = longitude + x * degrees / np.cos(np.radians(latitude))
+    north = latitude + y * degrees
+    cells, points = np.unique(np.floor([east / pixel, north / pixel]), axis=1, return_counts=True)
+    whole = (pixel * 100 / degrees) ** 2 * np.cos(np.radians(latitude))
+    weights = np.floor(255 * np.minimum(points / whole, 1)) / 255
+    return (east < west_of).mean(), weights[(cells[0] + 0.5) * pixel < west_of].sum() / weights.sum()
+
+
+@pytest.mark.parametrize("edge", [30.125, 30.25, 30.2, 30.4])
+def test_discs_of_models_hold_the_right_share_of_each_cell(edge):
+    "Edges of cells of 0.25° and 0.4° are edges of pixels: shares are right to 0.5 %, not to 7 % as at 0.01°."
+    pixel = MODEL_METRES / 111_319.49079327358
+    random = np.random.default_rng(0)
+    pairs = [
+        share_of_disc(edge, pixel, random.uniform(-55, 55), edge + random.uniform(-0.04, 0.04))
+        for _ in range(8)
+    ]
+    exact, found = np.transpose(pairs)
+    assert np.abs(exact - found).max() < 0.005
+    assert np.ptp(exact) > 0.1

@@ -21,7 +21,15 @@ from scripted_server import (
 )
 
 from airq.sources.earthengine.budget import Budget, Patience
-from airq.sources.earthengine.errors import Incomplete, Refused, Stopped, Throttled, TooLarge, Unavailable
+from airq.sources.earthengine.errors import (
+    Incomplete,
+    OutOfMemory,
+    Refused,
+    Stopped,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +131,8 @@ def test_stats_count_requests_since_the_connection_stands(server, engine):
         (503, "The service is currently unavailable.", Unavailable),
         (504, "", Unavailable),
         (413, "", TooLarge),
-        (400, "User memory limit exceeded.", TooLarge),
-        (400, "Earth Engine memory capacity exceeded.", TooLarge),
+        (400, "User memory limit exceeded.", OutOfMemory),
+        (400, "Earth Engine memory capacity exceeded.", OutOfMemory),
         (400, "Computation timed out.", TooLarge),
         (400, "Computation is too complex.", TooLarge),
         (400, "Image has too many bands: 5400, at most 5000.", TooLarge),

@@ -7,9 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder, write_chunk
+from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder
 
 TODAY = np.datetime64("2024-01-01")
 LONGITUDES = {"accra": -0.2, "cairo": 31.2, "kampala": 32.6}
@@ -52,7 +53,7 @@ def begun(tmp_path):
             layer = folder.extraction.layers[layer]
             return write_chunk(
                 folder.chunks,
-                fingerprint=folder.extraction.fingerprint,
+                fingerprints={part.key: folder.extraction.fingerprint_of(part) for part in layer.parts},
                 layer=layer.name,
                 columns=layer.columns,
                 sites=list(sites),
@@ -278,12 +279,20 @@ def test_only_early_days_of_a_chunk_are_asked_for_again(begun):
     assert missing(folder, "2020-01-20") == [(["accra"], ["2020-01-04"], 0)]
 
 
-def test_the_slowest_product_of_a_layer_decides(begun):
-    "CAMS is there after two days, NO2 after ten."
-    for products, again in ((["cams"], False), (["cams", "no2"], True)):
-        folder = begun(wanted(["accra"], "2020-01-01", "2020-01-01"), extraction(*products))
-        folder.fetch(["accra"], january(1), fetched="2020-01-05")
-        assert bool(missing(folder, "2020-01-06")) is again
+def test_every_product_of_a_layer_has_its_own_time(begun):
+    "CAMS is there after two days, NO2 after ten: fetched together after four, NO2 alone is asked for again."
+    folder = begun(wanted(["accra"], "2020-01-01", "2020-01-01"), extraction("cams", "no2"))
+    folder.fetch(["accra"], january(1), fetched="2020-01-05")
+    folder.on_day = np.datetime64("2020-01-06")
+    (request,) = folder.missing(folder.read_chunks()[0])
+    assert request.layer.columns == ["no2"]
+
+
+def test_products_that_lack_the_same_are_asked_for_together(begun):
+    "Before June 2018 there is no NO2: it is taken along with CAMS, as there is nothing to draw of it."
+    folder = begun(wanted(["accra"], "2018-06-01", "2018-07-31"), extraction("cams", "no2"))
+    (request,) = folder.missing([])
+    assert (len(request.layer.products), len(request.periods)) == (2, 61)
 
 
 def test_a_year_is_asked_for_again_after_a_month(begun):
@@ -345,8 +354,8 @@ def test_what_is_written_keeps_its_names(begun, tmp_path):
     folder.write_manifest()
     facts = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert sorted(facts) == [
-        *("airq", "assets", "cities", "cities_sha256", "extraction", "fingerprint", "first_day", "last_day"),
-        *("panel", "runs"),
+        *("airq", "assets", "cities", "cities_sha256", "earlier", "extraction", "fingerprint", "first_day"),
+        *("images", "last_day", "panel", "refreshes", "replaced", "runs"),
     ]
     assert facts["cities"] == {
         "accra": {
@@ -354,11 +363,11 @@ def test_what_is_written_keeps_its_names(begun, tmp_path):
             "days": [["2020-01-01", "2020-01-01"]],
         }
     }
-    assert facts["fingerprint"] == "2e9de23d7592460f"
+    assert facts["fingerprint"] == folder.extraction.fingerprint
     schema = pq.read_schema(chunk.path)
     assert schema.names == ["site_id", "period", "no2"]
     assert json.loads(schema.metadata[b"chunk"]) == {
-        "fingerprint": "2e9de23d7592460f",
+        "fingerprints": folder.extraction.fingerprints,
         "layer": "day-disc5km-1113p2m-mean",
         "sites": ["accra"],
         "places": [[-0.2, 0.5]],
@@ -371,17 +380,17 @@ def test_what_is_written_keeps_its_names(begun, tmp_path):
     ("other", "words"),
     [
         (extraction(radius_km=6), "other settings.*radius_km"),
-        (extraction(quality=True), "other settings.*quality"),
         (extraction(day_basis="local"), "other settings.*day_basis"),
-        (extraction("no2", "co"), "other settings.*product co"),
-        (extraction("co"), "other settings.*product no2, product co"),
+        (extraction("no2-nrti", recipe="live"), "other settings.*product no2"),
     ],
-    ids=["radius", "quality", "day", "more products", "other products"],
+    ids=["radius", "day", "recipe"],
 )
 def test_another_extraction_is_refused(tmp_path, other, words):
     "Values of two kinds must not mix; the message tells what differs."
     where = wanted(["accra"], "2020-01-01", "2020-01-02")
-    open_folder(tmp_path / "out", extraction(), where).write_manifest()
+    begun = open_folder(tmp_path / "out", extraction(), where)
+    begun.panel_facts = {"columns": ["no2"]}
+    begun.write_manifest()
     with pytest.raises(ValueError, match=words):
         open_folder(tmp_path / "out", other, where)
 

@@ -10,8 +10,8 @@ from airq.sources.earthengine.layers import (
     ONCE,
     Extraction,
     Layer,
+    disc_area,
     has_images,
-    layers_of,
     period_bounds,
 )
 from airq.sources.folder import day_labels
@@ -42,7 +42,7 @@ def test_default_recipe_is_seven_layers():
     names = [layer.name for layer in extraction().layers]
     assert names == [
         "day-disc5km-1113p2m-mean",
-        *(f"utcday-rings{radius}km-926p625m-mean" for radius in (50, 150, 300)),
+        *(f"utcday-rings{radius}km-926p625m-sum" for radius in (50, 150, 300)),
         "year-disc5km-463p83m-mean",
         "year-disc5km-100m-mean",
         "once-disc5km-300m-mean",
@@ -114,21 +114,48 @@ def test_sizes():
     assert (both.bands_per_period, len(both.outputs)) == (6, 9)
 
 
-def test_a_sum_is_the_mean_times_the_cells():
-    "50 km: pi 50² = 7,854 km², less a millionth for the sphere, of cells of 0.926625² km²; tenths of MW."
-    layer = layer_of("fires", radius_km=50.0)
-    (output,) = layer.outputs
-    assert (output.column, output.reducer) == ("fire_power_within_50km", "mean")
-    assert output.scale == pytest.approx(0.1 * np.pi * 50**2 / 0.926625**2, rel=1e-5)
+@pytest.mark.parametrize(("radius", "power", "seen"), [(50, 1, 1), (150, 1, 3), (300, 2, 6), (1000, 6, 20)])
+def test_rings_are_sums_of_cells(radius, power, seen):
+    "Tenths of MW by cells; the mean of a block of 2 x 2 cells stands for four; what was seen is an area."
+    layer = layer_of("fires", radius_km=float(radius))
+    first, second = layer.outputs
+    assert (first.column, first.reducer) == (f"fire_power_within_{radius}km", "sum")
+    assert first.scale == pytest.approx(0.1 * power**2)
+    assert (second.column, second.unit) == (f"fire_seen_within_{radius}km", "km²")
+    assert second.scale == pytest.approx((0.926625433 * seen) ** 2)
+
+
+def test_shares_of_rings():
+    "Seen: all of the inner disc, half of the outer one: (half of 150² - 50²) over (150² - 50²) of the ring."
+    ring = extraction(only=["fires"], rings_km=(50, 150))
+    inner, outer = disc_area(50.0), disc_area(150.0)
+    columns = {f"fire_power_within_{radius}km": np.zeros(1) for radius in (50, 150)}
+    columns |= {"fire_seen_within_50km": np.array([inner]), "fire_seen_within_150km": np.array([outer / 2])}
+    found = ring.derived(columns)
+    assert found["fire_seen_50km"] == pytest.approx([1.0])
+    assert found["fire_seen_150km"] == pytest.approx([(150**2 / 2 - 50**2) / (150**2 - 50**2)], rel=1e-3)
+
+
+def test_the_price_of_a_city_day_is_less_than_half_of_what_it_was():
+    """Pixels times bands: once 18 bands of 63.4 pixels and three discs of fires of 926.6 m."""
+    area = disc_area(5.0) / 1.1132**2
+    before = 18 * area + sum(disc_area(radius) / 0.926625**2 for radius in (50.0, 150.0, 300.0))
+    daily = [layer for layer in extraction().layers if layer.cadence == "day"]
+    assert before == pytest.approx(421_800, rel=0.001)
+    assert sum(layer.pixels for layer in daily) < before / 2
 
 
 def test_products_with_their_own_layers():
     "Fires stand in three layers; CO and NO2 share one and come apart."
-    pairs = layers_of(extraction(only=["no2", "co", "fires"]))
+    parts = [part for layer in extraction(only=["no2", "co", "fires"]).layers for part in layer.parts]
+    pairs = [(part.products[0], part) for part in parts]
     assert [(product.key, layer.columns) for product, layer in pairs] == [
         ("no2", ["no2"]),
         ("co", ["co"]),
-        *(("fires", [f"fire_power_within_{radius}km"]) for radius in (50, 150, 300)),
+        *(
+            ("fires", [f"fire_power_within_{radius}km", f"fire_seen_within_{radius}km"])
+            for radius in (50, 150, 300)
+        ),
     ]
 
 
@@ -150,9 +177,10 @@ def test_periods_in_which_any_product_has_images():
     assert days(layer_of("hcho", "no2"), "2018-11-29", "2018-11-30") == ["2018-11-29", "2018-11-30"]
 
 
-def test_first_night_lights_serve_the_years_before():
-    "They begin in 2022 and have images for 2015."
-    assert has_images(PRODUCTS["night-lights"], day("2015-01-01"))
+@pytest.mark.parametrize("key", ["night-lights", "population"])
+def test_the_earliest_image_serves_the_years_before(key):
+    "Of 1950, before both."
+    assert has_images(PRODUCTS[key], day("1950-01-01"))
 
 
 def test_recent_looks_back_over_the_products_end():

@@ -25,6 +25,7 @@ from airq.sources.earthengine.planning import (
     SampleRequest,
     estimate,
     plan_requests,
+    sample_requests,
 )
 
 ONE = Layer((PRODUCTS["no2"],), 5.0)
@@ -170,9 +171,9 @@ def test_first_guess_of_a_small_disc():
 
 
 def test_first_guess_counts_the_pixels_of_a_large_disc():
-    "300 km of 926.625 m: pi (300,000 / 926.625)² = 329,295 pixels of 1e-7 s."
-    pace = Pace.first_guess(Layer((PRODUCTS["fires"],), 300.0))
-    assert pace.seconds_per_cell == pytest.approx(0.03293, abs=1e-5)
+    "150 km: pi (150,000 / 926.625)² = 82,324 pixels of 1e-7 s, and a ninth of them; two bands share them."
+    pace = Pace.first_guess(Layer((PRODUCTS["fires"],), 150.0))
+    assert pace.seconds_per_cell == pytest.approx((82_324 + 9_147) / 2 * 1e-7, rel=1e-3)
 
 
 def test_pace_grows_while_answers_are_fast():
@@ -237,6 +238,30 @@ def test_a_request_that_was_too_large_is_taken_again_in_parts():
     again = taken(queue)
     assert [one.cells for one in again] == [500, 500]
     assert sorted(cells_of(again)) == sorted(cells_of([request(100, 10)]))
+
+
+def test_memory_is_met_by_smaller_tiles_first():
+    "Tiles of a fourth, then a sixteenth, for this request and those after it; then there is nothing smaller."
+    queue = RequestQueue(1)
+    queue.add([request(100, 10)])
+    scales = []
+    while True:
+        one = queue.take()
+        scales.append((one.tile_scale, one.cells))
+        if not queue.pace(one).ran_out_of_memory(one.tile_scale):
+            break
+        queue.add([one])
+    assert scales == [(1, 1000), (4, 1000), (16, 1000)]
+    assert queue.pace(one).tile_scale == 16
+
+
+def test_cities_of_a_request_lie_together():
+    "Forty cities of two continents, mixed by name: the first half of the rows is one continent."
+    rows = np.arange(40)
+    places = np.array([(20.0 if row % 2 else -60.0, 0.1 * row) for row in rows])
+    (one,) = sample_requests([request(40, 10)], places)
+    assert {tuple(rows % 2) for rows in (one.rows[:20], one.rows[20:])} == {(0,) * 20, (1,) * 20}
+    assert sorted(one.rows) == rows.tolist()
 
 
 def test_few_workers_do_not_cut_small_work():

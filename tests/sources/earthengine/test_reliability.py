@@ -71,7 +71,7 @@ def test_faults_change_no_value(undisturbed, tmp_path, faults):
         assert len(damaged) >= 3
         assert report.requests == len(server.stats.compute)
         whole = [request for request in answered(server) if not request.fault]
-        assert report.requests == len(whole) + report.splits + report.retries
+        assert report.requests == len(whole) + report.smaller_tiles + report.splits + report.retries
     same(panel(tmp_path), undisturbed)
 
 
@@ -150,14 +150,26 @@ def test_a_service_that_asks_for_fewer_requests(undisturbed, tmp_path):
 
 
 def test_little_memory(undisturbed, tmp_path):
-    "Requests above 8 cities times bands are refused: they are divided, and few are refused."
+    "Above 8 cities times bands: the first is tried with smaller tiles, all are divided, and few are refused."
     with simulated(SMALL) as server:
         report = run(server, tmp_path)
         sizes = [request.regions * request.bands for request in answered(server)]
         assert sum(sizes) == CELLS
         assert max(sizes) <= 8
-        assert report.splits == len(server.stats.compute) - len(sizes)
+        assert report.splits + report.smaller_tiles == len(server.stats.compute) - len(sizes)
         assert 0 < report.splits < len(sizes)
+        assert report.smaller_tiles >= 2
+    same(panel(tmp_path), undisturbed)
+
+
+def test_little_memory_and_smaller_tiles(undisturbed, tmp_path):
+    "Memory for 40 cells, for 160 with tiles of a quarter: 96 are sent again with them, not divided."
+    with simulated(Limits(cells=40, tiles_help=True)) as server:
+        report = run(server, tmp_path, workers=1)
+        scales = [request.tile_scale for request in server.stats.compute if request.bands]
+    assert scales == [1.0, 4.0, 1.0]
+    assert (report.smaller_tiles, report.splits) == (1, 0)
+    assert "1 with smaller tiles, 0 divided" in str(report)
     same(panel(tmp_path), undisturbed)
 
 
@@ -455,12 +467,10 @@ def test_chunks_of_a_city_that_moved_are_no_use(tmp_path):
             "City 'c\\d\\d' has other coordinates",
         ),
         ({"radius_km": 10.0}, "radius_km"),
-        ({"quality": True}, "quality"),
         ({"day_basis": "local"}, "day_basis"),
-        ({"products": ["maiac", "cams"]}, "product night-lights"),
         ({"recipe": "live", "products": ["cams"]}, "product maiac"),
     ],
-    ids=["places", "radius", "quality", "day", "products", "recipe"],
+    ids=["places", "radius", "day", "recipe"],
 )
 def test_a_folder_takes_one_kind_of_values(finished, changed, words):
     "Another kind is refused before anything is sent, and the folder stays as it is."
