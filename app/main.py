@@ -24,6 +24,8 @@ FIRST = "map"
 ICON = Path(__file__).parent / "static" / "icon.png"
 STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 2rem; }
+/* The map must begin on the first screen of a telephone. */
+[data-testid=stHeading] h1 { padding: 0.5rem 0 0.25rem; }
 /* Streamlit's own download of a table lets formulas through; the app's buttons do not. Its picture of a
    chart has neither the legend nor the word SIMULATED, and its table of a chart no units. */
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as"], [aria-label^="Copy"],

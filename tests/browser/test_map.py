@@ -186,7 +186,7 @@ def test_south_africa_is_opened_from_the_first_page(visit, server):
     here.settle()
     assert here.page.locator(POINTS).count() == 72
     text = here.page.inner_text("body")
-    assert "The last day is 1 August 2020" in text
+    assert "These data end 1 August 2020" in text
     assert "AQI points (2012)" in text and "µg" not in text
     assert here.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     here.assert_clean()
