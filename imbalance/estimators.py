@@ -33,7 +33,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from imbalance.comparison.folds import TooFewRows, stratified_split
+from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import class_codes, class_shares
 from imbalance.probability import CALIBRATIONS, deal, fit_calibrator, mean_corrected, resolve_prior
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing

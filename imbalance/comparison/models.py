@@ -17,8 +17,8 @@ from sklearn.utils import _safe_indexing
 
 from airq.messages import near_name
 from imbalance.boosters import BoostedClassifier
-from imbalance.comparison.folds import TooFewRows, stratified_split
 from imbalance.estimators import copy_of
+from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import weighted_log_loss
 
 #: Numbers of trees to choose from.
