@@ -16,9 +16,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.label_sets import HeldOutClassifier
+from imbalance.estimators import HeldOutClassifier
 from imbalance.metrics import class_codes, class_shares, rarest
-from imbalance.probability import mean_corrected, resolve_prior
+from imbalance.probability import by_name, mean_corrected, resolve_prior
 
 # Costs
 
@@ -409,6 +409,7 @@ def cost_curve(
         groups = pd.factorize(np.asarray(groups))[0]
         drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
     records = []
+    priors = by_name(priors)
     for prior in [priors] if np.ndim(priors) == 0 else priors:
         prior = _whole_prior(prior, positive, classes, shares)
         corrected = mean_corrected([probabilities], [trained], prior)
@@ -574,8 +575,6 @@ class CostSensitiveClassifier(HeldOutClassifier):
             raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
             raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
-        if np.any(self._training_prior == 0):
-            raise ValueError("A class has rows of weight zero only; its alarms cannot be counted.")
         if self.positive is not None:
             return int(class_codes([self.positive], self.classes_)[0])
         return rarest(self._training_prior)

@@ -205,7 +205,7 @@ class LabelShiftAdapter(MetaClassifier):
     def _inner(self):
         """Return the estimator; one that estimates its prior need not, because the calibration does."""
         nested = isinstance(self.estimator, PriorCorrectedClassifier)
-        if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
+        if nested and self.calibration != "none" and self.estimator._asks("auto"):
             return copy_of(self.estimator).set_params(trained_prior="count")
         return self.estimator
 

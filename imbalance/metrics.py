@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
 from airq.messages import near_name
-from imbalance.probability import check_prior, fit_calibrator, log_clipped, resolve_prior
+from imbalance.probability import by_name, check_prior, fit_calibrator, log_clipped, resolve_prior
 
 
 def class_codes(y, classes):
@@ -366,9 +366,9 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     ----------
     metric : {"log_loss", "brier", "auc", "average_precision", "accuracy"}
         Losses are returned negative, as scikit-learn's "neg_log_loss".
-    target : "balanced", mapping or array-like of shape (n_classes,), optional
-        Share of each class in the population, an array in the order of the sorted classes; every row counts
-        alike if None.
+    target : "balanced", mapping, pandas.Series or array-like of shape (n_classes,), optional
+        Share of each class in the population, by name, or an array in the order of the sorted classes; every
+        row counts alike if None.
     positive : label, optional
         For "auc" and "average_precision" of two classes, the one to find; the rarer one if None.
 
@@ -401,7 +401,7 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     if positive is not None and metric not in ("auc", "average_precision"):
         raise ValueError(f"Metric {metric!r} has no positive class; leave it out.")
     return TargetScorer(
-        metric, None if isinstance(target, str) and target == "training" else target, positive
+        metric, None if isinstance(target, str) and target == "training" else by_name(target), positive
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.polynomial import Polynomial
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax, softmax
@@ -48,13 +49,22 @@ def check_prior(prior, *, name="prior"):
     Raises
     ------
     ValueError
-        If a share is negative or missing, or if the shares do not sum to one.
+        If a share is negative or missing, if the shares do not sum to one, or if they have names (a mapping,
+        or a series with an index of its own), which cannot be read without the classes.
 
     Examples
     --------
     >>> check_prior([20, 30, 50]).tolist()
     [0.2, 0.3, 0.5]
     """
+    prior = by_name(prior)
+    if isinstance(prior, Mapping):
+        if list(prior) != list(range(len(prior))):
+            raise ValueError(
+                f"The {name} names classes ({', '.join(map(repr, prior))}), but which column is whose is "
+                "not known here; give a list of shares in that order."
+            )
+        prior = list(prior.values())
     prior = np.asarray(prior, dtype="float64")
     if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
         raise ValueError(
@@ -64,6 +74,19 @@ def check_prior(prior, *, name="prior"):
     if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
         raise ValueError(f"The {name} sums to {total:g}, not to 1.")
     return prior if total == 1 else prior / total
+
+
+def by_name(values):
+    """Return a series as a dict from its index; anything else as it is.
+
+    >>> by_name(pd.Series([0.9, 0.1], index=["common", "rare"]))
+    {'common': 0.9, 'rare': 0.1}
+    """
+    if not isinstance(values, pd.Series):
+        return values
+    if not values.index.is_unique:
+        raise ValueError(f"A series by class names {values.index[values.index.duplicated()][0]!r} twice.")
+    return values.to_dict()
 
 
 def kl_divergence(prior, other):
@@ -145,8 +168,9 @@ def resolve_prior(target, classes, training, *, name="target prior"):
 
     Parameters
     ----------
-    target : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
-        A mapping from class to share, in any order, or shares in the order of `classes`.
+    target : {"training", "balanced"}, mapping, pandas.Series or array-like of shape (n_classes,)
+        A mapping from class to share, or a series with the classes as index, in any order; or shares in the
+        order of `classes`.
     classes : array-like of shape (n_classes,)
         Sorted, as in ``classes_``.
     training : array-like of shape (n_classes,)
@@ -164,6 +188,7 @@ def resolve_prior(target, classes, training, *, name="target prior"):
         if target not in ("training", "balanced"):
             raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
         return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
+    target = by_name(target)
     if isinstance(target, Mapping):
         for found, what in ((set(target) - set(names), "names"), (set(names) - set(target), "lacks")):
             if found:

@@ -316,6 +316,17 @@ def test_a_cost_curve_by_hand():
         assert row.low <= row.cost <= row.high
 
 
+def test_priors_of_a_curve_are_read_by_name():
+    "A series with the classes as index, in another order than the columns."
+    y, p = curve_rows()
+    options = {"classes": ["no", "yes"], "random_state": 0}
+    by_name = pd.Series({"yes": 0.2, "no": 0.8})
+    pd.testing.assert_frame_equal(
+        cost_curve(y, p, MISS_20, trained=by_name, priors=by_name, **options),
+        cost_curve(y, p, MISS_20, trained=[0.8, 0.2], priors=[[0.8, 0.2]], **options),
+    )
+
+
 def test_constant_decisions_cost_what_the_prior_says():
     "Always no misses every yes: .05 * 20 = 1; always yes alarms at every no: .95."
     y, p = curve_rows()

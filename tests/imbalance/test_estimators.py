@@ -60,6 +60,23 @@ def test_a_mapping_is_free_of_order():
     npt.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
+def test_a_series_is_read_by_its_index():
+    "As value_counts gives it, the common class first, which is the last of the sorted ones."
+    X, y = two_classes()
+    y = np.where(y == "rare", "abnormal", "normal")
+    shares = pd.Series({"normal": 0.7, "abnormal": 0.3})
+    model = PriorCorrectedClassifier(
+        GaussianNB(),
+        target_prior=shares,
+        trained_prior=shares,
+        weights=pd.Series({"normal": 1, "abnormal": 3}),
+    ).fit(X, y)
+    npt.assert_array_equal(model.target_prior_, [0.3, 0.7])
+    npt.assert_array_equal(model.effective_prior_, [0.3, 0.7])
+    share = np.mean(y == "abnormal")
+    npt.assert_allclose(model.nominal_prior_[0], 3 * share / (3 * share + 1 - share))
+
+
 def test_an_array_is_in_the_order_of_sorted_classes():
     "Not in the order in which the labels occur: 'rare' comes first here."
     X, y = two_classes()
