@@ -273,10 +273,12 @@ class LabelShiftAdapter(MetaClassifier):
         )
         # One more row, spread as in training, as in EM: no share is zero.
         pacc = (n_rows * pacc + trained) / (n_rows + 1)
+        low, high = self.prior_interval_.T
+        low, high = np.minimum(low, pacc), np.maximum(high, pacc)
+        self.prior_interval_ = np.column_stack([low, high])
         em = estimate_prior(calibrated[deal(n_rows, len(raw)), np.arange(n_rows)], trained=trained)
         self.estimates_ = {"pacc": pacc, "em": em} if told else {"pacc": trained, "em": trained}
         self.prior_ = self.estimates_[self.method]
-        low, high = self.prior_interval_.T
         self.agree_ = bool(np.maximum(low - em, em - high).max() <= SMALL)
 
     def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):

@@ -455,7 +455,9 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     their variance; that much is taken off. For the interval every possible share of a class is tested, as
     Fieller [1]_ did for a ratio: it stays unless the mean prediction is farther from what it implies than
     both sides, unlabelled and held-out rows, vary. The variance is that under the share in question: for a
-    classifier without errors this is Wilson's interval of a binomial share [2]_, and none has width zero.
+    classifier without errors this is Wilson's interval of a binomial share [2]_. Every interval holds that of
+    Wilson for so many labels of that share: none has width zero, not even where the rows are purer than any
+    mixture of the held-out ones.
 
     Parameters
     ----------
@@ -515,7 +517,17 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
         _interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)
     ]
     shares = np.clip(shares - bias, 0, None)
-    return shares / shares.sum(), np.array(intervals)
+    shares = shares / shares.sum()
+    labelled = _wilson(shares, len(new), reach)
+    low, high = np.array(intervals).T
+    return shares, np.column_stack([np.minimum(low, labelled[0]), np.maximum(high, labelled[1])])
+
+
+def _wilson(shares, n_rows, reach):
+    """Low and high ends of Wilson's intervals for shares among labelled rows."""
+    middle = shares + reach / (2 * n_rows)
+    half = np.sqrt(reach * shares * (1 - shares) / n_rows + (reach / (2 * n_rows)) ** 2)
+    return [np.clip(end / (1 + reach / n_rows), 0, 1) for end in (middle - half, middle + half)]
 
 
 def _interval(column, shares, scores, squares, errors, reach):
@@ -532,7 +544,7 @@ def _interval(column, shares, scores, squares, errors, reach):
     excess = (scores.mean() - t) ** 2 - reach * variance
     roots = [root.real for root in excess.roots() if abs(root.imag) < 1e-12]
     ends = [x for x in (0.0, 1.0, *roots) if 0 <= x <= 1 and excess(x) <= 1e-12]
-    return [min(ends), max(ends)] if ends else [shares[column]] * 2
+    return [min(ends), max(ends)] if ends else [shares[column]] * 2  # none of them fits well
 
 
 @dataclass(frozen=True)
