@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from imbalance.estimators import HeldOutClassifier
 from imbalance.metrics import class_codes, class_shares
-from imbalance.probability import resolve_prior
+from imbalance.probability import check_coverage, resolve_prior
 
 #: What floats may add to a share of rows.
 TINY = 1e-9
@@ -125,7 +124,7 @@ class LabelSetClassifier(HeldOutClassifier):
         UserWarning
             If a class has too few rows for the coverage.
         """
-        _check_coverage(self.coverage)
+        check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         codes = class_codes(y, self.classes_)
         used = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
@@ -187,7 +186,7 @@ class LabelSetClassifier(HeldOutClassifier):
         if coverage is None:
             coverage = self.coverage
         else:
-            _check_coverage(coverage)
+            check_coverage(coverage)
             self._warn_of_small_classes(coverage)
         return self.p_values(X) > 1 - coverage + TINY
 
@@ -236,8 +235,3 @@ class LabelSetClassifier(HeldOutClassifier):
         """Predict labels by the estimator inside, of shape (n_samples,)."""
         check_is_fitted(self)
         return self.estimator_.predict(self._check_rows(X, reset=False))
-
-
-def _check_coverage(coverage):
-    if not isinstance(coverage, Real) or not 0 < coverage < 1:
-        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")

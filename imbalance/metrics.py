@@ -56,6 +56,51 @@ def class_codes(y, classes):
     return codes
 
 
+def places(names, found):
+    """Return where each of some names stands among `found`; None where that holds others, or one twice.
+
+    Labels are compared, not looked up: pandas takes a list of truth values for a mask.
+
+    >>> places([False, True], [True, False])
+    [1, 0]
+    """
+    names, found = np.asarray(names).tolist(), list(found)
+    if len(found) != len(names) or set(found) != set(names):
+        return None
+    return [found.index(name) for name in names]
+
+
+def columns_of(probabilities, classes):
+    """Return probabilities as an array with a column for each class, of a frame by its names.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        A frame has the classes as columns, in any order, or the numbers from 0, which are positions.
+    classes : array-like of shape (n_classes,)
+        Classes.
+
+    Raises
+    ------
+    ValueError
+        If a frame has other columns.
+
+    Examples
+    --------
+    >>> columns_of(pd.DataFrame({"b": [0.9], "a": [0.1]}), ["a", "b"]).tolist()
+    [[0.1, 0.9]]
+    """
+    if isinstance(probabilities, pd.DataFrame):
+        order, found = places(classes, probabilities.columns), list(probabilities.columns)
+        if order is None and found != list(range(len(classes))):
+            raise ValueError(
+                f"The probabilities have the columns {found}, but the classes are "
+                f"{np.asarray(classes).tolist()}."
+            )
+        probabilities = probabilities if order is None else probabilities.iloc[:, order]
+    return np.asarray(probabilities, dtype="float64")
+
+
 def class_shares(y, classes, weights=None):
     """Return the share of each class among labels, of shape (n_classes,), by row weight where there is one.
 
@@ -118,7 +163,7 @@ def rarest(counts):
 
 def _prepare(y, probabilities, classes, target):
     """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
-    probabilities = np.asarray(probabilities, dtype="float64")
+    probabilities = columns_of(probabilities, classes)
     codes = class_codes(y, classes)
     if probabilities.shape != (len(codes), len(classes)):
         raise ValueError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,12 @@ def check_prior(prior, *, name="prior"):
     if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
         raise ValueError(f"The {name} sums to {total:g}, not to 1.")
     return prior if total == 1 else prior / total
+
+
+def check_coverage(coverage):
+    """Raise ValueError unless a coverage is a share of rows or draws: a number between 0 and 1."""
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")
 
 
 def by_name(values):
@@ -491,6 +498,7 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     >>> pacc_with_intervals([[1, 0]] * 300, held_out, codes)[1].round(3).tolist()
     [[0.987, 1.0], [0.0, 0.013]]
     """
+    check_coverage(coverage)
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     means = class_means(held_out, codes, weights=weights)
