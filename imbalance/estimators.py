@@ -714,7 +714,9 @@ def _stratified(y, groups, *, cv, seed):
     units = np.arange(len(y)) if groups is None else np.asarray(groups)
     classes = np.unique(y)
     counts = np.array([len(np.unique(units[y == label])) for label in classes])
-    if min(cv, counts.min()) < 2:
+    if cv < 2:
+        raise ValueError(f"cv must be two folds or more, got {cv}.")
+    if counts.min() < 2:
         raise ValueError(
             f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
             f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."

@@ -165,6 +165,7 @@ def test_counting_takes_the_estimators_own_weights():
         ({"calibration": "isotonic"}, "Unknown calibration 'isotonic'"),
         ({"sampler": "smote"}, r"one of imbalanced-learn, such as SMOTE\(\), not 'smote'"),
         ({"sampler": [SMOTE]}, "such as SMOTE"),
+        ({"cv": 1}, "cv must be two folds or more, got 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
