@@ -15,7 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.estimators import HeldOutClassifier, last_step
+from imbalance.classifiers import last_step
+from imbalance.estimators import HeldOutClassifier
 from imbalance.label_shift import adapt
 from imbalance.metrics import class_codes, class_shares, columns_of, places, rarest
 from imbalance.probability import by_name, mean_corrected, resolve_prior

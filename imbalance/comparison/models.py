@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from airq.messages import near_name
 from imbalance.boosters import BoostedClassifier
-from imbalance.estimators import check_classifier, copy_of
+from imbalance.classifiers import check_classifier, copy_of
 from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import weighted_log_loss
 

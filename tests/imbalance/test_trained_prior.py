@@ -25,8 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from imbalance.boosters import make_model
+from imbalance.classifiers import learns_as_counted
 from imbalance.decisions import CostSensitiveClassifier
-from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_sets import LabelSetClassifier
 from imbalance.label_shift import LabelShiftAdapter
 
