@@ -11,14 +11,15 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.label_sets import HeldOutClassifier
-from imbalance.metrics import class_codes, class_shares, rarest
-from imbalance.probability import mean_corrected, resolve_prior
+from imbalance.classifiers import last_step
+from imbalance.estimators import HeldOutClassifier
+from imbalance.label_shift import adapt
+from imbalance.metrics import class_codes, class_shares, columns_of, places, rarest
+from imbalance.probability import by_name, mean_corrected, resolve_prior
 
 # Costs
 
@@ -57,12 +58,13 @@ def cost_matrix(costs, classes):
     if isinstance(costs, Mapping):
         costs = _frame_of_pairs(costs, names)
     if isinstance(costs, pd.DataFrame):
-        if set(costs.index) != set(names) or set(costs.columns) != set(names):
+        true, predicted = places(names, costs.index), places(names, costs.columns)
+        if true is None or predicted is None:
             raise ValueError(
                 f"The costs are for true classes {costs.index.tolist()} and predicted classes "
                 f"{costs.columns.tolist()}; the classes are {names}."
             )
-        costs = costs.loc[names, names]
+        costs = costs.iloc[true, predicted]
     matrix = np.asarray(costs, dtype="float64")
     if matrix.shape != (len(names), len(names)):
         raise ValueError(f"Costs of shape {matrix.shape} do not fit {len(names)} classes: {names}.")
@@ -98,7 +100,7 @@ def least_cost(probabilities, costs, classes):
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
-        For the population to predict for.
+        For the population to predict for; of a frame with the classes as columns by their names.
     costs, classes
         See :func:`cost_matrix`.
 
@@ -118,7 +120,7 @@ def least_cost(probabilities, costs, classes):
     >>> least_cost([[0.9, 0.1], [0.99, 0.01]], {("yes", "no"): 20, ("no", "yes"): 1}, ["no", "yes"]).tolist()
     ['yes', 'no']
     """
-    expected = _expected(probabilities, cost_matrix(costs, classes))
+    expected = _expected(columns_of(probabilities, classes), cost_matrix(costs, classes))
     return np.asarray(classes)[np.argmin(expected, axis=1)]
 
 
@@ -343,7 +345,7 @@ def cost_curve(
     y : array-like of shape (n_samples,)
         Labels.
     probabilities : array-like of shape (n_samples, n_classes)
-        Held-out predictions.
+        Held-out predictions; of a frame with the classes as columns by their names.
     costs, classes
         See :func:`cost_matrix`.
     trained : mapping or array-like of shape (n_classes,), optional
@@ -395,6 +397,7 @@ def cost_curve(
         raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
     check_consistent_length(y, probabilities, groups)
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
+    probabilities = columns_of(probabilities, classes)
     _expected(probabilities, matrix)  # refuses what are no probabilities
     shares = class_shares(y, classes)
     if np.any(shares == 0):
@@ -409,6 +412,7 @@ def cost_curve(
         groups = pd.factorize(np.asarray(groups))[0]
         drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
     records = []
+    priors = by_name(priors)
     for prior in [priors] if np.ndim(priors) == 0 else priors:
         prior = _whole_prior(prior, positive, classes, shares)
         corrected = mean_corrected([probabilities], [trained], prior)
@@ -574,18 +578,13 @@ class CostSensitiveClassifier(HeldOutClassifier):
             raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
             raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
-        if np.any(self._training_prior == 0):
-            raise ValueError("A class has rows of weight zero only; its alarms cannot be counted.")
         if self.positive is not None:
             return int(class_codes([self.positive], self.classes_)[0])
         return rarest(self._training_prior)
 
     def _output_prior(self):
         """Class shares that the probabilities stand for, by the estimator's own word or as in training."""
-        last = self.estimator_
-        while isinstance(last, Pipeline):
-            last = last[-1]
-        return np.asarray(getattr(last, "output_prior_", self._training_prior))
+        return np.asarray(getattr(last_step(self.estimator_), "output_prior_", self._training_prior))
 
     def _find_threshold(self):
         prior = self._output_prior()
@@ -598,11 +597,14 @@ class CostSensitiveClassifier(HeldOutClassifier):
             sample_weight=weights if self._weights is None else weights * self._weights,
         )
 
-    @available_if(lambda self: hasattr(self.estimator, "adapt"))
+    @available_if(lambda self: hasattr(last_step(getattr(self, "estimator_", self.estimator)), "adapt"))
     def adapt(self, X):
-        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow. Return self."""
+        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow. Return self.
+
+        The adapter may stand at the end of a pipeline, or be the best one of a search.
+        """
         check_is_fitted(self)
-        self.estimator_.adapt(X)
+        adapt(self.estimator_, X)
         if self.false_alarms is not None:
             self._find_threshold()
         return self

@@ -1,30 +1,24 @@
-"""Correct a classifier's probabilities from the class shares that they stand for to those of a population."""
+"""Correct a classifier's probabilities from the class shares that they stand for to those of a population.
+
+Here is also what the classifiers around another one share: their rows, and held-out predictions.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import (
-    _safe_indexing,
-    assert_all_finite,
-    check_random_state,
-    compute_sample_weight,
-    get_tags,
-)
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
+    _check_method_params,
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
@@ -33,164 +27,21 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from imbalance.comparison.folds import TooFewRows, stratified_split
+from imbalance.classifiers import (
+    check_classifier,
+    check_known,
+    check_labels,
+    copy_of,
+    counts_its_prior,
+    fit_weighted,
+    last_step,
+    own_weights,
+    rule_weights,
+)
+from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import class_codes, class_shares
-from imbalance.probability import CALIBRATIONS, deal, fit_calibrator, mean_corrected, resolve_prior
+from imbalance.probability import deal, fit_calibrator, mean_corrected, resolve_prior
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
-
-#: Classifiers that learn the class shares of the rows they are given, by the library's name.
-PLAIN = {
-    "sklearn": """DecisionTreeClassifier ExtraTreesClassifier GaussianNB KNeighborsClassifier
-        LinearDiscriminantAnalysis LogisticRegression MLPClassifier QuadraticDiscriminantAnalysis
-        RandomForestClassifier""",
-}
-#: They do, too, but are too sure on new rows: the mean probability of a rare class falls short.
-BOOSTED = {
-    "catboost": "CatBoostClassifier",
-    "imbalance": "BoostedClassifier",
-    "lightgbm": "LGBMClassifier",
-    "sklearn": "GradientBoostingClassifier HistGradientBoostingClassifier",
-    "xgboost": "XGBClassifier",
-}
-#: Their parameters that leave these shares alone. Any other one that is set costs fits, no accuracy.
-SHAPE_ONLY = """
-C alpha allow_writing_files bagging_fraction bagging_freq bagging_seed bootstrap cat_features
-categorical_features colsample_bylevel colsample_bytree criterion deterministic depth early_stopping
-feature_fraction force_col_wise force_row_wise gamma hidden_layer_sizes importance_type iterations
-l1_ratio l2_leaf_reg l2_regularization lambda_l1 lambda_l2 learning_rate library max_bin max_bins
-max_depth max_features max_iter max_leaf_nodes max_samples min_child_samples min_child_weight
-min_data_in_leaf min_samples_leaf min_samples_split min_split_gain n_estimators n_iter_no_change n_jobs
-n_neighbors num_leaves oob_score path_smooth penalty random_seed random_state reg_alpha reg_lambda seed
-solver subsample subsample_for_bin subsample_freq thread_count tol validation_fraction var_smoothing
-verbose verbosity warm_start
-"""
-
-
-def learns_as_counted(estimator):
-    """Return whether a classifier surely learns the class shares of its rows, or says what it learns.
-
-    True for common classifiers, also at the end of a scikit-learn pipeline, with no more set than what
-    shapes the model. False may only mean not known.
-
-    Examples
-    --------
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> learns_as_counted(GaussianNB()), learns_as_counted(GaussianNB(priors=[0.5, 0.5]))
-    (True, False)
-    """
-    kind = type(estimator)
-    if kind is Pipeline:
-        return learns_as_counted(estimator.steps[-1][1])
-    if hasattr(kind, "output_prior_"):
-        return True
-    if not (_is_one_of(PLAIN, kind) or _is_one_of(BOOSTED, kind)):
-        return False
-    default = kind().get_params(deep=False)
-    changed = {k: v for k, v in estimator.get_params(deep=False).items() if repr(v) != repr(default.get(k))}
-    return set(changed) | set(changed.pop("settings", None) or ()) <= {"settings", *SHAPE_ONLY.split()}
-
-
-def _is_one_of(classifiers, kind):
-    return kind.__name__ in classifiers.get(kind.__module__.split(".")[0], "").split()
-
-
-def is_boosted(estimator):
-    """Return whether an estimator, or the last step of a pipeline, is a boosted tree."""
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    return _is_one_of(BOOSTED, type(last))
-
-
-def rule_weights(rule, y, classes, sample_weight, target):
-    """Return the weight of each row, of shape (n_samples,), or None where all count alike.
-
-    Parameters
-    ----------
-    rule : None, "balanced", "target" or mapping
-        Classes count alike, or have the shares of the target, or each row has its class's weight.
-    y : array-like of shape (n_samples,)
-        Labels after resampling.
-    classes : array-like of shape (n_classes,)
-        Classes.
-    sample_weight : array-like of shape (n_samples,) or None
-        Weight that each row has already.
-    target : callable
-        Gives the target prior.
-
-    Examples
-    --------
-    >>> rule_weights("balanced", ["a", "a", "a", "b"], ["a", "b"], None, None).round(2).tolist()
-    [0.67, 0.67, 0.67, 2.0]
-    """
-    if rule is None:
-        return sample_weight
-    shares = class_shares(y, classes, sample_weight)
-    if isinstance(rule, Mapping):
-        factors = _named_factors(rule, classes)
-    elif rule == "balanced":
-        factors = 1 / (len(classes) * shares)
-    elif rule == "target":
-        factors = target() / shares
-    else:
-        raise ValueError(f"Unknown weights {rule!r}; use None, 'balanced', 'target' or weights by class.")
-    rows = factors[class_codes(y, classes)]
-    return rows if sample_weight is None else rows * sample_weight
-
-
-def _named_factors(rule, classes):
-    names = np.asarray(classes).tolist()
-    if set(rule) != set(names):
-        raise ValueError(f"The weights name {list(rule)}, but the classes are {names}.")
-    factors = np.array([rule[name] for name in names], dtype="float64")
-    if not np.all(factors > 0):
-        raise ValueError("The weight of a class must be more than zero.")
-    return factors
-
-
-def own_weights(estimator, y):
-    """Return the factor by which an estimator's own ``class_weight`` weights each row."""
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    own = None if hasattr(type(last), "output_prior_") else getattr(last, "class_weight", None)
-    return compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
-
-
-def fit_weighted(estimator, X, y, sample_weight):
-    """Fit an estimator or pipeline, with row weights where there are any.
-
-    Of a pipeline the last step gets them; with scikit-learn's metadata routing, the steps that request them,
-    if every step that could says so.
-    """
-    if sample_weight is None:
-        return estimator.fit(X, y)
-    name, last = estimator.steps[-1] if hasattr(estimator, "steps") else (None, estimator)
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(f"{type(last).__name__} takes no weights; use a sampler instead.")
-    if get_config()["enable_metadata_routing"]:
-        with suppress(UnsetMetadataPassedError):
-            return estimator.fit(X, y, sample_weight=sample_weight)
-    key = "sample_weight" if name is None else f"{name}__sample_weight"
-    with config_context(enable_metadata_routing=False):
-        return estimator.fit(X, y, **{key: sample_weight})
-
-
-def copy_of(estimator):
-    """Return an unfitted copy, also of CatBoost with a list of ``cat_features``, which `clone` refuses."""
-    try:
-        return clone(estimator, safe=False)
-    except RuntimeError:
-        return copy.deepcopy(estimator)
-
-
-def check_labels(y):
-    """Check labels; return them and their sorted classes, of which there are two or more."""
-    if y is None:
-        raise ValueError("This classifier requires y to be passed, but the target y is None.")
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    classes = np.unique(y)
-    if len(classes) < 2:
-        raise ValueError(f"The rows hold 1 class, {classes.tolist()[0]!r}; two or more are needed.")
-    return y, classes
 
 
 class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -211,12 +62,16 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return validate_data(self, X, reset=reset, dtype=None, accept_sparse=sparse, ensure_all_finite=False)
 
     def _check_training(self, X, y, sample_weight, groups):
+        check_classifier(self.estimator, type(last_step(self.estimator)).__name__)
         X = self._check_rows(X, reset=True)
         y, self.classes_ = check_labels(y)
         groups = None if groups is None else column_or_1d(groups)
         check_consistent_length(X, y, groups)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            for label in self.classes_.tolist():
+                if not sample_weight[y == label].any():
+                    raise ValueError(f"All rows of class {label!r} have a weight of zero; leave them out.")
         return X, y, sample_weight, groups
 
     def get_metadata_routing(self):
@@ -257,27 +112,27 @@ class PriorCorrectedClassifier(MetaClassifier):
         It is cloned. It may weight or resample by itself (``class_weight``, ``scale_pos_weight``, a pipeline
         or an ensemble of imbalanced-learn, a search over weights), or be fitted already
         (``FrozenEstimator``): then the rows given to `fit` should not be those that it was fitted on.
-    target_prior : {"training", "balanced"}, mapping, array-like of shape (n_classes,) or None
-        Class shares of the population to predict for: a mapping from class to share in any order, or
-        shares in the order of ``classes_`` (sorted). None leaves the probabilities as the estimator gives
-        them.
+    target_prior : {"training", "balanced"}, mapping, Series, array-like of shape (n_classes,) or None
+        Class shares of the population to predict for: by class in any order (a mapping, or a series with
+        the classes as index), or shares in the order of ``classes_`` (sorted). None leaves the probabilities
+        as the estimator gives them.
     trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
         Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
         predictions for original training rows, which costs `cv` more fits, and lets the classifiers of the
         folds predict together, because it is theirs; "count" trusts the labels and weights that the
         estimator is given, and its ``class_weight``; or shares, for who knows better.
-        "auto" counts where a common classifier but boosted trees is fitted without sampler, `weights` or
-        parameters that could weight, and estimates otherwise.
+        "auto" counts where a common classifier, but not boosted trees or naive Bayes, is fitted without
+        sampler, `weights` or parameters that could weight, and estimates otherwise.
     sampler : imbalanced-learn sampler or list of them, optional
         Applied in turn to the training rows only.
-    weights : None, "balanced", "target" or mapping
+    weights : None, "balanced", "target", mapping or pandas.Series
         Row weights by class: so that the classes count alike, so that they have the shares of
         `target_prior`, or as given. They come after the sampler, on top of `sample_weight`.
-    calibration : {"none", "prior", "sigmoid"}
+    calibration : {"none", "sigmoid"}
         On held-out predictions for original training rows, never resampled ones, inside `fit`. "sigmoid"
         calibrates slope and biases (:func:`imbalance.probability.fit_calibrator`), which costs `cv` more
         fits; the classifiers of the folds predict together, as in scikit-learn's
-        ``CalibratedClassifierCV``. "prior" is ``trained_prior="estimate"`` by its former name.
+        ``CalibratedClassifierCV``.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
@@ -331,9 +186,9 @@ class PriorCorrectedClassifier(MetaClassifier):
 
     Examples
     --------
-    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.linear_model import LogisticRegression
     >>> X, y = [[0.0], [1.0], [2.0], [1.0], [2.0], [3.0]], ["no", "no", "no", "no", "yes", "yes"]
-    >>> model = PriorCorrectedClassifier(GaussianNB(), target_prior={"yes": 0.5, "no": 0.5}).fit(X, y)
+    >>> model = PriorCorrectedClassifier(LogisticRegression(), target_prior={"yes": 0.5, "no": 0.5}).fit(X, y)
     >>> model.effective_prior_.round(3).tolist(), model.target_prior_.tolist()
     ([0.667, 0.333], [0.5, 0.5])
     """
@@ -400,19 +255,21 @@ class PriorCorrectedClassifier(MetaClassifier):
         return self
 
     def _check_options(self):
-        if self.n_members < 1:
-            raise ValueError(f"n_members must be at least 1, got {self.n_members}.")
-        if self.calibration not in CALIBRATIONS:
-            raise ValueError(
-                f"Unknown calibration {self.calibration!r}; use one of {', '.join(CALIBRATIONS)}."
-            )
+        if not isinstance(self.n_members, Integral) or self.n_members < 1:
+            raise ValueError(f"n_members must be a whole number, at least 1, got {self.n_members!r}.")
+        if self.calibration not in ("none", "sigmoid"):
+            raise ValueError(f"Unknown calibration {self.calibration!r}; use 'none' or 'sigmoid'.")
+        for sampler in self._samplers():
+            if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
+                raise ValueError(
+                    f"A sampler must be one of imbalanced-learn, such as SMOTE(), not {sampler!r}."
+                )
 
     def _estimates_prior(self, method):
         if method == "prior":
             return True
         if self._asks("auto"):
-            plain = self.weights is None and not self._samplers() and not is_boosted(self.estimator)
-            return not (plain and learns_as_counted(self.estimator))
+            return not counts_its_prior(self.estimator, self._samplers(), self.weights)
         return self._asks("estimate")
 
     def _asks(self, *options):
@@ -479,16 +336,11 @@ class PriorCorrectedClassifier(MetaClassifier):
             sample_weight = None if sample_weight is None else sample_weight[rows]
         by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, self._weight_target)
         estimator = fit_weighted(copy_of(self.estimator), X, y, by_rule)
-        if not np.array_equal(known := getattr(estimator, "classes_", self.classes_), self.classes_):
-            raise ValueError(
-                f"The estimator knows the classes {np.asarray(known).tolist()}, but the rows hold "
-                f"{self.classes_.tolist()}."
-            )
+        check_known(estimator, self.classes_)
         seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
         # A nested classifier of this kind says itself what its probabilities stand for.
-        last = estimator[-1] if hasattr(estimator, "steps") else estimator
         counted = class_shares(y, self.classes_, seen)
-        return estimator, np.asarray(getattr(last, "output_prior_", counted)), notes
+        return estimator, np.asarray(getattr(last_step(estimator), "output_prior_", counted)), notes
 
     def _weight_target(self):
         if self.target_prior is None:
@@ -503,7 +355,8 @@ class PriorCorrectedClassifier(MetaClassifier):
         X, y, sample_weight, groups
             The rows that the classifier was fitted on, as for :meth:`fit`.
         method : {"none", "prior", "sigmoid"}, optional
-            Kind of calibration; as the parameter `calibration` says if None.
+            Kind of calibration; as the parameter `calibration` says if None. "prior" estimates the prior, as
+            with ``trained_prior="estimate"``.
 
         Returns
         -------
@@ -623,23 +476,18 @@ def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
     y = np.asarray(y)
     classes = np.unique(y)
     seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
-    folds = list(_inner_folds(y, groups, cv=classifier.cv, seed=seed))
+    folds = _inner_folds(y, groups, cv=classifier.cv, seed=seed)
     predicted = Parallel(n_jobs=classifier.n_jobs)(
         delayed(_held_out_copy)(classifier, X, y, sample_weight, train, test) for train, test in folds
     )
     members = np.full((classifier.n_members, len(y), len(classes)), np.nan)
     for (_, test), (_, found) in zip(folds, predicted, strict=True):
         members[:, test] = found
-    if np.isnan(members).any():
-        raise ValueError("The folds of cv leave out rows; each row must be tested once.")
     return [copy for copy, _ in predicted], members
 
 
 def _held_out_copy(classifier, X, y, sample_weight, train, test):
     """Fit a copy on the rows `train`; return it and what its members predict for the rows `test`."""
-    classes = np.unique(y)
-    if len(np.unique(y[train])) < len(classes):
-        raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
     one = clone(classifier).set_params(calibration="none", n_jobs=None)
     if one._asks("auto", "estimate"):
         one.set_params(trained_prior="count")
@@ -648,17 +496,31 @@ def _held_out_copy(classifier, X, y, sample_weight, train, test):
     if one.imputer_ is None and one._strict_samplers() and missing_columns(X):
         one.imputer_ = FoldImputer().fit(_safe_indexing(X, train))  # gaps in other rows only
     found = zip(one.members_proba(_safe_indexing(X, test)), one.priors_, strict=True)
-    training = class_shares(y, classes, sample_weight)
+    training = class_shares(y, np.unique(y), sample_weight)
     return one, [mean_corrected([p], [prior], training) for p, prior in found]
 
 
 def _inner_folds(y, groups, *, cv, seed):
-    if not isinstance(cv, Integral):
-        return check_cv(cv).split(np.zeros(len(y)), y, groups)
+    """Return the folds (train, test) of held-out predictions, in which every row is tested."""
+    if isinstance(cv, Integral):
+        folds = _stratified(y, groups, cv=cv, seed=seed)
+    else:
+        folds = list(check_cv(cv).split(np.zeros(len(y)), y, groups))
+    n_classes = len(np.unique(y))
+    if any(len(np.unique(y[train])) < n_classes for train, _ in folds):
+        raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
+    if len(np.unique(np.concatenate([np.arange(len(y))[test] for _, test in folds]))) < len(y):
+        raise ValueError("The folds of cv leave out rows; each row must be tested once.")
+    return folds
+
+
+def _stratified(y, groups, *, cv, seed):
     units = np.arange(len(y)) if groups is None else np.asarray(groups)
     classes = np.unique(y)
     counts = np.array([len(np.unique(units[y == label])) for label in classes])
-    if min(cv, counts.min()) < 2:
+    if cv < 2:
+        raise ValueError(f"cv must be two folds or more, got {cv}.")
+    if counts.min() < 2:
         raise ValueError(
             f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
             f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
@@ -668,3 +530,47 @@ def _inner_folds(y, groups, *, cv, seed):
         with suppress(TooFewRows):
             return stratified_split(y, groups, n_splits=folds, seed=seed)
     return stratified_split(y, groups, n_splits=2, seed=seed)
+
+
+class HeldOutClassifier(MetaClassifier):
+    """Classifier around another one, from whose held-out predictions for its training rows it learns.
+
+    It has the probabilities of the other one, fitted on all rows.
+    """
+
+    def predict_proba(self, X):
+        """Probabilities of the estimator inside, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
+
+    def _fit_parameters(self, sample_weight, groups, params):
+        """What the estimator's fit takes besides rows and labels."""
+        given = {"sample_weight": sample_weight, "groups": groups}
+        if _routing_enabled():
+            return process_routing(self, "fit", **given, **params)["estimator"]["fit"]
+        return params | self._accepted(given)
+
+    def _accepted(self, given):
+        """Weights and groups under the names that the estimator, or a pipeline's last step, has for them."""
+        last, prefix = self.estimator, ""
+        while isinstance(last, Pipeline):
+            prefix, last = f"{prefix}{last.steps[-1][0]}__", last.steps[-1][1]
+        taken = {k: v for k, v in given.items() if v is not None and has_fit_parameter(last, k)}
+        if given["sample_weight"] is not None and "sample_weight" not in taken:
+            raise ValueError(f"{type(last).__name__} takes no sample_weight.")
+        return {prefix + name: value for name, value in taken.items()}
+
+    def _fitted(self, X, y, params):
+        estimator = copy_of(self.estimator).fit(X, y, **params)
+        check_known(estimator, self.classes_)
+        return estimator
+
+    def _held_out(self, X, y, groups, params, seed):
+        """Copies fitted without one fold each, and the probabilities of its rows by the copy."""
+        probabilities = np.full((len(y), len(self.classes_)), np.nan)
+        copies = []
+        for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
+            own = _check_method_params(X, params, train)
+            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
+            probabilities[test] = copies[-1].predict_proba(_safe_indexing(X, test))
+        return copies, probabilities

@@ -1,76 +1,20 @@
-"""Classifiers that learn from held-out predictions: label sets valid for every class.
-
-Decisions (:mod:`imbalance.decisions`) stand on the same ground.
-"""
+"""Label sets that hold the true one at a stated rate for every class."""
 
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.metadata_routing import _routing_enabled, process_routing
-from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
-from imbalance.estimators import MetaClassifier, _inner_folds, copy_of
+from imbalance.estimators import HeldOutClassifier
 from imbalance.metrics import class_codes, class_shares
-from imbalance.probability import resolve_prior
+from imbalance.probability import check_coverage, resolve_prior
 
 #: What floats may add to a share of rows.
 TINY = 1e-9
-
-
-class HeldOutClassifier(MetaClassifier):
-    """Classifier around another one, from whose held-out predictions for its training rows it learns.
-
-    It has the probabilities of the other one, fitted on all rows.
-    """
-
-    def predict_proba(self, X):
-        """Probabilities of the estimator inside, of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
-
-    def _fit_parameters(self, sample_weight, groups, params):
-        """What the estimator's fit takes besides rows and labels."""
-        given = {"sample_weight": sample_weight, "groups": groups}
-        if _routing_enabled():
-            return process_routing(self, "fit", **given, **params)["estimator"]["fit"]
-        return params | self._accepted(given)
-
-    def _accepted(self, given):
-        """Weights and groups under the names that the estimator, or a pipeline's last step, has for them."""
-        last, prefix = self.estimator, ""
-        while isinstance(last, Pipeline):
-            prefix, last = f"{prefix}{last.steps[-1][0]}__", last.steps[-1][1]
-        taken = {k: v for k, v in given.items() if v is not None and has_fit_parameter(last, k)}
-        if given["sample_weight"] is not None and "sample_weight" not in taken:
-            raise ValueError(f"{type(last).__name__} takes no sample_weight.")
-        return {prefix + name: value for name, value in taken.items()}
-
-    def _fitted(self, X, y, params):
-        estimator = copy_of(self.estimator).fit(X, y, **params)
-        known, held = np.asarray(estimator.classes_).tolist(), self.classes_.tolist()
-        if known != held:
-            raise ValueError(f"The estimator knows the classes {known}, but the rows hold {held}.")
-        return estimator
-
-    def _held_out(self, X, y, groups, params, seed):
-        """Copies fitted without one fold each, and the probabilities of its rows by the copy."""
-        probabilities = np.full((len(y), len(self.classes_)), np.nan)
-        copies = []
-        for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
-            if len(np.unique(y[train])) < len(self.classes_):
-                raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
-            own = _check_method_params(X, params, train)
-            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
-            probabilities[test] = copies[-1].predict_proba(_safe_indexing(X, test))
-        if np.isnan(probabilities).any():
-            raise ValueError("The folds of cv leave out rows; each row must be tested once.")
-        return copies, probabilities
 
 
 class LabelSetClassifier(HeldOutClassifier):
@@ -180,13 +124,11 @@ class LabelSetClassifier(HeldOutClassifier):
         UserWarning
             If a class has too few rows for the coverage.
         """
-        _check_coverage(self.coverage)
+        check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         codes = class_codes(y, self.classes_)
         used = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
         self.n_rows_ = np.bincount(codes[used], minlength=len(self.classes_))
-        if np.any(self.n_rows_ == 0):
-            raise ValueError("A class has rows of weight zero only; no set can be valid for it.")
         self._training_prior = class_shares(y, self.classes_, sample_weight)
         self._weights_of_rows()
         params = self._fit_parameters(sample_weight, groups, params)
@@ -244,7 +186,7 @@ class LabelSetClassifier(HeldOutClassifier):
         if coverage is None:
             coverage = self.coverage
         else:
-            _check_coverage(coverage)
+            check_coverage(coverage)
             self._warn_of_small_classes(coverage)
         return self.p_values(X) > 1 - coverage + TINY
 
@@ -293,8 +235,3 @@ class LabelSetClassifier(HeldOutClassifier):
         """Predict labels by the estimator inside, of shape (n_samples,)."""
         check_is_fitted(self)
         return self.estimator_.predict(self._check_rows(X, reset=False))
-
-
-def _check_coverage(coverage):
-    if not isinstance(coverage, Real) or not 0 < coverage < 1:
-        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")

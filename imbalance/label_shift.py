@@ -11,20 +11,17 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.estimators import (
-    MetaClassifier,
-    PriorCorrectedClassifier,
-    copy_of,
-    held_out_probabilities,
-    learns_as_counted,
-)
+from imbalance.classifiers import copy_of, learns_as_counted
+from imbalance.estimators import MetaClassifier, PriorCorrectedClassifier, held_out_probabilities
 from imbalance.metrics import class_codes
 from imbalance.probability import (
+    CALIBRATIONS,
     FEWEST_ROWS,
     MOST_ROWS,
     SIGNIFICANCE,
+    check_coverage,
     check_enough,
     class_means,
     deal,
@@ -180,6 +177,11 @@ class LabelShiftAdapter(MetaClassifier):
             raise ValueError(f"n_bootstrap must be at least 100, got {self.n_bootstrap}.")
         if self.method not in METHODS:
             raise ValueError(f"Unknown method {self.method!r}; use one of {', '.join(METHODS)}.")
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(
+                f"Unknown calibration {self.calibration!r}; use one of {', '.join(CALIBRATIONS)}."
+            )
+        check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         seed = self.random_state
         if not isinstance(seed, Integral):
@@ -205,7 +207,7 @@ class LabelShiftAdapter(MetaClassifier):
     def _inner(self):
         """Return the estimator; one that estimates its prior need not, because the calibration does."""
         nested = isinstance(self.estimator, PriorCorrectedClassifier)
-        if nested and self.calibration != "none" and self.estimator.trained_prior == "auto":
+        if nested and self.calibration != "none" and self.estimator._asks("auto"):
             return copy_of(self.estimator).set_params(trained_prior="count")
         return self.estimator
 
@@ -273,10 +275,12 @@ class LabelShiftAdapter(MetaClassifier):
         )
         # One more row, spread as in training, as in EM: no share is zero.
         pacc = (n_rows * pacc + trained) / (n_rows + 1)
+        low, high = self.prior_interval_.T
+        low, high = np.minimum(low, pacc), np.maximum(high, pacc)
+        self.prior_interval_ = np.column_stack([low, high])
         em = estimate_prior(calibrated[deal(n_rows, len(raw)), np.arange(n_rows)], trained=trained)
         self.estimates_ = {"pacc": pacc, "em": em} if told else {"pacc": trained, "em": trained}
         self.prior_ = self.estimates_[self.method]
-        low, high = self.prior_interval_.T
         self.agree_ = bool(np.maximum(low - em, em - high).max() <= SMALL)
 
     def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):
@@ -343,8 +347,9 @@ def adapt(model, X):
 
     Parameters
     ----------
-    model : LabelShiftAdapter, Pipeline or search
-        Fitted; a pipeline ends with the adapter, of a search it is the best estimator.
+    model : LabelShiftAdapter, Pipeline, search or CostSensitiveClassifier
+        Fitted; a pipeline ends with the adapter, of a search it is the best estimator, a
+        :class:`~imbalance.decisions.CostSensitiveClassifier` has it inside.
     X : pandas.DataFrame or array-like of shape (n_samples, n_features)
         Unlabelled rows of the new population, as `model` takes them.
 
@@ -384,6 +389,20 @@ def adapt(model, X):
     return model
 
 
+def _find_adapter(model):
+    """Return what a fitted model does to rows before its adapter, and the adapter, or None.
+
+    Looks through pipelines, searches, and classifiers around another one.
+    """
+    before = []
+    while model is not None and not isinstance(model, LabelShiftAdapter):
+        if isinstance(model, Pipeline):
+            before, model = [*before, model[:-1]] if len(model) > 1 else before, model[-1]
+        else:
+            model = getattr(model, "best_estimator_", getattr(model, "estimator_", None))
+    return before, model
+
+
 class PriorTracker(MetaClassifier):
     """Track the class shares of unlabelled batches (months, cities), with an alarm.
 
@@ -394,7 +413,8 @@ class PriorTracker(MetaClassifier):
     Parameters
     ----------
     estimator : classifier or LabelShiftAdapter
-        A classifier is put into an adapter. One that is fitted already needs no `fit`.
+        A classifier is put into an adapter. An adapter that is fitted already needs no `fit`, also at the end
+        of a pipeline, in a search, or inside a :class:`~imbalance.decisions.CostSensitiveClassifier`.
     half_life : float, optional
         Batches after which the rows of one count half. The shares are then those of the rows so far, the
         older the fewer of them: steadier, and late where the shares move. None forgets at once.
@@ -463,9 +483,9 @@ class PriorTracker(MetaClassifier):
             if isinstance(adapter, LabelShiftAdapter)
             else LabelShiftAdapter(adapter, random_state=self.random_state)
         )
-        return self._begin(adapter.fit(X, y, sample_weight, groups))
+        return self._begin(adapter.fit(X, y, sample_weight, groups), [])
 
-    def _begin(self, adapter):
+    def _begin(self, adapter, before):
         if not (0 < self.false_alarms < 1 and self.horizon >= 1):
             raise ValueError(
                 "false_alarms must lie between 0 and 1 and horizon be 1 or more, "
@@ -473,7 +493,7 @@ class PriorTracker(MetaClassifier):
             )
         if self.half_life is not None and not self.half_life > 0:
             raise ValueError(f"half_life must be more than 0 batches, got {self.half_life}.")
-        self.adapter_, self.classes_ = copy.copy(adapter), adapter.classes_
+        self.adapter_, self.classes_, self._before = copy.copy(adapter), adapter.classes_, before
         self.history_, self._earlier = pd.DataFrame(columns=HISTORY), None
         return self
 
@@ -496,9 +516,11 @@ class PriorTracker(MetaClassifier):
         ValueError
             If the history has a batch of this name.
         """
-        if not hasattr(self, "adapter_") and isinstance(self.estimator, LabelShiftAdapter):
-            check_is_fitted(self.estimator)
-            self._begin(self.estimator)
+        if not hasattr(self, "adapter_"):
+            before, adapter = _find_adapter(self.estimator)
+            if adapter is not None:
+                check_is_fitted(adapter)
+                self._begin(adapter, before)
         check_is_fitted(self)
         known = self.history_["when"].unique()
         when = len(known) + 1 if when is None else when
@@ -522,7 +544,7 @@ class PriorTracker(MetaClassifier):
     def _follow(self, X, n_before):
         adapter = self.adapter_
         rng = np.random.default_rng([int(adapter._rng().integers(2**31)), n_before])
-        X, raw = adapter._predicted(X, rng)
+        X, raw = adapter._predicted(self._transformed(X), rng)
         adapter._test(X, raw, rng, significance=1 - (1 - self.false_alarms) ** (1 / self.horizon))
         if self._earlier is not None:
             raw = np.concatenate([raw, self._earlier], axis=1)
@@ -542,6 +564,11 @@ class PriorTracker(MetaClassifier):
             "reason": adapter.reason_,
         }
 
+    def _transformed(self, X):
+        for steps in self._before:
+            X = steps.transform(X)
+        return X
+
     def track(self, X, when):
         """Add every batch of a table to the history, in the order of its names.
 
@@ -559,11 +586,14 @@ class PriorTracker(MetaClassifier):
         Raises
         ------
         ValueError
-            If a row has no batch.
+            If a row has no batch, or if there is no such column.
         """
         if isinstance(when, str):
+            if when not in getattr(X, "columns", ()):
+                raise ValueError(f"The rows have no column {when!r}; give the batch of every row.")
             X, when = X.drop(columns=when), X[when]
         when = pd.Series(np.asarray(when))
+        check_consistent_length(X, when)
         if when.isna().any():
             raise ValueError(f"{int(when.isna().sum())} rows have no batch; drop them or say when they are.")
         for name, rows in sorted(when.groupby(when).indices.items()):
@@ -573,7 +603,7 @@ class PriorTracker(MetaClassifier):
     def predict_proba(self, X):
         """Return probabilities for the shares of the latest batch, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
-        return self.adapter_.predict_proba(self._check_rows(X, reset=False))
+        return self.adapter_.predict_proba(self._transformed(self._check_rows(X, reset=False)))
 
     @property
     def output_prior_(self):

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
 from airq.messages import near_name
-from imbalance.probability import check_prior, fit_calibrator, log_clipped, resolve_prior
+from imbalance.probability import by_name, check_prior, fit_calibrator, log_clipped, resolve_prior
 
 
 def class_codes(y, classes):
@@ -54,6 +54,51 @@ def class_codes(y, classes):
     if np.any(codes < 0):
         raise ValueError(f"Label {y[codes < 0].tolist()[0]!r} is none of the classes {classes.tolist()}.")
     return codes
+
+
+def places(names, found):
+    """Return where each of some names stands among `found`; None where that holds others, or one twice.
+
+    Labels are compared, not looked up: pandas takes a list of truth values for a mask.
+
+    >>> places([False, True], [True, False])
+    [1, 0]
+    """
+    names, found = np.asarray(names).tolist(), list(found)
+    if len(found) != len(names) or set(found) != set(names):
+        return None
+    return [found.index(name) for name in names]
+
+
+def columns_of(probabilities, classes):
+    """Return probabilities as an array with a column for each class, of a frame by its names.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        A frame has the classes as columns, in any order, or the numbers from 0, which are positions.
+    classes : array-like of shape (n_classes,)
+        Classes.
+
+    Raises
+    ------
+    ValueError
+        If a frame has other columns.
+
+    Examples
+    --------
+    >>> columns_of(pd.DataFrame({"b": [0.9], "a": [0.1]}), ["a", "b"]).tolist()
+    [[0.1, 0.9]]
+    """
+    if isinstance(probabilities, pd.DataFrame):
+        order, found = places(classes, probabilities.columns), list(probabilities.columns)
+        if order is None and found != list(range(len(classes))):
+            raise ValueError(
+                f"The probabilities have the columns {found}, but the classes are "
+                f"{np.asarray(classes).tolist()}."
+            )
+        probabilities = probabilities if order is None else probabilities.iloc[:, order]
+    return np.asarray(probabilities, dtype="float64")
 
 
 def class_shares(y, classes, weights=None):
@@ -118,7 +163,7 @@ def rarest(counts):
 
 def _prepare(y, probabilities, classes, target):
     """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
-    probabilities = np.asarray(probabilities, dtype="float64")
+    probabilities = columns_of(probabilities, classes)
     codes = class_codes(y, classes)
     if probabilities.shape != (len(codes), len(classes)):
         raise ValueError(
@@ -366,9 +411,9 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     ----------
     metric : {"log_loss", "brier", "auc", "average_precision", "accuracy"}
         Losses are returned negative, as scikit-learn's "neg_log_loss".
-    target : "balanced", mapping or array-like of shape (n_classes,), optional
-        Share of each class in the population, an array in the order of the sorted classes; every row counts
-        alike if None.
+    target : "balanced", mapping, pandas.Series or array-like of shape (n_classes,), optional
+        Share of each class in the population, by name, or an array in the order of the sorted classes; every
+        row counts alike if None.
     positive : label, optional
         For "auc" and "average_precision" of two classes, the one to find; the rarer one if None.
 
@@ -401,7 +446,7 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     if positive is not None and metric not in ("auc", "average_precision"):
         raise ValueError(f"Metric {metric!r} has no positive class; leave it out.")
     return TargetScorer(
-        metric, None if isinstance(target, str) and target == "training" else target, positive
+        metric, None if isinstance(target, str) and target == "training" else by_name(target), positive
     )
 
 

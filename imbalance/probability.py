@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
+import pandas as pd
 from numpy.polynomial import Polynomial
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax, softmax
@@ -48,13 +50,22 @@ def check_prior(prior, *, name="prior"):
     Raises
     ------
     ValueError
-        If a share is negative or missing, or if the shares do not sum to one.
+        If a share is negative or missing, if the shares do not sum to one, or if they have names (a mapping,
+        or a series with an index of its own), which cannot be read without the classes.
 
     Examples
     --------
     >>> check_prior([20, 30, 50]).tolist()
     [0.2, 0.3, 0.5]
     """
+    prior = by_name(prior)
+    if isinstance(prior, Mapping):
+        if list(prior) != list(range(len(prior))):
+            raise ValueError(
+                f"The {name} names classes ({', '.join(map(repr, prior))}), but which column is whose is "
+                "not known here; give a list of shares in that order."
+            )
+        prior = list(prior.values())
     prior = np.asarray(prior, dtype="float64")
     if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
         raise ValueError(
@@ -64,6 +75,25 @@ def check_prior(prior, *, name="prior"):
     if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
         raise ValueError(f"The {name} sums to {total:g}, not to 1.")
     return prior if total == 1 else prior / total
+
+
+def check_coverage(coverage):
+    """Raise ValueError unless a coverage is a share of rows or draws: a number between 0 and 1."""
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")
+
+
+def by_name(values):
+    """Return a series as a dict from its index; anything else as it is.
+
+    >>> by_name(pd.Series([0.9, 0.1], index=["common", "rare"]))
+    {'common': 0.9, 'rare': 0.1}
+    """
+    if not isinstance(values, pd.Series):
+        return values
+    if not values.index.is_unique:
+        raise ValueError(f"A series by class names {values.index[values.index.duplicated()][0]!r} twice.")
+    return values.to_dict()
 
 
 def kl_divergence(prior, other):
@@ -145,8 +175,9 @@ def resolve_prior(target, classes, training, *, name="target prior"):
 
     Parameters
     ----------
-    target : {"training", "balanced"}, mapping or array-like of shape (n_classes,)
-        A mapping from class to share, in any order, or shares in the order of `classes`.
+    target : {"training", "balanced"}, mapping, pandas.Series or array-like of shape (n_classes,)
+        A mapping from class to share, or a series with the classes as index, in any order; or shares in the
+        order of `classes`.
     classes : array-like of shape (n_classes,)
         Sorted, as in ``classes_``.
     training : array-like of shape (n_classes,)
@@ -164,6 +195,7 @@ def resolve_prior(target, classes, training, *, name="target prior"):
         if target not in ("training", "balanced"):
             raise ValueError(f"Unknown {name} {target!r}; use 'training', 'balanced' or shares by class.")
         return np.asarray(training) if target == "training" else np.full(len(names), 1 / len(names))
+    target = by_name(target)
     if isinstance(target, Mapping):
         for found, what in ((set(target) - set(names), "names"), (set(names) - set(target), "lacks")):
             if found:
@@ -430,7 +462,9 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     their variance; that much is taken off. For the interval every possible share of a class is tested, as
     Fieller [1]_ did for a ratio: it stays unless the mean prediction is farther from what it implies than
     both sides, unlabelled and held-out rows, vary. The variance is that under the share in question: for a
-    classifier without errors this is Wilson's interval of a binomial share [2]_, and none has width zero.
+    classifier without errors this is Wilson's interval of a binomial share [2]_. Every interval holds that of
+    Wilson for so many labels of that share: none has width zero, not even where the rows are purer than any
+    mixture of the held-out ones.
 
     Parameters
     ----------
@@ -464,6 +498,7 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     >>> pacc_with_intervals([[1, 0]] * 300, held_out, codes)[1].round(3).tolist()
     [[0.987, 1.0], [0.0, 0.013]]
     """
+    check_coverage(coverage)
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     means = class_means(held_out, codes, weights=weights)
@@ -490,7 +525,17 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
         _interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)
     ]
     shares = np.clip(shares - bias, 0, None)
-    return shares / shares.sum(), np.array(intervals)
+    shares = shares / shares.sum()
+    labelled = _wilson(shares, len(new), reach)
+    low, high = np.array(intervals).T
+    return shares, np.column_stack([np.minimum(low, labelled[0]), np.maximum(high, labelled[1])])
+
+
+def _wilson(shares, n_rows, reach):
+    """Low and high ends of Wilson's intervals for shares among labelled rows."""
+    middle = shares + reach / (2 * n_rows)
+    half = np.sqrt(reach * shares * (1 - shares) / n_rows + (reach / (2 * n_rows)) ** 2)
+    return [np.clip(end / (1 + reach / n_rows), 0, 1) for end in (middle - half, middle + half)]
 
 
 def _interval(column, shares, scores, squares, errors, reach):
@@ -507,7 +552,7 @@ def _interval(column, shares, scores, squares, errors, reach):
     excess = (scores.mean() - t) ** 2 - reach * variance
     roots = [root.real for root in excess.roots() if abs(root.imag) < 1e-12]
     ends = [x for x in (0.0, 1.0, *roots) if 0 <= x <= 1 and excess(x) <= 1e-12]
-    return [min(ends), max(ends)] if ends else [shares[column]] * 2
+    return [min(ends), max(ends)] if ends else [shares[column]] * 2  # none of them fits well
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -17,8 +16,8 @@ from sklearn.utils import _safe_indexing
 
 from airq.messages import near_name
 from imbalance.boosters import BoostedClassifier
-from imbalance.comparison.folds import TooFewRows, stratified_split
-from imbalance.estimators import copy_of
+from imbalance.classifiers import check_classifier, copy_of
+from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import weighted_log_loss
 
 #: Numbers of trees to choose from.
@@ -118,20 +117,6 @@ def _by_name(name, sparse):
     if sparse:
         raise ValueError(f"{name} by name takes no sparse rows; give a classifier of the library itself.")
     return BoostedClassifier(name, random_state=None)
-
-
-def check_classifier(model, name):
-    """Raise ValueError where a model cannot give probabilities."""
-    if isinstance(model, type) or not hasattr(model, "get_params"):
-        what = getattr(model, "__name__", str(name))
-        raise ValueError(f"Model {what!r} is no scikit-learn classifier; give an instance of one.")
-    if not is_classifier(model):
-        raise ValueError(f"Model {str(name)!r} is no classifier.")
-    if not hasattr(model, "predict_proba"):
-        raise ValueError(
-            f"Model {str(name)!r} has no predict_proba, so it gives no probabilities; "
-            "CalibratedClassifierCV of scikit-learn adds it."
-        )
 
 
 def seeded(model, seed):

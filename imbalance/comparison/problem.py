@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
-from imbalance.comparison.folds import duplicate_groups, joined_groups, make_folds
+from imbalance.folds import duplicate_groups, joined_groups, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.probability import resolve_prior
 from imbalance.reading import features, labels

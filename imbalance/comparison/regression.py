@@ -20,10 +20,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
 
 from imbalance.boosters import SETTINGS
-from imbalance.comparison.folds import duplicate_groups, joined_groups
 from imbalance.comparison.runner import claim_parts, run_jobs, versions
 from imbalance.comparison.strategies import mark
 from imbalance.decisions import alarm_rates, count_alarms, threshold_at
+from imbalance.folds import duplicate_groups, joined_groups
 from imbalance.metrics import corrected_t_interval
 from imbalance.regression import DenseWeightRegressor, relevance_of, relevance_points, sera
 

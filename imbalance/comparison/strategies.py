@@ -12,7 +12,8 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
-from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
+from imbalance.classifiers import counts_its_prior
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
 
@@ -70,7 +71,8 @@ class Strategy:
         """Kind of calibration: "prior" where a correction starts from a prior that cannot be counted."""
         if ending in ("calibrated", "em"):
             return "sigmoid"
-        return "prior" if ending == "prior" and not (self.plain and learns_as_counted(model)) else "none"
+        counted = counts_its_prior(model, self.sampler, self.weights)
+        return "prior" if ending == "prior" and not counted else "none"
 
     def classifier(self, model, *, ending, target, seed=0):
         """The strategy with one ending as a scikit-learn classifier, not fitted.
@@ -91,14 +93,16 @@ class Strategy:
         PriorCorrectedClassifier or LabelShiftAdapter
             The latter for "em": call ``adapt`` with unlabelled rows after ``fit``.
         """
+        kind = self.calibration(ending, model)
+        to_target = isinstance(self.weights, str) and self.weights == "target"
         base = PriorCorrectedClassifier(
             model,
             # Weights to the target make it the effective prior: it is known, but nothing is corrected.
-            target_prior=target if ending in ("prior", "calibrated") or self.weights == "target" else None,
-            trained_prior="count",
+            target_prior=target if ending in ("prior", "calibrated") or to_target else None,
+            trained_prior="estimate" if kind == "prior" else "count",
             sampler=self.sampler,
             weights=self.weights,
-            calibration=self.calibration(ending, model),
+            calibration="sigmoid" if kind == "sigmoid" else "none",
             n_members=self.bag,
             cv=5,
             random_state=seed,

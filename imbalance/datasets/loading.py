@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from airq.messages import near_name
-from imbalance.comparison.folds import duplicate_groups, joined_groups
 from imbalance.datasets.catalogue import CATALOGUE, PACKAGES, SUITES
+from imbalance.folds import duplicate_groups, joined_groups
 from imbalance.reading import features, labels
 
 #: Module of each package of the catalogue.

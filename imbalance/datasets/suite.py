@@ -13,11 +13,11 @@ from airq.io import atomic_write, check_replaceable, check_writable, write_json,
 from imbalance.cells import without_formulas
 from imbalance.comparison.compare import compare
 from imbalance.comparison.fits import StrategyFailed
-from imbalance.comparison.folds import TooFewRows
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
 from imbalance.comparison.runner import claim_folder, versions
 from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
+from imbalance.folds import TooFewRows
 
 #: File that makes a folder that of a suite, and says what its sets have in common.
 SETTINGS_FILE = "suite.json"

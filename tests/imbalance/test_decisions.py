@@ -26,7 +26,8 @@ from imbalance.decisions import (
     threshold_at,
 )
 from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.label_shift import LabelShiftAdapter
+from imbalance.label_shift import LabelShiftAdapter, adapt
+from imbalance.metrics import weighted_log_loss
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}
 
@@ -248,9 +249,24 @@ def test_an_adapted_classifier_inside(settings):
         assert after == pytest.approx(before, abs=0.01)
 
 
+def test_an_adapter_is_adapted_through_pipelines_and_searches():
+    "The share of yes that probabilities and threshold follow is about half, wherever the adapter stands."
+    (X, y), (new, _) = screening(1000), screening(2000, share=0.5, seed=1)
+    adapter = LabelShiftAdapter(LogisticRegression(), random_state=0)
+    piped = make_pipeline(StandardScaler(), adapter)
+    search = GridSearchCV(piped, {"labelshiftadapter__estimator__C": [0.1, 1.0]}, cv=2)
+    for inside in (piped, search):
+        for options in ({"costs": MISS_20}, {"false_alarms": 0.05, "cv": 2, "random_state": 0}):
+            model = CostSensitiveClassifier(inside, **options).fit(X, y)
+            npt.assert_allclose(model._output_prior(), model._training_prior)
+            assert abs(model.adapt(new)._output_prior()[1] - 0.5) < 0.1
+    assert abs(adapt(CostSensitiveClassifier(piped).fit(X, y), new)._output_prior()[1] - 0.5) < 0.1
+
+
 def test_only_what_can_adapt_is_adapted():
     "Naive Bayes has no such method, so neither has the classifier around it."
-    assert not hasattr(CostSensitiveClassifier(GaussianNB()), "adapt")
+    for inside in (GaussianNB(), make_pipeline(StandardScaler(), GaussianNB())):
+        assert not hasattr(CostSensitiveClassifier(inside), "adapt")
 
 
 def test_a_classifier_fitted_before_gives_its_threshold_on_other_rows():
@@ -314,6 +330,57 @@ def test_a_cost_curve_by_hand():
         missed, false = np.mean(~alarm[y == "yes"]), np.mean(alarm[y == "no"])
         assert row.cost == pytest.approx(row.prior * missed * 20 * row.ratio + (1 - row.prior) * false)
         assert row.low <= row.cost <= row.high
+
+
+def test_probabilities_of_a_frame_are_read_by_its_columns():
+    "Swapped columns mean the same; numbers from 0 are positions; other names are refused."
+    y, p = curve_rows()
+    by_name = pd.DataFrame(p, columns=["no", "yes"])[["yes", "no"]]
+    cost = expected_cost(y, p, MISS_20, classes=["no", "yes"])
+    assert expected_cost(y, by_name, MISS_20, classes=["no", "yes"]) == cost
+    assert expected_cost(y, pd.DataFrame(p), MISS_20, classes=["no", "yes"]) == cost
+    loss = weighted_log_loss(y, p, classes=["no", "yes"])
+    assert weighted_log_loss(y, by_name, classes=["no", "yes"]) == loss
+    options = {"classes": ["no", "yes"], "priors": [0.1], "random_state": 0}
+    pd.testing.assert_frame_equal(
+        cost_curve(y, by_name, MISS_20, **options), cost_curve(y, p, MISS_20, **options)
+    )
+    other = by_name.rename(columns={"yes": "ja"})
+    with pytest.raises(ValueError, match=r"columns \['ja', 'no'\], but the classes are \['no', 'yes'\]"):
+        least_cost(other, MISS_20, ["no", "yes"])
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        {(True, False): 20, (False, True): 1},
+        pd.DataFrame([[0, 20], [1, 0]], index=[True, False], columns=[True, False]),
+        pd.DataFrame([[0, 1], [20, 0]], index=[0, 1], columns=[0, 1]),
+    ],
+)
+def test_true_and_false_are_labels(costs):
+    "The costs of yes and no, written for truth values, decide alike and cost alike."
+    X, y = screening()
+    npt.assert_array_equal(cost_matrix(costs, [False, True]), [[0, 1], [20, 0]])
+    words = CostSensitiveClassifier(GaussianNB(), MISS_20).fit(X, y)
+    truth = CostSensitiveClassifier(GaussianNB(), costs).fit(X, y == "yes")
+    npt.assert_array_equal(truth.predict(X), words.predict(X) == "yes")
+    p, options = words.predict_proba(X), {"priors": [0.1], "random_state": 0}
+    npt.assert_array_equal(
+        cost_curve(y == "yes", p, costs, classes=[False, True], **options)["cost"],
+        cost_curve(y, p, MISS_20, classes=["no", "yes"], **options)["cost"],
+    )
+
+
+def test_priors_of_a_curve_are_read_by_name():
+    "A series with the classes as index, in another order than the columns."
+    y, p = curve_rows()
+    options = {"classes": ["no", "yes"], "random_state": 0}
+    by_name = pd.Series({"yes": 0.2, "no": 0.8})
+    pd.testing.assert_frame_equal(
+        cost_curve(y, p, MISS_20, trained=by_name, priors=by_name, **options),
+        cost_curve(y, p, MISS_20, trained=[0.8, 0.2], priors=[[0.8, 0.2]], **options),
+    )
 
 
 def test_constant_decisions_cost_what_the_prior_says():

@@ -7,6 +7,7 @@ import pytest
 from imblearn.over_sampling import ADASYN, SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.datasets import make_classification
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -54,10 +55,27 @@ def three_classes(seed=0):
 def test_a_mapping_is_free_of_order():
     "By name, whatever comes first."
     X, y = three_classes()
-    one = PriorCorrectedClassifier(GaussianNB(), target_prior={"a": 0.2, "b": 0.3, "c": 0.5}).fit(X, y)
-    other = PriorCorrectedClassifier(GaussianNB(), target_prior={"c": 0.5, "a": 0.2, "b": 0.3}).fit(X, y)
+    orders = {"a": 0.2, "b": 0.3, "c": 0.5}, {"c": 0.5, "a": 0.2, "b": 0.3}
+    one, other = (PriorCorrectedClassifier(LogisticRegression(), target_prior=t).fit(X, y) for t in orders)
     npt.assert_array_equal(one.target_prior_, [0.2, 0.3, 0.5])
     npt.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_a_series_is_read_by_its_index():
+    "As value_counts gives it, the common class first, which is the last of the sorted ones."
+    X, y = two_classes()
+    y = np.where(y == "rare", "abnormal", "normal")
+    shares = pd.Series({"normal": 0.7, "abnormal": 0.3})
+    model = PriorCorrectedClassifier(
+        GaussianNB(),
+        target_prior=shares,
+        trained_prior=shares,
+        weights=pd.Series({"normal": 1, "abnormal": 3}),
+    ).fit(X, y)
+    npt.assert_array_equal(model.target_prior_, [0.3, 0.7])
+    npt.assert_array_equal(model.effective_prior_, [0.3, 0.7])
+    share = np.mean(y == "abnormal")
+    npt.assert_allclose(model.nominal_prior_[0], 3 * share / (3 * share + 1 - share))
 
 
 def test_an_array_is_in_the_order_of_sorted_classes():
@@ -95,8 +113,8 @@ def test_balanced_means_equal_shares():
 def test_correction_to_the_training_prior_changes_nothing():
     "Same probabilities as the bare estimator."
     X, y = two_classes()
-    model = PriorCorrectedClassifier(GaussianNB(), target_prior="training").fit(X, y)
-    npt.assert_allclose(model.predict_proba(X), GaussianNB().fit(X, y).predict_proba(X), atol=1e-12)
+    model = PriorCorrectedClassifier(LogisticRegression(), target_prior="training").fit(X, y)
+    npt.assert_allclose(model.predict_proba(X), LogisticRegression().fit(X, y).predict_proba(X), atol=1e-12)
 
 
 def test_correction_is_what_bayes_says():
@@ -104,8 +122,8 @@ def test_correction_is_what_bayes_says():
     X, y = three_classes()
     prior = [0.2, 0.3, 0.5]
     told = GaussianNB(priors=prior).fit(X, y).predict_proba(X)
-    corrected = PriorCorrectedClassifier(GaussianNB(), target_prior=prior).fit(X, y).predict_proba(X)
-    npt.assert_allclose(corrected, told, atol=1e-9)
+    model = PriorCorrectedClassifier(GaussianNB(), target_prior=prior, trained_prior="count").fit(X, y)
+    npt.assert_allclose(model.predict_proba(X), told, atol=1e-9)
 
 
 def test_binary_ranks_do_not_change():
@@ -233,7 +251,7 @@ def test_the_estimated_prior_is_the_counted_one_where_that_is_right():
 def test_corrected_once_however_often_wrapped():
     "The outer one takes the prior that the inner one stands for."
     X, y = two_classes()
-    once = PriorCorrectedClassifier(GaussianNB(), target_prior=[0.3, 0.7])
+    once = PriorCorrectedClassifier(LinearDiscriminantAnalysis(), target_prior=[0.3, 0.7])
     twice = PriorCorrectedClassifier(once, target_prior=[0.3, 0.7])
     thrice = PriorCorrectedClassifier(make_pipeline(StandardScaler(), twice), target_prior=[0.3, 0.7])
     expected = once.fit(X, y).predict_proba(X)
@@ -487,11 +505,24 @@ def test_label_shift_is_seldom_called_implausible():
     assert sum(called) >= 9
 
 
+@pytest.mark.parametrize("method", ["pacc", "em"])
+def test_rows_of_one_class_leave_room_for_the_other(method):
+    "None in 300 is no proof of none: 3 in 300 would be missed in 5 of 100 draws (rule of three)."
+    X, y = make_classification(1000, weights=[0.9], class_sep=2, random_state=0)
+    adapter = LabelShiftAdapter(LogisticRegression(), method=method, random_state=0).fit(X, y)
+    adapter.adapt(X[y == 0][:300])
+    (low, high), share = adapter.prior_interval_[1], adapter.prior_[1]
+    assert low == pytest.approx(0, abs=1e-9)
+    assert low <= share <= high
+    assert 0.01 < high < 0.03
+    npt.assert_allclose(adapter.prior_interval_[0], [1 - high, 1 - low])
+
+
 def test_before_it_adapts_the_adapter_predicts_for_the_training_prior():
     "Uncalibrated the same probabilities as the bare estimator."
     X, y = two_classes()
-    adapter = LabelShiftAdapter(GaussianNB(), calibration="none", random_state=0).fit(X, y)
-    npt.assert_allclose(adapter.predict_proba(X), GaussianNB().fit(X, y).predict_proba(X), atol=1e-9)
+    adapter = LabelShiftAdapter(LogisticRegression(), calibration="none", random_state=0).fit(X, y)
+    npt.assert_allclose(adapter.predict_proba(X), LogisticRegression().fit(X, y).predict_proba(X), atol=1e-9)
 
 
 def test_the_adapter_takes_back_what_a_sampler_did():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from imbalance.comparison.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
+from imbalance.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
 
 
 def test_rows_with_equal_features_share_a_group():

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import numpy.testing as npt
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import log_loss
@@ -226,6 +227,8 @@ def test_a_scorer_is_the_score_of_the_target_larger_being_better():
     X, y = [[0.5]] * 3 + [[0.25]], ["no"] * 3 + ["yes"]
     found = scorer("log_loss", target={"yes": 0.3, "no": 0.7})(Says().fit(X, y), X, y)
     npt.assert_allclose(found, -(0.7 * np.log(2) + 0.3 * np.log(4)))
+    by_name = pd.Series({"yes": 0.3, "no": 0.7})
+    assert scorer("log_loss", target=by_name)(Says().fit(X, y), X, y) == found
     assert scorer("accuracy", target="balanced")(Says().fit(X, y), X, y) == 0.5
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -11,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from imbalance.decisions import CostSensitiveClassifier
 from imbalance.label_shift import LabelShiftAdapter, PriorTracker, adapt
 
 FOLDS = "its folds are dealt by rows, so rows of weight zero and repeated rows change them"
@@ -181,6 +183,12 @@ def test_what_cannot_be_tracked_is_refused(adapter):
         PriorTracker(adapter, half_life=0).update(X)
     with pytest.raises(ValueError, match="false_alarms must lie between 0 and 1"):
         PriorTracker(adapter, false_alarms=2).update(X)
+    with pytest.raises(ValueError, match="The rows have no column 'month'; give the batch of every row"):
+        PriorTracker(adapter).track(X, "month")
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[300, 2\]"):
+        PriorTracker(adapter).track(X, ["May", "June"])
+    with pytest.raises(ValueError, match="coverage must be a number between 0 and 1, got 95"):
+        PriorTracker(LabelShiftAdapter(GaussianNB(), coverage=95)).fit(*population(100, 0.3, 1))
 
 
 # Adapting through a pipeline
@@ -196,6 +204,20 @@ def test_a_pipeline_is_adapted_through_its_steps():
     npt.assert_allclose(adapt(model.fit(X, y), new).predict_proba(new), expected)
     search = GridSearchCV(model, {"labelshiftadapter__cv": [5]}, cv=2).fit(X, y)
     npt.assert_allclose(adapt(search, new).predict_proba(new), expected)
+
+
+def test_a_fitted_adapter_is_tracked_wherever_it_stands():
+    "In a pipeline, inside decisions by cost, in a search: the history of the adapter on scaled rows."
+    (X, y), (new, _) = population(1000, 0.1, 0), population(300, 0.5, 1)
+    own = LabelShiftAdapter(LogisticRegression(), random_state=0)
+    scaler = StandardScaler().fit(X)
+    by_hand = PriorTracker(clone(own).fit(scaler.transform(X), y)).update(scaler.transform(new))
+    piped = make_pipeline(StandardScaler(), own)
+    search = GridSearchCV(piped, {"labelshiftadapter__cv": [5]}, cv=2)
+    for model in (piped, search, CostSensitiveClassifier(piped)):
+        tracker = PriorTracker(model.fit(X, y)).update(new)
+        pd.testing.assert_frame_equal(tracker.history_, by_hand.history_)
+        npt.assert_allclose(tracker.predict_proba(new), by_hand.predict_proba(scaler.transform(new)))
 
 
 def test_what_does_not_adapt_is_refused():

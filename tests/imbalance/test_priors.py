@@ -2,11 +2,12 @@
 
 import numpy as np
 import numpy.testing as npt
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from imbalance.cli import app
-from imbalance.probability import check_prior, correct_prior, kl_divergence
+from imbalance.probability import check_prior, correct_prior, kl_divergence, resolve_prior
 
 
 def test_correction_to_the_training_prior_changes_nothing():
@@ -74,3 +75,18 @@ def test_the_command_refuses_shares_that_do_not_sum_to_one():
     result = CliRunner().invoke(app, ["mismatch", "--target", ".5,.6", "--trained", ".5,.5"])
     assert result.exit_code == 1
     assert "sums to 1.1" in result.stderr
+
+
+def test_shares_with_names_are_not_read_by_position():
+    "value_counts puts the common class first, the columns are sorted; 0, 1 in order is a position."
+    named = pd.Series(["rare", "usual", "usual", "usual"]).value_counts(normalize=True)
+    for shares in (named, {"usual": 0.75, "rare": 0.25}, pd.Series({1: 0.75, 0: 0.25})):
+        with pytest.raises(ValueError, match="target prior names classes"):
+            correct_prior([[0.5, 0.5]], trained=[0.5, 0.5], target=shares)
+    npt.assert_array_equal(check_prior(pd.Series([0.25, 0.75])), [0.25, 0.75])
+
+
+def test_a_series_that_names_a_class_twice_is_refused():
+    "Which share would count cannot be known."
+    with pytest.raises(ValueError, match="names 'b' twice"):
+        resolve_prior(pd.Series([0.5, 0.2, 0.3], index=["a", "b", "b"]), ["a", "b"], None)

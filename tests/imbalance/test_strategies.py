@@ -8,6 +8,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from joblib import Parallel, delayed
 from scipy.sparse import csr_matrix
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -26,6 +27,7 @@ from imbalance.comparison.strategies import (
     find_rows,
     mark,
 )
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.metrics import class_shares, weighted_log_loss
 
 PUBLISHED = {"normal": 31208, "post": 1149, "pre": 420}
@@ -169,6 +171,24 @@ def test_a_shared_fit_predicts_what_each_ending_predicts_alone(name):
             npt.assert_allclose(outcomes[ending].prior, HALVES, atol=0.1)
             continue
         npt.assert_allclose(outcomes[ending].probabilities, alone.predict_proba(new), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["as they are", "weights"])
+@pytest.mark.parametrize(
+    "model", [GradientBoostingClassifier(n_estimators=10, random_state=0), GaussianNB(), LogisticRegression()]
+)
+def test_a_corrected_prior_is_that_of_the_classifier_by_itself(name, model):
+    "Compared, fitted as the winner, or made by hand: estimated for boosted trees, naive Bayes and weights."
+    X, y = rows({"a": 150, "b": 50})
+    new, _ = rows({"a": 100, "b": 100}, seed=1)
+    target = np.array([0.3, 0.7])
+    shared = fit_endings(ROWS[name], model, ["raw", "prior"], X, y, new, target=target)[0]["prior"]
+    winner = ROWS[name].classifier(model, ending="prior", target=target).fit(X, y)
+    alone = PriorCorrectedClassifier(
+        model, target_prior=target, weights=ROWS[name].weights, random_state=0
+    ).fit(X, y)
+    npt.assert_allclose(shared.probabilities, alone.predict_proba(new), atol=1e-9)
+    npt.assert_allclose(winner.predict_proba(new), alone.predict_proba(new), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["smote-under", "bagged-under"])

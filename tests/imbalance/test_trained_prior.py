@@ -13,17 +13,22 @@ from lightgbm import LGBMClassifier
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from imbalance.boosters import make_model
-from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
+from imbalance.classifiers import learns_as_counted
+from imbalance.decisions import CostSensitiveClassifier
+from imbalance.estimators import PriorCorrectedClassifier
+from imbalance.label_sets import LabelSetClassifier
 from imbalance.label_shift import LabelShiftAdapter
 
 
@@ -106,16 +111,16 @@ def test_a_plain_fit_is_counted_without_more_fits():
     X, y = np.zeros((100, 1)), np.repeat([0, 1], [90, 10])
     fits = []
 
-    class Counted(GaussianNB):
+    class Counted(LogisticRegression):
         def fit(self, X, y):
             fits.append(len(y))
             return super().fit(X, y)
 
-    Counted.__module__, Counted.__name__ = "sklearn.naive_bayes", "GaussianNB"
+    Counted.__module__, Counted.__name__ = "sklearn.linear_model", "LogisticRegression"
     X = np.random.default_rng(0).normal(size=(100, 1))
     PriorCorrectedClassifier(make_pipeline(StandardScaler(), Counted())).fit(X, y)
     assert len(fits) == 1
-    PriorCorrectedClassifier(Counted(priors=[0.5, 0.5])).fit(X, y)
+    PriorCorrectedClassifier(Counted(class_weight="balanced")).fit(X, y)
     assert len(fits) == 1 + 1 + 5
 
 
@@ -131,6 +136,9 @@ def test_a_plain_fit_is_counted_without_more_fits():
         (make_model("lightgbm", learning_rate=0.05), True),
         (make_model("catboost", auto_class_weights="Balanced"), False),
         (BernoulliNB(), False),
+        (GaussianNB(), False),
+        (QuadraticDiscriminantAnalysis(), False),
+        (LogisticRegression(solver="liblinear"), False),
         (PriorCorrectedClassifier(GaussianNB(priors=[0.5, 0.5])), True),
     ],
 )
@@ -153,8 +161,12 @@ def test_counting_takes_the_estimators_own_weights():
     [
         ({"trained_prior": "guess"}, "Unknown trained prior 'guess'"),
         ({"trained_prior": [0.5, 0.6]}, "trained prior sums to 1.1"),
-        ({"n_members": 0}, "n_members must be at least 1, got 0"),
+        ({"n_members": 0}, "n_members must be a whole number, at least 1, got 0"),
+        ({"n_members": "3"}, "n_members must be a whole number, at least 1, got '3'"),
         ({"calibration": "isotonic"}, "Unknown calibration 'isotonic'"),
+        ({"sampler": "smote"}, r"one of imbalanced-learn, such as SMOTE\(\), not 'smote'"),
+        ({"sampler": [SMOTE]}, "such as SMOTE"),
+        ({"cv": 1}, "cv must be two folds or more, got 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
@@ -189,6 +201,50 @@ def test_boosted_trees_are_not_taken_at_their_word():
 
     assert means("count").mean() < 0.055
     assert abs(means("auto").mean() - 0.06) < 0.004
+
+
+@pytest.mark.parametrize("estimator", [GaussianNB(), LogisticRegression(solver="liblinear", C=0.01)])
+def test_classifiers_that_miss_the_share_of_their_own_rows_are_not_counted(estimator):
+    "6 % are rare in eight columns that repeat one; plain these say more than .12, corrected .06."
+
+    def rows(seed):
+        rng = np.random.default_rng(seed)
+        y = np.repeat([0, 1], [1880, 120])
+        return rng.normal(size=(2000, 1)) + 1.2 * y[:, None] + 0.3 * rng.normal(size=(2000, 8)), y
+
+    model, (new, _) = PriorCorrectedClassifier(estimator, random_state=0).fit(*rows(0)), rows(1)
+    assert model.raw_proba(new)[:, 1].mean() > 0.12
+    assert abs(model.predict_proba(new)[:, 1].mean() - 0.06) < 0.01
+
+
+WRAPPING = [PriorCorrectedClassifier, LabelShiftAdapter, CostSensitiveClassifier, LabelSetClassifier]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPING)
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (LinearSVC(), "Model 'LinearSVC' has no predict_proba"),
+        (make_pipeline(StandardScaler(), LinearSVC()), "Model 'LinearSVC' has no predict_proba"),
+        (LinearRegression(), "Model 'LinearRegression' is no classifier"),
+        (LogisticRegression, "Model 'LogisticRegression' is no scikit-learn classifier; give an instance"),
+        ("logistic", "Model 'str' is no scikit-learn classifier"),
+    ],
+)
+def test_what_gives_no_probabilities_is_refused(wrapper, estimator, message):
+    "In a line, before anything is fitted."
+    with pytest.raises(ValueError, match=message):
+        wrapper(estimator).fit(*population(100, seed=0))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPING)
+def test_weights_below_zero_or_of_a_whole_class_are_refused(wrapper):
+    "A class whose rows all weigh nothing is no class of these rows."
+    X, y = population(100, seed=0, share=0.2)
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        wrapper(LogisticRegression()).fit(X, y, sample_weight=np.where(y == 1, -1.0, 1.0))
+    with pytest.raises(ValueError, match="All rows of class 1 have a weight of zero"):
+        wrapper(LogisticRegression()).fit(X, y, sample_weight=1.0 - y)
 
 
 def test_calibrated_after_smote_the_mean_probability_is_right():
