@@ -89,7 +89,7 @@ class Scoring:
             scores["cost"] = expected_cost(y, p, self.costs, **known)
         for rate in self.rates:
             scores |= _recall_at(rate, problem, y, outcome, y_train)
-        weights = metrics.class_weights(y, classes, problem.target)[metrics.class_codes(y, classes)]
+        weights = _weights_of_rows(problem, y)
         predicted = _Predicted(p, classes)
         return scores | {
             name: _scored(name, one, predicted, X, y, weights) for name, one in self.scorers.items()
@@ -103,20 +103,27 @@ class Scoring:
 
 
 def _recall_at(rate, problem, y, outcome, y_train):
-    """Recall and false alarms of the rarest class at a threshold that training rows set."""
+    """Recall and false alarms of the rarest class, in the target, at a threshold that training rows set."""
     column = int(np.flatnonzero(problem.classes == problem.rarest)[0])
-    weights = metrics.class_weights(y_train, problem.classes, problem.target)
     threshold = threshold_at(
         outcome.held_out[:, column],
         y_train == problem.rarest,
         rate,
-        sample_weight=weights[metrics.class_codes(y_train, problem.classes)],
+        sample_weight=_weights_of_rows(problem, y_train),
     )
     alarm, event = outcome.probabilities[:, column] > threshold, y == problem.rarest
     return {
         f"recall@{rate:g}": float(alarm[event].mean()),
-        f"false_alarms@{rate:g}": float(alarm[~event].mean()),
+        f"false_alarms@{rate:g}": float(
+            np.average(alarm[~event], weights=_weights_of_rows(problem, y)[~event])
+        ),
     }
+
+
+def _weights_of_rows(problem, y):
+    """Weight of every row, by which the classes have the target's shares."""
+    weights = metrics.class_weights(y, problem.classes, problem.target)
+    return weights[metrics.class_codes(y, problem.classes)]
 
 
 def _scored(name, scorer, predicted, X, y, weights):
