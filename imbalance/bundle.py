@@ -12,7 +12,7 @@ import numpy as np
 
 from airq.io import atomic_folder, write_json
 from airq.messages import warn
-from imbalance.comparison.models import choose_models, fit_row
+from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import whole_groups
 from imbalance.comparison.runner import versions
 from imbalance.comparison.strategies import find_rows
@@ -92,7 +92,14 @@ def fit_bundle(
     (learner,), strategy = choose_models([model])[0].values(), find_rows(rows)
     groups, said = whole_groups(table.X, table.groups)
     classifier, notes = fit_row(
-        learner, strategy, table.X, table.y, ending=ending, target=prior, groups=groups, seed=seed
+        seeded(learner, seed),
+        strategy,
+        table.X,
+        table.y,
+        ending=ending,
+        target=prior,
+        groups=groups,
+        seed=seed,
     )
     base = strategy.classifier(classifier.estimator, ending="raw", target=prior, seed=seed)
     adapter = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=groups)

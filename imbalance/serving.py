@@ -9,6 +9,8 @@ import pandas as pd
 
 from airq.io import atomic_write
 from imbalance.cells import as_days, as_numbers, filled, without_formulas
+from imbalance.comparison.models import MEANINGS
+from imbalance.comparison.scoring import ALWAYS, FURTHER
 from imbalance.comparison.strategies import ENDINGS, ROWS
 from imbalance.decisions import least_cost
 from imbalance.label_shift import PriorTracker
@@ -285,22 +287,8 @@ def vocabulary():
     >>> [one["name"] for one in vocabulary() if one["option"] == "--ending"]
     ['raw', 'prior', 'calibrated', 'em']
     """
-    models = {
-        "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
-        "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
-        "catboost": "CatBoost; its number of trees is found on held-out training rows",
-    }
-    scores = {
-        "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
-        "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
-        "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
-        "average_precision": "Mean precision over the recalls of the rarest class",
-        "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
-        "cost": "Expected cost of a row where every decision costs least, with --costs",
-        "balanced_accuracy": "and every other score of scikit-learn by its name",
-    }
     rows = {name: strategy.meaning for name, strategy in ROWS.items()}
-    options = {"--rows": rows, "--ending": ENDINGS, "--models": models, "--scoring": scores}
+    options = {"--rows": rows, "--ending": ENDINGS, "--models": MEANINGS, "--scoring": ALWAYS | FURTHER}
     return [
         {"option": option, "name": name, "meaning": f"{meaning[:1].upper()}{meaning[1:]}"}
         for option, names in options.items()

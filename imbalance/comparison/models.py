@@ -31,7 +31,13 @@ TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}
 LEARNING_RATE = 0.1
 #: Libraries that take all cores for every fit.
 OWN_THREADS = ("lightgbm", "xgboost")
-NAMES = ("logistic", *TREES_NAME)
+#: Name of a model -> what it is.
+MEANINGS = {
+    "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
+    "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
+    "catboost": "CatBoost; its number of trees is found on held-out training rows",
+}
+NAMES = tuple(MEANINGS)
 
 
 def logistic(*, sparse=False):

@@ -14,8 +14,19 @@ from airq.messages import near_name
 from imbalance import metrics
 from imbalance.decisions import cost_matrix, expected_cost, threshold_at
 
-#: Scores that every comparison has.
-ALWAYS = ("log_loss", "brier", "auc", "average_precision")
+#: Name of a score that every comparison has -> what it is.
+ALWAYS = {
+    "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
+    "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
+    "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
+    "average_precision": "Mean precision over the recalls of the rarest class",
+}
+#: Further scores -> what they are.
+FURTHER = {
+    "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
+    "cost": "Expected cost of a row where every decision costs least, with --costs",
+    "balanced_accuracy": "and every other score of scikit-learn by its name",
+}
 RECALL_AT = "recall@"
 
 

@@ -869,7 +869,7 @@ def test_folds_of_the_user_that_are_dealt_twice_count_every_row_once():
 def test_a_winner_with_costs_and_groups_is_fitted_where_metadata_is_routed():
     "Groups reach the folds inside; the model predicts both classes."
     X, y = rows()
-    costs = {("rare", "common"): 20, ("common", "rare"): 1}
+    costs = {("rare", "common"): 1, ("common", "rare"): 1}
     found = compare(X, y, rows="none", ending="calibrated", costs=costs, **SMALL)
     with config_context(enable_metadata_routing=True):
         model = found.fit(X, y, groups=np.arange(len(y)) // 2, strategy="as they are+calibrated")
