@@ -333,7 +333,9 @@ def monitor(
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
     _write_json(json, shares.to_dict("records"))
-    print_table(*share_cells(shares), left=1)
+    headings, cells = share_cells(shares)
+    if cells:
+        print_table(headings, cells, left=1)
     _say_all(share_findings(shares, bundle.facts), said)
     say(f"Written to {out}")
 

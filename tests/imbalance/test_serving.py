@@ -383,3 +383,14 @@ def test_many_batches_that_are_too_small_are_one_note(folder):
         "200 batches (0, 1, 2, …): Taken for missing: 1 cell of town (first 'Lagos').",
         "200 batches (0, 1, 2, …) have fewer than 10 rows: too few to tell class shares.",
     ]
+
+
+def test_batches_that_are_all_too_small_are_still_written(folder, tmp_path):
+    "One sentence instead of a table; the file has a row for each batch and class."
+    table = pd.read_csv(folder / "new.csv", sep=";", dtype="str")[:20].assign(n=range(20))
+    table.to_csv(tmp_path / "t.csv", sep=";", index=False)
+    out = tmp_path / "shares.csv"
+    result = imbalance("monitor", folder / "model", tmp_path / "t.csv", "--by", "n", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "20 batches (0, 1, 2, …) have fewer than 10 rows" in " ".join(result.stderr.split())
+    assert len(pd.read_csv(out)) == 2 * 20
