@@ -120,7 +120,9 @@ class Comparison:
             )
         learned, reader = as_table(X), None
         if by_name and not issparse(X):
-            learned, _, columns = _features(pd.DataFrame(X), categorical=())
+            # A frame made anew would forget which columns are days.
+            frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
+            learned, _, columns = _features(frame, categorical=())
             reader = FunctionTransformer(_read_as_learned, kw_args={"columns": columns}).fit(X)
         groups, _ = whole_groups(learned, groups)
         fitted, _ = fit_row(

@@ -29,7 +29,7 @@ from imbalance.comparison.scoring import Scoring, choose_scoring
 from imbalance.comparison.strategies import ROWS, Strategy
 from imbalance.decisions import expected_cost, threshold_at
 from imbalance.metrics import average_precision, corrected_t_interval
-from imbalance.reading import parse_target_prior
+from imbalance.reading import features, parse_target_prior
 
 SMALL = {"models": GaussianNB(), "cv": 3, "repeats": 1}
 FOLDS = {"cv": 3, "repeats": 1}
@@ -925,3 +925,11 @@ def test_classes_that_are_floats_may_be_called_by_whole_numbers():
     X, y = rows()
     found = compare(X, 1.0 * (y == "rare"), rows="none", ending="prior", target="0=.25,1=.75", **SMALL)
     assert found.settings["target_prior"] == {"0.0": 0.25, "1.0": 0.75}
+
+
+def test_the_winner_learns_from_the_days_that_were_compared():
+    "Days in a row are no numbers of the rows, neither in the comparison nor in the fit of its winner."
+    X, y = rows()
+    X, _ = features(X.assign(when=pd.date_range("2020-01-01", periods=len(y)).astype("str")))
+    found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
+    assert found.fit(X, y)[-1].n_features_in_ == X.shape[1] == found.settings["features"]
