@@ -24,7 +24,7 @@ def _compare(folder, job, advance):
     rows, columns, classes = job["limits"]
     if len(table.X) > rows or table.X.shape[1] >= columns or len(set(table.y.tolist())) > classes:
         raise ValueError(f"At most {rows:,} rows, {columns} columns and {classes} classes are taken here.")
-    return compare(
+    found = compare(
         table.X,
         table.y,
         target=job["target_prior"],
@@ -37,6 +37,8 @@ def _compare(folder, job, advance):
         notes=table.notes,
         advance=advance,
     )
+    found.settings["table"] = table.asked
+    return found
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ import numpy as np
 
 from airq.io import atomic_folder, write_json
 from airq.messages import warn
-from imbalance.comparison.models import choose_models, with_trees
-from imbalance.comparison.problem import parse_target_prior
+from imbalance.comparison.models import choose_models, fit_row, seeded
+from imbalance.comparison.problem import whole_groups
 from imbalance.comparison.runner import versions
 from imbalance.comparison.strategies import find_rows
+from imbalance.decisions import cost_matrix
+from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.probability import resolve_prior
-from imbalance.reading import Column
+from imbalance.reading import Column, parse_target_prior, telling_columns
 
 #: File that makes a folder that of a model; the other files are named in it with their hashes.
 MARKER = "model.json"
@@ -35,23 +37,27 @@ class Bundle:
 
     Attributes
     ----------
-    classifier : LabelShiftAdapter
-        Calibrated on held-out training rows; its probabilities stand for the target.
+    classifier : PriorCorrectedClassifier
+        Its probabilities stand for the target, or are raw.
+    adapter : LabelShiftAdapter
+        The same learner for unlabelled rows, from which it estimates class shares.
     columns : tuple of Column
         How each feature is read.
     facts : dict
         Model, rows, target column, class shares, costs, versions.
     """
 
-    classifier: LabelShiftAdapter
+    classifier: PriorCorrectedClassifier
+    adapter: LabelShiftAdapter
     columns: tuple
     facts: dict
 
 
 def fit_bundle(
-    table, *, model="logistic", rows="as they are", target="training", costs=None, seed=0, title=""
-):
-    """Fit a classifier, calibrated on held-out rows and ready to follow other class shares.
+    table, *, model="logistic", rows="as they are", ending="calibrated", target="training", costs=None,
+    seed=0, title="",
+):  # fmt: skip
+    """Fit a classifier as a row of a comparison is fitted, and one that follows other class shares.
 
     Parameters
     ----------
@@ -60,10 +66,12 @@ def fit_bundle(
     model, rows : str
         By name, as for :func:`imbalance.comparison.compare.compare`. A booster finds its number of trees on
         held-out training rows.
-    target : {"training", "balanced"} or str
+    ending : {"raw", "prior", "calibrated"}
+        What is done to the probabilities.
+    target : {"training", "balanced"}, str or mapping from str to float
         Class shares of the population to predict for, such as ``"a=.5,b=.5"``.
     costs : mapping from (true, predicted) to float, optional
-        By which :func:`imbalance.decisions.least_cost` decides.
+        By which :func:`imbalance.decisions.least_cost` decides; classes may be named as text.
     seed : int
         Of folds, samplers and classifier.
     title : str
@@ -75,33 +83,46 @@ def fit_bundle(
     """
     classes, counts = np.unique(table.y, return_counts=True)
     names, shares = [str(label) for label in classes], counts / counts.sum()
-    prior = resolve_prior(parse_target_prior(target), names, shares)
+    target = parse_target_prior(target) if isinstance(target, str) else target
+    prior = resolve_prior(target, names, shares)
+    labels = dict(zip(names, classes.tolist(), strict=True))
+    costs = {tuple(labels.get(str(one), one) for one in pair): cost for pair, cost in (costs or {}).items()}
+    if costs:
+        cost_matrix(costs, classes)
     (learner,), strategy = choose_models([model])[0].values(), find_rows(rows)
-    learner, notes = with_trees(
-        learner, strategy, table.X, table.y, target=prior, groups=table.groups, seed=seed
+    groups, said = whole_groups(table.X, table.groups)
+    classifier, notes = fit_row(
+        seeded(learner, seed),
+        strategy,
+        table.X,
+        table.y,
+        ending=ending,
+        target=prior,
+        groups=groups,
+        seed=seed,
     )
-    base = strategy.classifier(learner, ending="raw", target=prior, seed=seed)
-    classifier = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=table.groups)
-    classifier.prior_ = prior
-    _forget_dates(classifier, table.columns)
+    base = strategy.classifier(classifier.estimator, ending="raw", target=prior, seed=seed)
+    adapter = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=groups)
+    _forget_dates(adapter, table.columns)
     facts = {
         "what": "imbalance model",
         "title": title,
         "model": model,
         "rows": rows,
+        "ending": ending,
         "classes": classes.tolist(),
         "class_rows": dict(zip(names, counts.tolist(), strict=True)),
         "training_prior": dict(zip(names, shares.tolist(), strict=True)),
-        "target_prior": dict(zip(names, prior.tolist(), strict=True)),
-        "costs": [[*pair, cost] for pair, cost in (costs or {}).items()],
+        "target_prior": dict(zip(names, classifier.target_prior_.tolist(), strict=True)),
+        "costs": [[*pair, cost] for pair, cost in costs.items()],
         "seed": seed,
-        "notes": [*table.notes, *notes],
+        "notes": [*table.notes, *telling_columns(table.X, table.y, groups), *said, *notes],
         "versions": versions(),
     }
-    return Bundle(classifier, table.columns, facts)
+    return Bundle(classifier, adapter, table.columns, facts)
 
 
-def _forget_dates(classifier, columns):
+def _forget_dates(adapter, columns):
     """Leave dates out of the test for label shift: batches of other times differ in them anyway."""
     dates = {
         name
@@ -109,13 +130,20 @@ def _forget_dates(classifier, columns):
         if one.kind == "days"
         for name in (one.name, *(f"{one.name} {part}" for part in one.words))
     }
-    kept = [name not in dates for name in classifier._names]
-    classifier._features = classifier._features[:, kept]
-    classifier._names = [name for name in classifier._names if name not in dates]
+    kept = [name not in dates for name in adapter._names]
+    adapter._features = adapter._features[:, kept]
+    adapter._names = [name for name in adapter._names if name not in dates]
 
 
 def best_of(folder):
-    """Return model, rows and target of the best row in the folder of a comparison, for :func:`fit_bundle`.
+    """Return what the folder of a comparison says of its best row and of its table.
+
+    Returns
+    -------
+    asked : dict
+        `model, rows, ending, target` of the best row, and `costs`, for :func:`fit_bundle`.
+    columns : dict
+        Options of :func:`imbalance.reading.read_labelled`; none where it was not compared from a file.
 
     Raises
     ------
@@ -125,9 +153,16 @@ def best_of(folder):
     folder = Path(folder)
     try:
         table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
-        target = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["target_prior"]
+        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         best = next(row for row in table if row["ending"] != "em")
-        asked = {"model": best["model"], "rows": best["rows"], "target": _as_text(target)}
+        asked = {name: best[name] for name in ("model", "rows", "ending")}
+        asked["target"], names, costs = (settings[key] for key in ("target_prior", "classes", "costs"))
+        asked["costs"] = costs and {
+            (true, told): costs[row][column]
+            for row, true in enumerate(names)
+            for column, told in enumerate(names)
+            if row != column
+        }
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{folder} holds no finished comparison of `imbalance compare`.") from None
     except (ValueError, KeyError, TypeError, StopIteration):
@@ -135,11 +170,7 @@ def best_of(folder):
             f"{folder}: the comparison is damaged or of an older version; run it again."
         ) from None
     choose_models([asked["model"]]), find_rows(asked["rows"])
-    return asked
-
-
-def _as_text(shares):
-    return ",".join(f"{name}={share!r}" for name, share in shares.items())
+    return asked, settings.get("table", {})
 
 
 def save_bundle(bundle, folder, *, X):
@@ -162,7 +193,7 @@ def save_bundle(bundle, folder, *, X):
     """
     with atomic_folder(folder, marker=MARKER) as new:
         arrays = {}
-        tree = _encoded(bundle.classifier, new, arrays)
+        tree = _encoded([bundle.classifier, bundle.adapter], new, arrays)
         write_json(new / TREE, tree)
         np.savez_compressed(new / ARRAYS, **arrays)
         files = {path.name: _hash(path) for path in sorted(new.iterdir())}
@@ -198,9 +229,11 @@ def load_bundle(folder):
     _check_versions(folder, held)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = dict(stored)
-    classifier = _decoded(json.loads((folder / TREE).read_text(encoding="utf-8")), folder, arrays)
+    parts = _decoded(json.loads((folder / TREE).read_text(encoding="utf-8")), folder, arrays)
+    if not isinstance(parts, list):
+        raise ValueError(f"{folder} was saved by an older version; fit the model again.")
     columns = tuple(Column(**{**one, "words": tuple(one["words"])}) for one in columns)
-    return Bundle(classifier, columns, facts)
+    return Bundle(*parts, columns, facts)
 
 
 def _check_versions(folder, held):

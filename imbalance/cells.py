@@ -58,11 +58,24 @@ _FEWEST_DAYS = 10
 
 
 def filled(column):
-    """A column as stripped text, blank cells and "?" missing."""
+    """A column as stripped text, blank cells and "?" missing.
+
+    >>> filled(pd.Series([1, None, 2.5])).dropna().tolist()
+    ['1', '2.5']
+    """
     column = column.astype(object).where(column.notna(), None)
-    values = {value: str(value).strip() for value in column.dropna().unique()}
+    values = {value: cell_text(value) for value in column.dropna().unique()}
     values = {value: None if text in (*EMPTY_CELLS, UNKNOWN) else text for value, text in values.items()}
     return column.map(values).astype(object)
+
+
+def cell_text(value):
+    """A cell as stripped text; a whole number is the same one where a gap made the column floats.
+
+    >>> cell_text(1.0), cell_text(1), cell_text(" 1.0 ")
+    ('1', '1', '1.0')
+    """
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def distinct(text):
@@ -101,7 +114,7 @@ def decimal_mark(words):
     return "," if any(comma > SLIPS and comma > point for comma, point in shares) else "."
 
 
-def as_numbers(text, mark="."):
+def as_numbers(text, mark=".", *, known=None):
     """Text as numbers: decimal commas, thousands, money, percent, one unit behind all.
 
     Parameters
@@ -110,6 +123,8 @@ def as_numbers(text, mark="."):
         From :func:`filled`.
     mark : str
         Decimal mark where the column itself does not tell.
+    known : str, optional
+        Decimal mark that the column must have; another one only where most cells are numbers with that alone.
 
     Returns
     -------
@@ -122,9 +137,16 @@ def as_numbers(text, mark="."):
     --------
     >>> as_numbers(pd.Series(["1.234,50 €", "(12)", None, "many"]))[0].tolist()
     [1234.5, -12.0, nan, nan]
+    >>> as_numbers(pd.Series(["1.500", "2.5"]), known=",")[0].tolist()
+    [1500.0, nan]
     """
-    comma, point = _share(text, ","), _share(text, ".")
-    mark = mark if comma == point else "," if comma > point else "."
+    shares = {one: _share(text, one) for one in _PATTERNS}
+    if known and shares[known] >= SLIPS:
+        mark = known
+    elif shares[","] != shares["."]:
+        mark = max(shares, key=shares.get)
+    else:
+        mark = known or mark
     parts = text.str.extract(f"^{_PATTERNS[mark].pattern}$")
     body = parts["body"].str.replace(rf"[{_BLANKS}{'.' if mark == ',' else ','}]", "", regex=True)
     numbers = pd.to_numeric(body.str.replace(",", "."), errors="coerce").astype("float64")

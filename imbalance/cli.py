@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -132,16 +133,18 @@ def compare(
     from imbalance.comparison.compare import compare as run
     from imbalance.comparison.report import write_comparison
 
-    table = _read(file, target, group, categorical, drop)
+    table = _read(file, target, group, listed(categorical), listed(drop))
     with progress("Comparing") as advance:
         comparison = run(
             table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
             title=f"{file.name}: {target}", notes=table.notes, advance=advance, **options,
         )  # fmt: skip
+    comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
     _write_json(json, comparison.table.to_dict("records"))
     _print_comparison(comparison)
-    say(f"Written to {out}. Fit the best: imbalance fit {file} --target {target} --like {out} --out model")
+    command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
+    say(f"Written to {out}. Fit the best: {command}")
 
 
 def _compare_suite(suite, out, json, options):
@@ -157,14 +160,18 @@ def _compare_suite(suite, out, json, options):
     say(f"Written to {out}")
 
 
-@app.command(epilog="Example: imbalance fit loans.csv --target default --like result --out model")
+@app.command(epilog="Example: imbalance fit loans.csv --like result --out model")
 @exit_cleanly
 def fit(
     file: Annotated[Path, typer.Argument(help="Table (CSV or Parquet), a row per case.")],
-    target: Annotated[str, typer.Option(help="Column of the classes.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; a model in it is replaced.")],
+    target: Target = None,
     like: Annotated[
-        Path | None, typer.Option(help="Folder of a comparison: take its best model, rows and target.")
+        Path | None,
+        typer.Option(
+            help="Folder of a comparison: what is done to rows and probabilities in its best row, and its "
+            "model, target, costs and columns, unless they are named here."
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="logistic (the default), lightgbm or catboost.")] = None,
     rows: Annotated[
@@ -183,27 +190,32 @@ def fit(
 ):
     """Fit a classifier whose probabilities are calibrated and stand for the population that you name.
 
-    Probabilities are calibrated on held-out rows, then corrected. The model is a folder without pickle: to
-    read it runs no code of whoever made it. Typical time: seconds to a minute.
+    Probabilities are calibrated on held-out rows, then corrected, or as in the best row of --like. The model
+    is a folder without pickle: to read it runs no code of whoever made it. Typical time: seconds to a minute.
     """
-    if like is not None and any(one is not None for one in (model, rows, target_prior)):
-        raise typer.BadParameter("--like takes model, rows and target from a comparison; name it or them")
+    if like is None and target is None:
+        raise typer.BadParameter("name --target, the column of the classes, or --like, a comparison")
     _check(out=out, json=json, inputs={"FILE": file, "--like": like}, folders=["--out"])
     from imbalance.bundle import best_of, fit_bundle, save_bundle
 
-    asked = {"model": model or "logistic", "rows": rows or "none", "target": target_prior or "training"}
-    asked = asked if like is None else best_of(like)
-    table = _read(file, target, group, categorical, drop)
-    bundle = fit_bundle(
-        table, **asked, costs=_costs(costs, table.y), seed=seed, title=f"{file.name}: {target}"
-    )
+    how, columns = ({}, {}) if like is None else best_of(like)
+    named = {"target": target, "group": group, "categorical": listed(categorical), "drop": listed(drop)}
+    columns |= {name: value for name, value in named.items() if value is not None}
+    if "target" not in columns:
+        raise ValueError(f"{like} does not say which column holds the classes; name it by --target.")
+    table = _read(file, **columns)
+    named = {"model": model, "rows": rows, "target": target_prior, "costs": _costs(costs, table.y)}
+    how |= {name: value for name, value in named.items() if value is not None}
+    bundle = fit_bundle(table, **how, seed=seed, title=f"{file.name}: {columns['target']}")
     save_bundle(bundle, out, X=table.X)
     _write_json(json, bundle.facts)
     _say_all([], bundle.facts["notes"])
     shares = ", ".join(f"{name} {share:.3g}" for name, share in bundle.facts["target_prior"].items())
+    if like is not None:
+        say(f"As in {like}: {_said(columns, how.get('costs'))}")
     say(
-        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, calibrated, for a population with "
-        f"{shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
+        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, {bundle.facts['ending']}, for a "
+        f"population with {shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
     )
 
 
@@ -229,7 +241,7 @@ def predict(
 
     bundle, said = load_bundle(model), []
     kept = listed(keep) or ()
-    table = read_rows(file, text=kept, notes=said)
+    table = read_rows(file, text=kept, columns=bundle.columns, notes=said)
     check_columns(table, kept, file)
     with _naming(file):
         rows, more = predict_rows(bundle, table, target=target_prior, keep=kept)
@@ -314,13 +326,16 @@ def monitor(
     from imbalance.reading import read_rows
     from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
 
-    bundle, tables = load_bundle(model), {str(file): read_rows(file) for file in files}
+    bundle = load_bundle(model)
+    tables = {str(file): read_rows(file, columns=bundle.columns) for file in files}
     parts = batches(tables, by)
     with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
     _write_json(json, shares.to_dict("records"))
-    print_table(*share_cells(shares), left=1)
+    headings, cells = share_cells(shares)
+    if cells:
+        print_table(headings, cells, left=1)
     _say_all(share_findings(shares, bundle.facts), said)
     say(f"Written to {out}")
 
@@ -474,7 +489,7 @@ def _paired_shares(target, trained, options=("--target", "--trained")):
 
 def _shares(text, name):
     if "=" in text:
-        from imbalance.comparison.problem import parse_target_prior
+        from imbalance.reading import parse_target_prior
 
         return parse_target_prior(text)
     try:
@@ -504,12 +519,19 @@ def _costs(text, y):
     return costs
 
 
-def _read(file, target, group, categorical, drop):
+def _read(file, target, group=None, categorical=None, drop=None):
     from imbalance.reading import read_labelled
 
-    return read_labelled(
-        file, target=target, group=group, categorical=listed(categorical) or (), drop=listed(drop) or ()
-    )
+    return read_labelled(file, target=target, group=group, categorical=categorical or (), drop=drop or ())
+
+
+def _said(columns, costs):
+    """The columns of a table, and costs, as a model was fitted with them, in words."""
+    said = {
+        name: ", ".join([value] if isinstance(value, str) else value or []) for name, value in columns.items()
+    }
+    said["costs"] = ", ".join(f"{true}>{told}={cost:g}" for (true, told), cost in (costs or {}).items())
+    return "; ".join(f"{name} {value}" for name, value in said.items() if value) + "."
 
 
 def _check(*, out=None, json=None, inputs=(), folders=()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from imbalance.cells import (
     as_days,
     as_flags,
     as_numbers,
+    cell_text,
     decimal_mark,
     distinct,
     filled,
@@ -86,6 +87,8 @@ class LabelledTable:
         What was changed or left out on the way, a sentence each.
     columns : tuple of Column
         How each feature was read, for :func:`read_alike`.
+    asked : dict
+        The columns that :func:`read_labelled` was told of, by its options.
     """
 
     X: pd.DataFrame
@@ -93,6 +96,7 @@ class LabelledTable:
     groups: np.ndarray | None = None
     notes: tuple = ()
     columns: tuple = ()
+    asked: dict = field(default_factory=dict)
 
 
 def read_labelled(path, *, target, group=None, categorical=(), drop=()):
@@ -138,17 +142,19 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
-    notes += [*_doubts(X, [one.name for one in columns if one.kind == "days"]), *telling_columns(X, y)]
-    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns))
+    notes += _doubts(X, [one.name for one in columns if one.kind == "days"])
+    asked = {"target": target, "group": group, "categorical": list(categorical), "drop": list(drop)}
+    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns), asked)
 
 
-def read_rows(path, *, text=(), needed=(), notes=None):
+def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
     """Read a table, with points and commas of numbers left for :func:`features` to understand.
 
     Where a column of a CSV has decimal commas, points may separate thousands in another one, and nothing is
-    taken for a number too early.
+    taken for a number too early; nor in `columns` (:class:`Column`) that are known to have decimal commas.
     """
     notes = [] if notes is None else notes
+    text = [*text, *(one.name for one in columns if one.kind == "number" and one.order == ",")]
     table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
     if (
         Path(path).suffix == ".parquet"
@@ -189,7 +195,7 @@ def _doubts(X, days):
     return notes
 
 
-def telling_columns(X, y):
+def telling_columns(X, y, groups=None):
     """Sentences on columns each of which alone tells the class, as one that was filled in afterwards.
 
     A tree of one column is fitted on half of at most 5,000 rows and tested on the other half, both ways. A
@@ -201,6 +207,8 @@ def telling_columns(X, y):
         As :func:`features` gives it.
     y : array-like of shape (n_samples,)
         Classes.
+    groups : array-like of int of shape (n_samples,), optional
+        Of a group one row is looked at, so that none is known from the other half.
 
     Returns
     -------
@@ -212,6 +220,9 @@ def telling_columns(X, y):
     >>> telling_columns(X, ["no", "no", "yes", "yes"] * 5)[0][:33]
     'paid alone tells the class of 100'
     """
+    if groups is not None:
+        alone = np.unique(groups, return_index=True)[1]
+        X, y = X.iloc[alone], np.asarray(y)[alone]
     y = np.unique(np.asarray(y), return_inverse=True)[1]
     counts = np.bincount(y)
     if counts.min() < 2:
@@ -228,8 +239,8 @@ def telling_columns(X, y):
         right = min(np.mean(told[y[rows] == code] == code) for code in range(len(counts)))
         if right >= TELLS:
             said.append(
-                f"{name} alone tells the class of {right:.0%} of the rows of every class; --drop it if it is "
-                "not known before the class is."
+                f"{name} alone tells the class of {right:.0%} of the rows of every class; leave it out "
+                "(--drop) if it is not known before the class is."
             )
     return said
 
@@ -301,6 +312,47 @@ def labels(column, *, name="the target"):
             f"{name!r} has {text.nunique():,} different labels; at most {MAX_CLASSES} can be told."
         )
     return text.to_numpy(dtype="str")
+
+
+def parse_target_prior(text):
+    """Class shares written as ``a=.5,b=.5``; the words "balanced" and "training" stay as they are.
+
+    Parameters
+    ----------
+    text : str
+        Shares by class, separated by commas.
+
+    Returns
+    -------
+    str or dict of str to float
+
+    Raises
+    ------
+    ValueError
+        If it is not of this form or names a class twice.
+
+    Examples
+    --------
+    >>> parse_target_prior("a=.25, b=.75")
+    {'a': 0.25, 'b': 0.75}
+    """
+    if text in ("balanced", "training"):
+        return text
+    prior = {}
+    for part in text.split(","):
+        name, sign, share = part.strip().rpartition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            value = None
+        if not sign or value is None:
+            raise ValueError(
+                f"The target prior {text!r} is not of the form class=share,class=share, balanced or training."
+            )
+        if name.strip() in prior:
+            raise ValueError(f"The target prior names {name.strip()!r} twice.")
+        prior[name.strip()] = value
+    return prior
 
 
 def is_number(column):
@@ -452,7 +504,7 @@ def _numbers_the_row(column, name):
 def _read_column(column, name, *, as_category, mark):
     """A column and how it was read, or None and the reason why it is of no use."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.cat.rename_categories(str).cat.remove_unused_categories()
+        column = column.cat.rename_categories(cell_text).cat.remove_unused_categories()
         return column, Column(name, "category", tuple(column.cat.categories))
     if pd.api.types.is_timedelta64_dtype(column):
         return None, "durations"
@@ -566,7 +618,7 @@ def _read_as(column, text, how):
         return pd.Series(np.nan, index=text.index) if days is None else days
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
-    return as_numbers(text, how.order or ".")[0]
+    return as_numbers(text, known=how.order or ".")[0]
 
 
 def _groups(column, name):

@@ -9,12 +9,13 @@ import pandas as pd
 
 from airq.io import atomic_write
 from imbalance.cells import as_days, as_numbers, filled, without_formulas
-from imbalance.comparison.problem import parse_target_prior
+from imbalance.comparison.models import MEANINGS
+from imbalance.comparison.scoring import ALWAYS, FURTHER
 from imbalance.comparison.strategies import ENDINGS, ROWS
 from imbalance.decisions import least_cost
 from imbalance.label_shift import PriorTracker
-from imbalance.probability import correct_prior, resolve_prior
-from imbalance.reading import check_columns, read_alike
+from imbalance.probability import FEWEST_ROWS, correct_prior, resolve_prior
+from imbalance.reading import check_columns, parse_target_prior, read_alike
 
 PROBABILITY, CORRECTED = "p_", "_corrected"
 #: Periods that a column of dates may be cut into.
@@ -55,8 +56,10 @@ def predict_rows(bundle, table, *, target=None, keep=()):
     """
     X, notes = read_alike(table, bundle.columns)
     classifier, facts = bundle.classifier, bundle.facts
-    prior = _target(facts, target)
-    probabilities = _probabilities(classifier, X, prior)
+    if target is None:
+        probabilities = classifier.predict_proba(X)
+    else:
+        probabilities = classifier.proba_for(X, _target(facts, target))
     costs = {(true, told): cost for true, told, cost in facts["costs"]} or None
     rows = table[list(keep)].reset_index(drop=True) if keep else pd.DataFrame({"row": range(1, len(X) + 1)})
     names = [f"{PROBABILITY}{label}" for label in facts["classes"]]
@@ -68,18 +71,8 @@ def predict_rows(bundle, table, *, target=None, keep=()):
 
 def _target(facts, target):
     names = [str(label) for label in facts["classes"]]
-    if target is None:
-        return np.array([facts["target_prior"][name] for name in names])
     training = [facts["training_prior"][name] for name in names]
     return resolve_prior(parse_target_prior(target), names, training)
-
-
-def _probabilities(classifier, X, prior):
-    own, classifier.prior_ = classifier.prior_, prior
-    try:
-        return classifier.predict_proba(X)
-    finally:
-        classifier.prior_ = own
 
 
 def correct_rows(table, columns, *, trained, target):
@@ -221,30 +214,38 @@ def watch_shares(bundle, parts, *, advance=None):
     notes : list of str
         Batches that were too small, cells that were not understood.
     """
-    tracker, notes = PriorTracker(bundle.classifier, horizon=len(parts)), []
+    tracker, noted = PriorTracker(bundle.adapter, horizon=len(parts)), {}
     for done, (batch, table) in enumerate(parts.items(), start=1):
         X, said = read_alike(table, bundle.columns)
         with warnings.catch_warnings():
             # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)
             tracker.update(X, when=str(batch))
-        notes += [f"{batch}: {note}" for note in said]
+        for note in said:
+            noted.setdefault(note, []).append(str(batch))
         if advance:
             advance(done, len(parts), str(batch))
     history = tracker.history_
-    small = history[history["share"].isna()].drop_duplicates("when")
-    notes += [f"{row.when}: {row.reason}" for row in small.itertuples()]
+    small = history.loc[history["share"].isna(), "when"].drop_duplicates().tolist()
+    notes = [f"{_few(names)}: {note}" for note, names in noted.items()]
+    if small:
+        have = "has" if len(small) == 1 else "have"
+        notes.append(f"{_few(small)} {have} fewer than {FEWEST_ROWS} rows: too few to tell class shares.")
     return history, notes
 
 
+def _few(batches):
+    """Name a batch, or count several and name the first."""
+    if len(batches) == 1:
+        return f"Batch {batches[0]}"
+    return f"{len(batches):,} batches ({', '.join(batches[:3])}{', …' if len(batches) > 3 else ''})"
+
+
 def share_cells(history):
-    """Headings and cells of :func:`watch_shares`, a row per batch."""
+    """Headings and cells of :func:`watch_shares`, a row per batch of rows enough."""
     classes, rows = history["label"].unique().tolist(), []
-    for when, part in history.groupby("when", sort=False):
-        shares = [
-            "" if row.share != row.share else f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})"
-            for row in part.itertuples()
-        ]
+    for when, part in history[history["share"].notna()].groupby("when", sort=False):
+        shares = [f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})" for row in part.itertuples()]
         rows.append([when, f"{part['n_rows'].iloc[0]:,}", *shares, "ALARM" if part["alarm"].any() else ""])
     return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
 
@@ -286,22 +287,8 @@ def vocabulary():
     >>> [one["name"] for one in vocabulary() if one["option"] == "--ending"]
     ['raw', 'prior', 'calibrated', 'em']
     """
-    models = {
-        "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
-        "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
-        "catboost": "CatBoost; its number of trees is found on held-out training rows",
-    }
-    scores = {
-        "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
-        "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
-        "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
-        "average_precision": "Mean precision over the recalls of the rarest class",
-        "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
-        "cost": "Expected cost of a row where every decision costs least, with --costs",
-        "balanced_accuracy": "and every other score of scikit-learn by its name",
-    }
     rows = {name: strategy.meaning for name, strategy in ROWS.items()}
-    options = {"--rows": rows, "--ending": ENDINGS, "--models": models, "--scoring": scores}
+    options = {"--rows": rows, "--ending": ENDINGS, "--models": MEANINGS, "--scoring": ALWAYS | FURTHER}
     return [
         {"option": option, "name": name, "meaning": f"{meaning[:1].upper()}{meaning[1:]}"}
         for option, names in options.items()

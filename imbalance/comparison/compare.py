@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from imbalance.comparison import report
 from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.judge import make_jobs
-from imbalance.comparison.models import choose_models, seeded, with_trees
+from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import as_table, class_labels, make_problem, problem_facts, whole_groups
 from imbalance.comparison.runner import claim_parts, run_jobs, versions
 from imbalance.comparison.scoring import choose_scoring
@@ -36,7 +36,6 @@ from imbalance.comparison.summary import (
     mean_test_share,
     summary_table,
 )
-from imbalance.decisions import CostSensitiveClassifier
 from imbalance.reading import _features, read_alike
 
 
@@ -60,7 +59,7 @@ class Comparison:
         the strategy corrects to each target or stays as trained.
     reliability : DataFrame
         `strategy, model, class, bin, share, predicted, observed, rows`: means over a bin of predictions, on
-        the target population, and the test rows in it (mean of the repetitions).
+        the target population, and the test rows in it (each once, however often it was tested).
     settings : dict
         Data, folds, target, strategies, models, versions.
     findings : list of str
@@ -121,15 +120,15 @@ class Comparison:
             )
         learned, reader = as_table(X), None
         if by_name and not issparse(X):
-            learned, _, columns = _features(pd.DataFrame(X), categorical=())
+            # A frame made anew would forget which columns are days.
+            frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
+            learned, _, columns = _features(frame, categorical=())
             reader = FunctionTransformer(_read_as_learned, kw_args={"columns": columns}).fit(X)
         groups, _ = whole_groups(learned, groups)
-        seed = self.settings["seed"]
-        estimator, _ = with_trees(estimator, rows, learned, y, target=target, groups=groups, seed=seed)
-        fitted = rows.classifier(estimator, ending=chosen["ending"], target=target, seed=seed)
-        if self.recipe["costs"] is not None:
-            fitted = CostSensitiveClassifier(fitted, self.recipe["costs"])
-        fitted.fit(learned, y, groups=groups)
+        fitted, _ = fit_row(
+            estimator, rows, learned, y, ending=chosen["ending"], target=target, groups=groups,
+            costs=self.recipe["costs"], seed=self.settings["seed"],
+        )  # fmt: skip
         return fitted if reader is None else make_pipeline(reader, fitted)
 
     def _chosen(self, strategy, model):
@@ -214,7 +213,7 @@ def compare(
         Further scores, beside log loss, Brier score, AUC, average precision and expected cost: "recall@0.05"
         (recall of the rarest class at 5 % false alarms, the threshold from training rows), names of
         scikit-learn's scorers, or scorers.
-    n_jobs : int
+    n_jobs : int, optional
         Processes, each of which fits with one thread. The result does not depend on it.
     seed : int
         Of folds, samplers and classifiers.
@@ -262,6 +261,8 @@ def compare(
     >>> found.table["strategy"].tolist()
     ['as they are+prior', 'as they are']
     """
+    n_jobs = 1 if n_jobs is None else n_jobs
+    _check_whole(repeats=repeats, n_jobs=n_jobs, seed=seed)
     models, by_name = choose_models(models, sparse=issparse(X))
     strategies, endings = choose_rows(rows), choose_endings(ending)
     problem, said = make_problem(
@@ -297,9 +298,20 @@ def compare(
         "strategies": {one.name: one for one, _ in pairs},
         "costs": scoring.costs,
     }
-    found = _comparison(records, kept, settings, recipe)
+    found = _comparison(records, kept, settings, recipe, problem.splits)
     found.notes = [*notes, *said, *remarks, *left_out, *counted]
     return found
+
+
+def _check_whole(**numbers):
+    """Raise a ValueError for a number that must be whole and is not, or makes no sense."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, not {value!r}.")
+        if (name == "n_jobs" and value == 0) or (name == "seed" and value < 0):
+            raise ValueError(
+                f"{name} must not be {value}; {'1 or more' if value == 0 else '0 or more'} is needed."
+            )
 
 
 def _remarks(strategies, endings, target, passing):
@@ -359,7 +371,7 @@ def _counted(notes, n_pieces):
     return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
 
 
-def _comparison(records, kept, settings, recipe):
+def _comparison(records, kept, settings, recipe, splits):
     frames = {
         what: pd.DataFrame(
             [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
@@ -379,7 +391,7 @@ def _comparison(records, kept, settings, recipe):
         table=table,
         differences=differences(scores, test_share=test_share),
         sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
-        reliability=mean_reliability(frames["reliability"], settings["n_repeats"]),
+        reliability=mean_reliability(frames["reliability"], splits),
         settings=settings,
         findings=findings(table, scores, target=target),
         recipe=recipe,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
+from sklearn import get_config
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +18,7 @@ from sklearn.utils import _safe_indexing
 from airq.messages import near_name
 from imbalance.boosters import BoostedClassifier
 from imbalance.classifiers import check_classifier, copy_of
+from imbalance.decisions import CostSensitiveClassifier
 from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import weighted_log_loss
 
@@ -28,7 +30,13 @@ TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}
 LEARNING_RATE = 0.1
 #: Libraries that take all cores for every fit.
 OWN_THREADS = ("lightgbm", "xgboost")
-NAMES = ("logistic", *TREES_NAME)
+#: Name of a model -> what it is.
+MEANINGS = {
+    "logistic": "Logistic regression; gaps filled, numbers scaled, categories one-hot",
+    "lightgbm": "LightGBM; its number of trees is found on held-out training rows",
+    "catboost": "CatBoost; its number of trees is found on held-out training rows",
+}
+NAMES = tuple(MEANINGS)
 
 
 def logistic(*, sparse=False):
@@ -178,3 +186,33 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
             )
         )
     return copy_of(model).set_params(settings=settings | {name: TREES[int(np.argmin(losses))]}), []
+
+
+def fit_row(model, strategy, X, y, *, ending, target, groups=None, costs=None, seed=0):
+    """Fit a row of a comparison to all rows of a table.
+
+    Parameters
+    ----------
+    model : scikit-learn classifier
+        As :func:`choose_models` gives it.
+    strategy : Strategy
+        What is done to the rows.
+    X, y, ending, target, groups, seed
+        As for :meth:`imbalance.comparison.strategies.Strategy.classifier`; groups hold equal rows together,
+        see :func:`imbalance.comparison.problem.whole_groups`.
+    costs : numpy.ndarray of shape (n_classes, n_classes), optional
+        By which it predicts.
+
+    Returns
+    -------
+    classifier
+        Fitted.
+    notes : list of str
+    """
+    model, notes = with_trees(model, strategy, X, y, target=target, groups=groups, seed=seed)
+    classifier = strategy.classifier(model, ending=ending, target=target, seed=seed)
+    if costs is not None:
+        if get_config()["enable_metadata_routing"]:
+            classifier.set_fit_request(groups=True, sample_weight=True)
+        classifier = CostSensitiveClassifier(classifier, costs)
+    return classifier.fit(X, y, groups=groups), notes

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
+from imbalance.cells import cell_text
 from imbalance.folds import duplicate_groups, joined_groups, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.probability import resolve_prior
-from imbalance.reading import features, labels
+from imbalance.reading import features, labels, parse_target_prior, telling_columns
 
 #: Shares of the rarest class along the sweep of targets.
 SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -91,7 +92,7 @@ def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=
     ValueError
         If the rows, the labels, the groups, the folds or the target make no sense.
     """
-    X, clean, notes = _tables(X, by_name)
+    X, clean, readable, notes = _tables(X, by_name)
     y = class_labels(y)
     if X.shape[0] != len(y):
         raise ValueError(f"There are {X.shape[0]:,} rows of features, but {len(y):,} labels.")
@@ -104,21 +105,22 @@ def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=
     splits, n_repeats, dealt = _splits(X, y, whole, cv, repeats, seed, given=groups)
     sweep = _sweep(y, classes, target)
     problem = Problem(X, clean, y, classes, target, whole, splits, n_repeats, sweep, seed)
-    return problem, [*notes, *said, *grouped, *dealt]
+    telling = telling_columns(clean, y, whole) if readable else []
+    return problem, [*notes, *telling, *said, *grouped, *dealt]
 
 
 def _tables(X, by_name):
-    """Rows as they were given, rows as numbers and categories, and what was left out of these."""
+    """Rows as given, and as numbers and categories, whether they could be read so, and what was left out."""
     X = as_table(X)
     if issparse(X):
-        return X, X, []
+        return X, X, False, []
     try:
         clean, notes = features(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X))
     except ValueError:
         if by_name:
             raise
-        clean = pd.DataFrame(X)
-    return X, clean, notes if by_name else []
+        return X, pd.DataFrame(X), False, []
+    return X, clean, True, notes if by_name else []
 
 
 def as_table(X):
@@ -133,26 +135,25 @@ def as_table(X):
 
 
 def class_labels(y):
-    """Labels of shape (n_samples,): truth values and whole numbers as they are, all else as text.
+    """Labels of shape (n_samples,) as they are: truth values, numbers or text.
 
     Raises
     ------
     ValueError
-        If one is missing, if they are continuous, or of one class only.
+        If one is missing, if they are continuous, of one class only, or of several columns.
 
     Examples
     --------
-    >>> class_labels(["b ", "a"]).tolist(), class_labels([True, False]).tolist()
-    (['b', 'a'], [True, False])
+    >>> class_labels(["b ", "a"]).tolist(), class_labels([1.0, 0.0]).tolist()
+    (['b ', 'a'], [1.0, 0.0])
     """
-    y = pd.Series(np.asarray(y).ravel() if np.ndim(y) == 2 and np.shape(y)[1] == 1 else np.asarray(y))
-    found = labels(y, name="the target")
+    shape = np.shape(y)
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(f"The target must be one column, a class for every row; it has the shape {shape}.")
+    y = pd.Series(np.asarray(y).ravel())
+    labels(y, name="the target")
     plain = np.asarray(y.tolist())
-    if plain.dtype.kind in "biu":
-        return plain
-    if plain.dtype.kind == "U" and found.dtype.kind != "U":
-        return np.char.strip(plain)
-    return found
+    return plain if plain.dtype.kind in "biufU" else plain.astype("str")
 
 
 def _target(target, classes, training):
@@ -162,7 +163,9 @@ def _target(target, classes, training):
     if not isinstance(target, Mapping):
         return resolve_prior(target, classes, training), []
     names = [str(label) for label in classes]
-    given = {str(name): share for name, share in target.items()}
+    # A class that is the number 1.0 may be called 1.
+    own = {name: str(label) for label in classes.tolist() for name in (label, cell_text(label))}
+    given = {own.get(name, str(name)): share for name, share in target.items()}
     for name in given:
         if name not in names:
             raise ValueError(f"The target prior names {name!r}, but the classes are {', '.join(names)}.")
@@ -203,6 +206,8 @@ def _splits(X, y, groups, cv, repeats, seed, *, given):
     """Train and test rows of every fold, the repeats, and a note where groups cross given folds."""
     if isinstance(cv, Integral):
         return make_folds(y, groups=groups, n_splits=cv, n_repeats=repeats, seed=seed), int(repeats), []
+    if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
+        raise ValueError(f"cv must be a number of folds, a splitter or folds, not {cv!r}.")
     splits, crossing = [], 0
     for train, test in cv.split(X, y, given) if hasattr(cv, "split") else cv:
         train, test = (np.flatnonzero(one) if np.asarray(one).dtype == bool else one for one in (train, test))
@@ -227,47 +232,6 @@ def _sweep(y, classes, target):
     priors = np.outer((1 - shares) / (1 - target[rare]), target)
     priors[:, rare] = shares
     return priors
-
-
-def parse_target_prior(text):
-    """Class shares written as ``a=.5,b=.5``; the words "balanced" and "training" stay as they are.
-
-    Parameters
-    ----------
-    text : str
-        Shares by class, separated by commas.
-
-    Returns
-    -------
-    str or dict of str to float
-
-    Raises
-    ------
-    ValueError
-        If it is not of this form or names a class twice.
-
-    Examples
-    --------
-    >>> parse_target_prior("a=.25, b=.75")
-    {'a': 0.25, 'b': 0.75}
-    """
-    if text in ("balanced", "training"):
-        return text
-    prior = {}
-    for part in text.split(","):
-        name, sign, share = part.strip().rpartition("=")
-        try:
-            value = float(share)
-        except ValueError:
-            value = None
-        if not sign or value is None:
-            raise ValueError(
-                f"The target prior {text!r} is not of the form class=share,class=share, balanced or training."
-            )
-        if name.strip() in prior:
-            raise ValueError(f"The target prior names {name.strip()!r} twice.")
-        prior[name.strip()] = value
-    return prior
 
 
 def problem_facts(problem):

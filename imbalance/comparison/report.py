@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from airq.io import atomic_write, write_json, write_text
+from imbalance.cells import without_formulas
 
 #: Column of the table -> heading and format; other scores are headed by their names.
 HEADINGS = {
@@ -73,7 +74,7 @@ def write_comparison(comparison, folder):
         What was found.
     folder : str or Path
         Where `scores.parquet`, `table.csv`, `.md`, `.html` and `.json`, `differences.csv`,
-        `reliability.csv`, `sweep.csv`, `settings.json` and the pictures go.
+        `reliability.csv`, `sweep.csv`, `settings.json` and the pictures go. No cell of a CSV is a formula.
 
     Raises
     ------
@@ -85,11 +86,9 @@ def write_comparison(comparison, folder):
     folder, table = Path(folder), comparison.table
     with atomic_write(folder / "scores.parquet") as path:
         comparison.scores.to_parquet(path, index=False)
-    with atomic_write(folder / "table.csv") as path:
-        table.to_csv(path, index=False)
-    for name in ("differences", "reliability", "sweep"):
+    for name in ("table", "differences", "reliability", "sweep"):
         with atomic_write(folder / f"{name}.csv") as path:
-            getattr(comparison, name).to_csv(path, index=False)
+            without_formulas(getattr(comparison, name)).to_csv(path, index=False)
     pictures = draw_pictures(comparison, folder)
     write_text(folder / "table.md", markdown(comparison))
     write_text(folder / "table.html", page(comparison, pictures))
@@ -103,10 +102,10 @@ def facts(comparison):
 
 
 def cells(table, columns=None):
-    """Headings and cells as text, recalls headed by their class, a mark where level with the best."""
+    """Headings and cells as text, recalls headed by their class, a mark where several are level."""
     columns = shown_columns(table) if columns is None else list(columns)
     chosen = [HEADINGS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns]
-    marks = [MARK if level else "" for level in table["level"]]
+    marks = [MARK if level and table["level"].sum() > 1 else "" for level in table["level"]]
     rows = [
         [format_cell(value, form) for value, (_, form) in zip(row, chosen, strict=True)]
         for row in table.assign(strategy=marks + table["strategy"])[columns].itertuples(index=False)

@@ -14,8 +14,19 @@ from airq.messages import near_name
 from imbalance import metrics
 from imbalance.decisions import cost_matrix, expected_cost, threshold_at
 
-#: Scores that every comparison has.
-ALWAYS = ("log_loss", "brier", "auc", "average_precision")
+#: Name of a score that every comparison has -> what it is.
+ALWAYS = {
+    "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
+    "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
+    "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
+    "average_precision": "Mean precision over the recalls of the rarest class",
+}
+#: Further scores -> what they are.
+FURTHER = {
+    "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
+    "cost": "Expected cost of a row where every decision costs least, with --costs",
+    "balanced_accuracy": "and every other score of scikit-learn by its name",
+}
 RECALL_AT = "recall@"
 
 
@@ -89,7 +100,7 @@ class Scoring:
             scores["cost"] = expected_cost(y, p, self.costs, **known)
         for rate in self.rates:
             scores |= _recall_at(rate, problem, y, outcome, y_train)
-        weights = metrics.class_weights(y, classes, problem.target)[metrics.class_codes(y, classes)]
+        weights = _weights_of_rows(problem, y)
         predicted = _Predicted(p, classes)
         return scores | {
             name: _scored(name, one, predicted, X, y, weights) for name, one in self.scorers.items()
@@ -103,20 +114,27 @@ class Scoring:
 
 
 def _recall_at(rate, problem, y, outcome, y_train):
-    """Recall and false alarms of the rarest class at a threshold that training rows set."""
+    """Recall and false alarms of the rarest class, in the target, at a threshold that training rows set."""
     column = int(np.flatnonzero(problem.classes == problem.rarest)[0])
-    weights = metrics.class_weights(y_train, problem.classes, problem.target)
     threshold = threshold_at(
         outcome.held_out[:, column],
         y_train == problem.rarest,
         rate,
-        sample_weight=weights[metrics.class_codes(y_train, problem.classes)],
+        sample_weight=_weights_of_rows(problem, y_train),
     )
     alarm, event = outcome.probabilities[:, column] > threshold, y == problem.rarest
     return {
         f"recall@{rate:g}": float(alarm[event].mean()),
-        f"false_alarms@{rate:g}": float(alarm[~event].mean()),
+        f"false_alarms@{rate:g}": float(
+            np.average(alarm[~event], weights=_weights_of_rows(problem, y)[~event])
+        ),
     }
+
+
+def _weights_of_rows(problem, y):
+    """Weight of every row, by which the classes have the target's shares."""
+    weights = metrics.class_weights(y, problem.classes, problem.target)
+    return weights[metrics.class_codes(y, problem.classes)]
 
 
 def _scored(name, scorer, predicted, X, y, weights):

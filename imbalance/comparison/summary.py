@@ -185,6 +185,8 @@ def findings(table, scores, *, target):
 def answer(table):
     """The lowest log loss, what is not told apart from it, and how much better than nothing it is.
 
+    Both are judged alike: it is not called better than nothing where it is not told apart from it.
+
     Examples
     --------
     >>> table = pd.DataFrame({"strategy": ["smote", "weights", "as they are"], "model": "lightgbm",
@@ -211,12 +213,14 @@ def answer(table):
     if best["strategy"] == REFERENCE:
         return f"{told}; it is nothing done to the rows and nothing corrected."
     who = "it" if names[0] in told.partition("Cannot")[0] or "; " in told else names[0]
-    low, high = -best["ci_high"], -best["ci_low"]
-    if low > 0:
-        return f"{told}; {who} is {-best['vs_none']:.2g} better than nothing (95 % {low:.2g} to {high:.2g})."
+    gain, low, high = (-best[name] for name in ("vs_none", "ci_high", "ci_low"))
+    nothing = table[(table["strategy"] == REFERENCE) & (table["model"] == best["model"])]
+    if not nothing["level"].any():
+        return f"{told}; {who} is {gain:.2g} better than nothing (95 % {low:.2g} to {high:.2g})."
+    alone = f", enough for one pair, not for the lowest of {len(table)}" if low > 0 else ""
     return (
-        f"{told}; {who} is not clearly better than nothing (by {-best['vs_none']:.2g}, 95 % {low:.2g} to "
-        f"{high:.2g})."
+        f"{told}; {who} is not clearly better than nothing (by {gain:.2g}, 95 % {low:.2g} to "
+        f"{high:.2g}{alone})."
     )
 
 
@@ -327,11 +331,21 @@ def mean_sweep(sweep, rare):
     )
 
 
-def mean_reliability(bins, n_repeats):
-    """Bins of all folds together: means over the target population, rows as in one repetition."""
+def mean_reliability(bins, splits):
+    """Bins of all folds together: means over the target population, each tested row counted once.
+
+    Examples
+    --------
+    >>> bins = pd.DataFrame({"strategy": "s", "model": "m", "class": "a", "bin": [1, 1], "share": 0.5,
+    ...     "predicted": 0.1, "observed": 0.2, "rows": 3})
+    >>> twice = [([3], [0, 1, 2]), ([4], [0, 1, 2])]
+    >>> mean_reliability(bins, twice)[["predicted", "observed", "rows"]].to_numpy().tolist()
+    [[0.2, 0.4, 3.0]]
+    """
+    tested = np.concatenate([test for _, test in splits])
     summed = ["share", "predicted", "observed", "rows"]
     sums = bins.groupby(["strategy", "model", "class", "bin"])[summed].sum()
     sums[["predicted", "observed"]] = sums[["predicted", "observed"]].div(sums["share"], axis=0)
     sums["share"] /= sums.groupby(["strategy", "model", "class"])["share"].transform("sum")
-    sums["rows"] /= n_repeats
+    sums["rows"] /= len(tested) / len(np.unique(tested))
     return sums.reset_index()

@@ -13,6 +13,7 @@ from airq.io import atomic_write, write_json, write_table, write_text
 from airq.report.words import markdown_table
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.schemes import PLURALS
+from imbalance.cells import without_formulas
 from imbalance.hazard.comparison import BASELINE, PLAIN, rule_name
 from imbalance.hazard.panel import RARE_SHARE, USUAL_SHARE
 
@@ -235,7 +236,7 @@ def write_hazard(comparison, out):
         write_table(_marked(table, settings), folder / f"{name}.parquet", metadata={"hazard": settings})
     for name in ("table", "methods", "curve"):
         with atomic_write(folder / f"{name}.csv") as path:
-            _marked(getattr(comparison, name), settings).to_csv(path, index=False)
+            without_formulas(_marked(getattr(comparison, name), settings)).to_csv(path, index=False)
     write_text(folder / "table.md", markdown(comparison))
     write_json(folder / "table.json", records(comparison))
     with atomic_write(folder / "curve.png") as path:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.testing as npt
@@ -11,6 +12,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -22,11 +24,12 @@ from sklearn.svm import LinearSVC
 
 from imbalance.comparison.compare import compare
 from imbalance.comparison.judge import make_jobs
-from imbalance.comparison.problem import make_problem, parse_target_prior
+from imbalance.comparison.problem import make_problem
 from imbalance.comparison.scoring import Scoring, choose_scoring
 from imbalance.comparison.strategies import ROWS, Strategy
 from imbalance.decisions import expected_cost, threshold_at
 from imbalance.metrics import average_precision, corrected_t_interval
+from imbalance.reading import features, parse_target_prior
 
 SMALL = {"models": GaussianNB(), "cv": 3, "repeats": 1}
 COUNTED = SMALL | {"models": LogisticRegression()}
@@ -842,3 +845,92 @@ def test_samplers_in_a_list_within_the_list_are_applied_in_turn():
     X, y = rows()
     found = compare(X, y, rows=[[SMOTE(), RandomUnderSampler()], SMOTE()], ending="raw", **SMALL)
     assert set(found.table["strategy"]) == {"as they are", "SMOTE, RandomUnderSampler", "SMOTE"}
+
+
+def test_false_alarms_are_weighted_to_the_target():
+    "Alarms at all of b, a fifth of the target, and at none of a, three fifths: a quarter of what is not c."
+    y = np.repeat(["a", "b", "c"], [40, 40, 10])
+    X = np.random.default_rng(0).normal(size=(90, 1))
+    problem, _ = make_problem(X, y, target={"a": 0.6, "b": 0.2, "c": 0.2}, cv=3, repeats=1)
+    told = np.repeat([[0.8, 0.1, 0.1], [0.1, 0.4, 0.5], [0.1, 0.1, 0.8]], [40, 40, 10], axis=0)
+    outcome = SimpleNamespace(probabilities=told, held_out=told)
+    scores = Scoring(rates=(0.3,), scorers={}).scores(problem, X, y, outcome, y)
+    assert scores["recall@0.3"] == 1
+    assert scores["false_alarms@0.3"] == pytest.approx(0.25)
+
+
+def test_folds_of_the_user_that_are_dealt_twice_count_every_row_once():
+    "240 rows are tested twice; the reliability diagram has 240 of each class's predictions."
+    X, y = rows()
+    found = compare(X, y, models=GaussianNB(), rows="none", ending="raw", cv=RepeatedStratifiedKFold(
+        n_splits=3, n_repeats=2, random_state=0))  # fmt: skip
+    assert found.reliability.groupby("class")["rows"].sum().tolist() == [240, 240]
+
+
+def test_a_winner_with_costs_and_groups_is_fitted_where_metadata_is_routed():
+    "Groups reach the folds inside; the model predicts both classes."
+    X, y = rows()
+    costs = {("rare", "common"): 1, ("common", "rare"): 1}
+    found = compare(X, y, rows="none", ending="calibrated", costs=costs, **SMALL)
+    with config_context(enable_metadata_routing=True):
+        model = found.fit(X, y, groups=np.arange(len(y)) // 2, strategy="as they are+calibrated")
+    assert set(model.predict(X)) == {"common", "rare"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"seed": None}, "seed must be a whole number"),
+        ({"repeats": 1.5}, "repeats must be a whole number"),
+        ({"n_jobs": 0}, "n_jobs must not be 0"),
+        ({"cv": 2.5}, "cv must be"),
+    ],
+)
+def test_options_that_make_no_sense_are_a_sentence(wrong, words):
+    "It names the option."
+    X, y = rows()
+    with pytest.raises(ValueError, match=words):
+        compare(X, y, **{**SMALL, **wrong})
+
+
+def test_no_number_of_processes_is_one_and_two_targets_are_refused():
+    "As in scikit-learn, None is one process."
+    X, y = rows()
+    assert len(compare(X, y, rows="none", ending="raw", n_jobs=None, **SMALL).table) == 1
+    with pytest.raises(ValueError, match="must be one column"):
+        compare(X, np.column_stack([y, y]), **SMALL)
+
+
+def test_a_column_that_tells_the_class_is_noted_in_python_too():
+    "What was filled in after the class was known."
+    X, y = rows()
+    found = compare(X.assign(paid=np.where(y == "rare", "late", "ok")), y, models="logistic", rows="none",
+                    ending="raw", **FOLDS)  # fmt: skip
+    assert [note.split()[0] for note in found.notes if "alone tells the class" in note] == ["paid"]
+
+
+@pytest.mark.parametrize("names", [[0.0, 1.0], [" no", " yes"], [False, True], [7, 9]])
+def test_classes_stay_as_they_are(names):
+    "Floats stay floats, blanks stay; the fitted model predicts what was given."
+    X, y = rows()
+    y = np.array(names)[(y == "rare").astype(int)]
+    shares = dict(zip(names, (0.25, 0.75), strict=True))
+    found = compare(X, y, rows="none", ending="prior", target=shares, **SMALL)
+    model = found.fit(X, y)
+    assert model.classes_.tolist() == names and model.classes_.dtype == y.dtype
+    assert list(found.settings["target_prior"].values()) == [0.25, 0.75]
+
+
+def test_classes_that_are_floats_may_be_called_by_whole_numbers():
+    "0=.25 is the share of 0.0."
+    X, y = rows()
+    found = compare(X, 1.0 * (y == "rare"), rows="none", ending="prior", target="0=.25,1=.75", **SMALL)
+    assert found.settings["target_prior"] == {"0.0": 0.25, "1.0": 0.75}
+
+
+def test_the_winner_learns_from_the_days_that_were_compared():
+    "Days in a row are no numbers of the rows, neither in the comparison nor in the fit of its winner."
+    X, y = rows()
+    X, _ = features(X.assign(when=pd.date_range("2020-01-01", periods=len(y)).astype("str")))
+    found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
+    assert found.fit(X, y)[-1].n_features_in_ == X.shape[1] == found.settings["features"]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from airq.io import write_table
-from imbalance.reading import features, labels, read_alike, read_labelled, read_rows
+from imbalance.reading import features, labels, read_alike, read_labelled, read_rows, telling_columns
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"
 
@@ -439,7 +439,8 @@ def test_a_column_that_alone_tells_the_class_is_said(tmp_path):
         + ("no" if n % 3 else "yes")
         for n in range(300)
     ]
-    notes = table_of(tmp_path, "chance,repaid,grade,feature,y\n" + "\n".join(rows)).notes
+    table = table_of(tmp_path, "chance,repaid,grade,feature,y\n" + "\n".join(rows))
+    notes = telling_columns(table.X, table.y)
     said = [note.split()[0] for note in notes if "alone tells the class of 100%" in note]
     assert said == ["repaid", "grade"]
 
@@ -474,3 +475,33 @@ def test_another_table_is_read_as_the_first_one(tmp_path):
     ]
     with pytest.raises(ValueError, match="no column 'town'"):
         read_alike(pd.DataFrame({"size": [1], "when": ["2020-01-01"], "late": ["no"]}), first.columns)
+
+
+@pytest.mark.parametrize("gap", ["first", "new"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_codes_are_the_same_with_and_without_a_gap(tmp_path, gap, ending):
+    "An empty cell makes whole numbers floats; the code 2 is 2.0, whichever table has the gap."
+    codes = {name: [1, None if gap == name else 3, 2, 2] for name in ("first", "new")}
+    for name, values in codes.items():
+        table = pd.DataFrame({"code": values, "y": ["a", "b"] * 2})
+        path = tmp_path / f"{name}.{ending}"
+        table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    first = read_labelled(tmp_path / f"first.{ending}", target="y", categorical=["code"])
+    X, _ = read_alike(read_rows(tmp_path / f"new.{ending}", columns=first.columns), first.columns)
+    assert X["code"].astype(object).tolist()[2:] == ["2", "2"] == first.X["code"].astype(object).tolist()[2:]
+
+
+def test_a_known_decimal_comma_is_not_guessed_anew(tmp_path):
+    "1.500 is 1500 where the model learned from decimal commas, also in a table that has none."
+    first = table_of(tmp_path, "sum;x;y\n1.234,50;1;a\n99,5;2;b\n2.000,25;3;a\n")
+    (tmp_path / "new.csv").write_text("sum;x\n1.500;4\n5.000;5\n")
+    X, notes = read_alike(read_rows(tmp_path / "new.csv", columns=first.columns), first.columns)
+    assert X["sum"].tolist() == [1500, 5000] and X["x"].tolist() == [4, 5] and not notes
+
+
+def test_a_table_whose_cells_only_fit_the_other_mark_is_read_by_it(tmp_path):
+    "0.25 is no number with a decimal comma; most cells decide."
+    first = table_of(tmp_path, "sum;y\n0,5;a\n1,25;b\n2,5;a\n")
+    (tmp_path / "new.csv").write_text("sum\n0.25\n1.75\n")
+    X, _ = read_alike(read_rows(tmp_path / "new.csv", columns=first.columns), first.columns)
+    assert X["sum"].tolist() == [0.25, 1.75]

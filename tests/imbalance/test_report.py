@@ -113,3 +113,20 @@ def test_the_answer_comes_first_and_what_is_level_is_marked(comparison):
     marked = repr(comparison).count("\n≈ ")
     assert marked == comparison.table["level"].sum() >= 1
     assert comparison._repr_html_().count("font-weight: bold") == marked
+
+
+def test_no_cell_of_a_csv_is_a_formula(tmp_path):
+    "A class called =cmd() is text in every CSV."
+    y = np.repeat(["=cmd()", "b"], [40, 20])
+    X = np.random.default_rng(0).normal(size=(60, 1)) + (y == "b")[:, None]
+    found = compare(X, y, models={"=model": GaussianNB()}, rows="none", ending="prior", cv=3, repeats=1)
+    write_comparison(found, tmp_path)
+    assert set(pd.read_csv(tmp_path / "reliability.csv")["class"]) == {"'=cmd()", "b"}
+    assert set(pd.read_csv(tmp_path / "table.csv")["model"]) == {"'=model"}
+
+
+def test_a_best_row_alone_has_no_mark(comparison):
+    "The mark says that several are level; one that is clearly best has none."
+    table = comparison.table.assign(level=[True, False])
+    assert not any(row[0].startswith("≈") for row in cells(table)[1])
+    assert all(row[0].startswith("≈") for row in cells(table.assign(level=True))[1])

@@ -191,3 +191,15 @@ def test_mismatches_of_folds_do_not_cancel():
     rows = scores(none=[1.0, 1.0]).assign(prior_a=[0.2, 0.8], prior_b=[0.8, 0.2])
     table = summary_table(rows, target=TARGET, test_share=1 / 2)
     assert table["mismatch"].item() == pytest.approx(0.2231, abs=1e-4)
+
+
+def test_what_is_not_told_apart_from_nothing_is_not_called_better_than_it():
+    """Differences of -.5, -.4 and -.3 are -.4 ± .39 for one pair; with 8 others that might have been the
+    lowest by luck the interval holds 0, and both sentences say so."""
+    others = {f"s{n}": [5.5 + n, 5.6 + n, 5.7 + n] for n in range(7)}
+    table = table_of(scores(none=[1.0, 1.0, 1.0], weights=[0.5, 0.6, 0.7], **others))
+    best = table.iloc[0]
+    assert best["strategy"] == "weights" and best["ci_high"] < 0
+    assert "Cannot tell weights and as they are apart" in answer(table)
+    assert "not clearly better than nothing" in answer(table)
+    assert "enough for one pair, not for the lowest of 9" in answer(table)
