@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
-from app.series import days_of
+from app.layers import MOSTLY
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -37,22 +37,48 @@ class Span:
     start, end : str
         Dates.
     days : int
-        Days of it that the store has. [d]
+        Days of the city that has most of them. [d]
+    annual : bool
+        Whether a mean over these can be held against the levels for a year.
+    few : numpy.ndarray of bool of shape (n_cities,)
+        Cities that have too few days for these levels.
     """
 
     start: str
     end: str
     days: int
-
-    @property
-    def annual(self):
-        """Whether a mean over it can be held against the levels for a year."""
-        return self.days >= scales.LONG
+    annual: bool
+    few: np.ndarray
 
 
 def span_of(store, start, end):
-    """The span from `start` to `end`; only days that the store has count."""
-    return Span(start, end, days_of(store.dates[store.days(start, end)], store.period))
+    """The span from `start` to `end`; only days on which a city has a prediction count."""
+    days = store.days_averaged(start, end)
+    most = int(days.max(initial=0))
+    annual = scales.annual(most, store.period)
+    few = (days > 0) & annual & ~scales.annual(days, store.period)
+    return Span(start, end, most, annual, few)
+
+
+def few_of(cities, values, few):
+    """Whether the mean of each country has no class: cities of too few days are over a quarter of it.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        As :attr:`app.store.Store.cities`.
+    values : array-like of shape (n_cities,)
+        What is averaged.
+    few : numpy.ndarray of bool of shape (n_cities,)
+        Cities that have too few days.
+
+    Returns
+    -------
+    numpy.ndarray of bool of shape (n_countries,)
+        In the order of :func:`app.store.by_country`.
+    """
+    share = by_country(cities, np.where(np.isnan(values), np.nan, few))["value"]
+    return (share > 1 - MOSTLY).to_numpy()
 
 
 def country_table(store, span, months=None):
@@ -70,12 +96,13 @@ def country_table(store, span, months=None):
     Returns
     -------
     DataFrame
-        `country, value, people, cities, without_population, name, worst, worst_value, outside`, the
+        `country, value, people, cities, without_population, few, name, worst, worst_value, outside`, the
         highest mean first. `value` and `worst_value` [store's unit] are weighted by the people of the
         listed cities, `worst` is a month (Timestamp; missing with fewer than three months), `outside` is
-        a share weighted alike (missing where the file does not tell).
+        a share weighted alike (missing where the file does not tell), `few` is what :func:`few_of` says.
     """
-    table = by_country(store.cities, store.mean(store.main, span.start, span.end))
+    means = store.mean(store.main, span.start, span.end)
+    table = by_country(store.cities, means).assign(few=few_of(store.cities, means, span.few))
     table["name"] = [shown(theme.country_name(code)) for code in table["country"]]
     months = monthly(store, span) if months is None else months
     table["worst"], table["worst_value"] = _worst(months.reindex(table["country"]))
@@ -186,8 +213,8 @@ def shares_above(store, span, how):
     span : Span
         Days that count.
     how : {"people", "days"}
-        People whose city's mean lies above an annual level, or their days above a daily level; days come
-        from the probabilities of the file where it holds them.
+        People whose city's mean of 30 days or more lies above an annual level, or their days above a
+        daily level; days come from the probabilities of the file where it holds them.
 
     Returns
     -------
@@ -198,7 +225,7 @@ def shares_above(store, span, how):
     for level in levels_of(store, span, how):
         if how == "people":
             mean = store.mean(store.main, span.start, span.end)
-            above = np.where(np.isnan(mean), np.nan, mean.astype("float32") > np.float32(level))
+            above = np.where(np.isnan(mean) | span.few, np.nan, mean.astype("float32") > np.float32(level))
         else:
             probable = store.main == "pm25" and level in store.exceedance_thresholds
             above = store.share_above(
@@ -211,7 +238,7 @@ def shares_above(store, span, how):
 def scale_of(store, span, how):
     """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
-        return scales.scale("who", unit=store.unit, days=span.days)
+        return scales.scale("who", unit=store.unit, days=span.days, period=store.period)
     daily = scales.scale("who", unit=store.unit)  # of index points their own
     return daily if span.days <= 1 else replace(daily, colours=scales.UNCLASSED)
 

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, maps, parts, scales, session, theme
+from app import country_tables, downloads, layers, maps, parts, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
 from app.text import for_markdown, shown
 from app.views.saving import file_button
-from app.views.spans import span_box, span_words
+from app.views.spans import span_box
 
 #: Most countries of the pictures, unless all are asked for.
 MOST = 25
@@ -32,12 +32,12 @@ def page():
     months = country_tables.monthly(store, span)
     table = country_tables.country_table(store, span, months)
     if table.empty:
-        st.info("No city has a prediction in these days.")
+        st.info(f"No city has a prediction in these {layers.SPANS[store.period]}.")
         st.stop()
-    scale = scales.scale(link.scale(), unit=store.unit, days=span.days, palette=link.palette())
+    scale = layers.mean_scale(store, store.days_averaged(start, end), link.scale(), palette=link.palette())
     st.markdown(
         f"Means over **{country_tables.people_words(table)}**, {store.weight_words}, "
-        f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
+        f"{theme.span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
     left, right = st.columns([1.4, 1], gap="medium")
@@ -47,7 +47,7 @@ def page():
         _card(store, table, scale, code)
         parts.legend(scale)
     _table(store, table, scale)
-    _download(view, store, table, span_words(start, end, store.period))
+    _download(view, store, table, theme.span_words(start, end, store.period))
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -100,7 +100,7 @@ def _card(store, table, scale, code):
         st.markdown(f"**{for_markdown(theme.country_name(code), limit=60)}**")
         rows = table[table["country"] == code]
         if rows.empty:
-            st.markdown("No city of it has a prediction in these days.")
+            st.markdown(f"No city of it has a prediction in these {layers.SPANS[store.period]}.")
         else:
             _figures(store, table, rows.iloc[0], scale)
         city = store.cities["city"].iloc[store.row(link.city())]
@@ -111,7 +111,7 @@ def _figures(store, table, row, scale):
     """What is known of a country, a row of the table."""
     st.markdown(f"## {theme.number(row['value'], store.unit)}")
     if scale.classed:
-        st.markdown(f"**{scale.verdict(row['value'])}**")
+        st.markdown("Too few days for a class." if row["few"] else f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:
         worst = theme.number(row["worst_value"], store.unit)
         st.markdown(f"Worst month: {theme.day_words(row['worst'], 'month')}, {worst}")
@@ -124,6 +124,7 @@ def _table(store, table, scale):
     unit = theme.unit_words(store.unit)
     number = "%.0f" if theme.is_index(store.unit) else "%.1f"
     classes = np.array([*scale.labels, ""], dtype=object)[scale.index(table["value"])]
+    classes[table["few"] & scale.classed] = maps.FEW_DAYS
     cells = table.assign(
         classed=classes,
         worst=[theme.day_words(month, "month") if month == month else None for month in table["worst"]],
@@ -189,7 +190,9 @@ def _shares(store, span, table):
     st.subheader("People and levels", anchor=False)
     if not possible:
         st.info(
-            "The levels of the WHO are concentrations; they do not apply to the index points of this file."
+            "The WHO has no levels for a mean over these days."
+            if store.main == "pm25"
+            else "Levels of the WHO are concentrations; they do not apply to the index points of this file."
         )
         return
     how = possible[0]
