@@ -105,7 +105,7 @@ def time_series(
     highest = max(1.0, *(np.nanmax(values, initial=0.0) for name, values in days.items() if name != "day"))
     chosen = [] if marked is None else [pd.Timestamp(marked)]
     return {
-        "description": "Values by day",
+        "description": theme.by_period("Values by day", series.period),
         "height": 380,
         "padding": {"left": 4, "top": 8, "right": ROOM, "bottom": 4},
         "datasets": {

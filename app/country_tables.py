@@ -365,7 +365,7 @@ def people_number(people):
     return f"{people / 1e6:,.1f} million people" if people >= 1e6 else f"{people:,.0f} people"
 
 
-def uncertainty_words(records, coverage, unit=PM25_UNIT):
+def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
     """How far a country's mean can be trusted, as far as an evaluation tells.
 
     Parameters
@@ -374,6 +374,8 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT):
         Records of an evaluation, see :mod:`app.evidence`.
     unit : str
         Unit of the predictions.
+    period : {"day", "month", "year"}
+        What they stand for.
 
     Returns
     -------
@@ -381,8 +383,8 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT):
         Sentences.
     """
     sentences = [
-        "There is no interval for the mean of a country: the file has intervals of single cities and days, "
-        "and the errors of cities of one country go together, so they do not cancel."
+        "There is no interval for the mean of a country: the file has intervals of single cities and "
+        f"{period}s, and the errors of cities of one country go together, so they do not cancel."
         if unit == PM25_UNIT
         else "Index points have no intervals here, neither of cities nor of countries; the errors of cities "
         "of one country go together, so they do not cancel in its mean."

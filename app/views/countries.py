@@ -45,7 +45,7 @@ def page():
         _map(store, table, scale, code)
     with right:
         _card(store, table, scale, code)
-        parts.legend(scale)
+        parts.legend(scale, few=bool((table["few"] & scale.classed).any()))
     _table(store, table, scale)
     _download(view, store, table, theme.span_words(start, end, store.period))
     listed = table
@@ -246,7 +246,9 @@ def _uncertainty(view, store, table):
         evidence = gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    sentences = country_tables.uncertainty_words(evidence.records, evidence.coverage, store.unit)
+    sentences = country_tables.uncertainty_words(
+        evidence.records, evidence.coverage, store.unit, store.period
+    )
     if table["outside"].notna().any():
         share = np.average(table["outside"].fillna(0), weights=table["people"].where(table["people"] > 0, 1))
         sentences.append(

@@ -88,7 +88,8 @@ def _picture(shown):
             _points(store, layer, row)
     with right:
         session.scale_box(key="map_scale", label_visibility="collapsed")
-        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
+        few = layer.few is not None and bool(layer.few.any())
+        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries, few=few)
         _city_card(store, layer, row)
         _ranking(store, layer)
 
@@ -225,7 +226,7 @@ def _city_card(store, layer, row):
         few = layer.few is not None and bool(layer.few[row])
         if layer.days is not None and known:
             st.markdown(
-                f"Mean of {theme.count_words(int(layer.days[row]), 'day')}" + ", too few for a class" * few
+                f"Mean of {theme.count_words(int(layer.days[row]), 'day')}{', too few for a class' * few}"
             )
         if known and layer.scale.classed and not few:
             _class_words(layer.scale, value)

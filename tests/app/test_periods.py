@@ -9,6 +9,8 @@ from conftest import FACTS
 
 pytest.importorskip("streamlit")
 
+from airq.io import write_panel
+from airq.panel import PanelMetadata, label_panel
 from app import agreement, layers, maps, scales, theme
 from app.country_tables import country_table, few_of, levels_of, span_of
 from app.poster import poster_figure
@@ -62,6 +64,30 @@ def test_an_agreement_of_months_speaks_of_months():
     "Six months, no day."
     found = agreement.words(agreement.Agreement(6, 1.0, 2.0, 0.5), "month")
     assert "6 months" in found and "day" not in found
+
+
+@pytest.fixture
+def daily_panel(make_rows, tmp_path):
+    "Kampala at 10 on every day of the first half of 2020."
+    write_panel(label_panel(make_rows({"kla": [10.0] * 182}), PanelMetadata()), tmp_path / "panel.parquet")
+    return ["--panel", tmp_path / "panel.parquet"]
+
+
+def test_a_page_of_months_compares_months(by_month, daily_panel, draw):
+    "Six months at 12 against days at 10: 2 too high in six months."
+    text = said(draw("city", path=by_month(6), arguments=daily_panel))
+    assert "In 6 months with an observation the predictions were off by 2.0 µg/m³ and 2.0 µg/m³ too" in text
+
+
+def test_held_out_days_beside_months_are_called_days(by_month, daily_panel, draw, tmp_path):
+    "What was held out are six single days, whatever the file holds."
+    days = {"city_id": "kla", "date": pd.date_range("2020-01-01", periods=6), "scheme": "city"}
+    held_out = pd.DataFrame(days | {"observed": 10.0, "default": 13.0})
+    held_out.to_parquet(tmp_path / "held_out.parquet")
+    (tmp_path / "evaluation.json").write_text("[]")
+    arguments = [*daily_panel, "--evaluation", tmp_path / "evaluation.json"]
+    text = said(draw("city", path=by_month(6), arguments=arguments))
+    assert "single days), by a model that had not seen it: On 6 days" in text
 
 
 def test_a_bias_that_rounds_to_nothing_has_no_direction():
