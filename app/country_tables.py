@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
-from app.layers import MOSTLY
+from app.layers import MOSTLY, mean_scale
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -36,17 +36,17 @@ class Span:
     ----------
     start, end : str
         Dates.
-    days : int
-        Days of the city that has most of them. [d]
+    known : numpy.ndarray of int of shape (n_cities,)
+        Days that the mean of each city averages. [d]
     annual : bool
-        Whether a mean over these can be held against the levels for a year.
+        Whether the mean of the city that has most of them can be held against the levels for a year.
     few : numpy.ndarray of bool of shape (n_cities,)
         Cities that have too few days for these levels.
     """
 
     start: str
     end: str
-    days: int
+    known: np.ndarray
     annual: bool
     few: np.ndarray
 
@@ -54,10 +54,9 @@ class Span:
 def span_of(store, start, end):
     """The span from `start` to `end`; only days on which a city has a prediction count."""
     days = store.days_averaged(start, end)
-    most = int(days.max(initial=0))
-    annual = scales.annual(most, store.period)
+    annual = bool(scales.annual(days.max(initial=0), store.period))
     few = (days > 0) & annual & ~scales.annual(days, store.period)
-    return Span(start, end, most, annual, few)
+    return Span(start, end, days, annual, few)
 
 
 def few_of(cities, values, few):
@@ -238,9 +237,9 @@ def shares_above(store, span, how):
 def scale_of(store, span, how):
     """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
-        return scales.scale("who", unit=store.unit, days=span.days, period=store.period)
+        return mean_scale(store, span.known, "who")
     daily = scales.scale("who", unit=store.unit)  # of index points their own
-    return daily if span.days <= 1 else replace(daily, colours=scales.UNCLASSED)
+    return daily if span.known.max(initial=0) <= 1 else replace(daily, colours=scales.UNCLASSED)
 
 
 def shares_picture(shares, scale, *, dark=False):

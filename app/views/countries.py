@@ -34,7 +34,8 @@ def page():
     if table.empty:
         st.info(f"No city has a prediction in these {layers.SPANS[store.period]}.")
         st.stop()
-    scale = layers.mean_scale(store, store.days_averaged(start, end), link.scale(), palette=link.palette())
+    scale = layers.mean_scale(store, span.known, link.scale(), palette=link.palette())
+    table["few"] &= scale.classed
     st.markdown(
         f"Means over **{country_tables.people_words(table)}**, {store.weight_words}, "
         f"{theme.span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
@@ -45,7 +46,7 @@ def page():
         _map(store, table, scale, code)
     with right:
         _card(store, table, scale, code)
-        parts.legend(scale, few=bool((table["few"] & scale.classed).any()))
+        parts.legend(scale, few=bool(table["few"].any()))
     _table(store, table, scale)
     _download(view, store, table, theme.span_words(start, end, store.period))
     listed = table
@@ -124,7 +125,7 @@ def _table(store, table, scale):
     unit = theme.unit_words(store.unit)
     number = "%.0f" if theme.is_index(store.unit) else "%.1f"
     classes = np.array([*scale.labels, ""], dtype=object)[scale.index(table["value"])]
-    classes[table["few"] & scale.classed] = maps.FEW_DAYS
+    classes[table["few"]] = maps.FEW_DAYS
     cells = table.assign(
         classed=classes,
         worst=[theme.day_words(month, "month") if month == month else None for month in table["worst"]],
@@ -189,10 +190,9 @@ def _shares(store, span, table):
     possible = [how for how in SHARES if country_tables.levels_of(store, span, how)]
     st.subheader("People and levels", anchor=False)
     if not possible:
+        # Concentrations of a span have levels for its days or, from 30 days or a month on, for a year.
         st.info(
-            "The WHO has no levels for a mean over these days."
-            if store.main == "pm25"
-            else "Levels of the WHO are concentrations; they do not apply to the index points of this file."
+            "The levels of the WHO are concentrations; they do not apply to the index points of this file."
         )
         return
     how = possible[0]

@@ -130,6 +130,12 @@ def test_a_country_of_a_city_of_three_days_has_no_class(gappy, draw):
     assert "Too few days for a class." in said(draw("countries", path=gappy, query={"country": "KEN"}))
 
 
+def test_an_index_greys_no_country(gappy, draw):
+    "The US AQI has no class of a mean, so none can be missing for want of days."
+    text = said(draw("countries", path=gappy, query={"country": "KEN", "scale": "aqi-us-2024"}))
+    assert "Too few days" not in text
+
+
 def test_a_country_is_classed_where_most_of_its_people_have_enough_days():
     "The city of few days has a fifth of the people of the one and half of those of the other country."
     cities = pd.DataFrame({"country": ["A", "A", "B", "B"], "population": [8.0, 2.0, 5.0, 5.0]})
@@ -143,6 +149,14 @@ def test_february_is_as_long_as_any_month(by_month):
     found = [layers.day_layer(store, day, scale="who"), layers.mean_layer(store, day, day, scale="who")]
     assert [layer.scale.guideline for layer in found] == [5.0, 5.0]
     assert levels_of(store, span_of(store, day, day), "people") == found[0].scale.edges
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_countries_of_a_file_of_concentrations_hear_nothing_of_index_points(number, by_month, draw):
+    "February alone, and February with March: people are held against the annual levels."
+    text = said(draw("countries", path=by_month(number, "2020-02-01")))
+    assert "index points" not in text
+    assert "against the WHO's **annual** levels" in text
 
 
 def test_the_note_of_a_month_has_its_real_days(by_month):
