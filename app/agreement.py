@@ -9,12 +9,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from airq.validation.schemes import HEADLINES
+from app import theme
 from app.evidence import short
+from app.series import STEPS, lengths
 
 #: Columns of a table of held-out predictions.
 HELD_OUT = ("city_id", "date", "scheme", "observed", "default", "lower", "upper")
 #: Fewer days say nothing of a city.
 FEWEST = 5
+#: A month or year is observed where this share of its days is.
+MOSTLY = 0.75
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Agreement:
     Attributes
     ----------
     days : int
-        Days with a prediction and an observation.
+        Days (months, years) with a prediction and an observation.
     bias, error : float
         Mean of the differences (above 0: predicted too high), and of their sizes. [µg m⁻³]
     inside : float
@@ -43,7 +47,7 @@ def agreement(rows):
     Parameters
     ----------
     rows : DataFrame
-        `observed, predicted, lower, upper` [µg m⁻³], a row a day.
+        `observed, predicted, lower, upper` [µg m⁻³], a row a day, month or year.
 
     Returns
     -------
@@ -99,18 +103,52 @@ def held_out_days(path, city_id):
     return pd.DataFrame(columns=columns), ""
 
 
-def words(found):
-    """An agreement in a sentence.
+def averaged(observed, period):
+    """Observations of days as means over the days, months or years that predictions stand for.
+
+    Parameters
+    ----------
+    observed : Series of float by date
+        A value a day. [µg m⁻³]
+    period : {"day", "month", "year"}
+        What a prediction stands for.
+
+    Returns
+    -------
+    Series of float by date
+        By first day of the period; only periods of which :data:`MOSTLY` of the days are observed.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2020-01-01", "2020-02-10")
+    >>> averaged(pd.Series(8.0, index=days), "month")
+    date
+    2020-01-01    8.0
+    dtype: float64
+    """
+    if period == "day" or observed.empty:
+        return observed
+    observed = observed.dropna()
+    begins = observed.index.to_numpy().astype(f"datetime64[{STEPS[period]}]").astype("datetime64[us]")
+    by = observed.groupby(pd.DatetimeIndex(begins, name="date"))
+    means, known = by.mean(), by.size()
+    return means[known >= MOSTLY * lengths(means.index, period)]
+
+
+def words(found, period="day"):
+    """An agreement in a sentence; `period` is what its predictions stand for.
 
     >>> words(Agreement(120, -1.25, 3.5, 0.925))
     'On 120 days with an observation the predictions were off by 3.5 µg/m³ and 1.2 µg/m³ too low on average; \
 92% of the days lay inside their interval.'
+    >>> words(Agreement(12, 0.01, 3.5, float("nan")), "month")
+    'In 12 months with an observation the predictions were off by 3.5 µg/m³ on average, with no bias.'
     """
-    high = "high" if found.bias > 0 else "low"
-    text = (
-        f"On {found.days:,} days with an observation the predictions were off by {found.error:.1f} µg/m³ and "
-        f"{abs(found.bias):.1f} µg/m³ too {high} on average"
-    )
+    when = f"{'On' if period == 'day' else 'In'} {theme.count_words(found.days, period)} with an observation"
+    off = f"the predictions were off by {found.error:.1f} µg/m³"
+    high, size = "high" if found.bias > 0 else "low", f"{abs(found.bias):.1f}"
+    bias = " on average, with no bias" if size == "0.0" else f" and {size} µg/m³ too {high} on average"
+    text = f"{when} {off}{bias}"
     if np.isnan(found.inside):
         return f"{text}."
-    return f"{text}; {found.inside:.0%} of the days lay inside their interval."
+    return f"{text}; {theme.chance_words(found.inside)} of the {period}s lay inside their interval."

@@ -105,7 +105,7 @@ def time_series(
     highest = max(1.0, *(np.nanmax(values, initial=0.0) for name, values in days.items() if name != "day"))
     chosen = [] if marked is None else [pd.Timestamp(marked)]
     return {
-        "description": "Values by day",
+        "description": theme.by_period("Values by day", series.period),
         "height": 380,
         "padding": {"left": 4, "top": 8, "right": ROOM, "bottom": 4},
         "datasets": {
@@ -413,8 +413,8 @@ def season(series, *, dark=False):
     ends = [vega.number(f"datum.{end}", series.unit) for end in ("low", "high")]
     told = [
         ("true", "Mean", vega.amount("datum.mean", series.unit)),
-        ("true", "Eight of ten days", f"{ends[0]} + ' to ' + {ends[1]}"),
-        ("true", "Days", "format(datum.days, ',')"),
+        ("true", theme.by_period("Eight of ten days", series.period), f"{ends[0]} + ' to ' + {ends[1]}"),
+        ("true", theme.by_period("Days", series.period), "format(datum.days, ',')"),
     ]
     axis = {"title": None, "labelAngle": 0, "labelOverlap": True, "ticks": False, "grid": False}
     names = {"field": "name", "type": "ordinal", "scale": {"domain": MONTHS}, "axis": axis}
@@ -455,7 +455,7 @@ def days_above(series, levels, *, dark=False):
         A Vega-Lite specification.
     """
     tone, counts = theme.tones(dark), share_above(series, levels)
-    years = [f"{one.year} ({one.known} days known)" for one in counts]
+    years = [f"{one.year} ({theme.count_words(one.known, series.period)} known)" for one in counts]
     table = pa.table(
         {
             "level": [f"{level:g}" for level in levels] * len(years),

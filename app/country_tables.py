@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
-from app.series import days_of
+from app.layers import MOSTLY, mean_scale
 from app.store import by_country
 from app.text import for_markdown, for_plotly, shown
 
@@ -36,23 +36,48 @@ class Span:
     ----------
     start, end : str
         Dates.
-    days : int
-        Days of it that the store has. [d]
+    known : numpy.ndarray of int of shape (n_cities,)
+        Days that the mean of each city averages. [d]
+    annual : bool
+        Whether the mean of the city that has most of them can be held against the levels for a year.
+    few : numpy.ndarray of bool of shape (n_cities,)
+        Cities that have too few days for these levels.
     """
 
     start: str
     end: str
-    days: int
-
-    @property
-    def annual(self):
-        """Whether a mean over it can be held against the levels for a year."""
-        return self.days >= scales.LONG
+    known: np.ndarray
+    annual: bool
+    few: np.ndarray
 
 
 def span_of(store, start, end):
-    """The span from `start` to `end`; only days that the store has count."""
-    return Span(start, end, days_of(store.dates[store.days(start, end)], store.period))
+    """The span from `start` to `end`; only days on which a city has a prediction count."""
+    days = store.days_averaged(start, end)
+    annual = bool(scales.annual(days.max(initial=0), store.period))
+    few = (days > 0) & annual & ~scales.annual(days, store.period)
+    return Span(start, end, days, annual, few)
+
+
+def few_of(cities, values, few):
+    """Whether the mean of each country has no class: cities of too few days are over a quarter of it.
+
+    Parameters
+    ----------
+    cities : DataFrame of n_cities rows
+        As :attr:`app.store.Store.cities`.
+    values : array-like of shape (n_cities,)
+        What is averaged.
+    few : numpy.ndarray of bool of shape (n_cities,)
+        Cities that have too few days.
+
+    Returns
+    -------
+    numpy.ndarray of bool of shape (n_countries,)
+        In the order of :func:`app.store.by_country`.
+    """
+    share = by_country(cities, np.where(np.isnan(values), np.nan, few))["value"]
+    return (share > 1 - MOSTLY).to_numpy()
 
 
 def country_table(store, span, months=None):
@@ -70,12 +95,13 @@ def country_table(store, span, months=None):
     Returns
     -------
     DataFrame
-        `country, value, people, cities, without_population, name, worst, worst_value, outside`, the
+        `country, value, people, cities, without_population, few, name, worst, worst_value, outside`, the
         highest mean first. `value` and `worst_value` [store's unit] are weighted by the people of the
         listed cities, `worst` is a month (Timestamp; missing with fewer than three months), `outside` is
-        a share weighted alike (missing where the file does not tell).
+        a share weighted alike (missing where the file does not tell), `few` is what :func:`few_of` says.
     """
-    table = by_country(store.cities, store.mean(store.main, span.start, span.end))
+    means = store.mean(store.main, span.start, span.end)
+    table = by_country(store.cities, means).assign(few=few_of(store.cities, means, span.few))
     table["name"] = [shown(theme.country_name(code)) for code in table["country"]]
     months = monthly(store, span) if months is None else months
     table["worst"], table["worst_value"] = _worst(months.reindex(table["country"]))
@@ -186,8 +212,8 @@ def shares_above(store, span, how):
     span : Span
         Days that count.
     how : {"people", "days"}
-        People whose city's mean lies above an annual level, or their days above a daily level; days come
-        from the probabilities of the file where it holds them.
+        People whose city's mean of 30 days or more lies above an annual level, or their days above a
+        daily level; days come from the probabilities of the file where it holds them.
 
     Returns
     -------
@@ -198,7 +224,7 @@ def shares_above(store, span, how):
     for level in levels_of(store, span, how):
         if how == "people":
             mean = store.mean(store.main, span.start, span.end)
-            above = np.where(np.isnan(mean), np.nan, mean.astype("float32") > np.float32(level))
+            above = np.where(np.isnan(mean) | span.few, np.nan, mean.astype("float32") > np.float32(level))
         else:
             probable = store.main == "pm25" and level in store.exceedance_thresholds
             above = store.share_above(
@@ -211,9 +237,9 @@ def shares_above(store, span, how):
 def scale_of(store, span, how):
     """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
-        return scales.scale("who", unit=store.unit, days=span.days)
+        return mean_scale(store, span.known, "who")
     daily = scales.scale("who", unit=store.unit)  # of index points their own
-    return daily if span.days <= 1 else replace(daily, colours=scales.UNCLASSED)
+    return daily if span.known.max(initial=0) <= 1 else replace(daily, colours=scales.UNCLASSED)
 
 
 def shares_picture(shares, scale, *, dark=False):
@@ -338,7 +364,7 @@ def people_number(people):
     return f"{people / 1e6:,.1f} million people" if people >= 1e6 else f"{people:,.0f} people"
 
 
-def uncertainty_words(records, coverage, unit=PM25_UNIT):
+def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
     """How far a country's mean can be trusted, as far as an evaluation tells.
 
     Parameters
@@ -347,6 +373,8 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT):
         Records of an evaluation, see :mod:`app.evidence`.
     unit : str
         Unit of the predictions.
+    period : {"day", "month", "year"}
+        What they stand for.
 
     Returns
     -------
@@ -354,8 +382,8 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT):
         Sentences.
     """
     sentences = [
-        "There is no interval for the mean of a country: the file has intervals of single cities and days, "
-        "and the errors of cities of one country go together, so they do not cancel."
+        "There is no interval for the mean of a country: the file has intervals of single cities and "
+        f"{period}s, and the errors of cities of one country go together, so they do not cancel."
         if unit == PM25_UNIT
         else "Index points have no intervals here, neither of cities nor of countries; the errors of cities "
         "of one country go together, so they do not cancel in its mean."

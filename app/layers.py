@@ -9,6 +9,7 @@ from app import scales, theme
 from app.maps import Layer
 from app.series import days_of
 
+#: What values that stand for days are called; see :func:`app.theme.by_period` for others.
 SHOWN = {"day": "One day", "mean": "Period mean", "share": "Days above a level"}
 #: A span lies inside the domain where this share of its days does, as in `airq predict --period`.
 MOSTLY = 0.75
@@ -31,7 +32,8 @@ def day_layer(store, date, *, scale, palette="readable"):
     -------
     app.maps.Layer
     """
-    chosen = scales.scale(scale, unit=store.unit, days=scales.DAYS[store.period], palette=palette)
+    days = days_of(store.dates[store.days(date, date)], store.period)
+    chosen = scales.scale(scale, unit=store.unit, days=days, period=store.period, palette=palette)
     interval = store.main == "pm25" and store.has("lower") and store.has("upper")
     return Layer(
         amounts=store.day(store.main, date),
@@ -46,11 +48,31 @@ def day_layer(store, date, *, scale, palette="readable"):
 def mean_layer(store, start, end, *, scale, palette="readable"):
     """The mean of a span of days, without an interval: the file has intervals of single days only.
 
-    A city is hollow where the model extrapolates on more than a quarter of the days.
+    A city is hollow where the model extrapolates on more than a quarter of the days. It has no class where
+    too few of its days are known for the levels by which the others are classed.
     """
-    days = days_of(store.dates[store.days(start, end)], store.period)
-    chosen = scales.scale(scale, unit=store.unit, days=days, palette=palette)
-    return Layer(store.mean(store.main, start, end), chosen, inside=_mostly_inside(store, start, end))
+    days = store.days_averaged(start, end)
+    chosen = mean_scale(store, days, scale, palette)
+    return Layer(
+        store.mean(store.main, start, end),
+        chosen,
+        inside=_mostly_inside(store, start, end),
+        days=days,
+        few=too_few(store, days, chosen),
+    )
+
+
+def mean_scale(store, days, scale, palette="readable"):
+    """The scale of the means of cities that average `days` each: that of the most of them."""
+    most = max(int(days.max(initial=0)), 1)
+    several = bool((days[days > 0] < most).any())
+    return scales.scale(scale, unit=store.unit, days=most, period=store.period, most=several, palette=palette)
+
+
+def too_few(store, days, scale):
+    """Which means average too few `days` for a class of a scale."""
+    known = days > 0
+    return known & (not scale.daily) & scale.classed & ~scales.annual(days, store.period)
 
 
 def share_layer(store, start, end, level):
@@ -80,7 +102,7 @@ def levels(store, scale):
     dict of float to str
         In rising order, in the store's unit.
     """
-    chosen = scales.scale(scale, unit=store.unit, days=scales.DAYS[store.period])
+    chosen = scales.scale(scale, unit=store.unit, period=store.period)
     names = {}
     for level, below, above in zip(chosen.edges, chosen.labels, chosen.labels[1:], strict=False):
         what = (

@@ -27,6 +27,8 @@ HOLLOW, CROSS = 2.4, 1.5
 CROSS_PATH = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
 #: What a click and a change of the part that is seen are called in the selection of a chart.
 CLICKED, VIEW = "clicked", "view"
+#: Colour and words of a mean over too few days for a class; its number is the one after all classes.
+NO_CLASS, FEW_DAYS = "#b5bdc2", "too few days for a class"
 _SIZE = {"field": "size", "type": "quantitative", "scale": None}
 #: What belongs to a map but is no answer to a pointer or a screen reader.
 _BESIDE = {"clip": True, "aria": False, "tooltip": None}
@@ -57,6 +59,10 @@ class Layer:
         Share of the sites where the model does not extrapolate; below 1 the marker is hollow.
     level : float, optional
         Level of the interval.
+    days : numpy.ndarray of int of shape (n_cities,), optional
+        Days that each number averages, where these differ.
+    few : numpy.ndarray of bool of shape (n_cities,), optional
+        Where these are too few for a class.
     """
 
     amounts: np.ndarray
@@ -65,6 +71,8 @@ class Layer:
     upper: np.ndarray | None = None
     inside: np.ndarray | None = None
     level: float | None = None
+    days: np.ndarray | None = None
+    few: np.ndarray | None = None
 
 
 def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560):
@@ -105,7 +113,7 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     Parameters
     ----------
     countries : DataFrame
-        As :func:`app.store.by_country` makes it.
+        As :func:`app.store.by_country` makes it; `few`, if there, tells which have no class.
     scale : app.scales.Scale
         Classes and colours of `value`.
     outlines : str or dict
@@ -132,7 +140,7 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
     areas["mark"] = {"type": "geoshape", "clip": True, "cursor": "pointer", **_border(tone)}
     of = "format(datum.cities, ',') + ' cities, ' + format(datum.people, ',') + ' people'"
     areas["encoding"] = {
-        "fill": {"value": {"expr": vega.by_class(scale.colours)}},
+        "fill": {"value": {"expr": vega.by_class((*scale.colours, NO_CLASS))}},
         "tooltip": {"value": {"expr": f"{{title: datum.country, Mean: datum.said, Of: {of}}}"}},
         "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
     }
@@ -156,7 +164,7 @@ def _round(outlines, tone):
 
 def _areas(countries, scale):
     """A row for every outline of the countries that have a value."""
-    number = scale.index(countries["value"])
+    number = _numbers(scale, countries["value"], countries.get("few"))
     rows = [
         (feature["id"], row)
         for row, code in enumerate(countries["country"])
@@ -237,7 +245,7 @@ def places(cities, layer):
         "latitude": cities["latitude"].to_numpy("float32"),
         "size": ((larger * sizes(cities["population"].to_numpy())) ** 2).astype("float32"),
         "value": np.asarray(layer.amounts, dtype="float32"),
-        "number": layer.scale.index(layer.amounts).astype("int8"),
+        "number": _numbers(layer.scale, layer.amounts, layer.few).astype("int8"),
         "hollow": _outside(layer),
     }
     columns["hollow"] &= columns["number"] >= 0
@@ -246,6 +254,12 @@ def places(cities, layer):
     order = np.argsort(-np.nan_to_num(cities["population"].to_numpy()), kind="stable")
     table = pd.DataFrame(columns).iloc[order]
     return table.dropna(subset=["longitude", "latitude"]).reset_index(drop=True)
+
+
+def _numbers(scale, values, few):
+    """Class of every value, -1 where it is missing, the one after all where it averages too few days."""
+    number = scale.index(values)
+    return number if few is None else np.where((number >= 0) & np.asarray(few), len(scale.labels), number)
 
 
 def _outside(layer):
@@ -267,8 +281,9 @@ def _points(layer, encoding):
 
 def _marker(layer, tone, dark):
     """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
-    rims = [theme.rim(one, dark=dark) for one in layer.scale.colours]
-    colour = vega.by_class(layer.scale.colours)
+    colours = (*layer.scale.colours, NO_CLASS)
+    rims = [theme.rim(one, dark=dark) for one in colours]
+    colour = vega.by_class(colours)
     rim, width = (vega.by_class([one[key] for one in rims]) for key in ("color", "width"))
     look = {
         "fill": f"datum.hollow || datum.number < 0 ? 'transparent' : {colour}",
@@ -298,7 +313,7 @@ def _tooltip(layer):
 def _said(scale):
     """The number with its unit and class, in words, as `said`."""
     words = vega.amount("datum.value", scale.unit)
-    words += f" + ', ' + {vega.by_class(scale.labels)}" if scale.classed else ""
+    words += f" + ', ' + {vega.by_class((*scale.labels, FEW_DAYS))}" if scale.classed else ""
     return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
 
 

@@ -7,7 +7,7 @@ import html
 import pandas as pd
 import streamlit as st
 
-from app import maps, theme
+from app import maps, scales, theme
 
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
@@ -112,15 +112,18 @@ def outlines():
     return f"/{base}/app/static/{theme.OUTLINES.name}".replace("//", "/")
 
 
-def legend(scale, *, hollow=False):
+def legend(scale, *, hollow=False, few=False):
     """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
     tone = theme.tones(dark())
+    classes = [*zip(scale.colours, scale.labels, scale.ranges, strict=True)]
+    if few:
+        classes.append((maps.NO_CLASS, "no class", f"fewer than {scales.LONG} days known"))
     items = "".join(
         f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
         f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
         f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
         f"<span><b>{label[:1].upper() + label[1:]}</b> {span}</span></span>"
-        for colour, label, span in zip(scale.colours, scale.labels, scale.ranges, strict=True)
+        for colour, label, span in classes
     )
     if hollow:
         items += (

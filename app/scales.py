@@ -1,7 +1,8 @@
 """Classes, words and colours of a number: which of them apply follows from the time that it averages.
 
 The WHO has levels for a day and for a year, the air-quality index is made for days. So a day has daily
-classes, a mean over 30 days or more is held against the annual levels, and a mean between has no class.
+classes, a mean over 30 days or more (and of any month) is held against the annual levels, and a mean
+between has no class.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SCALES = {
     "aqi-us-2024": "US AQI 2024",
     "aqi-us-2012": "US AQI 2012",
 }
-#: Days of a value of a file, by its period; and of the span from which on the annual levels apply. [d]
+#: Days of a value of a file, by its period; and from how many on the annual levels apply. [d]
 DAYS = {"day": 1, "month": 30, "year": 365}
 LONG, YEAR = 30, 365
 #: Classes of the WHO's levels: what a value is, in a word and beside which level it lies.
@@ -135,7 +136,7 @@ class Scale:
         return "daily" if self.daily else "annual"
 
 
-def scale(name, *, unit, days=1, palette="readable"):
+def scale(name, *, unit, days=None, period="day", most=False, palette="readable"):
     """The scale by which numbers are classed and coloured.
 
     Parameters
@@ -144,8 +145,13 @@ def scale(name, *, unit, days=1, palette="readable"):
         A key of :data:`SCALES`. Index points have the classes of their own table, whatever is asked for.
     unit : str
         Unit of the numbers.
-    days : float
-        Days that a number averages: as many as its span has values for. [d]
+    days : float, optional
+        Days that a number averages: as many as its span has values for; by default those of any one value
+        of the period. [d]
+    period : {"day", "month", "year"}
+        What a value of the file stands for. A month is long enough for the annual levels, February too.
+    most : bool
+        Whether `days` are those of the number that averages most of them.
     palette : {"readable", "epa"}
         Colours; those of the EPA apply to its own classes only.
 
@@ -158,14 +164,29 @@ def scale(name, *, unit, days=1, palette="readable"):
     --------
     >>> scale("who", unit="µg m⁻³").edges, scale("who", unit="µg m⁻³", days=30).edges
     ((15.0, 25.0, 37.5, 50.0, 75.0), (5.0, 10.0, 15.0, 25.0, 35.0))
+    >>> scale("who", unit="µg m⁻³", days=28).name, scale("who", unit="µg m⁻³", days=28, period="month").name
+    ('mean', 'who')
     >>> scale("who", unit="aqi-us-2012").name, scale("aqi-us-2024", unit="µg m⁻³", days=365).classed
     ('aqi-us-2012', False)
     """
-    if days > 1 and (is_index(unit) or name != "who" or days < LONG):
+    each, days = days is None, DAYS[period] if days is None else days
+    if days > 1 and (is_index(unit) or name != "who" or not annual(days, period)):
         return _unclassed(name, unit, days)
     if is_index(unit):
         return _points_scale(unit, palette)
-    return _who_scale(days) if name == "who" else _aqi_scale(name, palette)
+    if name != "who":
+        return _aqi_scale(name, palette)
+    counted = f"a {period} each" if each else f"{'up to ' * most}{days:.0f} of {YEAR} days"
+    return _who_scale(days, counted)
+
+
+def annual(days, period="day"):
+    """Whether a mean over so many days can be held against the levels for a year; arrays work as well.
+
+    >>> annual(28), annual(28, "month")
+    (False, True)
+    """
+    return days >= (LONG if period == "day" else 1)
 
 
 def share_scale(level, *, unit=PM25_UNIT, span="days"):
@@ -174,10 +195,10 @@ def share_scale(level, *, unit=PM25_UNIT, span="days"):
     return Scale("share", "%", SHARE_STEPS, SHARE_WORDS, READABLE, heading)
 
 
-def _who_scale(days):
+def _who_scale(days, counted):
     if days <= 1:
         return Scale("who", PM25_UNIT, WHO_LEVELS["day"], BESIDE, READABLE, "WHO 2021, daily levels", days)
-    held = f"Held against the annual guideline; {days:.0f} of {YEAR} days." if days < YEAR else ""
+    held = f"Held against the annual guideline; {counted}." if days < YEAR else ""
     edges = WHO_LEVELS["year"]
     return Scale("who", PM25_UNIT, edges, BESIDE, READABLE, "WHO 2021, annual levels", days, held)
 

@@ -75,9 +75,18 @@ def days_of(dates, period):
     >>> days_of(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]), "month")
     59
     """
+    return int(lengths(dates, period).sum())
+
+
+def lengths(dates, period):
+    """Days of every value's day, month or year.
+
+    >>> lengths(pd.DatetimeIndex(["2019-02-01", "2020-02-01"]), "month").tolist()
+    [28, 29]
+    """
     if period == "day":
-        return len(dates)
-    return int(np.sum(dates.days_in_month if period == "month" else 365 + dates.is_leap_year))
+        return np.ones(len(dates), dtype="int64")
+    return np.asarray(dates.days_in_month if period == "month" else 365 + dates.is_leap_year, dtype="int64")
 
 
 @dataclass(frozen=True)

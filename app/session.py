@@ -16,6 +16,7 @@ from app import cube, demonstration, scales, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
+from app.series import lengths
 from app.store import Store, largest, open_store
 from app.text import age_words, for_markdown, short_path
 
@@ -223,13 +224,21 @@ def age_of(here, today):
     str
     """
     last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
-    ends = last + pd.offsets.MonthEnd() if here.period == "month" else last
-    ends = last + pd.offsets.YearEnd() if here.period == "year" else ends
-    words = f"These data end {theme.day_words(last, here.period)}, {age_words(ends, today)}."
+    ends = last + pd.Timedelta(days=int(lengths(here.dates[-1:], here.period)[0]) - 1)
+    named = theme.day_words(last, here.period)
+    words = f"These data end {named}, {age_words(ends, today)}."
+    if pd.isna(as_of) and ends > today:
+        return f"{words} They look ahead; the file does not say when they were predicted."
     if pd.isna(as_of):
         return f"{words} There is no forecast."
     made = f"{words} They were predicted on {theme.day_words(as_of)}"
-    return f"{made}; days from then on are forecasts." if last >= as_of else f"{made}; there is no forecast."
+    if ends < as_of:
+        return f"{made}; there is no forecast."
+    if here.period == "day":
+        return f"{made}; days from then on are forecasts."
+    if last < as_of:
+        return f"{made}; the end of {named} lay ahead then and is a forecast."
+    return f"{made}; whatever lies after that day is a forecast."
 
 
 def _tell_origin(here):

@@ -17,6 +17,7 @@ import pandas as pd
 from airq.units import PM25_UNIT, exceedance_column, is_aqi
 from app import cube as layout
 from app import theme
+from app.series import lengths
 from app.text import shown
 
 #: A bundled city this near is the same city. [km]
@@ -206,6 +207,13 @@ class Store:
     def days_known(self, start=None, end=None):
         """Number of predictions of every city in a span of days, of shape (n_cities,)."""
         return np.isfinite(self.array(self.main)[:, self.days(start, end)]).sum(axis=1)
+
+    def days_averaged(self, start=None, end=None):
+        """Days that the mean of every city over a span stands for, of shape (n_cities,). [d]"""
+        span = self.days(start, end)
+        if self.period == "day":
+            return self.days_known(start, end)
+        return np.isfinite(self.array(self.main)[:, span]) @ lengths(self.dates[span], self.period)
 
     def mean(self, quantity, start=None, end=None):
         """Mean of every city over the days known in a span, of shape (n_cities,); NaN where none is."""

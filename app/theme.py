@@ -137,6 +137,25 @@ def day_words(date, period="day"):
     return f"{date:%B %Y}" if period == "month" else f"{date.day} {date:%B %Y}"
 
 
+def span_words(start, end, period="day"):
+    """A span in words.
+
+    >>> span_words("2020-01-01", "2020-01-01", "year"), span_words("2020-01-01", "2020-02-01", "month")
+    ('2020', 'January 2020 to February 2020')
+    """
+    first, last = day_words(start, period), day_words(end, period)
+    return first if first == last else f"{first} to {last}"
+
+
+def by_period(text, period):
+    """A text about days as one about the months or years that values stand for.
+
+    >>> by_period("Days above a level", "month"), by_period("each day", "year")
+    ('Months above a level', 'each year')
+    """
+    return text.replace("Day", period.capitalize()).replace("day", period)
+
+
 @functools.cache
 def outlines():
     """The outlines of African countries (GeoJSON), with `id`, `name` and `country` of each."""

@@ -11,7 +11,7 @@ from app import agreement, charts, explaining, layers, parts, reasons_chart, sca
 from app.advice import SOURCE, advice_for
 from app.evidence import gather, headline, question
 from app.processes import words_of
-from app.series import Series, class_shares, days_of, how_counted, years_of
+from app.series import Series, by_month, class_shares, days_of, how_counted, years_of
 from app.session import link
 from app.text import for_file_name, for_markdown, shown
 
@@ -34,15 +34,15 @@ def page():
     if not np.isfinite(series.amounts).any():
         st.info("There is no prediction for this city.")
         st.stop()
-    scale = scales.scale(
-        link.scale(), unit=store.unit, days=scales.DAYS[store.period], palette=link.palette()
-    )
+    scale = scales.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
+    days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
+    over_all = scales.scale(link.scale(), unit=store.unit, days=days, period=store.period)
     st.header(for_markdown(city["label"], limit=130), anchor=False)
-    _figures(store, city["city_id"], series, scale)
+    _figures(store, city["city_id"], series, scale, over_all)
     _over_time(view, city, series, scale)
     _year(series, scale)
     _day(store, city, series, scale)
-    _picture(view, city, series, scale)
+    _picture(view, city, series, scale, over_all)
     for note in store.notes:
         st.caption(note)
 
@@ -64,20 +64,19 @@ def _series(store, city):
     )
 
 
-def _figures(store, city_id, series, scale):
+def _figures(store, city_id, series, scale, over_all):
     values = series.amounts[np.isfinite(series.amounts)]
     spans = layers.SPANS[store.period]
     worst = store.day_names[np.nanargmax(series.amounts)]
     mean, highest = (
         theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
     )
-    days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
-    over_all = scales.scale(link.scale(), unit=store.unit, days=days)
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
         if scale.classed:
             lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
-            st.metric(f"{spans.capitalize()} {_lowest_words(scale)}", f"{lowest:.0%}", help=f"{how}.")
+            words = f"{spans.capitalize()} {_lowest_words(scale)}"
+            st.metric(words, theme.chance_words(lowest), help=f"{theme.by_period(how, store.period)}.")
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             st.metric(
@@ -85,8 +84,9 @@ def _figures(store, city_id, series, scale):
                 _outside_words(store.city("inside_domain", city_id)),
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
-    if days > 1:
-        st.markdown(f"**{over_all.verdict(values.mean(dtype='float64'))}**" if over_all.classed else "")
+    if not over_all.daily:
+        if over_all.classed:
+            st.markdown(f"**{over_all.verdict(values.mean(dtype='float64'))}**")
         st.caption(over_all.note)
 
 
@@ -97,7 +97,7 @@ def _lowest_words(scale):
 
 def _outside_words(inside):
     known = np.isfinite(inside)
-    return f"{np.mean(inside[known] < 1):.0%}" if known.any() else "not told"
+    return theme.chance_words(np.mean(inside[known] < 1)) if known.any() else "not told"
 
 
 def _over_time(view, city, series, scale):
@@ -107,7 +107,7 @@ def _over_time(view, city, series, scale):
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
-    observed = None if observed is None or observed.empty else observed
+    observed = None if observed is None or observed.empty else agreement.averaged(observed, store.period)
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
     parts.lines_legend(charts.legend_of(series, **drawn).values())
     parts.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
@@ -115,7 +115,7 @@ def _over_time(view, city, series, scale):
     levels = f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
     st.caption(
         (levels if scale.classed else "")
-        + "Dotted: the chosen day. Ctrl and the wheel zoom, dragging moves, "
+        + f"Dotted: the chosen {store.period}. Ctrl and the wheel zoom, dragging moves, "
         "a double click shows all again." + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
     )
     if observed is not None:
@@ -136,17 +136,21 @@ def _against(view, city, series, observed):
             "of how good the model is."
         )
     found, record = agreement.agreement(rows), headline(evidence.records)
+    period = series.period
     if found is not None:
-        st.markdown(f"Held out ({scheme}), by a model that had not seen it: {agreement.words(found)}")
-    elif not city["trained"]:
+        single = "" if period == "day" else ", single days"
+        st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
+    elif city["trained"] and record is not None:
+        st.markdown(
+            f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "
+            "held out."
+        )
+    if not city["trained"] and (found is None or period != "day"):
         ends = {"lower": series.lower, "upper": series.upper}
         rows = pd.DataFrame({"predicted": series.amounts, **ends}, index=series.dates)
         found = agreement.agreement(rows.assign(observed=observed.reindex(rows.index)))
-        st.markdown("There are too few days to compare." if found is None else agreement.words(found))
-    elif record is not None:
-        st.markdown(
-            f"For {question(record['scheme'])} it was off by {record['mae']:.1f} µg/m³ on average, held out."
-        )
+        few = f"There are too few {layers.SPANS[period]} to compare."
+        st.markdown(few if found is None else agreement.words(found, period))
     session.page_link("trust", "How the model was judged")
 
 
@@ -183,13 +187,20 @@ def _year(series, scale):
         with left:
             st.subheader("Through the year", anchor=False)
             parts.show_chart(charts.season(series, dark=dark), "city_season")
-            st.caption("Bars: mean of the month. Whiskers: where eight of ten days lie.")
+            st.caption(_season_words(series))
     if series.period == "day":
         with right:
             st.subheader("Share of days above each level", anchor=False)
             parts.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
             how = how_counted(series, scale.edges)
             st.caption(f"{how}. Shares of the days known in each year, which may be other seasons.")
+
+
+def _season_words(series):
+    words = "Bars: mean of the month."
+    if any(month.low < month.high for month in by_month(series)):
+        return f"{words} Whiskers: where eight of ten {layers.SPANS[series.period]} lie."
+    return words
 
 
 def _recent(series):
@@ -243,7 +254,8 @@ def _words(store, series, scale, at):
     if series.lower is not None and np.isfinite(series.lower[at]):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
         words.append(f"{series.interval_words}: {low} to {high}")
-    for level in set(WHO_LEVELS["day"][:1]) & set(store.exceedance_thresholds):
+    daily = WHO_LEVELS["day"][:1] if store.period == "day" else ()
+    for level in set(daily) & set(store.exceedance_thresholds):
         chance = series.chances[level][at]
         if np.isfinite(chance):
             words.append(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
@@ -292,7 +304,7 @@ def _forget_refusal():
     st.session_state.pop("city_refused", None)
 
 
-def _picture(view, city, series, scale):
+def _picture(view, city, series, scale, over_all):
     simulated = _simulated(view)
     first, last = (f"{series.dates[end]:%Y-%m-%d}" for end in (0, -1))
     what = "aqi" if theme.is_index(series.unit) else "pm25"
@@ -304,7 +316,7 @@ def _picture(view, city, series, scale):
 
         store = view.store
         sources = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))
-        return poster(city, series, scale, simulated=simulated, sources=sources)
+        return poster(city, series, scale, over_all, simulated=simulated, sources=sources)
 
     st.download_button(
         "Download this city as one page (PNG)",

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, maps, parts, scales, session, theme
+from app import country_tables, downloads, layers, maps, parts, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
 from app.text import for_markdown, shown
 from app.views.saving import file_button
-from app.views.spans import span_box, span_words
+from app.views.spans import span_box
 
 #: Most countries of the pictures, unless all are asked for.
 MOST = 25
@@ -32,12 +32,13 @@ def page():
     months = country_tables.monthly(store, span)
     table = country_tables.country_table(store, span, months)
     if table.empty:
-        st.info("No city has a prediction in these days.")
+        st.info(f"No city has a prediction in these {layers.SPANS[store.period]}.")
         st.stop()
-    scale = scales.scale(link.scale(), unit=store.unit, days=span.days, palette=link.palette())
+    scale = layers.mean_scale(store, span.known, link.scale(), palette=link.palette())
+    table["few"] &= scale.classed
     st.markdown(
         f"Means over **{country_tables.people_words(table)}**, {store.weight_words}, "
-        f"{span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
+        f"{theme.span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
     left, right = st.columns([1.4, 1], gap="medium")
@@ -45,9 +46,9 @@ def page():
         _map(store, table, scale, code)
     with right:
         _card(store, table, scale, code)
-        parts.legend(scale)
+        parts.legend(scale, few=bool(table["few"].any()))
     _table(store, table, scale)
-    _download(view, store, table, span_words(start, end, store.period))
+    _download(view, store, table, theme.span_words(start, end, store.period))
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -100,7 +101,7 @@ def _card(store, table, scale, code):
         st.markdown(f"**{for_markdown(theme.country_name(code), limit=60)}**")
         rows = table[table["country"] == code]
         if rows.empty:
-            st.markdown("No city of it has a prediction in these days.")
+            st.markdown(f"No city of it has a prediction in these {layers.SPANS[store.period]}.")
         else:
             _figures(store, table, rows.iloc[0], scale)
         city = store.cities["city"].iloc[store.row(link.city())]
@@ -111,7 +112,7 @@ def _figures(store, table, row, scale):
     """What is known of a country, a row of the table."""
     st.markdown(f"## {theme.number(row['value'], store.unit)}")
     if scale.classed:
-        st.markdown(f"**{scale.verdict(row['value'])}**")
+        st.markdown("Too few days for a class." if row["few"] else f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:
         worst = theme.number(row["worst_value"], store.unit)
         st.markdown(f"Worst month: {theme.day_words(row['worst'], 'month')}, {worst}")
@@ -124,6 +125,7 @@ def _table(store, table, scale):
     unit = theme.unit_words(store.unit)
     number = "%.0f" if theme.is_index(store.unit) else "%.1f"
     classes = np.array([*scale.labels, ""], dtype=object)[scale.index(table["value"])]
+    classes[table["few"]] = maps.FEW_DAYS
     cells = table.assign(
         classed=classes,
         worst=[theme.day_words(month, "month") if month == month else None for month in table["worst"]],
@@ -188,6 +190,7 @@ def _shares(store, span, table):
     possible = [how for how in SHARES if country_tables.levels_of(store, span, how)]
     st.subheader("People and levels", anchor=False)
     if not possible:
+        # Concentrations of a span have levels for its days or, from 30 days or a month on, for a year.
         st.info(
             "The levels of the WHO are concentrations; they do not apply to the index points of this file."
         )
@@ -243,7 +246,9 @@ def _uncertainty(view, store, table):
         evidence = gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    sentences = country_tables.uncertainty_words(evidence.records, evidence.coverage, store.unit)
+    sentences = country_tables.uncertainty_words(
+        evidence.records, evidence.coverage, store.unit, store.period
+    )
     if table["outside"].notna().any():
         share = np.average(table["outside"].fillna(0), weights=table["people"].where(table["people"] > 0, 1))
         sentences.append(

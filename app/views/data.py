@@ -9,7 +9,7 @@ from app.provenance import citation, method_lines
 from app.text import for_markdown, shown
 from app.views.own_cities import own_cities
 from app.views.saving import file_button, kind_box
-from app.views.spans import span_box, span_words
+from app.views.spans import span_box
 
 LONG = 600
 #: What a kind of file is good for.
@@ -52,7 +52,7 @@ def _download(store, simulated):
             return downloads.means(store, city_ids, start, end)
         return downloads.selection(store, city_ids, start, end, columns)
 
-    facts = downloads.about(store, simulated=simulated, span=span_words(start, end, store.period))
+    facts = downloads.about(store, simulated=simulated, span=theme.span_words(start, end, store.period))
     words = f"Download {number:,} {'row' if number == 1 else 'rows'}"
     file_button(words, rows, facts, kind, stem="predictions", key="data_get")
     st.caption(KINDS_IN_WORDS[kind])

@@ -7,6 +7,7 @@ from airq.units import PM25_UNIT
 from app import layers, maps, parts, scales, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
+from app.country_tables import few_of
 from app.series import COUNTED, EXPECTED
 from app.session import link
 from app.store import by_country, ranking
@@ -53,7 +54,8 @@ def _controls(store):
             _switch("Colours", "palette", theme.PALETTES, "readable")
             if link.palette() == "epa" and link.scale() == "who" and store.main == "pm25":
                 st.caption("The EPA's colours belong to its own classes: choose an AQI scale to see them.")
-        _switch("Show", "show", layers.SHOWN, "day", label_visibility="collapsed")
+        names = {name: theme.by_period(words, store.period) for name, words in layers.SHOWN.items()}
+        _switch("Show", "show", names, "day", label_visibility="collapsed")
 
 
 def _switch(label, name, options, default, **look):
@@ -86,7 +88,8 @@ def _picture(shown):
             _points(store, layer, row)
     with right:
         session.scale_box(key="map_scale", label_visibility="collapsed")
-        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries)
+        few = layer.few is not None and bool(layer.few.any())
+        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries, few=few)
         _city_card(store, layer, row)
         _ranking(store, layer)
 
@@ -138,7 +141,7 @@ def _step(days):
 def _mean(store):
     start, end = span_box(store, key="map")
     layer = layers.mean_layer(store, start, end, scale=link.scale(), palette=link.palette())
-    return f"Mean, {_span_words(store, start, end)}", layer
+    return f"Mean, {theme.span_words(start, end, store.period)}", layer
 
 
 def _share(store):
@@ -164,12 +167,8 @@ def _share(store):
     session.tell_link()
     level = options[text]
     layer = layers.share_layer(store, start, end, level)
-    st.caption(HOW[layers.how_counted(store, level)])
-    return f"{layer.scale.heading}, {_span_words(store, start, end)}", layer
-
-
-def _span_words(store, start, end):
-    return f"{theme.day_words(start, store.period)} to {theme.day_words(end, store.period)}"
+    st.caption(theme.by_period(HOW[layers.how_counted(store, level)], store.period))
+    return f"{layer.scale.heading}, {theme.span_words(start, end, store.period)}", layer
 
 
 def _points(store, layer, row):
@@ -194,6 +193,8 @@ def _clicked():
 
 def _countries(store, layer):
     countries = by_country(store.cities, layer.amounts)
+    if layer.few is not None:
+        countries["few"] = few_of(store.cities, layer.amounts, layer.few)
     picture = maps.countries_map(
         countries,
         layer.scale,
@@ -222,7 +223,12 @@ def _city_card(store, layer, row):
     with st.container(border=True):
         st.markdown(f"**{for_markdown(store.cities['label'].iloc[row], limit=130)}**")
         st.markdown(f"## {theme.number(value, unit)}")
-        if known and layer.scale.classed:
+        few = layer.few is not None and bool(layer.few[row])
+        if layer.days is not None and known:
+            st.markdown(
+                f"Mean of {theme.count_words(int(layer.days[row]), 'day')}{', too few for a class' * few}"
+            )
+        if known and layer.scale.classed and not few:
             _class_words(layer.scale, value)
         if layer.lower is not None and known:
             level = f"{layer.level:.0%} interval" if layer.level else "interval"

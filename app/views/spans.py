@@ -50,7 +50,7 @@ def span_box(store, *, key, label="Period"):
         label,
         [*known, OWN],
         key=f"{key}_span",
-        format_func=lambda name: "Days of your own" if name == OWN else name,
+        format_func=lambda name: theme.by_period("Days of your own", store.period) if name == OWN else name,
         on_change=chosen,
     )
     if name == OWN:
@@ -88,7 +88,7 @@ def spans(days, period="day"):
     {'All (31 December 2019 to 1 January 2020)': ('2019-12-31', '2020-01-01'), '2019': ('2019-12-31', \
 '2019-12-31'), '2020': ('2020-01-01', '2020-01-01')}
     """
-    known = {f"All ({span_words(days[0], days[-1], period)})": (days[0], days[-1])}
+    known = {f"All ({theme.span_words(days[0], days[-1], period)})": (days[0], days[-1])}
     years = sorted({day[:4] for day in days})
     if 1 < len(years) <= MOST_YEARS and period != "year":
         for year in years:
@@ -98,13 +98,3 @@ def spans(days, period="day"):
     if period == "day" and days[0] < month:
         known["The last 30 days"] = (next(day for day in days if day >= month), days[-1])
     return known
-
-
-def span_words(start, end, period="day"):
-    """A span in words.
-
-    >>> span_words("2020-01-01", "2020-01-01", "year")
-    '2020'
-    """
-    first, last = theme.day_words(start, period), theme.day_words(end, period)
-    return first if first == last else f"{first} to {last}"
