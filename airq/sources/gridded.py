@@ -119,10 +119,6 @@ def _take(one, found, grids, places, radius_km, units, keep, left_out):
     if not known and (column in COLUMNS or column in NOT_SAMPLED):
         left_out.add(one.path, one.name, why or "cannot be sampled at a place")
         return
-    series = found.get(column)
-    if series is not None and series.variable != one.name:
-        left_out.add(one.path, one.name, f"{column} is already {series.variable}")
-        return
     where = f"{one.path}: variable {one.name}"
     unit = units.get(one.name, one.attributes.get("units"))
     unit = checked_unit(column, unit, where) if known else str(unit or "unknown")
@@ -137,8 +133,7 @@ def _take(one, found, grids, places, radius_km, units, keep, left_out):
     if cells is None:
         left_out.add(one.path, one.name, "none of the places lies on it")
         return
-    if series is None:
-        series = found[column] = Series(column, one.name, known)
+    series = found.setdefault((column, one.name), Series(column, one.name, known))
     limits = range_in(column, unit, step[1] or 1.0) if known else None
     values, outside = one.means(cells, limits)
     times = one.times if len(one.times) else np.full(len(values), np.datetime64("NaT"), "datetime64[us]")

@@ -222,8 +222,11 @@ def _tables(series, places, tally, left_out, day_basis, min_hours):
         try:
             name = f"{own.column}_{own.step}" if own.step in ("month", "year") else own.column
             if name in tables:
+                other = next(one["variable"] for one in columns if one["column"] == name)
                 raise ValueError(
-                    f"{name} is already made of files of another step; sample these by themselves"
+                    f"{name} is already {other}"
+                    + (" of another step" if other == own.variable else "")
+                    + "; sample these files by themselves"
                 )
             table = days_of(own, places, tally, day_basis=day_basis, min_hours=min_hours)
         except ValueError as error:

@@ -367,15 +367,19 @@ def one_time(path, time, value, bounds=None, name="t2m", **attributes):
     content = dataset(name, value, pd.DatetimeIndex([time]), **attributes)
     if bounds:
         content["time"].attrs["bounds"] = "time_bnds"
+        content["time"].encoding["units"] = "hours since 2020-01-01"
         content["time_bnds"] = (("time", "nv"), np.array([bounds], dtype="datetime64[ns]"))
     content.to_netcdf(path)
 
 
-def test_days_and_months_of_a_variable_stay_apart(tmp_path):
+@pytest.mark.parametrize(
+    ("of_days", "of_months"), [("GHAP_PM2.5_D1K_", "GHAP_PM2.5_M1K_"), ("PM2.5_", "PM2.5_")]
+)
+def test_days_and_months_of_a_variable_stay_apart(tmp_path, of_days, of_months):
     "Five daily files of 10 and a monthly one of 99: each in its own column."
     for day in range(1, 6):
-        geotiff(tmp_path / f"GHAP_PM2.5_D1K_2020010{day}.tif", np.full((61, 121), 10.0), unit="ug/m3")
-    geotiff(tmp_path / "GHAP_PM2.5_M1K_202001.tif", np.full((61, 121), 99.0), unit="ug/m3")
+        geotiff(tmp_path / f"{of_days}2020010{day}.tif", np.full((61, 121), 10.0), unit="ug/m3")
+    geotiff(tmp_path / f"{of_months}202001.tif", np.full((61, 121), 99.0), unit="ug/m3")
     panel, _ = sampled(tmp_path)
     assert daily(panel, "dakar", "pm25") == [10] * 5
     assert daily(panel, "dakar", "pm25_month") == [99] * 5
