@@ -94,6 +94,8 @@ def step_of_files(times, frequency: str | None, others: dict) -> tuple[str, floa
         step = step_of(times, None)
         if frequency == "hour" and step[0] != "hour":
             raise ValueError("has too few hours of each day")
+        if step[0] == "day" and (times != times.astype("datetime64[D]")).any():
+            raise ValueError(f"has one hour a day ({str(times[0])[11:16]}), and no bounds make it the day's")
         return step
     for (name, hours), own in others.items():
         gap = float(np.abs(own - times[0]).min() / np.timedelta64(1, "s")) / 3600

@@ -418,6 +418,14 @@ def test_a_single_time_at_noon_is_no_day(tmp_path):
     assert daily(sampled(tmp_path)[0], "dakar", "temp_air") == pytest.approx([6.85])
 
 
+def test_an_hour_of_each_day_is_no_day(tmp_path):
+    "Three files of noon, whose names tell no date."
+    for day in (1, 2, 3):
+        one_time(tmp_path / f"{day}.nc", f"2020-01-0{day}T12:00", 280.0)
+    with pytest.raises(ValueError, match=r"t2m: has one hour a day \(12:00\)"):
+        sampled(tmp_path)
+
+
 @pytest.mark.parametrize(
     "method", ["time: maximum", "area: mean time: minimum (interval: 1 hour)", "time: standard_deviation"]
 )
