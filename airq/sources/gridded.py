@@ -151,7 +151,7 @@ def by_step(series, left_out) -> list[Series]:
     known = {part.step: part.step for part in series.parts if part.step[1] is not None}
     times = {step: np.concatenate([p.times for p in series.parts if p.step == step]) for step in known}
     times.pop(("none", 24.0), None)
-    for key in {part.step for part in series.parts} - set(known):
+    for key in dict.fromkeys(part.step for part in series.parts if part.step not in known):
         parts = [part for part in series.parts if part.step == key]
         try:
             known[key] = steps.step_of_files([part.times[0] for part in parts], key[0], times)
@@ -218,7 +218,7 @@ def _note(series, n_twice, tally):
     if outside:
         column = COLUMNS[series.column]
         limits = f"{column.low:g} to {column.high:g} {column.unit}"
-        tally.notes.append(f"{series.variable}: {outside:,} values of cells beyond {limits} did not count")
+        tally.notes.append(f"{series.variable}: cells beyond {limits} did not count, {outside:,} times")
 
 
 def _converted(values, series, units, number, hours):

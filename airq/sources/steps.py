@@ -104,7 +104,7 @@ def step_of_files(times, frequency: str | None, others: dict) -> tuple[str, floa
             return name, hours
     if frequency == "hour" or times[0] != times[0].astype("datetime64[D]"):
         return "hour", 1.0
-    if others:
+    if {name for name, _ in others} - {"day"}:
         raise ValueError("has a single time, and nothing tells whether it is of an hour, a day or a month")
     return "day", 24.0
 

@@ -456,7 +456,7 @@ def test_a_cell_of_minus_9999_does_not_count(tmp_path):
     geotiff(tmp_path / "PM2.5_20200101.tif", values, unit="ug/m3")
     panel, report = sampled(tmp_path, radius_km=100)
     assert daily(panel, "kampala", "pm25") == pytest.approx([50])
-    assert report.notes[0].startswith("PM2.5: 1 values of cells beyond 0 to 1500")
+    assert report.notes[0].startswith("PM2.5: cells beyond 0 to 1500 µg m⁻³ did not count, 1 times")
 
 
 def test_an_empty_panel_says_why(tmp_path):
