@@ -105,19 +105,25 @@ def read_series(files, places, radius_km, units, keep, left_out, advance=None) -
     return [own for series in found.values() for own in by_step(series, left_out)]
 
 
-def _take(one, found, grids, places, radius_km, units, keep, left_out):
-    """Sample a field and add it to the series of its column, or say why not."""
+def _column(one, keep, left_out):
+    """Return the column that a field fills and whether the vocabulary has it; None, and why, if none."""
     column = column_of(one.name, one.attributes, one.source)
     why = why_no_mean(column, one.attributes)
-    column = None if why else column
-    known = column is not None
-    if not known and one.name not in keep:
-        why = why or "no column of a panel"
-        left_out.add(one.path, one.name, f"{why}; keep it with --keep {one.name}")
-        return
-    column = column or one.name
-    if not known and (column in COLUMNS or column in NOT_SAMPLED):
+    if column is not None and why is None:
+        return column, True
+    if one.name not in keep:
+        left_out.add(one.path, one.name, f"{why or 'no column of a panel'}; keep it with --keep {one.name}")
+    elif one.name in COLUMNS or one.name in NOT_SAMPLED:
         left_out.add(one.path, one.name, why or "cannot be sampled at a place")
+    else:
+        return one.name, False
+    return None, False
+
+
+def _take(one, found, grids, places, radius_km, units, keep, left_out):
+    """Sample a field and add it to the series of its column, or say why not."""
+    column, known = _column(one, keep, left_out)
+    if column is None:
         return
     where = f"{one.path}: variable {one.name}"
     unit = units.get(one.name, one.attributes.get("units"))
@@ -137,9 +143,8 @@ def _take(one, found, grids, places, radius_km, units, keep, left_out):
     limits = range_in(column, unit, step[1] or 1.0) if known else None
     values, outside = one.means(cells, limits)
     times = one.times if len(one.times) else np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
-    begins = one.begins
-    facts = one.path, one.source, one.attributes
-    series.parts.append(Part(*facts, times, begins, values, unit, step, outside))
+    facts = one.path, one.source, one.attributes, times, one.begins
+    series.parts.append(Part(*facts, values, unit, step, outside))
 
 
 def by_step(series, left_out) -> list[Series]:
