@@ -215,10 +215,12 @@ def days_of(series, places, tally, *, day_basis, min_hours) -> pd.DataFrame:
 
 
 def _note(series, n_twice, tally):
-    """Note times that stand twice, and cells that did not count."""
+    """Note times that stand twice, a day that is none for certain, and cells that did not count."""
     if n_twice:
         twice = f"{n_twice:,} times stand twice"
         tally.notes.append(f"{series.variable}: {twice}; those of the last file count")
+    if series.step == "day" and len(series.parts) == 1 and series.parts[0].step[1] is None:
+        tally.notes.append(f"{series.variable}: a single time without bounds is taken as a day, not a month")
     outside = sum(part.outside for part in series.parts)
     if outside:
         column = COLUMNS[series.column]

@@ -418,6 +418,14 @@ def test_a_single_time_at_noon_is_no_day(tmp_path):
     assert daily(sampled(tmp_path)[0], "dakar", "temp_air") == pytest.approx([6.85])
 
 
+def test_a_single_midnight_is_said_to_be_a_day(tmp_path):
+    "It might be a month, so the notes tell what it was taken for."
+    one_time(tmp_path / "a.nc", "2020-01-01", 280.0)
+    panel, report = sampled(tmp_path)
+    assert daily(panel, "dakar", "temp_air") == pytest.approx([6.85])
+    assert "t2m: a single time without bounds is taken as a day, not a month" in report.notes
+
+
 def test_an_hour_of_each_day_is_no_day(tmp_path):
     "Three files of noon, whose names tell no date."
     for day in (1, 2, 3):
