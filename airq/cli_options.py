@@ -36,7 +36,7 @@ def check_files(outputs, inputs, *, folders=None):
     check_outputs(outputs, inputs, folders=folders or ())
     for name, marker in (folders or {}).items():
         if marker is not None and outputs[name] is not None:
-            check_replaceable(outputs[name], marker=marker)
+            check_replaceable(outputs[name], marker=marker, option=name)
 
 
 def write_records(path, records):

@@ -53,7 +53,10 @@ class Grid(NamedTuple):
     def cells(self, places) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column, from 0, of places with `latitude` and `longitude` [°]; also outside."""
         row = np.floor((self.north - places["latitude"].to_numpy()) / self.step_y)
-        column = np.floor((places["longitude"].to_numpy() - self.west) / self.step_x)
+        east = places["longitude"].to_numpy() - self.west
+        # Longitudes of 180° and more go on at -180°.
+        east = np.where((east < 0) & (self.step_x * self.width > east + 360), east + 360, east)
+        column = np.floor(east / self.step_x)
         return row.astype(int), column.astype(int)
 
 
@@ -153,10 +156,12 @@ def grid_of(places) -> Grid:
     Grid(west=32.5, north=0.3, step_x=0.1, step_y=0.1, width=2, height=2)
     """
     x, y = (np.unique(places[name].to_numpy(dtype="float64").round(9)) for name in ("longitude", "latitude"))
+    x = _unwrapped(x)
     steps = [_step(axis) for axis in (x, y)]
     known = [step for step in steps if step]
     if not known:
-        raise ValueError(f"{NO_GRID}: all places stand at one position; {HINT}")
+        what = "one cell has no known width" if len(places) == 1 else "all places stand at one position"
+        raise ValueError(f"{NO_GRID}: {what}; {HINT}")
     # In a single row or column cells are as high as they are wide; two axes of nearly one step have one.
     step_x, step_y = (step or known[0] for step in steps)
     if max(step_x, step_y) > LONGEST * min(step_x, step_y):
@@ -167,7 +172,7 @@ def grid_of(places) -> Grid:
     west, north = float(x[0]) - step_x / 2, float(y[-1]) + step_y / 2
     grid = Grid(round(west, 9), round(north, 9), step_x, step_y, width, height)
     row, column = grid.cells(places)
-    off = np.abs(grid.longitudes[column] - places["longitude"]) / step_x
+    off = np.abs((grid.longitudes[column] - places["longitude"] + 180) % 360 - 180) / step_x
     off = np.maximum(off, np.abs(grid.latitudes[row] - places["latitude"]) / step_y).to_numpy()
     if off.max() > OFF_CENTRE:
         first = places.iloc[int(off.argmax())]
@@ -185,6 +190,19 @@ def grid_of(places) -> Grid:
             f"{NO_GRID}: most of its {len(cell):,} places have no neighbour one step away; {HINT}"
         )
     return grid
+
+
+def _unwrapped(longitudes):
+    """Return longitudes in rising order, from the end of the widest gap, those across 180° as 180 and more.
+
+    >>> _unwrapped(np.array([-179.5, -178.5, 178.5, 179.5])).tolist()
+    [178.5, 179.5, 180.5, 181.5]
+    """
+    gaps = np.diff(longitudes)
+    if not len(gaps) or gaps.max() <= 360 - np.ptp(longitudes) + 1e-6:
+        return longitudes
+    first = int(gaps.argmax()) + 1
+    return np.concatenate([longitudes[first:], longitudes[:first] + 360]).round(9)
 
 
 def _step(axis):

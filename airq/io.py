@@ -270,11 +270,14 @@ def check_parquet_name(path: str | Path) -> None:
         raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
 
 
-def check_replaceable(path: str | Path, *, marker: str) -> None:
-    """Raise FileExistsError unless `path` is new, an empty folder, or a folder that holds `marker`."""
+def check_replaceable(path: str | Path, *, marker: str, option: str = "--out") -> None:
+    """Raise FileExistsError unless `path` is new, an empty folder, or a folder that holds `marker`.
+
+    `option` is what the message calls it.
+    """
     path = Path(path)
     if path.exists() and not (path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))):
-        raise FileExistsError(f"{path} exists and has no {marker}; choose another name for --out.")
+        raise FileExistsError(f"{path} exists and has no {marker}; choose another name for {option}.")
 
 
 def check_writable(path: str | Path) -> None:

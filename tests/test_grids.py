@@ -79,6 +79,20 @@ def test_a_single_row_has_square_cells():
     assert grid == Grid(32.5, 0.3, 0.1, 0.1, 2, 1)
 
 
+def test_a_grid_across_180_degrees_goes_on():
+    "Four columns from 179 to 181 degrees, not 720 around the globe; each place lies in its own cell."
+    places = pd.DataFrame({"latitude": 0.25, "longitude": [179.25, 179.75, -179.75, -179.25]})
+    grid = grid_of(places)
+    assert grid == Grid(179.0, 0.5, 0.5, 0.5, 4, 1)
+    assert grid.cells(places)[1].tolist() == [0, 1, 2, 3]
+
+
+def test_one_cell_has_no_width():
+    "Nothing beside it tells it."
+    with pytest.raises(ValueError, match="one cell has no known width"):
+        grid_of(pd.DataFrame({"latitude": [0.25], "longitude": [32.55]}))
+
+
 @pytest.mark.parametrize(
     ("latitudes", "longitudes", "words"),
     [

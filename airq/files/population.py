@@ -111,15 +111,13 @@ def people_on_grid(density, grid, outline) -> People:
     return People(people, area, grid.longitudes[None, :], grid.latitudes[:, None], grid.cells)
 
 
-def people_of_cells(path, outline, grid, cells) -> np.ndarray:
+def people_of_cells(path, grid, cells) -> np.ndarray:
     """Return the people of a grid's cells, each raster cell counted where its middle lies. [people].
 
     Parameters
     ----------
     path : str or Path
         Raster of people per cell.
-    outline : shapely geometry
-        That the grid covers, in degrees (EPSG:4326).
     grid : airq.grids.Grid
     cells : DataFrame
         Places on the grid.
@@ -127,10 +125,14 @@ def people_of_cells(path, outline, grid, cells) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of shape (n_cells,)
+        NaN for cells that the raster does not reach.
     """
-    total = np.zeros(grid.height * grid.width)
+    total, n_counted = np.zeros((2, grid.height * grid.width))
+    south, east = grid.north - grid.step_y * grid.height, grid.west + grid.step_x * grid.width
+    # Where the sides of the box are straight in degrees, they are curves on a map.
+    box = shapely.segmentize(shapely.box(grid.west, south, east, grid.north), max(grid.step_x, 0.1))
     with _open(path) as raster:
-        window, transform, _ = _part(raster, outline.envelope, 1, path)
+        window, transform, _ = _part(raster, box, 1, path)
         to_degrees = pyproj.Transformer.from_crs(raster.crs.to_wkt(), "EPSG:4326", always_xy=True)
         x = transform.c + transform.a * (np.arange(round(window.width)) + 0.5)
         for first, block in _strips(raster, window, 1):
@@ -140,8 +142,9 @@ def people_of_cells(path, outline, grid, cells) -> np.ndarray:
             there = (row >= 0) & (row < grid.height) & (column >= 0) & (column < grid.width)
             number = row[there] * grid.width + column[there]
             total += np.bincount(number, block.ravel()[there], minlength=len(total))
+            n_counted += np.bincount(number, minlength=len(total))
     row, column = grid.cells(cells)
-    return total[row * grid.width + column]
+    return np.where(n_counted > 0, total, np.nan)[row * grid.width + column]
 
 
 @contextlib.contextmanager

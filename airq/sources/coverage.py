@@ -60,14 +60,22 @@ class Cells(NamedTuple):
     column: np.ndarray
     weights: csr_array
 
-    def means(self, values) -> np.ndarray:
-        """Return means over each place of values (n_times, n_rows, n_columns); missing cells do not count."""
+    def means(self, values, limits=None) -> tuple[np.ndarray, int, int]:
+        """Return means over each place of values (n_times, n_rows, n_columns).
+
+        Missing cells do not count, nor do those beyond `limits` (low, high); what follows are the numbers of
+        values that are there and of those that lie beyond.
+        """
         values = np.asarray(values, dtype="float64")[:, self.row, self.column]
         there = np.isfinite(values)
+        n_there, n_beyond = int(there.sum()), 0
+        if limits is not None:
+            there &= (values >= limits[0]) & (values <= limits[1])
+            n_beyond = n_there - int(there.sum())
         total = self.weights @ np.where(there, values, 0.0).T
         weight = self.weights @ there.astype("float64").T
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(weight > 0, total / weight, np.nan).T
+            return np.where(weight > 0, total / weight, np.nan).T, n_there, n_beyond
 
 
 def covered_cells(grid: RasterGrid, places, radius_km: float) -> Cells | None:
@@ -99,7 +107,7 @@ def covered_cells(grid: RasterGrid, places, radius_km: float) -> Cells | None:
     step_x, step_y = _step(x), _step(y)
     whole = grid.projection is None and abs(len(x) * step_x - 360) < step_x / 2
     if radius_km > 0:
-        place, row, column, weight = _under_discs(grid, places, radius_km, x, y, wrap)
+        place, row, column, weight = _under_discs(grid, places, radius_km, x, y, wrap, whole)
     else:
         east, north = _positions(grid, places, wrap)
         column = np.floor((east - x[0]) / step_x + 0.5).astype(int)
@@ -145,7 +153,7 @@ def _positions(grid, places, wrap):
     return to_map.transform(longitude, latitude)
 
 
-def _under_discs(grid, places, radius_km, x, y, wrap):
+def _under_discs(grid, places, radius_km, x, y, wrap, whole):
     """Return place, row, column and covered area of each pair of a place and a cell under its disc."""
     import_optional("exactextract", "Discs (--radius-km above 0)")
     import exactextract
@@ -158,6 +166,15 @@ def _under_discs(grid, places, radius_km, x, y, wrap):
     longitude = places["longitude"].to_numpy()
     middle = longitude if wrap is None else (longitude - wrap) % 360 + wrap
     corners = np.stack([middle[:, None] + wide * np.cos(angle), north], axis=-1)
+    owner = np.arange(len(places))
+    if whole:
+        # What reaches beyond an edge of the globe lies at the other one.
+        west, east = x[0] - _step(x) / 2, x[-1] + _step(x) / 2
+        over, under = (
+            np.flatnonzero(beyond.any(axis=1)) for beyond in (corners[..., 0] > east, corners[..., 0] < west)
+        )
+        corners = np.concatenate([corners, corners[over] - [360, 0], corners[under] + [360, 0]])
+        owner = np.concatenate([owner, over, under])
     crs = grid.projection or pyproj.CRS.from_epsg(4326).to_wkt()
     discs = gpd.GeoDataFrame(geometry=shapely.polygons(corners), crs="EPSG:4326")
     discs = discs if grid.projection is None else discs.to_crs(crs)
@@ -168,7 +185,7 @@ def _under_discs(grid, places, radius_km, x, y, wrap):
     blank = np.broadcast_to(np.zeros(1), (len(y), len(x)))
     source = NumPyRasterSource(blank, srs_wkt=crs, **edges)
     found = exactextract.exact_extract(source, discs, ["cell_id", "coverage"], output="pandas")
-    place = np.repeat(np.arange(len(found)), found["cell_id"].map(len))
+    place = np.repeat(owner, found["cell_id"].map(len))
     if not len(place):
         return place, place, place, place
     row, column = np.divmod(np.concatenate(found["cell_id"].to_list()).astype(int), len(x))

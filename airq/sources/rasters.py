@@ -60,6 +60,8 @@ class Field:
         rows and columns by number.
     together : int
         Times that the file compresses together.
+    widths : array of timedelta64 or None
+        Width of each value's time span, where the file tells it.
     """
 
     path: Path
@@ -72,11 +74,14 @@ class Field:
     grid: RasterGrid
     read: Callable
     together: int = 1
+    widths: np.ndarray | None = None
 
-    def means(self, cells) -> np.ndarray:
-        """Return means over places (n_times, n_places); NaN where a place has no cell with a value.
+    def means(self, cells, limits=None) -> tuple[np.ndarray, int]:
+        """Return means over places (n_times, n_places), and how many values of cells did not count.
 
-        `cells` are those of :func:`airq.sources.coverage.covered_cells`.
+        A mean is NaN where a place has no cell with a value. `cells` are those of
+        :func:`airq.sources.coverage.covered_cells`. Values beyond `limits` (low, high) do not count, unless
+        they are most of them: then the unit is wrong rather than a cell, and the means show it.
         """
         n_times = max(len(self.times), 1)
         span = np.ptp(cells.rows) + 1, np.ptp(cells.columns) + 1
@@ -84,10 +89,15 @@ class Field:
         # What is compressed together is read together.
         step = max(step // self.together, 1) * self.together if self.together <= 4 * step else step
         parts = [
-            cells.means(self.read(slice(start, min(start + step, n_times)), cells.rows, cells.columns))
+            cells.means(
+                self.read(slice(start, min(start + step, n_times)), cells.rows, cells.columns), limits
+            )
             for start in range(0, n_times, step)
         ]
-        return np.concatenate(parts)
+        means, there, outside = zip(*parts, strict=True)
+        if sum(outside) > sum(there) / 2:
+            return self.means(cells)
+        return np.concatenate(means), sum(outside)
 
 
 class LeftOut(dict):
@@ -273,8 +283,10 @@ def _variable_field(dataset, name, path):
     attributes = {**variable.attrs, "units": variable.attrs.get("units", variable.encoding.get("units"))}
     chunks = variable.encoding.get("chunksizes") or [1] * variable.ndim
     together = chunks[variable.dims.index(along[0])] if len(along) == 1 else 1
-    facts = _source(dataset.attrs, path), times, _begins(dataset, along, times), frequency
-    return Field(path, name, attributes, *facts, grid, read, together)
+    bounds = _bounds(dataset, along, times)
+    begins, widths = (None, None) if bounds is None else (bounds[:, 0], bounds[:, 1] - bounds[:, 0])
+    facts = _source(dataset.attrs, path), times, begins, frequency
+    return Field(path, name, attributes, *facts, grid, read, together, widths)
 
 
 def _variable_reader(variable, y, x, along, order):
@@ -351,16 +363,22 @@ def _moments(coordinate):
     return values.astype("datetime64[us]")
 
 
-def _begins(dataset, along, times):
-    """Return when each time span begins, where the file has bounds of time; else None."""
-    if len(along) != 1 or along[0] not in dataset:
+def _bounds(dataset, along, times):
+    """Return when each time span begins and ends, where the file has bounds of time; else None."""
+    name = next(iter(along), None) if along else _scalar_time(dataset)
+    if len(along) > 1 or name not in dataset:
         return None
-    name = dataset[along[0]].attrs.get("bounds", dataset[along[0]].encoding.get("bounds"))
-    if name not in dataset or dataset[name].ndim != 2 or not _is_time(dataset[name]):
+    bounds = dataset[name].attrs.get("bounds", dataset[name].encoding.get("bounds"))
+    if bounds not in dataset or not _is_time(dataset[bounds]) or dataset[bounds].shape[-1:] != (2,):
         return None
-    bounds = dataset[name].to_numpy().astype("datetime64[us]")
+    bounds = _moments(dataset[bounds]).reshape(-1, 2)
     # Bounds that are no time span say nothing.
-    return bounds[:, 0] if (bounds[:, 1] > bounds[:, 0]).all() and len(bounds) == len(times) else None
+    return bounds if len(bounds) == len(times) and (bounds[:, 1] > bounds[:, 0]).all() else None
+
+
+def _scalar_time(dataset):
+    """Return the name of the time of a file that holds a single one, or None."""
+    return next((n for n in ("valid_time", "time") if n in dataset and dataset[n].ndim == 0), None)
 
 
 def _first_there(values):

@@ -16,20 +16,29 @@ LONG_STEPS = {"day": (23, 25), "month": (27 * 24, 32 * 24), "year": (364 * 24, 3
 RAINY_DAYS, RISES = 3, 3
 
 
-def step_of(times, frequency: str | None) -> tuple[str, float]:
-    """Return what values stand for ("hour", "day", "month" or "year") and how many hours lie between two.
+def step_of(times, frequency: str | None, widths=None) -> tuple[str | None, float | None]:
+    """Return what the values of a file stand for, and how many hours lie between two.
 
     Parameters
     ----------
     times : array of datetime64 of shape (n_times,)
-        Different times in rising order.
+        Empty where the file has no time.
     frequency : str or None
-        What names of files say, where each holds a single time.
+        What the file's name says.
+    widths : array of timedelta64 of shape (n_times,), optional
+        Widths of the time spans, where the file tells them; they prevail.
+
+    Returns
+    -------
+    str or None
+        "hour", "day", "month", "year", "none" (no time), or None if nothing in the file tells it.
+    float or None
+        None where the times of other files tell it.
 
     Raises
     ------
     ValueError
-        If the step is another one, such as of eight days.
+        If the step is another one, such as of eight days, or changes within the file.
 
     Examples
     --------
@@ -37,18 +46,84 @@ def step_of(times, frequency: str | None) -> tuple[str, float]:
     ('hour', 3.0)
     >>> step_of(np.array(["2020-01-01"], dtype="datetime64[D]"), "month")
     ('month', 24.0)
+    >>> step_of(np.array(["2020-01-16"], dtype="datetime64[D]"), None, [np.timedelta64(31, "D")])
+    ('month', 24.0)
+    >>> step_of(np.array(["2020-01-16"], dtype="datetime64[D]"), None)
+    (None, None)
     """
-    if frequency in LONG_STEPS:
-        return frequency, 24.0
-    if len(times) < 2:
-        return "day", 24.0
-    hours = float(np.median(np.diff(times) / np.timedelta64(1, "s"))) / 3600
+    if not len(times):
+        return "none", 24.0
+    gaps = np.diff(np.unique(times)) / np.timedelta64(1, "s") / 3600
+    if widths is not None:
+        width = np.asarray(widths) / np.timedelta64(1, "s") / 3600
+        step = _named(float(np.median(width)), "has values over {:g} days")
+        if len({_named(hours, "has values over {:g} days")[0] for hours in width}) > 1:
+            raise ValueError("has time spans of several lengths")
+        spaced = round(float(np.median(gaps)), 3) if len(gaps) else step[1]
+        return (step[0], min(spaced, 24.0)) if step[0] == "hour" else _apart(gaps, step)
+    if not len(gaps):
+        return (frequency, 24.0) if frequency in LONG_STEPS else (frequency, None)
+    return _apart(gaps, _named(float(np.median(gaps)), "has a value every {:g} days"))
+
+
+def step_of_files(times, frequency: str | None, others: dict) -> tuple[str, float]:
+    """Return the step of files of a single time each, as :func:`step_of` does of those in a file.
+
+    Parameters
+    ----------
+    times : list of datetime64
+    frequency : str or None
+        "hour" where the names of the files say so.
+    others : dict of tuple to array of datetime64
+        Times of other files of the variable by their step.
+
+    Raises
+    ------
+    ValueError
+        If the step is another one, or a lone time goes with none of the other files.
+
+    Examples
+    --------
+    >>> step_of_files([np.datetime64("2020-01-01"), np.datetime64("2020-02-01")], None, {})
+    ('month', 24.0)
+    >>> step_of_files([np.datetime64("2020-01-01T12:00")], None, {})
+    ('hour', 1.0)
+    """
+    times = np.unique(np.array(times, dtype="datetime64[us]"))
+    if len(times) > 1:
+        step = step_of(times, None)
+        if frequency == "hour" and step[0] != "hour":
+            raise ValueError("has too few hours of each day")
+        if step[0] == "day" and (times != times.astype("datetime64[D]")).any():
+            raise ValueError(f"has one hour a day ({str(times[0])[11:16]}), and no bounds make it the day's")
+        return step
+    for (name, hours), own in others.items():
+        gap = float(np.abs(own - times[0]).min() / np.timedelta64(1, "s")) / 3600
+        least, most = LONG_STEPS.get(name, (0, 1.5 * hours))
+        if least <= gap <= most and frequency in (None, name):
+            return name, hours
+    if frequency == "hour" or times[0] != times[0].astype("datetime64[D]"):
+        return "hour", 1.0
+    if {name for name, _ in others} - {"day"}:
+        raise ValueError("has a single time, and nothing tells whether it is of an hour, a day or a month")
+    return "day", 24.0
+
+
+def _named(hours, words):
+    """Return the step that a number of hours is, and the hours between two values."""
     for name, (least, most) in LONG_STEPS.items():
         if least <= hours <= most:
             return name, 24.0
     if hours <= 12:
-        return "hour", hours
-    raise ValueError(f"has a value every {hours / 24:g} days")
+        return "hour", round(hours, 3)
+    raise ValueError(words.format(hours / 24))
+
+
+def _apart(gaps, step):
+    """Return a step; refuse it where two times [h] are closer than it."""
+    if step[0] in LONG_STEPS and len(gaps) and gaps.min() < LONG_STEPS[step[0]][0]:
+        raise ValueError(f"has values of a {step[0]} that are {gaps.min():g} hours apart")
+    return step
 
 
 def begins_of(times, hours: float, *, ends: bool) -> np.ndarray:

@@ -56,7 +56,10 @@ STANDARD_NAMES = {
 _ELSEWHERE = re.compile(
     r"skin|skt|soil|stl|sst|sea|max|min|mx2t|mn2t|100|(?<!\d)50m|gust|snow|convective", re.I
 )
-_SPREAD = re.compile(r"std|stdev|anom|count|err|uncert|qual|flag|qa|percentile|sum", re.I)
+_SPREAD = re.compile(r"std|stdev|anom|count|err|uncert|qual|flag|qa|percentile|sum|max|min(?!us)", re.I)
+#: Methods of a cell (CF) after the names of its axes, without what stands in brackets.
+_METHOD = re.compile(r"(?:\w+:\s*)+(\w+)")
+GRIB_METHODS = {"max": "maximum", "min": "minimum", "sd": "standard_deviation", "cov": "covariance"}
 RATES = {(1, -2, -1, 0, 0), (0, 1, -1, 0, 0)}
 AMOUNTS = {(1, -2, 0, 0, 0), (0, 1, 0, 0, 0)}
 
@@ -72,10 +75,38 @@ def column_of(name: str, attributes: dict, source: str = "") -> str | None:
     >>> column_of("tas_other", {"standard_name": "air_temperature"}), column_of("ssrd", {})
     ('temp_air', None)
     """
-    column = NAMES.get(name.lower()) or ("pm25" if _PM25.search(name) else None)
+    column = NAMES.get(name.lower())
+    if column is None and _PM25.search(name) and not _SPREAD.search(name):
+        column = "pm25"
     if column is None and not _ELSEWHERE.search(f"{name} {attributes.get('long_name', '')}"):
         column = STANDARD_NAMES.get(str(attributes.get("standard_name", "")))
     return "cams_pm25" if column == "pm25" and re.search(r"cams\b|cams_", source, re.I) else column
+
+
+def why_no_mean(column: str | None, attributes: dict) -> str | None:
+    """Return why a variable is no mean (or sum of precipitation) by its `cell_methods`, or None if it is.
+
+    >>> why_no_mean("temp_air", {"cell_methods": "area: mean time: maximum (interval: 1 hour)"})
+    'its values are of the method maximum (cell_methods), no means'
+    >>> why_no_mean("temp_air", {"cell_methods": "time: mean"})
+    """
+    methods = _METHOD.findall(re.sub(r"\(.*?\)", " ", str(attributes.get("cell_methods", ""))))
+    methods += [GRIB_METHODS[step] for step in [attributes.get("GRIB_stepType")] if step in GRIB_METHODS]
+    means = {"mean", "point"} | ({"sum"} if column == "precipitation" else set())
+    other = [method for method in methods if method.lower() not in means]
+    return f"its values are of the method {other[0]} (cell_methods), no means" if other else None
+
+
+def range_in(column: str, unit: str, hours: float) -> tuple[float, float]:
+    """Return the plausible range of a column, a hundredth wider, in the unit of a file.
+
+    >>> [round(float(limit), 2) for limit in range_in("relative_humidity", "1", 24)]
+    [-0.01, 1.06]
+    """
+    low, high = COLUMNS[column].low, COLUMNS[column].high
+    zero, one = in_column_unit(np.array([0.0, 1.0]), column, unit, hours)
+    margin = 0.01 * (high - low)
+    return (low - margin - zero) / (one - zero), (high + margin - zero) / (one - zero)
 
 
 def variable_in(name: str) -> str:

@@ -90,7 +90,7 @@ def places(
         cells = grid_cells(outline, grid, code)
         if population is not None:
             around = grid_around(outline.bounds, grid)
-            cells["population"] = people_of_cells(population, outline, around, cells)
+            cells["population"] = people_of_cells(population, around, cells).round(1)
         return check_cities(cells, name="The grid")
     if client is not None:
         return _urban_centres(code, _people_of_earth_engine(outline, client, advance))
@@ -123,6 +123,7 @@ def _urban_centres(country, found):
             f"{np.nansum(found.people):,.0f} people there; does it hold people per cell?"
         )
     table = centre_table(centres, found.people, found.area, found.longitude, found.latitude)
+    table = table.round({"latitude": 6, "longitude": 6, "population": 1, "area_km2": 3})
     cities = _known_cities(country)
     row, column = found.cell_of(cities)
     there = (row >= 0) & (row < centres.shape[0]) & (column >= 0) & (column < centres.shape[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from airq.cities import read_cities
-from airq.messages import warn
+from airq.messages import near_name, warn
 from airq.panel import COLUMNS, DAY_BASES, TARGET, PanelMetadata, check_panel, label_panel
 from airq.sources import cleaning
 from airq.sources.cleaning import Tally
@@ -38,6 +38,8 @@ class SampleReport:
     columns : list of dict
         By column: `column, variable, unit` (of the files), `step` (hour, day, month, year, none), `hours`
         between two values, `files`, `filled` (share of the rows with a value).
+    missing : list of str
+        Identifiers of places without a value on any day; the panel has no row of theirs.
     left_out : list of str
         Files and variables that are not in the panel, with the reason.
     emptied, dropped : dict of str to int
@@ -53,6 +55,7 @@ class SampleReport:
     first: str
     last: str
     columns: list[dict]
+    missing: list[str]
     left_out: list[str]
     emptied: dict[str, int]
     dropped: dict[str, int]
@@ -135,6 +138,8 @@ def sample(
     panel, report = run_sample(rasters, cities, **settings, day_basis=day_basis, min_hours=min_hours)
     if report.left_out:
         warn(f"Left out: {'; '.join(report.left_out)}.")
+    if report.missing:
+        warn(f"{_without_values(report.missing)}.")
     return panel
 
 
@@ -161,17 +166,17 @@ def run_sample(
     files, left_out = raster_files(rasters)
     series = read_series(files, places, radius_km, units or {}, keep, left_out, advance)
     tally = Tally()
-    tables, columns = _tables(series.values(), places, tally, left_out, day_basis, min_hours)
-    for name in sorted(set(keep) - {own.variable for own in series.values()}):
-        left_out.add("", name, "no file has this variable")
+    _refuse_unused({"--units": units or {}, "--keep": keep}, series, left_out)
+    tables, columns = _tables(series, places, tally, left_out, day_basis, min_hours)
     metadata = PanelMetadata(
         units={one["column"]: one.pop("panel_unit") for one in columns},
         day_basis=day_basis,
         pm25_origin="model" if TARGET in tables else "sensor",
-        sources=dict.fromkeys(_source(own) for own in series.values()),
+        sources=dict.fromkeys(_source(own) for own in series),
         kept=[one["column"] for one in columns if one["column"] not in COLUMNS],
     )
-    panel = _panel(_merged(tables), places, tally, metadata)
+    panel = _panel(_merged(tables), places, tally, left_out, metadata)
+    missing = [one for one in places["city_id"] if one not in set(panel["site_id"])]
     filled = {name: float(panel[name].notna().mean()) for name in tables}
     sentences = left_out.sentences()
     return panel, SampleReport(
@@ -182,11 +187,32 @@ def run_sample(
         first=f"{panel['date'].min():%Y-%m-%d}",
         last=f"{panel['date'].max():%Y-%m-%d}",
         columns=[{**one, "filled": filled[one["column"]]} for one in columns],
+        missing=missing,
         left_out=sentences,
         emptied=tally.emptied,
         dropped=tally.dropped,
-        notes=(*dict.fromkeys(tally.notes), *(f"left out {sentence}" for sentence in sentences)),
+        notes=(
+            *([_without_values(missing)] if missing else []),
+            *dict.fromkeys(tally.notes),
+            *(f"left out {sentence}" for sentence in sentences),
+        ),
     )
+
+
+def _without_values(missing):
+    more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
+    return f"{counted(len(missing), 'place')} without a value on any raster: {', '.join(missing[:5])}{more}"
+
+
+def _refuse_unused(options, series, left_out):
+    """Refuse variables that an option names and no file has."""
+    there = {own.variable for own in series} | {name for name, _ in left_out}
+    for option, names in options.items():
+        for name in names:
+            if name not in there:
+                raise ValueError(
+                    f"{option} names {name!r}, which no file has.{near_name(name, sorted(there))}"
+                )
 
 
 def _tables(series, places, tally, left_out, day_basis, min_hours):
@@ -194,13 +220,21 @@ def _tables(series, places, tally, left_out, day_basis, min_hours):
     tables, columns = {}, []
     for own in series:
         try:
-            table, step, hours = days_of(own, places, tally, day_basis=day_basis, min_hours=min_hours)
+            name = f"{own.column}_{own.step}" if own.step in ("month", "year") else own.column
+            if name in tables:
+                other = next(one["variable"] for one in columns if one["column"] == name)
+                raise ValueError(
+                    f"{name} is already {other}"
+                    + (" of another step" if other == own.variable else "")
+                    + "; sample these files by themselves"
+                )
+            table = days_of(own, places, tally, day_basis=day_basis, min_hours=min_hours)
         except ValueError as error:
-            left_out.add("", own.variable, str(error))
+            for part in own.parts:
+                left_out.add(part.path, own.variable, str(error))
             continue
-        name = f"{own.column}_{step}" if step in ("month", "year") else own.column
-        tables[name] = step, table.rename(columns={own.column: name})
-        facts = {"variable": own.variable, "unit": own.parts[0][3], "step": step, "hours": hours}
+        tables[name] = own.step, table.rename(columns={own.column: name})
+        facts = {"variable": own.variable, "unit": own.parts[0].unit, "step": own.step, "hours": own.hours}
         columns.append({"column": name, **facts, "files": len(own.parts), "panel_unit": own.unit})
     if not tables:
         raise ValueError(f"Nothing to sample: {'; '.join(left_out.sentences()[:3]) or 'no variable'}.")
@@ -209,7 +243,7 @@ def _tables(series, places, tally, left_out, day_basis, min_hours):
 
 def _source(series):
     n_files = len(series.parts)
-    return series.source + (f" and {counted(n_files - 1, 'file')} more" if n_files > 1 else "")
+    return series.parts[0].source + (f" and {counted(n_files - 1, 'file')} more" if n_files > 1 else "")
 
 
 def _merged(tables):
@@ -248,7 +282,7 @@ def _all_days(table, step):
     return days.assign(date=days["date"] + pd.to_timedelta(number, unit="D"))
 
 
-def _panel(rows, places, tally, metadata):
+def _panel(rows, places, tally, left_out, metadata):
     """Return a checked panel of sampled rows, each with its place."""
     if places["population"].isna().all():
         places = places.drop(columns="population")
@@ -259,6 +293,12 @@ def _panel(rows, places, tally, metadata):
     rows = cleaning.without_implausible(rows, tally, path="The rasters")
     if TARGET in rows.columns:
         rows = cleaning.with_target(rows, tally)
+    if rows.empty:
+        counts = [
+            f"{number:,} times {reason}" for reason, number in {**tally.emptied, **tally.dropped}.items()
+        ]
+        why = "; ".join([*tally.notes, *counts, *left_out.sentences()]) or "the rasters hold no values there"
+        raise ValueError(f"No place has a value on any day: {why}.")
     own = [name for name in metadata.units if name not in COLUMNS]
     rows = rows.astype({**dict.fromkeys(own, "float32"), "site_id": "str", "city_id": "str"})
     return check_panel(label_panel(rows, metadata))

@@ -19,7 +19,7 @@ def means(grid, places, radius_km=0, values=None):
     field = (
         np.broadcast_to(grid.x[None, None, :], (1, len(grid.y), len(grid.x))) if values is None else values
     )
-    return cells.means(field[:, cells.rows][:, :, cells.columns])[0]
+    return cells.means(field[:, cells.rows][:, :, cells.columns])[0][0]
 
 
 @pytest.mark.parametrize(("longitude", "cell"), [(-0.5, 359.5), (0.2, 0.5), (179.9, 179.5), (-179.9, 180.5)])
@@ -62,6 +62,16 @@ def test_a_disc_has_the_area_of_a_disc():
     grid = RasterGrid(np.arange(29, 31, 0.01) + 0.005, np.arange(60.5, 59.5, -0.01) - 0.005)
     cells = covered_cells(grid, place(60.0, 30.0), 20)
     assert cells.weights.sum() * (0.01 * 111.195) ** 2 == pytest.approx(np.pi * 20**2, rel=5e-3)
+
+
+@pytest.mark.parametrize("longitude", [179.9, -179.9])
+@pytest.mark.parametrize("start", [-180, 0])
+def test_a_disc_across_180_degrees_is_whole(longitude, start):
+    "It covers 20² pi km² of the globe's cells, as anywhere."
+    pytest.importorskip("exactextract")
+    grid = RasterGrid(np.arange(start, start + 360, 0.1) + 0.05, np.arange(1, -1, -0.1) - 0.05)
+    cells = covered_cells(grid, place(0.0, longitude), 20)
+    assert cells.weights.sum() * 11.1195**2 == pytest.approx(np.pi * 20**2, rel=5e-3)
 
 
 @pytest.mark.parametrize("y", [np.array([10.0, 9, 7, 3]), np.array([5.0])])

@@ -127,6 +127,34 @@ def test_people_of_cells(raster, people):
     assert cell["population"] == pytest.approx(own.sum())
 
 
+def test_people_of_cells_that_an_outline_only_touches(write, tmp_path):
+    "A cell at the edge holds all 100 times 10 of its people, though the outline ends within it."
+    transform = rasterio.transform.from_origin(-1, 2, 0.01, 0.01)
+    path = write("even.tif", np.full((300, 300), 10.0, dtype="float32"), transform=transform)
+    box = gpd.GeoDataFrame({"name": ["Ghana"]}, geometry=[shapely.box(0.02, 0.02, 0.98, 0.98)], crs=4326)
+    box.to_file(tmp_path / "box.geojson")
+    cells = airq.places("GHA", grid=0.1, population=path, boundary=tmp_path / "box.geojson")
+    assert cells["population"].tolist() == [1000] * 100
+
+
+def test_cells_beyond_the_raster_have_unknown_people(write, tmp_path):
+    "The raster ends at 0.5° east: five columns of ten are known, the others are not empty of people."
+    transform = rasterio.transform.from_origin(-1, 2, 0.01, 0.01)
+    path = write("half.tif", np.full((300, 150), 10.0, dtype="float32"), transform=transform)
+    box = gpd.GeoDataFrame({"name": ["Ghana"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+    box.to_file(tmp_path / "box.geojson")
+    with pytest.warns(AirqWarning, match="covers only a part"):
+        cells = airq.places("GHA", grid=0.1, population=path, boundary=tmp_path / "box.geojson")
+    np.testing.assert_array_equal(cells["population"].isna(), cells["longitude"] > 0.5)
+
+
+def test_coordinates_are_rounded(raster):
+    "To six decimals, some 10 cm; people to a tenth."
+    centres = airq.places("Uganda", population=raster)
+    for name, decimals in (("latitude", 6), ("longitude", 6), ("population", 1)):
+        assert (centres[name] == centres[name].round(decimals)).all()
+
+
 def test_places_are_city_tables(raster, tmp_path):
     "read_cities takes both files, unchanged."
     for name, options in (("a", ["--grid", "0.5", "--country", "UGA"]), ("b", ["--clusters", "uganda"])):

@@ -51,6 +51,27 @@ def test_every_value_is_read_back_at_its_place(rows, tmp_path):
             np.testing.assert_array_equal(own, rows[name].astype("float32"))
 
 
+def test_a_map_across_180_degrees_is_small(rows, tmp_path):
+    "Rwanda's cells moved by 149.5°, to both sides of 180°: as many columns, and each value at its place."
+    moved = (rows["longitude"] + 149.5 + 180).round(6) % 360 - 180
+    assert moved.min() < -179 and moved.max() > 179
+    airq.write_raster(rows, tmp_path / "here.tif")
+    airq.write_raster(rows.assign(longitude=moved.round(6)), tmp_path / "there.tif")
+    with rasterio.open(tmp_path / "here.tif") as here, rasterio.open(tmp_path / "there.tif") as there:
+        np.testing.assert_array_equal(here.read(), there.read())
+        assert there.bounds.left == pytest.approx(here.bounds.left + 149.5)
+
+
+def test_a_foreign_folder_is_no_zarr_store(trained, grid_panel, tmp_path):
+    "It stays, and the message names the option."
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("mine")
+    result = airq_("predict", grid_panel, "--bundle", trained / "bundle", "--zarr", tmp_path / "mine")
+    assert result.exit_code == 1
+    assert result.stderr.rstrip().endswith("choose another name for --zarr.")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "letter.txt"]
+
+
 def test_what_is_not_predicted_has_no_data(rows, tmp_path):
     "A missing row, and every cell beyond the border."
     airq.write_raster(rows, tmp_path / "m.tif")

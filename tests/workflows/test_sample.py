@@ -362,6 +362,126 @@ def test_implausible_values_are_the_wrong_unit(tmp_path):
         sampled(tmp_path)
 
 
+def one_time(path, time, value, bounds=None, name="t2m", **attributes):
+    "Write a file of a single time, perhaps with bounds."
+    content = dataset(name, value, pd.DatetimeIndex([time]), **attributes)
+    if bounds:
+        content["time"].attrs["bounds"] = "time_bnds"
+        content["time"].encoding["units"] = "hours since 2020-01-01"
+        content["time_bnds"] = (("time", "nv"), np.array([bounds], dtype="datetime64[ns]"))
+    content.to_netcdf(path)
+
+
+@pytest.mark.parametrize(
+    ("of_days", "of_months"), [("GHAP_PM2.5_D1K_", "GHAP_PM2.5_M1K_"), ("PM2.5_", "PM2.5_")]
+)
+def test_days_and_months_of_a_variable_stay_apart(tmp_path, of_days, of_months):
+    "Five daily files of 10 and a monthly one of 99: each in its own column."
+    for day in range(1, 6):
+        geotiff(tmp_path / f"{of_days}2020010{day}.tif", np.full((61, 121), 10.0), unit="ug/m3")
+    geotiff(tmp_path / f"{of_months}202001.tif", np.full((61, 121), 99.0), unit="ug/m3")
+    panel, _ = sampled(tmp_path)
+    assert daily(panel, "dakar", "pm25") == [10] * 5
+    assert daily(panel, "dakar", "pm25_month") == [99] * 5
+
+
+def test_days_beside_hours_are_said_to_be_left_out(tmp_path):
+    "Two days by hour count; the daily file of the same variable is named."
+    dataset(values=280.0).to_netcdf(tmp_path / "hours.nc")
+    dataset(values=290.0, times=pd.date_range("2020-02-01", periods=3)).to_netcdf(tmp_path / "days.nc")
+    panel, report = sampled(tmp_path)
+    assert len(panel.loc["dakar"]) == 2
+    assert [text for text in report.left_out if "another step" in text and "(days.nc)" in text]
+
+
+def test_a_lone_last_hour_continues_the_hours(tmp_path):
+    "Rain until 23:00 in one file, 24:00 in another: the day's sum has both."
+    dataset("tp", 1e-3, HOURS[1:24], unit="m").to_netcdf(tmp_path / "a.nc")
+    one_time(tmp_path / "b.nc", "2020-01-02", 7e-3, name="tp", unit="m")
+    panel, _ = sampled(tmp_path)
+    assert panel.loc[("kampala", "2020-01-01"), "precipitation"] == pytest.approx(23 * 1 + 7)
+
+
+def test_bounds_tell_that_a_single_time_is_a_month(tmp_path):
+    "From 1 January to 1 February: 31 days in the column of months."
+    one_time(tmp_path / "a.nc", "2020-01-16", 280.0, ["2020-01-01", "2020-02-01"])
+    panel, _ = sampled(tmp_path)
+    assert daily(panel, "dakar", "temp_air_month") == pytest.approx([6.85] * 31)
+
+
+def test_a_single_time_at_noon_is_no_day(tmp_path):
+    "Without bounds it is an hour; with those of a day it is one."
+    one_time(tmp_path / "a.nc", "2020-01-01T12:00", 280.0)
+    with pytest.raises(ValueError, match=r"t2m: holds a single hour \(2020-01-01T12:00\)"):
+        sampled(tmp_path)
+    one_time(tmp_path / "a.nc", "2020-01-01T12:00", 280.0, ["2020-01-01", "2020-01-02"])
+    assert daily(sampled(tmp_path)[0], "dakar", "temp_air") == pytest.approx([6.85])
+
+
+def test_a_single_midnight_is_said_to_be_a_day(tmp_path):
+    "It might be a month, so the notes tell what it was taken for."
+    one_time(tmp_path / "a.nc", "2020-01-01", 280.0)
+    panel, report = sampled(tmp_path)
+    assert daily(panel, "dakar", "temp_air") == pytest.approx([6.85])
+    assert "t2m: a single time without bounds is taken as a day, not a month" in report.notes
+
+
+def test_an_hour_of_each_day_is_no_day(tmp_path):
+    "Three files of noon, whose names tell no date."
+    for day in (1, 2, 3):
+        one_time(tmp_path / f"{day}.nc", f"2020-01-0{day}T12:00", 280.0)
+    with pytest.raises(ValueError, match=r"t2m: has one hour a day \(12:00\)"):
+        sampled(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "method", ["time: maximum", "area: mean time: minimum (interval: 1 hour)", "time: standard_deviation"]
+)
+def test_extremes_are_no_means(tmp_path, method):
+    "Left out with the method that the file names."
+    dataset("tas", cell_methods=method, standard_name="air_temperature").to_netcdf(tmp_path / "a.nc")
+    dataset("d2m", 270.0).to_netcdf(tmp_path / "b.nc")
+    panel, report = sampled(tmp_path)
+    assert "temp_air" not in panel
+    assert method.split("time: ")[1].split()[0] in report.left_out[0]
+
+
+def test_places_on_no_raster_are_named(tmp_path):
+    "Oslo lies beyond the raster: in the notes and by itself, and in a warning of the library."
+    far = pd.concat([CITIES, CITIES[:1].assign(city_id="oslo", city="Oslo", country="NOR", latitude=59.9)])
+    dataset().to_netcdf(tmp_path / "a.nc")
+    _, report = run_sample(tmp_path, far, radius_km=0)
+    assert report.to_dict()["missing"] == ["oslo"]
+    assert report.notes[0] == "1 place without a value on any raster: oslo"
+    with pytest.warns(AirqWarning, match="without a value on any raster: oslo"):
+        airq.sample(tmp_path, far, radius_km=0)
+
+
+def test_a_cell_of_minus_9999_does_not_count(tmp_path):
+    "One of several cells under a disc holds it without being told as missing: the mean is the others'."
+    values = np.full((61, 121), 50.0)
+    values[LATITUDE == 0.5, LONGITUDE == 32.5] = -9999
+    geotiff(tmp_path / "PM2.5_20200101.tif", values, unit="ug/m3")
+    panel, report = sampled(tmp_path, radius_km=100)
+    assert daily(panel, "kampala", "pm25") == pytest.approx([50])
+    assert report.notes[0].startswith("PM2.5: cells beyond 0 to 1500 µg m⁻³ did not count, 1 times")
+
+
+def test_an_empty_panel_says_why(tmp_path):
+    "Ten of 24 hours are no day."
+    dataset(times=HOURS[:10]).to_netcdf(tmp_path / "a.nc")
+    with pytest.raises(ValueError, match="No place has a value on any day: .*fewer than 18 hours"):
+        sampled(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"units": {"t2n": "K"}}, {"keep": ["t2n"]}])
+def test_options_name_variables_that_are_there(tmp_path, options):
+    "Both are refused alike, with the name that was meant."
+    dataset().to_netcdf(tmp_path / "a.nc")
+    with pytest.raises(ValueError, match=f"--{next(iter(options))} names 't2n', .* Did you mean t2m"):
+        sampled(tmp_path, **options)
+
+
 def airq_(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
