@@ -144,7 +144,7 @@ def compare(
     _write_json(json, comparison.table.to_dict("records"))
     _print_comparison(comparison)
     command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
-    say(f"Written to {out}. Fit the best: {command}")
+    say(f"Written to {out}. Fit the best by log loss: {command}")
 
 
 def _compare_suite(suite, out, json, options):

@@ -10,7 +10,7 @@ import pandas as pd
 import airq
 from airq.grids import grid_of
 from airq.io import atomic_folder, atomic_write
-from airq.messages import import_optional
+from airq.messages import import_optional, warn
 from airq.panel import ORIGINS, PanelMetadata, origin_warnings
 from airq.report.words import validation_sentence
 from airq.units import PM25_UNIT
@@ -54,8 +54,7 @@ def write_raster(rows: pd.DataFrame, path: str | Path, *, mask_outside: bool = F
     import rasterio.shutil
 
     check_raster_name(path)
-    rows, grid, tags = _prepared(rows, mask_outside)
-    names = [name for name in QUANTITIES if rows[name].notna().any() or name == "pm25"]
+    rows, grid, tags, names = _prepared(rows, mask_outside)
     dates = np.sort(rows["date"].unique())
     bands = [(name, pd.Timestamp(date)) for name in names for date in dates]
     row, column = grid.cells(rows)
@@ -93,16 +92,15 @@ def write_zarr(rows: pd.DataFrame, path: str | Path, *, mask_outside: bool = Fal
     check_packages(None, path)
     import xarray
 
-    rows, grid, tags = _prepared(rows, mask_outside)
+    rows, grid, tags, names = _prepared(rows, mask_outside)
     dates = np.sort(rows["date"].unique())
     at = (np.searchsorted(dates, rows["date"].to_numpy()), *grid.cells(rows))
     axes = ("time", "latitude", "longitude")
     variables = {}
-    for name, label in QUANTITIES.items():
+    for name in names:
         values = np.full((len(dates), grid.height, grid.width), np.nan, dtype="float32")
         values[at] = rows[name]
-        if name == "pm25" or not np.isnan(values).all():
-            variables[name] = (axes, values, {"long_name": label, "units": "ug m-3"})
+        variables[name] = (axes, values, {"long_name": QUANTITIES[name], "units": "ug m-3"})
     coordinates = {
         "time": ("time", dates.astype("datetime64[ns]"), {"standard_name": "time"}),
         "latitude": ("latitude", grid.latitudes, {"standard_name": "latitude", "units": "degrees_north"}),
@@ -131,12 +129,14 @@ def check_raster_name(path: str | Path) -> None:
 
 
 def _prepared(rows, mask_outside):
-    """Return the rows to draw, their grid, and what the file says about them."""
+    """Return the rows to draw, their grid, what the file says about them, and the quantities it holds."""
     metadata = rows.attrs.get("airq")
     if metadata is None:
         raise ValueError("The predictions carry no metadata; hand over what predict_table returned.")
     grid = grid_of(rows.drop_duplicates("site_id"))
     tags = raster_tags(rows, metadata)
+    # Told before cells are masked: the bands of a map do not depend on what its cells are like.
+    names = [name for name in QUANTITIES if rows[name].notna().any() or name == "pm25"]
     if mask_outside:
         if rows["inside_domain"].isna().all():
             raise ValueError(
@@ -144,8 +144,13 @@ def _prepared(rows, mask_outside):
             )
         outside = ~rows["inside_domain"].fillna(False).to_numpy(dtype=bool)
         tags["MASKED"] = f"{outside.mean():.1%} of the values, outside the area of applicability"
+        if outside.all():
+            warn(
+                "The map is empty: every cell lies outside the area of applicability of the model on every "
+                "day. Its inputs are unlike those of the training; see the card of the bundle."
+            )
         rows = rows.assign(**{name: rows[name].mask(outside) for name in QUANTITIES})
-    return rows, grid, tags
+    return rows, grid, tags, names
 
 
 def raster_tags(rows: pd.DataFrame, metadata: dict) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import airq
 from airq.cli import app
 from airq.io import write_panel
+from airq.messages import AirqWarning
 
 rasterio = pytest.importorskip("rasterio")
 xarray = pytest.importorskip("xarray")
@@ -124,6 +125,17 @@ def test_masking_leaves_out_what_lies_outside(rows, tmp_path):
     with rasterio.open(tmp_path / "m.tif") as raster:
         assert (~raster.read([1, 2], masked=True).mask).sum() == rows["inside_domain"].sum()
         assert raster.tags()["MASKED"].startswith(f"{1 - rows['inside_domain'].mean():.1%} of the values")
+
+
+def test_a_map_of_nothing_says_so_and_keeps_its_bands(rows, tmp_path):
+    "Every cell lies outside: two days of three quantities are six bands, as without masking, and a warning."
+    rows["inside_domain"] = pd.array([False] * len(rows), dtype="boolean")
+    with pytest.warns(AirqWarning, match="The map is empty"):
+        airq.write_raster(rows, tmp_path / "m.tif", mask_outside=True)
+    airq.write_raster(rows, tmp_path / "whole.tif")
+    with rasterio.open(tmp_path / "m.tif") as raster, rasterio.open(tmp_path / "whole.tif") as whole:
+        assert raster.descriptions == whole.descriptions
+        assert np.isnan(raster.read()).all()
 
 
 def test_masking_needs_to_know_what_lies_outside(rows, tmp_path):
