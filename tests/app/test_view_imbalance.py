@@ -163,7 +163,7 @@ def test_an_upload_is_compared_on(page):
     assert set(table["rows"]) == {"as they are", "under-sample", "weights"}
     assert set(table["ending"]) == {"raw", "prior", "calibrated"}
     assert "150 rows" in app.header[0].value
-    assert "no 0\\.75, yes 0\\.25" in said(app)
+    assert "Shares: no 75.0%, yes 25.0%" in said(app)
 
 
 def test_too_few_strategies_give_words(page):
