@@ -58,8 +58,8 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if X.empty:
                 raise ValueError(f"Found no value in a table of {len(X)} rows and {X.shape[1]} columns.")
             return validate_data(self, X, reset=reset, skip_check_array=True)
-        sparse = "csr" if get_tags(self.estimator).input_tags.sparse else False
-        return validate_data(self, X, reset=reset, dtype=None, accept_sparse=sparse, ensure_all_finite=False)
+        # Whether sparse rows can be learned from is the estimator's to say; older ones have no tag for it.
+        return validate_data(self, X, reset=reset, dtype=None, accept_sparse="csr", ensure_all_finite=False)
 
     def _check_training(self, X, y, sample_weight, groups):
         check_classifier(self.estimator, type(last_step(self.estimator)).__name__)

@@ -130,7 +130,8 @@ def test_binary_ranks_do_not_change():
     "The order of the rows by the rare class's probability stays."
     X, y = two_classes()
     plain = GaussianNB().fit(X, y).predict_proba(X)[:, 1]
-    corrected = PriorCorrectedClassifier(GaussianNB(), target_prior="balanced").fit(X, y).predict_proba(X)
+    model = PriorCorrectedClassifier(GaussianNB(), target_prior="balanced", trained_prior="count")
+    corrected = model.fit(X, y).predict_proba(X)
     npt.assert_array_equal(np.argsort(corrected[:, 1]), np.argsort(plain))
 
 
