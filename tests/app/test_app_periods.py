@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FACTS
 
 pytest.importorskip("streamlit")
 
@@ -17,6 +16,14 @@ from app.poster import poster_figure
 from app.series import Series, days_of
 from app.session import age_of
 from app.store import open_store
+
+FACTS = {
+    "unit": "µg m⁻³",
+    "trained_on": "sensor",
+    "statistic": "mean",
+    "period": "day",
+    "sources": ["made by hand"],
+}
 
 KAMPALA = pd.Series({"label": "Kampala, Uganda"})
 
