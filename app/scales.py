@@ -1,4 +1,4 @@
-"""Classes, words and colours of a number: which of them apply follows from the time that it averages.
+"""Give a number its class, words and colour, which follow from the time that it averages.
 
 The WHO has levels for a day and for a year, the air-quality index is made for days. So a day has daily
 classes, a mean over 30 days or more (and of any month) is held against the annual levels, and a mean
@@ -90,7 +90,7 @@ class Scale:
         return self.edges[0] if self.name == "who" else None
 
     def index(self, values):
-        """Class of every value, from 0; -1 where it is missing."""
+        """Return the class of every value, from 0; -1 where it is missing."""
         values = np.asarray(values, dtype="float64")
         if self.name in AQI_TABLES and self.unit == PM25_UNIT:
             return aqi_class(values, self.name)
@@ -109,7 +109,7 @@ class Scale:
         return (f"up to {marks[0]}", *middle, f"above {marks[-1]}")
 
     def verdict(self, value):
-        """What a value means, a plain word first; empty where it has no class.
+        """Say what a value means, a plain word first; empty where it has no class.
 
         Examples
         --------
@@ -137,7 +137,7 @@ class Scale:
 
 
 def scale(name, *, unit, days=None, period="day", most=False, palette="readable"):
-    """The scale by which numbers are classed and coloured.
+    """Return the scale by which numbers are classed and coloured.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def scale(name, *, unit, days=None, period="day", most=False, palette="readable"
 
 
 def annual(days, period="day"):
-    """Whether a mean over so many days can be held against the levels for a year; arrays work as well.
+    """Tell whether a mean over so many days can be held against the levels for a year; arrays work as well.
 
     >>> annual(28), annual(28, "month")
     (False, True)
@@ -190,7 +190,7 @@ def annual(days, period="day"):
 
 
 def share_scale(level, *, unit=PM25_UNIT, span="days"):
-    """The scale of the share of days above a level. [%]"""
+    """Return the scale of the share of days above a level. [%]"""
     heading = f"Share of {span} above {level:g} {unit_words(unit)}"
     return Scale("share", "%", SHARE_STEPS, SHARE_WORDS, READABLE, heading)
 
@@ -220,7 +220,7 @@ def _points_scale(unit, palette):
 
 
 def _unclassed(name, unit, days):
-    """Steps of a mean that no class is made for, in another hue."""
+    """Return the steps of a mean that no class is made for, in another hue."""
     if is_index(unit) or name != "who":
         note = f"The {SCALES.get(unit, SCALES.get(name))} is made for single days: a mean has no class of it."
     else:
@@ -230,5 +230,5 @@ def _unclassed(name, unit, days):
 
 
 def colours(palette):
-    """The six colours of a palette."""
+    """Return the six colours of a palette."""
     return EPA if palette == "epa" else READABLE

@@ -26,6 +26,14 @@ def test_the_scheme_of_an_unseen_city_counts_first(held_out):
     assert "cit" in scheme
 
 
+def test_repeats_are_not_averaged(held_out):
+    "One repeat is 2 too high, the other 2 too low; their mean would be right, the first one is not."
+    rows = pd.read_parquet(held_out)
+    more = [rows.assign(repeat=0), rows.assign(repeat=1, default=20.0 - rows["default"])]
+    pd.concat(more).to_parquet(held_out)
+    assert held_out_days(held_out, "kla")[0]["predicted"].tolist() == [12.0] * 6
+
+
 def test_another_city_has_no_rows(held_out):
     "Nairobi was not held out."
     assert held_out_days(held_out, "nbo")[0].empty
