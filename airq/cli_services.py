@@ -31,6 +31,7 @@ from airq.report.console import (
     print_report,
     request_progress,
     screen,
+    task_progress,
 )
 
 app = typer.Typer()
@@ -92,6 +93,7 @@ def plan(
     client = EarthEngine(url=ee_url, workers=workers)
     planned = run(cities, start, end, out=out, client=client, refresh=refresh, **settings)
     facts = {"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}
+    facts |= {"batch": {"tasks": planned.batch.requests, "minutes": planned.batch.minutes}}
     facts |= {"measured": planned.measured, "changes": planned.changes, "waiting": planned.waiting}
     write_records(json, [facts])
     print_plan(planned, workers)
@@ -121,6 +123,16 @@ def extract(
     ee_url: Url = None,
     ee_credentials: Credentials = "default",
     workers: Workers = 20,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gs://BUCKET/PREFIX|drive:FOLDER",
+            help="Let tasks of Earth Engine write there what is missing; they go on without this machine.",
+        ),
+    ] = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="End the tasks of this command with --batch; write no data.")
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -132,11 +144,13 @@ def extract(
 ):
     """Extract features of cities and days from Google Earth Engine; run again to go on or to add days."""
     if check:
-        refuse_given(ctx, ["out", "refresh"], "with --check, which writes no data")
+        refuse_given(ctx, ["out", "refresh", "batch", "cancel"], "with --check, which writes no data")
     elif out is None:
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
+    elif cancel and batch is None:
+        raise typer.BadParameter("--cancel needs --batch, which tells where the tasks write")
     check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
-    from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
+    from airq.workflows.extract import EarthEngine, ExtractionRequest, cancel_tasks, run_extraction
     from airq.workflows.extract import check as try_products
 
     settings = _extraction_settings(recipe, products, radius_km, rings_km, quality, day)
@@ -145,10 +159,16 @@ def extract(
         probes = try_products(cities, start, end, client=client, **settings)
         write_records(json, [dataclasses.asdict(probe) for probe in probes])
         print_probes(probes)
+        return
+    request = ExtractionRequest(cities, start, end, **settings)
+    if cancel:
+        ended = cancel_tasks(request, out=out, batch=batch, client=client)
+        write_records(json, [{"cancelled": ended}])
+        screen.print(f"{ended:,} tasks were cancelled; what others have written stays in {batch}.")
     else:
-        request = ExtractionRequest(cities, start, end, **settings)
-        with request_progress() as report_progress:
-            settings = {"client": client, "refresh": refresh, "report_progress": report_progress}
+        with request_progress() if batch is None else task_progress() as report_progress:
+            settings = {"client": client, "refresh": refresh, "batch": batch}
+            settings |= {"report_progress": report_progress}
             report = run_extraction(request, out=out, **settings)
         write_records(json, [report.to_dict()])
         print_report(report)

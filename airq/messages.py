@@ -63,8 +63,8 @@ def exit_cleanly(command: Callable) -> Callable:
                 return command(*args, **kwargs)
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except KeyboardInterrupt:
-            line = _INTERRUPTED
+        except KeyboardInterrupt as interrupt:
+            line = str(interrupt) or _INTERRUPTED
         except Exception as error:
             # A compiled module that is interrupted while it is imported raises an ImportError.
             interrupted = isinstance(error, ImportError) and isinstance(error.__cause__, KeyboardInterrupt)

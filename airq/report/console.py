@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from airq.messages import notes
+from airq.messages import notes, progress
 
 #: A run that no terminal shows says how far it is this often. [s]
 SECONDS_BETWEEN_LINES = 30.0
@@ -149,8 +149,26 @@ def print_plan(planned, workers):
             "MB received.",
             f"About {cost.minutes:,.0f} minutes with {workers} requests at once. {spent}"
             "A project's monthly budget is 150 EECU-hours or more.",
+            *_two_ways(cost, planned.batch),
             *(f"note: {note}" for note in planned.notes),
         ]
+    )
+
+
+def _two_ways(cost, batch):
+    """Return which way is faster and which cheaper, at once or by tasks, and why."""
+    if not cost.requests:
+        return
+    hours, least = batch.minutes / 60, "tasks" if batch.minutes < cost.minutes else "asking at once"
+    yield (
+        f"By tasks (--batch gs://BUCKET/PREFIX): about {batch.requests:,} tasks, {hours:,.1f} hours with two "
+        f"at once as a project has them on average. Faster is {least}, by first guesses. Tasks go on without "
+        "this machine, with more memory and up to ten days each: they are for what takes longer than this "
+        "machine stays on, or fails at once by time or memory."
+    )
+    yield (
+        "Neither is cheaper in EECU-hours: the work is the same, and both count against the monthly budget. "
+        "A project that pays has a price for each: https://cloud.google.com/earth-engine/pricing"
     )
 
 
@@ -241,6 +259,18 @@ def request_progress():
                 f"of {progress.requests:,} ({progress.retries:,} retries), {rate:,.0f} values/s"
             )
             bar.update(task, completed=progress.done, total=progress.total, state=state)
+
+        yield show
+
+
+@contextlib.contextmanager
+def task_progress():
+    """Show how many tasks are done; yields a function of a `batch.TaskProgress`."""
+    with progress("Tasks") as advance:
+
+        def show(own):
+            again = f", {own.restarted:,} started again" if own.restarted else ""
+            advance(own.chunks, own.blocks, f"{own.under_way:,} at Earth Engine{again}")
 
         yield show
 

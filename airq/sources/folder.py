@@ -226,8 +226,15 @@ class Folder:
         if not any(span.items() <= own.items() for own in self.refreshes):
             self.refreshes.append({**span, "since": str(self.now)})
 
-    def keep(self, request, values, **more):
-        """Write the values of a LayerRequest, shape (n_cities, n_periods, n_columns), as a chunk."""
+    def at(self, time):
+        """Return a time in UTC on the clock of the run, which has not passed its present, datetime64[ms]."""
+        return min(np.datetime64(time).astype("datetime64[ms]") + (self.on_day - self._opened), self.now)
+
+    def keep(self, request, values, *, fetched=None, **more):
+        """Write the values of a LayerRequest, shape (n_cities, n_periods, n_columns), as a chunk.
+
+        They were `fetched` now, unless another time (datetime64[ms]) is given.
+        """
         layer, sites = request.layer, self.site_days.sites
         columns = list(layer.columns)
         without = {}
@@ -244,7 +251,7 @@ class Folder:
             places=sites[["longitude", "latitude"]].to_numpy()[request.rows],
             periods=request.periods,
             values=values,
-            fetched=self.now,
+            fetched=self.now if fetched is None else fetched,
             without=without,
             **more,
         )

@@ -19,8 +19,10 @@ import pandas as pd
 from airq.cities import check_swapped, read_cities
 from airq.io import read_panel
 from airq.messages import import_optional, warn
+from airq.sources.earthengine.blocks import TASKS_AT_ONCE, blocks_of, plan_tasks
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
+from airq.sources.earthengine.destinations import read_destination
 from airq.sources.earthengine.layers import (
     EARTH_ENGINE,
     Extraction,
@@ -135,6 +137,7 @@ def extract(
     quality: bool = False,
     day_basis: str = "utc",
     refresh: str | Sequence[str] | None = None,
+    batch: str | None = None,
     client: EarthEngine | None = None,
 ) -> pd.DataFrame:
     """Extract what a folder lacks, and return its panel.
@@ -165,6 +168,10 @@ def extract(
         Whose midnight ends a day: that of UTC, or the city's by its longitude.
     refresh : str or pair of str, optional
         First and last day of a span whose `products` are fetched anew, such as ``2023-06-01..2023-06-30``.
+    batch : str, optional
+        ``gs://BUCKET/PREFIX`` or ``drive:FOLDER``, where tasks of Earth Engine write what is missing; by
+        default it is asked for at once. Tasks go on without this machine, and the same call on any machine
+        takes up those that run or are finished.
     client : EarthEngine, optional
         Which Earth Engine to ask; the standard one with the credentials of this machine by default.
 
@@ -190,7 +197,7 @@ def extract(
         For what a user should know of the panel, such as products without images.
     """
     request = ExtractionRequest(cities, start, end, recipe, products, radius_km, rings_km, quality, day_basis)
-    report = run_extraction(request, out=out, client=client, refresh=refresh)
+    report = run_extraction(request, out=out, client=client, refresh=refresh, batch=batch)
     for note in report.notes:
         warn(note)
     return read_panel(report.panel)
@@ -209,8 +216,21 @@ class ExtractionReport(FolderReport):
     request_seconds: float = 0.0
     #: Label under which Earth Engine accounts for the run.
     workload_tag: str = ""
+    #: Where tasks wrote, "" if all was asked for at once; files of tasks that were read, tasks that this run
+    #: started, and those of them that were started again.
+    batch: str = ""
+    chunks: int = 0
+    started: int = 0
+    restarted: int = 0
 
     def _sent(self):
+        if self.batch:
+            return (
+                f"{self.chunks:,} tasks wrote into {self.batch}; {self.started:,} were started in this run, "
+                f"{self.restarted:,} of them again after a failure. {self.requests:,} requests in "
+                f"{self.seconds:,.1f} s, {self.bytes_received / 1e6:,.1f} MB received; accounted under "
+                f"workload tag {self.workload_tag}."
+            )
         return (
             f"{self.requests:,} requests in {self.seconds:,.1f} s ({self.retries:,} sent again, "
             f"{self.smaller_tiles:,} with smaller tiles, {self.splits:,} divided), "
@@ -219,18 +239,20 @@ class ExtractionReport(FolderReport):
         )
 
 
-def run_extraction(request, *, out, client=None, report_progress=None, refresh=None, on_day=None):
+def run_extraction(request, *, out, client=None, report_progress=None, refresh=None, batch=None, on_day=None):
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
-    `out`, `client` and `refresh` are as :func:`extract` takes them, and so are the errors. `report_progress`
-    is called with a :class:`airq.sources.earthengine.sampler.Progress` after everything that happens;
-    `on_day` (datetime64[D]) is the date in UTC, by default today.
+    `out`, `client`, `refresh` and `batch` are as :func:`extract` takes them, and so are the errors.
+    `report_progress` is called with a :class:`airq.sources.earthengine.sampler.Progress` (a
+    :class:`airq.sources.earthengine.batch.TaskProgress` of tasks) after everything that happens; `on_day`
+    (datetime64[D]) is the date in UTC, by default today.
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days(on_day)
+    destination = None if batch is None else read_destination(batch)
 
     def fetch(folder, chunks):
-        return _fetch(folder, chunks, client, report_progress)
+        return _fetch(folder, chunks, client, destination, report_progress)
 
     span = None if refresh is None else span_of(refresh)
     settings = {"fetch": fetch, "notes_of": _notes, "on_day": on_day, "refresh": span}
@@ -251,27 +273,29 @@ def span_of(text):
 
 
 #: Of a Progress, what the account of a run keeps.
-_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits")
+_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits", "started", "restarted")
 
 
-def _fetch(folder, chunks, client, report_progress):
+def _fetch(folder, chunks, client, destination, report_progress):
     """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
     views, missing = folder.to_look_at(chunks), folder.missing(chunks)
     if not (views or missing):
         return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
+        from airq.sources.earthengine.batch import TaskProgress
         from airq.sources.earthengine.images import count_images
         from airq.sources.earthengine.sampler import Progress, sample
 
-        progress = Progress()
+        progress = Progress() if destination is None else TaskProgress()
+        reporting = {"progress": progress, "report_progress": report_progress}
         budget = Budget(client.workers, patience=client.patience)
         places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
         offsets = folder.extraction.offset_hours(places[:, 0])
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in _COUNTS}
+            counts = {name: getattr(progress, name) for name in _COUNTS if hasattr(progress, name)}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
@@ -280,16 +304,47 @@ def _fetch(folder, chunks, client, report_progress):
                 folder.arrivals.note(view, images, folder.now)
             folder.write_manifest()
 
-        with Run(folder, costs, workload_tag=tag) as run:
+        facts = {} if destination is None else {"batch": str(destination)}
+        with Run(folder, costs, workload_tag=tag, **facts) as run:
             if views:
                 look(views)
                 missing = folder.missing(chunks)
-            if missing:
-                reporting = {"progress": progress, "report_progress": report_progress}
+            if missing and destination is None:
                 sample(connection, missing, folder, budget=budget, **reporting)
-                if views := folder.emptied(folder.read_chunks()[0]):
-                    look(views)
+            elif missing:
+                _collect(connection, folder, destination, patience=client.patience, **reporting)
+            if missing and (views := folder.emptied(folder.read_chunks()[0])):
+                look(views)
     return run
+
+
+def _collect(connection, folder, destination, **settings):
+    """Have tasks bring what is missing; what an old one brought may lack images that came since."""
+    from airq.sources.earthengine.batch import collect
+
+    for _ in range(2):
+        chunks = folder.read_chunks()[0]
+        if blocks := blocks_of(folder, chunks, folder.missing(chunks), destination):
+            collect(connection, folder, blocks, destination, **settings)
+
+
+def cancel_tasks(request, *, out, batch, client=None, on_day=None):
+    """Ask Earth Engine to end the tasks that an extraction waits for, and return how many these are.
+
+    The arguments are those of :func:`run_extraction`, and so are the errors. Nothing is written, and what
+    finished tasks have written stays where it is.
+    """
+    client, destination = client or EarthEngine(), read_destination(batch)
+    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
+    folder = open_folder(out, extraction, site_days, on_day)
+    chunks = folder.read_chunks()[0]
+    blocks = blocks_of(folder, chunks, folder.missing(chunks), destination)
+    if not blocks:
+        return 0
+    with client.connect(f"airq-{request.recipe}") as connection:
+        from airq.sources.earthengine.batch import cancel
+
+        return cancel(connection, folder, blocks, destination, patience=client.patience)
 
 
 def _notes(folder):
@@ -320,8 +375,9 @@ class Plan:
     #: Of the folder once the run is over.
     cities: int
     days: int
-    #: Of what is missing.
+    #: Of what is missing, asked for at once, and by tasks (`--batch`): their number and minutes.
     cost: Cost
+    batch: Cost
     #: For each layer `layer, products, cities, periods, requests, hours, measured` of what is missing;
     #: requests and hours add up to those of `cost`. With `measured`, a day, hours are EECU-hours by what
     #: Earth Engine then took for one city and one period; without, the time of the requests.
@@ -359,7 +415,8 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         chunks, damaged = folder.read_chunks()
         if refresh is not None:
             folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
-    planned = plan_requests(folder.missing(chunks, hopeful=True), workers=client.workers)
+    missing = folder.missing(chunks, hopeful=True)
+    planned = plan_requests(missing, workers=client.workers)
     changes, waiting = folder.changes(chunks), folder.waiting(chunks)
     by_layer = {}
     for own, seconds in planned:
@@ -370,6 +427,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
+        batch=estimate(plan_tasks(blocks_of(folder, chunks, missing)), workers=TASKS_AT_ONCE),
         layers=layers,
         products=[
             {

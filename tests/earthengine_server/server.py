@@ -1,4 +1,7 @@
-"""The service over HTTP: discovery, algorithms, value:compute, table:computeFeatures, image:computePixels."""
+"""The service over HTTP: discovery, algorithms, value:compute, table:computeFeatures, image:computePixels.
+
+Exports of tables are in it, too, with the storage that they write into.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import threading
 import time
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .errors import EarthEngineError
 from .faults import FaultPlan, Faults, fault_error
@@ -20,6 +23,8 @@ from .registry import document
 from .service import Service
 from .stats import ComputeRequest, Stats
 
+_OBJECT = re.compile(r"/storage/v1/b/([^/]+)/o(?:/([^/]+))?")
+_DRIVE = re.compile(r"/drive/v3/files(?:/([^/]+))?")
 _PROJECT = re.compile(r"/v1(?:alpha|beta)?/projects/([^/:]+)(?:/|:)?(.*)")
 #: What Python raises where an expression puts values together that do not fit.
 _WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -120,6 +125,11 @@ class EarthEngineServer:
         return self._service.under_way
 
     @property
+    def exports(self):
+        """Tasks, and what they have written."""
+        return self._service.exports
+
+    @property
     def hidden(self):
         """Tell which images have not arrived yet."""
         return self._service.hidden
@@ -192,8 +202,38 @@ class _Handler(BaseHTTPRequestHandler):
             self._describe("discovery", self._discovery)
         elif (match := _PROJECT.fullmatch(path)) and match[2] == "algorithms":
             self._describe("algorithms", lambda: document("algorithms.json"), match[1])
+        elif match and match[2] == "operations":
+            self._answer("operations", self.service.exports.listed)
+        elif match and match[2].startswith("operations/"):
+            name = f"projects/{match[1]}/{match[2]}"
+            self._answer("operation", lambda: self.service.exports.get(name))
+        elif found := _OBJECT.fullmatch(path) or _DRIVE.fullmatch(path):
+            self._answer("storage", lambda: self._stored(*map(unquote, filter(None, found.groups()))))
         else:
             self._unknown(path)
+
+    def _stored(self, *names):
+        """A list of files, or the content of one."""
+        parts, exports = urlsplit(self.path), self.service.exports
+        params = dict(parse_qsl(parts.query))
+        if parts.path.startswith("/drive/"):
+            return exports.drive_file(*names) if names else exports.drive_files(params)
+        return exports.object(*names) if len(names) > 1 else exports.objects(*names, params)
+
+    def _answer(self, path, make):
+        """Answer what needs no computing, with the faults of compute requests."""
+        plan = self.service.plan
+        kind = plan.next()
+        try:
+            if error := fault_error(kind):
+                raise error
+            status, facts = 200, make()
+        except EarthEngineError as error:
+            status, facts = error.status, error.answer()
+        body = facts if isinstance(facts, bytes) else json.dumps(facts).encode()
+        answer = _Answer(self, kind)
+        self.service.stats.count(path, answer.status(status))
+        answer.send(status, body)
 
     def do_POST(self):
         path = urlsplit(self.path).path
@@ -205,6 +245,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/stats/reset":
             self.service.stats.reset()
             self._send(200, {})
+        elif match and match[2] == "table:export":
+            self._answer(match[2], lambda: self.service.exports.start(match[1], json.loads(body)))
+        elif match and match[2].startswith("operations/") and match[2].endswith(":cancel"):
+            name = f"projects/{match[1]}/{match[2].removesuffix(':cancel')}"
+            self._answer("cancel", lambda: self.service.exports.cancel(name))
         elif match and match[2] == "value:compute":
             _ComputeCall(self, match[2], match[1], body, self.service.compute_value).answer()
         elif match and match[2] == "table:computeFeatures":

@@ -15,6 +15,7 @@ import numpy as np
 from .archive import Archive
 from .encoding import encoded, feature_json
 from .errors import EarthEngineError, not_implemented
+from .exports import Exports
 from .faults import damaged_features
 from .interpreter import Interpreter
 from .rasters import pixels_of_grid
@@ -49,6 +50,7 @@ class Service:
         self._tables = OrderedDict()
         self.profiles = {}
         self.started = time.monotonic()
+        self.exports = Exports(self)
 
     @contextlib.contextmanager
     def admitted(self):
@@ -104,7 +106,7 @@ class Service:
         size = min(int(size), self.limits.page_size)
         key = hashlib.sha256(json.dumps(body.get("expression"), sort_keys=True).encode()).hexdigest()[:16]
         start = _offset(body.get("pageToken"), key)
-        features, bands = (self._tables.get(key) if start else None) or self._table(body, work)
+        features, bands = (self._tables.get(key) if start else None) or self.table(body, work)
         page = features[start : start + size]
         work.bands = bands
         answer = {"type": "FeatureCollection", "features": damaged_features(fault, page, start)}
@@ -125,7 +127,7 @@ class Service:
         np.save(content, raster, allow_pickle=False)
         return content.getvalue(), raster.size
 
-    def _table(self, body, work):
+    def table(self, body, work):
         """All features of an expression, and the bands of its image."""
         with self._computing:
             value = Interpreter(body.get("expression"), self._archive, work).result()

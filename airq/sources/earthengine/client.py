@@ -16,11 +16,12 @@ import threading
 import time
 import warnings
 from collections import Counter
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import ee
 import google.auth.credentials
 import google.auth.exceptions
+import google.auth.transport.requests
 import googleapiclient.errors
 import httplib2
 import requests
@@ -97,6 +98,8 @@ class Connection:
         self.project = project
         self.timeout = timeout
         self.stats = Stats()
+        #: Set once the connection is open.
+        self.credentials = None
         self._proxies = DIRECT if is_loopback(url) else None
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -186,6 +189,26 @@ class Connection:
         """Raise `Stopped` once the connection is closed."""
         if self._closed:
             raise Stopped("The connection to Earth Engine is closed.")
+
+    def get(self, url, params, *, refusal):
+        """Return the content of a file or of a list of files at Google, in one attempt.
+
+        Raise Refused with the words of `refusal` where these credentials may not read it or it is not there,
+        Throttled or Unavailable where the same request may pass later.
+        """
+        self._check_open()
+        headers = {}
+        with self.translated():
+            self.credentials.before_request(google.auth.transport.requests.Request(), "GET", url, headers)
+        headers["x-goog-user-project"] = self.project
+        response = self._send(f"{url}?{urlencode(params)}", "GET", None, headers, counted=True)
+        if response.status_code < 300:
+            return response.content
+        error = classify(self._reply, host=urlsplit(url).netloc, project=self.project)
+        if isinstance(error, Refused) and response.status_code in (400, 401, 403, 404):
+            words = self._reply.message or f"status {response.status_code}"
+            raise Refused(f"{refusal} Google says: {words}") from error
+        raise error
 
     def compute(self, collection, *, rows):
         """Return the properties of every feature of a collection, in one attempt, `rows` features a page.
@@ -351,7 +374,8 @@ def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0,
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
     try:
-        _open(connection, SharedCredentials(credentials), patience)
+        connection.credentials = SharedCredentials(credentials)
+        _open(connection, connection.credentials, patience)
         ee.data.setDefaultWorkloadTag(workload_tag)
     except BaseException:
         connection.close()
@@ -413,6 +437,19 @@ def _attempts(patience, stop, *, on, until):
         sleep=sleep,
         reraise=True,
     )
+
+
+def insist(call, *, host, patience, stop=None):
+    """Return what a call without arguments returns, repeated for as long as that can help.
+
+    Raise Unavailable after the last attempt; TooLarge and Refused are raised at once.
+    """
+    attempts = _attempts(patience, stop, on=(Throttled, Unavailable, Silent), until=lambda state: False)
+    try:
+        return attempts(call)
+    except (Throttled, Unavailable, Silent) as error:
+        count = attempts.statistics["attempt_number"]
+        raise Unavailable(f"{host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}") from error
 
 
 def call_with_retries(

@@ -47,7 +47,7 @@ def simulated(limits=SMALL, **settings):
 
 def run(server, folder, asked=None, *, workers=8, out="out", patience=QUICK, day=None, **settings):
     """Extract from a server into a folder, on a day (ISO) if one is given; the report."""
-    how = {name: settings.pop(name) for name in ("refresh", "report_progress") if name in settings}
+    how = {name: settings.pop(name) for name in ("refresh", "report_progress", "batch") if name in settings}
     client = EarthEngine("p", "anonymous", server.url, workers, patience, **settings)
     how |= {"client": client, "on_day": day and np.datetime64(day)}
     return run_extraction(asked or six_cities(folder), out=folder / out, **how)

@@ -1,0 +1,343 @@
+"""Batch: tasks that go on at Earth Engine without this machine, and whose files become chunks.
+
+A task computes a *block*, cities and periods of a layer, as one request does, only larger. Its name is the
+hash of all that decides the block, with the number of the attempt: Earth Engine starts no second task of a
+name, and any machine finds running tasks and finished files by it. Nothing about them is remembered here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import re
+import time
+from dataclasses import dataclass
+
+import ee
+import numpy as np
+import tenacity
+
+from airq.sources.earthengine import graph
+from airq.sources.earthengine.blocks import Attempt
+from airq.sources.earthengine.client import insist
+from airq.sources.earthengine.errors import (
+    OutOfMemory,
+    Refused,
+    Reply,
+    Throttled,
+    TooLarge,
+    Unavailable,
+    classify,
+)
+from airq.sources.earthengine.layers import has_images
+from airq.sources.earthengine.planning import TILE_SCALES
+from airq.sources.earthengine.sampler import Progress, read_answer
+
+#: Starts of a block in one run, before its failure is final.
+STARTS = 3
+#: Looks after the end of a task in which its file may still appear.
+LOOKS = 3
+#: Beginning of the name of a task and its file: hash of the block and number of the attempt.
+NAME = re.compile(r"airq-([0-9a-f]{40})-(\d+)_")
+#: What no further attempt changes, in words of the service.
+FINAL = re.compile(
+    r"permission|denied|access|not found|does not exist|quota|budget|no such|not registered", re.IGNORECASE
+)
+ACTIVE = ("PENDING", "RUNNING", "CANCELLING")
+
+
+@dataclass
+class TaskProgress(Progress):
+    """How far the tasks of a run are; `under_way` are those that Earth Engine has and has not ended."""
+
+    #: Tasks that this run started, and those of them that were started again; blocks in all.
+    started: int = 0
+    restarted: int = 0
+    blocks: int = 0
+
+
+def selectors(request):
+    """Return the names of a block's columns: every property of its features.
+
+    All are named, as a feature lacks those without a valid pixel.
+    """
+    layer, names = request.layer, [graph.CITY]
+    for position, period in enumerate(request.periods):
+        for output in layer.outputs:
+            if has_images(output.product, period):
+                own = [layer.property_of(output, position), layer.count_of(output, position)]
+                names += [name for name in own if name is not None]
+    return list(dict.fromkeys(names))
+
+
+def read_features(contents):
+    r"""Return the properties of every feature in some CSV files (bytes), a list of dict without empty ones.
+
+    Columns that are no number, such as ``system:index`` and ``.geo``, are left out.
+
+    >>> read_features([b"system:index,c,v0_0,v1_0,.geo\n0_1,1,2.5,,\n"])
+    [{'c': 1.0, 'v0_0': 2.5}]
+    """
+    features = []
+    for content in contents:
+        for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"))):
+            feature = {}
+            for name, text in row.items():
+                # A row that is cut short has None where text is missing, and one too long a name None.
+                if name and text and name not in ("system:index", ".geo"):
+                    feature[name] = float(text)
+            features.append(feature)
+    return features
+
+
+def collect(connection, folder, blocks, destination, *, patience, progress, report_progress=None):
+    """Start a task for every block, wait for them, and write their files as chunks of a folder.
+
+    What runs or is finished already is taken up. Raise Refused once nothing runs any more and blocks have
+    failed for good or were cancelled, with their names and reasons; KeyboardInterrupt with words of its own.
+    """
+    run = _Run(connection, folder, destination, patience, progress, report_progress)
+    run.add(blocks)
+    looks = tenacity.Retrying(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_exponential(multiplier=patience.base, max=patience.longest),
+        sleep=time.sleep,
+    )
+    try:
+        looks(run.look)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Interrupted. {progress.under_way:,} tasks go on at Earth Engine, and what they write waits in "
+            f"{destination}. Run the same command again, on this or another machine, to go on; with --cancel "
+            "it ends them."
+        ) from None
+    if run.lost:
+        raise Refused(_loss(run.lost, progress.blocks))
+
+
+def cancel(connection, folder, blocks, destination, *, patience):
+    """Ask Earth Engine to end the tasks of blocks, nothing else, and return how many that were."""
+    run = _Run(connection, folder, destination, patience, TaskProgress(), None)
+    run.add(blocks)
+    run.find()
+    count = 0
+    while run.open:
+        # The halves of what was divided are blocks of their own.
+        halves = []
+        for block in run.open.values():
+            halves += block.halves(run.places) if _too_large(block) else []
+            for own in block.attempts.values():
+                if own.state in ACTIVE:
+                    with contextlib.suppress(Refused):
+                        _insist(connection, lambda own=own: ee.data.cancelOperation(own.operation), patience)
+                        count += 1
+        run.open = {}
+        run.add(halves)
+        run.find()
+    return count
+
+
+def _insist(connection, call, patience):
+    def translated():
+        with connection.translated():
+            return call()
+
+    return insist(translated, host=f"Earth Engine at {connection.host}", patience=patience)
+
+
+class _Run:
+    def __init__(self, connection, folder, destination, patience, progress, report_progress):
+        self.connection, self.folder, self.destination = connection, folder, destination
+        self.patience, self.progress, self.report = patience, progress, report_progress or (lambda _: None)
+        self.places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+        #: Blocks by their key: those that are not yet settled, and, with the reason, those that are lost.
+        self.open, self.lost = {}, {}
+
+    def add(self, blocks):
+        """Take up blocks."""
+        self.open |= {block.key: block for block in blocks}
+        self.progress.blocks += len(blocks)
+        self.progress.total += sum(block.request.cells for block in blocks)
+
+    def look(self):
+        """Bring every block one step further; return how many are not settled."""
+        self.find()
+        room = True
+        for block in list(self.open.values()):
+            room = self.settle(block, room)
+            self._tell()
+        return len(self.open)
+
+    def _tell(self):
+        active = [
+            own for block in self.open.values() for own in block.attempts.values() if own.state in ACTIVE
+        ]
+        self.progress.under_way = len(active)
+        self.progress.requests = self.connection.stats.requests
+        self.report(self.progress)
+
+    def find(self):
+        """Note the tasks and files of all blocks."""
+        files = insist(
+            lambda: self.destination.files(self.connection, "airq-"),
+            host=str(self.destination),
+            patience=self.patience,
+        )
+        for block in self.open.values():
+            for own in block.attempts.values():
+                own.files = []
+        for file in sorted(files, key=lambda own: own.created):
+            if file.name.endswith(".csv") and (attempt := self._attempt(file.name)) is not None:
+                # Drive allows two files of a name: the newer one counts.
+                attempt.files = [own for own in attempt.files if own.name != file.name] + [file]
+        for operation in _insist(self.connection, ee.data.listOperations, self.patience):
+            self._note(operation)
+
+    def _attempt(self, name):
+        match = NAME.match(name)
+        if match is None or match[1] not in self.open:
+            return None
+        return self.open[match[1]].attempts.setdefault(int(match[2]), Attempt())
+
+    def _note(self, operation):
+        facts = operation.get("metadata", {})
+        attempt = self._attempt(facts.get("description", ""))
+        if attempt is not None:
+            attempt.state, attempt.operation = facts.get("state", "PENDING"), operation.get("name")
+            attempt.began = facts.get("startTime") or facts.get("createTime", "")
+            attempt.reason = operation.get("error", {}).get("message", "")
+
+    def settle(self, block, room):
+        """Bring a block one step further; return whether there is room for more tasks."""
+        number = max(block.attempts, default=-1)
+        last = block.attempts.get(number)
+        if last is None:
+            return self.start(block, 0, room)
+        if last.files and last.state in ("", "SUCCEEDED") and self._kept(block, last):
+            return room
+        if last.state in ACTIVE:
+            block.seen = True
+        elif last.state == "CANCELLED" and block.seen:
+            self._lose(block, f"its task {last.operation} was cancelled")
+        elif last.state in ("", "SUCCEEDED"):
+            block.looks += 1
+            if block.looks < LOOKS:
+                return room
+            last.reason = f"its file is not whole, or not in {self.destination}"
+            return self._again(block, number, last.reason, room)
+        else:
+            return self._again(block, number, last.reason, room)
+        return room
+
+    def _kept(self, block, attempt):
+        """Return whether the files of an attempt became a chunk; they may lack rows that are yet to come."""
+        contents = [
+            insist(
+                lambda file=file: self.destination.read(self.connection, file),
+                host=str(self.destination),
+                patience=self.patience,
+            )
+            for file in attempt.files
+        ]
+        try:
+            values = read_answer(read_features(contents), block.request)
+        except (Unavailable, ValueError, csv.Error):
+            return False
+        began = attempt.began or attempt.files[0].created
+        self.folder.keep(block.request, values, fetched=self.folder.at(began.removesuffix("Z")))
+        del self.open[block.key]
+        self.progress.chunks += 1
+        self.progress.done += block.request.cells
+        self.progress.fetched += int(np.isfinite(values).sum())
+        return True
+
+    def _again(self, block, number, reason, room):
+        """Start a block again after its task failed, divide it if it was too large, or give it up."""
+        if _too_large(block):
+            del self.open[block.key]
+            self.progress.splits += 1
+            self.progress.blocks -= 1
+            self.progress.total -= block.request.cells
+            self.add(block.halves(self.places))
+            return room
+        if block.starts >= STARTS or (block.starts and FINAL.search(reason)):
+            starts = f"after {block.starts} starts" if block.starts > 1 else "another start would not help"
+            self._lose(block, f"{reason or 'its task failed without a reason'} ({starts})")
+            return room
+        return self.start(block, number + 1, room)
+
+    def _lose(self, block, reason):
+        del self.open[block.key]
+        self.lost[block.key] = (block, reason)
+
+    def start(self, block, number, room):
+        """Start an attempt of a block, if there is room; return whether there is room for more."""
+        if not room:
+            return False
+        without_memory = sum(isinstance(own, OutOfMemory) for own in _faults(block))
+        request = dataclasses.replace(block.request, tile_scale=TILE_SCALES[min(without_memory, 2)])
+        name = block.name(number)
+        table = (request.layer, self.places[request.rows], request.periods)
+        settings = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
+        params = {
+            "expression": graph.table(*table, **settings),
+            "description": name,
+            "selectors": selectors(request),
+            "fileExportOptions": self.destination.export_options(name),
+        }
+
+        def begin():
+            try:
+                return ee.data.exportTable(name.split("_")[0], params)
+            except Throttled as error:
+                if "queue" in str(error):
+                    raise Refused(str(error)) from error
+                raise
+
+        try:
+            operation = _insist(self.connection, begin, self.patience)
+        except Refused as error:
+            if re.search(r"tasks.{0,60}queue", str(error), re.IGNORECASE):
+                return False
+            if not re.search(r"already|duplicate|request.?id", str(error), re.IGNORECASE):
+                raise Refused(f"{block}: {error}", asset=error.asset) from error
+            # Another machine has started it since the list was read, or it is too old to be listed.
+            self.find()
+            gone = Attempt("FAILED", reason="its task is no longer listed")
+            block.attempts.setdefault(number, gone)
+            return True
+        block.attempts[number] = Attempt("PENDING", operation.get("name"))
+        self._note(operation)
+        block.starts, block.looks, block.seen = block.starts + 1, 0, True
+        self.progress.started += 1
+        self.progress.restarted += number > 0
+        self.progress.smaller_tiles += request.tile_scale > 1
+        return True
+
+
+def _faults(block):
+    """Return what the failures of a block's attempts stand for, in order, as errors."""
+    reasons = [block.attempts[number].reason for number in sorted(block.attempts)]
+    answers = [json.dumps({"error": {"message": reason}}).encode() for reason in reasons if reason]
+    return [classify(Reply(400, content=answer), host="Earth Engine", project="") for answer in answers]
+
+
+def _too_large(block):
+    """Return whether a block's tasks failed by its size, for the smallest tiles, too, and it has halves."""
+    faults = _faults(block)
+    without_memory = sum(isinstance(own, OutOfMemory) for own in faults)
+    too_large = without_memory >= len(TILE_SCALES) or any(type(own) is TooLarge for own in faults)
+    return too_large and len(block.request.rows) * len(block.request.periods) > 1
+
+
+def _loss(lost, blocks):
+    """Return what to say of blocks that failed or were cancelled."""
+    named = [f"{block}: {reason}" for block, reason in lost.values()]
+    more = f"; and {len(named) - 3:,} more" if len(named) > 3 else ""
+    return (
+        f"{len(named):,} of {blocks:,} tasks brought nothing: {'; '.join(named[:3])}{more}. "
+        "What the others brought is kept. Run the same command again to start them again."
+    )

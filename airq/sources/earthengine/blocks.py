@@ -1,0 +1,120 @@
+"""Blocks: what one task of Earth Engine brings, named by all that decides it. Nothing here is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from airq.geo import order_in_space
+from airq.sources.arrivals import NEVER
+from airq.sources.earthengine.planning import Pace, SampleRequest
+
+#: Cities of a block: three for 555. A month of 18 bands then takes some six minutes by the first guess.
+MOST_CITIES = 250
+#: What a task takes beside its cells, an assumption. [s]
+SECONDS_PER_TASK = 60.0
+#: Tasks that Earth Engine runs at once for a project, on average; paid plans and tiers may have more.
+TASKS_AT_ONCE = 2
+
+
+@dataclass
+class Attempt:
+    """A task of a block, as the list of operations or a file tells of it."""
+
+    #: PENDING, RUNNING, CANCELLING, SUCCEEDED, FAILED, CANCELLED; "" if only a file is known.
+    state: str = ""
+    #: Name at the service, and its reason if it failed.
+    operation: str | None = None
+    reason: str = ""
+    #: When it began, ISO 8601 in UTC.
+    began: str = ""
+    files: list = field(default_factory=list)
+
+
+@dataclass
+class Block:
+    """What one task brings: cities and periods of a layer, as a request does, only larger."""
+
+    request: SampleRequest
+    #: Hash of all that decides it, of 40 digits.
+    key: str
+    #: Facts of the hash, apart from cities and periods.
+    facts: dict
+    #: Attempts by their number, those before this run among them.
+    attempts: dict = field(default_factory=dict)
+    #: Of this run: tasks started, looks for the file of one that ended, and whether one was seen at work.
+    starts: int = 0
+    looks: int = 0
+    seen: bool = False
+
+    def __str__(self):
+        layer, (first, last) = self.request.layer, self.request.periods[[0, -1]]
+        when = f", {first} to {last}" if layer.cadence != "once" else ""
+        products = ", ".join(map(layer.name_of, layer.products))
+        return f"{products}{when}, {len(self.request.rows):,} cities"
+
+    def name(self, number):
+        """Return the name of an attempt; up to the underscore it is the id of its request."""
+        return f"airq-{self.key}-{number}_{self.request.layer.name}_{self.request.periods[0]}"[:100]
+
+    def halves(self, places):
+        """Return two blocks in the place of this one, which has more than one city or period."""
+        axis = "periods" if len(self.request.periods) > 1 else "rows"
+        parts = np.array_split(getattr(self.request, axis), 2)
+        requests = [dataclasses.replace(self.request, tile_scale=1, **{axis: part}) for part in parts]
+        return [_block(request, places, self.facts) for request in requests]
+
+
+def blocks_of(folder, chunks, missing, destination=""):
+    """Return what is `missing` of a folder, a list of LayerRequest, as blocks.
+
+    They are months of days, and neighbouring cities among all of the folder's, whatever is missing: once a
+    block is there, those that are left keep their names. What is fetched anew has another name than before.
+    """
+    places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+    order = order_in_space(*places.T)
+    groups = np.array_split(order, math.ceil(len(order) / MOST_CITIES))
+    held = {part: folder.held(part, chunks) for part in folder.parts}
+    found = []
+    for own in missing:
+        months = own.periods.astype("datetime64[M]" if own.layer.cadence == "day" else "datetime64[100Y]")
+        fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in own.layer.parts}
+        for month in np.unique(months):
+            for group in groups:
+                if len(rows := group[np.isin(group, own.rows)]):
+                    request = SampleRequest(own.layer, rows, own.periods[months == month], own.offset_hours)
+                    newest = max(_newest(held[part], request) for part in own.layer.parts)
+                    facts = {"fingerprints": fingerprints, "destination": str(destination)}
+                    found.append(_block(request, places, facts | {"newest": str(newest)}))
+    return found
+
+
+def _newest(held, request):
+    """Return when the last of a block's values came that a folder holds, NEVER if it holds none."""
+    columns = np.isin(held.periods, request.periods)
+    return held.fetched[np.ix_(request.rows, columns)].max(initial=NEVER)
+
+
+def _block(request, places, facts):
+    deciding = {
+        **facts,
+        "columns": request.layer.columns,
+        "places": places[request.rows].round(6).tolist(),
+        "periods": request.periods.astype(str).tolist(),
+        "offset_hours": request.offset_hours,
+    }
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:40]
+    return Block(request, digest, facts)
+
+
+def plan_tasks(blocks):
+    """Return the requests of blocks, each with the seconds that its task takes by the first guess."""
+    return [
+        (own, SECONDS_PER_TASK + own.cells * Pace.first_guess(own.layer).seconds_per_cell)
+        for own in (block.request for block in blocks)
+    ]
