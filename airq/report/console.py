@@ -270,7 +270,7 @@ def task_progress():
 
         def show(own):
             again = f", {own.restarted:,} started again" if own.restarted else ""
-            advance(own.chunks, own.blocks, f"{own.under_way:,} at Earth Engine{again}")
+            advance(own.chunks, own.blocks, f"({own.under_way:,} at Earth Engine{again})")
 
         yield show
 
