@@ -3,6 +3,9 @@
 A task computes a *block*, cities and periods of a layer, as one request does, only larger. Its name is the
 hash of all that decides the block, with the number of the attempt: Earth Engine starts no second task of a
 name, and any machine finds running tasks and finished files by it. Nothing about them is remembered here.
+
+No document says what a repeated start is answered, or how a file that is divided is called. The first task
+and a refusal are both taken; a file is known by how its name begins, and is whole once it has all cities.
 """
 
 from __future__ import annotations
@@ -46,6 +49,9 @@ NAME = re.compile(r"airq-([0-9a-f]{40})-(\d+)_")
 FINAL = re.compile(
     r"permission|denied|access|not found|does not exist|quota|budget|no such|not registered", re.IGNORECASE
 )
+#: The queue is full; a task of that request is there, or was.
+QUEUE = re.compile(r"tasks.{0,60}queue", re.IGNORECASE)
+REPEATED = re.compile(r"already|duplicate|request.?id", re.IGNORECASE)
 ACTIVE = ("PENDING", "RUNNING", "CANCELLING")
 
 
@@ -132,20 +138,12 @@ def cancel(connection, folder, blocks, destination, *, patience):
             for own in block.attempts.values():
                 if own.state in ACTIVE:
                     with contextlib.suppress(Refused):
-                        _insist(connection, lambda own=own: ee.data.cancelOperation(own.operation), patience)
+                        run.ask(ee.data.cancelOperation, own.operation)
                         count += 1
         run.open = {}
         run.add(halves)
         run.find()
     return count
-
-
-def _insist(connection, call, patience):
-    def translated():
-        with connection.translated():
-            return call()
-
-    return insist(translated, host=f"Earth Engine at {connection.host}", patience=patience)
 
 
 class _Run:
@@ -155,6 +153,17 @@ class _Run:
         self.places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
         #: Blocks by their key: those that are not yet settled, and, with the reason, those that are lost.
         self.open, self.lost = {}, {}
+        #: Whether the service may take further tasks.
+        self.room = True
+
+    def ask(self, call, *arguments):
+        """Return what a call returns, repeated for as long as that can help."""
+
+        def translated():
+            with self.connection.translated():
+                return call(*arguments)
+
+        return insist(translated, host="Google", patience=self.patience)
 
     def add(self, blocks):
         """Take up blocks."""
@@ -165,27 +174,22 @@ class _Run:
     def look(self):
         """Bring every block one step further; return how many are not settled."""
         self.find()
-        room = True
+        self.room = True
         for block in list(self.open.values()):
-            room = self.settle(block, room)
-            self._tell()
+            self.settle(block)
+        self.tell()
         return len(self.open)
 
-    def _tell(self):
-        active = [
-            own for block in self.open.values() for own in block.attempts.values() if own.state in ACTIVE
-        ]
-        self.progress.under_way = len(active)
+    def tell(self):
+        """Report the progress."""
+        attempts = [own for block in self.open.values() for own in block.attempts.values()]
+        self.progress.under_way = sum(own.state in ACTIVE for own in attempts)
         self.progress.requests = self.connection.stats.requests
         self.report(self.progress)
 
     def find(self):
         """Note the tasks and files of all blocks."""
-        files = insist(
-            lambda: self.destination.files(self.connection, "airq-"),
-            host=str(self.destination),
-            patience=self.patience,
-        )
+        files = self.ask(self.destination.files, self.connection, "airq-")
         for block in self.open.values():
             for own in block.attempts.values():
                 own.files = []
@@ -193,7 +197,7 @@ class _Run:
             if file.name.endswith(".csv") and (attempt := self._attempt(file.name)) is not None:
                 # Drive allows two files of a name: the newer one counts.
                 attempt.files = [own for own in attempt.files if own.name != file.name] + [file]
-        for operation in _insist(self.connection, ee.data.listOperations, self.patience):
+        for operation in self.ask(ee.data.listOperations):
             self._note(operation)
 
     def _attempt(self, name):
@@ -210,38 +214,25 @@ class _Run:
             attempt.began = facts.get("startTime") or facts.get("createTime", "")
             attempt.reason = operation.get("error", {}).get("message", "")
 
-    def settle(self, block, room):
-        """Bring a block one step further; return whether there is room for more tasks."""
+    def settle(self, block):
+        """Bring a block one step further."""
         number = max(block.attempts, default=-1)
-        last = block.attempts.get(number)
-        if last is None:
-            return self.start(block, 0, room)
-        if last.files and last.state in ("", "SUCCEEDED") and self._kept(block, last):
-            return room
+        last = block.attempts.get(number, Attempt("FAILED"))
         if last.state in ACTIVE:
             block.seen = True
         elif last.state == "CANCELLED" and block.seen:
             self._lose(block, f"its task {last.operation} was cancelled")
-        elif last.state in ("", "SUCCEEDED"):
+        elif last.state in ("FAILED", "CANCELLED"):
+            self._again(block, number, last.reason)
+        elif not (last.files and self._kept(block, last)):
             block.looks += 1
-            if block.looks < LOOKS:
-                return room
-            last.reason = f"its file is not whole, or not in {self.destination}"
-            return self._again(block, number, last.reason, room)
-        else:
-            return self._again(block, number, last.reason, room)
-        return room
+            if block.looks >= LOOKS:
+                last.reason = f"its file is not whole, or not in {self.destination}"
+                self._again(block, number, last.reason)
 
     def _kept(self, block, attempt):
         """Return whether the files of an attempt became a chunk; they may lack rows that are yet to come."""
-        contents = [
-            insist(
-                lambda file=file: self.destination.read(self.connection, file),
-                host=str(self.destination),
-                patience=self.patience,
-            )
-            for file in attempt.files
-        ]
+        contents = [self.ask(self.destination.read, self.connection, file) for file in attempt.files]
         try:
             values = read_answer(read_features(contents), block.request)
         except (Unavailable, ValueError, csv.Error):
@@ -252,34 +243,55 @@ class _Run:
         self.progress.chunks += 1
         self.progress.done += block.request.cells
         self.progress.fetched += int(np.isfinite(values).sum())
+        self.tell()
         return True
 
-    def _again(self, block, number, reason, room):
-        """Start a block again after its task failed, divide it if it was too large, or give it up."""
+    def _again(self, block, number, reason):
+        """Start a block, again after its task failed; divide it if it was too large, or give it up."""
         if _too_large(block):
             del self.open[block.key]
             self.progress.splits += 1
             self.progress.blocks -= 1
             self.progress.total -= block.request.cells
             self.add(block.halves(self.places))
-            return room
-        if block.starts >= STARTS or (block.starts and FINAL.search(reason)):
+        elif block.starts >= STARTS or (block.starts and FINAL.search(reason)):
             starts = f"after {block.starts} starts" if block.starts > 1 else "another start would not help"
             self._lose(block, f"{reason or 'its task failed without a reason'} ({starts})")
-            return room
-        return self.start(block, number + 1, room)
+        elif self.room:
+            self._start(block, number + 1)
 
     def _lose(self, block, reason):
         del self.open[block.key]
         self.lost[block.key] = (block, reason)
 
-    def start(self, block, number, room):
-        """Start an attempt of a block, if there is room; return whether there is room for more."""
-        if not room:
-            return False
+    def _start(self, block, number):
+        """Start an attempt of a block, unless the queue is full or the service has that attempt already."""
         without_memory = sum(isinstance(own, OutOfMemory) for own in _faults(block))
         request = dataclasses.replace(block.request, tile_scale=TILE_SCALES[min(without_memory, 2)])
-        name = block.name(number)
+        try:
+            operation = self._export(request, block.name(number))
+        except Refused as error:
+            if QUEUE.search(str(error)):
+                self.room = False
+                return
+            if not REPEATED.search(str(error)):
+                raise Refused(f"{block}: {error}", asset=error.asset) from error
+            # Another machine has started it since the list was read, or it is too old to be listed.
+            self.find()
+            if number not in block.attempts:
+                block.attempts[number] = Attempt("FAILED", reason=str(error))
+                block.starts += 1
+            return
+        block.attempts[number] = Attempt("PENDING", operation.get("name"))
+        self._note(operation)
+        block.starts, block.looks, block.seen = block.starts + 1, 0, True
+        self.progress.started += 1
+        self.progress.restarted += number > 0
+        self.progress.smaller_tiles += request.tile_scale > 1
+        self.tell()
+
+    def _export(self, request, name):
+        """Return the operation of a new task."""
         table = (request.layer, self.places[request.rows], request.periods)
         settings = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
         params = {
@@ -293,29 +305,10 @@ class _Run:
             try:
                 return ee.data.exportTable(name.split("_")[0], params)
             except Throttled as error:
-                if "queue" in str(error):
-                    raise Refused(str(error)) from error
-                raise
+                # No repetition makes room in a queue of days.
+                raise Refused(str(error)) if QUEUE.search(str(error)) else error from None
 
-        try:
-            operation = _insist(self.connection, begin, self.patience)
-        except Refused as error:
-            if re.search(r"tasks.{0,60}queue", str(error), re.IGNORECASE):
-                return False
-            if not re.search(r"already|duplicate|request.?id", str(error), re.IGNORECASE):
-                raise Refused(f"{block}: {error}", asset=error.asset) from error
-            # Another machine has started it since the list was read, or it is too old to be listed.
-            self.find()
-            gone = Attempt("FAILED", reason="its task is no longer listed")
-            block.attempts.setdefault(number, gone)
-            return True
-        block.attempts[number] = Attempt("PENDING", operation.get("name"))
-        self._note(operation)
-        block.starts, block.looks, block.seen = block.starts + 1, 0, True
-        self.progress.started += 1
-        self.progress.restarted += number > 0
-        self.progress.smaller_tiles += request.tile_scale > 1
-        return True
+        return self.ask(begin)
 
 
 def _faults(block):

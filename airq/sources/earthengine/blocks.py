@@ -53,10 +53,13 @@ class Block:
     seen: bool = False
 
     def __str__(self):
-        layer, (first, last) = self.request.layer, self.request.periods[[0, -1]]
-        when = f", {first} to {last}" if layer.cadence != "once" else ""
-        products = ", ".join(map(layer.name_of, layer.products))
-        return f"{products}{when}, {len(self.request.rows):,} cities"
+        layer, request = self.request.layer, self.request
+        words = [", ".join(map(layer.name_of, layer.products)), f"{len(request.rows):,} cities"]
+        if layer.cadence != "once":
+            digits = 4 if layer.cadence == "year" else 10
+            ends = dict.fromkeys(str(period)[:digits] for period in request.periods[[0, -1]])
+            words.insert(1, " to ".join(ends))
+        return ", ".join(words)
 
     def name(self, number):
         """Return the name of an attempt; up to the underscore it is the id of its request."""

@@ -5,11 +5,12 @@ from collections import Counter
 
 import pytest
 from earthengine_server import Faults, Limits
+from earthengine_server.errors import EarthEngineError
 from extractions import MAIAC, QUICK, hidden, kept, panel, run, same, simulated, six_cities
 
 from airq.sources.earthengine.batch import read_features
 from airq.sources.earthengine.destinations import Bucket, DriveFolder, read_destination
-from airq.workflows.extract import EarthEngine, cancel_tasks
+from airq.workflows.extract import EarthEngine, cancel_tasks, plan
 
 HERE = "gs://bucket/africa"
 
@@ -105,6 +106,14 @@ def test_faults_on_the_way_change_nothing(tmp_path, undisturbed):
     assert report.started == 2
 
 
+def test_a_plan_tells_the_tasks_and_their_time(tmp_path):
+    "A minute each and 2.76 ms a cell, two at once: the longer one has 96 cells."
+    asked = six_cities(tmp_path)
+    planned = plan(asked.cities, asked.start, asked.end, products=asked.products)
+    assert planned.batch.requests == 2
+    assert planned.batch.minutes == pytest.approx((60 + 96 * 0.00276) / 60)
+
+
 # -- any machine
 
 
@@ -161,6 +170,32 @@ def test_blocks_that_are_left_keep_their_names(server, tmp_path):
             chunk.path.unlink()
     assert names[0] == names[1] == names[2]
     assert len(set(names[3])) == 2 * len(names[0])
+
+
+def test_a_full_queue_is_waited_for(server, tmp_path, undisturbed, monkeypatch):
+    "Where one task at a time may wait or run, the second is started after the first."
+    monkeypatch.setattr("earthengine_server.exports.MOST_WAITING", 1)
+    assert batch(server, tmp_path).started == 2
+    same(panel(tmp_path), undisturbed)
+
+
+@pytest.mark.long
+def test_requests_that_are_always_refused_as_repeated_end(server, tmp_path):
+    "After three ids nobody can tell of, the run gives up and says what the service said."
+    server.exports.repeats_refused = True
+    batch(server, tmp_path, out="here")
+    server.exports.operations.clear()
+    server.exports.buckets["bucket"].clear()
+    assert batch(server, tmp_path, out="there").started == 2
+
+    def refuse(*_):
+        raise EarthEngineError("requestId is used already.", 409)
+
+    server.exports.start = refuse
+    with pytest.raises(
+        ValueError, match=r"night-lights, 2023, 6 cities: .*requestId is used already\. \(after 3"
+    ):
+        batch(server, tmp_path, out="elsewhere", batch="gs://bucket/other")
 
 
 # -- tasks that fail
