@@ -256,7 +256,7 @@ class _Run:
             self.add(block.halves(self.places))
         elif block.starts >= STARTS or (block.starts and FINAL.search(reason)):
             starts = f"after {block.starts} starts" if block.starts > 1 else "another start would not help"
-            self._lose(block, f"{reason or 'its task failed without a reason'} ({starts})")
+            self._lose(block, f"{reason.rstrip('.') or 'its task failed'} ({starts})")
         elif self.room:
             self._start(block, number + 1)
 

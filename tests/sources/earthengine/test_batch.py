@@ -193,7 +193,7 @@ def test_requests_that_are_always_refused_as_repeated_end(server, tmp_path):
 
     server.exports.start = refuse
     with pytest.raises(
-        ValueError, match=r"night-lights, 2023, 6 cities: .*requestId is used already\. \(after 3"
+        ValueError, match=r"night-lights, 2023, 6 cities: .*requestId is used already \(after 3"
     ):
         batch(server, tmp_path, out="elsewhere", batch="gs://bucket/other")
 

@@ -224,6 +224,26 @@ def test_a_token_is_sent_and_not_shown(server, capfd):
     assert TOKEN not in "".join(capfd.readouterr())
 
 
+def test_files_are_read_with_the_same_token_and_project(server):
+    "A list of files in a bucket, then a refusal, which has the caller's words before Google's."
+    seen = []
+
+    def listed(handler):
+        seen.append((handler.path, handler.headers))
+        handler.answer(200, b"{}")
+
+    with opened(server, google.oauth2.credentials.Credentials(token=TOKEN)) as engine:
+        server.faults = iter([listed, says(403, error(403, "no access"))])
+        url = f"{server.url}/storage/v1/b/x/o"
+        assert engine.get(url, {"prefix": "a/b"}, refusal="Cannot be read.") == b"{}"
+        with pytest.raises(Refused, match=r"^Cannot be read\. Google says: no access$"):
+            engine.get(url, {}, refusal="Cannot be read.")
+    ((path, headers),) = seen
+    assert path == "/storage/v1/b/x/o?prefix=a%2Fb"
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert headers["x-goog-user-project"] == "rain-or-shine"
+
+
 def test_an_entry_of_netrc_does_not_replace_the_token(server, tmp_path):
     "A default entry is for other programs."
     (tmp_path / ".netrc").write_text("default login me password secret\n")
