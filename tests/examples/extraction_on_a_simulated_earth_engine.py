@@ -66,8 +66,23 @@ again = airq.extract(cities, *days, out=out, client=engine, products=products)
 sent_by_resume = len(server.stats.compute) - sent_by_extract
 longer = airq.extract(cities, days[0], "2020-01-07", out=out, client=engine, products=products)
 sent_by_update = len(server.stats.compute) - sent_by_extract - sent_by_resume
-server.close()
 print(f"again: {sent_by_resume} requests; two more days: {sent_by_update}, {len(longer)} rows in all")
+
+# %% [markdown]
+# ## Let tasks do it
+#
+# What takes longer than this machine stays on is left to tasks of Earth Engine. They write into a bucket, and
+# the same line on any machine reads what is there and waits for the rest.
+
+# %%
+elsewhere = Path(tempfile.mkdtemp())
+place = {"client": engine, "products": products, "batch": "gs://bucket/air"}
+by_tasks = airq.extract(cities, *days, out=elsewhere / "first", **place)
+n_tasks = len(server.exports.states())
+found = airq.extract(cities, *days, out=elsewhere / "second", **place)
+n_more_tasks = len(server.exports.states()) - n_tasks
+server.close()
+print(f"{n_tasks} tasks; another folder: {n_more_tasks} more; the same panel: {found.equals(panel)}")
 
 # %% [markdown]
 # ## Read the panel

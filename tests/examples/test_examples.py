@@ -74,12 +74,14 @@ def test_prior_correction(run):
 
 @pytest.mark.slow
 def test_extraction_on_a_simulated_earth_engine(run):
-    "The plan sends nothing, the run as many requests as planned, the same run again none."
+    "The plan sends nothing, the run as many requests as planned, the same run again none; so do tasks."
     story = run("extraction_on_a_simulated_earth_engine")
     assert story["sent_by_plan"] == story["sent_by_resume"] == 0
     assert story["sent_by_extract"] == story["planned"].cost.requests
     assert story["again"].equals(story["panel"])
     assert 0 < story["sent_by_update"] < story["sent_by_extract"] and len(story["saved"]) == 2 * 7
+    assert story["by_tasks"].equals(story["panel"]) and story["found"].equals(story["panel"])
+    assert story["n_tasks"] > story["n_more_tasks"] == 0
 
 
 @pytest.mark.slow
