@@ -172,6 +172,7 @@ def test_blocks_that_are_left_keep_their_names(server, tmp_path):
     assert len(set(names[3])) == 2 * len(names[0])
 
 
+@pytest.mark.long
 def test_a_full_queue_is_waited_for(server, tmp_path, undisturbed, monkeypatch):
     "Where one task at a time may wait or run, the second is started after the first."
     monkeypatch.setattr("earthengine_server.exports.MOST_WAITING", 1)
@@ -307,6 +308,7 @@ def test_a_file_that_is_gone_is_written_again(server, tmp_path, undisturbed):
     same(panel(tmp_path, "there"), undisturbed)
 
 
+@pytest.mark.long
 def test_a_file_that_lacks_cities_is_written_again(server, tmp_path, undisturbed):
     "Half a file is no chunk."
     batch(server, tmp_path, out="here")
