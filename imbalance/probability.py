@@ -33,31 +33,7 @@ GRID = 100
 
 
 def check_prior(prior, *, name="prior"):
-    """Return a class prior as an array that sums to one.
-
-    Parameters
-    ----------
-    prior : array-like of shape (n_classes,)
-        Share of each class, or percent. What sums to one (or 100) but for rounding, within 1 %, is
-        normalised.
-    name : str
-        What to call it in a message.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        If a share is negative or missing, if the shares do not sum to one, or if they have names (a mapping,
-        or a series with an index of its own), which cannot be read without the classes.
-
-    Examples
-    --------
-    >>> check_prior([20, 30, 50]).tolist()
-    [0.2, 0.3, 0.5]
-    """
+    """Return class shares, percent or counts of rows as an array that sums to one; refuse what is neither."""
     prior = by_name(prior)
     if isinstance(prior, Mapping):
         if list(prior) != list(range(len(prior))):
@@ -72,8 +48,12 @@ def check_prior(prior, *, name="prior"):
             f"The {name} must be a list of shares, none negative or missing, not {prior.tolist()}."
         )
     total = prior.sum()
-    if not any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100)):
-        raise ValueError(f"The {name} sums to {total:g}, not to 1.")
+    counts = total > 100 and np.all(prior == prior.round())
+    if not (counts or any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100))):
+        raise ValueError(
+            f"The {name} sums to {total:g}, not to 1 (shares) or 100 (percent); counts of rows are whole "
+            "numbers, more than 100 together."
+        )
     return prior if total == 1 else prior / total
 
 
@@ -84,11 +64,7 @@ def check_coverage(coverage):
 
 
 def by_name(values):
-    """Return a series as a dict from its index; anything else as it is.
-
-    >>> by_name(pd.Series([0.9, 0.1], index=["common", "rare"]))
-    {'common': 0.9, 'rare': 0.1}
-    """
+    """Return a series as a dict from its index; anything else as it is."""
     if not isinstance(values, pd.Series):
         return values
     if not values.index.is_unique:
@@ -171,25 +147,8 @@ def correct_prior(probabilities, *, trained, target):
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
-    """Return the class shares to predict for, in the order of `classes`.
-
-    Parameters
-    ----------
-    target : {"training", "balanced"}, mapping, pandas.Series or array-like of shape (n_classes,)
-        A mapping from class to share, or a series with the classes as index, in any order; or shares in the
-        order of `classes`.
-    classes : array-like of shape (n_classes,)
-        Sorted, as in ``classes_``.
-    training : array-like of shape (n_classes,)
-        Shares of the training rows.
-    name : str
-        What to call it in the error about a class that is missing or unknown, or shares that are no prior.
-
-    Examples
-    --------
-    >>> resolve_prior({"rare": 0.4, "common": 0.6}, ["common", "rare"], [0.9, 0.1]).tolist()
-    [0.6, 0.4]
-    """
+    """Return shares in the order of `classes`, from "training", "balanced", a mapping, a series by class, or
+    a list."""
     names = np.asarray(classes).tolist()
     if isinstance(target, str):
         if target not in ("training", "balanced"):
@@ -211,12 +170,7 @@ def resolve_prior(target, classes, training, *, name="target prior"):
 
 
 def mean_corrected(members, priors, target):
-    """Return the mean of several classifiers' probabilities, each corrected from its own prior.
-
-    >>> halves, skewed = [[0.5, 0.5]], [[0.75, 0.25]]
-    >>> mean_corrected([halves, skewed], [[0.5, 0.5], [0.75, 0.25]], [0.5, 0.5]).tolist()
-    [[0.5, 0.5]]
-    """
+    """Return the mean of several classifiers' probabilities, each corrected from its own prior."""
     pairs = zip(members, priors, strict=True)
     return np.mean([correct_prior(p, trained=prior, target=target) for p, prior in pairs], axis=0)
 
@@ -228,15 +182,7 @@ def log_clipped(probabilities):
 
 @dataclass(frozen=True)
 class Calibrator:
-    """Probabilities proportional to ``exp(slope * log p + bias)``.
-
-    Attributes
-    ----------
-    slope : float
-        One for all classes; below 1 where the classifier was overconfident.
-    biases : numpy.ndarray of shape (n_classes,)
-        Added to the log probabilities; their mean is zero.
-    """
+    """Probabilities proportional to ``exp(slope * log p + bias)``: one slope, a bias for every class."""
 
     slope: float
     biases: np.ndarray
@@ -247,46 +193,9 @@ class Calibrator:
 
 
 def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
-    """Fit the calibrator with the largest likelihood of some held-out rows.
-
-    Parameters
-    ----------
-    probabilities : array-like of shape (n_samples, n_classes)
-        Predictions for rows that the classifier was not fitted on.
-    codes : array-like of shape (n_samples,)
-        Column of `probabilities` that came true.
-    method : {"none", "prior", "sigmoid"}
-        "none" changes nothing. "prior" fits the biases only: the mean prediction then equals the share
-        of each class, and ``exp(-bias)`` is the factor by which the prior in the predictions differs from
-        it. "sigmoid" fits the slope, too: Platt's sigmoid on the log odds for two classes [1]_, and
-        bias-corrected temperature scaling for more [2]_.
-    weights : array-like of shape (n_samples,), optional
-        Weight of each row.
-
-    Returns
-    -------
-    Calibrator
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown.
-
-    References
-    ----------
-    .. [1] J. Platt, Probabilistic outputs for support vector machines, Advances in Large Margin
-       Classifiers, 61-74, 1999.
-    .. [2] A. Alexandari, A. Kundaje, A. Shrikumar, Maximum likelihood with bias-corrected calibration is
-       hard-to-beat at label shift adaptation, ICML 2020.
-
-    Examples
-    --------
-    Predictions of .8 that come true in half of the rows:
-
-    >>> calibrator = fit_calibrator([[0.2, 0.8], [0.2, 0.8]], [0, 1], method="prior")
-    >>> calibrator([[0.2, 0.8]]).round(3).tolist()
-    [[0.5, 0.5]]
-    """
+    """Fit the calibrator of largest likelihood on held-out rows: "prior" its biases only, which gives the
+    mean prediction its right value, "sigmoid" the slope too (Platt 1999; for more classes, Alexandari et al.,
+    ICML 2020)."""
     if method not in CALIBRATIONS:
         raise ValueError(f"Unknown calibration {method!r}; use one of {', '.join(CALIBRATIONS)}.")
     logs, codes = log_clipped(probabilities), np.asarray(codes)
@@ -314,7 +223,7 @@ def _loss_and_gradient(parameters, logs, truth, shares):
     return -np.sum(scores * truth * shares[:, None]), gradient
 
 
-def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=MOST_ROWS):
+def estimate_prior(probabilities, *, trained):
     """Estimate the class shares of unlabelled rows by expectation maximisation (EM).
 
     The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
@@ -324,15 +233,9 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
         Posteriors of a classifier for the unlabelled rows, calibrated: overconfident ones give shares too
-        close to the trained prior. Of more than `max_rows`, that many are drawn.
+        close to the trained prior. Of more than 5,000 rows, that many are drawn.
     trained : array-like of shape (n_classes,)
         Prior that these posteriors stand for.
-    tol : float
-        Largest change of a share at which to stop.
-    max_iter : int
-        Steps at most.
-    max_rows : int
-        Rows at most.
 
     Returns
     -------
@@ -361,14 +264,14 @@ def estimate_prior(probabilities, *, trained, tol=1e-7, max_iter=1000, max_rows=
     check_enough(len(probabilities))
     if np.any(trained == 0):
         raise ValueError("The trained prior lacks a class; its share cannot be estimated.")
-    ratios = probabilities[some_rows(len(probabilities), max_rows)] / trained
+    ratios = probabilities[some_rows(len(probabilities), MOST_ROWS)] / trained
     prior = trained
-    for _ in range(max_iter):
+    for _ in range(1000):
         likelihood = np.maximum(ratios @ prior, np.finfo("float64").tiny)
         step = prior * (ratios.T @ (1 / likelihood)) + trained
         step /= step.sum()
         change, prior = np.abs(step - prior).max(), step
-        if change < tol:
+        if change < 1e-7:
             break
     return prior
 
@@ -381,62 +284,28 @@ def check_enough(n_rows):
         )
 
 
-def some_rows(n_rows, most, rng=None):
+def some_rows(n_rows, most, rng=0):
     """Return the positions of `most` of `n_rows` rows, drawn without replacement, or of all; in order."""
     if n_rows <= most:
         return np.arange(n_rows)
-    rng = np.random.default_rng(0) if rng is None else rng
-    return np.sort(rng.choice(n_rows, most, replace=False))
+    return np.sort(np.random.default_rng(rng).choice(n_rows, most, replace=False))
 
 
-def some_rows_by_class(codes, most, rng=None):
+def some_rows_by_class(codes, most, rng=0):
     """Return the positions of about `most` rows, of each class as many as it has, up to an equal part."""
-    each = max(most // len(np.unique(codes)), 100)
+    each, rng = max(most // len(np.unique(codes)), 100), np.random.default_rng(rng)
     own = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
 
 
 def deal(n_rows, n_copies):
-    """Return the copy of the classifier that predicts each unlabelled row, at random and in equal parts.
-
-    Held-out rows are predicted by one copy each; so must be what is compared with them row by row.
-    """
+    """Return the copy of the classifier that predicts each unlabelled row: one each, as for held-out rows."""
     return np.random.default_rng(0).permutation(n_rows) % n_copies
 
 
 def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Estimate the class shares of unlabelled rows by probabilistic adjusted classify and count (PACC).
-
-    Under label shift the mean prediction is the mixture of the mean predictions of the classes; the
-    shares are the mixture that fits best in least squares [1]_. With hard predictions it is black box shift
-    estimation [2]_. It holds for any classifier, calibrated or not, if both sides are predicted alike.
-
-    Parameters
-    ----------
-    unlabelled, held_out : array-like of shape (n_samples, n_classes), (n_held_out, n_classes)
-        Predictions for the unlabelled rows, and for training rows by classifiers not fitted on them.
-    codes, weights : array-like of shape (n_held_out,)
-        Class of each held-out row, as a column, and its weight, if not 1.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-
-    References
-    ----------
-    .. [1] A. Bella, C. Ferri, J. Hernandez-Orallo, M. Ramirez-Quintana, Quantification via probability
-       estimators, ICDM 2010.
-    .. [2] Z. Lipton, Y.-X. Wang, A. Smola, Detecting and correcting for label shift with black box
-       predictors, ICML 2018.
-
-    Examples
-    --------
-    Rows of the first class get .2 on average, of the second .6; new rows get .5, three quarters of the way:
-
-    >>> held_out = [[0.8, 0.2], [0.8, 0.2], [0.4, 0.6]]
-    >>> estimate_prior_pacc([[0.5, 0.5]], held_out, [0, 0, 1]).round(2).tolist()
-    [0.25, 0.75]
-    """
+    """Estimate class shares as the mixture of the classes' mean held-out predictions that is nearest to the
+    mean unlabelled one: PACC (Bella et al., ICDM 2010), the soft form of BBSE (Lipton et al., ICML 2018)."""
     return fit_mixture(class_means(held_out, codes, weights=weights).T, np.mean(unlabelled, axis=0))
 
 
@@ -456,48 +325,11 @@ def fit_mixture(parts, whole):
 
 
 def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0.95, n_copies=None):
-    """Estimate class shares as :func:`estimate_prior_pacc` does, less its bias, with intervals.
-
-    PACC divides by differences of mean predictions that are themselves estimated, which biases it by about
-    their variance; that much is taken off. For the interval every possible share of a class is tested, as
-    Fieller [1]_ did for a ratio: it stays unless the mean prediction is farther from what it implies than
-    both sides, unlabelled and held-out rows, vary. The variance is that under the share in question: for a
-    classifier without errors this is Wilson's interval of a binomial share [2]_. Every interval holds that of
-    Wilson for so many labels of that share: none has width zero, not even where the rows are purer than any
-    mixture of the held-out ones.
-
-    Parameters
-    ----------
-    unlabelled, held_out, codes, weights
-        As for :func:`estimate_prior_pacc`.
-    coverage : float
-        Probability that an interval holds the true share.
-    n_copies : int, optional
-        Classifiers of the folds that predicted the held-out rows. Each row taught all but one of them, so
-        that the predictions depend on each other: the variance of their means is taken as
-        ``n_copies / (n_copies - 1)`` times that of independent ones, as simulations with boosted trees ask.
-
-    Returns
-    -------
-    shares : numpy.ndarray of shape (n_classes,)
-    intervals : numpy.ndarray of shape (n_classes, 2)
-        Low and high end of each share; 0 and 1 where the predictions do not tell the classes apart.
-
-    References
-    ----------
-    .. [1] E. Fieller, Some problems in interval estimation, Journal of the Royal Statistical Society B 16,
-       175-185, 1954.
-    .. [2] E. Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
-       American Statistical Association 22, 209-212, 1927.
-
-    Examples
-    --------
-    None of 300 rows looks like the second class; with a perfect classifier 1 in 100 of it could be there:
-
-    >>> held_out, codes = [[1, 0]] * 900 + [[0, 1]] * 900, [0] * 900 + [1] * 900
-    >>> pacc_with_intervals([[1, 0]] * 300, held_out, codes)[1].round(3).tolist()
-    [[0.987, 1.0], [0.0, 0.013]]
-    """
+    """Estimate class shares by PACC, less its bias, and an interval for each, of shape (n_classes, 2)."""
+    # PACC divides by differences of mean predictions that are estimated themselves: its bias is about their
+    # variance. As Fieller did for a ratio (J. R. Stat. Soc. B 16, 1954), every possible share is tested; it
+    # stays unless it is farther from the mean prediction than both sides vary under that share. For a
+    # classifier without errors this is Wilson's interval (J. Am. Stat. Assoc. 22, 1927), the least width.
     check_coverage(coverage)
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
@@ -509,6 +341,8 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     # Scores whose mean in column c is one over the rows of class c and zero over those of the others.
     unmix = np.linalg.inv(means)
     old, new = held_out @ unmix, np.asarray(unlabelled) @ unmix
+    # Each row taught all classifiers of the folds but one: their predictions depend on each other. That the
+    # variance of their means is larger by this factor is what simulations with boosted trees ask for.
     dependence = 1 if n_copies is None else n_copies / (n_copies - 1)
     squares, errors = np.empty((2, n_classes, n_classes))
     bias = np.zeros(n_classes)
@@ -521,13 +355,12 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
         bias += shares[code] * scale * w**2 @ (off * off[:, [code]])
     fewest = max(np.bincount(codes, minlength=n_classes).min() - 1, 1)
     reach = student.ppf((1 + coverage) / 2, fewest) ** 2
-    intervals = [
-        _interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)
-    ]
+    low, high = np.transpose(
+        [_interval(c, shares, new[:, c], squares[:, c], errors[:, c], reach) for c in range(n_classes)]
+    )
     shares = np.clip(shares - bias, 0, None)
     shares = shares / shares.sum()
     labelled = _wilson(shares, len(new), reach)
-    low, high = np.array(intervals).T
     return shares, np.column_stack([np.minimum(low, labelled[0]), np.maximum(high, labelled[1])])
 
 
@@ -564,47 +397,20 @@ class Plausibility:
     p_value: float
 
 
-def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, enough=20, rng=None):
-    """Test whether unlabelled rows look like a mixture of the training classes.
-
-    Under label shift the distributions of their predictions, and of their features, are one mixture of those
-    of the training classes. The mixture is the one that fits best (least squares of distribution functions);
-    what remains is measured by Kolmogorov and Smirnov's distance, the largest over the columns. What is usual
-    comes from drawing both sides from the training rows and fitting again (a parametric bootstrap).
-
-    Parameters
-    ----------
-    unlabelled, held_out : array-like of shape (n_samples, n_columns), (n_held_out, n_columns)
-        Predictions, as for :func:`estimate_prior_pacc`, and features if wanted: a change of the rows that
-        leaves the columns alone, or moves them as another mixture would, stays hidden.
-    codes, weights
-        As for :func:`estimate_prior_pacc`.
-    n_bootstrap : int
-        Draws at most.
-    enough : int
-        Draws as far off as the rows themselves after which to stop: the p value is then large, and known
-        well enough [1]_.
-    rng : numpy.random.Generator, optional
-        Source of the draws.
-
-    Returns
-    -------
-    Plausibility
-
-    References
-    ----------
-    .. [1] J. Besag, P. Clifford, Sequential Monte Carlo p-values, Biometrika 78, 301-304, 1991.
-    """
-    rng = np.random.default_rng(0) if rng is None else rng
+def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, enough=20, rng=0):
+    """Test whether unlabelled rows look, column by column, like the best-fitting mixture of the training
+    classes."""
+    rng, codes = np.random.default_rng(rng), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    kept = some_rows_by_class(np.asarray(codes), MOST_ROWS, rng)
-    codes, weights = np.asarray(codes)[kept], weights[kept]
+    kept = some_rows_by_class(codes, MOST_ROWS, rng)
+    codes, weights = codes[kept], weights[kept]
     unlabelled = np.asarray(unlabelled)[some_rows(len(unlabelled), MOST_ROWS, rng)]
     new, old = _binned(unlabelled, np.asarray(held_out)[kept])
     rows = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
     chances = [weights[of] / weights[of].sum() for of in rows]
     differences, shares = _misfit(new, old, rows, weights)
     as_far = drawn = 0
+    # Enough draws as far off tell a large p value well (Besag, Clifford, Biometrika 78, 1991).
     while drawn < n_bootstrap and as_far < enough:
         sizes = rng.multinomial(len(new), shares)
         parts = [rng.choice(of, n, p=p) for of, n, p in zip(rows, sizes, chances, strict=True)]
