@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +23,15 @@ from imbalance.cells import (
     as_numbers,
     cell_text,
     decimal_mark,
-    distinct,
     filled,
 )
 
 #: Labels that are taken for a missing one; `None` and `NULL` may well be the name of a class.
 NO_LABEL = ("", "NA", "N/A", "n/a", "NaN", "nan", "#N/A", "<NA>")
-LEADING_ZERO = r"[+-]?0\d.*"
 #: How a column is called that was the index of a table, or names its rows.
 INDEX = re.compile(
-    r"index|level_\d+|__index_level_\d+__|id|row[ _.-]?(id|nr|no|number|names?|index)?", re.IGNORECASE
+    r"unnamed: .*|index|level_\d+|__index_level_\d+__|id|row[ _.-]?(id|nr|no|number|names?|index)?",
+    re.IGNORECASE,
 )
 #: Fewer rows than this cannot tell a number of the row from a measurement.
 FEWEST_NUMBERED = 20
@@ -63,32 +62,24 @@ class Column:
         Words that a category knows or that stand for 0 and 1, or parts of a date that are features.
     order : str
         Decimal mark of numbers, or whether dates begin with "year", "day" or "month".
+    low, high : float or None
+        Smallest and largest number or day.
     """
 
     name: str
     kind: str
     words: tuple = ()
     order: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Features and labels, ready for :func:`imbalance.comparison.compare.compare`.
+    """Features `X`, labels `y` and groups of a table, ready to compare on.
 
-    Attributes
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        Numbers, and text as columns of dtype `category`.
-    y : numpy.ndarray of shape (n_samples,)
-        Label of every row, numbers where all of them are.
-    groups : numpy.ndarray of shape (n_samples,) or None
-        What must stay on one side of a fold.
-    notes : tuple of str
-        What was changed or left out on the way, a sentence each.
-    columns : tuple of Column
-        How each feature was read, for :func:`read_alike`.
-    asked : dict
-        The columns that :func:`read_labelled` was told of, by its options.
+    `notes` say what was changed or left out; `columns` how each feature was read, for :func:`read_alike`;
+    `asked` the columns that :func:`read_labelled` was told of.
     """
 
     X: pd.DataFrame
@@ -100,33 +91,7 @@ class LabelledTable:
 
 
 def read_labelled(path, *, target, group=None, categorical=(), drop=()):
-    """Read a table whose classes are to be predicted, from CSV or Parquet.
-
-    Parameters
-    ----------
-    path : str or Path
-        See :func:`airq.files.tables.read_file`.
-    target : str
-        Column of the classes.
-    group : str, optional
-        Column whose equal values stay together in a fold; it is no feature.
-    categorical : sequence of str
-        Columns of numbers that only name something.
-    drop : sequence of str
-        Columns to leave out.
-
-    Returns
-    -------
-    LabelledTable
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is empty, lacks a column, or if the target is missing in a row, continuous, or has one
-        class only.
-    """
+    """Read a CSV or Parquet table whose classes, in the column `target`, are to be predicted."""
     told, texts = [], [target, *([] if group is None else [group])]
     named = [*texts, *categorical, *drop]
     table = read_rows(path, text=texts, needed=named, notes=told)
@@ -142,30 +107,27 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
-    notes += _doubts(X, [one.name for one in columns if one.kind == "days"])
+    notes += _doubts(X, X.attrs["days"])
     asked = {"target": target, "group": group, "categorical": list(categorical), "drop": list(drop)}
     return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns), asked)
 
 
 def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
-    """Read a table, with points and commas of numbers left for :func:`features` to understand.
-
-    Where a column of a CSV has decimal commas, points may separate thousands in another one, and nothing is
-    taken for a number too early; nor in `columns` (:class:`Column`) that are known to have decimal commas.
-    """
+    """Read a table, its numbers as text where a column has decimal commas: then points may separate
+    thousands."""
     notes = [] if notes is None else notes
     text = [*text, *(one.name for one in columns if one.kind == "number" and one.order == ",")]
     table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
     if (
         Path(path).suffix == ".parquet"
-        or decimal_mark(_words_of(table.drop(columns=list(text), errors="ignore"))) == "."
+        or decimal_mark(_texts(table.drop(columns=text, errors="ignore"))) == "."
     ):
         return table
     return read_file(path, text=[*text, *table.columns], needed=needed, decimal=".")
 
 
 def check_columns(table, names, path):
-    """Raise a ValueError if a table lacks a column; the nearest name, or those that it has, are named."""
+    """Raise a ValueError if a table lacks a column, with the nearest name or those that it has."""
     for name in names:
         if name not in table.columns:
             others = ", ".join(map(str, table.columns[:8])) + (", …" if len(table.columns) > 8 else "")
@@ -173,17 +135,16 @@ def check_columns(table, names, path):
             raise ValueError(f"{path} has no column {name!r}.{hint}")
 
 
-def _words_of(table):
-    """Columns of text, blank cells missing, by name."""
+def _texts(table):
+    """Return the columns of text, blank cells missing."""
     kinds = {name: pd.api.types.infer_dtype(table[name], skipna=True) for name in table}
-    return {name: filled(table[name]) for name, kind in kinds.items() if kind in ("string", "mixed")}
+    return [filled(table[name]) for name, kind in kinds.items() if kind in ("string", "mixed")]
 
 
 def _doubts(X, days):
-    """Sentences on columns that a reader should look at: possible numbers of rows, and categories."""
-    alike = [name for name in X if name not in days and _may_number(X[name])]
-    words = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
-    counts = {name: len(X[name].cat.categories) for name in words}
+    """Return sentences on columns to look at: possible numbers of rows, and categories."""
+    alike = [name for name in X if name not in days and len(X) >= FEWEST_NUMBERED and _numbers_rows(X[name])]
+    counts = {name: len(X[name].cat.categories) for name in X.select_dtypes("category")}
     told = [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]
     notes = []
     if alike:
@@ -196,30 +157,8 @@ def _doubts(X, days):
 
 
 def telling_columns(X, y, groups=None):
-    """Sentences on columns each of which alone tells the class, as one that was filled in afterwards.
-
-    A tree of one column is fitted on half of at most 5,000 rows and tested on the other half, both ways. A
-    column is named if it is right for 98 % of the rows of every class.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        As :func:`features` gives it.
-    y : array-like of shape (n_samples,)
-        Classes.
-    groups : array-like of int of shape (n_samples,), optional
-        Of a group one row is looked at, so that none is known from the other half.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"size": [1, 2, 1, 2] * 5, "paid": [0, 0, 1, 1] * 5})
-    >>> telling_columns(X, ["no", "no", "yes", "yes"] * 5)[0][:33]
-    'paid alone tells the class of 100'
-    """
+    """Return sentences on columns each of which alone tells the class of 98 % of the rows of every class: a
+    tree of one column says so of half of at most 5,000 rows, one a group, that it was not fitted on."""
     if groups is not None:
         alone = np.unique(groups, return_index=True)[1]
         X, y = X.iloc[alone], np.asarray(y)[alone]
@@ -246,7 +185,7 @@ def telling_columns(X, y, groups=None):
 
 
 def _origin(path):
-    """What the metadata of a panel, or of predictions, say of a simulation; nothing of other tables."""
+    """Return what the metadata of a panel or of predictions say of a simulation; nothing of other tables."""
     if Path(path).suffix != ".parquet":
         return []
     facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")
@@ -254,32 +193,7 @@ def _origin(path):
 
 
 def labels(column, *, name="the target"):
-    """Class labels of a column.
-
-    Parameters
-    ----------
-    column : Series of shape (n_samples,)
-        Text, numbers or truth values.
-    name : str
-        What to call it in a message.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Integers where all labels are whole numbers, none written with a leading zero; else text.
-
-    Raises
-    ------
-    ValueError
-        If a label is missing, if the column is continuous, or if it has one class only.
-
-    Examples
-    --------
-    >>> labels(pd.Series(["10", "9"])).tolist()
-    [10, 9]
-    >>> labels(pd.Series(["01", "1"])).tolist()
-    ['01', '1']
-    """
+    """Return the labels of a column: integers where all are whole, none with a leading zero; else text."""
     if not len(column):
         raise ValueError(f"There are no rows with {name!r}.")
     column = column.astype(object).where(column.notna(), "")
@@ -290,7 +204,7 @@ def labels(column, *, name="the target"):
             f"{missing:,} of {len(text):,} rows have no value in {name!r}; remove or label them."
         )
     # "01" is a code, not the number 1, which another class may be called.
-    numbers = pd.to_numeric(text.where(~text.str.fullmatch(LEADING_ZERO)), errors="coerce")
+    numbers = pd.to_numeric(text.where(~text.str.fullmatch(r"[+-]?0\d.*")), errors="coerce")
     if text.nunique() < 2:
         raise ValueError(f"{name!r} has one class only ({text.iloc[0]}); at least two are needed.")
     if text.str.len().max() > MOST_CHARACTERS:
@@ -315,27 +229,7 @@ def labels(column, *, name="the target"):
 
 
 def parse_target_prior(text):
-    """Class shares written as ``a=.5,b=.5``; the words "balanced" and "training" stay as they are.
-
-    Parameters
-    ----------
-    text : str
-        Shares by class, separated by commas.
-
-    Returns
-    -------
-    str or dict of str to float
-
-    Raises
-    ------
-    ValueError
-        If it is not of this form or names a class twice.
-
-    Examples
-    --------
-    >>> parse_target_prior("a=.25, b=.75")
-    {'a': 0.25, 'b': 0.75}
-    """
+    """Return class shares written as ``a=.5,b=.5`` as a dict; "balanced" and "training" stay as they are."""
     if text in ("balanced", "training"):
         return text
     prior = {}
@@ -355,117 +249,78 @@ def parse_target_prior(text):
     return prior
 
 
+def _groups(column, name):
+    """Return the number of the group of every row."""
+    column = column.astype(object).where(column.notna(), "")
+    if missing := int((column == "").sum()):
+        raise ValueError(f"{missing:,} rows have no value in the group column {name!r}; fill or remove them.")
+    return pd.factorize(column.astype("str"), sort=True)[0]
+
+
 def is_number(column):
-    """Whether a column holds numbers, not truth values, categories or words."""
+    """Return whether a column holds numbers, not truth values, categories or words."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def features(table, *, categorical=()):
-    """Columns that a classifier can learn from: numbers and categories.
-
-    Text becomes numbers where it holds some, as people write them: ``1.234,56``, ``1,234.56``, ``$5``,
-    ``12 %``, ``3 kg`` in every row. Words in up to half of the cells of a column with more than 20 different
-    numbers are missing values. Words such as yes and no become 1 and 0.
-
-    Days and times become days since 1970, year, month and weekday (0 is Monday), those that vary;
-    ``X.attrs["days"]`` names the first, so that they are known when `X` comes here again. They are written
-    year first, with the name of the month, or day or month first where the column tells which.
-
-    A number of the row is left out: with it no two rows are equal, and rows that stand together look alike.
-    It is a column of whole numbers, another in every row, none missing, that either has no name or that of
-    an index (such as ``id``), or, in 20 rows or more, leaves out none from its smallest to its largest value,
-    in any order. A measurement would repeat some values or leave gaps.
-
-    Parameters
-    ----------
-    table : DataFrame of shape (n_samples, n_columns)
-        Columns of any type.
-    categorical : sequence of str
-        Columns of numbers that only name something.
-
-    Returns
-    -------
-    X : DataFrame of shape (n_samples, n_features)
-    notes : list of str
-        Columns that were left out and why, and what was made of others.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left, a name stands twice, or a number is infinite, if only in single precision.
-
-    Examples
-    --------
-    >>> X, notes = features(pd.DataFrame({"a": [1, 2], "b": [None, None], "c": ["x", "x"]}))
-    >>> list(X), notes
-    (['a', 'c'], ['Left out: b (empty).'])
-    """
+    """Return the columns that a classifier can learn from, as numbers and categories, and notes on them."""
     return _features(table, categorical=categorical)[:2]
 
 
 def _features(table, *, categorical):
-    """As :func:`features`, and how each column was read."""
+    """Do as :func:`features`, and tell how each column was read."""
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:
         raise ValueError(f"Two columns are called {table.columns[table.columns.duplicated()][0]!r}.")
     made, columns, known_days = {}, [], table.attrs.get("days", ())
-    said = {
-        "Left out": [],
-        "Read as numbers": [],
-        "Words among numbers were taken for missing": [],
-        "Dates": [],
-    }
-    mark = decimal_mark(_words_of(table))
+    left, numbers, slips, dates = [], [], [], []
+    mark = decimal_mark(_texts(table))
     for name in table.columns:
         column, how = _read_column(table[name], name, as_category=name in categorical, mark=mark)
-        if (
-            column is not None
-            and how.kind == "number"
-            and name not in known_days
-            and _numbers_the_row(column, name)
-        ):
-            column, how = None, "a number of the row"
         if column is None:
-            said["Left out"].append(f"{name} ({how})")
+            left.append(f"{name} ({how})")
             continue
+        if how.kind == "number" and name not in known_days and _names_rows(column, name):
+            left.append(f"{name} (a number of the row)")
+            continue
+        if how.kind in ("number", "days"):
+            how = replace(how, low=float(column.min()), high=float(column.max()))
+        made[name] = column
         if how.kind == "days":
-            parts = {part: values for part, values in date_parts(column).items() if values.nunique() > 1}
-            how = Column(name, "days", tuple(parts), how.order)
-            made |= {name: column, **{f"{name} {part}": values for part, values in parts.items()}}
-            said["Dates"].append(f"{name} ({', '.join(['days since 1970', *parts])})")
-        else:
-            made[name] = column
-            _say_reading(said, table[name], column, how)
+            parts = {part: values for part, values in _date_parts(column).items() if values.nunique() > 1}
+            how = replace(how, words=tuple(parts))
+            made |= {f"{name} {part}": values for part, values in parts.items()}
+            dates.append(f"{name} ({', '.join(['days since 1970', *parts])})")
+        elif how.kind == "number" and not pd.api.types.is_numeric_dtype(table[name]):
+            _say_reading(filled(table[name]), column, numbers, slips)
         columns.append(how)
     if not made:
-        raise ValueError(f"No column is left to learn from: {', '.join(said['Left out'])}.")
+        raise ValueError(f"No column is left to learn from: {', '.join(left)}.")
     X = pd.DataFrame(made, index=table.index).reset_index(drop=True)
     _check_finite(X)
     X.attrs["days"] = [*known_days, *(one.name for one in columns if one.kind == "days")]
+    said = {
+        "Left out": left,
+        "Read as numbers": numbers,
+        "Words among numbers were taken for missing": slips,
+        "Dates are used as numbers": dates,
+    }
     return X, [f"{what}: {', '.join(names)}." for what, names in said.items() if names], columns
 
 
-def _say_reading(said, before, after, how):
+def _say_reading(text, numbers, examples, slips):
     """Note text that became numbers, with an example, and the first word among them."""
-    if how.kind != "number" or pd.api.types.is_numeric_dtype(before):
-        return
-    text = filled(before)
-    known, words = text[after.notna()], text[after.isna()].dropna()
-    plain = pd.to_numeric(known, errors="coerce") == after[after.notna()]
-    if not plain.all():
-        value = known[~plain].iloc[0]
-        said["Read as numbers"].append(f"{how.name} ({value!r} is {after[known[~plain].index[0]]:.10g})")
+    known, words = text[numbers.notna()], text[numbers.isna()].dropna()
+    other = known[pd.to_numeric(known, errors="coerce") != numbers[known.index]]
+    if len(other):
+        examples.append(f"{text.name} ({other.iloc[0]!r} is {numbers[other.index[0]]:.10g})")
     if len(words):
-        said["Words among numbers were taken for missing"].append(f"{how.name} (first {words.iloc[0]!r})")
+        slips.append(f"{text.name} (first {words.iloc[0]!r})")
 
 
-def date_parts(days):
-    """Year, month and weekday (0 is Monday) of days since 1970, by name.
-
-    >>> {name: part.tolist() for name, part in date_parts(pd.Series([0.0, 31.0])).items()}
-    {'year': [1970.0, 1970.0], 'month': [1.0, 2.0], 'weekday': [3.0, 6.0]}
-    """
+def _date_parts(days):
+    """Return year, month and weekday (0 is Monday) of days since 1970, by name."""
     times = pd.to_datetime(days, unit="D").dt
     return {part: getattr(times, name).astype("float64") for part, name in DATE_PARTS.items()}
 
@@ -481,28 +336,19 @@ def _check_finite(X):
             )
 
 
-def _may_number(column):
-    """Whether a column has another whole number in each of many rows."""
-    return len(column) >= FEWEST_NUMBERED and is_number(column) and column.is_unique and _is_whole(column)
+def _numbers_rows(column):
+    """Return whether a column has another whole number in every row."""
+    return is_number(column) and column.notna().all() and column.is_unique and (column % 1 == 0).all()
 
 
-def _is_whole(column):
-    return bool(column.notna().all() and (column % 1 == 0).all())
-
-
-def _numbers_the_row(column, name):
-    """Whether a column of numbers only numbers the rows, see :func:`features`."""
-    if not _is_whole(column):
-        return False
-    if name.startswith("Unnamed: "):
-        return True
-    if not column.is_unique or INDEX.fullmatch(name):
-        return column.is_unique
-    return len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
+def _names_rows(column, name):
+    """Return whether numbers only name the rows: others in each, without gaps or called an index."""
+    gapless = len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
+    return _numbers_rows(column) and bool(gapless or INDEX.fullmatch(name))
 
 
 def _read_column(column, name, *, as_category, mark):
-    """A column and how it was read, or None and the reason why it is of no use."""
+    """Return a column and how it was read, or None and the reason why it is of no use."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.cat.rename_categories(cell_text).cat.remove_unused_categories()
         return column, Column(name, "category", tuple(column.cat.categories))
@@ -517,72 +363,40 @@ def _read_column(column, name, *, as_category, mark):
         if pd.api.types.is_numeric_dtype(column):
             return column.astype("float64"), Column(name, "number", order=mark)
     text = filled(column)
-    values = distinct(text)
-    if not len(values):
+    cells = pd.Series(text.dropna().unique(), dtype="str")
+    if cells.empty:
         return None, "empty"
-    read, how = (None, "") if as_category else _read_words(text, values, name, mark)
-    if how:
-        return read, how
-    if len(values) > max(NAMES_ROWS * len(text), 20):
+    if not as_category:
+        days, order = as_days(cells)
+        if order == "?":
+            return None, "dates that may be day first or month first"
+        (flags, pair), (numbers, used) = as_flags(cells), as_numbers(cells, mark)
+        for values, how in (
+            (days, Column(name, "days", order=order)),
+            (flags, Column(name, "flag", pair or ())),
+            (numbers, Column(name, "number", order=used)),
+        ):
+            if values is None:
+                continue
+            read = text.map(dict(zip(cells, values, strict=True))).astype("float64")
+            slips = text.notna().sum() - read.notna().sum()
+            if not slips or (slips <= SLIPS * text.notna().sum() and read.nunique() > FEWEST_NUMBERS):
+                return read, how
+    if len(cells) > max(NAMES_ROWS * len(text), 20):
         return None, "another value in nearly every row"
     words = text.astype("str").astype("category")
     return words, Column(name, "category", tuple(words.cat.categories))
 
 
-def _read_words(text, values, name, mark):
-    """Text as days, truth values or numbers and how it was read, None and the reason, or None and nothing."""
-
-    def every(read):
-        return text.map(dict(zip(values, read, strict=True))).astype("float64")
-
-    days, order = as_days(values)
-    if order == "?":
-        return None, "dates that may be day first or month first"
-    if days is not None:
-        return every(days), Column(name, "days", order=order)
-    flags, pair = as_flags(values)
-    if flags is not None:
-        return every(flags), Column(name, "flag", pair)
-    numbers, used = as_numbers(values, mark)
-    read = every(numbers)
-    words = int(text.notna().sum() - read.notna().sum())
-    if words and (words > SLIPS * text.notna().sum() or numbers.nunique() <= FEWEST_NUMBERS):
-        return None, ""
-    days, order = as_days(read)
-    if days is not None:
-        return days, Column(name, "days", order=order)
-    return read, Column(name, "number", order=used)
-
-
 def read_alike(table, columns):
-    """Read a table as another one was read, for a classifier that learned from that.
+    """Read a table as another one was read; return the features and notes.
 
-    Parameters
-    ----------
-    table : DataFrame of shape (n_samples, n_columns)
-        From :func:`read_rows`; columns that the other one lacked are not looked at.
-    columns : sequence of Column
-        Of :class:`LabelledTable`.
+    The notes name cells that were not understood and words that the classifier never saw, which are taken
+    for missing, and columns in which it extrapolates. A ValueError names columns that are missing.
 
-    Returns
-    -------
-    X : DataFrame of shape (n_samples, n_features)
-        The same columns, in the same order.
-    notes : list of str
-        Cells that were not understood and words that the classifier never saw: both are taken for missing.
-
-    Raises
-    ------
-    ValueError
-        If columns are missing; the line names all of them.
-
-    Examples
-    --------
     >>> X, notes = read_alike(pd.DataFrame({"size": ["1", "big"]}), [Column("size", "number")])
-    >>> X["size"].tolist()
-    [1.0, nan]
-    >>> print(*notes)
-    Taken for missing: 1 cell of size (first 'big').
+    >>> X["size"].tolist(), *notes
+    ([1.0, nan], "Taken for missing: 1 cell of size (first 'big').")
     """
     table = table.set_axis(table.columns.map(str), axis=1)
     missing = [one.name for one in columns if one.name not in table.columns]
@@ -590,40 +404,45 @@ def read_alike(table, columns):
         shown = ", ".join(map(repr, missing[:8])) + (", …" if len(missing) > 8 else "")
         what = "no column" if len(missing) == 1 else f"none of {len(missing)} columns that the model needs:"
         raise ValueError(f"there is {what} {shown}.{near_name(missing[0], table.columns)}")
-    made, notes = {}, []
+    made, notes, beyond = {}, [], []
     for one in columns:
         text = filled(table[one.name])
-        values = _read_as(table[one.name], text, one)
-        made[one.name] = values
+        values = made[one.name] = _read_as(table[one.name], text, one)
         if one.kind == "days":
-            parts = date_parts(values)
+            parts = _date_parts(values)
             made |= {f"{one.name} {part}": parts[part] for part in one.words}
         lost = text[values.isna()].dropna()
         if len(lost):
             cells = "1 cell" if len(lost) == 1 else f"{len(lost):,} cells"
             notes.append(f"Taken for missing: {cells} of {one.name} (first {lost.iloc[0]!r}).")
+        beyond += _beyond(values, one)
     X = pd.DataFrame(made, index=table.index).reset_index(drop=True)
     _check_finite(X)
+    if beyond:
+        notes.append(f"The model extrapolates from what it was trained on: {', '.join(beyond)}.")
     return X, notes
 
 
+def _beyond(values, how):
+    """Say of a column with dates, or mostly numbers, outside the training range what that range is."""
+    if how.low is None or not values.notna().any():
+        return []
+    outside = ((values < how.low) | (values > how.high)).sum() / values.notna().sum()
+    if how.kind == "number":
+        return [f"{how.name} (mostly outside {how.low:g} to {how.high:g})"] if outside > 0.5 else []
+    low, high = (f"{pd.Timestamp(day, unit='D'):%Y-%m-%d}" for day in (how.low, how.high))
+    return [f"{how.name} (dates outside {low} to {high})"] if outside else []
+
+
 def _read_as(column, text, how):
+    """Return a column read as `how` says."""
     if how.kind == "category":
         known = text.where(text.isin(how.words), None)
         return pd.Series(pd.Categorical(known, categories=how.words), index=text.index)
     if how.kind == "flag":
         return as_flags(text, how.words)[0]
     if how.kind == "days":
-        days = as_days(column, how.order)[0]
-        return pd.Series(np.nan, index=text.index) if days is None else days
+        return as_days(column, how.order)[0]
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
-    return as_numbers(text, known=how.order or ".")[0]
-
-
-def _groups(column, name):
-    column = column.astype(object).where(column.notna(), "")
-    missing = int((column == "").sum())
-    if missing:
-        raise ValueError(f"{missing:,} rows have no value in the group column {name!r}; fill or remove them.")
-    return pd.factorize(column.astype("str"), sort=True)[0]
+    return as_numbers(text, how.order or ".", known=True)[0]

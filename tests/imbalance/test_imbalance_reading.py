@@ -264,7 +264,7 @@ def test_days_are_numbers(days):
     assert X["day"].tolist()[:2] == [1, 2.5]
     assert X["day weekday"].tolist()[:2] == [4, 5]
     assert X["day"].isna().tolist() == [False, False, True]
-    assert notes == ["Dates: day (days since 1970, weekday)."]
+    assert notes == ["Dates are used as numbers: day (days since 1970, weekday)."]
 
 
 def test_days_in_a_row_stay_when_they_come_again():
@@ -286,7 +286,7 @@ def test_days_written_year_last_are_numbers_where_one_tells_the_order(days):
     X, notes = features(pd.DataFrame({"day": days}))
     assert X["day"].tolist()[:2] == [1, 30]
     assert X["day"].isna().tolist() == [False, False, True]
-    assert notes == ["Dates: day (days since 1970, weekday)."]
+    assert notes == ["Dates are used as numbers: day (days since 1970, weekday)."]
 
 
 def test_days_that_may_be_months_are_left_out():
@@ -472,6 +472,8 @@ def test_another_table_is_read_as_the_first_one(tmp_path):
     assert notes == [
         "Taken for missing: 1 cell of size (first 'about 5').",
         "Taken for missing: 1 cell of town (first 'Jos').",
+        "The model extrapolates from what it was trained on: size (mostly outside 2.5 to 1200.5), when "
+        "(dates outside 2020-01-31 to 2021-03-02).",
     ]
     with pytest.raises(ValueError, match="no column 'town'"):
         read_alike(pd.DataFrame({"size": [1], "when": ["2020-01-01"], "late": ["no"]}), first.columns)
@@ -494,9 +496,24 @@ def test_codes_are_the_same_with_and_without_a_gap(tmp_path, gap, ending):
 def test_a_known_decimal_comma_is_not_guessed_anew(tmp_path):
     "1.500 is 1500 where the model learned from decimal commas, also in a table that has none."
     first = table_of(tmp_path, "sum;x;y\n1.234,50;1;a\n99,5;2;b\n2.000,25;3;a\n")
-    (tmp_path / "new.csv").write_text("sum;x\n1.500;4\n5.000;5\n")
+    (tmp_path / "new.csv").write_text("sum;x\n1.500;2\n1.900;3\n")
     X, notes = read_alike(read_rows(tmp_path / "new.csv", columns=first.columns), first.columns)
-    assert X["sum"].tolist() == [1500, 5000] and X["x"].tolist() == [4, 5] and not notes
+    assert X["sum"].tolist() == [1500, 1900] and X["x"].tolist() == [2, 3] and not notes
+
+
+def test_rows_beyond_those_of_training_are_said(tmp_path):
+    "One later day is said; a number only where more than half of the rows lie outside; gaps do not count."
+    first = table_of(tmp_path, "when,size,y\n2020-01-01,1,a\n2020-01-20,2,b\n2020-01-31,5,a\n")
+
+    def said(when, size):
+        return read_alike(pd.DataFrame({"when": when, "size": size}), first.columns)[1]
+
+    inside = ["2020-01-05", "2020-01-31", None]
+    assert said(inside, [1.0, 5.0, None]) == said(inside, [2.0, 9.0, None]) == []
+    assert said(["2020-01-05", "2020-02-01", None], [6.0, 7.0, 2.0]) == [
+        "The model extrapolates from what it was trained on: when (dates outside 2020-01-01 to 2020-01-31), "
+        "size (mostly outside 1 to 5)."
+    ]
 
 
 def test_a_table_whose_cells_only_fit_the_other_mark_is_read_by_it(tmp_path):
