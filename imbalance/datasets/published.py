@@ -26,19 +26,8 @@ PUBLISHED = (
 
 
 def recipe_table():
-    """Return the published log losses, the class shares that each recipe trains on, and their mismatch.
-
-    Returns
-    -------
-    DataFrame
-        `recipe, rows, published`, a share for every class, and `mismatch`: the Kullback-Leibler divergence
-        of these shares from the validation shares. [nats]
-
-    Examples
-    --------
-    >>> recipe_table().set_index("rows")["mismatch"].round(3).drop("weights").to_dict()
-    {'drop-majority': 0.003, 'smote-under': 0.132, 'as they are': 0.238}
-    """
+    """Return the published log losses, the class shares that each recipe trains on, and their mismatch
+    [nats]."""
     records = []
     for recipe, rows, published, counts in PUBLISHED:
         shares = np.full(3, np.nan) if counts is None else np.divide(counts, sum(counts))

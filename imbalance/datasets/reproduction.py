@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from airq.io import atomic_write, write_json, write_text
-from imbalance.cells import without_formulas
-from imbalance.comparison.compare import compare
-from imbalance.comparison.report import markdown_table, write_comparison
+from airq.io import write_json
+from imbalance.comparison.report import markdown_table
 from imbalance.comparison.runner import claim_folder, versions
-from imbalance.datasets.loading import available, install_hint, load_dataset
+from imbalance.datasets.loading import load_dataset
 from imbalance.datasets.published import (
     CLASSES,
     TARGET_PRIOR,
@@ -23,7 +22,7 @@ from imbalance.datasets.published import (
     recipe_table,
     recipes_in_words,
 )
-from imbalance.datasets.suite import headed_cells, prefixed
+from imbalance.datasets.suite import compare_each, headed_cells, write_result
 
 #: What is run on the real tables; weights in both readings, and each with its probabilities corrected.
 ROWS = ("as they are", "drop-majority", "smote-under", "weights", "weights-target")
@@ -48,18 +47,8 @@ HEADINGS = {
 
 @dataclass
 class Reproduction:
-    """What the recipes do on real tables.
-
-    Attributes
-    ----------
-    table : DataFrame
-        `strategy, model, wins, table, rows, ending, log_loss, vs_none, ci_low, ci_high, mismatch`: a row per
-        real table, recipe and ending. [nats]
-    findings, notes : list of str
-        What the figures support, and which tables are not here.
-    settings : dict
-        Folds, seed, versions, classes and rows of every table.
-    """
+    """What the recipes do on real tables: a table with a row per set, recipe and ending [nats], and
+    sentences."""
 
     table: pd.DataFrame
     findings: list = field(default_factory=list)
@@ -67,27 +56,12 @@ class Reproduction:
     settings: dict = field(default_factory=dict)
 
     def cells(self):
-        """Headings and cells of the real tables as text."""
+        """Return headings and cells of the real tables as text."""
         return headed_cells(self.table, HEADINGS)
 
 
 def three_classes(name, *, seed=0):
-    """Return a real table with three classes called as the published ones.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`TABLES`.
-    seed : int
-        Of the rows that are drawn.
-
-    Returns
-    -------
-    X : DataFrame of shape (n_samples, n_features)
-    y : numpy.ndarray of str, shape (n_samples,)
-    groups : numpy.ndarray of shape (n_samples,)
-        Equal rows share one.
-    """
+    """Return features, classes called as the published ones, and groups of a real table."""
     X, y, groups, _ = load_dataset(name)
     known, thin = TABLES[name]["classes"], TABLES[name]["thin"]
     names = dict(zip(known, CLASSES, strict=True))
@@ -103,53 +77,27 @@ def three_classes(name, *, seed=0):
 
 
 def reproduce(out, *, tables=tuple(TABLES), seed=0, n_jobs=1, advance=None):
-    """Run the published recipes on real tables, re-weighted to the published validation shares.
-
-    Parameters
-    ----------
-    out : str or Path
-        Folder; each table gets one of its own in it, with which an interrupted run goes on.
-    tables : sequence of str
-        Of :data:`TABLES`; those whose package is not installed are left out with a note.
-    seed, n_jobs, advance
-        As for :func:`imbalance.comparison.compare.compare`.
-
-    Returns
-    -------
-    Reproduction
-
-    Raises
-    ------
-    FileExistsError, ValueError
-        If the folder holds something else, or a run with other settings.
-    """
+    """Run the published recipes on real tables, re-weighted to the published validation shares, a folder
+    each."""
     settings = {"what": "published comparison", "seed": seed, "folds": 5, "versions": versions()}
     claim_folder(out, settings, marker=SETTINGS_FILE, what="reproduction")
-    parts, notes, rows = [], [], {}
-    for place, name in enumerate(tables, start=1):
-        if not available(name):
-            notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
-            continue
-        X, y, groups = three_classes(name, seed=seed)
-        found = compare(
-            X, y, groups=groups, target=TARGET_PRIOR, models="lightgbm", rows=list(ROWS),
-            ending=list(ENDINGS), cv=5, repeats=1, seed=seed, n_jobs=n_jobs, out=Path(out) / name, title=name,
-            advance=prefixed(advance, f"{name} ({place} of {len(tables)})"),
-        )  # fmt: skip
-        write_comparison(found, Path(out) / name)
-        parts.append(found.table.assign(table=name))
-        rows[name] = dict(zip(*(one.tolist() for one in np.unique(y, return_counts=True)), strict=True))
-    table = (
-        pd.concat(parts)[["strategy", "model", "wins", *HEADINGS]].reset_index(drop=True)
-        if parts
-        else pd.DataFrame()
-    )
-    settings |= {"classes": {name: TABLES[name]["classes"] for name in rows}, "class_rows": rows}
+    notes, held = [], {}
+    several = compare_each(
+        tables, partial(three_classes, seed=seed), out, notes, advance, target=TARGET_PRIOR, rows=list(ROWS),
+        models="lightgbm", ending=list(ENDINGS), cv=5, repeats=1, seed=seed, n_jobs=n_jobs,
+    )  # fmt: skip
+    for name, found in several:
+        held[name] = found.table.assign(table=name)
+        settings.setdefault("classes", {})[name] = TABLES[name]["classes"]
+        settings.setdefault("class_rows", {})[name] = found.settings["class_rows"]
+    table = pd.DataFrame()
+    if held:
+        table = pd.concat(held.values(), ignore_index=True)[["strategy", "model", "wins", *HEADINGS]]
     return Reproduction(table, _findings(table), notes, settings)
 
 
 def _findings(table):
-    """Whether correction helps each recipe, and whether doing nothing to the rows is then level."""
+    """Return whether correction helps each recipe, and whether doing nothing to the rows is then level."""
     if table.empty:
         return [recipes_in_words()]
     losses = table.set_index(["table", "rows", "ending"])["log_loss"].unstack("ending")  # noqa: PD010
@@ -173,15 +121,8 @@ def _findings(table):
 
 def write_reproduction(result, folder):
     """Write `published.csv`, `table.csv`, `.json` and `.md`, `findings.json` and `settings.json`."""
-    folder = Path(folder)
-    for name, table in (("published.csv", recipe_table()), ("table.csv", result.table)):
-        with atomic_write(folder / name) as path:
-            without_formulas(table).to_csv(path, index=False)
-    write_json(folder / "table.json", result.table.to_dict("records"))
     parts = [markdown_table(*recipe_cells())]
     parts += [markdown_table(*result.cells())] if len(result.table) else []
-    said = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
-    write_text(folder / "table.md", "\n\n".join([*parts, said]) + "\n")
-    write_json(folder / "findings.json", {"findings": result.findings, "notes": result.notes})
-    held = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    write_json(folder / SETTINGS_FILE, held | result.settings)
+    write_result(result, folder, parts, {"published.csv": recipe_table(), "table.csv": result.table})
+    held = json.loads((Path(folder) / SETTINGS_FILE).read_text(encoding="utf-8"))
+    write_json(Path(folder) / SETTINGS_FILE, held | result.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
 from imbalance.comparison.runner import claim_folder, versions
 from imbalance.comparison.strategies import AS_THEY_ARE, label
+from imbalance.datasets.catalogue import CATALOGUE
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names
 from imbalance.folds import TooFewRows
 
@@ -46,19 +48,8 @@ CAPTION = (
 
 @dataclass
 class SuiteResult:
-    """What a comparison on several sets found.
-
-    Attributes
-    ----------
-    sets : DataFrame
-        The tables of all sets below each other, with `set` and `family` in front.
-    table : DataFrame
-        From :func:`suite_table`.
-    findings, notes : list of str
-        Sentences on all sets and on each, and what was left out.
-    settings : dict
-        Seed, folds, target prior and versions, and the sets.
-    """
+    """What a comparison on several sets found: the tables of all, one of all together, sentences,
+    settings."""
 
     sets: pd.DataFrame
     table: pd.DataFrame
@@ -67,16 +58,12 @@ class SuiteResult:
     settings: dict = field(default_factory=dict)
 
     def cells(self):
-        """Headings and cells of the table as text."""
+        """Return headings and cells of the table as text."""
         return headed_cells(self.table, HEADINGS)
 
 
 def headed_cells(table, headings):
-    """Headings and cells as text, from a mapping of columns to their headings and formats.
-
-    >>> headed_cells(pd.DataFrame({"a": [0.5]}), {"a": ("loss", ".2f")})
-    (['loss'], [['0.50']])
-    """
+    """Return headings and cells as text, from a mapping of columns to their headings and formats."""
     rows = [
         [format_cell(row[name], form) for name, (_, form) in headings.items()]
         for row in table.to_dict("records")
@@ -85,34 +72,7 @@ def headed_cells(table, headings):
 
 
 def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, advance=None, **options):
-    """Compare on every set of a suite; a folder a set, which an interrupted run goes on with.
-
-    Parameters
-    ----------
-    suite : str
-        Name of a suite, or names of sets separated by commas, see
-        :func:`imbalance.datasets.loading.suite_names`.
-    out : str or Path
-        Folder; each set gets one of its own in it.
-    target : {"balanced", "training"}
-        Population to predict for; shares by class would not fit several sets.
-    cv, repeats, seed, **options
-        As for :func:`imbalance.comparison.compare.compare`.
-    advance : callable, optional
-        Called as ``advance(done, total, text)``.
-
-    Returns
-    -------
-    SuiteResult
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, if no set of the suite can be compared on, or if the folder holds a suite
-        with other settings.
-    FileExistsError
-        If the folder holds something else.
-    """
+    """Compare on every set of a suite; a folder a set, which an interrupted run goes on with."""
     if target not in ("balanced", "training"):
         raise ValueError(
             "A suite has sets with different classes: its target prior is balanced or training, not shares."
@@ -122,21 +82,9 @@ def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, adv
     settings = {"what": "suite", "target_prior": target, **folds, "versions": versions()}
     check_writable(Path(out) / SETTINGS_FILE)
     claim_folder(out, settings, marker=SETTINGS_FILE, what="suite")
-    for place, name in enumerate(names, start=1):
-        if not available(name):
-            notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
-            continue
-        loaded = load_dataset(name)
-        try:
-            found = compare(
-                loaded.X, loaded.y, groups=loaded.groups, out=Path(out) / name, title=name, target=target,
-                advance=prefixed(advance, f"{name} ({place} of {len(names)})"), **folds, **options,
-            )  # fmt: skip
-        except (TooFewRows, StrategyFailed) as reason:
-            notes.append(f"Left out {name}: {reason}")
-            continue
-        write_comparison(found, Path(out) / name)
-        tables.append(found.table.assign(set=name, family=loaded.facts["family"]))
+    several = compare_each(names, load_dataset, out, notes, advance, target=target, **folds, **options)
+    for name, found in several:
+        tables.append(found.table.assign(set=name, family=CATALOGUE[name].family))
         findings += [f"{name}: {sentence}" for sentence in found.findings]
         notes += [f"{name}: {note}" for note in found.notes]
     if not tables:
@@ -147,19 +95,30 @@ def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, adv
     return SuiteResult(sets, suite_table(sets), [*suite_findings(sets), *findings], notes, settings)
 
 
-def prefixed(advance, name):
-    """A function like `advance` whose texts begin with a name; None for None."""
-    if advance is None:
-        return None
-    return lambda done, total, text="": advance(done, total, f"{name} {text}".strip())
+def compare_each(names, load, out, notes, advance=None, **options):
+    """Compare on every set in its own folder; yield its name and what was found, note what is left out."""
+    for place, name in enumerate(names, start=1):
+        if not available(name):
+            notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
+            continue
+        X, y, groups, *_ = load(name)
+        begin = f"{name} ({place} of {len(names)})"
+        tell = advance and partial(_tell, advance, begin)
+        try:
+            found = compare(X, y, groups=groups, out=Path(out) / name, title=name, advance=tell, **options)
+        except (TooFewRows, StrategyFailed) as reason:
+            notes.append(f"Left out {name}: {reason}")
+            continue
+        write_comparison(found, Path(out) / name)
+        yield name, found
+
+
+def _tell(advance, begin, done, total, text=""):
+    advance(done, total, f"{begin} {text}".strip())
 
 
 def mean_interval(values, *, level=0.95):
-    """Return mean and t interval of independent values; the interval is missing for fewer than two.
-
-    >>> [round(float(one), 3) for one in mean_interval([0.0, 1.0, 2.0])]
-    [1.0, -1.484, 3.484]
-    """
+    """Return mean and t interval of independent values; the interval is missing for fewer than two."""
     values = np.asarray(values, dtype="float64")
     values = values[~np.isnan(values)]
     if len(values) < 2:
@@ -169,18 +128,7 @@ def mean_interval(values, *, level=0.95):
 
 
 def suite_table(sets):
-    """One row per model, what is done to the rows, and to the probabilities; every family counts once.
-
-    Parameters
-    ----------
-    sets : DataFrame
-        `set, family, model, rows, ending, log_loss` of every set. [nats]
-
-    Returns
-    -------
-    DataFrame
-        `strategy` and the columns of :data:`HEADINGS`; the lowest mean difference of a model first.
-    """
+    """Return a row per model, rows and ending, as :data:`HEADINGS` lists; every family counts once."""
     none = losses(sets, rows=AS_THEY_ARE, ending="raw")
     records = []
     for (model, rows, ending), part in sets.groupby(["model", "rows", "ending"], sort=False):
@@ -202,24 +150,13 @@ def suite_table(sets):
 
 
 def losses(sets, *, rows, ending):
-    """Log loss of what is done to rows and probabilities, by family, set and model."""
+    """Return the log loss of what is done to rows and probabilities, by family, set and model."""
     part = sets[(sets["rows"] == rows) & (sets["ending"] == ending)]
     return part.set_index(["family", "set", "model"])["log_loss"]
 
 
 def suite_findings(sets):
-    """Sentences on all sets together: what the probabilities, the rows and the model change. [nats]
-
-    Parameters
-    ----------
-    sets : DataFrame
-        As for :func:`suite_table`.
-
-    Returns
-    -------
-    list of str
-        All models together, each family the mean of its sets and models; every interval for itself.
-    """
+    """Return sentences on all sets together: what the probabilities, the rows and the model change [nats]."""
     endings = list(dict.fromkeys(sets["ending"]))
     none, n_families = losses(sets, rows=AS_THEY_ARE, ending="raw"), sets["family"].nunique()
     over = f"Over {n_families} {'family' if n_families == 1 else 'families'} of sets"
@@ -250,7 +187,7 @@ _ENDING_WORDS = {
 
 
 def _rows_sentence(sets, ending):
-    """What is done to the rows against nothing, with the same done to the probabilities."""
+    """Return what is done to the rows against nothing, with the same done to the probabilities."""
     own, changes = losses(sets, rows=AS_THEY_ARE, ending=ending), {}
     for rows in sets["rows"].unique():
         change = (losses(sets, rows=rows, ending=ending) - own).dropna()
@@ -277,20 +214,19 @@ def _change(differences):
 
 
 def write_suite(result, folder):
-    """Write `sets.csv`, `table.csv`, `.md` and `.json`, `findings.json` and `suite.json` of a suite.
+    """Write `sets.csv`, `table.csv`, `.md` and `.json`, `findings.json` and `suite.json` of a suite."""
+    check_replaceable(Path(folder), marker=SETTINGS_FILE)
+    parts = [markdown_table(*result.cells()), CAPTION]
+    write_result(result, folder, parts, {"sets.csv": result.sets, "table.csv": result.table})
+    write_json(Path(folder) / SETTINGS_FILE, result.settings)
 
-    Raises
-    ------
-    OSError
-        If a file cannot be written, or if the folder is not a suite's.
-    """
-    folder = Path(folder)
-    check_replaceable(folder, marker=SETTINGS_FILE)
-    for name, table in [("sets.csv", result.sets), ("table.csv", result.table)]:
-        with atomic_write(folder / name) as path:
+
+def write_result(result, folder, parts, tables):
+    """Write tables as CSV, `table.md` from parts and sentences, `table.json` and `findings.json`."""
+    for name, table in tables.items():
+        with atomic_write(Path(folder) / name) as path:
             without_formulas(table).to_csv(path, index=False)
-    sentences = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
-    write_text(folder / "table.md", f"{markdown_table(*result.cells())}\n\n{CAPTION}\n\n{sentences}\n")
-    write_json(folder / "table.json", result.table.to_dict("records"))
-    write_json(folder / "findings.json", {"findings": result.findings, "notes": result.notes})
-    write_json(folder / SETTINGS_FILE, result.settings)
+    said = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
+    write_text(Path(folder) / "table.md", "\n\n".join([*parts, said]) + "\n")
+    write_json(Path(folder) / "table.json", result.table.to_dict("records"))
+    write_json(Path(folder) / "findings.json", {"findings": result.findings, "notes": result.notes})

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from imbalance.cli import app
 from imbalance.datasets import loading as datasets
-from imbalance.datasets import reproduction
+from imbalance.datasets import suite
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_an_unknown_set_is_one_line(run):
 
 def test_the_published_figures_are_shown_without_the_extra(run, tmp_path, monkeypatch):
     "Shares and mismatch of each recipe, and one line a table that is not here."
-    monkeypatch.setattr(reproduction, "available", lambda name: False)
+    monkeypatch.setattr(suite, "available", lambda name: False)
     result = run("reproduce", "--out", tmp_path / "out", "--json", tmp_path / "r.json")
     assert result.exit_code == 0, result.stderr
     assert "0.952 / 0.035 / 0.013" in result.stdout and "0.238" in result.stdout

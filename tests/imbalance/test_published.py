@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from imbalance.comparison.strategies import find_rows
-from imbalance.datasets import reproduction
+from imbalance.datasets import reproduction, suite
 from imbalance.datasets.loading import available
 from imbalance.datasets.published import (
     CLASSES,
@@ -94,7 +94,7 @@ def test_a_reproduction_on_one_table(tmp_path):
 
 def test_without_the_extra_the_published_figures_remain(tmp_path, monkeypatch):
     "The tables that are not here are named; nothing else is said of them."
-    monkeypatch.setattr(reproduction, "available", lambda name: False)
+    monkeypatch.setattr(suite, "available", lambda name: False)
     result = reproduce(tmp_path / "out")
     write_reproduction(result, tmp_path / "out")
     assert result.findings == [recipes_in_words()]
