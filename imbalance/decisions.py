@@ -25,33 +25,8 @@ from imbalance.probability import by_name, mean_corrected, resolve_prior
 
 
 def cost_matrix(costs, classes):
-    """Return costs as an array, checked.
-
-    Parameters
-    ----------
-    costs : mapping, pandas.DataFrame, array-like of shape (n_classes, n_classes) or None
-        A mapping ``{(true, predicted): cost}`` names every pair of different classes; right predictions
-        cost 0 unless it says otherwise. A frame has the true classes as index and the predicted ones as
-        columns, in any order; an array has both in the order of `classes`. A negative cost is a gain. None
-        charges 1 for each error.
-    classes : array-like of shape (n_classes,)
-        Classes in the order of the columns of the probabilities.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes, n_classes)
-        Row: true class; column: predicted class.
-
-    Raises
-    ------
-    ValueError
-        If a pair is missing or unknown, or a cost is not a finite number.
-
-    Examples
-    --------
-    >>> cost_matrix({("yes", "no"): 20, ("no", "yes"): 1}, ["no", "yes"]).tolist()
-    [[0.0, 1.0], [20.0, 0.0]]
-    """
+    """Return costs by true class (row) and predicted class (column) as an array, checked; from a mapping
+    of pairs (true, predicted), a frame, an array, or None, which charges 1 for each error."""
     names = np.asarray(classes).tolist()
     if costs is None:
         return 1 - np.eye(len(names))
@@ -78,6 +53,7 @@ def cost_matrix(costs, classes):
 
 
 def _frame_of_pairs(costs, names):
+    """Return costs by pair as a frame; right predictions cost nothing unless it is said."""
     pairs = [(true, predicted) for true in names for predicted in names]
     unknown = [pair for pair in costs if pair not in pairs]
     missing = [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]
@@ -95,37 +71,13 @@ def _frame_of_pairs(costs, names):
 
 
 def least_cost(probabilities, costs, classes):
-    """Return the prediction of least expected cost for every row [1]_.
-
-    Parameters
-    ----------
-    probabilities : array-like of shape (n_samples, n_classes)
-        For the population to predict for; of a frame with the classes as columns by their names.
-    costs, classes
-        See :func:`cost_matrix`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Labels; of predictions that cost the same, the first in the order of `classes`.
-
-    References
-    ----------
-    .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
-
-    Examples
-    --------
-    A miss costs as much as 20 false alarms, so 10 % are enough for an alarm:
-
-    >>> least_cost([[0.9, 0.1], [0.99, 0.01]], {("yes", "no"): 20, ("no", "yes"): 1}, ["no", "yes"]).tolist()
-    ['yes', 'no']
-    """
+    """Return the label of least expected cost for every row (Elkan, IJCAI 2001), the first of equals."""
     expected = _expected(columns_of(probabilities, classes), cost_matrix(costs, classes))
     return np.asarray(classes)[np.argmin(expected, axis=1)]
 
 
 def _expected(probabilities, matrix):
-    """Expected cost of each prediction for each row."""
+    """Return the expected cost of each prediction for each row."""
     probabilities = np.asarray(probabilities, dtype="float64")
     if probabilities.ndim != 2 or probabilities.shape[1] != len(matrix):
         raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(matrix)} classes.")
@@ -140,35 +92,8 @@ def _expected(probabilities, matrix):
 
 
 def expected_cost(y, predictions, costs, *, classes, target=None):
-    """Return the mean cost of a row on a population with the class shares of `target`.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    predictions : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Predicted labels; or probabilities for that population, from which :func:`least_cost` predicts.
-    costs, classes
-        See :func:`cost_matrix`.
-    target : array-like of shape (n_classes,), optional
-        Share of each class in the population; every row alike if None.
-
-    Returns
-    -------
-    float
-        NaN where a class of the target has no row.
-
-    Examples
-    --------
-    One miss at 20 and one false alarm at 1, in four rows:
-
-    >>> costs = {("yes", "no"): 20, ("no", "yes"): 1}
-    >>> y, predicted = ["no", "no", "yes", "yes"], ["no", "yes", "no", "yes"]
-    >>> expected_cost(y, predicted, costs, classes=["no", "yes"])
-    5.25
-    >>> round(expected_cost(y, predicted, costs, classes=["no", "yes"], target=[0.9, 0.1]), 3)
-    1.45
-    """
+    """Return the mean cost of a row on a population with the class shares of `target`, or of `y`; NaN
+    where a class of the target has no row."""
     if np.ndim(predictions) == 2:
         predictions = least_cost(predictions, costs, classes)
     confusion = _confusion(class_codes(y, classes), class_codes(predictions, classes), len(classes))
@@ -181,7 +106,7 @@ def expected_cost(y, predictions, costs, *, classes, target=None):
 
 
 def _confusion(codes, predicted, n_classes):
-    """Rows by true class and prediction, of shape (n_classes, n_classes)."""
+    """Return the rows by true class and prediction, of shape (n_classes, n_classes)."""
     return np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
@@ -189,34 +114,8 @@ def _confusion(codes, predicted, n_classes):
 
 
 def threshold_at(scores, event, rate, *, sample_weight=None):
-    """Return the lowest threshold that keeps false alarms within a rate.
-
-    Parameters
-    ----------
-    scores : array-like of shape (n_samples,)
-        Higher means more likely an event.
-    event : array-like of bool, shape (n_samples,)
-        Which rows are events.
-    rate : float
-        Largest share of the other rows that may raise an alarm.
-    sample_weight : array-like of shape (n_samples,), optional
-        Weight of each row in that share.
-
-    Returns
-    -------
-    float
-        An alarm is a score *above* it; scores that tie with it raise none.
-
-    Raises
-    ------
-    ValueError
-        If every row is an event.
-
-    Examples
-    --------
-    >>> threshold_at([1, 2, 3, 4, 9], [False, False, False, False, True], 0.25)
-    3.0
-    """
+    """Return the lowest threshold, to be exceeded, that keeps false alarms within a rate of the rows that
+    are no events."""
     scores, event = np.asarray(scores, dtype="float64"), np.asarray(event, dtype=bool)
     weights = np.ones(len(scores)) if sample_weight is None else np.asarray(sample_weight, dtype="float64")
     others = np.flatnonzero(~event & (weights > 0))
@@ -230,62 +129,22 @@ def threshold_at(scores, event, rate, *, sample_weight=None):
 
 
 def exceedance(reference, scores):
-    """Return the share of reference scores that are at least as high as each score.
-
-    With the scores of rows that are not events as the reference it puts the scores of several models
-    on one scale: a row is an alarm at a rate of false alarms where its exceedance is at most the rate.
-
-    >>> exceedance([1, 2, 3, 4], [0, 2.5, 4, 9]).tolist()
-    [1.0, 0.5, 0.25, 0.0]
-    """
+    """Return the share of reference scores, those of rows without event, that are at least as high as each
+    score: an alarm at a rate of false alarms is a share of at most that rate."""
     reference = np.sort(np.asarray(reference, dtype="float64"))
     lower = np.searchsorted(reference, np.asarray(scores, dtype="float64"), side="left")
     return (len(reference) - lower) / len(reference)
 
 
 def count_alarms(alarm, event, group, n_groups=0):
-    """Count hits and false alarms of every group.
-
-    Parameters
-    ----------
-    alarm, event : array-like of bool, shape (n_samples,)
-        Which rows raise an alarm, and which should.
-    group : array-like of int, shape (n_samples,)
-        Number of the group of every row, from 0; at least `n_groups` are counted.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_groups, 4)
-        Hits, events, false alarms, other rows.
-
-    Examples
-    --------
-    >>> count_alarms([True, False, True], [True, True, False], [0, 0, 1]).tolist()
-    [[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
-    """
+    """Return hits, events, false alarms and other rows of every group, of shape (n_groups, 4)."""
     alarm, event = np.asarray(alarm, dtype=bool), np.asarray(event, dtype=bool)
     marks = np.stack([alarm & event, event, alarm & ~event, ~event])
     return np.stack([np.bincount(group, weights=mark, minlength=n_groups) for mark in marks], axis=1)
 
 
 def alarm_rates(counts):
-    """Return recall, false-alarm rate and precision from counts.
-
-    Parameters
-    ----------
-    counts : array-like of shape (..., 4)
-        Hits, events, false alarms, other rows, see :func:`count_alarms`.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (...)
-        NaN where a denominator is zero.
-
-    Examples
-    --------
-    >>> {name: float(value) for name, value in alarm_rates([3, 4, 1, 10]).items()}
-    {'recall': 0.75, 'false_alarm_rate': 0.1, 'precision': 0.75}
-    """
+    """Return recall, false-alarm rate and precision from counts as of :func:`count_alarms`; NaN for 0 / 0."""
     hits, events, false, others = np.moveaxis(np.asarray(counts, dtype="float64"), -1, 0)
     return {
         "recall": _ratio(hits, events),
@@ -300,11 +159,7 @@ def group_draws(n_groups, *, n_draws=1000, seed=0):
 
 
 def interval(values, *, level=0.95):
-    """Return the percentile interval of bootstrap values; missing ones are left out.
-
-    >>> interval([float("nan"), 0, 1, 2, 3, 4], level=0.5)
-    (1.0, 3.0)
-    """
+    """Return the percentile interval of bootstrap values; missing ones are left out."""
     values = np.asarray(values, dtype="float64")
     values = values[np.isfinite(values)]
     if not len(values):
@@ -335,19 +190,19 @@ def cost_curve(
     level=0.95,
     random_state=None,
 ):
-    """Return the expected cost of decisions over class priors and cost ratios [1]_ [2]_.
+    """Return the expected cost of decisions over class priors and cost ratios [1]_.
 
     For every prior the probabilities are corrected to it, every row gets its least-cost prediction, and the
     rows of each class count as much as the prior gives the class.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    probabilities : array-like of shape (n_samples, n_classes)
-        Held-out predictions; of a frame with the classes as columns by their names.
-    costs, classes
-        See :func:`cost_matrix`.
+    y, probabilities : array-like of shape (n_samples,), (n_samples, n_classes)
+        Labels and held-out predictions; of a frame with the classes as columns by their names.
+    costs : mapping, pandas.DataFrame, array-like of shape (n_classes, n_classes) or None
+        By pair ``(true, predicted)``, see :class:`CostSensitiveClassifier`.
+    classes : array-like of shape (n_classes,)
+        Classes in the order of the columns.
     trained : mapping or array-like of shape (n_classes,), optional
         Class shares that the probabilities stand for; those of `y` if None.
     groups : array-like of shape (n_samples,), optional
@@ -358,40 +213,28 @@ def cost_curve(
         Shares of the positive class, the others in proportion as in `y`; or whole priors.
     ratios : list of float
         Factors on what a row of the positive class costs, whatever it is predicted as.
-    n_bootstrap, level
-        Draws for the intervals, and the share of them that an interval holds.
-    random_state : int, RandomState instance or None
-        Of the draws.
+    n_bootstrap, level, random_state
+        Draws for the intervals, the share of them that an interval holds, and their seed.
 
     Returns
     -------
     pandas.DataFrame
         ``prior`` (share of the positive class), ``ratio``, ``policy``, ``cost`` and the ends of its interval,
-        ``low`` and ``high``. Policies: "least cost"; "always A" for every class A, which is exact; and for
-        two classes "best threshold", the cheapest for these very rows, found with hindsight: what better
-        calibration could save at most.
-
-    Notes
-    -----
-    Without groups the predictions of each class are drawn from their Dirichlet posterior, with a weight of
-    one row for the prior: a bootstrap but for its width of zero where no row went wrong. That width remains
-    where whole groups are resampled. That another draw of training rows would give another classifier is not
-    in the intervals. Where right predictions cost nothing, the net benefit of [2]_ is the cost of "always"
-    the common class less ``cost``, by the cost of a miss.
+        ``low`` and ``high``, for the classifier as it was fitted. Policies: "least cost"; "always A" for
+        every class A, which is exact; and for two classes "best threshold", the cheapest for these very rows,
+        found with hindsight: what better calibration could save at most.
 
     References
     ----------
-    .. [1] C. Drummond, R. Holte, Cost curves: an improved method for visualizing classifier performance,
-       Machine Learning 65, 95-130, 2006.
-    .. [2] A. Vickers, E. Elkin, Decision curve analysis, Medical Decision Making 26, 565-574, 2006.
+    .. [1] C. Drummond, R. Holte, Cost curves, Machine Learning 65, 95-130, 2006.
 
     Examples
     --------
     >>> p = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.9])
     >>> curve = cost_curve([0, 0, 0, 0, 1, 1], np.column_stack([1 - p, p]), {(1, 0): 5, (0, 1): 1},
     ...                    classes=[0, 1], trained=[0.5, 0.5], priors=[0.1], random_state=0)
-    >>> curve[["policy", "cost"]].round(3).to_string(index=False, header=False).split("\\n")
-    ['    least cost 0.250', 'best threshold 0.225', '      always 0 0.500', '      always 1 0.900']
+    >>> curve.set_index("policy")["cost"].round(3).to_dict()
+    {'least cost': 0.25, 'best threshold': 0.225, 'always 0': 0.5, 'always 1': 0.9}
     """
     if n_bootstrap < 100:
         raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
@@ -437,6 +280,7 @@ def cost_curve(
 
 
 def _whole_prior(prior, positive, classes, shares):
+    """Return the shares of all classes from that of the positive one, or as given."""
     if isinstance(prior, str | Mapping) or np.ndim(prior):
         return resolve_prior(prior, classes, shares, name="prior")
     if not 0 <= prior <= 1:
@@ -446,7 +290,7 @@ def _whole_prior(prior, positive, classes, shares):
 
 
 def _cheapest_cut(scores, codes, matrix, weights):
-    """Predictions 0 or 1 by the threshold that is cheapest for these rows."""
+    """Return predictions 0 or 1 by the threshold that is cheapest for these rows."""
     order = np.argsort(-scores, kind="stable")
     change = ((matrix[:, 1] - matrix[:, 0]) * weights)[codes[order]]
     total = np.append(0, np.cumsum(change))
@@ -457,14 +301,14 @@ def _cheapest_cut(scores, codes, matrix, weights):
 
 
 def _posterior_costs(codes, predicted, matrix, n_draws, rng):
-    """Mean cost of a row of each class in every draw, of shape (n_draws, n_classes)."""
+    """Return the mean cost of a row of each class in every draw, of shape (n_draws, n_classes)."""
     counts = _confusion(codes, predicted, len(matrix)) + 1 / len(matrix)
     by_class = zip(counts, matrix, strict=True)
     return np.stack([rng.dirichlet(count, n_draws) @ costs for count, costs in by_class], axis=1)
 
 
 def _group_costs(codes, predicted, matrix, groups, drawn):
-    """As :func:`_posterior_costs`, from how often each group is drawn."""
+    """Do as :func:`_posterior_costs`, from how often each group is drawn."""
     place, shape = groups * len(matrix) + codes, (drawn.shape[1], len(matrix))
     spent = np.bincount(place, weights=matrix[codes, predicted], minlength=np.prod(shape)).reshape(shape)
     rows = np.bincount(place, minlength=np.prod(shape)).reshape(shape)
@@ -475,16 +319,18 @@ def _group_costs(codes, predicted, matrix, groups, drawn):
 
 
 class CostSensitiveClassifier(HeldOutClassifier):
-    """Classifier that predicts what costs least, or raises alarms at a stated rate of false ones.
+    """Classifier that predicts what costs least, or raises alarms at a stated rate of false ones [1]_.
 
     Parameters
     ----------
     estimator : scikit-learn classifier with ``predict_proba``
         It is cloned. Its probabilities should stand for the population to predict for
         (:class:`~imbalance.estimators.PriorCorrectedClassifier`, `LabelShiftAdapter`).
-    costs : mapping, pandas.DataFrame, array-like or None
-        Costs by pair ``(true, predicted)``, see :func:`cost_matrix`. None charges 1 for each error, so
-        that the most probable class is predicted.
+    costs : mapping, pandas.DataFrame, array-like of shape (n_classes, n_classes) or None
+        A mapping ``{(true, predicted): cost}`` names every pair of different classes; right predictions cost
+        0 unless it says otherwise. A frame has the true classes as index and the predicted ones as columns,
+        in any order; an array has both in the order of ``classes_``. A negative cost is a gain. None charges
+        1 for each error, so that the most probable class is predicted.
     false_alarms : float, optional
         Predict the class `positive` where its probability lies above a threshold, so that this share of
         the other rows, at most, are false alarms; among the other classes what costs least. Not with
@@ -498,21 +344,13 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     Attributes
     ----------
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Sorted labels.
-    estimator_ : classifier
-        Fitted on all rows.
+    classes_, estimator_ : numpy.ndarray of shape (n_classes,); classifier
+        Sorted labels; the classifier, fitted on all rows.
     costs_ : numpy.ndarray of shape (n_classes, n_classes)
         Cost by true class (row) and predicted class (column).
     threshold_ : float
-        With `false_alarms`: an alarm is a probability above it.
-
-    Notes
-    -----
-    The threshold is chosen on predictions by copies that were not fitted on the row, nor on one of its
-    group; the classifier itself is fitted on all rows, as in scikit-learn's ``TunedThresholdClassifierCV``.
-    The rate holds in the mean; that of one population varies, with few groups widely. For three classes or
-    more the others are mixed as in the population that the probabilities stand for.
+        With `false_alarms`: an alarm is a probability above it. It is chosen on predictions by copies that
+        were not fitted on the row, nor on one of its group. The rate holds in the mean over populations.
 
     References
     ----------
@@ -543,19 +381,8 @@ class CostSensitiveClassifier(HeldOutClassifier):
     def fit(self, X, y, sample_weight=None, groups=None, **params):
         """Fit the classifier and, for a rate of false alarms, find the threshold.
 
-        Parameters
-        ----------
-        X, y, groups
-            As for :meth:`imbalance.estimators.PriorCorrectedClassifier.fit`; groups also go to the
-            estimator, if it takes them.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weight of each row, for the estimator and in the rate of false alarms.
-        **params
-            For the estimator's fit.
-
-        Returns
-        -------
-        self
+        Takes rows, labels, weights and groups as :meth:`imbalance.estimators.PriorCorrectedClassifier.fit`;
+        groups and `params` also go to the estimator's fit. Returns self.
         """
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         self.costs_ = cost_matrix(self.costs, self.classes_)
@@ -573,7 +400,7 @@ class CostSensitiveClassifier(HeldOutClassifier):
         return self
 
     def _position(self):
-        """Column of the class of the alarms."""
+        """Return the column of the class of the alarms."""
         if not isinstance(self.false_alarms, Real) or not 0 < self.false_alarms < 1:
             raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
@@ -583,7 +410,8 @@ class CostSensitiveClassifier(HeldOutClassifier):
         return rarest(self._training_prior)
 
     def _output_prior(self):
-        """Class shares that the probabilities stand for, by the estimator's own word or as in training."""
+        """Return the class shares that the probabilities stand for, by the estimator's own word or as in
+        training."""
         return np.asarray(getattr(last_step(self.estimator_), "output_prior_", self._training_prior))
 
     def _find_threshold(self):
@@ -599,10 +427,7 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     @available_if(lambda self: hasattr(last_step(getattr(self, "estimator_", self.estimator)), "adapt"))
     def adapt(self, X):
-        """Adapt the estimator inside to unlabelled rows; decisions and threshold follow. Return self.
-
-        The adapter may stand at the end of a pipeline, or be the best one of a search.
-        """
+        """Adapt the estimator inside, or one in it, to unlabelled rows; decisions and threshold follow."""
         check_is_fitted(self)
         adapt(self.estimator_, X)
         if self.false_alarms is not None:

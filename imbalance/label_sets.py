@@ -21,9 +21,8 @@ class LabelSetClassifier(HeldOutClassifier):
     """Classifier that predicts sets of labels, which hold the true one at a stated rate for every class.
 
     A label is in the set of a row unless the row's probability for it is among the lowest 10 % of those that
-    training rows of that class have, by classifiers that were not fitted on them [1]_ [2]_. So of the rows of
-    each class, 90 % have it in their set: of the rare class, too, and in a population with other class
-    shares, because nothing but the rows of the class itself is looked at.
+    training rows of that class have, by classifiers that were not fitted on them [1]_ [2]_. So 90 % of the
+    rows of each class have it in their set: of the rare class, too, and in a population with other shares.
 
     Parameters
     ----------
@@ -42,44 +41,28 @@ class LabelSetClassifier(HeldOutClassifier):
 
     Attributes
     ----------
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Sorted labels.
-    estimator_ : classifier
-        Fitted on all rows: it gives `predict` and `predict_proba`.
-    estimators_ : list of length n_folds
-        Copies, each fitted without one fold: they give the sets.
-    n_rows_ : numpy.ndarray of shape (n_classes,)
-        Training rows of each class.
+    classes_, n_rows_ : numpy.ndarray of shape (n_classes,)
+        Sorted labels, and the training rows of each.
+    estimator_, estimators_ : classifier, list of length n_folds
+        Fitted on all rows, it gives `predict` and `predict_proba`; the copies, each fitted without one fold,
+        give the sets.
 
     Notes
     -----
-    Each new row is dealt at random to one of the copies, and its probability compared with all held-out
-    ones. A training row was predicted just so: by one copy that did not know it. With a classifier that had
-    been fitted before (``FrozenEstimator``, on other rows) the coverage for a class of n rows is at least
-    what is asked for and at most 1 / (n + 1) above it, in the mean over draws of the rows. With copies this
-    holds up to what one row more or less in training changes. Predictions by the mean of the copies would
-    break it (.89 and .94 instead of .90, for boosted trees and a class of 50 rows); the comparison of each
-    copy with its own fold (cross-conformal prediction) makes the sets larger than asked for (.93).
-
-    The coverage of one fit varies about that mean: for a class of 50 rows by .04, of 500 by .013 (standard
-    deviation). A class of fewer than 9 rows cannot give 90 %: it is in every set, and `fit` warns.
-
-    Where probabilities tie, as in small trees, labels at the limit are drawn by lot, so that the coverage is
-    neither above what is asked for nor the set empty for all of them. The deal and the lots depend on the
-    position of a row; for the same rows they are the same again.
-
-    An empty set says that the row is unlike most training rows of any class, a full one that it may be of
-    any. With `groups` the copies know no row of the group that they predict, and the coverage is that of
-    rows of new groups; the fewer groups a class has, the wider it varies.
+    Each new row is dealt at random to one of the copies, as a training row was predicted by one that did not
+    know it. The mean of the copies would break the coverage (.89 and .94 instead of .90, for boosted trees
+    and a class of 50 rows), a comparison of each with its own fold makes sets larger than asked for (.93).
+    For a classifier fitted before (``FrozenEstimator``, other rows) the coverage of a class of n rows lies
+    between what is asked for and 1 / (n + 1) above it, in the mean; that of one fit varies (by .04 for 50
+    rows, .013 for 500). A class of fewer than 9 rows is in every set of 90 %, and `fit` warns. Probabilities
+    that tie are drawn by lot. With `groups` the coverage is that of rows of new groups. An empty set says
+    that the row is unlike most training rows of any class.
 
     References
     ----------
-    .. [1] V. Vovk, Conditional validity of inductive conformal predictors, Machine Learning 92, 349-376,
-       2013.
-    .. [2] M. Sadinle, J. Lei, L. Wasserman, Least ambiguous set-valued classifiers with bounded error levels,
-       Journal of the American Statistical Association 114, 223-234, 2019.
-    .. [3] A. Podkopaev, A. Ramdas, Distribution-free uncertainty quantification for classification under
-       label shift, UAI 2021.
+    .. [1] V. Vovk, Conditional validity of inductive conformal predictors, Machine Learning 92, 2013.
+    .. [2] M. Sadinle, J. Lei, L. Wasserman, Least ambiguous set-valued classifiers, JASA 114, 2019.
+    .. [3] A. Podkopaev, A. Ramdas, Distribution-free uncertainty under label shift, UAI 2021.
 
     Examples
     --------
@@ -102,27 +85,10 @@ class LabelSetClassifier(HeldOutClassifier):
     def fit(self, X, y, sample_weight=None, groups=None, **params):
         """Fit the classifier and the copies for held-out predictions.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Training rows, as the estimator takes them.
-        y : array-like of shape (n_samples,)
-            Labels, two or more of each class.
-        sample_weight : array-like of shape (n_samples,), optional
-            For the estimator; rows of weight zero are left out of the comparison, too.
-        groups : array-like of shape (n_samples,), optional
-            Rows of a group stay together in the folds. Also for the estimator, if it takes them.
-        **params
-            For the estimator's fit.
-
-        Returns
-        -------
-        self
-
-        Warns
-        -----
-        UserWarning
-            If a class has too few rows for the coverage.
+        Takes rows, labels, weights and groups as
+        :meth:`imbalance.estimators.PriorCorrectedClassifier.fit`; rows of weight zero are left out of the
+        comparison. Groups and `params` also go to the estimator's fit. Warns if a class has too few rows for
+        the coverage. Returns self.
         """
         check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
@@ -141,7 +107,7 @@ class LabelSetClassifier(HeldOutClassifier):
         return self
 
     def _weights_of_rows(self):
-        """Weight of a training row of each class (column) where a label (row) is in question."""
+        """Return the weight of a training row of each class (column) for a label (row)."""
         if self.target is None:
             return np.eye(len(self.classes_))
         target = resolve_prior(self.target, self.classes_, self._training_prior)
@@ -160,27 +126,17 @@ class LabelSetClassifier(HeldOutClassifier):
             )
 
     def predict_set(self, X, coverage=None):
-        """Predict the set of labels of every row.
+        """Return whether each class (column) is in the set of each row, at another coverage if one is given.
 
         Parameters
         ----------
         X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows.
         coverage : float, optional
-            Another coverage than that of the classifier; nothing is fitted anew.
 
         Returns
         -------
         pandas.DataFrame of bool, shape (n_samples, n_classes)
-            Whether each class (column) is in the set, under the index of `X`.
-
-        Examples
-        --------
-        >>> from sklearn.naive_bayes import GaussianNB
-        >>> X, y = np.arange(40.0)[:, None], np.repeat(["a", "b"], 20)
-        >>> model = LabelSetClassifier(GaussianNB(), random_state=0).fit(X, y)
-        >>> model.predict_set([[5.0], [35.0]]).sum().to_dict()
-        {'a': 1, 'b': 1}
+            Under the index of `X`.
         """
         check_is_fitted(self)
         if coverage is None:
@@ -193,15 +149,8 @@ class LabelSetClassifier(HeldOutClassifier):
     def p_values(self, X):
         """Return how usual each row is for each class: a label is in the sets of coverage 1 - p and above.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        pandas.DataFrame of float, shape (n_samples, n_classes)
-            Share of the training rows of the class (of all rows, with `target`) that look as unlike it.
+        That is the share of the training rows of the class (of all rows, with `target`) that look as unlike
+        it; a frame of floats of shape (n_samples, n_classes).
         """
         check_is_fitted(self)
         X = self._check_rows(X, reset=False)
@@ -223,7 +172,7 @@ class LabelSetClassifier(HeldOutClassifier):
         return pd.DataFrame(values, index=index, columns=self.classes_)
 
     def _dealt(self, X, rng):
-        """Probabilities of every row by the copy that it is dealt to."""
+        """Return the probabilities of every row by the copy that it is dealt to."""
         copy_of = rng.integers(len(self.estimators_), size=X.shape[0])
         probabilities = np.empty((len(copy_of), len(self.classes_)))
         for number, copy in enumerate(self.estimators_):
@@ -232,6 +181,6 @@ class LabelSetClassifier(HeldOutClassifier):
         return probabilities
 
     def predict(self, X):
-        """Predict labels by the estimator inside, of shape (n_samples,)."""
+        """Return labels by the estimator inside, of shape (n_samples,)."""
         check_is_fitted(self)
         return self.estimator_.predict(self._check_rows(X, reset=False))

@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from imbalance.classifiers import copy_of, learns_as_counted
-from imbalance.estimators import MetaClassifier, PriorCorrectedClassifier, held_out_probabilities
+from imbalance.estimators import MetaClassifier, PriorCorrectedClassifier, held_out_members
 from imbalance.metrics import class_codes
 from imbalance.probability import (
     CALIBRATIONS,
@@ -43,10 +43,8 @@ MOST_UNLABELLED = 10_000
 MOST_COLUMNS = 100
 #: A difference of two estimates of a share that is not worth a word.
 SMALL = 0.01
-HISTORY = [
-    *["when", "label", "n_rows", "n_used", "share", "low", "high", "pacc", "em"],
-    *["agree", "p_value", "alarm", "reason"],
-]
+NUMBERS = ["share", "low", "high", "pacc", "em", "p_value"]
+HISTORY = ["when", "label", "n_rows", "n_used", *NUMBERS[:5], "agree", "p_value", "alarm", "reason"]
 NOTHING_TOLD = (
     "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
     "which stay those of training."
@@ -88,28 +86,19 @@ class LabelShiftAdapter(MetaClassifier):
 
     Attributes
     ----------
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Sorted labels.
-    training_prior_ : numpy.ndarray of shape (n_classes,)
-        Shares of the training rows.
-    prior_ : numpy.ndarray of shape (n_classes,)
-        Shares that the probabilities stand for.
+    classes_, training_prior_, prior_ : numpy.ndarray of shape (n_classes,)
+        Sorted labels; shares of the training rows; shares that the probabilities stand for.
     estimates_ : dict of str to numpy.ndarray of shape (n_classes,)
         The shares by PACC and by EM (after :meth:`adapt`).
     agree_ : bool
-        Whether both say the same: the second estimate lies in the interval of the first, or within .01 of
-        its end. Where not, :meth:`adapt` warns: the probabilities are not calibrated, or the rows changed.
+        Whether EM's shares lie in PACC's interval, or within .01 of its end. Where not, :meth:`adapt` warns:
+        the probabilities are not calibrated, or the rows changed.
     prior_interval_ : numpy.ndarray of shape (n_classes, 2)
-        Low and high end for each share, by PACC: for the draw of the unlabelled and of the held-out rows,
-        for the classifier as it was fitted; never shorter than labels would give, and from 0 to 1 where the
-        predictions do not tell the classes apart.
-    plausible_ : bool
-        Whether label shift explains the unlabelled rows, by their predictions and by their columns of
-        numbers: False where a fit as bad is seen in 1 of 100 draws or fewer.
-    p_value_ : float
-        Share of draws under label shift that fit as badly.
-    reason_ : str
-        Why, in a sentence.
+        Low and high end for each share, by PACC, for the draw of the unlabelled and of the held-out rows;
+        from 0 to 1 where the predictions do not tell the classes apart.
+    plausible_, p_value_, reason_ : bool, float, str
+        Whether label shift explains the rows' predictions and columns of numbers: False where at most 1 of
+        100 draws under label shift fits as badly; the share of those that do; and why, in a sentence.
 
     Notes
     -----
@@ -119,14 +108,10 @@ class LabelShiftAdapter(MetaClassifier):
 
     References
     ----------
-    .. [1] A. Bella, C. Ferri, J. Hernandez-Orallo, M. Ramirez-Quintana, Quantification via probability
-       estimators, ICDM 2010.
-    .. [2] Z. Lipton, Y.-X. Wang, A. Smola, Detecting and correcting for label shift with black box
-       predictors, ICML 2018.
-    .. [3] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
-       priori probabilities, Neural Computation 14, 21-41, 2002.
-    .. [4] A. Alexandari, A. Kundaje, A. Shrikumar, Maximum likelihood with bias-corrected calibration is
-       hard-to-beat at label shift adaptation, ICML 2020.
+    .. [1] A. Bella et al., Quantification via probability estimators, ICDM 2010.
+    .. [2] Z. Lipton et al., Detecting and correcting for label shift with black box predictors, ICML 2018.
+    .. [3] M. Saerens et al., Adjusting the outputs of a classifier, Neural Computation 14, 21-41, 2002.
+    .. [4] A. Alexandari et al., Maximum likelihood with bias-corrected calibration, ICML 2020.
 
     Examples
     --------
@@ -162,25 +147,15 @@ class LabelShiftAdapter(MetaClassifier):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit the classifier and copies for held-out predictions.
+        """Fit the classifier and copies for held-out predictions; return self.
 
-        Parameters
-        ----------
-        X, y, sample_weight, groups
-            As for :meth:`PriorCorrectedClassifier.fit`.
-
-        Returns
-        -------
-        self
+        Takes rows, labels, weights and groups as :meth:`PriorCorrectedClassifier.fit`.
         """
         if self.n_bootstrap < 100:
             raise ValueError(f"n_bootstrap must be at least 100, got {self.n_bootstrap}.")
-        if self.method not in METHODS:
-            raise ValueError(f"Unknown method {self.method!r}; use one of {', '.join(METHODS)}.")
-        if self.calibration not in CALIBRATIONS:
-            raise ValueError(
-                f"Unknown calibration {self.calibration!r}; use one of {', '.join(CALIBRATIONS)}."
-            )
+        for name, known in (("method", METHODS), ("calibration", CALIBRATIONS)):
+            if (given := getattr(self, name)) not in known:
+                raise ValueError(f"Unknown {name} {given!r}; use one of {', '.join(known)}.")
         check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         seed = self.random_state
@@ -189,15 +164,14 @@ class LabelShiftAdapter(MetaClassifier):
         plain = PriorCorrectedClassifier(
             self._inner(), trained_prior="count", cv=self.cv, n_jobs=self.n_jobs, random_state=seed
         )
-        self._copies, self._raw = held_out_probabilities(
-            plain, X, y, sample_weight=sample_weight, groups=groups
-        )
+        self._copies, raw = held_out_members(plain, X, y, sample_weight=sample_weight, groups=groups)
+        raw = raw.mean(axis=0)
         self._codes, self._weights = class_codes(y, self.classes_), sample_weight
         # Without calibration the probabilities are trusted, but for the prior of what weights by itself.
         trusted = self.calibration != "none" or learns_as_counted(self.estimator)
         method = self.calibration if trusted else "prior"
-        self._calibrator = fit_calibrator(self._raw, self._codes, method=method, weights=sample_weight)
-        self._held_out = self._calibrator(self._raw)
+        self._calibrator = fit_calibrator(raw, self._codes, method=method, weights=sample_weight)
+        self._held_out = self._calibrator(raw)
         self._compared = some_rows_by_class(self._codes, MOST_ROWS)
         self._names, self._features = _numbers(_safe_indexing(X, self._compared))
         self.classifier_ = plain.fit(X, y, sample_weight)
@@ -212,26 +186,10 @@ class LabelShiftAdapter(MetaClassifier):
         return self.estimator
 
     def adapt(self, X):
-        """Estimate the class shares of unlabelled rows and predict for them from now on.
+        """Estimate the class shares of unlabelled rows and predict for them from now on; return self.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows of the new population, 10 or more: those to predict, or others from the same population.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            With fewer than 10 rows.
-
-        Warns
-        -----
-        UserWarning
-            If PACC and EM disagree.
+        Of fewer than 10 rows a ValueError says that they are too few. A UserWarning says that PACC and EM
+        disagree.
         """
         check_is_fitted(self)
         rng = self._rng()
@@ -278,7 +236,7 @@ class LabelShiftAdapter(MetaClassifier):
         low, high = self.prior_interval_.T
         low, high = np.minimum(low, pacc), np.maximum(high, pacc)
         self.prior_interval_ = np.column_stack([low, high])
-        em = estimate_prior(calibrated[deal(n_rows, len(raw)), np.arange(n_rows)], trained=trained)
+        em = estimate_prior(deal(calibrated), trained=trained)
         self.estimates_ = {"pacc": pacc, "em": em} if told else {"pacc": trained, "em": trained}
         self.prior_ = self.estimates_[self.method]
         self.agree_ = bool(np.maximum(low - em, em - high).max() <= SMALL)
@@ -286,9 +244,8 @@ class LabelShiftAdapter(MetaClassifier):
     def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):
         """Test predictions and numbers among the features together."""
         kept = self._compared
-        dealt = self._calibrator(raw[deal(raw.shape[1], len(raw)), np.arange(raw.shape[1])])
         found = label_shift_test(
-            np.column_stack([dealt, _numbers(X, self._names)[1]]),
+            np.column_stack([self._calibrator(deal(raw)), _numbers(X, self._names)[1]]),
             np.column_stack([self._held_out[kept], self._features]),
             self._codes[kept],
             weights=None if self._weights is None else self._weights[kept],
@@ -326,7 +283,7 @@ class LabelShiftAdapter(MetaClassifier):
 
     @property
     def output_prior_(self):
-        """Class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
+        """Return the class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
         return self.prior_
 
 
@@ -356,23 +313,16 @@ def adapt(model, X):
     Returns
     -------
     model
-        The same object, adapted.
-
-    Raises
-    ------
-    TypeError
-        If no adapter is found.
+        The same object, adapted. A TypeError says that no adapter was found.
 
     Examples
     --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.naive_bayes import GaussianNB
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], [360, 40])
     >>> X, new = rng.normal(size=(400, 1)) + 4 * y[:, None], rng.normal(size=(1000, 1))
     >>> new[500:] += 4
-    >>> model = make_pipeline(StandardScaler(), LabelShiftAdapter(LogisticRegression(), random_state=0))
+    >>> model = Pipeline([("adapter", LabelShiftAdapter(GaussianNB(), random_state=0))])
     >>> adapt(model.fit(X, y), new)[-1].prior_.round(1).tolist()
     [0.5, 0.5]
     """
@@ -390,10 +340,7 @@ def adapt(model, X):
 
 
 def _find_adapter(model):
-    """Return what a fitted model does to rows before its adapter, and the adapter, or None.
-
-    Looks through pipelines, searches, and classifiers around another one.
-    """
+    """Return what a fitted model does to rows before its adapter, and the adapter, or None."""
     before = []
     while model is not None and not isinstance(model, LabelShiftAdapter):
         if isinstance(model, Pipeline):
@@ -418,10 +365,9 @@ class PriorTracker(MetaClassifier):
     half_life : float, optional
         Batches after which the rows of one count half. The shares are then those of the rows so far, the
         older the fewer of them: steadier, and late where the shares move. None forgets at once.
-    false_alarms : float
-        Chance of one false alarm or more among `horizon` batches.
-    horizon : int
-        Batches that share this chance, such as the months of a year.
+    false_alarms, horizon : float, int
+        Chance of one false alarm or more among so many batches: each is tested at the level
+        ``1 - (1 - false_alarms) ** (1 / horizon)``, .0043 for 5 % in a year of months.
     random_state : int, RandomState instance or None
         Of the adapter that is put around a classifier.
 
@@ -436,11 +382,9 @@ class PriorTracker(MetaClassifier):
 
     Notes
     -----
-    Each batch is tested at the level ``1 - (1 - false_alarms) ** (1 / horizon)``, .0043 for 5 % in a year of
-    months, so that false alarms come once in about ``horizon / false_alarms`` batches for ever. The intervals
-    hold one at a time: of 20 at 95 % one misses. All batches rest on the same held-out rows, which move their
-    shares together: differences between batches are surer than each share. A batch that raises the alarm is
-    not remembered, and its shares should not be believed.
+    The intervals hold one at a time: of 20 at 95 % one misses. All rest on the same held-out rows, so that
+    differences between batches are surer than each share. A batch that raises the alarm is not remembered,
+    and its shares should not be believed.
 
     Examples
     --------
@@ -465,17 +409,7 @@ class PriorTracker(MetaClassifier):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit the adapter and begin a history.
-
-        Parameters
-        ----------
-        X, y, sample_weight, groups
-            As for :meth:`LabelShiftAdapter.fit`.
-
-        Returns
-        -------
-        self
-        """
+        """Fit the adapter as :meth:`LabelShiftAdapter.fit` and begin a history; return self."""
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         adapter = self.estimator
         adapter = (
@@ -498,24 +432,7 @@ class PriorTracker(MetaClassifier):
         return self
 
     def update(self, X, when=None):
-        """Add a batch of unlabelled rows to the history.
-
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-            Rows of the batch.
-        when : object, optional
-            Name of the batch; its number, from 1, if None.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If the history has a batch of this name.
-        """
+        """Add a batch of unlabelled rows to the history, under a new name or its number; return self."""
         if not hasattr(self, "adapter_"):
             before, adapter = _find_adapter(self.estimator)
             if adapter is not None:
@@ -527,17 +444,14 @@ class PriorTracker(MetaClassifier):
         if when in known:
             raise ValueError(f"Batch {when!r} is in the history already; give this one another name.")
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        found = {"when": when, "label": self.classes_, "n_rows": n_rows, "n_used": 0}
+        found = {"when": when, "label": self.classes_, "n_rows": n_rows}
         if n_rows < FEWEST_ROWS:
-            found |= dict.fromkeys(HISTORY[4:9], np.nan) | {
-                "agree": True,
-                "p_value": np.nan,
-                "alarm": False,
-                "reason": f"{n_rows} rows say too little about their class shares.",
-            }
+            reason = f"{n_rows} rows say too little about their class shares."
+            found |= {"n_used": 0, "agree": True, "alarm": False, "reason": reason}
         else:
             found |= self._follow(X, len(known))
         new = pd.DataFrame(found, columns=HISTORY)
+        new[NUMBERS] = new[NUMBERS].astype("float64")
         self.history_ = new if self.history_.empty else pd.concat([self.history_, new], ignore_index=True)
         return self
 
@@ -553,16 +467,10 @@ class PriorTracker(MetaClassifier):
             self._earlier = raw[:, rng.random(raw.shape[1]) < 0.5 ** (1 / self.half_life)]
         low, high = adapter.prior_interval_.T
         return {
-            "n_used": raw.shape[1],
-            "share": adapter.prior_,
-            "low": low,
-            "high": high,
-            **adapter.estimates_,
-            "agree": adapter.agree_,
-            "p_value": adapter.p_value_,
-            "alarm": not adapter.plausible_,
+            "n_used": raw.shape[1], "share": adapter.prior_, "low": low, "high": high, **adapter.estimates_,
+            "agree": adapter.agree_, "p_value": adapter.p_value_, "alarm": not adapter.plausible_,
             "reason": adapter.reason_,
-        }
+        }  # fmt: skip
 
     def _transformed(self, X):
         for steps in self._before:
@@ -570,23 +478,10 @@ class PriorTracker(MetaClassifier):
         return X
 
     def track(self, X, when):
-        """Add every batch of a table to the history, in the order of its names.
+        """Add every batch of a table to the history, in the order of its names; return self.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame of shape (n_samples, n_features)
-            Rows of all batches, perhaps with the column `when`, which is then left out of the features.
-        when : str or array-like of shape (n_samples,)
-            Batch of every row: a column of `X`, or values that can be sorted.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If a row has no batch, or if there is no such column.
+        `when` is the batch of every row, or its column in `X`, which is then left out of the features. A
+        ValueError says that a row has no batch, or that there is no such column.
         """
         if isinstance(when, str):
             if when not in getattr(X, "columns", ()):
@@ -607,5 +502,5 @@ class PriorTracker(MetaClassifier):
 
     @property
     def output_prior_(self):
-        """Class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
+        """Return the class shares that ``predict_proba`` stands for, of shape (n_classes,)."""
         return self.adapter_.prior_

@@ -298,15 +298,10 @@ def some_rows_by_class(codes, most, rng=0):
     return np.sort(np.concatenate([rows[some_rows(len(rows), each, rng)] for rows in own]))
 
 
-def deal(n_rows, n_copies):
-    """Return the copy of the classifier that predicts each unlabelled row: one each, as for held-out rows."""
-    return np.random.default_rng(0).permutation(n_rows) % n_copies
-
-
-def estimate_prior_pacc(unlabelled, held_out, codes, *, weights=None):
-    """Estimate class shares as the mixture of the classes' mean held-out predictions that is nearest to the
-    mean unlabelled one: PACC (Bella et al., ICDM 2010), the soft form of BBSE (Lipton et al., ICML 2018)."""
-    return fit_mixture(class_means(held_out, codes, weights=weights).T, np.mean(unlabelled, axis=0))
+def deal(predicted):
+    """Return for each row the prediction of one copy, (n_rows, n_classes), as held-out rows have it."""
+    rows = np.arange(predicted.shape[1])
+    return predicted[np.random.default_rng(0).permutation(len(rows)) % len(predicted), rows]
 
 
 def class_means(held_out, codes, *, weights=None):
@@ -326,10 +321,12 @@ def fit_mixture(parts, whole):
 
 def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0.95, n_copies=None):
     """Estimate class shares by PACC, less its bias, and an interval for each, of shape (n_classes, 2)."""
-    # PACC divides by differences of mean predictions that are estimated themselves: its bias is about their
-    # variance. As Fieller did for a ratio (J. R. Stat. Soc. B 16, 1954), every possible share is tested; it
-    # stays unless it is farther from the mean prediction than both sides vary under that share. For a
-    # classifier without errors this is Wilson's interval (J. Am. Stat. Assoc. 22, 1927), the least width.
+    # Probabilistic adjusted classify and count (Bella et al., ICDM 2010), the soft form of BBSE (Lipton et
+    # al., ICML 2018): the mean unlabelled prediction as a mixture of the mean held-out ones of the classes.
+    # It divides by differences that are estimated themselves: its bias is about their variance. As Fieller
+    # did for a ratio (J. R. Stat. Soc. B 16, 1954), every possible share is tested; it stays unless it is
+    # farther from the mean prediction than both sides vary under that share. For a classifier without
+    # errors this is Wilson's interval (J. Am. Stat. Assoc. 22, 1927), the least width.
     check_coverage(coverage)
     held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
@@ -365,7 +362,7 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
 
 
 def _wilson(shares, n_rows, reach):
-    """Low and high ends of Wilson's intervals for shares among labelled rows."""
+    """Return low and high ends of Wilson's intervals for shares among labelled rows."""
     middle = shares + reach / (2 * n_rows)
     half = np.sqrt(reach * shares * (1 - shares) / n_rows + (reach / (2 * n_rows)) ** 2)
     return [np.clip(end / (1 + reach / n_rows), 0, 1) for end in (middle - half, middle + half)]

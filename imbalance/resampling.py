@@ -16,121 +16,67 @@ from imbalance.reading import is_number
 
 
 @dataclass(frozen=True)
-class DropMajority:
-    """Rows to keep of each class when a fraction of the largest one is dropped.
+class Rule:
+    """How many rows of some classes a sampler leaves: its ``sampling_strategy``."""
 
-    Examples
-    --------
-    >>> DropMajority(5 / 6)(["a"] * 60 + ["b"] * 5)
-    {'a': 10}
-    """
-
-    fraction: float = 5 / 6
+    number: float = 1.0
 
     def __call__(self, y):
-        """Return the rows to keep of the largest class, by its name."""
+        """Return the rows of each class that changes, by its name."""
         rows = _rows(y)
-        largest = max(rows, key=rows.get)
-        return {largest: max(1, round(rows[largest] * (1 - self.fraction)))}
+        return self.wanted(rows, max(rows, key=rows.get), min(rows, key=rows.get))
 
 
-@dataclass(frozen=True)
-class AtMost:
-    """Rows to keep of each class when none may exceed `times` the rarest one.
+class DropMajority(Rule):
+    """Drop a fraction of the largest class."""
 
-    Examples
-    --------
+    def wanted(self, rows, largest, _):
+        return {largest: max(1, round(rows[largest] * (1 - self.number)))}
+
+
+class AtMost(Rule):
+    """Cut every class to so many times the rows of the rarest.
+
     >>> AtMost(2)(["a"] * 60 + ["b"] * 7 + ["c"] * 5)
     {'a': 10, 'b': 7}
     """
 
-    times: float = 1.0
-
-    def __call__(self, y):
-        """Return the rows to keep of every class but the rarest, by name."""
-        rows = _rows(y)
-        rarest = min(rows, key=rows.get)
-        return {c: min(n, int(self.times * rows[rarest])) for c, n in rows.items() if c != rarest}
+    def wanted(self, rows, _, rarest):
+        return {c: min(n, int(self.number * rows[rarest])) for c, n in rows.items() if c != rarest}
 
 
-@dataclass(frozen=True)
-class Grow:
-    """Rows of each class when all but the largest grow by one factor, at most to its size.
+class Grow(Rule):
+    """Grow all classes but the largest by one factor, at most to its size.
 
-    Examples
-    --------
     >>> Grow(3)(["a"] * 60 + ["b"] * 25 + ["c"] * 5)
     {'b': 60, 'c': 15}
     """
 
-    times: float = 3.0
-
-    def __call__(self, y):
-        """Return the rows to reach of every class but the largest, by name."""
-        rows = _rows(y)
-        largest = max(rows, key=rows.get)
-        return {c: min(rows[largest], round(self.times * n)) for c, n in rows.items() if c != largest}
+    def wanted(self, rows, largest, _):
+        return {c: min(rows[largest], round(self.number * n)) for c, n in rows.items() if c != largest}
 
 
-@dataclass(frozen=True)
-class AtLeast:
-    """Rows of each class when none may have less than a share of the largest one.
+class AtLeast(Rule):
+    """Grow every class to at least a share of the rows of the largest."""
 
-    Examples
-    --------
-    >>> AtLeast(0.5)(["a"] * 60 + ["b"] * 40 + ["c"] * 5)
-    {'b': 40, 'c': 30}
-    """
-
-    share: float = 1.0
-
-    def __call__(self, y):
-        """Return the rows to reach of every class but the largest, by name."""
-        rows = _rows(y)
-        largest = max(rows, key=rows.get)
-        return {c: max(n, round(self.share * rows[largest])) for c, n in rows.items() if c != largest}
+    def wanted(self, rows, largest, _):
+        return {c: max(n, round(self.number * rows[largest])) for c, n in rows.items() if c != largest}
 
 
-@dataclass(frozen=True)
-class AsManyAsTheOthers:
-    """Rows to keep of the largest class when it may be no more than all others together.
+class AsManyAsTheOthers(Rule):
+    """Cut the largest class to the rows of all others together."""
 
-    Examples
-    --------
-    >>> AsManyAsTheOthers()(["a"] * 60 + ["b"] * 25 + ["c"] * 5)
-    {'a': 30}
-    """
-
-    def __call__(self, y):
-        """Return the rows to keep of the largest class, by its name."""
-        rows = _rows(y)
-        largest = max(rows, key=rows.get)
+    def wanted(self, rows, largest, _):
         return {largest: min(rows[largest], sum(rows.values()) - rows[largest])}
 
 
 def _rows(y):
-    classes, counts = np.unique(np.asarray(y), return_counts=True)
-    return dict(zip(classes.tolist(), counts.tolist(), strict=True))
+    return pd.Series(np.asarray(y)).value_counts(sort=False).sort_index().to_dict()
 
 
 def categorical_columns(X):
-    """Return the columns between whose values there is nothing: categories, words, true or false, 0 or 1.
-
-    Parameters
-    ----------
-    X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-
-    Returns
-    -------
-    list
-        Names of a frame's columns, numbers of an array's. A 0-1 column may be part of a one-hot code: 0.3
-        of a category does not exist.
-
-    Examples
-    --------
-    >>> categorical_columns(pd.DataFrame({"size": [1.5, 2.5], "road": [0, 1], "city": ["A", "B"]}))
-    ['road', 'city']
-    """
+    """Return the columns between whose values there is nothing: categories, words, true or false, 0 or 1,
+    which may be one of a one-hot code."""
     if issparse(X):
         return []
     if isinstance(X, pd.DataFrame):
@@ -144,22 +90,14 @@ def _is_indicator(values):
 
 
 class FoldImputer(TransformerMixin, BaseEstimator):
-    """Fill what is missing: the median of a number, the most frequent value of a category.
-
-    Attributes
-    ----------
-    fillers_ : dict
-        Column (name or number) to the value that stands in: 0, or a word, in a column without values.
-    empty_ : list
-        Columns without values.
-    """
+    """Fill what is missing: the median of a number, the most frequent value of a category."""
 
     def fit(self, X, y=None):
         """Learn the values from training rows."""
         frame = pd.DataFrame(X)
         words = set(categorical_columns(X))
         self.empty_ = [c for c in frame.columns if frame[c].isna().all()]
-        self.fillers_ = {c: _filler(frame[c], c in words) for c in frame.columns}
+        self.fillers_ = {c: _filler(frame[c].dropna(), c in words) for c in frame.columns}
         return self
 
     def transform(self, X):
@@ -168,17 +106,13 @@ class FoldImputer(TransformerMixin, BaseEstimator):
         return filled if isinstance(X, pd.DataFrame) else filled.to_numpy()
 
 
-def _filler(column, is_category):
-    known = column.dropna()
-    if known.empty:
-        return _constant(column)
-    return known.mode().iloc[0] if is_category else known.median()
-
-
-def _constant(column):
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return next(iter(column.cat.categories), np.nan)
-    return 0 if pd.api.types.is_numeric_dtype(column) else "missing"
+def _filler(known, is_category):
+    """Return what stands in for a gap: of a column without values 0, a known category, or a word."""
+    if len(known):
+        return known.mode().iloc[0] if is_category else known.median()
+    if isinstance(known.dtype, pd.CategoricalDtype):
+        return next(iter(known.cat.categories), np.nan)
+    return 0 if pd.api.types.is_numeric_dtype(known) else "missing"
 
 
 def missing_columns(X):
@@ -195,37 +129,9 @@ def takes_missing(sampler):
 
 
 def prepare_sampler(sampler, X, y, *, seed):
-    """Return a copy of a sampler that fits the training rows, and what had to change.
-
-    A plain SMOTE becomes SMOTENC where some columns are categorical and SMOTEN where all are [1]_; its
-    neighbours become fewer where a class to grow has fewer rows. A seed is set where there is none.
-
-    Parameters
-    ----------
-    sampler : imbalanced-learn sampler
-        It is cloned.
-    X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-        Training rows.
-    y : array-like of shape (n_samples,)
-        Their classes.
-    seed : int
-        For its random numbers.
-
-    Returns
-    -------
-    sampler : imbalanced-learn sampler
-    notes : list of str
-
-    Raises
-    ------
-    ValueError
-        If a class to grow has one row, or if a column of words meets a sampler that needs numbers.
-
-    References
-    ----------
-    .. [1] N. Chawla, K. Bowyer, L. Hall, W. Kegelmeyer, SMOTE: synthetic minority over-sampling
-       technique, Journal of Artificial Intelligence Research 16, 321-357, 2002, section 6.
-    """
+    """Return a copy of a sampler that fits the training rows, and what had to change: SMOTE becomes
+    SMOTENC or SMOTEN where columns are categorical (Chawla et al., JAIR 16, 2002), and looks at fewer
+    neighbours."""
     sampler, notes = clone(sampler), []
     if type(sampler) is SMOTE:
         sampler = _smote_for_columns(sampler, X, notes)
@@ -281,31 +187,8 @@ def _lessen_neighbours(sampler, y, notes):
 
 
 def resample(samplers, X, y, *, seeds):
-    """Return the training rows after every sampler in turn.
-
-    Parameters
-    ----------
-    samplers : list of imbalanced-learn samplers
-    X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-        Training rows.
-    y : array-like of shape (n_samples,)
-        Their classes.
-    seeds : list of int
-        One for each sampler.
-
-    Returns
-    -------
-    X, y
-        The rows to fit on; of the same types.
-    rows : numpy.ndarray of int or None
-        Where each of them comes from; None where a sampler made new ones.
-    notes : list of str
-
-    Raises
-    ------
-    ValueError
-        If a sampler leaves no row of a class.
-    """
+    """Return rows and labels after every sampler in turn, where each row comes from (None where some are
+    new), and notes."""
     rows, notes, classes = np.arange(len(y)), [], set(np.unique(y).tolist())
     for sampler, seed in zip(samplers, seeds, strict=True):
         ready, said = prepare_sampler(sampler, X, y, seed=seed)

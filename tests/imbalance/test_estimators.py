@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.boosters import make_model
-from imbalance.estimators import PriorCorrectedClassifier, held_out_probabilities
+from imbalance.estimators import PriorCorrectedClassifier, held_out_members
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import weighted_log_loss
 from imbalance.probability import estimate_prior, resolve_prior
@@ -265,7 +265,8 @@ def test_calibrating_again_changes_nothing():
     X, y = two_classes(300, 60)
     model = PriorCorrectedClassifier(GaussianNB(), trained_prior="estimate", random_state=0).fit(X, y)
     first = model.effective_prior_
-    npt.assert_array_equal(model.calibrate(X, y).effective_prior_, first)
+    again = model.calibrate_on(*held_out_members(model, X, y), y)
+    npt.assert_array_equal(again.effective_prior_, first)
 
 
 # Calibration on original rows that were held out
@@ -289,7 +290,7 @@ def test_held_out_rows_and_their_children_are_not_trained_on(sampler):
     model = PriorCorrectedClassifier(
         KNeighborsClassifier(1), sampler=sampler, target_prior=None, random_state=0
     )
-    _, p = held_out_probabilities(model, X, y)
+    p = held_out_members(model, X, y)[1].mean(axis=0)
     assert p[y == 1, 1].mean() - p[y == 0, 1].mean() < 0.15
 
 
@@ -299,7 +300,7 @@ def test_groups_stay_together_in_the_folds_of_calibration():
     X, y = np.tile(rng.normal(size=(300, 3)), (2, 1)), np.tile(rng.integers(0, 2, 300), 2)
     model = PriorCorrectedClassifier(KNeighborsClassifier(1), random_state=0)
     right = {
-        name: np.mean(held_out_probabilities(model, X, y, groups=groups)[1].argmax(axis=1) == y)
+        name: np.mean(held_out_members(model, X, y, groups=groups)[1][0].argmax(axis=1) == y)
         for name, groups in {"alone": None, "together": np.tile(np.arange(300), 2)}.items()
     }
     assert right["alone"] > 0.8
@@ -315,7 +316,7 @@ def test_folds_of_calibration_are_as_many_as_a_class_has_groups():
     rare = groups == 0
     groups[rare] = np.arange(20) % 3
     model = PriorCorrectedClassifier(GaussianNB(), calibration="sigmoid", random_state=0)
-    copies, _ = held_out_probabilities(model, X, y, groups=groups)
+    copies, _ = held_out_members(model, X, y, groups=groups)
     assert len(copies) == 3
     assert np.isfinite(model.fit(X, y, groups=groups).predict_proba(X)).all()
     with pytest.raises(ValueError, match="two groups of each class; class .* has 1"):
@@ -554,7 +555,7 @@ def test_a_continuous_target_is_refused():
 def test_an_estimator_without_weights_refuses_them():
     "It would be silently unweighted."
     X, y = two_classes()
-    with pytest.raises(ValueError, match="KNeighborsClassifier takes no weights"):
+    with pytest.raises(ValueError, match="KNeighborsClassifier takes no sample_weight"):
         PriorCorrectedClassifier(KNeighborsClassifier(), weights="balanced").fit(X, y)
 
 
