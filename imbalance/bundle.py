@@ -33,19 +33,8 @@ ROWS_CHECKED = 100
 
 @dataclass
 class Bundle:
-    """A classifier and how to read tables for it.
-
-    Attributes
-    ----------
-    classifier : PriorCorrectedClassifier
-        Its probabilities stand for the target, or are raw.
-    adapter : LabelShiftAdapter
-        The same learner for unlabelled rows, from which it estimates class shares.
-    columns : tuple of Column
-        How each feature is read.
-    facts : dict
-        Model, rows, target column, class shares, costs, versions.
-    """
+    """Classifier whose probabilities stand for the target, the same learner for unlabelled rows, how
+    columns are read, and facts."""
 
     classifier: PriorCorrectedClassifier
     adapter: LabelShiftAdapter
@@ -57,30 +46,7 @@ def fit_bundle(
     table, *, model="logistic", rows="as they are", ending="calibrated", target="training", costs=None,
     seed=0, title="",
 ):  # fmt: skip
-    """Fit a classifier as a row of a comparison is fitted, and one that follows other class shares.
-
-    Parameters
-    ----------
-    table : LabelledTable
-        Rows to learn from.
-    model, rows : str
-        By name, as for :func:`imbalance.comparison.compare.compare`. A booster finds its number of trees on
-        held-out training rows.
-    ending : {"raw", "prior", "calibrated"}
-        What is done to the probabilities.
-    target : {"training", "balanced"}, str or mapping from str to float
-        Class shares of the population to predict for, such as ``"a=.5,b=.5"``.
-    costs : mapping from (true, predicted) to float, optional
-        By which :func:`imbalance.decisions.least_cost` decides; classes may be named as text.
-    seed : int
-        Of folds, samplers and classifier.
-    title : str
-        What was learned from, for the facts.
-
-    Returns
-    -------
-    Bundle
-    """
+    """Fit a classifier as a row of a comparison is fitted, and one that follows other class shares."""
     classes, counts = np.unique(table.y, return_counts=True)
     names, shares = [str(label) for label in classes], counts / counts.sum()
     target = parse_target_prior(target) if isinstance(target, str) else target
@@ -91,65 +57,35 @@ def fit_bundle(
         cost_matrix(costs, classes)
     (learner,), strategy = choose_models([model])[0].values(), find_rows(rows)
     groups, said = whole_groups(table.X, table.groups)
-    classifier, notes = fit_row(
-        seeded(learner, seed),
-        strategy,
-        table.X,
-        table.y,
-        ending=ending,
-        target=prior,
-        groups=groups,
-        seed=seed,
-    )
+    shared = {"ending": ending, "target": prior, "groups": groups, "seed": seed}
+    classifier, notes = fit_row(seeded(learner, seed), strategy, table.X, table.y, **shared)
     base = strategy.classifier(classifier.estimator, ending="raw", target=prior, seed=seed)
     adapter = LabelShiftAdapter(base, random_state=seed).fit(table.X, table.y, groups=groups)
     _forget_dates(adapter, table.columns)
     facts = {
-        "what": "imbalance model",
-        "title": title,
-        "model": model,
-        "rows": rows,
-        "ending": ending,
-        "classes": classes.tolist(),
+        "what": "imbalance model", "title": title, "model": model, "rows": rows, "ending": ending,
+        "seed": seed, "versions": versions(), "classes": classes.tolist(),
         "class_rows": dict(zip(names, counts.tolist(), strict=True)),
         "training_prior": dict(zip(names, shares.tolist(), strict=True)),
         "target_prior": dict(zip(names, classifier.target_prior_.tolist(), strict=True)),
         "costs": [[*pair, cost] for pair, cost in costs.items()],
-        "seed": seed,
         "notes": [*table.notes, *telling_columns(table.X, table.y, groups), *said, *notes],
-        "versions": versions(),
-    }
+    }  # fmt: skip
     return Bundle(classifier, adapter, table.columns, facts)
 
 
 def _forget_dates(adapter, columns):
     """Leave dates out of the test for label shift: batches of other times differ in them anyway."""
-    dates = {
-        name
-        for one in columns
-        if one.kind == "days"
-        for name in (one.name, *(f"{one.name} {part}" for part in one.words))
-    }
+    days = [one for one in columns if one.kind == "days"]
+    dates = {f"{one.name} {part}".strip() for one in days for part in ("", *one.words)}
     kept = [name not in dates for name in adapter._names]
     adapter._features = adapter._features[:, kept]
     adapter._names = [name for name in adapter._names if name not in dates]
 
 
 def best_of(folder):
-    """Return what the folder of a comparison says of its best row and of its table.
-
-    Returns
-    -------
-    asked : dict
-        `model, rows, ending, target` of the best row, and `costs`, for :func:`fit_bundle`.
-    columns : dict
-        Options of :func:`imbalance.reading.read_labelled`; none where it was not compared from a file.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the folder holds no finished comparison, or its best model has no name here.
-    """
+    """Return how to fit the best row of a comparison's folder, for :func:`fit_bundle`, and how its table
+    was read."""
     folder = Path(folder)
     try:
         table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
@@ -174,23 +110,7 @@ def best_of(folder):
 
 
 def save_bundle(bundle, folder, *, X):
-    """Write a model as a folder; it is there whole or not at all.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    folder : str or Path
-        A model in it is replaced; a folder of another kind is left alone.
-    X : DataFrame
-        Rows that are predicted with what was saved, to make sure that it is the same.
-
-    Raises
-    ------
-    OSError
-        If the folder is not a model's, or cannot be written.
-    TypeError
-        If the classifier holds something that cannot be saved without pickle.
-    """
+    """Write a model as a folder, whole or not at all; one in it is replaced, if it predicts `X` as before."""
     with atomic_folder(folder, marker=MARKER) as new:
         arrays = {}
         tree = _encoded([bundle.classifier, bundle.adapter], new, arrays)
@@ -206,13 +126,7 @@ def save_bundle(bundle, folder, *, X):
 
 
 def load_bundle(folder):
-    """Read a model that :func:`save_bundle` wrote; every file is verified first, none is run.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the folder holds no model, a file was changed, or it is of another version of scikit-learn.
-    """
+    """Read a model that :func:`save_bundle` wrote; every file is verified first, none is run."""
     folder = Path(folder)
     if not (folder / MARKER).is_file():
         raise FileNotFoundError(f"{folder} holds no model (no {MARKER}); `imbalance fit` makes one.")
@@ -254,7 +168,7 @@ def _hash(path):
 
 
 def _encoded(value, folder, arrays):
-    """What JSON can hold for a value; arrays go into `arrays`, boosters into files of `folder`."""
+    """Return what JSON can hold for a value; arrays go into `arrays`, boosters into files of `folder`."""
 
     def inner(one):
         return _encoded(one, folder, arrays)
@@ -296,7 +210,7 @@ def _encoded(value, folder, arrays):
 
 
 def _decoded(tree, folder, arrays):
-    """The value of :func:`_encoded`; of classes, only those of :data:`PACKAGES` are made."""
+    """Return the value of :func:`_encoded`; of classes, only those of :data:`PACKAGES` are made."""
 
     def inner(one):
         return _decoded(one, folder, arrays)

@@ -123,15 +123,18 @@ def as_days(column, order=""):
             return None, ""
         if pd.api.types.is_numeric_dtype(column):
             numbers = column.dropna()
-            if not known and not (numbers.between(19000101, 21001231) & (numbers % 1 == 0)).all():
+            if not (numbers.between(19000101, 21001231) & (numbers % 1 == 0)).all():
                 return None, ""
             column = column.map("{:.0f}".format, na_action="ignore")
         column = text = filled(column).astype("str")
-        order = order or _order(text.dropna())
+        found = _order(text.dropna())
+        order = found if found == "year" or not order else order
         if order in ("", "?"):
             return None, order
         times = pd.to_datetime(text, utc=True, format="mixed", dayfirst=order == "day", errors="coerce")
-        if order != "year":  # pandas would exchange day and month where that makes a date
+        if order == "year":
+            times = times.where(text.str.fullmatch(rf"{_YEAR_FIRST}|{_NAMED}|\d{{8}}"))
+        else:  # pandas would exchange day and month where that makes a date
             first = text.str.extract(f"^{_YEAR_LAST}$")["first"].astype("float64")
             times = times.where(first == (times.dt.day if order == "day" else times.dt.month))
     times = pd.to_datetime(times, utc=True)

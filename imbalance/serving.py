@@ -34,32 +34,15 @@ def write_rows(table, path):
 
 
 def predict_rows(bundle, table, *, target=None, keep=()):
-    """Return the probabilities of a model and the label of least expected cost for every row of a table.
-
-    Parameters
-    ----------
-    bundle : imbalance.bundle.Bundle
-        From :func:`imbalance.bundle.load_bundle`.
-    table : DataFrame
-        From :func:`imbalance.reading.read_rows`.
-    target : str, optional
-        Class shares to predict for; those that the model was fitted for if None.
-    keep : sequence of str
-        Columns of the table that stand in front.
-
-    Returns
-    -------
-    rows : DataFrame
-        `keep` or `row`, counted from 1; `p_CLASS` for every class; `prediction`.
-    notes : list of str
-        Cells that were not understood.
-    """
+    """Return the probabilities of a model and the label of least expected cost for every row, and notes."""
     X, notes = read_alike(table, bundle.columns)
     classifier, facts = bundle.classifier, bundle.facts
     if target is None:
         probabilities = classifier.predict_proba(X)
     else:
-        probabilities = classifier.proba_for(X, _target(facts, target))
+        training = facts["training_prior"]
+        prior = resolve_prior(parse_target_prior(target), list(training), list(training.values()))
+        probabilities = classifier.proba_for(X, prior)
     costs = {(true, told): cost for true, told, cost in facts["costs"]} or None
     rows = table[list(keep)].reset_index(drop=True) if keep else pd.DataFrame({"row": range(1, len(X) + 1)})
     names = [f"{PROBABILITY}{label}" for label in facts["classes"]]
@@ -69,41 +52,9 @@ def predict_rows(bundle, table, *, target=None, keep=()):
     ), notes
 
 
-def _target(facts, target):
-    names = [str(label) for label in facts["classes"]]
-    training = [facts["training_prior"][name] for name in names]
-    return resolve_prior(parse_target_prior(target), names, training)
-
-
 def correct_rows(table, columns, *, trained, target):
-    """Return a table with corrected probabilities beside those that it has.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From :func:`imbalance.reading.read_rows`.
-    columns : sequence of str
-        The probabilities of the classes, in the order of the shares; or one of two classes.
-    trained, target : sequence of float
-        Class shares that the probabilities stand for, and those to predict for. For one column, the share of
-        its class.
-
-    Returns
-    -------
-    DataFrame
-        The columns end in ``_corrected``.
-
-    Raises
-    ------
-    ValueError
-        If a cell is no probability, a row does not sum to one, or the numbers of shares and columns differ.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"case": ["A"], "p": [0.5]})
-    >>> correct_rows(table, ["p"], trained=[0.5], target=[0.05])["p_corrected"].tolist()
-    [0.05]
-    """
+    """Return a table with corrected probabilities, in columns that end in ``_corrected``, beside those
+    that it has."""
     for what, shares in (("trained", trained), ("target", target)):
         if len(shares) != len(columns):
             raise ValueError(f"{len(columns)} columns need as many {what} shares, not {len(shares)}.")
@@ -127,7 +78,7 @@ def correct_rows(table, columns, *, trained, target):
 
 
 def _numbers_of(column, name):
-    """Probabilities of a column, checked."""
+    """Return the probabilities of a column, checked."""
     numbers = column if pd.api.types.is_numeric_dtype(column) else as_numbers(filled(column))[0]
     wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))
     if len(wrong):
@@ -139,32 +90,8 @@ def _numbers_of(column, name):
 
 
 def batches(tables, by=None):
-    """Cut tables into batches by the values of a column, or the periods of a column of dates.
-
-    Parameters
-    ----------
-    tables : dict of str to DataFrame
-        From :func:`imbalance.reading.read_rows`, by the names of their files.
-    by : str, optional
-        A column, or one of dates and a period as in ``"when:month"``, see :data:`PERIODS`. Rows without a
-        value are left out. A table is a batch if None.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        In the order of time or of numbers, else of first appearance.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column or period.
-
-    Examples
-    --------
-    >>> when = pd.DataFrame({"when": ["2020-01-31", "2020-02-01", "2020-02-29"]})
-    >>> {name: len(rows) for name, rows in batches({"file": when}, "when:month").items()}
-    {'2020-01': 1, '2020-02': 2}
-    """
+    """Cut tables, by file name, into batches by the values of a column, or by the periods of a column of
+    dates."""
     if by is None:
         return tables
     parts = {}
@@ -181,7 +108,7 @@ def batches(tables, by=None):
 
 
 def _batch_of(table, by, file):
-    """Batch of every row as text, missing where there is none."""
+    """Return the batch of every row as text, missing where there is none."""
     column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
     column, period = (column, period) if colon else (by, "")
     check_columns(table, [column], file)
@@ -197,23 +124,8 @@ def _batch_of(table, by, file):
 
 
 def watch_shares(bundle, parts, *, advance=None):
-    """Return the class shares of batches of unlabelled rows, see :class:`imbalance.label_shift.PriorTracker`.
-
-    Parameters
-    ----------
-    bundle : imbalance.bundle.Bundle
-    parts : dict of str to DataFrame
-        From :func:`batches`.
-    advance : callable, optional
-        Called as ``advance(done, total, text)`` after each.
-
-    Returns
-    -------
-    history : DataFrame
-        A row per batch and class, ``PriorTracker.history_``.
-    notes : list of str
-        Batches that were too small, cells that were not understood.
-    """
+    """Return the class shares of batches, `PriorTracker.history_`, and notes on batches too small and
+    cells not understood."""
     tracker, noted = PriorTracker(bundle.adapter, horizon=len(parts)), {}
     for done, (batch, table) in enumerate(parts.items(), start=1):
         X, said = read_alike(table, bundle.columns)
@@ -242,7 +154,7 @@ def _few(batches):
 
 
 def share_cells(history):
-    """Headings and cells of :func:`watch_shares`, a row per batch of rows enough."""
+    """Return headings and cells of :func:`watch_shares`, a row per batch of rows enough."""
     classes, rows = history["label"].unique().tolist(), []
     for when, part in history[history["share"].notna()].groupby("when", sort=False):
         shares = [f"{row.share:.3f} ({row.low:.3f} to {row.high:.3f})" for row in part.itertuples()]
@@ -251,7 +163,7 @@ def share_cells(history):
 
 
 def share_findings(history, facts):
-    """Sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
+    """Return sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
     rarest = min(facts["training_prior"], key=facts["training_prior"].get)
     known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
     alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
@@ -282,11 +194,7 @@ def _counted(names, of):
 
 
 def vocabulary():
-    """Return what the options of `imbalance compare` may name: records of `option, name, meaning`.
-
-    >>> [one["name"] for one in vocabulary() if one["option"] == "--ending"]
-    ['raw', 'prior', 'calibrated', 'em']
-    """
+    """Return what the options of `imbalance compare` may name: records of `option, name, meaning`."""
     rows = {name: strategy.meaning for name, strategy in ROWS.items()}
     options = {"--rows": rows, "--ending": ENDINGS, "--models": MEANINGS, "--scoring": ALWAYS | FURTHER}
     return [

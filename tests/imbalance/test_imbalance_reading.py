@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from airq.io import write_table
-from imbalance.reading import features, labels, read_alike, read_labelled, read_rows, telling_columns
+from imbalance.reading import Column, features, labels, read_alike, read_labelled, read_rows, telling_columns
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"
 
@@ -405,6 +405,14 @@ def test_days_in_other_ways(day):
     "Named months and years of two digits, too: the 31st of January 2020 is day 18292 since 1970."
     X, _ = features(pd.DataFrame({"day": [day, None]}))
     assert X["day"].iloc[0] // 1 == 18292
+
+
+def test_days_of_another_table_may_begin_with_the_year():
+    "A model of days written day first reads ISO days, too; what is neither is missing, and said."
+    how = [Column("day", "days", order="day")]
+    assert read_alike(pd.DataFrame({"day": ["1970-01-05", "1970-02-01"]}), how)[0]["day"].tolist() == [4, 31]
+    X, (note,) = read_alike(pd.DataFrame({"day": ["05.01.1970", "01/13/1970", "5"]}), how)
+    assert X["day"].dropna().tolist() == [4] and note.startswith("Taken for missing: 2 cells of day")
 
 
 def test_versions_are_no_days():

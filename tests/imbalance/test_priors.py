@@ -77,6 +77,23 @@ def test_the_command_refuses_shares_that_do_not_sum_to_one():
     assert "sums to 1.1" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("no=70,yes=30", "no 70 %, yes 30 %"), ("no=950,yes=50", "no 95 %, yes 5 %")]
+)
+def test_percent_and_counts_of_rows_are_said_as_they_are_read(text, said):
+    "70 and 30 are percent, 950 and 50 are rows; shares need no word."
+    result = CliRunner().invoke(app, ["mismatch", "--target", text, "--trained", "no=.5,yes=.5"])
+    assert (result.exit_code, result.stderr.strip()) == (0, f"note: --target is read as {said}.")
+
+
+@pytest.mark.parametrize("text", ["7,3", "60,30", "70.5,35", ".6,.3"])
+def test_what_is_neither_shares_nor_percent_nor_counts_is_refused(text):
+    "Seven and three may be anything; more than a hundred rows would be whole numbers."
+    result = CliRunner().invoke(app, ["mismatch", "--target", text, "--trained", ".5,.5"])
+    assert result.exit_code == 1
+    assert "--target sums to" in result.stderr and "counts of rows are whole" in result.stderr
+
+
 def test_shares_with_names_are_not_read_by_position():
     "value_counts puts the common class first, the columns are sorted; 0, 1 in order is a position."
     named = pd.Series(["rare", "usual", "usual", "usual"]).value_counts(normalize=True)

@@ -262,12 +262,20 @@ def test_rows_that_changed_raise_an_alarm(folder):
     assert alarms.to_dict() == {"as before": False, "moved": True, "three": False}
 
 
-def test_dates_are_learned_from_but_not_tested_for_changes(tmp_path):
-    "Of course the months of a later year are others: the date and its parts raise no alarm by themselves."
+def test_later_dates_are_said_but_raise_no_alarm(tmp_path):
+    "Of course the months of a later year are others: they are not tested, but the model extrapolates."
     loans_table().to_csv(tmp_path / "t.csv", sep=";", index=False)
     learned = read_labelled(tmp_path / "t.csv", target="default", drop=["case"])
     assert {"when", "when month", "when weekday"} <= set(learned.X)
-    assert fit_bundle(learned).adapter._names == ["rate"]
+    bundle = fit_bundle(learned)
+    assert bundle.adapter._names == ["rate"]
+    loans_table(100, date="2021-01-01").to_csv(tmp_path / "later.csv", sep=";", index=False)
+    later = read_rows(tmp_path / "later.csv", columns=bundle.columns)
+    said = (
+        "The model extrapolates from what it was trained on: when (dates outside 2020-01-01 to 2020-04-09)."
+    )
+    assert predict_rows(bundle, later)[1] == [said]
+    assert watch_shares(bundle, {"one": later, "two": later})[1] == [f"2 batches (one, two): {said}"]
 
 
 def test_the_best_of_a_comparison_is_fitted(folder, tmp_path):
