@@ -451,8 +451,8 @@ def _stratified(y, groups, *, cv, seed):
     # Groups of several classes cannot always be dealt to as many folds as a class has groups.
     for folds in range(int(min(cv, counts.min())), 2, -1):
         with suppress(TooFewRows):
-            return stratified_split(y, groups, n_splits=folds, seed=seed)
-    return stratified_split(y, groups, n_splits=2, seed=seed)
+            return stratified_split(y, groups, cv=folds, seed=seed)
+    return stratified_split(y, groups, cv=2, seed=seed)
 
 
 class HeldOutClassifier(MetaClassifier):

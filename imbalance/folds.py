@@ -19,25 +19,13 @@ class TooFewRows(ValueError):
 
 
 def duplicate_groups(X):
-    """Group number of every row; rows with equal features share one, missing values being equal.
+    """Return a group number for every row of a frame or CSR matrix; equal rows share one, gaps being equal.
 
-    Parameters
-    ----------
-    X : DataFrame or sparse matrix of shape (n_samples, n_features)
-        Numbers and categories; sparse rows in canonical CSR format.
-
-    Returns
-    -------
-    numpy.ndarray of int of shape (n_samples,)
-
-    Examples
-    --------
     >>> duplicate_groups(pd.DataFrame({"a": [1.0, 2.0, 1.0], "b": ["x", "x", "x"]})).tolist()
     [0, 1, 0]
     """
     if issparse(X):
-        starts = X.indptr.tolist()
-        parts = [slice(*ends) for ends in pairwise(starts)]
+        parts = [slice(*ends) for ends in pairwise(X.indptr.tolist())]
         return pd.factorize(pd.Series([X.indices[p].tobytes() + X.data[p].tobytes() for p in parts]))[0]
     codes = np.zeros(len(X), dtype="int64")
     for name in X.columns:
@@ -48,19 +36,8 @@ def duplicate_groups(X):
 
 
 def joined_groups(*groups):
-    """Groups that keep together whatever any of the given groupings keeps together.
+    """Return groups that keep together whatever any of the given groupings keeps together.
 
-    Parameters
-    ----------
-    *groups : array-like of int of shape (n_samples,)
-        Group numbers.
-
-    Returns
-    -------
-    numpy.ndarray of int of shape (n_samples,)
-
-    Examples
-    --------
     >>> joined_groups([0, 0, 1, 2], [5, 6, 6, 7]).tolist()
     [0, 0, 0, 1]
     """
@@ -73,87 +50,47 @@ def joined_groups(*groups):
     return first
 
 
-def make_folds(y, *, groups=None, n_splits=5, n_repeats=2, seed=0):
-    """Repeated stratified folds; with groups, none stands on both sides.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Class of every row.
-    groups : array-like of int of shape (n_samples,), optional
-        Group of every row.
-    n_splits, n_repeats : int
-        Folds, and how often they are dealt.
-    seed : int
-        Order of the rows.
-
-    Returns
-    -------
-    list of (train, test)
-        Row numbers, repeat by repeat.
-
-    Raises
-    ------
-    TooFewRows
-        If a class has fewer rows or groups than folds, or cannot be dealt to all of them.
-    ValueError
-        If there is one class only, or the numbers make no sense.
-    """
-    if n_splits < 2 or n_repeats < 1:
-        raise ValueError(f"At least 2 folds and 1 repetition are needed, not {n_splits} and {n_repeats}.")
-    return [
-        split
-        for repeat in range(n_repeats)
-        for split in stratified_split(y, groups, n_splits=n_splits, seed=seed + 1000 * repeat)
-    ]
+def make_folds(y, *, groups=None, cv=5, repeats=2, seed=0):
+    """Return stratified folds (train, test), dealt several times; no group stands on both sides."""
+    if cv < 2 or repeats < 1:
+        raise ValueError(f"At least 2 folds and 1 repetition are needed, not {cv} and {repeats}.")
+    seeds = range(seed, seed + 1000 * repeats, 1000)
+    return [split for one in seeds for split in stratified_split(y, groups, cv=cv, seed=one)]
 
 
-def stratified_split(y, groups=None, *, n_splits=5, seed=0):
-    """Stratified folds once; the arguments are those of :func:`make_folds`.
-
-    Returns
-    -------
-    list of (train, test)
-        Row numbers.
-    """
+def stratified_split(y, groups=None, *, cv=5, seed=0):
+    """Return stratified folds (train, test) dealt once; raise TooFewRows where a class cannot be in each."""
     y = np.asarray(y)
     single = groups is None or len(np.unique(groups)) == len(y)
-    _check_counts(y, None if single else np.asarray(groups), n_splits)
+    _check_counts(y, None if single else np.asarray(groups), cv)
     if single:
-        return list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(y, y))
-    return _deal_groups(y, groups, n_splits, seed)
-
-
-def _deal_groups(y, groups, n_splits, seed):
-    classes, y = np.unique(y, return_inverse=True)
+        return list(StratifiedKFold(cv, shuffle=True, random_state=seed).split(y, y))
+    classes, codes = np.unique(y, return_inverse=True)
     groups = pd.factorize(np.asarray(groups))[0]
     for attempt in range(ATTEMPTS):
-        fold = _stratified_deal(y, groups, n_splits, seed + attempt)
-        counts = coo_array((np.ones(len(y)), (fold, y)), shape=(n_splits, len(classes))).toarray()
+        fold = _deal(codes, groups, cv, seed + attempt)
+        counts = coo_array((np.ones(len(y)), (fold, codes)), shape=(cv, len(classes))).toarray()
         if np.all(counts > 0):
-            return [
-                (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_splits)
-            ]
-    lacking = classes[np.any(counts == 0, axis=0)][0]
+            return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(cv)]
     raise TooFewRows(
-        f"Class {lacking} cannot be dealt to all {n_splits} folds, since its rows stand in few groups. "
-        "Take fewer folds."
+        f"Class {classes[np.any(counts == 0, axis=0)][0]} cannot be dealt to all {cv} folds, since its rows "
+        "stand in few groups. Take fewer folds."
     )
 
 
-def _stratified_deal(y, groups, n_splits, seed):
-    """Fold of every row: large groups first, each to the fold that has least of its classes.
+def _deal(codes, groups, cv, seed):
+    """Return the fold of every row: large groups first, each to the fold that has least of its classes.
 
     scikit-learn's StratifiedGroupKFold does the same in minutes where groups are many.
     """
-    shape = groups.max() + 1, y.max() + 1
-    counts = coo_array((np.ones(len(y)), (groups, y)), shape=shape).toarray()
+    shape = groups.max() + 1, codes.max() + 1
+    counts = coo_array((np.ones(len(codes)), (groups, codes)), shape=shape).toarray()
     order = np.random.default_rng(seed).permutation(len(counts))
     # Sizes by powers of two, so that another seed deals large groups differently, too.
     size = np.floor(np.log2(counts.sum(axis=1)))
     order = order[np.argsort(-size[order], kind="stable")]
     shares = counts / counts.sum(axis=0)
-    filled, rows = np.zeros((n_splits, shape[1])), np.zeros(n_splits)
+    filled, rows = np.zeros((cv, shape[1])), np.zeros(cv)
     fold_of = np.empty(len(counts), dtype="int64")
     for group in order:
         fold = np.argmin(filled @ shares[group] + 1e-9 * rows)
@@ -163,18 +100,16 @@ def _stratified_deal(y, groups, n_splits, seed):
     return fold_of[groups]
 
 
-def _check_counts(y, groups, n_splits):
+def _check_counts(y, groups, cv):
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"There is one class only ({classes[0]}); at least two are needed.")
     if groups is not None:
-        pairs = pd.DataFrame({"class": y, "group": groups}).drop_duplicates()
-        counts = pairs["class"].value_counts().reindex(classes).to_numpy()
+        counts = np.array([len(np.unique(groups[y == label])) for label in classes])
     rarest = counts.argmin()
-    if counts[rarest] < n_splits:
-        units = ("row", "rows") if groups is None else ("group of equal rows", "groups of rows")
-        what = units[int(counts[rarest] != 1)]
+    if counts[rarest] < cv:
+        one, more = ("row", "rows") if groups is None else ("group of equal rows", "groups of rows")
         raise TooFewRows(
-            f"Class {classes[rarest]} has {counts[rarest]} {what}, fewer than the {n_splits} folds. "
-            "Take fewer folds or more rows."
+            f"Class {classes[rarest]} has {counts[rarest]} {one if counts[rarest] == 1 else more}, fewer than "
+            f"the {cv} folds. Take fewer folds or more rows."
         )

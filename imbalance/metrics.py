@@ -1,8 +1,9 @@
 """Scores of class probabilities, weighted to the class shares of the population to predict for.
 
-Where a row weight says so, the rows of a class count together as much as the `target` prior gives the
-class; `target=None` counts every row alike. A weighted score is NaN where the target holds a class that
-has no row here: nothing is known of its loss.
+Everywhere `y` are the labels, of shape (n_samples,); `probabilities`, of shape (n_samples, n_classes), has a
+column for each of `classes`; `target` is the share of each class in the population, in that order, or None,
+which counts every row alike. A weighted score is NaN where the target holds a class that has no row here:
+nothing is known of its loss.
 """
 
 from __future__ import annotations
@@ -19,38 +20,20 @@ from imbalance.probability import by_name, check_prior, fit_calibrator, log_clip
 
 
 def class_codes(y, classes):
-    """Return the position in `classes` of every label.
+    """Return the position in `classes` of every label; refuse labels that are none of them.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    classes : array-like of shape (n_classes,)
-        Classes in the order of the columns of the probabilities.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If a label is none of the classes, or if there is no label.
-
-    Examples
-    --------
     >>> class_codes(["b", "a", "b"], ["a", "b"]).tolist()
     [1, 0, 1]
     """
     y, classes = np.asarray(y), np.asarray(classes)
-    plain = y.ndim == classes.ndim == 1 and y.dtype.kind == classes.dtype.kind and y.dtype.kind in "iU"
-    if plain and len(classes) and np.all(classes[:-1] < classes[1:]):
-        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        codes[classes[codes] != y] = -1
-    else:
-        codes = pd.Index(classes).get_indexer(pd.Index(y))
     if not len(y):
         raise ValueError("There are no labels to score.")
+    if y.dtype.kind == classes.dtype.kind == "U" and np.all(classes[:-1] < classes[1:]):
+        # Thirty times as fast as an index of text.
+        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        codes = np.where(classes[codes] == y, codes, -1)
+    else:
+        codes = pd.Index(classes).get_indexer(pd.Index(y))
     if np.any(codes < 0):
         raise ValueError(f"Label {y[codes < 0].tolist()[0]!r} is none of the classes {classes.tolist()}.")
     return codes
@@ -71,22 +54,8 @@ def places(names, found):
 
 
 def columns_of(probabilities, classes):
-    """Return probabilities as an array with a column for each class, of a frame by its names.
+    """Return probabilities as an array; a frame has the classes as columns, in any order, or 0, 1, 2 …
 
-    Parameters
-    ----------
-    probabilities : array-like of shape (n_samples, n_classes)
-        A frame has the classes as columns, in any order, or the numbers from 0, which are positions.
-    classes : array-like of shape (n_classes,)
-        Classes.
-
-    Raises
-    ------
-    ValueError
-        If a frame has other columns.
-
-    Examples
-    --------
     >>> columns_of(pd.DataFrame({"b": [0.9], "a": [0.1]}), ["a", "b"]).tolist()
     [[0.1, 0.9]]
     """
@@ -102,10 +71,8 @@ def columns_of(probabilities, classes):
 
 
 def class_shares(y, classes, weights=None):
-    """Return the share of each class among labels, of shape (n_classes,), by row weight where there is one.
+    """Return the share of each class among labels, by row weight where there is one.
 
-    Examples
-    --------
     >>> class_shares(["a", "a", "a", "b"], ["a", "b"]).tolist()
     [0.75, 0.25]
     """
@@ -116,27 +83,6 @@ def class_shares(y, classes, weights=None):
 def class_weights(y, classes, target):
     """Return the weight of a row of each class so that the classes have the shares of `target`.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    classes : array-like of shape (n_classes,)
-        Classes.
-    target : array-like of shape (n_classes,)
-        Share of each class in the population, in the order of `classes`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-        Target share by share among `y`; 0 for a class that neither has.
-
-    Raises
-    ------
-    ValueError
-        If the target holds a class that has no row.
-
-    Examples
-    --------
     >>> class_weights(["a", "a", "a", "b"], ["a", "b"], [0.5, 0.5]).round(3).tolist()
     [0.667, 2.0]
     """
@@ -152,6 +98,11 @@ def class_weights(y, classes, target):
     return np.divide(target, shares, out=np.zeros_like(target), where=shares > 0)
 
 
+def row_weights(y, classes, target):
+    """Return the weight of every row, by which the classes have the shares of `target`."""
+    return class_weights(y, classes, target)[class_codes(y, classes)]
+
+
 def rarest(counts):
     """Return the position of the rarest class, the last of equals: the one to find where there are two.
 
@@ -161,52 +112,40 @@ def rarest(counts):
     return len(counts) - 1 - int(np.argmin(np.asarray(counts)[::-1]))
 
 
-def _prepare(y, probabilities, classes, target):
-    """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
-    probabilities = columns_of(probabilities, classes)
-    codes = class_codes(y, classes)
-    if probabilities.shape != (len(codes), len(classes)):
-        raise ValueError(
-            f"Probabilities of shape {probabilities.shape} do not fit {len(codes)} labels and "
-            f"{len(classes)} classes."
-        )
-    totals = probabilities.sum(axis=1)
-    wrong = ~((np.abs(totals - 1) <= 1e-3) & (probabilities.min(axis=1) >= 0))
+def check_rows(probabilities):
+    """Raise ValueError for a row that does not sum to one, or has a negative or missing value."""
+    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & (probabilities.min(axis=1) >= 0))
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
             f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
             "negative or missing value."
         )
+
+
+def _prepare(y, probabilities, classes, target):
+    """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
+    probabilities, codes = columns_of(probabilities, classes), class_codes(y, classes)
+    if probabilities.shape != (len(codes), len(classes)):
+        raise ValueError(
+            f"Probabilities of shape {probabilities.shape} do not fit {len(codes)} labels and "
+            f"{len(classes)} classes."
+        )
+    check_rows(probabilities)
     if target is None:
         return codes, probabilities, np.ones(len(codes))
     target = check_prior(target, name="target prior")
-    if np.any(target[np.bincount(codes, minlength=len(target)) == 0] > 0):
-        return codes, probabilities, None
-    return codes, probabilities, class_weights(y, classes, target)[codes]
+    unknown = np.any(target[np.bincount(codes, minlength=len(target)) == 0] > 0)
+    return codes, probabilities, None if unknown else class_weights(y, classes, target)[codes]
+
+
+def _mean(of_rows, weights):
+    return np.nan if weights is None else float(np.average(of_rows, weights=weights))
 
 
 def weighted_log_loss(y, probabilities, *, classes, target=None):
-    """Return the log loss on a population with the class shares of `target`. [nats]
+    """Return the log loss on the target population, probabilities clipped at 1e-15. [nats]
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    probabilities : array-like of shape (n_samples, n_classes)
-        Predictions, clipped at 1e-15.
-    classes : array-like of shape (n_classes,)
-        Class of each column.
-    target : array-like of shape (n_classes,), optional
-        Share of each class in the population; every row alike if None.
-
-    Returns
-    -------
-    float
-        NaN where a class of the target has no row.
-
-    Examples
-    --------
     Two rows of "a" at a loss of ln 2 and one of "b" at ln 4, half and half:
 
     >>> p = [[0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]
@@ -215,81 +154,54 @@ def weighted_log_loss(y, probabilities, *, classes, target=None):
     1.5
     """
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    if weights is None:
-        return np.nan
-    return float(np.average(-log_clipped(probabilities)[np.arange(len(codes)), codes], weights=weights))
+    return _mean(-log_clipped(probabilities)[np.arange(len(codes)), codes], weights)
 
 
 def brier(y, probabilities, *, classes, target=None):
-    """Return the Brier score: half the squared distance between prediction and truth, in 0 to 1.
+    """Return the Brier score [1]_: half the squared distance between prediction and truth, in 0 to 1.
 
-    Half, so that for two classes it is the usual ``(p - y) ** 2``. Arguments as in
-    :func:`weighted_log_loss`.
+    Half, so that for two classes it is the usual ``(p - y) ** 2``.
 
     References
     ----------
     .. [1] G. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review
        78, 1-3, 1950.
 
-    Examples
-    --------
     >>> round(brier(["a", "b"], [[0.9, 0.1], [0.9, 0.1]], classes=["a", "b"]), 3)
     0.41
     """
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    if weights is None:
-        return np.nan
-    distance = np.sum((probabilities - np.eye(len(classes))[codes]) ** 2, axis=1)
-    return float(np.average(distance, weights=weights) / 2)
+    return _mean(np.square(probabilities - np.eye(len(classes))[codes]).sum(axis=1) / 2, weights)
 
 
 def _one_vs_rest(score, y, probabilities, classes, target, positive):
+    """Return a rank score of one of two classes, the mean over more classes."""
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    if weights is None or len(np.unique(codes)) < len(classes):
+    counts = np.bincount(codes, minlength=len(classes))
+    if weights is None or np.any(counts == 0):
         return np.nan
-    if len(classes) > 2:
-        columns = range(len(classes))
-    elif positive is None:
-        columns = [rarest(np.bincount(codes, minlength=len(classes)))]
-    else:
-        columns = class_codes([positive], classes)
+    found = range(len(counts))
+    if len(counts) == 2:
+        found = [rarest(counts) if positive is None else class_codes([positive], classes)[0]]
     used = weights > 0  # a class without a share in the target is no part of the population
-    scores = [score(codes[used] == c, probabilities[used, c], sample_weight=weights[used]) for c in columns]
+    scores = [score(codes[used] == k, probabilities[used, k], sample_weight=weights[used]) for k in found]
     return float(np.mean(scores))
 
 
 def auc(y, probabilities, *, classes, target=None, positive=None):
-    """Return the area under the ROC curve: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the area under the ROC curve; of more than two classes, the mean of one-vs-rest areas.
 
-    For two classes the target does not matter; for more it weights the classes within "the rest".
+    Of two classes it is that of the `positive` one, by default the rarer.
 
-    Parameters
-    ----------
-    y, probabilities, classes, target
-        As in :func:`weighted_log_loss`.
-    positive : label, optional
-        For two classes, the one to find; the rarer in `y` (the last of equals) if None.
-
-    Returns
-    -------
-    float
-        NaN where a class has no row.
-
-    Examples
-    --------
-    >>> auc(["a", "b"], [[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
-    1.0
+    >>> auc(["a", "a", "b"], [[0.9, 0.1], [0.4, 0.6], [0.5, 0.5]], classes=["a", "b"])
+    0.5
     """
     return _one_vs_rest(roc_auc_score, y, probabilities, classes, target, positive)
 
 
 def average_precision(y, probabilities, *, classes, target=None, positive=None):
-    """Return the average precision: of the rare class for two classes, mean of one-vs-rest for more.
+    """Return the average precision, of the classes as in :func:`auc`; it depends on the target.
 
-    Precision depends on the class shares, thus on the target. Arguments as in :func:`auc`.
-
-    Examples
-    --------
     >>> average_precision(["a", "b"], [[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
     1.0
     """
@@ -299,24 +211,10 @@ def average_precision(y, probabilities, *, classes, target=None, positive=None):
 def calibration(y, probabilities, *, classes, target=None, positive=None):
     """Return the slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
 
-    For two classes this is Cox's logistic recalibration, ``logit(y) = intercept + slope * logit(p)``, of
-    the rarer class; for more, its multinomial form with one slope and an intercept for each class, of
-    which the one of the rarest class against the commonest of the others is returned.
-
-    Parameters
-    ----------
-    y, probabilities, classes, target
-        As in :func:`weighted_log_loss`.
-    positive : label, optional
-        The class whose intercept is meant; the rarest in `y` (the last of equals) if None. The commonest is
-        that in `y`.
-
-    Returns
-    -------
-    slope : float
-        Below 1: the predictions are too extreme; above 1: too timid. Between 0 and 10.
-    intercept : float
-        Log odds to add. Above 0: the rare class is predicted too seldom.
+    For two classes this is Cox's logistic recalibration [1]_, ``logit(y) = intercept + slope * logit(p)``, of
+    the `positive` class, by default the rarer one; for more, its multinomial form, and the intercept is of
+    that class against the commonest of the others. A slope below 1: the predictions are too extreme. An
+    intercept above 0, log odds: the class is predicted too seldom.
 
     References
     ----------
@@ -342,15 +240,9 @@ def calibration(y, probabilities, *, classes, target=None, positive=None):
 
 
 def recalls(y, probabilities, *, classes):
-    """Return the share of each class's rows whose most probable class is right, of shape (n_classes,).
+    """Return the share of each class's rows whose most probable class is right; NaN without rows.
 
-    NaN for a class without rows. The most probable class depends on the prior that the probabilities
-    stand for.
-
-    Examples
-    --------
-    >>> p = [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]
-    >>> recalls(["a", "b", "b"], p, classes=["a", "b"]).tolist()
+    >>> recalls(["a", "b", "b"], [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], classes=["a", "b"]).tolist()
     [1.0, 0.5]
     """
     codes, probabilities, _ = _prepare(y, probabilities, classes, None)
@@ -360,18 +252,9 @@ def recalls(y, probabilities, *, classes):
 
 
 def accuracy(y, probabilities, *, classes, target=None):
-    """Return the share of rows whose most probable class is right; arguments as in :func:`weighted_log_loss`.
-
-    Examples
-    --------
-    >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
-    >>> round(accuracy(["a", "a", "b"], p, classes=["a", "b"], target=[0.5, 0.5]), 6)
-    1.0
-    """
+    """Return the share of rows whose most probable class is right."""
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    if weights is None:
-        return np.nan
-    return float(np.average(probabilities.argmax(axis=1) == codes, weights=weights))
+    return _mean(probabilities.argmax(axis=1) == codes, weights)
 
 
 #: Scores by name, and the sign that makes a larger one a better one.
@@ -412,16 +295,15 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     metric : {"log_loss", "brier", "auc", "average_precision", "accuracy"}
         Losses are returned negative, as scikit-learn's "neg_log_loss".
     target : "balanced", mapping, pandas.Series or array-like of shape (n_classes,), optional
-        Share of each class in the population, by name, or an array in the order of the sorted classes; every
-        row counts alike if None.
+        Share of each class in the population, by name, or in the order of the sorted classes; every row
+        counts alike if None.
     positive : label, optional
         For "auc" and "average_precision" of two classes, the one to find; the rarer one if None.
 
     Returns
     -------
     TargetScorer
-        For ``scoring=`` of GridSearchCV, cross_validate and others. Its score is NaN in a fold that lacks a
-        class of the target.
+        For ``scoring=`` of GridSearchCV, cross_validate and others; NaN in a fold that lacks a class.
 
     Raises
     ------
@@ -445,53 +327,35 @@ def scorer(metric="log_loss", *, target=None, positive=None):
         raise ValueError(f"Unknown metric {metric!r}.{near_name(metric, SCORES)} Known: {', '.join(SCORES)}.")
     if positive is not None and metric not in ("auc", "average_precision"):
         raise ValueError(f"Metric {metric!r} has no positive class; leave it out.")
-    return TargetScorer(
-        metric, None if isinstance(target, str) and target == "training" else by_name(target), positive
-    )
+    target = None if isinstance(target, str) and target == "training" else by_name(target)
+    return TargetScorer(metric, target, positive)
 
 
-def corrected_t_interval(differences, *, test_share, level=0.95):
-    """Return the interval of a mean difference over cross-validation folds, whose training rows overlap.
+def corrected_error(differences, test_share):
+    """Return the standard error of mean differences over cross-validation folds, along the first axis.
 
-    The variance of the mean is the sample variance times ``1/n + test rows / training rows`` instead of
-    ``1/n``, which takes the folds for independent and the interval too narrow.
-
-    Parameters
-    ----------
-    differences : array-like of shape (n_folds,)
-        Paired differences of a score, one a fold (over all repeats).
-    test_share : float
-        Share of the rows that a fold tests on: 1/5 for five folds.
-    level : float
-        Share of such intervals that should hold the true difference.
-
-    Returns
-    -------
-    low, high : float
-
-    Raises
-    ------
-    ValueError
-        With fewer than two differences, a missing one, or a share or level that is not between 0 and 1.
+    The training rows of folds overlap, so that the variance of the mean is the sample variance times
+    ``1/n + test rows / training rows`` [1]_ instead of ``1/n``.
 
     References
     ----------
     .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+    """
+    factor = 1 / len(differences) + test_share / (1 - test_share)
+    return np.std(differences, axis=0, ddof=1) * np.sqrt(factor)
 
-    Examples
-    --------
+
+def corrected_t_interval(differences, *, test_share, level=0.95):
+    """Return the interval of a mean paired difference over folds, see :func:`corrected_error`.
+
     >>> low, high = corrected_t_interval([-0.1, -0.3], test_share=0.5, level=0.5)
     >>> round(low, 4), round(high, 4)
     (-0.3732, -0.0268)
     """
     differences = np.asarray(differences, dtype="float64")
-    n = len(differences)
-    if n < 2 or np.isnan(differences).any():
+    if len(differences) < 2 or np.isnan(differences).any():
         raise ValueError(
             f"An interval needs two or more differences, none missing, not {differences.tolist()}."
         )
-    if not 0 < test_share < 1 or not 0 < level < 1:
-        raise ValueError(f"Test share {test_share:g} and level {level:g} must lie between 0 and 1.")
-    variance = differences.var(ddof=1) * (1 / n + test_share / (1 - test_share))
-    reach = student.ppf((1 + level) / 2, n - 1) * np.sqrt(variance)
+    reach = student.ppf((1 + level) / 2, len(differences) - 1) * corrected_error(differences, test_share)
     return float(differences.mean() - reach), float(differences.mean() + reach)

@@ -7,16 +7,10 @@ import inspect
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import gaussian_kde
-from sklearn import config_context, get_config
+from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, get_tags
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -27,7 +21,6 @@ from sklearn.utils.validation import (
 GRID_POINTS = 512
 #: The medcouple compares all pairs of values; of more values, so many order statistics stand for all.
 MEDCOUPLE_VALUES = 2000
-METHODS = ("dense", "lds")
 
 
 def relevance_points(y, *, extremes="both"):
@@ -83,13 +76,8 @@ def relevance_points(y, *, extremes="both"):
             "No target lies beyond the whiskers of the box plot, so none is rare; give control points of "
             "your own, such as relevance=[(median, 0), (threshold, 1)]."
         )
-    return np.array(
-        [
-            (start if rare_low else y.min(), float(rare_low)),
-            (middle, 0.0),
-            (end if rare_high else y.max(), float(rare_high)),
-        ]
-    )
+    first = (start, 1.0) if rare_low else (y.min(), 0.0)
+    return np.array([first, (middle, 0.0), (end, 1.0) if rare_high else (y.max(), 0.0)])
 
 
 def medcouple(values):
@@ -115,28 +103,13 @@ def medcouple(values):
 
 
 def relevance_of(y, points):
-    """Return the relevance of values, in 0 to 1, from control points.
+    """Return the relevance of values, in 0 to 1, from control points (value, relevance), two or more.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Values.
-    points : array-like of shape (n_points, 2)
-        Values, increasing, and their relevance in 0 to 1; two or more.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Monotone cubic interpolation (PCHIP) with a slope of zero at both ends, constant beyond.
-
-    Examples
-    --------
+    Between them it is a monotone cubic (PCHIP) with a slope of zero at both ends, beyond them constant.
     Half-way between two points a cubic that is flat at both has half the height, at a quarter 5/32 of it:
 
-    >>> relevance_of([10, 15, 20, 40, 99], [(0, 0), (20, 0), (40, 1)]).tolist()
-    [0.0, 0.0, 0.0, 1.0, 1.0]
-    >>> relevance_of([25, 30], [(20, 0), (40, 1)]).tolist()
-    [0.15625, 0.5]
+    >>> relevance_of([25, 30, 99], [(20, 0), (40, 1)]).tolist()
+    [0.15625, 0.5, 1.0]
     """
     points = np.asarray(points, dtype="float64")
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
@@ -147,14 +120,12 @@ def relevance_of(y, points):
     if np.any(np.diff(value) <= 0) or height.min() < 0 or height.max() > 1:
         raise ValueError("Control points need increasing values, and relevances between 0 and 1.")
     # A flat piece on either side makes the slope at the ends zero.
-    flat = PchipInterpolator(
-        [value[0] - 1, *value, value[-1] + 1], [height[0], *height, height[-1]], extrapolate=False
-    )
+    flat = PchipInterpolator([value[0] - 1, *value, value[-1] + 1], [height[0], *height, height[-1]])
     return np.clip(flat(np.clip(np.asarray(y, dtype="float64"), value[0], value[-1])), 0, 1)
 
 
 def sera(y, predicted, *, relevance=None, sample_weight=None):
-    """Return the squared error-relevance area: squared errors, each as far as its target matters.
+    """Return the squared error-relevance area [1]_: squared errors, each as far as its target matters.
 
     Parameters
     ----------
@@ -174,8 +145,8 @@ def sera(y, predicted, *, relevance=None, sample_weight=None):
     Notes
     -----
     The authors integrate, over cut-offs t from 0 to 1, the sum of the squared errors of the rows whose
-    relevance is t or more, by trapezoids of 0.001. A row is in that sum for just the cut-offs up to its own
-    relevance, so that the integral is exactly the sum of relevance times squared error.
+    relevance is t or more. A row is in that sum for just the cut-offs up to its own relevance, so that the
+    integral is exactly the sum of relevance times squared error.
 
     References
     ----------
@@ -198,39 +169,21 @@ def sera(y, predicted, *, relevance=None, sample_weight=None):
 
 
 def sera_scorer(relevance):
-    """Return a scorer of :func:`sera` for scikit-learn, the higher the better.
+    """Return a scorer of :func:`sera` for scikit-learn, the higher the better, with these control points.
 
-    Parameters
-    ----------
-    relevance : array-like of shape (n_points, 2)
-        Control points, the same in every fold: :func:`relevance_points` of the training targets, or your own.
-
-    Examples
-    --------
     >>> from sklearn.dummy import DummyRegressor
     >>> model = DummyRegressor(strategy="constant", constant=40).fit([[0]], [0])
     >>> sera_scorer([(20, 0), (40, 1)])(model, [[0], [0]], [10, 50])
     -100.0
     """
-    return make_scorer(
-        sera, greater_is_better=False, relevance=np.asarray(relevance, dtype="float64").tolist()
-    )
+    points = np.asarray(relevance, dtype="float64").tolist()
+    return make_scorer(sera, greater_is_better=False, relevance=points)
 
 
 def target_density(y, *, sample_weight=None):
-    """Return the density of a target at its own values, by a Gaussian kernel of Scott's width.
+    """Return the density of a target at its own values, by a Gaussian kernel of Scott's width. [1/unit]
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Training targets.
-    sample_weight : array-like of shape (n_samples,), optional
-        A row of weight w counts as w rows.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Density, interpolated between 512 points; 1 where the targets are all alike. [1 / unit of the target]
+    It is interpolated between 512 points, and 1 where all are alike; a row of weight w counts as w rows.
     """
     if y.min() == y.max():
         return np.ones(len(y))
@@ -243,31 +196,16 @@ def target_density(y, *, sample_weight=None):
 
 
 def dense_weights(y, *, alpha=1.0, sample_weight=None):
-    """Return the weights of DenseWeight: one less the scaled density, so that rare targets weigh more.
+    """Return the weights of DenseWeight [1]_, of mean 1: one less `alpha` times the scaled density.
 
-    Targets at both ends are rare; those of PM2.5 are mostly the high ones.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Training targets.
-    alpha : float
-        Strength: 0 weighs all rows alike, 1 takes the weight of the densest target down to a millionth.
-    sample_weight : array-like of shape (n_samples,), optional
-        A row of weight w counts as w rows.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Weights with a mean of 1; all 1 where the targets are all alike.
+    Strength 0 weighs all rows alike, 1 takes the weight of the densest target down to a millionth. Targets
+    at both ends are rare; those of PM2.5 are mostly the high ones.
 
     References
     ----------
     .. [1] M. Steininger, K. Kobs, P. Davidson, A. Krause, A. Hotho, Density-based weighting for
        imbalanced regression, Machine Learning 110, 2187-2211, 2021.
 
-    Examples
-    --------
     >>> weights = dense_weights([10, 10, 10, 10, 90])
     >>> bool(weights[4] > weights[0]), float(weights.mean().round(6))
     (True, 1.0)
@@ -282,39 +220,21 @@ def dense_weights(y, *, alpha=1.0, sample_weight=None):
 
 
 def inverse_density_weights(y, *, alpha=1.0, sample_weight=None):
-    """Return the weights of label-distribution smoothing: a power of the inverse of the smoothed density.
+    """Return the weights of label-distribution smoothing [1]_, of mean 1: the density to ``-alpha / 2``.
 
-    Parameters
-    ----------
-    y, sample_weight
-        As in :func:`dense_weights`.
-    alpha : float
-        Strength: the density to the power of ``-alpha / 2``. 1 is the root of the inverse, which the authors
-        use where the density spans orders of magnitude, 2 the inverse, 0 weighs all rows alike.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        Weights with a mean of 1; all 1 where the targets are all alike.
-
-    Notes
-    -----
-    The authors smooth a histogram of the labels; here the kernel density takes its place.
+    Strength 1 is the root of the inverse, which the authors use where the density spans orders of magnitude.
+    They smooth a histogram of the labels; here the kernel density takes its place.
 
     References
     ----------
     .. [1] Y. Yang, K. Zha, Y. Chen, H. Wang, D. Katabi, Delving into deep imbalanced regression,
        ICML 2021.
-
-    Examples
-    --------
-    >>> weights = inverse_density_weights([10, 10, 10, 10, 90])
-    >>> bool(weights[4] > weights[0]), float(weights.mean().round(6))
-    (True, 1.0)
     """
-    y = _finite(y)
-    weights = target_density(y, sample_weight=sample_weight) ** (-alpha / 2)
+    weights = target_density(_finite(y), sample_weight=sample_weight) ** (-alpha / 2)
     return weights / np.average(weights, weights=sample_weight)
+
+
+METHODS = {"dense": dense_weights, "lds": inverse_density_weights}
 
 
 class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -343,7 +263,7 @@ class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
 
     Examples
     --------
-    Two common values and a rare one; the plain mean is 4, the weighted one lies nearer to the rare one:
+    Nine common values and a rare one; the plain mean is 4, the weighted one lies nearer to the rare one:
 
     >>> from sklearn.dummy import DummyRegressor
     >>> X, y = [[0]] * 10, [1] * 9 + [31]
@@ -357,19 +277,10 @@ class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.method = method
         self.alpha = alpha
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(self, X, y, sample_weight=None):
         """Weigh the rows by the density of their targets and fit; return self.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows, as the estimator takes them.
-        y : array-like of shape (n_samples,)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), optional
-            Multiplied with the weights for rare targets; a row of weight w counts as w rows in the density.
-        **fit_params
-            Further parameters of the estimator's ``fit``, routed where metadata routing is on.
+        A row of `sample_weight` w counts as w rows in the density, and its weight is multiplied by w.
         """
         if self.method not in METHODS:
             raise ValueError(f"Unknown method {self.method!r}; use 'dense' or 'lds'.")
@@ -381,15 +292,13 @@ class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        weigh = dense_weights if self.method == "dense" else inverse_density_weights
-        self.weights_ = weigh(y, alpha=self.alpha, sample_weight=sample_weight)
+        self.weights_ = METHODS[self.method](y, alpha=self.alpha, sample_weight=sample_weight)
         if sample_weight is not None:
             self.weights_ = self.weights_ * sample_weight
-        routed = process_routing(self, "fit", **fit_params).estimator.fit if _routes() else fit_params
         self.estimator_ = clone(self.estimator)
         # Each step of a pipeline would have to say whether it wants weights that only the last one is to get.
-        with config_context(enable_metadata_routing=_routes() and bool(routed)):
-            self.estimator_.fit(X, y, **{_weight_name(self.estimator_): self.weights_}, **routed)
+        with config_context(enable_metadata_routing=False):
+            self.estimator_.fit(X, y, **{_weight_name(self.estimator_): self.weights_})
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
@@ -400,22 +309,11 @@ class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
-    def get_metadata_routing(self):
-        """Return what ``fit`` takes itself, `sample_weight`, and what it hands to the estimator."""
-        fits = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=get_routing_for_object(self.estimator), method_mapping=fits)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
+        tags.input_tags = get_tags(self.estimator).input_tags
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _routes():
-    return get_config()["enable_metadata_routing"]
 
 
 def _weight_name(estimator):
@@ -427,9 +325,6 @@ def _weight_name(estimator):
     parameters = inspect.signature(estimator.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         raise ValueError(f"{type(estimator).__name__} takes no sample_weight; use a regressor that does.")
-    if prefix and _routes():
-        estimator.set_fit_request(sample_weight=True)
-        return "sample_weight"
     return f"{prefix}sample_weight"
 
 

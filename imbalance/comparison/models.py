@@ -170,7 +170,7 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
     settings = {"learning_rate": LEARNING_RATE} if model.library == "catboost" else {}
     settings, name = settings | (model.settings or {}), TREES_NAME[model.library]
     try:
-        train, test = stratified_split(y, groups, n_splits=5, seed=seed)[0]
+        train, test = stratified_split(y, groups, cv=5, seed=seed)[0]
     except TooFewRows:
         return model, [
             f"{model.library} grows its usual number of trees: a class has too few rows to hold out."

@@ -205,7 +205,7 @@ def whole_groups(X, groups=None):
 def _splits(X, y, groups, cv, repeats, seed, *, given):
     """Train and test rows of every fold, the repeats, and a note where groups cross given folds."""
     if isinstance(cv, Integral):
-        return make_folds(y, groups=groups, n_splits=cv, n_repeats=repeats, seed=seed), int(repeats), []
+        return make_folds(y, groups=groups, cv=cv, repeats=repeats, seed=seed), int(repeats), []
     if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
         raise ValueError(f"cv must be a number of folds, a splitter or folds, not {cv!r}.")
     splits, crossing = [], 0

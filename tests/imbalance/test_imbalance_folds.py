@@ -24,7 +24,7 @@ def test_groups_that_share_a_row_are_joined():
 def test_every_row_judges_once_a_repeat_and_each_fold_has_every_class(groups):
     "12 of 60 rows are rare: at least one in each of 5 folds, 2 repeats, 10 folds."
     y = np.repeat([0, 1], [48, 12])
-    folds = make_folds(y, groups=groups, n_splits=5, n_repeats=2)
+    folds = make_folds(y, groups=groups, cv=5, repeats=2)
     assert len(folds) == 10
     for repeat in range(2):
         tests = [test for _, test in folds[5 * repeat : 5 * repeat + 5]]
@@ -38,7 +38,7 @@ def test_no_group_stands_on_both_sides():
     "Groups of 1 to 6 rows."
     groups = np.repeat(np.arange(30), np.arange(30) % 6 + 1)
     y = np.arange(len(groups)) % 3 == 0
-    for train, test in make_folds(y, groups=groups, n_splits=4):
+    for train, test in make_folds(y, groups=groups, cv=4):
         assert not set(groups[train]) & set(groups[test])
 
 
@@ -47,7 +47,7 @@ def test_classes_are_dealt_evenly_although_groups_are_whole():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(200), rng.integers(1, 5, 200))
     y = rng.random(len(groups)) < 0.1
-    for _, test in make_folds(y, groups=groups, n_repeats=1):
+    for _, test in make_folds(y, groups=groups, repeats=1):
         assert y[test].sum() == pytest.approx(y.sum() / 5, rel=0.1)
         assert len(test) == pytest.approx(len(y) / 5, rel=0.1)
 
@@ -56,7 +56,7 @@ def test_repeats_deal_otherwise_and_the_same_seed_the_same():
     "Groups of different size, too."
     groups = np.repeat(np.arange(20), np.arange(20) + 3)
     y = np.arange(len(groups)) % 4 == 0
-    first, second = (make_folds(y, groups=groups, n_splits=2, n_repeats=2, seed=seed) for seed in (1, 1))
+    first, second = (make_folds(y, groups=groups, cv=2, repeats=2, seed=seed) for seed in (1, 1))
     for one, other in zip(first, second, strict=True):
         assert one[1].tolist() == other[1].tolist()
     assert first[0][1].tolist() not in (first[2][1].tolist(), first[3][1].tolist())
@@ -81,4 +81,4 @@ def test_classes_that_no_deal_brings_to_all_folds_are_refused():
     "Classes of groups (1, 2), (1, 3) and (2, 3): of three groups two lie in one of two folds."
     groups = [1, 2, 1, 3, 2, 3]
     with pytest.raises(TooFewRows, match="cannot be dealt to all 2 folds"):
-        make_folds(list("aabbcc"), groups=groups, n_splits=2)
+        make_folds(list("aabbcc"), groups=groups, cv=2)
