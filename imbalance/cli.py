@@ -143,7 +143,7 @@ def compare(
     screen.print(caption(comparison.settings), markup=False, style="dim")
     _say_all(comparison.findings, comparison.notes)
     command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
-    say(f"Written to {out}. Fit the best by log loss: {command}")
+    say(f"Written to {out}. Fit the best: {command}")
 
 
 def _compare_suite(suite, out, json, options):

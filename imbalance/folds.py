@@ -109,7 +109,8 @@ def _check_counts(y, groups, cv):
     rarest = counts.argmin()
     if counts[rarest] < cv:
         one, more = ("row", "rows") if groups is None else ("group of equal rows", "groups of rows")
+        what = one if counts[rarest] == 1 else more
         raise TooFewRows(
-            f"Class {classes[rarest]} has {counts[rarest]} {one if counts[rarest] == 1 else more}, fewer than "
+            f"Class {classes[rarest]} has {counts[rarest]} {what}, fewer than "
             f"the {cv} folds. Take fewer folds or more rows."
         )

@@ -29,22 +29,8 @@ def relevance_points(y, *, extremes="both"):
     The whiskers are those of the box plot adjusted for skewness [2]_, as in [1]_: in a skewed target they lie
     farther out on the side of the long tail. A side without a value beyond its whisker is not relevant.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Targets, best those of the training rows.
-    extremes : {"both", "high", "low"}
-        Which rare values matter.
-
-    Returns
-    -------
-    numpy.ndarray of shape (3, 2)
-        Value and relevance, in order of the values.
-
-    Raises
-    ------
-    ValueError
-        If no value lies beyond a whisker on the side asked for.
+    `extremes` ("both", "high" or "low") says which rare values matter; targets `y` are best those of the
+    training rows. The points are (value, relevance), of shape (3, 2).
 
     References
     ----------

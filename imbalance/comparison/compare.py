@@ -12,9 +12,8 @@ from scipy.sparse import issparse
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from imbalance.comparison import report
-from imbalance.comparison.fits import StrategyFailed
-from imbalance.comparison.judge import make_jobs
+from imbalance.comparison import report, summary
+from imbalance.comparison.fits import StrategyFailed, make_jobs
 from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import as_table, class_labels, make_problem, problem_facts, whole_groups
 from imbalance.comparison.runner import claim_parts, run_jobs, versions
@@ -22,26 +21,17 @@ from imbalance.comparison.scoring import choose_scoring
 from imbalance.comparison.strategies import (
     AS_THEY_ARE,
     ENDINGS,
-    REFERENCE,
     ROWS,
     choose_endings,
     choose_rows,
     label,
-)
-from imbalance.comparison.summary import (
-    differences,
-    findings,
-    mean_reliability,
-    mean_sweep,
-    mean_test_share,
-    summary_table,
 )
 from imbalance.reading import _features, read_alike
 
 
 @dataclass(repr=False)
 class Comparison:
-    """What a comparison found.
+    """What a comparison found; in a notebook it shows its answer and its table.
 
     Attributes
     ----------
@@ -50,8 +40,8 @@ class Comparison:
         [nats], `brier, auc, average_precision, calibration_slope, calibration_intercept, recall_CLASS`,
         further scores, `prior_CLASS` (what the probabilities stand for) and `seconds` [s].
     table : DataFrame
-        A row per strategy and model, the best first, see
-        :func:`imbalance.comparison.summary.summary_table`.
+        A row per strategy and model, the best first: of least cost where costs were given, else of least log
+        loss; see :func:`imbalance.comparison.summary.summary_table`.
     differences : DataFrame
         A row per pair, see :func:`imbalance.comparison.summary.differences`.
     sweep : DataFrame
@@ -62,10 +52,8 @@ class Comparison:
         the target population, and the test rows in it (each once, however often it was tested).
     settings : dict
         Data, folds, target, strategies, models, versions.
-    findings : list of str
-        Sentences that the figures support, the answer first.
-    notes : list of str
-        What was done to the rows on the way.
+    findings, notes : list of str
+        Sentences that the figures support, the answer first; what was done to the rows on the way.
     """
 
     scores: pd.DataFrame
@@ -96,11 +84,6 @@ class Comparison:
             Fitted. Its probabilities are for the target (raw ones for what they stand for); it predicts the
             least expected cost where costs were given.
 
-        Raises
-        ------
-        ValueError
-            If there is no such row, or the rows hold other classes.
-
         Examples
         --------
         >>> from sklearn.naive_bayes import GaussianNB
@@ -111,28 +94,31 @@ class Comparison:
         ['a', 'b']
         """
         chosen = self._chosen(strategy, model)
-        estimator, by_name = self.recipe["models"][chosen["model"]], chosen["model"] in self.recipe["by_name"]
-        rows = self.recipe["strategies"][chosen["rows"]]
-        y, target = class_labels(y), np.array(list(self.settings["target_prior"].values()))
+        y, learned, reader = class_labels(y), as_table(X), None
         if [str(label) for label in np.unique(y)] != self.settings["classes"]:
             raise ValueError(
                 f"These rows hold the classes {np.unique(y).tolist()}, not {self.settings['classes']}."
             )
-        learned, reader = as_table(X), None
-        if by_name and not issparse(X):
+        if chosen["model"] in self.recipe["by_name"] and not issparse(X):
             # A frame made anew would forget which columns are days.
             frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
             learned, _, columns = _features(frame, categorical=())
             reader = FunctionTransformer(_read_as_learned, kw_args={"columns": columns}).fit(X)
-        groups, _ = whole_groups(learned, groups)
         fitted, _ = fit_row(
-            estimator, rows, learned, y, ending=chosen["ending"], target=target, groups=groups,
-            costs=self.recipe["costs"], seed=self.settings["seed"],
-        )  # fmt: skip
+            self.recipe["models"][chosen["model"]],
+            self.recipe["strategies"][chosen["rows"]],
+            learned,
+            y,
+            ending=chosen["ending"],
+            target=np.array(list(self.settings["target_prior"].values())),
+            groups=whole_groups(learned, groups)[0],
+            costs=self.recipe["costs"],
+            seed=self.settings["seed"],
+        )
         return fitted if reader is None else make_pipeline(reader, fitted)
 
     def _chosen(self, strategy, model):
-        """The row of the table that is meant."""
+        """Return the row of the table that is meant."""
         part = self.table
         for name, value in {"strategy": strategy, "model": model}.items():
             if value is not None and value not in set(part[name]):
@@ -145,7 +131,7 @@ class Comparison:
         return part.iloc[0]
 
     def to_markdown(self):
-        """The table with its sentences in Markdown."""
+        """Return the table with its sentences in Markdown."""
         return report.markdown(self)
 
     def __repr__(self):
@@ -208,7 +194,8 @@ def compare(
     repeats : int
         How often the folds are dealt, where `cv` is their number.
     costs : mapping from (true, predicted) to float, DataFrame or array-like, optional
-        Cost of predicting one class for another, see :func:`imbalance.decisions.cost_matrix`.
+        Cost of predicting one class for another, see :func:`imbalance.decisions.cost_matrix`. With costs the
+        order, the marks and the answer are by mean cost; the log loss stands beside it.
     scoring : str, callable, sequence or mapping, optional
         Further scores, beside log loss, Brier score, AUC, average precision and expected cost: "recall@0.05"
         (recall of the rarest class at 5 % false alarms, the threshold from training rows), names of
@@ -232,11 +219,9 @@ def compare(
 
     Raises
     ------
-    ValueError
-        If the rows, the target, a name, a classifier or the costs make no sense, if nothing can be done with
-        these rows, or if `out` holds pieces of another comparison.
-    OSError
-        If `out` cannot be written.
+    ValueError, OSError
+        If the rows or an argument make no sense, if nothing can be done with these rows, or if `out` cannot
+        be written or holds pieces of another comparison.
 
     Notes
     -----
@@ -264,47 +249,53 @@ def compare(
     n_jobs = 1 if n_jobs is None else n_jobs
     _check_whole(repeats=repeats, n_jobs=n_jobs, seed=seed)
     models, by_name = choose_models(models, sparse=issparse(X))
-    strategies, endings = choose_rows(rows), choose_endings(ending)
+    models = {name: seeded(model, seed) for name, model in models.items()}
+    chosen, endings = choose_rows(rows), choose_endings(ending)
     problem, said = make_problem(
         X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)
     )
     scoring = choose_scoring(scoring, costs, classes=problem.classes)
-    models = {name: seeded(model, seed) for name, model in models.items()}
-    pairs = [(strategy, tuple(endings)) for strategy in strategies if strategy.name != AS_THEY_ARE]
+    strategies = {one.name: one for one in [ROWS[AS_THEY_ARE], *chosen]}
     own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
-    pairs.insert(0, (ROWS[AS_THEY_ARE], tuple(own if len(pairs) < len(strategies) else ["raw"])))
+    pairs = [(one, tuple(endings)) for name, one in strategies.items() if name != AS_THEY_ARE]
+    asked = any(one.name == AS_THEY_ARE for one in chosen)
+    pairs.insert(0, (ROWS[AS_THEY_ARE], tuple(own if asked else ["raw"])))
     jobs, passing = make_jobs(models, by_name, pairs, scoring, len(problem.splits))
     facts = {**problem_facts(problem), "versions": versions()}
     if not isinstance(cv, Integral):
-        facts["folds"] = joblib.hash(problem.splits)[:16]
+        facts["splits"] = joblib.hash(problem.splits)[:16]
     folder = None if out is None else claim_parts(out, facts, what="comparison")
     records = [record for record, _ in run_jobs(jobs, problem, folder=folder, n_jobs=n_jobs, advance=advance)]
     kept, left_out = _kept(jobs, records)
+    frames = _frames(records, kept, [own, list(strategies), list(models)])
+    known = {"target": facts["target_prior"], "test_share": summary.mean_test_share(problem.splits)}
+    table = summary.summary_table(frames["scores"], **known)
     settings = {
         "title": title,
         **facts,
-        "strategies": {one.name: one.meaning for one, _ in pairs},
+        "strategies": {name: one.meaning for name, one in strategies.items()},
         "endings": {ending: ENDINGS[ending] for ending in own},
         "models": {name: str(model).splitlines()[0][:200] for name, model in models.items()},
         "scores": scoring.names,
+        "ranked_by": summary.ranked_by(table),
         "costs": None if scoring.costs is None else scoring.costs.tolist(),
-        "test_share": mean_test_share(problem.splits),
+        "test_share": known["test_share"],
     }
     remarks = _remarks(strategies, endings, problem.target, passing if out is not None else [])
-    counted = _counted([note for record in records for note in record["notes"]], len(records))
-    recipe = {
-        "models": models,
-        "by_name": by_name,
-        "strategies": {one.name: one for one, _ in pairs},
-        "costs": scoring.costs,
-    }
-    found = _comparison(records, kept, settings, recipe, problem.splits)
-    found.notes = [*notes, *said, *remarks, *left_out, *counted]
-    return found
+    return Comparison(
+        frames["scores"],
+        table,
+        summary.differences(frames["scores"], test_share=known["test_share"]),
+        summary.mean_sweep(frames["sweep"], problem.names.index(str(problem.rarest))),
+        summary.mean_reliability(frames["reliability"], problem.splits),
+        settings,
+        summary.findings(table, frames["scores"], target=known["target"]),
+        [*notes, *said, *remarks, *left_out, *_counted(records)],
+        {"models": models, "by_name": by_name, "strategies": strategies, "costs": scoring.costs},
+    )
 
 
 def _check_whole(**numbers):
-    """Raise a ValueError for a number that must be whole and is not, or makes no sense."""
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise ValueError(f"{name} must be a whole number, not {value!r}.")
@@ -315,13 +306,13 @@ def _check_whole(**numbers):
 
 
 def _remarks(strategies, endings, target, passing):
-    """What a reader should know of the ways of the comparison itself."""
-    names, said = {strategy.name for strategy in strategies}, []
+    """Return what a reader should know of the ways of the comparison itself."""
+    said = []
     if "em" in endings:
         said.append(
             "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."
         )
-    if {"weights", "weights-target"} <= names and np.allclose(target, target[0]):
+    if {"weights", "weights-target"} <= set(strategies) and np.allclose(target, target[0]):
         said.append("The target is balanced, so weights and weights-target are the same.")
     return said + [
         f"{name!r} holds what only this run knows, such as a nameless function: another run fits it anew."
@@ -330,12 +321,9 @@ def _remarks(strategies, endings, target, passing):
 
 
 def _kept(jobs, records):
-    """Pairs of strategy and model that every fold allows, and a note for each other.
+    """Return the pairs of strategy and model that every fold allows, and a note for each other.
 
-    Raises
-    ------
-    StrategyFailed
-        If for no model anything is left beside the rows as they are, or not even these.
+    Raises StrategyFailed if for no model anything is left beside the rows as they are, or not even these.
     """
     failed = pd.DataFrame(
         [
@@ -347,31 +335,33 @@ def _kept(jobs, records):
     )
     gone = {(label(row.rows, row.ending), row.model) for row in failed.itertuples()}
     kept = {(row["strategy"], row["model"]) for record in records for row in record["scores"]} - gone
-    kept = {(name, model) for name, model in kept if (REFERENCE, model) in kept}
-    if len(failed) and not any(name != REFERENCE for name, _ in kept):
+    kept = {(name, model) for name, model in kept if (AS_THEY_ARE, model) in kept}
+    if len(failed) and not any(name != AS_THEY_ARE for name, _ in kept):
         first = failed.iloc[0]
         raise StrategyFailed(
             f"{label(first['rows'], first['ending'])} with {first['model']}", first["reason"]
         )
     n_folds, notes = 1 + max(job.fold for job in jobs), []
     for (rows, model), part in failed.groupby(["rows", "model"], sort=False):
-        if (REFERENCE, model) in gone and rows != AS_THEY_ARE:
+        if (AS_THEY_ARE, model) in gone and rows != AS_THEY_ARE:
             continue
         endings = [ending for ending in ENDINGS if ending in set(part["ending"])]
-        what = model if (REFERENCE, model) in gone else f"{rows} ({', '.join(endings)}) with {model}"
+        what = model if (AS_THEY_ARE, model) in gone else f"{rows} ({', '.join(endings)}) with {model}"
         times = part["fold"].nunique()
         where = "" if times == n_folds else f" ({times} of {n_folds} folds)"
         notes.append(f"{what} was left out: {part['reason'].iloc[0]}{where}")
     return kept, notes
 
 
-def _counted(notes, n_pieces):
-    """Notes once each, with the number of pieces where some but not all have it."""
-    counts = pd.Series(list(notes), dtype=object).value_counts(sort=False)
-    return [note if n == 1 or n >= n_pieces else f"{note} (in {n} fits)" for note, n in counts.items()]
+def _counted(records):
+    """Return the notes of the fits once each, with their number where some but not all have it."""
+    notes = [note for record in records for note in record["notes"]]
+    counts = pd.Series(notes, dtype=object).value_counts(sort=False)
+    return [note if n == 1 or n >= len(records) else f"{note} (in {n} fits)" for note, n in counts.items()]
 
 
-def _comparison(records, kept, settings, recipe, splits):
+def _frames(records, kept, orders):
+    """Return scores, sweep and reliability of the kept pairs; scores by model, rows, ending and fold."""
     frames = {
         what: pd.DataFrame(
             [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
@@ -379,20 +369,6 @@ def _comparison(records, kept, settings, recipe, splits):
         for what in ("scores", "sweep", "reliability")
     }
     scores = frames["scores"]
-    order = [
-        scores[name].map(list(settings[given]).index)
-        for name, given in (("ending", "endings"), ("rows", "strategies"), ("model", "models"))
-    ]
-    scores = scores.iloc[np.lexsort([scores["fold"], scores["repeat"], *order])].reset_index(drop=True)
-    target, test_share = settings["target_prior"], settings["test_share"]
-    table = summary_table(scores, target=target, test_share=test_share)
-    return Comparison(
-        scores=scores,
-        table=table,
-        differences=differences(scores, test_share=test_share),
-        sweep=mean_sweep(frames["sweep"], settings["classes"].index(settings["rarest"])),
-        reliability=mean_reliability(frames["reliability"], splits),
-        settings=settings,
-        findings=findings(table, scores, target=target),
-        recipe=recipe,
-    )
+    order = [scores[n].map(o.index) for n, o in zip(("ending", "rows", "model"), orders, strict=True)]
+    order = np.lexsort([scores["fold"], scores["repeat"], *order])
+    return frames | {"scores": scores.iloc[order].reset_index(drop=True)}

@@ -22,9 +22,8 @@ from imbalance.decisions import CostSensitiveClassifier
 from imbalance.folds import TooFewRows, stratified_split
 from imbalance.metrics import weighted_log_loss
 
-#: Numbers of trees to choose from.
+#: Numbers of trees to choose from, and what each library calls them.
 TREES = (5, 10, 15, 20, 30, 40, 50, 70, 100, 140, 200)
-#: What each library calls the number of trees.
 TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}
 #: CatBoost's own learning rate would follow the number of trees.
 LEARNING_RATE = 0.1
@@ -40,18 +39,7 @@ NAMES = tuple(MEANINGS)
 
 
 def logistic(*, sparse=False):
-    """Logistic regression on a table as it is: gaps filled, numbers scaled, categories one-hot.
-
-    Parameters
-    ----------
-    sparse : bool
-        Whether the rows are a sparse matrix, whose columns are only scaled.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        Everything in it is learned from training rows.
-    """
+    """Return logistic regression on a table as it is, or on sparse rows, whose columns are only scaled."""
     if sparse:
         return make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=2000))
     numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
@@ -64,28 +52,8 @@ def logistic(*, sparse=False):
 
 
 def choose_models(models=None, *, sparse=False):
-    """Classifiers by name.
+    """Return classifiers by name, and which of them learn from numbers and categories: those by name.
 
-    Parameters
-    ----------
-    models : str, classifier, sequence or mapping from name to classifier, optional
-        Names of :data:`NAMES` or scikit-learn classifiers; those by name that are installed if None.
-    sparse : bool
-        Whether the rows are a sparse matrix.
-
-    Returns
-    -------
-    models : dict of str to classifier
-    by_name : set of str
-        Which of them learn from numbers and categories.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or something is no classifier or has no ``predict_proba``.
-
-    Examples
-    --------
     >>> from sklearn.naive_bayes import GaussianNB
     >>> list(choose_models(["logistic", GaussianNB(), GaussianNB()])[0])
     ['logistic', 'GaussianNB', 'GaussianNB 2']
@@ -96,22 +64,22 @@ def choose_models(models=None, *, sparse=False):
         models = _named(models if isinstance(models, list | tuple) else [models])
     if not models:
         raise ValueError(f"No model is named; choose from {', '.join(NAMES)}, or give a classifier.")
-    by_name = {name for name, one in models.items() if isinstance(one, str)}
     chosen = {}
     for name, one in models.items():
         chosen[str(name)] = _by_name(one, sparse) if isinstance(one, str) else one
         check_classifier(chosen[str(name)], name)
-    return chosen, by_name
+    return chosen, {name for name, one in models.items() if isinstance(one, str)}
 
 
 def _named(models):
     named = {}
-    for one in dict.fromkeys(models) if all(isinstance(m, str) for m in models) else models:
+    for one in models:
         last = one.steps[-1][1] if hasattr(one, "steps") else one
-        name = one if isinstance(one, str) else type(last).__name__
-        number = 2
-        while name in named:
-            name, number = f"{name.removesuffix(f' {number - 1}')} {number}", number + 1
+        name = base = one if isinstance(one, str) else type(last).__name__
+        number = 1
+        while name in named and named[name] is not one:
+            number += 1
+            name = f"{base} {number}"
         named[name] = one
     return named
 
@@ -128,7 +96,7 @@ def _by_name(name, sparse):
 
 
 def seeded(model, seed):
-    """Copy of a model with a seed wherever it has none, and boosters with one thread.
+    """Return a copy of a model with a seed wherever it has none, and boosters with one thread.
 
     >>> seeded(LogisticRegression(), 3).random_state
     3
@@ -145,25 +113,11 @@ def seeded(model, seed):
 
 
 def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
-    """Copy of a booster by name with the number of trees that predicts held-out training rows best.
+    """Return a booster by name with the number of trees that predicts held-out training rows best, and notes.
 
     A fifth of the training rows is held out, whole groups of them, before anything is resampled or weighted;
-    in the loss they are weighted to the class shares that the others have after it.
-
-    Parameters
-    ----------
-    model : scikit-learn classifier
-        Anything but a booster by name without a number of trees is returned as it is.
-    strategy : Strategy
-        What is done to the rows.
-    X, y, target, groups, seed
-        As for :func:`imbalance.comparison.fits.fit_endings`.
-
-    Returns
-    -------
-    classifier
-    notes : list of str
-        Where a class has too few rows to hold any out.
+    in the loss they are weighted to the class shares that the others have after it. Any other model is
+    returned as it is.
     """
     if type(model) is not BoostedClassifier or TREES_NAME[model.library] in (model.settings or {}):
         return model, []
@@ -180,34 +134,16 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
     fitted.fit(_safe_indexing(X, train), y[train])
     held_out, losses = _safe_indexing(X, test), []
     for fitted.estimators_[0].trees_ in TREES:
-        losses.append(
-            weighted_log_loss(
-                y[test], fitted.raw_proba(held_out), classes=fitted.classes_, target=fitted.nominal_prior_
-            )
-        )
+        p, known = fitted.raw_proba(held_out), {"classes": fitted.classes_, "target": fitted.nominal_prior_}
+        losses.append(weighted_log_loss(y[test], p, **known))
     return copy_of(model).set_params(settings=settings | {name: TREES[int(np.argmin(losses))]}), []
 
 
 def fit_row(model, strategy, X, y, *, ending, target, groups=None, costs=None, seed=0):
-    """Fit a row of a comparison to all rows of a table.
+    """Return a row of a comparison fitted to a table, deciding by `costs` where there are any, and notes.
 
-    Parameters
-    ----------
-    model : scikit-learn classifier
-        As :func:`choose_models` gives it.
-    strategy : Strategy
-        What is done to the rows.
-    X, y, ending, target, groups, seed
-        As for :meth:`imbalance.comparison.strategies.Strategy.classifier`; groups hold equal rows together,
-        see :func:`imbalance.comparison.problem.whole_groups`.
-    costs : numpy.ndarray of shape (n_classes, n_classes), optional
-        By which it predicts.
-
-    Returns
-    -------
-    classifier
-        Fitted.
-    notes : list of str
+    `model` is as :func:`choose_models` gives it; `groups` hold equal rows together, see
+    :func:`imbalance.comparison.problem.whole_groups`; `costs` has the shape (n_classes, n_classes).
     """
     model, notes = with_trees(model, strategy, X, y, target=target, groups=groups, seed=seed)
     classifier = strategy.classifier(model, ending=ending, target=target, seed=seed)

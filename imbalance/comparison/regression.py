@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -20,15 +19,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
 
 from imbalance.boosters import SETTINGS
-from imbalance.comparison.runner import claim_parts, run_jobs, versions
-from imbalance.comparison.strategies import mark
-from imbalance.decisions import alarm_rates, count_alarms, threshold_at
-from imbalance.folds import duplicate_groups, joined_groups
+from imbalance.comparison.problem import given_folds, whole_groups
+from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
+from imbalance.comparison.summary import mean_test_share
+from imbalance.decisions import threshold_at
 from imbalance.metrics import corrected_t_interval
 from imbalance.regression import DenseWeightRegressor, relevance_of, relevance_points, sera
 
 WEIGHTS = ("none", "dense", "lds")
-N_INNER = 3
 #: Rows of at least this relevance are the relevant part.
 RELEVANT = 0.5
 
@@ -139,25 +137,42 @@ def compare_regressors(
     if above is None and points[-1, 1] == 1:
         above = float(points[-1, 0])
     frame = pd.DataFrame(X)
-    groups = joined_groups(duplicate_groups(frame), np.arange(len(y)) if groups is None else groups)
-    problem = Problem(X, y, groups, _splits(cv, X, y, groups, seed), points, above, check_rates(rates))
+    whole, _ = whole_groups(frame, groups)
+    whole = np.arange(len(y)) if whole is None else whole
+    if isinstance(cv, Integral):
+        n_groups = len(np.unique(whole))
+        if not 2 <= cv <= n_groups:
+            raise ValueError(f"cv must be 2 or more and at most the {n_groups} groups of rows, got {cv}.")
+        cv = GroupKFold(n_splits=int(cv), shuffle=True, random_state=seed)
+        groups = whole
+    splits, _ = given_folds(cv, X, y, whole, given=groups)
+    rates, inner = check_rates(rates), GroupKFold(N_INNER)
+    folds = [
+        [(train, test), *((train[a], train[b]) for a, b in inner.split(train, groups=whole[train]))]
+        for train, test in splits
+    ]
     estimators = {
         (model, rule): weighted(estimator, rule)
         for model, estimator in _models(models, seed).items()
         for rule in dict.fromkeys(["none", *weights])
     }
-    jobs = [
-        RegressorJob(*key, estimator, mark(estimator) or uuid4().hex[:12], fold)
-        for key, estimator in estimators.items()
-        for fold in range(len(problem.splits))
-    ]
     rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    facts = {"data": joblib.hash((rows, *list(vars(problem).values())[1:])), "versions": versions()}
-    parts = None if out is None else claim_parts(out, facts, what="comparison of regressors")
-    results = run_jobs(jobs, problem, folder=parts, n_jobs=n_jobs, advance=advance)
-    scores = pd.DataFrame([record for record, _ in results])
-    share = np.mean([len(test) / len(train) for train, test in problem.splits])
-    table = summary(scores, test_share=share / (1 + share))
+    facts = {"data": joblib.hash((rows, y, folds, above)), "versions": versions()}
+    found = run_nested(
+        {", ".join(key): estimator for key, estimator in estimators.items()}, Problem(X, y, folds),
+        n_splits=1 if above is None else 1 + N_INNER, n_jobs=n_jobs, advance=advance,
+        folder=None if out is None else claim_parts(out, facts, what="comparison of regressors"),
+    )  # fmt: skip
+    scores = []
+    for model, rule in estimators:
+        for fold, sides in enumerate(folds):
+            record, arrays = found[f"{model}, {rule}", fold]
+            if record["reason"]:
+                raise ValueError(f"{model}, weights {rule}: {record['reason']}")
+            key = {"model": model, "weights": rule, "fold": fold}
+            scores.append(key | _scores(y, sides, arrays, points, above, rates))
+    scores = pd.DataFrame(scores)
+    table = summary(scores, test_share=mean_test_share(splits))
     return RegressorComparison(scores, table, estimators, points, above, _answer(table))
 
 
@@ -204,88 +219,39 @@ def weighted(estimator, rule):
     return estimator if method == "none" else DenseWeightRegressor(estimator, method=method, alpha=alpha)
 
 
-def _splits(cv, X, y, groups, seed):
-    if isinstance(cv, Integral):
-        n_groups = len(np.unique(groups))
-        if not 2 <= cv <= n_groups:
-            raise ValueError(f"cv must be 2 or more and at most the {n_groups} groups of rows, got {cv}.")
-        cv = GroupKFold(n_splits=int(cv), shuffle=True, random_state=seed)
-    splits = cv.split(X, y, groups) if hasattr(cv, "split") else cv
-    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
-
-
 @dataclass(eq=False)
 class Problem:
-    """What the jobs of a comparison share."""
+    """What the jobs share: `folds` holds for each fold itself, then its inner ones, as (train, test)."""
 
     X: object
     y: np.ndarray
-    groups: np.ndarray
-    splits: list
-    points: np.ndarray
-    above: float | None
-    rates: tuple
+    folds: list
+
+    def predicted(self, estimator, fold, split):
+        """Fit a copy on the training rows of a split; return the predictions of the others, and notes."""
+        train, test = self.folds[fold][split]
+        model = clone(estimator).fit(_safe_indexing(self.X, train), self.y[train])
+        return model.predict(_safe_indexing(self.X, test)), []
 
 
-@dataclass(frozen=True)
-class RegressorJob:
-    """A regressor on a fold, see :class:`imbalance.comparison.runner.Job`."""
-
-    model: str
-    weights: str
-    estimator: object
-    known: str
-    fold: int
-
-    @property
-    def file_name(self):
-        """Name of the result's file."""
-        return f"{self.known}-{self.fold}.npz"
-
-    @property
-    def text(self):
-        """What a progress bar says of it."""
-        return f"{self.model}, {self.weights}, fold {self.fold + 1}"
-
-    def run(self, problem):
-        """Return the scores of the fold's test rows, and their predictions."""
-        train, test = problem.splits[self.fold]
-        y, predicted = problem.y[test], self._predicted(problem, train, test)
-        relevance = relevance_of(y, problem.points)
-        relevant = relevance >= RELEVANT
-        record = {
-            "model": self.model,
-            "weights": self.weights,
-            "fold": self.fold,
-            "sera": sera(y, predicted, relevance=problem.points) / len(y),
-            "rmse": root_mean_squared_error(y, predicted),
-            "mae": mean_absolute_error(y, predicted),
-            "rmse_relevant": root_mean_squared_error(y[relevant], predicted[relevant])
-            if relevant.any()
-            else np.nan,
-        }
-        if problem.above is not None:
-            inner = self._inner_predictions(problem, train)
-            for rate in problem.rates:
-                cut = threshold_at(inner, problem.y[train] > problem.above, rate)
-                counts = count_alarms(predicted > cut, y > problem.above, np.zeros(len(y), dtype=int))
-                got = {name: float(value[0]) for name, value in alarm_rates(counts).items()}
-                record |= {
-                    f"recall_{rate:g}": got["recall"],
-                    f"false_alarms_{rate:g}": got["false_alarm_rate"],
-                }
-        return record, {"test": test, "predicted": predicted}
-
-    def _predicted(self, problem, train, test):
-        model = clone(self.estimator).fit(_safe_indexing(problem.X, train), problem.y[train])
-        return model.predict(_safe_indexing(problem.X, test))
-
-    def _inner_predictions(self, problem, train):
-        """Return predictions of the training rows by models that have not seen their groups."""
-        inner = np.empty(len(train))
-        for learn, out in GroupKFold(N_INNER).split(train, groups=problem.groups[train]):
-            inner[out] = self._predicted(problem, train[learn], train[out])
-        return inner
+def _scores(y, sides, found, points, above, rates):
+    """Return the scores of a fold's test rows, alarms by cut-offs of its inner held-out rows."""
+    predicted, (test, *inner) = found["outer"], [test for _, test in sides]
+    relevant = relevance_of(y[test], points) >= RELEVANT
+    scores = {
+        "sera": sera(y[test], predicted, relevance=points) / len(test),
+        "rmse": root_mean_squared_error(y[test], predicted),
+        "mae": mean_absolute_error(y[test], predicted),
+        "rmse_relevant": root_mean_squared_error(y[test][relevant], predicted[relevant])
+        if relevant.any()
+        else np.nan,
+    }
+    for rate in () if above is None else rates:
+        event = y[test] > above
+        alarm = predicted > threshold_at(found["inner"], y[np.concatenate(inner)] > above, rate)
+        for name, rows in (("recall", event), ("false_alarms", ~event)):
+            scores[f"{name}_{rate:g}"] = float(alarm[rows].mean()) if rows.any() else np.nan
+    return scores
 
 
 def summary(scores, *, test_share):

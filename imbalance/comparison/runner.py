@@ -1,17 +1,16 @@
-"""Run the jobs of a comparison side by side, keep what each found, and go on after an interruption.
-
-A job runs in any process and gives the same figures in each. With a folder its result is a file of its own.
-"""
+"""Run the jobs of a comparison side by side, keep what each found, and go on after an interruption."""
 
 from __future__ import annotations
 
 import functools
 import json
+import re
 import tempfile
 import zipfile
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -21,70 +20,33 @@ import airq
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
 from airq.messages import installed_versions
 from airq.parallel import one_thread, workers
+from imbalance.comparison.strategies import mark
 
 #: Folder of the finished jobs, and the file in it that says what they are jobs of.
 PARTS, RUN = "parts", "run.json"
+#: Folds of the training rows of a fold, where cut-offs are chosen.
+N_INNER = 3
 PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 
 
 def versions():
-    """Versions of the packages that figures depend on, by name."""
+    """Return the versions of the packages that figures depend on, by name."""
     return {"airq": airq.__version__, **installed_versions(PACKAGES)}
 
 
-class Job(Protocol):
-    """What :func:`run_jobs` runs.
-
-    Attributes
-    ----------
-    file_name : str
-        Name of the result's file (``.npz``); it changes with whatever changes the result.
-    text : str
-        What a progress bar says of it.
-    """
-
-    file_name: str
-    text: str
-
-    def run(self, shared) -> tuple[dict, dict]:
-        """Return a record (what JSON holds) and arrays by name."""
-
-
 def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
-    """Run jobs, or read what earlier runs of them found.
+    """Run jobs, or read what earlier runs of them found; return record and arrays of each, in their order.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        They are pickled to the processes: small, without rows.
-    shared : object
-        What all jobs read; written to a file once and mapped into the memory of each process.
-    folder : str or Path, optional
-        Where results are kept, see :func:`claim_parts`; nothing is kept if None.
-    n_jobs : int
-        Processes, each with one thread. The results do not depend on it.
-    returned : sequence of str
-        Names of the arrays to return; others are only kept in the folder.
-    advance : callable, optional
-        Called as ``advance(done, total, text)`` after every job.
-
-    Returns
-    -------
-    list of (dict, dict of str to numpy.ndarray)
-        Record and arrays of every job, in their order.
-
-    Raises
-    ------
-    OSError
-        If a process was ended from outside, or a file cannot be written.
+    Jobs have a `file_name` (``.npz``) that changes with whatever changes the result, a `text` for a progress
+    bar, and ``run(shared)``, which returns a record (what JSON holds) and arrays by name, the same in every
+    process. They are pickled to `n_jobs` processes, each with one thread: small, without rows. `shared` is
+    written to a file once and mapped into the memory of each process. Results are kept in `folder`, see
+    :func:`claim_parts`; of the arrays, those `returned` are read. ``advance(done, total, text)`` is called
+    after every job.
     """
     returned, tell = tuple(returned), advance or (lambda *_: None)
-    done = (
-        {}
-        if folder is None
-        else {job.file_name: _read(Path(folder) / job.file_name, returned) for job in jobs}
-    )
-    done = {name: result for name, result in done.items() if result is not None}
+    held = {} if folder is None else {job.file_name: _read(folder / job.file_name, returned) for job in jobs}
+    done = {name: result for name, result in held.items() if result is not None}
     left = [job for job in jobs if job.file_name not in done]
     tell(len(done), len(jobs), "")
     with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
@@ -102,18 +64,23 @@ def _results(jobs, path, folder, returned, n_jobs):
     if n_jobs == 1 or len(jobs) < 2:
         yield from (_run(job, path, folder, returned) for job in jobs)
         return
-    with (
-        _killed_in_one_line(kept=folder is not None),
-        workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run,
-    ):
-        yield from run(joblib.delayed(_run)(job, path, folder, returned) for job in jobs)
+    try:
+        with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
+            yield from run(joblib.delayed(_run)(job, path, folder, returned) for job in jobs)
+    except BrokenProcessPool:
+        again = "Run again with fewer processes."
+        if folder is not None:
+            again = (
+                "What is done is kept in the folder of the result; run again to go on, with fewer processes."
+            )
+        raise OSError(f"A process was ended from outside, perhaps for want of memory. {again}") from None
 
 
 def _run(job, path, folder, returned):
     with one_thread():
         record, arrays = job.run(_load(path))
     if folder is not None:
-        with atomic_write(Path(folder) / job.file_name) as unfinished:
+        with atomic_write(folder / job.file_name) as unfinished:
             np.savez(unfinished, record=json.dumps(record), **arrays)
     return job, (record, {name: arrays[name] for name in returned})
 
@@ -124,7 +91,7 @@ def _load(path):
 
 
 def _read(path, returned):
-    """Result that an earlier run kept, or None where there is no whole one."""
+    """Return the result that an earlier run kept, or None where there is no whole one."""
     try:
         # Opened here: NumPy leaves a file open that turns out to be damaged.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as parts:
@@ -133,14 +100,58 @@ def _read(path, returned):
         return None
 
 
-def claim_parts(out, settings, *, what):
-    """Claim a folder for the jobs of a run, see :func:`claim_folder`; return the folder in it for them.
+@dataclass(frozen=True)
+class NestedJob:
+    """An estimator on a fold and its inner folds, see :func:`run_jobs`.
 
-    Raises
-    ------
-    FileExistsError
-        If the folder holds something else.
+    The problem fits: ``problem.predicted(estimator, fold, split)``, where split 0 is the fold itself.
     """
+
+    name: str
+    estimator: object
+    known: str
+    fold: int
+    n_splits: int
+
+    @property
+    def file_name(self):
+        """Name of the result's file; it changes with what the estimator does."""
+        name = re.sub(r"[^\w.+-]", "_", self.name)
+        return f"{name}-{self.known}-{self.fold}-{self.n_splits}.npz"
+
+    @property
+    def text(self):
+        """What a progress bar says of it."""
+        return f"fold {self.fold + 1}: {self.name}"
+
+    def run(self, problem):
+        """Return notes, or the reason why it cannot learn, and predictions of all that is held out."""
+        outer, inner, notes = [], [np.empty(0)], []
+        try:
+            for split in range(self.n_splits):
+                found, said = problem.predicted(self.estimator, self.fold, split)
+                (inner if split else outer).append(np.asarray(found, dtype="float64"))
+                notes = notes or said
+        except ValueError as error:
+            reason = " ".join(str(error).split()) or "it gives no reason"
+            return {"reason": reason, "notes": []}, {"outer": np.empty(0), "inner": np.empty(0)}
+        return {"reason": "", "notes": notes}, {"outer": outer[0], "inner": np.concatenate(inner)}
+
+
+def run_nested(estimators, problem, *, n_splits=1 + N_INNER, **options):
+    """Run estimators by name on all folds of a problem; return record and arrays by name and fold."""
+    known = {name: mark(model) or uuid4().hex[:12] for name, model in estimators.items()}
+    jobs = [
+        NestedJob(name, model, known[name], fold, n_splits)
+        for fold in range(len(problem.folds))
+        for name, model in estimators.items()
+    ]
+    results = run_jobs(jobs, problem, returned=("outer", "inner"), **options)
+    return {(job.name, job.fold): result for job, result in zip(jobs, results, strict=True)}
+
+
+def claim_parts(out, settings, *, what):
+    """Claim a folder for the jobs of a run, see :func:`claim_folder`; return the folder in it for them."""
     out, marker = Path(out), f"{PARTS}/{RUN}"
     if not (out / marker).exists():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -153,23 +164,8 @@ def claim_parts(out, settings, *, what):
 def claim_folder(folder, settings, *, marker, what):
     """Make a folder that of a run, or make sure that it holds a run of the same settings.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Where results go.
-    settings : dict
-        What must agree, as JSON holds it.
-    marker : str
-        File in the folder that keeps them, and maybe more.
-    what : str
-        What the run is called in an error.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder holds something else.
-    ValueError
-        If it holds a run with other settings; the line names them.
+    `marker` is the file that keeps them, and maybe more; `what` is what the run is called in an error:
+    FileExistsError where the folder holds something else, ValueError where settings differ, which it names.
     """
     check_replaceable(folder, marker=marker)
     path, settings = Path(folder) / marker, json.loads(json.dumps(settings))
@@ -182,16 +178,3 @@ def claim_folder(folder, settings, *, marker, what):
     differing = [key for key, value in settings.items() if held.get(key) != value]
     if differing:
         raise ValueError(f"{folder} holds a {what} with other {', '.join(differing)}; choose another folder.")
-
-
-@contextmanager
-def _killed_in_one_line(*, kept):
-    try:
-        yield
-    except BrokenProcessPool:
-        again = (
-            "What is done is kept in the folder of the result; run again to go on, with fewer processes."
-            if kept
-            else "Run again with fewer processes."
-        )
-        raise OSError(f"A process was ended from outside, perhaps for want of memory. {again}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -35,8 +35,7 @@ class _Predicted(ClassifierMixin, BaseEstimator):
 
     def __init__(self, probabilities=None, classes=None):
         self.probabilities = probabilities
-        self.classes = classes
-        self.classes_ = classes
+        self.classes = self.classes_ = classes
 
     def predict_proba(self, X):
         return self.probabilities
@@ -49,38 +48,16 @@ class _Predicted(ClassifierMixin, BaseEstimator):
 class Scoring:
     """Scores beside those that every comparison has.
 
-    Attributes
-    ----------
-    costs : numpy.ndarray of shape (n_classes, n_classes) or None
-        Cost by true class (row) and predicted class (column), for the expected cost.
-    rates : tuple of float
-        Rates of false alarms at which recall is wanted.
-    scorers : dict of str to callable
-        scikit-learn's scorers and their like.
+    `costs`: by true class (row) and predicted class (column), or None; `rates`: false alarms at which recall
+    is wanted; `scorers`: scikit-learn's and their like, by name.
     """
 
     costs: np.ndarray | None = None
     rates: tuple = ()
-    scorers: dict = None
+    scorers: dict = field(default_factory=dict)
 
     def scores(self, problem, X, y, outcome, y_train):
-        """Scores of one prediction, by name, on the target population.
-
-        Parameters
-        ----------
-        problem : Problem
-            Classes and target.
-        X, y : table of shape (n_test, n_features), numpy.ndarray of shape (n_test,)
-            Test rows.
-        outcome : Outcome
-            Their probabilities.
-        y_train : numpy.ndarray of shape (n_training,)
-            Labels of the rows of ``outcome.held_out``.
-
-        Returns
-        -------
-        dict of str to float
-        """
+        """Return the scores of test rows by name, on the target; `y_train` labels ``outcome.held_out``."""
         p, classes = outcome.probabilities, problem.classes
         known = {"classes": classes, "target": problem.target}
         # The rarest class of all rows: that of a fold may be another.
@@ -100,8 +77,7 @@ class Scoring:
             scores["cost"] = expected_cost(y, p, self.costs, **known)
         for rate in self.rates:
             scores |= _recall_at(rate, problem, y, outcome, y_train)
-        weights = _weights_of_rows(problem, y)
-        predicted = _Predicted(p, classes)
+        weights, predicted = metrics.row_weights(y, classes, problem.target), _Predicted(p, classes)
         return scores | {
             name: _scored(name, one, predicted, X, y, weights) for name, one in self.scorers.items()
         }
@@ -114,27 +90,17 @@ class Scoring:
 
 
 def _recall_at(rate, problem, y, outcome, y_train):
-    """Recall and false alarms of the rarest class, in the target, at a threshold that training rows set."""
+    """Return recall and false alarms of the rarest class, in the target, at a threshold of training rows."""
     column = int(np.flatnonzero(problem.classes == problem.rarest)[0])
+    train, test = (metrics.row_weights(one, problem.classes, problem.target) for one in (y_train, y))
     threshold = threshold_at(
-        outcome.held_out[:, column],
-        y_train == problem.rarest,
-        rate,
-        sample_weight=_weights_of_rows(problem, y_train),
+        outcome.held_out[:, column], y_train == problem.rarest, rate, sample_weight=train
     )
     alarm, event = outcome.probabilities[:, column] > threshold, y == problem.rarest
     return {
         f"recall@{rate:g}": float(alarm[event].mean()),
-        f"false_alarms@{rate:g}": float(
-            np.average(alarm[~event], weights=_weights_of_rows(problem, y)[~event])
-        ),
+        f"false_alarms@{rate:g}": float(np.average(alarm[~event], weights=test[~event])),
     }
-
-
-def _weights_of_rows(problem, y):
-    """Weight of every row, by which the classes have the target's shares."""
-    weights = metrics.class_weights(y, problem.classes, problem.target)
-    return weights[metrics.class_codes(y, problem.classes)]
 
 
 def _scored(name, scorer, predicted, X, y, weights):
@@ -148,29 +114,8 @@ def _scored(name, scorer, predicted, X, y, weights):
 
 
 def choose_scoring(scoring=None, costs=None, *, classes=()):
-    """Scores by name, scorer, a list of them or a mapping.
+    """Return scores from names, scorers, a list of them or a mapping; classes in costs may be named as text.
 
-    Parameters
-    ----------
-    scoring : str, callable, sequence or mapping, optional
-        "recall@0.05", names of scikit-learn's scorers, or ``scorer(estimator, X, y)``; those of
-        :data:`ALWAYS` are there anyway.
-    costs : mapping, DataFrame or array-like, optional
-        For the expected cost, see :func:`imbalance.decisions.cost_matrix`; the classes may be named as text.
-    classes : array-like of shape (n_classes,)
-        Classes.
-
-    Returns
-    -------
-    Scoring
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, a rate makes no sense, or a cost is missing.
-
-    Examples
-    --------
     >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"]).names
     ['recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
     """
@@ -179,11 +124,9 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
         scoring = {one if isinstance(one, str) else _name(one): one for one in several}
     rates, scorers = [], {}
     for name, one in scoring.items():
-        if isinstance(one, str) and one in ALWAYS:
-            continue
         if isinstance(one, str) and one.startswith(RECALL_AT):
             rates.append(_rate(one))
-        elif isinstance(one, str) and one not in get_scorer_names():
+        elif isinstance(one, str) and one not in (*ALWAYS, *get_scorer_names()):
             hint = near_name(one, [*ALWAYS, "recall@0.05", *get_scorer_names()])
             raise ValueError(
                 f"Unknown score {one!r}.{hint} Known: {', '.join(ALWAYS)}, recall@0.05 and its like, "
@@ -191,7 +134,7 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
             )
         elif not isinstance(one, str) and not callable(one):
             raise ValueError(f"{one!r} is neither the name of a score nor a scorer.")
-        else:
+        elif not isinstance(one, str) or one not in ALWAYS:
             scorers[str(name)] = get_scorer(one)
     if isinstance(costs, Mapping):
         own = {str(label): label for label in np.asarray(classes).tolist()}

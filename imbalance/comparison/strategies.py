@@ -44,12 +44,6 @@ class Strategy:
         Row weights by class, after the sampler.
     bag : int
         Classifiers, each on its own draw of the sampler; their probabilities are averaged.
-
-    Examples
-    --------
-    >>> from imblearn.over_sampling import RandomOverSampler
-    >>> Strategy("repeat", "Repeat rows of the small classes", RandomOverSampler()).plain
-    False
     """
 
     name: str
@@ -62,36 +56,18 @@ class Strategy:
         if self.bag < 1:
             raise ValueError(f"Strategy {self.name!r} has {self.bag} classifiers in its bag; use 1 or more.")
 
-    @property
-    def plain(self):
-        """Whether the classifier sees the training rows as they are."""
-        return self.sampler is None and self.weights is None
-
     def calibration(self, ending, model):
-        """Kind of calibration: "prior" where a correction starts from a prior that cannot be counted."""
+        """Return the kind of calibration: "prior" where the prior to correct from cannot be counted."""
         if ending in ("calibrated", "em"):
             return "sigmoid"
         counted = counts_its_prior(model, self.sampler, self.weights)
         return "prior" if ending == "prior" and not counted else "none"
 
     def classifier(self, model, *, ending, target, seed=0):
-        """The strategy with one ending as a scikit-learn classifier, not fitted.
+        """Return the strategy with one of :data:`ENDINGS` as a classifier, not fitted.
 
-        Parameters
-        ----------
-        model : scikit-learn classifier
-            It is cloned when fitted.
-        ending : str
-            A key of :data:`ENDINGS`.
-        target : array-like of shape (n_classes,)
-            Class shares to predict for, in the order of the sorted classes.
-        seed : int
-            Of samplers and folds.
-
-        Returns
-        -------
-        PriorCorrectedClassifier or LabelShiftAdapter
-            The latter for "em": call ``adapt`` with unlabelled rows after ``fit``.
+        `target` has the class shares to predict for, in the order of the sorted classes. For "em" it is a
+        LabelShiftAdapter: call ``adapt`` with unlabelled rows after ``fit``.
         """
         kind = self.calibration(ending, model)
         to_target = isinstance(self.weights, str) and self.weights == "target"
@@ -111,104 +87,70 @@ class Strategy:
 
 
 def label(rows, ending):
-    """Name of a strategy with its ending: "smote", "smote+prior"."""
+    """Return the name of a strategy with its ending: "smote", "smote+prior"."""
     return rows if ending == "raw" else f"{rows}+{ending}"
-
-
-#: The strategy and ending that all others are compared with.
-REFERENCE = label(AS_THEY_ARE, "raw")
 
 
 def _under(rule):
     return RandomUnderSampler(sampling_strategy=rule)
 
 
-def _smote_under(factor):
-    return SMOTE(sampling_strategy=Grow(factor)), _under(AsManyAsTheOthers())
-
-
 _AT_MOST = "the rows of a class at most, in multiples of the rarest, 1 or more"
-#: Names that take a number behind a colon, as in "under-sample:2" -> what it is, its range, the meaning, the
-#: sampler that it makes.
+#: Names that take a number behind a colon, as in "under-sample:2" -> their usual number, what it is, its
+#: range, the meaning, the sampler that it makes.
 NUMBERED = {
     "drop-majority": (
-        "the fraction of the largest class to drop, above 0 and below 1",
-        lambda fraction: 0 < fraction < 1,
-        "Drop {:.4g} of the largest class",
-        lambda fraction: _under(DropMajority(fraction)),
+        5 / 6, "the fraction of the largest class to drop, above 0 and below 1", lambda x: 0 < x < 1,
+        "Drop {:.4g} of the largest class", lambda x: _under(DropMajority(x)),
     ),
     "under-sample": (
-        _AT_MOST,
-        lambda ratio: 1 <= ratio < np.inf,
-        "Cut every class to at most {:.4g} times the rows of the rarest",
-        lambda ratio: _under(AtMost(ratio)),
+        1, _AT_MOST, lambda x: 1 <= x < np.inf,
+        "Cut every class to at most {:.4g} times the rows of the rarest", lambda x: _under(AtMost(x)),
     ),
     "smote": (
-        "the rows of a class at least, as a share of the largest, above 0 and at most 1",
-        lambda share: 0 < share <= 1,
-        "SMOTE every class to at least {:.4g} of the rows of the largest",
-        lambda share: SMOTE(sampling_strategy=AtLeast(share)),
+        1, "the rows of a class at least, as a share of the largest, above 0 and at most 1",
+        lambda x: 0 < x <= 1, "SMOTE every class to at least {:.4g} of the rows of the largest",
+        lambda x: SMOTE(sampling_strategy=AtLeast(x)),
     ),
     "smote-under": (
-        "the factor by which the other classes grow, 1 or more",
-        lambda factor: 1 <= factor < np.inf,
+        3, "the factor by which the other classes grow, 1 or more", lambda x: 1 <= x < np.inf,
         "SMOTE the others to {:.4g} times their rows, then cut the largest class to all others together",
-        _smote_under,
+        lambda x: (SMOTE(sampling_strategy=Grow(x)), _under(AsManyAsTheOthers())),
     ),
     "bagged-under": (
-        _AT_MOST,
-        lambda ratio: 1 <= ratio < np.inf,
+        1, _AT_MOST, lambda x: 1 <= x < np.inf,
         "Mean of 10 classifiers, each under-sampled on its own to {:.4g} times the rarest",
-        lambda ratio: _under(AtMost(ratio)),
+        lambda x: _under(AtMost(x)),
     ),
-}
+}  # fmt: skip
 
 
-def _numbered(name, number, base=None, bag=1):
-    _, _, meaning, sampler = NUMBERED[base or name]
-    return Strategy(name, meaning.format(number), sampler(number), bag=bag)
+def _numbered(base, number=None, name=None):
+    usual, _, _, meaning, sampler = NUMBERED[base]
+    number = usual if number is None else number
+    return Strategy(
+        name or base, meaning.format(number), sampler(number), bag=10 * (base == "bagged-under") or 1
+    )
 
 
 #: What may be done to the rows, by name and in the order of tables.
 ROWS = {
-    strategy.name: strategy
-    for strategy in (
-        Strategy(AS_THEY_ARE, "The training rows as they are"),
-        _numbered("drop-majority", 5 / 6),
-        _numbered("under-sample", 1),
-        _numbered("smote", 1),
-        _numbered("smote-under", 3),
-        Strategy("weights", "Row weights: classes count alike", weights="balanced"),
-        Strategy("weights-target", "Row weights: classes count as in the target", weights="target"),
-        _numbered("bagged-under", 1, bag=10),
-    )
+    AS_THEY_ARE: Strategy(AS_THEY_ARE, "The training rows as they are"),
+    **{name: _numbered(name) for name in ("drop-majority", "under-sample", "smote", "smote-under")},
+    "weights": Strategy("weights", "Row weights: classes count alike", weights="balanced"),
+    "weights-target": Strategy(
+        "weights-target", "Row weights: classes count as in the target", weights="target"
+    ),
+    "bagged-under": _numbered("bagged-under"),
 }
 #: Those that are compared where none is named; the others repeat what these show.
-USUAL_ROWS = (AS_THEY_ARE, "under-sample", "smote", "weights", "bagged-under")
-USUAL_ENDINGS = ("raw", "prior", "calibrated")
+USUAL_ROWS = [AS_THEY_ARE, "under-sample", "smote", "weights", "bagged-under"]
+USUAL_ENDINGS = ["raw", "prior", "calibrated"]
 
 
 def find_rows(name):
-    """What is done to the rows, by its name, perhaps with a number behind a colon.
+    """Return what is done to the rows by its name, perhaps with a number or fraction behind a colon.
 
-    Parameters
-    ----------
-    name : str
-        A name of :data:`ROWS`, or one of :data:`NUMBERED` with a number or a fraction; "none" is
-        "as they are".
-
-    Returns
-    -------
-    Strategy
-        Called as asked for.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or the number is none, out of range or not wanted.
-
-    Examples
-    --------
     >>> find_rows("drop-majority:1/2").meaning
     'Drop 0.5 of the largest class'
     """
@@ -221,58 +163,37 @@ def find_rows(name):
         raise ValueError(f"Nothing called {name!r} is done to rows.{hint} Known: {', '.join(ROWS)}.")
     if base not in NUMBERED:
         raise ValueError(f"{base!r} takes no number, as in {name!r}; {', '.join(NUMBERED)} do.")
-    what, holds, *_ = NUMBERED[base]
-    number = _number(text)
-    if not holds(number):
-        raise ValueError(f"{name!r}: {text!r} is not {what}.")
-    return _numbered(name, number, base, ROWS[base].bag)
-
-
-def _number(text):
+    _, what, holds, *_ = NUMBERED[base]
     top, _, bottom = text.partition("/")
     try:
-        return float(top) / float(bottom or 1)
+        number = float(top) / float(bottom or 1)
     except (ValueError, ZeroDivisionError):
-        return np.nan
+        number = np.nan
+    if not holds(number):
+        raise ValueError(f"{name!r}: {text!r} is not {what}.")
+    return _numbered(base, number, name)
 
 
 def choose_rows(rows=None):
-    """Strategies for the rows, from names, samplers, strategies, a list of them or a mapping from name.
+    """Return strategies from names, samplers, strategies, a list of them or a mapping from name.
 
-    Parameters
-    ----------
-    rows : str, sampler, Strategy, sequence or mapping, optional
-        A sequence within the sequence is samplers in turn; "all" is all of :data:`ROWS`.
+    A list within the list is samplers in turn; "all" is all of :data:`ROWS`; None the usual ones.
 
-    Returns
-    -------
-    list of Strategy
-        The usual ones if None.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown or given twice to different things, or something is no sampler.
-
-    Examples
-    --------
     >>> [one.name for one in choose_rows(["smote", SMOTE(), [SMOTE(), RandomUnderSampler()]])]
     ['smote', 'SMOTE', 'SMOTE, RandomUnderSampler']
     """
     if isinstance(rows, Mapping):
         given = [replace(_strategy(one), name=str(name)) for name, one in rows.items()]
-    elif isinstance(rows, str) and rows == "all":
-        given = list(ROWS.values())
     else:
-        several = isinstance(rows, list | tuple)
-        given = [_strategy(one) for one in (USUAL_ROWS if rows is None else rows if several else [rows])]
+        rows = USUAL_ROWS if rows is None else list(ROWS) if isinstance(rows, str) and rows == "all" else rows
+        given = [_strategy(one) for one in (rows if isinstance(rows, list | tuple) else [rows])]
     if not given:
         raise ValueError(
             f"Nothing is to be done to the rows; name {AS_THEY_ARE!r} or others of {list(ROWS)}."
         )
     chosen = {}
     for strategy in given:
-        if strategy.name == AS_THEY_ARE and not strategy.plain:
+        if strategy.name == AS_THEY_ARE and (strategy.sampler, strategy.weights) != (None, None):
             raise ValueError(
                 f"{AS_THEY_ARE!r} is what all others are compared with; give yours another name."
             )
@@ -298,7 +219,7 @@ def _strategy(one):
 
 
 def choose_endings(ending=None):
-    """Endings in the order of :data:`ENDINGS`, from a name or several; "all" is all of them.
+    """Return endings in the order of :data:`ENDINGS`, from a name or several; "all" is all of them.
 
     >>> choose_endings(["prior", "raw"])
     ['raw', 'prior']
@@ -316,7 +237,7 @@ def choose_endings(ending=None):
 
 
 def mark(value):
-    """Short hash of an estimator, sampler or rule by its type and parameters.
+    """Return a short hash of an estimator, sampler or rule by its type and parameters.
 
     None where it holds what only this process knows, such as a function without a name: another run cannot
     know it again.

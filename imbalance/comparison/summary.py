@@ -7,109 +7,119 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.special import entr
+from scipy.stats import t as student
 
-from imbalance.comparison.strategies import AS_THEY_ARE, REFERENCE
-from imbalance.metrics import corrected_t_interval
+from imbalance.comparison.strategies import AS_THEY_ARE
+from imbalance.metrics import corrected_error, corrected_t_interval
 from imbalance.probability import kl_divergence
 
-LEVEL = 0.95
+LEVEL, DRAWS = 0.95, 5000
 KEYS = ["strategy", "model"]
 #: Columns of the scores that are not averaged in the table.
-PLACES = ["strategy", "model", "rows", "ending", "repeat", "fold", "log_loss"]
+PLACES = [*KEYS, "rows", "ending", "repeat", "fold", "log_loss", "cost"]
 LAST = ["seconds", "calibration_slope", "calibration_intercept"]
-#: Differences of the log loss smaller than this are rounding. [nats]
+#: Differences smaller than this are rounding.
 ROUNDING = 1e-9
 #: Strategies or classes at most that a sentence lists by name.
 LISTED = 4
 
 
+def ranked_by(table):
+    """Return the score that orders a table: the cost where costs were given, the log loss otherwise."""
+    return "cost" if "cost" in table else "log_loss"
+
+
 def summary_table(scores, *, target, test_share):
-    """One row per strategy and model, the lowest log loss first.
+    """Return a row per strategy and model, the lowest cost first, or log loss where there are no costs.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        See :class:`imbalance.comparison.compare.Comparison`.
-    target : dict of str to float
-        Share of each class in the population to predict for.
-    test_share : float
-        Share of the rows that a fold tests on, for the intervals, see :func:`mean_test_share`.
-
-    Returns
-    -------
-    DataFrame
-        `strategy, model, rows, ending, log_loss, log_loss_sd, vs_none, ci_low, ci_high, wins, level,
-        mismatch`, then the means of the other scores. `log_loss_sd` is the standard deviation over the
-        folds; `vs_none` the mean difference to the same model with the rows as they are and nothing
-        corrected, with its 95 % interval; `wins` the folds below that; `level` whether the row is not told
-        apart from the first one, all rows considered (Bonferroni); `mismatch` the divergence of the target
-        from the class shares that the probabilities stand for, as counted or, for EM, estimated.
-        [nats; seconds in s]
+    `log_loss_sd` is the standard deviation over the folds; `vs_none` the mean difference to the same model
+    with the rows as they are and nothing corrected, with its 95 % interval; `wins` the folds below that;
+    `level` whether no other row is told to be better, see :func:`may_be_best`; `mismatch` the divergence of
+    the target from the class shares that the probabilities stand for, as counted or, for EM, estimated.
+    `target` is the share of each class by name, `test_share` that of a fold's test rows among all.
     """
-    losses = losses_by_fold(scores)
-    best = losses.mean().idxmin()
-    means = scores.drop(columns=[*PLACES, *(f"prior_{label}" for label in target)]).columns
-    means = [*(name for name in means if name not in LAST and not _is_class_recall(name, target)), *LAST]
+    figures = {name: by_fold(scores, name) for name in ("cost", "log_loss") if name in scores}
+    level = may_be_best(figures[ranked_by(scores)], test_share)
+    dropped = [*PLACES, *LAST, *(f"{what}_{name}" for what in ("prior", "recall") for name in target)]
+    means = [*scores.columns.drop(dropped, errors="ignore"), *LAST, *(f"recall_{name}" for name in target)]
     rows = []
-    for (strategy, model), own in scores.groupby(KEYS, sort=False):
-        loss = losses[strategy, model]
-        difference = _rounded(loss - losses[REFERENCE, model])
-        low, high = corrected_t_interval(difference, test_share=test_share, level=LEVEL)
+    for key, own in scores.groupby(KEYS, sort=False):
+        row = own[["strategy", "model", "rows", "ending"]].iloc[0].to_dict()
+        for name, values in figures.items():
+            difference = _rounded(values[key] - values[AS_THEY_ARE, key[1]])
+            ends = difference.mean(), *corrected_t_interval(difference, test_share=test_share, level=LEVEL)
+            row[name] = values[key].mean()
+            if name == "log_loss":
+                row["log_loss_sd"] = values[key].std()
+            row |= dict(zip(_TO_NONE[name], ends, strict=True))
         rows.append(
-            own[["strategy", "model", "rows", "ending"]].iloc[0].to_dict()
-            | {
-                "log_loss": loss.mean(),
-                "log_loss_sd": loss.std(ddof=1),
-                "vs_none": difference.mean(),
-                "ci_low": low,
-                "ci_high": high,
-                "wins": int((difference < 0).sum()),
-                "level": _is_level(loss - losses[best], test_share, len(losses.columns) - 1),
-                "mismatch": _mismatch(own, target),
-                **own[[*means, *(f"recall_{label}" for label in target)]].mean().to_dict(),
-            }
+            row
+            | {"wins": int((difference < 0).sum()), "level": level[key], "mismatch": _mismatch(own, target)}
+            | own[means].mean().to_dict()
         )
-    return pd.DataFrame(rows).sort_values("log_loss", kind="stable").reset_index(drop=True)
+    return pd.DataFrame(rows).sort_values([*figures], kind="stable", ignore_index=True)
 
 
-def _is_class_recall(name, target):
-    return name.startswith("recall_") and name.removeprefix("recall_") in target
+#: Score -> columns of its difference to none and of the ends of the interval.
+_TO_NONE = {
+    "log_loss": ("vs_none", "ci_low", "ci_high"),
+    "cost": ("cost_vs_none", "cost_low", "cost_high"),
+}
 
 
-def _is_level(difference, test_share, n_others):
-    """Whether a difference to the lowest of all may be luck; any of the others might have been lowest."""
-    level = 1 - (1 - LEVEL) / max(n_others, 1)
-    return corrected_t_interval(_rounded(difference), test_share=test_share, level=level)[0] <= 0
+def by_fold(scores, name="log_loss"):
+    """Return a score, a row per repeat and fold, a column per (strategy, model)."""
+    table = scores.set_index(["repeat", "fold", *KEYS])[name].unstack(KEYS)  # noqa: PD010
+    return table[list(dict.fromkeys(zip(scores["strategy"], scores["model"], strict=True)))]
+
+
+def _rounded(difference):
+    return difference.where(difference.abs() > ROUNDING, 0.0)
+
+
+def joint_reach(figures, test_share):
+    """Return how far below each column the mean of each other one must lie to be told lower.
+
+    Hsu's multiple comparisons with the best [1]_: an error of any of the comparisons with one column has a
+    chance of 2.5 %, as at one end of a 95 % interval. The largest of them by luck is drawn as in a bootstrap,
+    folds multiplied by Gaussian noise, so that columns which go up and down together count as few.
+
+    References
+    ----------
+    .. [1] J. Hsu, Multiple comparisons: theory and methods, Chapman & Hall 1996, chapter 4.
+    """
+    rng, n, values = np.random.default_rng(0), len(figures), figures.to_numpy()
+    noise = rng.standard_normal((DRAWS, n)) / np.sqrt(rng.chisquare(n - 1, (DRAWS, 1)) / (n - 1))
+    centred, tail, reach = values - values.mean(axis=0), (1 + LEVEL) / 2, []
+    drawn, alone = noise @ centred, student.ppf(tail, n - 1)
+    for number in range(values.shape[1]):
+        size = np.linalg.norm(centred[:, [number]] - centred, axis=0)
+        moving, factor = size > ROUNDING, alone
+        if moving.sum() > 1:
+            largest = ((drawn[:, [number]] - drawn[:, moving]) / size[moving]).max(axis=1)
+            factor = max(alone, np.quantile(largest, tail))
+        reach.append(factor * corrected_error(values[:, [number]] - values, test_share))
+    return pd.DataFrame(reach, index=figures.columns, columns=figures.columns)
+
+
+def may_be_best(figures, test_share):
+    """Return of each column whether no other one is told to be lower: the lowest in truth is among them."""
+    reach, means = joint_reach(figures, test_share), figures.mean().to_numpy()
+    above = means[:, None] - means
+    return pd.Series(np.all(above <= np.maximum(reach, ROUNDING), axis=1), index=figures.columns)
 
 
 def _mismatch(own, target):
-    """Mean divergence over the folds, whose errors do not cancel."""
+    """Return the mean divergence over the folds, whose errors do not cancel."""
     stands_for = own[[f"prior_{label}" for label in target]].to_numpy()
     stands_for = stands_for / stands_for.sum(axis=1, keepdims=True)
     shares = list(target.values())
     return max(0.0, float(np.mean([kl_divergence(shares, prior) for prior in stands_for])))
 
 
-def losses_by_fold(scores):
-    """Log loss, a row per repeat and fold, a column per (strategy, model). [nats]"""
-    table = scores.set_index(["repeat", "fold", *KEYS])["log_loss"].unstack(KEYS)  # noqa: PD010
-    return table[list(dict.fromkeys(zip(scores["strategy"], scores["model"], strict=True)))]
-
-
 def mean_test_share(splits):
-    """Share of test rows whose ratio to the training rows is the mean ratio over all folds.
+    """Return the share of test rows whose ratio to the training rows is the mean ratio over all folds.
 
-    Parameters
-    ----------
-    splits : list of (train, test)
-        Row numbers.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
     >>> mean_test_share([([3], [0, 1, 2]), ([0, 1, 2], [3])])  # 3/1 and 1/3 have the mean 5/3
     0.625
     """
@@ -118,77 +128,43 @@ def mean_test_share(splits):
 
 
 def differences(scores, *, test_share):
-    """Paired differences of the log loss between all pairs of rows of the table.
+    """Return a row per pair: log loss of `strategy` minus that of `other`, the lower first. [nats]
 
-    Parameters
-    ----------
-    scores : DataFrame
-        See :class:`imbalance.comparison.compare.Comparison`.
-    test_share : float
-        Share of the rows that a fold tests on.
-
-    Returns
-    -------
-    DataFrame
-        `strategy, model, other, other_model, difference, ci_low, ci_high, joint_low, joint_high, wins,
-        folds`: log loss of `strategy` minus that of `other` [nats], its 95 % interval, and a wider one for
-        the claim that the lowest of k is the best (Bonferroni, 1 - 5 % / (k - 1)): each of the others might
-        have been the lowest by luck.
+    `ci_low, ci_high` are its 95 % interval, `joint_low, joint_high` a wider one, by which `other` is compared
+    with all at once, see :func:`joint_reach`.
     """
-    losses = losses_by_fold(scores)
-    order = losses.mean().sort_values(kind="stable").index
+    losses = by_fold(scores)
+    order, reach = losses.mean().sort_values(kind="stable").index, joint_reach(losses, test_share)
     rows = []
     for one, other in combinations(order, 2):
-        difference = _rounded(losses[one] - losses[other])
-        row = dict(zip(["strategy", "model", "other", "other_model"], (*one, *other), strict=True))
-        row["difference"] = difference.mean()
-        for name, claims in (("ci", 1), ("joint", len(order) - 1)):
-            level = 1 - (1 - LEVEL) / claims
-            ends = corrected_t_interval(difference, test_share=test_share, level=level)
-            row |= dict(zip([f"{name}_low", f"{name}_high"], ends, strict=True))
-        rows.append(row | {"wins": int((difference < 0).sum()), "folds": len(difference)})
+        difference, far = _rounded(losses[one] - losses[other]), reach.loc[other, one]
+        mean = difference.mean()
+        low, high = corrected_t_interval(difference, test_share=test_share, level=LEVEL)
+        rows.append(
+            (*one, *other, mean, low, high, mean - far, mean + far, (difference < 0).sum(), len(losses))
+        )
     columns = "strategy model other other_model difference ci_low ci_high joint_low joint_high wins folds"
     return pd.DataFrame(rows, columns=columns.split())
 
 
-def _rounded(difference):
-    return difference.where(difference.abs() > ROUNDING, 0.0)
-
-
 def findings(table, scores, *, target):
-    """Sentences that the figures support, the answer first.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From :func:`summary_table`.
-    scores : DataFrame
-        See :class:`imbalance.comparison.compare.Comparison`.
-    target : dict of str to float
-        Share of each class in the population to predict for.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the sentences that the figures support, the answer first."""
     said = [
         answer(table),
+        _log_loss_beside(table),
         learner_or_rows(table),
         _why(table),
         beside_the_shares(table, target),
-        _least_cost(table),
         estimated_prior(table, scores, target),
     ]
     return [sentence for sentence in said if sentence]
 
 
 def answer(table):
-    """The lowest log loss, what is not told apart from it, and how much better than nothing it is.
+    """Return the best, what is not told apart from it, and how much better than nothing it is.
 
     Both are judged alike: it is not called better than nothing where it is not told apart from it.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"strategy": ["smote", "weights", "as they are"], "model": "lightgbm",
     ...     "log_loss": [0.3, 0.31, 0.54], "vs_none": [-0.24, -0.23, 0], "ci_low": [-0.43, -0.4, 0],
     ...     "ci_high": [-0.04, -0.1, 0], "level": [True, True, False]})
@@ -196,45 +172,55 @@ def answer(table):
     'Cannot tell smote and weights apart on these rows; smote is 0.24 better than nothing (95 % 0.04 to \
 0.43).'
     """
-    best, names = table.iloc[0], _names(table)
+    best, names, score = table.iloc[0], _names(table), ranked_by(table)
     near = [name for name, level in zip(names, table["level"], strict=True) if level]
+    has, lowest, value = {
+        "log_loss": ("has a log loss of", "has the lowest log loss", f"{best['log_loss']:.3f}"),
+        "cost": ("costs", "costs least", f"{best.get('cost', 0):.4g} a row"),
+    }[score]
     if len(table) == 1:
-        return f"{names[0]} has a log loss of {best['log_loss']:.3f}; there is nothing to compare it with."
-    if len(near) == 1:
-        told = f"{names[0]} has the lowest log loss, {best['log_loss']:.3f}, clearly below all others"
-    elif len(near) == len(table):
-        told = f"Cannot tell any of the {len(table)} apart on these rows; {names[0]} has the lowest log loss"
-    elif len(near) <= LISTED:
-        told = f"Cannot tell {_listed(near)} apart on these rows"
-    else:
-        told = (
-            f"Cannot tell {len(near)} of {len(table)} apart on these rows; {names[0]} has the lowest log loss"
-        )
-    if best["strategy"] == REFERENCE:
-        return f"{told}; it is nothing done to the rows and nothing corrected."
-    who = "it" if names[0] in told.partition("Cannot")[0] or "; " in told else names[0]
-    gain, low, high = (-best[name] for name in ("vs_none", "ci_high", "ci_low"))
-    nothing = table[(table["strategy"] == REFERENCE) & (table["model"] == best["model"])]
-    if not nothing["level"].any():
-        return f"{told}; {who} is {gain:.2g} better than nothing (95 % {low:.2g} to {high:.2g})."
-    alone = f", enough for one pair, not for the lowest of {len(table)}" if low > 0 else ""
-    return (
-        f"{told}; {who} is not clearly better than nothing (by {gain:.2g}, 95 % {low:.2g} to "
-        f"{high:.2g}{alone})."
-    )
+        return f"{names[0]} {has} {value}; there is nothing to compare it with."
+    who, told = "it", f"{names[0]} {lowest}, {value}, clearly below all others"
+    if len(near) > 1:
+        many = f"any of the {len(table)}" if len(near) == len(table) else f"{len(near)} of {len(table)}"
+        told = f"Cannot tell {many} apart on these rows; {names[0]} {lowest}"
+    if 1 < len(near) <= LISTED and len(near) < len(table):
+        who, told = names[0], f"Cannot tell {_listed(near)} apart on these rows"
+    if best["strategy"] == AS_THEY_ARE:
+        return f"{told}; {who} is nothing done to the rows and nothing corrected."
+    gain, high, low = (-best[name] for name in _TO_NONE[score])
+    nothing = table[(table["strategy"] == AS_THEY_ARE) & (table["model"] == best["model"])]
+    sure, interval = not nothing["level"].any(), f"95 % {low:.2g} to {high:.2g}"
+    if not sure and low <= 0:
+        return f"{told}; {who} is not clearly better than nothing (by {gain:.2g}, {interval})."
+    luck = "" if sure else f", but the best of {len(table)} can be that much better by luck"
+    return f"{told}; {who} is {gain:.2g} better than nothing ({interval}){luck}."
 
 
 def _names(table):
-    """Name of each row: the strategy, with the model where there are several."""
+    """Return the name of each row: the strategy, with the model where there are several."""
     several = table["model"].nunique() > 1
     return (table["strategy"] + " with " + table["model"] if several else table["strategy"]).tolist()
 
 
-def learner_or_rows(table):
-    """By how much the learner moves the log loss, and what is done to the rows, once both are corrected.
+def _listed(names):
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
-    Examples
-    --------
+
+def _log_loss_beside(table):
+    """Return where the cheapest row stands by log loss."""
+    if ranked_by(table) == "log_loss" or len(table) == 1:
+        return ""
+    first, losses = table["log_loss"].iloc[0], table["log_loss"].to_numpy()
+    if first <= losses.min():
+        return f"Its log loss, {first:.3f}, is the lowest, too."
+    lowest = _names(table)[int(losses.argmin())]
+    return f"{lowest} has the lowest log loss, {losses.min():.3f}; {_names(table)[0]} has {first:.3f}."
+
+
+def learner_or_rows(table):
+    """Return by how much the learner, and what is done to the rows, move the log loss of corrected rows.
+
     >>> table = pd.DataFrame({"model": ["a", "a", "b", "b"], "rows": ["as they are", "smote"] * 2,
     ...     "ending": "prior", "log_loss": [0.3, 0.32, 0.5, 0.5]})
     >>> learner_or_rows(table)
@@ -243,7 +229,7 @@ def learner_or_rows(table):
     for ending in ("calibrated", "prior"):
         part = table[table["ending"] == ending]
         losses = part.pivot_table(index="rows", columns="model", values="log_loss").dropna()
-        if losses.shape[0] > 1 and losses.shape[1] > 1:
+        if min(losses.shape) > 1:
             learner, rows = (np.ptp(losses.to_numpy(), axis=axis).mean() for axis in (1, 0))
             return (
                 f"The learner moves the log loss by {learner:.2g} on average; what is done to the rows by "
@@ -253,25 +239,21 @@ def learner_or_rows(table):
 
 
 def _why(table):
-    """How much of what nothing loses is its prior: that alone is changed by the correction."""
-    own = table[(table["rows"] == AS_THEY_ARE) & (table["model"] == table["model"].iloc[0])].set_index(
-        "ending"
-    )
+    """Return how much of what nothing loses is its prior: that alone is changed by the correction."""
+    model, several = table["model"].iloc[0], table["model"].nunique() > 1
+    own = table[(table["rows"] == AS_THEY_ARE) & (table["model"] == model)].set_index("ending")
     if not {"raw", "prior"} <= set(own.index) or not own.loc["prior", "ci_high"] < 0:
         return ""
-    none, gain = own.loc["raw"], -own.loc["prior", "vs_none"]
-    with_model = f" with {none['model']}" if table["model"].nunique() > 1 else ""
     return (
-        f"{gain:.3f} of the {none['log_loss']:.3f} nats that the rows as they are lose{with_model} come from "
-        "the wrong class shares: correcting these alone removes them."
+        f"{-own.loc['prior', 'vs_none']:.3f} of the {own.loc['raw', 'log_loss']:.3f} nats that the rows as "
+        f"they are lose{f' with {model}' if several else ''} come from the wrong class shares: correcting "
+        "these alone removes them."
     )
 
 
 def beside_the_shares(table, target):
-    """The log loss of a prediction without any model, the target's class shares: a sentence.
+    """Return a sentence on the log loss of a prediction without any model: the target's class shares.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"model": "m", "strategy": ["weights", "smote"], "log_loss": [0.8, 0.5]})
     >>> beside_the_shares(table, {"a": 0.5, "b": 0.5})
     'Without a model, the class shares as every prediction, the log loss is 0.693: weights does worse.'
@@ -286,32 +268,15 @@ def beside_the_shares(table, target):
     return f"Without a model, the class shares as every prediction, the log loss is {known:.3f}: {verdict}."
 
 
-def _least_cost(table):
-    if "cost" not in table:
-        return ""
-    place = int(table["cost"].to_numpy().argmin())
-    first = (
-        ""
-        if place == 0
-        else f"; {_names(table)[0]}, of the lowest log loss, costs {table['cost'].iloc[0]:.4g}"
-    )
-    return f"{_names(table)[place]} costs least, {table['cost'].iloc[place]:.4g} a row{first}."
-
-
-def _listed(names):
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-
-
 def estimated_prior(table, scores, target):
-    """What EM took the class shares for, in its best row: a sentence, nothing where there is none."""
+    """Return a sentence on what EM took the class shares for, in its best row; "" where there is none."""
     rows = table[table["ending"] == "em"]
     if rows.empty:
         return ""
-    best = rows.iloc[0]
-    own = scores[(scores["strategy"] == best["strategy"]) & (scores["model"] == best["model"])]
+    own = scores.set_index(KEYS).loc[[tuple(rows.iloc[0][KEYS])]]
+    own = own[[f"prior_{label}" for label in target]].set_axis(target, axis=1).agg(["mean", "std"])
     found = [
-        f"{label} {own[f'prior_{label}'].mean():.3f} ± {own[f'prior_{label}'].std(ddof=1):.3f} "
-        f"({target[label]:.3g})"
+        f"{label} {own.loc['mean', label]:.3f} ± {own.loc['std', label]:.3f} ({target[label]:.3g})"
         for label in sorted(target, key=target.get)[:LISTED]
     ]
     return (
@@ -321,21 +286,14 @@ def estimated_prior(table, scores, target):
 
 
 def mean_sweep(sweep, rare):
-    """Mean log loss along the shares of the class at position `rare`. [nats]"""
-    sweep = sweep.assign(share=sweep["prior"].str[rare])
-    by = ["strategy", "model", "share"]
-    return (
-        sweep.groupby(by, sort=False)
-        .agg(log_loss=("log_loss", "mean"), follows=("follows", "first"))
-        .reset_index()
-    )
+    """Return the mean log loss along the shares of the class at position `rare`. [nats]"""
+    sweep = sweep.assign(share=sweep["prior"].str[rare]).groupby([*KEYS, "share"], sort=False)
+    return sweep.agg({"log_loss": "mean", "follows": "first"}).reset_index()
 
 
 def mean_reliability(bins, splits):
-    """Bins of all folds together: means over the target population, each tested row counted once.
+    """Return the bins of all folds together: means over the target population, each tested row counted once.
 
-    Examples
-    --------
     >>> bins = pd.DataFrame({"strategy": "s", "model": "m", "class": "a", "bin": [1, 1], "share": 0.5,
     ...     "predicted": 0.1, "observed": 0.2, "rows": 3})
     >>> twice = [([3], [0, 1, 2]), ([4], [0, 1, 2])]
@@ -343,9 +301,8 @@ def mean_reliability(bins, splits):
     [[0.2, 0.4, 3.0]]
     """
     tested = np.concatenate([test for _, test in splits])
-    summed = ["share", "predicted", "observed", "rows"]
-    sums = bins.groupby(["strategy", "model", "class", "bin"])[summed].sum()
+    sums = bins.groupby([*KEYS, "class", "bin"])[["share", "predicted", "observed", "rows"]].sum()
     sums[["predicted", "observed"]] = sums[["predicted", "observed"]].div(sums["share"], axis=0)
-    sums["share"] /= sums.groupby(["strategy", "model", "class"])["share"].transform("sum")
+    sums["share"] /= sums.groupby([*KEYS, "class"])["share"].transform("sum")
     sums["rows"] /= len(tested) / len(np.unique(tested))
     return sums.reset_index()

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from imbalance.comparison.compare import compare
-from imbalance.comparison.judge import make_jobs
+from imbalance.comparison.fits import make_jobs
 from imbalance.comparison.problem import make_problem
 from imbalance.comparison.scoring import Scoring, choose_scoring
 from imbalance.comparison.strategies import ROWS, Strategy
@@ -196,7 +196,7 @@ def test_folds_of_ones_own_are_taken_but_for_twins_of_test_rows():
     assert [len(train) for train, _ in problem.splits] == [119, 119]
     assert any("2 training rows of the given folds" in note for note in notes)
     found = compare(X, y, cv=ShuffleSplit(3, random_state=0), models=GaussianNB(), rows="none")
-    assert (found.settings["n_splits"], found.settings["n_repeats"]) == (3, 1)
+    assert (found.settings["folds"], found.settings["repeats"]) == (3, 1)
     folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=2)
     assert len(compare(X, y, cv=folds, models=GaussianNB(), rows="none", ending="raw").scores) == 4
     with pytest.raises(ValueError, match="Fold 0 of cv tests no row of class 'rare'"):
@@ -287,7 +287,7 @@ def test_a_target_in_another_order_is_read_by_name():
     ("target", "words"),
     [
         ("common=.5,rare=.6", "sums to 1.1"),
-        ("common=.5,scarce=.5", "names 'scarce', but the classes are common, rare"),
+        ("common=.5,scarce=.5", "names 'scarce', which training never saw"),
         ("common=1", "lacks 'rare'"),
         ("common=1,rare=0", "gives rare no share"),
         ("common=.5,common=.5", "names 'common' twice"),
@@ -674,8 +674,8 @@ def test_what_was_changed_is_not_taken_for_the_old(tmp_path, change):
     ("change", "word"),
     [
         ({"seed": 1}, "seed"),
-        ({"cv": 2}, "n_splits"),
-        ({"repeats": 2}, "n_repeats"),
+        ({"cv": 2}, "folds"),
+        ({"repeats": 2}, "repeats"),
         ({"target": "training"}, "target_prior"),
     ],
 )
