@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone, is_classifier
+from sklearn.utils.validation import has_fit_parameter
 
 from airq.cities import station_ids
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
@@ -22,17 +24,16 @@ from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS, SCHEMES
 from airq.validation.scores import AQI_TABLE
 from airq.validation.splitters import Fold, training_groups
+from imbalance.comparison.runner import N_INNER
 
 #: A threshold must be exceeded in so many places, or nothing can be said of a new one.
 MIN_GROUPS = 5
-N_FOLDS = 5
-N_INNER = 3
 #: Share of the rows above a usual threshold, which is named where more than a rare share lies above another.
 USUAL_SHARE, RARE_SHARE = 0.05, 0.2
 
 
 def hazardous_rows(panel, above):
-    """Return which rows have a PM2.5 above a threshold, a bool array of shape (n_rows,).
+    """Return which rows have a PM2.5 above a threshold.
 
     >>> hazardous_rows(pd.DataFrame({"pm25": np.float32([55.4, 55.5, np.nan])}), 55.4).tolist()
     [False, True, False]
@@ -42,91 +43,58 @@ def hazardous_rows(panel, above):
 
 
 def held_out_group(panel, group="auto"):
-    """Return what is held out, ``"city"`` or ``"site"``; ``"auto"`` takes cities where there are enough.
-
-    >>> held_out_group(None, "site")
-    'site'
-    """
+    """Return what is held out, ``"city"`` or ``"site"``; ``"auto"`` takes cities where there are enough."""
     if group not in ("auto", "city", "site"):
         raise ValueError(f"Groups are 'city' or 'site' (or 'auto'), not {group!r}.")
     return group if group != "auto" else training_groups(panel).removesuffix("_id")
 
 
 def place_of_rows(panel, group):
-    """Return the place of every row that is held out as one: its city, or its station.
-
-    Sites within 100 m of each other may be one monitor under two names; they are one station.
-    """
+    """Return the city or station of every row; sites within 100 m of each other are one station."""
     return (panel["city_id"] if group == "city" else station_ids(panel)).to_numpy(dtype=object)
 
 
-def check_question(panel, above, *, group="auto", n_folds=N_FOLDS):
-    """Return what is held out; refuse a panel and a threshold from which nothing about new places follows.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        A checked panel with targets.
-    above : float
-        Threshold. [µg m⁻³]
-    group : {"auto", "city", "site"}
-        What is to be held out.
-    n_folds : int
-        Number of folds; each must hold a place that exceeds the threshold.
-
-    Raises
-    ------
-    ValueError
-        With the counts, and the highest threshold that enough places exceed.
-    """
+def check_question(panel, above, *, group="auto", cv=5):
+    """Return what is held out; refuse a panel and a threshold from which nothing about new places follows."""
     if not feature_columns(panel):
         raise ValueError("The panel has no input column to learn from, only places, days and PM2.5.")
     if not np.isfinite(above) or above < 0:
         raise ValueError(f"The threshold must be a PM2.5 of 0 {PM25_UNIT} or more, not {above:g}.")
-    if n_folds < 2:
-        raise ValueError(f"At least 2 folds are needed, not {n_folds}.")
+    if cv < 2:
+        raise ValueError(f"At least 2 folds are needed, not {cv}.")
     group = held_out_group(panel, group)
-    labelled = panel[panel[TARGET].notna()]
-    hazardous, places = hazardous_rows(labelled, above), place_of_rows(labelled, group)
-    reach, what = len(np.unique(places[hazardous])), PLURALS[group]
+    asked = describe(panel, above, group)
+    reach, known, what = asked["groups_that_reach"], asked["groups"], PLURALS[group]
     if reach < MIN_GROUPS:
         counts = (
-            f"PM2.5 exceeds {above:g} {PM25_UNIT} in {hazardous.sum():,} of {len(labelled):,} rows, in "
-            f"{reach} of {len(np.unique(places))} {what}; at least {MIN_GROUPS} {what} must do so."
+            f"PM2.5 exceeds {above:g} {PM25_UNIT} in {asked['hazardous']:,} of {asked['rows']:,} rows, in "
+            f"{reach} of {known} {what}; at least {MIN_GROUPS} {what} must do so."
         )
-        highest = highest_threshold(labelled, places)
-        if highest is None:
-            raise ValueError(f"{counts} The panel has PM2.5 in {len(np.unique(places))} {what} only.")
+        if known < MIN_GROUPS:
+            raise ValueError(f"{counts} The panel has PM2.5 in {known} {what} only.")
+        worst = panel[TARGET].groupby(place_of_rows(panel, group)).max().dropna().astype("float64")
+        tenths = np.ceil(np.round(np.sort(worst)[-MIN_GROUPS] * 10, 3)) - 1
         raise ValueError(
-            f"{counts} {MIN_GROUPS} {what} exceed {highest:g} {PM25_UNIT}, the highest threshold that can be "
-            "asked for."
+            f"{counts} {MIN_GROUPS} {what} exceed {tenths / 10:g} {PM25_UNIT}, the highest threshold that "
+            "can be asked for."
         )
-    if hazardous.mean() > 0.5:
+    if asked["share"] > 0.5:
         raise ValueError(
-            f"PM2.5 is above {above:g} {PM25_UNIT} in {hazardous.mean():.0%} of the rows, so the class above "
-            f"it is not the rare one; choose a threshold above the median, {labelled[TARGET].median():.1f}."
+            f"PM2.5 is above {above:g} {PM25_UNIT} in {asked['share']:.0%} of the rows, so the class above "
+            f"it is not the rare one; choose a threshold above the median, {panel[TARGET].median():.1f}."
         )
-    if reach < n_folds:
+    if reach < cv:
         raise ValueError(
-            f"{reach} {what} exceed {above:g} {PM25_UNIT}, fewer than the {n_folds} folds; "
+            f"{reach} {what} exceed {above:g} {PM25_UNIT}, fewer than the {cv} folds; "
             f"take at most {reach} folds."
         )
     return group
 
 
-def highest_threshold(labelled, places):
-    """Return the highest tenth of a µg m⁻³ that five places exceed, or None where there are fewer."""
-    highest = np.sort(labelled.groupby(places)[TARGET].max().to_numpy(dtype="float64"))[::-1]
-    if len(highest) < MIN_GROUPS:
-        return None
-    return float((np.ceil(np.round(highest[MIN_GROUPS - 1] * 10, 3)) - 1) / 10)
-
-
 def describe(panel, above, group):
     """Return the question and the counts behind it."""
-    labelled = panel[panel[TARGET].notna()]
+    labelled, metadata = panel[panel[TARGET].notna()], panel_metadata(panel)
     hazardous, places = hazardous_rows(labelled, above), place_of_rows(labelled, group)
-    metadata, usual = panel_metadata(panel), float(np.quantile(labelled[TARGET], 1 - USUAL_SHARE).round())
     return {
         "data": origin_label(metadata),
         "warnings": origin_warnings(metadata),
@@ -138,22 +106,18 @@ def describe(panel, above, group):
         "rows": len(labelled),
         "hazardous": int(hazardous.sum()),
         "share": float(hazardous.mean()),
-        "usual_threshold": usual,
+        "usual_threshold": float(np.quantile(labelled[TARGET], 1 - USUAL_SHARE).round()),
         "first_day": f"{labelled['date'].min():%Y-%m-%d}",
         "last_day": f"{labelled['date'].max():%Y-%m-%d}",
         "aqi_table": AQI_TABLE,
     }
 
 
-def nested_folds(panel, above, group, n_folds=N_FOLDS):
-    """Split by whole places, and split the training part of every fold once more in the same way.
+def nested_folds(panel, above, group, cv=5):
+    """Return for each fold of whole places a list of itself and its inner folds, rows of the whole panel.
 
-    Places are dealt like cards, those with most hazardous days first, so that no fold goes without.
-
-    Returns
-    -------
-    list of list of airq.validation.splitters.Fold
-        For each fold itself, then its inner folds; all row numbers are those of the whole panel.
+    Places are dealt like cards, those with most hazardous days first, so that no fold goes without; the
+    training part of every fold is split once more in the same way.
     """
     labelled = np.flatnonzero(panel[TARGET].notna().to_numpy())
     places, hazardous = place_of_rows(panel, group), hazardous_rows(panel, above)
@@ -162,10 +126,9 @@ def nested_folds(panel, above, group, n_folds=N_FOLDS):
     def split(visible, labelled, n_folds):
         days = pd.Series(hazardous[labelled]).groupby(places[labelled]).agg(["sum", "size"])
         dealt = days.sort_values(["sum", "size"], ascending=False, kind="stable").index
-        there_and_back = [*range(n_folds), *reversed(range(n_folds))]
+        there_and_back = np.resize([*range(n_folds), *reversed(range(n_folds))], len(dealt))
         for number in range(n_folds):
-            chosen = dealt[[there_and_back[place % (2 * n_folds)] == number for place in range(len(dealt))]]
-            out = np.isin(places, chosen)
+            out = np.isin(places, dealt[there_and_back == number])
             # A station under two names in two cities would be on both sides.
             hidden = np.isin(station, station[out])
             train = labelled[~hidden[labelled]]
@@ -174,10 +137,8 @@ def nested_folds(panel, above, group, n_folds=N_FOLDS):
                 raise ValueError(f"{left}; {MIN_TRAINING_ROWS} are needed.")
             yield Fold(group, number, labelled[out[labelled]], train, visible[~hidden[visible]])
 
-    return [
-        [fold, *split(fold.visible, fold.train, N_INNER)]
-        for fold in split(np.arange(len(panel)), labelled, n_folds)
-    ]
+    outer = split(np.arange(len(panel)), labelled, cv)
+    return [[fold, *split(fold.visible, fold.train, N_INNER)] for fold in outer]
 
 
 @dataclass(eq=False)
@@ -197,30 +158,36 @@ class Question:
         few = self.panel[SCHEMES[self.group].column].iloc[outer.train].nunique() < GROUPS_FOR_POSITION
         return recipe.without(POSITION) if few else recipe
 
-    def training(self, fold, split):
-        """Return PM2.5, whether it is hazardous, and the place number of the training rows of a split."""
-        rows = self.folds[fold][split].train
-        places = pd.factorize(place_of_rows(self.panel, self.group), sort=True)[0]
-        pm25 = self.panel[TARGET].to_numpy(dtype="float64")
-        return pm25[rows], hazardous_rows(self.panel, self.above)[rows], places[rows]
+    def predicted(self, estimator, fold, split):
+        """Fit a copy on a split; return scores of its held-out rows, and notes on the fit.
+
+        A regressor's score is PM2.5 [µg m⁻³], a classifier's the probability that it is above the threshold.
+        """
+        (learn, new), rows = split_features(self, fold, split), self.folds[fold][split].train
+        model = clone(estimator)
+        if not is_classifier(model):
+            model.fit(learn.to_numpy(), self.panel[TARGET].to_numpy("float64")[rows])
+            return np.maximum(model.predict(new.to_numpy()), 0.0), []
+        places = pd.factorize(place_of_rows(self.panel, self.group), sort=True)[0][rows]
+        known = {"groups": places} if has_fit_parameter(model, "groups") else {}
+        model.fit(learn, hazardous_rows(self.panel, self.above)[rows], **known)
+        if hasattr(model, "adapt"):
+            model.adapt(new)
+        return model.predict_proba(new)[:, 1], list(getattr(model, "notes_", []))
 
 
 @functools.lru_cache(maxsize=1 + N_INNER)
 def split_features(question, fold, split):
-    """Compute the features of a split once for all methods that a process fits on it, one after another."""
+    """Return the features of a split, made once for all methods that a process fits on it, one by one."""
     return features_of(question.recipe_for(fold), question.panel, question.folds[fold][split])
 
 
 def features_of(recipe, panel, fold):
-    """Compute the features of a fold's training rows and of its held-out rows.
+    """Return the features of a fold's training rows and of its held-out rows, float32.
 
     A training row sees the inputs of training places only. A held-out row sees its own place's
     inputs and, around it, those of the training places, as one new place would; where no training
     place around has a value, held-out ones stand in. PM2.5 is in neither.
-
-    Returns
-    -------
-    learn, new : DataFrame of float32, shape (n_train, n_features), (n_test, n_features)
     """
     blank = panel.drop(columns=[name for name in (TARGET, "aqi") if name in panel.columns])
     seen = np.sort(fold.visible)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from airq.io import atomic_write, write_json, write_table, write_text
 from airq.report.words import markdown_table
-from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
+from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
 from imbalance.cells import without_formulas
+from imbalance.comparison.report import format_cell
 from imbalance.hazard.comparison import BASELINE, PLAIN, rule_name
 from imbalance.hazard.panel import RARE_SHARE, USUAL_SHARE
 
@@ -24,26 +26,24 @@ ENOUGH_PLACES = 20
 #: Of the false alarms that were asked for, the share nearest to this stands first.
 USUAL_RATE = 0.05
 #: Columns of the table on a terminal, and those of them that a narrow one does without.
-HEADLINE = ("method", "recall", "recall_low", "recall_high", "false_alarm_rate", "precision",
-            "vs_regression", "vs_low", "vs_high", "rmse")  # fmt: skip
 SPARE = ("vs_regression", "vs_low", "vs_high")
+HEADLINE = ("method", "recall", "recall_low", "recall_high", "false_alarm_rate", "precision", *SPARE, "rmse")
 
 
 def headline_rate(settings):
-    """Return the share of false alarms that stands first.
-
-    >>> headline_rate({"rates": [0.01, 0.05, 0.1]}), headline_rate({"rates": [0.2]})
-    (0.05, 0.2)
-    """
+    """Return the share of false alarms that stands first, of [0.01, 0.05, 0.1] the 0.05."""
     return min(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
 
 
 def headlines(comparison):
     """Return the answer, and what a reader must know before believing it, as sentences for a terminal."""
-    first = headline_rate(comparison.settings)
+    first, settings = headline_rate(comparison.settings), comparison.settings
+    near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
     return [
         *_answer(comparison, first),
-        _question(comparison.settings),
+        f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
+        f"{settings['rows']:,} rows ({settings['share']:.1%}), in {settings['groups_that_reach']} of "
+        f"{settings['groups']} {PLURALS[settings['group']]}.{near}",
         *_plain(comparison),
         *_cautions(comparison),
     ]
@@ -51,14 +51,13 @@ def headlines(comparison):
 
 def findings(comparison):
     """Return all sentences, the answer first."""
-    answer, *others = headlines(comparison)
     rates = [rate for rate in comparison.settings["rates"] if rate != headline_rate(comparison.settings)]
     more = [sentence for rate in rates for sentence in _answer(comparison, rate)]
-    return [answer, *others, *more, *_costs(comparison), *_probabilities(comparison)]
+    return [*headlines(comparison), *more, *_costs(comparison)]
 
 
 def _answer(comparison, rate):
-    """What mean regression catches at a share of false alarms, and whether any other method catches more."""
+    """Yield what mean regression catches at a share of false alarms, and whether another catches more."""
     settings, rule, what = comparison.settings, rule_name(rate), PLURALS[comparison.settings["group"]]
     table = comparison.table[comparison.table["rule"] == rule].set_index("method")
     name = BASELINE if BASELINE in table.index else table["recall"].idxmax()
@@ -84,51 +83,25 @@ def _answer(comparison, rate):
         yield f"None of {len(others)} other methods clearly catches more at no more false alarms."
 
 
-def _question(settings):
-    near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
-    return (
-        f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
-        f"{settings['rows']:,} rows ({settings['share']:.1%}), in {settings['groups_that_reach']} of "
-        f"{settings['groups']} {PLURALS[settings['group']]}.{near}"
-    )
-
-
 def _plain(comparison):
-    """What mean regression says where its prediction is taken by its word, without a cut-off."""
-    table, rows = comparison.table, comparison.held_out
-    if BASELINE not in rows:
-        return
-    row = table[(table["method"] == BASELINE) & (table["rule"] == PLAIN)].iloc[0]
-    name = comparison.settings["aqi_table"]
-    observed, predicted = aqi_class(rows["observed"], name), aqi_class(rows[BASELINE], name)
-    worst, days = observed.max(), int(np.sum(observed == observed.max()))
-    yield (
-        f"Taken by its word, mean regression predicts {row['hits']:,} of the {row['events']:,} hazardous "
-        f"days, {_recall(row)}, at {row['false_alarm_rate']:.1%} false alarms; of the {days:,} "
-        f"day{'s' * (days > 1)} of the worst AQI class that occurs, {AQI_CLASSES[worst]} ({name}), it puts "
-        f"{np.sum(predicted[observed == worst] == worst) or 'none'} there."
-    )
+    """Yield what mean regression says where its prediction is taken by its word, without a cut-off."""
+    table = comparison.table[comparison.table["rule"] == PLAIN].set_index("method")
+    for _, row in table[table.index == BASELINE].iterrows():
+        yield (
+            f"Taken by its word, mean regression predicts {row['hits']:,} of the {row['events']:,} hazardous "
+            f"days, {_recall(row)}, at {row['false_alarm_rate']:.1%} false alarms."
+        )
 
 
 def _costs(comparison):
-    """What the other regressions cost in RMSE."""
+    """Yield what the other regressions cost in RMSE."""
     methods = comparison.methods[comparison.methods["method"] != BASELINE]
     if "rmse_cost" in methods and methods["rmse_cost"].notna().any():
-        listed = [
+        costs = [
             f"{row.method} {row.rmse_cost:+.2f} ({row.rmse_cost_low:+.2f} to {row.rmse_cost_high:+.2f})"
             for row in methods.dropna(subset="rmse_cost").itertuples()
         ]
-        yield f"RMSE less the mean regression's, with 95 % intervals: {', '.join(listed)} {PM25_UNIT}."
-
-
-def _probabilities(comparison):
-    methods, share = comparison.methods, comparison.settings["share"]
-    constant = -share * math.log(share) - (1 - share) * math.log(1 - share)
-    best = methods.loc[methods["log_loss_recalibrated"].idxmin()]
-    yield (
-        f"Lowest log loss after recalibration on inner folds: {best['method']}, "
-        f"{best['log_loss_recalibrated']:.4f}; the share of the class as a constant has {constant:.4f}."
-    )
+        yield f"RMSE less the mean regression's, with 95 % intervals: {', '.join(costs)} {PM25_UNIT}."
 
 
 def _cautions(comparison):
@@ -178,11 +151,11 @@ def cells(table):
     """
     texts = {}
     for name, column in table.items():
-        signed = "+" * name.startswith(("vs_", "ap_vs", "rmse_cost", "bias"))
+        signed = "+" * name.startswith(("vs_", "rmse_cost", "bias"))
         form = ".1%" if "alarm" in name else ".2f" if name.startswith(("rmse", "bias")) else ".3f"
-        form = "" if column.dtype.kind not in "fi" else signed + form if column.dtype.kind == "f" else ",d"
-        texts[name.replace("_", " ")] = ["" if one != one else f"{one:{form}}" for one in column]
-    return list(texts), [list(row) for row in zip(*texts.values(), strict=True)]
+        form = {"f": signed + form, "i": ",d"}.get(column.dtype.kind, "")
+        texts[name.replace("_", " ")] = [format_cell(one, form) for one in column]
+    return list(texts), list(map(list, zip(*texts.values(), strict=True)))
 
 
 def caption(settings):
@@ -192,12 +165,11 @@ def caption(settings):
     return (
         f"PM2.5: {settings['data']}, {settings['first_day']} to {settings['last_day']}. recall: share of "
         "the hazardous days that raise an alarm; false alarm rate: what held-out rows got, a share of the "
-        "other days; precision: share of the alarms that are right; vs regression: recall (ap: average "
-        f"precision) less the mean regression's; low, high: 95 % bootstrap of held-out {what}, for ap folds; "
-        f"sd: over {settings['folds']} folds; plain: taken by its word, above the threshold or a half. "
-        f"Cut-offs come from {settings['inner_folds']} inner folds of training {what}. rmse, its cost "
-        f"against mean regression and bias in {PM25_UNIT}. Features: recipe {settings['recipe']}, which "
-        f"{ahead}."
+        "other days; precision: share of the alarms that are right; vs regression: recall less the mean "
+        f"regression's; low, high: 95 % bootstrap of held-out {what}; sd: over {settings['folds']} folds; "
+        "plain: taken by its word, above the threshold or a half. Cut-offs come from "
+        f"{settings['inner_folds']} inner folds of training {what}. rmse, its cost against mean regression "
+        f"and bias in {PM25_UNIT}. Features: recipe {settings['recipe']}, which {ahead}."
     )
 
 
@@ -210,7 +182,7 @@ def markdown(comparison):
             *(f"**{warning}**" for warning in settings["warnings"]),
             "\n".join(f"- {sentence}" for sentence in findings(comparison)),
             f"## Alarms\n\n{markdown_table(*cells(comparison.table.drop(columns=hidden)))}",
-            f"## Ranks, probabilities, errors\n\n{markdown_table(*cells(comparison.methods))}",
+            f"## Ranks and errors\n\n{markdown_table(*cells(comparison.methods))}",
             f"{caption(settings)}\n",
         ]
     )
@@ -223,13 +195,7 @@ def records(comparison):
 
 
 def write_hazard(comparison, out):
-    """Write a comparison as a folder of :data:`FILES`; each is whole or absent, `settings.json` comes last.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-    """
+    """Write a comparison as a folder of :data:`FILES`; each is whole or absent, `settings.json` last."""
     folder, settings = Path(out), comparison.settings
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in {"hazard": comparison.scores, "held_out": comparison.held_out}.items():
@@ -261,21 +227,17 @@ def alarm_curves(comparison):
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     axes = figure.subplots()
     for number, (name, curve) in enumerate(comparison.curve.groupby("method", sort=False)):
-        color, line = (
-            "k" if name == BASELINE else f"C{number % 10}",
-            {"regression": "-"}.get(kinds[name], "--"),
-        )
-        axes.plot(curve["false_alarm_rate"], curve["recall"], line, color=color, label=name)
+        color = "k" if name == BASELINE else f"C{number % 10}"
+        style = {"color": color, "linestyle": "-" if kinds[name] == "regression" else "--"}
+        axes.plot(curve["false_alarm_rate"], curve["recall"], label=name, **style)
         axes.plot(plain.loc[name, "false_alarm_rate"], plain.loc[name, "recall"], "x", color=color)
     for rate in settings["rates"]:
         axes.axvline(rate, color="0.85", linewidth=1, zorder=0)
     axes.set(xscale="log", xlim=(5e-4, 0.6), ylim=(-0.02, 1.02))
-    axes.set_xticks([0.001, 0.01, 0.05, 0.1, 0.5], ["0.1 %", "1 %", "5 %", "10 %", "50 %"])
-    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("false alarms that held-out rows got, share of the other days (grey: asked for)")
     axes.set_ylabel(f"recall of days above {settings['above']:g} {PM25_UNIT}")
-    figure.suptitle(
-        f"{_origin(settings)}solid: regression, dashed: classifier, x: taken by its word", fontsize=10
-    )
+    words = "solid: regression, dashed: classifier, x: taken by its word"
+    figure.suptitle(f"{_origin(settings)}{words}", fontsize=10)
     figure.legend(loc="outside right center", frameon=False)
     return figure
