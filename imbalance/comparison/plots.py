@@ -1,9 +1,8 @@
-"""Pictures of a comparison: class shares, log loss with intervals, reliability, a sweep of targets."""
+"""Pictures of a comparison: log loss with intervals, reliability, a sweep of targets."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -16,51 +15,15 @@ FEWEST_IN_BIN = 10
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Marks of the axis of the sweep.
 SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
-#: Classes at most that a legend names, and letters at most of each name.
-LEGEND_CLASSES, LEGEND_LETTERS = 12, 24
 #: Rows of the table, and curves of a model, at most that are drawn.
 MOST_ROWS, MOST_CURVES = 40, 7
 NO_CLAIM = {"color": "0.6", "linewidth": 1}
 
 
-def shown_strategies(comparison, most):
+def shown_strategies(comparison):
     """Return the best strategies and the one that all are compared with, the best first."""
     names = list(dict.fromkeys(comparison.table["strategy"]))
-    return [name for name in names if name in names[: most - 1] or name == AS_THEY_ARE]
-
-
-def class_shares(comparison):
-    """Draw the class shares of target and training rows, and those that each strategy predicts for."""
-    settings, classes = comparison.settings, comparison.settings["classes"]
-    seen = comparison.scores.groupby("strategy")[[f"prior_{name}" for name in classes]].mean()
-    given = [list(settings[what].values()) for what in ("target_prior", "training_prior")]
-    shares = pd.DataFrame(given, ["target", "training rows"], classes)
-    strategies = seen.loc[shown_strategies(comparison, MOST_ROWS)].set_axis(classes, axis=1)
-    shares = pd.concat([shares, strategies])
-    figure = Figure(figsize=(8, 1.6 + 0.3 * len(shares)), layout="constrained")
-    axes = figure.add_subplot()
-    colors = [PALETTE[number % len(PALETTE)] for number in range(len(classes))]
-    shares.plot.barh(stacked=True, ax=axes, color=colors, width=0.75, legend=False)
-    for bars, name in zip(axes.containers, classes, strict=True):
-        texts = [f"{share:.3f}"[1:] if 0.06 < share < 1 else "" for share in shares[name]]
-        axes.bar_label(bars, texts, label_type="center", color="w", fontsize=8)
-    axes.axhline(1.5, color="0.2", linewidth=1)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="share of the class")
-    axes.set_title("Class shares: yours, of the training rows, and what probabilities stand for", fontsize=10)
-    class_legend(figure, axes.containers, classes)
-    return figure
-
-
-def class_legend(figure, handles, classes):
-    """Name the first classes below a figure, long names cut."""
-    names = [name if len(name) <= LEGEND_LETTERS else name[: LEGEND_LETTERS - 1] + "…" for name in classes]
-    more = len(names) - LEGEND_CLASSES
-    figure.legend(
-        handles[:LEGEND_CLASSES], names[:LEGEND_CLASSES], title=f"and {more} more" if more > 0 else None,
-        loc="outside lower center", frameon=False,
-        ncols=max(1, min(len(names), LEGEND_CLASSES, 90 // (max(map(len, names)) + 6))),
-    )  # fmt: skip
+    return [name for name in names if name in names[: MOST_CURVES - 1] or name == AS_THEY_ARE]
 
 
 def log_losses(comparison):
@@ -127,7 +90,7 @@ def curve_styles(comparison):
     follows = comparison.sweep.groupby("strategy")["follows"].all()
     return {
         name: {"color": PALETTE[number], "linestyle": "-" if follows[name] else "--"}
-        for number, name in enumerate(shown_strategies(comparison, MOST_CURVES))
+        for number, name in enumerate(shown_strategies(comparison))
     }
 
 
@@ -148,7 +111,6 @@ def _curves(comparison, table, x, y, **options):
 
 #: File of each picture -> function of a comparison that draws it.
 PICTURES = {
-    "classes.png": class_shares,
     "log_loss.png": log_losses,
     "reliability.png": reliability,
     "sweep.png": prior_sweep,

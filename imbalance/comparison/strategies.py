@@ -128,9 +128,8 @@ NUMBERED = {
 def _numbered(base, number=None, name=None):
     usual, _, _, meaning, sampler = NUMBERED[base]
     number = usual if number is None else number
-    return Strategy(
-        name or base, meaning.format(number), sampler(number), bag=10 * (base == "bagged-under") or 1
-    )
+    bag = 10 if base == "bagged-under" else 1
+    return Strategy(name or base, meaning.format(number), sampler(number), bag=bag)
 
 
 #: What may be done to the rows, by name and in the order of tables.

@@ -22,7 +22,6 @@ from airq.panel import (
 )
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS, SCHEMES
-from airq.validation.scores import AQI_TABLE
 from airq.validation.splitters import Fold, training_groups
 from imbalance.comparison.runner import N_INNER
 
@@ -109,7 +108,6 @@ def describe(panel, above, group):
         "usual_threshold": float(np.quantile(labelled[TARGET], 1 - USUAL_SHARE).round()),
         "first_day": f"{labelled['date'].min():%Y-%m-%d}",
         "last_day": f"{labelled['date'].max():%Y-%m-%d}",
-        "aqi_table": AQI_TABLE,
     }
 
 

@@ -30,17 +30,17 @@ SPARE = ("vs_regression", "vs_low", "vs_high")
 HEADLINE = ("method", "recall", "recall_low", "recall_high", "false_alarm_rate", "precision", *SPARE, "rmse")
 
 
-def headline_rate(settings):
-    """Return the share of false alarms that stands first, of [0.01, 0.05, 0.1] the 0.05."""
-    return min(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
+def _rates(settings):
+    """Return the shares of false alarms, the usual one first."""
+    return sorted(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
 
 
 def headlines(comparison):
     """Return the answer, and what a reader must know before believing it, as sentences for a terminal."""
-    first, settings = headline_rate(comparison.settings), comparison.settings
+    settings = comparison.settings
     near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
     return [
-        *_answer(comparison, first),
+        *_answer(comparison, _rates(settings)[0]),
         f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
         f"{settings['rows']:,} rows ({settings['share']:.1%}), in {settings['groups_that_reach']} of "
         f"{settings['groups']} {PLURALS[settings['group']]}.{near}",
@@ -51,9 +51,9 @@ def headlines(comparison):
 
 def findings(comparison):
     """Return all sentences, the answer first."""
-    rates = [rate for rate in comparison.settings["rates"] if rate != headline_rate(comparison.settings)]
+    rates = _rates(comparison.settings)[1:]
     more = [sentence for rate in rates for sentence in _answer(comparison, rate)]
-    return [*headlines(comparison), *more, *_costs(comparison)]
+    return [*headlines(comparison), *more]
 
 
 def _answer(comparison, rate):
@@ -93,17 +93,6 @@ def _plain(comparison):
         )
 
 
-def _costs(comparison):
-    """Yield what the other regressions cost in RMSE."""
-    methods = comparison.methods[comparison.methods["method"] != BASELINE]
-    if "rmse_cost" in methods and methods["rmse_cost"].notna().any():
-        costs = [
-            f"{row.method} {row.rmse_cost:+.2f} ({row.rmse_cost_low:+.2f} to {row.rmse_cost_high:+.2f})"
-            for row in methods.dropna(subset="rmse_cost").itertuples()
-        ]
-        yield f"RMSE less the mean regression's, with 95 % intervals: {', '.join(costs)} {PM25_UNIT}."
-
-
 def _cautions(comparison):
     settings, what = comparison.settings, PLURALS[comparison.settings["group"]]
     if settings["share"] > RARE_SHARE:
@@ -135,7 +124,7 @@ def _recall(row):
 
 def headline_cells(comparison, width):
     """Return headings and cells of one share of false alarms, the highest recall first."""
-    rule = rule_name(headline_rate(comparison.settings))
+    rule = rule_name(_rates(comparison.settings)[0])
     table = comparison.table[comparison.table["rule"] == rule].merge(comparison.methods, on="method")
     # Its difference to itself is none.
     table.loc[table["method"] == BASELINE, [name for name in SPARE if name in table]] = np.nan

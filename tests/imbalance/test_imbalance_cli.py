@@ -82,7 +82,7 @@ def test_compare_writes_the_folder_and_says_what_it_found(loans, tmp_path):
     assert result.exit_code == 0, result.output
     assert {path.name for path in out.iterdir()} == {
         "scores.parquet", "table.csv", "table.md", "table.html", "table.json", "differences.csv",
-        "settings.json", "classes.png", "log_loss.png", "reliability.png", "reliability.csv", "sweep.png",
+        "settings.json", "log_loss.png", "reliability.png", "reliability.csv", "sweep.png",
         "sweep.csv", "parts",
     }  # fmt: skip
     rows = json.loads(records.read_text())

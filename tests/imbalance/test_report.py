@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from sklearn.naive_bayes import GaussianNB
 
 from imbalance.comparison import plots
@@ -47,7 +46,7 @@ def test_the_folder_holds_the_same_table_in_every_form(comparison, tmp_path):
     assert [row["strategy"] for row in records] == comparison.table["strategy"].tolist()
     assert len(pd.read_parquet(tmp_path / "scores.parquet")) == 2 * 3
     assert all(path.read_bytes()[1:4] == b"PNG" for path in tmp_path.glob("*.png"))
-    assert len(list(tmp_path.glob("*.png"))) == 4
+    assert len(list(tmp_path.glob("*.png"))) == 3
     for name in ("differences", "reliability", "sweep"):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) == len(getattr(comparison, name))
     settings = json.loads((tmp_path / "settings.json").read_text())
@@ -90,18 +89,6 @@ def test_solid_curves_follow_the_population(comparison):
     "What is corrected does; nothing done does not."
     styles = plots.curve_styles(comparison)
     assert styles["as they are+prior"]["linestyle"] == "-" != styles["as they are"]["linestyle"]
-
-
-def test_a_legend_of_many_long_names_is_cut():
-    "Twenty classes of forty letters: twelve, shortened, and a word on the rest."
-    figure = Figure()
-    bars = [figure.add_subplot().bar([0], [1]) for _ in range(20)]
-    plots.class_legend(figure, bars, [f"{number:02d} " + "x" * 37 for number in range(20)])
-    (legend,) = figure.legends
-    texts = [text.get_text() for text in legend.get_texts()]
-    assert len(texts) == 12
-    assert max(map(len, texts)) == 24
-    assert legend.get_title().get_text() == "and 8 more"
 
 
 def test_the_answer_comes_first_and_what_is_level_is_marked(comparison):
