@@ -115,7 +115,7 @@ def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
     [
         (["--target", "defualt"], ["no column 'defualt'", "Did you mean default?"]),
         (["--target", "default", "--target-prior", "no=.5,yes=.6"], ["sums to 1.1"]),
-        (["--target", "default", "--target-prior", "no=.5,maybe=.5"], ["'maybe'", "no, yes"]),
+        (["--target", "default", "--target-prior", "no=.5,maybe=.5"], ["'maybe'", "'no', 'yes'"]),
         (["--target", "default", "--rows", "smoothe"], ["'smoothe'", "smote"]),
         (["--target", "default", "--rows", "weights:2"], ["'weights' takes no number"]),
         (["--target", "default", "--ending", "calibrate"], ["Did you mean calibrated?"]),
