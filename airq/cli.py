@@ -648,6 +648,18 @@ def show(
     panel: Annotated[Path | None, typer.Option(help="Their panel: observations, contributions.")] = None,
     comparison: Annotated[Path | None, typer.Option(help="Folder of an `imbalance` command.")] = None,
     evaluation: Annotated[Path | None, typer.Option(help="Folder of `airq evaluate`.")] = None,
+    surface: Annotated[
+        Path | None,
+        typer.Option(help="Predictions on a grid, drawn between the cities: a GeoTIFF, or a table of cells."),
+    ] = None,
+    basemap: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of map tiles, https://…/{z}/{x}/{y}.png: the browsers of all visitors then ask "
+            "that server. Without it no other server is asked."
+        ),
+    ] = None,
+    basemap_credit: Annotated[str | None, typer.Option(help="Whom to thank for the tiles.")] = None,
     example: Annotated[
         Example | None,
         typer.Option(
@@ -670,6 +682,9 @@ def show(
         panel=panel,
         comparison=comparison,
         evaluation=evaluation,
+        surface=surface,
+        basemap=basemap,
+        basemap_credit=basemap_credit,
         example=example,
         port=port,
         browser=browser,

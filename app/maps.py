@@ -1,46 +1,34 @@
-"""Maps: cities as points or countries as areas, over outlines that the browser fetches once.
+"""Maps: cities as points, countries as areas and a surface between them, over outlines and names.
 
-A map is a Vega-Lite specification, which Streamlit draws without asking any other server. Cities stand on
-plain axes of longitude and latitude, which can be zoomed and moved; the projection of the outlines follows
-these axes.
+A map is a dict that ``static/map.js`` draws on a canvas: Vega-Lite has no buttons, no tiles, no names that
+avoid each other, and no way for a finger or a keyboard to a city. Outlines and names are files of this
+server, which the browser fetches once.
 """
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from app import scales, theme, vega
+from app import scales, theme
 from app.text import shown
 
 #: Longitudes and latitudes of Africa. [°]
 AFRICA = ((-26.0, 58.0), (-36.0, 38.0))
-#: Up to so many cities have larger markers, which are easier to see and to hit.
-FEW, FEW_LARGER = 100, 1.5
 #: Smallest span of a map. [°]
 LEAST_SPAN = 6.0
 SIZES = (6.0, 17.0)
-#: Width of the line of a hollow marker and of a cross. [px]
-HOLLOW, CROSS = 2.4, 1.5
-CROSS_PATH = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
-#: What a click and a change of the part that is seen are called in the selection of a chart.
-CLICKED, VIEW = "clicked", "view"
 #: Colour and words of a mean over too few days for a class; its number is the one after all classes.
 NO_CLASS, FEW_DAYS = "#b5bdc2", "too few days for a class"
-_SIZE = {"field": "size", "type": "quantitative", "scale": None}
-#: What belongs to a map but is no answer to a pointer or a screen reader.
-_BESIDE = {"clip": True, "aria": False, "tooltip": None}
-#: Every click tells of a point, also of one that was clicked before.
-_CLICK = {"name": CLICKED, "select": {"type": "point", "fields": ["place"], "toggle": "true"}}
-#: Equirectangular, in step with the axes. [px per radian, px]
-_ACROSS, _UP = "(domain('x')[1] - domain('x')[0])", "(domain('y')[1] - domain('y')[0])"
-PROJECTION = {
-    "type": "equirectangular",
-    "scale": {"expr": f"180 / PI * width / {_ACROSS}"},
-    "translate": {"expr": f"[-domain('x')[0] * width / {_ACROSS}, height + domain('y')[0] * height / {_UP}]"},
-}
+#: Bits of a point: the model extrapolates, and the city trained the model.
+HOLLOW, MONITOR = 1, 2
+#: What a picture of a map owes to whom.
+OUTLINES_CREDIT = "Outlines: Natural Earth. Names of cities: GeoNames, CC BY 4.0."
+#: From so many points on some lie under others.
+MANY = 100
 
 
 @dataclass(frozen=True)
@@ -75,8 +63,8 @@ class Layer:
     few: np.ndarray | None = None
 
 
-def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560):
-    """Map of cities as points.
+def points_map(cities, layer, *, selected=None, alone=False, dark=False):
+    """Return a map of cities as points.
 
     Parameters
     ----------
@@ -84,31 +72,39 @@ def points_map(cities, layer, *, outlines, selected=None, dark=False, height=560
         As :attr:`app.store.Store.cities`.
     layer : Layer
         What to show.
-    outlines : str or dict
-        Address of the outlines, or the outlines themselves (GeoJSON).
     selected : int, optional
         Row of the city to mark.
+    alone : bool
+        Whether only that city is drawn, over a surface that shows the others.
     dark : bool
         Whether the page is dark.
-    height : int
-        Height. [px]
 
     Returns
     -------
     dict
-        A Vega-Lite specification; `place` of a point that is clicked is the city's row.
+        What :func:`app.parts.show_map` takes; `place` of a point that is clicked is the city's row.
     """
-    tone, place = theme.tones(dark), _place(cities)
-    layers = [_rims(place, tone), _points(layer, _marker(layer, tone, dark) | place)]
-    datasets = {"cities": places(cities, layer)}
-    if selected is not None:
-        datasets["chosen"] = _chosen(cities.iloc[selected])
-        layers = [_ring(place, tone), *layers, _name(place, tone)]
-    return _frame(layers, datasets, place, outlines, tone, height, "Map of cities")
+    table = places(cities, layer)
+    table = table[table["place"] == selected] if alone else table
+    points = {
+        "labels": table["label"].tolist(),
+        "lengths": table["length"].tolist(),
+        "thousands": table["thousands"].tolist(),
+        "flags": _packed(HOLLOW * table["hollow"] + MONITOR * table["monitor"], "uint8"),
+        "place": _packed(table["place"], "int32"),
+        "number": _packed(table["number"], "int8"),
+    }
+    columns = ("longitude", "latitude", "size", "value", "lower", "upper")
+    points |= {name: _packed(table[name], "float32") for name in columns if name in table}
+    return {
+        **_frame(cities, layer, dark, "Map of cities"),
+        "points": points,
+        "chosen": None if selected is None else {"place": int(selected)},
+    }
 
 
-def countries_map(countries, scale, *, outlines, cities, selected=None, dark=False, height=560):
-    """Map of countries as areas.
+def countries_map(countries, scale, *, cities, selected=None, dark=False):
+    """Return a map of countries as areas.
 
     Parameters
     ----------
@@ -116,74 +112,93 @@ def countries_map(countries, scale, *, outlines, cities, selected=None, dark=Fal
         As :func:`app.store.by_country` makes it; `few`, if there, tells which have no class.
     scale : app.scales.Scale
         Classes and colours of `value`.
-    outlines : str or dict
-        Address of the outlines, or the outlines themselves (GeoJSON).
     cities : DataFrame
         The cities, which decide what part of the world is shown.
     selected : str, optional
         Code of the country to mark.
     dark : bool
         Whether the page is dark.
-    height : int
-        Height. [px]
 
     Returns
     -------
     dict
-        A Vega-Lite specification; `place` of an area that is clicked is the country's code.
+        What :func:`app.parts.show_map` takes; `place` of an area that is clicked is the country's code.
     """
-    tone = theme.tones(dark)
-    areas = {"name": "countries", "data": _outlines(outlines), "projection": PROJECTION}
-    fields = ["place", "country", "value", "number", "people", "cities"]
-    known = {"lookup": "id", "from": {"data": {"name": "countries"}, "key": "id", "fields": fields}}
-    areas["transform"] = [known, {"filter": "isValid(datum.number) && datum.number >= 0"}, _said(scale)]
-    areas["mark"] = {"type": "geoshape", "clip": True, "cursor": "pointer", **_border(tone)}
-    of = "format(datum.cities, ',') + ' cities, ' + format(datum.people, ',') + ' people'"
-    areas["encoding"] = {
-        "fill": {"value": {"expr": vega.by_class((*scale.colours, NO_CLASS))}},
-        "tooltip": {"value": {"expr": f"{{title: datum.country, Mean: datum.said, Of: {of}}}"}},
-        "description": {"value": {"expr": "datum.country + ': ' + datum.said"}},
-    }
-    areas["params"] = [_CLICK]
-    datasets = {"countries": _areas(countries, scale), "chosen": pd.DataFrame({"country": [selected or ""]})}
-    layers, words = [areas, _round(outlines, tone)], "Map of countries"
-    return _frame(layers, datasets, _place(cities), outlines, tone, height, words)
-
-
-def _round(outlines, tone):
-    """A line around the chosen country."""
-    chosen = {"data": {"name": "chosen"}, "key": "country", "fields": ["country"]}
-    return {
-        "name": "chosen",
-        "data": _outlines(outlines),
-        "projection": PROJECTION,
-        "transform": [{"lookup": "properties.country", "from": chosen}, {"filter": "isValid(datum.country)"}],
-        "mark": {"type": "geoshape", "fill": None, "stroke": tone["line"], "strokeWidth": 3.5, **_BESIDE},
-    }
-
-
-def _areas(countries, scale):
-    """A row for every outline of the countries that have a value."""
-    number = _numbers(scale, countries["value"], countries.get("few"))
-    rows = [
-        (feature["id"], row)
-        for row, code in enumerate(countries["country"])
-        for feature in theme.outlines()["features"]
-        if feature["properties"]["country"] == code
-    ]
-    at = np.array([row for _, row in rows], dtype="int32")
-    mine = countries.iloc[at]
-    return pd.DataFrame(
+    number = numbers_of(scale, countries["value"], countries.get("few"))
+    rows = countries.assign(number=number).set_index("country")
+    areas = [
         {
-            "id": [outline for outline, _ in rows],
-            "place": mine["country"].to_numpy(dtype=object),
-            "country": [shown(theme.country_name(code)) for code in mine["country"]],
-            "value": mine["value"].to_numpy("float64"),
-            "number": number[at].astype("int8"),
-            "people": mine["people"].to_numpy("float64"),
-            "cities": mine["cities"].to_numpy("int32"),
+            "id": feature["id"],
+            "place": code,
+            "title": shown(theme.country_name(code)),
+            "number": int(rows["number"][code]),
+            "value": float(rows["value"][code]),
+            "of": f"Of {theme.count_words(int(rows['cities'][code]), 'city').replace('citys', 'cities')}, "
+            f"{rows['people'][code]:,.0f} people",
         }
-    )
+        for feature in theme.outlines()["features"]
+        if (code := feature["properties"]["country"]) in rows.index and rows["number"][code] >= 0
+    ]
+    frame = _frame(cities, Layer(rows["value"].to_numpy(), scale), dark, "Map of countries")
+    frame["look"]["what"] = "Mean"
+    return {**frame, "areas": areas, "chosen": {"country": selected} if selected else None}
+
+
+def without_outline(codes):
+    """Say which countries have no outline on the map; empty where all have one.
+
+    >>> without_outline(["KEN", "REU"])
+    'Reunion has no outline on this map.'
+    """
+    drawn = {feature["properties"]["country"] for feature in theme.outlines()["features"]}
+    lacking = sorted(shown(theme.country_name(code)) for code in set(codes) - drawn)
+    if not lacking:
+        return ""
+    named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+    return f"{named} {'has' if len(lacking) == 1 else 'have'} no outline on this map."
+
+
+def order_words(cities):
+    """Say what lies on top where points overlap; empty where they are few."""
+    if len(cities) <= MANY:
+        return ""
+    return "Where points overlap, the highest value lies on top; they part as the map is zoomed."
+
+
+def saved_picture(title, scale, lines, *, simulated, surface=None):
+    """Return what the picture of a map that is saved says around it, so that it can stand alone.
+
+    Parameters
+    ----------
+    title : str
+        What the map shows, with the day.
+    scale : app.scales.Scale
+        Its legend.
+    lines : sequence of str
+        Origin and caveats.
+    simulated : bool
+        Whether SIMULATED must be in it, and in the name of its file.
+    surface : tuple of (str, app.scales.Scale), optional
+        What a surface below shows, and its legend.
+
+    Returns
+    -------
+    dict
+    """
+    under = [{"words": surface[0]}, *_legend(surface[1])] if surface else []
+    return {
+        "title": "SIMULATED. " * simulated + title,
+        "legend": [*_legend(scale), *under],
+        "lines": [*filter(None, lines), OUTLINES_CREDIT],
+        "file": "SIMULATED_" * simulated + "map.png",
+    }
+
+
+def _legend(scale):
+    heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
+    classes = zip(scale.colours, scale.labels, scale.ranges, strict=True)
+    named = [{"colour": one, "words": f"{label} {span}".strip()} for one, label, span in classes]
+    return [{"words": heading}, *named]
 
 
 def view_range(cities):
@@ -195,16 +210,30 @@ def view_range(cities):
         West and east, south and north. [°]
     """
     places = cities[["longitude", "latitude"]].dropna()
-    if places.empty:
+    if places.empty or _fills_africa(places):
         return AFRICA
-    if _fills_africa(places):
-        return AFRICA
-    ranges = []
-    for name, limit in (("longitude", 180.0), ("latitude", 90.0)):
-        low, high = places[name].min(), places[name].max()
-        margin = max(0.06 * (high - low), (LEAST_SPAN - (high - low)) / 2, 1.0)
-        ranges.append((max(low - margin, -limit), min(high + margin, limit)))
-    return tuple(ranges)
+    return (
+        _with_margin(*_around(places["longitude"].to_numpy()), 720.0),
+        _with_margin(places["latitude"].min(), places["latitude"].max(), 85.0),
+    )
+
+
+def _around(longitudes):
+    """Return the ends of the shortest span that holds all longitudes; east of 180° it goes on counting.
+
+    >>> _around(np.array([178.0, -179.0]))
+    (178.0, 181.0)
+    """
+    ordered = np.unique(longitudes)
+    gaps = np.diff(np.append(ordered, ordered[0] + 360))
+    first = (int(gaps.argmax()) + 1) % len(ordered)
+    west = float(ordered[first])
+    return west, west + 360 - float(gaps.max())
+
+
+def _with_margin(low, high, limit):
+    margin = max(0.06 * (high - low), (LEAST_SPAN - (high - low)) / 2, 1.0)
+    return max(float(low - margin), -limit), min(float(high + margin), limit)
 
 
 def _fills_africa(places):
@@ -229,35 +258,41 @@ def sizes(population):
 
 
 def places(cities, layer):
-    """The table behind a map of points, the largest cities first, so that small ones lie on top.
+    """Return the table behind a map of points, the highest values last, so that they lie on top.
 
     Returns
     -------
     DataFrame
-        `place` (row of the city), `city`, `longitude`, `latitude` [°], `size` [px²], `value`, `number` (the
-        class, -1 without a prediction), `hollow`, and `lower`, `upper` where the layer has intervals.
+        `place` (row of the city), `label`, `length` of the city's own name in it, `longitude`, `latitude`
+        [°], `size` [px], `thousands` of people, `value`, `number` (the class, -1 without a prediction),
+        `hollow`, `monitor`, and `lower`, `upper` where the layer has intervals.
     """
-    larger = FEW_LARGER if len(cities) <= FEW else 1.0
+    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64"))
     columns = {
         "place": np.arange(len(cities), dtype="int32"),
-        "city": cities["label"].to_numpy(dtype=object),
+        "label": cities["label"].to_numpy(dtype=object),
+        # As the browser counts letters.
+        "length": [len(shown(city).encode("utf-16-le")) // 2 for city in cities["city"]],
         "longitude": cities["longitude"].to_numpy("float32"),
         "latitude": cities["latitude"].to_numpy("float32"),
-        "size": ((larger * sizes(cities["population"].to_numpy())) ** 2).astype("float32"),
+        "size": sizes(cities["population"].to_numpy()),
+        "thousands": np.rint(people / 1000).astype("int32"),
         "value": np.asarray(layer.amounts, dtype="float32"),
-        "number": _numbers(layer.scale, layer.amounts, layer.few).astype("int8"),
+        "number": numbers_of(layer.scale, layer.amounts, layer.few).astype("int8"),
         "hollow": _outside(layer),
+        "monitor": cities["trained"].to_numpy("bool"),
     }
     columns["hollow"] &= columns["number"] >= 0
     if layer.lower is not None:
         columns |= {"lower": layer.lower.astype("float32"), "upper": layer.upper.astype("float32")}
-    order = np.argsort(-np.nan_to_num(cities["population"].to_numpy()), kind="stable")
+    # Of equal values the small city lies on top of the large one.
+    order = np.lexsort((-people, np.nan_to_num(columns["value"], nan=-np.inf)))
     table = pd.DataFrame(columns).iloc[order]
     return table.dropna(subset=["longitude", "latitude"]).reset_index(drop=True)
 
 
-def _numbers(scale, values, few):
-    """Class of every value, -1 where it is missing, the one after all where it averages too few days."""
+def numbers_of(scale, values, few):
+    """Return the class of every value: -1 where it is missing, the one after all where days are too few."""
     number = scale.index(values)
     return number if few is None else np.where((number >= 0) & np.asarray(few), len(scale.labels), number)
 
@@ -268,125 +303,37 @@ def _outside(layer):
     return np.nan_to_num(layer.inside, nan=1.0) < 1
 
 
-def _points(layer, encoding):
+def look_of(scale, what, level=None, *, dark=False):
+    """Return the colours and words of a scale's classes, as a map draws and says them."""
+    colours = [*scale.colours, NO_CLASS]
     return {
-        "name": "cities",
-        "data": {"name": "cities"},
-        "transform": [_said(layer.scale)],
-        "mark": {"type": "point", "opacity": 1, "clip": True, "cursor": "pointer"},
-        "encoding": encoding,
-        "params": [_CLICK],
+        "colours": colours,
+        "rims": [theme.rim(one, dark=dark) for one in colours],
+        "labels": [*scale.labels, FEW_DAYS] if scale.classed else [],
+        "unit": theme.unit_words(scale.unit),
+        "digits": 0 if theme.is_index(scale.unit) or scale.unit == "%" else 1,
+        "what": what,
+        "interval": f"{level:.0%} interval" if level else "Interval",
     }
 
 
-def _marker(layer, tone, dark):
-    """What a city looks like: full, hollow where the model extrapolates, a cross without a prediction."""
-    colours = (*layer.scale.colours, NO_CLASS)
-    rims = [theme.rim(one, dark=dark) for one in colours]
-    colour = vega.by_class(colours)
-    rim, width = (vega.by_class([one[key] for one in rims]) for key in ("color", "width"))
-    look = {
-        "fill": f"datum.hollow || datum.number < 0 ? 'transparent' : {colour}",
-        "stroke": f"datum.hollow ? {colour} : datum.number < 0 ? '{tone['soft']}' : {rim}",
-        "strokeWidth": f"datum.hollow ? {HOLLOW} : datum.number < 0 ? {CROSS} : {width}",
-        "shape": f"datum.number < 0 ? '{CROSS_PATH}' : 'circle'",
-        "tooltip": _tooltip(layer),
-        "description": "datum.city + ': ' + datum.said",
-    }
-    return {"size": _SIZE} | {channel: {"value": {"expr": one}} for channel, one in look.items()}
+def land_map(places, scale, *, dark=False):
+    """Return a map of nothing but the land around some places, for a surface to lie on."""
+    return _frame(places, Layer(np.zeros(0), scale), dark, "Map of a modelled surface")
 
 
-def _tooltip(layer):
-    """Expression of the table that is shown beside a point."""
+def _frame(cities, layer, dark, words):
+    """Return what every map has: its part of the world, colours and what it is called."""
     what = "Share" if layer.scale.unit == "%" else "Prediction"
-    parts = [f"{{title: datum.city, {what}: datum.said}}"]
-    if layer.lower is not None:
-        level = f"{layer.level:.0%} interval" if layer.level else "interval"
-        low, high = (vega.number(f"datum.{end}", layer.scale.unit) for end in ("lower", "upper"))
-        unit = vega.literal(f" {theme.unit_words(layer.scale.unit)}")
-        ends = f"{{{vega.literal(level)}: {low} + ' to ' + {high} + {unit}}}"
-        parts.append(f"(datum.number < 0 || !isFinite(datum.lower) ? {{}} : {ends})")
-    parts.append("(datum.hollow ? {Note: 'outside what the model was trained on'} : {})")
-    return f"merge({', '.join(parts)})"
-
-
-def _said(scale):
-    """The number with its unit and class, in words, as `said`."""
-    words = vega.amount("datum.value", scale.unit)
-    words += f" + ', ' + {vega.by_class((*scale.labels, FEW_DAYS))}" if scale.classed else ""
-    return {"calculate": f"datum.number < 0 ? 'no prediction' : {words}", "as": "said"}
-
-
-def _rims(place, tone):
-    """A dark ring under every hollow marker, so that pale ones stand out from the land."""
+    keys = "arrow keys go from place to place, Enter chooses one, plus and minus zoom, zero shows all"
     return {
-        "data": {"name": "cities"},
-        "transform": [{"filter": "datum.hollow"}],
-        "mark": {"type": "point", "opacity": 1, "stroke": tone["text"], "strokeWidth": 3.8, **_BESIDE},
-        "encoding": {"size": _SIZE, **place},
+        "words": f"{words}: {keys}",
+        "tone": {**theme.tones(dark), "font": theme.FONT},
+        "range": view_range(cities),
+        "look": look_of(layer.scale, what, layer.level, dark=dark),
     }
 
 
-def _chosen(city):
-    columns = {"longitude": [city["longitude"]], "latitude": [city["latitude"]]}
-    return pd.DataFrame({**columns, "city": [shown(city["city"], limit=30)]})
-
-
-def _ring(place, tone):
-    mark = {"type": "point", "opacity": 1, "size": 680, "stroke": tone["line"], "strokeWidth": 4, **_BESIDE}
-    return {"name": "chosen", "data": {"name": "chosen"}, "mark": mark, "encoding": place}
-
-
-def _name(place, tone):
-    mark = {"type": "text", "dy": -24, "fontSize": 16, "fontWeight": "bold", "color": tone["text"], **_BESIDE}
-    encoding = {"text": {"field": "city"}, **place}
-    return {"data": {"name": "chosen"}, "mark": mark, "encoding": encoding}
-
-
-def _place(cities):
-    """Axes of longitude and latitude: the part to show, a degree as long on both."""
-    (west, east), (south, north) = view_range(cities)
-    wide, high = east - west, north - south
-    return {
-        "x": _axis("longitude", (west + east) / 2, f"max({wide}, {high} * width / height)"),
-        "y": _axis("latitude", (south + north) / 2, f"max({high}, {wide} * height / width)"),
-    }
-
-
-def _axis(field, centre, span):
-    ends = {"domainMin": {"expr": f"{centre} - {span} / 2"}, "domainMax": {"expr": f"{centre} + {span} / 2"}}
-    scale = {**ends, "nice": False, "zero": False}
-    return {"field": field, "type": "quantitative", "axis": None, "scale": scale}
-
-
-def _outlines(outlines):
-    how = {"format": {"type": "json", "property": "features"}}
-    return {"url": outlines, **how} if isinstance(outlines, str) else {"values": outlines, **how}
-
-
-def _border(tone):
-    return {"stroke": tone["border"], "strokeWidth": 0.7}
-
-
-def _frame(layers, datasets, place, outlines, tone, height, words):
-    """The land, and axes that move with the wheel and the pointer, under the layers of a map."""
-    moved = {
-        "data": {"values": [{"longitude": 0, "latitude": 0}]},
-        "mark": {"type": "point", "opacity": 0, **_BESIDE},
-        "encoding": place,
-        "params": [{"name": VIEW, "select": "interval", "bind": "scales"}],
-    }
-    land = {
-        "name": "land",
-        "data": _outlines(outlines),
-        "projection": PROJECTION,
-        "mark": {"type": "geoshape", "fill": tone["land"], **_border(tone), **_BESIDE},
-    }
-    return {
-        "description": words,
-        "height": height,
-        "padding": 0,
-        "datasets": datasets,
-        "layer": [moved, land, *layers],
-        "config": {"background": None, "font": theme.FONT, "view": {"stroke": None}},
-    }
+def _packed(values, kind):
+    """Return numbers as the browser unpacks them: little-endian bytes, in base64."""
+    return base64.b64encode(np.asarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()).decode()

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import json
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from app import maps, scales, theme
+from app import maps, scales, sources, theme
 
+#: The app's own map: its script, in the order in which its parts build upon each other, and its look.
+STATIC = Path(__file__).parent / "static"
+MAP_SCRIPT, MAP_STYLE = ("map_ground.js", "map_marks.js", "map.js"), "map.css"
+#: Looks of marks in a legend.
+HOLLOW = "border-radius:50%;border:4px solid #7d888f"
+HATCHED = "background:repeating-linear-gradient(-45deg,#333 0 1px,#ccc 1px 5px);border:1px solid #7d888f"
+MONITOR = (
+    "border-radius:50%;border:1px solid #7d888f;background:radial-gradient(#fff 0 18%,#333 18% 26%,#bbb 27%)"
+)
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
 #: What stands in a cell that has no value.
@@ -68,24 +80,35 @@ def _sample(entry):
     return f"width:2.1rem;height:{width}px;background:repeating-linear-gradient(90deg,{','.join(inks)})"
 
 
-def show_map(picture, key, *, on_select="ignore"):
-    """Show a map of :mod:`app.maps`; `on_select` is called when it is clicked, zoomed or moved."""
-    if on_select == "ignore":
-        st.container(key=key).vega_lite_chart(picture, theme=None)
-        return
-    # Only what is selected outlasts a change of the data: without the view every day would undo a zoom.
-    modes = [maps.CLICKED, maps.VIEW]
-    st.vega_lite_chart(picture, key=key, theme=None, on_select=on_select, selection_mode=modes)
+def show_map(picture, key, *, height=None, on_click=None, on_cell=None):
+    """Show a map of :mod:`app.maps`; a click on a place or on a cell of its surface calls a function.
+
+    What was clicked is then in the state of the session, see :func:`clicked`.
+    """
+    data = {
+        "key": key,
+        "height": height or map_height(),
+        "outlines": static_file(theme.OUTLINES),
+        "names": static_file(theme.CITY_NAMES),
+        "basemap": sources.basemap(),
+        **picture,
+    }
+    calls = {"on_clicked_change": on_click, "on_cell_change": on_cell}
+    with st.container(key=f"{key}_frame"):
+        _draw_map()(data=data, key=key, **{name: call for name, call in calls.items() if call is not None})
 
 
-def clicked(key):
-    """The `place` that was clicked on a map since it was last asked; None where nothing was."""
-    points = st.session_state[key]["selection"].get(maps.CLICKED) or []
-    # A click beside the cities, or on the ring around one, has no place.
-    now = {point["place"] for point in points if point.get("place") is not None}
-    changed = now ^ st.session_state.get(f"{key}_held", set())
-    st.session_state[f"{key}_held"] = now
-    return changed.pop() if len(changed) == 1 else None
+@functools.cache
+def _draw_map():
+    """Return the function that mounts the app's own map; the browser loads its script once."""
+    script = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in MAP_SCRIPT)
+    style = (STATIC / MAP_STYLE).read_text(encoding="utf-8")
+    return st.components.v2.component("airq_map", js=script, css=style)
+
+
+def clicked(key, what="clicked"):
+    """Return the `place` that was just clicked on a map, or the position of a cell; None where none was."""
+    return st.session_state[key][what]
 
 
 def table_height(rows, *, most):
@@ -104,15 +127,15 @@ def light_table(columns, *, label, height):
     )
 
 
-def outlines():
-    """Address of the outlines on this server, or the outlines themselves where files are not served."""
+def static_file(path):
+    """Return the address of a file on this server, or its content where files are not served."""
     if not st.get_option("server.enableStaticServing"):
-        return theme.outlines()
+        return json.loads(path.read_text(encoding="utf-8"))
     base = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{base}/app/static/{theme.OUTLINES.name}".replace("//", "/")
+    return f"/{base}/app/static/{path.name}".replace("//", "/")
 
 
-def legend(scale, *, hollow=False, few=False):
+def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
     """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
     tone = theme.tones(dark())
     classes = [*zip(scale.colours, scale.labels, scale.ranges, strict=True)]
@@ -125,16 +148,21 @@ def legend(scale, *, hollow=False, few=False):
         f"<span><b>{label[:1].upper() + label[1:]}</b> {span}</span></span>"
         for colour, label, span in classes
     )
-    if hollow:
-        items += (
-            '<span style="display:inline-flex;align-items:center;margin:0 0 .1rem 0">'
-            '<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;'
-            f'border:4px solid {tone["soft"]};margin-right:.45rem"></span>'
-            "<span><b>Hollow</b> outside what the model was trained on</span></span>"
-        )
+    items += _mark(HOLLOW, "Hollow", "outside what the model was trained on") * hollow
+    items += _mark(HATCHED, "Hatched", "outside what the model was trained on") * hatched
+    items += _mark(MONITOR, "Dotted", "trained the model: not a test of it") * monitors
     heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
     st.html(
         f'<div role="group" aria-label="Legend" style="font-size:.9rem"><div>{heading}</div>{items}</div>'
     )
     if scale.note:
         st.caption(scale.note)
+
+
+def _mark(look, name, words):
+    """Entry of a legend for a kind of mark; `currentColor` is that of the text."""
+    return (
+        '<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0"><span aria-hidden="true" '
+        f'style="width:1.1rem;height:1.1rem;flex:none;margin-right:.45rem;{look}"></span>'
+        f"<span><b>{name}</b> {words}</span></span>"
+    )

@@ -12,7 +12,7 @@ import streamlit as st
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.workflows.app import EXAMPLES
-from app import cube, demonstration, scales, sources, theme
+from app import cube, demonstration, scales, sources, surfaces, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
@@ -339,6 +339,16 @@ def observations():
     return _opened("panel", _observations)
 
 
+def surface():
+    """The surface that was named, or that the predictions are by themselves; None where there is none."""
+    opened = open_sources()
+    if opened.surface is not None:
+        return _opened("surface", _surface)
+    if opened.predictions is None:
+        return None
+    return surfaces.surface_in(store(), opened.predictions)
+
+
 def answers():
     """The :class:`app.explaining.Answers` that were found with the panel and the bundle that are open."""
     return _answers(model_stamp())
@@ -373,6 +383,11 @@ def _store(path, stamp):
 @st.cache_resource(show_spinner="Reading the observations …", max_entries=1)
 def _observations(path, stamp):
     return read_observations(path)
+
+
+@st.cache_resource(show_spinner="Opening the surface …", max_entries=2)
+def _surface(path, stamp):
+    return surfaces.open_surface(path)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

@@ -68,12 +68,19 @@ def _evaluation(path):
     read_evaluation(path)
 
 
+def _surface(path):
+    from app.surfaces import check_surface
+
+    check_surface(path)
+
+
 CHECKS = {
     "predictions": _predictions,
     "bundle": _bundle,
     "panel": _panel,
     "comparison": _comparison,
     "evaluation": _evaluation,
+    "surface": _surface,
 }
 
 

@@ -10,8 +10,9 @@ import tempfile
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from airq.workflows.app import EXAMPLES, check_example
+from airq.workflows.app import EXAMPLES, check_basemap, check_example
 from app import cube
 
 #: What a page may need, and how to give it.
@@ -21,6 +22,7 @@ KINDS = {
     "panel": "a panel: `airq app --panel panel.parquet`",
     "comparison": "a folder of a comparison: `airq app --comparison comparison`",
     "evaluation": "an evaluation: `airq app --evaluation evaluation.json`",
+    "surface": "predictions on a grid: `airq app --surface map.tif`",
 }
 DEMO_NAMES = {
     "predictions": "predictions.parquet",
@@ -38,7 +40,7 @@ class Sources:
 
     Attributes
     ----------
-    predictions, bundle, panel, comparison, evaluation : Path or None
+    predictions, bundle, panel, comparison, evaluation, surface : Path or None
         See :data:`KINDS`.
     simulated : bool
         Whether this is the demonstration.
@@ -51,6 +53,7 @@ class Sources:
     panel: Path | None = None
     comparison: Path | None = None
     evaluation: Path | None = None
+    surface: Path | None = None
     simulated: bool = False
     example: str | None = None
 
@@ -77,7 +80,16 @@ def named(arguments=None):
     >>> named(["--bundle", "here"]).bundle.name
     'here'
     """
-    return _parsed(tuple(sys.argv[1:] if arguments is None else arguments))
+    return _parsed(tuple(sys.argv[1:] if arguments is None else arguments))[0]
+
+
+def basemap(arguments=None):
+    """The server of tiles that the command line names, and whom to thank for them; None where none is named.
+
+    >>> basemap(["--basemap", "https://tiles.example.org/{z}/{x}/{y}.png"])["credit"]
+    'Tiles: tiles.example.org'
+    """
+    return _parsed(tuple(sys.argv[1:] if arguments is None else arguments))[1]
 
 
 @functools.lru_cache(maxsize=8)
@@ -86,16 +98,21 @@ def _parsed(arguments):
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path)
     parser.add_argument("--example", choices=tuple(EXAMPLES))
+    parser.add_argument("--basemap")
+    parser.add_argument("--basemap-credit")
     try:
         found, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise ValueError(f"The app does not understand its arguments: {error}.") from None
     if unknown:
         raise ValueError(
-            f"The app does not know the argument {unknown[0]!r}; it takes --{', --'.join(KINDS)}, --example."
+            f"The app does not know the argument {unknown[0]!r}; it takes --{', --'.join(KINDS)}, --example, "
+            "--basemap, --basemap-credit."
         )
     check_example(found.example, [kind for kind in KINDS if getattr(found, kind) is not None])
-    return Sources(**vars(found))
+    url, credit = check_basemap(found.basemap, found.basemap_credit)
+    tiles = url and {"url": url, "credit": credit or f"Tiles: {urlsplit(url).netloc}"}
+    return Sources(**{name: getattr(found, name) for name in (*KINDS, "example")}), tiles
 
 
 def found(given, *, folder=DEMO):

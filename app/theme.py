@@ -12,7 +12,8 @@ import pandas as pd
 
 from airq.units import AQI_TABLES, PM25_UNIT, is_aqi
 
-OUTLINES = Path(__file__).parent / "static" / "africa.json"
+OUTLINES = Path(__file__).parent / "static" / "world.json"
+CITY_NAMES = OUTLINES.with_name("cities.json")
 
 #: Light to dark; for a deuteranope the closest pair is 18 Lab units apart, the EPA's colours 8.
 READABLE = ("#ffffcc", "#fed976", "#fd8d3c", "#e31a1c", "#a50026", "#4d004b")
@@ -33,6 +34,8 @@ SHORT = {
     "IRN": "Iran",
     "KOR": "South Korea",
     "RUS": "Russia",
+    "SYR": "Syria",
+    "NLD": "Netherlands",
 }
 
 LIGHT = {
@@ -41,6 +44,7 @@ LIGHT = {
     "soft": "#5b6870",
     "grid": "#dde3e6",
     "land": "#e9edef",
+    "sea": "#f8fbfd",
     "border": "#9aa6ad",
 }
 DARK = {
@@ -49,6 +53,7 @@ DARK = {
     "soft": "#a5b2b9",
     "grid": "#2f3a41",
     "land": "#2a353b",
+    "sea": "#161d22",
     "border": "#63727a",
 }
 LINE = {"light": "#0b5c8f", "dark": "#5cb8f0"}
@@ -158,7 +163,7 @@ def by_period(text, period):
 
 @functools.cache
 def outlines():
-    """The outlines of African countries (GeoJSON), with `id`, `name` and `country` of each."""
+    """The outlines of countries (GeoJSON), with `id`, `name`, `country` and `scale` of each."""
     return json.loads(OUTLINES.read_text(encoding="utf-8"))
 
 

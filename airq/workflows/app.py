@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 #: Folder of this package and of the app; the user's folder may have a module called app, too.
 HERE = Path(__file__).resolve().parents[2]
@@ -49,7 +50,10 @@ def start_app(
     panel=None,
     comparison=None,
     evaluation=None,
+    surface=None,
     example=None,
+    basemap=None,
+    basemap_credit=None,
     port=None,
     browser=True,
     announce=None,
@@ -57,8 +61,10 @@ def start_app(
     """Start the app, wait until it is stopped, and return the exit code of the server; 0 after Ctrl-C.
 
     Where nothing is named to show, ./demo is shown; without it, the page offers the :data:`EXAMPLES`, of
-    which `example` opens one. `port` is of this machine, by default the first free one from :data:`PORT`;
-    `browser` says whether to open one; ``announce`` is called with the address before the server starts.
+    which `example` opens one. `basemap` is the address of map tiles on a server of the user's choice, which
+    every visitor's browser then asks; ``basemap_credit`` names whom to thank for them. `port` is of this
+    machine, by default the first free one from :data:`PORT`; `browser` says whether to open one; ``announce``
+    is called with the address before the server starts.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def start_app(
         If Streamlit or Plotly is not installed.
     ValueError
         If a named file is not what its option asks for, or there is no such example, or files are named
-        beside one.
+        beside one, or the address of tiles is none.
     OSError
         If a named file does not exist, or the port is taken.
     """
@@ -76,11 +82,13 @@ def start_app(
         "panel": panel,
         "comparison": comparison,
         "evaluation": evaluation,
+        "surface": surface,
     }
     named = {kind: Path(path) for kind, path in named.items() if path is not None}
     if "predictions" in named and (named["predictions"] / UPDATED).exists():
         named["predictions"] /= UPDATED
     check_example(example, named)
+    check_basemap(basemap, basemap_credit)
     check_installed()
     for kind, path in named.items():
         if not path.exists():
@@ -89,20 +97,21 @@ def start_app(
     port = free_port() if port is None else check_port(port)
     if announce is not None:
         announce(f"http://{HOST}:{port}")
-    return run(command(named, example=example, port=port, browser=browser))
+    return run(command(named, tiles=(basemap, basemap_credit), example=example, port=port, browser=browser))
 
 
-def command(named, *, port, example=None, browser=True):
+def command(named, *, port, example=None, tiles=(None, None), browser=True):
     """Return the command that starts the server, as a list of str.
 
-    `named` holds what to show, or `example` names it; `port` is of this machine; `browser` says whether
-    Streamlit opens one.
+    `named` holds what to show, or `example` names it; `tiles` is the address of map tiles and their credit;
+    `port` is of this machine; `browser` says whether Streamlit opens one.
     """
     script = HERE / "app" / "main.py"
     options = {**OPTIONS, "server.port": str(port), "server.headless": "false" if browser else "true"}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     shown = arguments({kind: path.absolute() for kind, path in named.items()})
-    shown += ["--example", example] if example else []
+    texts = {"example": example, "basemap": tiles[0], "basemap-credit": tiles[1]}
+    shown += arguments({name: text for name, text in texts.items() if text})
     return [*PYTHON, "streamlit", "run", str(script), *flags, "--", *shown]
 
 
@@ -155,6 +164,31 @@ def check_example(example, named):
         raise ValueError(f"There is no example {example!r}; choose {' or '.join(EXAMPLES)}.")
     if named:
         raise ValueError(f"--example {example} opens files of its own; leave out --{', --'.join(named)}.")
+
+
+def check_basemap(url, credit=None):
+    """Return the address of map tiles and their credit; refuse one that is no address of a single server.
+
+    >>> check_basemap("https://{s}.tiles.org/{z}/{x}/{y}.png")
+    Traceback (most recent call last):
+    ...
+    ValueError: --basemap https://{s}.tiles.org/{z}/{x}/{y}.png names no single server; leave out {s}.
+    """
+    if url is None:
+        if credit:
+            raise ValueError("--basemap-credit names the source of tiles; name their address with --basemap.")
+        return None, None
+    parts = urlsplit(url)
+    lacking = [name for name in ("{z}", "{x}", "{y}") if name not in parts.path + parts.query]
+    if parts.scheme not in ("http", "https") or not parts.netloc or lacking:
+        what = f"lacks {', '.join(lacking)}" if lacking else "does not begin with http:// or https://"
+        raise ValueError(
+            f"--basemap {url} {what}; give the address of map tiles (XYZ), such as "
+            "https://tile.openstreetmap.org/{z}/{x}/{y}.png."
+        )
+    if "{" in parts.netloc:
+        raise ValueError(f"--basemap {url} names no single server; leave out {{s}}.")
+    return url, credit
 
 
 def check_sound(named):

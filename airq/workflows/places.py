@@ -18,6 +18,9 @@ from airq.grids import grid_around, grid_cells
 from airq.workflows.app import HERE
 from airq.workflows.extract import EarthEngine
 
+#: Scale, in millions, of the bundled outlines that are fine enough for the edge of a grid.
+FINE = 50
+
 
 def places(
     country: str,
@@ -146,16 +149,16 @@ def read_outline(country: str, boundary: str | Path | None = None):
     """
     if boundary is not None:
         return _outline_of_file(country, boundary)
-    bundled = json.loads((HERE / "app" / "static" / "africa.json").read_text(encoding="utf-8"))
+    bundled = json.loads((HERE / "app" / "static" / "world.json").read_text(encoding="utf-8"))
     shapes = [
         shapely.geometry.shape(feature["geometry"])
         for feature in bundled["features"]
-        if feature["properties"]["country"] == country
+        if (feature["properties"]["country"], feature["properties"]["scale"]) == (country, FINE)
     ]
     if not shapes:
         raise ValueError(
-            f"There is no bundled outline of {country_name(country)}, only of African countries; give one "
-            "with --boundary, such as a GeoJSON file."
+            f"There is no bundled outline of {country_name(country)} that is fine enough, only of African "
+            "countries; give one with --boundary, such as a GeoJSON file."
         )
     return shapely.union_all([shapely.make_valid(shape) for shape in shapes])
 

@@ -81,13 +81,13 @@ def _map(store, table, scale, code):
     picture = maps.countries_map(
         table,
         scale,
-        outlines=parts.outlines(),
         cities=store.cities,
         selected=code,
         dark=parts.dark(),
-        height=min(440, parts.map_height()),
     )
-    parts.show_map(picture, "countries_map", on_select=_clicked)
+    parts.show_map(picture, "countries_map", height=min(440, parts.map_height()), on_click=_clicked)
+    if lacking := maps.without_outline(table["country"]):
+        st.caption(lacking)
 
 
 def _clicked():

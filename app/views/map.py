@@ -4,14 +4,15 @@ import numpy as np
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import layers, maps, parts, scales, session, theme
+from app import layers, parts, scales, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
-from app.country_tables import few_of
 from app.series import COUNTED, EXPECTED
 from app.session import link
-from app.store import by_country, ranking
+from app.store import ranking
 from app.text import for_markdown
+from app.views import drawing
+from app.views import surface as surface_view
 from app.views.spans import span_box
 
 AS = {"cities": "Cities", "countries": "Countries"}
@@ -20,6 +21,8 @@ HOW = {
     "prediction": f"{COUNTED}, which misses days that lie above the level by chance: the file holds no "
     "probability of this one.",
 }
+#: Cells of a grid beyond this are drawn as a surface alone: no box can list them.
+MOST_CITIES = 20_000
 PLAY_SECONDS = 1.0
 LISTED = 50
 #: Leaves room for a button beside the box on a telephone. [px]
@@ -28,7 +31,13 @@ CITY_WIDTH = 220
 
 def page():
     """Draw the page."""
+    opened = session.open_sources()
+    if opened.predictions is None and opened.surface is not None:
+        return surface_view.page()
     view = session.open_view("PM2.5 of cities")
+    if len(view.store.cities) > MOST_CITIES and session.surface() is not None:
+        return surface_view.page(titled=False)
+    surface_view.warn(view.store)
     store = view.store
     _controls(store)
     shown = link.choice("show", layers.SHOWN, "day")
@@ -37,6 +46,7 @@ def page():
     st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(shown)
     for note in store.notes:
         st.caption(note)
+    return None
 
 
 def _controls(store):
@@ -77,19 +87,19 @@ def _picture(shown):
         st.rerun(scope="app")
     store = session.store()
     when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
-    row = store.row(link.city())
+    date = link.date() if shown == "day" else None
+    points = link.choice("as", AS, "cities") == "cities"
+    row, words = store.row(link.city()), drawing.title(when, date) if points else when
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        st.subheader(when, anchor=False)
-        as_countries = link.choice("as", AS, "cities") == "countries"
-        if as_countries:
-            _countries(store, layer)
+        st.subheader(words, anchor=False)
+        if points:
+            drawing.cities(store, layer, row, words, date)
         else:
-            _points(store, layer, row)
+            drawing.countries(store, layer, words)
     with right:
         session.scale_box(key="map_scale", label_visibility="collapsed")
-        few = layer.few is not None and bool(layer.few.any())
-        parts.legend(layer.scale, hollow=layer.inside is not None and not as_countries, few=few)
+        drawing.legends(store, layer, date, points=points)
         _city_card(store, layer, row)
         _ranking(store, layer)
 
@@ -169,52 +179,6 @@ def _share(store):
     layer = layers.share_layer(store, start, end, level)
     st.caption(theme.by_period(HOW[layers.how_counted(store, level)], store.period))
     return f"{layer.scale.heading}, {theme.span_words(start, end, store.period)}", layer
-
-
-def _points(store, layer, row):
-    picture = maps.points_map(
-        store.cities,
-        layer,
-        outlines=parts.outlines(),
-        selected=row,
-        dark=parts.dark(),
-        height=parts.map_height(),
-    )
-    parts.show_map(picture, "map_points", on_select=_clicked)
-    st.caption("The wheel zooms, dragging moves, a double click shows all again; a click selects a city.")
-
-
-def _clicked():
-    row = parts.clicked("map_points")
-    if row is not None:
-        session.choose_city(session.store().cities["city_id"].iloc[int(row)])
-        st.session_state["map_clicked"] = True
-
-
-def _countries(store, layer):
-    countries = by_country(store.cities, layer.amounts)
-    if layer.few is not None:
-        countries["few"] = few_of(store.cities, layer.amounts, layer.few)
-    picture = maps.countries_map(
-        countries,
-        layer.scale,
-        outlines=parts.outlines(),
-        cities=store.cities,
-        dark=parts.dark(),
-        height=parts.map_height(),
-    )
-    parts.show_map(picture, "map_countries", on_select=_country_clicked)
-    st.caption(
-        f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
-        "A click selects the largest of them."
-    )
-
-
-def _country_clicked():
-    code = parts.clicked("map_countries")
-    if code is not None:
-        session.choose_country(code)
-        st.session_state["map_clicked"] = True
 
 
 def _city_card(store, layer, row):

@@ -243,8 +243,8 @@ def _domain(store, found):
         "their days (hollow)."
     )
     layer = maps.Layer(share, trust_charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
-    picture = maps.points_map(store.cities, layer, outlines=parts.outlines(), dark=parts.dark(), height=480)
-    parts.show_map(picture, "trust_domain")
+    picture = maps.points_map(store.cities, layer, dark=parts.dark())
+    parts.show_map(picture, "trust_domain", height=480)
     parts.legend(layer.scale, hollow=True)
     sentences = [evidence.said(words.applicability_sentence, one) for one in evidence.ours(found.records)]
     if any(sentences):

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app import charts, layers, maps, reasons_chart
+from app import charts, reasons_chart
 from app.scales import scale
 from app.series import COUNTED, EXPECTED, Series, by_month, class_shares, how_counted, rolling, share_above
-from app.store import by_country, open_store
+from app.store import open_store
 
 DAILY = scale("who", unit="µg m⁻³")
 
@@ -29,78 +29,6 @@ def store(make_rows, write_predictions):
 def hand():
     dates = pd.DatetimeIndex(["2019-12-31", "2020-01-01", "2020-01-03"])
     return Series(dates, np.array([16.0, 10.0, 40.0]), "µg m⁻³")
-
-
-def test_a_city_is_in_its_class_and_hollow_outside_the_domain(store):
-    "10 µg/m³ meets the guideline, class 0; 80 lies above all targets, class 5, outside the domain."
-    table = maps.places(store.cities, layers.day_layer(store, "2020-01-01", scale="who"))
-    table = table.set_index("place").sort_index()
-    assert table["number"].tolist() == [0, 5]
-    assert table["hollow"].tolist() == [False, True]
-
-
-def test_a_city_without_a_prediction_is_in_no_class(store):
-    "On the second day Nairobi has none."
-    table = maps.places(store.cities, layers.day_layer(store, "2020-01-02", scale="who"))
-    assert table.set_index("place")["number"][1] == -1
-
-
-def test_small_cities_lie_on_top_of_large_ones(store):
-    "The most populous city is drawn first."
-    cities = store.cities.assign(population=[1e5, 4e6])
-    table = maps.places(cities, layers.day_layer(store, "2020-01-01", scale="who"))
-    assert table["place"].tolist() == [1, 0]
-
-
-def test_the_tooltip_gives_the_unit_and_the_interval(store):
-    "A number never appears without them."
-    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"))
-    (points,) = [layer for layer in picture["layer"] if layer.get("name") == "cities"]
-    assert "µg/m³" in points["transform"][0]["calculate"]
-    assert "90% interval" in points["encoding"]["tooltip"]["value"]["expr"]
-
-
-def test_names_are_data_of_the_map_not_part_of_its_expressions(make_rows, write_predictions):
-    "A name with quotes and a call stands in the tables only, which nobody evaluates."
-    name = "' + alert(1) + '"
-    store = open_store(write_predictions(make_rows({"kla": [10.0]}).assign(city=name)))
-    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"), selected=0)
-    assert picture["datasets"]["chosen"]["city"].tolist() == [name]
-    assert "alert" not in json.dumps({key: value for key, value in picture.items() if key != "datasets"})
-
-
-def a_map(store, layer, **options):
-    "A map of all cities without any land."
-    return maps.points_map(store.cities, layer, outlines={"features": []}, **options)
-
-
-def test_a_country_is_drawn_with_all_its_outlines(store):
-    "Uganda has one, Kenya one; each has the class of its mean."
-    countries = by_country(store.cities, [10.0, 80.0])
-    picture = maps.countries_map(countries, DAILY, outlines="/there.json", cities=store.cities)
-    table = picture["datasets"]["countries"]
-    assert dict(zip(table["id"], table["number"], strict=True)) == {"KEN": 5, "UGA": 0}
-
-
-def test_the_map_shows_where_the_cities_are():
-    "Delhi, Los Angeles and Taipei: the whole span; one city: its surroundings, six degrees wide."
-    cities = pd.DataFrame({"longitude": [77.2, -118.2, 121.5], "latitude": [28.6, 34.1, 25.0]})
-    (west, east), (south, north) = maps.view_range(cities)
-    assert west < -118.2
-    assert east > 121.5
-    assert south < 25 < 34.1 < north
-    west, east = maps.view_range(cities.iloc[:1])[0]
-    assert east - west == pytest.approx(6)
-
-
-def test_an_aqi_file_makes_an_aqi_map(make_rows, write_predictions):
-    "151 points are Unhealthy, class 3, and are not called µg/m³ anywhere."
-    rows = make_rows({"kla": [np.nan]}, aqi=[151.0], aqi_table="aqi-us-2012")
-    store = open_store(write_predictions(rows))
-    picture = a_map(store, layers.day_layer(store, "2020-01-01", scale="who"))
-    table = picture["datasets"].pop("cities")
-    assert table["number"].tolist() == [3]
-    assert "µg" not in json.dumps(picture, ensure_ascii=False)
 
 
 def test_days_above_are_shares_of_the_known_days_of_a_year(hand):
