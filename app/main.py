@@ -30,8 +30,6 @@ STYLE = """
    chart has neither the legend nor the word SIMULATED, and its table of a chart no units. */
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as"], [aria-label^="Copy"],
   [aria-label="Show data"]) { display: none; }
-/* The name of the chosen city lies over other cities, which must still be found by the pointer. */
-[data-testid=stVegaLiteChart] .mark-text { pointer-events: none; }
 #vg-tooltip-element { overflow-wrap: anywhere; }
 """
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from app import scales, theme
-from app.text import shown
+from app.text import for_markdown, shown
 
 #: Longitudes and latitudes of Africa. [°]
 AFRICA = ((-26.0, 58.0), (-36.0, 38.0))
@@ -145,13 +145,13 @@ def countries_map(countries, scale, *, cities, selected=None, dark=False):
 
 
 def without_outline(codes):
-    """Say which countries have no outline on the map; empty where all have one.
+    """Say in Markdown which countries have no outline on the map; empty where all have one.
 
     >>> without_outline(["KEN", "REU"])
     'Reunion has no outline on this map.'
     """
     drawn = {feature["properties"]["country"] for feature in theme.outlines()["features"]}
-    lacking = sorted(shown(theme.country_name(code)) for code in set(codes) - drawn)
+    lacking = sorted(for_markdown(theme.country_name(code), limit=40) for code in set(codes) - drawn)
     if not lacking:
         return ""
     named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")

@@ -94,6 +94,8 @@ def figures(app):
     "All text in the charts of a page."
     for chart in [*app.get("plotly_chart"), *app.get("vega_lite_chart")]:
         yield from _strings(json.loads(chart.proto.spec))
+    for drawn in app.get("bidi_component"):
+        yield from _strings(json.loads(drawn.proto.json))
 
 
 def _strings(node):

@@ -54,8 +54,8 @@ WINDOW = {"width": 1280, "height": 1000}
 PATIENCE = 150
 #: Cities to switch to, as the box of cities names them.
 NAMES = ("Nairobi, Kenya", "Accra, Ghana", "Kampala, Uganda", "Luanda, Angola", "Dakar, Senegal")
-CHART = "[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]"
-POINTS = ".cities_marks path"
+MAP = ".map[data-drawn=all]"
+CHART = f"[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart], {MAP}"
 SLIDER = "[data-testid=stSlider] input"
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
 RESTS = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -341,7 +341,9 @@ def together(browser, url, number):
         visit.settle()
         wrong += visit.errors
         wrong += ["an error on the page"] * visit.page.locator(ERRORS).count()
-        wrong += ["points are missing"] * (visit.page.locator(POINTS).count() < CITIES)
+        wrong += ["points are missing"] * (
+            int(visit.page.locator(MAP).first.get_attribute("data-places")) < CITIES
+        )
         visit.close()
     return wrong
 

@@ -17,9 +17,20 @@ from patience import BROWSER_PATIENCE, PATIENCE, wait_until
 from airq.sources.simulated import simulate
 
 FLAGS = ["--no-sandbox", "--disable-gpu"]
-#: Every chart of the page has its drawing.
+#: Every chart of the page has its drawing, and every map its outlines, names and cells.
 DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]")]
-    .every(chart => chart.querySelector(".main-svg, svg.marks"))"""
+    .every(chart => chart.querySelector(".main-svg, svg.marks"))
+    && [...document.querySelectorAll("*")].every(one => !one.shadowRoot?.airqMap
+        || one.shadowRoot.querySelector(".map").dataset.drawn === "all")"""
+#: Places of a map with their pixels on the page, those on top last.
+PLACES = """frame => {
+    const root = [...frame.querySelectorAll("*")].find(one => one.shadowRoot?.airqMap).shadowRoot;
+    const map = root.airqMap, box = root.querySelector("canvas").getBoundingClientRect();
+    return map.targets.map(one => {
+        const [x, y] = map.pixel(one.x, one.y);
+        return { place: one.place, title: one.title, x: box.left + x, y: box.top + y };
+    });
+}"""
 #: Streamlit looks for its own end points below the address of the page first, in vain but for the first page.
 OWN_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
@@ -203,6 +214,14 @@ class Visit:
         picture = Image.open(io.BytesIO(self.page.locator(selector).first.screenshot())).convert("RGB")
         found, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
         return {tuple(map(int, colour)): int(count) for colour, count in zip(found, counts, strict=True)}
+
+    def places(self, key="map_points"):
+        """Places of a map: `place`, `title`, and `x, y` on the page, those on top last. [px]"""
+        return self.page.locator(f".st-key-{key}_frame").evaluate(PLACES)
+
+    def click(self, place):
+        """Click a place of a map."""
+        self.page.mouse.click(place["x"], place["y"])
 
     def download(self, selector):
         """Path of the file that a button of the page saves."""

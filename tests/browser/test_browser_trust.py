@@ -7,7 +7,7 @@ import pytest
 from app import theme
 
 pytestmark = pytest.mark.slow
-DOMAIN = ".st-key-trust_domain [data-testid=stVegaLiteChart]"
+DOMAIN = ".st-key-trust_domain_frame canvas"
 RECORD = {
     "model": "default",
     "folds": 5,

@@ -12,94 +12,170 @@ from app import theme
 pytestmark = pytest.mark.slow
 #: Not the button Display.
 PLAY = re.compile(r"\bPlay$")
-MAP, POINTS, AREAS = "[data-testid=stVegaLiteChart]", ".cities_marks path", ".countries_marks path"
+MAP = ".st-key-map_points_frame canvas"
 
 
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_map_is_drawn_and_asks_nobody_else(visit, app_url, dark):
     "Pixels in the colours of the classes and of the land, inside the map; nothing beyond the server."
     here = visit(app_url, dark=dark)
-    assert here.page.locator(POINTS).count() == 12
+    assert len(here.places()) == 12
     assert here.pixels(MAP, theme.READABLE) > 40
     assert here.pixels(MAP, [theme.tones(dark)["land"]]) > 10_000
     here.assert_clean()
 
 
 def test_a_click_on_a_city_selects_it(visit, app_url):
-    "The card and the address bar follow the marker that was clicked."
+    "Another city than the chosen one, the first again: the address bar follows each click."
     here = visit(app_url)
-    before = here.page.url
-    points = here.page.locator(POINTS)
-    box = points.nth(points.count() // 2).bounding_box()
-    here.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    here.page.wait_for_url(lambda url: url != before and "city=" in url)
-    here.settle()
-    here.assert_clean()
-
-
-@pytest.mark.long
-def test_a_city_that_was_clicked_before_can_be_clicked_again(visit, app_url):
-    "One city, another one, the first again: the address bar follows three times."
-    here = visit(app_url)
-    points = here.page.locator(POINTS)
-    asked = []
-    for number in (0, 11, 0):
+    first, other = apart(here)
+    for place in (other, first, other):
         before = here.page.url
-        points.nth(number).click(force=True)
+        here.click(place)
         here.page.wait_for_url(lambda url, before=before: url != before and "city=" in url)
         here.settle()
-        asked.append(here.page.url.split("city=")[1].split("&")[0])
-    assert asked[0] == asked[2] != asked[1]
     here.assert_clean()
 
 
 @pytest.mark.long
 def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
-    "A city, then its ring and a way over the land with the button pressed: the city stays, no error is told."
+    "The corner of the map, and a way over the land with the button pressed: no city, no error."
     here = visit(app_url)
-    point = here.page.locator(POINTS).nth(3)
-    point.click(force=True)
-    here.page.wait_for_url("**city=**")
-    here.settle()
-    chosen = here.page.url
-    x, y = middle(here.page.locator(".chosen_marks path").bounding_box())
-    here.page.mouse.click(x + 13, y)
-    here.settle()
-    here.page.mouse.move(x + 40, y - 60)
+    before, box = here.page.url, here.page.locator(MAP).bounding_box()
+    here.page.mouse.click(box["x"] + 8, box["y"] + 8)
+    here.page.mouse.move(box["x"] + 40, box["y"] + 60)
     here.page.mouse.down()
-    here.page.mouse.move(x + 70, y - 40, steps=4)
+    here.page.mouse.move(box["x"] + 90, box["y"] + 80, steps=4)
     here.page.mouse.up()
     here.settle()
-    assert here.page.url == chosen
+    assert here.page.url == before
+    here.assert_clean()
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl(visit, app_url):
+    "Alone it leaves the cities as far apart as they were; with Ctrl they part. The button shows all again."
+    here = visit(app_url)
+    here.page.locator(MAP).hover()
+    before = distance(here)
+    here.page.mouse.wheel(0, 200)
+    main = here.page.locator("[data-testid=stMain]")
+    wait_until(lambda: main.evaluate("page => page.scrollTop") > 100, "The page's scrolling")
+    assert distance(here) == pytest.approx(before)
+    here.page.keyboard.down("Control")
+    here.page.mouse.wheel(0, -200)
+    here.page.keyboard.up("Control")
+    wait_until(lambda: distance(here) > 1.2 * before, "The zoom")
+    here.page.get_by_role("button", name="Show all").click()
+    wait_until(lambda: distance(here) == pytest.approx(before), "The whole map")
     here.assert_clean()
 
 
 @pytest.mark.long
 def test_a_zoom_outlasts_the_day(visit, app_url):
-    "The wheel makes the way between two cities longer, and it stays so the day before."
+    "A button makes the way between two cities twice as long, and it stays so the day before."
     here = visit(f"{app_url}/?date=2020-02-09")
-    before = apart(here)
-    here.page.mouse.move(*middle(here.page.locator(MAP).bounding_box()))
-    here.page.mouse.wheel(0, -300)
-    wait_until(lambda: apart(here) > 1.2 * before, "The zoom")
-    here.settle()
-    zoomed = apart(here)
+    before = distance(here)
+    here.page.get_by_role("button", name="Zoom in").click()
+    wait_until(lambda: distance(here) == pytest.approx(2 * before), "The zoom")
     here.page.locator("[data-testid=stSlider] input").first.press("ArrowLeft")
     here.page.get_by_role("heading", name="8 February 2020").wait_for()
     here.settle()
-    assert apart(here) == pytest.approx(zoomed, rel=0.01)
+    assert distance(here) == pytest.approx(2 * before)
     here.assert_clean()
 
 
 def apart(here):
-    "Pixels from the first city of the map to the last one."
-    points = here.page.locator(POINTS)
-    return math.dist(*(middle(points.nth(number).bounding_box()) for number in (0, 11)))
+    "The two cities of the map that lie farthest apart."
+    places = here.places()
+    pairs = [(one, other) for one in places for other in places]
+    return max(pairs, key=lambda pair: way(*pair))
 
 
-def middle(box):
-    "Middle of a box on the page."
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+def way(one, other):
+    "Pixels from one place to another."
+    return math.dist((one["x"], one["y"]), (other["x"], other["y"]))
+
+
+def distance(here):
+    "Pixels between the same two cities."
+    places = {place["place"]: place for place in here.places()}
+    return way(places[0], places[11])
+
+
+def test_keys_reach_a_city(visit, app_url):
+    "An arrow goes to the chosen city, the next one to another, which Enter selects; each is said."
+    here = visit(app_url)
+    before = here.page.url
+    here.page.locator(MAP).focus()
+    here.page.keyboard.press("ArrowRight")
+    heard = here.page.locator(".heard")
+    wait_until(lambda: "µg/m³" in heard.text_content(), "The chosen city's words")
+    first = heard.text_content()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+        here.page.keyboard.press(key)
+        if heard.text_content() not in (first, "No further place this way."):
+            break
+    assert heard.text_content() != first
+    here.page.keyboard.press("Enter")
+    here.page.wait_for_url(lambda url: url != before and "city=" in url)
+    here.assert_clean()
+
+
+def test_a_tooltip_stays_on_a_narrow_screen(visit, app_url):
+    "Whichever city is pointed at, its words lie within 390 pixels, and go when the page scrolls."
+    here = visit(app_url, width=390, height=844)
+    here.page.locator(MAP).evaluate("map => map.scrollIntoView({ block: 'center' })")
+    here.settle()
+    for place in here.places():
+        here.page.mouse.move(place["x"], place["y"])
+        box = here.page.locator(".tooltip").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    here.page.mouse.wheel(0, 200)
+    here.page.locator(".tooltip").wait_for(state="hidden")
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_find_me_asks_the_browser_and_falls_back_to_the_chosen_city(visit, app_url):
+    "Refused, it says so and shows the chosen city; allowed, it selects the nearest one."
+    here = visit(app_url)
+    button = here.page.get_by_role("button", name="Find me")
+    here.page.context.clear_permissions()
+    button.click()
+    here.page.get_by_text("did not tell the position").wait_for()
+    here.page.context.grant_permissions(["geolocation"])
+    here.page.context.set_geolocation({"latitude": -1.29, "longitude": 36.82})
+    before = here.page.url
+    button.click()
+    here.page.get_by_text("You are at the blue dot").wait_for()
+    here.page.wait_for_url(lambda url: url != before)
+    here.settle()
+    here.assert_clean()
+
+
+@pytest.mark.long
+def test_tiles_come_from_the_named_server_only(visit, server, predictions):
+    "Every request beyond the app goes to the address that was named; its host is thanked."
+    asked = []
+    here = visit(server(predictions=predictions, basemap="http://tiles.invalid/{z}/{x}/{y}.png"))
+    asked = [url for url in here.requests if "localhost" not in url and url.startswith("http")]
+    assert asked
+    assert all(re.fullmatch(r"http://tiles\.invalid/\d+/\d+/\d+\.png", url) for url in asked)
+    assert here.page.get_by_text("Tiles: tiles.invalid").count() == 1
+
+
+@pytest.mark.long
+def test_the_picture_of_a_map_is_saved_whole(visit, app_url):
+    "A PNG that is named SIMULATED and is higher than the map: title and legend are inside."
+    from PIL import Image
+
+    here = visit(app_url)
+    with here.page.expect_download() as caught:
+        here.page.get_by_role("button", name="Save picture").click()
+    assert caught.value.suggested_filename == "SIMULATED_map.png"
+    picture = Image.open(caught.value.path())
+    assert picture.height > 1.2 * 2 * here.page.locator(MAP).bounding_box()["height"]
 
 
 @pytest.mark.long
@@ -159,9 +235,8 @@ def test_a_click_on_a_country_selects_its_largest_city(visit, app_url, predictio
     cities = pd.read_parquet(predictions).drop_duplicates("city_id")
     largest = cities.sort_values("population").groupby("country").last()["city_id"]
     chosen = cities.loc[cities["population"].idxmax(), "city_id"]
-    areas = here.page.locator(AREAS)
-    for number in range(areas.count()):
-        areas.nth(number).click()
+    for place in here.places("map_countries"):
+        here.click(place)
         here.settle()
         if "city=" in here.page.url and f"city={chosen}" not in here.page.url:
             break
@@ -184,7 +259,7 @@ def test_south_africa_is_opened_from_the_first_page(visit, server):
     here.page.get_by_role("button", name="72 places in South Africa").click()
     here.page.wait_for_url(lambda url: "example=south-africa" in url)
     here.settle()
-    assert here.page.locator(POINTS).count() == 72
+    assert len(here.places()) == 72
     text = here.page.inner_text("body")
     assert "These data end 1 August 2020" in text
     assert "AQI points (2012)" in text and "µg" not in text
@@ -203,5 +278,5 @@ def test_the_way_back_from_a_demonstration_that_is_being_made(visit, server):
     here.page.get_by_role("button", name="72 places in South Africa").click()
     here.page.wait_for_url(lambda url: "example=south-africa" in url)
     here.settle()
-    assert here.page.locator(POINTS).count() == 72
+    assert len(here.places()) == 72
     here.assert_clean()
