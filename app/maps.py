@@ -88,8 +88,8 @@ def points_map(cities, layer, *, selected=None, alone=False, dark=False):
     table = table[table["place"] == selected] if alone else table
     points = {
         "labels": table["label"].tolist(),
-        "lengths": table["length"].tolist(),
-        "thousands": table["thousands"].tolist(),
+        "lengths": _packed(table["length"], "uint8"),
+        "thousands": _packed(table["thousands"], "uint16"),
         "flags": _packed(HOLLOW * table["hollow"] + MONITOR * table["monitor"], "uint8"),
         "place": _packed(table["place"], "int32"),
         "number": _packed(table["number"], "int8"),
@@ -197,7 +197,7 @@ def saved_picture(title, scale, lines, *, simulated, surface=None):
 def _legend(scale):
     heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
     classes = zip(scale.colours, scale.labels, scale.ranges, strict=True)
-    named = [{"colour": one, "words": f"{label} {span}".strip()} for one, label, span in classes]
+    named = [{"colour": one, "words": f"{label}: {span}" if label else span} for one, label, span in classes]
     return [{"words": heading}, *named]
 
 

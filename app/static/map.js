@@ -47,6 +47,7 @@ class WorldMap extends Marks {
     this.frame.querySelector("[title='Save picture']").hidden = !data.picture;
     this.credit.textContent = data.basemap?.credit ?? "Natural Earth, GeoNames";
     if (before?.basemap?.url !== data.basemap?.url) this.tiles.clear();
+    this.stamps = new Map();
     this.read();
     fetched(data.outlines).then((all) => { this.countries = all.features.map((one) => new Country(one)); this.read(); });
     fetched(data.names).then((all) => { this.names = all; this.draw(); });
@@ -65,9 +66,10 @@ class WorldMap extends Marks {
       const column = (name, Kind = Float32Array) => numbers(points[name], Kind);
       const [place, number, flags] = [column("place", Int32Array), column("number", Int8Array), column("flags", Uint8Array)];
       const [x, y, size, value] = [column("longitude"), column("latitude"), column("size"), column("value")];
+      const [lengths, thousands] = [column("lengths", Uint8Array), column("thousands", Uint16Array)];
       const [lower, upper] = points.lower ? [column("lower"), column("upper")] : [];
       this.targets = Array.from(place, (row, at) => ({
-        place: row, title: points.labels[at], name: short(points.labels[at].slice(0, points.lengths[at])), thousands: points.thousands[at],
+        place: row, title: points.labels[at], name: short(points.labels[at].slice(0, lengths[at])), thousands: thousands[at],
         x: xOf(x[at]), y: yOf(y[at]), size: size[at], value: value[at], number: number[at],
         hollow: flags[at] & 1, monitor: flags[at] & 2, lower: lower?.[at], upper: upper?.[at],
       }));

@@ -2,6 +2,7 @@
 // It asks for files of this server only, and for tiles of the one server that the user of the app named.
 
 const TILE = 256, UNIT = 4096, NORTHMOST = 85.0511, NEAREST = 12;
+const BAR = 52; // Width of the buttons at the right edge [px]
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const xOf = (longitude) => (longitude + 180) / 360;
@@ -77,20 +78,21 @@ class Ground {
     pen.drawImage(picture, 0, 0);
     const { width, height } = surface;
     const cells = pen.getImageData(0, 0, picture.width, picture.height).data;
+    let hatched = 0;
     const [paint, mask] = [new ImageData(width, height), new ImageData(width, height)];
     for (let at = 0; at < width * height; at++) {
       const code = cells[4 * at + 2], number = (code & 127) - 1;
       if (number < 0) continue;
       const colour = parseInt(surface.look.colours[number].slice(1), 16);
       paint.data.set([colour >> 16, (colour >> 8) & 255, colour & 255, 255], 4 * at);
-      if (code & 128) mask.data[4 * at + 3] = 255;
+      if (code & 128) hatched = mask.data[4 * at + 3] = 255;
     }
     const [sheet, holes] = [paint, mask].map((image) => {
       const canvas = new OffscreenCanvas(width, height);
       canvas.getContext("2d").putImageData(image, 0, 0);
       return canvas;
     });
-    this.surface = { ...surface, cells, sheet, holes };
+    this.surface = { ...surface, cells, sheet, holes, hatched };
     this.draw();
   }
 
@@ -122,8 +124,9 @@ class Ground {
   fit() {
     const [[west, east], [south, north]] = this.data.range;
     const [top, bottom] = [yOf(north), yOf(south)];
-    const scale = Math.min(this.width / ((east - west) / 360), this.height / (bottom - top));
-    this.look(xOf((west + east) / 2), (top + bottom) / 2, Math.log2(scale / TILE));
+    // What is shown lies beside the buttons, not under them.
+    const scale = Math.min((this.width - BAR) / ((east - west) / 360), this.height / (bottom - top));
+    this.look(xOf((west + east) / 2) + BAR / 2 / scale, (top + bottom) / 2, Math.log2(scale / TILE));
     this.moved = false;
     delete views[this.seat];
   }
@@ -220,9 +223,12 @@ class Ground {
   }
 
   paintSurface(pen, ratio) {
-    const veil = new OffscreenCanvas(this.canvas.width, this.canvas.height), cover = veil.getContext("2d");
     pen.setTransform(1, 0, 0, 1, 0, 0);
-    for (const [target, sheet] of [[pen, this.surface.sheet], [cover, this.surface.holes]]) this.strips(target, sheet, ratio);
+    this.strips(pen, this.surface.sheet, ratio);
+    pen.imageSmoothingEnabled = true;
+    if (!this.surface.hatched) return;
+    const veil = new OffscreenCanvas(this.canvas.width, this.canvas.height), cover = veil.getContext("2d");
+    this.strips(cover, this.surface.holes, ratio);
     cover.globalCompositeOperation = "source-in";
     cover.fillStyle = cover.createPattern(this.hatch(ratio), "repeat");
     cover.fillRect(0, 0, veil.width, veil.height);

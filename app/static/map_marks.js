@@ -7,6 +7,7 @@ const STEP = 4; // of a label from its point [px]
 class Marks extends Ground {
   paint(pen, ratio) {
     const { tone, basemap } = this.data;
+    this.drawn = ratio;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);
     pen.fillStyle = tone.sea;
@@ -18,7 +19,7 @@ class Marks extends Ground {
     this.paintBorders(pen, ratio);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.taken = new Map();
-    this.take([this.width - 52, 0, this.width, 48 * BUTTONS.length]);
+    this.take([this.width - BAR, 0, this.width, 48 * BUTTONS.length]);
     for (const one of this.targets) if (!one.country) this.takePoint(one);
     if (!basemap) this.nameCountries(pen);
     for (const one of this.targets) if (!one.country) this.point(pen, one);
@@ -50,18 +51,36 @@ class Marks extends Ground {
     if (line) { pen.strokeStyle = line; pen.lineWidth = width; pen.stroke(); }
   }
 
+  // A point is drawn once for every look that it can have, and copied from there.
   point(pen, one) {
-    const at = this.pixel(one.x, one.y), radius = this.radius(one), { look, tone } = this.data;
+    const at = this.pixel(one.x, one.y), radius = Math.round(this.radius(one) * 4) / 4, ratio = this.drawn;
     if (!this.seen(at, radius)) return;
-    const rim = this.surface ? { color: tone.text, width: 2 } : look.rims[one.number];
-    if (one.number < 0) this.cross(pen, at, radius * 0.7, tone.soft);
-    else if (one.hollow) {
-      const thin = Math.min(this.grow, 1);
+    const look = [one.number, one.hollow, one.monitor, radius, ratio, this.surface ? 1 : 0].join();
+    const half = radius + 4;
+    if (!this.stamps.has(look)) {
+      if (this.stamps.size > 2000) this.stamps.clear();
+      const stamp = new OffscreenCanvas(2 * half * ratio, 2 * half * ratio), ink = stamp.getContext("2d");
+      ink.scale(ratio, ratio);
+      this.mark(ink, one, [half, half], radius);
+      this.stamps.set(look, stamp.transferToImageBitmap());
+    }
+    const [left, top] = at.map((one) => Math.round((one - half) * ratio) / ratio);
+    pen.drawImage(this.stamps.get(look), left, top, 2 * half, 2 * half);
+    if (one === this.focused) this.dot(pen, at, radius + 5, null, this.data.tone.line, 3);
+  }
+
+  // Full, hollow where the model extrapolates, a cross without a prediction, dotted where it trained the model.
+  mark(pen, one, at, radius) {
+    const { look, tone } = this.data, thin = Math.min(this.grow, 1);
+    if (one.number < 0) return this.cross(pen, at, radius * 0.7, tone.soft);
+    if (one.hollow) {
       this.dot(pen, at, radius, null, tone.text, (2.4 + 1.4 * thin) * thin);
       this.dot(pen, at, radius, null, look.colours[one.number], 2.4 * thin);
-    } else this.dot(pen, at, radius, look.colours[one.number], rim.color, rim.width * Math.min(this.grow, 1) ** 1.5);
-    if (one.monitor && one.number >= 0) this.dot(pen, at, Math.max(radius / 4, 1.3), tone.page, tone.text, 1);
-    if (one === this.focused) this.dot(pen, at, radius + 5, null, tone.line, 3);
+    } else {
+      const rim = this.surface ? { color: tone.text, width: 2 } : look.rims[one.number];
+      this.dot(pen, at, radius, look.colours[one.number], rim.color, rim.width * thin ** 1.5);
+    }
+    if (one.monitor) this.dot(pen, at, Math.max(radius / 4, 1.3), tone.page, tone.text, 1);
   }
 
   takePoint(one) {
@@ -87,7 +106,7 @@ class Marks extends Ground {
     this.point(pen, one);
     this.dot(pen, [x, y], radius, null, tone.line, 3.5);
     pen.font = `bold 16px ${tone.font}`;
-    const half = pen.measureText(one.name).width / 2, left = clamp(x, half + 6, Math.max(this.width - half - 6, half + 6));
+    const half = pen.measureText(one.name).width / 2, left = clamp(x, half + 6, Math.max(this.width - BAR - half - 6, half + 6));
     const base = y - radius - 8 > 18 ? y - radius - 8 : y + radius + 20;
     this.take([left - half - 2, base - 15, left + half + 2, base + 5]);
     this.write(pen, one.name, left, base, tone.text, 5, "center");
@@ -103,7 +122,7 @@ class Marks extends Ground {
   // Boxes that are taken already, in a grid of coarse cells.
   cellsOf([left, top, right, bottom]) {
     const found = [];
-    for (let x = Math.floor(left / CELL); x <= right / CELL; x++) for (let y = Math.floor(top / CELL); y <= bottom / CELL; y++) found.push(`${x} ${y}`);
+    for (let x = Math.floor(left / CELL); x <= right / CELL; x++) for (let y = Math.floor(top / CELL); y <= bottom / CELL; y++) found.push(x * 4096 + y);
     return found;
   }
 

@@ -10,6 +10,7 @@ from app.views import surface as surface_view
 from app.views.surface import OFF
 
 HOW_TO_MOVE = "Dragging moves the map; its buttons, Ctrl and the wheel, or two fingers zoom."
+OUTSIDE = "Hollow or hatched: outside what the model was trained on."
 ONE_DAY = "The surface is drawn under “One day” only."
 
 
@@ -69,7 +70,7 @@ def cities(store, layer, row, words, date):
             scale = surface_view.scale_of(surface, view)
             picture["surface"] = surfaces.layer_of(surface, view, date, scale, dark=parts.dark())
             below = (f"Surface: {surface_view.heading(surface, view, date)}", scale)
-    picture["picture"] = _saved(store, words, layer.scale, below)
+    picture["picture"] = _saved(store, picture, words, layer, below)
     parts.show_map(picture, "map_points", on_click=_clicked, on_cell=_cell_clicked)
     if "surface" in picture:
         surface_view.say(surface)
@@ -83,7 +84,7 @@ def countries(store, layer, words):
     if layer.few is not None:
         table["few"] = few_of(store.cities, layer.amounts, layer.few)
     picture = maps.countries_map(table, layer.scale, cities=store.cities, dark=parts.dark())
-    picture["picture"] = _saved(store, words, layer.scale)
+    picture["picture"] = _saved(store, picture, words, layer)
     parts.show_map(picture, "map_countries", on_click=_country_clicked)
     st.caption(
         f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
@@ -91,10 +92,14 @@ def countries(store, layer, words):
     )
 
 
-def _saved(store, words, scale, below=None):
+def _saved(store, picture, words, layer, below=None):
     """Return what a saved picture of this map says around it."""
-    lines = [session.age_of(store, pd.Timestamp.now().normalize()), *store.notes]
-    return maps.saved_picture(f"PM2.5: {words}", scale, lines, simulated=store.simulated, surface=below)
+    surface, view, _ = _under()
+    modelled = view != OFF and "surface" in picture
+    lines = [surfaces.words_of(surface)] if modelled else []
+    lines += [OUTSIDE] if layer.inside is not None and "points" in picture else []
+    lines += [session.age_of(store, pd.Timestamp.now().normalize()), *store.notes]
+    return maps.saved_picture(f"PM2.5: {words}", layer.scale, lines, simulated=store.simulated, surface=below)
 
 
 def _clicked():
