@@ -174,8 +174,8 @@ def test_the_picture_of_a_map_is_saved_whole(visit, app_url):
     with here.page.expect_download() as caught:
         here.page.get_by_role("button", name="Save picture").click()
     assert caught.value.suggested_filename == "SIMULATED_map.png"
-    picture = Image.open(caught.value.path())
-    assert picture.height > 1.2 * 2 * here.page.locator(MAP).bounding_box()["height"]
+    with Image.open(caught.value.path()) as picture:
+        assert picture.height > 1.2 * 2 * here.page.locator(MAP).bounding_box()["height"]
 
 
 @pytest.mark.long
