@@ -141,7 +141,8 @@ def countries_map(countries, scale, *, cities, selected=None, dark=False):
     ]
     frame = _frame(cities, Layer(rows["value"].to_numpy(), scale), dark, "Map of countries")
     frame["look"]["what"] = "Mean"
-    return {**frame, "areas": areas, "chosen": {"country": selected} if selected else None}
+    marked = any(area["place"] == selected for area in areas)
+    return {**frame, "areas": areas, "chosen": {"place": selected} if marked else None}
 
 
 def without_outline(codes):
@@ -201,7 +202,7 @@ def _legend(scale):
     return [{"words": heading}, *named]
 
 
-def view_range(cities):
+def view_range(cities, least=LEAST_SPAN):
     """Longitudes and latitudes to show: Africa where the cities fill it, else the cities' own region.
 
     Returns
@@ -213,8 +214,8 @@ def view_range(cities):
     if places.empty or _fills_africa(places):
         return AFRICA
     return (
-        _with_margin(*_around(places["longitude"].to_numpy()), 720.0),
-        _with_margin(places["latitude"].min(), places["latitude"].max(), 85.0),
+        _with_margin(*_around(places["longitude"].to_numpy()), 720.0, least),
+        _with_margin(places["latitude"].min(), places["latitude"].max(), 85.0, least),
     )
 
 
@@ -231,8 +232,8 @@ def _around(longitudes):
     return west, west + 360 - float(gaps.max())
 
 
-def _with_margin(low, high, limit):
-    margin = max(0.06 * (high - low), (LEAST_SPAN - (high - low)) / 2, 1.0)
+def _with_margin(low, high, limit, least):
+    margin = max(0.06 * (high - low), (least - (high - low)) / 2, least / 6)
     return max(float(low - margin), -limit), min(float(high + margin), limit)
 
 
@@ -319,7 +320,8 @@ def look_of(scale, what, level=None, *, dark=False):
 
 def land_map(places, scale, *, dark=False):
     """Return a map of nothing but the land around some places, for a surface to lie on."""
-    return _frame(places, Layer(np.zeros(0), scale), dark, "Map of a modelled surface")
+    frame = _frame(places, Layer(np.zeros(0), scale), dark, "Map of a modelled surface")
+    return {**frame, "range": view_range(places, least=0.5)}
 
 
 def _frame(cities, layer, dark, words):

@@ -190,8 +190,8 @@ class Ground {
   paintBorders(pen, ratio) {
     pen.strokeStyle = this.data.tone.border;
     if (!this.data.basemap || this.areas.size) this.copies(pen, ratio, (country) => pen.stroke(country.path));
-    const chosen = this.data.chosen?.country;
-    if (chosen) this.copies(pen, ratio, (country) => {
+    const chosen = this.data.chosen?.place;
+    if (this.areas.size) this.copies(pen, ratio, (country) => {
       if (this.areas.get(country.id)?.place !== chosen) return;
       [pen.strokeStyle, pen.lineWidth] = [this.data.tone.line, (3.5 * UNIT) / this.scale];
       pen.stroke(country.path);

@@ -96,6 +96,11 @@ def way(one, other):
     return math.dist((one["x"], one["y"]), (other["x"], other["y"]))
 
 
+def middle(box):
+    "Middle of a box on the page."
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def distance(here):
     "Pixels between the same two cities."
     places = {place["place"]: place for place in here.places()}
@@ -163,6 +168,31 @@ def test_tiles_come_from_the_named_server_only(visit, server, predictions):
     assert asked
     assert all(re.fullmatch(r"http://tiles\.invalid/\d+/\d+/\d+\.png", url) for url in asked)
     assert here.page.get_by_text("Tiles: tiles.invalid").count() == 1
+
+
+@pytest.mark.long
+def test_cells_of_a_grid_are_drawn_and_say_their_interval(visit, server, tmp_path):
+    "Eight by ten cells of 20 µg/m³, the western half hatched; a click tells of a cell: 10 to 40."
+    cells = pd.DataFrame({"latitude": [0.05 + 0.1 * (n // 10) for n in range(80)]})
+    cells["longitude"] = [30.05 + 0.1 * (n % 10) for n in range(80)]
+    cells = cells.assign(city_id=[f"c{n}" for n in range(80)], city="cell", country="UGA", date="2020-01-01")
+    cells = cells.assign(
+        pm25=20.0, lower=10.0, upper=40.0, level=0.9, inside_domain=cells["longitude"] > 30.5
+    )
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    here = visit(server(surface=tmp_path / "cells.csv"))
+    plane = ".st-key-surface_map_frame canvas"
+    assert here.pixels(plane, [theme.READABLE[1]]) > 20_000
+    # Names of cities are dark as well, but few.
+    assert sum(count for colour, count in here.colours(plane).items() if max(colour) < 112) > 3_000
+    box = here.page.locator(plane).bounding_box()
+    here.page.mouse.click(*middle(box))
+    here.settle()
+    text = here.page.inner_text("body")
+    assert "modelled: 20.0 µg/m³" in text
+    assert "90% interval: 10.0 µg/m³ to 40.0 µg/m³" in text
+    assert "Modelled on a grid of 0.1°" in text
+    here.assert_clean()
 
 
 @pytest.mark.long
