@@ -136,11 +136,12 @@ def open_surface(path):
 
 
 def check_surface(path):
-    """Refuse a file that is no surface, as :func:`open_surface` does; the rows of a table are not read."""
+    """Refuse a file that is no surface, as :func:`open_surface` does; of a table, only positions are read."""
     if Path(path).suffix.lower() in RASTERS:
         _open_raster(Path(path))
     else:
-        open_table(path)
+        parts = open_table(path).parts(["latitude", "longitude"])
+        grid_of(pd.concat([part.drop_duplicates() for part in parts]).drop_duplicates())
 
 
 def of_store(store, path):

@@ -143,6 +143,9 @@ def test_cities_are_no_surface(make_rows, write_predictions, table):
     store = open_store(write_predictions(make_rows({"kla": [1.0], "nbo": [2.0]})))
     assert surfaces.surface_in(store, "cities.parquet") is None
     assert surfaces.surface_in(open_store(table), table) is None
+    with pytest.raises(ValueError, match="no regular grid"):
+        surfaces.check_surface(write_predictions(make_rows({"kla": [1.0], "nbo": [2.0]})))
+    surfaces.check_surface(table)
 
 
 def test_a_grid_of_predictions_is_a_surface_unasked(tmp_path, monkeypatch):
