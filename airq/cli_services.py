@@ -41,7 +41,10 @@ Extracted = Annotated[
     typer.Option("--recipe", help="Set of products: for past days, for today, of 2020."),
 ]
 Products = Annotated[str | None, typer.Option(help="Only these products of the recipe, separated by commas.")]
-Radius = Annotated[float, typer.Option(help="Radius of the disc around a city, in km.")]
+Radius = Annotated[
+    float | None,
+    typer.Option(help="Radius of the disc around a city, in km: 5, or a grid's whole cells, by default."),
+]
 Rings = Annotated[str, typer.Option(help="Outer radii of the rings of fire power, in km.")]
 Quality = Annotated[
     bool, typer.Option("--quality", help="Satellite columns bring valid-pixel count and pixel's age.")
@@ -75,7 +78,7 @@ def plan(
     ] = None,
     recipe: Extracted = Extractions.default,
     products: Products = None,
-    radius_km: Radius = 5.0,
+    radius_km: Radius = None,
     rings_km: Rings = "50,150,300",
     quality: Quality = False,
     day: Day = DayBasis.utc,
@@ -114,7 +117,7 @@ def extract(
     ] = None,
     recipe: Extracted = Extractions.default,
     products: Products = None,
-    radius_km: Radius = 5.0,
+    radius_km: Radius = None,
     rings_km: Rings = "50,150,300",
     quality: Quality = False,
     day: Day = DayBasis.utc,

@@ -50,6 +50,12 @@ class Grid(NamedTuple):
         """Return the middles [°] of the rows, from north to south."""
         return np.round(self.north - self.step_y * (np.arange(self.height) + 0.5), 9)
 
+    def window(self, rows: slice, columns: slice) -> Grid:
+        """Return the part of the grid in some rows and columns."""
+        west, north = self.west + columns.start * self.step_x, self.north - rows.start * self.step_y
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        return Grid(west, north, self.step_x, self.step_y, *size)
+
     def cells(self, places) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column, from 0, of places with `latitude` and `longitude` [°]; also outside."""
         row = np.floor((self.north - places["latitude"].to_numpy()) / self.step_y)
@@ -123,10 +129,40 @@ def grid_cells(outline, step, country: str) -> pd.DataFrame:
             f"{country} has {len(cells):,} cells of {step:g} degrees; at most {MAX_CELLS:,} go. Choose a "
             "wider step."
         )
-    north, east = cells["latitude"].map("{:.8g}".format), cells["longitude"].map("{:.8g}".format)
-    cells.insert(0, "city_id", f"{country}:" + north + "_" + east)
+    cells.insert(0, "city_id", _cell_ids(cells))
     cells.insert(1, "city", cells["latitude"].map(_north) + " " + cells["longitude"].map(_east))
     return cells
+
+
+def _cell_ids(cells):
+    north, east = (cells[name].map("{:.8g}".format) for name in ("latitude", "longitude"))
+    return cells["country"] + ":" + north + "_" + east
+
+
+def cell_width(places) -> float | None:
+    """Return the width [°] of a city table's cells as :func:`grid_cells` makes them, None of other places.
+
+    Parameters
+    ----------
+    places : DataFrame
+        `city_id, country, latitude, longitude` [°]; cells may be left out.
+
+    Examples
+    --------
+    >>> cells = grid_cells(shapely.box(32.4, 0.2, 32.7, 0.4), 0.1, "UGA")
+    >>> cell_width(cells), cell_width(cells.assign(city_id=["a", "b", "c", "d", "e", "f"]))
+    (0.1, None)
+    """
+    if not (places["city_id"] == _cell_ids(places)).all():
+        return None
+    try:
+        grid = grid_of(places)
+    except ValueError:
+        return None
+    # Where every other cell was left out the others seem twice as wide, and their edges betray it.
+    edges = np.array([grid.west, grid.north]) / grid.step_x
+    aligned = (np.abs(edges - edges.round()) < OFF_CENTRE).all()
+    return grid.step_x if grid.step_x == grid.step_y and aligned else None
 
 
 def _north(latitude):

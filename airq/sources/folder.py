@@ -202,6 +202,11 @@ class Folder:
         return self.path / PANEL
 
     @property
+    def places(self):
+        """Longitude and latitude of the cities [°], shape (n_sites, 2)."""
+        return self.site_days.sites[["longitude", "latitude"]].to_numpy()
+
+    @property
     def now(self):
         """The time in UTC, as if the run had begun on its date, datetime64[ms]."""
         return _clock() + (self.on_day - self._opened)

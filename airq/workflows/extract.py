@@ -8,6 +8,7 @@ costs. The package ``earthengine-api`` is needed only once something is sent.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from airq.cities import check_swapped, read_cities
+from airq.grids import cell_width
 from airq.io import read_panel
 from airq.messages import import_optional, warn
 from airq.sources.earthengine.blocks import TASKS_AT_ONCE, blocks_of, plan_tasks
@@ -29,9 +31,16 @@ from airq.sources.earthengine.layers import (
     has_images,
     source_of,
 )
-from airq.sources.earthengine.planning import Cost, SampleRequest, estimate, plan_requests
+from airq.sources.earthengine.planning import (
+    MOST_ANSWERED,
+    Cost,
+    PixelRequest,
+    estimate,
+    plan_requests,
+    sample_requests,
+)
 from airq.sources.earthengine.prices import price_of, remember_prices
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
+from airq.sources.folder import Folder, LayerRequest, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
 from airq.workflows.folders import (
     FolderReport,
@@ -41,6 +50,9 @@ from airq.workflows.folders import (
     fill_folder,
     waiting_notes,
 )
+
+#: Radius of the disc around a city, by default. [km]
+RADIUS_KM = 5.0
 
 
 @dataclass(frozen=True)
@@ -96,18 +108,23 @@ class ExtractionRequest:
     end: str
     recipe: str = "default"
     products: Sequence[str] | None = None
-    radius_km: float = 5.0
+    radius_km: float | None = None
     rings_km: Sequence[float] = RINGS_KM
     quality: bool = False
     day_basis: str = "utc"
 
+    @functools.cached_property
+    def _table(self):
+        return read_cities(self.cities)
+
     def extraction(self, url=None):
         """Return what to extract, of the service at an address."""
         products = products_of(self.recipe, self.products)
-        settings = (self.radius_km, self.rings_km, self.quality, self.day_basis)
-        return Extraction(
-            self.recipe, products, *settings, service_name(url, EARTH_ENGINE, option="--ee-url")
-        )
+        service = service_name(url, EARTH_ENGINE, option="--ee-url")
+        settings = (self.rings_km, self.quality, self.day_basis, service)
+        if self.radius_km is not None or self.cities is None:
+            return Extraction(self.recipe, products, self.radius_km or RADIUS_KM, *settings)
+        return Extraction(self.recipe, products, RADIUS_KM, *settings, cell=cell_width(self._table))
 
     def site_days(self, on_day=None):
         """Return where and when, checked; `on_day` (datetime64[D]) is the date in UTC, by default today."""
@@ -117,7 +134,7 @@ class ExtractionRequest:
                 f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {on_day} (UTC). "
                 "Run the same command again on later days; it fetches what is new."
             )
-        cities = read_cities(self.cities)
+        cities = self._table
         name = "The city table" if isinstance(self.cities, pd.DataFrame) else str(self.cities)
         # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
         check_swapped(cities, name=name, tolerated=0.0)
@@ -132,7 +149,7 @@ def extract(
     out: str | PathLike,
     recipe: str = "default",
     products: Sequence[str] | None = None,
-    radius_km: float = 5.0,
+    radius_km: float | None = None,
     rings_km: Sequence[float] = RINGS_KM,
     quality: bool = False,
     day_basis: str = "utc",
@@ -158,8 +175,10 @@ def extract(
         Set of products: for past days, for today, or those of the reference model of 2020.
     products : sequence of str, optional
         Keys of the products of the recipe to take; those that the folder holds stay in it.
-    radius_km : float
-        Radius of the disc around a city. [km]
+    radius_km : float, optional
+        Radius of the disc around a city, by default 5. [km] Without it, the cells of a grid, such as
+        ``airq.places(grid=0.1)`` makes, are taken as a whole, by the pixels of the country at once; rings
+        are around their middles.
     rings_km : sequence of float
         Outer radii of the rings of fire power. [km]
     quality : bool
@@ -290,7 +309,7 @@ def _fetch(folder, chunks, client, destination, report_progress):
         progress = Progress() if destination is None else TaskProgress()
         reporting = {"progress": progress, "report_progress": report_progress}
         budget = Budget(client.workers, patience=client.patience)
-        places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+        places = folder.places
         offsets = folder.extraction.offset_hours(places[:, 0])
 
         def costs():
@@ -416,7 +435,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         if refresh is not None:
             folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
     missing = folder.missing(chunks, hopeful=True)
-    planned = plan_requests(missing, workers=client.workers)
+    planned = plan_requests(missing, workers=client.workers, places=folder.places)
     changes, waiting = folder.changes(chunks), folder.waiting(chunks)
     by_layer = {}
     for own, seconds in planned:
@@ -448,6 +467,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         notes=(
             *damage_notes(damaged),
             *_notes(folder),
+            *_by_pixels(folder, planned),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
             *_unconfirmed(folder.extraction),
@@ -457,6 +477,16 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
 
 def _keys(request):
     return [product.key for product in request.layer.products]
+
+
+def _by_pixels(folder, planned):
+    """Return how cells of a grid are asked for, where there are any."""
+    tiles = sum(isinstance(request, PixelRequest) for request, _ in planned)
+    if tiles and (cell := folder.extraction.cell):
+        yield (
+            f"by pixels: {tiles:,} tiles of less than {MOST_ANSWERED / 1e6:.0f} MB each; a value is the mean "
+            f"over a cell of {cell:g}°. With --radius-km the cells are asked for as discs, as cities are"
+        )
 
 
 def _unconfirmed(extraction):
@@ -472,7 +502,7 @@ def _planned_layer(layer, planned, service):
     hours = sum(seconds) / 3600
     price, measured = price_of(service, layer)
     if measured is not None:
-        hours = price * sum(len(own.rows) * len(own.periods) for own in requests) / 3600
+        hours = price * sum(own.work for own in requests) / 3600
     return {
         "layer": layer.name,
         "products": [layer.name_of(product) for product in layer.products],
@@ -516,8 +546,9 @@ def check(cities, start, end, *, client=None, **settings):
             (product,), periods = part.products, part.periods(day, day)
             works, took, answer = None, None, f"not tried, no images on {day}: {_dates(product)}"
             if len(periods):
-                asked = SampleRequest(part, np.array([0]), periods, offset if part.has_local_days else 0)
                 place = site[["longitude", "latitude"]].to_numpy()
+                local = offset if part.has_local_days else 0
+                (asked,) = sample_requests([LayerRequest(part, np.array([0]), periods, local)], place)
                 works, took, answer = _try(connection, asked, place)
             if took is not None:
                 prices[part] = took

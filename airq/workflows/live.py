@@ -81,7 +81,7 @@ class Settings:
             raise ValueError(f"ahead is {self.ahead!r}; {self.source} has forecasts for 0 to {most} days.")
         if self.ahead and self.recipe != "live":
             raise ValueError(f"recipe is {self.recipe!r}; days ahead need the recipe live.")
-        self.extraction(CITIES)
+        self.extraction(None)
 
     def extraction(self, cities):
         """Return what the folder of inputs holds; ValueError if there is no such recipe or address."""

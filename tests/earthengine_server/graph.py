@@ -10,6 +10,8 @@ from . import answers
 from .geometry import DEGREES, from_sinusoidal, to_sinusoidal
 from .values import DEGREE
 
+_AT_ONCE = 400_000  # pixels computed together, which bounds the memory
+
 
 class Pixels(answers.Places):
     """Centres of pixels, at which bands are computed.
@@ -26,21 +28,32 @@ class Pixels(answers.Places):
 
     def __init__(self, longitude, latitude, scale, crs=DEGREES):
         super().__init__(longitude, latitude)
-        self.scale, self.crs = scale, crs
+        self.scale, self.crs, self._divided = scale, crs, {}
+
+    def begin_at(self, origin):
+        """Whether a place, longitude and latitude [°], is a corner of the grid of these pixels."""
+        corner = np.stack([self.longitude - origin[0], self.latitude - origin[1]]) * DEGREE / self.scale - 0.5
+        return bool((np.abs(corner - corner.round()) < 1e-6).all())
 
     def divided(self, blocks):
-        """The pixels of which this number, along each side, make one of these, as so many Pixels."""
-        size = self.scale / blocks
-        for down in range(blocks):
-            for aside in range(blocks):
-                offsets = [(step - (blocks - 1) / 2) * size for step in (aside, down)]
-                yield self._moved(*offsets, size)
+        """The pixels of which this number, along each side, make one of these.
+
+        They are a list of Pixels that hold one or several of each, one after another; all bands share them.
+        """
+        if blocks not in self._divided:
+            size, steps = self.scale / blocks, np.arange(blocks) - (blocks - 1) / 2
+            offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 1, 2) * size
+            groups = np.array_split(offsets, np.ceil(len(offsets) * len(self.longitude) / _AT_ONCE))
+            self._divided[blocks] = [self._moved(*np.moveaxis(own, 2, 0), size) for own in groups if len(own)]
+        return self._divided[blocks]
 
     def _moved(self, east, north, size):
         if self.crs == DEGREES:
-            return Pixels(self.longitude + east / DEGREE, self.latitude + north / DEGREE, size)
+            longitude, latitude = self.longitude + east / DEGREE, self.latitude + north / DEGREE
+            return Pixels(longitude.ravel(), latitude.ravel(), size)
         x, y = to_sinusoidal(self.longitude, self.latitude)
-        return Pixels(*from_sinusoidal(x + east, y + north), size, self.crs)
+        places = from_sinusoidal((x + east).ravel(), (y + north).ravel())
+        return Pixels(*places, size, self.crs)
 
     def filled(self, value):
         """One value, everywhere valid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import EarthEngineError, not_implemented
+from .geometry import DEGREES, SINUSOIDAL, from_sinusoidal
 from .graph import Pixels, computed
 from .values import DEGREE, Image
 
@@ -25,8 +26,9 @@ def pixels_of_grid(image, grid, bands=None):
     bands = bands or list(image.bands)
     width, height = (int(grid["dimensions"][name]) for name in ("width", "height"))
     affine = grid["affineTransform"]
-    if grid.get("crsCode") != "EPSG:4326" or affine.get("shearX") or affine.get("shearY"):
-        raise not_implemented("a grid that is turned or not in EPSG:4326")
+    crs = grid.get("crsCode")
+    if crs not in (DEGREES, SINUSOIDAL) or affine.get("shearX") or affine.get("shearY"):
+        raise not_implemented("a grid that is turned, or in another projection")
     dtype = np.dtype([(name, "<f4") for name in bands])
     if width * height * dtype.itemsize > MOST_BYTES:
         raise EarthEngineError(
@@ -35,14 +37,17 @@ def pixels_of_grid(image, grid, bands=None):
         )
     if max(width, height) > MOST_SIDE or len(bands) > MOST_BANDS:
         raise EarthEngineError(f"Pixel grid dimensions ({width}x{height}) or bands exceed the maximum.")
-    longitude = affine["translateX"] + affine["scaleX"] * (np.arange(width) + 0.5)
-    latitude = affine["translateY"] + affine["scaleY"] * (np.arange(height) + 0.5)
+    x = affine["translateX"] + affine["scaleX"] * (np.arange(width) + 0.5)
+    y = affine["translateY"] + affine["scaleY"] * (np.arange(height) + 0.5)
     rows = max(1, _AT_ONCE // width)
     raster = np.zeros((height, width), dtype=dtype)
     for top in range(0, height, rows):
-        part = latitude[top : top + rows]
-        east, north = (axis.ravel() for axis in np.meshgrid(longitude, part))
-        pixels = Pixels(east, north, abs(affine["scaleX"]) * DEGREE)
+        part = y[top : top + rows]
+        east, north = (axis.ravel() for axis in np.meshgrid(x, part))
+        if crs == SINUSOIDAL:
+            pixels = Pixels(*from_sinusoidal(east, north), abs(affine["scaleX"]), crs)
+        else:
+            pixels = Pixels(east, north, abs(affine["scaleX"]) * DEGREE)
         for name, (values, valid) in zip(
             bands, computed([image.bands[name] for name in bands], pixels), strict=True
         ):

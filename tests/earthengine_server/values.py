@@ -34,13 +34,15 @@ class Band:
 class Image:
     """Bands by name, in order, with properties.
 
-    `scale` is the size of a pixel of its default projection, in `crs`; a composite has 1 degree. [m]
+    `scale` is the size of a pixel of its default projection, in `crs`; a composite has 1 degree. [m] `origin`
+    is a corner of these pixels, where it matters. [°]
     """
 
     bands: dict[str, Band]
     properties: dict = field(default_factory=dict)
     scale: float = DEGREE
     crs: str = "EPSG:4326"
+    origin: tuple[float, float] | None = None
 
     @classmethod
     def stacked(cls, pairs, properties=None, scale=DEGREE):

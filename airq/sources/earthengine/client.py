@@ -236,6 +236,20 @@ class Connection:
                 raise Unavailable(f"{self.host} repeats a page of its answer")
             seen.add(token)
 
+    def pixels(self, params):
+        """Return the pixels of an image as a structured array, in one attempt; errors are those of `compute`.
+
+        `params` are those of `ee.data.computePixels`, but the format of the file.
+        """
+        self._check_open()
+        try:
+            with self.translated():
+                return ee.data.computePixels({**params, "fileFormat": "NUMPY_NDARRAY"})
+        except Refused:
+            raise
+        except (ValueError, EOFError) as error:
+            raise Unavailable(f"{self.host} sent something else than pixels") from error
+
     def _value(self, expression):
         try:
             with self.translated():

@@ -42,7 +42,8 @@ def table(layer, places, periods, *, offset_hours=0, tile_scale=1):
     geometry: property :data:`CITY` is its row, and a property for each output and period, as
     :meth:`Layer.property_of` names it, is missing where no pixel is valid.
     """
-    regions, near = discs(places, layer.radius_km * 1000), box_filter(places, layer.radius_km + MARGIN_KM)
+    regions = squares(places, layer.cell) if layer.is_cells else discs(places, layer.radius_km * 1000)
+    near = box_filter(places, layer.reach_km + MARGIN_KM)
     for grid in layer.grids:
         if names := band_names(layer, periods, grid):
             regions = stack(layer, periods, grid, near, offset_hours=offset_hours).reduceRegions(
@@ -80,6 +81,40 @@ def stack(layer, periods, grid, near, *, offset_hours=0):
     return image.reduceResolution(ee.Reducer.mean(), bestEffort=False, maxPixels=(grid.blocks + 1) ** 2)
 
 
+def cell_means(layer, periods, window, near, *, offset_hours=0):
+    """Return the values of a layer over the cells of a grid and periods, as one unevaluated ee.Image.
+
+    The arguments are those of :func:`stack`, and `window` is the :class:`airq.grids.Grid` of the cells. Bands
+    are called as the properties of :func:`table`. Times count from the end of their period [ms], as single
+    precision would round those since 1970 to minutes.
+    """
+    ends = [end_ms(layer, period, offset_hours) for period in periods]
+    images = []
+    for grid in layer.grids:
+        if not (names := band_names(layer, periods, grid)):
+            continue
+        image = stack(layer, periods, grid, near, offset_hours=offset_hours)
+        if layer.quality:
+            after = [ends[int(name.partition("_")[2])] if name.startswith("t") else 0 for name in names]
+            image = image.subtract(ee.Image.constant(after))
+        across = layer.pixels_across(grid)
+        # Pixels that fill the cells, so that none lies in two of them.
+        step = window.step_x / across
+        transform = [step, 0, window.west, 0, -step, window.north]
+        image = image.setDefaultProjection(crs="EPSG:4326", crsTransform=transform)
+        for name in layer.reducers:
+            own = image.reduceResolution(getattr(ee.Reducer, name)(), False, (across + 1) ** 2)
+            own = own.unmask(0, False) if name == "count" else own
+            several = len(layer.reducers) > 1
+            images.append(own.rename([f"{band}_{name}" for band in names]) if several else own)
+    return ee.Image.cat(*images)
+
+
+def end_ms(layer, period, offset_hours):
+    """Return the end of a period, in milliseconds since 1970."""
+    return int(period_bounds(layer, period, offset_hours)[1].astype("datetime64[ms]").astype("int64"))
+
+
 def image_times(windows):
     """Return the times of the images that composites are made of, an unevaluated list of lists.
 
@@ -114,6 +149,16 @@ def discs(places, radius):
         for row, (longitude, latitude) in enumerate(np.asarray(places, dtype="float64"))
     ]
     return ee.FeatureCollection(points).map(lambda point: point.buffer(radius))
+
+
+def squares(places, width):
+    """Return the cells of a width [°] around places, unevaluated; arguments are as in :func:`discs`."""
+    cells = []
+    for row, (longitude, latitude) in enumerate(np.asarray(places, dtype="float64")):
+        edges = [longitude - width / 2, latitude - width / 2, longitude + width / 2, latitude + width / 2]
+        edges = [round(float(edge), 9) for edge in edges]
+        cells.append(ee.Feature(ee.Geometry.Rectangle(edges, None, False), {CITY: row}))
+    return ee.FeatureCollection(cells)
 
 
 def box_filter(places, reach_km):

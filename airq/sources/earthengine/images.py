@@ -28,8 +28,8 @@ def count_images(connection, views, places, offsets, *, budget, progress):
     """
 
     @functools.cache
-    def source(product, radius_km, cities):
-        near = graph.box_filter(places[np.frombuffer(cities, dtype=bool)], radius_km + graph.MARGIN_KM)
+    def source(product, reach_km, cities):
+        near = graph.box_filter(places[np.frombuffer(cities, dtype=bool)], reach_km + graph.MARGIN_KM)
         # What stands in for missing images is used, and the images are waited for.
         return graph.Source(dataclasses.replace(product, instead=()), timed=False, near=near)
 
@@ -38,7 +38,7 @@ def count_images(connection, views, places, offsets, *, budget, progress):
         hours = offsets[view.cities]
         first, last = (period_bounds(view.part, view.period, own) for own in (hours.max(), hours.min()))
         (product,) = view.part.products
-        windows.append((source(product, view.part.radius_km, view.cities.tobytes()), first[0], last[1]))
+        windows.append((source(product, view.part.reach_km, view.cities.tobytes()), first[0], last[1]))
         shared.append((last[0], first[1]) if last[0] < first[1] else (first[0], last[1]))
     found = []
     for start in range(0, len(windows), MOST_VIEWS):

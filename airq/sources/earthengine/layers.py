@@ -18,7 +18,7 @@ import numpy as np
 from airq.geo import EARTH_RADIUS_KM
 from airq.io import json_ready
 from airq.sources.earthengine.catalogue import column_units
-from airq.sources.earthengine.product import DISC_METRES, MODEL_METRES, Product
+from airq.sources.earthengine.product import DEGREE_METRES, DISC_METRES, MODEL_METRES, Product
 from airq.sources.earthengine.versions import clashes, joined, product_fingerprints
 from airq.sources.folder import ONCE, offset_hours
 from airq.sources.online.address import check_address, named_service
@@ -26,6 +26,8 @@ from airq.sources.online.address import check_address, named_service
 DAY_MS = 86_400_000
 #: The service that answers by default.
 EARTH_ENGINE = "earthengine.googleapis.com"
+#: Most pixels along the side of a cell: in wider cells they lie farther apart.
+MOST_ACROSS = 200
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,24 @@ class Layer:
     radius_km: float
     #: Whether columns bring their valid-pixel count and age.
     quality: bool = False
+    #: Width of the cells that are taken instead of discs; None for discs. Rings are around their middles. [°]
+    cell: float | None = None
 
     counts_images = True
+
+    @property
+    def is_cells(self):
+        """Whether its areas are the cells of a grid."""
+        return self.cell is not None and self.products[0].shape == "disc"
+
+    @property
+    def reach_km(self):
+        """How far an area reaches from its middle, in km."""
+        return self.cell * DEGREE_METRES / 1000 / math.sqrt(2) if self.is_cells else self.radius_km
+
+    def pixels_across(self, grid):
+        """Return the pixels along the side of a cell that stand for those of a Grid."""
+        return min(max(1, round(self.cell * DEGREE_METRES / grid.metres)), MOST_ACROSS)
 
     @property
     def cadence(self):
@@ -125,8 +143,10 @@ class Layer:
         if all(product.whole_days for product in self.products):
             cadence = f"utc{cadence}"
         metres = _shared_metres(self.products[0])
-        words = [cadence, f"{shape}{self.radius_km:g}km", f"{metres:g}m", *self.products[0].reducers]
+        area = f"cells{self.cell:g}deg" if self.is_cells else f"{shape}{self.radius_km:g}km"
+        words = [cadence, area, f"{metres:g}m", *self.products[0].reducers]
         words += ["count"] if self.quality else []
+        words += ["pixels"] if self.cell is not None else []
         return "-".join(words).replace(".", "p")
 
     @functools.cached_property
@@ -278,6 +298,8 @@ class Extraction:
     day_basis: str = "utc"
     #: Who answers: values of a stand-in must not mix with Earth Engine's.
     service: str = EARTH_ENGINE
+    #: Width of the cells of a grid, which are taken by their pixels instead of discs; None for discs. [°]
+    cell: float | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "rings_km", tuple(float(radius) for radius in self.rings_km))
@@ -298,7 +320,7 @@ class Extraction:
                 alike = (product.cadence, apart, product.shape)
                 key = (radius, quality, _shared_metres(product), product.reducers, *alike)
                 groups.setdefault(key, []).append(product)
-        return tuple(Layer(tuple(group), *key[:2]) for key, group in groups.items())
+        return tuple(Layer(tuple(group), *key[:2], self.cell) for key, group in groups.items())
 
     @functools.cached_property
     def units(self):

@@ -15,15 +15,17 @@ from multiprocessing.pool import ThreadPool
 
 import ee
 import numpy as np
+import pandas as pd
+from numpy.lib.recfunctions import structured_to_unstructured
 
 from airq.grids import Grid
+from airq.sources.earthengine import graph
 from airq.sources.earthengine.budget import Budget
 from airq.sources.earthengine.client import call_with_retries
-from airq.sources.earthengine.errors import Refused, TooLarge, Unavailable
+from airq.sources.earthengine.errors import TooLarge, Unavailable
+from airq.sources.earthengine.layers import has_images
+from airq.sources.earthengine.windows import MOST_BANDS, MOST_BYTES, MOST_SIDE, VALUE_BYTES, disc_sums
 
-MOST_BYTES, MOST_SIDE, MOST_BANDS = 48_000_000, 32_768, 1_024
-#: Bytes of a value: single precision.
-VALUE_BYTES = 4
 #: Stands for no value. [unit of the band]
 NOTHING = -1e30
 #: Residential population, people per cell of 100 m, by M. Schiavina et al., European Commission, Joint
@@ -86,12 +88,11 @@ def compute_pixels(
         If it refuses the request for good; see :mod:`airq.sources.earthengine.errors`.
     """
     values = np.empty((len(bands), grid.height, grid.width), dtype="float32")
-    image = image.select(bands).unmask(NOTHING).toFloat()
     cut = tiles(grid, len(bands), most_bytes=most_bytes)
-    stop = threading.Event()
+    settings = {"budget": budget, "patience": budget.patience, "stop": threading.Event()}
 
     def fill(tile):
-        values[:, tile[0], tile[1]] = _tile(connection, image, bands, grid, tile, budget, stop)
+        values[:, tile[0], tile[1]] = _tile(connection, image, bands, grid.window(*tile), settings)
 
     # Its threads are daemons: after Ctrl-C nobody waits for the answers under way.
     pool = ThreadPool(min(budget.asked, len(cut)))
@@ -100,45 +101,48 @@ def compute_pixels(
             if advance is not None:
                 advance(done, len(cut))
     finally:
-        stop.set()
+        settings["stop"].set()
         pool.terminate()
+    return values
+
+
+def _tile(connection, image, bands, grid, settings):
+    """Return the pixels of a tile; one that is too large comes in halves."""
+    try:
+        return window_pixels(connection, image, bands, grid, **settings)
+    except TooLarge:
+        if grid.height < 2:
+            raise
+        halves = slice(0, grid.height // 2), slice(grid.height // 2, grid.height)
+        parts = [grid.window(rows, slice(0, grid.width)) for rows in halves]
+        return np.concatenate([_tile(connection, image, bands, part, settings) for part in parts], axis=1)
+
+
+def window_pixels(connection, image, bands, grid, *, crs="EPSG:4326", **settings):
+    """Return the pixels of one request, as :func:`compute_pixels` does; too many raise TooLarge.
+
+    Edges and steps of the grid are in the units of the projection `crs`; `settings` are `budget`, `patience`
+    and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
+    """
+    image = image.select(bands).unmask(NOTHING, False).toFloat()
+    request = _WindowRequest(connection, bands, grid, crs)
+    values = call_with_retries(request, image, rows=0, **settings)
     values[values < NOTHING / 10] = np.nan
     return values
 
 
-def _tile(connection, image, bands, grid, tile, budget, stop):
-    """Return the pixels of a tile (n_bands, n_rows, n_columns); one that is too large comes in halves."""
-    rows, columns = tile
-    asked = _TileRequest(connection, bands, grid, tile)
-    try:
-        return call_with_retries(asked, image, rows=0, budget=budget, patience=budget.patience, stop=stop)
-    except TooLarge:
-        if rows.stop - rows.start < 2:
-            raise
-        middle = (rows.start + rows.stop) // 2
-        parts = [(slice(rows.start, middle), columns), (slice(middle, rows.stop), columns)]
-        return np.concatenate(
-            [_tile(connection, image, bands, grid, part, budget, stop) for part in parts], axis=1
-        )
+class _WindowRequest:
+    """A connection that computes the pixels of one window, for :func:`call_with_retries`."""
 
-
-class _TileRequest:
-    """A connection that computes the pixels of one tile, for :func:`call_with_retries`."""
-
-    def __init__(self, connection, bands, grid, tile):
-        self.connection, self.bands, self.shape = (
-            connection,
-            bands,
-            tuple(part.stop - part.start for part in tile),
-        )
-        west, north = grid.west + tile[1].start * grid.step_x, grid.north - tile[0].start * grid.step_y
+    def __init__(self, connection, bands, grid, crs):
+        self.connection, self.bands, self.shape = connection, bands, (grid.height, grid.width)
         self.grid = {
-            "dimensions": {"width": self.shape[1], "height": self.shape[0]},
+            "dimensions": {"width": grid.width, "height": grid.height},
             "affineTransform": {
-                **{"scaleX": grid.step_x, "shearX": 0, "translateX": west},
-                **{"shearY": 0, "scaleY": -grid.step_y, "translateY": north},
+                **{"scaleX": grid.step_x, "shearX": 0, "translateX": grid.west},
+                **{"shearY": 0, "scaleY": -grid.step_y, "translateY": grid.north},
             },
-            "crsCode": "EPSG:4326",
+            "crsCode": crs,
         }
 
     @property
@@ -151,17 +155,56 @@ class _TileRequest:
 
     def compute(self, image, *, rows):
         """Return the pixels (n_bands, n_rows, n_columns), in one attempt."""
-        params = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": self.grid}
-        with self.connection.translated():
-            try:
-                pixels = ee.data.computePixels(params)
-            except Refused:
-                raise
-            except (ValueError, EOFError) as error:
-                raise Unavailable(f"{self.host} sent something else than pixels") from error
+        pixels = self.connection.pixels({"expression": image, "grid": self.grid})
         if pixels.shape != self.shape or set(self.bands) - set(pixels.dtype.names or ()):
             raise Unavailable(f"{self.host} sent other pixels than those asked for")
-        return np.stack([pixels[band] for band in self.bands])
+        # A view: a window may hold many megabytes.
+        return np.moveaxis(structured_to_unstructured(pixels[self.bands]), -1, 0)
+
+
+def fetch_pixels(connection, request, places, **settings):
+    """Return the answer of a PixelRequest, as features of :func:`graph.table` have it: properties by city.
+
+    `places` are longitude and latitude [°] of all cities, shape (n_sites, 2); `settings` are those of
+    :func:`window_pixels`.
+    """
+    near = graph.box_filter(places[request.rows], request.layer.reach_km + graph.MARGIN_KM)
+    fetch = _cell_means if request.layer.is_cells else _ring_sums
+    found = fetch(connection, request, places[request.rows], near, settings)
+    rows = np.column_stack(list(found.values())).tolist()
+    return [{graph.CITY: row, **dict(zip(found, own, strict=True))} for row, own in enumerate(rows)]
+
+
+def _cell_means(connection, request, places, near, settings):
+    """Return what each property is in the cells around places, a dict of arrays (n_places,)."""
+    layer, ((_, window),) = request.layer, request.answers
+    image = graph.cell_means(layer, request.periods, window, near, offset_hours=request.offset_hours)
+    outputs = {
+        layer.property_of(output, position): (output, period)
+        for position, period in enumerate(request.periods)
+        for output in layer.outputs
+        if has_images(output.product, period)
+    }
+    pixels = window_pixels(connection, image, list(outputs), window, **settings)
+    row, column = window.cells(pd.DataFrame(places, columns=["longitude", "latitude"]))
+    found = dict(zip(outputs, pixels[:, row, column].astype("float64"), strict=True))
+    for name, (output, period) in outputs.items():
+        if output.is_time:
+            found[name] += graph.end_ms(layer, period, request.offset_hours)
+    return found
+
+
+def _ring_sums(connection, request, places, near, settings):
+    """Return what each property is within discs around places, summed from the pixels around all of them."""
+    layer, found = request.layer, {}
+    for grid, window in request.answers:
+        if names := graph.band_names(layer, request.periods, grid):
+            image = graph.stack(layer, request.periods, grid, near, offset_hours=request.offset_hours)
+            pixels = window_pixels(connection, image, names, window, crs=grid.crs, **settings)
+            sums = disc_sums(pixels, window, places, layer.radius_km)
+            for kind, values in zip(("sum", "count"), sums, strict=True):
+                found |= {f"{name}_{kind}": own for name, own in zip(names, values, strict=True)}
+    return found
 
 
 def people_per_km2():

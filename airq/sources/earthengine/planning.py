@@ -8,6 +8,7 @@ project's requests took. The estimate before a run comes from the same code that
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import math
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from airq.geo import order_in_space
+from airq.sources.earthengine import windows
 from airq.sources.folder import LayerRequest
 
 #: What a request takes beside its cells. [s]
@@ -34,6 +36,12 @@ MOST_BANDS = 5000
 MOST_CITIES = 1000
 #: Most cells of a request: a bound on the memory that its answer takes.
 MOST_CELLS = 28_000
+
+#: Most bytes of pixels in an answer: half of what Earth Engine allows, as 20 answers are held at once. And
+#: most pixels times bands that a request looks at: 160 MB of numbers in double precision.
+MOST_ANSWERED, MOST_LOOKED_AT = windows.MOST_BYTES // 2, 20_000_000
+#: Bytes of a graph by pixels, beside its composites.
+BYTES_PER_GRAPH = 2000
 
 #: Days of one request, if there are as many: finer steps of size, less waste at the end.
 FEWEST_DAYS = 6
@@ -61,6 +69,27 @@ class SampleRequest(LayerRequest):
         """Cities times bands."""
         return len(self.rows) * len(self.periods) * self.layer.bands_per_period
 
+    @property
+    def work(self):
+        """How many times that of one city and one period."""
+        return len(self.rows) * len(self.periods)
+
+    @property
+    def bytes_sent(self):
+        """Bytes of the graph."""
+        composites = len(self.periods) * len(self.layer.products)
+        return BYTES_PER_CITY * len(self.rows) + BYTES_PER_COMPOSITE * composites
+
+    @property
+    def bytes_received(self):
+        """Bytes of the answer."""
+        values = len(self.rows) * len(self.periods) * len(self.layer.outputs)
+        return BYTES_PER_VALUE * values + BYTES_PER_FEATURE * len(self.rows)
+
+    def first_pace(self):
+        """Return the Pace that requests like this one start with."""
+        return Pace.first_guess(self.layer)
+
     def split(self, cells):
         """Return a first request of about so many cells, and the rest as a list of requests.
 
@@ -85,6 +114,91 @@ class SampleRequest(LayerRequest):
         ]
 
 
+@dataclass(frozen=True)
+class PixelRequest(SampleRequest):
+    """Cells of a grid, and periods of a layer, to ask for by the pixels of a window."""
+
+    #: Longitude and latitude of all cities, shape (n_sites, 2). [°]
+    places: np.ndarray = None
+
+    @functools.cached_property
+    def answers(self):
+        """Pixels of the answers: for each Grid of the layer, or once for all, an :class:`airq.grids.Grid`."""
+        layer, own = self.layer, self.places[self.rows]
+        if layer.is_cells:
+            return [(None, windows.cell_window(own, layer.cell))]
+        return [(grid, windows.sinusoidal_window(own, layer.radius_km, grid.metres)) for grid in layer.grids]
+
+    @functools.cached_property
+    def _of_a_period(self):
+        """Bytes of the answers, pixels times bands that are looked at, and most bands of an answer."""
+        layer, each = self.layer, 2 if self.layer.quality else 1
+        if layer.is_cells:
+            ((_, window),) = self.answers
+            area, bands = window.width * window.height, len(layer.outputs)
+            across = {grid: layer.pixels_across(grid) for grid in layer.grids}
+            looked_at = sum(each * len(own) * area * across[grid] ** 2 for grid, own in layer.grids.items())
+            return windows.VALUE_BYTES * bands * area, looked_at, bands
+        sizes = [(window.width * window.height, len(layer.grids[grid])) for grid, window in self.answers]
+        looked_at = sum(area * bands for area, bands in sizes)
+        return windows.VALUE_BYTES * looked_at, looked_at, max(bands for _, bands in sizes)
+
+    @property
+    def looked_at(self):
+        """Pixels times bands that Earth Engine looks at."""
+        return self._of_a_period[1] * len(self.periods)
+
+    @property
+    def work(self):
+        """How many times that of one cell and one period alone."""
+        alone = dataclasses.replace(self, rows=self.rows[:1], periods=self.periods[:1])
+        return self.looked_at / alone.looked_at
+
+    @property
+    def bytes_sent(self):
+        """Bytes of the graph."""
+        return BYTES_PER_GRAPH + BYTES_PER_COMPOSITE * len(self.periods) * len(self.layer.products)
+
+    @property
+    def bytes_received(self):
+        """Bytes of the answers."""
+        return self._of_a_period[0] * len(self.periods)
+
+    def first_pace(self):
+        """Return the Pace that requests like this one start with; smaller tiles are of no use to them."""
+        unbounded = {"most": 10**9, "largest": 10**9, "least": math.inf, "tile_scale": TILE_SCALES[-1]}
+        return Pace(SECONDS_PER_PIXEL * self.looked_at / self.cells, **unbounded)
+
+    def split(self, cells):
+        """Return a first request of at most so many cells that one answer can bring, and the rest.
+
+        Periods are divided, into pieces of nearly equal size, and the window only where it is too large for
+        one of them.
+        """
+        part, others = self, []
+        while not (days := part._most_periods(cells)) and len(part.rows) > 1:
+            part, other = part._halves()
+            others.insert(0, other)
+        days = math.ceil(len(self.periods) / math.ceil(len(self.periods) / max(days, 1)))
+        first = dataclasses.replace(part, periods=part.periods[:days])
+        rest = [dataclasses.replace(part, periods=part.periods[days:]), *others]
+        return first, [own for own in rest if len(own.periods)]
+
+    def _most_periods(self, cells):
+        size, looked_at, bands = self._of_a_period
+        if max(max(window.width, window.height) for _, window in self.answers) > windows.MOST_SIDE:
+            return 0
+        limits = (MOST_ANSWERED / size, MOST_LOOKED_AT / looked_at, windows.MOST_BANDS / bands)
+        return int(min(*limits, cells / (len(self.rows) * self.layer.bands_per_period)))
+
+    def _halves(self):
+        """Return the western and the eastern half of the cells, or the southern and the northern one."""
+        own = self.places[self.rows]
+        along = own[:, int(np.argmax(np.ptp(own, axis=0)))]
+        first = along <= (along.min() + along.max()) / 2
+        return [dataclasses.replace(self, rows=self.rows[part]) for part in (first, ~first)]
+
+
 @dataclass
 class Pace:
     """How large a request of a layer may be, learned from the answers so far."""
@@ -100,6 +214,9 @@ class Pace:
     answers: int = 0
     #: Of requests to come.
     tile_scale: int = 1
+    #: Largest request, whatever comes back, and the least that is worth one while others wait. [cells]
+    largest: int = MOST_CELLS
+    least: float = LEAST_CELLS
 
     @classmethod
     def first_guess(cls, layer):
@@ -119,7 +236,7 @@ class Pace:
         self.answers += 1
         if self.answers >= 20:
             self.answers, self.failed = 0, 1.5 * self.failed
-        self.most = int(min(MOST_CELLS, 0.75 * self.failed, max(self.most, 2 * cells)))
+        self.most = int(min(self.largest, 0.75 * self.failed, max(self.most, 2 * cells)))
 
     def was_too_large(self, cells, seconds):
         """Learn from a request that ran out of memory or time."""
@@ -146,8 +263,8 @@ class RequestQueue:
     workers: int
     #: What was not yet taken, in order.
     waiting: list[SampleRequest] = field(default_factory=list)
-    #: By the name of the layer.
-    paces: dict[str, Pace] = field(default_factory=dict)
+    #: By kind of request and name of the layer.
+    paces: dict[tuple, Pace] = field(default_factory=dict)
     #: The current round: requests it still takes, whether it is the last, whether any was begun before
     #: it, and the seconds of a request of a full round.
     slots: int = 0
@@ -159,11 +276,11 @@ class RequestQueue:
         """Put requests in front."""
         self.waiting[:0] = requests
         for request in requests:
-            self.paces.setdefault(request.layer.name, Pace.first_guess(request.layer))
+            self.paces.setdefault((type(request), request.layer.name), request.first_pace())
 
     def pace(self, request):
         """Return the pace of a request's layer."""
-        return self.paces[request.layer.name]
+        return self.paces[type(request), request.layer.name]
 
     @property
     def cells(self):
@@ -188,7 +305,7 @@ class RequestQueue:
             self.full = min(TARGET_SECONDS, pace.most * pace.seconds_per_cell)
             self.last = left <= 1.1 * self.full * self.workers
             # What fits into one round must not wait for requests to be long.
-            least = min(LEAST_SECONDS, LEAST_CELLS * pace.seconds_per_cell) / (1 if self.begun else 6)
+            least = min(LEAST_SECONDS, pace.least * pace.seconds_per_cell) / (1 if self.begun else 6)
             self.slots, self.begun = max(1, min(self.workers, math.ceil(left / least))), True
         self.slots -= 1
         return left / (self.slots + 1) if self.last else self.full
@@ -198,23 +315,36 @@ def sample_requests(missing, places=None):
     """Return what is missing of a folder as requests, the longest work first.
 
     With the longitude and latitude [°] of all cities, `places` of shape (n_sites, 2), the cities of a request
-    come in the order of space, so that those asked for together lie together.
+    come in the order of space, so that those asked for together lie together. Cells of a grid need `places`.
     """
-    requests = [SampleRequest(own.layer, own.rows, own.periods, own.offset_hours) for own in missing]
-    if places is not None:
-        requests = [
-            dataclasses.replace(own, rows=own.rows[order_in_space(*places[own.rows].T)]) for own in requests
-        ]
+    requests = [request for own in missing for request in _requests(own, places)]
     return sorted(requests, key=lambda request: -request.cells)
 
 
-def plan_requests(missing, *, workers):
+def _requests(own, places):
+    facts = (own.periods, own.offset_hours)
+    if places is None or own.layer.cell is None:
+        rows = own.rows if places is None else own.rows[order_in_space(*places[own.rows].T)]
+        return [SampleRequest(own.layer, rows, *facts)]
+    longitude, found = places[own.rows, 0], []
+    # A window does not cross the antimeridian.
+    parts = (longitude < 0, longitude >= 0) if np.ptp(longitude) > 180 else (longitude == longitude,)
+    for rows in (own.rows[part] for part in parts):
+        if own.layer.is_cells or windows.in_one_map(places[rows], own.layer.radius_km):
+            found.append(PixelRequest(own.layer, rows, *facts, places=places))
+        else:
+            found.append(SampleRequest(own.layer, rows, *facts))
+    return found
+
+
+def plan_requests(missing, *, workers, places=None):
     """Return the requests of a run in order, each with the seconds that it takes by the first guess.
 
-    The code of a run cuts what is `missing` (a list of LayerRequest) for so many workers.
+    The code of a run cuts what is `missing` (a list of LayerRequest) for so many workers; `places` are as in
+    :func:`sample_requests`.
     """
     queue, planned = RequestQueue(workers), []
-    queue.add(sample_requests(missing))
+    queue.add(sample_requests(missing, places))
     while (request := queue.take()) is not None:
         seconds = SECONDS_PER_REQUEST + request.cells * queue.pace(request).seconds_per_cell
         planned.append((request, seconds))
@@ -247,15 +377,12 @@ def estimate(planned, *, workers):
         begun = heapq.heappop(ends) if len(ends) >= workers else 0.0
         heapq.heappush(ends, begun + seconds)
     requests = [request for request, _ in planned]
-    values = sum(len(own.rows) * len(own.periods) * len(own.layer.outputs) for own in requests)
-    composites = sum(len(own.periods) * len(own.layer.products) for own in requests)
-    cities = sum(len(own.rows) for own in requests)
     return Cost(
         requests=len(requests),
         bands=sum(len(own.periods) * own.layer.bands_per_period for own in requests),
         cells=sum(own.cells for own in requests),
-        bytes_sent=BYTES_PER_CITY * cities + BYTES_PER_COMPOSITE * composites,
-        bytes_received=BYTES_PER_VALUE * values + BYTES_PER_FEATURE * cities,
+        bytes_sent=sum(own.bytes_sent for own in requests),
+        bytes_received=sum(own.bytes_received for own in requests),
         minutes=max(ends, default=0.0) / 60,
         compute_hours=sum(seconds for _, seconds in planned) / 3600,
     )

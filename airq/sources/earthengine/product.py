@@ -11,9 +11,11 @@ from typing import Literal
 
 #: Pixels over which discs of satellites are reduced: the hundredth of a degree of Sentinel-5P's grids. [m]
 DISC_METRES = 1113.2
+#: Of longitude at the equator, by Earth Engine's scales. [m]
+DEGREE_METRES = 111_319.49079327358
 #: Pixels over which discs of models are reduced: 0.025°. The edges of their cells, 0.25° or 0.4° wide, are
 #: edges of such pixels, too, so that each pixel holds the value of one cell. [m]
-MODEL_METRES = 0.025 * 111_319.49079327358
+MODEL_METRES = 0.025 * DEGREE_METRES
 #: Sinusoidal projection of the land products of MODIS and VIIRS, by its name in Earth Engine. Its cells
 #: have one area wherever they lie.
 SINUSOIDAL = "SR-ORG:6974"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airq.sources.earthengine import graph
+from airq.sources.earthengine import graph, pixels
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import (
@@ -30,7 +30,7 @@ from airq.sources.earthengine.errors import (
     Unavailable,
 )
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
-from airq.sources.earthengine.planning import TILE_SCALES, RequestQueue, SampleRequest, sample_requests
+from airq.sources.earthengine.planning import TILE_SCALES, PixelRequest, RequestQueue, sample_requests
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -103,8 +103,7 @@ class _Run:
     def __init__(self, connection, folder, budget, progress, report_progress):
         self.connection, self.folder, self.budget = connection, folder, budget
         self.progress, self.report = progress, report_progress or (lambda progress: None)
-        sites = folder.site_days.sites
-        self.sites, self.places = sites.index.to_numpy(), sites[["longitude", "latitude"]].to_numpy()
+        self.places = folder.places
         self.queue = RequestQueue(budget.asked)
         self.stop, self.interrupted = threading.Event(), threading.Event()
         self.tasks, self.outcomes = queue.SimpleQueue(), queue.SimpleQueue()
@@ -224,10 +223,20 @@ class CountedConnection:
 
     def compute(self, collection, *, rows):
         """Make one attempt."""
+        with self._attempt():
+            return self._connection.compute(collection, rows=rows)
+
+    def pixels(self, params):
+        """Make one attempt to get pixels."""
+        with self._attempt():
+            return self._connection.pixels(params)
+
+    @contextlib.contextmanager
+    def _attempt(self):
         self.attempts += 1
         start = time.monotonic()
         try:
-            return self._connection.compute(collection, rows=rows)
+            yield
         finally:
             self.seconds = time.monotonic() - start
 
@@ -262,6 +271,10 @@ def fetch(connection, request, places, **settings):
 
 
 def _fetch_once(connection, request, places, **settings):
+    if isinstance(request, PixelRequest):
+        connection.expressions += len(request.answers)
+        features = pixels.fetch_pixels(connection, request, places, **settings)
+        return read_answer(features, request, host=connection.host)
     settings_of_graph = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
     expression = graph.table(request.layer, places[request.rows], request.periods, **settings_of_graph)
     connection.expressions += 1
@@ -292,7 +305,8 @@ def refused_products(connection, request, places):
         layer, row = request.layer.only(product), request.rows[:1]
         if periods:
             try:
-                probe(connection, SampleRequest(layer, row, np.array(periods), request.offset_hours), places)
+                asked = dataclasses.replace(request, layer=layer, rows=row, periods=np.array(periods))
+                probe(connection, asked, places)
             except Refused:
                 refused.append(product)
             except (ConnectionError, TooLarge):

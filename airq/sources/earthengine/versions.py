@@ -38,6 +38,8 @@ def product_fingerprints(extraction):
             "day_basis": "utc" if whole_days else extraction["day_basis"],
             "service": extraction["service"],
         }
+        if extraction.get("cell") and product.get("shape") != "rings":
+            deciding |= {"radius_km": None, "cell": extraction["cell"]}
         text = json.dumps(deciding, sort_keys=True, ensure_ascii=False)
         fingerprints[product["key"]] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return fingerprints
@@ -60,6 +62,9 @@ def clashes(extraction, before, columns):
     """
     now = json_ready(dataclasses.asdict(extraction))
     words = [name for name in SHARED if before.get(name) != now[name]]
+    # Where discs are, a grid's cells are taken by discs, too.
+    if before.get("cell") not in (None, now["cell"]):
+        words.append("cells of a grid")
     if before["recipe"] != extraction.recipe:
         known = {*EXTRACTIONS.get(extraction.recipe, ()), *(own.key for own in extraction.products)}
         words += [f"product {key}" for key in _bound(before, columns) if key not in known]
@@ -67,7 +72,7 @@ def clashes(extraction, before, columns):
 
 
 def joined(extraction, before, columns):
-    """Return an extraction with the products, rings and quality that an earlier one brought.
+    """Return an extraction with the products, rings and quality that an earlier one brought, on its areas.
 
     `before` and `columns` are as in :func:`clashes`. What the recipe no longer holds is left out, and so is
     what never came into the panel.
@@ -85,6 +90,7 @@ def joined(extraction, before, columns):
         extraction,
         products=tuple(products),
         rings_km=tuple(sorted(rings)),
+        cell=before.get("cell"),
         quality=extraction.quality or (before["quality"] and _ends(columns, "_count")),
     )
 

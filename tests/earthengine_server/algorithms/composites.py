@@ -101,8 +101,14 @@ def image_reduce_resolution(image, reducer, maxPixels):
                 raise EarthEngineError(
                     f"Image.reduceResolution: {blocks**2} input pixels per output pixel (> {maxPixels})."
                 )
+            if image.origin is not None and not pixels.begin_at(image.origin):
+                raise not_implemented("reduceResolution to pixels whose edges cut the image's own")
             parts = [next(iter(computed([band], part))) for part in pixels.divided(blocks)]
-            return output.statistic(*_stacked(parts))
+            values, valid = (
+                np.concatenate([own.reshape(-1, len(pixels.longitude)) for own in kind])
+                for kind in zip(*parts, strict=True)
+            )
+            return output.statistic(values, valid)
 
         return Band(compute)
 

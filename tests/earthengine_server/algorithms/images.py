@@ -206,12 +206,23 @@ def image_pixel_area():
 
 
 @algorithm("Image.setDefaultProjection", "Image.reproject")
-def image_set_default_projection(image, crs, scale):
+def image_set_default_projection(image, crs, crsTransform, scale):
     """Fixes the pixels at which values are computed if the caller gives none."""
+    if crsTransform is not None:
+        return _on_degrees(image, crs, crsTransform, scale)
     projection = crs if isinstance(crs, Projection) else Projection(crs)
     if projection.crs not in (DEGREES, SINUSOIDAL):
         raise not_implemented(f"the projection {projection.crs}")
     return Image(image.bands, image.properties, scale or projection.scale, projection.crs)
+
+
+def _on_degrees(image, crs, transform, scale):
+    (width, shear_x, west), (shear_y, height, north) = transform[:3], transform[3:]
+    if scale is not None:
+        raise EarthEngineError("Image.setDefaultProjection: crsTransform and scale are mutually exclusive.")
+    if getattr(crs, "crs", crs) != DEGREES or shear_x or shear_y or width != -height:
+        raise not_implemented("a transform other than of squares in EPSG:4326, from north to south")
+    return Image(image.bands, image.properties, width * DEGREE, DEGREES, (west, north))
 
 
 @algorithm("Image.resample")
