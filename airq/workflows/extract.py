@@ -121,10 +121,11 @@ class ExtractionRequest:
         """Return what to extract, of the service at an address."""
         products = products_of(self.recipe, self.products)
         service = service_name(url, EARTH_ENGINE, option="--ee-url")
-        settings = (self.rings_km, self.quality, self.day_basis, service)
-        if self.radius_km is not None or self.cities is None:
-            return Extraction(self.recipe, products, self.radius_km or RADIUS_KM, *settings)
-        return Extraction(self.recipe, products, RADIUS_KM, *settings, cell=cell_width(self._table))
+        radius_km, cell = self.radius_km, None
+        if radius_km is None:
+            radius_km, cell = RADIUS_KM, None if self.cities is None else cell_width(self._table)
+        settings = (radius_km, self.rings_km, self.quality, self.day_basis, service, cell)
+        return Extraction(self.recipe, products, *settings)
 
     def site_days(self, on_day=None):
         """Return where and when, checked; `on_day` (datetime64[D]) is the date in UTC, by default today."""
