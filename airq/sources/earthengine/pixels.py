@@ -185,6 +185,7 @@ def _cell_means(connection, request, places, near, settings):
         for output in layer.outputs
         if has_images(output.product, period)
     }
+    connection.expressions += 1
     pixels = window_pixels(connection, image, list(outputs), window, **settings)
     row, column = window.cells(pd.DataFrame(places, columns=["longitude", "latitude"]))
     found = dict(zip(outputs, pixels[:, row, column].astype("float64"), strict=True))
@@ -196,14 +197,18 @@ def _cell_means(connection, request, places, near, settings):
 
 def _ring_sums(connection, request, places, near, settings):
     """Return what each property is within discs around places, summed from the pixels around all of them."""
-    layer, found = request.layer, {}
+    layer, found, seconds = request.layer, {}, 0.0
     for grid, window in request.answers:
         if names := graph.band_names(layer, request.periods, grid):
             image = graph.stack(layer, request.periods, grid, near, offset_hours=request.offset_hours)
+            connection.expressions += 1
             pixels = window_pixels(connection, image, names, window, crs=grid.crs, **settings)
+            seconds += connection.seconds
             sums = disc_sums(pixels, window, places, layer.radius_km)
             for kind, values in zip(("sum", "count"), sums, strict=True):
                 found |= {f"{name}_{kind}": own for name, own in zip(names, values, strict=True)}
+    # The pace is that of all answers.
+    connection.seconds = seconds
     return found
 
 

@@ -272,7 +272,6 @@ def fetch(connection, request, places, **settings):
 
 def _fetch_once(connection, request, places, **settings):
     if isinstance(request, PixelRequest):
-        connection.expressions += len(request.answers)
         features = pixels.fetch_pixels(connection, request, places, **settings)
         return read_answer(features, request, host=connection.host)
     settings_of_graph = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}

@@ -18,7 +18,8 @@ from airq.grids import cell_width
 from airq.io import read_panel
 from airq.panel import panel_metadata
 from airq.sources.earthengine.catalogue import PRODUCTS
-from airq.sources.earthengine.planning import PixelRequest, plan_requests
+from airq.sources.earthengine.planning import PixelRequest, SampleRequest, plan_requests
+from airq.sources.earthengine.sampler import probe
 from airq.sources.earthengine.windows import disc_sums, sinusoidal_window
 from airq.sources.folder import LayerRequest
 from airq.workflows.extract import EarthEngine, ExtractionRequest, check, plan, run_extraction
@@ -119,6 +120,20 @@ def test_rough_fields_agree_with_discs_within_what_they_share(server, tmp_path, 
     )
     difference = (by_cell["elevation"] - by_disc["elevation"]).abs()
     assert 1.0 < difference.max() < 100.0
+
+
+def test_a_table_of_cells_has_their_means(server, tmp_path):
+    "Where values come as tables, as those of tasks do, the regions are the cells, not discs."
+    request = ExtractionRequest(cells(), START, START, products=["no2", "era5"])
+    (layer,) = request.extraction().layers
+    places = cells()[["longitude", "latitude"]].to_numpy()
+    asked = SampleRequest(layer, np.arange(len(places)), np.array([START], dtype="datetime64[D]"))
+    with client(server).connect("airq-test") as connection:
+        values = probe(connection, asked, places)[:, 0]
+    assert paths(server) == {"table:computeFeatures"}
+    found = extracted(server, tmp_path, cells(), START, START, products=["no2", "era5"])
+    by_cell = found.set_index("city_id").loc[cells()["city_id"], layer.columns]
+    assert (np.abs(values - by_cell) < 0.01 * np.ptp(values, axis=0)).all().all()
 
 
 def test_a_cell_is_the_mean_of_its_pixels(server, tmp_path, monkeypatch):
@@ -238,12 +253,10 @@ def test_a_folder_of_cells_goes_on(server, tmp_path):
     assert sum(one.regions * one.bands for one in pixels) == 16 * 1 + 4 * 2
     once = extracted(server, tmp_path / "once", more, START, "2023-02-15", products=["no2"])
     pd.testing.assert_frame_equal(panel, once, check_exact=True)
-    for settings in (
-        {"cities": more, "radius_km": 5.0},
-        {"cities": more.assign(city_id=list("abcdefghijklmnop"))},
-    ):
+    towns = more.assign(city_id=[f"town {row}" for row in range(len(more))])
+    for table, radius_km in ((more, 5.0), (towns, None)):
         with pytest.raises(ValueError, match=r"other settings \(cells of a grid\)"):
-            extracted(server, tmp_path / "out", products=["no2"], **settings)
+            extracted(server, tmp_path / "out", table, products=["no2"], radius_km=radius_km)
 
 
 def test_a_folder_that_was_begun_by_discs_goes_on_by_discs(server, tmp_path):
