@@ -162,9 +162,9 @@ def test_a_cell_is_the_mean_of_its_pixels(server, tmp_path, monkeypatch):
 
 
 def test_rings_are_those_of_discs(server, tmp_path):
-    "Fires to 50 and 150 km, power and share seen: the same pixels are summed here as there."
-    asked = {"products": ["fires"], "rings_km": (50, 150)}
-    table = cells(2, 3, north=-5.0)
+    "Fires to 20 and 300 km, power and share seen: the same pixels, and blocks of them, are summed here."
+    asked = {"products": ["fires"], "rings_km": (20, 300), "end": START}
+    table = cells(1, 2, north=-5.0)
     by_cell = extracted(server, tmp_path / "cells", table, **asked)
     assert paths(server) == {"image:computePixels"}
     by_disc = extracted(server, tmp_path / "discs", table, radius_km=5.0, **asked)
