@@ -485,8 +485,9 @@ def _by_pixels(folder, planned):
     tiles = sum(isinstance(request, PixelRequest) for request, _ in planned)
     if tiles and (cell := folder.extraction.cell):
         yield (
-            f"by pixels: {tiles:,} tiles of less than {MOST_ANSWERED / 1e6:.0f} MB each; a value is the mean "
-            f"over a cell of {cell:g}°. With --radius-km the cells are asked for as discs, as cities are"
+            f"by pixels: {tiles:,} tile{'s' * (tiles > 1)} of less than {MOST_ANSWERED / 1e6:.0f} MB each; a "
+            f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, "
+            "as cities are"
         )
 
 
