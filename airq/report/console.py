@@ -149,13 +149,13 @@ def print_plan(planned, workers):
             "MB received.",
             f"About {cost.minutes:,.0f} minutes with {workers} requests at once. {spent}"
             "A project's monthly budget is 150 EECU-hours or more.",
-            *_two_ways(cost, planned.batch),
+            *_two_ways(cost, planned.batch, planned.tiles),
             *(f"note: {note}" for note in planned.notes),
         ]
     )
 
 
-def _two_ways(cost, batch):
+def _two_ways(cost, batch, tiles):
     """Return which way is faster and which cheaper, at once or by tasks, and why."""
     if not cost.requests:
         return
@@ -166,9 +166,12 @@ def _two_ways(cost, batch):
         "this machine, with more memory and up to ten days each: they are for what takes longer than this "
         "machine stays on, or fails at once by time or memory."
     )
+    cheaper = "Neither is cheaper in EECU-hours, as the work is the same."
+    if tiles:
+        cheaper = "Cheaper is asking at once: its pixels serve all cells, where tasks draw rings around each."
     yield (
-        "Neither is cheaper in EECU-hours: the work is the same, and both count against the monthly budget. "
-        "A project that pays has a price for each: https://cloud.google.com/earth-engine/pricing"
+        f"{cheaper} Both count against the monthly budget. A project that pays has a price for each: "
+        "https://cloud.google.com/earth-engine/pricing"
     )
 
 

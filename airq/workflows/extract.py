@@ -398,6 +398,8 @@ class Plan:
     #: Of what is missing, asked for at once, and by tasks (`--batch`): their number and minutes.
     cost: Cost
     batch: Cost
+    #: Requests at once that bring pixels of a grid.
+    tiles: int
     #: For each layer `layer, products, cities, periods, requests, hours, measured` of what is missing;
     #: requests and hours add up to those of `cost`. With `measured`, a day, hours are EECU-hours by what
     #: Earth Engine then took for one city and one period; without, the time of the requests.
@@ -443,11 +445,13 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         by_layer.setdefault(own.layer, []).append((own, seconds))
     layers = [_planned_layer(layer, own, extraction.service) for layer, own in by_layer.items()]
     cost = estimate(planned, workers=client.workers)
+    tiles = sum(isinstance(request, PixelRequest) for request, _ in planned)
     return Plan(
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
         batch=estimate(plan_tasks(blocks_of(folder, chunks, missing)), workers=TASKS_AT_ONCE),
+        tiles=tiles,
         layers=layers,
         products=[
             {
@@ -468,7 +472,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         notes=(
             *damage_notes(damaged),
             *_notes(folder),
-            *_by_pixels(folder, planned),
+            *_by_pixels(folder.extraction.cell, tiles),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
             *_unconfirmed(folder.extraction),
@@ -480,14 +484,13 @@ def _keys(request):
     return [product.key for product in request.layer.products]
 
 
-def _by_pixels(folder, planned):
+def _by_pixels(cell, tiles):
     """Return how cells of a grid are asked for, where there are any."""
-    tiles = sum(isinstance(request, PixelRequest) for request, _ in planned)
-    if tiles and (cell := folder.extraction.cell):
+    if tiles:
         yield (
             f"by pixels: {tiles:,} tile{'s' * (tiles > 1)} of less than {MOST_ANSWERED / 1e6:.0f} MB each; a "
-            f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, "
-            "as cities are"
+            f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, as "
+            "cities are"
         )
 
 
