@@ -84,7 +84,10 @@ class Settings:
         self.extraction(None)
 
     def extraction(self, cities):
-        """Return what the folder of inputs holds; ValueError if there is no such recipe or address."""
+        """Return what the folder of inputs holds for a table of cities; its columns do not depend on them.
+
+        ValueError says that there is no such recipe or address.
+        """
         if self.source == "open-meteo":
             service = service_name(self.url, SERVICE)
             return OpenMeteoExtraction(self.recipe, day_basis=self.day_basis, service=service)
@@ -181,7 +184,7 @@ def check_model(folder, model, settings):
             f"The days of the folder are {settings.day_basis}, those that {settings.bundle} was trained on "
             "are not; begin another folder for it."
         )
-    extraction = settings.extraction(folder / CITIES)
+    extraction = settings.extraction(None)
     columns = {name for layer in extraction.layers for name in layer.columns} | {*POSITION, "population"}
     if lacking := sorted(set(model.metadata_["recipe_inputs"]) - columns - set(extraction.units)):
         raise ValueError(
