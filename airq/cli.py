@@ -538,6 +538,9 @@ def explain(
         str | None, typer.Option(help="Contributions for this site_id or city, with --date.")
     ] = None,
     date: Annotated[str | None, typer.Option(help="Day, such as 2020-03-01.")] = None,
+    days_around: Annotated[
+        int, typer.Option(min=0, help="With --json: so many days before and after --date, too.")
+    ] = 0,
     drop_products: Annotated[
         bool, typer.Option("--drop-products", help="How the error grows without each product, instead.")
     ] = False,
@@ -558,7 +561,7 @@ def explain(
 ):
     """Print what predictions rest on, why one is what it is, or what each product saves in error."""
     if drop_products:
-        refuse_given(ctx, ["site", "date"], "with --drop-products")
+        refuse_given(ctx, ["site", "date", "days_around"], "with --drop-products")
         if bundle is not None:
             refuse_given(ctx, ["model", "recipe", "seed"], "with --bundle, which has its own")
     else:
@@ -567,6 +570,8 @@ def explain(
             raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
         if (site is None) != (date is None):
             raise typer.BadParameter("--site and --date go together")
+        if days_around and (site is None or json is None):
+            raise typer.BadParameter("--days-around goes with --site, --date and --json")
     schemes = _split_schemes(scheme)
     marker = "drop_scores.json" if drop_products else "explanation.json"
     inputs = {"PANEL": panel, "--bundle": bundle}
@@ -574,7 +579,7 @@ def explain(
     if drop_products:
         _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs)
     elif site is not None:
-        _explain_row(panel, bundle, site, date, out, json)
+        _explain_row(panel, bundle, site, date, days_around, out, json)
     else:
         _explain_all(panel, bundle, out, json)
     _print_written(out, json)
@@ -594,19 +599,26 @@ def _explain_all(panel, bundle, out, json):
     screen.print(CAPTION, markup=False, style="dim")
 
 
-def _explain_row(panel, bundle, site, date, out, json):
+def _explain_row(panel, bundle, site, date, days_around, out, json):
     from airq.models.explanation import contribution_sentences
     from airq.models.predictor import open_panel
-    from airq.workflows.explain import find_row, open_contributions, row_records, write_row_explanation
+    from airq.workflows.explain import (
+        find_row,
+        open_contributions,
+        row_records,
+        rows_around,
+        write_row_explanation,
+    )
 
     panel = open_panel(panel)
     row = find_row(panel, site, date)
     with notes.status("computing features and contributions"):
         contributions, metadata = open_contributions(bundle, panel)
         table = contributions.table([row])
+        around = contributions.table(rows_around(panel, row, days_around))
     if out is not None:
         write_row_explanation(table, panel, metadata, out)
-    write_records(json, row_records(table))
+    write_records(json, row_records(around))
     screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
 
 

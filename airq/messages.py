@@ -44,7 +44,7 @@ def warn(text: str) -> None:
 
 
 #: Between two lines of progress where no terminal shows a bar. [s]
-SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_LINES = float(os.environ.get("AIRQ_SECONDS_BETWEEN_LINES", 30))
 
 #: Notes and progress; results themselves go to standard output.
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -136,7 +136,7 @@ def progress(what: str) -> Iterator[Callable]:
 
 
 def _lines(what):
-    """Print a line of progress every half a minute: a file or a pipe shows no bar."""
+    """Print a line of progress now and then: a file or a pipe shows no bar."""
     last = time.monotonic()
 
     def advance(done, total, text=""):

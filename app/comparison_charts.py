@@ -1,20 +1,28 @@
-"""Charts of a comparison for rare classes, a row a strategy: tables in, Plotly figures out."""
+"""Charts of a comparison for rare classes: tables in, Vega-Lite specifications out."""
 
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
+import pandas as pd
 
-from app import theme
-from app.text import for_plotly
+from app import theme, vega
+from app.text import shown
 
 #: Told apart by all kinds of colour vision (Okabe & Ito 2008), lighter on a dark page.
 PALETTE = {
     "light": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     "dark": ("#56B4E9", "#ff8c42", "#2fbf8f", "#e3a1c6", "#f0c04a", "#9ec7e8"),
 }
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+#: Dashes of lines that stay as trained. [px]
+BROKEN = ([2, 3], [7, 4], [8, 3, 2, 3], [12, 4])
 NONE = "as they are"
+#: Fewer test rows in a bin say too little of the share that comes true.
+FEWEST_IN_BIN = 10
+#: Classes at most that are drawn one by one.
+MOST_CLASSES = 6
+#: Marks of the axis of shares.
+TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
+_ROWS = {"type": "nominal", "sort": None, "axis": {"title": None, "ticks": False, "labelLimit": 230}}
 
 
 def palette(dark):
@@ -23,10 +31,10 @@ def palette(dark):
 
 
 def names(table):
-    """Name of every row: the strategy, with the model where there are several; escaped."""
+    """Name of every row: the strategy, with the model where there are several."""
     several = table["model"].nunique() > 1
     return [
-        for_plotly(f"{row.strategy}, {row.model}" if several else row.strategy, limit=32)
+        shown(f"{row.strategy}, {row.model}" if several else row.strategy, limit=32)
         for row in table[["strategy", "model"]].itertuples()
     ]
 
@@ -34,160 +42,351 @@ def names(table):
 def differences(table, *, dark=False):
     """Paired difference to none of every strategy with its 95 % interval. [nats]
 
-    Parameters
-    ----------
-    table : DataFrame
-        `strategy, model, vs_none, ci_low, ci_high, wins`.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
+    `table` holds `strategy, model, vs_none, ci_low, ci_high`; `dark` says whether the page is.
     """
     table = table[table["strategy"] != NONE]
-    hover = [
-        f"{name}<br>{row.vs_none:+.4f} nats against none<br>95 %: {row.ci_low:+.4f} to {row.ci_high:+.4f}"
-        f"<br>folds below none: {row.wins:g}"
-        for name, row in zip(names(table), table.itertuples(), strict=True)
-    ]
-    ends = (table["ci_low"], table["ci_high"])
-    fig = _dots(table, table["vs_none"], ends, hover, dark)
-    fig.add_vline(x=0, line={"color": theme.tones(dark)["soft"], "width": 1.5})
-    return _rows_layout(fig, table, "log loss minus that of none, same folds [nats]", dark)
+    heading = "log loss minus that of none, same folds [nats]"
+    return _rows(table, "vs_none", table["ci_low"], table["ci_high"], heading, dark, zero=True)
 
 
 def losses(table, *, dark=False):
     """Mean log loss of every strategy with its standard deviation over folds. [nats]
 
-    Parameters
-    ----------
-    table : DataFrame
-        `strategy, model, log_loss, log_loss_sd`.
-    dark : bool
-        Whether the page is dark.
+    `table` holds `strategy, model, log_loss, log_loss_sd`; `dark` says whether the page is.
     """
-    hover = [
-        f"{name}<br>{row.log_loss:.4f} ± {row.log_loss_sd:.4f} nats"
-        for name, row in zip(names(table), table.itertuples(), strict=True)
-    ]
-    spread = table["log_loss_sd"].fillna(0)
-    ends = (table["log_loss"] - spread, table["log_loss"] + spread)
-    fig = _dots(table, table["log_loss"], ends, hover, dark)
-    return _rows_layout(fig, table, "log loss on the target population [nats]", dark)
+    middle, spread = table["log_loss"], table["log_loss_sd"]
+    heading = "log loss on the target population [nats]"
+    return _rows(table, "log_loss", middle - spread, middle + spread, heading, dark)
 
 
 def family_means(table, *, dark=False):
-    """Mean difference to none over families of sets, with its 95 % interval. [nats]"""
+    """Mean difference to none over families of sets, with its 95 % interval. [nats]
+
+    `table` holds `strategy, model, vs_none, low, high`; `dark` says whether the page is.
+    """
     table = table[table["strategy"] != NONE]
-    ends = (table["low"].fillna(table["vs_none"]), table["high"].fillna(table["vs_none"]))
-    hover = [
-        f"{name}<br>{row.vs_none:+.4f} nats over {row.families:g} families<br>95 %: {low:+.4f} to {high:+.4f}"
-        for name, row, low, high in zip(names(table), table.itertuples(), *ends, strict=True)
-    ]
-    fig = _dots(table, table["vs_none"], ends, hover, dark)
-    fig.add_vline(x=0, line={"color": theme.tones(dark)["soft"], "width": 1.5})
-    return _rows_layout(fig, table, "log loss minus that of none, mean over families [nats]", dark)
+    heading = "log loss minus that of none, mean over families [nats]"
+    return _rows(table, "vs_none", table["low"], table["high"], heading, dark, zero=True)
 
 
-def _dots(table, middle, ends, hover, dark):
-    colours = palette(dark)
-    models = list(table["model"].unique())
-    numbers = [models.index(model) for model in table["model"]]
-    reach = {
-        "type": "data",
-        "symmetric": False,
-        "array": (ends[1] - middle).to_numpy(),
-        "arrayminus": (middle - ends[0]).to_numpy(),
-        "thickness": 1.6,
-        "width": 5,
-        "color": theme.tones(dark)["soft"],
+def _rows(table, column, low, high, heading, dark, *, zero=False):
+    """A dot a row with its interval, coloured by model; a line at zero where it is asked for."""
+    tone, models = theme.tones(dark), [shown(one) for one in table["model"].unique()]
+    rows = pd.DataFrame({"name": names(table), "value": table[column], "low": low, "high": high})
+    rows["model"] = [shown(one) for one in table["model"]]
+    x = {"type": "quantitative", "title": heading, "scale": {"zero": False}}
+    told = [{"field": "name", "title": "Strategy"}]
+    told += [{"field": one, "title": one.capitalize(), "format": ".4f"} for one in ("value", "low", "high")]
+    by_model = {
+        "field": "model",
+        "scale": {"domain": models},
+        "legend": vega.ABOVE if len(models) > 1 else None,
     }
-    marks = {
-        "size": 11,
-        "color": [colours[number % len(colours)] for number in numbers],
-        "symbol": [SYMBOLS[number % len(SYMBOLS)] for number in numbers],
+    colours = {**by_model, "scale": {**by_model["scale"], "range": list(palette(dark))}}
+    line = {
+        "data": {"values": [{"at": 0}]},
+        "mark": {"type": "rule", "color": tone["soft"]},
+        "encoding": {"x": {**x, "field": "at"}, "y": None},
     }
-    return go.Figure(
-        go.Scatter(
-            x=middle.to_numpy(),
-            y=np.arange(len(table)),
-            mode="markers",
-            error_x=reach,
-            marker=marks,
-            hovertext=hover,
-            hoverinfo="text",
-        )
-    )
-
-
-def _rows_layout(fig, table, heading, dark, *, extra=0):
-    theme.apply(fig, dark=dark, height=96 + extra + 32 * len(table))
-    fig.update_xaxes(title=heading)
-    fig.update_yaxes(
-        tickvals=np.arange(len(table)),
-        ticktext=names(table),
-        range=[len(table) - 0.4, -0.6],
-        showgrid=False,
-        fixedrange=True,
-    )
-    return fig.update_layout(showlegend=bool(extra))
+    rule = {
+        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
+        "mark": {"type": "rule", "color": tone["soft"], "strokeWidth": 1.6},
+        "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}},
+    }
+    dot = {
+        "mark": {"type": "point", "filled": True, "opacity": 1, "size": 90},
+        "encoding": {"x": {**x, "field": "value"}, "color": colours, "shape": by_model, "tooltip": told},
+    }
+    return {
+        "description": f"By strategy: {heading}",
+        "height": {"step": 32},
+        "data": {"values": _records(rows)},
+        "encoding": {"y": {"field": "name", **_ROWS}},
+        "layer": [line, rule, dot] if zero else [rule, dot],
+        "config": vega.config(dark),
+    }
 
 
 def set_differences(sets, *, dark=False):
     """Difference to none of every strategy on every set of a suite, as a map of cells. [nats]
 
+    `sets` holds `set, strategy, model, vs_none, ci_low, ci_high` of one model; bold where the interval leaves
+    zero out. `dark` says whether the page is.
+    """
+    sets = sets[sets["strategy"] != NONE]
+    order = sets.groupby("strategy")["vs_none"].mean().sort_values().index
+    sets = sets.assign(clear=(sets["ci_high"] < 0) | (sets["ci_low"] > 0)).sort_values(
+        "strategy", key=lambda column: column.map(list(order).index), kind="stable"
+    )
+    cells = pd.DataFrame({"set": [shown(one, limit=18) for one in sets["set"]], "value": sets["vs_none"]})
+    cells["name"], cells["clear"] = names(sets), sets["clear"].to_numpy()
+    most = max(float(sets["vs_none"].abs().max()), 1e-9)
+    axis = {"title": None, "orient": "top", "ticks": False, "labelLimit": 120}
+    told = [{"field": "name", "title": "Strategy"}, {"field": "set", "title": "Set"}]
+    told.append({"field": "value", "title": "Against none [nats]", "format": "+.4f"})
+    scale = {"scheme": "redblue", "reverse": True, "domain": [-most, most]}
+    text = {"field": "value", "format": "+.2f"}
+    ink = {"value": "black", "condition": {"test": f"abs(datum.value) > {0.6 * most}", "value": "white"}}
+    figures = [
+        {
+            "transform": [{"filter": f"datum.clear == {wanted}"}],
+            "mark": {"type": "text", "fontSize": 13, "fontWeight": weight},
+            "encoding": {"text": text, "color": ink},
+        }
+        for wanted, weight in (("true", "bold"), ("false", "normal"))
+    ]
+    colour = {"field": "value", "type": "quantitative", "scale": scale, "legend": None}
+    return {
+        "description": "Log loss minus that of none by strategy and set, in nats",
+        "height": {"step": 34},
+        "data": {"values": _records(cells)},
+        "encoding": {
+            "x": {"field": "set", "type": "nominal", "sort": None, "axis": axis},
+            "y": {"field": "name", **_ROWS},
+            "tooltip": told,
+        },
+        "layer": [{"mark": "rect", "encoding": {"color": colour}}, *figures],
+        "config": vega.config(dark),
+    }
+
+
+def class_shares(settings, scores, *, dark=False):
+    """Class shares of the target, of the training rows, and those that each strategy predicts for.
+
     Parameters
     ----------
-    sets : DataFrame
-        `set, strategy, model, vs_none, ci_low, ci_high`, of one model.
+    settings : dict
+        `classes, target_prior, training_prior` of a comparison.
+    scores : DataFrame
+        `strategy` and `prior_CLASS`, a row per fold.
     dark : bool
         Whether the page is dark.
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        Bold where the 95 % interval leaves zero out.
+    dict
+        A Vega-Lite specification; classes beyond the six largest of the training rows are one piece.
     """
-    sets = sets[sets["strategy"] != NONE]
-    cells = sets.pivot_table(index="strategy", columns="set", values="vs_none", sort=False)
-    cells = cells.loc[cells.mean(axis=1).sort_values().index]
-    clear = sets.assign(clear=(sets["ci_high"] < 0) | (sets["ci_low"] > 0)).pivot_table(
-        index="strategy", columns="set", values="clear", aggfunc="max", sort=False
-    )
-    clear = clear.reindex(index=cells.index, columns=cells.columns).to_numpy() == 1
-    numbers = cells.to_numpy()
-    text = np.vectorize(lambda value: "" if np.isnan(value) else f"{value:+.2f}")(numbers)
-    most = max(float(np.nanmax(np.abs(numbers))), 1e-9)
-    fig = go.Figure(
-        go.Heatmap(
-            z=numbers,
-            x=np.arange(cells.shape[1]),
-            y=np.arange(cells.shape[0]),
-            text=np.where(clear & (text != ""), np.char.add(np.char.add("<b>", text), "</b>"), text),
-            texttemplate="%{text}",
-            hovertext=[
-                [
-                    f"{for_plotly(s)}<br>{for_plotly(d)}: {v:+.4f} nats"
-                    for d, v in zip(cells, row, strict=True)
-                ]
-                for s, row in zip(cells.index, numbers, strict=True)
-            ],
-            hoverinfo="text",
-            colorscale="RdBu_r",
-            zmin=-most,
-            zmax=most,
-            showscale=False,
-            xgap=2,
-            ygap=2,
-        )
-    )
-    theme.apply(fig, dark=dark, height=110 + 34 * len(cells))
-    fig.update_xaxes(
-        tickvals=np.arange(cells.shape[1]), ticktext=[for_plotly(one, limit=18) for one in cells],
-        side="top", showgrid=False,
-    )  # fmt: skip
-    return fig.update_yaxes(
-        tickvals=np.arange(len(cells)), ticktext=[for_plotly(one, limit=24) for one in cells.index],
-        autorange="reversed", showgrid=False,
-    )  # fmt: skip
+    training = list(settings["training_prior"].values())
+    classes = [str(name) for name in settings["classes"]]
+    seen = scores.groupby("strategy", sort=False)[[f"prior_{name}" for name in classes]].mean()
+    rows = [list(settings["target_prior"].values()), training, *seen.to_numpy().tolist()]
+    shares = np.array(rows, dtype="float64")
+    shares /= shares.sum(axis=1, keepdims=True)
+    labels = ["target", "training rows", *(shown(name, limit=32) for name in seen.index)]
+    largest = sorted(range(len(classes)), key=lambda place: -training[place])
+    pieces = {shown(classes[place], limit=24): [place] for place in sorted(largest[:MOST_CLASSES])}
+    if others := largest[MOST_CLASSES:]:
+        pieces[f"{len(others)} more"] = others
+    table = pd.DataFrame({piece: shares[:, columns].sum(axis=1) for piece, columns in pieces.items()})
+    until = table.cumsum(axis=1)
+    cells = [
+        {"name": label, "class": piece, "share": share, "from": end - share, "until": end}
+        for piece in table
+        for label, share, end in zip(labels, table[piece].tolist(), until[piece].tolist(), strict=True)
+    ]
+    colours = [*palette(dark)[: min(len(pieces), MOST_CLASSES)], theme.tones(dark)["soft"]][: len(pieces)]
+    scale = {"domain": list(pieces), "range": colours}
+    x = {
+        "type": "quantitative",
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": "%", "title": "share of the class"},
+    }
+    told = [{"field": one, "title": one.capitalize()} for one in ("name", "class")]
+    told.append({"field": "share", "title": "Share", "format": ".1%"})
+    return {
+        "description": "Class shares of the target, of the training rows, and of each strategy",
+        "height": {"step": 32},
+        "data": {"values": cells},
+        "encoding": {"y": {"field": "name", **_ROWS}, "tooltip": told},
+        "layer": [
+            {
+                "mark": "bar",
+                "encoding": {
+                    "x": {**x, "field": "from"},
+                    "x2": {"field": "until"},
+                    "color": {"field": "class", "scale": scale, "legend": vega.ABOVE},
+                },
+            },
+            {
+                "transform": [
+                    {"filter": "datum.share > 0.06"},
+                    {"calculate": "(datum.from + datum.until) / 2", "as": "middle"},
+                ],
+                "mark": {"type": "text", "color": "white" if not dark else "black"},
+                "encoding": {"x": {**x, "field": "middle"}, "text": {"field": "share", "format": ".0%"}},
+            },
+        ],
+        "config": vega.config(dark),
+    }
+
+
+def reliability(bins, chosen, *, label, dark=False):
+    """Share that came true against the probability told, for one class on the target population.
+
+    Parameters
+    ----------
+    bins : DataFrame
+        `strategy, model, class, bin, predicted, observed, rows`.
+    chosen : sequence of (strategy, model)
+        Which lines.
+    label : str
+        The class.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    dict
+        A Vega-Lite specification; bins of fewer than ten test rows are hollow.
+    """
+    own, tone = _chosen(bins[bins["class"] == label].sort_values("bin"), chosen), theme.tones(dark)
+    domain = {"domain": [-0.02, 1.02], "nice": False}
+    axes = {
+        "x": {
+            "field": "predicted",
+            "type": "quantitative",
+            "scale": domain,
+            "title": f"probability of {shown(label, limit=24)} told",
+        },
+        "y": {"field": "observed", "type": "quantitative", "scale": domain, "title": "share that came true"},
+    }
+    told = [{"field": "name", "title": "Strategy"}, {"field": "rows", "title": "Test rows", "format": ",.0f"}]
+    told += [{"field": one, "title": one.capitalize(), "format": ".1%"} for one in ("predicted", "observed")]
+    diagonal = {
+        "data": {"values": [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]},
+        "mark": {"type": "line", "strokeDash": [5, 4], "color": tone["soft"], "strokeWidth": 1.2},
+        "encoding": axes,
+    }
+    hollow = {"test": f"datum.rows < {FEWEST_IN_BIN}", "value": tone["page"]}
+    colour = _colours(own, dark)
+    marks = {
+        "mark": {"type": "point", "opacity": 1, "filled": False, "strokeWidth": 2},
+        "encoding": {
+            **axes,
+            "color": colour,
+            "shape": {"field": "name", "scale": {"domain": colour["scale"]["domain"]}, "legend": vega.ABOVE},
+            "fill": {"condition": hollow, "field": "name", "scale": colour["scale"], "legend": None},
+            "size": {"field": "rows", "type": "quantitative", "scale": {"range": [40, 260]}, "legend": None},
+            "tooltip": told,
+        },
+    }
+    lines = {"mark": {"type": "line", "strokeWidth": 1.6}, "encoding": {**axes, "color": colour}}
+    return _curves(own, [diagonal, lines, marks], f"Reliability for {shown(label, limit=24)}", dark)
+
+
+def sweep(table, settings, chosen, *, dark=False):
+    """Log loss along populations in which the rarest class has ever more of the rows. [nats]
+
+    Parameters
+    ----------
+    table : DataFrame
+        `strategy, model, share, log_loss, follows`.
+    settings : dict
+        `rarest, target_prior, training_prior`.
+    chosen : sequence of (strategy, model)
+        Which lines; solid ones follow the population, broken ones stay as trained.
+    dark : bool
+        Whether the page is dark.
+    """
+    own, tone = _chosen(table.sort_values("share"), chosen), theme.tones(dark)
+    own["at"] = _logit(own["share"])
+    follows = own.groupby("name", sort=False)["follows"].all()
+    highest = 1.0
+    if len(own):
+        # What is far above the others runs out of the picture.
+        highest = 1.05 * min(own["log_loss"].max(), 3 * own.groupby("share")["log_loss"].median().max())
+    heading = f"share of {shown(settings['rarest'], limit=24)} in the population"
+    ticks = {"values": _logit(TICKS).tolist(), "labelExpr": "format(1 / (1 + exp(-datum.value)), '.0%')"}
+    x = {"field": "at", "type": "quantitative", "axis": {"title": heading, **ticks}, "scale": {"zero": False}}
+    y = {
+        "field": "log_loss",
+        "type": "quantitative",
+        "title": "log loss [nats]",
+        "scale": {"domain": [0, highest]},
+    }
+    priors = {word: settings[f"{word}_prior"][settings["rarest"]] for word in ("target", "training")}
+    marks = [{"at": float(_logit(one)), "word": word} for word, one in priors.items() if 0 < one < 1]
+    told = [{"field": "name", "title": "Strategy"}, {"field": "share", "title": "Share", "format": ".1%"}]
+    told.append({"field": "log_loss", "title": "Log loss [nats]", "format": ".3f"})
+    dashes = {
+        "field": "name",
+        "scale": {
+            "domain": list(follows.index),
+            "range": [[1, 0] if one else BROKEN[at % len(BROKEN)] for at, one in enumerate(follows)],
+        },
+        "legend": vega.ABOVE,
+    }
+    layers = [
+        {"data": {"values": marks}, "mark": {"type": "rule", "color": tone["soft"]}, "encoding": {"x": x}},
+        {
+            "data": {"values": marks},
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "dx": 4,
+                "dy": 8,
+                "color": tone["text"],
+                "fontSize": 13,
+            },
+            "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "word"}},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2.2, "clip": True},
+            "encoding": {"x": x, "y": y, "color": _colours(own, dark), "strokeDash": dashes, "tooltip": told},
+        },
+    ]
+    return _curves(own, layers, f"Log loss by the {heading}", dark)
+
+
+def alarm_curves(curve, *, dark=False):
+    """Recall of hazardous days against false alarms, on held-out rows.
+
+    `curve` holds `method, recall, false_alarm_rate`; `dark` says whether the page is.
+    """
+    own = curve[curve["false_alarm_rate"] > 0]
+    own = own.assign(name=[shown(one, limit=32) for one in own["method"]])
+    axis = {
+        "format": ".1%",
+        "values": [0.001, 0.01, 0.05, 0.1, 0.5],
+        "title": "false alarms, share of the other days",
+    }
+    x = {"field": "false_alarm_rate", "type": "quantitative", "scale": {"type": "log"}, "axis": axis}
+    y = {
+        "field": "recall",
+        "type": "quantitative",
+        "title": "recall of days above the level",
+        "axis": {"format": "%"},
+    }
+    told = [{"field": "name", "title": "Method"}, {"field": "recall", "title": "Recall", "format": ".1%"}]
+    told.append({"field": "false_alarm_rate", "title": "False alarms", "format": ".2%"})
+    encoding = {"x": x, "y": y, "color": _colours(own, dark), "tooltip": told}
+    mark = {"type": "line", "strokeWidth": 2, "interpolate": "step-after"}
+    return _curves(own, [{"mark": mark, "encoding": encoding}], "Recall against false alarms", dark)
+
+
+def _chosen(table, chosen):
+    """The rows of some strategies and models, with their name, in the order of the choice."""
+    parts = [table[(table["strategy"] == strategy) & (table["model"] == model)] for strategy, model in chosen]
+    own = pd.concat(parts) if parts else table.iloc[:0]
+    return own.assign(name=names(own))
+
+
+def _colours(own, dark):
+    scale = {"domain": list(dict.fromkeys(own["name"])), "range": list(palette(dark))}
+    return {"field": "name", "type": "nominal", "scale": scale, "legend": vega.ABOVE}
+
+
+def _curves(own, layers, what, dark):
+    data = {"description": what, "height": 420, "data": {"values": _records(own)}}
+    return {**data, "layer": layers, "config": vega.config(dark)}
+
+
+def _records(table):
+    """Rows as plain values; what is missing is None."""
+    return table.astype("object").where(table.notna(), None).to_dict("records")
+
+
+def _logit(share):
+    share = np.asarray(share, dtype="float64")
+    return np.log(share / (1 - share))

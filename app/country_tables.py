@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
+import pyarrow as pa
 
 from airq.units import PM25_UNIT, WHO_LEVELS
-from app import scales, theme
+from app import scales, theme, vega
 from app.layers import MOSTLY, mean_scale
 from app.store import by_country
-from app.text import for_markdown, for_plotly, shown
+from app.text import for_markdown, shown
 
 #: Fewest months of which one can be called the worst.
 MIN_MONTHS = 3
@@ -256,30 +256,30 @@ def shares_picture(shares, scale, *, dark=False):
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
-    names = _names(shares.index)
     above = np.column_stack([np.ones(len(shares)), shares.to_numpy(dtype="float64"), np.zeros(len(shares))])
-    inside = 100 * -np.diff(above, axis=1)
-    fig = go.Figure()
-    for number, (label, words) in enumerate(zip(scale.labels, scale.ranges, strict=True)):
-        fig.add_bar(
-            x=inside[:, number],
-            y=names,
-            orientation="h",
-            name=f"{label}, {words}",
-            marker={
-                "color": scale.colours[number],
-                "line": {"color": theme.tones(dark)["border"], "width": 0.5},
-            },
-            hovertemplate="<b>%{y}</b><br>%{x:.0f} % " + label + f" ({words})<extra></extra>",
-        )
-    theme.apply(fig, dark=dark, height=60 + ROW * len(shares))
-    ticks = {"tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"]}
-    fig.update_xaxes(range=[0, 100], side="top", **ticks)
-    fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    return fig.update_layout(
-        barmode="stack", bargap=0.25, showlegend=False, margin={"t": 50, "b": 8, "r": 30}
+    country, number = np.nonzero(above[:, :-1] > above[:, 1:])
+    columns = {
+        "country": np.take(_names(shares.index), country),
+        "number": number,
+        "from": 1 - above[country, number],
+        "until": 1 - above[country, number + 1],
+    }
+    words = [f"{label} ({span})" for label, span in zip(scale.labels, scale.ranges, strict=True)]
+    said = f"format(datum.until - datum.from, '.0%') + ' ' + {vega.by_class(words)}"
+    axis = {"title": None, "format": "%", "values": [0, 0.5, 1], "orient": "top"}
+    x = {"field": "from", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
+    return _rows_of_countries(
+        _names(shares.index),
+        columns,
+        "Share of the people, or of their days, in each class by country",
+        {"type": "bar", "stroke": theme.tones(dark)["border"], "strokeWidth": 0.5},
+        {"x": x, "x2": {"field": "until"}},
+        said,
+        scale,
+        dark,
     )
 
 
@@ -297,37 +297,53 @@ def months_picture(months, scale, *, dark=False):
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
     values = months.to_numpy(dtype="float64")
-    number = scale.index(values)
-    words = np.array([*(f", {label}" if label else "" for label in scale.labels), ""], dtype=object)[number]
-    when = np.broadcast_to([f"{month:%B %Y}" for month in months.columns], values.shape)
-    steps = len(scale.colours)
-    heads = [f"{month:%b}<br>{month:%Y}" for month in months.columns]
-    fig = go.Figure(
-        go.Heatmap(
-            x=heads,
-            y=_names(months.index),
-            z=np.where(number < 0, np.nan, number),
-            zmin=-0.5,
-            zmax=steps - 0.5,
-            colorscale=theme.steps_of(scale.colours),
-            showscale=False,
-            xgap=1.5,
-            ygap=1.5,
-            customdata=np.dstack([np.round(values, 0 if theme.is_index(scale.unit) else 1), words, when]),
-            hovertemplate="<b>%{y}</b>, %{customdata[2]}<br>%{customdata[0]} "
-            + theme.unit_words(scale.unit)
-            + "%{customdata[1]}<extra></extra>",
-        )
-    )
-    theme.apply(fig, dark=dark, height=60 + ROW * len(months))
-    fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    country, month = np.nonzero(np.isfinite(values))
+    value = values[country, month]
+    columns = {
+        "country": np.take(_names(months.index), country),
+        "month": np.take(months.columns.to_numpy().astype("datetime64[ms]").astype("float64"), month),
+        "value": value,
+        "number": scale.index(value),
+    }
+    when = "utcFormat(datum.month, '%B %Y')"
+    said = f"{when} + ', ' + {vega.amount('datum.value', scale.unit)} + ', ' + {vega.by_class(scale.labels)}"
     # The last month is the one that people look for.
-    named = heads[:: -max(1, -(-len(heads) // MOST_HEADS))]
-    fig.update_xaxes(type="category", side="top", showgrid=False, tickvals=named, tickangle=0)
-    return fig.update_layout(margin={"t": 50, "b": 8})
+    listed = months.columns.to_numpy().astype("datetime64[ms]").astype("float64").tolist()
+    heads = listed[:: -max(1, -(-len(listed) // MOST_HEADS))]
+    label = "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%Y')]"
+    axis = {"title": None, "orient": "top", "values": heads, "labelExpr": label, "labelAngle": 0}
+    look = {"domain": False, "ticks": False, "labelOverlap": True, "labelPadding": 20}
+    x = {"field": "month", "type": "ordinal", "scale": {"domain": listed}, "axis": {**axis, **look}}
+    what = "Mean of every month by country, coloured by class"
+    return _rows_of_countries(
+        _names(months.index), columns, what, {"type": "rect"}, {"x": x}, said, scale, dark
+    )
+
+
+def _rows_of_countries(names, columns, what, mark, across, said, scale, dark):
+    """A picture of a row a country, whose marks have the colour of their class (`number`)."""
+    axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 150}
+    scale_of_rows = {"domain": names, "padding": 0.1}
+    rows = {"field": "country", "type": "nominal", "scale": scale_of_rows, "axis": axis}
+    return {
+        "description": what,
+        "height": {"step": ROW},
+        "data": {"name": "cells"},
+        "datasets": {"cells": pa.table(columns)},
+        "mark": mark,
+        "encoding": {
+            **across,
+            "y": rows,
+            "fill": {"value": {"expr": vega.by_class(scale.colours)}},
+            "tooltip": {"value": {"expr": f"{{title: datum.country, Shown: {said}}}"}},
+            "description": {"value": {"expr": f"datum.country + ': ' + {said}"}},
+        },
+        "config": vega.config(dark),
+    }
 
 
 def people_words(table):
@@ -410,8 +426,8 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
 
 def _names(codes):
     """Names of countries for the axis of a picture, each once."""
-    names = [for_plotly(theme.country_name(code), limit=24) for code in codes]
+    names = [shown(theme.country_name(code), limit=24) for code in codes]
     return [
-        f"{name} ({for_plotly(code, limit=12)})" if names.count(name) > 1 else name
+        f"{name} ({shown(code, limit=12)})" if names.count(name) > 1 else name
         for name, code in zip(names, codes, strict=True)
     ]

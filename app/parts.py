@@ -21,8 +21,6 @@ HATCHED = "background:repeating-linear-gradient(-45deg,#333 0 1px,#ccc 1px 5px);
 MONITOR = (
     "border-radius:50%;border:1px solid #7d888f;background:radial-gradient(#fff 0 18%,#333 18% 26%,#bbb 27%)"
 )
-#: Configuration of every Plotly chart.
-CHART = {"displayModeBar": False}
 #: What stands in a cell that has no value.
 NO_VALUE = "–"
 #: Height of a row of a table at the font size of the app. [px]

@@ -12,13 +12,11 @@ import streamlit as st
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.workflows.app import EXAMPLES
-from app import cube, demonstration, scales, sources, surfaces, theme
-from app.explaining import Answers
+from app import cube, jobs, scales, sources, surfaces, theme
 from app.observations import read_observations
-from app.processes import words_of
 from app.series import lengths
 from app.store import Store, largest, open_store
-from app.text import age_words, for_markdown, short_path
+from app.text import age_words, for_markdown, short_path, words_of
 
 SIMULATED = (
     "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
@@ -282,7 +280,7 @@ def _open_sources(example):
     if asked == "south-africa":
         return sources.south_africa()
     there = sources.found(sources.Sources())
-    there = demonstration.ready() if there == sources.Sources() else there
+    there = jobs.demonstration() if there == sources.Sources() else there
     return there or (_offer_examples() if asked is None else _make_demonstration())
 
 
@@ -307,11 +305,11 @@ def _make_demonstration():
         "cities without. This takes some minutes, once."
     )
     _tell_other_example("demonstration")
-    bar = st.progress(0.0, text=demonstration.DEMONSTRATION.begins)
+    bar = st.progress(0.0, text=jobs.DEMONSTRATION.begins)
     # Streamlit leaves what the page showed before until the work ends: real numbers, under this heading.
     for _ in range(MANY):
         st.empty()
-    with closing(demonstration.make()) as steps:
+    with closing(jobs.make_demonstration()) as steps:
         for step in steps:
             bar.progress(step.share, text=step.text)
     st.rerun()
@@ -350,7 +348,7 @@ def surface():
 
 
 def answers():
-    """The :class:`app.explaining.Answers` that were found with the panel and the bundle that are open."""
+    """The :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
     return _answers(model_stamp())
 
 
@@ -392,7 +390,7 @@ def _surface(path, stamp):
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _answers(stamp):
-    return Answers()
+    return jobs.Answers()
 
 
 @st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)

@@ -1,12 +1,11 @@
 """Text from data, made safe to show: names may hold markup, formulas or anything else.
 
 A name goes through one of these on its way to the page. Which one depends on who reads it: a plain
-widget, Plotly (which understands a little HTML), Markdown, or a spreadsheet.
+widget or a chart, Markdown, or a spreadsheet.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from pathlib import Path
@@ -74,13 +73,15 @@ def age_words(day, today):
     return f"more than {int(days / YEAR)} years ago"
 
 
-def for_plotly(value, *, limit=LIMIT):
-    """A name for hover, ticks and titles of Plotly, which reads a little HTML.
+def words_of(error):
+    """What an error says, without the number that the system gives it.
 
-    >>> for_plotly("<b>Lomé</b>")
-    '&lt;b&gt;Lomé&lt;/b&gt;'
+    >>> words_of(FileNotFoundError(2, "No such file or directory", "here"))
+    'No such file or directory: here'
     """
-    return html.escape(shown(value, limit=limit), quote=False)
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
 
 
 def for_markdown(value, *, limit=LIMIT):

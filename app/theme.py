@@ -221,35 +221,3 @@ def _luminance(colour):
     parts = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def layout(*, dark=False, height=None):
-    """What the layout of every figure has in common, as a plain dict."""
-    return {
-        "height": height,
-        "font": {"family": FONT, "size": 15, "color": tones(dark)["text"]},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 40},
-        "hoverlabel": {"font": {"family": FONT, "size": 15}, "align": "left"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    }
-
-
-def steps_of(colours):
-    """Colour scale of equal steps for Plotly, one a class."""
-    width = 1 / len(colours)
-    return [[edge, one] for at, one in enumerate(colours) for edge in (at * width, (at + 1) * width)]
-
-
-def _axis(tone):
-    return {"gridcolor": tone["grid"], "linecolor": tone["grid"], "zeroline": False, "automargin": True}
-
-
-def apply(fig, *, dark=False, height=None):
-    """Give a figure the fonts, colours and margins of the page; return it."""
-    fig.update_layout(template="none", **layout(dark=dark, height=height))
-    axis = _axis(tones(dark))
-    fig.update_xaxes(**axis)
-    fig.update_yaxes(**axis)
-    return fig

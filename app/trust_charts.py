@@ -1,44 +1,42 @@
-"""Pictures of how predictions met observations; records in, Plotly figures out."""
+"""How predictions met observations: tables for a page, and pictures beside those of `airq.report.charts`."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from airq.report import charts
 from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, exceedance_column
-from app import evidence, scales, theme
-from app.text import for_plotly, shown
+from airq.validation.scores import reliability
+from app import evidence, scales, theme, vega
+from app.text import shown
 
 SEASONS = {"DJF": "Dec–Feb", "MAM": "Mar–May", "JJA": "Jun–Aug", "SON": "Sep–Nov"}
-#: Symbols of the baselines, so that they differ without colour.
-SYMBOLS = (
-    "square-open",
-    "diamond-open",
-    "triangle-up-open",
-    "x-open",
-    "cross-open",
-    "star-open",
-    "hourglass-open",
-    "triangle-down-open",
-    "triangle-left-open",
-    "triangle-right-open",
-    "pentagon-open",
-    "hexagon-open",
-    "octagon-open",
-    "star-square-open",
-    "star-diamond-open",
-    "bowtie-open",
-)
-#: Height of a part of the days in the picture of coverage, and size of its name. [px]
-PART_ROW, PART_SIZE = 20, 13
-#: Most countries in it.
-MOST_COUNTRIES = 12
+#: Most schemes in the picture of errors, and most countries in that of coverage.
+MOST_SCHEMES, MOST_COUNTRIES = 12, 12
 INSIDE_EDGES = (5.0, 25.0, 50.0, 75.0, 95.0)
 INSIDE_WORDS = ("hardly any", "few", "less than half", "more than half", "most", "nearly all")
+#: Columns of held-out predictions that the pictures of a scheme are drawn from.
+HELD_OUT = ["scheme", "city_id", "city", "latitude", "longitude", "observed", "default"]
+#: Pictures of held-out rows that `airq evaluate` writes, too -> name and what they show.
+ROWS = {
+    "observed": (
+        "Observed and predicted",
+        "Held-out days by what was observed and what was predicted; on the dashed line both are the same.",
+    ),
+    "cities": (
+        "Error of every city",
+        "Error of a day (RMSE) in every city while it was held out; the three worst are named.",
+    ),
+    "classes": (
+        "Classes of the index",
+        "Days by their observed and their predicted class of the US AQI; on the diagonal they agree.",
+    ),
+}
 
 
 def evaluation_table(records):
@@ -73,121 +71,95 @@ def _cell(record, name):
     return 100 * number if name in SHARES else number
 
 
-def errors_picture(records, *, dark=False, most=12):
+def errors(records, *, dark=False):
     """Error of every scheme: the predictor's, and what other methods do on the same folds.
 
     Parameters
     ----------
     records : list of dict
-        Records of an evaluation.
+        Records of an evaluation; those of the first :data:`MOST_SCHEMES` schemes are drawn.
     dark : bool
         Whether the page is dark.
-    most : int
-        Most schemes.
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
-    tone = theme.tones(dark)
-    schemes = list(dict.fromkeys(record["scheme"] for record in records))[:most]
-    records = [record for record in records if record["scheme"] in schemes and math.isfinite(record["rmse"])]
-    fig = go.Figure()
-    baselines = dict.fromkeys(record["model"] for record in records if record["model"] not in evidence.OURS)
-    for number, model in enumerate(baselines):
-        theirs = [record for record in records if record["model"] == model]
-        marker = {
-            "symbol": SYMBOLS[number % len(SYMBOLS)],
-            "size": 12,
-            "color": tone["soft"],
-            "line": {"width": 2},
-        }
-        fig.add_trace(_dots(theirs, for_plotly(model), marker))
-    marker = {"size": 17, "color": tone["line"]}
-    mine = _dots(evidence.ours(records), evidence.OUR_NAME, marker)
-    spread = [record.get("rmse_sd", math.nan) for record in evidence.ours(records)]
-    if any(isinstance(one, float) and math.isfinite(one) for one in spread):
-        mine.error_x = {"array": spread, "color": tone["line"], "thickness": 2, "width": 6}
-    fig.add_trace(mine)
-    theme.apply(fig, dark=dark, height=150 + 52 * len(schemes))
-    fig.update_yaxes(
-        categoryorder="array",
-        categoryarray=[_scheme(scheme) for scheme in schemes],
-        autorange="reversed",
-        type="category",
-    )
-    fig.update_xaxes(title="Error of a day (RMSE) [µg/m³]", rangemode="tozero")
-    return fig.update_layout(margin={"t": 90}, legend={"traceorder": "reversed"})
+    tone, mine = theme.tones(dark), {"filter": f"datum.model == {vega.literal(evidence.OUR_NAME)}"}
+    schemes = list(dict.fromkeys(record["scheme"] for record in records))[:MOST_SCHEMES]
+    rows = [_error(one) for one in records if one["scheme"] in schemes and math.isfinite(one["rmse"])]
+    models = sorted({row["model"] for row in rows}, key=lambda model: model != evidence.OUR_NAME)
+    ours = {"test": mine["filter"]}
+    told = [{"field": "model", "title": "Model"}, {"field": "scheme", "title": "Held out"}]
+    told += [
+        {"field": name, "title": heading, "format": form}
+        for name, heading, form in (
+            ("rmse", "RMSE [µg/m³]", ".1f"),
+            ("mae", "Mean error [µg/m³]", ".1f"),
+            ("bias", "Bias [µg/m³]", "+.1f"),
+            ("n", "Days", ",.0f"),
+        )
+    ]
+    x = {"type": "quantitative", "title": "Error of a day (RMSE) [µg/m³]", "scale": {"zero": True}}
+    return {
+        "description": "Error of a day (RMSE) by what was held out, of this predictor and of other methods",
+        "height": {"step": 52},
+        "data": {"values": rows},
+        "encoding": {"y": {"field": "scheme", "type": "nominal", "sort": None, "title": None}},
+        "layer": [
+            {
+                "transform": [mine, {"filter": "isValid(datum.low)"}],
+                "mark": {"type": "rule", "color": tone["line"], "strokeWidth": 2},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "opacity": 1, "strokeWidth": 2},
+                "encoding": {
+                    "x": {**x, "field": "rmse"},
+                    "shape": {"field": "model", "scale": {"domain": models}, "legend": vega.ABOVE},
+                    "color": {"condition": {**ours, "value": tone["line"]}, "value": tone["soft"]},
+                    "fill": {"condition": {**ours, "value": tone["line"]}, "value": "transparent"},
+                    "size": {"condition": {**ours, "value": 190}, "value": 100},
+                    "tooltip": told,
+                },
+            },
+        ],
+        "config": vega.config(dark),
+    }
 
 
-def _dots(records, name, marker):
-    return go.Scatter(
-        x=[record["rmse"] for record in records],
-        y=[_scheme(record["scheme"]) for record in records],
-        customdata=[[record["mae"], record["bias"], record["n"]] for record in records],
-        mode="markers",
-        name=name,
-        marker=marker,
-        hovertemplate=f"<b>{name}</b>, %{{y}}<br>RMSE %{{x:.1f}}, mean error %{{customdata[0]:.1f}}, bias "
-        "%{customdata[1]:+.1f} µg/m³<br>%{customdata[2]:,.0f} days<extra></extra>",
-    )
+def _error(record):
+    ours = record["model"] in evidence.OURS
+    spread = record.get("rmse_sd")
+    spread = spread if isinstance(spread, float) and math.isfinite(spread) else None
+    ends = {} if spread is None else {"low": record["rmse"] - spread, "high": record["rmse"] + spread}
+    names = {
+        "scheme": shown(evidence.short(record["scheme"]), limit=24),
+        "model": evidence.OUR_NAME if ours else shown(record["model"], limit=24),
+    }
+    numbers = {name: record[name] for name in ("rmse", "mae", "bias", "n") if math.isfinite(record[name])}
+    return names | numbers | ends
 
 
-def coverage_picture(coverage, scheme, *, period="day", dark=False):
+def coverage(records, *, dark=False):
     """How often intervals held: all days, by season, by predicted class, by country, in the worst city.
 
     Parameters
     ----------
-    coverage : list of dict
-        Records of coverage.
-    scheme, period : str
-        Which of them.
+    records : list of dict
+        See :func:`coverage_parts`; at most :data:`MOST_COUNTRIES` countries are drawn, the first.
     dark : bool
         Whether the page is dark.
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        At most :data:`MOST_COUNTRIES` countries, those whose intervals held least.
+    dict
+        A Vega-Lite specification.
     """
-    tone = theme.tones(dark)
-    records = _drawn(coverage_parts(coverage, scheme, period))
-    percent = np.array([100 * record["coverage"] for record in records])
-    ends = np.array([[100 * record["ci_low"], 100 * record["ci_high"]] for record in records]).reshape(-1, 2)
-    fig = go.Figure(
-        go.Scatter(
-            x=percent,
-            y=[_part(record) for record in records],
-            mode="markers",
-            marker={
-                "size": [13 if record["part"] == "all" else 9 for record in records],
-                "opacity": 1,
-                "color": tone["line"],
-                "symbol": ["diamond" if record["part"] == "worst_city" else "circle" for record in records],
-            },
-            error_x={
-                "array": ends[:, 1] - percent,
-                "arrayminus": percent - ends[:, 0],
-                "color": tone["line"],
-                "thickness": 1.5,
-                "width": 4,
-            },
-            customdata=[[record["n"], record["groups"], record["width"]] for record in records],
-            hovertemplate="<b>%{y}</b><br>%{x:.0f} % of %{customdata[0]:,.0f} in %{customdata[1]:,.0f} places"
-            "<br>width %{customdata[2]:.0f} µg/m³<extra></extra>",
-            showlegend=False,
-        )
-    )
-    level = 100 * records[0]["level"] if records else 90
-    fig.add_vline(x=level, line={"color": tone["second"], "width": 2, "dash": "dash"})
-    fig.add_annotation(
-        x=level, y=1, yref="paper", yanchor="bottom", text=f"promised {level:.0f} %", showarrow=False
-    )
-    theme.apply(fig, dark=dark, height=110 + PART_ROW * len(records))
-    fig.update_yaxes(range=[len(records) - 0.4, -0.6], type="category", tickfont={"size": PART_SIZE})
-    low = min([70.0, *percent, *ends[np.isfinite(ends)]]) if len(records) else 70.0
-    fig.update_xaxes(title="Days inside their interval", ticksuffix=" %", range=[low - 3, 103])
-    return fig.update_layout(margin={"t": 30})
+    countries = [one for one in records if one["part"] == "country"]
+    drawn = [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
+    return vega.of_picture(charts.coverage_by_part(drawn, name=_part), dark=dark)
 
 
 def coverage_parts(coverage, scheme, period="day"):
@@ -205,12 +177,6 @@ def coverage_parts(coverage, scheme, period="day"):
     ]
 
 
-def _drawn(records):
-    """The parts that a picture has room for."""
-    countries = [one for one in records if one["part"] == "country"]
-    return [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
-
-
 def coverage_table(records):
     """The figures of parts of the days as a table of numbers; shares in percent.
 
@@ -224,21 +190,16 @@ def coverage_table(records):
     DataFrame
         `Part, Inside [%], 95 % low, 95 % high, Mean width [µg/m³], Days, Places`.
     """
-    unit = theme.unit_words(PM25_UNIT)
+    names = ["Part", "Inside [%]", "95 % low", "95 % high", f"Mean width [{theme.unit_words(PM25_UNIT)}]"]
     rows = [
         (
             _part(one),
-            100 * one["coverage"],
-            100 * one["ci_low"],
-            100 * one["ci_high"],
-            one["width"],
-            one["n"],
-            one["groups"],
+            *(100 * one[name] for name in ("coverage", "ci_low", "ci_high")),
+            *(one[name] for name in ("width", "n", "groups")),
         )
         for one in records
     ]
-    names = ["Part", "Inside [%]", "95 % low", "95 % high", f"Mean width [{unit}]", "Days", "Places"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=[*names, "Days", "Places"])
 
 
 def _part(record):
@@ -246,126 +207,85 @@ def _part(record):
     part, value = record["part"], record["value"]
     if part == "all":
         return "all days" if record["period"] == "day" else f"all {record['period']}s"
-    if part == "season":
-        return SEASONS.get(value, for_plotly(value))
     if part == "country":
-        return for_plotly(theme.country_name(value), limit=24)
-    if part == "predicted_class":
-        return for_plotly(value, limit=30)
-    return f"worst: {for_plotly(evidence.place_words(value), limit=22)}"
+        return shown(theme.country_name(value), limit=24)
+    if part == "worst_city":
+        return f"worst: {shown(evidence.place_words(value), limit=22)}"
+    return shown(SEASONS.get(value, value), limit=30)
 
 
-def probabilities_picture(exceedance, scheme, *, dark=False):
+def probabilities(records, *, dark=False):
     """Share of days above each level: what the probabilities said, and what happened.
 
     Parameters
     ----------
-    exceedance : list of dict
-        Records of exceedance.
-    scheme : str
-        Which of them.
+    records : list of dict
+        Records of exceedance of one scheme.
     dark : bool
         Whether the page is dark.
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    dict
+        A Vega-Lite specification.
     """
     tone = theme.tones(dark)
-    records = [one for one in exceedance if one["scheme"] == scheme]
-    levels = [f"above {one['threshold']:g}" for one in records]
-    fig = go.Figure()
-    for record, level in zip(records, levels, strict=True):
-        fig.add_scatter(
-            x=[100 * record["mean_probability"], 100 * record["frequency"]],
-            y=[level, level],
-            mode="lines",
-            line={"color": tone["soft"], "width": 2},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    for name, field, marker in (
-        (
-            "said",
-            "mean_probability",
-            {"symbol": "circle-open", "size": 15, "color": tone["second"], "line": {"width": 3}},
-        ),
-        ("happened", "frequency", {"symbol": "circle", "size": 11, "color": tone["line"]}),
-    ):
-        fig.add_scatter(
-            x=[100 * record[field] for record in records],
-            y=levels,
-            mode="markers",
-            name=name,
-            marker=marker,
-            cliponaxis=False,
-            hovertemplate="%{y} µg/m³: %{x:.0f} % of days " + name + "<extra></extra>",
-        )
-    theme.apply(fig, dark=dark, height=110 + 34 * len(records))
-    fig.update_yaxes(autorange="reversed", type="category")
-    top = 100 * max([one[field] for one in records for field in ("mean_probability", "frequency")], default=1)
-    # Room at the left for markers at zero, which else lie over the names of the levels.
-    fig.update_xaxes(title="Share of days", ticksuffix=" %", range=[-0.05 * top, 1.05 * top])
-    return fig.update_layout(margin={"t": 40})
-
-
-def reliability_picture(table, *, dark=False):
-    """How often a level was exceeded where its probability was said to be low, middling or high.
-
-    Parameters
-    ----------
-    table : DataFrame
-        See :func:`reliability_table`; one level.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    tone = theme.tones(dark)
-    fig = go.Figure()
-    fig.add_scatter(
-        x=[0, 100],
-        y=[0, 100],
-        mode="lines",
-        line={"color": tone["second"], "width": 2, "dash": "dash"},
-        name="as often as said",
-        hoverinfo="skip",
-    )
-    happened = 100 * table["frequency"]
-    fig.add_scatter(
-        x=100 * table["probability"],
-        y=happened,
-        mode="lines+markers",
-        name="what happened",
-        marker={"size": 12, "color": tone["line"]},
-        line={"color": tone["line"], "width": 2},
-        error_y={
-            "array": (100 * table["ci_high"] - happened).fillna(0),
-            "arrayminus": (happened - 100 * table["ci_low"]).fillna(0),
-            "color": tone["line"],
-            "thickness": 1.5,
+    rows = [
+        {
+            "level": f"above {one['threshold']:g}",
+            "said": one["mean_probability"],
+            "happened": one["frequency"],
+        }
+        for one in records
+    ]
+    x = {"type": "quantitative", "axis": {"format": "%", "title": "Share of days"}}
+    told = [{"field": "level", "title": "Days"}]
+    told += [{"field": name, "title": name.capitalize(), "format": ".0%"} for name in ("said", "happened")]
+    return {
+        "description": "Share of days above each level as predicted and as observed",
+        "height": {"step": 34},
+        "data": {"values": rows},
+        "encoding": {
+            "y": {"field": "level", "type": "nominal", "sort": None, "title": None},
+            "tooltip": told,
         },
-        customdata=table[["n"]],
-        hovertemplate="said %{x:.0f} %, happened %{y:.0f} %<br>%{customdata[0]:,.0f} days<extra></extra>",
-    )
-    theme.apply(fig, dark=dark, height=380)
-    fig.update_xaxes(title="Probability that was said", ticksuffix=" %", range=[-3, 103])
-    fig.update_yaxes(title="Days on which it happened", ticksuffix=" %", range=[-3, 103])
-    return fig
+        "layer": [
+            {
+                "mark": {"type": "rule", "color": tone["soft"], "strokeWidth": 2},
+                "encoding": {"x": {**x, "field": "said"}, "x2": {"field": "happened"}},
+            },
+            {
+                "transform": [{"fold": ["said", "happened"]}],
+                "mark": {"type": "point", "opacity": 1, "strokeWidth": 3, "filled": False, "size": 130},
+                "encoding": {
+                    "x": {**x, "field": "value"},
+                    "color": {
+                        "field": "key",
+                        "scale": {"domain": ["said", "happened"], "range": [tone["second"], tone["line"]]},
+                        "legend": vega.ABOVE,
+                    },
+                    "shape": {
+                        "field": "key",
+                        "scale": {"domain": ["said", "happened"], "range": ["circle", "cross"]},
+                        "legend": vega.ABOVE,
+                    },
+                },
+            },
+        ],
+        "config": vega.config(dark),
+    }
 
 
-def inside_scale(span="days"):
-    """The scale of the share of days inside the model's domain: dark where few are. [%]"""
-    return scales.Scale(
-        "share",
-        "%",
-        INSIDE_EDGES,
-        INSIDE_WORDS,
-        tuple(reversed(theme.READABLE)),
-        f"Share of {span} like those that the model was trained on",
-    )
+def levels_of(path):
+    """Levels whose probabilities a table of held-out predictions holds. [µg m⁻³]
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read, or holds no observations.
+    """
+    names = _columns(path)
+    return levels_in(names) if {"observed", "scheme", "city_id"} <= set(names) else []
 
 
 def levels_in(columns):
@@ -378,5 +298,86 @@ def levels_in(columns):
     return sorted(float(name.removeprefix(prefix)) for name in columns if name.startswith(prefix))
 
 
-def _scheme(scheme):
-    return for_plotly(evidence.short(scheme), limit=24)
+def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
+    """How often a level was exceeded where its probability was said to be low, middling or high.
+
+    Parameters
+    ----------
+    path : str or Path
+        held_out.parquet of an evaluation.
+    scheme : str
+        Scheme.
+    level : float
+        One of :func:`levels_of`. [µg m⁻³]
+    dark : bool
+        Whether the page is dark.
+    n_draws : int
+        Bootstrap samples of cities.
+
+    Returns
+    -------
+    dict or None
+        A Vega-Lite specification; None where the scheme has no probabilities.
+    """
+    rows = _rows(path, scheme, ["city_id", "observed", exceedance_column(level)]).dropna()
+    if rows.empty:
+        return None
+    said = rows[[exceedance_column(level)]].to_numpy(dtype="float64")
+    table = reliability(rows["observed"], said, [level], rows["city_id"], n_draws=n_draws)
+    return vega.of_picture(charts.reliability_of_thresholds(table.assign(scheme=scheme)), dark=dark)
+
+
+def rows_picture(path, scheme, what, *, dark=False):
+    """A picture of the held-out rows of a scheme, one of :data:`ROWS`.
+
+    Parameters
+    ----------
+    path : str or Path
+        held_out.parquet of an evaluation.
+    scheme, what : str
+        Scheme and key of :data:`ROWS`.
+    dark : bool
+        Whether the page is dark.
+
+    Returns
+    -------
+    dict or None
+        A Vega-Lite specification; None where the table has no such rows or no such columns.
+    """
+    if not set(HELD_OUT) <= set(_columns(path)):
+        return None
+    rows = _rows(path, scheme, HELD_OUT).dropna(subset=["observed", "default"])
+    if rows.empty:
+        return None
+    rows["city"] = [shown(name, limit=24) for name in rows["city"].astype("str")]
+    draw = {
+        "observed": charts.observed_against_predicted,
+        "cities": charts.error_map,
+        "classes": charts.class_confusion,
+    }
+    return vega.of_picture(draw[what](rows, model="default"), dark=dark)
+
+
+def _rows(path, scheme, columns):
+    """Held-out rows of a scheme; of repeated evaluations those of the first, as in the pictures of files."""
+    wanted = [("scheme", "=", scheme)] + [("repeat", "=", 0)] * ("repeat" in _columns(path))
+    return pq.read_table(path, columns=columns, filters=wanted, partitioning=None).to_pandas()
+
+
+def _columns(path):
+    try:
+        return pq.read_schema(path).names
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} is not a whole Parquet file: {str(error).splitlines()[0][:120]}") from None
+
+
+def inside_scale(span="days"):
+    """The scale of the share of days inside the model's domain: dark where few are. [%]"""
+    return scales.Scale(
+        "share",
+        "%",
+        INSIDE_EDGES,
+        INSIDE_WORDS,
+        tuple(reversed(theme.READABLE)),
+        f"Share of {span} like those that the model was trained on",
+    )

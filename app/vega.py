@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import json
 
+from airq.report.charts import BLUE, DARK, GREY, PAPER, RED
 from app import theme
+
+#: A legend above a chart, in fewer columns on a telephone.
+ABOVE = {
+    "title": None,
+    "orient": "top",
+    "labelLimit": 240,
+    "columns": {"expr": "width < 420 ? 1 : 4"},
+}
 
 
 def literal(words):
@@ -73,3 +82,21 @@ def config(dark):
     legend = {"labelColor": tone["text"], "labelFontSize": 14, "symbolFillColor": tone["line"]}
     usual = {"background": None, "font": theme.FONT, "view": {"stroke": None}}
     return {**usual, "axis": axis, "legend": legend}
+
+
+def of_picture(chart, *, dark):
+    """Return a picture of :mod:`airq.report.charts` as a page shows it, in its fonts and colours.
+
+    The page itself says what the title does.
+    """
+    tone = theme.tones(dark)
+    inks = {BLUE: "line", RED: "second", GREY: "soft", DARK: "text", PAPER: "page"}
+    spec = {name: part for name, part in chart.to_dict().items() if name not in ("title", "config")}
+    text = theme.with_page_units(json.dumps(spec, ensure_ascii=False))
+    for paper, page in inks.items():
+        text = text.replace(f'"{paper}"', f'"{tone[page]}"')
+    looks = config(dark)
+    looks |= {"axisY": {"labelLimit": 210}, "axisX": {"labelOverlap": True}, "text": {"color": tone["text"]}}
+    # Beside a chart a legend leaves it no room on a telephone.
+    looks["legend"] |= {"orient": "top", "titleColor": tone["text"], "titleFontWeight": "normal"}
+    return {**json.loads(text), "config": looks}

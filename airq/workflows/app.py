@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 #: Folder of this package and of the app; the user's folder may have a module called app, too.
 HERE = Path(__file__).resolve().parents[2]
 #: What the pages need beside the packages of airq.
-PACKAGES = ("streamlit", "plotly")
+PACKAGES = ("streamlit",)
 #: Open pages keep the server from ending by itself. [s]
 PATIENCE = 1
 #: What can be opened without files of one's own, by the name that `airq app --example` takes.
@@ -69,7 +69,7 @@ def start_app(
     Raises
     ------
     ModuleNotFoundError
-        If Streamlit or Plotly is not installed.
+        If Streamlit is not installed.
     ValueError
         If a named file is not what its option asks for, or there is no such example, or files are named
         beside one, or the address of tiles is none.

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from airq.io import atomic_folder, write_json, write_text
@@ -130,6 +131,12 @@ def find_row(panel, site, date):
         f"The panel has no {day:%Y-%m-%d} for site {site!r}; its nearest day is {nearest:%Y-%m-%d} "
         f"(it has {len(days):,}, {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d})."
     )
+
+
+def rows_around(panel, row, days):
+    """Return the numbers of the rows of the same site up to so many days before and after a row."""
+    near = (panel["date"] - panel["date"].iloc[row]).abs() <= pd.Timedelta(days=days)
+    return np.flatnonzero(near & (panel["site_id"] == panel["site_id"].iloc[row]))
 
 
 def _find_site(panel, name):

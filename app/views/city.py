@@ -6,17 +6,32 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from airq.report.charts import contribution_bars
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, charts, explaining, layers, parts, reasons_chart, scales, session, theme
+from app import agreement, charts, jobs, layers, parts, scales, session, theme, vega
 from app.advice import SOURCE, advice_for
 from app.evidence import gather, headline, question
-from app.processes import words_of
 from app.series import Series, by_month, class_shares, days_of, how_counted, years_of
 from app.session import link
-from app.text import for_file_name, for_markdown, shown
+from app.text import for_file_name, for_markdown, shown, words_of
 
 MOST_OTHERS = 4
 MOST_MONTHS = 18
+#: Products among the contributions -> words; others keep their names.
+PRODUCTS = {
+    "cams": "CAMS model of the air",
+    "maiac": "aerosol depth (MAIAC)",
+    "aerosol-index": "aerosol index",
+    "no2": "nitrogen dioxide",
+    "co": "carbon monoxide",
+    "hcho": "formaldehyde",
+    "so2": "sulphur dioxide",
+    "o3": "ozone",
+    "cloud": "clouds",
+    "night-lights": "night lights",
+    "position": "place on the map",
+    "remainder": "limits of predictions",
+}
 NOT_OBSERVED = "No observations of this city were given; a panel of sensors would be drawn beside."
 
 
@@ -270,14 +285,15 @@ def _reasons(city, date):
         return
     place = st.empty()
     try:
-        answer = _answer(place, opened, city["city_id"], date)
+        table, sentences = _answer(place, opened, city["city_id"], date)
     except (ValueError, OSError) as error:
         place.info(for_markdown(words_of(error), limit=400))
         return
-    parts.show_chart(reasons_chart.reasons(answer.table, dark=parts.dark()), "city_reasons")
-    st.caption("From the mean of the training at the top, every bar takes the prediction further.")
+    picture = contribution_bars(table, "", names=PRODUCTS)
+    parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_reasons")
+    st.caption("From the base, the mean of the training, every bar takes the prediction further.")
     with st.expander("In words"):
-        st.code(theme.with_page_units("\n".join(answer.sentences)), language=None, wrap_lines=True)
+        st.code(theme.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)
 
 
 def _answer(place, opened, city_id, date):
@@ -288,9 +304,9 @@ def _answer(place, opened, city_id, date):
         refused, words = st.session_state.get("city_refused", (None, ""))
         if refused == question:
             raise ValueError(words)
-        status = place.status(explaining.EXPLANATION.begins)
+        status = place.status(jobs.EXPLANATION.begins)
         try:
-            with closing(explaining.ask(answers, opened.panel, opened.bundle, city_id, date)) as steps:
+            with closing(jobs.explain(answers, opened.panel, opened.bundle, city_id, date)) as steps:
                 for step in steps:
                     status.update(label=f"{step.text} …")
         except ValueError as error:

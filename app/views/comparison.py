@@ -3,7 +3,6 @@
 import streamlit as st
 
 from app import comparison_charts as charts
-from app import comparison_curves as curves
 from app import comparisons, parts, theme
 from app.text import for_markdown, shown
 
@@ -129,7 +128,7 @@ def _table(table, key, *, name="table"):
 
 
 def _chart(figure, key):
-    st.plotly_chart(figure, key=key, config=parts.CHART, theme=None)
+    parts.show_chart(figure, key)
 
 
 @st.fragment
@@ -153,7 +152,7 @@ def _comparison(found, key):
         _chart(charts.losses(found.table, dark=dark), f"imbalance_{key}_chart")
         st.caption("Lower is better. Bars: standard deviation over folds.")
     elif show == "shares":
-        _chart(curves.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
+        _chart(charts.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
         st.caption(
             "The shares that each strategy's probabilities stand for, after sampler, weights and correction. "
             "Those that match the target lose nothing to a wrong prior."
@@ -173,7 +172,7 @@ def _curves(found, show, key, dark):
     chosen = _lines(found, key)
     if show == "sweep":
         _chart(
-            curves.sweep(found.tables["sweep"], found.settings, chosen, dark=dark), f"imbalance_{key}_chart"
+            charts.sweep(found.tables["sweep"], found.settings, chosen, dark=dark), f"imbalance_{key}_chart"
         )
         st.caption("Solid lines are corrected to each population; broken ones stay as they were trained.")
         return
@@ -182,11 +181,11 @@ def _curves(found, show, key, dark):
     label = st.selectbox(
         "Class", classes, index=classes.index(rarest), key=f"imbalance_{key}_class", format_func=shown
     )
-    figure = curves.reliability(found.tables["reliability"], chosen, label=label, dark=dark)
+    figure = charts.reliability(found.tables["reliability"], chosen, label=label, dark=dark)
     _chart(figure, f"imbalance_{key}_chart")
     st.caption(
         "On the dashed line, what was told came true. Larger marks stand for more test rows; hollow ones for "
-        f"fewer than {curves.FEWEST_IN_BIN}."
+        f"fewer than {charts.FEWEST_IN_BIN}."
     )
 
 
@@ -249,7 +248,7 @@ def _reproduction(found, key):
 
 def _hazards(found, key):
     if "curve" in found.tables:
-        _chart(curves.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms")
+        _chart(charts.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms")
         st.caption("Higher and further left is better. Thresholds come from training places only.")
     if "methods" in found.tables:
         with st.expander("Ranks, probabilities, errors"):

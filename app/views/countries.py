@@ -177,12 +177,8 @@ def _months(store, months, table, scale):
     if months.shape[1] < 2 or len(months) == 0:
         return
     st.subheader("Month by month", anchor=False)
-    st.plotly_chart(
-        country_tables.months_picture(months.reindex(table["country"]), scale, dark=parts.dark()),
-        key="countries_months",
-        config=parts.CHART,
-        theme=None,
-    )
+    picture = country_tables.months_picture(months.reindex(table["country"]), scale, dark=parts.dark())
+    parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
 
@@ -203,12 +199,8 @@ def _shares(store, span, table):
     shares = country_tables.shares_above(store, span, how).reindex(table["country"])
     scale = country_tables.scale_of(store, span, how)
     st.markdown(_shares_words(store, span, how))
-    st.plotly_chart(
-        country_tables.shares_picture(shares, scale, dark=parts.dark()),
-        key="countries_shares",
-        config=parts.CHART,
-        theme=None,
-    )
+    picture = country_tables.shares_picture(shares, scale, dark=parts.dark())
+    parts.show_chart(picture, "countries_shares")
     parts.legend(scale)
     with st.expander("As a table"):
         percent = (100 * shares).set_axis([f"above {level:g} [%]" for level in shares.columns], axis=1)

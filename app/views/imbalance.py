@@ -6,7 +6,7 @@ from contextlib import closing
 
 import streamlit as st
 
-from app import comparisons, cube, session, theme, trials
+from app import comparisons, cube, jobs, session, theme, uploads
 from app.session import link
 from app.text import for_markdown, shown
 from app.views.comparison import draw, published
@@ -111,14 +111,14 @@ def _suite(found, folder):
 
 def _own_table():
     st.write(
-        f"Upload a table (CSV, at most {trials.MOST_MB} MB, {trials.MOST_ROWS:,} rows and "
-        f"{trials.MOST_COLUMNS} columns), a row a case. It is compared on this "
+        f"Upload a table (CSV, at most {uploads.MOST_MB} MB, {uploads.MOST_ROWS:,} rows and "
+        f"{uploads.MOST_COLUMNS} columns), a row a case. It is compared on this "
         "machine, with LightGBM, and not kept."
     )
     file = st.file_uploader(
         "Table",
         type=["csv"],
-        max_upload_size=trials.MOST_MB,
+        max_upload_size=uploads.MOST_MB,
         key="imbalance_upload",
         label_visibility="collapsed",
     )
@@ -129,14 +129,15 @@ def _own_table():
     content = file.getvalue()
     try:
         upload = _parsed(content)
-        job = _choices(upload)
+        asked = _choices(upload)
     except ValueError as error:
         st.error(for_markdown(str(error), limit=600), icon=":material/error:")
         return
     with st.expander("The same in a terminal"):
-        st.code(_command(job, file.name), language="bash", wrap_lines=True)
+        command = ["imbalance", "compare", shown(file.name, limit=100), *asked, "--out", "comparison"]
+        st.code(shlex.join(command), language="bash", wrap_lines=True)
     if st.button("Compare", type="primary", icon=":material/play_arrow:", key="imbalance_run"):
-        _run(content, job, upload)
+        _run(content, asked, upload)
     _shown_trial()
 
 
@@ -146,12 +147,12 @@ def _parsed(content):
     held = st.session_state.get("imbalance_table")
     if held is None or held[0] != mark:
         st.session_state.pop("imbalance_found", None)
-        held = st.session_state["imbalance_table"] = (mark, trials.read_upload(content))
+        held = st.session_state["imbalance_table"] = (mark, uploads.read_upload(content))
     return held[1]
 
 
 def _choices(upload):
-    """What the widgets ask for, as a job."""
+    """What the widgets ask for, as arguments of `imbalance compare`."""
     names = list(upload.candidates)
     target = st.selectbox(
         "Column of the classes",
@@ -159,27 +160,27 @@ def _choices(upload):
         index=len(names) - 1,
         key="imbalance_target",
         format_func=shown,
-        help=f"Columns with 2 to {trials.MOST_CLASSES} different values.",
+        help=f"Columns with 2 to {uploads.MOST_CLASSES} different values.",
     )
-    rows = trials.class_rows(upload, target)
+    rows = uploads.class_rows(upload, target)
     listed = ", ".join(f"{for_markdown(name, limit=30)} {n:,}" for name, n in rows.items())
     st.caption(f"{upload.rows:,} rows: {listed}")
     strategies = st.multiselect(
         "What is done to the rows, beside nothing",
-        list(trials.QUICK),
+        list(uploads.QUICK),
         default=["under-sample", "weights"],
         key="imbalance_strategies",
-        max_selections=trials.MOST,
-        format_func=lambda name: f"{name}: {trials.QUICK[name]}",
+        max_selections=uploads.MOST,
+        format_func=lambda name: f"{name}: {uploads.QUICK[name]}",
     )
     left, right = st.columns([3, 1])
     with left:
         prior = _target_prior(rows)
     with right:
         folds = st.segmented_control(
-            "Folds", trials.FOLDS, default=trials.FOLDS[0], key="imbalance_folds", required=True
+            "Folds", uploads.FOLDS, default=uploads.FOLDS[0], key="imbalance_folds", required=True
         )
-    return trials.make_job(target=target, target_prior=prior, strategies=strategies, folds=folds)
+    return uploads.comparison_arguments(target=target, target_prior=prior, strategies=strategies, folds=folds)
 
 
 def _target_prior(rows):
@@ -203,49 +204,30 @@ def _target_prior(rows):
         )
         for place, (name, cell) in enumerate(zip(rows, cells, strict=True))
     }
-    shares = trials.target_shares(given)
+    shares = uploads.target_shares(given)
     st.caption(
         "Shares: " + ", ".join(f"{for_markdown(name, limit=24)} {one:.1%}" for name, one in shares.items())
     )
     return shares
 
 
-def _command(job, name):
-    prior = job["target_prior"]
-    if isinstance(prior, dict):
-        prior = ",".join(f"{label}={share:.6g}" for label, share in prior.items())
-    parts = [
-        "imbalance",
-        "compare",
-        shown(name, limit=100),
-        "--target",
-        job["target"],
-        "--target-prior",
-        prior,
-    ]
-    parts += ["--models", "lightgbm", "--rows", ",".join(["none", *job["strategies"]])]
-    parts += ["--folds", str(job["folds"]), "--repeats", "1"]
-    return shlex.join([*parts, "--out", "comparison"])
-
-
-def _run(content, job, upload):
+def _run(content, asked, upload):
     """Run the comparison with progress; leaving the page or pressing any button ends it."""
     st.session_state.pop("imbalance_found", None)
-    bar = st.progress(0.0, text="Starting")
+    bar = st.progress(0.0, text=jobs.COMPARISON.begins)
     st.button("Stop", key="imbalance_stop", icon=":material/stop:")
     try:
-        with trials.trial_folder(content, job) as folder:
-            with closing(trials.run(folder)) as steps:
+        with uploads.as_file(content) as path:
+            result = path.with_name("result")
+            with closing(jobs.COMPARISON.run(path, *asked, "--jobs", 1, "--out", result)) as steps:
                 for step in steps:
-                    share = step.done / step.total if step.total else 0.0
                     of = f" ({step.done} of {step.total} fits)" if step.total else ""
-                    bar.progress(share, text=f"{step.text or 'Folds are dealt'}{of}")
-            found = comparisons.open_comparison(folder / trials.RESULT)
-            files = comparisons.archive(folder / trials.RESULT)
+                    bar.progress(step.share, text=f"{step.text}{of}")
+            found, files = comparisons.open_comparison(result), comparisons.archive(result)
     except (ValueError, OSError) as error:
         st.error(for_markdown(str(error), limit=600), icon=":material/error:")
         return
-    st.session_state["imbalance_found"] = (job["target"], upload.rows, found, files)
+    st.session_state["imbalance_found"] = (asked[1], upload.rows, found, files)
     st.rerun()
 
 

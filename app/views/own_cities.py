@@ -1,14 +1,17 @@
 """Cities of one's own: a list is uploaded, its cities are found, and predicted where their inputs are."""
 
 import hashlib
+import tempfile
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from airq.panel import ORIGINS
-from app import cube, downloads, parts, session, theme
+from app import cube, downloads, jobs, parts, session, theme
+from app.provenance import about_bundle
 from app.store import with_labels
 from app.text import for_markdown, shown
 from app.views.saving import file_button, kind_box
@@ -41,21 +44,21 @@ def own_cities(view, store, simulated):
     if file is None:
         return
     # The geography comes with it, which only those who upload a list need.
-    from app import predicting
+    from app import uploads
 
     try:
-        cities = predicting.read_city_list(file.getvalue(), shown(file.name))
+        cities = uploads.read_city_list(file.getvalue(), shown(file.name))
         if view.sources.panel is None or view.sources.bundle is None:
-            _from_store(predicting, store, cities, simulated)
+            _from_store(uploads, store, cities, simulated)
         else:
-            _from_panel(predicting, view.sources, cities)
+            _from_panel(uploads, view.sources, cities)
     except (ValueError, OSError) as error:
         st.error(for_markdown(error, limit=LONG), icon=":material/error:")
 
 
-def _from_store(predicting, store, cities, simulated):
-    found = predicting.match(cities, store.cities, key="city_id")
-    st.markdown(predicting.match_words(found, "predictions that are open"))
+def _from_store(uploads, store, cities, simulated):
+    found = uploads.match(cities, store.cities, key="city_id")
+    st.markdown(uploads.match_words(found, "predictions that are open"))
     _found_table(found, store.cities.set_index("city_id")["label"])
     ids = list(dict.fromkeys(found["place"].dropna()))
     if ids:
@@ -77,10 +80,10 @@ def _from_store(predicting, store, cities, simulated):
         _what_to_run("The others need inputs, which a panel holds.")
 
 
-def _from_panel(predicting, sources, cities):
+def _from_panel(uploads, sources, cities):
     places = _places(str(sources.panel), cube.fingerprint(sources.panel))
-    found = predicting.match(cities, places)
-    st.markdown(predicting.match_words(found))
+    found = uploads.match(cities, places)
+    st.markdown(uploads.match_words(found))
     _found_table(found, places.set_index("site_id")["label"])
     sites = sorted(set(found["place"].dropna()))
     if (found["how"] == "").any():
@@ -88,31 +91,33 @@ def _from_panel(predicting, sources, cities):
     if not sites:
         return
     days = int(places.set_index("site_id")["days"].reindex(sites).sum())
-    if days > predicting.MOST_ROWS:
+    if days > uploads.MOST_DAYS:
         st.info(
             f"These cities have {days:,} days in the panel; this page predicts at most "
-            f"{predicting.MOST_ROWS:,} at once. Upload fewer cities, or run `airq predict panel.parquet "
+            f"{uploads.MOST_DAYS:,} at once. Upload fewer cities, or run `airq predict panel.parquet "
             "--bundle bundle --out predictions.parquet`."
         )
         return
     asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
     if st.button(f"Predict {days:,} days of {_sites(len(sites))}", type="primary", key="data_predict"):
-        st.session_state["data_predicted"] = (asked, *_predict(predicting, sources, sites))
+        st.session_state["data_predicted"] = (asked, *_predict(sources, sites))
         st.rerun()
     kept = st.session_state.get("data_predicted")
     if kept is not None and kept[0] == asked:
         _predicted(*kept[1:])
 
 
-def _predict(predicting, sources, sites):
+def _predict(sources, sites):
     """Predict with progress; leaving the page or pressing any button ends it."""
-    bar = st.progress(0.0, text="Starting")
+    bar = st.progress(0.0, text=jobs.PREDICTION.begins)
     st.button("Stop", key="data_stop", icon=":material/stop:")
-    with predicting.prediction_folder(sources.panel, sources.bundle, sites) as folder:
-        with closing(predicting.PREDICTION.run(folder)) as steps:
+    facts = session.facts()
+    with tempfile.TemporaryDirectory(prefix="airq-job-") as name:
+        with closing(jobs.predict(Path(name), sources.panel, sources.bundle, sites)) as steps:
             for step in steps:
                 bar.progress(step.share, text=step.text)
-        return predicting.read_predicted(folder)
+        rows = pd.read_parquet(Path(name, "rows.parquet"))
+    return rows, about_bundle(facts, rows), sorted(set(sites) & set(facts["data"]["places"]))
 
 
 def _predicted(rows, facts, trained):
@@ -221,6 +226,6 @@ def _what_to_run(words):
 
 @st.cache_resource(show_spinner="Looking for the sites of the panel …", max_entries=1)
 def _places(path, stamp):
-    from app import predicting
+    from app import uploads
 
-    return with_labels(predicting.panel_places(path))
+    return with_labels(uploads.panel_places(path))

@@ -7,7 +7,6 @@ from airq.report import words
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import cube, evidence, maps, parts, session, theme, trust_charts
 from app.card_text import safe_card
-from app.reliability import levels_of, reliability_table
 from app.text import for_markdown
 
 LONG = 600
@@ -35,6 +34,7 @@ def page():
     else:
         _in_short(found)
         _errors(found)
+        _held_out(found)
         _intervals(found)
         _probabilities(found)
     if store is not None:
@@ -63,12 +63,7 @@ def _in_short(found):
 
 def _errors(found):
     st.subheader("Errors where it had no monitor", anchor=False)
-    st.plotly_chart(
-        trust_charts.errors_picture(found.records, dark=parts.dark()),
-        key="trust_errors",
-        config=parts.CHART,
-        theme=None,
-    )
+    parts.show_chart(trust_charts.errors(found.records, dark=parts.dark()), "trust_errors")
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
         table = trust_charts.evaluation_table(found.records)
@@ -116,13 +111,8 @@ def _intervals(found):
             if one["scheme"] == scheme
         )
     )
-    st.plotly_chart(
-        trust_charts.coverage_picture(found.coverage, scheme, dark=parts.dark()),
-        key="trust_coverage",
-        config=parts.CHART,
-        theme=None,
-    )
     judged = trust_charts.coverage_parts(found.coverage, scheme)
+    parts.show_chart(trust_charts.coverage(judged, dark=parts.dark()), "trust_coverage")
     countries = sum(one["part"] == "country" for one in judged)
     more = ""
     if countries > trust_charts.MOST_COUNTRIES:
@@ -161,12 +151,7 @@ def _probabilities(found):
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Days above a level [µg/m³]**")
-        st.plotly_chart(
-            trust_charts.probabilities_picture(found.exceedance, scheme, dark=parts.dark()),
-            key="trust_probabilities",
-            config=parts.CHART,
-            theme=None,
-        )
+        parts.show_chart(trust_charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
     with right:
         _reliability(found, scheme)
 
@@ -183,7 +168,7 @@ def _reliability(found, scheme):
         )
         return
     try:
-        levels = levels_of(found.held_out)
+        levels = trust_charts.levels_of(found.held_out)
         if not levels:
             return
         level = st.selectbox(
@@ -193,24 +178,57 @@ def _reliability(found, scheme):
             format_func=lambda level: f"above {level:g} µg/m³",
             key="trust_level",
         )
-        table = _reliability_table(str(found.held_out), cube.fingerprint(found.held_out), scheme, level)
+        picture = _reliability_picture(*_file(found.held_out), scheme, level, dark=parts.dark())
     except (ValueError, OSError) as error:
         st.info(for_markdown(error, limit=LONG))
         return
-    if table.empty:
+    if picture is None:
         st.caption("This way of judging has no probabilities.")
         return
-    st.plotly_chart(
-        trust_charts.reliability_picture(table, dark=parts.dark()),
-        key="trust_reliability",
-        config=parts.CHART,
-        theme=None,
-    )
+    parts.show_chart(picture, "trust_reliability")
+    st.caption("On the dashed line it happened as often as said. Bars: 95 % if other places had been drawn.")
+
+
+def _file(path):
+    return str(path), cube.fingerprint(path)
 
 
 @st.cache_data(show_spinner="Reading the held-out days …", max_entries=32)
-def _reliability_table(path, stamp, scheme, level):
-    return reliability_table(path, scheme, level)
+def _reliability_picture(path, stamp, scheme, level, *, dark):
+    return trust_charts.reliability_picture(path, scheme, level, dark=dark)
+
+
+@st.cache_data(show_spinner="Reading the held-out days …", max_entries=32)
+def _rows_picture(path, stamp, scheme, what, *, dark):
+    return trust_charts.rows_picture(path, scheme, what, dark=dark)
+
+
+def _held_out(found):
+    """Show the pictures of single held-out days, which `airq evaluate` writes, too."""
+    if found.held_out is None:
+        return
+    st.subheader("Held-out days", anchor=False)
+    scheme = _scheme_box(list(dict.fromkeys(one["scheme"] for one in found.records)), "trust_rows_scheme")
+    what = st.segmented_control(
+        "Show",
+        list(trust_charts.ROWS),
+        default="observed",
+        required=True,
+        format_func=lambda what: trust_charts.ROWS[what][0],
+        label_visibility="collapsed",
+        key="trust_rows_what",
+    )
+    try:
+        picture = _rows_picture(*_file(found.held_out), scheme, what, dark=parts.dark())
+    except (ValueError, OSError) as error:
+        st.info(for_markdown(error, limit=LONG))
+        return
+    if picture is None:
+        st.caption("The file of held-out days has none of this way of judging.")
+        return
+    st.caption(trust_charts.ROWS[what][1])
+    with st.container(width=620):
+        parts.show_chart(picture, "trust_rows")
 
 
 def _scheme_box(schemes, key):

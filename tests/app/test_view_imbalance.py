@@ -70,7 +70,7 @@ def test_every_chart_of_a_comparison_is_drawn(page, comparison, show):
     app.button_group(key="imbalance_given_show").set_value(show).run()
     assert not app.exception
     assert not app.error
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("vega_lite_chart")) == 1
 
 
 def test_without_a_comparison_the_published_one_stands_above_an_upload(page):

@@ -90,8 +90,10 @@ def test_many_countries_are_in_the_table_and_the_worst_in_the_picture(draw, make
     app = draw("trust", make_rows(PM25), arguments=evaluation(coverage=[COVERAGE[0], *countries]))
     table = app.dataframe[1].value
     assert table["Inside [%]"].round().tolist() == [91, *range(70, 100)]
-    picture = trust_charts.coverage_picture(checked([COVERAGE[0], *countries], "coverage", "it"), "city")
-    assert list(picture.data[0].y) == ["all days", *(f"C{n}" for n in range(70, 82))]
+    records = checked([COVERAGE[0], *countries], "coverage", "it")
+    picture = trust_charts.coverage(trust_charts.coverage_parts(records, "city"))
+    labels = {row["label"] for rows in picture["datasets"].values() for row in rows if "label" in row}
+    assert labels == {"all days (100)", *(f"C{n} (100)" for n in range(70, 82))}
     assert "Of 30 countries the 12 whose intervals held least are drawn" in said(app)
 
 

@@ -18,8 +18,8 @@ from airq.sources.simulated import simulate
 
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 #: Every chart of the page has its drawing, and every map its outlines, names and cells.
-DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart], [data-testid=stVegaLiteChart]")]
-    .every(chart => chart.querySelector(".main-svg, svg.marks"))
+DRAWN = """() => [...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
+    .every(chart => chart.querySelector("svg.marks"))
     && [...document.querySelectorAll("*")].every(one => !one.shadowRoot?.airqMap
         || one.shadowRoot.querySelector(".map").dataset.drawn === "all")"""
 #: Places of a map with their pixels on the page, those on top last.

@@ -24,7 +24,7 @@ def test_countries_are_drawn_and_ask_nobody_else(visit, app_url, dark):
     "Areas in the colours of the classes, bars of the shares; nothing beyond the server."
     here = visit(f"{app_url}/countries", dark=dark)
     assert here.pixels(MAP, theme.READABLE) > 200
-    assert here.pixels(".st-key-countries_shares .js-plotly-plot", theme.READABLE) > 2000
+    assert here.pixels(".st-key-countries_shares svg.marks", theme.READABLE) > 2000
     here.assert_clean()
 
 

@@ -37,7 +37,7 @@ def test_every_chart_is_drawn(visit, comparison_url, dark):
             here.page.get_by_role("button", name=name)
         ).first.click()
         here.settle()
-        assert here.pixels(".js-plotly-plot", colours) > 20, name
+        assert here.pixels("svg.marks", colours) > 20, name
     here.assert_clean()
 
 
