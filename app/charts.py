@@ -246,7 +246,7 @@ def _level_lines(tone, unit):
     """A line for each level, and its number right of the plot, where no day lies behind it."""
     y = _amount_axis("level", unit)
     line = {"type": "rule", "color": tone["soft"], "strokeDash": [5, 4], **_SILENT}
-    text = {"type": "text", "align": "left", "dx": 5, "fontSize": 13, "color": tone["text"], **_SILENT}
+    text = {"type": "text", "align": "left", "dx": 5, "color": tone["text"], **_SILENT}
     text["clip"] = False
     across = {"x": {"value": 0}, "x2": {"value": "width"}}
     return {
@@ -495,7 +495,7 @@ def days_above(series, levels, *, dark=False):
                 },
             },
             {
-                "mark": {"type": "text", "dy": -8, "fontSize": 13, "color": tone["text"], **_SILENT},
+                "mark": {"type": "text", "dy": -8, "color": tone["text"], **_SILENT},
                 "encoding": {"text": {"field": "share", "format": ".0%"}},
             },
         ],

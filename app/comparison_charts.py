@@ -130,7 +130,7 @@ def set_differences(sets, *, dark=False):
     figures = [
         {
             "transform": [{"filter": f"datum.clear == {wanted}"}],
-            "mark": {"type": "text", "fontSize": 13, "fontWeight": weight},
+            "mark": {"type": "text", "fontWeight": weight},
             "encoding": {"text": text, "color": ink},
         }
         for wanted, weight in (("true", "bold"), ("false", "normal"))
@@ -327,7 +327,6 @@ def sweep(table, settings, chosen, *, dark=False):
                 "dx": 4,
                 "dy": 8,
                 "color": tone["text"],
-                "fontSize": 13,
             },
             "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "word"}},
         },

@@ -35,7 +35,9 @@ from app import sources
 #: How often the server looks at a process, and a process at its server. [s]
 EVERY = 0.3
 #: A line of progress as commands print it, see :func:`airq.messages.progress`.
-PROGRESS = re.compile(r"(?P<what>[^:]*): (?P<done>[\d,]+) of (?P<total>[\d,]+) ?(?P<text>.*)")
+PROGRESS = re.compile(
+    r"(?!note|Warning|Error)(?P<what>[^:]*): (?P<done>[\d,]+) of (?P<total>[\d,]+) ?(?P<text>.*)"
+)
 #: Days before and after a day that are explained along with it: a row is a hundredth of the work.
 DAYS_AROUND = 7
 #: Explanations that the server keeps, some kilobytes each.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from airq.report.charts import BLUE, DARK, GREY, PAPER, RED
+from airq.report.charts import BLUE, DARK, GREY, LOOKS, PAPER, RED
 from app import theme
 
 #: A legend above a chart, in fewer columns on a telephone.
@@ -81,7 +81,7 @@ def config(dark):
     }
     legend = {"labelColor": tone["text"], "labelFontSize": 14, "symbolFillColor": tone["line"]}
     usual = {"background": None, "font": theme.FONT, "view": {"stroke": None}}
-    return {**usual, "axis": axis, "legend": legend}
+    return {**usual, "axis": axis, "legend": legend, "text": {"fontSize": 13}}
 
 
 def of_picture(chart, *, dark):
@@ -96,7 +96,26 @@ def of_picture(chart, *, dark):
     for paper, page in inks.items():
         text = text.replace(f'"{paper}"', f'"{tone[page]}"')
     looks = config(dark)
-    looks |= {"axisY": {"labelLimit": 210}, "axisX": {"labelOverlap": True}, "text": {"color": tone["text"]}}
+    looks |= {
+        "axisY": {"labelLimit": 210},
+        "axisX": {"labelOverlap": True},
+        "text": {"fontSize": 13, "color": tone["text"]},
+    }
     # Beside a chart a legend leaves it no room on a telephone.
     looks["legend"] |= {"orient": "top", "titleColor": tone["text"], "titleFontWeight": "normal"}
     return {**json.loads(text), "config": looks}
+
+
+def on_paper(spec):
+    """Return a specification of the app as a file draws it: rows for tables, small letters, no pointer."""
+    axis = {"labelFontSize": 8, "titleFontSize": 8}
+    paper = json.loads(json.dumps(spec, default=_rows).replace("NaN", "null"))
+    paper["config"]["font"] = LOOKS["font"]
+    paper["config"]["axis"] |= axis
+    paper["config"]["legend"] |= axis
+    paper["config"]["text"] = {"fontSize": 8}
+    return paper
+
+
+def _rows(table):
+    return table.to_pylist()

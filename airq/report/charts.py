@@ -60,9 +60,15 @@ def save(chart, path):
 def _register_fonts():
     import vl_convert
 
-    if matplotlib := find_spec("matplotlib"):
-        fonts = Path(matplotlib.submodule_search_locations[0], "mpl-data", "fonts", "ttf")
-        vl_convert.register_font_directory(str(fonts))
+    for folder in font_folders():
+        vl_convert.register_font_directory(folder)
+
+
+def font_folders():
+    """Return the folders of the fonts of :data:`LOOKS`, which Matplotlib brings."""
+    if not (matplotlib := find_spec("matplotlib")):
+        return []
+    return [str(Path(matplotlib.submodule_search_locations[0], "mpl-data", "fonts", "ttf"))]
 
 
 def draw_evaluation(predictions, metadata, folder, *, model=OURS):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from airq.report.charts import contribution_bars
+from airq.report.charts import contribution_bars, observed_against_predicted
 from airq.units import WHO_LEVELS, exceedance_column
 from app import agreement, charts, jobs, layers, parts, scales, session, theme, vega
 from app.advice import SOURCE, advice_for
@@ -155,6 +155,11 @@ def _against(view, city, series, observed):
     if found is not None:
         single = "" if period == "day" else ", single days"
         st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
+        with st.expander("Observed and predicted, held out"), st.container(width=520):
+            picture = observed_against_predicted(
+                rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme), model="predicted"
+            )
+            parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_held_out")
     elif city["trained"] and record is not None:
         st.markdown(
             f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "

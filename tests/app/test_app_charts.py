@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app import charts, reasons_chart
+from app import charts
 from app.scales import scale
 from app.series import COUNTED, EXPECTED, Series, by_month, class_shares, how_counted, rolling, share_above
 from app.store import open_store
@@ -148,25 +148,6 @@ def test_a_month_is_summed_up_by_its_days(hand):
     january = by_month(hand)[0]
     assert (january.name, january.mean, january.days) == ("Jan", 25, 2)
     assert (january.low, january.high) == pytest.approx((13, 37))
-
-
-def test_reasons_have_names_that_people_know():
-    "no2 is nitrogen dioxide; a product of one's own keeps its name, and no two bars share one."
-    table = pd.DataFrame({"product": ["base", "no2", "myband"], "contribution": [20.0, 3.0, -1.0]})
-    assert names_of(table) == ["start", "nitrogen dioxide", "myband"]
-    assert names_of(table.assign(product=["base", "o3", "ozone"])) == ["base", "o3", "ozone"]
-
-
-def names_of(table):
-    "What the bars of reasons are called."
-    return reasons_chart.steps(table)["product"].to_pylist()
-
-
-def test_a_reason_begins_where_the_one_above_it_ends():
-    "20, then 3 more, then 1 less: 22."
-    table = pd.DataFrame({"product": ["base", "no2", "cloud"], "contribution": [20.0, 3.0, -1.0]})
-    bars = reasons_chart.steps(table).to_pydict()
-    assert (bars["from"], bars["until"]) == ([0, 20, 23], [20, 23, 22])
 
 
 def test_the_page_about_a_city_is_a_picture(store):

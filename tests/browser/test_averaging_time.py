@@ -8,7 +8,7 @@ from airq.io import write_table
 from airq.units import AQI_CLASSES
 from app import layers, scales
 from app.advice import ADVICE
-from app.poster import poster_figure
+from app.poster import poster_page
 from app.series import Series
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -115,8 +115,8 @@ def test_the_picture_of_a_city_has_the_words_of_its_values(kind):
     rows, period = rows_of(kind).query("city_id == 'kla'"), FILES[kind][1]
     series = Series(pd.DatetimeIndex(rows["date"]), rows["pm25"].to_numpy(), "µg m⁻³", period=period)
     scale = scales.scale("who", unit="µg m⁻³", days=scales.DAYS[period])
-    figure = poster_figure(pd.Series({"label": "Kampala, Uganda"}), series, scale, simulated=False)
-    text = "\n".join(one.get_text() for one in figure.findobj(lambda part: hasattr(part, "get_text")))
+    page = poster_page(pd.Series({"label": "Kampala, Uganda"}), series, scale, simulated=False)
+    text = "\n".join(page["texts"])
     assert ("annual guideline of 5" in text) == (kind != "day")
     assert_without(text, DAILY if kind == "months" else ADVICE_WORDS + INDEX)
     assert f"{layers.SPANS[period].capitalize()} above" in text or "above each level" in text
