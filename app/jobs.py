@@ -28,7 +28,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from airq.models.explanation import contribution_sentences
 from airq.panel import PLACE
 from app import sources
 
@@ -324,6 +323,9 @@ def explain(answers, panel, bundle, city_id, date):
     OSError, ValueError
         See :meth:`Job.run`.
     """
+    # See app.vega.of_picture.
+    from airq.models.explanation import contribution_sentences
+
     with tempfile.TemporaryDirectory(prefix="airq-job-") as folder:
         out = Path(folder, "contributions.json")
         asked = ["--bundle", bundle, "--date", date, "--days-around", DAYS_AROUND, "--json", out]

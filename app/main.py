@@ -3,21 +3,21 @@
 Run ``airq app``, or ``streamlit run app/main.py -- --predictions predictions.parquet``.
 """
 
+import importlib
 from pathlib import Path
 
 import streamlit as st
 
 from app import parts, sources, theme
-from app.views import city, countries, data, imbalance, map, trust
 
-#: Page, heading in the menu, icon.
+#: Module of :mod:`app.views` -> heading in the menu, icon.
 VIEWS = {
-    "map": (map.page, "Map", ":material/map:"),
-    "city": (city.page, "City", ":material/location_city:"),
-    "countries": (countries.page, "Countries", ":material/flag:"),
-    "trust": (trust.page, "Trust", ":material/verified:"),
-    "imbalance": (imbalance.page, "Imbalance", ":material/balance:"),
-    "data": (data.page, "Data", ":material/download:"),
+    "map": ("Map", ":material/map:"),
+    "city": ("City", ":material/location_city:"),
+    "countries": ("Countries", ":material/flag:"),
+    "trust": ("Trust", ":material/verified:"),
+    "imbalance": ("Imbalance", ":material/balance:"),
+    "data": ("Data", ":material/download:"),
 }
 #: The page that the bare address opens.
 FIRST = "map"
@@ -45,14 +45,15 @@ def main():
     hidden = set() if _comparison_named() else {"imbalance"}
     pages = {
         name: st.Page(
-            page,
+            # What a page needs is loaded once it is visited.
+            lambda name=name: importlib.import_module(f"app.views.{name}").page(),
             title=title,
             icon=icon,
             url_path="home" if name == FIRST else name,
             default=name == FIRST,
             visibility="hidden" if name in hidden else "visible",
         )
-        for name, (page, title, icon) in VIEWS.items()
+        for name, (title, icon) in VIEWS.items()
     }
     st.session_state["pages"] = pages
     # The first page is at the root; people guess its address from those of the others.

@@ -8,10 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airq.report import charts
 from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, exceedance_column
-from airq.validation.scores import reliability
 from app import evidence, scales, theme, vega
 from app.text import shown
 
@@ -157,6 +155,9 @@ def coverage(records, *, dark=False):
     dict
         A Vega-Lite specification.
     """
+    # See app.vega.of_picture.
+    from airq.report import charts
+
     countries = [one for one in records if one["part"] == "country"]
     drawn = [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
     return vega.of_picture(charts.coverage_by_part(drawn, name=_part), dark=dark)
@@ -319,6 +320,10 @@ def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
     dict or None
         A Vega-Lite specification; None where the scheme has no probabilities.
     """
+    # See app.vega.of_picture.
+    from airq.report import charts
+    from airq.validation.scores import reliability
+
     rows = _rows(path, scheme, ["city_id", "observed", exceedance_column(level)]).dropna()
     if rows.empty:
         return None
@@ -344,6 +349,9 @@ def rows_picture(path, scheme, what, *, dark=False):
     dict or None
         A Vega-Lite specification; None where the table has no such rows or no such columns.
     """
+    # See app.vega.of_picture.
+    from airq.report import charts
+
     if not set(HELD_OUT) <= set(_columns(path)):
         return None
     rows = _rows(path, scheme, HELD_OUT).dropna(subset=["observed", "default"])

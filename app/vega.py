@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 
-from airq.report.charts import BLUE, DARK, GREY, LOOKS, PAPER, RED
 from app import theme
 
 #: A legend above a chart, in fewer columns on a telephone.
@@ -89,6 +88,9 @@ def of_picture(chart, *, dark):
 
     The page itself says what the title does.
     """
+    # With it come Altair and scikit-learn, which most sessions never need.
+    from airq.report.charts import BLUE, DARK, GREY, PAPER, RED
+
     tone = theme.tones(dark)
     inks = {BLUE: "line", RED: "second", GREY: "soft", DARK: "text", PAPER: "page"}
     spec = {name: part for name, part in chart.to_dict().items() if name not in ("title", "config")}
@@ -108,6 +110,8 @@ def of_picture(chart, *, dark):
 
 def on_paper(spec):
     """Return a specification of the app as a file draws it: rows for tables, small letters, no pointer."""
+    from airq.report.charts import LOOKS
+
     axis = {"labelFontSize": 8, "titleFontSize": 8}
     paper = json.loads(json.dumps(spec, default=_rows).replace("NaN", "null"))
     paper["config"]["font"] = LOOKS["font"]

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from airq.report.charts import contribution_bars, observed_against_predicted
 from airq.units import WHO_LEVELS, exceedance_column
 from app import agreement, charts, jobs, layers, parts, scales, session, theme, vega
 from app.advice import SOURCE, advice_for
@@ -155,6 +154,9 @@ def _against(view, city, series, observed):
     if found is not None:
         single = "" if period == "day" else ", single days"
         st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
+        # See app.vega.of_picture.
+        from airq.report.charts import observed_against_predicted
+
         with st.expander("Observed and predicted, held out"), st.container(width=520):
             picture = observed_against_predicted(
                 rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme), model="predicted"
@@ -294,6 +296,9 @@ def _reasons(city, date):
     except (ValueError, OSError) as error:
         place.info(for_markdown(words_of(error), limit=400))
         return
+    # See app.vega.of_picture.
+    from airq.report.charts import contribution_bars
+
     picture = contribution_bars(table, "", names=PRODUCTS)
     parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_reasons")
     st.caption("From the base, the mean of the training, every bar takes the prediction further.")
