@@ -323,7 +323,7 @@ def explain(answers, panel, bundle, city_id, date):
     OSError, ValueError
         See :meth:`Job.run`.
     """
-    # See app.vega.of_picture.
+    # See app.charts.vega.of_picture.
     from airq.models.explanation import contribution_sentences
 
     with tempfile.TemporaryDirectory(prefix="airq-job-") as folder:

@@ -54,7 +54,7 @@ def show_chart(chart, key):
 
 
 def lines_legend(entries):
-    """Legend of lines, bands and points, a sample each (:class:`app.charts.Entry`)."""
+    """Legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
     items = "".join(
         f'<span style="display:flex;align-items:center">'
         f'<span aria-hidden="true" style="margin-right:.45rem;{_sample(entry)}"></span>'

@@ -7,8 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, charts, jobs, layers, parts, scales, session, theme, vega
+from app import agreement, jobs, layers, parts, scales, session, theme
 from app.advice import SOURCE, advice_for
+from app.charts import city as charts
+from app.charts import vega
 from app.evidence import gather, headline, question
 from app.series import Series, by_month, class_shares, days_of, how_counted, years_of
 from app.session import link
@@ -154,7 +156,7 @@ def _against(view, city, series, observed):
     if found is not None:
         single = "" if period == "day" else ", single days"
         st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
-        # See app.vega.of_picture.
+        # See app.charts.vega.of_picture.
         from airq.report.charts import observed_against_predicted
 
         with st.expander("Observed and predicted, held out"), st.container(width=520):
@@ -296,7 +298,7 @@ def _reasons(city, date):
     except (ValueError, OSError) as error:
         place.info(for_markdown(words_of(error), limit=400))
         return
-    # See app.vega.of_picture.
+    # See app.charts.vega.of_picture.
     from airq.report.charts import contribution_bars
 
     picture = contribution_bars(table, "", names=PRODUCTS)
@@ -337,8 +339,8 @@ def _picture(view, city, series, scale, over_all):
     stem = f"{what}_{for_file_name(city['label'])}_{first}_{last}"
 
     def draw():
-        # See app.poster: drawing takes memory that most sessions never need.
-        from app.poster import poster
+        # See app.charts.poster: drawing takes memory that most sessions never need.
+        from app.charts.poster import poster
 
         store = view.store
         sources = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))

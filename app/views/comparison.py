@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app import comparison_charts as charts
 from app import comparisons, parts, theme
+from app.charts import comparison as charts
 from app.text import for_markdown, shown
 
 #: Column of a table -> heading, format and help.

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app import country_tables, downloads, layers, maps, parts, session, theme
+from app.charts import countries as charts
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link
@@ -177,7 +178,7 @@ def _months(store, months, table, scale):
     if months.shape[1] < 2 or len(months) == 0:
         return
     st.subheader("Month by month", anchor=False)
-    picture = country_tables.months_picture(months.reindex(table["country"]), scale, dark=parts.dark())
+    picture = charts.months(months.reindex(table["country"]), scale, dark=parts.dark())
     parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
@@ -199,7 +200,7 @@ def _shares(store, span, table):
     shares = country_tables.shares_above(store, span, how).reindex(table["country"])
     scale = country_tables.scale_of(store, span, how)
     st.markdown(_shares_words(store, span, how))
-    picture = country_tables.shares_picture(shares, scale, dark=parts.dark())
+    picture = charts.shares(shares, scale, dark=parts.dark())
     parts.show_chart(picture, "countries_shares")
     parts.legend(scale)
     with st.expander("As a table"):

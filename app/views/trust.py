@@ -5,8 +5,9 @@ import streamlit as st
 
 from airq.report import words
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
-from app import cube, evidence, maps, parts, session, theme, trust_charts
+from app import cube, evidence, maps, parts, session, theme
 from app.card_text import safe_card
+from app.charts import trust as charts
 from app.text import for_markdown
 
 LONG = 600
@@ -63,10 +64,10 @@ def _in_short(found):
 
 def _errors(found):
     st.subheader("Errors where it had no monitor", anchor=False)
-    parts.show_chart(trust_charts.errors(found.records, dark=parts.dark()), "trust_errors")
+    parts.show_chart(charts.errors(found.records, dark=parts.dark()), "trust_errors")
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
-        table = trust_charts.evaluation_table(found.records)
+        table = charts.evaluation_table(found.records)
         digits = dict(words.FIGURES.values())
         st.dataframe(
             table,
@@ -111,13 +112,13 @@ def _intervals(found):
             if one["scheme"] == scheme
         )
     )
-    judged = trust_charts.coverage_parts(found.coverage, scheme)
-    parts.show_chart(trust_charts.coverage(judged, dark=parts.dark()), "trust_coverage")
+    judged = charts.coverage_parts(found.coverage, scheme)
+    parts.show_chart(charts.coverage(judged, dark=parts.dark()), "trust_coverage")
     countries = sum(one["part"] == "country" for one in judged)
     more = ""
-    if countries > trust_charts.MOST_COUNTRIES:
+    if countries > charts.MOST_COUNTRIES:
         more = (
-            f" Of {countries} countries the {trust_charts.MOST_COUNTRIES} whose intervals held least are "
+            f" Of {countries} countries the {charts.MOST_COUNTRIES} whose intervals held least are "
             "drawn; the table has all."
         )
     st.caption(
@@ -125,7 +126,7 @@ def _intervals(found):
         f"the predicted value, as a reader knows it. Whiskers: 95 % if other places had been drawn.{more}"
     )
     with st.expander("All figures of the intervals"):
-        table = trust_charts.coverage_table(judged)
+        table = charts.coverage_table(judged)
         st.dataframe(
             table,
             hide_index=True,
@@ -151,7 +152,7 @@ def _probabilities(found):
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Days above a level [µg/m³]**")
-        parts.show_chart(trust_charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
+        parts.show_chart(charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
     with right:
         _reliability(found, scheme)
 
@@ -168,7 +169,7 @@ def _reliability(found, scheme):
         )
         return
     try:
-        levels = trust_charts.levels_of(found.held_out)
+        levels = charts.levels_of(found.held_out)
         if not levels:
             return
         level = st.selectbox(
@@ -195,12 +196,12 @@ def _file(path):
 
 @st.cache_data(show_spinner="Reading the held-out days …", max_entries=32)
 def _reliability_picture(path, stamp, scheme, level, *, dark):
-    return trust_charts.reliability_picture(path, scheme, level, dark=dark)
+    return charts.reliability_picture(path, scheme, level, dark=dark)
 
 
 @st.cache_data(show_spinner="Reading the held-out days …", max_entries=32)
 def _rows_picture(path, stamp, scheme, what, *, dark):
-    return trust_charts.rows_picture(path, scheme, what, dark=dark)
+    return charts.rows_picture(path, scheme, what, dark=dark)
 
 
 def _held_out(found):
@@ -211,10 +212,10 @@ def _held_out(found):
     scheme = _scheme_box(list(dict.fromkeys(one["scheme"] for one in found.records)), "trust_rows_scheme")
     what = st.segmented_control(
         "Show",
-        list(trust_charts.ROWS),
+        list(charts.ROWS),
         default="observed",
         required=True,
-        format_func=lambda what: trust_charts.ROWS[what][0],
+        format_func=lambda what: charts.ROWS[what][0],
         label_visibility="collapsed",
         key="trust_rows_what",
     )
@@ -226,7 +227,7 @@ def _held_out(found):
     if picture is None:
         st.caption("The file of held-out days has none of this way of judging.")
         return
-    st.caption(trust_charts.ROWS[what][1])
+    st.caption(charts.ROWS[what][1])
     with st.container(width=620):
         parts.show_chart(picture, "trust_rows")
 
@@ -260,7 +261,7 @@ def _domain(store, found):
         f"interval is known. **{rarely:,} of {known.sum():,} cities** are outside on more than half of "
         "their days (hollow)."
     )
-    layer = maps.Layer(share, trust_charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
+    layer = maps.Layer(share, charts.inside_scale(), inside=np.where(known, share >= 50, np.nan))
     picture = maps.points_map(store.cities, layer, dark=parts.dark())
     parts.show_map(picture, "trust_domain", height=480)
     parts.legend(layer.scale, hollow=True)

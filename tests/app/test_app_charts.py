@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app import charts
+from app.charts import city as charts
 from app.scales import scale
 from app.series import COUNTED, EXPECTED, Series, by_month, class_shares, how_counted, rolling, share_above
 from app.store import open_store
@@ -152,7 +152,7 @@ def test_a_month_is_summed_up_by_its_days(hand):
 
 def test_the_page_about_a_city_is_a_picture(store):
     "A PNG of A4 at 150 dots an inch."
-    from app.poster import poster
+    from app.charts.poster import poster
 
     series = Series(store.dates, store.city("pm25", "kla"), store.unit)
     picture = poster(store.cities.iloc[0], series, DAILY, simulated=True)

@@ -12,8 +12,8 @@ pytest.importorskip("streamlit")
 from airq.io import write_panel
 from airq.panel import PanelMetadata, label_panel
 from app import agreement, layers, maps, scales, theme
+from app.charts.poster import poster_page
 from app.country_tables import country_table, few_of, levels_of, span_of
-from app.poster import poster_page
 from app.series import Series, days_of
 from app.session import age_of
 from app.store import open_store

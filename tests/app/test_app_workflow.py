@@ -98,3 +98,11 @@ def test_a_request_to_terminate_ends_the_server_too():
         assert starter.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_the_map_needs_nothing_that_learns():
+    "What fits models and what draws files is loaded by the pages that ask for it: neither is at first."
+    code = "import sys, app.main, app.views.map; print({'sklearn', 'altair', 'geopandas'} & set(sys.modules))"
+    command = [sys.executable, "-P", "-c", code]
+    result = subprocess.run(command, env=workflow.environment(), capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"

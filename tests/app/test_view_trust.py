@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app import trust_charts
+from app.charts import trust as charts
 from app.evidence import checked
 
 PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
@@ -91,7 +91,7 @@ def test_many_countries_are_in_the_table_and_the_worst_in_the_picture(draw, make
     table = app.dataframe[1].value
     assert table["Inside [%]"].round().tolist() == [91, *range(70, 100)]
     records = checked([COVERAGE[0], *countries], "coverage", "it")
-    picture = trust_charts.coverage(trust_charts.coverage_parts(records, "city"))
+    picture = charts.coverage(charts.coverage_parts(records, "city"))
     labels = {row["label"] for rows in picture["datasets"].values() for row in rows if "label" in row}
     assert labels == {"all days (100)", *(f"C{n} (100)" for n in range(70, 82))}
     assert "Of 30 countries the 12 whose intervals held least are drawn" in said(app)

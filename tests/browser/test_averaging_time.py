@@ -8,7 +8,7 @@ from airq.io import write_table
 from airq.units import AQI_CLASSES
 from app import layers, scales
 from app.advice import ADVICE
-from app.poster import poster_page
+from app.charts.poster import poster_page
 from app.series import Series
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

@@ -6,7 +6,8 @@ import pytest
 from patience import wait_until
 from PIL import Image
 
-from app import charts, theme
+from app import theme
+from app.charts import city as charts
 
 pytestmark = pytest.mark.slow
 SERIES, CALENDAR, REASONS = (f"svg.marks:has(.{name}_marks)" for name in ("pointed", "cells", "amounts"))

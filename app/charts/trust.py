@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, exceedance_column
-from app import evidence, scales, theme, vega
+from app import evidence, scales, theme
+from app.charts import vega
 from app.text import shown
 
 SEASONS = {"DJF": "Dec–Feb", "MAM": "Mar–May", "JJA": "Jun–Aug", "SON": "Sep–Nov"}
@@ -155,7 +156,7 @@ def coverage(records, *, dark=False):
     dict
         A Vega-Lite specification.
     """
-    # See app.vega.of_picture.
+    # See app.charts.vega.of_picture.
     from airq.report import charts
 
     countries = [one for one in records if one["part"] == "country"]
@@ -320,7 +321,7 @@ def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
     dict or None
         A Vega-Lite specification; None where the scheme has no probabilities.
     """
-    # See app.vega.of_picture.
+    # See app.charts.vega.of_picture.
     from airq.report import charts
     from airq.validation.scores import reliability
 
@@ -349,7 +350,7 @@ def rows_picture(path, scheme, what, *, dark=False):
     dict or None
         A Vega-Lite specification; None where the table has no such rows or no such columns.
     """
-    # See app.vega.of_picture.
+    # See app.charts.vega.of_picture.
     from airq.report import charts
 
     if not set(HELD_OUT) <= set(_columns(path)):

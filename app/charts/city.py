@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from app import theme, vega
+from app import theme
+from app.charts import vega
 from app.series import MONTHS, ROLLING_DAYS, by_month, rolling, share_above
 from app.text import shown
 

@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from airq.report.charts import LOOKS, font_folders
 from airq.workflows.app import environment
-from app import charts, layers, scales, theme, vega
+from app import layers, scales, theme
+from app.charts import city as charts
+from app.charts import vega
 from app.series import class_shares, days_of, how_counted
 from app.text import shown
 
@@ -29,7 +31,7 @@ LINE = 104
 def poster(city, series, scale, over_all=None, *, simulated, sources=()):
     """A page about a city as PNG, 1240 x 1754 px: A4 at 150 dpi; arguments as for :func:`poster_page`."""
     page = poster_page(city, series, scale, over_all, simulated=simulated, sources=sources)
-    command = [sys.executable, "-P", "-m", "app.drawing"]
+    command = [sys.executable, "-P", "-m", "app.charts.drawing"]
     drawn = subprocess.run(command, input=json.dumps(page).encode(), capture_output=True, env=environment())
     if drawn.returncode:
         raise OSError("The page could not be drawn; perhaps the machine is short of memory.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from app import theme, vega
+from app import theme
+from app.charts import vega
 from app.text import shown
 
 #: Told apart by all kinds of colour vision (Okabe & Ito 2008), lighter on a dark page.

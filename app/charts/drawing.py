@@ -1,6 +1,6 @@
 """Draw a page of charts and texts as PNG, in a process that ends afterwards: what draws takes 100 MB.
 
-``python -m app.drawing`` reads the page from its standard input and writes the picture to its output.
+``python -m app.charts.drawing`` reads the page from its standard input and writes the picture to its output.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 
 def main():
-    """Draw the page `{size, fonts, texts, charts}`, see :func:`app.poster.poster_page`."""
+    """Draw the page `{size, fonts, texts, charts}`, see :func:`app.charts.poster.poster_page`."""
     import vl_convert
 
     page = json.load(sys.stdin)

@@ -1,0 +1,1 @@
+"""Pictures of the pages: numbers in, Vega-Lite specifications out."""
