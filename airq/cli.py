@@ -600,8 +600,8 @@ def _explain_all(panel, bundle, out, json):
 
 
 def _explain_row(panel, bundle, site, date, days_around, out, json):
-    from airq.models.explanation import contribution_sentences
     from airq.models.predictor import open_panel
+    from airq.report.contributions import contribution_sentences
     from airq.workflows.explain import (
         find_row,
         open_contributions,

@@ -11,8 +11,9 @@ import contextlib
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ import pandas as pd
 
 import airq
 from airq.io import atomic_folder
-from app.processes import Task, job_folder, serve
+from airq.workflows.app import environment
 from app.tables import open_table
+from app.text import words_of
 
 FORMAT = 2
 ARRAY, CITIES, FACTS = "values.npy", "cities.parquet", "facts.json"
@@ -31,12 +33,6 @@ EXCEEDANCE = "p_above_"
 IDENTITY = ["site_id", "city_id", "city", "country", "latitude", "longitude", "population"]
 #: Refuse an array of more cells than this, which only a table with nearly one day a city would need.
 MOST_CELLS = 400_000_000
-LAYOUT = Task(
-    "app.cube",
-    "reading of the predictions",
-    longest=1800,
-    instead="Give the app a part of the file.",
-)
 
 
 def cached(path):
@@ -74,10 +70,12 @@ def _lay_out(table, folder):
     if not table.large:
         write_array(table, folder)
         return
-    job = {"table": str(table.path), "folder": str(folder)}
-    with job_folder(job) as asked, closing(LAYOUT.run(asked)) as steps:
-        for _ in steps:
-            pass
+    command = [sys.executable, "-P", "-m", "app.cube", str(table.path), str(folder)]
+    ran = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    if ran.returncode and ran.stdout:
+        raise ValueError(ran.stdout)
+    if ran.returncode:
+        raise OSError("Reading the predictions stopped before its end; perhaps memory is short.")
 
 
 def fingerprint(path):
@@ -248,9 +246,14 @@ def _user():
     return os.getuid() if hasattr(os, "getuid") else "user"
 
 
-def _work(_, job, advance):
-    write_array(open_table(job["table"]), Path(job["folder"]))
+def main():
+    """Lay out the table that the command line names into a folder: ``python -m app.cube TABLE FOLDER``."""
+    try:
+        write_array(open_table(sys.argv[1]), Path(sys.argv[2]))
+    except (ValueError, OSError) as error:
+        print(words_of(error), end="")
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    serve(_work)
+    main()

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from airq.panel import PLACE
+from airq.report.contributions import contribution_sentences
 from app import sources
 
 #: How often the server looks at a process, and a process at its server. [s]
@@ -138,9 +139,10 @@ class Job:
 def main():
     """Run the command of a package that the command line names: ``python -m app.jobs airq predict ...``."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(10)
     package = sys.argv.pop(1)
+    # A comparison is long: it stands back behind the server.
+    if package == "imbalance" and hasattr(os, "nice"):
+        os.nice(10)
     importlib.import_module(f"{package}.cli").main()
 
 
@@ -323,9 +325,6 @@ def explain(answers, panel, bundle, city_id, date):
     OSError, ValueError
         See :meth:`Job.run`.
     """
-    # See app.charts.vega.of_picture.
-    from airq.models.explanation import contribution_sentences
-
     with tempfile.TemporaryDirectory(prefix="airq-job-") as folder:
         out = Path(folder, "contributions.json")
         asked = ["--bundle", bundle, "--date", date, "--days-around", DAYS_AROUND, "--json", out]

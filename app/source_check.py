@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from app import sources
-from app.processes import words_of
+from app.text import words_of
 
 
 def check(given):

@@ -11,3 +11,11 @@ FAST_BASELINES = (
 SLOW_BASELINES = (
     *("airqo-job", "lightgbm-stopped", "hist-gradient-boosting", "extra-trees", "reference-method"),
 )
+#: Names in tables of contributions; see :mod:`airq.models.explanation`.
+BASE = "base"
+MONITORS = "nearby monitors"
+REMAINDER = "remainder"
+#: Columns beside the features in a table of contributions.
+BESIDE = (BASE, MONITORS, REMAINDER)
+#: Name of the group of features that are made of the date alone.
+CALENDAR = "calendar"

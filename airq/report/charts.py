@@ -16,15 +16,12 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
 
-from airq.models import OURS
-from airq.models.explanation import BASE, REMAINDER
+from airq.models import BASE, OURS, REMAINDER
 from airq.panel import origin_label, origin_warning
 from airq.report.words import distance_label, part_name
 from airq.units import AQI_CLASSES, PM25_UNIT, aqi_class
 from airq.validation.schemes import NEAR_KM
-from airq.validation.scores import AQI_TABLE, error_by_group, rmse
 
 #: What a page in other colours changes for its own.
 BLUE, RED, GREY, DARK, PAPER = "#2166ac", "#b2182b", "#8c8c8c", "#333333", "#ffffff"
@@ -145,7 +142,8 @@ def observed_against_predicted(table, metadata=None, *, model=OURS):
     color = alt.Color("rows:Q", scale=alt.Scale(type="log", scheme="viridis"))
     density = alt.Chart(cells).mark_rect().encode(x, y, color, x2="x_to", y2="y_to")
     chart = (density + _diagonal(x, y, top)).properties(width=400, height=400)
-    note = f"RMSE {rmse(observed, predicted):.2f} {PM25_UNIT}, {len(table):,} rows"
+    error = float(np.sqrt(np.mean((predicted - observed) ** 2)))
+    note = f"RMSE {error:.2f} {PM25_UNIT}, {len(table):,} rows"
     if beyond := int(len(table) - counts.sum()):
         note += f" ({beyond:,} beyond the axes)"
     return _titled(chart, f"Predicted and observed PM2.5, {_held_out(table.iloc[0], model)}", metadata, note)
@@ -157,6 +155,9 @@ def error_map(table, metadata=None, *, model=OURS):
     `table` holds `scheme, city_id, city, latitude, longitude, observed` and the column of `model`. Of more
     than 2,000 cities one in two, three ... by rank of error is drawn.
     """
+    # With it comes scikit-learn, which the other pictures do without.
+    from airq.validation.scores import error_by_group
+
     part = table.rename(columns={"observed": "pm25"})
     cities = part.groupby("city_id")[["longitude", "latitude", "city"]].first()
     cities["rmse"] = error_by_group(part, part[model])["rmse"]
@@ -198,8 +199,11 @@ def class_confusion(table, metadata=None, *, model=OURS):
     `table` holds `scheme`, `observed` and the column of `model` [µg m⁻³]. A figure is a number of rows, its
     colour their share of the observed class.
     """
+    from airq.validation.scores import AQI_TABLE
+
     classes = [aqi_class(np.maximum(table[name], 0), AQI_TABLE) for name in ("observed", model)]
-    counts = confusion_matrix(*classes, labels=range(len(AQI_CLASSES)))
+    counts = np.zeros((len(AQI_CLASSES), len(AQI_CLASSES)), dtype="int64")
+    np.add.at(counts, tuple(classes), 1)
     names = [name.replace("Unhealthy for Sensitive Groups", "Unhealthy, sensitive") for name in AQI_CLASSES]
     row, column = np.indices(counts.shape).reshape(2, -1)
     cells = pd.DataFrame({"observed": np.take(names, row), "predicted": np.take(names, column)})

@@ -21,10 +21,11 @@ import pandas as pd
 from airq.io import atomic_folder, write_json, write_text
 from airq.messages import warn
 from airq.models import OURS
-from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions, contribution_sentences
+from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions
 from airq.models.predictor import open_panel, training_panel
 from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning
 from airq.regressor import load
+from airq.report.contributions import contribution_sentences
 from airq.report.words import markdown_table
 from airq.sources.products import POSITION, products_of_columns
 from airq.units import PM25_UNIT

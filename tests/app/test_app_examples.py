@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from airq import cli
 from airq.workflows import app as workflow
-from app import demonstration, downloads, sources
+from app import downloads, jobs, sources
 from app.provenance import citation
 from app.store import open_store
 
@@ -24,7 +24,7 @@ REAL = "72 places in South Africa, 2019 to 2020"
 def place(tmp_path, monkeypatch):
     "An empty folder, whose cache is empty, too; nothing may be made."
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(demonstration, "make", None)
+    monkeypatch.setattr(jobs, "make_demonstration", None)
     monkeypatch.setattr("sys.argv", ["main.py"])
     monkeypatch.chdir(tmp_path)
     return tmp_path

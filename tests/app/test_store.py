@@ -1,9 +1,8 @@
 """Predictions laid out as an array."""
 
-import json
 import sys
 from pathlib import Path
-from subprocess import Popen
+from subprocess import run
 
 import numpy as np
 import numpy.testing as npt
@@ -78,19 +77,16 @@ def test_a_process_that_is_killed_leaves_nothing(make_rows, write_predictions, t
     "The memory of the machine is short: words, and no half of an array in the cache."
     path = write_predictions(make_rows({"kla": [1.0, 2.0]}))
     monkeypatch.setattr(tables, "ROWS_AT_ONCE", 1)
-    monkeypatch.setattr("app.processes.subprocess.Popen", killed)
-    with pytest.raises(OSError, match="reading of the predictions stopped before its end"):
+    monkeypatch.setattr("app.cube.subprocess.run", killed)
+    with pytest.raises(OSError, match="Reading the predictions stopped before its end"):
         open_store(path)
     assert list((tmp_path / "cache" / "airq").iterdir()) == []
 
 
 def killed(command, **options):
     "A process that has written a part and is killed."
-    job = json.loads((Path(command[-1]) / "job.json").read_text("utf-8"))
-    (Path(job["folder"]) / cube.ARRAY).write_bytes(b"half")
-    process = Popen([sys.executable, "-c", "import time; time.sleep(60)"], **options)
-    process.kill()
-    return process
+    (Path(command[-1]) / cube.ARRAY).write_bytes(b"half")
+    return run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], **options)
 
 
 def test_a_cache_that_cannot_be_written_is_not_needed(make_rows, write_predictions, tmp_path, monkeypatch):

@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from patience import PATIENCE
 
-from app import explaining
+from app import jobs
 
 pytest.importorskip("streamlit")
 
@@ -231,6 +232,9 @@ def test_the_server_gives_reasons_without_loading_a_model(asked):
     assert not heavy & set(asked["modules"])
 
 
+REASONS = {"product": ["base", "no2", "remainder"], "contribution": [9.0, 1.0, 0.0]}
+
+
 @pytest.fixture
 def questions(monkeypatch):
     "The questions that reach a process, which knows Kampala only."
@@ -241,9 +245,9 @@ def questions(monkeypatch):
         yield from ()
         if city_id != "kla":
             raise ValueError("unknown")
-        answers.keep(city_id, {date: explaining.Answer([["base", 9.0], ["no2", 1.0]], ["the words"])})
+        answers.keep(city_id, {date: (pd.DataFrame(REASONS), ["the words"])})
 
-    monkeypatch.setattr(explaining, "ask", ask)
+    monkeypatch.setattr(jobs, "explain", ask)
     return found
 
 

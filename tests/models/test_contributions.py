@@ -7,10 +7,12 @@ import pytest
 
 from airq.features.feature import Feature
 from airq.features.recipe import Recipe
+from airq.models import BESIDE
 from airq.models.ensemble import BoosterEnsemble, Member
-from airq.models.explanation import BESIDE, Contributions, contribution_sentences
+from airq.models.explanation import Contributions
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata, label_panel, sort_panel
+from airq.report.contributions import contribution_sentences
 
 QUICK = {"rounds": 25, "patience": 25, "min_data_in_leaf": 5, "feature_fraction": 1.0}
 PRODUCTS = {"no2": "no2", "wind_u": "weather", "wind_v": "weather"}

@@ -5,8 +5,9 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
+from airq.models import BASE, MONITORS, REMAINDER
 from airq.models.ensemble import RIDGE, BoosterEnsemble, Member
-from airq.models.explanation import BASE, MONITORS, REMAINDER, Explainer, grouped, mean_size, to_concentration
+from airq.models.explanation import Explainer, grouped, mean_size, to_concentration
 
 LN2 = np.log(2)
 LIGHTGBM = {"rounds": 25, "patience": 25, "min_data_in_leaf": 5, "feature_fraction": 1.0}

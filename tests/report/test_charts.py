@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airq.models.explanation import BASE, REMAINDER
+from airq.models import BASE, REMAINDER
 from airq.models.intervals import Calibration
 from airq.panel import PanelMetadata
 from airq.report import charts
