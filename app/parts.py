@@ -50,7 +50,7 @@ def map_height():
 
 def show_chart(chart, key):
     """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
-    st.vega_lite_chart(chart, key=key, theme=None)
+    st.container(key=key).vega_lite_chart(chart, key=f"{key}_chart", theme=None)
 
 
 def lines_legend(entries):

@@ -166,6 +166,7 @@ def test_a_folder_of_something_else_is_not_replaced(folder, name):
         ("explain", ["--seed", "1"], "--seed"),
         ("explain", ["--model", "lightgbm"], "--model"),
         ("explain", ["--site", "a"], "--date"),
+        ("explain", ["--site", "a", "--date", "2020-01-01", "--days-around", "7"], "--json"),
         ("explain without products", ["--bundle", "bundle", "--recipe", "live"], "--recipe"),
         ("explain without products", ["--site", "a", "--date", "2020-01-01"], "--site"),
         ("extract", ["--check", "--out", "features"], "--out"),
