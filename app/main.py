@@ -32,6 +32,9 @@ STYLE = """
   [aria-label="Show data"]) { display: none; }
 /* The name of the chosen city lies over other cities, which must still be found by the pointer. */
 [data-testid=stVegaLiteChart] .mark-text { pointer-events: none; }
+[data-testid=stMetricValue] { font-size: 1.9rem; }
+/* On a telephone the menu hides behind a sign without a name. */
+[data-testid=stExpandSidebarButton]::after { content: "Menu"; margin-left: 0.3rem; font-size: 1rem; }
 #vg-tooltip-element { overflow-wrap: anywhere; }
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 
-import pandas as pd
 import streamlit as st
 
 from app import maps, scales, theme
@@ -17,15 +16,6 @@ NO_VALUE = "–"
 TABLE_ROW = 37
 #: Look of entries in a row that wraps.
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
-#: Look of :func:`light_table`.
-LIGHT_TABLE = """
-.light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.light-table :is(td, th) { padding: .3rem .6rem; overflow-wrap: anywhere; }
-.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; overflow-wrap: normal; }
-.light-table :is(td, th):not(:last-child) { text-align: right; }
-.light-table td:not(:last-child) { white-space: nowrap; }
-.light-table tr + tr td { border-top: 1px solid #8884; }
-"""
 
 
 def dark():
@@ -93,17 +83,6 @@ def table_height(rows, *, most):
     return min(TABLE_ROW * (rows + 1) + 2, most)
 
 
-def light_table(columns, *, label, height):
-    """Show columns of text as a table that the browser draws at once; `height` is the most it takes. [px]"""
-    tone = theme.tones(dark())
-    body = pd.DataFrame(columns).to_html(index=False, border=0, classes="light-table")
-    st.html(
-        f"<style>{LIGHT_TABLE} .light-table th {{ background: {tone['page']}; }}</style>"
-        f'<div role="region" aria-label="{label}" tabindex="0" style="max-height:{height}px;overflow:auto;'
-        f'border:1px solid {tone["grid"]};border-radius:.25rem">{body}</div>'
-    )
-
-
 def outlines():
     """Address of the outlines on this server, or the outlines themselves where files are not served."""
     if not st.get_option("server.enableStaticServing"):
@@ -119,7 +98,7 @@ def legend(scale, *, hollow=False, few=False):
     if few:
         classes.append((maps.NO_CLASS, "no class", f"fewer than {scales.LONG} days known"))
     items = "".join(
-        f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
+        f'<span style="display:inline-flex;align-items:center;margin:0 1rem 0 0">'
         f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
         f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
         f"<span><b>{label[:1].upper() + label[1:]}</b> {span}</span></span>"
@@ -127,14 +106,15 @@ def legend(scale, *, hollow=False, few=False):
     )
     if hollow:
         items += (
-            '<span style="display:inline-flex;align-items:center;margin:0 0 .1rem 0">'
+            '<span style="display:inline-flex;align-items:center;">'
             '<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;'
             f'border:4px solid {tone["soft"]};margin-right:.45rem"></span>'
             "<span><b>Hollow</b> outside what the model was trained on</span></span>"
         )
     heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
     st.html(
-        f'<div role="group" aria-label="Legend" style="font-size:.9rem"><div>{heading}</div>{items}</div>'
+        '<div role="group" aria-label="Legend" style="font-size:.9rem;line-height:1.45">'
+        f"<div>{heading}</div>{items}</div>"
     )
     if scale.note:
         st.caption(scale.note)

@@ -11,11 +11,24 @@ from app import agreement, charts, explaining, layers, parts, reasons_chart, sca
 from app.advice import SOURCE, advice_for
 from app.evidence import gather, headline, question
 from app.processes import words_of
-from app.series import Series, by_month, class_shares, days_of, how_counted, years_of
-from app.session import link
+from app.series import (
+    TREND_YEARS,
+    Series,
+    by_month,
+    class_shares,
+    days_of,
+    how_counted,
+    rolling,
+    same_months,
+    trend,
+    years_of,
+)
+from app.session import link, tied
 from app.text import for_file_name, for_markdown, shown
 
 MOST_OTHERS = 4
+#: The mean of the country among the places to compare with.
+COUNTRY = "*"
 MOST_MONTHS = 18
 NOT_OBSERVED = "No observations of this city were given; a panel of sensors would be drawn beside."
 
@@ -26,9 +39,9 @@ def page():
     store = view.store
     left, right = st.columns([1, 1.5], vertical_alignment="bottom")
     with left:
-        row = session.city_box(key="city_city")
+        row = session.city_box()
     with right:
-        session.scale_box(key="city_scale")
+        session.scale_box()
     city = store.cities.iloc[row]
     series = _series(store, city)
     if not np.isfinite(series.amounts).any():
@@ -37,7 +50,6 @@ def page():
     scale = scales.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
     days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
     over_all = scales.scale(link.scale(), unit=store.unit, days=days, period=store.period)
-    st.header(for_markdown(city["label"], limit=130), anchor=False)
     _figures(store, city["city_id"], series, scale, over_all)
     _over_time(view, city, series, scale)
     _year(series, scale)
@@ -71,12 +83,16 @@ def _figures(store, city_id, series, scale, over_all):
     mean, highest = (
         theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
     )
+    months = [] if store.period == "year" else by_month(series)
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
         if scale.classed:
             lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
             words = f"{spans.capitalize()} {_lowest_words(scale)}"
             st.metric(words, theme.chance_words(lowest), help=f"{theme.by_period(how, store.period)}.")
+        if len(months) > 1:
+            month = max(months, key=lambda month: month.mean)
+            st.metric(f"Worst month of the year: {month.name}", theme.short_number(month.mean, store.unit))
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             st.metric(
@@ -84,10 +100,59 @@ def _figures(store, city_id, series, scale, over_all):
                 _outside_words(store.city("inside_domain", city_id)),
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
-    if not over_all.daily:
-        if over_all.classed:
-            st.markdown(f"**{over_all.verdict(values.mean(dtype='float64'))}**")
+    said = (
+        []
+        if over_all.daily or not over_all.classed
+        else [f"**{over_all.verdict(values.mean(dtype='float64'))}**"]
+    )
+    st.markdown(" · ".join([*said, *_years(store, city_id, series)]))
+    if over_all.note:
         st.caption(over_all.note)
+    if store.period != "year":
+        st.markdown(f"**Better or worse?** {trend_words(series)}")
+
+
+def trend_words(series):
+    """Say whether the air of a place becomes better or worse, or that the file is too short to know."""
+    unit, found = theme.unit_words(series.unit), trend(series)
+    if found is not None:
+        sure = "" if found.low > 0 or found.high < 0 else "No clear trend: "
+        return (
+            f"{sure}{found.change:+.1f} {unit} a year over {found.years} years (95% interval "
+            f"{found.low:+.1f} to {found.high:+.1f}, from the scatter of the years; the model's own error is "
+            "not in it)."
+        )
+    words = f"This file is too short for a trend, which takes {TREND_YEARS} years."
+    if (change := same_months(series)) is not None:
+        earlier, later, months, mean = change
+        more = "higher" if mean > 0 else "lower"
+        words += (
+            f" In the {theme.count_words(months, 'month')} that {earlier} and {later} share, {later} was "
+            f"{abs(mean):.1f} {unit} {more}."
+        )
+    return words
+
+
+def _years(store, city_id, series):
+    """The mean of each year, with its interval where there is one."""
+    calibration, row = session.calibration(), store.row(city_id)
+    for year in np.unique(years_of(series)).tolist():
+        start, end = f"{year}-01-01", f"{year}-12-31"
+        amounts = series.amounts[store.days(start, end)]
+        known = np.isfinite(amounts)
+        if not known.any():
+            continue
+        words = f"**{year}**: {theme.number(amounts[known].mean(dtype='float64'), store.unit)}"
+        lower, upper = layers.mean_ends(store, start, end, calibration)
+        if lower is not None and np.isfinite(lower[row]):
+            ends = " to ".join(theme.number(one[row], store.unit) for one in (lower, upper))
+            words += f" ({series.interval_words} {ends})"
+        elif (
+            store.period != "year"
+            and days_of(series.dates[store.days(start, end)][known], store.period) < 365
+        ):
+            words += f" (of {theme.count_words(int(known.sum()), store.period)})"
+        yield words
 
 
 def _lowest_words(scale):
@@ -103,7 +168,7 @@ def _outside_words(inside):
 def _over_time(view, city, series, scale):
     store = view.store
     st.subheader("Over time", anchor=False)
-    others = _others(store, city)
+    others = _others(store, city, series)
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
@@ -154,26 +219,73 @@ def _against(view, city, series, observed):
     session.page_link("trust", "How the model was judged")
 
 
-def _others(store, city):
-    """Days of the places to compare with, by name; the list of them is long, so it is shown on demand."""
-    if not st.toggle("Compare with other places", key="city_compare"):
+def _others(store, city, series):
+    """Return the places to compare with, by name: the nearest cities are offered first."""
+    everywhere = {COUNTRY: f"Mean of {shown(theme.country_name(city['country']))}", **store.by_label}
+    nearby = {COUNTRY: everywhere[COUNTRY]} if (store.cities["country"] == city["country"]).sum() > 1 else {}
+    nearby |= {one: f"{store.by_label[one]} ({km:,.0f} km)" for one, km in store.nearest(city.name).items()}
+    if not nearby:
         return {}
-    country = theme.country_name(city["country"])
-    mean = f"Mean of the listed cities of {shown(country)}, {store.weight_words}"
-    chosen = st.multiselect(
-        "Compare with",
-        ["country", *(row for row in store.by_label if row != city.name)],
-        key="city_others",
-        max_selections=MOST_OTHERS,
-        format_func=lambda one: mean if one == "country" else store.labels[one],
-        placeholder="Other cities, or the country",
-    )
-    return {
-        mean if one == "country" else store.labels[one]: store.country(store.main, city["country"])
-        if one == "country"
-        else store.city(store.main, store.cities["city_id"].iloc[one])
+    chosen = [one for one in link.choices("with", everywhere, MOST_OTHERS) if one != city["city_id"]]
+    offered = nearby | {one: everywhere[one] for one in chosen if one not in nearby}
+    st.session_state["with"] = chosen
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.pills(
+            "Compare with (nearest first)",
+            list(offered),
+            format_func=offered.get,
+            selection_mode="multi",
+            key="with",
+            on_change=lambda: link.set(**{"with": st.session_state["with"][-MOST_OTHERS:]}),
+        )
+        # The list of all cities is long: it is sent on demand.
+        with st.popover("Another place", on_change="rerun", key="further") as further:
+            if further.open:
+                _further(store, chosen)
+    days = {
+        _named(store, one, city): store.country(store.main, city["country"])
+        if one == COUNTRY
+        else store.city(store.main, one)
         for one in chosen
     }
+    for name, values in days.items():
+        st.markdown(_beside(name, values, series))
+    return {name: _smooth(values, series) for name, values in days.items()}
+
+
+def _beside(name, values, series):
+    """Say how the mean of a place is beside that of another, over what both have."""
+    both = np.isfinite(values) & np.isfinite(series.amounts)
+    if not both.any():
+        return f"{for_markdown(name, limit=130)} has no {series.period} in common with this city."
+    here, there = (one[both].mean(dtype="float64") for one in (series.amounts, values))
+    number = theme.number(there, series.unit)
+    difference = theme.number(abs(here - there), series.unit)
+    more = f"{difference} {'lower' if there < here else 'higher'} than here"
+    over = theme.count_words(int(both.sum()), series.period)
+    return f"**{for_markdown(name, limit=130)}**: {number}, {more}, over the {over} that both have."
+
+
+def _further(store, chosen):
+    def add():
+        link.set(**{"with": [*chosen, st.session_state["added"]][-MOST_OTHERS:]})
+
+    st.selectbox(
+        "City", store.by_label, format_func=store.by_label.get, index=None, key="added", on_change=add
+    )
+
+
+def _named(store, one, city):
+    if one != COUNTRY:
+        return store.by_label[one]
+    return f"Mean of the listed cities of {shown(theme.country_name(city['country']))}, {store.weight_words}"
+
+
+def _smooth(values, series):
+    """Means over 30 days where the chart has them: days of several places hide one another."""
+    if not charts.has_rolling(series):
+        return values
+    return rolling(series.spread(values))[series.spans - series.spans[0]]
 
 
 def _year(series, scale):
@@ -210,35 +322,22 @@ def _recent(series):
         return series
     numbers = years_of(series)
     years = [str(year) for year in np.unique(numbers)[::-1].tolist()]
-    st.session_state["city_year"] = link.choice("year", years, years[0])
-    st.segmented_control(
-        "Year",
-        years,
-        key="city_year",
-        required=True,
-        on_change=lambda: link.set(year=st.session_state["city_year"] or years[0]),
-    )
-    mine = numbers == int(st.session_state["city_year"])
+    year = tied(st.segmented_control, "Year", "year", years, years[0], required=True)
+    mine = numbers == int(year)
     return Series(series.dates[mine], series.amounts[mine], series.unit)
 
 
 def _day(store, city, series, scale):
-    days, period = session.day_names(), store.period
+    period = store.period
     st.subheader("What to do on a day" if period == "day" else "One value", anchor=False)
-    st.session_state["city_date"] = link.date()
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        st.selectbox(
-            {"day": "Day", "month": "Month", "year": "Year"}[store.period],
-            days,
-            key="city_date",
-            format_func=lambda day: theme.day_words(day, period),
-            on_change=lambda: link.set(date=st.session_state["city_date"]),
-        )
-        at = days.index(link.date())
+        session.day_box(period.capitalize())
+        at = store.day_names.index(link.date())
         value = series.amounts[at]
-        words = [f"## {theme.number(value, store.unit)}"]
-        st.markdown("\n\n".join(words + (_words(store, series, scale, at) if np.isfinite(value) else [])))
+        st.metric(theme.day_words(link.date(), period), theme.number(value, store.unit))
+        if np.isfinite(value):
+            st.markdown("\n\n".join(_words(store, series, scale, at)))
     with right:
         if np.isfinite(value) and store.period == "day":
             advice = advice_for(value, store.unit)
@@ -305,7 +404,7 @@ def _forget_refusal():
 
 
 def _picture(view, city, series, scale, over_all):
-    simulated = _simulated(view)
+    simulated = view.simulated
     first, last = (f"{series.dates[end]:%Y-%m-%d}" for end in (0, -1))
     what = "aqi" if theme.is_index(series.unit) else "pm25"
     stem = f"{what}_{for_file_name(city['label'])}_{first}_{last}"
@@ -326,7 +425,3 @@ def _picture(view, city, series, scale, over_all):
         icon=":material/image:",
         on_click="ignore",
     )
-
-
-def _simulated(view):
-    return view.sources.simulated or view.store.simulated

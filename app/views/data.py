@@ -25,7 +25,7 @@ def page():
     """Draw the page."""
     view = session.open_view("Data")
     store = view.store
-    simulated = view.sources.simulated or store.simulated
+    simulated = view.simulated
     _download(store, simulated)
     own_cities(view, store, simulated)
     _method(store, simulated)
@@ -37,7 +37,7 @@ def _download(store, simulated):
     with left:
         city_ids = _cities(store)
     with right:
-        start, end = span_box(store, key="data")
+        start, end = span_box(store)
         form = _form_box(store)
     columns = _columns_box(store) if form == "each" else None
     kind = kind_box("data_kind")

@@ -7,7 +7,7 @@ from contextlib import closing
 import streamlit as st
 
 from app import comparisons, cube, session, theme, trials
-from app.session import link
+from app.session import tied
 from app.text import for_markdown, shown
 from app.views.comparison import draw, published
 
@@ -34,16 +34,8 @@ def page():
 
 
 def _part():
-    st.session_state["imbalance_part"] = link.choice("part", PARTS, "comparison")
-    return st.segmented_control(
-        "Show",
-        list(PARTS),
-        key="imbalance_part",
-        format_func=PARTS.get,
-        label_visibility="collapsed",
-        required=True,
-        on_change=lambda: link.set(part=st.session_state["imbalance_part"]),
-    )
+    look = {"label_visibility": "collapsed", "required": True}
+    return tied(st.segmented_control, "Show", "part", PARTS, "comparison", **look)
 
 
 def _alone():
