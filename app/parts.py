@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import maps, scales, theme
+from app import downloads, maps, pictures, scales, session, theme
 
 #: Configuration of every Plotly chart.
 CHART = {"displayModeBar": False}
@@ -28,9 +28,58 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
-def show_chart(chart, key):
-    """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
-    st.vega_lite_chart(chart, key=key, theme=None)
+def show_chart(chart, key, *, says="", table=None, entries=()):
+    """Show a chart, a Vega-Lite specification, and what saves its picture and its data.
+
+    Parameters
+    ----------
+    chart : dict
+        As the modules of charts make it.
+    key : str
+        Name among the widgets.
+    says : str
+        What it shows, in a sentence; by default its description. It is what screen readers read.
+    table : DataFrame, optional
+        Its data; by default the first table that it draws.
+    entries : sequence of (str, str)
+        Legend that stands beside it on the page: name and colour.
+    """
+    says = says or chart.get("description", "")
+    st.vega_lite_chart({**chart, "description": says}, key=key, theme=None)
+    if session.shows_predictions():
+        # Made on demand: neither table nor picture is sent with the page.
+        with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
+            if files.open:
+                _files(chart, key, says, pictures.table_of(chart) if table is None else table, entries)
+
+
+def _files(chart, key, says, table, entries):
+    facts = session.about()
+    simulated = facts["trained_on"] == "simulated"
+    lines = [f"Unit: {theme.unit_words(facts['unit'])}. {session.origin_words()}"]
+    plain = str(says).replace("**", "")
+
+    def picture(kind):
+        look = {"title": plain, "lines": lines, "entries": entries, "simulated": simulated}
+        look["dark"] = dark()
+        return pictures.picture(chart, kind, **look)
+
+    with st.container(horizontal=True):
+        for kind, mime in pictures.MIME.items():
+            _file(f"Picture ({kind.upper()})", lambda kind=kind: picture(kind), key, facts, kind, mime)
+        _file("Data (CSV)", lambda: downloads.to_csv(table, facts), key, facts, "csv", downloads.MIME["csv"])
+    st.dataframe(table, hide_index=True, height=table_height(len(table), most=300), placeholder=NO_VALUE)
+
+
+def _file(label, make, key, facts, kind, mime):
+    st.download_button(
+        label,
+        make,
+        file_name=downloads.file_name(facts, kind, key),
+        mime=mime,
+        on_click="ignore",
+        key=f"{key}_{kind}",
+    )
 
 
 def lines_legend(entries):

@@ -13,7 +13,7 @@ from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.workflows.app import EXAMPLES
-from app import cube, demonstration, scales, sources, theme
+from app import cube, demonstration, downloads, scales, sources, theme
 from app.explaining import Answers
 from app.observations import read_observations
 from app.processes import words_of
@@ -176,6 +176,7 @@ def open_view(title, *, needs=("predictions",)):
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
             st.stop()
     here = store() if "predictions" in needs else None
+    st.session_state["shows_predictions"] = here is not None
     return View(here, opened)
 
 
@@ -189,6 +190,25 @@ def head(title, opened=None):
             st.markdown(f":material/history: {age}", width="content")
         if opened is not None:
             _tell_other_example(opened.example)
+
+
+def shows_predictions():
+    """Whether the page that is open is about the predictions."""
+    return st.session_state.get("shows_predictions", False)
+
+
+def about(span=""):
+    """Return what a file from this page tells of its numbers, see :func:`app.downloads.about`."""
+    return downloads.about(store(), simulated=View(store(), open_sources()).simulated, span=span)
+
+
+def origin_words():
+    """Return what the model behind the numbers learned from, how old they are, and what made them."""
+    here, trained = store(), about()["trained_on"]
+    learned = (
+        f"Predicted by a model that learned from {ORIGINS[trained].words}. " if trained in ORIGINS else ""
+    )
+    return f"{learned}{age_of(here, pd.Timestamp.now().normalize())} Made with airq."
 
 
 def tell_simulated():

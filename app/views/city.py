@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, charts, explaining, layers, parts, reasons_chart, scales, session, theme
+from app import agreement, charts, downloads, explaining, layers, parts, reasons_chart, scales, session, theme
 from app.advice import SOURCE, advice_for
 from app.evidence import gather, headline, question
 from app.processes import words_of
@@ -20,6 +20,7 @@ from app.series import (
     how_counted,
     rolling,
     same_months,
+    share_above,
     trend,
     years_of,
 )
@@ -52,7 +53,7 @@ def page():
     over_all = scales.scale(link.scale(), unit=store.unit, days=days, period=store.period)
     _figures(store, city["city_id"], series, scale, over_all)
     _over_time(view, city, series, scale)
-    _year(series, scale)
+    _year(series, scale, shown(city["label"], limit=130))
     _day(store, city, series, scale)
     _picture(view, city, series, scale, over_all)
     for note in store.notes:
@@ -174,8 +175,16 @@ def _over_time(view, city, series, scale):
         observed, name = there.of(city["city_id"]), there.name
     observed = None if observed is None or observed.empty else agreement.averaged(observed, store.period)
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
-    parts.lines_legend(charts.legend_of(series, **drawn).values())
-    parts.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
+    legend = charts.legend_of(series, **drawn).values()
+    parts.lines_legend(legend)
+    span, name = theme.span_words(*series.dates[[0, -1]], store.period), shown(city["label"], limit=130)
+    parts.show_chart(
+        charts.time_series(series, scale, marked=link.date(), **drawn),
+        "city_series",
+        says=f"Predicted {theme.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
+        table=downloads.selection(store, [city["city_id"]]),
+        entries=[(one.name, one.colour + "40" * (one.kind == "band")) for one in legend],
+    )
     unit = theme.unit_words(scale.unit)
     levels = f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
     st.caption(
@@ -217,6 +226,13 @@ def _against(view, city, series, observed):
         few = f"There are too few {layers.SPANS[period]} to compare."
         st.markdown(few if found is None else agreement.words(found, period))
     session.page_link("trust", "How the model was judged")
+
+
+def said(series):
+    """Say what a chart of a series shows: its mean and its highest value."""
+    mean, highest = (theme.number(one(series.amounts), series.unit) for one in (np.nanmean, np.nanmax))
+    day = theme.day_words(series.dates[int(np.nanargmax(series.amounts))], series.period)
+    return f"mean {mean}, highest {highest} ({day})"
 
 
 def _others(store, city, series):
@@ -288,22 +304,47 @@ def _smooth(values, series):
     return rolling(series.spread(values))[series.spans - series.spans[0]]
 
 
-def _year(series, scale):
+def _year(series, scale, name):
     dark = parts.dark()
     if series.period == "day":
         st.subheader("Calendar", anchor=False)
-        parts.show_chart(charts.calendar(_recent(series), scale, dark=dark), "city_calendar")
+        recent = _recent(series)
+        parts.show_chart(
+            charts.calendar(recent, scale, dark=dark),
+            "city_calendar",
+            says=f"Calendar of the days of {name}, coloured by class: {said(recent)}.",
+            table=pd.DataFrame({"date": recent.dates, scale.unit: recent.amounts}),
+            entries=[
+                *zip(map(" ".join, zip(scale.labels, scale.ranges, strict=True)), scale.colours, strict=True)
+            ],
+        )
     parts.legend(scale)
     left, right = st.columns(2, gap="large")
     if series.period != "year":
         with left:
             st.subheader("Through the year", anchor=False)
-            parts.show_chart(charts.season(series, dark=dark), "city_season")
+            months = by_month(series)
+            worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
+            parts.show_chart(
+                charts.season(series, dark=dark),
+                "city_season",
+                says=f"Mean of every month in {name}: highest in {worst.name}, lowest in {best.name}.",
+                table=pd.DataFrame([vars(month) for month in months]),
+            )
             st.caption(_season_words(series))
     if series.period == "day":
         with right:
             st.subheader("Share of days above each level", anchor=False)
-            parts.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
+            years = share_above(series, scale.edges)
+            shares = [[one.year, one.known, *one.above] for one in years]
+            parts.show_chart(
+                charts.days_above(series, scale.edges, dark=dark),
+                "city_above",
+                says=f"Share of the known days above each level by year in {name}.",
+                table=pd.DataFrame(
+                    shares, columns=["year", "days", *(f"above {edge:g}" for edge in scale.edges)]
+                ),
+            )
             how = how_counted(series, scale.edges)
             st.caption(f"{how}. Shares of the days known in each year, which may be other seasons.")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, layers, maps, parts, session, theme
+from app import country_tables, layers, maps, parts, session, theme
 from app.country_tables import SHARES
 from app.evidence import gather
 from app.session import link, tied
@@ -45,7 +45,7 @@ def page():
         _card(store, table, scale, code)
         parts.legend(scale, few=bool(table["few"].any()))
     _table(store, table, scale)
-    _download(view, store, table, theme.span_words(start, end, store.period))
+    _download(store, table, theme.span_words(start, end, store.period))
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -168,12 +168,11 @@ def _table(store, table, scale):
     )
 
 
-def _download(view, store, table, span):
-    facts = downloads.about(store, simulated=view.simulated, span=span)
+def _download(store, table, span):
     file_button(
         "Table (CSV)",
         lambda: country_tables.rows_of(table, store),
-        facts,
+        session.about(span),
         "csv",
         stem="countries",
         key="countries_get",

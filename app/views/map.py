@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import downloads, layers, maps, parts, scales, session, theme
+from app import layers, maps, parts, scales, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
 from app.country_tables import few_of
@@ -38,7 +38,7 @@ def page():
     store = view.store
     shown = _controls(store)
     playing = shown == "day" and st.session_state.get("playing")
-    st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(view, shown)
+    st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(shown)
     for note in store.notes:
         st.caption(note)
 
@@ -58,7 +58,7 @@ def _controls(store):
         return tied(st.segmented_control, "Show", "show", names, "day", **look)
 
 
-def _picture(view, shown):
+def _picture(shown):
     if st.session_state.pop("map_clicked", False):
         st.rerun(scope="app")
     store = session.store()
@@ -82,7 +82,7 @@ def _picture(view, shown):
         if beside == "city":
             _city_card(store, layer, row, ranked)
         else:
-            _ranking(view, layer, ranked, when)
+            _ranking(store, layer, ranked, when)
 
 
 def _day(store):
@@ -241,8 +241,8 @@ def _advice_words(advice, scale):
     st.caption(advice.short + by)
 
 
-def _ranking(view, layer, ranked, when):
-    store, unit = view.store, theme.unit_words(layer.scale.unit)
+def _ranking(store, layer, ranked, when):
+    unit = theme.unit_words(layer.scale.unit)
     if ranked.empty:
         st.info("No city has a prediction here.")
         return
@@ -287,7 +287,7 @@ def _ranking(view, layer, ranked, when):
         },
     )
     st.caption("A click before a row opens its city; a click on a heading sorts.")
-    facts = downloads.about(store, simulated=view.simulated, span=when)
+    facts = session.about(when)
     file_button(
         "Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get", type="secondary"
     )

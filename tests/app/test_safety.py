@@ -130,7 +130,8 @@ def test_what_is_escaped_can_be_read(draw, rows):
     "The card of a city whose name is a tag shows the tag, letter by letter."
     app = draw("map", rows, query={"city": NAMES["img"]})
     assert NAMES["img"] in app.metric[0].label.replace("\\", "")
-    assert any("&lt;img src=x" in said for kind, said in texts(draw("map", rows)) if kind == "html")
+    beside = draw("city", rows, query={"city": NAMES["script"], "with": NAMES["img"]})
+    assert any("&lt;img src=x" in said for kind, said in texts(beside) if kind == "html")
 
 
 @pytest.mark.parametrize("page", ["map", *(pytest.param(page, marks=pytest.mark.long) for page in PAGES[1:])])
