@@ -42,11 +42,14 @@ STYLE = """
 def main():
     """Draw the menu and the page that is open."""
     st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
-    # Streamlit's own colour of captions is paler than people with weak sight can read (WCAG 2.2, 1.4.3).
-    caption = (
-        f"[data-testid=stCaptionContainer] {{ color: {theme.tones(parts.dark())['soft']}; opacity: 1; }}"
+    # Streamlit's own colours of captions, and of chosen entries on a dark page, are paler than people with
+    # weak sight can read (WCAG 2.2, 1.4.3).
+    tone = theme.tones(parts.dark())
+    colours = (
+        f"[data-testid=stCaptionContainer] {{ color: {tone['soft']}; opacity: 1; }}"
+        f"[data-testid=stMultiSelect] [data-tag-index] * {{ color: {tone['page']}; }}"
     )
-    st.html(f"<style>{STYLE}{caption}</style>")
+    st.html(f"<style>{STYLE}{colours}</style>")
     hidden = set() if _comparison_named() else {"imbalance"}
     pages = {
         name: st.Page(

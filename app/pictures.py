@@ -50,7 +50,7 @@ def picture(chart, kind, *, title, lines=(), entries=(), simulated=False, dark=F
 
 
 def alone(chart, *, title, lines, entries, tone):
-    """Return the specification of a chart with what :func:`picture` puts around it, in the colours of a page."""
+    """Return the specification of a chart with what :func:`picture` puts around it, in tones of a page."""
     chart = json.loads(json.dumps(chart, default=rows_of).replace("NaN", "null"))
     whole = ("config", "datasets", "padding", "title", "description", "height")
     plot = {name: part for name, part in chart.items() if name not in whole}

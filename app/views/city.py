@@ -168,7 +168,7 @@ def _outside_words(inside):
 
 def _over_time(view, city, series, scale):
     store = view.store
-    st.subheader("Over time", anchor=False)
+    st.header("Over time", anchor=False)
     others = _others(store, city, series)
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
@@ -202,7 +202,7 @@ def _against(view, city, series, observed):
         evidence = gather(view.sources, view.store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    st.subheader("Against observations", anchor=False)
+    st.header("Against observations", anchor=False)
     rows, scheme = agreement.held_out_days(evidence.held_out, city["city_id"])
     if city["trained"]:
         st.markdown(
@@ -239,7 +239,11 @@ def _others(store, city, series):
     """Return the places to compare with, by name: the nearest cities are offered first."""
     everywhere = {COUNTRY: f"Mean of {shown(theme.country_name(city['country']))}", **store.by_label}
     nearby = {COUNTRY: everywhere[COUNTRY]} if (store.cities["country"] == city["country"]).sum() > 1 else {}
-    nearby |= {one: f"{store.by_label[one]} ({km:,.0f} km)" for one, km in store.nearest(city.name).items()}
+    for one, km in store.nearest(city.name).items():
+        other = store.cities.iloc[store.row(one)]
+        # Of a neighbour in the same country the name is enough, so that all stand in one row.
+        name = shown(other["city"]) if other["country"] == city["country"] else store.by_label[one]
+        nearby[one] = f"{name} ({km:,.0f} km)"
     if not nearby:
         return {}
     chosen = [one for one in link.choices("with", everywhere, MOST_OTHERS) if one != city["city_id"]]
@@ -307,7 +311,7 @@ def _smooth(values, series):
 def _year(series, scale, name):
     dark = parts.dark()
     if series.period == "day":
-        st.subheader("Calendar", anchor=False)
+        st.header("Calendar", anchor=False)
         recent = _recent(series)
         parts.show_chart(
             charts.calendar(recent, scale, dark=dark),
@@ -322,7 +326,7 @@ def _year(series, scale, name):
     left, right = st.columns(2, gap="large")
     if series.period != "year":
         with left:
-            st.subheader("Through the year", anchor=False)
+            st.header("Through the year", anchor=False)
             months = by_month(series)
             worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
             parts.show_chart(
@@ -334,7 +338,7 @@ def _year(series, scale, name):
             st.caption(_season_words(series))
     if series.period == "day":
         with right:
-            st.subheader("Share of days above each level", anchor=False)
+            st.header("Share of days above each level", anchor=False)
             years = share_above(series, scale.edges)
             shares = [[one.year, one.known, *one.above] for one in years]
             parts.show_chart(
@@ -370,7 +374,7 @@ def _recent(series):
 
 def _day(store, city, series, scale):
     period = store.period
-    st.subheader("What to do on a day" if period == "day" else "One value", anchor=False)
+    st.header("What to do on a day" if period == "day" else "One value", anchor=False)
     left, right = st.columns([1, 2.4], gap="large")
     with left:
         session.day_box(period.capitalize())

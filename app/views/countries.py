@@ -183,7 +183,7 @@ def _download(store, table, span):
 def _months(store, months, table, scale):
     if months.shape[1] < 2 or len(months) == 0:
         return
-    st.subheader("Month by month", anchor=False)
+    st.header("Month by month", anchor=False)
     st.plotly_chart(
         country_tables.months_picture(months.reindex(table["country"]), scale, dark=parts.dark()),
         key="countries_months",
@@ -195,7 +195,7 @@ def _months(store, months, table, scale):
 
 def _shares(store, span, table):
     possible = [how for how in SHARES if country_tables.levels_of(store, span, how)]
-    st.subheader("People and levels", anchor=False)
+    st.header("People and levels", anchor=False)
     if not possible:
         # Concentrations of a span have levels for its days or, from 30 days or a month on, for a year.
         st.info(
@@ -248,7 +248,7 @@ def _shares_words(store, span, how):
 
 
 def _uncertainty(view, store, table):
-    st.subheader("How sure this is", anchor=False)
+    st.header("How sure this is", anchor=False)
     try:
         evidence = gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:

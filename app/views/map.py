@@ -66,7 +66,7 @@ def _picture(shown):
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
         when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
-        st.subheader(when, anchor=False)
+        st.header(when, anchor=False)
         as_countries = link.choice("as", AS, "cities") == "countries"
         if as_countries:
             _countries(store, layer)

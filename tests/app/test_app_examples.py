@@ -64,7 +64,7 @@ def said(app):
         *app.error,
         *app.info,
         *app.title,
-        *app.subheader,
+        *app.header,
     )
     html = [one.proto.body for one in app.get("html")]
     metrics = [f"{one.label} {one.value}" for one in app.metric]
@@ -88,7 +88,7 @@ def test_a_click_opens_south_africa(place):
     app = page()
     app.button(key="open_south-africa").click().run()
     assert not app.exception
-    assert app.subheader[0].value == "Daily median, 1 August 2020"
+    assert app.header[0].value == "Daily median, 1 August 2020"
     assert app.metric[0].label == "Johannesburg, South Africa"
     assert app.query_params["example"] in ("south-africa", ["south-africa"])
 

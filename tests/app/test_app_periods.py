@@ -30,7 +30,7 @@ KAMPALA = pd.Series({"label": "Kampala, Uganda"})
 
 def said(app):
     "All text of a page."
-    parts = (*app.markdown, *app.metric, *app.caption, *app.warning, *app.error, *app.info, *app.subheader)
+    parts = (*app.markdown, *app.metric, *app.caption, *app.warning, *app.error, *app.info, *app.header)
     return "\n".join(str(part.value) for part in parts)
 
 

@@ -27,7 +27,7 @@ def said(app):
         *app.error,
         *app.info,
         *app.title,
-        *app.subheader,
+        *app.header,
     )
     return "\n".join(str(part.value) for part in parts)
 
@@ -148,7 +148,7 @@ def test_play_stops_at_the_last_day(draw, make_rows):
     days = []
     for _ in range(2):
         app.button[0].click().run()
-        days += [app.subheader[0].value, app.run().subheader[0].value]
+        days += [app.header[0].value, app.run().header[0].value]
     assert [day[-14:] for day in days] == [
         "2 January 2020",
         "3 January 2020",
@@ -299,7 +299,7 @@ def test_medians_are_not_called_means(draw, make_rows, write_predictions):
     "A file of daily medians: the map says so over the day and warns of levels made for means."
     path = write_predictions(make_rows({"kla": [10.0]}), facts={"statistic": "median", "period": "day"})
     app = draw("map", None, path=path)
-    assert [one.value for one in app.subheader] == ["Daily median, 1 January 2020"]
+    assert [one.value for one in app.header] == ["Daily median, 1 January 2020"]
     assert [one.value for one in app.warning if one.value.startswith("MEDIANS")]
 
 
@@ -316,7 +316,7 @@ def test_an_address_shows_the_same_with_tomorrows_file(page, draw, make_rows):
     assert not after.warning
     assert dict(after.query_params) == dict(before.query_params)
     if page == "map":
-        assert [after.metric[0].value, after.subheader[0].value] == [
+        assert [after.metric[0].value, after.header[0].value] == [
             "8.0 µg/m³",
             "Daily mean, 3 January 2020",
         ]
