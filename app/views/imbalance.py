@@ -43,7 +43,7 @@ def _alone():
     # The comparison of an upload has the published one beside it.
     if "imbalance_found" not in st.session_state:
         published(None)
-    st.subheader(PARTS["own"], anchor=False)
+    st.header(PARTS["own"], anchor=False)
     _own_table()
     st.caption(
         "For a larger table, `imbalance compare table.csv --target class --out comparison` writes a "
