@@ -38,11 +38,11 @@ def page():
     """Draw the page."""
     view = session.open_view("One city")
     store = view.store
-    left, right = st.columns([1, 1.5], vertical_alignment="bottom")
-    with left:
-        row = session.city_box()
-    with right:
-        session.scale_box()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        row = session.city_box(label_visibility="collapsed", icon=":material/search:", width=260)
+        label = for_markdown(store.cities["label"].iloc[row], limit=130)
+        st.header(label, anchor=False, width="content")
+        session.scale_box(label_visibility="collapsed")
     city = store.cities.iloc[row]
     series = _series(store, city)
     if not np.isfinite(series.amounts).any():
@@ -291,7 +291,7 @@ def _further(store, chosen):
         link.set(**{"with": [*chosen, st.session_state["added"]][-MOST_OTHERS:]})
 
     st.selectbox(
-        "City", store.by_label, format_func=store.by_label.get, index=None, key="added", on_change=add
+        "Place", store.by_label, format_func=store.by_label.get, index=None, key="added", on_change=add
     )
 
 
