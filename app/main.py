@@ -35,6 +35,10 @@ STYLE = """
 [data-testid=stMetricValue] { font-size: 1.9rem; }
 /* On a telephone the menu hides behind a sign without a name. */
 [data-testid=stExpandSidebarButton]::after { content: "Menu"; margin-left: 0.3rem; font-size: 1rem; }
+@media (max-width: 640px) {
+  [data-testid=stMainBlockContainer] { padding-top: 3.6rem; }
+  [data-testid=stHeading] h1 { font-size: 1.7rem; }
+}
 #vg-tooltip-element { overflow-wrap: anywhere; }
 """
 

@@ -182,7 +182,7 @@ def _over_time(view, city, series, scale):
         charts.time_series(series, scale, marked=link.date(), **drawn),
         "city_series",
         says=f"Predicted {theme.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
-        table=downloads.selection(store, [city["city_id"]]),
+        table=_table(store, city["city_id"]),
         entries=[(one.name, one.colour + "40" * (one.kind == "band")) for one in legend],
     )
     unit = theme.unit_words(scale.unit)
@@ -226,6 +226,12 @@ def _against(view, city, series, observed):
         few = f"There are too few {layers.SPANS[period]} to compare."
         st.markdown(few if found is None else agreement.words(found, period))
     session.page_link("trust", "How the model was judged")
+
+
+def _table(store, city_id):
+    """Return the values of a city as a table that begins with what differs between its rows."""
+    rows = downloads.selection(store, [city_id])
+    return rows[sorted(rows.columns, key=lambda name: name in downloads.PLACE)]
 
 
 def said(series):
