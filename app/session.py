@@ -124,8 +124,9 @@ class Link:
 
     def scale(self):
         """Return the chosen scale, a key of :data:`app.scales.SCALES`; index points have their own only."""
-        here = store()
-        return here.unit if here.main == "aqi" else self.choice("scale", scales.SCALES, "who")
+        if open_sources().predictions is not None and store().main == "aqi":
+            return store().unit
+        return self.choice("scale", scales.SCALES, "who")
 
     def palette(self):
         """Return the chosen palette, a key of :data:`app.theme.PALETTES`."""

@@ -339,7 +339,7 @@ def test_the_ranking_has_all_cities_or_those_of_a_country(draw, make_rows):
     assert table["City"].tolist() == ["Kampala, Uganda", "Nairobi, Kenya"]
     assert table["Class"].tolist() == ["above the guideline", "within the guideline"]
     kenya = draw("map", make_rows(PM25), query={"beside": "list", "in": "KEN"}).dataframe[0].value
-    assert kenya[["Rank", "City"]].values.tolist() == [[2, "Nairobi, Kenya"]]
+    assert kenya[["Rank", "City"]].to_numpy().tolist() == [[2, "Nairobi, Kenya"]]
 
 
 def test_a_comparison_is_in_the_link_and_in_words(draw, make_rows):
