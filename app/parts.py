@@ -44,7 +44,8 @@ def show_chart(chart, key, *, says="", table=None, entries=()):
     entries : sequence of (str, str)
         Legend that stands beside it on the page: name and colour.
     """
-    says = says or chart.get("description", "")
+    # A name may be markup; nothing obeys it here, and nothing shall.
+    says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
     st.vega_lite_chart({**chart, "description": says}, key=key, theme=None)
     if session.shows_predictions():
         # Made on demand: neither table nor picture is sent with the page.
