@@ -229,6 +229,36 @@ def shares_above(store, span, how):
     return pd.DataFrame(columns)
 
 
+def people_above(store, span):
+    """Return how many people of the listed cities live above each level, and of how many that is known.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+    span : Span
+        Days that count.
+
+    Returns
+    -------
+    DataFrame
+        `level, words, people, of`: in rising order of the levels; empty where none apply to a mean over the
+        span, or no population is known. Cities of too few days do not count.
+    """
+    scale = mean_scale(store, span.known, "who")
+    mean = store.mean(store.main, span.start, span.end)
+    people = store.cities["population"].to_numpy(dtype="float64", na_value=np.nan)
+    counts = np.isfinite(mean) & ~span.few & (people > 0)
+    if not scale.classed or not counts.any():
+        return pd.DataFrame(columns=["level", "words", "people", "of"])
+    number = scale.index(mean)
+    above = [people[counts & (number > at)].sum() for at in range(len(scale.edges))]
+    words = (
+        [label.removeprefix("above ") for label in scale.labels[1:]] if scale.guideline else scale.labels[:-1]
+    )
+    return pd.DataFrame({"level": scale.edges, "words": words, "people": above, "of": people[counts].sum()})
+
+
 def scale_of(store, span, how):
     """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
@@ -269,6 +299,18 @@ def people_number(people):
     if not people > 0:
         return "people unknown"
     return f"{people / 1e6:,.1f} million people" if people >= 1e6 else f"{people:,.0f} people"
+
+
+def of_people(people, total):
+    """Say a part of a number of people.
+
+    >>> of_people(3_240_000, 439_000_000), of_people(0, 45_000)
+    ('3.2 of 439.0 million (1%)', '0 of 45,000 (0%)')
+    """
+    share = theme.chance_words(people / total)
+    if total >= 1e6:
+        return f"{people / 1e6:,.1f} of {total / 1e6:,.1f} million ({share})"
+    return f"{people:,.0f} of {total:,.0f} ({share})"
 
 
 def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):

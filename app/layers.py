@@ -7,6 +7,7 @@ import numpy as np
 from airq.units import PM25_UNIT
 from app import scales, theme
 from app.maps import Layer
+from app.mean_intervals import mean_interval
 from app.series import days_of
 
 #: What values that stand for days are called; see :func:`app.theme.by_period` for others.
@@ -45,21 +46,44 @@ def day_layer(store, date, *, scale, palette="readable"):
     )
 
 
-def mean_layer(store, start, end, *, scale, palette="readable"):
-    """The mean of a span of days, without an interval: the file has intervals of single days only.
+def mean_layer(store, start, end, *, scale, palette="readable", calibration=None):
+    """The mean of a span of days, with intervals where the span is a month or a year.
 
-    A city is hollow where the model extrapolates on more than a quarter of the days. It has no class where
+    These need the `calibration` of the bundle; a span of one value has that of the file. A city is hollow
+    where the model extrapolates on more than a quarter of the days. It has no class where
     too few of its days are known for the levels by which the others are classed.
     """
     days = store.days_averaged(start, end)
     chosen = mean_scale(store, days, scale, palette)
+    lower, upper = mean_ends(store, start, end, calibration)
     return Layer(
         store.mean(store.main, start, end),
         chosen,
+        lower=lower,
+        upper=upper,
+        level=store.level,
         inside=_mostly_inside(store, start, end),
         days=days,
         few=too_few(store, days, chosen),
     )
+
+
+def mean_ends(store, start, end, calibration):
+    """Return the ends of the intervals of means over a span, two arrays of shape (n_cities,), or two None."""
+    if not (store.main == "pm25" and store.has("lower") and store.has("upper")):
+        return None, None
+    span = store.days(start, end)
+    predicted, lower, upper = (store.array(name)[:, span] for name in ("pm25", "lower", "upper"))
+    if predicted.shape[1] == 1:
+        return lower[:, 0], upper[:, 0]
+    if calibration is None or store.period != "day" or len(store.dates[span]) != _days_between(start, end):
+        return None, None
+    ends = mean_interval(calibration, predicted, lower, upper, store.level)
+    return (None, None) if np.isnan(ends).all() else (ends[:, 0], ends[:, 1])
+
+
+def _days_between(start, end):
+    return int((np.datetime64(end) - np.datetime64(start)).astype(int)) + 1
 
 
 def mean_scale(store, days, scale, palette="readable"):

@@ -30,6 +30,13 @@ STYLE = """
    chart has neither the legend nor the word SIMULATED, and its table of a chart no units. */
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as"], [aria-label^="Copy"],
   [aria-label="Show data"]) { display: none; }
+[data-testid=stMetricValue] { font-size: 1.9rem; }
+/* On a telephone the menu hides behind a sign without a name. */
+[data-testid=stExpandSidebarButton]::after { content: "Menu"; margin-left: 0.3rem; font-size: 1rem; }
+@media (max-width: 640px) {
+  [data-testid=stMainBlockContainer] { padding-top: 3.6rem; }
+  [data-testid=stHeading] h1 { font-size: 1.7rem; }
+}
 #vg-tooltip-element { overflow-wrap: anywhere; }
 """
 
@@ -37,11 +44,14 @@ STYLE = """
 def main():
     """Draw the menu and the page that is open."""
     st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
-    # Streamlit's own colour of captions is paler than people with weak sight can read (WCAG 2.2, 1.4.3).
-    caption = (
-        f"[data-testid=stCaptionContainer] {{ color: {theme.tones(parts.dark())['soft']}; opacity: 1; }}"
+    # Streamlit's own colours of captions, and of chosen entries on a dark page, are paler than people with
+    # weak sight can read (WCAG 2.2, 1.4.3).
+    tone = theme.tones(parts.dark())
+    colours = (
+        f"[data-testid=stCaptionContainer] {{ color: {tone['soft']}; opacity: 1; }}"
+        f"[data-testid=stMultiSelect] [data-tag-index] * {{ color: {tone['page']}; }}"
     )
-    st.html(f"<style>{STYLE}{caption}</style>")
+    st.html(f"<style>{STYLE}{colours}</style>")
     hidden = set() if _comparison_named() else {"imbalance"}
     pages = {
         name: st.Page(

@@ -7,10 +7,9 @@ import html
 import json
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from app import maps, scales, sources, theme
+from app import downloads, maps, pictures, scales, session, sources, theme
 
 #: The app's own map: its script, in the order in which its parts build upon each other, and its look.
 STATIC = Path(__file__).parent / "static"
@@ -27,15 +26,6 @@ NO_VALUE = "–"
 TABLE_ROW = 37
 #: Look of entries in a row that wraps.
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
-#: Look of :func:`light_table`.
-LIGHT_TABLE = """
-.light-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.light-table :is(td, th) { padding: .3rem .6rem; overflow-wrap: anywhere; }
-.light-table th { position: sticky; top: 0; text-align: left; font-weight: 600; overflow-wrap: normal; }
-.light-table :is(td, th):not(:last-child) { text-align: right; }
-.light-table td:not(:last-child) { white-space: nowrap; }
-.light-table tr + tr td { border-top: 1px solid #8884; }
-"""
 
 
 def dark():
@@ -48,9 +38,59 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
-def show_chart(chart, key):
-    """Show a chart of :mod:`app.charts`, a Vega-Lite specification."""
-    st.container(key=key).vega_lite_chart(chart, key=f"{key}_chart", theme=None)
+def show_chart(chart, key, *, says="", table=None, entries=()):
+    """Show a chart, a Vega-Lite specification, and what saves its picture and its data.
+
+    Parameters
+    ----------
+    chart : dict
+        As the modules of charts make it.
+    key : str
+        Name among the widgets.
+    says : str
+        What it shows, in a sentence; by default its description. It is what screen readers read.
+    table : DataFrame, optional
+        Its data; by default the first table that it draws.
+    entries : sequence of (str, str)
+        Legend that stands beside it on the page: name and colour.
+    """
+    # A name may be markup; nothing obeys it here, and nothing shall.
+    says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
+    st.vega_lite_chart({**chart, "description": says}, key=key, theme=None)
+    if session.shows_predictions():
+        # Made on demand: neither table nor picture is sent with the page.
+        with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
+            if files.open:
+                _files(chart, key, says, pictures.table_of(chart) if table is None else table, entries)
+
+
+def _files(chart, key, says, table, entries):
+    facts = session.about()
+    simulated = facts["trained_on"] == "simulated"
+    lines = [f"Unit: {theme.unit_words(facts['unit'])}. {session.origin_words()}"]
+    plain = str(says).replace("**", "")
+
+    def picture(kind):
+        look = {"title": plain, "lines": lines, "entries": entries, "simulated": simulated}
+        look["dark"] = dark()
+        return pictures.picture(chart, kind, **look)
+
+    with st.container(horizontal=True):
+        for kind, mime in pictures.MIME.items():
+            _file(f"Picture ({kind.upper()})", lambda kind=kind: picture(kind), key, facts, kind, mime)
+        _file("Data (CSV)", lambda: downloads.to_csv(table, facts), key, facts, "csv", downloads.MIME["csv"])
+    st.dataframe(table, hide_index=True, height=table_height(len(table), most=300), placeholder=NO_VALUE)
+
+
+def _file(label, make, key, facts, kind, mime):
+    st.download_button(
+        label,
+        make,
+        file_name=downloads.file_name(facts, kind, key),
+        mime=mime,
+        on_click="ignore",
+        key=f"{key}_{kind}",
+    )
 
 
 def lines_legend(entries):
@@ -114,17 +154,6 @@ def table_height(rows, *, most):
     return min(TABLE_ROW * (rows + 1) + 2, most)
 
 
-def light_table(columns, *, label, height):
-    """Show columns of text as a table that the browser draws at once; `height` is the most it takes. [px]"""
-    tone = theme.tones(dark())
-    body = pd.DataFrame(columns).to_html(index=False, border=0, classes="light-table")
-    st.html(
-        f"<style>{LIGHT_TABLE} .light-table th {{ background: {tone['page']}; }}</style>"
-        f'<div role="region" aria-label="{label}" tabindex="0" style="max-height:{height}px;overflow:auto;'
-        f'border:1px solid {tone["grid"]};border-radius:.25rem">{body}</div>'
-    )
-
-
 def static_file(path):
     """Return the address of a file on this server, or its content where files are not served."""
     if not st.get_option("server.enableStaticServing"):
@@ -140,7 +169,7 @@ def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
     if few:
         classes.append((maps.NO_CLASS, "no class", f"fewer than {scales.LONG} days known"))
     items = "".join(
-        f'<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
+        f'<span style="display:inline-flex;align-items:center;margin:0 1rem 0 0">'
         f'<span aria-hidden="true" style="width:1.1rem;height:1.1rem;border-radius:50%;background:{colour};'
         f'border:1px solid {tone["soft"]};margin-right:.45rem"></span>'
         f"<span><b>{label[:1].upper() + label[1:]}</b> {span}</span></span>"
@@ -151,7 +180,8 @@ def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
     items += _mark(MONITOR, "Dotted", "trained the model: not a test of it") * monitors
     heading = f"{scale.heading} [{theme.unit_words(scale.unit)}]"
     st.html(
-        f'<div role="group" aria-label="Legend" style="font-size:.9rem"><div>{heading}</div>{items}</div>'
+        '<div role="group" aria-label="Legend" style="font-size:.9rem;line-height:1.45">'
+        f"<div>{heading}</div>{items}</div>"
     )
     if scale.note:
         st.caption(scale.note)

@@ -10,6 +10,8 @@ import pandas as pd
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ROLLING_DAYS = 30
+#: With fewer years a trend is the weather of one of them.
+TREND_YEARS = 5
 #: Step of the calendar by period, as NumPy names it.
 STEPS = {"day": "D", "month": "M", "year": "Y"}
 EXPECTED, COUNTED = "Expected from the probability of each day", "Counted from the predictions"
@@ -138,6 +140,83 @@ def by_month(series):
 def _tails(part):
     """10 % and 90 % quantile of sorted values as `numpy.quantile` gives them, in a tenth of its time."""
     return np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), part)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Change of monthly means from year to year. [unit of the series per year]
+
+    Attributes
+    ----------
+    change, low, high : float
+        Median change, and the ends of its 95 % interval.
+    years : int
+        Years that it compares.
+    """
+
+    change: float
+    low: float
+    high: float
+    years: int
+
+
+def trend(series):
+    """Estimate the trend of a place: median slope of its years (Theil-Sen), with Kendall's interval [1]_.
+
+    Every month is held against the mean of that month of the year, and a year is one observation, because
+    its months go together. The interval is that of the scatter of the years, not of the model's error.
+
+    Parameters
+    ----------
+    series : Series
+        Days or months of one place.
+
+    Returns
+    -------
+    Trend or None
+        None with fewer than :data:`TREND_YEARS` years of half their months.
+
+    References
+    ----------
+    .. [1] R. O. Gilbert, "Statistical methods for environmental pollution monitoring", 1987, section 16.5.
+    """
+    months = monthly_means(series)
+    years = (months - months.mean())[months.notna().sum(axis=1) >= 6].mean(axis=1)
+    n = len(years)
+    if n < TREND_YEARS:
+        return None
+    first, later = np.triu_indices(n, 1)
+    year, value = years.index.to_numpy(), years.to_numpy()
+    slopes = np.sort((value[later] - value[first]) / (year[later] - year[first]))
+    # Kendall's S is about normal with this variance; the ends are ranks among the slopes.
+    reach = 1.96 * np.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    low, high = int((len(slopes) - reach) / 2), int(np.ceil((len(slopes) + reach) / 2))
+    ends = slopes[max(low - 1, 0)], slopes[min(high, len(slopes) - 1)]
+    return Trend(float(np.median(slopes)), *map(float, ends), n)
+
+
+def monthly_means(series):
+    """Return the means of months that have half their days: a row a year, a column a month of the year."""
+    table = pd.Series(np.asarray(series.amounts, dtype="float64"), index=series.dates).dropna()
+    months = table.groupby([table.index.year, table.index.month]).agg(["mean", "size"])
+    need = {"day": 15, "month": 1, "year": np.inf}[series.period]
+    means = months["mean"][months["size"] >= need].rename_axis(["year", "month"]).reset_index()
+    return means.pivot_table(index="year", columns="month", values="mean")
+
+
+def same_months(series):
+    """Return the change from the last year but one to the last over the months that both have, or None.
+
+    Returns
+    -------
+    tuple of (int, int, int, float) or None
+        The two years, the number of months, and the mean change. [unit of the series]
+    """
+    table = monthly_means(series)
+    if len(table) < 2:
+        return None
+    change = (table.iloc[-1] - table.iloc[-2]).dropna()
+    return (*table.index[-2:].tolist(), len(change), float(change.mean())) if len(change) else None
 
 
 def how_counted(series, levels):

@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
+from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.workflows.app import EXAMPLES
-from app import cube, jobs, scales, sources, surfaces, theme
+from app import cube, downloads, jobs, scales, sources, surfaces, theme
 from app.observations import read_observations
 from app.series import lengths
 from app.store import Store, largest, open_store
@@ -29,8 +30,23 @@ ABOUT_EXAMPLES = {
     "demonstration": "Not the air of any city: the app simulates an atmosphere, judges and trains a model on "
     "cities with sensors and predicts cities without. It takes some minutes, once, and shows every page.",
 }
+#: The address is the browser's to read: parts of a page change it without the rest.
+COPY_LINK = st.components.v2.component(
+    "copy_link",
+    html="<button type=button>Copy link</button>",
+    css="""button { font: inherit; font-size: .9rem; color: var(--st-text-color); cursor: pointer;
+        background: none; border: 1px solid var(--st-border-color); border-radius: .25rem;
+        padding: .3rem .8rem; white-space: nowrap }""",
+    js="""export default ({parentElement}) => {
+        const button = parentElement.querySelector("button");
+        button.onclick = () => (navigator.clipboard?.writeText(location.href) ?? Promise.reject()).then(
+            () => { button.textContent = "Link copied"; },
+            () => window.prompt("Link to what is shown", location.href));
+    }""",
+)
 #: What was chosen, among the state of a session.
-CHOSEN = ("link", "link_seen", "link_wrong", "playing")
+CHOSEN = ("link", "playing")
+CALIBRATION = "calibration.parquet"
 #: More than a page has below its title. [elements]
 MANY = 50
 LONG = 600
@@ -43,53 +59,55 @@ class View:
     store: Store | None
     sources: sources.Sources
 
+    @property
+    def simulated(self):
+        """Whether the numbers are simulated."""
+        return self.sources.simulated or self.store.simulated
+
 
 class Link:
-    """What is chosen on all pages, kept in the address bar so that it can be shared.
+    """What a page shows, kept in its address so that a link to it shows the same later, and elsewhere.
 
-    A value from the address bar is used only if it is one of the options; others are told in words.
+    Streamlit's own binding of widgets leaves defaults out, which follow the file: tomorrow's newest day is
+    another one. A value of the address counts only if it is one of the options; others are told in words.
     """
 
     def choice(self, name, options, default):
-        """The chosen option of a name; the address bar counts first when it was changed by hand."""
-        state = st.session_state.setdefault("link", {})
-        seen = st.session_state.setdefault("link_seen", {})
-        asked = st.query_params.get(name)
-        if asked is not None and asked != seen.get(name):
-            seen[name] = asked
-            if asked in options:
-                state[name] = asked
-            else:
-                self._wrong(name, asked)
-        chosen = state.get(name, default)
-        return chosen if chosen in options else default
+        """Return what the address says of a name, else what was chosen before, else `default`; it is kept."""
+        asked = st.query_params.get(name, _chosen().get(name, default))
+        if asked not in options:
+            if name in st.query_params:
+                _tell_wrong(name, asked, default)
+            asked = default
+        self.set(**{name: asked})
+        return asked
+
+    def choices(self, name, options, most):
+        """Return those of the options that are chosen under a name, none by default; see :meth:`choice`."""
+        asked = st.query_params.get_all(name) or _chosen().get(name, [])
+        kept = [one for one in dict.fromkeys(asked) if one in options][:most]
+        self.set(**{name: kept})
+        return kept
 
     def set(self, **values):
-        """Choose values by name, here and in the address bar."""
-        state = st.session_state.setdefault("link", {})
-        seen = st.session_state.setdefault("link_seen", {})
+        """Choose values by name, here and in the address; None and an empty list leave it."""
         for name, value in values.items():
-            state[name] = seen[name] = value
-            if st.query_params.get(name) != value:
+            _chosen()[name] = value
+            if not value:
+                del _chosen()[name]
+                st.query_params.pop(name, None)
+            elif (
+                st.query_params.get_all(name) if isinstance(value, list) else st.query_params.get(name)
+            ) != value:
                 st.query_params[name] = value
 
-    def forget(self, name):
-        """Leave a value to its default, here and in the address bar."""
-        st.session_state.setdefault("link", {}).pop(name, None)
-        st.session_state.setdefault("link_seen", {}).pop(name, None)
-        st.query_params.pop(name, None)
-
-    def show(self):
-        """Write what is chosen into the address bar, which another page has emptied."""
-        self.set(**st.session_state.get("link", {}))
-
     def city(self):
-        """Identifier of the chosen city; the most populous by default."""
+        """Return the identifier of the chosen city; the most populous by default."""
         here = store()
         return self.choice("city", here.numbers, here.usual_city)
 
     def country(self):
-        """Code of the chosen country, to which the chosen city then belongs; by default that of the city."""
+        """Return the code of the chosen country, by default that of the city, which always lies in it."""
         cities = store().cities
         of_city = cities["country"].iloc[store().row(self.city())]
         code = self.choice("country", set(cities["country"]), of_city)
@@ -98,24 +116,29 @@ class Link:
         return code
 
     def date(self):
-        """The chosen day as ``YYYY-MM-DD``; the last by default."""
-        days = day_names()
-        return self.choice("date", set(days), days[-1])
+        """Return the chosen day as ``YYYY-MM-DD``; the last by default."""
+        days = store().day_names
+        return self.choice("date", days, days[-1])
 
     def scale(self):
-        """The chosen scale, a key of :data:`app.scales.SCALES`."""
+        """Return the chosen scale, a key of :data:`app.scales.SCALES`; index points have their own only."""
+        if open_sources().predictions is not None and store().main == "aqi":
+            return store().unit
         return self.choice("scale", scales.SCALES, "who")
 
     def palette(self):
-        """The chosen palette, a key of :data:`app.theme.PALETTES`."""
+        """Return the chosen palette, a key of :data:`app.theme.PALETTES`."""
         return self.choice("palette", theme.PALETTES, "readable")
 
-    def warnings(self):
-        """Words about values of the address bar that do not exist, told once."""
-        return st.session_state.pop("link_wrong", {})
 
-    def _wrong(self, name, asked):
-        st.session_state.setdefault("link_wrong", {})[name] = asked
+def _chosen():
+    return st.session_state.setdefault("link", {})
+
+
+def _tell_wrong(name, asked, default):
+    words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
+    instead = "." if default is None else "; the usual one is shown."
+    st.session_state.get("below_title", st).warning(words + instead)
 
 
 link = Link()
@@ -135,6 +158,7 @@ def open_view(title, *, needs=("predictions",)):
     -------
     View
     """
+    st.session_state.pop("below_title", None)
     opened = open_sources()
     if opened.predictions is not None:
         _look_at_store(opened.predictions)
@@ -142,25 +166,48 @@ def open_view(title, *, needs=("predictions",)):
         tell_simulated()
     if opened.simulated:
         _tell_folder(opened.predictions.parent)
-    head(title)
+    head(title, opened)
+    st.session_state["below_title"] = st.container()
     if opened.predictions is not None:
         _tell_origin(store())
-    _tell_other_example(opened.example)
     for kind in needs:
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
             st.stop()
     here = store() if "predictions" in needs else None
-    if here is not None:
-        link.city(), link.date(), link.scale(), link.palette()
-        tell_link()
+    st.session_state["shows_predictions"] = here is not None
     return View(here, opened)
 
 
-def head(title):
-    """Title of a page, and what is chosen in its address."""
-    st.title(title, anchor=False)
-    link.show()
+def head(title, opened=None):
+    """Show the title of a page, what copies its address, and how old the newest day of open files is."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        COPY_LINK(key="copy_link", height="content", width="content")
+        if opened is not None and opened.predictions is not None:
+            age = age_of(store(), pd.Timestamp.now().normalize())
+            st.markdown(f":material/history: {age}", width="content")
+        if opened is not None:
+            _tell_other_example(opened.example)
+
+
+def shows_predictions():
+    """Whether the page that is open is about the predictions."""
+    return st.session_state.get("shows_predictions", False)
+
+
+def about(span=""):
+    """Return what a file from this page tells of its numbers, see :func:`app.downloads.about`."""
+    return downloads.about(store(), simulated=View(store(), open_sources()).simulated, span=span)
+
+
+def origin_words():
+    """Return what the model behind the numbers learned from, how old they are, and what made them."""
+    here, trained = store(), about()["trained_on"]
+    learned = (
+        f"Predicted by a model that learned from {ORIGINS[trained].words}. " if trained in ORIGINS else ""
+    )
+    return f"{learned}{age_of(here, pd.Timestamp.now().normalize())} Made with airq."
 
 
 def tell_simulated():
@@ -193,18 +240,7 @@ def _open_example(name):
     st.query_params.clear()
     link.set(example=name)
     # What boxes of another page hold is forgotten by leaving it, here and in the browser.
-    pages = st.session_state.get("pages", {})
-    if "map" in pages:
-        st.switch_page(pages["map"])
-    st.rerun()
-
-
-def _tell_age(here):
-    """Say what the file says it is, how old its last value is, and whether it looks ahead."""
-    if told := here.told("description"):
-        title, about = (for_markdown(text, limit=LONG) for text in (here.told("title"), told))
-        st.info(f"**{title}.** {about}", icon=":material/info:")
-    st.markdown(f":material/history: {age_of(here, pd.Timestamp.now().normalize())}")
+    open_page("map")
 
 
 def age_of(here, today):
@@ -240,27 +276,15 @@ def age_of(here, today):
 
 
 def _tell_origin(here):
-    _tell_age(here)
+    """Say what the file says it is, and what must be known of the numbers that its model learned from."""
+    if told := here.told("description"):
+        title, about = (for_markdown(text, limit=LONG) for text in (here.told("title"), told))
+        st.info(f"**{title}.** {about}", icon=":material/info:")
     origin = ORIGINS.get(here.trained_on)
     if origin and origin.warning and not here.simulated:
         st.warning(origin.warning)
     if here.facts.get("statistic") == "median":
         st.warning(MEDIAN_WARNING)
-
-
-def tell_link():
-    """Say which values of the address bar are not among the options, and what is shown instead."""
-    for name, asked in link.warnings().items():
-        first = "most populous" if store().cities["population"].notna().any() else "first"
-        instead = {
-            "city": f"the {first} city",
-            "country": "the country of the chosen city",
-            "date": "the last day",
-            "level": "the lowest level of this scale",
-        }.get(name, "the usual one")
-        st.warning(
-            f"The link asks for the {name} “{for_markdown(asked)}”, which is not here; {instead} is shown."
-        )
 
 
 def open_sources():
@@ -287,8 +311,6 @@ def _open_sources(example):
 def _offer_examples():
     """Show what there is to open, and end the page."""
     st.title("What to open?", anchor=False)
-    if link.warnings():
-        st.warning("The link asks for an example that is not here.")
     for name in EXAMPLES:
         with st.container(border=True):
             _example_button(name, type="primary" if name == "south-africa" else "secondary")
@@ -363,6 +385,14 @@ def facts():
     return _opened("bundle", _facts, BUNDLE_JSON)
 
 
+def calibration():
+    """Return the calibration of the bundle for intervals of means, or None where there is none."""
+    path = open_sources().bundle
+    if path is None or not (path / CALIBRATION).exists() or store().level is None:
+        return None
+    return _opened("bundle", _calibration, CALIBRATION)
+
+
 def _opened(kind, loader, inside=""):
     path = getattr(open_sources(), kind)
     if path is None:
@@ -393,6 +423,11 @@ def _answers(stamp):
     return jobs.Answers()
 
 
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _calibration(path, stamp):
+    return Calibration.from_table(pd.read_parquet(Path(path) / CALIBRATION))
+
+
 @st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
 def _facts(path, stamp):
     return read_metadata(path)
@@ -404,34 +439,42 @@ def stop(error):
     st.stop()
 
 
-def day_names():
-    """All days of the store as ``YYYY-MM-DD``."""
-    return store().day_names
+def tied(widget, label, name, options, default, **look):
+    """Show a widget of one choice that is tied to the link; return what is chosen.
 
-
-def city_box(label="City", *, key, **look):
-    """Search box for a city, tied to the link; returns the city's row. `look` goes to the box."""
-    here = store()
-    st.session_state[key] = here.row(link.city())
-
-    def chosen():
-        choose_city(here.cities["city_id"].iloc[st.session_state[key]])
-
-    return st.selectbox(
-        label,
-        here.by_label,
-        key=key,
-        format_func=here.labels.__getitem__,
-        on_change=chosen,
-        help="Type a part of a name.",
-        **look,
+    Parameters
+    ----------
+    widget : callable
+        Such as ``st.selectbox``.
+    label, name : str
+        Label, and name in the address, which is the widget's key, too.
+    options : sequence of str, or dict of str to str
+        Values; a dict names them.
+    default : str
+        One of the options.
+    **look
+        Further arguments of the widget.
+    """
+    st.session_state[name] = link.choice(name, options, default)
+    if isinstance(options, dict):
+        look["format_func"] = options.__getitem__
+    changed = look.pop("changed", lambda chosen: link.set(**{name: chosen}))
+    return widget(
+        label, list(options), key=name, on_change=lambda: changed(st.session_state[name] or default), **look
     )
+
+
+def city_box(label="City", **look):
+    """Show the search box for a city; return the city's row. `look` goes to the box."""
+    here = store()
+    help = "Type a part of a name."
+    tied(st.selectbox, label, "city", here.by_label, here.usual_city, changed=choose_city, help=help, **look)
+    return here.row(link.city())
 
 
 def choose_city(city_id):
     """Choose a city; a country that was chosen before makes room for the city's own."""
-    link.forget("country")
-    link.set(city=city_id)
+    link.set(country=None, city=city_id)
 
 
 def choose_country(code):
@@ -440,24 +483,46 @@ def choose_country(code):
     link.set(country=code, city=largest(cities[cities["country"] == code]))
 
 
-def scale_box(*, key, **look):
-    """Choice of the scale, tied to the link; returns its name. Index points have their own only.
+def scale_box(**look):
+    """Show the choice of the scale; index points have their own only. `look` goes to the switch."""
+    if store().main == "pm25":
+        # A level is one of its scale.
+        tied(
+            st.segmented_control,
+            "Scale",
+            "scale",
+            scales.SCALES,
+            "who",
+            changed=lambda chosen: link.set(scale=chosen, level=None),
+            required=True,
+            **look,
+        )
 
-    `look` goes to the switch.
-    """
+
+def day_box(label, **look):
+    """Show the choice of a day, month or year of the file; a day that it lacks makes room for one near."""
     here = store()
-    if here.main == "aqi":
-        return here.unit
-    st.session_state[key] = link.scale()
-    return st.segmented_control(
-        "Scale",
-        list(scales.SCALES),
-        key=key,
-        format_func=scales.SCALES.get,
-        on_change=lambda: link.set(scale=st.session_state[key] or "who"),
-        required=True,
+    days = here.day_names
+    if here.period != "day":
+        named = {day: theme.day_words(day, here.period) for day in days}
+        tied(st.selectbox, label, "date", named, days[-1], **look)
+        return
+    st.session_state["date"] = pd.Timestamp(link.date()).date()
+    st.date_input(
+        label,
+        min_value=here.dates[0].date(),
+        max_value=here.dates[-1].date(),
+        key="date",
+        format="YYYY-MM-DD",
+        on_change=lambda: link.set(date=near(st.session_state["date"])),
         **look,
     )
+
+
+def near(day):
+    """Return the day of the file that is nearest to a date, as ``YYYY-MM-DD``."""
+    here = store()
+    return here.day_names[here.dates.get_indexer([pd.Timestamp(day)], method="nearest")[0]]
 
 
 def page_link(name, label):
@@ -465,3 +530,11 @@ def page_link(name, label):
     pages = st.session_state.get("pages", {})
     if name in pages:
         st.page_link(pages[name], label=label, icon=":material/arrow_forward:")
+
+
+def open_page(name):
+    """Go on to another page; where the pages are not known, draw this one again."""
+    pages = st.session_state.get("pages", {})
+    if name in pages:
+        st.switch_page(pages[name])
+    st.rerun()

@@ -146,14 +146,22 @@ class Store:
         return {city: number for number, city in enumerate(self.cities["city_id"])}
 
     @functools.cached_property
-    def labels(self):
-        """The `label` of every city, in the order of :attr:`cities`."""
-        return tuple(self.cities["label"])
-
-    @functools.cached_property
     def by_label(self):
-        """Numbers of the cities' rows in the order of their labels, whatever their case."""
-        return tuple(sorted(range(len(self.labels)), key=lambda row: self.labels[row].casefold()))
+        """The `label` of every city by its `city_id`, in the order of the labels, whatever their case."""
+        pairs = zip(self.cities["city_id"], self.cities["label"], strict=True)
+        return dict(sorted(pairs, key=lambda pair: pair[1].casefold()))
+
+    def nearest(self, row, number=5):
+        """Distance of the nearest cities of a city by `city_id`, nearest first. [km]"""
+        from airq.geo import distances_km
+
+        places = self.cities[["latitude", "longitude"]]
+        if places.iloc[row].isna().any():
+            return {}
+        km = distances_km(places.iloc[[row]], places)[0]
+        km[row] = np.nan
+        near = np.argsort(km, kind="stable")[:number]
+        return {self.cities["city_id"].iloc[one]: float(km[one]) for one in near if np.isfinite(km[one])}
 
     @functools.cached_property
     def usual_city(self):
@@ -378,8 +386,8 @@ def guess_period(dates):
     return "year" if (dates.month == 1).all() else "month"
 
 
-def ranking(cities, values):
-    """Cities from the highest value to the lowest, those without a value left out.
+def ranking(cities, values, lower=None, upper=None):
+    """Rank cities from the highest value to the lowest, those without a value left out.
 
     Parameters
     ----------
@@ -387,16 +395,55 @@ def ranking(cities, values):
         As :attr:`Store.cities`.
     values : array-like of shape (n_cities,)
         What to rank by.
+    lower, upper : array-like of shape (n_cities,), optional
+        Ends of their intervals.
 
     Returns
     -------
     DataFrame
-        `rank` (from 1; equal values share the better one), `city_id, city, country, value`.
+        `rank` (from 1; equal values share the better one), `city_id, city, country, value, best, worst`.
+        `best` and `worst` are the ranks between which a city lies where every value lies in its interval
+        [1]_: cities whose whole interval is higher come before it, those whose whole interval is lower
+        come after it. A value without an interval is taken as it is.
+
+    References
+    ----------
+    .. [1] M. Klein, T. Wright, J. Wieczorek, "A joint confidence region for an overall ranking of
+       populations", J. R. Stat. Soc. C 69, 589-606, 2020.
     """
     table = cities[["city_id", "city", "country"]].assign(value=np.asarray(values, dtype="float64"))
+    for name, ends in (("low", lower), ("high", upper)):
+        table[name] = table["value"] if ends is None else ends
+        table[name] = table[name].astype("float64").fillna(table["value"])
     table = table.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
     table.insert(0, "rank", table["value"].rank(method="min", ascending=False).astype("int32"))
+    low, high = (table.pop(name).to_numpy() for name in ("low", "high"))
+    table["best"] = len(table) - np.searchsorted(np.sort(low), high, side="right") + 1
+    table["worst"] = len(table) - np.searchsorted(np.sort(high), low, side="left")
+    if lower is None:
+        table["worst"] = table["best"]
     return table.reset_index(drop=True)
+
+
+def rank_words(ranked, city_id):
+    """Say which rank a city has, and between which it may lie, in a sentence.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        As :func:`ranking` makes it.
+    city_id : str
+        One of its cities.
+
+    Returns
+    -------
+    str
+    """
+    one = ranked.loc[ranked["city_id"] == city_id].iloc[0]
+    words = f"Number {one['rank']:,} of {len(ranked):,}, the highest first"
+    if one["best"] == one["worst"]:
+        return f"{words}."
+    return f"{words}; by the intervals between {one['best']:,} and {one['worst']:,}."
 
 
 def by_country(cities, values):

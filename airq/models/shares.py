@@ -6,7 +6,6 @@ Between the centres of the classes the logarithm of the distance is interpolated
 from __future__ import annotations
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 #: Ends of the classes [km]; without any monitor the distance is infinite, a class of its own.
 EDGES_KM = (0.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
@@ -48,6 +47,9 @@ def kriging_shares(km, blended, kriged, observed):
     if not known.any():
         return shares
     number, step = distance_class(km[known]), (kriged - blended)[known]
+    # Intervals of saved models need no estimator; the app reads them without loading one.
+    from sklearn.isotonic import IsotonicRegression
+
     gain = np.bincount(number, (observed - blended)[known] * step, len(shares))
     size = np.bincount(number, step**2, len(shares))
     prior = SHRINKAGE * size.sum()

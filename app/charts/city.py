@@ -132,14 +132,15 @@ def legend_of(series, *, observed=None, others=None, observed_name="observed", d
     for at, (name, (colour, dash)) in enumerate(zip(others or {}, OTHERS, strict=False)):
         found[f"other{at}"] = Entry(shown(name), colour, width=1.8, dash=dash)
     found["value"] = Entry("predicted", tone["line"], width=1.3 if series.period == "day" else 2.4)
-    if _has_rolling(series):
+    if has_rolling(series):
         found["rolling"] = Entry(f"mean over {ROLLING_DAYS} days", tone["text"], width=3)
     if observed is not None and len(observed):
         found["observed"] = Entry(shown(observed_name), tone["second"], "point")
     return found
 
 
-def _has_rolling(series):
+def has_rolling(series):
+    """Whether days are so many that their mean over 30 days is drawn."""
     return series.period == "day" and series.spans[-1] - series.spans[0] >= 2 * ROLLING_DAYS
 
 
@@ -149,7 +150,7 @@ def _days(series, observed, others):
     columns = {"day": _milliseconds(series.calendar), "value": values, "lone": _lone(values)}
     if series.lower is not None:
         columns |= {"lower": series.spread(series.lower), "upper": series.spread(series.upper)}
-    if _has_rolling(series):
+    if has_rolling(series):
         columns["rolling"] = _floats(rolling(columns["value"]))
     for at, values in enumerate(list(others.values())[: len(OTHERS)]):
         columns[f"other{at}"] = series.spread(values)

@@ -7,16 +7,30 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, jobs, layers, parts, scales, session, theme
+from app import agreement, downloads, jobs, layers, parts, scales, session, theme
 from app.advice import SOURCE, advice_for
 from app.charts import city as charts
 from app.charts import vega
 from app.evidence import gather, headline, question
-from app.series import Series, by_month, class_shares, days_of, how_counted, years_of
-from app.session import link
+from app.series import (
+    TREND_YEARS,
+    Series,
+    by_month,
+    class_shares,
+    days_of,
+    how_counted,
+    rolling,
+    same_months,
+    share_above,
+    trend,
+    years_of,
+)
+from app.session import link, tied
 from app.text import for_file_name, for_markdown, shown, words_of
 
 MOST_OTHERS = 4
+#: The mean of the country among the places to compare with.
+COUNTRY = "*"
 MOST_MONTHS = 18
 #: Products among the contributions -> words; others keep their names.
 PRODUCTS = {
@@ -40,11 +54,11 @@ def page():
     """Draw the page."""
     view = session.open_view("One city")
     store = view.store
-    left, right = st.columns([1, 1.5], vertical_alignment="bottom")
-    with left:
-        row = session.city_box(key="city_city")
-    with right:
-        session.scale_box(key="city_scale")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        row = session.city_box(label_visibility="collapsed", icon=":material/search:", width=260)
+        label = for_markdown(store.cities["label"].iloc[row], limit=130)
+        st.header(label, anchor=False, width="content")
+        session.scale_box(label_visibility="collapsed")
     city = store.cities.iloc[row]
     series = _series(store, city)
     if not np.isfinite(series.amounts).any():
@@ -53,10 +67,9 @@ def page():
     scale = scales.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
     days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
     over_all = scales.scale(link.scale(), unit=store.unit, days=days, period=store.period)
-    st.header(for_markdown(city["label"], limit=130), anchor=False)
     _figures(store, city["city_id"], series, scale, over_all)
     _over_time(view, city, series, scale)
-    _year(series, scale)
+    _year(series, scale, shown(city["label"], limit=130))
     _day(store, city, series, scale)
     _picture(view, city, series, scale, over_all)
     for note in store.notes:
@@ -87,12 +100,16 @@ def _figures(store, city_id, series, scale, over_all):
     mean, highest = (
         theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
     )
+    months = [] if store.period == "year" else by_month(series)
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
         if scale.classed:
             lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
             words = f"{spans.capitalize()} {_lowest_words(scale)}"
             st.metric(words, theme.chance_words(lowest), help=f"{theme.by_period(how, store.period)}.")
+        if len(months) > 1:
+            month = max(months, key=lambda month: month.mean)
+            st.metric(f"Worst month of the year: {month.name}", theme.short_number(month.mean, store.unit))
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             st.metric(
@@ -100,10 +117,59 @@ def _figures(store, city_id, series, scale, over_all):
                 _outside_words(store.city("inside_domain", city_id)),
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
-    if not over_all.daily:
-        if over_all.classed:
-            st.markdown(f"**{over_all.verdict(values.mean(dtype='float64'))}**")
+    said = (
+        []
+        if over_all.daily or not over_all.classed
+        else [f"**{over_all.verdict(values.mean(dtype='float64'))}**"]
+    )
+    st.markdown(" · ".join([*said, *_years(store, city_id, series)]))
+    if over_all.note:
         st.caption(over_all.note)
+    if store.period != "year":
+        st.markdown(f"**Better or worse?** {trend_words(series)}")
+
+
+def trend_words(series):
+    """Say whether the air of a place becomes better or worse, or that the file is too short to know."""
+    unit, found = theme.unit_words(series.unit), trend(series)
+    if found is not None:
+        sure = "" if found.low > 0 or found.high < 0 else "No clear trend: "
+        return (
+            f"{sure}{found.change:+.1f} {unit} a year over {found.years} years (95% interval "
+            f"{found.low:+.1f} to {found.high:+.1f}, from the scatter of the years; the model's own error is "
+            "not in it)."
+        )
+    words = f"This file is too short for a trend, which takes {TREND_YEARS} years."
+    if (change := same_months(series)) is not None:
+        earlier, later, months, mean = change
+        more = "higher" if mean > 0 else "lower"
+        words += (
+            f" In the {theme.count_words(months, 'month')} that {earlier} and {later} share, {later} was "
+            f"{abs(mean):.1f} {unit} {more}."
+        )
+    return words
+
+
+def _years(store, city_id, series):
+    """The mean of each year, with its interval where there is one."""
+    calibration, row = session.calibration(), store.row(city_id)
+    for year in np.unique(years_of(series)).tolist():
+        start, end = f"{year}-01-01", f"{year}-12-31"
+        amounts = series.amounts[store.days(start, end)]
+        known = np.isfinite(amounts)
+        if not known.any():
+            continue
+        words = f"**{year}**: {theme.number(amounts[known].mean(dtype='float64'), store.unit)}"
+        lower, upper = layers.mean_ends(store, start, end, calibration)
+        if lower is not None and np.isfinite(lower[row]):
+            ends = " to ".join(theme.number(one[row], store.unit) for one in (lower, upper))
+            words += f" ({series.interval_words} {ends})"
+        elif (
+            store.period != "year"
+            and days_of(series.dates[store.days(start, end)][known], store.period) < 365
+        ):
+            words += f" (of {theme.count_words(int(known.sum()), store.period)})"
+        yield words
 
 
 def _lowest_words(scale):
@@ -118,15 +184,23 @@ def _outside_words(inside):
 
 def _over_time(view, city, series, scale):
     store = view.store
-    st.subheader("Over time", anchor=False)
-    others = _others(store, city)
+    st.header("Over time", anchor=False)
+    others = _others(store, city, series)
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
     observed = None if observed is None or observed.empty else agreement.averaged(observed, store.period)
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
-    parts.lines_legend(charts.legend_of(series, **drawn).values())
-    parts.show_chart(charts.time_series(series, scale, marked=link.date(), **drawn), "city_series")
+    legend = charts.legend_of(series, **drawn).values()
+    parts.lines_legend(legend)
+    span, name = theme.span_words(*series.dates[[0, -1]], store.period), shown(city["label"], limit=130)
+    parts.show_chart(
+        charts.time_series(series, scale, marked=link.date(), **drawn),
+        "city_series",
+        says=f"Predicted {theme.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
+        table=_table(store, city["city_id"]),
+        entries=[(one.name, one.colour + "40" * (one.kind == "band")) for one in legend],
+    )
     unit = theme.unit_words(scale.unit)
     levels = f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
     st.caption(
@@ -144,7 +218,7 @@ def _against(view, city, series, observed):
         evidence = gather(view.sources, view.store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
-    st.subheader("Against observations", anchor=False)
+    st.header("Against observations", anchor=False)
     rows, scheme = agreement.held_out_days(evidence.held_out, city["city_id"])
     if city["trained"]:
         st.markdown(
@@ -178,44 +252,133 @@ def _against(view, city, series, observed):
     session.page_link("trust", "How the model was judged")
 
 
-def _others(store, city):
-    """Days of the places to compare with, by name; the list of them is long, so it is shown on demand."""
-    if not st.toggle("Compare with other places", key="city_compare"):
+def _table(store, city_id):
+    """Return the values of a city as a table that begins with what differs between its rows."""
+    rows = downloads.selection(store, [city_id])
+    return rows[sorted(rows.columns, key=lambda name: name in downloads.PLACE)]
+
+
+def said(series):
+    """Say what a chart of a series shows: its mean and its highest value."""
+    mean, highest = (theme.number(one(series.amounts), series.unit) for one in (np.nanmean, np.nanmax))
+    day = theme.day_words(series.dates[int(np.nanargmax(series.amounts))], series.period)
+    return f"mean {mean}, highest {highest} ({day})"
+
+
+def _others(store, city, series):
+    """Return the places to compare with, by name: the nearest cities are offered first."""
+    everywhere = {COUNTRY: f"Mean of {shown(theme.country_name(city['country']))}", **store.by_label}
+    nearby = {COUNTRY: everywhere[COUNTRY]} if (store.cities["country"] == city["country"]).sum() > 1 else {}
+    for one, km in store.nearest(city.name).items():
+        other = store.cities.iloc[store.row(one)]
+        # Of a neighbour in the same country the name is enough, so that all stand in one row.
+        name = shown(other["city"]) if other["country"] == city["country"] else store.by_label[one]
+        nearby[one] = f"{name} ({km:,.0f} km)"
+    if not nearby:
         return {}
-    country = theme.country_name(city["country"])
-    mean = f"Mean of the listed cities of {shown(country)}, {store.weight_words}"
-    chosen = st.multiselect(
-        "Compare with",
-        ["country", *(row for row in store.by_label if row != city.name)],
-        key="city_others",
-        max_selections=MOST_OTHERS,
-        format_func=lambda one: mean if one == "country" else store.labels[one],
-        placeholder="Other cities, or the country",
-    )
-    return {
-        mean if one == "country" else store.labels[one]: store.country(store.main, city["country"])
-        if one == "country"
-        else store.city(store.main, store.cities["city_id"].iloc[one])
+    chosen = [one for one in link.choices("with", everywhere, MOST_OTHERS) if one != city["city_id"]]
+    offered = nearby | {one: everywhere[one] for one in chosen if one not in nearby}
+    st.session_state["with"] = chosen
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.pills(
+            "Compare with (nearest first)",
+            list(offered),
+            format_func=offered.get,
+            selection_mode="multi",
+            key="with",
+            on_change=lambda: link.set(**{"with": st.session_state["with"][-MOST_OTHERS:]}),
+        )
+        # The list of all cities is long: it is sent on demand.
+        with st.popover("Another place", on_change="rerun", key="further") as further:
+            if further.open:
+                _further(store, chosen)
+    days = {
+        _named(store, one, city): store.country(store.main, city["country"])
+        if one == COUNTRY
+        else store.city(store.main, one)
         for one in chosen
     }
+    for name, values in days.items():
+        st.markdown(_beside(name, values, series))
+    return {name: _smooth(values, series) for name, values in days.items()}
 
 
-def _year(series, scale):
+def _beside(name, values, series):
+    """Say how the mean of a place is beside that of another, over what both have."""
+    both = np.isfinite(values) & np.isfinite(series.amounts)
+    if not both.any():
+        return f"{for_markdown(name, limit=130)} has no {series.period} in common with this city."
+    here, there = (one[both].mean(dtype="float64") for one in (series.amounts, values))
+    number = theme.number(there, series.unit)
+    difference = theme.number(abs(here - there), series.unit)
+    more = f"{difference} {'lower' if there < here else 'higher'} than here"
+    over = theme.count_words(int(both.sum()), series.period)
+    return f"**{for_markdown(name, limit=130)}**: {number}, {more}, over the {over} that both have."
+
+
+def _further(store, chosen):
+    def add():
+        link.set(**{"with": [*chosen, st.session_state["added"]][-MOST_OTHERS:]})
+
+    st.selectbox(
+        "Place", store.by_label, format_func=store.by_label.get, index=None, key="added", on_change=add
+    )
+
+
+def _named(store, one, city):
+    if one != COUNTRY:
+        return store.by_label[one]
+    return f"Mean of the listed cities of {shown(theme.country_name(city['country']))}, {store.weight_words}"
+
+
+def _smooth(values, series):
+    """Means over 30 days where the chart has them: days of several places hide one another."""
+    if not charts.has_rolling(series):
+        return values
+    return rolling(series.spread(values))[series.spans - series.spans[0]]
+
+
+def _year(series, scale, name):
     dark = parts.dark()
     if series.period == "day":
-        st.subheader("Calendar", anchor=False)
-        parts.show_chart(charts.calendar(_recent(series), scale, dark=dark), "city_calendar")
+        st.header("Calendar", anchor=False)
+        recent = _recent(series)
+        parts.show_chart(
+            charts.calendar(recent, scale, dark=dark),
+            "city_calendar",
+            says=f"Calendar of the days of {name}, coloured by class: {said(recent)}.",
+            table=pd.DataFrame({"date": recent.dates, scale.unit: recent.amounts}),
+            entries=[
+                *zip(map(" ".join, zip(scale.labels, scale.ranges, strict=True)), scale.colours, strict=True)
+            ],
+        )
     parts.legend(scale)
     left, right = st.columns(2, gap="large")
     if series.period != "year":
         with left:
-            st.subheader("Through the year", anchor=False)
-            parts.show_chart(charts.season(series, dark=dark), "city_season")
+            st.header("Through the year", anchor=False)
+            months = by_month(series)
+            worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
+            parts.show_chart(
+                charts.season(series, dark=dark),
+                "city_season",
+                says=f"Mean of every month in {name}: highest in {worst.name}, lowest in {best.name}.",
+                table=pd.DataFrame([vars(month) for month in months]),
+            )
             st.caption(_season_words(series))
     if series.period == "day":
         with right:
-            st.subheader("Share of days above each level", anchor=False)
-            parts.show_chart(charts.days_above(series, scale.edges, dark=dark), "city_above")
+            st.header("Share of days above each level", anchor=False)
+            years = share_above(series, scale.edges)
+            shares = [[one.year, one.known, *one.above] for one in years]
+            parts.show_chart(
+                charts.days_above(series, scale.edges, dark=dark),
+                "city_above",
+                says=f"Share of the known days above each level by year in {name}.",
+                table=pd.DataFrame(
+                    shares, columns=["year", "days", *(f"above {edge:g}" for edge in scale.edges)]
+                ),
+            )
             how = how_counted(series, scale.edges)
             st.caption(f"{how}. Shares of the days known in each year, which may be other seasons.")
 
@@ -234,35 +397,22 @@ def _recent(series):
         return series
     numbers = years_of(series)
     years = [str(year) for year in np.unique(numbers)[::-1].tolist()]
-    st.session_state["city_year"] = link.choice("year", years, years[0])
-    st.segmented_control(
-        "Year",
-        years,
-        key="city_year",
-        required=True,
-        on_change=lambda: link.set(year=st.session_state["city_year"] or years[0]),
-    )
-    mine = numbers == int(st.session_state["city_year"])
+    year = tied(st.segmented_control, "Year", "year", years, years[0], required=True)
+    mine = numbers == int(year)
     return Series(series.dates[mine], series.amounts[mine], series.unit)
 
 
 def _day(store, city, series, scale):
-    days, period = session.day_names(), store.period
-    st.subheader("What to do on a day" if period == "day" else "One value", anchor=False)
-    st.session_state["city_date"] = link.date()
+    period = store.period
+    st.header("What to do on a day" if period == "day" else "One value", anchor=False)
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        st.selectbox(
-            {"day": "Day", "month": "Month", "year": "Year"}[store.period],
-            days,
-            key="city_date",
-            format_func=lambda day: theme.day_words(day, period),
-            on_change=lambda: link.set(date=st.session_state["city_date"]),
-        )
-        at = days.index(link.date())
+        session.day_box(period.capitalize())
+        at = store.day_names.index(link.date())
         value = series.amounts[at]
-        words = [f"## {theme.number(value, store.unit)}"]
-        st.markdown("\n\n".join(words + (_words(store, series, scale, at) if np.isfinite(value) else [])))
+        st.metric(theme.day_words(link.date(), period), theme.number(value, store.unit))
+        if np.isfinite(value):
+            st.markdown("\n\n".join(_words(store, series, scale, at)))
     with right:
         if np.isfinite(value) and store.period == "day":
             advice = advice_for(value, store.unit)
@@ -333,7 +483,7 @@ def _forget_refusal():
 
 
 def _picture(view, city, series, scale, over_all):
-    simulated = _simulated(view)
+    simulated = view.simulated
     first, last = (f"{series.dates[end]:%Y-%m-%d}" for end in (0, -1))
     what = "aqi" if theme.is_index(series.unit) else "pm25"
     stem = f"{what}_{for_file_name(city['label'])}_{first}_{last}"
@@ -354,7 +504,3 @@ def _picture(view, city, series, scale, over_all):
         icon=":material/image:",
         on_click="ignore",
     )
-
-
-def _simulated(view):
-    return view.sources.simulated or view.store.simulated

@@ -69,7 +69,7 @@ def draw(found, key):
     }
     charts_of[found.kind](found, key)
     _sentences("What the figures support", found.findings)
-    st.subheader("Table", anchor=False)
+    st.header("Table", anchor=False)
     _table(found.table, key)
     if found.caption:
         st.caption(for_markdown(theme.with_page_units(found.caption), limit=3000))
@@ -83,7 +83,7 @@ def _sentences(heading, sentences):
         return
     sentences = [for_markdown(theme.with_page_units(sentence), limit=1500) for sentence in sentences]
     first, rest = sentences[:6], sentences[6:]
-    st.subheader(heading, anchor=False)
+    st.header(heading, anchor=False)
     st.markdown("\n".join(f"- {sentence}" for sentence in first))
     if rest:
         with st.expander(f"{len(rest)} more"):
@@ -226,7 +226,7 @@ def _all_sets(found, key):
         model = st.segmented_control(
             "Model", models, default=model, key=f"imbalance_{key}_model", required=True
         )
-    st.subheader("On every set", anchor=False)
+    st.header("On every set", anchor=False)
     figure = charts.set_differences(sets[sets["model"] == model], dark=dark)
     _chart(figure, f"imbalance_{key}_sets")
     st.caption(
@@ -257,7 +257,7 @@ def _hazards(found, key):
 
 def published(found):
     """The published log losses, with a comparison beside them unless it is None."""
-    st.subheader(
+    st.header(
         "The published comparison" if found is None else "Beside it: the published comparison", anchor=False
     )
     table = comparisons.published_table(found)

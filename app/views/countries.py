@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from app import country_tables, downloads, layers, maps, parts, session, theme
+from app import country_tables, layers, maps, parts, session, theme
 from app.charts import countries as charts
 from app.country_tables import SHARES
 from app.evidence import gather
-from app.session import link
+from app.session import link, tied
 from app.text import for_markdown, shown
 from app.views.saving import file_button
 from app.views.spans import span_box
@@ -21,14 +21,10 @@ def page():
     view = session.open_view("Countries")
     store = view.store
     code = link.country()
-    session.tell_link()
-    left, middle, right = st.columns([1.2, 1.4, 1.6], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         _country_box(store, code)
-    with middle:
-        start, end = span_box(store, key="countries")
-    with right:
-        session.scale_box(key="countries_scale")
+        session.scale_box()
+    start, end = span_box(store)
     span = country_tables.span_of(store, start, end)
     months = country_tables.monthly(store, span)
     table = country_tables.country_table(store, span, months)
@@ -42,6 +38,7 @@ def page():
         f"{theme.span_words(start, end, store.period)}. They describe the listed cities, not the whole of a "
         "country: people elsewhere are not counted."
     )
+    _people(store, span)
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
         _map(store, table, scale, code)
@@ -49,7 +46,7 @@ def page():
         _card(store, table, scale, code)
         parts.legend(scale, few=bool(table["few"].any()))
     _table(store, table, scale)
-    _download(view, store, table, theme.span_words(start, end, store.period))
+    _download(store, table, theme.span_words(start, end, store.period))
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -66,16 +63,28 @@ def page():
 
 def _country_box(store, code):
     """Search box for a country, tied to the link."""
-    codes = sorted(set(store.cities["country"]), key=theme.country_name)
-    st.session_state["countries_country"] = code
-    st.selectbox(
-        "Find a country",
-        codes,
-        key="countries_country",
-        format_func=lambda one: shown(theme.country_name(one)),
-        on_change=lambda: session.choose_country(st.session_state["countries_country"]),
-        help="Type a part of a name, or click the map.",
-    )
+    names = {one: shown(theme.country_name(one)) for one in set(store.cities["country"])}
+    names = dict(sorted(names.items(), key=lambda pair: pair[1]))
+    look = {
+        "changed": session.choose_country,
+        "width": 260,
+        "help": "Type a part of a name, or click the map.",
+    }
+    tied(st.selectbox, "Find a country", "country", names, code, **look)
+
+
+def _people(store, span):
+    """Say how many people live above each level, the first one large."""
+    above = country_tables.people_above(store, span)
+    if above.empty:
+        return
+    unit, kind = theme.unit_words(store.unit), layers.mean_scale(store, span.known, "who")
+    words = [
+        f"above {one.level:g} {unit} ({one.words}): {country_tables.of_people(one.people, one.of)}"
+        for one in above.itertuples()
+    ]
+    st.markdown(f"**People {words[0]}.**")
+    st.caption(f"{kind.heading}. People {'; '.join(words[1:])}.")
 
 
 def _map(store, table, scale, code):
@@ -99,11 +108,11 @@ def _clicked():
 
 def _card(store, table, scale, code):
     with st.container(border=True):
-        st.markdown(f"**{for_markdown(theme.country_name(code), limit=60)}**")
-        rows = table[table["country"] == code]
+        name, rows = for_markdown(theme.country_name(code), limit=60), table[table["country"] == code]
         if rows.empty:
-            st.markdown(f"No city of it has a prediction in these {layers.SPANS[store.period]}.")
+            st.markdown(f"No city of {name} has a prediction in these {layers.SPANS[store.period]}.")
         else:
+            st.metric(name, theme.number(rows["value"].iloc[0], store.unit))
             _figures(store, table, rows.iloc[0], scale)
         city = store.cities["city"].iloc[store.row(link.city())]
         session.page_link("city", f"All about {for_markdown(city)}")
@@ -111,7 +120,6 @@ def _card(store, table, scale, code):
 
 def _figures(store, table, row, scale):
     """What is known of a country, a row of the table."""
-    st.markdown(f"## {theme.number(row['value'], store.unit)}")
     if scale.classed:
         st.markdown("Too few days for a class." if row["few"] else f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:
@@ -161,12 +169,11 @@ def _table(store, table, scale):
     )
 
 
-def _download(view, store, table, span):
-    facts = downloads.about(store, simulated=view.sources.simulated or store.simulated, span=span)
+def _download(store, table, span):
     file_button(
         "Table (CSV)",
         lambda: country_tables.rows_of(table, store),
-        facts,
+        session.about(span),
         "csv",
         stem="countries",
         key="countries_get",
@@ -177,7 +184,7 @@ def _download(view, store, table, span):
 def _months(store, months, table, scale):
     if months.shape[1] < 2 or len(months) == 0:
         return
-    st.subheader("Month by month", anchor=False)
+    st.header("Month by month", anchor=False)
     picture = charts.months(months.reindex(table["country"]), scale, dark=parts.dark())
     parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
@@ -185,7 +192,7 @@ def _months(store, months, table, scale):
 
 def _shares(store, span, table):
     possible = [how for how in SHARES if country_tables.levels_of(store, span, how)]
-    st.subheader("People and levels", anchor=False)
+    st.header("People and levels", anchor=False)
     if not possible:
         # Concentrations of a span have levels for its days or, from 30 days or a month on, for a year.
         st.info(
@@ -234,7 +241,7 @@ def _shares_words(store, span, how):
 
 
 def _uncertainty(view, store, table):
-    st.subheader("How sure this is", anchor=False)
+    st.header("How sure this is", anchor=False)
     try:
         evidence = gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:

@@ -25,19 +25,18 @@ def page():
     """Draw the page."""
     view = session.open_view("Data")
     store = view.store
-    simulated = view.sources.simulated or store.simulated
-    _download(store, simulated)
-    own_cities(view, store, simulated)
-    _method(store, simulated)
+    _download(store)
+    own_cities(view, store, view.simulated)
+    _method(store, view.simulated)
 
 
-def _download(store, simulated):
+def _download(store):
     st.header("Download", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         city_ids = _cities(store)
     with right:
-        start, end = span_box(store, key="data")
+        start, end = span_box(store)
         form = _form_box(store)
     columns = _columns_box(store) if form == "each" else None
     kind = kind_box("data_kind")
@@ -52,7 +51,7 @@ def _download(store, simulated):
             return downloads.means(store, city_ids, start, end)
         return downloads.selection(store, city_ids, start, end, columns)
 
-    facts = downloads.about(store, simulated=simulated, span=theme.span_words(start, end, store.period))
+    facts = session.about(theme.span_words(start, end, store.period))
     words = f"Download {number:,} {'row' if number == 1 else 'rows'}"
     file_button(words, rows, facts, kind, stem="predictions", key="data_get")
     st.caption(KINDS_IN_WORDS[kind])

@@ -7,7 +7,7 @@ from contextlib import closing
 import streamlit as st
 
 from app import comparisons, cube, jobs, session, theme, uploads
-from app.session import link
+from app.session import tied
 from app.text import for_markdown, shown
 from app.views.comparison import draw, published
 
@@ -34,16 +34,8 @@ def page():
 
 
 def _part():
-    st.session_state["imbalance_part"] = link.choice("part", PARTS, "comparison")
-    return st.segmented_control(
-        "Show",
-        list(PARTS),
-        key="imbalance_part",
-        format_func=PARTS.get,
-        label_visibility="collapsed",
-        required=True,
-        on_change=lambda: link.set(part=st.session_state["imbalance_part"]),
-    )
+    look = {"label_visibility": "collapsed", "required": True}
+    return tied(st.segmented_control, "Show", "part", PARTS, "comparison", **look)
 
 
 def _alone():
@@ -51,7 +43,7 @@ def _alone():
     # The comparison of an upload has the published one beside it.
     if "imbalance_found" not in st.session_state:
         published(None)
-    st.subheader(PARTS["own"], anchor=False)
+    st.header(PARTS["own"], anchor=False)
     _own_table()
     st.caption(
         "For a larger table, `imbalance compare table.csv --target class --out comparison` writes a "

@@ -1,30 +1,36 @@
-"""Map: every city coloured for a day, a period's mean or the share of days above a level."""
+"""Map: every city coloured for a day, a period's mean or the share of days above a level; their ranking."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import layers, parts, scales, session, theme
+from app import layers, maps, parts, scales, session, theme
 from app.advice import TABLE as ADVICE_TABLE
 from app.advice import advice_for
 from app.series import COUNTED, EXPECTED
-from app.session import link
-from app.store import ranking
-from app.text import for_markdown
+from app.session import link, tied
+from app.store import rank_words, ranking
+from app.text import for_markdown, shown
 from app.views import drawing
 from app.views import surface as surface_view
+from app.views.saving import file_button
 from app.views.spans import span_box
 
 AS = {"cities": "Cities", "countries": "Countries"}
+BESIDE = {"city": "Chosen city", "list": "Ranking"}
+ORDERS = {"highest": "Highest first", "lowest": "Lowest first"}
+EVERYWHERE = "all"
 HOW = {
     "probability": f"{EXPECTED}, which counts the days that a smooth prediction misses.",
     "prediction": f"{COUNTED}, which misses days that lie above the level by chance: the file holds no "
     "probability of this one.",
 }
+COULD_BE = "The ranks that are possible where every value lies in its interval."
+PEOPLE = "Where the file has none, those of the bundled table of cities (GeoNames)."
 #: Cells of a grid beyond this are drawn as a surface alone: no box can list them.
 MOST_CITIES = 20_000
 PLAY_SECONDS = 1.0
-LISTED = 50
 #: Leaves room for a button beside the box on a telephone. [px]
 CITY_WIDTH = 220
 
@@ -39,10 +45,8 @@ def page():
         return surface_view.page(titled=False)
     surface_view.warn(view.store)
     store = view.store
-    _controls(store)
-    shown = link.choice("show", layers.SHOWN, "day")
-    session.tell_link()
-    playing = shown == "day" and st.session_state.get("playing", False)
+    shown = _controls(store)
+    playing = shown == "day" and st.session_state.get("playing")
     st.fragment(_picture, run_every=PLAY_SECONDS if playing else None)(shown)
     for note in store.notes:
         st.caption(note)
@@ -52,141 +56,119 @@ def page():
 def _controls(store):
     # In this order the row takes two lines of a telephone; the scale stands by its legend.
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        session.city_box(
-            "Find a city",
-            key="map_city",
-            label_visibility="collapsed",
-            icon=":material/search:",
-            width=CITY_WIDTH,
-        )
+        look = {"label_visibility": "collapsed", "icon": ":material/search:", "width": CITY_WIDTH}
+        session.city_box("Find a city", **look)
         with st.popover("Display", icon=":material/palette:"):
-            _switch("Draw", "as", AS, "cities")
-            _switch("Colours", "palette", theme.PALETTES, "readable")
-            if link.palette() == "epa" and link.scale() == "who" and store.main == "pm25":
+            tied(st.segmented_control, "Draw", "as", AS, "cities", required=True)
+            tied(st.segmented_control, "Colours", "palette", theme.PALETTES, "readable", required=True)
+            if link.palette() == "epa" and link.scale() == "who":
                 st.caption("The EPA's colours belong to its own classes: choose an AQI scale to see them.")
         names = {name: theme.by_period(words, store.period) for name, words in layers.SHOWN.items()}
-        _switch("Show", "show", names, "day", label_visibility="collapsed")
-
-
-def _switch(label, name, options, default, **look):
-    key = f"map_{name}"
-    st.session_state[key] = link.choice(name, options, default)
-    st.segmented_control(
-        label,
-        list(options),
-        key=key,
-        format_func=options.get,
-        required=True,
-        on_change=lambda: link.set(**{name: st.session_state[key] or default}),
-        **look,
-    )
+        look = {"label_visibility": "collapsed", "required": True}
+        return tied(st.segmented_control, "Show", "show", names, "day", **look)
 
 
 def _picture(shown):
     if st.session_state.pop("map_clicked", False):
         st.rerun(scope="app")
     store = session.store()
-    when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
-    date = link.date() if shown == "day" else None
     points = link.choice("as", AS, "cities") == "cities"
-    row, words = store.row(link.city()), drawing.title(when, date) if points else when
+    row = store.row(link.city())
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        st.subheader(words, anchor=False)
+        when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
+        date = (st.session_state.get("playing") or link.date()) if shown == "day" else None
+        words = drawing.title(when, date) if points else when
+        st.header(words, anchor=False)
         if points:
             drawing.cities(store, layer, row, words, date)
         else:
             drawing.countries(store, layer, words)
     with right:
-        session.scale_box(key="map_scale", label_visibility="collapsed")
+        session.scale_box(label_visibility="collapsed")
         drawing.legends(store, layer, date, points=points)
-        _city_card(store, layer, row)
-        _ranking(store, layer)
+        look = {"label_visibility": "collapsed", "required": True}
+        beside = tied(st.segmented_control, "Beside the map", "beside", BESIDE, "city", **look)
+        ranked = ranking(store.cities, layer.amounts, layer.lower, layer.upper)
+        if beside == "city":
+            _city_card(store, layer, row, ranked)
+        else:
+            _ranking(store, layer, ranked, when)
 
 
 def _day(store):
-    days = session.day_names()
+    days = store.day_names
+    date = _playing(days) or link.date()
     if len(days) > 1:
-        _step(days)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            _play_button(days)
-            st.session_state["map_day"] = link.date()
-            st.select_slider(
-                {"day": "Day", "month": "Month", "year": "Year"}[store.period],
-                days,
-                key="map_day",
-                format_func=lambda day: theme.day_words(day, store.period),
-                on_change=lambda: link.set(date=st.session_state["map_day"]),
-                label_visibility="collapsed",
-            )
-    date = link.date()
+            _play_button(days, date)
+            _slider(store, date)
     layer = layers.day_layer(store, date, scale=link.scale(), palette=link.palette())
     return f"{store.value_words.capitalize()}, {theme.day_words(date, store.period)}", layer
 
 
-def _play_button(days):
-    playing = st.session_state.get("playing", False)
+def _slider(store, date):
+    days, look = store.day_names, {"key": "date", "label_visibility": "collapsed"}
+
+    def moved():
+        st.session_state["playing"] = None
+        link.set(date=session.near(st.session_state["date"]))
+
+    if store.period == "day":
+        ends = {"min_value": store.dates[0].date(), "max_value": store.dates[-1].date()}
+        st.session_state["date"] = pd.Timestamp(date).date()
+        st.slider("Day", **ends, format="D MMM YYYY", on_change=moved, **look)
+        return
+    st.session_state["date"] = date
+    named = {day: theme.day_words(day, store.period) for day in days}
+    label = store.period.capitalize()
+    st.select_slider(label, days, format_func=named.get, on_change=moved, **look)
+
+
+def _play_button(days, date):
+    playing = st.session_state.get("playing")
     icon = ":material/stop:" if playing else ":material/play_arrow:"
     if not st.button("Stop" if playing else "Play", icon=icon):
         return
-    if not playing and link.date() == days[-1]:
-        link.set(date=days[0])
-    st.session_state["playing"] = st.session_state["map_begins"] = not playing
-    link.show()
+    link.set(date=days[0] if date == days[-1] and not playing else date)
+    st.session_state["playing"] = st.session_state["map_begins"] = None if playing else link.date()
     st.rerun(scope="app")
 
 
-def _step(days):
-    """Go on by a day while playing, and stop at the last one; the address bar follows when it stops."""
-    if not st.session_state.get("playing") or st.session_state.pop("map_begins", False):
-        return
-    following = min(days.index(link.date()) + 1, len(days) - 1)
-    st.session_state.setdefault("link", {})["date"] = days[following]
-    if days[following] == days[-1]:
-        st.session_state["playing"] = False
-        link.show()
+def _playing(days):
+    """Return the day to show while playing, the next one at each run; the address follows at the last."""
+    date = st.session_state.get("playing")
+    if date not in days or st.session_state.pop("map_begins", None):
+        return date if date in days else None
+    date = st.session_state["playing"] = days[min(days.index(date) + 1, len(days) - 1)]
+    if date == days[-1]:
+        st.session_state["playing"] = None
+        link.set(date=date)
         st.rerun(scope="app")
+    return date
 
 
 def _mean(store):
-    start, end = span_box(store, key="map")
-    layer = layers.mean_layer(store, start, end, scale=link.scale(), palette=link.palette())
+    start, end = span_box(store)
+    look = {"scale": link.scale(), "palette": link.palette()}
+    layer = layers.mean_layer(store, start, end, calibration=session.calibration(), **look)
     return f"Mean, {theme.span_words(start, end, store.period)}", layer
 
 
 def _share(store):
-    first, second = st.columns(2)
-    with first:
-        start, end = span_box(store, key="map")
-    names = layers.levels(store, link.scale())
-    options = {f"{level:g}": level for level in names}
-    usual = next(iter(options))
-    text = link.choice("level", options, usual)
-    if st.session_state["link"].get("level") not in (None, text):
-        # Of the scale that was chosen before.
-        link.forget("level")
-    with second:
-        st.session_state["map_level"] = text
-        st.selectbox(
-            "Level",
-            list(options),
-            key="map_level",
-            format_func=lambda text: names[options[text]],
-            on_change=lambda: link.set(level=st.session_state["map_level"]),
-        )
-    session.tell_link()
-    level = options[text]
+    start, end = span_box(store)
+    levels = {f"{level:g}": words for level, words in layers.levels(store, link.scale()).items()}
+    level = float(tied(st.selectbox, "Level", "level", levels, next(iter(levels))))
     layer = layers.share_layer(store, start, end, level)
     st.caption(theme.by_period(HOW[layers.how_counted(store, level)], store.period))
     return f"{layer.scale.heading}, {theme.span_words(start, end, store.period)}", layer
 
 
-def _city_card(store, layer, row):
+def _city_card(store, layer, row, ranked):
     value = layer.amounts[row]
     unit, known = layer.scale.unit, np.isfinite(value)
     with st.container(border=True):
-        st.markdown(f"**{for_markdown(store.cities['label'].iloc[row], limit=130)}**")
-        st.markdown(f"## {theme.number(value, unit)}")
+        st.metric(for_markdown(store.cities["label"].iloc[row], limit=130), theme.number(value, unit))
         few = layer.few is not None and bool(layer.few[row])
         if layer.days is not None and known:
             st.markdown(
@@ -194,20 +176,22 @@ def _city_card(store, layer, row):
             )
         if known and layer.scale.classed and not few:
             _class_words(layer.scale, value)
-        if layer.lower is not None and known:
-            level = f"{layer.level:.0%} interval" if layer.level else "interval"
-            low, high = theme.number(layer.lower[row], unit), theme.number(layer.upper[row], unit)
-            told = np.isfinite(layer.lower[row])
-            st.markdown(
-                f"{level}: {low} to {high}"
-                if told
-                else f"No interval is known for this {'day' if layer.scale.daily else 'mean'}."
-            )
+        if known:
+            words = [_interval_words(layer, row)] if layer.lower is not None else []
+            st.markdown("  \n".join([*words, rank_words(ranked, store.cities["city_id"].iloc[row])]))
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
         if known and layer.scale.daily:
             _advice_words(advice_for(value, unit), layer.scale)
         session.page_link("city", "All about this city")
+
+
+def _interval_words(layer, row):
+    if not np.isfinite(layer.lower[row]):
+        return f"No interval is known for this {'day' if layer.scale.daily else 'mean'}."
+    level = f"{layer.level:.0%} interval" if layer.level else "interval"
+    low, high = (theme.number(one[row], layer.scale.unit) for one in (layer.lower, layer.upper))
+    return f"{level}: {low} to {high}"
 
 
 def _class_words(scale, value):
@@ -222,24 +206,61 @@ def _advice_words(advice, scale):
     st.caption(advice.short + by)
 
 
-def _ranking(store, layer):
-    ranked = ranking(store.cities, layer.amounts)
+def _ranking(store, layer, ranked, when):
+    unit = theme.unit_words(layer.scale.unit)
     if ranked.empty:
         st.info("No city has a prediction here.")
         return
-    unit = theme.unit_words(layer.scale.unit)
-    names = dict(zip(store.cities["city_id"], store.cities["label"], strict=True))
-    best_first = st.toggle("Cleanest first", key="map_order")
-    listed = (ranked.iloc[::-1] if best_first else ranked).head(LISTED)
-    place = ranked.loc[ranked["city_id"] == link.city(), "rank"]
-    if len(place):
-        st.caption(f"This city is number {place.iloc[0]:,} of {len(ranked):,}, the highest first.")
-    digits = "{:.0f}" if unit == "%" or theme.is_index(layer.scale.unit) else "{:.1f}"
-    table = {
-        "Rank": listed["rank"].map("{:,}".format),
-        unit: listed["value"].map(digits.format),
-        "City": listed["city_id"].map(names),
-    }
-    parts.light_table(table, label="Ranking of cities", height=380)
-    if len(ranked) > LISTED:
-        st.caption(f"{LISTED} of {len(ranked):,} cities; the page Data has all of them.")
+    countries = {code: shown(theme.country_name(code)) for code in sorted(set(ranked["country"]))}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        names = {EVERYWHERE: "All countries", **countries}
+        look = {"label_visibility": "collapsed", "width": 165}
+        within = tied(st.selectbox, "Country", "in", names, EVERYWHERE, **look)
+        look = {"label_visibility": "collapsed", "width": 150}
+        order = tied(st.selectbox, "Order", "order", ORDERS, "highest", **look)
+    listed = ranked if within == EVERYWHERE else ranked[ranked["country"] == within]
+    listed = (listed if order == "highest" else listed.iloc[::-1]).reset_index(drop=True)
+    rows = [store.row(city_id) for city_id in listed["city_id"]]
+    could_be = [f"{best} to {worst}" for best, worst in zip(listed["best"], listed["worst"], strict=True)]
+    table = pd.DataFrame(
+        {
+            "Rank": listed["rank"],
+            "City": store.cities["label"].iloc[rows].to_numpy(),
+            unit: listed["value"].astype("float32"),
+            "Could be": could_be,
+            "Class": _classes(layer, rows),
+            "People": store.cities["population"].iloc[rows].to_numpy(),
+        }
+    )
+    lacking = [] if layer.scale.classed else ["Class"]
+    lacking += ["Could be"] if layer.lower is None else []
+    digits = "%.0f" if unit == "%" or theme.is_index(layer.scale.unit) else "%.1f"
+    chosen = st.dataframe(
+        table.drop(columns=lacking),
+        hide_index=True,
+        height=300,
+        key="ranking",
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder=parts.NO_VALUE,
+        column_config={
+            "Rank": st.column_config.NumberColumn(width=50),
+            "City": st.column_config.TextColumn(width=115),
+            unit: st.column_config.NumberColumn(format=digits, width=60),
+            "People": st.column_config.NumberColumn(format="localized", help=PEOPLE),
+            "Could be": st.column_config.TextColumn(help=COULD_BE, width=80),
+        },
+    )
+    st.caption("A click before a row opens its city; a click on a heading sorts.")
+    facts = session.about(when)
+    file_button(
+        "Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get", type="secondary"
+    )
+    if chosen.selection.rows:
+        session.choose_city(listed["city_id"].iloc[chosen.selection.rows[0]])
+        session.open_page("city")
+
+
+def _classes(layer, rows):
+    words = np.array([*layer.scale.labels, ""], dtype=object)[layer.scale.index(layer.amounts[rows])]
+    return words if layer.few is None else np.where(layer.few[rows], maps.FEW_DAYS, words)

@@ -36,7 +36,7 @@ def page(*, titled=True):
     scale = scale_of(surface, view)
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        st.subheader(heading(surface, view, date), anchor=False)
+        st.header(heading(surface, view, date), anchor=False)
         places = surfaces.corners(surface)
         picture = maps.land_map(places, scale, dark=parts.dark())
         picture["surface"] = surfaces.layer_of(surface, view, date, scale, dark=parts.dark())

@@ -45,7 +45,7 @@ def page():
 
 
 def _in_short(found):
-    st.subheader("In short", anchor=False)
+    st.header("In short", anchor=False)
     sentences = []
     record = evidence.headline(found.records)
     if record is not None:
@@ -63,7 +63,7 @@ def _in_short(found):
 
 
 def _errors(found):
-    st.subheader("Errors where it had no monitor", anchor=False)
+    st.header("Errors where it had no monitor", anchor=False)
     parts.show_chart(charts.errors(found.records, dark=parts.dark()), "trust_errors")
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
@@ -96,7 +96,7 @@ def _scheme_sentences(records):
 
 
 def _intervals(found):
-    st.subheader("Do the intervals hold?", anchor=False)
+    st.header("Do the intervals hold?", anchor=False)
     days = [one for one in found.coverage if one["part"] == "all"]
     for promise in found.promises[:1]:
         st.markdown(f"The promise: {for_markdown(theme.with_page_units(promise), limit=LONG)}")
@@ -143,7 +143,7 @@ def _intervals(found):
 def _probabilities(found):
     if not found.exceedance:
         return
-    st.subheader("Are the probabilities right?", anchor=False)
+    st.header("Are the probabilities right?", anchor=False)
     scheme = _scheme_box(
         list(dict.fromkeys(one["scheme"] for one in found.exceedance)), "trust_probability_scheme"
     )
@@ -208,7 +208,7 @@ def _held_out(found):
     """Show the pictures of single held-out days, which `airq evaluate` writes, too."""
     if found.held_out is None:
         return
-    st.subheader("Held-out days", anchor=False)
+    st.header("Held-out days", anchor=False)
     scheme = _scheme_box(list(dict.fromkeys(one["scheme"] for one in found.records)), "trust_rows_scheme")
     what = st.segmented_control(
         "Show",
@@ -246,7 +246,7 @@ def _scheme_box(schemes, key):
 
 
 def _domain(store, found):
-    st.subheader("Where the model applies", anchor=False)
+    st.header("Where the model applies", anchor=False)
     if not store.has("inside_domain"):
         st.info(
             "This file does not tell where the model extrapolates; `airq predict` with a new bundle does."
@@ -272,7 +272,7 @@ def _domain(store, found):
 
 def _card(bundle):
     session.facts()
-    st.subheader("The card", anchor=False)
+    st.header("The card", anchor=False)
     card = bundle / "card.md"
     try:
         text = card.read_text(encoding="utf-8")

@@ -56,7 +56,16 @@ def page(name="map", **query):
 
 def said(app):
     "All text of a page, also in boxes to choose from."
-    parts = (*app.markdown, *app.caption, *app.warning, *app.error, *app.info, *app.title, *app.subheader)
+    parts = (
+        *app.markdown,
+        *app.metric,
+        *app.caption,
+        *app.warning,
+        *app.error,
+        *app.info,
+        *app.title,
+        *app.header,
+    )
     html = [one.proto.body for one in app.get("html")]
     metrics = [f"{one.label} {one.value}" for one in app.metric]
     options = [str(option) for box in app.selectbox for option in box.options]
@@ -79,8 +88,8 @@ def test_a_click_opens_south_africa(place):
     app = page()
     app.button(key="open_south-africa").click().run()
     assert not app.exception
-    assert app.subheader[0].value == "Daily median, 1 August 2020"
-    assert "**Johannesburg, South Africa**" in said(app)
+    assert app.header[0].value == "Daily median, 1 August 2020"
+    assert app.metric[0].label == "Johannesburg, South Africa"
     assert app.query_params["example"] in ("south-africa", ["south-africa"])
 
 
@@ -111,12 +120,12 @@ def test_the_map_of_points_has_their_own_classes(place, show):
     assert not app.exception
     assert "AQI points (2012)" in said(app)
     assert "µg" not in said(app)
-    assert [one.key for one in app.get("button_group") if one.key == "map_scale"] == []
+    assert [one.key for one in app.get("button_group") if one.key == "scale"] == []
 
 
 def test_the_two_middelburgs_are_told_apart(shipped):
     "By their positions, in every list."
-    named = sorted(label for label in shipped.labels if label.startswith("Middelburg"))
+    named = sorted(label for label in shipped.by_label.values() if label.startswith("Middelburg"))
     assert named == ["Middelburg, South Africa (-25.78, 29.46)", "Middelburg, South Africa (-31.49, 25.01)"]
 
 
@@ -142,7 +151,7 @@ def test_one_leads_to_the_other(demo):
     assert app.warning[0].value.startswith("**SIMULATED.**")
     app.button(key="open_south-africa").click().run()
     assert "SIMULATED" not in said(app)
-    app.selectbox(key="map_city").select(0).run()
+    app.selectbox(key="city").select_index(0).run()
     app.button(key="open_demonstration").click().run()
     assert not app.exception
     assert app.warning[0].value.startswith("**SIMULATED.**")
@@ -153,7 +162,9 @@ def test_a_link_to_an_example_that_is_not_there_gives_words(place, make_rows):
     "The offer stays."
     app = page(example="atlantis")
     assert not app.exception
-    assert [one.value for one in app.warning] == ["The link asks for an example that is not here."]
+    assert [one.value for one in app.warning] == [
+        "The link asks for the example “atlantis”, which is not here."
+    ]
     assert len(app.button) == 2
 
 

@@ -31,7 +31,7 @@ KAMPALA = pd.Series({"label": "Kampala, Uganda"})
 
 def said(app):
     "All text of a page."
-    parts = (*app.markdown, *app.caption, *app.warning, *app.error, *app.info, *app.subheader)
+    parts = (*app.markdown, *app.metric, *app.caption, *app.warning, *app.error, *app.info, *app.header)
     return "\n".join(str(part.value) for part in parts)
 
 
@@ -184,7 +184,7 @@ def test_a_file_of_months_says_nothing_of_days_above_the_daily_guideline(page, b
 def test_the_switch_of_the_map_names_what_a_value_stands_for(by_month, draw):
     "One month, not one day."
     app = draw("map", path=by_month(3))
-    assert [option for option in app.segmented_control(key="map_show").options if "ay" in option] == []
+    assert [option for option in app.segmented_control(key="show").options if "ay" in option] == []
 
 
 def test_a_span_of_one_day_is_named_once(draw, make_rows):

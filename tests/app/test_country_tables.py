@@ -141,3 +141,12 @@ def test_many_columns_are_averaged_as_one():
     for column in range(2):
         one = by_country(cities, values[:, column]).set_index("country")["value"].reindex(["KEN", "UGA"])
         npt.assert_allclose(averaged[:, column], one)
+
+
+def test_people_above_a_level_are_counted_city_by_city(opened, make_rows):
+    "Thirty days of 12 (3 million people) and of 8 (1 million): all above 5, three of four million above 10."
+    store = opened(two_ugandan_cities(make_rows, ([12.0] * 30, [8.0] * 30)))
+    above = country_tables.people_above(store, whole(store))
+    assert above["level"].tolist()[:3] == [5, 10, 15]
+    assert above["people"].tolist()[:3] == [4e6, 3e6, 0]
+    assert set(above["of"]) == {4e6}

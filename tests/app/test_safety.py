@@ -56,7 +56,8 @@ WAYS_OUT = [
     "<b>x</b>",
     "",
 ]
-QUERY = ["city", "date", "scale", "palette", "show", "level", "part", "mode", "start", "end", "country"]
+QUERY = ["city", "date", "scale", "palette", "show", "level", "part", "from", "to", "country", "in", "with"]
+QUERY += ["as", "beside", "order", "year", "example"]
 #: What HTML obeys, and what Markdown obeys beside it.
 TAGS = ("<img src=x", "<script>alert")
 MARKDOWN = ("](javascript", "](http://192.0.2.1", ":red[", "$x")
@@ -134,10 +135,11 @@ def test_a_name_is_shown_not_obeyed(page, name, draw, rows):
 
 
 def test_what_is_escaped_can_be_read(draw, rows):
-    "The page of a city whose name is a tag shows the tag, letter by letter."
-    app = draw("city", rows, query={"city": NAMES["img"]})
-    assert NAMES["img"] in app.header[0].value.replace("\\", "")
-    assert any("&lt;img src=x" in said for kind, said in texts(draw("map", rows)) if kind == "html")
+    "The card of a city whose name is a tag shows the tag, letter by letter."
+    app = draw("map", rows, query={"city": NAMES["img"]})
+    assert NAMES["img"] in app.metric[0].label.replace("\\", "")
+    beside = draw("city", rows, query={"city": NAMES["script"], "with": NAMES["img"]})
+    assert any("&lt;img src=x" in said for kind, said in texts(beside) if kind == "html")
 
 
 @pytest.mark.parametrize("page", ["map", *(pytest.param(page, marks=pytest.mark.long) for page in PAGES[1:])])

@@ -77,7 +77,7 @@ def test_without_a_comparison_the_published_one_stands_above_an_upload(page):
     "It stands beside nothing then; and the page says how to give one."
     app = page()
     assert not app.exception
-    assert [one.value for one in app.subheader] == ["The published comparison", "Your own table"]
+    assert [one.value for one in app.header] == ["The published comparison", "Your own table"]
     assert app.dataframe[0].value["published"].min() == 0.556998
     assert len(app.file_uploader) == 1
     assert "imbalance compare table.csv" in said(app)

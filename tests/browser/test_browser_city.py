@@ -88,10 +88,10 @@ def test_another_city_is_drawn_beside(visit, app_url, rows):
     here = visit(f"{app_url}/city?city={most.city_id}")
     other = here.page.locator(f"{SERIES} .other0_marks path")
     assert other.count() == 0
-    here.page.get_by_text("Compare with other places").click()
-    here.page.get_by_role("combobox", name="Compare with").fill(label(least))
+    here.page.get_by_role("button", name="Another place").click()
+    here.page.get_by_role("combobox", name="Place").fill(label(least))
     here.page.get_by_role("option", name=label(least)).click()
-    here.page.keyboard.press("Escape")
+    here.page.wait_for_url(f"**with={least.city_id}**")
     here.page.get_by_role("group", name="Lines").get_by_text(label(least), exact=True).wait_for()
     here.settle()
     assert other.get_attribute("stroke") == charts.OTHERS[0][0]

@@ -1,0 +1,50 @@
+"""Charts as files that stand alone."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import pictures
+from app.charts import city as charts
+from app.scales import scale
+from app.series import Series
+
+pytest.importorskip("vl_convert")
+
+LOOK = {
+    "title": "Predicted daily means of Kampala",
+    "lines": ["Unit: µg/m³. Made with airq."],
+    "entries": [("predicted", "#0b5c8f"), ("mean over 30 days", "#1c2529")],
+}
+
+
+@pytest.fixture(scope="module")
+def series():
+    "Ninety days of 20 µg/m³."
+    return Series(pd.date_range("2019-01-01", periods=90), np.full(90, 20.0), "µg m⁻³")
+
+
+@pytest.mark.parametrize("draw", [charts.time_series, charts.calendar])
+def test_a_picture_says_all_that_it_needs(draw, series):
+    "Title, unit, legend and SIMULATED stand in the file."
+    chart = draw(series, scale("who", unit="µg m⁻³"))
+    text = pictures.picture(chart, "svg", simulated=True, **LOOK).decode()
+    for words in (LOOK["title"], *LOOK["lines"], "predicted", "mean over 30 days", "SIMULATED."):
+        assert words in text
+    assert "SIMULATED" not in pictures.picture(chart, "svg", **LOOK).decode()
+
+
+def test_a_picture_is_a_png(series):
+    "It is wider than its plot of 900 px, at twice the resolution."
+    image = pytest.importorskip("PIL.Image")
+    content = pictures.picture(charts.season(series), "png", **LOOK)
+    assert image.open(io.BytesIO(content)).width > 1800
+
+
+def test_the_days_of_a_chart_are_dates_in_its_table(series):
+    "The first day is 1 January 2019."
+    table = pictures.table_of(charts.time_series(series, scale("who", unit="µg m⁻³")))
+    assert table["day"].iloc[0] == pd.Timestamp("2019-01-01")
+    assert table["value"].iloc[0] == 20
