@@ -100,7 +100,7 @@ def figures(app):
 def maps(app):
     "All text in the maps of a page, which the browser draws on a canvas or sets as text: it obeys no tag."
     for drawn in app.get("bidi_component"):
-        yield from _strings(json.loads(drawn.proto.json))
+        yield from _strings(json.loads(drawn.proto.json or "{}"))
 
 
 def _strings(node):
