@@ -20,8 +20,9 @@ from airq.geo import geocentric_km
 from airq.io import atomic_folder, json_ready
 from airq.messages import installed_versions, near_name
 from airq.models.applicability import AreaOfApplicability
-from airq.models.ensemble import BoosterEnsemble
+from airq.models.ensemble import BoosterEnsemble, check_finite
 from airq.models.intervals import Calibration, ResidualScale
+from airq.models.monitors import FEATURES
 from airq.models.predictions import SAME_PLACE_KM
 from airq.models.predictor import Predictor
 from airq.panel import PanelMetadata
@@ -76,15 +77,34 @@ def load_bundle(path):
     predictor.recipe_ = Recipe.from_dict(metadata["recipe"])
     if predictor.recipe_.names != metadata["features"]:
         raise ValueError(f"{path} was trained on other features than this version makes; train it again.")
+    try:
+        _load_parts(predictor, path, metadata)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); train it again.") from None
+    return predictor, metadata
+
+
+def _load_parts(predictor, path, metadata):
+    """Read the files of a bundle, and refuse those that do not fit each other."""
     predictor.estimator_ = BoosterEnsemble.load(path, metadata["estimator"])
     for name, kind in DESCRIPTIONS.items():
         setattr(predictor, f"{name}_", kind.load(path, metadata[name]) if metadata[name] else None)
+    area, expected = predictor.applicability_, predictor.recipe_.names
+    if area is not None:
+        if predictor.estimator_.monitors_ is not None:
+            expected = [*expected, *FEATURES]
+        if area.space_.names != expected:
+            raise ValueError(f"{path}: its area of applicability is one of other features.")
     context, calibration = path / CONTEXT, path / CALIBRATION
     predictor.context_ = pq.read_table(context).to_pandas() if context.exists() else pd.DataFrame()
-    predictor.calibration_ = (
-        Calibration.from_table(pq.read_table(calibration).to_pandas()) if calibration.exists() else None
-    )
-    return predictor, metadata
+    if len(predictor.context_):
+        check_finite(predictor.context_, ["latitude", "longitude"], context)
+        predictor.recipe_.surroundings.check_inputs(predictor.context_)
+    predictor.calibration_ = None
+    if calibration.exists():
+        scores = pq.read_table(calibration).to_pandas()
+        predictor.calibration_ = Calibration.from_table(scores)
+        check_finite(scores, ["score"], calibration)
 
 
 def check_fits(panel, panel_metadata, metadata):
@@ -95,13 +115,27 @@ def check_fits(panel, panel_metadata, metadata):
     missing or holds another unit, days begin at another midnight, or a site carries the name of a training
     place elsewhere.
     """
+    check_columns(panel.columns, panel_metadata, metadata)
+    check_same_places(panel, metadata["data"]["places"])
+    inputs = metadata["recipe_inputs"]
+    check_some_input(inputs, [name for name in inputs if panel[name].notna().any()])
+
+
+def check_some_input(inputs, filled):
+    """Refuse a panel of which no input column has a value; `filled` are those that have one."""
+    if len(inputs) and not len(filled):
+        raise ValueError("Every input column of the panel is empty, so there is nothing to predict from.")
+
+
+def check_columns(columns, panel_metadata, metadata):
+    """Refuse columns that lack an input, or hold another unit or other days than a model was trained on."""
     trained = PanelMetadata.from_dict(metadata["panel"])
     inputs = metadata["recipe_inputs"]
-    missing = [name for name in inputs if name not in panel.columns]
+    missing = [name for name in inputs if name not in columns]
     if missing:
         raise ValueError(
             f"The panel lacks {len(missing)} of the bundle's {len(inputs)} input columns, "
-            f"first {missing[0]!r}.{near_name(missing[0], set(panel.columns) - set(inputs))}"
+            f"first {missing[0]!r}.{near_name(missing[0], set(columns) - set(inputs))}"
         )
     for name in inputs:
         here, there = panel_metadata.units.get(name, "unknown"), trained.units.get(name, "unknown")
@@ -112,9 +146,6 @@ def check_fits(panel, panel_metadata, metadata):
             f"The panel's days are {panel_metadata.day_basis}, the bundle was trained on "
             f"{trained.day_basis} days; build both on the same."
         )
-    check_same_places(panel, metadata["data"]["places"])
-    if len(inputs) and panel[inputs].isna().all(axis=None):
-        raise ValueError("Every input column of the panel is empty, so there is nothing to predict from.")
 
 
 def check_same_places(panel, places):

@@ -10,6 +10,7 @@ import json
 import re
 from pathlib import Path
 
+from airq.bundle_checks import check_metadata
 from airq.files.texts import read_json
 from airq.messages import installed_versions
 
@@ -77,6 +78,7 @@ def read_metadata(path):
             raise ValueError(f"{path} lacks the file {name}; copy the whole folder or train it again.")
         if _hash((path / name).read_bytes()) != expected:
             raise ValueError(f"{path / name} was changed after training; train the bundle again.")
+    check_metadata(metadata, path / BUNDLE_JSON)
     # A booster whose package is missing is refused where it is loaded.
     for name, here in installed_versions({"lightgbm", "catboost"} & set(metadata["libraries"])).items():
         trained = str(metadata["libraries"][name])

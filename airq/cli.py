@@ -457,9 +457,18 @@ def predict(
             help="Panel with PM2.5 of monitors on these days, used in addition to the training monitors."
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="About how much to use, such as 2GB; 1 GB by default, whatever the rows."),
+    ] = None,
     json: Json = None,
 ):
-    """Predict PM2.5 for the places and days of a panel; of a grid (`airq places --grid`), draw maps."""
+    """Predict PM2.5 for the places and days of a panel; of a grid (`airq places --grid`), draw maps.
+
+    PANEL may be a folder of panels, by country, month or any split; then --out may be a folder, too, and gets
+    a part for each. What does not fit into the memory is predicted in blocks; interrupt it, run it again, and
+    it goes on.
+    """
     if out is None and raster is None and zarr is None:
         raise typer.BadParameter("predict needs --out, --raster or --zarr, to have something to write")
     if raster is None and zarr is None:
@@ -468,7 +477,10 @@ def predict(
         raise typer.BadParameter("give either --bundle or --model-file")
     if bundle is not None:
         refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
+        if raster is not None or zarr is not None:
+            refuse_given(ctx, ["memory"], "to maps, which are drawn in memory")
     else:
+        refuse_given(ctx, ["memory"], "with --model-file, which works in one piece")
         refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
         refuse_given(ctx, ["monitors"], "with --model-file, which knows only its features")
         if unit is None:
@@ -477,13 +489,19 @@ def predict(
     from airq.workflows.rasters import ZARR_MARK, write_raster, write_zarr
 
     outputs = {"--out": out, "--raster": raster, "--zarr": zarr, "--json": json}
-    check_files(outputs, inputs, folders={"--zarr": ZARR_MARK})
+    folders = {"--zarr": ZARR_MARK}
+    tables = out is None or out.suffix in (".csv", ".parquet", ".pq")
+    if not tables:
+        if not panel.is_dir():
+            raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
+        folders["--out"] = None
+    check_files(outputs, inputs, folders=folders)
     from airq.models.intervals import check_coverage
-    from airq.models.predictions import describe_predictions, write_predictions
+    from airq.models.predictions import Figures, write_predictions
+    from airq.workflows.predict_blocks import parse_bytes, predict_panel
 
     check_coverage(coverage)
-    if out is not None and out.suffix not in (".csv", ".parquet", ".pq"):
-        raise ValueError(f"{out} must end in .parquet or .csv.")
+    memory = None if memory is None else parse_bytes(memory)
     if raster is not None or zarr is not None:
         panel = _grid_panel(panel, raster, zarr)
     if bundle is not None:
@@ -492,6 +510,22 @@ def predict(
 
         regressor = load(bundle)
         notes.print(validation_sentence(regressor.metadata_["evaluation"]))
+        if raster is None and zarr is None:
+            with progress("predicting") as advance:
+                metadata, figures = predict_panel(
+                    regressor,
+                    panel,
+                    out,
+                    coverage,
+                    period.value,
+                    monitors=monitors,
+                    memory=memory,
+                    advance=advance,
+                )
+            notes.print(metadata["intervals"])
+            write_records(json, [figures.of()])
+            print_predictions(figures, out)
+            return
         rows = regressor.predict_table(panel, coverage, period.value, monitors=monitors)
         notes.print(rows.attrs["airq"]["intervals"])
     else:
@@ -504,8 +538,10 @@ def predict(
         write_zarr(rows, zarr, mask_outside=mask_outside)
     if out is not None:
         write_predictions(rows, out)
-    write_records(json, [describe_predictions(rows)])
-    print_predictions(rows, out or raster or zarr)
+    figures = Figures()
+    figures.add(rows)
+    write_records(json, [figures.of()])
+    print_predictions(figures, out or raster or zarr)
     if out is not None:
         _print_written(raster, zarr)
 

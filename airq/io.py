@@ -24,6 +24,9 @@ import pyarrow.parquet as pq
 
 from airq.panel import Labels, PanelMetadata, check_panel, label_panel, panel_metadata
 
+#: Rows that a Parquet file holds together.
+ROW_GROUP = 131_072
+
 
 def read_panel(
     source: str | Path | pd.DataFrame, *, target: Literal["optional", "required"] = "optional"
@@ -85,7 +88,8 @@ def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMet
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the Parquet file in it.")
     try:
-        file = pq.ParquetFile(path)
+        # Read a little at a time, whatever the size of its row groups.
+        file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except FileNotFoundError:
         raise FileNotFoundError(f"No such file: {path}.") from None
     except pa.ArrowException as error:
@@ -142,26 +146,36 @@ def panel_writer(path: str | Path, metadata: PanelMetadata) -> Iterator[Callable
     A ValueError is raised if no part was written.
     """
     check_parquet_name(path)
+    with table_writer(path, None) as write:
+        yield lambda part: write(part, {"airq": panel_metadata(label_panel(part, metadata)).to_dict()})
+
+
+@contextlib.contextmanager
+def table_writer(path: str | Path, metadata: Mapping[str, object] | None) -> Iterator[Callable]:
+    """Write a table to Parquet part by part, whole or not at all, with JSON metadata by key.
+
+    Yields ``write(part, metadata)``, which takes the next rows, each part with the same columns; the metadata
+    are those of the first part, by default those given here. A ValueError is raised if no part was written.
+    """
     with atomic_write(path) as unfinished, contextlib.ExitStack() as stack:
         writer = None
 
-        def write(part):
+        def write(part, metadata=metadata):
             nonlocal writer
-            labelled = panel_metadata(label_panel(part, metadata)).to_dict()
-            table = _arrow_table(part, {"airq": labelled})
+            table = _arrow_table(part, metadata)
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(unfinished, table.schema))
-            writer.write_table(table)
+            writer.write_table(table, row_group_size=ROW_GROUP)
 
         yield write
         if writer is None:
-            raise ValueError(f"{path} would be a panel without rows.")
+            raise ValueError(f"{path} would be a table without rows.")
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, *, metadata: Mapping[str, object]) -> None:
     """Write a DataFrame to Parquet with JSON metadata by key, whole or not at all."""
-    with atomic_write(path) as unfinished:
-        pq.write_table(_arrow_table(frame, metadata), unfinished)
+    with table_writer(path, metadata) as write:
+        write(frame)
 
 
 def _arrow_table(frame, metadata):

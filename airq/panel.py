@@ -330,8 +330,8 @@ def check_panel(panel: pd.DataFrame, *, target: Literal["optional", "required"] 
     _check_types(panel)
     _check_dates(panel)
     _check_coordinates(panel)
-    _check_places(panel)
-    _check_keys(panel)
+    check_places(panel)
+    check_keys(panel)
     _check_units(panel, metadata)
     _check_target(panel, target)
     _check_ranges(panel)
@@ -395,7 +395,8 @@ def _check_coordinates(panel):
             )
 
 
-def _check_places(panel):
+def check_places(panel):
+    """Refuse empty names of places, a site of two positions or cities, and a city in two countries."""
     for name in ("site_id", "city_id", "country"):
         missing = panel[name].isna() | (panel[name].astype("str").str.strip() == "")
         if missing.any():
@@ -419,7 +420,8 @@ def _first_with_two(panel, name, columns):
     return next(iter(rows.loc[rows[name].duplicated(), name]), None)
 
 
-def _check_keys(panel):
+def check_keys(panel):
+    """Refuse a day that a site has twice."""
     repeated = panel.duplicated(KEYS)
     if repeated.any():
         raise ValueError(

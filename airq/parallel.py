@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing.resource_tracker
+import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 
 import joblib
+import numpy as np
 from joblib.externals.loky import backend as loky
 from threadpoolctl import ThreadpoolController
+
+#: How often a process looks whether the one that started it is still there. [s]
+SECONDS_OF_A_LOOK = 0.5
 
 
 @contextlib.contextmanager
@@ -25,7 +31,7 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
     in this process; `options` are those of :class:`joblib.Parallel`.
 
     Ctrl-C reaches every process of a terminal. Each would end with a traceback of its own, so they block it,
-    and the process that started them ends them.
+    and the process that started them ends them. If that one is killed, they end by themselves.
 
     >>> with workers(1) as run:
     ...     list(run(joblib.delayed(abs)(number) for number in (-1, -2)))
@@ -42,7 +48,7 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
                 for tracker in (multiprocessing.resource_tracker, loky.resource_tracker):
                     tracker.ensure_running()
             with _interrupts_later():
-                started.append(parallel(tasks))
+                started.append(parallel(_ending_with(os.getpid(), *task) for task in tasks))
             return started[-1]
 
         try:
@@ -51,6 +57,51 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
             with _interrupts_later(), _unfinished_tasks_end_quietly():
                 for results in started:
                     results.close()
+
+
+def _ending_with(parent, function, arguments, options):
+    """Return joblib's call of a function in a process that ends when `parent` does."""
+    return joblib.delayed(_watched)(parent, function, arguments, options)
+
+
+def _watched(parent, function, arguments, options):
+    if os.getpid() != parent:
+        _watch(parent)
+    return function(*arguments, **options)
+
+
+@functools.lru_cache(maxsize=1)
+def _watch(parent):
+    """End this process, in the middle of whatever it does, once its parent is gone."""
+
+    def wait():
+        while os.getppid() == parent:
+            time.sleep(SECONDS_OF_A_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+#: Rows that :func:`product_by_row` multiplies at a time.
+TILE = 64
+
+
+def product_by_row(rows, matrix):
+    """Return ``rows @ matrix`` in double precision, every row the same bits whatever rows stand beside it.
+
+    How a library adds up depends on the shape of a product, so all products have one shape: 64 rows, the
+    last ones filled up with zeros. `rows` is of shape (n_rows, n_terms), `matrix` of (n_terms, n_columns).
+
+    >>> product_by_row(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    matrix = np.ascontiguousarray(matrix, dtype="float64")
+    product, tile = np.empty((len(rows), matrix.shape[1])), np.zeros((TILE, len(matrix)))
+    for start in range(0, len(rows), TILE):
+        part = rows[start : start + TILE]
+        tile[: len(part)], tile[len(part) :] = part, 0.0
+        product[start : start + TILE] = (tile @ matrix)[: len(part)]
+    return product
 
 
 def one_thread():

@@ -400,22 +400,33 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
             If an input column is missing or in another unit, or days begin at another midnight.
         """
         panel, _ = self._open(X)
+        inputs = self.metadata_["recipe_inputs"]
+        empty = [name for name in inputs if panel[name].isna().all()]
+        self.warn_of(empty, self.n_outside(panel), len(panel))
+        return panel
+
+    def n_outside(self, panel):
+        """Return how many rows of a panel are outside the days of training."""
+        data = self.metadata_["data"]
+        return int((~panel["date"].between(data["first_day"], data["last_day"])).sum())
+
+    def warn_of(self, empty, n_outside, n_rows):
+        """Warn about empty input columns, rows outside the days of training, and the kind of its PM2.5."""
         inputs, data = self.metadata_["recipe_inputs"], self.metadata_["data"]
-        if empty := [name for name in inputs if panel[name].isna().all()]:
+        if empty:
             warn(
                 f"{len(empty)} of {len(inputs)} input columns are empty in this panel (first {empty[0]}); "
                 "predictions rest on the others."
             )
         if not set(inputs) - set(POSITION):
             warn(NO_INPUTS)
-        if outside := int((~panel["date"].between(data["first_day"], data["last_day"])).sum()):
+        if n_outside:
             warn(
-                f"{outside:,} of {len(panel):,} rows are outside the days of training "
+                f"{n_outside:,} of {n_rows:,} rows are outside the days of training "
                 f"({data['first_day']} to {data['last_day']}); the scores of the card do not hold for them."
             )
         if text := origin_warning(PanelMetadata.from_dict(self.metadata_["panel"])):
             warn(text)
-        return panel
 
     def open_monitors(self, monitors):
         """Return a checked panel of monitors, or None; refuse one of other days than the training panel's."""

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import joblib
 import pytest
@@ -56,3 +58,40 @@ def test_processes_end_with_a_block_that_is_left_early():
         raise KeyboardInterrupt
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    "It is killed outright while two of them compute: both end by themselves."
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, pathlib, sys, time\n"
+        "import joblib\n"
+        "from airq.parallel import workers\n"
+        "def busy(folder):\n"
+        "    pathlib.Path(folder, str(os.getpid())).touch()\n"
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
+        "if __name__ == '__main__':\n"
+        "    with workers(2) as run:\n"
+        "        list(run(joblib.delayed(busy)(sys.argv[1]) for _ in range(2)))\n"
+    )
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    started = subprocess.Popen([sys.executable, program, folder], stderr=subprocess.DEVNULL)
+    while len(list(folder.iterdir())) < 2:
+        assert started.poll() is None
+        time.sleep(0.05)
+    started.kill()
+    started.wait()
+    for number in (int(path.name) for path in folder.iterdir()):
+        # The test ends when they do; were they to stay, it would not.
+        while _runs(number):
+            time.sleep(0.05)
+
+
+def _runs(number):
+    """Tell whether a process is there and no zombie."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{number}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

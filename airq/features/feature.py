@@ -99,10 +99,14 @@ class Feature:
 
 
 class Workspace:
-    """What the `features` of one panel share: its line of days, the last column, the neighbours."""
+    """What the `features` of one panel share: its line of days, the last column, the neighbours.
 
-    def __init__(self, panel, features):
-        self.panel = panel
+    `beside` holds rows of other places at which features with a radius look, too.
+    """
+
+    def __init__(self, panel, features, beside=None):
+        # pandas copies the metadata of a table with every column that is read.
+        self.panel, self.beside = (table if table is None else _bare(table) for table in (panel, beside))
         self.features = features
         self.line = day_line(panel, max((f.days or 1 for f in features), default=1))
         self._column = None
@@ -113,7 +117,7 @@ class Workspace:
         if self._column != column:
             self._column = column
             self._values = numbers(self.panel, column).astype("float64", copy=False)
-            self._cells = None
+            self._cells = self._beside = None
             self._around = {}
         return self._values
 
@@ -132,10 +136,16 @@ class Workspace:
         """Return sum and count over the sites around; all windows asked for come from one pass."""
         values, key = self.values(feature.column), _circle(feature)
         if key not in self._neighbourhoods:
-            self._neighbourhoods[key] = neighbourhood(self.panel, feature.radius_km, itself=key[0])
+            self._neighbourhoods[key] = neighbourhood(
+                self.panel, feature.radius_km, itself=key[0], beside=self.beside
+            )
         if key not in self._around:
             asked = [f for f in self.features if f.column == feature.column and _circle(f) == key]
             windows = sorted({_window(f) for f in asked})
+            if self.beside is not None:
+                if self._beside is None:
+                    self._beside = np.append(values, numbers(self.beside, feature.column))
+                values = self._beside
             sums = self._neighbourhoods[key].sums(values, windows)
             self._around[key] = dict(zip(windows, sums, strict=True))
         return self._around[key][_window(feature)]
@@ -167,6 +177,12 @@ def _name(feature):
         return f"{feature.column}_{window}"
     place = f"{feature.column}_{kind.place}{feature.radius_km:g}km"
     return place if kind.word == "mean" and feature.days == 1 else f"{place}_{window}"
+
+
+def _bare(table):
+    table = table.copy(deep=False)
+    table.attrs = {}
+    return table
 
 
 def _window(feature):

@@ -61,6 +61,21 @@ class Recipe:
         """Whether any feature may depend on later days."""
         return any(feature.looks_ahead for feature in self.features)
 
+    @property
+    def surroundings(self) -> Recipe:
+        """The part that looks at other places."""
+        return Recipe(self.name, tuple(feature for feature in self.features if feature.radius_km))
+
+    @property
+    def reach_km(self) -> float:
+        """How far the features look; 0 where none looks at other places [km]."""
+        return max((feature.radius_km or 0.0 for feature in self.features), default=0.0)
+
+    @property
+    def reach_days(self) -> int:
+        """How many days before or after a day its shifts and windows look; some may look back further [d]."""
+        return max((feature.days or 0 for feature in self.features), default=0)
+
     def without(self, names: Collection[str]) -> Recipe:
         """Drop some features.
 
@@ -69,13 +84,15 @@ class Recipe:
         """
         return Recipe(self.name, tuple(feature for feature in self.features if feature.name not in names))
 
-    def transform(self, panel: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, panel: pd.DataFrame, around: pd.DataFrame | None = None) -> pd.DataFrame:
         """Compute the features of a panel, which stays as it is: float32, (n_rows, n_features), its index.
 
-        ValueError is raised if the panel lacks a column that a feature needs, or the column is not numeric.
+        `around` holds rows of other places (or of other days of the same), with the columns of the features
+        that have a radius, which look at them too. ValueError is raised if the panel lacks a column that a
+        feature needs, or the column is not numeric.
         """
         self.check_inputs(panel)
-        work = Workspace(panel, self.features)
+        work = Workspace(panel, self.features, around)
         out = np.empty((len(self.features), len(panel)), dtype="float32")
         # Column by column, so that each is laid out once.
         for number in sorted(range(len(out)), key=lambda number: self.features[number].column):

@@ -30,6 +30,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from airq.parallel import product_by_row
+
 REFERENCE = "applicability_rows.parquet"
 SPACE = "applicability_space.parquet"
 PER_FEATURE = ("weights", "means", "scales", "missing")
@@ -176,6 +178,10 @@ class AreaOfApplicability:
         area.reference_ = pd.read_parquet(folder / REFERENCE).to_numpy(dtype="float32")
         for name in ("mean_distance", "mean_distance_error", "threshold", "error"):
             setattr(area, f"{name}_", state[name])
+        shape = len(area.reference_), area.space_.loadings.shape[1] + 1
+        whole = area.reference_.shape == shape and np.isfinite(area.reference_).all()
+        if not (whole and len(area.reference_) and np.isfinite(area.space_.loadings).all()):
+            raise ValueError(f"{folder / REFERENCE} holds no training rows of its space.")
         area._neighbours = area._index(area.reference_)
         return area
 
@@ -237,8 +243,9 @@ class Space:
         """Return the components and the length of the rest, shape (n_rows, n_components + 1)."""
         located = np.empty((len(X), self.loadings.shape[1] + 1), dtype="float32")
         for rows in chunks(len(X)):
-            coordinates = self.coordinates(X.iloc[rows])
-            components = coordinates @ self.loadings
+            # The order of the memory decides in which order a row is added up.
+            coordinates = np.ascontiguousarray(self.coordinates(X.iloc[rows]))
+            components = product_by_row(coordinates, self.loadings)
             rest = np.sum(np.square(coordinates), axis=1) - np.sum(np.square(components), axis=1)
             located[rows] = np.column_stack([components, np.sqrt(np.maximum(rest, 0))])
         return located

@@ -6,12 +6,15 @@ LightGBM and CatBoost are imported where they are used, because each takes a whi
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from airq.messages import import_optional
+from airq.models.booster_text import check_lightgbm
 from airq.models.ridge import Ridge
 
 KINDS = ("lightgbm", "catboost", "ridge")
@@ -92,18 +95,52 @@ class Booster:
         return library.basic.LightGBMError if self.kind == "lightgbm" else library.CatBoostError
 
 
-def load_booster(path, kind, *, threads=1):
-    """Read a booster that :meth:`Booster.save` wrote; refuse a file that is no model of that library."""
+def load_booster(path, kind, n_features, *, threads=1):
+    """Read a booster that :meth:`Booster.save` wrote; refuse a file that is no model of so many features.
+
+    What stands in it is checked first, because a damaged one would end the process.
+    """
     if kind == "ridge":
-        return Ridge.load(path)
+        return Ridge.load(path, n_features)
     if kind == "lightgbm":
         import lightgbm
 
         try:
-            return Booster(kind, lightgbm.Booster(model_file=str(path)), threads)
-        except lightgbm.basic.LightGBMError as error:
-            raise ValueError(f"{path} is not a LightGBM model: {error}") from None
-    return Booster(kind, _load_catboost(path), threads)
+            model = Path(path).read_text(encoding="utf-8")
+            check_lightgbm(model, n_features)
+            return Booster(kind, lightgbm.Booster(model_str=model), threads)
+        except (ValueError, lightgbm.basic.LightGBMError) as error:
+            raise ValueError(f"{path} is not a LightGBM model of airq: {error}.") from None
+    native = _load_catboost(path)
+    if len(native.feature_names_) != n_features:
+        raise ValueError(f"{path} has {len(native.feature_names_)} features, not {n_features}.")
+    return Booster(kind, native, threads)
+
+
+def check_catboost(paths, n_features):
+    """Refuse CatBoost models that end the process when they are read or predict; it is tried in another."""
+    command = [sys.executable, "-c", _TRIAL, str(n_features), *map(str, paths)]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_READ)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{paths[0].parent}: its CatBoost models cannot be read.") from None
+    if ended.returncode:
+        said = ended.stderr.strip().splitlines() or [f"reading it ends the process ({ended.returncode})"]
+        read = ended.stdout.split("\n")[:-1]
+        raise ValueError(f"{paths[min(len(read), len(paths) - 1)]} is not a CatBoost model: {said[-1][:200]}")
+
+
+#: A program that reads models and predicts a row with each; it prints a line for each that survives.
+_TRIAL = """
+import sys, catboost, numpy
+for path in sys.argv[2:]:
+    model = catboost.CatBoostRegressor().load_model(path)
+    rows = numpy.array([[0.0], [numpy.nan], [1e30], [-1e30]]).repeat(int(sys.argv[1]), axis=1)
+    assert numpy.isfinite(model.predict(rows, thread_count=1)).all(), "it predicts what is not finite"
+    print(path, flush=True)
+"""
+#: Longer than any sound model takes. [s]
+SECONDS_TO_READ = 300
 
 
 def load_foreign_catboost(path, names):

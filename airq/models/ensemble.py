@@ -10,6 +10,7 @@ outweigh the others.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from sklearn.model_selection import GroupKFold, KFold
 
-from airq.models.boosters import ENDINGS, fit_booster, load_booster
+from airq.models.boosters import ENDINGS, check_catboost, fit_booster, load_booster
 from airq.models.monitors import (
     FEATURES,
     LAGS,
@@ -290,18 +291,27 @@ class BoosterEnsemble:
             }
         )
 
-    def with_monitors(self, X, places, others=None):
+    def joined(self, others):
+        """Return this estimator with monitors beside those of training, None for none.
+
+        They are rows of `site_id, date, latitude, longitude, pm25` [µg m⁻³].
+        """
+        if self.monitors_ is None or others is None:
+            return self
+        more = copy.copy(self)
+        more.monitors_ = self.monitors_.joined(others)
+        return more
+
+    def with_monitors(self, X, places):
         """Return features of rows X with what monitors nearby show beside them.
 
-        `places` are rows of `site_id, date, latitude, longitude`; without them no monitor is seen. `others`
-        are monitors beside those of training: `site_id, date, latitude, longitude, pm25` [µg m⁻³].
+        `places` are rows of `site_id, date, latitude, longitude`; without them no monitor is seen.
         """
         if self.monitors_ is None:
             return X
         if places is None:
             return _joined(X, no_monitor(len(X)).T)
-        monitors = self.monitors_ if others is None else self.monitors_.joined(others)
-        return _joined(X, monitors.around(places).to_numpy())
+        return _joined(X, self.monitors_.around(places).to_numpy())
 
     def predict(self, X):
         """Return PM2.5 [µg m⁻³], shape (n_samples,), from zero to a little above the highest one learned.
@@ -368,11 +378,17 @@ class BoosterEnsemble:
     def load(cls, folder, state):
         """Read what :meth:`save` wrote."""
         listed, threads = state["members"], state["threads"]
+        n_features = len(state["ranges"][0])
+        if not all(len(m["files"]) == len(listed[0]["files"]) for m in listed):
+            raise ValueError(f"{folder}: its members have different numbers of boosters.")
         members = [Member(m["kind"], m["power"], m["parameters"]) for m in listed]
         ensemble = cls(members, n_inner=state["n_inner"], seed=state["seed"], threads=threads)
         ensemble.members_ = ensemble.members
+        if cats := [folder / name for m in listed if m["kind"] == "catboost" for name in m["files"]]:
+            check_catboost(cats, n_features)
         ensemble.boosters_ = [
-            [load_booster(folder / name, m["kind"], threads=threads) for name in m["files"]] for m in listed
+            [load_booster(folder / name, m["kind"], n_features, threads=threads) for name in m["files"]]
+            for m in listed
         ]
         ensemble.weights_ = np.array(state["weights"])
         ensemble.ranges_ = np.array(state["ranges"], dtype="float64")
@@ -380,11 +396,24 @@ class BoosterEnsemble:
         ensemble.monitors_ = ensemble.monitors = None
         if "monitors" in state:
             table, around = pd.read_parquet(folder / MONITORS), state["monitors"]
+            check_finite(table, ["latitude", "longitude", "pm25"], folder / MONITORS)
+            if table.empty or table["date"].isna().any() or table.duplicated(["site_id", "date"]).any():
+                raise ValueError(f"{folder / MONITORS} holds no monitors by site and day.")
             ensemble.monitors = around["lags"]
             options = {"lags": LAGS[around["lags"]], "parameters": around["parameters"]}
             ensemble.monitors_ = Monitors(table, table["pm25"], **options)
             ensemble.shares_ = np.array(around["shares"], dtype="float64")
         return ensemble
+
+
+def check_finite(table, columns, path):
+    """Refuse a table of a bundle that lacks columns, or holds in them what is no finite number."""
+    if missing := [name for name in columns if name not in table.columns]:
+        raise ValueError(f"{path} has no column {missing[0]!r}.")
+    for name in columns:
+        values = table[name]
+        if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values.astype("float64")).all():
+            raise ValueError(f"{path}: column {name!r} holds what is no finite number.")
 
 
 class FoldTable(NamedTuple):

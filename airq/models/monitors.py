@@ -14,6 +14,7 @@ import pandas as pd
 from airq.cities import STATION_KM
 from airq.geo import arc_km, geocentric_km
 from airq.models.kriging import GRID, NEAREST, krige
+from airq.parallel import product_by_row
 
 #: Monitors farther than this are not looked at. [km]
 REACH_KM = 1000.0
@@ -31,8 +32,8 @@ MIN_DAYS = 10
 NEARNESS_OF_NONE = 1e-9
 #: The parameters of the kriging are chosen on so many rows.
 SAMPLE = 2000
-#: Places that are looked at together: it bounds the memory.
-AT_ONCE = 500
+#: Places times days that are looked at together: it bounds the memory.
+AT_ONCE = 200_000
 #: Logarithms of PM2.5 plus 1 µg m⁻³, their differences, a logarithm of a distance, a count.
 FEATURES = (
     "monitors_kriging",
@@ -165,9 +166,10 @@ class Monitors:
         """
         table = np.full((len(FEATURES), len(place)), np.nan, dtype="float32")
         order = np.argsort(place, kind="stable")
-        for start in range(0, len(positions), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            rows = order[slice(*np.searchsorted(place[order], [start, start + AT_ONCE]))]
+        step = max(AT_ONCE // self.logs.shape[1], 1)
+        for start in range(0, len(positions), step):
+            part = slice(start, start + step)
+            rows = order[slice(*np.searchsorted(place[order], [start, start + step]))]
             looked_at = None if hidden is None else hidden[part]
             table[:, rows] = self._features(positions[part], place[rows] - start, days[rows], looked_at)
         return table
@@ -195,7 +197,7 @@ class Monitors:
             "distance": np.log1p(distance),
             "mean": _mean(usable, values, known),
             "mean_anomaly": _mean(usable, anomalies, often),
-            "nearness": np.log(weights @ known + NEARNESS_OF_NONE),
+            "nearness": np.log(product_by_row(weights, known) + NEARNESS_OF_NONE),
         }
         of_day = {name: self._on_day(table, place, days) for name, table in today.items()}
         of_place = _mean(weights, usual[:, None], often.any(axis=1)[:, None])[place, 0]
@@ -316,9 +318,9 @@ def _limited(values):
 
 def _mean(weights, values, known):
     """Return weighted means over the sites, (n_places, n_days); NaN where no value is known."""
-    total = weights @ known.astype("float64")
+    total = product_by_row(weights, known)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, (weights @ values) / total, np.nan)
+        return np.where(total > 0, product_by_row(weights, values) / total, np.nan)
 
 
 def _nearest(apart, usable, values):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from airq.geo import nearest, sites_of
-from airq.io import atomic_write, check_parquet_name, write_table
+from airq.io import atomic_write, check_parquet_name, table_writer
 from airq.messages import warn
 from airq.models.intervals import DEFAULT_COVERAGE, MIN_SHARE, frequency_of, period_means
 from airq.models.predictor import SCALE
@@ -82,7 +83,15 @@ def prediction_rows(
         class of months, for which WHO has no level. A longer period lies inside the area of applicability
         where three quarters of its days do.
     """
-    frequency_of(period)
+    rows = day_rows(panel, described, places)
+    if period != "day":
+        rows, n_periods = period_rows(rows, period)
+        check_periods(len(rows), n_periods, period)
+    return classified_rows(rows, calibration, coverage=coverage, aqi_table=aqi_table, period=period)
+
+
+def day_rows(panel, described, places):
+    """Return the days of a panel with their predictions, see :func:`prediction_rows`."""
     rows = panel[[*PLACE, "date"]].copy()
     rows["population"] = panel["population"] if "population" in panel.columns else np.nan
     rows["place"] = None if places is None else np.where(at_training_places(panel, places), "training", "new")
@@ -90,8 +99,12 @@ def prediction_rows(
     for name in DESCRIBED:
         rows[name] = described[name].to_numpy(dtype="float64") if name in described else np.nan
     rows["monitor_km"] = rows["monitor_km"].replace(np.inf, np.nan)
-    if period != "day":
-        rows = _period_means(rows.assign(monitor_km=np.nan), period)
+    return rows
+
+
+def classified_rows(rows, calibration, *, coverage, aqi_table=DEFAULT_AQI_TABLE, period="day"):
+    """Return days, or means over a period, with intervals, classes and probabilities by site and date."""
+    frequency_of(period)
     rows["period"] = period
     inside = (rows["inside_domain"] >= (1 if period == "day" else MIN_SHARE)).astype("boolean")
     rows["inside_domain"] = inside.mask(rows["inside_domain"].isna())
@@ -110,34 +123,60 @@ def prediction_rows(
     return rows[[*COLUMNS, *names, "dissimilarity", "monitor_km"]].sort_values(KEYS, ignore_index=True)
 
 
-def _period_means(rows, period):
+def period_rows(rows, period):
+    """Return the means over the months or years of every site, and of how many there are days."""
     n_days = rows.groupby(["site_id", rows["date"].dt.to_period(frequency_of(period))]).size()
-    means = period_means(rows, period, keys=["site_id"])
-    if means.empty:
+    means = period_means(rows.assign(monitor_km=np.nan), period, keys=["site_id"])
+    periods = pd.MultiIndex.from_arrays([means["site_id"], means["date"].dt.to_period(frequency_of(period))])
+    return means.assign(n_days=n_days.loc[periods].to_numpy()), len(n_days)
+
+
+def check_periods(n_means, n_periods, period):
+    """Refuse a panel without any mean over a period; warn if some of them have too few days."""
+    if not n_means:
         raise ValueError(
             f"No site has {MIN_SHARE:.0%} of the days of a calendar {period} in the panel, so there is no "
             "mean to give; leave --period out for days."
         )
-    if len(means) < len(n_days):
+    if n_means < n_periods:
         warn(
-            f"{len(n_days) - len(means):,} of {len(n_days):,} calendar {period}s of a site are left out: "
+            f"{n_periods - n_means:,} of {n_periods:,} calendar {period}s of a site are left out: "
             f"fewer than {MIN_SHARE:.0%} of their days are in the panel."
         )
-    periods = pd.MultiIndex.from_arrays([means["site_id"], means["date"].dt.to_period(frequency_of(period))])
-    return means.assign(n_days=n_days.loc[periods].to_numpy())
 
 
-def describe_predictions(rows):
-    """Return figures about a table of predictions."""
-    return {
-        "rows": len(rows),
-        "sites": rows["site_id"].nunique(),
-        "first_day": f"{rows['date'].min():%Y-%m-%d}",
-        "last_day": f"{rows['date'].max():%Y-%m-%d}",
-        "pm25_mean": float(rows["pm25"].mean()),
-        "pm25_max": float(rows["pm25"].max()),
-        "unit": PM25_UNIT,
-    }
+class Figures:
+    """Figures of predictions that come some at a time, by place: "new", "training", and "" for all."""
+
+    def __init__(self):
+        self.parts, self.period = {}, "day"
+
+    def add(self, rows):
+        """Count rows of a table of predictions."""
+        self.period = rows["period"].iloc[0] if "period" in rows else "day"
+        for place in ("", "new", "training") if "place" in rows else ("",):
+            some = rows[rows["place"] == place] if place else rows
+            if len(some):
+                part = self.parts.setdefault(place, {"rows": 0, "total": 0.0, "highest": 0.0, "sites": set()})
+                part["rows"] += len(some)
+                part["total"] += float(some["pm25"].sum())
+                part["highest"] = max(part["highest"], float(some["pm25"].max()))
+                part["sites"] |= set(some["site_id"].unique())
+                part["first"] = min(part.get("first", some["date"].min()), some["date"].min())
+                part["last"] = max(part.get("last", some["date"].max()), some["date"].max())
+
+    def of(self, place=""):
+        """Return the figures of a place as plain values."""
+        part = self.parts[place]
+        return {
+            "rows": part["rows"],
+            "sites": len(part["sites"]),
+            "first_day": f"{part['first']:%Y-%m-%d}",
+            "last_day": f"{part['last']:%Y-%m-%d}",
+            "pm25_mean": part["total"] / part["rows"],
+            "pm25_max": part["highest"],
+            "unit": PM25_UNIT,
+        }
 
 
 def write_predictions(rows: pd.DataFrame, path: str | Path) -> None:
@@ -158,9 +197,25 @@ def write_predictions(rows: pd.DataFrame, path: str | Path) -> None:
     metadata = rows.attrs.get("airq")
     if metadata is None:
         raise ValueError("The predictions carry no metadata; write the table that predict_table returned.")
+    with prediction_writer(path, metadata) as write:
+        write(rows)
+
+
+@contextlib.contextmanager
+def prediction_writer(path, metadata):
+    """Write a table of predictions to Parquet or CSV part by part, whole or not at all.
+
+    Yields ``write(rows)``, which takes the next rows, see :func:`write_predictions`.
+    """
     if str(path).endswith(".csv"):
-        with atomic_write(path) as unfinished:
-            rows.assign(unit=PM25_UNIT, trained_on=metadata["trained_on"]).to_csv(unfinished, index=False)
+        with atomic_write(path) as unfinished, open(unfinished, "w", encoding="utf-8", newline="") as file:
+
+            def write(rows):
+                rows = rows.assign(unit=PM25_UNIT, trained_on=metadata["trained_on"])
+                rows.to_csv(file, index=False, header=not file.tell())
+
+            yield write
         return
     check_parquet_name(path)
-    write_table(rows, path, metadata={"airq": metadata})
+    with table_writer(path, {"airq": metadata}) as write:
+        yield write

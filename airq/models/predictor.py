@@ -7,6 +7,7 @@ area of applicability.
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import numpy as np
@@ -16,10 +17,12 @@ from sklearn.inspection import permutation_importance
 
 from airq.cities import check_swapped, station_ids
 from airq.features.inputs import only_inputs
-from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
+from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, make_recipe
+from airq.features.shifts import site_numbers
 from airq.io import read_panel
 from airq.messages import warn
 from airq.models.applicability import AreaOfApplicability
+from airq.models.blocks import beside, cut
 from airq.models.boosters import CannotFit
 from airq.models.ensemble import inner_folds, make_estimator
 from airq.models.intervals import DEFAULT_COVERAGE, Calibration, ResidualScale
@@ -41,6 +44,8 @@ NO_INPUTS = (
 )
 #: Training rows on which the importance of the features of a scikit-learn regressor is measured.
 N_IMPORTANCE = 2000
+#: Rows whose features are held at a time, and of them those that are predicted together.
+BLOCK_ROWS, ROWS_AT_ONCE = 100_000, 10_000
 
 
 def open_panel(source, *, target="optional"):
@@ -93,7 +98,7 @@ class Predictor:
         ``recipe(panel)`` makes the :class:`airq.features.recipe.Recipe` for the panel's columns.
     estimator : callable
         Makes a fresh estimator with ``fit(X, y, groups, places)``, ``predict(X)`` and
-        ``with_monitors(X, places, others)``, whose `monitors_` is None if it does not look at any.
+        ``joined(others).with_monitors(X, places)``, whose `monitors_` is None if it does not look at any.
     groups_for_position : int
         With fewer groups than this, position and number of the day are left out of the features: they
         would only name the group.
@@ -170,21 +175,64 @@ class Predictor:
         monitors = self.estimator_.monitors_
         return self.recipe_.looks_ahead or (monitors is not None and monitors.looks_ahead)
 
+    def seeing(self, monitors):
+        """Return this predictor with a panel of monitors seen beside the training places, None for none."""
+        more = copy.copy(self)
+        more.estimator_ = self.estimator_.joined(monitors)
+        return more
+
     def predict(self, panel, monitors=None):
         """Return PM2.5 [µg m⁻³] of every row, shape (n_rows,), never negative; a target is ignored.
 
         `monitors` is a panel whose `pm25` is seen beside that of the training places.
         """
-        return self.estimator_.predict(self.inputs(panel, monitors))
+        return self.describe(panel, monitors)["pm25"].to_numpy()
 
-    def describe(self, panel, monitors=None):
+    def describe(self, panel, monitors=None, *, around=None):
         """Predict every row of a checked panel, with the expected size of the error; a target is ignored.
+
+        Places are predicted in blocks of some 100,000 rows. `around` holds rows of further places within
+        ``recipe_.reach_km`` that are seen as neighbours, but not predicted.
 
         The DataFrame of n_rows has `pm25`; with a residual scale `scale_low, scale_high` [µg m⁻³]; with an
         area of applicability `dissimilarity` [1] and `inside_domain`; with monitors `monitor_km`, the
         distance to the nearest one with a value on the day [km], infinite without one.
         """
-        X = self.inputs(panel, monitors)
+        estimator, described = self.seeing(monitors).estimator_, {}
+        for rows, outside in self._blocks(panel, around):
+            block = panel if len(rows) == len(panel) else panel.iloc[rows].reset_index(drop=True)
+            X = self.features(block, outside)
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                part = slice(start, start + ROWS_AT_ONCE)
+                seen = estimator.with_monitors(X.iloc[part], block[PLACES].iloc[part])
+                for name, values in self._describe(seen).items():
+                    described.setdefault(name, np.empty(len(panel), values.dtype))[rows[part]] = values
+        wrong = ~np.isfinite(described["pm25"])
+        if wrong.any():
+            first = panel.iloc[int(wrong.argmax())]
+            raise ValueError(
+                f"The model predicts no finite PM2.5 for {wrong.sum():,} of {len(panel):,} rows, first site "
+                f"{first['site_id']} on {first['date']:%Y-%m-%d}; nothing is written. Train the bundle again."
+            )
+        return pd.DataFrame(described)
+
+    def _blocks(self, panel, around):
+        """Yield the rows of every block, (n_rows,), and the rows of the places around it or None."""
+        if len(panel) <= BLOCK_ROWS:
+            yield np.arange(len(panel)), around
+            return
+        site = site_numbers(panel)
+        places = panel[["site_id", "longitude", "latitude"]].drop_duplicates("site_id")
+        columns = [*PLACES, *self.recipe_.surroundings.inputs]
+        for block in cut(places, np.bincount(site), BLOCK_ROWS):
+            outside = panel.loc[np.isin(site, beside(places, block, self.recipe_.reach_km)), columns]
+            yield (
+                np.flatnonzero(np.isin(site, block)),
+                outside if around is None else pd.concat([outside, around[columns]]),
+            )
+
+    def _describe(self, X):
+        """Describe some rows by their features and what monitors show them."""
         described = {"pm25": self.estimator_.predict(X)}
         km = np.full(len(X), np.inf)
         if self.estimator_.monitors_ is not None:
@@ -195,22 +243,23 @@ class Predictor:
         if self.applicability_ is not None:
             described["dissimilarity"] = self.applicability_.dissimilarity(X)
             described["inside_domain"] = described["dissimilarity"] <= self.applicability_.threshold_
-        return pd.DataFrame(described)
+        return described
 
-    def features(self, panel):
+    def features(self, panel, around=None):
         """Return the features of every row, in the order of the recipe.
 
         The surroundings of a place are the training places within the radius; a training place is
         itself one of them, a new place is not. So the features of a new place do not depend on which
         other new places are in the table. Where no training place around has a value, the table's own
-        places are used, the place itself among them.
+        places are used, the place itself among them, and those of `around`.
         """
-        features = self.recipe_.transform(panel).reset_index(drop=True)
+        features = self.recipe_.transform(panel, around).reset_index(drop=True)
         if len(self.context_):
-            around = self._from_context(panel)
-            own = features[around.columns]
-            features[around.columns] = np.where(around.isna(), own, around)
-        return features.astype("float32")
+            trained = self._from_context(panel)
+            values, columns = np.array(features), features.columns.get_indexer(trained.columns)
+            values[:, columns] = np.where(trained.isna(), values[:, columns], trained)
+            features = pd.DataFrame(values, columns=features.columns, copy=False)
+        return features
 
     def inputs(self, panel, monitors=None):
         """Return what the estimator gets: the features, and what monitors nearby show where it looks at them.
@@ -218,7 +267,7 @@ class Predictor:
         `monitors` is a panel with `pm25`; its values are seen beside those of the training places.
         """
         X, places = self.features(panel), panel[PLACES].reset_index(drop=True)
-        return self.estimator_.with_monitors(X, places, monitors)
+        return self.seeing(monitors).estimator_.with_monitors(X, places)
 
     def calibrate(self, held_out):
         """Learn how wide intervals must be, see :meth:`airq.models.intervals.Calibration.from_held_out`."""
@@ -239,26 +288,35 @@ class Predictor:
 
     def _from_context(self, panel):
         """Return features of the surroundings from the training places alone; NaN where there is none."""
-        recipe = _surroundings(self.recipe_)
-        trained = pd.MultiIndex.from_frame(self.context_[KEYS])
-        own = pd.MultiIndex.from_frame(panel[KEYS])
-        new = panel.loc[~own.isin(trained), [*PLACE, "date"]].reindex(columns=self.context_.columns)
-        together = pd.concat([self.context_, new], ignore_index=True)
-        values = recipe.transform(together)
-        row = pd.Series(np.arange(len(together)), index=trained.append(pd.MultiIndex.from_frame(new[KEYS])))
-        return values.iloc[row.loc[own].to_numpy()].reset_index(drop=True)
+        recipe, context = self.recipe_.surroundings, self._context_near(panel)
+        own = panel[PLACES].reset_index(drop=True)
+        # What training saw on the row's own day, nothing for a new place.
+        seen = own[KEYS].merge(context[[*KEYS, *recipe.inputs]], on=KEYS, how="left")
+        own[recipe.inputs] = seen[recipe.inputs]
+        where = self.context_.drop_duplicates("site_id").set_index("site_id")
+        for name in ("longitude", "latitude"):
+            own[name] = own["site_id"].map(where[name]).fillna(own[name])
+        keys = pd.MultiIndex.from_frame(own[KEYS])
+        return recipe.transform(own, context[~pd.MultiIndex.from_frame(context[KEYS]).isin(keys)])
+
+    def _context_near(self, panel):
+        """Return the rows of the context that features of a panel may look at."""
+        # pandas copies the metadata of a table with every column that is read.
+        self.context_.attrs = {}
+        context, reach = self.context_, pd.Timedelta(days=self.recipe_.reach_days)
+        days = context["date"].between(panel["date"].min() - reach, panel["date"].max() + reach)
+        places = ["site_id", "longitude", "latitude"]
+        trained, own = (table[places].drop_duplicates("site_id") for table in (context, panel))
+        both = pd.concat([own, trained], ignore_index=True)
+        near = beside(both, np.arange(len(own)), self.recipe_.reach_km)
+        return context[days & context["site_id"].isin([*both["site_id"].iloc[near], *own["site_id"]])]
 
     def _context(self, panel):
-        recipe = _surroundings(self.recipe_)
+        recipe = self.recipe_.surroundings
         if not recipe.features:
             return panel.iloc[:0]
         columns = dict.fromkeys([*PLACE, "date", *recipe.inputs])
         return panel[list(columns)].reset_index(drop=True)
-
-
-def _surroundings(recipe):
-    """Return the part of a recipe that looks at other places."""
-    return Recipe(recipe.name, tuple(feature for feature in recipe.features if feature.radius_km))
 
 
 def default_candidate(*, model="lightgbm", recipe="retrospective", seed=0, tuning=None):
@@ -301,7 +359,11 @@ class WithoutMonitors:
 
     monitors_ = None
 
-    def with_monitors(self, X, places, others=None):
+    def joined(self, others):
+        """Return the estimator as it is."""
+        return self
+
+    def with_monitors(self, X, places):
         """Return the features as they are."""
         return X
 

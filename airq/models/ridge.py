@@ -54,7 +54,8 @@ class Ridge:
 
     def predict(self, features):
         """Return raw predictions, shape (n_samples,), on the scale of the training target."""
-        return self.base + self.contributions(features.to_numpy(dtype="float64"))[:, :-1].sum(axis=1)
+        # Feature after feature, so that a row does not depend on how many stand beside it.
+        return self.base + sum(self.contributions(features.to_numpy(dtype="float64")).T[:-1])
 
     def contributions(self, values):
         """Return what every feature adds to the base, which comes last: (n_samples, n_features + 1)."""
@@ -67,7 +68,15 @@ class Ridge:
         Path(path).write_text(json.dumps(numbers), encoding="utf-8")
 
     @classmethod
-    def load(cls, path):
-        """Read what :meth:`save` wrote."""
-        numbers = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(np.array(numbers["medians"]), np.array(numbers["slopes"]), numbers["base"])
+    def load(cls, path, n_features):
+        """Read what :meth:`save` wrote; refuse a file that holds no ridge of so many features."""
+        try:
+            numbers = json.loads(Path(path).read_text(encoding="utf-8"))
+            arrays = [np.array(numbers[name], dtype="float64") for name in ("medians", "slopes", "base")]
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise ValueError(f"{path} holds no ridge regression.") from None
+        if [array.shape for array in arrays] != [(n_features,), (n_features,), ()] or not all(
+            np.isfinite(array).all() for array in arrays
+        ):
+            raise ValueError(f"{path} holds no ridge regression of {n_features} finite features.")
+        return cls(arrays[0], arrays[1], float(arrays[2]))

@@ -101,11 +101,11 @@ def print_proximity(comparison):
     _print_skipped(comparison.skipped)
 
 
-def print_predictions(rows, out):
-    """Print the summary of a prediction table, places with a monitor apart from places without."""
+def print_predictions(figures, out):
+    """Print the figures of predictions, places with a monitor apart from places without."""
     from airq.report.words import prediction_sentences
 
-    _print_lines(f"{out}: {sentence}" for sentence in prediction_sentences(rows))
+    _print_lines(f"{out}: {sentence}" for sentence in prediction_sentences(figures))
 
 
 def print_plan(planned, workers):

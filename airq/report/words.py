@@ -394,29 +394,18 @@ def expected_sentence(record):
     return text
 
 
-def prediction_sentences(rows):
-    """Return the summary of a prediction table, new places apart from training places; empty parts left out.
-
-    `rows` is a DataFrame with `site_id, date, pm25` [µg m⁻³] and, where given, `place` (training or
-    new) and `period` (day, month or year).
-    """
-    if "place" not in rows or rows["place"].isna().all():
-        return [_summary(rows, "")]
-    parts = {place: rows[rows["place"] == place] for place in ("new", "training")}
-    return [_summary(part, f"{place} ") for place, part in parts.items() if len(part)]
+def prediction_sentences(figures):
+    """Return :class:`airq.models.predictions.Figures` as sentences, new places apart from training places."""
+    places = [place for place in ("new", "training") if place in figures.parts] or [""]
+    return [_prediction_sentence(figures.of(place), place, figures.period) for place in places]
 
 
-def _summary(rows, kind):
-    if rows.empty:
-        return f"0 rows at {kind}places."
-    period = rows["period"].iloc[0] if "period" in rows else "day"
-    noun = "row" if period == "day" else f"{period}ly mean"
-    places = _counted(rows["site_id"].nunique(), f"{kind}place", f"{kind}places")
-    days = f"{rows['date'].min():%Y-%m-%d} to {rows['date'].max():%Y-%m-%d}"
-    mean, highest = rows["pm25"].mean(), rows["pm25"].max()
+def _prediction_sentence(part, place, period):
+    kind, noun = f"{place} " * bool(place), "row" if period == "day" else f"{period}ly mean"
     return (
-        f"{_counted(len(rows), noun, f'{noun}s')} at {places}, {days}: mean PM2.5 {mean:.1f}, highest "
-        f"{highest:.1f} {PM25_UNIT}."
+        f"{_counted(part['rows'], noun, f'{noun}s')} at "
+        f"{_counted(part['sites'], f'{kind}place', f'{kind}places')}, {part['first_day']} to "
+        f"{part['last_day']}: mean PM2.5 {part['pm25_mean']:.1f}, highest {part['pm25_max']:.1f} {PM25_UNIT}."
     )
 
 

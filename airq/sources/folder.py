@@ -31,6 +31,7 @@ import pandas as pd
 
 import airq
 from airq.io import write_json
+from airq.panel import FIRST_DATE
 from airq.sources.arrivals import LOOK_DAYS, NEVER, UNASKED, Arrivals, Held, View
 from airq.sources.chunks import SUFFIX, read_chunks, write_chunk
 
@@ -570,6 +571,10 @@ def _grouped(layer, lacking, periods, offsets):
     return requests
 
 
+#: Most days that are asked for at once: no product is older than some thirty years.
+MOST_DAYS = 11_000
+
+
 def day_labels(start, end):
     """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
 
@@ -585,6 +590,15 @@ def day_labels(start, end):
     start, end = ends.values()
     if end < start:
         raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
+    if start < FIRST_DATE:
+        raise ValueError(
+            f"The start {start:%Y-%m-%d} lies before {FIRST_DATE:%Y-%m-%d}, the first day of panels."
+        )
+    if (n_days := (end - start).days + 1) > MOST_DAYS:
+        raise ValueError(
+            f"{start:%Y-%m-%d} to {end:%Y-%m-%d} are {n_days:,} days; one folder takes {MOST_DAYS:,}, some "
+            "thirty years. Ask for a part."
+        )
     return pd.date_range(start, end, freq="D")
 
 

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from airq.models.predictions import Figures
 from airq.report import words
 
 UNIT = {"scheme": "city", "unit": "µg m⁻³"}
@@ -145,10 +146,17 @@ def test_a_bundle_without_an_evaluation_says_what_to_do():
     assert "--scheme" in words.validation_sentence([{"scheme": "random", "model": "default"}])
 
 
+def sentences(rows):
+    "The summary of a table of predictions."
+    figures = Figures()
+    figures.add(rows)
+    return words.prediction_sentences(figures)
+
+
 def test_new_places_are_summed_up_apart_from_training_places():
     "Two rows at a new place (10 and 20), one at a training place (30)."
     rows = pd.DataFrame(PREDICTED | {"pm25": [10.0, 20, 30], "place": ["new", "new", "training"]})
-    assert words.prediction_sentences(rows) == [
+    assert sentences(rows) == [
         "2 rows at 1 new place, 2020-01-01 to 2020-01-02: mean PM2.5 15.0, highest 20.0 µg m⁻³.",
         "1 row at 1 training place, 2020-01-01 to 2020-01-01: mean PM2.5 30.0, highest 30.0 µg m⁻³.",
     ]
@@ -157,20 +165,20 @@ def test_new_places_are_summed_up_apart_from_training_places():
 def test_a_kind_of_places_without_rows_is_left_out():
     "All rows are at new places."
     rows = pd.DataFrame(PREDICTED | {"pm25": 10.0, "place": "new"})
-    (sentence,) = words.prediction_sentences(rows)
+    (sentence,) = sentences(rows)
     assert sentence.startswith("3 rows at 2 new places")
 
 
 def test_means_are_not_called_rows():
     "Months are monthly means."
     rows = pd.DataFrame(PREDICTED | {"pm25": 10.0, "place": "new", "period": "month"})
-    assert words.prediction_sentences(rows)[0].startswith("3 monthly means at 2 new places")
+    assert sentences(rows)[0].startswith("3 monthly means at 2 new places")
 
 
 def test_where_places_are_not_known_there_is_one_sentence():
     "Predictions of a foreign model."
     rows = pd.DataFrame(PREDICTED | {"pm25": 10.0})
-    (sentence,) = words.prediction_sentences(rows)
+    (sentence,) = sentences(rows)
     assert sentence.startswith("3 rows at 2 places, 2020-01-01 to 2020-01-02:")
 
 
