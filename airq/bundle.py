@@ -86,6 +86,7 @@ def load_bundle(path):
 
 def _load_parts(predictor, path, metadata):
     """Read the files of a bundle, and refuse those that do not fit each other."""
+    PanelMetadata.from_dict(metadata["panel"])
     predictor.estimator_ = BoosterEnsemble.load(path, metadata["estimator"])
     for name, kind in DESCRIPTIONS.items():
         setattr(predictor, f"{name}_", kind.load(path, metadata[name]) if metadata[name] else None)

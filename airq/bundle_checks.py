@@ -11,8 +11,6 @@ import math
 from collections.abc import Callable
 from pathlib import PurePath
 
-from airq.panel import PanelMetadata
-
 MOST_THREADS, MOST_MEMBERS, MOST_FOLDS = 1024, 20, 1000
 KINDS = ("lightgbm", "catboost", "ridge")
 #: Classes of distance, see :mod:`airq.models.shares`, and features that monitors add.
@@ -118,9 +116,7 @@ def check_metadata(metadata, where):
     try:
         for name, check in _checks(metadata).items():
             check(metadata.get(name))
-        name = "panel"
-        PanelMetadata.from_dict(metadata["panel"])
-    except (ValueError, TypeError) as error:
+    except Wrong as error:
         raise ValueError(f"{where}: {name}{_joined(error)}; train the bundle again.") from None
 
 
@@ -181,6 +177,7 @@ def _checks(metadata):
     }
     place = sequence(number(-180, 180), length=2)
     data = {"places": mapping(place), "first_day": day, "last_day": day, "rows": whole(1, 10**12)}
+    panel = {"units": mapping(text()), "sources": sequence(text()), "kept": optional(sequence(text()))}
     uncertainty = {"calibrated_on": text(), "promises": sequence(text(), most=100)}
     lists = {name: sequence(table({}, others=True)) for name in ("coverage", "exceedance")}
     return {
@@ -192,6 +189,7 @@ def _checks(metadata):
         "estimator": table(booster),
         "residual_scale": optional(table({"exponent": number(0, 10), "factors": factors})),
         "applicability": optional(table(area, others=True)),
+        "panel": table(panel, others=True),
         "target": table({"unit": text()}, others=True),
         "data": table(data, others=True),
         "uncertainty": table(uncertainty | lists, others=True),

@@ -5,7 +5,6 @@ LightGBM and CatBoost are imported where they are used, because each takes a whi
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -85,14 +84,19 @@ class Booster:
 
     def save(self, path):
         """Write the library's own file; an OSError is raised if it cannot be written."""
+        if self.kind == "lightgbm":
+            # The library itself would print a line of its own if the disk is full.
+            try:
+                Path(path).write_text(self.native.model_to_string(), encoding="utf-8")
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from None
+            return
+        import catboost
+
         try:
             self.native.save_model(str(path))
-        except self._library_error() as error:
+        except catboost.CatBoostError as error:
             raise OSError(f"{path} cannot be written: {str(error).splitlines()[0][:200]}") from None
-
-    def _library_error(self):
-        library = importlib.import_module(self.kind)
-        return library.basic.LightGBMError if self.kind == "lightgbm" else library.CatBoostError
 
 
 def load_booster(path, kind, n_features, *, threads=1):
