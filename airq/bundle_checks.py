@@ -112,7 +112,7 @@ def day(value):
 
 def check_metadata(metadata, where):
     """Refuse metadata of a bundle that do not describe one; `where` names their file in the message."""
-    name = "metadata"
+    name = "features"
     try:
         for name, check in _checks(metadata).items():
             check(metadata.get(name))

@@ -82,7 +82,9 @@ def text(before, after, name=LIGHTGBM):
 
     def apply(folder, metadata):
         lines = (folder / name).read_text().split("\n")
-        number = next(n for n, line in enumerate(lines) if line.startswith(before))
+        found = [n for n, line in enumerate(lines) if line.startswith(before)]
+        # The first that says something, if any does.
+        number = next((n for n in found if len(lines[n]) > len(before)), found[0])
         lines[number] = after(lines[number]) if callable(after) else after
         whole = "\n".join(lines)
         head, _, rest = whole.partition("\nTree=")
