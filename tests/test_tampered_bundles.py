@@ -169,7 +169,7 @@ KINDS = {
     "a leaf that is no number": text("leaf_value=", words(lambda w: ["nan", *w[1:]])),
     "a leaf beyond all numbers": text("leaf_value=", words(lambda w: ["1e309", *w[1:]])),
     "too few thresholds": text("threshold=", words(lambda w: w[1:])),
-    "linear leaves without coefficients": text("leaf_coeff=", "leaf_coeff="),
+    "linear leaves with a coefficient more": text("leaf_coeff=", lambda line: f"{line} 1.5"),
     "a linear leaf of a feature that is not there": text(
         "leaf_features=", words(lambda w: ["99999", *w[1:]])
     ),
