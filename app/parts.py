@@ -56,7 +56,7 @@ def show_chart(chart, key, *, says="", table=None, entries=()):
     """
     # A name may be markup; nothing obeys it here, and nothing shall.
     says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
-    st.vega_lite_chart({**chart, "description": says}, key=key, theme=None)
+    st.container(key=key).vega_lite_chart({**chart, "description": says}, key=f"{key}_chart", theme=None)
     if session.shows_predictions():
         # Made on demand: neither table nor picture is sent with the page.
         with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
