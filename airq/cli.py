@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.cli_options import Json, check_files, refuse_given, split, write_records
+from airq.cli_options import Cluster, Json, check_files, refuse_given, split, write_records
 from airq.cli_rasters import app as rasters
 from airq.cli_services import app as services
 from airq.messages import exit_cleanly, notes, progress
@@ -285,6 +285,7 @@ def train(
     json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
+    cluster: Cluster = None,
 ):
     """Train a model, score it on held-out places, save it as a bundle."""
     from airq.bundle_metadata import BUNDLE_JSON
@@ -295,6 +296,7 @@ def train(
     schemes = [] if scheme == "none" else _split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
     check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
+    from airq.cluster import on_cluster
     from airq.models.predictor import training_panel
     from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
@@ -306,7 +308,7 @@ def train(
         )
     regressor = PM25Regressor(model.value, recipe.value, seed, n_trials=tune, journal=journal, n_jobs=jobs)
     table = training_panel(panel)
-    with _stages() as stage:
+    with on_cluster(cluster), _stages() as stage:
         run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)
     regressor.save(out)
     metadata = regressor.metadata_
@@ -358,12 +360,13 @@ def evaluate(
         int, typer.Option(min=1, help="How often, each time with the next seed; mean and spread are given.")
     ] = 1,
     jobs: Jobs = ALL_CORES,
+    cluster: Cluster = None,
 ):
     """Score the model and the baselines on held-out rows, sites, cities and countries."""
     if fast:
         refuse_given(ctx, ["model"], "with --fast, which is a model of its own")
         model = Model.fast
-    fitting = ["model", "fast", "recipe", "baselines", "repeats", "jobs"]
+    fitting = ["model", "fast", "recipe", "baselines", "repeats", "jobs", "cluster"]
     only_distances = cities is not None and ctx.get_parameter_source("scheme").name != "COMMANDLINE"
     if bundle is not None:
         refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
@@ -380,6 +383,7 @@ def evaluate(
     if only_distances:
         _compare_distances(panel, cities, PLACE_SCHEMES, buffer_km, seed, out, json)
     else:
+        from airq.cluster import on_cluster
         from airq.regressor import PM25Regressor
         from airq.workflows.evaluate import evaluate as run
         from airq.workflows.evaluate import evaluate_bundle
@@ -387,7 +391,7 @@ def evaluate(
         if bundle is not None:
             evaluation = evaluate_bundle(bundle, panel, coverage=coverage or None)
         else:
-            with progress("evaluating") as advance:
+            with on_cluster(cluster), progress("evaluating") as advance:
                 evaluation = run(
                     PM25Regressor(model.value, recipe.value, seed),
                     panel,

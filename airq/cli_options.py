@@ -15,6 +15,13 @@ CitiesFile = Annotated[Path, typer.Option("--cities", help="City table (CSV), as
 Start = Annotated[str, typer.Option(help="First day, such as 2020-01-01.")]
 End = Annotated[str, typer.Option(help="Last day.")]
 Day = Annotated[DayBasis, typer.Option(help="Whose midnight ends a day: UTC, or the city's by longitude.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DASK_SCHEDULER_ADDRESS",
+        help="Dask scheduler whose workers fit in place of this machine, such as tcp://10.0.0.1:8786.",
+    ),
+]
 
 
 def refuse_given(ctx, names, because):

@@ -18,6 +18,8 @@ import numpy as np
 from joblib.externals.loky import backend as loky
 from threadpoolctl import ThreadpoolController
 
+from airq.cluster import active_client, run_tasks
+
 #: How often a process looks whether the one that started it is still there. [s]
 SECONDS_OF_A_LOOK = 0.5
 
@@ -37,6 +39,10 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
     ...     list(run(joblib.delayed(abs)(number) for number in (-1, -2)))
     [1, 2]
     """
+    if (client := active_client()) is not None:
+        ordered = options.get("return_as") != "generator_unordered"
+        yield lambda tasks: run_tasks(client, tasks, ordered=ordered)
+        return
     started = []
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=n_jobs, **{"return_as": "generator", **options})

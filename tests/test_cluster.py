@@ -1,0 +1,153 @@
+"""A Dask cluster of two workers: the results of this machine, and what happens when a part of it ends."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+
+from airq.cluster import on_cluster
+from airq.io import write_panel
+from airq.panel import check_panel
+from airq.parallel import workers
+from airq.sources.simulated import simulate
+from airq.validation.evaluation import SECONDS
+
+pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
+HERE = Path(__file__).resolve().parent
+
+
+@contextlib.contextmanager
+def started(folder, n_workers=2):
+    """A scheduler and its workers in processes of their own; yields its address and all processes."""
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent}", "OMP_NUM_THREADS": "1"}
+    running = []
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
+        with open(folder / f"{len(running)}.log", "w") as log:
+            running.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder))
+
+    facts = folder / "scheduler.json"
+    run("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", facts)
+    while not facts.exists():
+        assert running[0].poll() is None, (folder / "0.log").read_text()
+        time.sleep(0.1)
+    for _ in range(n_workers):
+        run("dask_worker", "--scheduler-file", facts, "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
+    try:
+        yield json.loads(facts.read_text())["address"], running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def square(number):
+    return number**2
+
+
+def total(table, number):
+    return table["values"].sum() + number
+
+
+def ends_its_process(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ends_its_process_once(path):
+    """End this process where the file is not there yet; it is made before."""
+    if not Path(path).exists():
+        Path(path).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def test_tasks_on_a_cluster(tmp_path):
+    "In their order or as they come; a large argument reaches all; a worker that dies is replaced."
+    table = pd.DataFrame({"values": range(100_000)})
+    with started(tmp_path) as (address, _), on_cluster(address):
+        with workers(1) as run:
+            assert list(run(joblib.delayed(square)(number) for number in range(5))) == [0, 1, 4, 9, 16]
+            sums = list(run(joblib.delayed(total)(table, number) for number in range(3)))
+            assert sums == [4999950000 + number for number in range(3)]
+            assert list(run([joblib.delayed(ends_its_process_once)(str(tmp_path / "died"))])) == ["done"]
+        with workers(1, return_as="generator_unordered") as run:
+            assert sorted(run(joblib.delayed(square)(number) for number in (3, 2, 1))) == [1, 4, 9]
+        with workers(1) as run, pytest.raises(OSError, match="'ends_its_process city' ended one worker after"):
+            list(run([joblib.delayed(ends_its_process)("city")]))
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory):
+    "Ten simulated cities, a month."
+    path = tmp_path_factory.mktemp("panel") / "panel.parquet"
+    write_panel(check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-01-30", random_state=3)), path)
+    return path
+
+
+def evaluation(panel, out, *options):
+    "A run of the command in a process of its own."
+    command = [sys.executable, "-m", "airq", "evaluate", panel, "--scheme", "city", "--fast", "--json", out]
+    command += ["--baselines", "mean", "--coverage", "0", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent)
+
+
+def figures(path):
+    "Records without the seconds."
+    return [
+        {key: value for key, value in record.items() if key not in SECONDS}
+        for record in json.loads(path.read_text())
+    ]
+
+
+def until_busy(client):
+    "Wait until a worker has a fit; return the numbers of their processes."
+    while not any(client.processing().values()):
+        time.sleep(0.05)
+    return list(client.run(os.getpid).values())
+
+
+@pytest.mark.long
+def test_an_evaluation_has_the_figures_of_one_process(panel, tmp_path):
+    "To the last digit, also when a worker is killed on the way."
+    from distributed import Client
+
+    evaluation(panel, tmp_path / "local.json", "--jobs", "1").communicate()
+    with started(tmp_path) as (address, _), Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        running = evaluation(panel, tmp_path / "cluster.json", "--cluster", address)
+        os.kill(until_busy(client)[0], signal.SIGKILL)
+        printed, said = running.communicate()
+    assert running.returncode == 0, said
+    assert figures(tmp_path / "cluster.json") == figures(tmp_path / "local.json")
+
+
+@pytest.mark.long
+def test_a_lost_scheduler_is_one_line(panel, tmp_path):
+    "The command ends with what to do; nothing is written."
+    from distributed import Client
+
+    with started(tmp_path) as (address, processes):
+        with Client(address, set_as_default=False) as client:
+            running = evaluation(panel, tmp_path / "out.json", "--cluster", address)
+            until_busy(client)
+        processes[0].kill()
+        printed, said = running.communicate()
+    assert running.returncode == 1
+    assert "Traceback" not in said and f"The Dask scheduler at {address} is gone" in said
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_no_scheduler_is_one_line(panel, tmp_path):
+    "Nobody listens at the address."
+    printed, said = evaluation(panel, tmp_path / "out.json", "--cluster", "tcp://127.0.0.1:9").communicate()
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in said and "Traceback" not in said
