@@ -17,6 +17,7 @@ import airq
 from airq.cli_options import Cluster, Json, check_files, refuse_given, split, write_records
 from airq.cli_rasters import app as rasters
 from airq.cli_services import app as services
+from airq.cluster import on_cluster
 from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (
@@ -296,7 +297,6 @@ def train(
     schemes = [] if scheme == "none" else _split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
     check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
-    from airq.cluster import on_cluster
     from airq.models.predictor import training_panel
     from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
@@ -383,7 +383,6 @@ def evaluate(
     if only_distances:
         _compare_distances(panel, cities, PLACE_SCHEMES, buffer_km, seed, out, json)
     else:
-        from airq.cluster import on_cluster
         from airq.regressor import PM25Regressor
         from airq.workflows.evaluate import evaluate as run
         from airq.workflows.evaluate import evaluate_bundle

@@ -1,8 +1,7 @@
 """Run tasks on the workers of a Dask cluster, with the results of this machine.
 
-Every fit of :mod:`airq` uses one thread and a seed of its own, so a result does not depend on the machine that
-finds it nor on how many there are. Needs the extra ``dask``; nothing of Dask is imported before it is asked
-for.
+Every fit of :mod:`airq` uses one thread and a seed of its own, so a result depends neither on the machine that
+finds it nor on how many there are. Needs the extra ``dask``, which is imported once it is asked for.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _client = contextvars.ContextVar("client", default=None)
 
 @contextlib.contextmanager
 def on_cluster(cluster):
-    """Run the tasks of a block on a Dask cluster: folds, models and repeats of an evaluation, fits of a comparison.
+    """Run the fits of a block, of evaluations and of comparisons, on a Dask cluster.
 
     Parameters
     ----------
@@ -109,7 +108,10 @@ class _Shared:
         """Start a call; its key says what it is."""
         words = [getattr(arg, "text", arg) for arg in args]
         name = " ".join([function.__name__.strip("_"), *(word for word in words if isinstance(word, str))])
-        args, kwargs = [self._sent(arg) for arg in args], {key: self._sent(arg) for key, arg in kwargs.items()}
+        args, kwargs = (
+            [self._sent(arg) for arg in args],
+            {key: self._sent(arg) for key, arg in kwargs.items()},
+        )
         return self.client.submit(_call, function, args, kwargs, key=f"{name}-{uuid.uuid4().hex}", pure=False)
 
     def _sent(self, argument):
@@ -123,7 +125,7 @@ class _Shared:
 
 
 def _call(function, args, kwargs):
-    """Run a task in a worker, in one thread of linear algebra and of OpenMP for as long as the worker lives."""
+    """Run a task in a worker, whose libraries keep to one thread for as long as it lives."""
     threadpool_limits(1)
     return function(*args, **kwargs)
 

@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 
 import airq
+from airq.cli_options import Cluster
+from airq.cluster import on_cluster
 from airq.messages import exit_cleanly, notes, progress
 from imbalance import hazard_commands
 from imbalance.console import listed, print_table, say, screen
@@ -100,6 +102,7 @@ def compare(
     json: Json = None,
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
+    cluster: Cluster = None,
 ):
     """Compare what to do about a rare class, to the rows and to the probabilities, on your own table.
 
@@ -122,7 +125,8 @@ def compare(
         "scoring": listed(scoring), "cv": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs,
     }  # fmt: skip
     if suite is not None:
-        _compare_suite(suite, out, json, options)
+        with on_cluster(cluster):
+            _compare_suite(suite, out, json, options)
         return
     from imbalance.comparison.compare import compare as run
     from imbalance.comparison.report import caption, cells, narrow_columns, write_comparison
@@ -131,7 +135,7 @@ def compare(
     table = read_labelled(
         file, target=target, group=group, categorical=listed(categorical), drop=listed(drop)
     )
-    with progress("Comparing") as advance:
+    with on_cluster(cluster), progress("Comparing") as advance:
         comparison = run(
             table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
             title=f"{file.name}: {target}", notes=table.notes, advance=advance, **options,

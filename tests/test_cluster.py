@@ -42,7 +42,16 @@ def started(folder, n_workers=2):
         assert running[0].poll() is None, (folder / "0.log").read_text()
         time.sleep(0.1)
     for _ in range(n_workers):
-        run("dask_worker", "--scheduler-file", facts, "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
+        run(
+            "dask_worker",
+            "--scheduler-file",
+            facts,
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--death-timeout",
+            "60",
+        )
     try:
         yield json.loads(facts.read_text())["address"], running
     finally:
@@ -82,7 +91,10 @@ def test_tasks_on_a_cluster(tmp_path):
             assert list(run([joblib.delayed(ends_its_process_once)(str(tmp_path / "died"))])) == ["done"]
         with workers(1, return_as="generator_unordered") as run:
             assert sorted(run(joblib.delayed(square)(number) for number in (3, 2, 1))) == [1, 4, 9]
-        with workers(1) as run, pytest.raises(OSError, match="'ends_its_process city' ended one worker after"):
+        with (
+            workers(1) as run,
+            pytest.raises(OSError, match="'ends_its_process city' ended one worker after"),
+        ):
             list(run([joblib.delayed(ends_its_process)("city")]))
 
 
@@ -90,7 +102,9 @@ def test_tasks_on_a_cluster(tmp_path):
 def panel(tmp_path_factory):
     "Ten simulated cities, a month."
     path = tmp_path_factory.mktemp("panel") / "panel.parquet"
-    write_panel(check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-01-30", random_state=3)), path)
+    write_panel(
+        check_panel(simulate(n_cities=10, start="2020-01-01", end="2020-01-30", random_state=3)), path
+    )
     return path
 
 
@@ -98,7 +112,9 @@ def evaluation(panel, out, *options):
     "A run of the command in a process of its own."
     command = [sys.executable, "-m", "airq", "evaluate", panel, "--scheme", "city", "--fast", "--json", out]
     command += ["--baselines", "mean", "--coverage", "0", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent
+    )
 
 
 def figures(path):
@@ -151,3 +167,26 @@ def test_no_scheduler_is_one_line(panel, tmp_path):
     "Nobody listens at the address."
     printed, said = evaluation(panel, tmp_path / "out.json", "--cluster", "tcp://127.0.0.1:9").communicate()
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in said and "Traceback" not in said
+
+
+@pytest.mark.long
+def test_a_comparison_has_the_figures_of_one_process(tmp_path):
+    "And goes on from the parts that are kept on this machine."
+    table = pd.DataFrame({"x": [number % 10 for number in range(400)], "y": range(400)})
+    table.assign(rare=table["x"].gt(8).map({True: "yes", False: "no"})).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+
+    def compared(out, *options):
+        command = [Path(sys.executable).with_name("imbalance"), "compare", "t.csv", "--target", "rare"]
+        command += ["--out", out, "--models", "logistic", "--rows", "none,under-sample", *options]
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+        return pd.read_csv(tmp_path / out / "losses.csv")
+
+    with started(tmp_path) as (address, _):
+        found = compared("cluster", "--cluster", address)
+        for part in sorted((tmp_path / "cluster" / "parts").glob("*.npz"))[::2]:
+            part.unlink()
+        pd.testing.assert_frame_equal(compared("cluster", "--cluster", address), found)
+    pd.testing.assert_frame_equal(compared("local", "--jobs", "1"), found)

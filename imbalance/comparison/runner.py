@@ -17,6 +17,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 import airq
+from airq.cluster import active_client
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
 from airq.messages import installed_versions
 from airq.parallel import one_thread, workers
@@ -49,18 +50,30 @@ def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
     done = {name: result for name, result in held.items() if result is not None}
     left = [job for job in jobs if job.file_name not in done]
     tell(len(done), len(jobs), "")
-    with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
-        path = str(Path(scratch) / "shared.joblib")
-        if left:
-            joblib.dump(shared, path)
-        with closing(_results(left, path, folder, returned, n_jobs)) as results:
-            for job, result in results:
-                done[job.file_name] = result
-                tell(len(done), len(jobs), job.text)
+    found = _results if active_client() is None else _results_of_cluster
+    with closing(found(left, shared, folder, returned, n_jobs)) as results:
+        for job, result in results:
+            done[job.file_name] = result
+            tell(len(done), len(jobs), job.text)
     return [done[job.file_name] for job in jobs]
 
 
-def _results(jobs, path, folder, returned, n_jobs):
+def _results(jobs, shared, folder, returned, n_jobs):
+    with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
+        path = str(Path(scratch) / "shared.joblib")
+        if jobs:
+            joblib.dump(shared, path)
+        yield from _results_of_processes(jobs, path, folder, returned, n_jobs)
+
+
+def _results_of_cluster(jobs, shared, folder, returned, _n_jobs):
+    """Find results on machines that may not see the folder, see :func:`airq.cluster.on_cluster`."""
+    with workers(1, return_as="generator_unordered") as run:
+        for job, found in run(joblib.delayed(_found)(job, shared) for job in jobs):
+            yield job, _keep(job, found, folder, returned)
+
+
+def _results_of_processes(jobs, path, folder, returned, n_jobs):
     if n_jobs == 1 or len(jobs) < 2:
         yield from (_run(job, path, folder, returned) for job in jobs)
         return
@@ -78,11 +91,20 @@ def _results(jobs, path, folder, returned, n_jobs):
 
 def _run(job, path, folder, returned):
     with one_thread():
-        record, arrays = job.run(_load(path))
+        _, found = _found(job, _load(path))
+    return job, _keep(job, found, folder, returned)
+
+
+def _found(job, shared):
+    return job, job.run(shared)
+
+
+def _keep(job, found, folder, returned):
+    record, arrays = found
     if folder is not None:
         with atomic_write(folder / job.file_name) as unfinished:
             np.savez(unfinished, record=json.dumps(record), **arrays)
-    return job, (record, {name: arrays[name] for name in returned})
+    return record, {name: arrays[name] for name in returned}
 
 
 @functools.lru_cache(maxsize=1)
