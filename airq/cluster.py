@@ -1,7 +1,7 @@
 """Run tasks on the workers of a Dask cluster, with the results of this machine.
 
-Every fit of :mod:`airq` uses one thread and a seed of its own, so a result depends neither on the machine that
-finds it nor on how many there are. Needs the extra ``dask``, which is imported once it is asked for.
+Every fit of :mod:`airq` uses one thread and a seed of its own, so a result depends neither on the machine
+that finds it nor on how many there are. Needs the extra ``dask``, which is imported once it is asked for.
 """
 
 from __future__ import annotations
