@@ -22,7 +22,7 @@ PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scik
 #: Arguments of more bytes than this reach the cluster once, not with each of their tasks.
 SHARED_BYTES = 10_000
 #: How long to wait for the scheduler, and for its first worker. [s]
-PATIENCE = 30
+PATIENCE = 15
 
 _client = contextvars.ContextVar("client", default=None)
 
@@ -171,7 +171,7 @@ def _connected(address):
             "`dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`."
         ) from None
     # What it says of a lost scheduler, with tracebacks, is one line of ours.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with client:
         yield client
 

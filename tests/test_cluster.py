@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -37,21 +38,12 @@ def started(folder, n_workers=2):
             running.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder))
 
     facts = folder / "scheduler.json"
-    run("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", facts)
+    run("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", facts)
     while not facts.exists():
         assert running[0].poll() is None, (folder / "0.log").read_text()
         time.sleep(0.1)
     for _ in range(n_workers):
-        run(
-            "dask_worker",
-            "--scheduler-file",
-            facts,
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-            "--death-timeout",
-            "60",
-        )
+        run("dask_worker", "--scheduler-file", facts, "--nthreads", "1", "--no-dashboard")
     try:
         yield json.loads(facts.read_text())["address"], running
     finally:
@@ -172,17 +164,17 @@ def test_no_scheduler_is_one_line(panel, tmp_path):
 @pytest.mark.long
 def test_a_comparison_has_the_figures_of_one_process(tmp_path):
     "And goes on from the parts that are kept on this machine."
-    table = pd.DataFrame({"x": [number % 10 for number in range(400)], "y": range(400)})
-    table.assign(rare=table["x"].gt(8).map({True: "yes", False: "no"})).to_csv(
-        tmp_path / "t.csv", index=False
-    )
+    chance = np.random.default_rng(0)
+    table = pd.DataFrame({"x": chance.normal(size=400), "z": chance.normal(size=400)})
+    table["rare"] = (table["x"] + chance.normal(size=400)).gt(1.5).map({True: "yes", False: "no"})
+    table.to_csv(tmp_path / "t.csv", index=False)
 
     def compared(out, *options):
         command = [Path(sys.executable).with_name("imbalance"), "compare", "t.csv", "--target", "rare"]
         command += ["--out", out, "--models", "logistic", "--rows", "none,under-sample", *options]
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-        return pd.read_csv(tmp_path / out / "losses.csv")
+        return pd.read_csv(tmp_path / out / "table.csv").drop(columns="seconds", errors="ignore")
 
     with started(tmp_path) as (address, _):
         found = compared("cluster", "--cluster", address)
