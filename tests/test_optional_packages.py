@@ -18,6 +18,7 @@ from airq.sources.simulated import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 #: Packages of the default dependencies that only part of airq needs -> their modules.
 OPTIONAL = {
     "catboost": ["catboost"],
@@ -167,8 +168,8 @@ def test_what_may_be_missing_is_among_the_dependencies():
 
 
 def test_the_small_installation_is_all_but_these():
-    "README's list is that of the dependencies without them."
-    (listed,) = re.findall(r"`pip install ([^`.]*)`, `pip install --no-deps \.`", README)
+    "The list of CONTRIBUTING.md is that of the dependencies without them."
+    (listed,) = re.findall(r"`pip install ([^`.]*)`, `pip install --no-deps \.`", GUIDE)
     assert set(listed.split()) == dependencies() - set(OPTIONAL)
 
 
