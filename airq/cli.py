@@ -495,10 +495,10 @@ def predict(
     folders = {"--zarr": ZARR_MARK}
     tables = out is None or out.suffix in (".csv", ".parquet", ".pq")
     if not tables:
-        if not panel.is_dir():
-            raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
         folders["--out"] = None
     check_files(outputs, inputs, folders=folders)
+    if not tables and not panel.is_dir():
+        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
     from airq.models.intervals import check_coverage
     from airq.models.predictions import Figures, write_predictions
     from airq.workflows.predict_blocks import parse_bytes, predict_panel

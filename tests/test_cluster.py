@@ -72,6 +72,7 @@ def ends_its_process_once(path):
     return "done"
 
 
+@pytest.mark.long
 def test_tasks_on_a_cluster(tmp_path):
     "In their order or as they come; a large argument reaches all; a worker that dies is replaced."
     table = pd.DataFrame({"values": range(100_000)})

@@ -32,6 +32,7 @@ def test_the_table_of_ones_own(tmp_path):
     assert type_in(BLOCKS[number], tmp_path).split() == BLOCKS[number + 1].split()
 
 
+@pytest.mark.long
 def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     "Every line after >>>, in order, gives what stands below it."
     monkeypatch.chdir(tmp_path)

@@ -89,7 +89,7 @@ class Booster:
             try:
                 Path(path).write_text(self.native.model_to_string(), encoding="utf-8")
             except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from None
+                raise OSError(f"{path} cannot be written: {error.strerror}.") from None
             return
         import catboost
 

@@ -137,6 +137,7 @@ def asked(trained):
     return row["city_id"], f"{row['date']:%Y-%m-%d}", row["pm25"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_contributions_sum_to_the_prediction_for_a_week_to_either_side(trained):
     "The answer has a sentence with the day, and the days around it are known along with it."
@@ -158,6 +159,7 @@ def test_a_city_that_the_panel_lacks_gives_words(trained):
     assert answers.get("atlantis", "2020-01-20") is None
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_panel_that_does_not_fit_the_bundle_gives_words(trained, tmp_path):
     "The message names the column that is missing."

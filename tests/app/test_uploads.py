@@ -182,6 +182,7 @@ def compare(content):
         return done, comparisons.open_comparison(result)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_comparison_runs_to_its_end():
     "Two strategies on three folds, a common class whose name is a broken formula; progress never goes back."

@@ -53,6 +53,7 @@ def test_held_out_cities(run):
     assert story["ours"]["outside_ratio"] > 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_your_own_estimator(run):
     "All three estimators have coverage and width, the baseline has not; cross_val_score gives five errors."

@@ -91,6 +91,7 @@ def smaller(command):
     return command + few.get(command.split()[1], "")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_eight_commands(tmp_path):
     "Each ends well; the panel is what the stand-ins' hours make of it."

@@ -69,6 +69,7 @@ def judged(problem, strategy, endings, *, fold=0, model=None, scoring=None):
 # The same figures, however it is run
 
 
+@pytest.mark.long
 def test_any_number_of_processes_and_any_order_give_the_same_figures():
     "One or two processes, rows and models turned round: every column but the seconds to the last digit."
     X, y = rows()
@@ -223,6 +224,7 @@ def test_correction_leaves_binary_ranks_alone():
     assert found.loc["as they are+prior", "log_loss"] < found.loc["as they are", "log_loss"]
 
 
+@pytest.mark.long
 def test_every_treatment_of_the_rows_is_corrected_too():
     "Cut to 1:1 but judged at 9:1, uncorrected probabilities lose to corrected ones, of each treatment."
     X, y = rows()
@@ -249,6 +251,7 @@ def test_a_weighted_fit_is_corrected_from_what_it_stands_for():
     assert found.loc["weights", "mismatch"] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.long
 def test_a_model_that_weights_by_itself_is_corrected_from_what_it_stands_for():
     "A search that chooses balanced weights, and a naive Bayes told 1:1, are right at the training shares."
     X, y = rows(n=600)

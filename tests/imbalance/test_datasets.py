@@ -46,6 +46,7 @@ def test_words_that_look_like_a_missing_value_stay_words():
     assert table["Class"].tolist() == ["NA", "None"]
 
 
+@pytest.mark.long
 @extra
 @pytest.mark.parametrize(
     ("name", "shape", "rare", "rows"),

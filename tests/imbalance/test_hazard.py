@@ -349,6 +349,7 @@ def test_the_picture_says_what_is_not_measured(air):
         assert ("SIMULATED" in title) == bool(words)
 
 
+@pytest.mark.long
 def test_an_interrupted_comparison_goes_on_with_the_same_values(air, tmp_path):
     "Stopped after three of six folds; the next run keeps their files and ends as one that was never stopped."
 
@@ -393,6 +394,7 @@ def test_an_estimator_that_cannot_be_known_again_is_fitted_again(air, tmp_path):
         assert set(compare_hazard(air, LEVEL, methods=methods, **options).held_out["mine"]) == {value}
 
 
+@pytest.mark.long
 def test_a_killed_process_is_one_line(air):
     "Two fits side by side, each of which ends its process; nothing is kept, and nothing else is said."
 
@@ -497,6 +499,7 @@ def test_bad_input_gets_one_line(run, air, tmp_path, change, level, options, wor
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_what_was_changed_to_fit_is_said(air):
     "SMOTE takes no missing values: the imputation stands in the findings, beside the method's name."
     gaps = air.copy()

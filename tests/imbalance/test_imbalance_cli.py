@@ -97,6 +97,7 @@ def test_compare_writes_the_folder_and_says_what_it_found(loans, tmp_path):
     assert "log loss" in result.stdout
 
 
+@pytest.mark.long
 def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
     "Two pieces are there; further rows add two, and the table has them, too."
     out = tmp_path / "out"
@@ -179,6 +180,7 @@ def test_a_suite_that_is_unknown_or_asks_for_shares_is_one_line(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_rows_with_a_number_stand_in_the_table_as_they_were_asked_for(loans, tmp_path):
     "Separated by commas, on the console and in the file."
     out, asked = tmp_path / "out", "under-sample:2,drop-majority:1/2"
@@ -221,6 +223,7 @@ def test_mismatch_of_a_class_never_trained_on_is_one_line():
     refused(imbalance("mismatch", "--target", ".5,.5", "--trained", "1,0"), "never trained on")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ctrl_c_ends_clean(loans, tmp_path):
     "One line, exit code 1, no temporary file, no process left; finished pieces are kept whole."

@@ -77,4 +77,6 @@ def test_what_is_saved_predicts_the_same(line, tmp_path):
     "To the last bit: JSON keeps every digit."
     ridge = Ridge.fit(*line)
     ridge.save(tmp_path / "ridge.json")
-    npt.assert_array_equal(Ridge.load(tmp_path / "ridge.json").predict(line[0]), ridge.predict(line[0]))
+    npt.assert_array_equal(
+        Ridge.load(tmp_path / "ridge.json", line[0].shape[1]).predict(line[0]), ridge.predict(line[0])
+    )

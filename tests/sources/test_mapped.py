@@ -707,6 +707,7 @@ def test_days_in_utc_equal_a_slow_reference_from_files_in_any_order(readings, mi
     assert dict(zip(keys, found["pm25"].astype(float), strict=True)) == pytest.approx(slow, rel=1e-6)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=12)
 @given(WRITTEN)
 def test_files_apart_or_together_join_alike(readings):

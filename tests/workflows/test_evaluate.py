@@ -232,6 +232,7 @@ def repeated(panel):
     )
 
 
+@pytest.mark.long
 def test_the_first_repeat_is_the_evaluation_without_repeats(panel, repeated):
     "Its predictions and its figures, which lie between the lowest and the highest."
     once = evaluate({"ridge": RIDGE}, panel, ["city"], coverage=None, baselines=["mean"])
@@ -240,6 +241,7 @@ def test_the_first_repeat_is_the_evaluation_without_repeats(panel, repeated):
     assert ours["rmse_low"] <= before["rmse"] <= ours["rmse_high"]
 
 
+@pytest.mark.long
 def test_repeats_hold_other_cities_out_together(repeated):
     "The fold of a row is not the same in all repeats, and so is its prediction."
     folds = repeated.predictions.pivot_table(index=["site_id", "date"], columns="repeat", values="fold")
@@ -247,6 +249,7 @@ def test_repeats_hold_other_cities_out_together(repeated):
     assert repeated.records[0]["rmse_low"] < repeated.records[0]["rmse_high"]
 
 
+@pytest.mark.long
 def test_a_difference_is_that_of_the_mean_errors(repeated):
     "Of the ridge and the training mean."
     ridge, mean = repeated.records

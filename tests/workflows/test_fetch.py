@@ -352,6 +352,7 @@ def killed_after(words, chunks, number, environment):
     running.wait(PATIENCE)
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_goes_on(server, tmp_path):
     "After one chunk, two and three; the panel is that of a run in peace, and one more run sends nothing."
     server.faults = Faults(slow=1, slow_seconds=0.2)

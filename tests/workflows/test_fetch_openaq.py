@@ -390,7 +390,7 @@ def test_no_reading_in_the_days(server, tmp_path):
         ({"radius_km": 1e4}, "The radius is 10000 km"),
         ({"start": "2024-03-11"}, "The end 2024-03-10 lies before the start 2024-03-11."),
         ({"end": "10.3.2024"}, "The end '10.3.2024' is not a day such as 2020-01-31."),
-        ({"end": "2090-01-01"}, "The end 2090-01-01 lies in the future"),
+        ({"end": "2090-01-01", "start": "2080-01-01"}, "The end 2090-01-01 lies in the future"),
         ({"workers": 0}, "workers is 0"),
         ({"min_hours": 25}, "min_hours is 25; a day has 1 to 24 hours."),
         ({"twins": "drop"}, "twins is 'drop'; it must be one of keep, merge."),

@@ -169,6 +169,7 @@ def test_a_forecast_stays_one_while_the_source_is_down(server, live):
     assert set(rows["inputs"]) == {"forecast"} and set(rows["lead_days"]) == {1}
 
 
+@pytest.mark.long
 def test_killed_between_two_files(server, live):
     "The history has what was replaced, the predictions are older: the next run leaves no row twice."
     morning(server, live)
@@ -202,6 +203,7 @@ def test_a_city_that_is_added_is_predicted_from_the_start(server, live):
     assert predictions(live)["site_id"].nunique() == 11
 
 
+@pytest.mark.long
 def test_one_service_that_is_down_leaves_nothing_stale(server, live, bundle, tmp_path):
     "Weather comes, CAMS does not: when it does, on the same day, the rows are those of a run in peace."
     morning(server, live)
@@ -228,6 +230,7 @@ def test_days_without_one_service_are_not_predicted(server, live):
     assert morning(server, live, 1).predicted == {"final": 70, "provisional": 60, "forecast": 50}
 
 
+@pytest.mark.long
 def test_a_clock_that_ran_ahead_is_not_believed(server, live):
     "A run dated ten days later, then the right morning: every row is made anew, and once."
     morning(server, live, 10)

@@ -283,6 +283,7 @@ def test_rain_of_a_day_without_an_hour(tmp_path):
     same(panel(tmp_path), panel(tmp_path, "once"))
 
 
+@pytest.mark.long
 def test_late_images_of_days_before(tmp_path):
     "What the 2nd to the 6th take from the 1st comes late: of those 5 days all are sent, and none after."
     asked = six_cities(tmp_path, products=["reference-o3"], recipe="reference", end="2023-01-08")

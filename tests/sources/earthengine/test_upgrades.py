@@ -71,6 +71,7 @@ def test_an_upgrade_fetches_what_changed(tmp_path, upgrade):
     assert [own["bands"][0]["scale"] for own in (before, now)] == [0.001, 0.0005]
 
 
+@pytest.mark.long
 def test_an_upgrade_that_is_killed_goes_on(tmp_path, upgrade):
     "The panel stays the old one until all of the new values are there; nothing is fetched twice."
     with simulated() as server:
@@ -118,6 +119,7 @@ def test_days_that_a_product_loses_are_emptied(tmp_path, upgrade):
     same(found, panel(tmp_path, "new"))
 
 
+@pytest.mark.long
 def test_a_product_is_added_after_a_year(tmp_path):
     "CAMS for 365 days, then MAIAC beside it: only its two bands are sent, and the new days of both."
     two = CITIES.iloc[:2]
