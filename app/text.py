@@ -18,6 +18,9 @@ YEAR = 365.25
 STEERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ISOLATE, END = "\u2068", "\u2069"
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&^=@])")
+#: Where a browser would make a link of bare text: addresses and mail. An invisible letter stands there.
+LINKS = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+WORD_JOINER = "\u2060"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -85,12 +88,14 @@ def words_of(error):
 
 
 def for_markdown(value, *, limit=LIMIT):
-    """A name for Markdown: captions, messages, labels.
+    """A name for Markdown: captions, messages, labels; no part of it becomes a link.
 
     >>> print(for_markdown("[a](b)"))
     \\[a\\]\\(b\\)
+    >>> "http://" in for_markdown("http://a.b").replace("\\\\", "")
+    False
     """
-    return MARKDOWN.sub(r"\\\1", shown(value, limit=limit))
+    return MARKDOWN.sub(r"\\\1", LINKS.sub(WORD_JOINER, shown(value, limit=limit)))
 
 
 def for_csv(value):

@@ -283,7 +283,7 @@ def _others(store, city, series):
         st.pills(
             "Compare with (nearest first)",
             list(offered),
-            format_func=offered.get,
+            format_func=lambda one: for_markdown(offered[one]),
             selection_mode="multi",
             key="with",
             on_change=lambda: link.set(**{"with": st.session_state["with"][-MOST_OTHERS:]}),

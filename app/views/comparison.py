@@ -237,7 +237,12 @@ def _all_sets(found, key):
 def _reproduction(found, key):
     tables = list(found.table["table"].unique())
     chosen = st.segmented_control(
-        "Table", tables, default=tables[0], key=f"imbalance_{key}_real", required=True, format_func=shown
+        "Table",
+        tables,
+        default=tables[0],
+        key=f"imbalance_{key}_real",
+        required=True,
+        format_func=for_markdown,
     )
     figure = charts.differences(found.table[found.table["table"] == chosen], dark=parts.dark())
     _chart(figure, f"imbalance_{key}_recipes")

@@ -1,5 +1,7 @@
 """The page City in a browser."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from app import theme
 from app.charts import city as charts
 
 pytestmark = pytest.mark.slow
-SERIES, CALENDAR, REASONS = (f"svg.marks:has(.{name}_marks)" for name in ("pointed", "cells", "amounts"))
+SERIES, CALENDAR = (f"svg.marks:has(.{name}_marks)" for name in ("pointed", "cells"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,8 @@ def test_a_link_chooses_city_and_day(visit, app_url, rows):
     row = rows.iloc[-1]
     here = visit(f"{app_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
     assert here.page.get_by_role("heading", name=label(row), exact=True).count() == 1
-    assert here.page.get_by_role("heading", name=f"{row.pm25:.1f} µg/m³", exact=True).count() == 1
+    shown = here.page.get_by_test_id("stMetricValue").get_by_text(f"{row.pm25:.1f} µg/m³", exact=True)
+    assert shown.count() == 1
     here.assert_clean()
 
 
@@ -160,10 +163,11 @@ def test_the_reasons_add_up_to_the_prediction(visit, trained, trained_url):
     row = pd.read_parquet(trained / "predictions.parquet").iloc[-1]
     here = visit(f"{trained_url}/city?city={row.city_id}&date={row.date:%Y-%m-%d}")
     here.page.get_by_text("Why this prediction?").click()
-    bars = here.page.locator(f"{REASONS} .amounts_marks text")
-    bars.first.wait_for()
-    here.settle()
-    amounts = np.array([float(text.replace("−", "-")) for text in bars.all_text_contents()])
+    here.page.locator(".st-key-city_reasons svg.marks").wait_for()
+    here.page.get_by_text("In words").click()
+    words = here.page.get_by_test_id("stCode")
+    words.wait_for()
+    amounts = np.array(re.findall(r"^ *([+-]?\d+\.\d)  ", words.inner_text(), re.MULTILINE), dtype="float64")
     # The base and one product at least: next to a monitor it alone may decide.
     assert len(amounts) >= 2
     assert amounts.sum() == pytest.approx(row.pm25, abs=0.05 * len(amounts) + 0.3)
