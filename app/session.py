@@ -313,7 +313,7 @@ def _offer_examples():
     st.title("What to open?", anchor=False)
     for name in EXAMPLES:
         with st.container(border=True):
-            _example_button(name, type="primary" if name == "south-africa" else "secondary")
+            _example_button(name)
             st.caption(ABOUT_EXAMPLES[name])
     st.caption(f"Instead of these, {sources.KINDS['predictions']}.")
     st.stop()

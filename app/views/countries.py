@@ -177,7 +177,6 @@ def _download(store, table, span):
         "csv",
         stem="countries",
         key="countries_get",
-        type="secondary",
     )
 
 

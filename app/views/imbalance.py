@@ -128,7 +128,7 @@ def _own_table():
     with st.expander("The same in a terminal"):
         command = ["imbalance", "compare", shown(file.name, limit=100), *asked, "--out", "comparison"]
         st.code(shlex.join(command), language="bash", wrap_lines=True)
-    if st.button("Compare", type="primary", icon=":material/play_arrow:", key="imbalance_run"):
+    if st.button("Compare", icon=":material/play_arrow:", key="imbalance_run"):
         _run(content, asked, upload)
     _shown_trial()
 

@@ -253,9 +253,7 @@ def _ranking(store, layer, ranked, when):
     )
     st.caption("A click before a row opens its city; a click on a heading sorts.")
     facts = session.about(when)
-    file_button(
-        "Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get", type="secondary"
-    )
+    file_button("Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get")
     if chosen.selection.rows:
         session.choose_city(listed["city_id"].iloc[chosen.selection.rows[0]])
         session.open_page("city")

@@ -99,7 +99,7 @@ def _from_panel(uploads, sources, cities):
         )
         return
     asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
-    if st.button(f"Predict {days:,} days of {_sites(len(sites))}", type="primary", key="data_predict"):
+    if st.button(f"Predict {days:,} days of {_sites(len(sites))}", key="data_predict"):
         st.session_state["data_predicted"] = (asked, *_predict(sources, sites))
         st.rerun()
     kept = st.session_state.get("data_predicted")

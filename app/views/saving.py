@@ -8,7 +8,7 @@ from app.downloads import MIME
 KINDS = {"csv": "CSV (spreadsheets)", "parquet": "Parquet (programs)", "geojson": "GeoJSON (maps)"}
 
 
-def file_button(label, rows, facts, kind, *, stem, key, type="primary"):
+def file_button(label, rows, facts, kind, *, stem, key):
     """A download that is written only when it is asked for."""
     st.download_button(
         label,
@@ -16,7 +16,6 @@ def file_button(label, rows, facts, kind, *, stem, key, type="primary"):
         file_name=downloads.file_name(facts, kind, stem),
         mime=MIME[kind],
         icon=":material/download:",
-        type=type,
         on_click="ignore",
         key=key,
     )
