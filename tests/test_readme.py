@@ -52,7 +52,7 @@ def test_the_comparison_of_readme_runs():
 
 @pytest.mark.long
 def test_the_demonstration_prints_what_readme_shows(tmp_path):
-    "The same words; numbers within two in a hundred, as processors differ in the last digits."
+    "The same words; numbers within two in a hundred or a tenth, as processors differ in the last digits."
     (shown,) = [block for block in BLOCKS if block.startswith("SIMULATED")]
     printed = type_in("airq demo --out demo 2>&1", tmp_path)
     # Lines of progress come before.
@@ -61,7 +61,7 @@ def test_the_demonstration_prints_what_readme_shows(tmp_path):
     assert " ".join(words) in " ".join(NUMBER.sub("#", printed).split())
     others = NUMBER.findall(printed)[: len(numbers)]
     for one, other in zip(numbers, others, strict=True):
-        assert float(one.replace(",", "")) == pytest.approx(float(other.replace(",", "")), rel=0.02, abs=0.06)
+        assert float(one.replace(",", "")) == pytest.approx(float(other.replace(",", "")), rel=0.02, abs=0.1)
 
 
 @pytest.mark.parametrize("name", re.findall(r"`((?:airq|data|demo|tests)/[\w./]+)`", README))
