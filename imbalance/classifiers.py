@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 from sklearn import config_context, get_config
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -152,6 +153,8 @@ def check_labels(y):
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
+    if missing := int(pd.isna(y).sum()):
+        raise ValueError(f"{missing:,} of {len(y):,} labels are missing; remove or label these rows.")
     check_classification_targets(y)
     classes = np.unique(y)
     if len(classes) < 2:

@@ -142,7 +142,7 @@ def compare(
         )  # fmt: skip
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
-    _write_json(json, comparison.table.to_dict("records"))
+    _write_json(json, comparison.table)
     print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
     screen.print(caption(comparison.settings), markup=False, style="dim")
     _say_all(comparison.findings, comparison.notes)
@@ -156,7 +156,7 @@ def _compare_suite(suite, out, json, options):
     with progress("Comparing") as advance:
         result = compare_suite(suite, out=out, advance=advance, **options)
     write_suite(result, out)
-    _write_json(json, result.table.to_dict("records"))
+    _write_json(json, result.table)
     print_table(*result.cells(), left=3, sections=0)
     screen.print(CAPTION, markup=False, style="dim")
     _say_all(result.findings, result.notes)
@@ -230,20 +230,20 @@ def predict(
     json: Json = None,
 ):
     """Predict: a probability for every class, and the class of least expected cost."""
-    _check(out=out, json=json, inputs={"MODEL": model, "FILE": file})
+    _check(out=out, json=json, inputs={"MODEL": model, "FILE": file}, rows=True)
     from imbalance.bundle import load_bundle
     from imbalance.reading import check_columns, read_rows
     from imbalance.serving import predict_rows, write_rows
 
     _check_target(target_prior)
     bundle, said = load_bundle(model), []
-    kept = listed(keep) or ()
+    kept = tuple(dict.fromkeys(listed(keep) or ()))
     table = read_rows(file, text=kept, columns=bundle.columns, notes=said)
     check_columns(table, kept, file)
     with _naming(file):
         rows, more = predict_rows(bundle, table, target=target_prior, keep=kept)
     write_rows(rows, out)
-    _write_json(json, rows.to_dict("records"))
+    _write_json(json, rows)
     _say_all([], [*said, *more])
     counts = rows["prediction"].value_counts(sort=False)
     say(f"{out}: {len(rows):,} rows; " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
@@ -274,7 +274,7 @@ def correct(
 
     Exact if they are calibrated for the shares in --trained and only the class shares differ.
     """
-    _check(out=out, json=json, inputs={"FILE": file})
+    _check(out=out, json=json, inputs={"FILE": file}, rows=True)
     from imbalance.reading import check_columns, read_rows
     from imbalance.serving import correct_rows, write_rows
 
@@ -288,7 +288,7 @@ def correct(
     with _naming(file):
         corrected = correct_rows(table, chosen, trained=trained, target=target)
     write_rows(corrected, out)
-    _write_json(json, corrected.to_dict("records"))
+    _write_json(json, corrected)
     means = ", ".join(
         f"{name} {corrected[name].mean():.3g} to {corrected[f'{name}_corrected'].mean():.3g}"
         for name in chosen
@@ -307,20 +307,23 @@ def monitor(
 ):
     """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
 
-    Typical time: a few seconds a batch.
+    All rows of training are compared with: of weather and the like, train on whole years, or every other
+    season raises the alarm. Typical time: a few seconds a batch.
     """
-    _check(out=out, json=json, inputs={"MODEL": model, "FILE": files})
+    _check(out=out, json=json, inputs={"MODEL": model, "FILE": files}, rows=True)
     from imbalance.bundle import load_bundle
     from imbalance.reading import read_rows
     from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
 
+    if len(set(files)) < len(files):
+        raise typer.BadParameter("a file is named twice")
     bundle = load_bundle(model)
     tables = {str(file): read_rows(file, columns=bundle.columns) for file in files}
     parts = batches(tables, by)
     with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
-    _write_json(json, shares.to_dict("records"))
+    _write_json(json, shares)
     headings, cells = share_cells(shares)
     if cells:
         print_table(headings, cells, left=1)
@@ -369,7 +372,7 @@ def datasets(
         say(f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}")
     if absent:
         _say_all([], [f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}"])
-    _write_json(json, table.to_dict("records"))
+    _write_json(json, table)
 
 
 @app.command(epilog="Example: imbalance reproduce --out published")
@@ -497,10 +500,12 @@ def _said(columns, costs):
     return "; ".join(f"{name} {value}" for name, value in said.items() if value) + "."
 
 
-def _check(*, out=None, json=None, inputs=(), folders=()):
+def _check(*, out=None, json=None, inputs=(), folders=(), rows=False):
     """Refuse outputs that cannot be written, or that are an input, before any work is done."""
     from airq.io import check_outputs
 
+    if rows and not str(out).endswith((".csv", ".parquet")):
+        raise typer.BadParameter(f"--out must end in .csv or .parquet, not be {out}")
     check_outputs({"--out": out, "--json": json}, dict(inputs), folders=folders)
 
 
@@ -529,4 +534,4 @@ def _write_json(path, records):
     if path is not None:
         from airq.io import write_json
 
-        write_json(path, records)
+        write_json(path, records.to_dict("records") if hasattr(records, "to_dict") else records)

@@ -19,7 +19,7 @@ from imbalance.classifiers import last_step
 from imbalance.estimators import HeldOutClassifier
 from imbalance.label_shift import adapt
 from imbalance.metrics import class_codes, class_shares, columns_of, places, rarest
-from imbalance.probability import by_name, mean_corrected, resolve_prior
+from imbalance.probability import by_name, check_probabilities, mean_corrected, resolve_prior
 
 # Costs
 
@@ -40,7 +40,12 @@ def cost_matrix(costs, classes):
                 f"{costs.columns.tolist()}; the classes are {names}."
             )
         costs = costs.iloc[true, predicted]
-    matrix = np.asarray(costs, dtype="float64")
+    try:
+        matrix = np.asarray(costs, dtype="float64")
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Costs are numbers by pair (true, predicted), in a frame or in an array, not {costs!r}."
+        ) from None
     if matrix.shape != (len(names), len(names)):
         raise ValueError(f"Costs of shape {matrix.shape} do not fit {len(names)} classes: {names}.")
     if not np.all(np.isfinite(matrix)):
@@ -72,23 +77,8 @@ def _frame_of_pairs(costs, names):
 
 def least_cost(probabilities, costs, classes):
     """Return the label of least expected cost for every row (Elkan, IJCAI 2001), the first of equals."""
-    expected = _expected(columns_of(probabilities, classes), cost_matrix(costs, classes))
-    return np.asarray(classes)[np.argmin(expected, axis=1)]
-
-
-def _expected(probabilities, matrix):
-    """Return the expected cost of each prediction for each row."""
-    probabilities = np.asarray(probabilities, dtype="float64")
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(matrix):
-        raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(matrix)} classes.")
-    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & np.all(probabilities >= 0, axis=1))
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
-            "negative or missing value."
-        )
-    return probabilities @ matrix
+    probabilities = check_probabilities(columns_of(probabilities, classes), len(classes))
+    return np.asarray(classes)[np.argmin(probabilities @ cost_matrix(costs, classes), axis=1)]
 
 
 def expected_cost(y, predictions, costs, *, classes, target=None):
@@ -126,14 +116,6 @@ def threshold_at(scores, event, rate, *, sample_weight=None):
     # The small addition keeps 0.29 * 100 = 28.999... whole.
     first = np.searchsorted(raised, rate * raised[-1] + 1e-9, side="right")
     return float(scores[others[first]]) if first < len(others) else -np.inf
-
-
-def exceedance(reference, scores):
-    """Return the share of reference scores, those of rows without event, that are at least as high as each
-    score: an alarm at a rate of false alarms is a share of at most that rate."""
-    reference = np.sort(np.asarray(reference, dtype="float64"))
-    lower = np.searchsorted(reference, np.asarray(scores, dtype="float64"), side="left")
-    return (len(reference) - lower) / len(reference)
 
 
 def count_alarms(alarm, event, group, n_groups=0):
@@ -240,8 +222,7 @@ def cost_curve(
         raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
     check_consistent_length(y, probabilities, groups)
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
-    probabilities = columns_of(probabilities, classes)
-    _expected(probabilities, matrix)  # refuses what are no probabilities
+    probabilities = check_probabilities(columns_of(probabilities, classes), len(matrix))
     shares = class_shares(y, classes)
     if np.any(shares == 0):
         raise ValueError(
@@ -261,7 +242,7 @@ def cost_curve(
         corrected = mean_corrected([probabilities], [trained], prior)
         for ratio in np.atleast_1d(ratios):
             charged = matrix * np.where(np.arange(len(matrix)) == positive, ratio, 1)[:, None]
-            policies = {"least cost": np.argmin(_expected(corrected, charged), axis=1)}
+            policies = {"least cost": np.argmin(corrected @ charged, axis=1)}
             if len(matrix) == 2:
                 policies["best threshold"] = _cheapest_cut(corrected[:, 1], codes, charged, prior / shares)
             for policy, predicted in policies.items():
@@ -436,8 +417,8 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     def predict(self, X):
         """Predict labels, of shape (n_samples,): what costs least, or alarms at the rate asked for."""
-        probabilities = self.predict_proba(X)
-        expected = _expected(probabilities, self.costs_)
+        probabilities = check_probabilities(self.predict_proba(X), len(self.classes_))
+        expected = probabilities @ self.costs_
         if self.false_alarms is not None:
             alarm = probabilities[:, self._positive] > self.threshold_
             expected[:, self._positive] = np.where(alarm, -np.inf, np.inf)

@@ -12,7 +12,6 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 from sklearn.utils.parallel import Parallel, delayed
@@ -21,7 +20,6 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
@@ -37,9 +35,9 @@ from imbalance.classifiers import (
     own_weights,
     rule_weights,
 )
-from imbalance.folds import TooFewRows, stratified_split
+from imbalance.folds import TooFewRows, check_groups, listed_folds, stratified_split
 from imbalance.metrics import class_codes, class_shares
-from imbalance.probability import deal, fit_calibrator, mean_corrected, resolve_prior
+from imbalance.probability import check_probabilities, deal, fit_calibrator, mean_corrected, resolve_prior
 from imbalance.resampling import FoldImputer, missing_columns, resample, takes_missing
 
 
@@ -63,9 +61,9 @@ class MetaClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _check_training(self, X, y, sample_weight, groups):
         check_classifier(self.estimator, type(last_step(self.estimator)).__name__)
         X = self._check_rows(X, reset=True)
+        check_consistent_length(X, y)
         y, self.classes_ = check_labels(y)
-        groups = None if groups is None else column_or_1d(groups)
-        check_consistent_length(X, y, groups)
+        groups = check_groups(groups, len(y))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             for label in self.classes_.tolist():
@@ -429,10 +427,10 @@ def _inner_folds(y, groups, *, cv, seed):
     if isinstance(cv, Integral):
         folds = _stratified(y, groups, cv=cv, seed=seed)
     else:
-        folds = list(check_cv(cv).split(np.zeros(len(y)), y, groups))
+        folds = listed_folds(cv, np.zeros(len(y)), y, groups)
     if any(len(np.unique(y[train])) < len(np.unique(y)) for train, _ in folds):
         raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
-    if len(np.unique(np.concatenate([np.arange(len(y))[test] for _, test in folds]))) < len(y):
+    if len(np.unique(np.concatenate([test for _, test in folds]))) < len(y):
         raise ValueError("The folds of cv leave out rows; each row must be tested once.")
     return folds
 
@@ -482,5 +480,6 @@ class HeldOutClassifier(MetaClassifier):
         for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
             own = _check_method_params(X, params, train)
             copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
-            probabilities[test] = copies[-1].predict_proba(_safe_indexing(X, test))
+            found = copies[-1].predict_proba(_safe_indexing(X, test))
+            probabilities[test] = check_probabilities(found, len(self.classes_))
         return copies, probabilities

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array, issparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.validation import column_or_1d
 
 #: How often groups are dealt anew when a fold lacks a class.
 ATTEMPTS = 20
@@ -48,6 +49,34 @@ def joined_groups(*groups):
         links = coo_array((np.ones(len(first)), (first, size + other)), shape=(n_nodes, n_nodes))
         first = pd.factorize(connected_components(links, directed=False)[1][first])[0]
     return first
+
+
+def check_groups(groups, n_rows):
+    """Return the number of the group of every row, or None for None; refuse a row without group."""
+    if groups is None:
+        return None
+    groups = column_or_1d(groups)
+    if len(groups) != n_rows:
+        raise ValueError(f"There are {len(groups):,} groups for {n_rows:,} rows.")
+    if missing := int(pd.isna(groups).sum()):
+        raise ValueError(f"{missing:,} rows have no group; fill or remove them.")
+    return groups
+
+
+def listed_folds(cv, X, y, groups=None):
+    """Return the folds of a splitter, or folds as they are given, as positions (train, test)."""
+    if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
+        raise ValueError(f"cv must be a number of folds, a splitter or folds, not {cv!r}.")
+    splits = [
+        tuple(np.flatnonzero(side) if np.asarray(side).dtype == bool else np.asarray(side) for side in sides)
+        for sides in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)
+    ]
+    if len(splits) < 2:
+        raise ValueError(f"cv gives {len(splits)} folds; at least two are needed.")
+    for number, sides in enumerate(splits):
+        if not all(len(rows) and rows.min() >= 0 and rows.max() < len(y) for rows in sides):
+            raise ValueError(f"Fold {number} of cv needs rows on both sides, from 0 to {len(y) - 1}.")
+    return splits
 
 
 def make_folds(y, *, groups=None, cv=5, repeats=2, seed=0):

@@ -384,7 +384,8 @@ class PriorTracker(MetaClassifier):
     -----
     The intervals hold one at a time: of 20 at 95 % one misses. All rest on the same held-out rows, so that
     differences between batches are surer than each share. A batch that raises the alarm is not remembered,
-    and its shares should not be believed.
+    and its shares should not be believed. A batch of one season raises it where features follow the season:
+    fit on whole years and leave such features out, or fit a tracker for each season.
 
     Examples
     --------

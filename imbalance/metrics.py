@@ -16,7 +16,14 @@ from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
 from airq.messages import near_name
-from imbalance.probability import by_name, check_prior, fit_calibrator, log_clipped, resolve_prior
+from imbalance.probability import (
+    by_name,
+    check_prior,
+    check_probabilities,
+    fit_calibrator,
+    log_clipped,
+    resolve_prior,
+)
 
 
 def class_codes(y, classes):
@@ -112,26 +119,12 @@ def rarest(counts):
     return len(counts) - 1 - int(np.argmin(np.asarray(counts)[::-1]))
 
 
-def check_rows(probabilities):
-    """Raise ValueError for a row that does not sum to one, or has a negative or missing value."""
-    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & (probabilities.min(axis=1) >= 0))
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
-            "negative or missing value."
-        )
-
-
 def _prepare(y, probabilities, classes, target):
     """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
     probabilities, codes = columns_of(probabilities, classes), class_codes(y, classes)
-    if probabilities.shape != (len(codes), len(classes)):
-        raise ValueError(
-            f"Probabilities of shape {probabilities.shape} do not fit {len(codes)} labels and "
-            f"{len(classes)} classes."
-        )
-    check_rows(probabilities)
+    if len(probabilities) != len(codes):
+        raise ValueError(f"There are {len(probabilities)} rows of probabilities for {len(codes)} labels.")
+    probabilities = check_probabilities(probabilities, len(classes))
     if target is None:
         return codes, probabilities, np.ones(len(codes))
     target = check_prior(target, name="target prior")

@@ -42,11 +42,13 @@ def check_prior(prior, *, name="prior"):
                 "not known here; give a list of shares in that order."
             )
         prior = list(prior.values())
-    prior = np.asarray(prior, dtype="float64")
-    if prior.ndim != 1 or not len(prior) or not np.all(prior >= 0):
-        raise ValueError(
-            f"The {name} must be a list of shares, none negative or missing, not {prior.tolist()}."
-        )
+    try:
+        shares = np.asarray(prior, dtype="float64")
+    except (TypeError, ValueError):
+        shares = np.empty(0)
+    if shares.ndim != 1 or not len(shares) or not np.all(shares >= 0):
+        raise ValueError(f"The {name} must be a list of shares, none negative or missing, not {prior!r}.")
+    prior = shares
     total = prior.sum()
     counts = total > 100 and np.all(prior == prior.round())
     if not (counts or any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100))):
@@ -55,6 +57,22 @@ def check_prior(prior, *, name="prior"):
             "numbers, more than 100 together."
         )
     return prior if total == 1 else prior / total
+
+
+def check_probabilities(probabilities, n_classes):
+    """Return probabilities as an array of shape (n_samples, n_classes); refuse another shape, and a row that
+    does not sum to one or has a negative or missing value."""
+    probabilities = np.asarray(probabilities, dtype="float64")
+    if probabilities.ndim != 2 or probabilities.shape[1] != n_classes:
+        raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {n_classes} classes.")
+    wrong = ~((np.abs(probabilities.sum(axis=1) - 1) <= 1e-3) & (probabilities.min(axis=1) >= 0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"Row {row} of the probabilities, {probabilities[row].tolist()}, does not sum to one or has a "
+            "negative or missing value."
+        )
+    return probabilities
 
 
 def check_coverage(coverage):
@@ -93,7 +111,12 @@ def kl_divergence(prior, other):
     >>> round(kl_divergence([0.749, 0.171, 0.080], [0.952, 0.035, 0.013]), 3)
     0.237
     """
-    return float(entropy(check_prior(prior), check_prior(other)))
+    prior, other = check_prior(prior), check_prior(other, name="other prior")
+    if len(prior) != len(other):
+        raise ValueError(
+            f"The priors have {len(prior)} and {len(other)} shares; name the same classes in both."
+        )
+    return float(entropy(prior, other))
 
 
 def correct_prior(probabilities, *, trained, target):
@@ -117,7 +140,7 @@ def correct_prior(probabilities, *, trained, target):
     Raises
     ------
     ValueError
-        If the shapes differ, or if `target` has a class that `trained` lacks.
+        If the shapes differ, a row is no probabilities, or `target` has a class that `trained` lacks.
 
     References
     ----------
@@ -130,13 +153,10 @@ def correct_prior(probabilities, *, trained, target):
     >>> correct_prior([[0.5, 0.5]], trained=[0.5, 0.5], target=[0.9, 0.1]).tolist()
     [[0.9, 0.1]]
     """
-    probabilities = np.asarray(probabilities, dtype="float64")
     trained, target = check_prior(trained, name="trained prior"), check_prior(target, name="target prior")
-    if probabilities.ndim != 2 or not probabilities.shape[1] == len(trained) == len(target):
-        raise ValueError(
-            f"Probabilities of shape {probabilities.shape} do not fit priors of {len(trained)} and "
-            f"{len(target)} classes."
-        )
+    if len(trained) != len(target):
+        raise ValueError(f"The priors have {len(trained)} and {len(target)} shares, of the same classes.")
+    probabilities = check_probabilities(probabilities, len(trained))
     if np.any((trained == 0) & (target > 0)):
         raise ValueError("The target prior has a class that training never saw; no correction can create it.")
     ratio = np.divide(target, trained, out=np.zeros_like(target), where=trained > 0)
@@ -244,7 +264,7 @@ def estimate_prior(probabilities, *, trained):
     Raises
     ------
     ValueError
-        With fewer than 10 rows, or where the trained prior lacks a class.
+        With fewer than 10 rows, a row that is no probabilities, or where the trained prior lacks a class.
 
     References
     ----------
@@ -259,8 +279,8 @@ def estimate_prior(probabilities, *, trained):
     >>> estimate_prior(p, trained=[0.5, 0.5]).round(2).tolist()
     [0.75, 0.25]
     """
-    probabilities = np.asarray(probabilities, dtype="float64")
     trained = check_prior(trained, name="trained prior")
+    probabilities = check_probabilities(probabilities, len(trained))
     check_enough(len(probabilities))
     if np.any(trained == 0):
         raise ValueError("The trained prior lacks a class; its share cannot be estimated.")

@@ -297,7 +297,7 @@ def _features(table, *, categorical):
             _say_reading(filled(table[name]), column, numbers, slips)
         columns.append(how)
     if not made:
-        raise ValueError(f"No column is left to learn from: {', '.join(left)}.")
+        raise ValueError(f"No column is left to learn from{': ' * bool(left)}{', '.join(left)}.")
     X = pd.DataFrame(made, index=table.index).reset_index(drop=True)
     _check_finite(X)
     X.attrs["days"] = [*known_days, *(one.name for one in columns if one.kind == "days")]
@@ -355,6 +355,8 @@ def _read_column(column, name, *, as_category, mark):
         return column, Column(name, "category", tuple(column.cat.categories))
     if pd.api.types.is_timedelta64_dtype(column):
         return None, "durations"
+    if pd.api.types.is_complex_dtype(column) or column.map(pd.api.types.is_list_like).any():
+        return None, "neither numbers nor words"
     if column.isna().all():
         return None, "empty"
     if not as_category and not pd.api.types.is_string_dtype(column):

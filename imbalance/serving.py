@@ -46,6 +46,8 @@ def predict_rows(bundle, table, *, target=None, keep=()):
     costs = {(true, told): cost for true, told, cost in facts["costs"]} or None
     rows = table[list(keep)].reset_index(drop=True) if keep else pd.DataFrame({"row": range(1, len(X) + 1)})
     names = [f"{PROBABILITY}{label}" for label in facts["classes"]]
+    if own := {*names, "prediction"} & set(rows):
+        raise ValueError(f"the column {min(own)!r} is what the model adds; rename it, or keep others.")
     return rows.assign(
         **dict(zip(names, probabilities.T, strict=True)),
         prediction=least_cost(probabilities, costs, np.array(facts["classes"])),
@@ -171,7 +173,8 @@ def share_findings(history, facts):
     if alarms:
         sentences.append(
             f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
-            "changed, too: label some of them before you trust predictions there."
+            "changed, too, or are of a season that training lacks: label some of them before you trust "
+            "predictions there."
         )
     if len(fitting):
         least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from numbers import Integral
 
@@ -82,7 +83,8 @@ class Comparison:
         -------
         scikit-learn classifier
             Fitted. Its probabilities are for the target (raw ones for what they stand for); it predicts the
-            least expected cost where costs were given.
+            least expected cost where costs were given. A model by name warns of cells that it cannot read
+            and of rows beyond those it learned from.
 
         Examples
         --------
@@ -103,7 +105,7 @@ class Comparison:
             # A frame made anew would forget which columns are days.
             frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
             learned, _, columns = _features(frame, categorical=())
-            reader = FunctionTransformer(_read_as_learned, kw_args={"columns": columns}).fit(X)
+            reader = FunctionTransformer(read_as_learned, kw_args={"columns": columns}).fit(X)
         fitted, _ = fit_row(
             self.recipe["models"][chosen["model"]],
             self.recipe["strategies"][chosen["rows"]],
@@ -141,9 +143,13 @@ class Comparison:
         return report.html_table(self)
 
 
-def _read_as_learned(X, columns):
-    """Read other rows as those that a model by name learned from."""
-    return read_alike(pd.DataFrame(X), columns)[0]
+def read_as_learned(X, columns):
+    """Return other rows read as those that a model by name learned from; warn of what it never saw."""
+    X = as_table(X)
+    X, notes = read_alike(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X), columns)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return X
 
 
 def compare(

@@ -163,13 +163,13 @@ class FitJob:
 
     @property
     def file_name(self):
-        """Name of the result's file."""
+        """Return the name of the result's file."""
         name = re.sub(r"[^\w.-]+", "_", f"{self.model}-{self.strategy.name}")[:60]
         return f"{name}-{self.known}-{self.fold}.npz"
 
     @property
     def text(self):
-        """What a progress bar says of it."""
+        """Return what a progress bar says of it."""
         return f"{self.model}, {self.strategy.name}"
 
     def run(self, problem):

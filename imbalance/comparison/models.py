@@ -109,7 +109,8 @@ def seeded(model, seed):
             missing[name] = seed
         if value is None and last == "n_jobs" and type(params.get(owner)).__module__.startswith(OWN_THREADS):
             missing[name] = 1  # scikit-learn's are limited from outside
-    return model.set_params(**missing)
+    model.set_params(**missing)  # returns nothing of a FrozenEstimator
+    return model
 
 
 def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
 from imbalance.cells import cell_text
-from imbalance.folds import duplicate_groups, joined_groups, make_folds
+from imbalance.folds import check_groups, duplicate_groups, joined_groups, listed_folds, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.probability import by_name, resolve_prior
 from imbalance.reading import features, labels, parse_target_prior, telling_columns
@@ -44,12 +44,12 @@ class Problem:
 
     @property
     def rarest(self):
-        """Label of the class with the fewest rows of all, the last of equals."""
+        """Return the label of the class with the fewest rows of all, the last of equals."""
         return self.classes[rarest(class_shares(self.y, self.classes))]
 
     @property
     def names(self):
-        """Classes as text."""
+        """Return the classes as text."""
         return [str(label) for label in self.classes]
 
 
@@ -96,21 +96,28 @@ def _read(X, by_name):
 
 
 def as_table(X):
-    """Return a frame as it is, sparse rows in canonical CSR format, all else as an array."""
+    """Return a frame as it is, one of Polars or Arrow as one of pandas, sparse rows in canonical CSR format,
+    all else as an array."""
     if issparse(X):
         X = csr_matrix(X, copy=True)  # LightGBM takes no sparse arrays
         X.sum_duplicates()
         return X
-    if not isinstance(X, pd.DataFrame) and np.ndim(X) != 2:
-        raise ValueError(f"X must have rows and columns, not {np.ndim(X)} dimensions.")
-    return X if isinstance(X, pd.DataFrame) else np.asarray(X)
+    X = X.to_pandas() if hasattr(X, "to_pandas") else X
+    if np.ndim(X) != 2 or not np.shape(X)[1]:
+        raise ValueError(f"X must have rows and columns, not the shape {np.shape(X)}.")
+    if not isinstance(X, pd.DataFrame):
+        return np.asarray(X)
+    if not X.columns.is_unique:
+        raise ValueError(f"Two columns are called {X.columns[X.columns.duplicated()][0]!r}; rename one.")
+    return X
 
 
 def class_labels(y):
-    """Return labels as they are, truth values, numbers or text; refuse what names no classes.
+    """Return truth values, whole numbers and text as they are, other labels as text; refuse what names no
+    classes.
 
-    >>> class_labels(["b ", "a"]).tolist(), class_labels([1.0, 0.0]).tolist()
-    (['b ', 'a'], [1.0, 0.0])
+    >>> class_labels(["b ", "a"]).tolist(), class_labels([1.0, 0.0]).tolist(), class_labels([0.5, 1]).tolist()
+    (['b ', 'a'], [1.0, 0.0], ['0.5', '1.0'])
     """
     shape = np.shape(y)
     if len(shape) != 1 and shape[1:] != (1,):
@@ -118,7 +125,8 @@ def class_labels(y):
     y = pd.Series(np.asarray(y).ravel())
     labels(y, name="the target")
     plain = np.asarray(y.tolist())
-    return plain if plain.dtype.kind in "biufU" else plain.astype("str")
+    whole = plain.dtype.kind == "f" and np.all(plain % 1 == 0)  # scikit-learn takes no other for classes
+    return plain if plain.dtype.kind in "biuU" or whole else plain.astype("str")
 
 
 def _target(target, classes, training):
@@ -147,11 +155,7 @@ def whole_groups(X, groups=None):
         )
     if groups is None:
         return (equal if repeated else None), said
-    groups = np.asarray(groups)
-    if len(groups) != len(equal):
-        raise ValueError(f"There are {len(groups):,} groups for {len(equal):,} rows.")
-    if missing := int(pd.isna(groups).sum()):
-        raise ValueError(f"{missing:,} rows have no group; fill or remove them.")
+    groups = check_groups(groups, len(equal))
     joined = joined_groups(groups, equal)
     if joined.max() < pd.factorize(groups)[0].max():
         said.append(f"Groups that share a row were joined: {joined.max() + 1:,} groups are left.")
@@ -163,16 +167,11 @@ def given_folds(cv, X, y, groups, *, given=None):
 
     The splitter sees the groups as `given`; a note says how many rows were left out.
     """
-    if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
-        raise ValueError(f"cv must be a number of folds, a splitter or folds, not {cv!r}.")
     splits, crossing = [], 0
-    for train, test in cv.split(X, y, given) if hasattr(cv, "split") else cv:
-        train, test = (np.flatnonzero(one) if np.asarray(one).dtype == bool else one for one in (train, test))
+    for train, test in listed_folds(cv, X, y, given):
         own = np.isin(train, test) if groups is None else np.isin(groups[train], groups[test])
         crossing += int(own.sum())
-        splits.append((np.asarray(train)[~own], np.asarray(test)))
-    if len(splits) < 2:
-        raise ValueError(f"cv gives {len(splits)} folds; at least two are needed.")
+        splits.append((train[~own], test))
     said = f"{crossing:,} training rows of the given folds equal test rows or share their group; left out."
     return splits, [said] if crossing else []
 

@@ -137,13 +137,13 @@ class NestedJob:
 
     @property
     def file_name(self):
-        """Name of the result's file; it changes with what the estimator does."""
+        """Return the name of the result's file; it changes with what the estimator does."""
         name = re.sub(r"[^\w.+-]", "_", self.name)
         return f"{name}-{self.known}-{self.fold}-{self.n_splits}.npz"
 
     @property
     def text(self):
-        """What a progress bar says of it."""
+        """Return what a progress bar says of it."""
         return f"fold {self.fold + 1}: {self.name}"
 
     def run(self, problem):

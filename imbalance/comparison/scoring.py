@@ -18,8 +18,9 @@ from imbalance.decisions import cost_matrix, expected_cost, threshold_at
 ALWAYS = {
     "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
     "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
-    "auc": "Chance that a row of the rarest class gets a higher probability of it than another row",
-    "average_precision": "Mean precision over the recalls of the rarest class",
+    "auc": "Chance that a row of the rarest class gets a higher probability of it than another row; of "
+    "three or more classes, the mean of each against the others",
+    "average_precision": "Mean precision over the recalls of the rarest class; of three or more, as for auc",
 }
 #: Further scores -> what they are.
 FURTHER = {
@@ -77,14 +78,12 @@ class Scoring:
             scores["cost"] = expected_cost(y, p, self.costs, **known)
         for rate in self.rates:
             scores |= _recall_at(rate, problem, y, outcome, y_train)
-        weights, predicted = metrics.row_weights(y, classes, problem.target), _Predicted(p, classes)
-        return scores | {
-            name: _scored(name, one, predicted, X, y, weights) for name, one in self.scorers.items()
-        }
+        shared = _Predicted(p, classes), X, y, metrics.row_weights(y, classes, problem.target), problem.rarest
+        return scores | {name: _scored(name, one, *shared) for name, one in self.scorers.items()}
 
     @property
     def names(self):
-        """Names of the further scores, in the order of tables."""
+        """Return the names of the further scores, in the order of tables."""
         at = [f"{what}@{rate:g}" for rate in self.rates for what in ("recall", "false_alarms")]
         return [*(["cost"] if self.costs is not None else []), *at, *self.scorers]
 
@@ -103,11 +102,17 @@ def _recall_at(rate, problem, y, outcome, y_train):
     }
 
 
-def _scored(name, scorer, predicted, X, y, weights):
+def _scored(name, scorer, predicted, X, y, weights, rarest):
     function = getattr(scorer, "_score_func", None)
-    weighted = function is not None and "sample_weight" in inspect.signature(function).parameters
+    taken = {} if function is None else inspect.signature(function).parameters
+    classes = predicted.classes_.tolist()
+    if len(classes) == 2 and "pos_label" in taken and taken["pos_label"].default not in classes:
+        # Of two classes called otherwise than 0 and 1, the rarest is the positive one.
+        order = np.argsort(predicted.classes_ == rarest)
+        predicted, y = _Predicted(predicted.probabilities[:, order], np.arange(2)), (y == rarest).astype(int)
+    options = {"sample_weight": weights} if "sample_weight" in taken else {}
     try:
-        return float(scorer(predicted, X, y, **({"sample_weight": weights} if weighted else {})))
+        return float(scorer(predicted, X, y, **options))
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"Scoring {name!r} cannot be computed here: {reason}") from None

@@ -27,6 +27,7 @@ from imbalance.hazard.panel import (
     nested_folds,
     place_of_rows,
 )
+from imbalance.metrics import brier, weighted_log_loss
 
 #: False alarms asked for, as shares of the days that are not hazardous, and those of the curve.
 RATES, CURVE_RATES = (0.01, 0.05, 0.10), np.geomspace(0.001, 0.5, 40)
@@ -248,7 +249,7 @@ class HeldOut:
         return pd.DataFrame(keys, columns=["method", "asked"]).assign(**alarm_rates(counts))
 
     def figures(self):
-        """Return a row per method with what needs no cut-off: ranks, and errors of regressions."""
+        """Return a row per method with what needs no cut-off: ranks, errors of PM2.5, losses of probabilities."""
         rows = []
         for name, model in self.methods.items():
             folds = [self.fold == fold for fold in self.folds]
@@ -256,8 +257,14 @@ class HeldOut:
             row = {"method": name, "kind": "classifier" if is_classifier(model) else "regression"}
             row |= {"average_precision": np.mean(precision)}
             row |= {"average_precision_sd": np.std(precision, ddof=1)}
-            rows.append(row | ({} if is_classifier(model) else self._errors(name)))
+            rows.append(row | (self._losses(name) if is_classifier(model) else self._errors(name)))
         return pd.DataFrame(rows)
+
+    def _losses(self, name):
+        """Return log loss [nats] and Brier score of a classifier's probabilities."""
+        probabilities = np.column_stack([1 - self.outer[name], self.outer[name]])
+        known = {"probabilities": probabilities, "classes": [False, True]}
+        return {"log_loss": weighted_log_loss(self.event, **known), "brier": brier(self.event, **known)}
 
     def _errors(self, name):
         """Return RMSE and bias, of all rows and of the hazardous ones, and the price against the baseline."""

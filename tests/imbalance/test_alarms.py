@@ -4,7 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from imbalance.decisions import alarm_rates, count_alarms, exceedance, group_draws, interval, threshold_at
+from imbalance.decisions import alarm_rates, count_alarms, group_draws, interval, threshold_at
 
 TEN = np.arange(1.0, 11.0)
 QUIET = np.zeros(10, dtype=bool)
@@ -42,20 +42,6 @@ def test_events_only_are_refused():
     "Without another day there is no rate of false alarms."
     with pytest.raises(ValueError, match="Every row is an event"):
         threshold_at([1.0], [True], 0.1)
-
-
-def test_exceedance_and_threshold_give_the_same_alarms():
-    "A score lies above the threshold of a rate just where its exceedance is at most the rate."
-    rng = np.random.default_rng(0)
-    inner, outer = rng.integers(0, 30, 200).astype(float), rng.integers(0, 30, 50).astype(float)
-    for rate in (0.01, 0.05, 0.1, 0.5):
-        by_threshold = outer > threshold_at(inner, np.zeros(200, dtype=bool), rate)
-        npt.assert_array_equal(exceedance(inner, outer) <= rate, by_threshold)
-
-
-def test_an_exceedance_that_floats_cannot_hold_is_kept_whole():
-    "Above the 71st of 100 scores lie 29: a row there is an alarm at .29, although 1 - 71 / 100 is above it."
-    assert exceedance(np.arange(100.0), [71.0])[0] <= 0.29
 
 
 def test_rates_by_hand():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
+import pyarrow as pa
 import pytest
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
@@ -15,6 +16,7 @@ from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
@@ -468,7 +470,7 @@ def test_scorers_of_scikit_learn_are_weighted_to_the_target():
     assert scores["n"].tolist() == [80, 80, 80]
     with pytest.raises(ValueError, match="Did you mean balanced_accuracy"):
         compare(X, y, scoring="balanced_acuracy", **SMALL)
-    with pytest.raises(ValueError, match="Scoring 'f1' cannot be computed here: pos_label=1"):
+    with pytest.raises(ValueError, match="Scoring 'neg_mean_squared_error' cannot be computed"):
         compare(X, y, rows="none", scoring="f1", **SMALL)
     with pytest.raises(ValueError, match="between 0 and 1"):
         compare(X, y, scoring="recall@5", **SMALL)
@@ -937,3 +939,93 @@ def test_the_winner_learns_from_the_days_that_were_compared():
     X, _ = features(X.assign(when=pd.date_range("2020-01-01", periods=len(y)).astype("str")))
     found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
     assert found.fit(X, y)[-1].n_features_in_ == X.shape[1] == found.settings["features"]
+
+
+# Inputs as people have them
+
+
+def test_the_figures_are_those_of_a_plain_loop():
+    "Fit, correct by Bayes, weight the loss to the target: three folds by hand give the same mean."
+    X, y = rows()
+    found = compare(X, y, target={"rare": 0.3, "common": 0.7}, rows="none", ending="prior", **COUNTED)
+    losses = {"as they are": [], "as they are+prior": []}
+    for train, test in make_problem(X, y, cv=3, repeats=1)[0].splits:
+        p = LogisticRegression().fit(X.iloc[train], y[train]).predict_proba(X.iloc[test])
+        trained, tested = (
+            np.array([np.mean(y[rows] != "rare"), np.mean(y[rows] == "rare")]) for rows in (train, test)
+        )
+        odds = p * [0.7, 0.3] / trained
+        rare = (y[test] == "rare").astype(int)
+        weights = (np.array([0.7, 0.3]) / tested)[rare]
+        for name, q in zip(losses, (p, odds / odds.sum(axis=1, keepdims=True)), strict=True):
+            losses[name].append(np.average(-np.log(q[np.arange(len(q)), rare]), weights=weights))
+    for name, own in losses.items():
+        npt.assert_allclose(table_of(found).loc[name, "log_loss"], np.mean(own))
+
+
+def test_a_frozen_model_is_compared_as_it_is():
+    "Every fold has the probabilities of the model that was fitted elsewhere."
+    X, y = rows()
+    elsewhere = FrozenEstimator(LogisticRegression().fit(*rows(seed=1)))
+    found = compare(X, y, **SMALL | {"models": elsewhere}, rows="none", ending="raw", target="training")
+    losses = -np.log(elsewhere.predict_proba(X)[np.arange(len(y)), (y == "rare").astype(int)])
+    npt.assert_allclose(found.table["log_loss"], losses.mean())
+
+
+def test_a_table_of_arrow_is_read_by_its_names():
+    "As a frame of pandas, in the comparison and in the model that is fitted after it."
+    X, y = rows()
+    table = pa.Table.from_pandas(X)
+    options = {"models": "logistic", "rows": "none", "ending": "raw"} | FOLDS
+    found, same = (compare(one, y, **options) for one in (table, X))
+    pd.testing.assert_frame_equal(found.table.drop(columns="seconds"), same.table.drop(columns="seconds"))
+    model = found.fit(table, y)
+    npt.assert_array_equal(model.predict_proba(table), model.predict_proba(X))
+
+
+def test_a_fitted_model_by_name_warns_where_it_extrapolates():
+    "As the command line says it: of rows mostly outside the range of training, and of words among numbers."
+    X, y = rows()
+    model = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS).fit(X, y)
+    with pytest.warns(UserWarning, match="extrapolates.*told"):
+        model.predict_proba(X + [100, 0])
+    with pytest.warns(UserWarning, match="Taken for missing: 240 cells of noise"):
+        model.predict_proba(X.assign(noise="loud"))
+
+
+def test_halves_are_classes_as_text():
+    "scikit-learn takes 0.5 for a measurement; here it names a class, as in a file."
+    X, y = rows()
+    found = compare(X, np.where(y == "rare", 1.5, 0.5), rows="none", ending="raw", **SMALL)
+    assert found.settings["classes"] == ["0.5", "1.5"]
+
+
+def test_scores_of_a_positive_class_are_of_the_rarest():
+    "F1 of labels that are no 0 and 1; of 0 and 1 it is scikit-learn's own, of the 1."
+    X, y = rows()
+    options = {"rows": "none", "ending": "raw", "scoring": "f1"} | COUNTED
+    texts, numbers = (compare(X, one, **options) for one in (y, (y == "rare").astype(int)))
+    npt.assert_allclose(texts.table["f1"], numbers.table["f1"])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.zeros(40), "rows and columns"),
+        (np.zeros((40, 0)), "rows and columns"),
+        (pd.DataFrame(np.zeros((40, 2)), columns=["a", "a"]), "Two columns are called 'a'"),
+    ],
+)
+def test_what_is_no_table_is_refused(X, message):
+    "One dimension, no column, one name twice."
+    with pytest.raises(ValueError, match=message):
+        compare(X, ["a", "b"] * 20, **SMALL)
+
+
+def test_cells_of_lists_and_imaginary_numbers_are_left_out():
+    "A model by name cannot learn from them; the rest is compared."
+    X, y = rows()
+    X = X.assign(lists=[[1, 2]] * len(X), imaginary=1j)
+    found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
+    left = "Left out: lists (neither numbers nor words), imaginary (neither numbers nor words)."
+    assert left in found.notes

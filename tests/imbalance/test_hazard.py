@@ -211,6 +211,16 @@ def test_the_price_in_rmse_is_a_difference_to_mean_regression(by_hand):
     npt.assert_allclose(figures.loc["regression", ["rmse_cost_low", "rmse_cost_high"]].tolist(), [0, 0])
 
 
+def test_losses_of_probabilities_by_hand(by_hand):
+    "Of six days the third and the last are hazardous; a regression has no probabilities."
+    held_out = by_hand(none=0)
+    held_out.outer["none"] = np.array([0.2, 0.1, 0.8, 0.2, 0.1, 0.5])
+    figures = held_out.figures().set_index("method")
+    npt.assert_allclose(figures.loc["none", "log_loss"], -np.log([0.8, 0.9, 0.8, 0.8, 0.9, 0.5]).mean())
+    npt.assert_allclose(figures.loc["none", "brier"], np.mean([0.04, 0.01, 0.04, 0.04, 0.01, 0.25]))
+    assert figures.loc["regression", ["log_loss", "brier"]].isna().all()
+
+
 def test_average_precision_is_a_mean_over_folds(by_hand):
     "At b the hazardous day comes first: 1; at c it is the second of three: 1/2."
     figures = by_hand().figures().set_index("method")

@@ -1,5 +1,7 @@
 """Corrections of a prior that a reader can do by hand."""
 
+from functools import partial
+
 import numpy as np
 import numpy.testing as npt
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from imbalance.cli import app
-from imbalance.probability import check_prior, correct_prior, kl_divergence, resolve_prior
+from imbalance.probability import check_prior, correct_prior, estimate_prior, kl_divergence, resolve_prior
 
 
 def test_correction_to_the_training_prior_changes_nothing():
@@ -107,3 +109,23 @@ def test_a_series_that_names_a_class_twice_is_refused():
     "Which share would count cannot be known."
     with pytest.raises(ValueError, match="names 'b' twice"):
         resolve_prior(pd.Series([0.5, 0.2, 0.3], index=["a", "b", "b"]), ["a", "b"], None)
+
+
+@pytest.mark.parametrize("row", [[0.7, 0.7], [1.5, -0.5], [np.nan, 1.0], [0.2, 0.3, 0.5]])
+def test_what_is_no_probability_is_refused(row):
+    "A row sums to one, has nothing negative or missing, and a column for every class."
+    for function in (partial(correct_prior, target=[0.9, 0.1]), estimate_prior):
+        with pytest.raises(ValueError, match="Row 0 of the probabilities|do not fit 2 classes"):
+            function([row] * 20, trained=[0.5, 0.5])
+
+
+def test_words_are_no_shares():
+    "The error repeats what was given."
+    with pytest.raises(ValueError, match="must be a list of shares.*'half'"):
+        resolve_prior({"a": "half", "b": 0.5}, ["a", "b"], None)
+
+
+def test_priors_of_other_classes_are_not_compared():
+    "Two shares and three."
+    with pytest.raises(ValueError, match="2 and 3 shares"):
+        kl_divergence([0.5, 0.5], [0.2, 0.3, 0.5])

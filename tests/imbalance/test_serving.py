@@ -161,6 +161,34 @@ def test_columns_that_are_missing_and_words_never_seen_are_said(folder, tmp_path
     assert "Taken for missing: 300 cells of town (first 'Lagos')." in result.stderr
 
 
+def test_columns_that_are_kept_stand_once_and_hide_no_prediction(folder, tmp_path):
+    "Named twice, a column stands once; one that is called as the model's own is refused."
+    table = pd.read_csv(folder / "new.csv", sep=";").assign(p_no=1)
+    table.to_csv(tmp_path / "t.csv", sep=";", index=False)
+    command = ["predict", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "p.csv", "--keep"]
+    assert imbalance(*command, "case,case").exit_code == 0
+    assert list(pd.read_csv(tmp_path / "p.csv")) == ["case", "p_no", "p_yes", "prediction"]
+    refused(imbalance(*command, "case,p_no"), "t.csv", "'p_no' is what the model adds")
+
+
+@pytest.mark.parametrize("command", ["predict", "correct", "monitor"])
+def test_rows_are_written_as_csv_or_parquet_only(folder, command):
+    "Nothing is done where the name promises a workbook."
+    rest = ["--trained", ".5", "--target", ".1", "--columns", "rate"] if command == "correct" else []
+    model = [] if command == "correct" else [folder / "model"]
+    result = imbalance(command, *model, folder / "new.csv", *rest, "--out", folder / "rows.xlsx")
+    assert result.exit_code == 2
+    assert "must end in .csv or .parquet" in result.output
+    assert not (folder / "rows.xlsx").exists()
+
+
+def test_a_batch_is_not_watched_twice(folder, tmp_path):
+    "The same file twice is a slip, not two batches."
+    new = folder / "new.csv"
+    result = imbalance("monitor", folder / "model", new, new, "--out", tmp_path / "s.csv")
+    assert (result.exit_code, "named twice" in result.output) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["predict", "correct", "monitor"])
 def test_no_output_is_an_input(folder, command):
     "Refused before anything is read; the table stays as it is."

@@ -12,7 +12,7 @@ from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
 from scipy.sparse import csr_array
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier
@@ -346,3 +346,56 @@ def test_sparse_rows_give_what_dense_ones_give(options):
     model = PriorCorrectedClassifier(LogisticRegression(), cv=3, random_state=0, **options)
     dense, sparse = model.fit(X, y).predict_proba(X), model.fit(csr_array(X), y).predict_proba(csr_array(X))
     npt.assert_allclose(sparse, dense, atol=1e-4)
+
+
+class Odd(ClassifierMixin, BaseEstimator):
+    """A classifier whose probabilities are whatever it was told."""
+
+    def __init__(self, row):
+        self.row = row
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.row, (len(X), 1))
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+@pytest.mark.parametrize("row", [[0.7, 0.7], [np.nan, np.nan], [1.0]])
+@pytest.mark.parametrize(
+    "kind", [PriorCorrectedClassifier, LabelShiftAdapter, LabelSetClassifier, CostSensitiveClassifier]
+)
+def test_an_estimator_without_probabilities_is_told_so(kind, row):
+    "None of them computes with rows that do not sum to one, are missing, or lack a class."
+    X, y = population(200, seed=0)
+    with pytest.raises(ValueError, match="Row 0 of the probabilities|do not fit 2 classes"):
+        kind(Odd(row)).fit(X, y).predict(X)
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "message"),
+    [
+        ([None, *["a", "b"] * 10], None, "1 of 21 labels are missing"),
+        (["a", "b"] * 10, None, "inconsistent numbers of samples"),
+        ([], None, "inconsistent numbers of samples"),
+        (["a", "b", "a"] * 7, [None, *range(20)], "1 rows have no group"),
+        (["a", "b", "a"] * 7, range(20), "20 groups for 21 rows"),
+    ],
+)
+def test_missing_labels_and_groups_are_told(y, groups, message):
+    "Before anything is fitted."
+    model = LabelShiftAdapter(GaussianNB())
+    with pytest.raises(ValueError, match=message):
+        model.fit(np.zeros((21, 1)), np.array(y, dtype=object), groups=groups)
+
+
+@pytest.mark.parametrize("cv", [[], [([0, 1], [2, 400])] * 2, [([0, 1], [])] * 2, "5"])
+def test_folds_that_are_none_are_refused(cv):
+    "No folds, rows that are not there, nothing to test, a word."
+    X, y = population(200, seed=0)
+    with pytest.raises(ValueError, match="cv "):
+        LabelSetClassifier(GaussianNB(), cv=cv).fit(X, y)
