@@ -249,7 +249,7 @@ class HeldOut:
         return pd.DataFrame(keys, columns=["method", "asked"]).assign(**alarm_rates(counts))
 
     def figures(self):
-        """Return a row per method with what needs no cut-off: ranks, errors of PM2.5, losses of probabilities."""
+        """Return a row per method with what needs no cut-off: ranks, errors, losses of probabilities."""
         rows = []
         for name, model in self.methods.items():
             folds = [self.fold == fold for fold in self.folds]

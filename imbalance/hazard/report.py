@@ -158,7 +158,8 @@ def caption(settings):
         f"regression's; low, high: 95 % bootstrap of held-out {what}; sd: over {settings['folds']} folds; "
         "plain: taken by its word, above the threshold or a half. Cut-offs come from "
         f"{settings['inner_folds']} inner folds of training {what}. rmse, its cost against mean regression "
-        f"and bias in {PM25_UNIT}; log loss and Brier score of probabilities. Features: recipe {settings['recipe']}, which {ahead}."
+        f"and bias in {PM25_UNIT}; log loss and Brier score of probabilities. Features: recipe "
+        f"{settings['recipe']}, which {ahead}."
     )
 
 
