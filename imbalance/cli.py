@@ -8,18 +8,21 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from rich import table as tables
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
 
 import airq
 from airq.cli_options import Cluster
 from airq.cluster import on_cluster
 from airq.messages import exit_cleanly, notes, progress
-from imbalance import hazard_commands
-from imbalance.console import listed, print_table, say, screen
 
 app = typer.Typer(
     name="imbalance",
@@ -194,8 +197,8 @@ def fit(
     if like is None and target is None:
         raise typer.BadParameter("name --target, the column of the classes, or --like, a comparison")
     _check(out=out, json=json, inputs={"FILE": file, "--like": like}, folders=["--out"])
-    from imbalance.bundle import best_of, fit_bundle, save_bundle
     from imbalance.reading import read_labelled
+    from imbalance.serving import best_of, fit_bundle, save_bundle
 
     how, columns = ({}, {}) if like is None else best_of(like)
     named = {"target": target, "group": group, "categorical": listed(categorical), "drop": listed(drop)}
@@ -231,9 +234,8 @@ def predict(
 ):
     """Predict: a probability for every class, and the class of least expected cost."""
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": file}, rows=True)
-    from imbalance.bundle import load_bundle
     from imbalance.reading import check_columns, read_rows
-    from imbalance.serving import predict_rows, write_rows
+    from imbalance.serving import load_bundle, predict_rows, write_rows
 
     _check_target(target_prior)
     bundle, said = load_bundle(model), []
@@ -311,9 +313,8 @@ def monitor(
     season raises the alarm. Typical time: a few seconds a batch.
     """
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": files}, rows=True)
-    from imbalance.bundle import load_bundle
     from imbalance.reading import read_rows
-    from imbalance.serving import batches, share_cells, share_findings, watch_shares, write_rows
+    from imbalance.serving import batches, load_bundle, share_cells, share_findings, watch_shares, write_rows
 
     if len(set(files)) < len(files):
         raise typer.BadParameter("a file is named twice")
@@ -384,8 +385,8 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     """
     _check(out=out, json=json, folders=["--out"])
     from imbalance.datasets.published import recipe_cells, recipe_table
-    from imbalance.datasets.reproduction import reproduce as run
-    from imbalance.datasets.reproduction import write_reproduction
+    from imbalance.datasets.suite import reproduce as run
+    from imbalance.datasets.suite import write_reproduction
 
     screen.print("Published by its author, on private rows:", markup=False, style="bold")
     print_table(*recipe_cells(), left=1)
@@ -400,7 +401,63 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     say(f"Written to {out}")
 
 
-app.command(epilog=hazard_commands.EXAMPLE)(hazard_commands.hazard)
+@app.command(epilog="Example: imbalance hazard panel.parquet --above 100 --out hazard")
+@exit_cleanly
+def hazard(
+    panel: Annotated[Path, typer.Argument(help="Panel (Parquet) with PM2.5, as `airq ingest` makes it.")],
+    above: Annotated[float, typer.Option(help="A day is hazardous where PM2.5 exceeds this. [µg m⁻³]")],
+    out: Folder,
+    group: Annotated[
+        Literal["auto", "city", "site"],
+        typer.Option(help="What is held out; auto: cities where there are enough, else sites."),
+    ] = "auto",
+    rates: Annotated[
+        str, typer.Option(help="False alarms to ask for, shares of the other days, separated by commas.")
+    ] = ".01,.05,.1",
+    methods: Annotated[
+        str | None, typer.Option(help="Names separated by commas: regressions and strategies.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of whole groups.")] = 5,
+    recipe: Annotated[
+        Literal["retrospective", "live", "reference"],
+        typer.Option(help="Features; retrospective ones look ahead, live ones do not."),
+    ] = "retrospective",
+    json: Json = None,
+    seed: Seed = 0,
+    jobs: Jobs = ALL_CORES,
+):
+    """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
+    from airq.io import read_panel
+    from airq.panel import origin_warnings, panel_metadata
+    from imbalance.comparison.regression import check_rates
+    from imbalance.hazard import comparison as hazards
+    from imbalance.hazard import report
+
+    try:
+        shares = [float(rate) for rate in listed(rates)]
+    except ValueError:
+        raise typer.BadParameter(f"--rates must be numbers separated by commas, not {rates!r}") from None
+    asked, names = check_rates(shares), listed(methods)
+    hazards.choose_methods(names)
+    table = read_panel(panel, target="required")
+    hazards.check_question(table, above, group=group, cv=folds)
+    _check(out=out, json=json, inputs={"PANEL": panel}, folders=["--out"])
+    for warning in origin_warnings(panel_metadata(table)):
+        notes.print(f"[bold yellow]{warning}[/]")
+    with progress("Fitting") as advance:
+        found = hazards.compare_hazard(
+            table, above, group=group, methods=names, rates=asked, cv=folds, recipe=recipe,
+            seed=seed, n_jobs=jobs, out=out, advance=advance,
+        )  # fmt: skip
+    report.write_hazard(found, out)
+    _write_json(json, report.records(found))
+    answer, *others = report.headlines(found)
+    screen.print(answer, markup=False, style="bold")
+    for sentence in others:
+        say(f"- {sentence}")
+    print_table(*report.headline_cells(found, room()), left=1)
+    screen.print(report.caption(found.settings), markup=False, style="dim")
+    say(f"Written to {out}: every rate and figure stands in table.md")
 
 
 @app.command(epilog="Example: imbalance mismatch --target no=.7,yes=.3 --trained yes=.05,no=.95")
@@ -535,3 +592,36 @@ def _write_json(path, records):
         from airq.io import write_json
 
         write_json(path, records.to_dict("records") if hasattr(records, "to_dict") else records)
+
+
+# A file or a pipe has no width to respect: tables take theirs.
+screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
+#: More characters than any table has.
+WIDEST = 10_000
+
+
+def room():
+    """Return how many characters a table may take: those of the terminal, or as many as it likes."""
+    return screen.width if sys.stdout.isatty() else WIDEST
+
+
+def say(text):
+    """Print a sentence."""
+    screen.print(text, markup=False)
+
+
+def print_table(headings, rows, *, left=2, sections=None):
+    """Print text cells as a table: the first `left` columns hold words, a line marks changes of column
+    `sections`."""
+    table = tables.Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < left else "right", overflow="fold")
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        ends = sections is not None and after is not None and after[sections] != row[sections]
+        table.add_row(*map(escape, row), end_section=ends)
+    Console(highlight=False, width=room()).print(table)
+
+
+def listed(text):
+    """Return names separated by commas, or None for none."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -139,7 +139,16 @@ def check_columns(table, names, path):
 def _texts(table):
     """Return the columns of text, blank cells missing."""
     kinds = {name: pd.api.types.infer_dtype(table[name], skipna=True) for name in table}
-    return [filled(table[name]) for name, kind in kinds.items() if kind in ("string", "mixed")]
+    return [
+        filled(table[name])
+        for name, kind in kinds.items()
+        if kind in ("string", "mixed") and not holds_lists(table[name])
+    ]
+
+
+def holds_lists(column):
+    """Return whether a column has cells that hold several values."""
+    return column.dtype == object and column.map(pd.api.types.is_list_like).any()
 
 
 def _doubts(X, days):
@@ -355,7 +364,7 @@ def _read_column(column, name, *, as_category, mark):
         return column, Column(name, "category", tuple(column.cat.categories))
     if pd.api.types.is_timedelta64_dtype(column):
         return None, "durations"
-    if pd.api.types.is_complex_dtype(column) or column.map(pd.api.types.is_list_like).any():
+    if holds_lists(column) or pd.api.types.is_complex_dtype(column):
         return None, "neither numbers nor words"
     if column.isna().all():
         return None, "empty"

@@ -15,7 +15,7 @@ from imbalance.cells import cell_text
 from imbalance.folds import check_groups, duplicate_groups, joined_groups, listed_folds, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.probability import by_name, resolve_prior
-from imbalance.reading import features, labels, parse_target_prior, telling_columns
+from imbalance.reading import features, holds_lists, labels, parse_target_prior, telling_columns
 
 #: Shares of the rarest class along the sweep of targets.
 SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -200,7 +200,8 @@ def problem_facts(problem):
     if not issparse(X):
         X = pd.DataFrame(X)
         types = [(name, str(dtype)) for name, dtype in X.dtypes.items()]
-        X = types, pd.util.hash_pandas_object(X, index=False).to_numpy()
+        lists = {name: X[name].map(str) for name in X if holds_lists(X[name])}
+        X = types, pd.util.hash_pandas_object(X.assign(**lists), index=False).to_numpy()
 
     def by_class(values):
         return dict(zip(problem.names, values.tolist(), strict=True))

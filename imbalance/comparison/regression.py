@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
 
-from imbalance.boosters import SETTINGS
+from imbalance.comparison.models import SETTINGS
 from imbalance.comparison.problem import given_folds, whole_groups
 from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
 from imbalance.comparison.summary import mean_test_share

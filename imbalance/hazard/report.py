@@ -16,8 +16,7 @@ from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
 from imbalance.cells import without_formulas
 from imbalance.comparison.report import format_cell
-from imbalance.hazard.comparison import BASELINE, PLAIN, rule_name
-from imbalance.hazard.panel import RARE_SHARE, USUAL_SHARE
+from imbalance.hazard.comparison import BASELINE, PLAIN, RARE_SHARE, USUAL_SHARE, rule_name
 
 FILES = ("hazard.parquet", "held_out.parquet", "table.csv", "table.md", "table.json", "methods.csv",
          "curve.csv", "curve.png", "settings.json")  # fmt: skip

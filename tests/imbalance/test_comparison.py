@@ -471,7 +471,7 @@ def test_scorers_of_scikit_learn_are_weighted_to_the_target():
     with pytest.raises(ValueError, match="Did you mean balanced_accuracy"):
         compare(X, y, scoring="balanced_acuracy", **SMALL)
     with pytest.raises(ValueError, match="Scoring 'neg_mean_squared_error' cannot be computed"):
-        compare(X, y, rows="none", scoring="f1", **SMALL)
+        compare(X, y, rows="none", scoring="neg_mean_squared_error", **SMALL)
     with pytest.raises(ValueError, match="between 0 and 1"):
         compare(X, y, scoring="recall@5", **SMALL)
 

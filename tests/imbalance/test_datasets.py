@@ -5,8 +5,16 @@ import pandas as pd
 import pytest
 
 from imbalance.datasets import loading as datasets
-from imbalance.datasets.catalogue import CATALOGUE, PACKAGES, SUITES
-from imbalance.datasets.loading import available, dataset_table, load_dataset, parse_arff, suite_names
+from imbalance.datasets.loading import (
+    CATALOGUE,
+    PACKAGES,
+    SUITES,
+    available,
+    dataset_table,
+    load_dataset,
+    parse_arff,
+    suite_names,
+)
 
 extra = pytest.mark.skipif(
     not (available("kc1") and available("HMDA")), reason="the packages of the extra `datasets` are not here"

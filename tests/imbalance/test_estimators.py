@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from imbalance.boosters import make_model
+from imbalance.comparison.models import make_model
 from imbalance.estimators import PriorCorrectedClassifier, held_out_members
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import weighted_log_loss

@@ -18,17 +18,19 @@ from airq.io import read_panel, write_panel
 from airq.panel import PanelMetadata, check_panel, label_panel
 from airq.sources.airqo import read_uganda
 from airq.validation.splitters import Fold
-from imbalance.hazard.comparison import HeldOut, choose_methods, compare_hazard
-from imbalance.hazard.panel import (
+from imbalance.cli import hazard
+from imbalance.hazard.comparison import (
+    HeldOut,
     Question,
     check_question,
+    choose_methods,
+    compare_hazard,
     features_of,
     hazardous_rows,
     held_out_group,
     nested_folds,
 )
 from imbalance.hazard.report import FILES, alarm_curves, findings, headline_cells, headlines
-from imbalance.hazard_commands import hazard
 
 LEVEL = 60.0
 

@@ -1,6 +1,6 @@
 """Tables as wide as they need to be."""
 
-from imbalance.console import print_table
+from imbalance.cli import print_table
 
 
 def test_a_table_in_a_file_is_not_cut(capsys):

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from imbalance.boosters import make_model
+from imbalance.comparison.models import make_model
 from imbalance.decisions import CostSensitiveClassifier
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_sets import LabelSetClassifier

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from imbalance.comparison.strategies import find_rows
-from imbalance.datasets import reproduction, suite
+from imbalance.datasets import suite
 from imbalance.datasets.loading import available
 from imbalance.datasets.published import (
     CLASSES,
@@ -17,7 +17,7 @@ from imbalance.datasets.published import (
     recipe_table,
     recipes_in_words,
 )
-from imbalance.datasets.reproduction import reproduce, three_classes, write_reproduction
+from imbalance.datasets.suite import reproduce, three_classes, write_reproduction
 from imbalance.resampling import resample
 
 extra = pytest.mark.skipif(
@@ -115,7 +115,7 @@ def test_findings_by_hand():
             for rows, loss in zip(recipes, losses, strict=True)
         ]
     )
-    said = " ".join(reproduction._findings(table))
+    said = " ".join(suite._published_findings(table))
     assert "rank as published on 1 of 2 real tables" in said
     assert "in 6 of 6 pairs" in said and "differ by 0.050 nats at most; raw, by 0.200" in said
     assert "at most 0.030 nats above the best recipe, and the best themselves on 1 of 2" in said

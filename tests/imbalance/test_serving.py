@@ -8,12 +8,21 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from imbalance.bundle import fit_bundle, load_bundle, save_bundle
 from imbalance.cli import app
 from imbalance.comparison.compare import compare
 from imbalance.comparison.models import NAMES
 from imbalance.reading import LabelledTable, read_alike, read_labelled, read_rows
-from imbalance.serving import batches, correct_rows, predict_rows, share_cells, vocabulary, watch_shares
+from imbalance.serving import (
+    batches,
+    correct_rows,
+    fit_bundle,
+    load_bundle,
+    predict_rows,
+    save_bundle,
+    share_cells,
+    vocabulary,
+    watch_shares,
+)
 
 
 def imbalance(*arguments):

@@ -15,9 +15,16 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from imbalance.boosters import BoostedClassifier, make_model
 from imbalance.comparison.fits import deployment_rows, fit_endings
-from imbalance.comparison.models import TREES, choose_models, logistic, seeded, with_trees
+from imbalance.comparison.models import (
+    TREES,
+    BoostedClassifier,
+    choose_models,
+    logistic,
+    make_model,
+    seeded,
+    with_trees,
+)
 from imbalance.comparison.strategies import (
     ENDINGS,
     ROWS,
