@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 from airq.files.tables import EMPTY_CELLS
+from airq.io import atomic_write
 
 #: Words in at most this share of the filled cells, among more than so many different numbers, are slips.
 SLIPS, FEWEST_NUMBERS = 0.5, 20
@@ -176,3 +177,9 @@ def without_formulas(frame):
     frame = frame.rename(columns=guarded)
     texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     return frame.assign(**{name: frame[name].map(guarded) for name in texts})
+
+
+def write_csv(frame, path):
+    """Write a table as CSV, whole or not at all, see :func:`without_formulas`."""
+    with atomic_write(path) as unfinished:
+        without_formulas(frame).to_csv(unfinished, index=False)

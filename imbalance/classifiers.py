@@ -90,8 +90,10 @@ def rule_weights(rule, y, classes, sample_weight, target):
         factors = _named_factors(rule, classes)
     elif rule == "balanced":
         factors = 1 / (len(classes) * shares)
+    elif rule == "target" and target is None:
+        raise ValueError("weights='target' needs a target_prior.")
     elif rule == "target":
-        factors = target() / shares
+        factors = target / shares
     else:
         raise ValueError(f"Unknown weights {rule!r}; use None, 'balanced', 'target' or weights by class.")
     rows = factors[class_codes(y, classes)]

@@ -358,8 +358,8 @@ def datasets(
 
     Typical time: ten seconds for all sets.
     """
+    from imbalance.comparison.report import headed_cells
     from imbalance.datasets.loading import HEADINGS, dataset_table, install_hint, suite_names
-    from imbalance.datasets.suite import headed_cells
 
     if licences not in ("short", "full"):
         raise typer.BadParameter("--licences is short or full")

@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from imbalance.classifiers import last_step
 from imbalance.estimators import HeldOutClassifier
+from imbalance.folds import check_groups
 from imbalance.label_shift import adapt
 from imbalance.metrics import class_codes, class_shares, columns_of, places, rarest
-from imbalance.probability import by_name, check_probabilities, mean_corrected, resolve_prior
+from imbalance.probability import by_name, check_coverage, check_probabilities, mean_corrected, resolve_prior
 
 # Costs
 
@@ -118,11 +119,11 @@ def threshold_at(scores, event, rate, *, sample_weight=None):
     return float(scores[others[first]]) if first < len(others) else -np.inf
 
 
-def count_alarms(alarm, event, group, n_groups=0):
+def count_alarms(alarm, event, group):
     """Return hits, events, false alarms and other rows of every group, of shape (n_groups, 4)."""
     alarm, event = np.asarray(alarm, dtype=bool), np.asarray(event, dtype=bool)
     marks = np.stack([alarm & event, event, alarm & ~event, ~event])
-    return np.stack([np.bincount(group, weights=mark, minlength=n_groups) for mark in marks], axis=1)
+    return np.stack([np.bincount(group, weights=mark) for mark in marks], axis=1)
 
 
 def alarm_rates(counts):
@@ -220,6 +221,7 @@ def cost_curve(
     """
     if n_bootstrap < 100:
         raise ValueError(f"n_bootstrap must be at least 100, got {n_bootstrap}.")
+    check_coverage(level, name="level")
     check_consistent_length(y, probabilities, groups)
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
     probabilities = check_probabilities(columns_of(probabilities, classes), len(matrix))
@@ -233,7 +235,7 @@ def cost_curve(
     rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
     drawn = None
     if groups is not None:
-        groups = pd.factorize(np.asarray(groups))[0]
+        groups = pd.factorize(check_groups(groups, len(codes)))[0]
         drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
     records = []
     priors = by_name(priors)

@@ -256,10 +256,11 @@ class PriorCorrectedClassifier(MetaClassifier):
     def _asks(self, *options):
         return isinstance(self.trained_prior, str) and self.trained_prior in options
 
+    def _resolved_target(self):
+        return resolve_prior(self.target_prior, self.classes_, self.training_prior_)
+
     def _note_target(self):
-        self.target_prior_ = self.effective_prior_
-        if self.target_prior is not None:
-            self.target_prior_ = resolve_prior(self.target_prior, self.classes_, self.training_prior_)
+        self.target_prior_ = self.effective_prior_ if self.target_prior is None else self._resolved_target()
 
     def _samplers(self):
         if self.sampler is None:
@@ -316,18 +317,14 @@ class PriorCorrectedClassifier(MetaClassifier):
                     "Rows that a sampler makes have no weight; pass sample_weight or that sampler."
                 )
             sample_weight = None if sample_weight is None else sample_weight[rows]
-        by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, self._weight_target)
+        target = None if self.target_prior is None else self._resolved_target()
+        by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, target)
         estimator = fit_weighted(copy_of(self.estimator), X, y, by_rule)
         check_known(estimator, self.classes_)
         seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
         # A nested classifier of this kind says itself what its probabilities stand for.
         counted = class_shares(y, self.classes_, seen)
         return estimator, np.asarray(getattr(last_step(estimator), "output_prior_", counted)), notes
-
-    def _weight_target(self):
-        if self.target_prior is None:
-            raise ValueError("weights='target' needs a target_prior.")
-        return resolve_prior(self.target_prior, self.classes_, self.training_prior_)
 
     def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
         """Estimate the prior ("prior") or calibrate ("sigmoid") on what :func:`held_out_members` gave."""

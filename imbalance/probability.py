@@ -26,8 +26,8 @@ CALIBRATIONS = ("none", "prior", "sigmoid")
 FEWEST_ROWS = 10
 #: Rows at most that EM, and the test of plausibility on either side, look at.
 MOST_ROWS = 5000
-#: Of the test of label shift.
-SIGNIFICANCE = 0.01
+#: Of the test of label shift; draws as far off as the rows after which it ends.
+SIGNIFICANCE, ENOUGH_DRAWS = 0.01, 20
 #: Points at which distribution functions are compared.
 GRID = 100
 
@@ -75,10 +75,10 @@ def check_probabilities(probabilities, n_classes):
     return probabilities
 
 
-def check_coverage(coverage):
+def check_coverage(coverage, *, name="coverage"):
     """Raise ValueError unless a coverage is a share of rows or draws: a number between 0 and 1."""
     if not isinstance(coverage, Real) or not 0 < coverage < 1:
-        raise ValueError(f"The coverage must be a number between 0 and 1, got {coverage!r}.")
+        raise ValueError(f"The {name} must be a number between 0 and 1, got {coverage!r}.")
 
 
 def by_name(values):
@@ -414,7 +414,7 @@ class Plausibility:
     p_value: float
 
 
-def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, enough=20, rng=0):
+def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=0):
     """Test whether unlabelled rows look, column by column, like the best-fitting mixture of the training
     classes."""
     rng, codes = np.random.default_rng(rng), np.asarray(codes)
@@ -427,15 +427,15 @@ def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=2
     chances = [weights[of] / weights[of].sum() for of in rows]
     differences, shares = _misfit(new, old, rows, weights)
     as_far = drawn = 0
-    # Enough draws as far off tell a large p value well (Besag, Clifford, Biometrika 78, 1991).
-    while drawn < n_bootstrap and as_far < enough:
+    # So many draws as far off tell a large p value well (Besag, Clifford, Biometrika 78, 1991).
+    while drawn < n_bootstrap and as_far < ENOUGH_DRAWS:
         sizes = rng.multinomial(len(new), shares)
         parts = [rng.choice(of, n, p=p) for of, n, p in zip(rows, sizes, chances, strict=True)]
         reference = [rng.choice(of, len(of)) for of in rows]
         usual = _misfit(old[np.concatenate(parts)], old, reference, weights)[0].max()
         as_far += usual >= differences.max() - 1e-9  # but for rounding
         drawn += 1
-    p_value = as_far / drawn if as_far == enough else (1 + as_far) / (n_bootstrap + 1)
+    p_value = as_far / drawn if as_far == ENOUGH_DRAWS else (1 + as_far) / (n_bootstrap + 1)
     return Plausibility(float(differences.max()), int(differences.argmax()), float(p_value))
 
 

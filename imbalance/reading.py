@@ -272,12 +272,12 @@ def is_number(column):
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def features(table, *, categorical=()):
+def features(table):
     """Return the columns that a classifier can learn from, as numbers and categories, and notes on them."""
-    return _features(table, categorical=categorical)[:2]
+    return _features(table)[:2]
 
 
-def _features(table, *, categorical):
+def _features(table, *, categorical=()):
     """Do as :func:`features`, and tell how each column was read."""
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)

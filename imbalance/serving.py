@@ -14,7 +14,7 @@ import pandas as pd
 
 from airq.io import atomic_folder, atomic_write, write_json
 from airq.messages import warn
-from imbalance.cells import as_days, as_numbers, filled, without_formulas
+from imbalance.cells import as_days, as_numbers, filled, write_csv
 from imbalance.comparison.models import MEANINGS, choose_models, fit_row, seeded
 from imbalance.comparison.problem import whole_groups
 from imbalance.comparison.runner import versions
@@ -263,11 +263,11 @@ ROUNDING = 0.02
 
 def write_rows(table, path):
     """Write a table as Parquet or CSV by the end of the name, whole or not at all; CSV without formulas."""
-    with atomic_write(path) as unfinished:
-        if str(path).endswith(".parquet"):
+    if str(path).endswith(".parquet"):
+        with atomic_write(path) as unfinished:
             table.to_parquet(unfinished, index=False)
-        else:
-            without_formulas(table).to_csv(unfinished, index=False)
+    else:
+        write_csv(table, path)
 
 
 def predict_rows(bundle, table, *, target=None, keep=()):

@@ -104,7 +104,7 @@ class Comparison:
         if chosen["model"] in self.recipe["by_name"] and not issparse(X):
             # A frame made anew would forget which columns are days.
             frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
-            learned, _, columns = _features(frame, categorical=())
+            learned, _, columns = _features(frame)
             reader = FunctionTransformer(read_as_learned, kw_args={"columns": columns}).fit(X)
         fitted, _ = fit_row(
             self.recipe["models"][chosen["model"]],

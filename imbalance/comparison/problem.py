@@ -192,22 +192,27 @@ def _sweep(training, target):
     return priors
 
 
+def hashed(X):
+    """Return what tells the rows of a table from others: names, types and a hash of every row of a frame."""
+    if issparse(X):
+        return X
+    X = pd.DataFrame(X)
+    types = [(name, str(dtype)) for name, dtype in X.dtypes.items()]
+    lists = {name: X[name].map(str) for name in X if holds_lists(X[name])}
+    return types, pd.util.hash_pandas_object(X.assign(**lists), index=False).to_numpy()
+
+
 def problem_facts(problem):
     """Return what the jobs of one comparison have in common, for its settings."""
-    shares, X = class_shares(problem.y, problem.classes), problem.X
+    shares = class_shares(problem.y, problem.classes)
     counts = (shares * len(problem.y)).round().astype(int)
     dtypes = [] if issparse(problem.clean) else problem.clean.dtypes
-    if not issparse(X):
-        X = pd.DataFrame(X)
-        types = [(name, str(dtype)) for name, dtype in X.dtypes.items()]
-        lists = {name: X[name].map(str) for name in X if holds_lists(X[name])}
-        X = types, pd.util.hash_pandas_object(X.assign(**lists), index=False).to_numpy()
 
     def by_class(values):
         return dict(zip(problem.names, values.tolist(), strict=True))
 
     return {
-        "data": joblib.hash((X, problem.y.astype("str"), problem.groups))[:16],
+        "data": joblib.hash((hashed(problem.X), problem.y.astype("str"), problem.groups))[:16],
         "rows": len(problem.y),
         "features": problem.clean.shape[1],
         "categorical": sum(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes),

@@ -17,9 +17,10 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.validation import check_consistent_length
 
 from imbalance.comparison.models import SETTINGS
-from imbalance.comparison.problem import given_folds, whole_groups
+from imbalance.comparison.problem import as_table, given_folds, hashed, whole_groups
 from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
 from imbalance.comparison.summary import mean_test_share
 from imbalance.decisions import threshold_at
@@ -136,8 +137,9 @@ def compare_regressors(
     relevance_of(y, points)
     if above is None and points[-1, 1] == 1:
         above = float(points[-1, 0])
-    frame = pd.DataFrame(X)
-    whole, _ = whole_groups(frame, groups)
+    X = as_table(X)
+    check_consistent_length(X, y)
+    whole, _ = whole_groups(X, groups)
     whole = np.arange(len(y)) if whole is None else whole
     if isinstance(cv, Integral):
         n_groups = len(np.unique(whole))
@@ -156,8 +158,7 @@ def compare_regressors(
         for model, estimator in _models(models, seed).items()
         for rule in dict.fromkeys(["none", *weights])
     }
-    rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    facts = {"data": joblib.hash((rows, y, folds, above)), "versions": versions()}
+    facts = {"data": joblib.hash((hashed(X), y, folds, above)), "versions": versions()}
     found = run_nested(
         {", ".join(key): estimator for key, estimator in estimators.items()}, Problem(X, y, folds),
         n_splits=1 if above is None else 1 + N_INNER, n_jobs=n_jobs, advance=advance,

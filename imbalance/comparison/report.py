@@ -9,7 +9,7 @@ import pandas as pd
 
 from airq.io import atomic_write, write_json, write_text
 from airq.report.words import markdown_table
-from imbalance.cells import without_formulas
+from imbalance.cells import write_csv
 
 #: Column of the table -> heading and format; other scores are headed by their names.
 HEADINGS = {
@@ -72,8 +72,7 @@ def write_comparison(comparison, folder):
     with atomic_write(folder / "scores.parquet") as path:
         comparison.scores.to_parquet(path, index=False)
     for name in ("table", "differences", "reliability", "sweep"):
-        with atomic_write(folder / f"{name}.csv") as path:
-            without_formulas(getattr(comparison, name)).to_csv(path, index=False)
+        write_csv(getattr(comparison, name), folder / f"{name}.csv")
     pictures = draw_pictures(comparison, folder)
     write_text(folder / "table.md", markdown(comparison))
     write_text(folder / "table.html", page(comparison, pictures))
@@ -85,13 +84,18 @@ def write_comparison(comparison, folder):
 def cells(table, columns=None):
     """Return headings and cells as text, a mark where several rows are level with the best."""
     columns = shown_columns(table) if columns is None else list(columns)
-    chosen = [HEADINGS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns]
+    chosen = {name: HEADINGS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns}
     marks = [MARK if level and table["level"].sum() > 1 else "" for level in table["level"]]
+    return headed_cells(table.assign(strategy=marks + table["strategy"]), chosen)
+
+
+def headed_cells(table, headings):
+    """Return headings and cells as text, from a mapping of columns to their headings and formats."""
     rows = [
-        [format_cell(value, form) for value, (_, form) in zip(row, chosen, strict=True)]
-        for row in table.assign(strategy=marks + table["strategy"])[columns].itertuples(index=False)
+        [format_cell(row[name], form) for name, (_, form) in headings.items()]
+        for row in table.to_dict("records")
     ]
-    return [heading for heading, _ in chosen], rows
+    return [heading for heading, _ in headings.values()], rows
 
 
 def shown_columns(table):

@@ -63,7 +63,18 @@ def _results(jobs, shared, folder, returned, n_jobs):
         path = str(Path(scratch) / "shared.joblib")
         if jobs:
             joblib.dump(shared, path)
-        yield from _results_of_processes(jobs, path, folder, returned, n_jobs)
+        if n_jobs == 1 or len(jobs) < 2:
+            yield from (_run(job, path, folder, returned) for job in jobs)
+            return
+        try:
+            with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
+                yield from run(joblib.delayed(_run)(job, path, folder, returned) for job in jobs)
+        except BrokenProcessPool:
+            kept = "" if folder is None else " What is done is kept in the folder of the result."
+            raise OSError(
+                "A process was ended from outside, perhaps for want of memory. Run again with fewer "
+                f"processes.{kept}"
+            ) from None
 
 
 def _results_of_cluster(jobs, shared, folder, returned, _n_jobs):
@@ -71,22 +82,6 @@ def _results_of_cluster(jobs, shared, folder, returned, _n_jobs):
     with workers(1, return_as="generator_unordered") as run:
         for job, found in run(joblib.delayed(_found)(job, shared) for job in jobs):
             yield job, _keep(job, found, folder, returned)
-
-
-def _results_of_processes(jobs, path, folder, returned, n_jobs):
-    if n_jobs == 1 or len(jobs) < 2:
-        yield from (_run(job, path, folder, returned) for job in jobs)
-        return
-    try:
-        with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
-            yield from run(joblib.delayed(_run)(job, path, folder, returned) for job in jobs)
-    except BrokenProcessPool:
-        again = "Run again with fewer processes."
-        if folder is not None:
-            again = (
-                "What is done is kept in the folder of the result; run again to go on, with fewer processes."
-            )
-        raise OSError(f"A process was ended from outside, perhaps for want of memory. {again}") from None
 
 
 def _run(job, path, folder, returned):

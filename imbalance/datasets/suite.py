@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from airq.io import atomic_write, check_replaceable, check_writable, write_json, write_text
-from imbalance.cells import without_formulas
+from airq.io import check_replaceable, check_writable, write_json, write_text
+from imbalance.cells import write_csv
 from imbalance.comparison.compare import compare
 from imbalance.comparison.fits import StrategyFailed
-from imbalance.comparison.report import format_cell, markdown_table, write_comparison
+from imbalance.comparison.report import headed_cells, markdown_table, write_comparison
 from imbalance.comparison.runner import claim_folder, versions
 from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.loading import CATALOGUE, available, install_hint, load_dataset, suite_names
@@ -70,15 +70,6 @@ class SuiteResult:
         return headed_cells(self.table, HEADINGS)
 
 
-def headed_cells(table, headings):
-    """Return headings and cells as text, from a mapping of columns to their headings and formats."""
-    rows = [
-        [format_cell(row[name], form) for name, (_, form) in headings.items()]
-        for row in table.to_dict("records")
-    ]
-    return [heading for heading, _ in headings.values()], rows
-
-
 def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, advance=None, **options):
     """Compare on every set of a suite; a folder a set, which an interrupted run goes on with."""
     if target not in ("balanced", "training"):
@@ -110,8 +101,12 @@ def compare_each(names, load, out, notes, advance=None, **options):
             notes.append(f"Left out {name}, whose package is not installed. {install_hint()}")
             continue
         X, y, groups, *_ = load(name)
-        begin = f"{name} ({place} of {len(names)})"
-        tell = advance and partial(_tell, advance, begin)
+        where = f"{name} ({place} of {len(names)})"
+
+        def tell(done, total, text="", where=where):
+            if advance:
+                advance(done, total, f"{where} {text}".strip())
+
         try:
             found = compare(X, y, groups=groups, out=Path(out) / name, title=name, advance=tell, **options)
         except (TooFewRows, StrategyFailed) as reason:
@@ -121,17 +116,13 @@ def compare_each(names, load, out, notes, advance=None, **options):
         yield name, found
 
 
-def _tell(advance, begin, done, total, text=""):
-    advance(done, total, f"{begin} {text}".strip())
-
-
-def mean_interval(values, *, level=0.95):
-    """Return mean and t interval of independent values; the interval is missing for fewer than two."""
+def mean_interval(values):
+    """Return mean and 95 % t interval of independent values; the interval is missing for fewer than two."""
     values = np.asarray(values, dtype="float64")
     values = values[~np.isnan(values)]
     if len(values) < 2:
         return (values.mean() if len(values) else np.nan), np.nan, np.nan
-    half = student.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return values.mean(), values.mean() - half, values.mean() + half
 
 
@@ -232,8 +223,7 @@ def write_suite(result, folder):
 def write_result(result, folder, parts, tables):
     """Write tables as CSV, `table.md` from parts and sentences, `table.json` and `findings.json`."""
     for name, table in tables.items():
-        with atomic_write(Path(folder) / name) as path:
-            without_formulas(table).to_csv(path, index=False)
+        write_csv(table, Path(folder) / name)
     said = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
     write_text(Path(folder) / "table.md", "\n\n".join([*parts, said]) + "\n")
     write_json(Path(folder) / "table.json", result.table.to_dict("records"))

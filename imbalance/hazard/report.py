@@ -14,7 +14,7 @@ from airq.io import atomic_write, write_json, write_table, write_text
 from airq.report.words import markdown_table
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
-from imbalance.cells import without_formulas
+from imbalance.cells import write_csv
 from imbalance.comparison.report import format_cell
 from imbalance.hazard.comparison import BASELINE, PLAIN, RARE_SHARE, USUAL_SHARE, rule_name
 
@@ -190,8 +190,7 @@ def write_hazard(comparison, out):
     for name, table in {"hazard": comparison.scores, "held_out": comparison.held_out}.items():
         write_table(_marked(table, settings), folder / f"{name}.parquet", metadata={"hazard": settings})
     for name in ("table", "methods", "curve"):
-        with atomic_write(folder / f"{name}.csv") as path:
-            without_formulas(_marked(getattr(comparison, name), settings)).to_csv(path, index=False)
+        write_csv(_marked(getattr(comparison, name), settings), folder / f"{name}.csv")
     write_text(folder / "table.md", markdown(comparison))
     write_json(folder / "table.json", records(comparison))
     with atomic_write(folder / "curve.png") as path:

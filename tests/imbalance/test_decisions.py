@@ -74,6 +74,8 @@ def test_a_pair_that_is_not_named_is_refused():
         (np.ones((3, 3)), r"shape \(3, 3\) do not fit 2 classes"),
         ([[0, np.nan], [20, 0]], "predicting 'yes' for 'no' is nan"),
         (pd.DataFrame(np.ones((2, 2)), index=["no", "yes"], columns=["no", "maybe"]), "the classes are"),
+        ("no>yes=1", "Costs are numbers by pair"),
+        ([[0, 1], [5]], "Costs are numbers by pair"),
     ],
 )
 def test_what_are_no_costs_of_these_classes_is_refused(costs, message):
@@ -436,6 +438,8 @@ def test_no_error_seen_is_no_proof_of_none():
         ({"priors": 1.5}, "between 0 and 1, got 1.5"),
         ({"positive": "maybe"}, "'maybe' is none of the classes"),
         ({"trained": {"yes": 1}}, "trained prior lacks 'no'"),
+        ({"level": 95}, "level must be a number between 0 and 1"),
+        ({"groups": [np.nan] * 60}, "60 rows have no group"),
     ],
 )
 def test_a_curve_that_makes_no_sense_is_refused(settings, message):

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
@@ -174,3 +175,11 @@ def test_defaults_are_a_ridge_and_lightgbm(curve):
     assert set(one.table["model"]) == {"ridge", "lightgbm"}
     assert len(one.table) == 6
     pd.testing.assert_frame_equal(one.scores, two.scores)
+
+
+def test_sparse_rows_are_compared_like_dense_ones(curve):
+    "The same folds, and the same ridge but for the solver."
+    X, y = curve
+    options = {"models": Ridge(solver="lsqr", tol=1e-9), "weights": ["dense"], "cv": 3}
+    found, same = (compare_regressors(one, y, **options) for one in (csr_matrix(X), np.asarray(X)))
+    npt.assert_allclose(found.table["sera"], same.table["sera"], rtol=1e-4)
