@@ -575,11 +575,6 @@ def _naming(file):
         raise ValueError(f"{file}: {error}") from None
 
 
-def main():
-    """Run the console script."""
-    app()
-
-
 def _say_all(findings, said):
     for sentence in findings:
         say(sentence)
@@ -593,6 +588,8 @@ def _write_json(path, records):
 
         write_json(path, records.to_dict("records") if hasattr(records, "to_dict") else records)
 
+
+# What is shown
 
 # A file or a pipe has no width to respect: tables take theirs.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
@@ -625,3 +622,8 @@ def print_table(headings, rows, *, left=2, sections=None):
 def listed(text):
     """Return names separated by commas, or None for none."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def main():
+    """Run the console script."""
+    app()

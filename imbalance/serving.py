@@ -254,6 +254,8 @@ def _decoded(tree, folder, arrays):
     return made
 
 
+# Their use
+
 PROBABILITY, CORRECTED = "p_", "_corrected"
 #: Periods that a column of dates may be cut into.
 PERIODS = ("day", "week", "month", "quarter", "year")

@@ -10,9 +10,11 @@ import joblib
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from imbalance.classifiers import last_step
 from imbalance.comparison import report, summary
 from imbalance.comparison.fits import StrategyFailed, make_jobs
 from imbalance.comparison.models import choose_models, fit_row, seeded
@@ -287,7 +289,7 @@ def compare(
         "costs": None if scoring.costs is None else scoring.costs.tolist(),
         "test_share": known["test_share"],
     }
-    remarks = _remarks(strategies, endings, problem.target, passing if out is not None else [])
+    remarks = _remarks(models, strategies, endings, problem.target, passing if out is not None else [])
     return Comparison(
         frames["scores"],
         table,
@@ -311,9 +313,13 @@ def _check_whole(**numbers):
             )
 
 
-def _remarks(strategies, endings, target, passing):
+def _remarks(models, strategies, endings, target, passing):
     """Return what a reader should know of the ways of the comparison itself."""
-    said = []
+    said = [
+        f"{name} was fitted before: what it scores holds only if it was fitted on none of these rows."
+        for name, model in models.items()
+        if isinstance(last_step(model), FrozenEstimator)
+    ]
     if "em" in endings:
         said.append(
             "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."

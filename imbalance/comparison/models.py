@@ -123,6 +123,8 @@ def make_model(name, *, random_state=0, **settings):
     return BoostedClassifier(name, random_state=random_state, settings=settings or None)
 
 
+# Models by name
+
 #: Numbers of trees to choose from, and what each library calls them.
 TREES = (5, 10, 15, 20, 30, 40, 50, 70, 100, 140, 200)
 TREES_NAME = {"lightgbm": "n_estimators", "catboost": "iterations"}

@@ -230,6 +230,8 @@ def write_result(result, folder, parts, tables):
     write_json(Path(folder) / "findings.json", {"findings": result.findings, "notes": result.notes})
 
 
+# The published recipes
+
 #: What is run on the real tables; weights in both readings, and each with its probabilities corrected.
 PUBLISHED_ROWS = ["as they are", "drop-majority", "smote-under", "weights", "weights-target"]
 #: Real tables -> the classes that stand for normal, post and pre; others are merged into the last one, or

@@ -212,6 +212,8 @@ def features_of(recipe, panel, fold):
     return learn.reset_index(drop=True), new.astype("float32").reset_index(drop=True)
 
 
+# The methods, and what they catch
+
 #: False alarms asked for, as shares of the days that are not hazardous, and those of the curve.
 RATES, CURVE_RATES = (0.01, 0.05, 0.10), np.geomspace(0.001, 0.5, 40)
 #: The rule that takes a prediction by its word: PM2.5 above the threshold, or probability above a half.

@@ -964,12 +964,13 @@ def test_the_figures_are_those_of_a_plain_loop():
 
 
 def test_a_frozen_model_is_compared_as_it_is():
-    "Every fold has the probabilities of the model that was fitted elsewhere."
+    "Every fold has the probabilities of the model that was fitted elsewhere; that nobody can check is said."
     X, y = rows()
     elsewhere = FrozenEstimator(LogisticRegression().fit(*rows(seed=1)))
     found = compare(X, y, **SMALL | {"models": elsewhere}, rows="none", ending="raw", target="training")
     losses = -np.log(elsewhere.predict_proba(X)[np.arange(len(y)), (y == "rare").astype(int)])
     npt.assert_allclose(found.table["log_loss"], losses.mean())
+    assert "FrozenEstimator was fitted before" in " ".join(found.notes)
 
 
 def test_a_table_of_arrow_is_read_by_its_names():

@@ -20,6 +20,7 @@ from imbalance.serving import (
     predict_rows,
     save_bundle,
     share_cells,
+    share_findings,
     vocabulary,
     watch_shares,
 )
@@ -289,7 +290,7 @@ def test_class_shares_of_batches_follow_the_truth(folder, tmp_path):
 
 
 def test_rows_that_changed_raise_an_alarm(folder):
-    "Rates that are ten higher are no mixture of those known."
+    "Rates that are ten higher are no mixture of those known, which another season may explain."
     bundle = load_bundle(folder / "model")
     table = read_rows(folder / "new.csv")
     X, _ = read_alike(table, bundle.columns)
@@ -297,6 +298,8 @@ def test_rows_that_changed_raise_an_alarm(folder):
     history, _ = watch_shares(bundle, {"as before": table, "moved": moved, "three": table[:3]})
     alarms = history.drop_duplicates("when").set_index("when")["alarm"]
     assert alarms.to_dict() == {"as before": False, "moved": True, "three": False}
+    assert "1 of 2 batches (moved)" in share_findings(history, bundle.facts)[0]
+    assert "season that training lacks" in share_findings(history, bundle.facts)[0]
 
 
 def test_later_dates_are_said_but_raise_no_alarm(tmp_path):
