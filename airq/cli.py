@@ -465,6 +465,7 @@ def predict(
         typer.Option(help="About how much to use, such as 2GB; 1 GB by default, whatever the rows."),
     ] = None,
     json: Json = None,
+    cluster: Cluster = None,
 ):
     """Predict PM2.5 for the places and days of a panel; of a grid (`airq places --grid`), draw maps.
 
@@ -481,9 +482,9 @@ def predict(
     if bundle is not None:
         refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
         if raster is not None or zarr is not None:
-            refuse_given(ctx, ["memory"], "to maps, which are drawn in memory")
+            refuse_given(ctx, ["memory", "cluster"], "to maps, which are drawn in memory")
     else:
-        refuse_given(ctx, ["memory"], "with --model-file, which works in one piece")
+        refuse_given(ctx, ["memory", "cluster"], "with --model-file, which works in one piece")
         refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
         refuse_given(ctx, ["monitors"], "with --model-file, which knows only its features")
         if unit is None:
@@ -514,7 +515,7 @@ def predict(
         regressor = load(bundle)
         notes.print(validation_sentence(regressor.metadata_["evaluation"]))
         if raster is None and zarr is None:
-            with progress("predicting") as advance:
+            with on_cluster(cluster), progress("predicting") as advance:
                 metadata, figures = predict_panel(
                     regressor,
                     panel,

@@ -19,7 +19,7 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         envvar="DASK_SCHEDULER_ADDRESS",
-        help="Dask scheduler whose workers fit in place of this machine, such as tcp://10.0.0.1:8786.",
+        help="Dask scheduler whose workers compute in place of this machine, such as tcp://10.0.0.1:8786.",
     ),
 ]
 
