@@ -19,9 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import check_consistent_length
 
+from airq.messages import versions
 from imbalance.comparison.models import SETTINGS
 from imbalance.comparison.problem import as_table, given_folds, hashed, whole_groups
-from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
+from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.summary import mean_test_share
 from imbalance.decisions import threshold_at
 from imbalance.metrics import corrected_t_interval

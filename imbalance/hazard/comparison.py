@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from airq.cities import station_ids
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
-from airq.messages import near_name
+from airq.messages import near_name, versions
 from airq.panel import (
     KEYS,
     MIN_TRAINING_ROWS,
@@ -31,7 +31,7 @@ from airq.validation.schemes import PLURALS, SCHEMES
 from airq.validation.splitters import Fold, training_groups
 from imbalance.comparison.models import SETTINGS, make_model
 from imbalance.comparison.regression import check_rates, weighted
-from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
+from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import alarm_rates, count_alarms, group_draws, interval, threshold_at
 from imbalance.metrics import brier, weighted_log_loss
