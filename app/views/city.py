@@ -354,7 +354,8 @@ def _year(series, scale, name):
         )
     parts.legend(scale)
     left, right = st.columns(2, gap="large")
-    if series.period != "year":
+    several = series.period != "year" and len(by_month(series)) > 1
+    if several:
         with left:
             st.header("Through the year", anchor=False)
             months = by_month(series)
@@ -367,7 +368,7 @@ def _year(series, scale, name):
             )
             st.caption(_season_words(series))
     if series.period == "day":
-        with right:
+        with right if several else left:
             st.header("Share of days above each level", anchor=False)
             years = share_above(series, scale.edges)
             shares = [[one.year, one.known, *one.above] for one in years]

@@ -52,9 +52,11 @@ def page():
         listed = table.head(MOST)
         st.caption(f"Below are the {MOST} countries of the highest mean.")
     left, right = st.columns(2, gap="large")
-    with left:
-        _months(store, months, listed, scale)
-    with right:
+    several = months.shape[1] > 1
+    if several:
+        with left:
+            _months(months, listed, scale)
+    with right if several else left:
         _shares(store, span, listed)
     _uncertainty(view, store, table)
     for note in store.notes:
@@ -180,9 +182,7 @@ def _download(store, table, span):
     )
 
 
-def _months(store, months, table, scale):
-    if months.shape[1] < 2 or len(months) == 0:
-        return
+def _months(months, table, scale):
     st.header("Month by month", anchor=False)
     picture = charts.months(months.reindex(table["country"]), scale, dark=parts.dark())
     parts.show_chart(picture, "countries_months")
