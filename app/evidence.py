@@ -57,6 +57,11 @@ class Evidence:
     source: str = ""
     held_out: Path | None = None
 
+    @property
+    def trained_on(self):
+        """Origin of what was observed, a key of :data:`airq.panel.ORIGINS`; empty where no record tells."""
+        return next((str(one["pm25_origin"]) for one in self.records if one.get("pm25_origin")), "")
+
 
 def gather(sources, store, bundle_facts):
     """Return the evidence of the evaluation, else of the bundle, else of the predictions' own file.

@@ -38,7 +38,7 @@ def map_height():
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
-def show_chart(chart, key, *, says="", table=None, entries=()):
+def show_chart(chart, key, *, says="", table=None, entries=(), origin=None):
     """Show a chart, a Vega-Lite specification, and what saves its picture and its data.
 
     Parameters
@@ -53,44 +53,39 @@ def show_chart(chart, key, *, says="", table=None, entries=()):
         Its data; by default the first table that it draws.
     entries : sequence of (str, str)
         Legend that stands beside it on the page: name and colour.
+    origin : app.pictures.Origin, optional
+        Where its numbers come from; by default the predictions that are open.
     """
     # A name may be markup; nothing obeys it here, and nothing shall.
     says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
     st.container(key=key).vega_lite_chart({**chart, "description": says}, key=f"{key}_chart", theme=None)
-    if session.shows_predictions():
-        # Made on demand: neither table nor picture is sent with the page.
-        with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
-            if files.open:
-                _files(chart, key, says, pictures.table_of(chart) if table is None else table, entries)
+    # Made on demand: neither table nor picture is sent with the page.
+    with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
+        if files.open:
+            table = pictures.table_of(chart) if table is None else table
+            _files(chart, key, says, table, entries, origin or session.origin())
 
 
-def _files(chart, key, says, table, entries):
-    facts = session.about()
-    simulated = facts["trained_on"] == "simulated"
-    lines = [f"Unit: {theme.unit_words(facts['unit'])}. {session.origin_words()}"]
-    plain = str(says).replace("**", "")
-
-    def picture(kind):
-        look = {"title": plain, "lines": lines, "entries": entries, "simulated": simulated}
-        look["dark"] = dark()
-        return pictures.picture(chart, kind, **look)
-
+def _files(chart, key, says, table, entries, origin):
+    title = str(says).replace("**", "")
+    makers = {
+        kind: lambda kind=kind: pictures.picture(
+            chart, kind, origin, title=title, entries=entries, dark=dark()
+        )
+        for kind in pictures.MIME
+    }
+    makers["csv"] = lambda: origin.to_csv(table)
     with st.container(horizontal=True):
-        for kind, mime in pictures.MIME.items():
-            _file(f"Picture ({kind.upper()})", lambda kind=kind: picture(kind), key, facts, kind, mime)
-        _file("Data (CSV)", lambda: downloads.to_csv(table, facts), key, facts, "csv", downloads.MIME["csv"])
+        for kind, make in makers.items():
+            st.download_button(
+                "Data (CSV)" if kind == "csv" else f"Picture ({kind.upper()})",
+                make,
+                file_name=f"{'SIMULATED_' * origin.simulated}{key}.{kind}",
+                mime={**pictures.MIME, **downloads.MIME}[kind],
+                on_click="ignore",
+                key=f"{key}_{kind}",
+            )
     st.dataframe(table, hide_index=True, height=table_height(len(table), most=300), placeholder=NO_VALUE)
-
-
-def _file(label, make, key, facts, kind, mime):
-    st.download_button(
-        label,
-        make,
-        file_name=downloads.file_name(facts, kind, key),
-        mime=mime,
-        on_click="ignore",
-        key=f"{key}_{kind}",
-    )
 
 
 def lines_legend(entries):

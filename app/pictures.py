@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -15,7 +17,26 @@ RESOLUTION = 2
 MIME = {"png": "image/png", "svg": "image/svg+xml"}
 
 
-def picture(chart, kind, *, title, lines=(), entries=(), simulated=False, dark=False):
+@dataclass(frozen=True)
+class Origin:
+    """Where the numbers of a saved chart come from.
+
+    Attributes
+    ----------
+    lines : sequence of str
+        Unit, origin and whatever else must be known.
+    simulated : bool
+        Whether the numbers are simulated, which title and names of files then say first.
+    to_csv : callable
+        Writes a table of such numbers as bytes.
+    """
+
+    lines: tuple
+    simulated: bool
+    to_csv: Callable
+
+
+def picture(chart, kind, origin, *, title, entries=(), dark=False):
     """Return a chart as PNG or SVG.
 
     Parameters
@@ -24,14 +45,12 @@ def picture(chart, kind, *, title, lines=(), entries=(), simulated=False, dark=F
         Vega-Lite specification of one plot; its datasets may be Arrow tables.
     kind : {"png", "svg"}
         Format.
+    origin : Origin
+        What stands above it.
     title : str
         What it shows.
-    lines : sequence of str
-        Unit, origin and whatever else must be known.
     entries : sequence of (str, str)
         Legend: name and colour (``#rrggbb``).
-    simulated : bool
-        Whether the numbers are simulated, which the title then says first.
     dark : bool
         Whether the chart is drawn for a dark page.
 
@@ -42,8 +61,8 @@ def picture(chart, kind, *, title, lines=(), entries=(), simulated=False, dark=F
     # V8 takes memory that most sessions never need.
     import vl_convert
 
-    heading = "SIMULATED. " * simulated + title
-    spec = alone(chart, title=heading, lines=lines, entries=entries, tone=theme.tones(dark))
+    heading = "SIMULATED. " * origin.simulated + title
+    spec = alone(chart, title=heading, lines=origin.lines, entries=entries, tone=theme.tones(dark))
     if kind == "svg":
         return vl_convert.vegalite_to_svg(spec).encode()
     return vl_convert.vegalite_to_png(spec, scale=RESOLUTION)

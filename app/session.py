@@ -12,8 +12,9 @@ import streamlit as st
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
+from airq.units import PM25_UNIT
 from airq.workflows.app import EXAMPLES
-from app import cube, downloads, jobs, scales, sources, surfaces, theme
+from app import cube, downloads, jobs, pictures, scales, sources, surfaces, theme
 from app.observations import read_observations
 from app.series import lengths
 from app.store import Store, largest, open_store
@@ -174,9 +175,7 @@ def open_view(title, *, needs=("predictions",)):
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
             st.stop()
-    here = store() if "predictions" in needs else None
-    st.session_state["shows_predictions"] = here is not None
-    return View(here, opened)
+    return View(store() if "predictions" in needs else None, opened)
 
 
 def head(title, opened=None):
@@ -191,23 +190,34 @@ def head(title, opened=None):
             _tell_other_example(opened.example)
 
 
-def shows_predictions():
-    """Whether the page that is open is about the predictions."""
-    return st.session_state.get("shows_predictions", False)
-
-
 def about(span=""):
     """Return what a file from this page tells of its numbers, see :func:`app.downloads.about`."""
     return downloads.about(store(), simulated=View(store(), open_sources()).simulated, span=span)
 
 
-def origin_words():
-    """Return what the model behind the numbers learned from, how old they are, and what made them."""
-    here, trained = store(), about()["trained_on"]
-    learned = (
-        f"Predicted by a model that learned from {ORIGINS[trained].words}. " if trained in ORIGINS else ""
-    )
-    return f"{learned}{age_of(here, pd.Timestamp.now().normalize())} Made with airq."
+def origin():
+    """Return where the numbers of the predictions come from: unit, what the model learned from, their age."""
+    facts = about()
+    age = age_of(store(), pd.Timestamp.now().normalize())
+    said = f"Unit: {theme.unit_words(facts['unit'])}. {learned_words(facts['trained_on'])}{age}"
+    return _origin(f"{said} Made with airq.", facts)
+
+
+def origin_of_evidence(trained_on, source):
+    """Return where the numbers of an evaluation come from: what was observed, and the file."""
+    facts = {"unit": f"errors in {PM25_UNIT}", "trained_on": trained_on}
+    return _origin(f"{learned_words(trained_on)}From {source}. Made with airq.", facts)
+
+
+def learned_words(trained_on):
+    """Return what a model learned from as a sentence and a blank; empty where nobody told."""
+    known = ORIGINS.get(trained_on)
+    return f"Predicted by a model that learned from {known.words}. " if known else ""
+
+
+def _origin(line, facts):
+    simulated = facts["trained_on"] == "simulated"
+    return pictures.Origin((line,), simulated, lambda table: downloads.to_csv(table, facts))
 
 
 def tell_simulated():

@@ -467,7 +467,8 @@ def days_above(series, levels, *, dark=False):
     )
     unit = theme.unit_words(series.unit)
     told = [("true", "Above", f"datum.level + {vega.literal(f' {unit}')}")]
-    told.append(("true", "Share of the known days", "format(datum.share, '.0%')"))
+    share = "datum.share > 0 && datum.share < 0.005 ? '<1%' : format(datum.share, '.0%')"
+    told.append(("true", "Share of the known days", share))
     tooltip = {"value": {"expr": vega.tooltip("datum.year", told)}}
     legend = {"title": None, "orient": "top", "columns": 2}
     shades = {"domain": years, "range": np.linspace(0.35, 1, len(years)).round(2).tolist()}
@@ -498,7 +499,7 @@ def days_above(series, levels, *, dark=False):
             },
             {
                 "mark": {"type": "text", "dy": -8, "color": tone["text"], **_SILENT},
-                "encoding": {"text": {"field": "share", "format": ".0%"}},
+                "encoding": {"text": {"value": {"expr": share}}},
             },
         ],
         "config": vega.config(dark),

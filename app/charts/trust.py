@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airq.report.words import FIGURES, SHARES
-from airq.units import PM25_UNIT, exceedance_column
+from airq.units import PM25_UNIT, WHO_CLASSES, exceedance_column
 from app import evidence, scales, theme
 from app.charts import vega
 from app.text import shown
@@ -213,6 +213,8 @@ def _part(record):
         return shown(theme.country_name(value), limit=24)
     if part == "worst_city":
         return f"worst: {shown(evidence.place_words(value), limit=22)}"
+    if part == "predicted_class" and value in WHO_CLASSES:
+        return scales.BESIDE[WHO_CLASSES.index(value)]
     return shown(SEASONS.get(value, value), limit=30)
 
 

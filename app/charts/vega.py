@@ -100,7 +100,7 @@ def of_picture(chart, *, dark):
     looks = config(dark)
     looks |= {
         "axisY": {"labelLimit": 210},
-        "axisX": {"labelOverlap": True},
+        "axisX": {"labelOverlap": True, "titleAnchor": "end"},
         "text": {"fontSize": 13, "color": tone["text"]},
     }
     # Beside a chart a legend leaves it no room on a telephone.

@@ -433,7 +433,9 @@ def _words(store, series, scale, at):
     for level in set(daily) & set(store.exceedance_thresholds):
         chance = series.chances[level][at]
         if np.isfinite(chance):
-            words.append(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
+            # No chance is certain that a model tells.
+            said = theme.chance_words(np.clip(chance, 0.001, 0.999))
+            words.append(f"Chance above {layers.level_words(level)}: {said}")
     return words
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import comparisons, parts, theme
+from app import comparisons, parts, pictures, theme
 from app.charts import comparison as charts
 from app.text import for_markdown, shown
 
@@ -127,8 +127,11 @@ def _table(table, key, *, name="table"):
     )
 
 
-def _chart(figure, key):
-    parts.show_chart(figure, key)
+def _chart(found, chart, key):
+    simulated = any(warning.startswith("SIMULATED") for warning in found.warnings)
+    lines = (f"{found.title}. {comparisons.UNITS.capitalize()}. Made with airq.",)
+    origin = pictures.Origin(lines, simulated, comparisons.as_csv)
+    parts.show_chart(chart, key, origin=origin)
 
 
 @st.fragment
@@ -145,14 +148,14 @@ def _comparison(found, key):
     )
     dark = parts.dark()
     if show == "differences":
-        _chart(charts.differences(found.table, dark=dark), f"imbalance_{key}_chart")
+        _chart(found, charts.differences(found.table, dark=dark), f"imbalance_{key}_chart")
         st.caption("Left of zero is better than doing nothing. Bars: 95 % intervals, each for itself.")
         _pairs(found, key)
     elif show == "losses":
-        _chart(charts.losses(found.table, dark=dark), f"imbalance_{key}_chart")
+        _chart(found, charts.losses(found.table, dark=dark), f"imbalance_{key}_chart")
         st.caption("Lower is better. Bars: standard deviation over folds.")
     elif show == "shares":
-        _chart(charts.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
+        _chart(found, charts.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
         st.caption(
             "The shares that each strategy's probabilities stand for, after sampler, weights and correction. "
             "Those that match the target lose nothing to a wrong prior."
@@ -172,7 +175,9 @@ def _curves(found, show, key, dark):
     chosen = _lines(found, key)
     if show == "sweep":
         _chart(
-            charts.sweep(found.tables["sweep"], found.settings, chosen, dark=dark), f"imbalance_{key}_chart"
+            found,
+            charts.sweep(found.tables["sweep"], found.settings, chosen, dark=dark),
+            f"imbalance_{key}_chart",
         )
         st.caption("Solid lines are corrected to each population; broken ones stay as they were trained.")
         return
@@ -182,7 +187,7 @@ def _curves(found, show, key, dark):
         "Class", classes, index=classes.index(rarest), key=f"imbalance_{key}_class", format_func=shown
     )
     figure = charts.reliability(found.tables["reliability"], chosen, label=label, dark=dark)
-    _chart(figure, f"imbalance_{key}_chart")
+    _chart(found, figure, f"imbalance_{key}_chart")
     st.caption(
         "On the dashed line, what was told came true. Larger marks stand for more test rows; hollow ones for "
         f"fewer than {charts.FEWEST_IN_BIN}."
@@ -216,7 +221,7 @@ def _pairs(found, key):
 
 def _all_sets(found, key):
     dark = parts.dark()
-    _chart(charts.family_means(found.table, dark=dark), f"imbalance_{key}_families")
+    _chart(found, charts.family_means(found.table, dark=dark), f"imbalance_{key}_families")
     if "sets" not in found.tables:
         return
     sets = found.tables["sets"]
@@ -228,7 +233,7 @@ def _all_sets(found, key):
         )
     st.header("On every set", anchor=False)
     figure = charts.set_differences(sets[sets["model"] == model], dark=dark)
-    _chart(figure, f"imbalance_{key}_sets")
+    _chart(found, figure, f"imbalance_{key}_sets")
     st.caption(
         "Log loss minus that of none, in nats. Bold: the 95 % interval leaves zero out. Blue is better."
     )
@@ -245,7 +250,7 @@ def _reproduction(found, key):
         format_func=for_markdown,
     )
     figure = charts.differences(found.table[found.table["table"] == chosen], dark=parts.dark())
-    _chart(figure, f"imbalance_{key}_recipes")
+    _chart(found, figure, f"imbalance_{key}_recipes")
     st.caption(
         "The published recipes on a real table with the published class shares. Left of zero is better."
     )
@@ -253,7 +258,9 @@ def _reproduction(found, key):
 
 def _hazards(found, key):
     if "curve" in found.tables:
-        _chart(charts.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms")
+        _chart(
+            found, charts.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms"
+        )
         st.caption("Higher and further left is better. Thresholds come from training places only.")
     if "methods" in found.tables:
         with st.expander("Ranks, probabilities, errors"):

@@ -3,9 +3,11 @@
 import hashlib
 import shlex
 from contextlib import closing
+from dataclasses import replace
 
 import streamlit as st
 
+from airq.panel import ORIGINS
 from app import comparisons, cube, jobs, session, theme, uploads
 from app.session import tied
 from app.text import for_markdown, shown
@@ -61,7 +63,7 @@ def _given(opened):
     if found.kind == "suite":
         found = _suite(found, folder)
     if _of_demonstration(opened) and not found.warnings:
-        session.tell_simulated()
+        found = replace(found, notes=(*found.notes, ORIGINS["simulated"].warning))
     draw(found, "given")
 
 

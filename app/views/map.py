@@ -177,8 +177,8 @@ def _city_card(store, layer, row, ranked):
         if known and layer.scale.classed and not few:
             _class_words(layer.scale, value)
         if known:
-            words = [_interval_words(layer, row)] if layer.lower is not None else []
-            st.markdown("  \n".join([*words, rank_words(ranked, store.cities["city_id"].iloc[row])]))
+            words = [_interval_words(layer, row), rank_words(ranked, store.cities["city_id"].iloc[row])]
+            st.markdown("  \n".join(words[layer.scale.unit != PM25_UNIT :]))
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
         if known and layer.scale.daily:
@@ -187,7 +187,7 @@ def _city_card(store, layer, row, ranked):
 
 
 def _interval_words(layer, row):
-    if not np.isfinite(layer.lower[row]):
+    if layer.lower is None or not np.isfinite(layer.lower[row]):
         return f"No interval is known for this {'day' if layer.scale.daily else 'mean'}."
     level = f"{layer.level:.0%} interval" if layer.level else "interval"
     low, high = (theme.number(one[row], layer.scale.unit) for one in (layer.lower, layer.upper))
