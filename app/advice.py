@@ -87,7 +87,7 @@ ADVICE = tuple(
 
 
 def advice_for(value, unit=PM25_UNIT):
-    """Advice for the value of a day; a mean over more days has none.
+    """Return the advice for the value of a day; a mean over more days has none.
 
     Parameters
     ----------

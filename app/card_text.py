@@ -16,7 +16,7 @@ CELL = re.compile(r"(?<!\\)\|")
 
 
 def safe_card(text):
-    """The text of card.md, headings two steps lower, with everything active written out.
+    """Return the text of card.md, headings two steps lower, with everything active written out.
 
     Emphasis, lists, tables and plain code spans stay; what could fetch, link or draw does not.
 

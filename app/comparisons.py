@@ -124,7 +124,7 @@ class Found:
 
 
 def kind_of(folder):
-    """Which comparison a folder holds, known by its files.
+    """Tell which comparison a folder holds, known by its files.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def open_comparison(folder):
 
 
 def open_set(folder, name):
-    """One set of a suite, by a name that :attr:`Found.sets` lists.
+    """Return one set of a suite, by a name that :attr:`Found.sets` lists.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def open_set(folder, name):
 
 
 def _single_sets(folder):
-    """Folders that are there; names written in tables do not count."""
+    """Return folders that are there; names written in tables do not count."""
     return tuple(sorted(one.parent.name for one in folder.glob("*/differences.csv")))
 
 
@@ -226,7 +226,7 @@ def _heading(report):
 
 
 def _caption(report):
-    """The paragraph of a report that is neither heading, table, list nor the line above a table."""
+    """Return the paragraph of a report that is no heading, table, list or line above a table."""
     parts = [part.strip() for part in report.split("\n\n")]
     plain = [part for part in parts if part and part[0] not in "#|-*" and len(part) > 120]
     return plain[0] if plain else ""
@@ -280,7 +280,7 @@ def _scores(path):
 
 
 def published_table(found=None):
-    """The published log losses with what explains them, and a comparison of other rows beside them.
+    """Return the published log losses, what explains them, and a comparison of other rows beside them.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ def published_table(found=None):
 
 
 def as_csv(table):
-    """A table as CSV bytes for spreadsheets and programs, its units in a column, no cell a formula.
+    """Return a table as CSV bytes for spreadsheets and programs, its units in a column, no cell a formula.
 
     >>> as_csv(pd.DataFrame({"strategy": ["=cmd()"], "log_loss": [-0.5]})).decode("utf-8-sig").splitlines()[1]
     "'=cmd(),-0.5,log loss and its differences in nats; seconds in s"
@@ -319,7 +319,7 @@ def as_csv(table):
 
 
 def _neutral(text):
-    """CSV text whose cells, headings too, no spreadsheet takes for formulas."""
+    """Guard the cells of a CSV text, headings too, so that no spreadsheet takes one for a formula."""
     out = io.StringIO()
     lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", " "))
     csv.writer(out, lineterminator="\n").writerows(map(for_csv, row) for row in csv.reader(lines))
@@ -327,7 +327,7 @@ def _neutral(text):
 
 
 def archive(folder):
-    """The files of a comparison as a ZIP, its CSV cells neutralised; folders in it are left out."""
+    """Return the files of a comparison as a ZIP, its CSV cells neutralised; folders in it are left out."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as files:
         for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):

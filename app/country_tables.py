@@ -47,7 +47,7 @@ class Span:
 
 
 def span_of(store, start, end):
-    """The span from `start` to `end`; only days on which a city has a prediction count."""
+    """Return the span from `start` to `end`; only days on which a city has a prediction count."""
     days = store.days_averaged(start, end)
     annual = bool(scales.annual(days.max(initial=0), store.period))
     few = (days > 0) & annual & ~scales.annual(days, store.period)
@@ -55,7 +55,7 @@ def span_of(store, start, end):
 
 
 def few_of(cities, values, few):
-    """Whether the mean of each country has no class: cities of too few days are over a quarter of it.
+    """Tell whether the mean of a country has no class: cities of too few days are over a quarter of it.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def few_of(cities, values, few):
 
 
 def country_table(store, span, months=None):
-    """A row a country: mean, people, cities, worst month, share of days outside the model's domain.
+    """Return a row a country: mean, people, cities, worst month, share of days outside the model's domain.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def country_table(store, span, months=None):
 
 
 def rows_of(table, store):
-    """The table as a file holds it: the mean under the name of its quantity, months as ``YYYY-MM``."""
+    """Return the table as a file holds it: the mean under the name of its quantity, months as ``YYYY-MM``."""
     kept = table.rename(columns={"value": store.main, "worst_value": f"worst_{store.main}"})
     kept["worst_month"] = pd.to_datetime(kept["worst"]).dt.strftime("%Y-%m")
     columns = ["country", "name", store.main, "people", "cities", "without_population"]
@@ -117,7 +117,7 @@ def rows_of(table, store):
 
 
 def monthly(store, span):
-    """Population-weighted mean of every country's listed cities by calendar month.
+    """Average every country's listed cities by calendar month, weighted by people.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def monthly(store, span):
 
 
 def columns_by_country(cities, values):
-    """What :func:`app.store.by_country` says of every column of an array, at once.
+    """Return what :func:`app.store.by_country` says of every column of an array, at once.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def columns_by_country(cities, values):
 
 
 def _worst(months):
-    """Month of the highest value, and the value, of every row."""
+    """Return the month of the highest value, and the value, of every row."""
     known = months.notna().sum(axis=1).to_numpy() if months.shape[1] else np.zeros(len(months))
     worst = np.full(len(months), np.datetime64("NaT"), dtype="datetime64[us]")
     value = np.full(len(months), np.nan)
@@ -185,7 +185,7 @@ def _worst(months):
 
 
 def levels_of(store, span, how):
-    """The levels against which people or days can be held, in rising order; empty where none apply.
+    """Return the levels against which people or days can be held, in rising order; empty where none apply.
 
     WHO has levels for a mean of a day and of a year: those of the year count for a city's mean over
     about a year, those of the day for days. Index points have the classes of their table.
@@ -198,7 +198,7 @@ def levels_of(store, span, how):
 
 
 def shares_above(store, span, how):
-    """Share of the people of a country's listed cities above each level.
+    """Return the share of the people of a country's listed cities above each level.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def people_above(store, span):
 
 
 def scale_of(store, span, how):
-    """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
+    """Return the scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
         return mean_scale(store, span.known, "who")
     daily = scales.scale("who", unit=store.unit)  # of index points their own
@@ -268,7 +268,7 @@ def scale_of(store, span, how):
 
 
 def people_words(table):
-    """Over whom the means are: cities and people, in a sentence.
+    """Say over how many cities and people the means are.
 
     >>> people_words(pd.DataFrame({"people": [2e6], "cities": [3], "without_population": [1]}))
     '3 listed cities in 1 country, 2.0 million people; 1 of them has no known population and does not count'
@@ -291,7 +291,7 @@ def people_words(table):
 
 
 def people_number(people):
-    """A number of people as people say it.
+    """Write a number of people as people say it.
 
     >>> people_number(3_240_000), people_number(45_000), people_number(0)
     ('3.2 million people', '45,000 people', 'people unknown')
@@ -314,7 +314,7 @@ def of_people(people, total):
 
 
 def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
-    """How far a country's mean can be trusted, as far as an evaluation tells.
+    """Say how far a country's mean can be trusted, as far as an evaluation tells.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ MOST_CELLS = 400_000_000
 
 
 def cached(path):
-    """Folder of the array of a file of predictions; made on first use, found again afterwards.
+    """Return the folder of the array of a file of predictions; made on first use, found again afterwards.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _lay_out(table, folder):
 
 
 def fingerprint(path):
-    """Short hash of a file's path, size and time of change, and of this layout."""
+    """Return a short hash of a file's path, size and time of change, and of this layout."""
     path = Path(path).resolve()
     stat = path.stat()
     facts = f"{FORMAT}|{airq.__version__}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
@@ -87,7 +87,7 @@ def fingerprint(path):
 
 
 def cache_root():
-    """Folder for what can be made again: ``$XDG_CACHE_HOME/airq`` or ``~/.cache/airq``."""
+    """Return the folder for what can be made again: ``$XDG_CACHE_HOME/airq`` or ``~/.cache/airq``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "airq"
 
@@ -133,7 +133,7 @@ def write_array(table, folder):
 
 
 def _survey(table):
-    """Places, days, level of the intervals and names of units of a table, from one pass over it."""
+    """Read places, days, level of the intervals and names of units of a table, in one pass over it."""
     places, dates, levels, tables, origins = [], [], set(), set(), set()
     for part in table.parts([*IDENTITY, "date", "level", "aqi_table", "trained_on", "place"]):
         part["date"] = _days(part["date"], table.path)
@@ -169,7 +169,7 @@ def _days(column, path):
 
 
 def _cities(places):
-    """One row a city, in the order of `city_id`; a city of several sites lies in their middle."""
+    """Return one row a city, in the order of `city_id`; a city of several sites lies in their middle."""
     cities = places.groupby("city_id", sort=True, as_index=False).agg(
         city=("city", "first"),
         country=("country", "first"),
@@ -251,7 +251,7 @@ def main():
     try:
         write_array(open_table(sys.argv[1]), Path(sys.argv[2]))
     except (ValueError, OSError) as error:
-        print(words_of(error), end="")
+        sys.stdout.write(words_of(error))
         sys.exit(1)
 
 

@@ -49,7 +49,7 @@ CSV_ENCODING = "utf-8-sig"
 
 
 def selection(store, city_ids=None, start=None, end=None, columns=None):
-    """The predictions of chosen cities, days and columns.
+    """Return the predictions of chosen cities, days and columns.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def selection(store, city_ids=None, start=None, end=None, columns=None):
 
 
 def means(store, city_ids=None, start=None, end=None):
-    """One row a city: the mean over a span of days, which has no interval.
+    """Average every city over a span of days; these means have no interval.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def means(store, city_ids=None, start=None, end=None):
 
 
 def columns_of(store):
-    """Columns that can be chosen, beside place and day."""
+    """List the columns that can be chosen, beside place and day."""
     columns = [name for name in store.quantities if store.has(name)]
     if store.main == "pm25" and store.period in WHO_LEVELS:
         columns.append("who_class")
@@ -118,7 +118,7 @@ def columns_of(store):
 
 
 def column_words(name, table=""):
-    """What a column holds, in words.
+    """Say what a column holds.
 
     >>> column_words("p_above_15")
     'Probability of PM2.5 above 15 µg/m³'
@@ -135,7 +135,7 @@ def column_words(name, table=""):
 
 
 def unit_of(name, index):
-    """Unit of a column: of PM2.5, of an index, of a place; empty for text.
+    """Return the unit of a column: of PM2.5, of an index, of a place; empty for text.
 
     >>> unit_of("lower", "aqi-us-2024"), unit_of("aqi", "aqi-us-2024"), unit_of("city", "")
     ('µg m⁻³', 'aqi-us-2024', '')
@@ -158,7 +158,7 @@ def index_of(store):
 
 
 def about(store, *, simulated=False, span=""):
-    """What a download tells of its predictions.
+    """Return the facts that a download tells of its predictions.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def about(store, *, simulated=False, span=""):
 
 
 def to_csv(rows, facts):
-    """The rows as CSV for spreadsheets and programs alike: UTF-8, a header, and `unit` in a column.
+    """Return the rows as CSV for spreadsheets and programs: UTF-8, a header, and `unit` in a column.
 
     A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
 
@@ -216,7 +216,7 @@ def to_csv(rows, facts):
 
 
 def to_parquet(rows, facts):
-    """The rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column.
+    """Return the rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def to_parquet(rows, facts):
 
 
 def to_geojson(rows, facts):
-    """The rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
+    """Return the rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
 
     Rows without a position have a feature without a geometry.
 
@@ -276,7 +276,7 @@ def file_name(facts, kind, stem="predictions"):
 
 
 def too_many(number, kind):
-    """Words for a selection that is larger than a file may be, or an empty string.
+    """Say that a selection is larger than a file may be; empty where it is not.
 
     >>> too_many(40_000, "geojson").split(";")[0]
     '40,000 rows are more than the 30,000 that a GeoJSON file from this page holds'
@@ -304,7 +304,7 @@ def _index_in(rows, facts):
 
 
 def _plain(column):
-    """The values of a column as JSON knows them; numbers of single precision keep their short form."""
+    """Return the values of a column as JSON knows them; numbers of single precision keep their short form."""
     if column.dtype.kind == "M":
         return column.dt.strftime("%Y-%m-%d").to_list()
     if column.dtype == "float32":

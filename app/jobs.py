@@ -153,7 +153,7 @@ def _lines(told):
 
 
 def _runs(process):
-    """Whether a process still runs after a moment."""
+    """Tell whether a process still runs after a moment."""
     try:
         process.wait(EVERY)
     except subprocess.TimeoutExpired:
@@ -162,7 +162,7 @@ def _runs(process):
 
 
 def _environment():
-    """The server's environment, with one thread a process and this package where it was found."""
+    """Return the server's environment, with one thread a process and this package where it was found."""
     here = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -186,34 +186,30 @@ def _end_group(leader):
 DEMONSTRATION = Job(
     ("airq", "demo"),
     "demonstration",
-    longest=7200,
-    instead="Run `airq demo` in a terminal and start the app beside its folder.",
+    7200,
+    "Run `airq demo` in a terminal and start the app beside its folder.",
 )
 PREDICTION = Job(
-    ("airq", "predict"),
-    "prediction",
-    longest=300,
-    instead="Upload fewer cities, or use `airq predict`.",
-    begins="Predicting",
+    ("airq", "predict"), "prediction", 300, "Upload fewer cities, or use `airq predict`.", "Predicting"
 )
 EXPLANATION = Job(
     ("airq", "explain"),
     "explanation",
-    longest=600,
-    instead="Ask `airq explain` in a terminal, or give the app a smaller panel.",
-    begins="Computing the contributions",
+    600,
+    "Ask `airq explain` in a terminal, or give the app a smaller panel.",
+    "Computing the contributions",
 )
 COMPARISON = Job(
     ("imbalance", "compare"),
     "comparison",
-    longest=300,
-    instead="Take fewer rows or strategies, or run it in a terminal.",
-    begins="Reading the table",
+    300,
+    "Take fewer rows or strategies, or run it in a terminal.",
+    "Reading the table",
 )
 
 
 def demonstration():
-    """The demonstration that was made before, or None."""
+    """Return the demonstration that was made before, or None."""
     there = sources.in_folder(sources.demonstration_folder())
     return None if there == sources.Sources() else there
 

@@ -18,7 +18,7 @@ SPANS = {"day": "days", "month": "months", "year": "years"}
 
 
 def day_layer(store, date, *, scale, palette="readable"):
-    """A day of all cities, with intervals and applicability where the file holds them.
+    """Show a day of all cities, with intervals and applicability where the file holds them.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def day_layer(store, date, *, scale, palette="readable"):
 
 
 def mean_layer(store, start, end, *, scale, palette="readable", calibration=None):
-    """The mean of a span of days, with intervals where the span is a month or a year.
+    """Show the mean of a span of days, with intervals where the span is a month or a year.
 
     These need the `calibration` of the bundle; a span of one value has that of the file. A city is hollow
     where the model extrapolates on more than a quarter of the days. It has no class where
@@ -87,32 +87,32 @@ def _days_between(start, end):
 
 
 def mean_scale(store, days, scale, palette="readable"):
-    """The scale of the means of cities that average `days` each: that of the most of them."""
+    """Return the scale of the means of cities that average `days` each: that of the most of them."""
     most = max(int(days.max(initial=0)), 1)
     several = bool((days[days > 0] < most).any())
     return scales.scale(scale, unit=store.unit, days=most, period=store.period, most=several, palette=palette)
 
 
 def too_few(store, days, scale):
-    """Which means average too few `days` for a class of a scale."""
+    """Tell which means average too few `days` for a class of a scale."""
     known = days > 0
     return known & (not scale.daily) & scale.classed & ~scales.annual(days, store.period)
 
 
 def share_layer(store, start, end, level):
-    """The share of days above a level, in the way that :func:`how_counted` tells. [%]"""
+    """Show the share of days above a level, in the way that :func:`how_counted` tells. [%]"""
     share = 100 * store.share_above(level, start, end, how=how_counted(store, level))
     chosen = scales.share_scale(level, unit=store.unit, span=SPANS[store.period])
     return Layer(share, chosen, inside=_mostly_inside(store, start, end))
 
 
 def how_counted(store, level):
-    """``"probability"`` where the file holds that of a level, else ``"prediction"``."""
+    """Return ``"probability"`` where the file holds that of a level, else ``"prediction"``."""
     return "probability" if store.main == "pm25" and level in store.exceedance_thresholds else "prediction"
 
 
 def levels(store, scale):
-    """Levels that a share can be asked for, with their names: the ends of the classes of a scale.
+    """Return the levels that a share can be asked for, with their names: the ends of classes of a scale.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def levels(store, scale):
 
 
 def level_words(level, unit=PM25_UNIT):
-    """A level with the class that begins above it.
+    """Name a level and the class that begins above it.
 
     >>> level_words(15.0)
     '15 µg/m³ (WHO daily guideline)'

@@ -203,7 +203,7 @@ def _legend(scale):
 
 
 def view_range(cities, least=LEAST_SPAN):
-    """Longitudes and latitudes to show: Africa where the cities fill it, else the cities' own region.
+    """Choose what a map shows: Africa where the cities fill it, else the cities' own region.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def _with_margin(low, high, limit, least):
 
 
 def _fills_africa(places):
-    """Whether all places lie in Africa and reach over more than half of it either way."""
+    """Tell whether all places lie in Africa and reach over more than half of it either way."""
     (west, east), (south, north) = AFRICA
     low, high = places.min(), places.max()
     inside = west <= low["longitude"] and high["longitude"] <= east
@@ -248,7 +248,7 @@ def _fills_africa(places):
 
 
 def sizes(population):
-    """Diameter of a city's marker: it grows with the fourth root of its people. [px]
+    """Return the diameter of a city's marker: it grows with the fourth root of its people. [px]
 
     >>> sizes(np.array([np.nan, 1e5, 1e7])).round(1).tolist()
     [6.0, 7.5, 17.0]

@@ -26,14 +26,14 @@ class Observations:
     name: str
 
     def of(self, city_id):
-        """Values of a city by date; empty where it has none."""
+        """Return values of a city by date; empty where it has none."""
         if city_id not in self.days.index.get_level_values(0):
             return pd.Series(dtype="float32", index=pd.DatetimeIndex([]))
         return self.days.loc[city_id]
 
 
 def read_observations(path):
-    """The observed PM2.5 of a panel.
+    """Return the observed PM2.5 of a panel.
 
     Parameters
     ----------

@@ -29,12 +29,12 @@ SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
 
 
 def dark():
-    """Whether the page is dark."""
+    """Tell whether the page is dark."""
     return st.context.theme.type == "dark"
 
 
 def map_height():
-    """Height of a map: lower on a telephone, whose screen is narrow. [px]"""
+    """Return the height of a map: lower on a telephone, whose screen is narrow. [px]"""
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
@@ -89,7 +89,7 @@ def _files(chart, key, says, table, entries, origin):
 
 
 def lines_legend(entries):
-    """Legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
+    """Show a legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
     items = "".join(
         f'<span style="display:flex;align-items:center">'
         f'<span aria-hidden="true" style="margin-right:.45rem;{_sample(entry)}"></span>'
@@ -145,7 +145,7 @@ def clicked(key, what="clicked"):
 
 
 def table_height(rows, *, most):
-    """Height of a table of so many rows, at most so much. [px]"""
+    """Return the height of a table of so many rows, at most so much. [px]"""
     return min(TABLE_ROW * (rows + 1) + 2, most)
 
 
@@ -158,7 +158,7 @@ def static_file(path):
 
 
 def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
-    """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
+    """Show a legend: colour, name and range of every class. Only the scale's own words are in it."""
     tone = theme.tones(dark())
     classes = [*zip(scale.colours, scale.labels, scale.ranges, strict=True)]
     if few:
@@ -183,7 +183,7 @@ def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
 
 
 def _mark(look, name, words):
-    """Entry of a legend for a kind of mark; `currentColor` is that of the text."""
+    """Return an entry of a legend for a kind of mark."""
     return (
         '<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0"><span aria-hidden="true" '
         f'style="width:1.1rem;height:1.1rem;flex:none;margin-right:.45rem;{look}"></span>'

@@ -13,7 +13,7 @@ LONG = 600
 
 
 def method_lines(store, simulated=False):
-    """How the predictions of a store came about, a sentence each, in Markdown."""
+    """Yield sentences on how the predictions of a store came about, in Markdown."""
     facts = store.facts
     trained = "simulated" if simulated else store.trained_on
     unit = theme.unit_words(store.unit)
@@ -43,7 +43,7 @@ def method_lines(store, simulated=False):
 
 
 def citation(store):
-    """How to cite the predictions of a store: as its file asks for, where it does."""
+    """Say how to cite the predictions of a store: as its file asks for, where it does."""
     if told := store.told("cite"):
         return shown(told, limit=LONG)
     made = store.facts.get("bundle_hash")
@@ -55,7 +55,7 @@ def citation(store):
 
 
 def about_bundle(facts, rows):
-    """What a download tells of predictions that were made here with a bundle."""
+    """Return the facts that a download tells of predictions made here with a bundle."""
     first, last = rows["date"].min(), rows["date"].max()
     return {
         "unit": PM25_UNIT,

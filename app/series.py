@@ -60,7 +60,7 @@ class Series:
         return np.arange(first, last + 1).astype(f"datetime64[{STEPS[self.period]}]")
 
     def spread(self, values):
-        """Values of the days of the series over the :attr:`calendar`, NaN in between."""
+        """Return values of the days of the series over the :attr:`calendar`, NaN in between."""
         there = np.full(self.spans[-1] - self.spans[0] + 1, np.nan, dtype="float32")
         there[self.spans - self.spans[0]] = values
         return there
@@ -72,7 +72,7 @@ class Series:
 
 
 def days_of(dates, period):
-    """Days that values stand for: one each, or those of their months or years.
+    """Count the days that values stand for: one each, or those of their months or years.
 
     >>> days_of(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]), "month")
     59
@@ -81,7 +81,7 @@ def days_of(dates, period):
 
 
 def lengths(dates, period):
-    """Days of every value's day, month or year.
+    """Return the length of every value's day, month or year. [d]
 
     >>> lengths(pd.DatetimeIndex(["2019-02-01", "2020-02-01"]), "month").tolist()
     [28, 29]
@@ -112,7 +112,7 @@ class Year:
 
 
 def rolling(values):
-    """Mean of the days around each day of the calendar, NaN where fewer than half of them are known."""
+    """Return the mean of the days around each day; NaN where fewer than half of them are known."""
     known = np.isfinite(values)
     count = _sum_around(known)
     total = _sum_around(np.where(known, values, 0.0))
@@ -125,7 +125,7 @@ def _sum_around(values):
 
 
 def by_month(series):
-    """The months of the year that have a known day, as a list of :class:`Month`."""
+    """Return the months of the year that have a known day, as a list of :class:`Month`."""
     known = np.isfinite(series.amounts)
     amounts = np.asarray(series.amounts, dtype="float64")[known]
     number = series.dates.to_numpy()[known].astype("datetime64[M]").astype("int64") % 12
@@ -138,7 +138,7 @@ def by_month(series):
 
 
 def _tails(part):
-    """10 % and 90 % quantile of sorted values as `numpy.quantile` gives them, in a tenth of its time."""
+    """Return the 10 % and 90 % quantile of sorted values, in a tenth of the time of `numpy.quantile`."""
     return np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), part)
 
 
@@ -220,7 +220,7 @@ def same_months(series):
 
 
 def how_counted(series, levels):
-    """How days above some levels are found: from probabilities where there is one for every level.
+    """Say how days above some levels are counted: by probabilities where each level has one.
 
     A smooth prediction understates how often a level is exceeded.
 
@@ -233,7 +233,7 @@ def how_counted(series, levels):
 
 
 def share_above(series, levels):
-    """Share of the known days above each level by year, as :func:`how_counted` says.
+    """Return the share of the known days above each level by year, as :func:`how_counted` says.
 
     Years have different numbers of known days, so their shares can be compared, their counts cannot.
 
@@ -261,12 +261,12 @@ def share_above(series, levels):
 
 
 def years_of(series):
-    """The year of every value."""
+    """Return the year of every value."""
     return series.dates.to_numpy().astype("datetime64[Y]").astype("int64") + 1970
 
 
 def class_shares(series, scale):
-    """Share of the known days in each class of a scale, as :func:`how_counted` says.
+    """Return the share of the known days in each class of a scale, as :func:`how_counted` says.
 
     Returns
     -------
@@ -281,7 +281,7 @@ def class_shares(series, scale):
 
 
 def _above(series, levels):
-    """Probability of every day to be above each level; 0 or 1 where none is told."""
+    """Return the probability of every day to be above each level; 0 or 1 where none is told."""
     counted = np.asarray(series.amounts, dtype="float32")[:, None] > np.asarray(levels, dtype="float32")
     if how_counted(series, levels) == COUNTED:
         return counted.astype("float64")

@@ -254,7 +254,7 @@ def _open_example(name):
 
 
 def age_of(here, today):
-    """How old the last value of a store is on a day, and whether there is a forecast, in a sentence or two.
+    """Say how old the last value of a store is on a day, and whether there is a forecast.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ def _tell_origin(here):
 
 
 def open_sources():
-    """The files of this app: named ones, those of an example, those of ./demo; else a choice of examples."""
+    """Return the named files, else those of an example or of ./demo; else offer the examples."""
     try:
         given = sources.named()
         if given.example is None and given != sources.Sources():
@@ -309,7 +309,7 @@ def open_sources():
 
 
 def _open_sources(example):
-    """The files of an example, which the link may name as well; the demonstration is made if need be."""
+    """Return the files of an example, which the link may name; make the demonstration if need be."""
     asked = link.choice("example", EXAMPLES, example)
     if asked == "south-africa":
         return sources.south_africa()
@@ -348,7 +348,7 @@ def _make_demonstration():
 
 
 def store():
-    """The predictions as they were when the page was begun."""
+    """Return the predictions as they were when the page was begun."""
     if "store" not in st.session_state:
         _look_at_store(open_sources().predictions)
     return st.session_state["store"][1]
@@ -365,12 +365,12 @@ def _look_at_store(path):
 
 
 def observations():
-    """Observed PM2.5 of the panel, or None where none was given."""
+    """Return the observed PM2.5 of the panel, or None where none was given."""
     return _opened("panel", _observations)
 
 
 def surface():
-    """The surface that was named, or that the predictions are by themselves; None where there is none."""
+    """Return the surface that was named, or that the predictions are by themselves, or None."""
     opened = open_sources()
     if opened.surface is not None:
         return _opened("surface", _surface)
@@ -380,18 +380,18 @@ def surface():
 
 
 def answers():
-    """The :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
+    """Return the :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
     return _answers(model_stamp())
 
 
 def model_stamp():
-    """A mark of the panel and the bundle that are open: another one where either has changed."""
+    """Return a mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
     return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / BUNDLE_JSON)
 
 
 def facts():
-    """The facts of the bundle, or None where none was given."""
+    """Return the facts of the bundle, or None where none was given."""
     return _opened("bundle", _facts, BUNDLE_JSON)
 
 

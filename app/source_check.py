@@ -89,7 +89,7 @@ def main():
     try:
         check(sources.named())
     except ValueError as error:
-        print(error)
+        sys.stdout.write(f"{error}\n")
         sys.exit(1)
 
 

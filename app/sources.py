@@ -59,7 +59,7 @@ class Sources:
 
 
 def named(arguments=None):
-    """The paths that the command line names, after ``--`` of `streamlit run`.
+    """Return the paths that the command line names, after ``--`` of `streamlit run`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def named(arguments=None):
 
 
 def basemap(arguments=None):
-    """The server of tiles that the command line names, and whom to thank for them; None where none is named.
+    """Return the server of tiles that the command line names and whom to thank for them, or None.
 
     >>> basemap(["--basemap", "https://tiles.example.org/{z}/{x}/{y}.png"])["credit"]
     'Tiles: tiles.example.org'
@@ -116,7 +116,7 @@ def _parsed(arguments):
 
 
 def found(given, *, folder=DEMO):
-    """What was named, or what a demonstration left in a folder; nothing where neither is there.
+    """Return what was named, or what a demonstration left in a folder, or nothing.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def found(given, *, folder=DEMO):
 
 
 def in_folder(folder):
-    """The files of a demonstration in a folder that exist."""
+    """Return the files of a demonstration in a folder that exist."""
     paths = {kind: Path(folder) / name for kind, name in DEMO_NAMES.items()}
     kept = {kind: path for kind, path in paths.items() if path.exists()}
     if "predictions" not in kept:
@@ -145,14 +145,14 @@ def in_folder(folder):
 
 
 def south_africa():
-    """The published predictions that ship with the package."""
+    """Return the published predictions that ship with the package."""
     # A wheel is unpacked where it is installed, so the resource is a file.
     path = Path(str(files("airq._data").joinpath("south_africa.parquet")))
     return Sources(predictions=path, example="south-africa")
 
 
 def demonstration_folder():
-    """Where the demonstration that the app makes itself is kept."""
+    """Return the folder of the demonstration that the app makes itself."""
     root = cube.cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)

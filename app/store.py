@@ -54,7 +54,7 @@ class Store:
     about: dict
 
     def has(self, quantity):
-        """Whether the array holds at least one value of a quantity."""
+        """Tell whether the array holds at least one value of a quantity."""
         return quantity in self.quantities and self.about["filled"][self.quantities.index(quantity)]
 
     @property
@@ -83,7 +83,7 @@ class Store:
         return words.replace("mean", "median") if self.facts.get("statistic") == "median" else words
 
     def told(self, name):
-        """A text that the file tells of itself under a name; empty where there is none."""
+        """Return a text that the file tells of itself under a name; empty where there is none."""
         text = self.facts.get(name)
         return text if isinstance(text, str) else ""
 
@@ -119,7 +119,7 @@ class Store:
         return tuple(_notes(self))
 
     def array(self, quantity):
-        """All values of a quantity, of shape (n_cities, n_days).
+        """Return all values of a quantity, of shape (n_cities, n_days).
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Store:
         return self.cube[self.quantities.index(quantity)]
 
     def row(self, city_id):
-        """Number of a city's row in :attr:`cities`.
+        """Return the number of a city's row in :attr:`cities`.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Store:
         return dict(sorted(pairs, key=lambda pair: pair[1].casefold()))
 
     def nearest(self, row, number=5):
-        """Distance of the nearest cities of a city by `city_id`, nearest first. [km]"""
+        """Return the distance of the nearest cities of a city by `city_id`, nearest first. [km]"""
         from airq.geo import distances_km
 
         places = self.cities[["latitude", "longitude"]]
@@ -185,15 +185,15 @@ class Store:
         return "weighted by people" + (f" (of {filled:,} by the bundled table)" if filled else "")
 
     def day(self, quantity, date):
-        """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""
+        """Return a quantity of all cities on one of :attr:`dates` (else KeyError), of shape (n_cities,)."""
         return np.array(self.array(quantity)[:, self.dates.get_loc(pd.Timestamp(date))])
 
     def city(self, quantity, city_id):
-        """A quantity of one city on all days, of shape (n_days,)."""
+        """Return a quantity of one city on all days, of shape (n_days,)."""
         return np.array(self.array(quantity)[self.row(city_id)])
 
     def country(self, quantity, code):
-        """Population-weighted mean of a country's listed cities on all days, of shape (n_days,).
+        """Average a country's listed cities on all days, weighted by people, of shape (n_days,).
 
         Cities without a known population count only where no city of the country has one.
         """
@@ -207,28 +207,28 @@ class Store:
         return np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
 
     def days(self, start=None, end=None):
-        """Slice of the days from `start` to `end`, both included; all by default."""
+        """Return the slice of the days from `start` to `end`, both included; all by default."""
         first = 0 if start is None else self.dates.searchsorted(pd.Timestamp(start))
         last = len(self.dates) if end is None else self.dates.searchsorted(pd.Timestamp(end), side="right")
         return slice(int(first), int(last))
 
     def days_known(self, start=None, end=None):
-        """Number of predictions of every city in a span of days, of shape (n_cities,)."""
+        """Count the predictions of every city in a span of days, of shape (n_cities,)."""
         return np.isfinite(self.array(self.main)[:, self.days(start, end)]).sum(axis=1)
 
     def days_averaged(self, start=None, end=None):
-        """Days that the mean of every city over a span stands for, of shape (n_cities,). [d]"""
+        """Count the days that the mean of every city over a span stands for, of shape (n_cities,)."""
         span = self.days(start, end)
         if self.period == "day":
             return self.days_known(start, end)
         return np.isfinite(self.array(self.main)[:, span]) @ lengths(self.dates[span], self.period)
 
     def mean(self, quantity, start=None, end=None):
-        """Mean of every city over the days known in a span, of shape (n_cities,); NaN where none is."""
+        """Return the mean of every city over the known days of a span, of shape (n_cities,); NaN for none."""
         return nan_mean(self.array(quantity)[:, self.days(start, end)])
 
     def share_above(self, level, start=None, end=None, *, how="prediction"):
-        """Share of the known days above a level, for every city.
+        """Return the share of the known days above a level, for every city.
 
         Parameters
         ----------
@@ -259,7 +259,7 @@ class Store:
         return np.divide(above, known, out=np.full(len(known), np.nan), where=known > 0)
 
     def rows(self, city_ids=None, start=None, end=None):
-        """Predictions as rows, for tables and downloads.
+        """Return predictions as rows, for tables and downloads.
 
         Parameters
         ----------
@@ -306,7 +306,7 @@ def open_store(path):
 
 
 def map_folder(folder):
-    """The store in a folder that :func:`app.cube.write_array` filled."""
+    """Return the store in a folder that :func:`app.cube.write_array` filled."""
     folder = Path(folder)
     about = json.loads((folder / layout.FACTS).read_text(encoding="utf-8"))
     return Store(
@@ -320,7 +320,7 @@ def map_folder(folder):
 
 
 def with_population(cities):
-    """The cities with populations of the bundled table where they have none of their own.
+    """Return the cities with populations of the bundled table where they have none of their own.
 
     A bundled city gives its population to the nearest city of the file, at most :data:`SAME_CITY_KM` away;
     `filled` says which cities have it from there.
@@ -344,7 +344,7 @@ def with_population(cities):
 
 
 def with_labels(cities):
-    """The cities with a `label` that is fit to be shown and unique: name, country, position if need be."""
+    """Return the cities with a `label` to show, which is unique: name, country, position if need be."""
     countries = {code: theme.country_name(code) for code in cities["country"].unique()}
     labels = pd.Series(
         [
@@ -364,7 +364,7 @@ def with_labels(cities):
 
 
 def nan_mean(values):
-    """Mean along the last axis over what is known; NaN where nothing is.
+    """Return the mean along the last axis over what is known; NaN where nothing is.
 
     >>> nan_mean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
     [2.0, nan]
@@ -376,7 +376,7 @@ def nan_mean(values):
 
 
 def guess_period(dates):
-    """What dates stand for when the file does not say: months or years if all are first days of them.
+    """Guess what dates stand for: months or years if all are first days of them.
 
     >>> guess_period(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]))
     'month'
@@ -447,7 +447,7 @@ def rank_words(ranked, city_id):
 
 
 def by_country(cities, values):
-    """Population-weighted mean of the listed cities of every country.
+    """Average the listed cities of every country, weighted by people.
 
     Parameters
     ----------
@@ -486,7 +486,7 @@ def by_country(cities, values):
 
 
 def largest(cities):
-    """Identifier of the most populous city, or of the first where no population is known."""
+    """Return the identifier of the most populous city, or of the first where no population is known."""
     people = cities["population"]
     return cities["city_id"].iloc[int(people.argmax()) if people.notna().any() else 0]
 

@@ -61,7 +61,7 @@ class Surface:
     path: Path
 
     def has(self, quantity):
-        """Whether the file holds a quantity of :data:`QUANTITIES` or ``inside_domain``."""
+        """Tell whether the file holds a quantity of :data:`QUANTITIES` or ``inside_domain``."""
         if isinstance(self.source, Store):
             return self.source.has(quantity)
         return any(name == quantity for name, _ in self.source)
@@ -74,7 +74,7 @@ class Surface:
         return any(note.startswith("SIMULATED") for note in self.notes)
 
     def told(self, name):
-        """What the file tells of itself under a name, as :meth:`app.store.Store.told` does."""
+        """Return what the file tells of itself under a name, as :meth:`app.store.Store.told` does."""
         return self.source.told(name) if isinstance(self.source, Store) else ""
 
     @property

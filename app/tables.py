@@ -41,7 +41,7 @@ class PredictionTable:
     large: bool = False
 
     def parts(self, columns):
-        """DataFrames of at most :data:`ROWS_AT_ONCE` rows with the given columns, in the file's order."""
+        """Yield the given columns in the file's order, at most :data:`ROWS_AT_ONCE` rows at once."""
         reader = _csv_parts if self.path.suffix == ".csv" else _parquet_parts
         yield from reader(self.path, [name for name in columns if name in self.columns])
 

@@ -26,7 +26,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def shown(value, *, limit=LIMIT):
-    """A name on one line, at most `limit` characters, that cannot turn the text around it.
+    """Write a name on one line, at most `limit` characters, so that it cannot turn the text around it.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def shown(value, *, limit=LIMIT):
 
 
 def short_path(path):
-    """A path as a person would write it: from the working folder, else from the home folder, else whole.
+    """Write a path as a person would: from the working folder, else from the home folder, else whole.
 
     >>> short_path(Path.cwd() / "demo")
     'demo'
@@ -58,7 +58,7 @@ def short_path(path):
 
 
 def age_words(day, today):
-    """How long ago a day was, in words.
+    """Say how long ago a day was, in words.
 
     >>> from datetime import date
     >>> age_words(date(2020, 8, 1), date(2026, 11, 29))
@@ -77,7 +77,7 @@ def age_words(day, today):
 
 
 def words_of(error):
-    """What an error says, without the number that the system gives it.
+    """Say what an error says, without the number that the system gives it.
 
     >>> words_of(FileNotFoundError(2, "No such file or directory", "here"))
     'No such file or directory: here'
@@ -88,7 +88,7 @@ def words_of(error):
 
 
 def for_markdown(value, *, limit=LIMIT):
-    """A name for Markdown: captions, messages, labels; no part of it becomes a link.
+    """Escape a name for Markdown: captions, messages, labels; no part of it becomes a link.
 
     >>> print(for_markdown("[a](b)"))
     \\[a\\]\\(b\\)
@@ -99,7 +99,7 @@ def for_markdown(value, *, limit=LIMIT):
 
 
 def for_csv(value):
-    """A cell of a table that a spreadsheet will not take for a formula; numbers stay as they are.
+    """Guard a cell so that no spreadsheet takes it for a formula; numbers stay as they are.
 
     >>> for_csv("=cmd()"), for_csv("-1.5"), for_csv("Kano")
     ("'=cmd()", '-1.5', 'Kano')
@@ -110,7 +110,7 @@ def for_csv(value):
 
 
 def for_file_name(value, *, limit=LIMIT):
-    """A name as part of a file's name: plain letters and digits, joined by hyphens.
+    """Turn a name into part of a file's name: plain letters and digits, joined by hyphens.
 
     >>> for_file_name("São Tomé / ../x"), for_file_name("القاهرة")
     ('sao-tome-x', 'city')

@@ -144,7 +144,7 @@ def match(cities, places, *, key="site_id"):
 
 
 def _same_identifier(cities, places):
-    """Row of the nearest place of the same `city_id` within 50 km, or -1."""
+    """Return the row of the nearest place of the same `city_id` within 50 km, or -1."""
     first = places.drop_duplicates("city_id")
     at = pd.Index(first["city_id"]).get_indexer(cities["city_id"])
     row = np.where(at >= 0, first.index.to_numpy()[at], -1)
@@ -156,13 +156,13 @@ def _same_identifier(cities, places):
 
 
 def _pairwise_km(cities, places, rows):
-    """Distance of every city from the place in its row. [km]"""
+    """Return the distance of every city from the place in its row. [km]"""
     apart = geocentric_km(cities) - geocentric_km(places.iloc[rows])
     return arc_km(np.linalg.norm(apart, axis=1))
 
 
 def match_words(found, what="panel"):
-    """How many cities of a list were found, and how, in a sentence.
+    """Say how many cities of a list were found, and how.
 
     >>> found = pd.DataFrame({"how": ["id", "position", ""], "distance": [0.0, 4.2, 80.0]})
     >>> match_words(found)
@@ -183,7 +183,7 @@ def match_words(found, what="panel"):
 
 
 def panel_places(path):
-    """Sites of a panel with the number of their days; its features stay on disk.
+    """Return sites of a panel with the number of their days; its features stay on disk.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def _too_large(what):
 
 
 def _header(content):
-    """Names in the header of a file, or none where it has no header."""
+    """Return names in the header of a file, or none where it has no header."""
     try:
         return find_header(content.decode("utf-8-sig", errors="replace"), "The file").names
     except ValueError:
@@ -301,7 +301,7 @@ def _header(content):
 
 @contextmanager
 def as_file(content):
-    """The upload under a name of our own; messages call it "The file"."""
+    """Keep the upload under a name of our own; messages call it "The file"."""
     with tempfile.TemporaryDirectory(prefix="airq-upload-") as folder:
         path = Path(folder) / TABLE
         path.write_bytes(content)
@@ -312,7 +312,7 @@ def as_file(content):
 
 
 def class_rows(upload, target):
-    """Rows of every class of a column, by label.
+    """Count the rows of every class of a column, by label.
 
     Raises
     ------
@@ -325,7 +325,7 @@ def class_rows(upload, target):
 
 
 def target_shares(given):
-    """Shares that sum to one, from numbers by class that need not.
+    """Scale numbers by class to shares that sum to one.
 
     Raises
     ------
@@ -345,7 +345,7 @@ def target_shares(given):
 
 
 def comparison_arguments(*, target, target_prior, strategies, folds):
-    """What was chosen, as arguments of `imbalance compare`.
+    """Return what was chosen, as arguments of `imbalance compare`.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""Charts of countries: tables of :mod:`app.country_tables` in, Vega-Lite specifications out."""
+"""Charts of countries: each function returns a Vega-Lite specification for a light or `dark` page.
+
+Tables come from :mod:`app.country_tables`; their rows are in the order of the picture from the top.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,9 @@ MOST_HEADS = 6
 
 
 def shares(table, scale, *, dark=False):
-    """Bars of a country each: which share of its people (or of their days) lies in each class.
+    """Draw a bar a country: which share of its people, or of their days, lies in each class of a scale.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As :func:`app.country_tables.shares_above` makes it, in the order of the picture from the top.
-    scale : app.scales.Scale
-        Its classes are those between the levels.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
+    `table` is that of :func:`app.country_tables.shares_above`; the classes lie between its levels.
     """
     above = np.column_stack([np.ones(len(table)), table.to_numpy(dtype="float64"), np.zeros(len(table))])
     country, number = np.nonzero(above[:, :-1] > above[:, 1:])
@@ -57,21 +48,9 @@ def shares(table, scale, *, dark=False):
 
 
 def months(table, scale, *, dark=False):
-    """Heat map of countries and months, coloured by class.
+    """Draw a heat map of countries and months, coloured by class of a scale.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As :func:`app.country_tables.monthly` makes it, in the order of the picture from the top.
-    scale : app.scales.Scale
-        Classes and colours.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
+    `table` is that of :func:`app.country_tables.monthly`.
     """
     values = table.to_numpy(dtype="float64")
     country, month = np.nonzero(np.isfinite(values))
@@ -99,7 +78,7 @@ def months(table, scale, *, dark=False):
 
 
 def _rows_of_countries(names, columns, what, mark, across, said, scale, dark):
-    """A picture of a row a country, whose marks have the colour of their class (`number`)."""
+    """Draw a row a country, whose marks have the colour of their class (`number`)."""
     axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 150}
     scale_of_rows = {"domain": names, "padding": 0.1}
     rows = {"field": "country", "type": "nominal", "scale": scale_of_rows, "axis": axis}
@@ -121,7 +100,7 @@ def _rows_of_countries(names, columns, what, mark, across, said, scale, dark):
 
 
 def _names(codes):
-    """Names of countries for the axis of a picture, each once."""
+    """Name countries for the axis of a picture, each once."""
     names = [shown(theme.country_name(code), limit=24) for code in codes]
     return [
         f"{name} ({shown(code, limit=12)})" if names.count(name) > 1 else name

@@ -26,7 +26,7 @@ def main():
 
 
 def _placed(svg, chart):
-    """A chart as a part of a page, whose names are of this part only."""
+    """Return a chart as a part of a page, whose names are of this part only."""
     place = f"{chart['x']}-{chart['y']}"
     svg = re.sub(r'(id="|url\(#)', rf"\1part{place}-", svg)
     return svg.replace("<svg ", f'<svg x="{chart["x"]}" y="{chart["y"]}" ', 1)

@@ -29,7 +29,7 @@ LINE = 104
 
 
 def poster(city, series, scale, over_all=None, *, simulated, sources=()):
-    """A page about a city as PNG, 1240 x 1754 px: A4 at 150 dpi; arguments as for :func:`poster_page`."""
+    """Draw a page about a city as PNG (A4, 1240 x 1754 px); arguments as for :func:`poster_page`."""
     page = poster_page(city, series, scale, over_all, simulated=simulated, sources=sources)
     command = [sys.executable, "-P", "-m", "app.charts.drawing"]
     drawn = subprocess.run(command, input=json.dumps(page).encode(), capture_output=True, env=environment())
@@ -39,7 +39,7 @@ def poster(city, series, scale, over_all=None, *, simulated, sources=()):
 
 
 def poster_page(city, series, scale, over_all=None, *, simulated, sources=()):
-    """A page about a city.
+    """Lay out a page about a city.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ ABOVE = {
 
 
 def literal(words):
-    """Text, or a list, as a literal of an expression.
+    """Write a text, or a list, as a literal of an expression.
 
     >>> literal("it's")
     '"it\\'s"'
@@ -28,12 +28,12 @@ def literal(words):
 
 
 def by_class(values):
-    """Expression for what belongs to the class (`number`) of a datum."""
+    """Return the expression for what belongs to the class (`number`) of a datum."""
     return f"{literal(list(values))}[datum.number]"
 
 
 def number(field, unit):
-    """Expression for a number in words, without its unit: whole for an index and a share.
+    """Return the expression for a number in words, without its unit: whole for an index and a share.
 
     >>> number("datum.value", "%")
     "format(datum.value, ',.0f')"
@@ -43,12 +43,12 @@ def number(field, unit):
 
 
 def amount(field, unit):
-    """Expression for a number with its unit."""
+    """Return the expression for a number with its unit."""
     return f"{number(field, unit)} + {literal(f' {theme.unit_words(unit)}')}"
 
 
 def tooltip(title, parts):
-    """Expression of the table beside a mark.
+    """Return the expression of the table beside a mark.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def tooltip(title, parts):
 
 
 def config(dark):
-    """Fonts and colours of a chart with axes."""
+    """Return fonts and colours of a chart with axes."""
     tone = theme.tones(dark)
     axis = {
         "labelColor": tone["text"],

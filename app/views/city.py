@@ -151,7 +151,7 @@ def trend_words(series):
 
 
 def _years(store, city_id, series):
-    """The mean of each year, with its interval where there is one."""
+    """Return the mean of each year, with its interval where there is one."""
     calibration, row = session.calibration(), store.row(city_id)
     for year in np.unique(years_of(series)).tolist():
         start, end = f"{year}-01-01", f"{year}-12-31"
@@ -173,7 +173,7 @@ def _years(store, city_id, series):
 
 
 def _lowest_words(scale):
-    """The lowest class after a number of days: "within the guideline", or the name of an index's class."""
+    """Return the lowest class in words: "within the guideline", or the name of an index's class."""
     return scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
 
 
@@ -332,7 +332,7 @@ def _named(store, one, city):
 
 
 def _smooth(values, series):
-    """Means over 30 days where the chart has them: days of several places hide one another."""
+    """Return means over 30 days where the chart has them: days of several places hide one another."""
     if not charts.has_rolling(series):
         return values
     return rolling(series.spread(values))[series.spans - series.spans[0]]
@@ -392,7 +392,7 @@ def _season_words(series):
 
 
 def _recent(series):
-    """The last months of a series, or the year that is chosen where there are many."""
+    """Return the last months of a series, or the year that is chosen where there are many."""
     months = series.dates.to_numpy().astype("datetime64[M]").astype("int64")
     if months[-1] - months[0] < MOST_MONTHS:
         return series
@@ -424,7 +424,7 @@ def _day(store, city, series, scale):
 
 
 def _words(store, series, scale, at):
-    """What a value means, its interval and the chance of the guideline's being exceeded: a paragraph each."""
+    """Say what a value means, its interval and the chance that the guideline is exceeded."""
     words = [f"**{scale.verdict(series.amounts[at])}**"] if scale.classed else []
     if series.lower is not None and np.isfinite(series.lower[at]):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
@@ -462,7 +462,7 @@ def _reasons(city, date):
 
 
 def _answer(place, opened, city_id, date):
-    """The reasons, found with progress where they are not kept; leaving the page ends the work."""
+    """Return the reasons, found with progress where they are not kept; leaving the page ends the work."""
     answers = session.answers()
     if answers.get(city_id, date) is None:
         question = (session.model_stamp(), city_id, date)

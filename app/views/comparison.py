@@ -268,7 +268,7 @@ def _hazards(found, key):
 
 
 def published(found):
-    """The published log losses, with a comparison beside them unless it is None."""
+    """Show the published log losses, with a comparison beside them unless it is None."""
     st.header(
         "The published comparison" if found is None else "Beside it: the published comparison", anchor=False
     )

@@ -64,7 +64,7 @@ def page():
 
 
 def _country_box(store, code):
-    """Search box for a country, tied to the link."""
+    """Show the search box for a country, tied to the link."""
     names = {one: shown(theme.country_name(one)) for one in set(store.cities["country"])}
     names = dict(sorted(names.items(), key=lambda pair: pair[1]))
     look = {
@@ -121,7 +121,7 @@ def _card(store, table, scale, code):
 
 
 def _figures(store, table, row, scale):
-    """What is known of a country, a row of the table."""
+    """Show what is known of a country, a row of the table."""
     if scale.classed:
         st.markdown("Too few days for a class." if row["few"] else f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:

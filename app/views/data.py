@@ -96,7 +96,7 @@ def _refusal(number, kind, columns):
 
 
 def _cities(store):
-    """Identifiers of the chosen cities, or None for all."""
+    """Show the choice of cities; return their identifiers, or None for all."""
     cities = store.cities
     codes = sorted(cities["country"].unique(), key=theme.country_name)
     chosen = st.multiselect(

@@ -41,7 +41,7 @@ def _part():
 
 
 def _alone():
-    """What there is to see where no comparison was given: the published one, and an upload."""
+    """Show what there is where no comparison was given: the published one, and an upload."""
     # The comparison of an upload has the published one beside it.
     if "imbalance_found" not in st.session_state:
         published(None)
@@ -68,7 +68,7 @@ def _given(opened):
 
 
 def _of_demonstration(opened):
-    """Whether the comparison lies beside the files of a demonstration, of which it may be made."""
+    """Tell whether the comparison lies beside the files of a demonstration, of which it may be made."""
     if opened.simulated:
         return True
     beside = opened.predictions and opened.predictions.resolve().parent == opened.comparison.resolve().parent
@@ -86,7 +86,7 @@ def _opened(folder, stamp, name):
 
 
 def _suite(found, folder):
-    """The suite itself, or the set in it that was chosen."""
+    """Let a set of a suite be chosen; return it, or the suite itself."""
     if not found.sets:
         return found
     name = st.selectbox(
@@ -136,7 +136,7 @@ def _own_table():
 
 
 def _parsed(content):
-    """The upload of this session, read once."""
+    """Return the upload of this session, read once."""
     mark = hashlib.sha256(content).hexdigest()
     held = st.session_state.get("imbalance_table")
     if held is None or held[0] != mark:
@@ -146,7 +146,7 @@ def _parsed(content):
 
 
 def _choices(upload):
-    """What the widgets ask for, as arguments of `imbalance compare`."""
+    """Show the choices; return them as arguments of `imbalance compare`."""
     names = list(upload.candidates)
     target = st.selectbox(
         "Column of the classes",

@@ -200,7 +200,7 @@ def _class_words(scale, value):
 
 
 def _advice_words(advice, scale):
-    """Advice, with the class it is for where the scale has other classes."""
+    """Show advice, with the class it is for where the scale has other classes."""
     other = scale.unit == PM25_UNIT and scale.name != ADVICE_TABLE
     by = f" Advice for “{advice.label}” of the {scales.SCALES[ADVICE_TABLE]}." if other else ""
     st.caption(advice.short + by)

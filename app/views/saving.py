@@ -9,7 +9,7 @@ KINDS = {"csv": "CSV (spreadsheets)", "parquet": "Parquet (programs)", "geojson"
 
 
 def file_button(label, rows, facts, kind, *, stem, key):
-    """A download that is written only when it is asked for."""
+    """Show a button for a file that is written only when it is asked for."""
     st.download_button(
         label,
         lambda: downloads.WRITERS[kind](rows(), facts),
@@ -22,7 +22,7 @@ def file_button(label, rows, facts, kind, *, stem, key):
 
 
 def kind_box(key):
-    """Choice of a format, a key of :data:`KINDS`."""
+    """Show the choice of a format; return a key of :data:`KINDS`."""
     return st.segmented_control(
         "Format", list(KINDS), default="csv", format_func=KINDS.get, required=True, key=key
     )

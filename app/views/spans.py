@@ -69,7 +69,7 @@ def _set(ends):
 
 
 def spans(days, period="day"):
-    """Spans to choose from, by name.
+    """Return spans to choose from, by name.
 
     Examples
     --------

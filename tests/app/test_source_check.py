@@ -81,5 +81,11 @@ def test_a_panel_is_no_table_of_predictions(trained):
 
 
 def test_sound_files_pass(trained):
-    "Predictions, panel and bundle of one run."
-    source_check.check(sources.in_folder(trained))
+    "Predictions, panel and bundle of one run are looked at, and nothing is said against them."
+    given = sources.in_folder(trained)
+    assert {kind for kind in source_check.CHECKS if getattr(given, kind)} == {
+        "predictions",
+        "panel",
+        "bundle",
+    }
+    assert source_check.check(given) is None
