@@ -7,9 +7,13 @@ import html
 import json
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
-from app import downloads, maps, pictures, scales, session, sources, theme
+from app import downloads, maps, scales, session, sources, theme
+from app.charts import vega
+from app.downloads import MIME
+from app.session import link
 
 #: The app's own map: its script, in the order in which its parts build upon each other, and its look.
 STATIC = Path(__file__).parent / "static"
@@ -26,6 +30,9 @@ NO_VALUE = "–"
 TABLE_ROW = 37
 #: Look of entries in a row that wraps.
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
+KINDS = {"csv": "CSV (spreadsheets)", "parquet": "Parquet (programs)", "geojson": "GeoJSON (maps)"}
+#: Years to choose from beside one another; earlier ones are found by their days.
+MOST_YEARS = 4
 
 
 def dark():
@@ -53,7 +60,7 @@ def show_chart(chart, key, *, says="", table=None, entries=(), origin=None):
         Its data; by default the first table that it draws.
     entries : sequence of (str, str)
         Legend that stands beside it on the page: name and colour.
-    origin : app.pictures.Origin, optional
+    origin : app.charts.vega.Origin, optional
         Where its numbers come from; by default the predictions that are open.
     """
     # A name may be markup; nothing obeys it here, and nothing shall.
@@ -62,17 +69,15 @@ def show_chart(chart, key, *, says="", table=None, entries=(), origin=None):
     # Made on demand: neither table nor picture is sent with the page.
     with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
         if files.open:
-            table = pictures.table_of(chart) if table is None else table
+            table = vega.table_of(chart) if table is None else table
             _files(chart, key, says, table, entries, origin or session.origin())
 
 
 def _files(chart, key, says, table, entries, origin):
     title = str(says).replace("**", "")
     makers = {
-        kind: lambda kind=kind: pictures.picture(
-            chart, kind, origin, title=title, entries=entries, dark=dark()
-        )
-        for kind in pictures.MIME
+        kind: lambda kind=kind: vega.picture(chart, kind, origin, title=title, entries=entries, dark=dark())
+        for kind in vega.MIME
     }
     makers["csv"] = lambda: origin.to_csv(table)
     with st.container(horizontal=True):
@@ -81,7 +86,7 @@ def _files(chart, key, says, table, entries, origin):
                 "Data (CSV)" if kind == "csv" else f"Picture ({kind.upper()})",
                 make,
                 file_name=f"{'SIMULATED_' * origin.simulated}{key}.{kind}",
-                mime={**pictures.MIME, **downloads.MIME}[kind],
+                mime={**vega.MIME, **downloads.MIME}[kind],
                 on_click="ignore",
                 key=f"{key}_{kind}",
             )
@@ -189,3 +194,102 @@ def _mark(look, name, words):
         f'style="width:1.1rem;height:1.1rem;flex:none;margin-right:.45rem;{look}"></span>'
         f"<span><b>{name}</b> {words}</span></span>"
     )
+
+
+def file_button(label, rows, facts, kind, *, stem, key):
+    """Show a button for a file that is written only when it is asked for."""
+    st.download_button(
+        label,
+        lambda: downloads.WRITERS[kind](rows(), facts),
+        file_name=downloads.file_name(facts, kind, stem),
+        mime=MIME[kind],
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def kind_box(key):
+    """Show the choice of a format; return a key of :data:`KINDS`."""
+    return st.segmented_control(
+        "Format", list(KINDS), default="csv", format_func=KINDS.get, required=True, key=key
+    )
+
+
+def span_box(store):
+    """Show the choice of a span: all days, a year, the last 30 days, or days of one's own.
+
+    Parameters
+    ----------
+    store : app.store.Store
+        Predictions.
+
+    Returns
+    -------
+    start, end : str
+        Dates that the store has.
+    """
+    days = store.day_names
+    start, end = sorted((link.choice("from", days, days[0]), link.choice("to", days, days[-1])))
+    if len(days) == 1:
+        return start, end
+    known = spans(days, store.period)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["span"] = next((name for name, span in known.items() if span == (start, end)), None)
+        st.pills(
+            "Period", list(known), key="span", on_change=lambda: _set(known.get(st.session_state["span"]))
+        )
+        _ends(store, start, end)
+    return start, end
+
+
+def _ends(store, start, end):
+    """Show the first and the last day, or month or year."""
+    if store.period != "day":
+        st.session_state["ends"] = start, end
+        st.select_slider(
+            "From and to",
+            store.day_names,
+            key="ends",
+            format_func=lambda day: theme.day_words(day, store.period),
+            on_change=lambda: _set(st.session_state["ends"]),
+        )
+        return
+    # A first day alone is one that waits for the last.
+    if len(st.session_state.get("ends", ())) != 1:
+        st.session_state["ends"] = pd.Timestamp(start).date(), pd.Timestamp(end).date()
+    st.date_input(
+        "From and to",
+        min_value=store.dates[0].date(),
+        max_value=store.dates[-1].date(),
+        key="ends",
+        format="YYYY-MM-DD",
+        on_change=lambda: _set([session.near(day) for day in st.session_state["ends"]]),
+        width=280,
+    )
+
+
+def _set(ends):
+    if ends is not None and len(ends) == 2:
+        link.set(**dict(zip(("from", "to"), ends, strict=True)))
+
+
+def spans(days, period="day"):
+    """Return spans to choose from, by name.
+
+    Examples
+    --------
+    >>> spans(("2019-12-31", "2020-01-01"))
+    {'All': ('2019-12-31', '2020-01-01'), '2019': ('2019-12-31', '2019-12-31'), '2020': ('2020-01-01', \
+'2020-01-01')}
+    """
+    known = {"All": (days[0], days[-1])}
+    years = sorted({day[:4] for day in days})
+    if len(years) > 1 and period != "year":
+        for year in years[-MOST_YEARS:]:
+            inside = [day for day in days if day.startswith(year)]
+            known[year] = (inside[0], inside[-1])
+    month = f"{pd.Timestamp(days[-1]) - pd.Timedelta(days=29):%Y-%m-%d}"
+    if period == "day" and days[0] < month:
+        known["Last 30 days"] = (next(day for day in days if day >= month), days[-1])
+    return known

@@ -14,8 +14,9 @@ from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.units import PM25_UNIT
 from airq.workflows.app import EXAMPLES
-from app import cube, downloads, jobs, pictures, scales, sources, surfaces, theme
-from app.observations import read_observations
+from app import cube, downloads, jobs, scales, sources, surfaces, theme
+from app.charts import vega
+from app.evidence import read_observations
 from app.series import lengths
 from app.store import Store, largest, open_store
 from app.text import age_words, for_markdown, short_path, words_of
@@ -217,7 +218,7 @@ def learned_words(trained_on):
 
 def _origin(line, facts):
     simulated = facts["trained_on"] == "simulated"
-    return pictures.Origin((line,), simulated, lambda table: downloads.to_csv(table, facts))
+    return vega.Origin((line,), simulated, lambda table: downloads.to_csv(table, facts))
 
 
 def tell_simulated():

@@ -15,8 +15,8 @@ from airq.grids import Grid, grid_of
 from airq.messages import import_optional
 from airq.units import PM25_UNIT
 from app import maps, scales, theme
+from app.cube import open_table
 from app.store import Store, guess_period, open_store
-from app.tables import open_table
 
 #: What can be seen of a surface, in the words of the page.
 VIEWS = {"pm25": "Prediction", "lower": "Lower end", "upper": "Upper end", "width": "Width of the interval"}

@@ -31,7 +31,7 @@ LINE = 104
 def poster(city, series, scale, over_all=None, *, simulated, sources=()):
     """Draw a page about a city as PNG (A4, 1240 x 1754 px); arguments as for :func:`poster_page`."""
     page = poster_page(city, series, scale, over_all, simulated=simulated, sources=sources)
-    command = [sys.executable, "-P", "-m", "app.charts.drawing"]
+    command = [sys.executable, "-P", "-m", "app.charts.vega"]
     drawn = subprocess.run(command, input=json.dumps(page).encode(), capture_output=True, env=environment())
     if drawn.returncode:
         raise OSError("The page could not be drawn; perhaps the machine is short of memory.")

@@ -1,11 +1,20 @@
-"""What all Vega-Lite specifications of the app share: words, classes and looks.
+"""What all Vega-Lite specifications of the app share: words, classes, looks, and how one becomes a file.
 
-Text from data reaches an expression as a literal only, which is never evaluated.
+Text from data reaches an expression as a literal only, which is never evaluated. The command
+``python -m app.charts.vega`` draws a page of charts: it reads the page from its standard input and writes the
+picture to its output, in a process that ends afterwards, for what draws takes 100 MB.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
 
 from app import theme
 
@@ -16,6 +25,10 @@ ABOVE = {
     "labelLimit": 240,
     "columns": {"expr": "width < 420 ? 1 : 4"},
 }
+#: Size of the plot, and the longest line above it. [px, characters]
+WIDTH, LINE = 900, 135
+RESOLUTION = 2
+MIME = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 def literal(words):
@@ -123,3 +136,134 @@ def on_paper(spec):
 
 def _rows(table):
     return table.to_pylist()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the numbers of a saved chart come from.
+
+    Attributes
+    ----------
+    lines : sequence of str
+        Unit, origin and whatever else must be known.
+    simulated : bool
+        Whether the numbers are simulated, which title and names of files then say first.
+    to_csv : callable
+        Writes a table of such numbers as bytes.
+    """
+
+    lines: tuple
+    simulated: bool
+    to_csv: Callable
+
+
+def picture(chart, kind, origin, *, title, entries=(), dark=False):
+    """Return a chart as PNG or SVG.
+
+    Parameters
+    ----------
+    chart : dict
+        Vega-Lite specification of one plot; its datasets may be Arrow tables.
+    kind : {"png", "svg"}
+        Format.
+    origin : Origin
+        What stands above it.
+    title : str
+        What it shows.
+    entries : sequence of (str, str)
+        Legend: name and colour (``#rrggbb``).
+    dark : bool
+        Whether the chart is drawn for a dark page.
+
+    Returns
+    -------
+    bytes
+    """
+    # V8 takes memory that most sessions never need.
+    import vl_convert
+
+    heading = "SIMULATED. " * origin.simulated + title
+    spec = alone(chart, title=heading, lines=origin.lines, entries=entries, tone=theme.tones(dark))
+    if kind == "svg":
+        return vl_convert.vegalite_to_svg(spec).encode()
+    return vl_convert.vegalite_to_png(spec, scale=RESOLUTION)
+
+
+def alone(chart, *, title, lines, entries, tone):
+    """Return the specification of a chart with what :func:`picture` puts around it, in tones of a page."""
+    chart = json.loads(json.dumps(chart, default=_rows).replace("NaN", "null"))
+    whole = ("config", "datasets", "padding", "title", "description", "height")
+    plot = {name: part for name, part in chart.items() if name not in whole}
+    layers = [plot] if "layer" not in plot or "encoding" in plot else plot["layer"]
+    if entries:
+        layers = [*layers, _legend(entries, tone)]
+    wrapped = [line for text in lines for line in textwrap.wrap(text, LINE)]
+    return {
+        "title": {
+            "text": textwrap.wrap(title, 100),
+            "subtitle": wrapped,
+            "anchor": "start",
+            "offset": 14,
+            "fontSize": 17,
+            "subtitleFontSize": 13,
+            "color": tone["text"],
+            "subtitleColor": tone["text"],
+        },
+        "width": WIDTH,
+        "height": chart.get("height", 380),
+        "padding": 20,
+        "datasets": chart.get("datasets", {}),
+        **({"data": plot["data"]} if "data" in plot and "layer" in plot and "encoding" not in plot else {}),
+        "layer": layers,
+        "resolve": {"scale": {"color": "independent"}, "legend": {"color": "independent"}},
+        "config": {**chart.get("config", {}), "background": tone["page"]},
+    }
+
+
+def _legend(entries, tone):
+    """Return a layer that draws nothing but a legend."""
+    names, colours = [name for name, _ in entries], [colour for _, colour in entries]
+    legend = {"title": None, "orient": "bottom", "columns": 3, "symbolType": "square", "symbolOpacity": 1}
+    legend |= {"symbolStrokeColor": tone["border"], "symbolStrokeWidth": 0.7, "labelLimit": 400}
+    colour = {"field": "name", "type": "nominal", "sort": None, "scale": {"domain": names, "range": colours}}
+    return {
+        "data": {"values": [{"name": name} for name in names]},
+        "mark": {"type": "square", "opacity": 0},
+        "encoding": {"color": {**colour, "legend": legend}},
+    }
+
+
+def table_of(chart):
+    """Return the first table of a chart, as a DataFrame; times that it holds in milliseconds become dates."""
+    tables = [*chart.get("datasets", {}).values()] or [chart.get("data", {}).get("values", [])]
+    table = tables[0].to_pandas() if hasattr(tables[0], "to_pandas") else pd.DataFrame(tables[0])
+    for name in {"day", "month"} & set(table.columns):
+        if pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = pd.to_datetime(table[name], unit="ms")
+    return table
+
+
+def main():
+    """Draw the page `{size, fonts, texts, charts}`, see :func:`app.charts.poster.poster_page`."""
+    import vl_convert
+
+    page = json.load(sys.stdin)
+    for folder in page["fonts"]:
+        vl_convert.register_font_directory(folder)
+    parts = page["texts"] + [_placed(vl_convert.vegalite_to_svg(one["spec"]), one) for one in page["charts"]]
+    width, height = page["size"]
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    paper = f'<rect width="{width}" height="{height}" fill="white"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{paper}{"".join(parts)}</svg>'
+    sys.stdout.buffer.write(vl_convert.svg_to_png(svg, scale=page["scale"]))
+
+
+def _placed(svg, chart):
+    """Return a chart as a part of a page, whose names are of this part only."""
+    place = f"{chart['x']}-{chart['y']}"
+    svg = re.sub(r'(id="|url\(#)', rf"\1part{place}-", svg)
+    return svg.replace("<svg ", f'<svg x="{chart["x"]}" y="{chart["y"]}" ', 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,11 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, downloads, jobs, layers, parts, scales, session, theme
-from app.advice import SOURCE, advice_for
+from app import downloads, jobs, layers, parts, scales, session, theme
 from app.charts import city as charts
 from app.charts import vega
-from app.evidence import gather, headline, question
+from app.evidence import agreement, agreement_words, averaged, gather, headline, held_out_days, question
+from app.scales import ADVICE_SOURCE, advice_for
 from app.series import (
     TREND_YEARS,
     Series,
@@ -189,7 +189,7 @@ def _over_time(view, city, series, scale):
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
-    observed = None if observed is None or observed.empty else agreement.averaged(observed, store.period)
+    observed = None if observed is None or observed.empty else averaged(observed, store.period)
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
     legend = charts.legend_of(series, **drawn).values()
     parts.lines_legend(legend)
@@ -219,17 +219,17 @@ def _against(view, city, series, observed):
     except (ValueError, OSError) as error:
         session.stop(error)
     st.header("Against observations", anchor=False)
-    rows, scheme = agreement.held_out_days(evidence.held_out, city["city_id"])
+    rows, scheme = held_out_days(evidence.held_out, city["city_id"])
     if city["trained"]:
         st.markdown(
             "**This city trained the model.** The line above follows its own monitor, so it is no evidence "
             "of how good the model is."
         )
-    found, record = agreement.agreement(rows), headline(evidence.records)
+    found, record = agreement(rows), headline(evidence.records)
     period = series.period
     if found is not None:
         single = "" if period == "day" else ", single days"
-        st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
+        st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement_words(found)}")
         # See app.charts.vega.of_picture.
         from airq.report.charts import observed_against_predicted
 
@@ -246,9 +246,9 @@ def _against(view, city, series, observed):
     if not city["trained"] and (found is None or period != "day"):
         ends = {"lower": series.lower, "upper": series.upper}
         rows = pd.DataFrame({"predicted": series.amounts, **ends}, index=series.dates)
-        found = agreement.agreement(rows.assign(observed=observed.reindex(rows.index)))
+        found = agreement(rows.assign(observed=observed.reindex(rows.index)))
         few = f"There are too few {layers.SPANS[period]} to compare."
-        st.markdown(few if found is None else agreement.words(found, period))
+        st.markdown(few if found is None else agreement_words(found, period))
     session.page_link("trust", "How the model was judged")
 
 
@@ -419,7 +419,7 @@ def _day(store, city, series, scale):
             advice = advice_for(value, store.unit)
             said = f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}"
             st.markdown(f"**US AQI class: {advice.label}**\n\n{said}")
-            st.caption(SOURCE)
+            st.caption(ADVICE_SOURCE)
             _reasons(city, link.date())
 
 

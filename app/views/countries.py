@@ -4,13 +4,11 @@ import numpy as np
 import streamlit as st
 
 from app import country_tables, layers, maps, parts, session, theme
-from app.charts import countries as charts
 from app.country_tables import SHARES
 from app.evidence import gather
+from app.parts import file_button, span_box
 from app.session import link, tied
 from app.text import for_markdown, shown
-from app.views.saving import file_button
-from app.views.spans import span_box
 
 #: Most countries of the pictures, unless all are asked for.
 MOST = 25
@@ -184,7 +182,7 @@ def _download(store, table, span):
 
 def _months(months, table, scale):
     st.header("Month by month", anchor=False)
-    picture = charts.months(months.reindex(table["country"]), scale, dark=parts.dark())
+    picture = country_tables.draw_months(months.reindex(table["country"]), scale, dark=parts.dark())
     parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
@@ -206,7 +204,7 @@ def _shares(store, span, table):
     shares = country_tables.shares_above(store, span, how).reindex(table["country"])
     scale = country_tables.scale_of(store, span, how)
     st.markdown(_shares_words(store, span, how))
-    picture = charts.shares(shares, scale, dark=parts.dark())
+    picture = country_tables.draw_shares(shares, scale, dark=parts.dark())
     parts.show_chart(picture, "countries_shares")
     parts.legend(scale)
     with st.expander("As a table"):

@@ -6,9 +6,8 @@ import streamlit as st
 from airq.report import words
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import cube, evidence, maps, parts, session, theme
-from app.card_text import safe_card
 from app.charts import trust as charts
-from app.text import for_markdown
+from app.text import for_markdown, safe_card
 
 LONG = 600
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import pictures
 from app.charts import city as charts
+from app.charts import vega
 from app.scales import scale
 from app.series import Series
 
@@ -19,7 +19,7 @@ LOOK = {
 }
 
 LINE = "Unit: µg/m³. Made with airq."
-SIMULATED, REAL = (pictures.Origin((LINE,), simulated, bytes) for simulated in (True, False))
+SIMULATED, REAL = (vega.Origin((LINE,), simulated, bytes) for simulated in (True, False))
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +32,21 @@ def series():
 def test_a_picture_says_all_that_it_needs(draw, series):
     "Title, unit, legend and SIMULATED stand in the file."
     chart = draw(series, scale("who", unit="µg m⁻³"))
-    text = pictures.picture(chart, "svg", SIMULATED, **LOOK).decode()
+    text = vega.picture(chart, "svg", SIMULATED, **LOOK).decode()
     for words in (LOOK["title"], LINE, "predicted", "mean over 30 days", "SIMULATED."):
         assert words in text
-    assert "SIMULATED" not in pictures.picture(chart, "svg", REAL, **LOOK).decode()
+    assert "SIMULATED" not in vega.picture(chart, "svg", REAL, **LOOK).decode()
 
 
 def test_a_picture_is_a_png(series):
     "It is wider than its plot of 900 px, at twice the resolution."
     image = pytest.importorskip("PIL.Image")
-    content = pictures.picture(charts.season(series), "png", REAL, **LOOK)
+    content = vega.picture(charts.season(series), "png", REAL, **LOOK)
     assert image.open(io.BytesIO(content)).width > 1800
 
 
 def test_the_days_of_a_chart_are_dates_in_its_table(series):
     "The first day is 1 January 2019."
-    table = pictures.table_of(charts.time_series(series, scale("who", unit="µg m⁻³")))
+    table = vega.table_of(charts.time_series(series, scale("who", unit="µg m⁻³")))
     assert table["day"].iloc[0] == pd.Timestamp("2019-01-01")
     assert table["value"].iloc[0] == 20
