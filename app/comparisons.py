@@ -126,12 +126,7 @@ class Found:
 def kind_of(folder):
     """Tell which comparison a folder holds, known by its files.
 
-    Raises
-    ------
-    OSError
-        If it is no folder.
-    ValueError
-        If it holds none, or one that is not finished.
+    OSError if it is no folder; ValueError if it holds none, or one that is not finished.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -148,19 +143,7 @@ def kind_of(folder):
 def open_comparison(folder):
     """Read the folder of a comparison, a suite, a reproduction or a comparison on hazardous days.
 
-    Parameters
-    ----------
-    folder : str or Path
-        As `imbalance` wrote it.
-
-    Returns
-    -------
-    Found
-
-    Raises
-    ------
-    OSError, ValueError
-        If it is none of them, or a file of it is damaged; the line names the file.
+    OSError or ValueError if it is none of them, or a file of it is damaged; the line names the file.
     """
     folder = Path(folder)
     kind = kind_of(folder)
@@ -193,13 +176,7 @@ def open_comparison(folder):
 
 
 def open_set(folder, name):
-    """Return one set of a suite, by a name that :attr:`Found.sets` lists.
-
-    Raises
-    ------
-    ValueError
-        If the suite has no such set.
-    """
+    """Open one set of a suite, by a name that :attr:`Found.sets` lists; ValueError for others."""
     if name not in _single_sets(Path(folder)):
         raise ValueError(f"The suite has no set {str(name)[:60]!r}.")
     return open_comparison(Path(folder) / name)
@@ -282,17 +259,8 @@ def _scores(path):
 def published_table(found=None):
     """Return the published log losses, what explains them, and a comparison of other rows beside them.
 
-    Parameters
-    ----------
-    found : Found, optional
-        A comparison or a suite: its differences to none stand beside the published ones, those of its first
-        model with raw probabilities.
-
-    Returns
-    -------
-    DataFrame
-        `recipe`, published log loss and its difference to none [nats], `mismatch` [nats], and ours where
-        there is any.
+    Columns: `recipe`, published log loss and its difference to none [nats], `mismatch` [nats]; of a
+    comparison or a suite `found`, its differences to none, of its first model with raw probabilities.
     """
     table = recipe_table()
     none = table.set_index("rows")["published"]["as they are"]

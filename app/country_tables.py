@@ -61,21 +61,10 @@ def span_of(store, start, end):
 
 
 def few_of(cities, values, few):
-    """Tell whether the mean of a country has no class: cities of too few days are over a quarter of it.
+    """Tell which countries have no class: cities of too few days are over a quarter of them.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`app.store.Store.cities`.
-    values : array-like of shape (n_cities,)
-        What is averaged.
-    few : numpy.ndarray of bool of shape (n_cities,)
-        Cities that have too few days.
-
-    Returns
-    -------
-    numpy.ndarray of bool of shape (n_countries,)
-        In the order of :func:`app.store.by_country`.
+    `values` are averaged over the `cities`, `few` says which of these have too few days, both of shape
+    (n_cities,); the answer is in the order of :func:`app.store.by_country`.
     """
     share = by_country(cities, np.where(np.isnan(values), np.nan, few))["value"]
     return (share > 1 - MOSTLY).to_numpy()
@@ -84,22 +73,10 @@ def few_of(cities, values, few):
 def country_table(store, span, months=None):
     """Return a row a country: mean, people, cities, worst month, share of days outside the model's domain.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-    months : DataFrame, optional
-        What :func:`monthly` says of the span, where it is known already.
-
-    Returns
-    -------
-    DataFrame
-        `country, value, people, cities, without_population, few, name, worst, worst_value, outside`, the
-        highest mean first. `value` and `worst_value` [store's unit] are weighted by the people of the
-        listed cities, `worst` is a month (Timestamp; missing with fewer than three months), `outside` is
-        a share weighted alike (missing where the file does not tell), `few` is what :func:`few_of` says.
+    `months`, if given, is what :func:`monthly` says of the span. The highest mean stands first. Columns:
+    `country, value, people, cities, without_population, few, name, worst, worst_value, outside`; `value` and
+    `worst_value` [store's unit] and the share `outside` are weighted by the people of the listed cities,
+    `worst` is a month (Timestamp; missing with fewer than three months), `few` is what :func:`few_of` says.
     """
     means = store.mean(store.main, span.start, span.end)
     table = by_country(store.cities, means).assign(few=few_of(store.cities, means, span.few))
@@ -123,13 +100,10 @@ def rows_of(table, store):
 
 
 def monthly(store, span):
-    """Average every country's listed cities by calendar month, weighted by people.
+    """Average every country's listed cities by calendar month, weighted by people. [store's unit]
 
-    Returns
-    -------
-    DataFrame
-        A row a country (code), a column a month (first day). [store's unit] A city counts in a month of
-        which it has at least half the days that the store has.
+    A row is a country (code), a column a month (first day). A city counts in a month of which it has at least
+    half the days that the store has.
     """
     if store.period == "year":
         return pd.DataFrame(index=sorted(store.cities["country"].unique()))
@@ -150,19 +124,10 @@ def monthly(store, span):
 
 
 def columns_by_country(cities, values):
-    """Return what :func:`app.store.by_country` says of every column of an array, at once.
+    """Average every column of an array of shape (n_cities, n_columns) as :func:`app.store.by_country` does.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`app.store.Store.cities`.
-    values : numpy.ndarray of shape (n_cities, n_columns)
-        What to average.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_countries, n_columns)
-        In the order of the countries' codes; NaN where no city has a value.
+    The answer has the shape (n_countries, n_columns), in the order of the countries' codes; NaN where no city
+    has a value.
     """
     codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
     people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
@@ -204,22 +169,11 @@ def levels_of(store, span, how):
 
 
 def shares_above(store, span, how):
-    """Return the share of the people of a country's listed cities above each level.
+    """Return the share of the people of a country's listed cities above each level, from 0 to 1.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-    how : {"people", "days"}
-        People whose city's mean of 30 days or more lies above an annual level, or their days above a
-        daily level; days come from the probabilities of the file where it holds them.
-
-    Returns
-    -------
-    DataFrame
-        A row a country (code), a column a level; from 0 to 1.
+    `how` is "people", whose city's mean of 30 days or more lies above an annual level, or "days" of theirs
+    above a daily level, from the probabilities of the file where it holds them. A row is a country (code), a
+    column a level.
     """
     columns = {}
     for level in levels_of(store, span, how):
@@ -238,18 +192,8 @@ def shares_above(store, span, how):
 def people_above(store, span):
     """Return how many people of the listed cities live above each level, and of how many that is known.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-
-    Returns
-    -------
-    DataFrame
-        `level, words, people, of`: in rising order of the levels; empty where none apply to a mean over the
-        span, or no population is known. Cities of too few days do not count.
+    Columns: `level` (rising), `words, people, of`; empty where no level applies to a mean over the span, or
+    no population is known. Cities of too few days do not count.
     """
     scale = mean_scale(store, span.known, "who")
     mean = store.mean(store.main, span.start, span.end)
@@ -320,21 +264,10 @@ def of_people(people, total):
 
 
 def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
-    """Say how far a country's mean can be trusted, as far as an evaluation tells.
+    """Say in sentences how far a country's mean can be trusted, as far as an evaluation tells.
 
-    Parameters
-    ----------
-    records, coverage : list of dict
-        Records of an evaluation, see :mod:`app.evidence`.
-    unit : str
-        Unit of the predictions.
-    period : {"day", "month", "year"}
-        What they stand for.
-
-    Returns
-    -------
-    list of str
-        Sentences.
+    `records` and `coverage` are those of :mod:`app.evidence`; `unit` and `period` are those of the
+    predictions.
     """
     sentences = [
         "There is no interval for the mean of a country: the file has intervals of single cities and "

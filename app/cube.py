@@ -46,20 +46,8 @@ BYTES_AT_ONCE = 10_000_000
 def cached(path):
     """Return the folder of the array of a file of predictions; made on first use, found again afterwards.
 
-    Parameters
-    ----------
-    path : str or Path
-        Predictions (Parquet or CSV).
-
-    Returns
-    -------
-    Path
-        Folder that holds :data:`ARRAY`, :data:`CITIES` and :data:`FACTS`.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file is not a sound table of predictions.
+    It holds :data:`ARRAY`, :data:`CITIES` and :data:`FACTS`. OSError or ValueError if the file is no sound
+    table.
     """
     path = Path(path)
     table = open_table(path)
@@ -101,15 +89,7 @@ def cache_root():
 
 
 def write_array(table, folder):
-    """Write the array, the cities and the facts of a table of predictions.
-
-    Parameters
-    ----------
-    table : PredictionTable
-        Where the rows come from.
-    folder : Path
-        Empty folder.
-    """
+    """Write the array, the cities and the facts of a :class:`PredictionTable` into an empty folder."""
     places, dates, level, units = _survey(table)
     cities = _cities(places)
     extra = sorted((name for name in table.columns if name.startswith(EXCEEDANCE)), key=_level_of)
@@ -291,23 +271,10 @@ class PredictionTable:
 
 
 def open_table(path):
-    """Look at a file of predictions without reading more than its first row.
+    """Look at a file of predictions (Parquet or CSV) without reading more than its first row.
 
-    Parameters
-    ----------
-    path : str or Path
-        Parquet or CSV.
-
-    Returns
-    -------
-    PredictionTable
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is neither Parquet nor CSV, lacks a column, has no rows, or is a panel of what was measured.
+    OSError if it cannot be opened; ValueError if it is neither Parquet nor CSV, lacks a column, has no rows,
+    or is a panel of what was measured.
     """
     path = Path(path)
     if not path.exists():

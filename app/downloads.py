@@ -51,24 +51,10 @@ LONG = 600
 
 
 def selection(store, city_ids=None, start=None, end=None, columns=None):
-    """Return the predictions of chosen cities, days and columns.
+    """Return the predictions of chosen cities, days (both ends included) and columns; all by default.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    city_ids : list of str, optional
-        Cities; all by default.
-    start, end : str or Timestamp, optional
-        Span of days, both included.
-    columns : list of str, optional
-        Of :func:`columns_of`; all by default. Place and day always stand in front.
-
-    Returns
-    -------
-    DataFrame
-        `inside_domain` is true where no site of the city lies outside; `level` and `aqi_table` tell what
-        `lower, upper` and `aqi` are.
+    `columns` are some of :func:`columns_of`; place and day always stand in front. `inside_domain` is true
+    where no site of the city lies outside; `level` and `aqi_table` tell what `lower, upper` and `aqi` are.
     """
     columns = columns_of(store) if columns is None else columns
     rows = store.rows(city_ids, start, end)
@@ -90,11 +76,8 @@ def selection(store, city_ids=None, start=None, end=None, columns=None):
 def means(store, city_ids=None, start=None, end=None):
     """Average every city over a span of days; these means have no interval.
 
-    Returns
-    -------
-    DataFrame
-        Place, `days` that are known, the mean, the share of days inside the model's domain, and the
-        expected share of days above each level that the file holds a probability for.
+    Columns: place, `days` that are known, the mean, the share of days inside the model's domain, and the
+    expected share of days above each level that the file holds a probability for.
     """
     numbers = np.arange(len(store.cities)) if city_ids is None else [store.row(one) for one in city_ids]
     table = store.cities_as_told.iloc[numbers].reset_index(drop=True)
@@ -160,21 +143,10 @@ def index_of(store):
 
 
 def about(store, *, simulated=False, span=""):
-    """Return the facts that a download tells of its predictions.
+    """Return the facts that a download tells of its predictions: those of their file and some more.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    simulated : bool
-        Whether they are those of the demonstration.
-    span : str
-        Days that were chosen, in words.
-
-    Returns
-    -------
-    dict
-        Facts of the file of predictions, with `unit, trained_on, licence, selection`.
+    These are `unit, trained_on, period, licence, selection, notes` and perhaps a `warning`; `span` are the
+    days that were chosen, in words.
     """
     trained = "simulated" if simulated else store.trained_on
     warning = ORIGINS[trained].warning if trained in ORIGINS else ""
@@ -199,10 +171,6 @@ def to_csv(rows, facts):
     """Return the rows as CSV for spreadsheets and programs: UTF-8, a header, and `unit` in a column.
 
     A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
-
-    Returns
-    -------
-    bytes
     """
     rows = rows.copy(deep=False)
     for name in rows.columns:
@@ -218,12 +186,7 @@ def to_csv(rows, facts):
 
 
 def to_parquet(rows, facts):
-    """Return the rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column.
-
-    Returns
-    -------
-    bytes
-    """
+    """Return the rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column."""
     rows = rows.copy(deep=False)
     rows.attrs = {}
     table = pa.Table.from_pandas(rows, preserve_index=False)
@@ -242,10 +205,6 @@ def to_geojson(rows, facts):
     """Return the rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
 
     Rows without a position have a feature without a geometry.
-
-    Returns
-    -------
-    bytes
     """
     index = _index_in(rows, facts)
     units = {name: unit for name in rows.columns if (unit := unit_of(name, index))}

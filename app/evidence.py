@@ -79,23 +79,8 @@ class Evidence:
 def gather(sources, store, bundle_facts):
     """Return the evidence of the evaluation, else of the bundle, else of the predictions' own file.
 
-    Parameters
-    ----------
-    sources : app.sources.Sources
-        What was given.
-    store : app.store.Store or None
-        Predictions.
-    bundle_facts : callable
-        Gives the facts of the bundle; asked only where a bundle was given and no evaluation.
-
-    Returns
-    -------
-    Evidence
-
-    Raises
-    ------
-    OSError, ValueError
-        If a file is not a record of an evaluation.
+    `bundle_facts` is called for the metadata of the bundle only where a bundle was given and no evaluation;
+    `store` may be None. OSError or ValueError if a file is not a record of an evaluation.
     """
     if sources.evaluation is not None:
         return read_evaluation(sources.evaluation)
@@ -108,17 +93,7 @@ def gather(sources, store, bundle_facts):
 
 
 def read_evaluation(path):
-    """Read the records of an evaluation: evaluation.json or its folder, with the files beside it.
-
-    Parameters
-    ----------
-    path : str or Path
-        File or folder that `airq evaluate` made.
-
-    Returns
-    -------
-    Evidence
-    """
+    """Read the records of an evaluation: evaluation.json or its folder, with the files beside it."""
     path = Path(path)
     path = path / "evaluation.json" if path.is_dir() else path
     if not path.exists():
@@ -216,19 +191,8 @@ def place_words(place):
 def said(sentence, record, *others):
     """Return a sentence of :mod:`airq.report.words` about a record, for Markdown on a page.
 
-    Parameters
-    ----------
-    sentence : callable
-        Makes the sentence of a record.
-    record : dict
-        Record of an evaluation; its names may hold anything.
-    *others : list of dict
-        Further arguments of `sentence`.
-
-    Returns
-    -------
-    str
-        Names without markup, countries by name, units as the pages write them.
+    `sentence` makes it of the record and `others`, lists of records. Names, which may hold anything, come
+    without markup, countries by name, units as the pages write them.
     """
     shown = [[_for_page(one) for one in records] for records in others]
     return theme.with_page_units(sentence(_for_page(record), *shown))
@@ -279,24 +243,7 @@ class Observations:
 
 
 def read_observations(path):
-    """Return the observed PM2.5 of a panel.
-
-    Parameters
-    ----------
-    path : str or Path
-        Parquet file of a panel.
-
-    Returns
-    -------
-    Observations
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not a panel.
-    """
+    """Return the observed PM2.5 of a panel, a Parquet file; OSError or ValueError if it is none."""
     with open_panel_file(path) as (file, metadata):
         check_names(file.schema_arrow.names)
         # The panel of an extraction has inputs only.
@@ -330,20 +277,10 @@ class Agreement:
 
 
 def agreement(rows):
-    """Compare the predictions of a city with what was observed.
+    """Compare the predictions of a city with what was observed; None with fewer than :data:`FEWEST` days.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        `observed, predicted, lower, upper` [µg m⁻³], a row a day, month or year.
+    `rows` holds `observed, predicted, lower, upper` [µg m⁻³], a row a day, month or year.
 
-    Returns
-    -------
-    Agreement or None
-        None with fewer than :data:`FEWEST` days.
-
-    Examples
-    --------
     >>> rows = pd.DataFrame({"observed": [10.0] * 5, "predicted": [12.0] * 5, "lower": 9.0, "upper": 11.0})
     >>> agreement(rows)
     Agreement(days=5, bias=2.0, error=2.0, inside=1.0)
@@ -358,24 +295,11 @@ def agreement(rows):
 
 
 def held_out_days(path, city_id):
-    """Read the predictions of a city by models that had not seen it.
+    """Read the predictions of a city by models that had not seen it, and what was held out, in words.
 
-    Of repeated evaluations only the first counts: a mean over repeats has smaller errors than any model.
-
-    Parameters
-    ----------
-    path : Path or None
-        Table of held-out predictions of `airq evaluate`.
-    city_id : str
-        City.
-
-    Returns
-    -------
-    rows : DataFrame
-        `date, observed, predicted, lower, upper`; means over the sites of the city. Empty where there are
-        none.
-    scheme : str
-        What was held out, in two or three words.
+    `path` is the table of held-out predictions of `airq evaluate`, or None. The rows hold `date, observed,
+    predicted, lower, upper` [µg m⁻³], means over the sites of the city. Of repeated evaluations only the
+    first counts: a mean over repeats has smaller errors than any model.
     """
     columns = ["date", "observed", "predicted", "lower", "upper"]
     if path is None:
@@ -395,22 +319,10 @@ def held_out_days(path, city_id):
 
 
 def averaged(observed, period):
-    """Average the observations of days over the days, months or years that predictions stand for.
+    """Average the observations of days [µg m⁻³, by date] over the periods that predictions stand for.
 
-    Parameters
-    ----------
-    observed : Series of float by date
-        A value a day. [µg m⁻³]
-    period : {"day", "month", "year"}
-        What a prediction stands for.
+    Only months or years count of which :data:`MOSTLY` of the days are observed; dates are their first days.
 
-    Returns
-    -------
-    Series of float by date
-        By first day of the period; only periods of which :data:`MOSTLY` of the days are observed.
-
-    Examples
-    --------
     >>> days = pd.date_range("2020-01-01", "2020-02-10")
     >>> averaged(pd.Series(8.0, index=days), "month")
     date

@@ -217,10 +217,7 @@ def demonstration():
 def make_demonstration():
     """Make the demonstration and keep it in the cache folder; yield a :class:`Step` now and then.
 
-    Raises
-    ------
-    OSError, ValueError
-        If it could not be made.
+    OSError or ValueError if it could not be made.
     """
     folder = sources.demonstration_folder()
     lock = FileLock(folder.with_suffix(".lock"))
@@ -248,19 +245,8 @@ def _taken(lock):
 def predict(folder, panel, bundle, sites):
     """Predict all days of some sites of a panel into `folder`; yield a :class:`Step` now and then.
 
-    Parameters
-    ----------
-    folder : Path
-        Gets ``rows.parquet``, see :func:`airq.models.predictions.prediction_rows`.
-    panel, bundle : str or Path
-        Parquet file of a panel, folder of a bundle.
-    sites : list of str
-        Sites.
-
-    Raises
-    ------
-    OSError, ValueError
-        If panel or bundle are not sound, or do not fit together.
+    The folder gets ``rows.parquet``, see :func:`airq.models.predictions.prediction_rows`. OSError or
+    ValueError if panel (Parquet file) or bundle are not sound, or do not fit together.
     """
     _write_sites(panel, sites, folder / "panel.parquet")
     yield from PREDICTION.run(folder / "panel.parquet", "--bundle", bundle, "--out", folder / "rows.parquet")
@@ -305,21 +291,9 @@ class Answers:
 def explain(answers, panel, bundle, city_id, date):
     """Compute the contributions to a prediction and to those around it; yield a :class:`Step` now and then.
 
-    It ends once the answer is stored, by this session or another. Closing the generator ends the work.
-
-    Parameters
-    ----------
-    answers : Answers
-        Receives the answers.
-    panel, bundle : str or Path
-        Parquet file of a panel, folder of a bundle.
-    city_id, date : str
-        City, whose first site is explained, and a day such as 2020-01-31.
-
-    Raises
-    ------
-    OSError, ValueError
-        See :meth:`Job.run`.
+    The first site of the city is explained for a day such as 2020-01-31; `answers` receives what is found. It
+    ends once the answer is stored, by this session or another. Closing the generator ends the work. Raises as
+    :meth:`Job.run` does.
     """
     with tempfile.TemporaryDirectory(prefix="airq-job-") as folder:
         out = Path(folder, "contributions.json")

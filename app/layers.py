@@ -23,18 +23,7 @@ LENGTHS = {"month": (28, 31), "year": (365, 366)}
 def day_layer(store, date, *, scale, palette="readable"):
     """Show a day of all cities, with intervals and applicability where the file holds them.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    date : str or Timestamp
-        One of its dates.
-    scale, palette : str
-        See :func:`app.scales.scale`.
-
-    Returns
-    -------
-    app.maps.Layer
+    `date` is one of the store's; for `scale` and `palette` see :func:`app.scales.scale`.
     """
     days = days_of(store.dates[store.days(date, date)], store.period)
     chosen = scales.scale(scale, unit=store.unit, days=days, period=store.period, palette=palette)
@@ -115,19 +104,9 @@ def how_counted(store, level):
 
 
 def levels(store, scale):
-    """Return the levels that a share can be asked for, with their names: the ends of classes of a scale.
+    """Return the levels that a share can be asked for [store's unit], rising, with their names.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    scale : str
-        See :func:`app.scales.scale`.
-
-    Returns
-    -------
-    dict of float to str
-        In rising order, in the store's unit.
+    They are the ends of the classes of a scale, see :func:`app.scales.scale`.
     """
     chosen = scales.scale(scale, unit=store.unit, period=store.period)
     names = {}
@@ -160,26 +139,15 @@ def _mostly_inside(store, start, end):
 
 
 def mean_interval(calibration, predicted, lower, upper, level):
-    """Return the interval of the mean over the last axis, as `airq predict --period` gives it.
+    """Return the ends of the interval of the mean over the last axis, as `airq predict --period` gives it.
 
-    The errors of days go together, so the intervals of days say nothing of a mean: months and years have
-    a calibration of their own, and only spans as long as these, with three quarters of their days, have an
+    The errors of days go together, so the intervals of days say nothing of a mean: months and years have a
+    calibration of their own, and only spans as long as these, with three quarters of their days, have an
     interval. Daily intervals tell the residual scale of every day; where their lower end is cut at zero, the
     scale above stands for that below.
 
-    Parameters
-    ----------
-    calibration : airq.models.intervals.Calibration
-        Of the bundle that made the predictions.
-    predicted, lower, upper : numpy.ndarray of shape (..., n_days)
-        Predictions of all days of the span and the ends of their intervals, NaN where there is none. [µg m⁻³]
-    level : float
-        Coverage of the intervals.
-
-    Returns
-    -------
-    numpy.ndarray of shape (..., 2)
-        Ends. [µg m⁻³] NaN where the mean has no interval.
+    `predicted, lower, upper` [µg m⁻³] have the shape (..., n_days), NaN where there is none, and `level` is
+    their coverage; the ends have the shape (..., 2), NaN where the mean has no interval.
     """
     n_days = predicted.shape[-1]
     period = next((name for name, (low, high) in LENGTHS.items() if low <= n_days <= high), None)

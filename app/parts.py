@@ -217,18 +217,7 @@ def kind_box(key):
 
 
 def span_box(store):
-    """Show the choice of a span: all days, a year, the last 30 days, or days of one's own.
-
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-
-    Returns
-    -------
-    start, end : str
-        Dates that the store has.
-    """
+    """Show the choice of a span: all days, a year, 30 days or days of one's own; return its ends."""
     days = store.day_names
     start, end = sorted((link.choice("from", days, days[0]), link.choice("to", days, days[-1])))
     if len(days) == 1:

@@ -310,19 +310,8 @@ ADVICE = tuple(
 def advice_for(value, unit=PM25_UNIT):
     """Return the advice for the value of a day; a mean over more days has none.
 
-    Parameters
-    ----------
-    value : float
-        Daily PM2.5 [µg m⁻³] or points of an index; not missing.
-    unit : str
-        Its unit. Concentrations are classed by the index of 2024.
+    Concentrations [µg m⁻³] are classed by the index of 2024, points of an index by its own table.
 
-    Returns
-    -------
-    Advice
-
-    Examples
-    --------
     >>> advice_for(8.0).label, advice_for(151, "aqi-us-2012").label
     ('Good', 'Unhealthy')
     """

@@ -163,18 +163,9 @@ class Trend:
 def trend(series):
     """Estimate the trend of a place: median slope of its years (Theil-Sen), with Kendall's interval [1]_.
 
-    Every month is held against the mean of that month of the year, and a year is one observation, because
-    its months go together. The interval is that of the scatter of the years, not of the model's error.
-
-    Parameters
-    ----------
-    series : Series
-        Days or months of one place.
-
-    Returns
-    -------
-    Trend or None
-        None with fewer than :data:`TREND_YEARS` years of half their months.
+    Every month is held against the mean of that month of the year, and a year is one observation, because its
+    months go together. The interval is that of the scatter of the years, not of the model's error. None with
+    fewer than :data:`TREND_YEARS` years of half their months.
 
     References
     ----------
@@ -207,10 +198,7 @@ def monthly_means(series):
 def same_months(series):
     """Return the change from the last year but one to the last over the months that both have, or None.
 
-    Returns
-    -------
-    tuple of (int, int, int, float) or None
-        The two years, the number of months, and the mean change. [unit of the series]
+    The two years, the number of months, and the mean change. [unit of the series]
     """
     table = monthly_means(series)
     if len(table) < 2:
@@ -222,32 +210,15 @@ def same_months(series):
 def how_counted(series, levels):
     """Say how days above some levels are counted: by probabilities where each level has one.
 
-    A smooth prediction understates how often a level is exceeded.
-
-    Returns
-    -------
-    str
-        :data:`EXPECTED` or :data:`COUNTED`.
+    A smooth prediction understates how often a level is exceeded. :data:`EXPECTED` or :data:`COUNTED`.
     """
     return EXPECTED if set(levels) <= set(series.chances or {}) else COUNTED
 
 
 def share_above(series, levels):
-    """Return the share of the known days above each level by year, as :func:`how_counted` says.
+    """Return the share of the known days above each level as a :class:`Year` each, see :func:`how_counted`.
 
     Years have different numbers of known days, so their shares can be compared, their counts cannot.
-
-    Parameters
-    ----------
-    series : Series
-        Days of one place.
-    levels : sequence of float
-        In the unit of the series.
-
-    Returns
-    -------
-    list of Year
-        Only years that have a known day.
     """
     known = np.isfinite(series.amounts)
     years = years_of(series)[known]
@@ -268,10 +239,7 @@ def years_of(series):
 def class_shares(series, scale):
     """Return the share of the known days in each class of a scale, as :func:`how_counted` says.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_classes,)
-        From 0 to 1, NaN where no day is known.
+    From 0 to 1, of shape (n_classes,); NaN where no day is known.
     """
     known = np.isfinite(series.amounts)
     if not known.any():

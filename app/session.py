@@ -149,16 +149,7 @@ link = Link()
 def open_view(title, *, needs=("predictions",)):
     """Begin a page: its title, what must be said first, and the files that it needs.
 
-    Parameters
-    ----------
-    title : str
-        Heading.
-    needs : sequence of str
-        Of :data:`app.sources.KINDS`; where one was not given, the page says so and stops.
-
-    Returns
-    -------
-    View
+    `needs` are some of :data:`app.sources.KINDS`; where one was not given, the page says so and stops.
     """
     st.session_state.pop("below_title", None)
     opened = open_sources()
@@ -255,19 +246,7 @@ def _open_example(name):
 
 
 def age_of(here, today):
-    """Say how old the last value of a store is on a day, and whether there is a forecast.
-
-    Parameters
-    ----------
-    here : app.store.Store
-        Predictions.
-    today : Timestamp
-        A day.
-
-    Returns
-    -------
-    str
-    """
+    """Say how old the last value of a store is on a day, and whether there is a forecast."""
     last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
     ends = last + pd.Timedelta(days=int(lengths(here.dates[-1:], here.period)[0]) - 1)
     named = theme.day_words(last, here.period)
@@ -453,18 +432,9 @@ def stop(error):
 def tied(widget, label, name, options, default, **look):
     """Show a widget of one choice that is tied to the link; return what is chosen.
 
-    Parameters
-    ----------
-    widget : callable
-        Such as ``st.selectbox``.
-    label, name : str
-        Label, and name in the address, which is the widget's key, too.
-    options : sequence of str, or dict of str to str
-        Values; a dict names them.
-    default : str
-        One of the options.
-    **look
-        Further arguments of the widget.
+    `widget` is one such as ``st.selectbox``, `name` stands in the address and is the widget's key, `options`
+    are strings (a dict names them), `default` is one of them. `look` are further arguments of the widget, but
+    for `changed`, which is called with a new choice.
     """
     st.session_state[name] = link.choice(name, options, default)
     if isinstance(options, dict):

@@ -67,22 +67,8 @@ class Sources:
 def named(arguments=None):
     """Return the paths that the command line names, after ``--`` of `streamlit run`.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        ``sys.argv[1:]`` by default.
+    ValueError if an argument is unknown, or files are named beside an example.
 
-    Returns
-    -------
-    Sources
-
-    Raises
-    ------
-    ValueError
-        If an argument is unknown, or files are named beside an example.
-
-    Examples
-    --------
     >>> named(["--bundle", "here"]).bundle.name
     'here'
     """
@@ -122,20 +108,7 @@ def _parsed(arguments):
 
 
 def found(given, *, folder=DEMO):
-    """Return what was named, or what a demonstration left in a folder, or nothing.
-
-    Parameters
-    ----------
-    given : Sources
-        As :func:`named` returns them.
-    folder : str or Path
-        Folder of `airq demo`.
-
-    Returns
-    -------
-    Sources
-        Unchanged if anything was named.
-    """
+    """Return what was named, or what a demonstration left in a folder, or nothing."""
     if given != Sources():
         return given
     return in_folder(folder)
@@ -172,15 +145,7 @@ def demonstration_folder():
 def check(given):
     """Refuse files that no page could show; rows stay on disk.
 
-    Parameters
-    ----------
-    given : app.sources.Sources
-        What was named.
-
-    Raises
-    ------
-    ValueError
-        In the words of the page that would need the file, after the name of the option.
+    ValueError in the words of the page that would need the file, after the name of the option.
     """
     for kind, look in CHECKS.items():
         path = getattr(given, kind)

@@ -259,20 +259,10 @@ class Store:
         return np.divide(above, known, out=np.full(len(known), np.nan), where=known > 0)
 
     def rows(self, city_ids=None, start=None, end=None):
-        """Return predictions as rows, for tables and downloads.
+        """Return predictions as rows, for tables and downloads: of all cities and days by default.
 
-        Parameters
-        ----------
-        city_ids : list of str, optional
-            Cities; all by default.
-        start, end : str or Timestamp, optional
-            Span of days, both included.
-
-        Returns
-        -------
-        DataFrame
-            Columns of the city table but `sites` and `label`; `date`, and the quantities that
-            the file holds; rows without a prediction are left out.
+        Columns of the city table but `sites` and `label`; `date`, and the quantities that the file holds;
+        rows without a prediction are left out.
         """
         numbers = np.arange(len(self.cities)) if city_ids is None else [self.row(one) for one in city_ids]
         span = self.days(start, end)
@@ -288,19 +278,8 @@ class Store:
 def open_store(path):
     """Open a file of predictions; the first time it is laid out in the cache, later it is mapped at once.
 
-    Parameters
-    ----------
-    path : str or Path
-        Parquet or CSV as `airq predict` writes it.
-
-    Returns
-    -------
-    Store
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file is not a sound table of predictions; the message says what to do.
+    It is Parquet or CSV as `airq predict` writes it. OSError or ValueError if it is no sound table of
+    predictions; the message says what to do.
     """
     return map_folder(layout.cached(path))
 
@@ -389,22 +368,10 @@ def guess_period(dates):
 def ranking(cities, values, lower=None, upper=None):
     """Rank cities from the highest value to the lowest, those without a value left out.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`Store.cities`.
-    values : array-like of shape (n_cities,)
-        What to rank by.
-    lower, upper : array-like of shape (n_cities,), optional
-        Ends of their intervals.
-
-    Returns
-    -------
-    DataFrame
-        `rank` (from 1; equal values share the better one), `city_id, city, country, value, best, worst`.
-        `best` and `worst` are the ranks between which a city lies where every value lies in its interval
-        [1]_: cities whose whole interval is higher come before it, those whose whole interval is lower
-        come after it. A value without an interval is taken as it is.
+    `values, lower, upper` have the shape (n_cities,). Columns: `rank` (from 1; equal values share the better
+    one), `city_id, city, country, value, best, worst`. `best` and `worst` are the ranks between which a city
+    lies where every value lies in its interval [1]_: cities whose whole interval is higher come before it,
+    those whose whole interval is lower come after it. A value without an interval is taken as it is.
 
     References
     ----------
@@ -426,19 +393,7 @@ def ranking(cities, values, lower=None, upper=None):
 
 
 def rank_words(ranked, city_id):
-    """Say which rank a city has, and between which it may lie, in a sentence.
-
-    Parameters
-    ----------
-    ranked : DataFrame
-        As :func:`ranking` makes it.
-    city_id : str
-        One of its cities.
-
-    Returns
-    -------
-    str
-    """
+    """Say which rank a city has in what :func:`ranking` made, and between which it may lie."""
     one = ranked.loc[ranked["city_id"] == city_id].iloc[0]
     words = f"Number {one['rank']:,} of {len(ranked):,}, the highest first"
     if one["best"] == one["worst"]:
@@ -447,20 +402,10 @@ def rank_words(ranked, city_id):
 
 
 def by_country(cities, values):
-    """Average the listed cities of every country, weighted by people.
+    """Average the listed cities of every country, weighted by people; cities without a value do not count.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`Store.cities`.
-    values : array-like of shape (n_cities,)
-        What to average; cities without a value do not count.
-
-    Returns
-    -------
-    DataFrame
-        `country, value, people, cities, without_population`, sorted by country. Where a country has
-        cities with a known population, only these count; else all count alike and `people` is 0.
+    Columns: `country, value, people, cities, without_population`, sorted by country. Where a country has
+    cities with a known population, only these count; else all count alike and `people` is 0.
     """
     table = cities[["country", "population"]].assign(value=np.asarray(values, dtype="float64"))
     table = table.dropna(subset="value")

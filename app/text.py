@@ -135,17 +135,6 @@ def safe_card(text):
 
     Emphasis, lists, tables and plain code spans stay; what could fetch, link or draw does not.
 
-    Parameters
-    ----------
-    text : str
-        Markdown of unknown origin.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> print(safe_card("# Card\\n![x](http://a.b) `no2` *city*"))
     ### Card
     \\!\\[x\\](http\\://a.b) `no2` *city*

@@ -41,26 +41,12 @@ def poster(city, series, scale, over_all=None, *, simulated, sources=()):
 def poster_page(city, series, scale, over_all=None, *, simulated, sources=()):
     """Lay out a page about a city.
 
-    Parameters
-    ----------
-    city : Series
-        A row of :attr:`app.store.Store.cities`.
-    series : app.series.Series
-        Its predictions.
-    scale : app.scales.Scale
-        Classes and colours of the values.
-    over_all : app.scales.Scale, optional
-        What their mean is held against; by default the levels of the WHO.
-    simulated : bool
-        Whether the numbers are simulated, which the page then says large.
-    sources : sequence of str
-        Where the numbers come from.
+    `city` is a row of :attr:`app.store.Store.cities`, `series` its predictions, `scale` the classes of the
+    values, `over_all` what their mean is held against (by default the levels of the WHO); `simulated` puts
+    SIMULATED on the page, `sources` tell where the numbers come from.
 
-    Returns
-    -------
-    dict
-        `size` in units of which each becomes `scale` pixels, folders of `fonts`, `texts` (SVG), and `charts`
-        with their place and their Vega-Lite specification.
+    A dict: `size` in units of which each becomes `scale` pixels, folders of `fonts`, `texts` (SVG), and
+    `charts` with their place and their Vega-Lite specification.
     """
     spans, half = layers.SPANS[series.period], WIDTH - MIDDLE - LEFT
     texts, drawn = [*_heading(city, series, scale, over_all, simulated)], []

@@ -259,21 +259,8 @@ def levels_in(columns):
 def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
     """Draw how often a level was exceeded where its probability was said to be low, middling or high.
 
-    Parameters
-    ----------
-    path : str or Path
-        held_out.parquet of an evaluation.
-    scheme : str
-        Scheme.
-    level : float
-        One of :func:`levels_of`. [µg m⁻³]
-    n_draws : int
-        Bootstrap samples of cities.
-
-    Returns
-    -------
-    dict or None
-        None where the scheme has no probabilities.
+    `path` is held_out.parquet of an evaluation, `level` one of :func:`levels_of` [µg m⁻³]; `n_draws` samples
+    of cities give the intervals. None where the scheme has no probabilities.
     """
     # See app.charts.vega.of_picture.
     from airq.report import charts

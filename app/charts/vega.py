@@ -63,16 +63,8 @@ def amount(field, unit):
 def tooltip(title, parts):
     """Return the expression of the table beside a mark.
 
-    Parameters
-    ----------
-    title : str
-        Expression of its heading.
-    parts : sequence of (str, str, str)
-        When a line is shown (an expression), its name (plain text) and what it says (an expression).
-
-    Returns
-    -------
-    str
+    `title` is the expression of its heading; each part of `parts` says when a line is shown (an expression),
+    its name (plain text) and what it says (an expression).
     """
     lines = [f"({when} ? {{{literal(name)}: {said}}} : {{}})" for when, name, said in parts]
     return f"merge({', '.join([f'{{title: {title}}}', *lines])})"
@@ -158,26 +150,9 @@ class Origin:
 
 
 def picture(chart, kind, origin, *, title, entries=(), dark=False):
-    """Return a chart as PNG or SVG.
+    """Return a chart of one plot as PNG or SVG; its datasets may be Arrow tables.
 
-    Parameters
-    ----------
-    chart : dict
-        Vega-Lite specification of one plot; its datasets may be Arrow tables.
-    kind : {"png", "svg"}
-        Format.
-    origin : Origin
-        What stands above it.
-    title : str
-        What it shows.
-    entries : sequence of (str, str)
-        Legend: name and colour (``#rrggbb``).
-    dark : bool
-        Whether the chart is drawn for a dark page.
-
-    Returns
-    -------
-    bytes
+    `title` is what it shows, `entries` are its legend: name and colour (``#rrggbb``).
     """
     # V8 takes memory that most sessions never need.
     import vl_convert

@@ -285,15 +285,7 @@ def _shown_trial():
 
 
 def _draw(found, key):
-    """Draw everything about a comparison, of whichever kind.
-
-    Parameters
-    ----------
-    found : app.comparisons.Found
-        What to draw.
-    key : str
-        What the keys of its widgets begin with, behind "imbalance_".
-    """
+    """Draw everything about a comparison; the keys of its widgets begin with "imbalance_" and `key`."""
     for warning in found.warnings:
         st.warning(for_markdown(warning, limit=600), icon=":material/science:")
     charts_of = {

@@ -296,21 +296,7 @@ def _legends(store, layer, date, *, points=True):
 
 
 def _draw_cities(store, layer, row, words, date):
-    """Draw the cities; a click selects one.
-
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    layer : app.maps.Layer
-        What to show of them.
-    row : int
-        The chosen city.
-    words : str
-        What the map shows, with its day or span.
-    date : str or None
-        The day that it shows; None for a span.
-    """
+    """Draw the cities of a layer, a click selects one; `date` is the day that it shows, None for a span."""
     surface, view, cells = _under()
     picture = maps.points_map(store.cities, layer, selected=row, alone=cells, dark=parts.dark())
     lacking, below = "", None
