@@ -11,6 +11,7 @@ import pyarrow as pa
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
 from app.charts import vega
+from app.evidence import OURS
 from app.layers import MOSTLY, mean_scale
 from app.store import by_country
 from app.text import for_markdown, shown
@@ -276,7 +277,7 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
         else "Index points have no intervals here, neither of cities nor of countries; the errors of cities "
         "of one country go together, so they do not cancel in its mean."
     ]
-    ours = {record["scheme"]: record for record in records if record["model"] == "default"}
+    ours = {record["scheme"]: record for record in records if record["model"] in OURS}
     for scheme, where in (("country", "countries"), ("city", "cities")):
         if scheme in ours and unit == PM25_UNIT:
             bias = ours[scheme]["bias"]

@@ -52,7 +52,8 @@ def cached(path):
     path = Path(path)
     table = open_table(path)
     name = f"{path.stem[:40]}-{fingerprint(path)}"
-    for root in (cache_root(), Path(tempfile.gettempdir()) / f"airq-{_user()}"):
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    for root in (cache_root(), Path(tempfile.gettempdir()) / f"airq-{user}"):
         if (root / name / FACTS).is_file():
             return root / name
         if _writable(root):
@@ -173,7 +174,7 @@ def _cities(places):
 def _fill(values, counts, table, quantities, cities, dates):
     """Add the rows into the array and divide by their number; return how many were negative."""
     rows, days = pd.Index(cities["city_id"]), pd.DatetimeIndex(dates)
-    known = np.zeros(values.shape, dtype="uint16") if _shares_cells(cities) else None
+    known = np.zeros(values.shape, dtype="uint16") if (cities["sites"] > 1).any() else None
     values[:] = np.nan if known is None else 0
     negative = 0
     for part in table.parts(["city_id", "date", *quantities]):
@@ -201,10 +202,6 @@ def _fill(values, counts, table, quantities, cities, dates):
     return negative
 
 
-def _shares_cells(cities):
-    return bool((cities["sites"] > 1).any())
-
-
 def _numbers(column):
     if column.dtype == "boolean" or column.dtype == bool:
         column = column.astype("Float32")
@@ -228,10 +225,6 @@ def _writable(folder):
         with tempfile.TemporaryFile(dir=folder):
             return True
     return False
-
-
-def _user():
-    return os.getuid() if hasattr(os, "getuid") else "user"
 
 
 def main():

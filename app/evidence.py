@@ -242,6 +242,12 @@ class Observations:
         return self.days.loc[city_id]
 
 
+def check_panel(path):
+    """Refuse a file that is no panel, by its header."""
+    with open_panel_file(path) as (file, _):
+        check_names(file.schema_arrow.names)
+
+
 def read_observations(path):
     """Return the observed PM2.5 of a panel, a Parquet file; OSError or ValueError if it is none."""
     with open_panel_file(path) as (file, metadata):

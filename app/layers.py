@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from airq.models.intervals import MIN_SHARE
 from airq.units import PM25_UNIT
@@ -68,14 +69,14 @@ def mean_ends(store, start, end, calibration):
     predicted, lower, upper = (store.array(name)[:, span] for name in ("pm25", "lower", "upper"))
     if predicted.shape[1] == 1:
         return lower[:, 0], upper[:, 0]
-    if calibration is None or store.period != "day" or len(store.dates[span]) != _days_between(start, end):
+    if (
+        calibration is None
+        or store.period != "day"
+        or len(store.dates[span]) != len(pd.date_range(start, end))
+    ):
         return None, None
     ends = mean_interval(calibration, predicted, lower, upper, store.level)
     return (None, None) if np.isnan(ends).all() else (ends[:, 0], ends[:, 1])
-
-
-def _days_between(start, end):
-    return int((np.datetime64(end) - np.datetime64(start)).astype(int)) + 1
 
 
 def mean_scale(store, days, scale, palette="readable"):

@@ -131,15 +131,16 @@ def by_month(series):
     number = series.dates.to_numpy()[known].astype("datetime64[M]").astype("int64") % 12
     parts = {month: np.sort(amounts[number == month]) for month in range(12)}
     return [
-        Month(MONTHS[month], part.mean(), *_tails(part), len(part))
+        # The quantiles of numpy.quantile, in a tenth of its time.
+        Month(
+            MONTHS[month],
+            part.mean(),
+            *np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), part),
+            len(part),
+        )
         for month, part in parts.items()
         if len(part)
     ]
-
-
-def _tails(part):
-    """Return the 10 % and 90 % quantile of sorted values, in a tenth of the time of `numpy.quantile`."""
-    return np.interp(np.array([0.1, 0.9]) * (len(part) - 1), np.arange(len(part)), part)
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,8 @@ def open_view(title, *, needs=("predictions",)):
     if opened.simulated or (opened.predictions and store().simulated):
         tell_simulated()
     if opened.simulated:
-        _tell_folder(opened.predictions.parent)
+        folder = for_markdown(short_path(opened.predictions.parent), limit=200)
+        st.caption(f"The files of this demonstration lie in {folder}")
     head(title, opened)
     st.session_state["below_title"] = st.container()
     if opened.predictions is not None:
@@ -215,11 +216,6 @@ def _origin(line, facts):
 def tell_simulated():
     """Say large that what follows is simulated."""
     st.warning(SIMULATED, icon=":material/science:")
-
-
-def _tell_folder(folder):
-    """Say where the files of a demonstration lie."""
-    st.caption(f"The files of this demonstration lie in {for_markdown(short_path(folder), limit=200)}")
 
 
 def _tell_other_example(open_now):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import os
 import sys
 import tempfile
@@ -147,62 +148,24 @@ def check(given):
 
     ValueError in the words of the page that would need the file, after the name of the option.
     """
-    for kind, look in CHECKS.items():
+    for kind, (module, look) in CHECKS.items():
         path = getattr(given, kind)
         if path is None:
             continue
         try:
-            look(path)
+            getattr(importlib.import_module(module), look)(path)
         except (ValueError, OSError) as error:
             raise ValueError(f"--{kind}: {words_of(error)}") from None
 
 
-# Each look brings what it needs: who names a bundle only does not wait for the tables of a comparison.
-def _predictions(path):
-    from app.cube import open_table
-
-    open_table(path)
-
-
-def _bundle(path):
-    from airq.bundle_metadata import read_metadata
-
-    read_metadata(path)
-
-
-def _panel(path):
-    from airq.io import open_panel_file
-    from airq.panel import check_names
-
-    with open_panel_file(path) as (file, _):
-        check_names(file.schema_arrow.names)
-
-
-def _comparison(path):
-    from app.comparisons import open_comparison
-
-    open_comparison(path)
-
-
-def _evaluation(path):
-    from app.evidence import read_evaluation
-
-    read_evaluation(path)
-
-
-def _surface(path):
-    from app.surfaces import check_surface
-
-    check_surface(path)
-
-
+#: What looks at a file of each kind, in modules that are loaded only for such a file.
 CHECKS = {
-    "predictions": _predictions,
-    "bundle": _bundle,
-    "panel": _panel,
-    "comparison": _comparison,
-    "evaluation": _evaluation,
-    "surface": _surface,
+    "predictions": ("app.cube", "open_table"),
+    "bundle": ("airq.bundle_metadata", "read_metadata"),
+    "panel": ("app.evidence", "check_panel"),
+    "comparison": ("app.comparisons", "open_comparison"),
+    "evaluation": ("app.evidence", "read_evaluation"),
+    "surface": ("app.surfaces", "check_surface"),
 }
 
 

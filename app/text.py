@@ -43,7 +43,11 @@ def shown(value, *, limit=LIMIT):
     'xxxx…'
     """
     line = " ".join(str(value).split())
-    line = "".join(letter for letter in line if letter not in STEERING and _visible(letter))
+    line = "".join(
+        letter
+        for letter in line
+        if letter not in STEERING and unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")
+    )
     if len(line) > limit:
         line = line[: limit - 1] + "…"
     if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in line):
@@ -124,10 +128,6 @@ def for_file_name(value, *, limit=LIMIT):
     """
     plain = unicodedata.normalize("NFKD", str(value)[: 10 * limit]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:limit].strip("-") or "city"
-
-
-def _visible(letter):
-    return unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")
 
 
 def safe_card(text):

@@ -173,15 +173,9 @@ def country_names():
     with files("airq._data").joinpath("countries.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, keep_default_na=False)
     # Of several spellings the longest without a comma is the one in full; of two as long the accented one.
-    names = {}
-    for code, name in sorted(zip(table["alpha3"], table["name"], strict=True), key=_fullness):
-        names[code] = name.strip()
-    return {**names, **SHORT}
-
-
-def _fullness(entry):
-    code, name = entry
-    return code, "," not in name, len(name), not name.isascii()
+    listed = zip(table["alpha3"], table["name"], strict=True)
+    by_fullness = sorted(listed, key=lambda one: ("," not in one[1], len(one[1]), not one[1].isascii()))
+    return {code: name.strip() for code, name in by_fullness} | SHORT
 
 
 def country_name(code):

@@ -104,17 +104,20 @@ def _figures(store, city_id, series, scale, over_all):
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
         if scale.classed:
-            lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
-            words = f"{spans.capitalize()} {_lowest_words(scale)}"
-            st.metric(words, theme.chance_words(lowest), help=f"{theme.by_period(how, store.period)}.")
+            share, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
+            lowest = scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
+            words = f"{spans.capitalize()} {lowest}"
+            st.metric(words, theme.chance_words(share), help=f"{theme.by_period(how, store.period)}.")
         if len(months) > 1:
             month = max(months, key=lambda month: month.mean)
             st.metric(f"Worst month of the year: {month.name}", theme.short_number(month.mean, store.unit))
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
+            inside = store.city("inside_domain", city_id)
+            inside = inside[np.isfinite(inside)]
             st.metric(
                 f"{spans.capitalize()} outside the model's experience",
-                _outside_words(store.city("inside_domain", city_id)),
+                theme.chance_words(np.mean(inside < 1)) if len(inside) else "not told",
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
     said = (
@@ -170,16 +173,6 @@ def _years(store, city_id, series):
         ):
             words += f" (of {theme.count_words(int(known.sum()), store.period)})"
         yield words
-
-
-def _lowest_words(scale):
-    """Return the lowest class in words: "within the guideline", or the name of an index's class."""
-    return scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
-
-
-def _outside_words(inside):
-    known = np.isfinite(inside)
-    return theme.chance_words(np.mean(inside[known] < 1)) if known.any() else "not told"
 
 
 def _over_time(view, city, series, scale):
@@ -443,7 +436,9 @@ def _reasons(city, date):
     opened = session.open_sources()
     if opened.bundle is None or opened.panel is None:
         return
-    if not st.toggle("Why this prediction?", key="city_why", on_change=_forget_refusal):
+    if not st.toggle(
+        "Why this prediction?", key="city_why", on_change=st.session_state.pop, args=("city_refused", None)
+    ):
         return
     place = st.empty()
     try:
@@ -479,10 +474,6 @@ def _answer(place, opened, city_id, date):
             raise
         place.empty()
     return answers.get(city_id, date)
-
-
-def _forget_refusal():
-    st.session_state.pop("city_refused", None)
 
 
 def _picture(view, city, series, scale, over_all):

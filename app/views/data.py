@@ -232,7 +232,7 @@ def _from_panel(uploads, sources, cities):
         )
         return
     asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
-    if st.button(f"Predict {days:,} days of {_sites(len(sites))}", key="data_predict"):
+    if st.button(f"Predict {days:,} days of {theme.count_words(len(sites), 'site')}", key="data_predict"):
         st.session_state["data_predicted"] = (asked, *_predict(sources, sites))
         st.rerun()
     kept = st.session_state.get("data_predicted")
@@ -338,10 +338,6 @@ def _found_table(found, labels):
     )
     if len(table) > LISTED:
         st.caption(f"The first {LISTED} of {len(table):,}.")
-
-
-def _sites(number):
-    return "1 site" if number == 1 else f"{number:,} sites"
 
 
 def _what_to_run(words):

@@ -71,15 +71,10 @@ def page():
     )
     if opened.comparison is None:
         _alone()
-    elif _part() == "own":
-        _own_table()
     else:
-        _given(opened)
-
-
-def _part():
-    look = {"label_visibility": "collapsed", "required": True}
-    return tied(st.segmented_control, "Show", "part", PARTS, "comparison", **look)
+        look = {"label_visibility": "collapsed", "required": True}
+        part = tied(st.segmented_control, "Show", "part", PARTS, "comparison", **look)
+        _own_table() if part == "own" else _given(opened)
 
 
 def _alone():

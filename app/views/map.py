@@ -177,7 +177,9 @@ def _city_card(store, layer, row, ranked):
                 f"Mean of {theme.count_words(int(layer.days[row]), 'day')}{', too few for a class' * few}"
             )
         if known and layer.scale.classed and not few:
-            _class_words(layer.scale, value)
+            said = layer.scale.verdict(value)
+            share = layer.scale.unit == "%"
+            st.markdown(f"**{layer.scale.heading}**: {said.lower()}" if share else f"**{said}**")
         if known:
             words = [_interval_words(layer, row), rank_words(ranked, store.cities["city_id"].iloc[row])]
             st.markdown("  \n".join(words[layer.scale.unit != PM25_UNIT :]))
@@ -194,11 +196,6 @@ def _interval_words(layer, row):
     level = f"{layer.level:.0%} interval" if layer.level else "interval"
     low, high = (theme.number(one[row], layer.scale.unit) for one in (layer.lower, layer.upper))
     return f"{level}: {low} to {high}"
-
-
-def _class_words(scale, value):
-    said = scale.verdict(value)
-    st.markdown(f"**{scale.heading}**: {said.lower()}" if scale.unit == "%" else f"**{said}**")
 
 
 def _advice_words(advice, scale):

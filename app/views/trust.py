@@ -153,17 +153,14 @@ def _probabilities(found):
         list(dict.fromkeys(one["scheme"] for one in found.exceedance)), "trust_probability_scheme"
     )
     records = [one for one in found.exceedance if one["scheme"] == scheme]
-    st.markdown(evidence.said(words.exceedance_sentence, _of_guideline(records)))
+    first = next((one for one in records if one["threshold"] == words.GUIDELINE), records[0])
+    st.markdown(evidence.said(words.exceedance_sentence, first))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Days above a level [µg/m³]**")
         _chart(found, charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
     with right:
         _reliability(found, scheme)
-
-
-def _of_guideline(records):
-    return next((one for one in records if one["threshold"] == words.GUIDELINE), records[0])
 
 
 def _reliability(found, scheme):
