@@ -13,7 +13,7 @@ from app import scales, theme
 from app.charts import vega
 from app.evidence import OURS
 from app.layers import MOSTLY, mean_scale
-from app.store import by_country
+from app.store import by_country, country_means
 from app.text import for_markdown, shown
 
 #: Fewest months of which one can be called the worst.
@@ -118,28 +118,10 @@ def monthly(store, span):
     enough = number >= np.maximum(MIN_SHARE_OF_MONTH * np.diff(np.r_[first, len(days)]), 1)
     means = np.divide(total, number, out=np.full(total.shape, np.nan), where=enough)
     return pd.DataFrame(
-        columns_by_country(store.cities, means),
+        country_means(store.cities, means),
         index=sorted(store.cities["country"].unique()),
         columns=days[first].to_period("M").to_timestamp(),
     )
-
-
-def columns_by_country(cities, values):
-    """Average every column of an array of shape (n_cities, n_columns) as :func:`app.store.by_country` does.
-
-    The answer has the shape (n_countries, n_columns), in the order of the countries' codes; NaN where no city
-    has a value.
-    """
-    codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
-    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
-    there = np.isfinite(values)
-    counted = np.zeros((len(codes), values.shape[1]))
-    np.add.at(counted, country, there & (people > 0))
-    weight = np.where(counted[country] > 0, people, 1.0) * there
-    total, weights = np.zeros_like(counted), np.zeros_like(counted)
-    np.add.at(total, country, np.where(there, values, 0) * weight)
-    np.add.at(weights, country, weight)
-    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
 
 
 def _worst(months):

@@ -193,18 +193,9 @@ class Store:
         return np.array(self.array(quantity)[self.row(city_id)])
 
     def country(self, quantity, code):
-        """Average a country's listed cities on all days, weighted by people, of shape (n_days,).
-
-        Cities without a known population count only where no city of the country has one.
-        """
+        """Average a country's listed cities on all days, weighted by people, of shape (n_days,)."""
         mine = np.flatnonzero(self.cities["country"] == code)
-        values = self.array(quantity)[mine]
-        weight = np.nan_to_num(self.cities["population"].to_numpy()[mine], nan=0.0)
-        weight = weight if weight.any() else np.ones(len(mine))
-        weights = np.where(np.isfinite(values), weight[:, None], 0.0)
-        total = weights.sum(axis=0)
-        summed = (np.nan_to_num(values) * weights).sum(axis=0)
-        return np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
+        return country_means(self.cities.iloc[mine], self.array(quantity)[mine])[0]
 
     def days(self, start=None, end=None):
         """Return the slice of the days from `start` to `end`, both included; all by default."""
@@ -407,27 +398,31 @@ def by_country(cities, values):
     Columns: `country, value, people, cities, without_population`, sorted by country. Where a country has
     cities with a known population, only these count; else all count alike and `people` is 0.
     """
-    table = cities[["country", "population"]].assign(value=np.asarray(values, dtype="float64"))
-    table = table.dropna(subset="value")
-    people = table["population"].where(table["population"] > 0)
-    known = people.notna().groupby(table["country"]).transform("any")
-    weight = people.where(known, 1.0).fillna(0.0)
-    sums = (
-        pd.DataFrame(
-            {
-                "country": table["country"],
-                "total": table["value"] * weight,
-                "weight": weight,
-                "people": people.fillna(0.0),
-                "cities": 1,
-                "without_population": people.isna(),
-            }
-        )
-        .groupby("country", as_index=False)
-        .sum()
-    )
-    sums.insert(1, "value", sums["total"] / sums["weight"])
-    return sums.drop(columns=["total", "weight"])
+    known = cities.assign(value=np.asarray(values, dtype="float64")).dropna(subset="value")
+    people = known["population"].where(known["population"] > 0)
+    counts = {"people": people.fillna(0.0), "cities": 1, "without_population": people.isna()}
+    table = pd.DataFrame({"country": known["country"], **counts}).groupby("country", as_index=False).sum()
+    table.insert(1, "value", country_means(known, known[["value"]].to_numpy())[:, 0])
+    return table
+
+
+def country_means(cities, values):
+    """Average every column of `values`, of shape (n_cities, n_columns), over the cities of each country.
+
+    Cities count by their people; where those that have a value have no known population, all count alike. The
+    answer has the shape (n_countries, n_columns), in the order of the countries' codes; NaN where no city has
+    a value.
+    """
+    codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
+    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
+    there = np.isfinite(values)
+    counted = np.zeros((len(codes), values.shape[1]))
+    np.add.at(counted, country, there & (people > 0))
+    weight = np.where(counted[country] > 0, people, 1.0) * there
+    total, weights = np.zeros_like(counted), np.zeros_like(counted)
+    np.add.at(total, country, np.where(there, values, 0) * weight)
+    np.add.at(weights, country, weight)
+    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
 
 
 def largest(cities):

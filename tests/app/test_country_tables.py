@@ -7,7 +7,7 @@ import pytest
 
 from app import country_tables
 from app.country_tables import levels_of, span_of
-from app.store import by_country, open_store
+from app.store import by_country, country_means, open_store
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_many_columns_are_averaged_as_one():
         {"country": ["UGA", "UGA", "UGA", "KEN", "KEN"], "population": [3e6, 1e6, np.nan, np.nan, 0.0]}
     )
     values = np.array([[1.0, np.nan], [5.0, np.nan], [9.0, 7.0], [2.0, np.nan], [4.0, np.nan]])
-    averaged = country_tables.columns_by_country(cities, values)
+    averaged = country_means(cities, values)
     npt.assert_allclose(averaged, [[3.0, np.nan], [2.0, 7.0]])
     for column in range(2):
         one = by_country(cities, values[:, column]).set_index("country")["value"].reindex(["KEN", "UGA"])
