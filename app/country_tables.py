@@ -20,10 +20,7 @@ from app.text import for_markdown, shown
 MIN_MONTHS = 3
 #: A month counts with this share of its days.
 MIN_SHARE_OF_MONTH = 0.5
-SHARES = {
-    "people": "People, by the mean of their city",
-    "days": "Days of people",
-}
+SHARES = {"people": "People, by the mean of their city", "days": "Days of people"}
 #: Height of a country in a picture. [px]
 ROW = 22
 #: Most months with a name above a picture.

@@ -17,11 +17,7 @@ import numpy as np
 from airq.units import AQI_CLASSES, AQI_TABLES, PM25_UNIT, WHO_LEVELS, aqi_class, aqi_table
 from app.theme import EPA, READABLE, is_index, unit_words
 
-SCALES = {
-    "who": "WHO 2021",
-    "aqi-us-2024": "US AQI 2024",
-    "aqi-us-2012": "US AQI 2012",
-}
+SCALES = {"who": "WHO 2021", "aqi-us-2024": "US AQI 2024", "aqi-us-2012": "US AQI 2012"}
 #: Days of a value of a file, by its period; and from how many on the annual levels apply. [d]
 DAYS = {"day": 1, "month": 30, "year": 365}
 LONG, YEAR = 30, 365
@@ -271,11 +267,7 @@ ADVICE = tuple(
     for label, words in zip(
         AQI_CLASSES,
         (
-            (
-                "A good day to be outside.",
-                "A good day to be outside.",
-                "No need to change plans.",
-            ),
+            ("A good day to be outside.", "A good day to be outside.", "No need to change plans."),
             (
                 "Fine for most people; the very sensitive may notice it.",
                 "No need to change plans.",

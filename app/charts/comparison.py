@@ -76,8 +76,7 @@ def _rows(table, column, low, high, heading, dark, *, zero=False):
     rows = pd.DataFrame({"name": names(table), "value": table[column], "low": low, "high": high})
     rows["model"] = [shown(one) for one in table["model"]]
     x = {"type": "quantitative", "title": heading, "scale": {"zero": False}}
-    told = [{"field": "name", "title": "Strategy"}]
-    told += [{"field": one, "title": one.capitalize(), "format": ".4f"} for one in ("value", "low", "high")]
+    ends = (("value", "Value", ".4f"), ("low", "Low", ".4f"), ("high", "High", ".4f"))
     by_model = {
         "field": "model",
         "scale": {"domain": models},
@@ -96,7 +95,12 @@ def _rows(table, column, low, high, heading, dark, *, zero=False):
     }
     dot = {
         "mark": {"type": "point", "filled": True, "opacity": 1, "size": 90},
-        "encoding": {"x": {**x, "field": "value"}, "color": colours, "shape": by_model, "tooltip": told},
+        "encoding": {
+            "x": {**x, "field": "value"},
+            "color": colours,
+            "shape": by_model,
+            "tooltip": vega.told(("name", "Strategy"), *ends),
+        },
     }
     return {
         "description": f"By strategy: {heading}",
@@ -123,8 +127,7 @@ def set_differences(sets, *, dark=False):
     cells["name"], cells["clear"] = names(sets), sets["clear"].to_numpy()
     most = max(float(sets["vs_none"].abs().max()), 1e-9)
     axis = {"title": None, "orient": "top", "ticks": False, "labelLimit": 120}
-    told = [{"field": "name", "title": "Strategy"}, {"field": "set", "title": "Set"}]
-    told.append({"field": "value", "title": "Against none [nats]", "format": "+.4f"})
+    told = vega.told(("name", "Strategy"), ("set", "Set"), ("value", "Against none [nats]", "+.4f"))
     scale = {"scheme": "redblue", "reverse": True, "domain": [-most, most]}
     text = {"field": "value", "format": "+.2f"}
     ink = {"value": "black", "condition": {"test": f"abs(datum.value) > {0.6 * most}", "value": "white"}}
@@ -182,8 +185,7 @@ def class_shares(settings, scores, *, dark=False):
         "scale": {"domain": [0, 1]},
         "axis": {"format": "%", "title": "share of the class"},
     }
-    told = [{"field": one, "title": one.capitalize()} for one in ("name", "class")]
-    told.append({"field": "share", "title": "Share", "format": ".1%"})
+    told = vega.told(("name", "Name"), ("class", "Class"), ("share", "Share", ".1%"))
     return {
         "description": "Class shares of the target, of the training rows, and of each strategy",
         "height": {"step": 32},
@@ -228,8 +230,8 @@ def reliability(bins, chosen, *, label, dark=False):
         },
         "y": {"field": "observed", "type": "quantitative", "scale": domain, "title": "share that came true"},
     }
-    told = [{"field": "name", "title": "Strategy"}, {"field": "rows", "title": "Test rows", "format": ",.0f"}]
-    told += [{"field": one, "title": one.capitalize(), "format": ".1%"} for one in ("predicted", "observed")]
+    shares = (("predicted", "Predicted", ".1%"), ("observed", "Observed", ".1%"))
+    told = vega.told(("name", "Strategy"), ("rows", "Test rows", ",.0f"), *shares)
     diagonal = {
         "data": {"values": [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]},
         "mark": {"type": "line", "strokeDash": [5, 4], "color": tone["soft"], "strokeWidth": 1.2},
@@ -277,8 +279,7 @@ def sweep(table, settings, chosen, *, dark=False):
     }
     priors = {word: settings[f"{word}_prior"][settings["rarest"]] for word in ("target", "training")}
     marks = [{"at": float(_logit(one)), "word": word} for word, one in priors.items() if 0 < one < 1]
-    told = [{"field": "name", "title": "Strategy"}, {"field": "share", "title": "Share", "format": ".1%"}]
-    told.append({"field": "log_loss", "title": "Log loss [nats]", "format": ".3f"})
+    told = vega.told(("name", "Strategy"), ("share", "Share", ".1%"), ("log_loss", "Log loss [nats]", ".3f"))
     dashes = {
         "field": "name",
         "scale": {
@@ -291,13 +292,7 @@ def sweep(table, settings, chosen, *, dark=False):
         {"data": {"values": marks}, "mark": {"type": "rule", "color": tone["soft"]}, "encoding": {"x": x}},
         {
             "data": {"values": marks},
-            "mark": {
-                "type": "text",
-                "align": "left",
-                "dx": 4,
-                "dy": 8,
-                "color": tone["text"],
-            },
+            "mark": {"type": "text", "align": "left", "dx": 4, "dy": 8, "color": tone["text"]},
             "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "word"}},
         },
         {
@@ -327,8 +322,8 @@ def alarm_curves(curve, *, dark=False):
         "title": "recall of days above the level",
         "axis": {"format": "%"},
     }
-    told = [{"field": "name", "title": "Method"}, {"field": "recall", "title": "Recall", "format": ".1%"}]
-    told.append({"field": "false_alarm_rate", "title": "False alarms", "format": ".2%"})
+    alarms = ("false_alarm_rate", "False alarms", ".2%")
+    told = vega.told(("name", "Method"), ("recall", "Recall", ".1%"), alarms)
     encoding = {"x": x, "y": y, "color": _colours(own, dark), "tooltip": told}
     mark = {"type": "line", "strokeWidth": 2, "interpolate": "step-after"}
     return _curves(own, [{"mark": mark, "encoding": encoding}], "Recall against false alarms", dark)

@@ -75,16 +75,14 @@ def errors(records, *, dark=False):
     rows = [_error(one) for one in records if one["scheme"] in schemes and math.isfinite(one["rmse"])]
     models = sorted({row["model"] for row in rows}, key=lambda model: model != evidence.OUR_NAME)
     ours = {"test": mine["filter"]}
-    told = [{"field": "model", "title": "Model"}, {"field": "scheme", "title": "Held out"}]
-    told += [
-        {"field": name, "title": heading, "format": form}
-        for name, heading, form in (
-            ("rmse", "RMSE [µg/m³]", ".1f"),
-            ("mae", "Mean error [µg/m³]", ".1f"),
-            ("bias", "Bias [µg/m³]", "+.1f"),
-            ("n", "Days", ",.0f"),
-        )
-    ]
+    told = vega.told(
+        ("model", "Model"),
+        ("scheme", "Held out"),
+        ("rmse", "RMSE [µg/m³]", ".1f"),
+        ("mae", "Mean error [µg/m³]", ".1f"),
+        ("bias", "Bias [µg/m³]", "+.1f"),
+        ("n", "Days", ",.0f"),
+    )
     x = {"type": "quantitative", "title": "Error of a day (RMSE) [µg/m³]", "scale": {"zero": True}}
     return {
         "description": "Error of a day (RMSE) by what was held out, of this predictor and of other methods",
@@ -200,8 +198,7 @@ def probabilities(records, *, dark=False):
         for one in records
     ]
     x = {"type": "quantitative", "axis": {"format": "%", "title": "Share of days"}}
-    told = [{"field": "level", "title": "Days"}]
-    told += [{"field": name, "title": name.capitalize(), "format": ".0%"} for name in ("said", "happened")]
+    told = vega.told(("level", "Days"), ("said", "Said", ".0%"), ("happened", "Happened", ".0%"))
     return {
         "description": "Share of days above each level as predicted and as observed",
         "height": {"step": 34},

@@ -19,12 +19,7 @@ import pandas as pd
 from app import theme
 
 #: A legend above a chart, in fewer columns on a telephone.
-ABOVE = {
-    "title": None,
-    "orient": "top",
-    "labelLimit": 240,
-    "columns": {"expr": "width < 420 ? 1 : 4"},
-}
+ABOVE = {"title": None, "orient": "top", "labelLimit": 240, "columns": {"expr": "width < 420 ? 1 : 4"}}
 #: Size of the plot, and the longest line above it. [px, characters]
 WIDTH, LINE = 900, 135
 RESOLUTION = 2
@@ -68,6 +63,11 @@ def tooltip(title, parts):
     """
     lines = [f"({when} ? {{{literal(name)}: {said}}} : {{}})" for when, name, said in parts]
     return f"merge({', '.join([f'{{title: {title}}}', *lines])})"
+
+
+def told(*rows):
+    """Return the channel of a tooltip: a field a row, its name, and the format of a number if it is one."""
+    return [dict(zip(("field", "title", "format"), row, strict=False)) for row in rows]
 
 
 def config(dark):

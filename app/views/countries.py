@@ -88,13 +88,7 @@ def _people(store, span):
 
 
 def _map(store, table, scale, code):
-    picture = maps.countries_map(
-        table,
-        scale,
-        cities=store.cities,
-        selected=code,
-        dark=parts.dark(),
-    )
+    picture = maps.countries_map(table, scale, cities=store.cities, selected=code, dark=parts.dark())
     parts.show_map(picture, "countries_map", height=min(440, parts.map_height()), on_click=_clicked)
     if lacking := maps.without_outline(table["country"]):
         st.caption(lacking)

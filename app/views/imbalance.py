@@ -332,11 +332,7 @@ def _table(table, key, *, name="table"):
         if column not in config
     }
     st.dataframe(
-        kept,
-        hide_index=True,
-        column_config=config,
-        key=f"imbalance_{key}_{name}",
-        placeholder=parts.NO_VALUE,
+        kept, hide_index=True, column_config=config, key=f"imbalance_{key}_{name}", placeholder=parts.NO_VALUE
     )
     st.download_button(
         "Table (CSV)",
@@ -497,18 +493,13 @@ def _published(found):
     table = comparisons.published_table(found)
     config = {
         name: st.column_config.NumberColumn(
-            f"{name[0].upper()}{name[1:]} [nats]",
-            format="%+.4f" if "minus" in name else "%.4f",
+            f"{name[0].upper()}{name[1:]} [nats]", format="%+.4f" if "minus" in name else "%.4f"
         )
         for name in table.columns[1:]
     }
     config["recipe"] = st.column_config.TextColumn("Recipe")
     st.dataframe(
-        table,
-        hide_index=True,
-        column_config=config,
-        key="imbalance_published",
-        placeholder=parts.NO_VALUE,
+        table, hide_index=True, column_config=config, key="imbalance_published", placeholder=parts.NO_VALUE
     )
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and found.kind in ("comparison", "suite"):
