@@ -197,7 +197,7 @@ def _shares(store, span, table):
         )
     shares = country_tables.shares_above(store, span, how).reindex(table["country"])
     scale = country_tables.scale_of(store, span, how)
-    st.markdown(_shares_words(store, span, how))
+    st.markdown(_shares_words(store, how))
     picture = country_tables.draw_shares(shares, scale, dark=parts.dark())
     parts.show_chart(picture, "countries_shares")
     parts.legend(scale)
@@ -214,7 +214,7 @@ def _shares(store, span, table):
         )
 
 
-def _shares_words(store, span, how):
+def _shares_words(store, how):
     if how == "people":
         return (
             "Share of the people of the listed cities by the class of their city's mean, against the WHO's "
