@@ -165,7 +165,7 @@ def open_comparison(folder):
         settings=settings,
         findings=said,
         notes=notes,
-        caption=_caption(report),
+        caption=_caption(report, said),
         pictures={
             name: (folder / name).read_bytes()
             for name in PICTURES
@@ -202,11 +202,11 @@ def _heading(report):
     return first.removeprefix("# ") if first.startswith("# ") else ""
 
 
-def _caption(report):
-    """Return the paragraph of a report that is no heading, table, list or line above a table."""
+def _caption(report, findings):
+    """Return the paragraph of a report that is no heading, table, list, line above a table or finding."""
     parts = [part.strip() for part in report.split("\n\n")]
-    plain = [part for part in parts if part and part[0] not in "#|-*" and len(part) > 120]
-    return plain[0] if plain else ""
+    plain = (part for part in parts if part and part[0] not in "#|-*" and len(part) > 120)
+    return next((part for part in plain if part not in findings), "")
 
 
 def _read_json(path):

@@ -73,7 +73,7 @@ def errors(records, *, dark=False):
     tone, mine = theme.tones(dark), {"filter": f"datum.model == {vega.literal(evidence.OUR_NAME)}"}
     schemes = list(dict.fromkeys(record["scheme"] for record in records))[:MOST_SCHEMES]
     rows = [_error(one) for one in records if one["scheme"] in schemes and math.isfinite(one["rmse"])]
-    models = sorted({row["model"] for row in rows}, key=lambda model: model != evidence.OUR_NAME)
+    models = sorted(dict.fromkeys(row["model"] for row in rows), key=lambda model: model != evidence.OUR_NAME)
     ours = {"test": mine["filter"]}
     told = vega.told(
         ("model", "Model"),

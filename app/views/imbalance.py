@@ -21,6 +21,13 @@ PARTS = {"comparison": "The comparison", "own": "Your own table"}
 COLUMNS = {
     "strategy": ("Strategy", None, None),
     "model": ("Model", None, None),
+    "rows": ("Rows", None, "What is done to the rows."),
+    "ending": ("Probabilities", None, "As the model gives them (raw), or what is done to them."),
+    "level": (
+        "Best?",
+        None,
+        "May be the best: no other row is told to be better (Hsu's multiple comparisons).",
+    ),
     "log_loss": ("Log loss", "%.4f", "Mean over folds, in nats; lower is better."),
     "log_loss_sd": ("±", "%.4f", "Standard deviation."),
     "vs_none": ("Against none", "%+.4f", "Log loss minus that of none, in nats; below zero is better."),
@@ -319,6 +326,8 @@ def _table(table, key, *, name="table"):
     config = {
         column: st.column_config.NumberColumn(heading, format=form, help=told)
         if form
+        else st.column_config.CheckboxColumn(heading, help=told)
+        if kept[column].dtype == bool
         else st.column_config.TextColumn(heading, help=told, pinned=column == "strategy")
         for column, (heading, form, told) in COLUMNS.items()
         if column in kept

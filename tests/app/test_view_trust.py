@@ -110,6 +110,13 @@ def test_what_the_predictions_tell_of_their_validation_is_used(draw, make_rows, 
     assert "off by 9.0 µg/m³" in said(draw("trust", path=write_predictions(make_rows(PM25), facts=facts)))
 
 
+def test_models_have_the_same_marks_at_every_start():
+    "The predictor first, the others in the order of the records."
+    records = checked([RECORD | {"model": model} for model in ("mean", "cams", "default")], "records", "it")
+    marks = charts.errors(records)["layer"][1]["encoding"]["shape"]["scale"]["domain"]
+    assert marks == ["this predictor", "mean", "cams"]
+
+
 @pytest.mark.parametrize(("origin", "times"), [("simulated", 1), ("sensor", 0)])
 def test_an_evaluation_on_simulated_air_says_so(draw, make_rows, evaluation, origin, times):
     "The predictions are real, the observations that judge the model are not: one warning."
