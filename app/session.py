@@ -79,7 +79,9 @@ class Link:
         asked = st.query_params.get(name, _chosen().get(name, default))
         if asked not in options:
             if name in st.query_params:
-                _tell_wrong(name, asked, default)
+                words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
+                instead = "." if default is None else "; the usual one is shown."
+                st.session_state.get("below_title", st).warning(words + instead)
             asked = default
         self.set(**{name: asked})
         return asked
@@ -94,13 +96,12 @@ class Link:
     def set(self, **values):
         """Choose values by name, here and in the address; None and an empty list leave it."""
         for name, value in values.items():
-            _chosen()[name] = value
             if not value:
-                del _chosen()[name]
+                _chosen().pop(name, None)
                 st.query_params.pop(name, None)
-            elif (
-                st.query_params.get_all(name) if isinstance(value, list) else st.query_params.get(name)
-            ) != value:
+                continue
+            _chosen()[name] = value
+            if st.query_params.get_all(name) != (value if isinstance(value, list) else [value]):
                 st.query_params[name] = value
 
     def city(self):
@@ -135,12 +136,6 @@ class Link:
 
 def _chosen():
     return st.session_state.setdefault("link", {})
-
-
-def _tell_wrong(name, asked, default):
-    words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
-    instead = "." if default is None else "; the usual one is shown."
-    st.session_state.get("below_title", st).warning(words + instead)
 
 
 link = Link()
@@ -232,9 +227,8 @@ def _example_button(name, **look):
 
 def _open_example(name):
     """Open an example on the map; what was chosen of the one before belongs to it alone."""
-    for key in list(st.session_state):
-        if key in CHOSEN or str(key).endswith(("_held", "_own")):
-            del st.session_state[key]
+    for key in CHOSEN:
+        st.session_state.pop(key, None)
     st.query_params.clear()
     link.set(example=name)
     # What boxes of another page hold is forgotten by leaving it, here and in the browser.
