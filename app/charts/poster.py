@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -13,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 
 from airq.report.charts import LOOKS, font_folders
-from airq.workflows.app import environment
 from app import layers, scales, theme
 from app.charts import city as charts
 from app.charts import vega
@@ -31,11 +27,7 @@ LINE = 104
 def poster(city, series, scale, over_all=None, *, simulated, sources=()):
     """Draw a page about a city as PNG (A4, 1240 x 1754 px); arguments as for :func:`poster_page`."""
     page = poster_page(city, series, scale, over_all, simulated=simulated, sources=sources)
-    command = [sys.executable, "-P", "-m", "app.charts.vega"]
-    drawn = subprocess.run(command, input=json.dumps(page).encode(), capture_output=True, env=environment())
-    if drawn.returncode:
-        raise OSError("The page could not be drawn; perhaps the machine is short of memory.")
-    return drawn.stdout
+    return vega.drawn(page)
 
 
 def poster_page(city, series, scale, over_all=None, *, simulated, sources=()):

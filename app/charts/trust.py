@@ -134,7 +134,8 @@ def coverage(records, *, dark=False):
 
     countries = [one for one in records if one["part"] == "country"]
     drawn = [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
-    return vega.of_picture(charts.coverage_by_part(drawn, name=_part), dark=dark)
+    says = "How often the observed value lay inside its interval, by part of the days"
+    return vega.of_picture(charts.coverage_by_part(drawn, name=_part), says, dark=dark)
 
 
 def coverage_parts(coverage, scheme, period="day"):
@@ -268,7 +269,8 @@ def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
         return None
     said = rows[[exceedance_column(level)]].to_numpy(dtype="float64")
     table = reliability(rows["observed"], said, [level], rows["city_id"], n_draws=n_draws)
-    return vega.of_picture(charts.reliability_of_thresholds(table.assign(scheme=scheme)), dark=dark)
+    says = f"How often a day was above {level:g} µg/m³, by the probability that was told"
+    return vega.of_picture(charts.reliability_of_thresholds(table.assign(scheme=scheme)), says, dark=dark)
 
 
 def rows_picture(path, scheme, what, *, dark=False):
@@ -290,7 +292,7 @@ def rows_picture(path, scheme, what, *, dark=False):
         "cities": charts.error_map,
         "classes": charts.class_confusion,
     }
-    return vega.of_picture(draw[what](rows, model="default"), dark=dark)
+    return vega.of_picture(draw[what](rows, model="default"), ROWS[what][1], dark=dark)
 
 
 def _rows(path, scheme, columns):

@@ -1,14 +1,15 @@
 """What all Vega-Lite specifications of the app share: words, classes, looks, and how one becomes a file.
 
 Text from data reaches an expression as a literal only, which is never evaluated. The command
-``python -m app.charts.vega`` draws a page of charts: it reads the page from its standard input and writes the
-picture to its output, in a process that ends afterwards, for what draws takes 100 MB.
+``python -m app.charts.vega`` reads a chart, or a page of charts, from its standard input and writes the
+picture to its output: a process that ends afterwards, for what draws takes 100 MB.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from airq.workflows.app import environment
 from app import theme
 
 #: A legend above a chart, in fewer columns on a telephone.
@@ -88,10 +90,10 @@ def config(dark):
     return {**usual, "axis": axis, "legend": legend, "text": {"fontSize": 13}}
 
 
-def of_picture(chart, *, dark):
+def of_picture(chart, says, *, dark):
     """Return a picture of :mod:`airq.report.charts` as a page shows it, in its fonts and colours.
 
-    The page itself says what the title does.
+    `says` is what it shows, in a sentence; the page itself says what the title does.
     """
     # With it come Altair and scikit-learn, which most sessions never need.
     from airq.report.charts import BLUE, DARK, GREY, PAPER, RED
@@ -110,7 +112,7 @@ def of_picture(chart, *, dark):
     }
     # Beside a chart a legend leaves it no room on a telephone.
     looks["legend"] |= {"orient": "top", "titleColor": tone["text"], "titleFontWeight": "normal"}
-    return {**json.loads(text), "config": looks}
+    return {**json.loads(text), "description": says, "config": looks}
 
 
 def on_paper(spec):
@@ -118,7 +120,7 @@ def on_paper(spec):
     from airq.report.charts import LOOKS
 
     axis = {"labelFontSize": 8, "titleFontSize": 8}
-    paper = json.loads(json.dumps(spec, default=_rows).replace("NaN", "null"))
+    paper = _plain(spec)
     paper["config"]["font"] = LOOKS["font"]
     paper["config"]["axis"] |= axis
     paper["config"]["legend"] |= axis
@@ -126,8 +128,10 @@ def on_paper(spec):
     return paper
 
 
-def _rows(table):
-    return table.to_pylist()
+def _plain(spec):
+    """Return a specification without Arrow tables and NaN, which JSON does not know."""
+    text = json.dumps(spec, default=lambda table: table.to_pylist())
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -154,19 +158,23 @@ def picture(chart, kind, origin, *, title, entries=(), dark=False):
 
     `title` is what it shows, `entries` are its legend: name and colour (``#rrggbb``).
     """
-    # V8 takes memory that most sessions never need.
-    import vl_convert
-
     heading = "SIMULATED. " * origin.simulated + title
     spec = alone(chart, title=heading, lines=origin.lines, entries=entries, tone=theme.tones(dark))
-    if kind == "svg":
-        return vl_convert.vegalite_to_svg(spec).encode()
-    return vl_convert.vegalite_to_png(spec, scale=RESOLUTION)
+    return drawn({"spec": spec, "kind": kind})
+
+
+def drawn(order):
+    """Return the picture that :func:`main` draws in a process of its own: drawing takes 100 MB."""
+    command = [sys.executable, "-P", "-m", "app.charts.vega"]
+    ran = subprocess.run(command, input=json.dumps(order).encode(), capture_output=True, env=environment())
+    if ran.returncode:
+        raise OSError("The picture could not be drawn; perhaps the machine is short of memory.")
+    return ran.stdout
 
 
 def alone(chart, *, title, lines, entries, tone):
     """Return the specification of a chart with what :func:`picture` puts around it, in tones of a page."""
-    chart = json.loads(json.dumps(chart, default=_rows).replace("NaN", "null"))
+    chart = _plain(chart)
     whole = ("config", "datasets", "padding", "title", "description", "height")
     plot = {name: part for name, part in chart.items() if name not in whole}
     layers = [plot] if "layer" not in plot or "encoding" in plot else plot["layer"]
@@ -190,7 +198,8 @@ def alone(chart, *, title, lines, entries, tone):
         "datasets": chart.get("datasets", {}),
         **({"data": plot["data"]} if "data" in plot and "layer" in plot and "encoding" not in plot else {}),
         "layer": layers,
-        "resolve": {"scale": {"color": "independent"}, "legend": {"color": "independent"}},
+        # The classes of the legend are other colours than those of marks.
+        **({"resolve": {name: {"color": "independent"} for name in ("scale", "legend")}} if entries else {}),
         "config": {**chart.get("config", {}), "background": tone["page"]},
     }
 
@@ -209,9 +218,10 @@ def _legend(entries, tone):
 
 
 def table_of(chart):
-    """Return the first table of a chart, as a DataFrame; times that it holds in milliseconds become dates."""
+    """Return the longest table of a chart, as a DataFrame; times in milliseconds become dates."""
     tables = [*chart.get("datasets", {}).values()] or [chart.get("data", {}).get("values", [])]
-    table = tables[0].to_pandas() if hasattr(tables[0], "to_pandas") else pd.DataFrame(tables[0])
+    table = max(tables, key=len)
+    table = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
     for name in {"day", "month"} & set(table.columns):
         if pd.api.types.is_numeric_dtype(table[name]):
             table[name] = pd.to_datetime(table[name], unit="ms")
@@ -219,10 +229,16 @@ def table_of(chart):
 
 
 def main():
-    """Draw the page `{size, fonts, texts, charts}`, see :func:`app.charts.poster.poster_page`."""
+    """Draw a chart `{spec, kind}` or a page, see :func:`app.charts.poster.poster_page`."""
     import vl_convert
 
     page = json.load(sys.stdin)
+    if page.get("kind") == "svg":
+        sys.stdout.buffer.write(vl_convert.vegalite_to_svg(page["spec"]).encode())
+        return
+    if page.get("kind") == "png":
+        sys.stdout.buffer.write(vl_convert.vegalite_to_png(page["spec"], scale=RESOLUTION))
+        return
     for folder in page["fonts"]:
         vl_convert.register_font_directory(folder)
     parts = page["texts"] + [_placed(vl_convert.vegalite_to_svg(one["spec"]), one) for one in page["charts"]]

@@ -230,7 +230,8 @@ def _against(view, city, series, observed):
             picture = observed_against_predicted(
                 rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme), model="predicted"
             )
-            parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_held_out")
+            says = "Days of this city by what was observed and what was predicted while it was held out"
+            parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_held_out")
     elif city["trained"] and record is not None:
         st.markdown(
             f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "
@@ -450,7 +451,8 @@ def _reasons(city, date):
     from airq.report.charts import contribution_bars
 
     picture = contribution_bars(table, "", names=PRODUCTS)
-    parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_reasons")
+    says = f"What the inputs contributed to the prediction of {theme.day_words(date)}"
+    parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_reasons")
     st.caption("From the base, the mean of the training, every bar takes the prediction further.")
     with st.expander("In words"):
         st.code(theme.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)

@@ -50,3 +50,16 @@ def test_the_days_of_a_chart_are_dates_in_its_table(series):
     table = vega.table_of(charts.time_series(series, scale("who", unit="µg m⁻³")))
     assert table["day"].iloc[0] == pd.Timestamp("2019-01-01")
     assert table["value"].iloc[0] == 20
+
+
+def test_a_name_with_nan_in_it_is_drawn_whole():
+    "Only numbers that are missing become null."
+    chart = {"data": {"values": [{"name": "NaNtes", "value": float("nan")}]}, "mark": "point"}
+    spec = vega.alone(chart, title="", lines=(), entries=(), tone={"text": "#000", "page": "#fff"})
+    assert spec["layer"][0]["data"]["values"] == [{"name": "NaNtes", "value": None}]
+
+
+def test_the_data_of_a_chart_are_its_longest_table():
+    "A dashed line is a table of one row, the intervals beside it are three."
+    tables = {"line": [{"at": 90}], "parts": [{"value": one} for one in (88, 91, 97)]}
+    assert vega.table_of({"datasets": tables})["value"].tolist() == [88, 91, 97]
