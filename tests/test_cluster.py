@@ -164,6 +164,7 @@ def test_a_lost_scheduler_is_one_line(panel, tmp_path):
     assert not (tmp_path / "out.json").exists()
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_line(panel, tmp_path):
     "Nobody listens at the address."
     printed, said = evaluation(panel, tmp_path / "out.json", "--cluster", "tcp://127.0.0.1:9").communicate()

@@ -105,10 +105,9 @@ def predict_panel(model, source, out, coverage, period="day", *, monitors=None, 
     """
     check_coverage(coverage)
     files, out = panel_files(source), Path(out)
-    parts = [out / name for name in files] if _is_folder(out) else [out]
-    if _is_folder(out) and not Path(source).is_dir():
-        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
-    if _is_folder(out) and period != "day":
+    parts = [out / name for name in files] if is_folder(out) else [out]
+    check_parts(source, out)
+    if is_folder(out) and period != "day":
         raise ValueError(f"The days of a {period} may lie in several parts; name a file for --out.")
     most = _rows_within(memory, len(model.metadata_["features"]))
     if active_client() is not None:
@@ -129,6 +128,12 @@ def predict_panel(model, source, out, coverage, period="day", *, monitors=None, 
         run.predict(advance)
         figures = run.write(parts, model.metadata_["data"]["places"], metadata, coverage, period)
     return metadata, figures
+
+
+def check_parts(source, out):
+    """Refuse a folder for the predictions of a panel that is a single file."""
+    if is_folder(out) and not Path(source).is_dir():
+        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
 
 
 def panel_files(source):
@@ -453,7 +458,8 @@ def _rows_within(memory, n_features):
     return max(int((memory - FIXED) // (ROW_BYTES + FEATURE_BYTES * n_features)), FEWEST)
 
 
-def _is_folder(out):
+def is_folder(out):
+    """Tell whether predictions go to a folder of parts: its name does not end like that of a table."""
     return out.suffix not in (".parquet", ".pq", ".csv")
 
 
