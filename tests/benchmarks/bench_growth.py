@@ -25,6 +25,7 @@ import airq
 from airq.io import write_panel
 from airq.models.ensemble import MEMBERS, RIDGE, Member
 from airq.models.predictions import prediction_rows
+from airq.models.predictor import ROWS_AT_ONCE
 from airq.panel import check_panel
 from airq.workflows.predict_blocks import Run, Survey
 
@@ -36,9 +37,10 @@ PROPORTIONAL = 1.1
 REASONS = {
     "applicability": "a tree in eight dimensions is searched for the nearest of the training rows, which "
     "takes longer among more of them; for a model that stands, it is proportional to the rows predicted",
-    "kriging": "means over all monitors within 1,000 km: every place looks at every monitor on every day; "
-    "for a model that stands, it is proportional to the places predicted",
-    "train": "it holds the kriging of training places and the search behind the area of applicability",
+    "kriging": "more places stand nearer to each other, so the twelve monitors of more systems lie within "
+    "1,000 km; and the means around a place look at every monitor there is",
+    "train": "most of it is the kriging, for every radius within which monitors are hidden, where sites have "
+    "few days; the search behind the area of applicability grows, too",
     "predict": "it holds the kriging and the search behind the area of applicability",
 }
 #: Rows to learn from and to predict; the cells of 0.1° are those of Africa's land.
@@ -100,15 +102,17 @@ def measure(n_sites, n_days, folder):
         X = predictor.features(new)
     with timed("kriging"):
         X = estimator.with_monitors(X, new[["site_id", "date", "latitude", "longitude"]])
-    with timed("boosters"):
-        estimator.predict(X)
-    with timed("applicability"):
-        predictor.applicability_.dissimilarity(X)
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        part = X.iloc[start : start + ROWS_AT_ONCE]
+        with timed("boosters"):
+            estimator.predict(part)
+        with timed("applicability"):
+            predictor.applicability_.dissimilarity(part)
     described = predictor.describe(new)
     with timed("intervals"):
         predictor.calibrate(held_out(panel))
         prediction_rows(new, described, calibration=predictor.calibration_)
-    del X, described
+    del X, part, described
     write_panel(new, folder / "new.parquet")
     (folder / "work").mkdir(exist_ok=True)
     with timed("predict"):
