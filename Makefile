@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Fits run side by side in processes; more threads inside each would fight for the same cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo extract-demo check test test-long test-floors lint docs bench bench-days bench-extract bench-batch bench-compare bench-intervals bench-domain bench-app bench-predict clean
+.PHONY: demo extract-demo check test test-long test-floors lint docs bench bench-days bench-extract bench-batch bench-compare bench-intervals bench-domain bench-app bench-predict bench-growth clean
 
 .venv/done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
@@ -87,6 +87,10 @@ bench-app: .venv/done
 
 bench-predict: .venv/done
 	$(BIN)/python tests/benchmarks/bench_predict.py
+
+# Ten minutes; ROWS="1000 100000 1000000" for others.
+bench-growth: .venv/done
+	$(BIN)/python tests/benchmarks/bench_growth.py $(if $(ROWS),--rows $(ROWS))
 
 clean:
 	rm -rf .venv .venv-floors build dist demo *.egg-info

@@ -170,13 +170,16 @@ def load_foreign_catboost(path, names):
     return Booster("catboost", model)
 
 
-def fit_booster(kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1):
+def fit_booster(
+    kind, features, target, stop_features, stop_target, *, parameters=None, seed=0, threads=1, binned=None
+):
     """Fit a booster of a library; stop when its error on other rows stops improving. A ridge has no stop.
 
     `features` and `stop_features` are DataFrames of shape (n_samples, n_features), whose missing values are
     left to the trees; targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
     :data:`CATBOOST`; `huber`, of LightGBM, makes errors beyond so many standard deviations of the target
     count by their size instead of their square. The same `seed` and number of `threads` give the same model.
+    `binned` is a dict for several boosters of the same features and seed, which LightGBM then bins once.
     """
     if kind == "ridge":
         return Ridge.fit(features, target)
@@ -187,12 +190,13 @@ def fit_booster(kind, features, target, stop_features, stop_target, *, parameter
     rounds, patience = settings.pop("rounds"), settings.pop("patience")
     learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
     if kind == "lightgbm":
-        return Booster(kind, _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads), threads)
+        fitted = _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads, binned)
+        return Booster(kind, fitted, threads)
     model = catboost_regressor(rounds, patience, seed, threads, **settings)
     return Booster(kind, model.fit(*learn, eval_set=stop), threads)
 
 
-def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
+def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads, binned):
     import lightgbm
 
     if huber := settings.pop("huber", None):
@@ -207,8 +211,16 @@ def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads):
         "num_threads": threads,
         **settings,
     }
-    data = lightgbm.Dataset(*learn, params=settings, free_raw_data=True)
-    validation = lightgbm.Dataset(*stop, reference=data, params=settings)
+    binned, shared = {} if binned is None else binned, binned is not None
+    bins = settings["max_bin"], settings["min_data_in_leaf"]
+    if bins not in binned:
+        # Linear leaves need the raw values, too; other boosters do not look at them.
+        kept = settings | {"linear_tree": True} if shared else settings
+        data = lightgbm.Dataset(*learn, params=kept).construct()
+        binned[bins] = data, lightgbm.Dataset(*stop, reference=data, params=kept).construct()
+    data, validation = binned[bins]
+    for part, (_, target) in ((data, learn), (validation, stop)):
+        part.set_label(target).params = dict(settings)
     stopping = lightgbm.early_stopping(patience, verbose=False)
     model = lightgbm.train(settings, data, rounds, valid_sets=[validation], callbacks=[stopping])
     # Only the rounds up to the best one are kept, in memory as in the file.

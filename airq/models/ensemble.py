@@ -249,12 +249,14 @@ class BoosterEnsemble:
         self.boosters_ = [[] for _ in members]
         for fold, table in enumerate(tables):
             learned, left_out = table.learned(), list(table.left_out())
-            ends = _ends(learned[~table.stop].to_numpy())
+            X_learn, X_stop = learned[~table.stop], learned[table.stop]
+            ends = _ends(X_learn.to_numpy())
+            binned = {} if sum(member.kind == "lightgbm" for member in members) > 1 else None
             for number, member in enumerate(members):
                 target = member.forward(y)
-                learn, stop = ((learned[rows], target[rows]) for rows in (~table.stop, table.stop))
+                learn, stop = (X_learn, target[~table.stop]), (X_stop, target[table.stop])
                 options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
-                booster = fit_booster(member.kind, *learn, *stop, **options)
+                booster = fit_booster(member.kind, *learn, *stop, binned=binned, **options)
                 self.boosters_[number].append(booster)
                 for radius, rows in enumerate(left_out):
                     # As a prediction is made, so that the weights are those of what predicts.

@@ -197,7 +197,7 @@ def value_grid(values, *, n_values=N_VALUES, tail=TAIL):
 class Contributions:
     """Contributions to a predictor's predictions of the rows of a panel, by feature, column and product.
 
-    Making it takes some seconds, because it computes the features of the whole panel; a row then takes a
+    Making it takes some seconds, because it computes the features of a sample of rows; a row then takes a
     tenth of a second. The predictor is fitted, the panel a checked one with its inputs, of which a sample is
     the background; a target in it is not looked at. `products` maps columns to products; a column that is not
     in it counts by itself. `seed` is that of the samples.
@@ -213,7 +213,7 @@ class Contributions:
         self.predictor = predictor
         self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
         self.seed = seed
-        self.features = predictor.inputs(self.panel)
+        self._background = predictor.inputs(self.panel, self.sample(N_BACKGROUND))
         columns = {f.name: list(f.inputs) or [CALENDAR] for f in predictor.recipe_.features}
         self._products = {name: products.get(name, name) for listed in columns.values() for name in listed}
         self.groups_ = {
@@ -221,7 +221,7 @@ class Contributions:
             "column": columns,
             "feature": {feature: [feature] for feature in columns},
         }
-        self._explainer = Explainer(predictor.estimator_, self.features.iloc[self.sample(N_BACKGROUND)])
+        self._explainer = Explainer(predictor.estimator_, self._background)
         self._units = panel_metadata(self.panel).units
 
     def sample(self, n_rows):
@@ -276,7 +276,7 @@ class Contributions:
         differences, counts and quantities made of several columns stay. Columns of which the recipe makes
         nothing of their size are left out. The background is a sample of rows.
         """
-        X = self.features.iloc[self.sample(n_rows)].drop(columns=list(FEATURES), errors="ignore")
+        X = self._inputs(self.sample(n_rows)).drop(columns=list(FEATURES), errors="ignore")
         tables = []
         for column in columns:
             features = [
@@ -292,7 +292,11 @@ class Contributions:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def _by_feature(self, rows):
-        return self._explainer.contributions(self.features.iloc[rows])
+        return self._explainer.contributions(self._inputs(rows))
+
+    def _inputs(self, rows):
+        known = np.isin(rows, self._background.index).all()
+        return self._background.loc[rows] if known else self.predictor.inputs(self.panel, rows)
 
     def _row_table(self, row, by_product, by_column):
         here = self.panel.iloc[row]

@@ -199,7 +199,7 @@ class Predictor:
         distance to the nearest one with a value on the day [km], infinite without one.
         """
         estimator, described = self.seeing(monitors).estimator_, {}
-        for rows, outside in self._blocks(panel, around):
+        for rows, outside in self._blocks(panel, around=around):
             block = panel if len(rows) == len(panel) else panel.iloc[rows].reset_index(drop=True)
             X = self.features(block, outside)
             for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -216,15 +216,20 @@ class Predictor:
             )
         return pd.DataFrame(described)
 
-    def _blocks(self, panel, around):
-        """Yield the rows of every block, (n_rows,), and the rows of the places around it or None."""
-        if len(panel) <= BLOCK_ROWS:
+    def _blocks(self, panel, sites=None, *, around=None):
+        """Yield the rows of every block, (n_rows,), and the rows of the places around it or None.
+
+        The blocks hold the sites of some numbers, by default all.
+        """
+        if sites is None and len(panel) <= BLOCK_ROWS:
             yield np.arange(len(panel)), around
             return
         site = site_numbers(panel)
         places = panel[["site_id", "longitude", "latitude"]].drop_duplicates("site_id")
+        sites = np.arange(len(places)) if sites is None else sites
         columns = [*PLACES, *self.recipe_.surroundings.inputs]
-        for block in cut(places, np.bincount(site), BLOCK_ROWS):
+        for part in cut(places.iloc[sites], np.bincount(site)[sites], BLOCK_ROWS):
+            block = sites[part]
             outside = panel.loc[np.isin(site, beside(places, block, self.recipe_.reach_km)), columns]
             yield (
                 np.flatnonzero(np.isin(site, block)),
@@ -261,13 +266,19 @@ class Predictor:
             features = pd.DataFrame(values, columns=features.columns, copy=False)
         return features
 
-    def inputs(self, panel, monitors=None):
-        """Return what the estimator gets: the features, and what monitors nearby show where it looks at them.
+    def inputs(self, panel, rows):
+        """Return what the estimator gets for some rows of a checked panel, which are given by number.
 
-        `monitors` is a panel with `pm25`; its values are seen beside those of the training places.
+        A DataFrame with these numbers as index: the features, and what monitors nearby show where the
+        estimator looks at them. Places are taken in blocks, see :meth:`describe`.
         """
-        X, places = self.features(panel), panel[PLACES].reset_index(drop=True)
-        return self.seeing(monitors).estimator_.with_monitors(X, places)
+        rows, site, tables = np.asarray(rows), site_numbers(panel), []
+        for whole, outside in self._blocks(panel, np.unique(site[rows])):
+            block, part = panel.iloc[whole].reset_index(drop=True), np.flatnonzero(np.isin(rows, whole))
+            at = np.searchsorted(whole, rows[part])
+            X = self.estimator_.with_monitors(self.features(block, outside).iloc[at], block[PLACES].iloc[at])
+            tables.append(X.set_axis(part))
+        return pd.concat(tables).sort_index().set_axis(rows)
 
     def calibrate(self, held_out):
         """Learn how wide intervals must be, see :meth:`airq.models.intervals.Calibration.from_held_out`."""

@@ -39,16 +39,19 @@ class Ridge:
         that exponentials of predictions have the mean of those of the targets (Duan, Smearing estimate,
         Journal of the American Statistical Association 78, 605-610, 1983).
         """
-        values = features.to_numpy(dtype="float64")
-        empty = np.isnan(values).all(axis=0)
+        values = features.to_numpy(dtype="float64", copy=True)
+        known = ~np.isnan(values).all(axis=0)
         medians = np.zeros(values.shape[1])
-        medians[~empty] = np.nanmedian(values[:, ~empty], axis=0)
-        apart = np.where(np.isnan(values), 0.0, values - medians)
-        scale = apart.std(axis=0)
+        medians[known] = [np.nanmedian(column) for column in values.T[known]]
+        # In place: one copy in double precision is twice as large as all features.
+        values -= medians
+        values[np.isnan(values)] = 0.0
+        scale = values.std(axis=0)
         scale = np.where(scale > 1e-12 * np.maximum(np.abs(medians), 1e-300), scale, np.inf)
+        values /= scale
         with one_thread():
-            model = RidgeCV(ALPHAS).fit(apart / scale, target)
-            fitted = model.predict(apart / scale)
+            model = RidgeCV(ALPHAS).fit(values, target)
+            fitted = model.predict(values)
         lift = np.log(np.mean(np.exp(target)) / np.mean(np.exp(fitted)))
         return cls(medians, model.coef_ / scale, float(model.intercept_ + lift))
 

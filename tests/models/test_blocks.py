@@ -64,6 +64,15 @@ def test_a_block_alone_with_its_surroundings_gives_the_same_bits(predictor, else
     pd.testing.assert_frame_equal(alone, whole, check_exact=True)
 
 
+@pytest.mark.parametrize("block", [100_000, 61])
+def test_inputs_of_some_rows_are_those_of_all(predictor, elsewhere, monkeypatch, block):
+    "Rows in any order, of two places or of all: the bits of the whole, though the others are not computed."
+    whole = predictor.estimator_.with_monitors(predictor.features(elsewhere), elsewhere)
+    monkeypatch.setattr(module, "BLOCK_ROWS", block)
+    for rows in ([30, 2, 31], np.arange(len(elsewhere))[::-7]):
+        pd.testing.assert_frame_equal(predictor.inputs(elsewhere, rows), whole.loc[rows], check_exact=True)
+
+
 def test_surroundings_count(predictor, elsewhere):
     "Without the other places around, the means over areas differ: the test above would see it."
     mine = elsewhere["site_id"].isin(elsewhere["site_id"].unique()[10:15])
