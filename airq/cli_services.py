@@ -70,6 +70,7 @@ Workers = Annotated[int, typer.Option(min=1, max=100, help="Requests at once; a 
 )
 @exit_cleanly
 def plan(
+    ctx: typer.Context,
     cities: CitiesFile,
     start: Start,
     end: End,
@@ -88,6 +89,8 @@ def plan(
     json: Json = None,
 ):
     """Print what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    if out is None:
+        refuse_given(ctx, ["refresh"], "without --out, the folder that holds these days")
     check_files({"--json": json}, {"--cities": cities, "--out": out})
     from airq.workflows.extract import EarthEngine
     from airq.workflows.extract import plan as run

@@ -190,6 +190,8 @@ class Folder:
     earlier: dict = field(default_factory=dict)
     #: Facts of products of earlier versions, with the day on which they were replaced.
     replaced: list = field(default_factory=list)
+    #: Tasks that a service works on, as whoever started them names them.
+    tasks: dict = field(default_factory=dict)
     _opened: np.datetime64 = field(default_factory=lambda: _clock().astype("datetime64[D]"), init=False)
 
     @property
@@ -424,14 +426,15 @@ class Folder:
             own["city_days"] = max(own["city_days"], int(lacking.sum()))
         return [own for own in found.values() if own["city_days"]]
 
-    def missing(self, chunks, *, hopeful=False):
+    def missing(self, chunks, *, hopeful=False, begun=()):
         """Return what must be asked for, as a list of LayerRequest, the longest work first.
 
         Products of a layer that lack the same cities and periods are asked for together. If `hopeful`, the
-        periods without a value whose pause is over are among it, as if they had got images since.
+        periods without a value whose pause is over are among it, as if they had got images since. Requests
+        that are `begun` and still lack everything come first, as they are.
         """
         offsets = self.extraction.offset_hours(self.site_days.sites["longitude"])
-        requests = []
+        requests, kept = [], []
         for layer in self.extraction.layers:
             periods, asked = self._asked_for(layer)
             # A bit for each part that is lacking; where it has no images it costs nothing to take it along.
@@ -442,13 +445,23 @@ class Folder:
                 own = self.lacking(held, chunks, hopeful=hopeful)
                 lacking[:, there] |= own.astype("uint32") << number
                 without[~there] |= 1 << number
+            for own in begun:
+                if own.layer.name != layer.name or not np.isin(own.periods, periods).all():
+                    continue
+                keys = {part.key for part in own.layer.parts}
+                bits = sum(1 << number for number, part in enumerate(layer.parts) if part.key in keys)
+                at = np.ix_(own.rows, np.searchsorted(periods, own.periods))
+                if (lacking[at] & bits).all():
+                    kept.append(own)
+                    lacking[at] &= ~np.uint32(bits)
             lacking = np.where(lacking, lacking | without, 0)
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)
             for code in np.unique(lacking[lacking > 0]):
                 parts = [part for number, part in enumerate(layer.parts) if code >> number & 1]
                 products = [product for part in parts for product in part.products]
                 requests += _grouped(layer.only(*products), lacking == code, periods, by_day)
-        return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
+        requests.sort(key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
+        return kept + requests
 
     def ages(self, chunks, days):
         """Return when each city's values of each day came, and whether they no longer change.
@@ -537,6 +550,7 @@ class Folder:
                 "refreshes": self.refreshes,
                 "replaced": self.replaced,
                 "earlier": self.earlier,
+                **({"tasks": self.tasks} if self.tasks else {}),
                 "cities": self.site_days.to_dict(),
             },
         )
@@ -618,29 +632,38 @@ def open_folder(path, extraction, site_days, on_day=None):
         if path.exists() and not (path.is_dir() and ours):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
         return Folder(path, extraction, site_days, on_day=on_day)
-    facts = _read_manifest(path / MANIFEST)
-    before, panel = facts["extraction"], facts.get("panel")
-    columns = panel["columns"] if panel else []
-    if changed := extraction.differences(before, columns):
+    try:
+        facts = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        before, panel, held = facts["extraction"], facts.get("panel"), SiteDays.from_dict(facts["cities"])
+        columns = panel["columns"] if panel else []
+        changed = extraction.differences(before, columns)
+        joined = extraction if changed else extraction.joined(before, columns)
+        then = {} if changed else extraction.fingerprints_of(before)
+        folder = Folder(
+            path,
+            joined,
+            held,
+            list(facts["runs"]),
+            panel,
+            on_day,
+            Arrivals(facts.get("images")),
+            list(facts.get("refreshes", [])),
+            # Of the whole extraction, where an earlier version wrote it.
+            facts["earlier"] if "earlier" in facts else {facts["fingerprint"]: then},
+            list(facts.get("replaced", [])),
+            dict(facts.get("tasks", {})),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"{path / MANIFEST} is damaged, or of another version of airq. Delete it and run again: whole "
+            "chunks are used again."
+        ) from None
+    if changed:
         raise ValueError(
             f"{path} was begun with other settings ({', '.join(changed)}); values of two kinds would mix. "
             "Repeat the command that began it, or choose another --out."
         )
-    folder = Folder(
-        path,
-        extraction.joined(before, columns),
-        SiteDays.from_dict(facts["cities"]).union(site_days),
-        facts["runs"],
-        panel,
-        on_day,
-        Arrivals(facts.get("images")),
-        facts.get("refreshes", []),
-        facts.get("earlier"),
-        facts.get("replaced", []),
-    )
-    then = extraction.fingerprints_of(before)
-    if folder.earlier is None:
-        folder.earlier = {facts["fingerprint"]: then}
+    folder.site_days = held.union(site_days)
     now = {part.key: folder.extraction.fingerprint_of(part) for part in folder.parts}
     folder.replaced += [
         {"until": str(on_day), "airq": facts.get("airq"), **product}
@@ -648,17 +671,6 @@ def open_folder(path, extraction, site_days, on_day=None):
         if then and now.get(product["key"]) != then[product["key"]]
     ]
     return folder
-
-
-def _read_manifest(path):
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        for key, kind in (("extraction", dict), ("cities", dict), ("runs", list)):
-            facts[key] = kind(facts[key])
-    except (ValueError, KeyError, TypeError):
-        message = f"{path} is damaged. Delete it and run again: whole chunks are used again."
-        raise ValueError(message) from None
-    return facts
 
 
 @contextlib.contextmanager

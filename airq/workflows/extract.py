@@ -343,8 +343,7 @@ def _collect(connection, folder, destination, **settings):
     from airq.sources.earthengine.batch import collect
 
     for _ in range(2):
-        chunks = folder.read_chunks()[0]
-        if blocks := blocks_of(folder, chunks, folder.missing(chunks), destination):
+        if blocks := blocks_of(folder, folder.read_chunks()[0], destination):
             collect(connection, folder, blocks, destination, **settings)
 
 
@@ -357,8 +356,7 @@ def cancel_tasks(request, *, out, batch, client=None, on_day=None):
     client, destination = client or EarthEngine(), read_destination(batch)
     extraction, site_days = request.extraction(client.url), request.site_days(on_day)
     folder = open_folder(out, extraction, site_days, on_day)
-    chunks = folder.read_chunks()[0]
-    blocks = blocks_of(folder, chunks, folder.missing(chunks), destination)
+    blocks = blocks_of(folder, folder.read_chunks()[0], destination)
     if not blocks:
         return 0
     with client.connect(f"airq-{request.recipe}") as connection:
@@ -435,8 +433,8 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
     else:
         folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
-        if refresh is not None:
-            folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
+    if refresh is not None:
+        folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
     missing = folder.missing(chunks, hopeful=True)
     planned = plan_requests(missing, workers=client.workers, places=folder.places)
     changes, waiting = folder.changes(chunks), folder.waiting(chunks)
@@ -450,7 +448,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
-        batch=estimate(plan_tasks(blocks_of(folder, chunks, missing)), workers=TASKS_AT_ONCE),
+        batch=estimate(plan_tasks(blocks_of(folder, chunks, hopeful=True)), workers=TASKS_AT_ONCE),
         tiles=tiles,
         layers=layers,
         products=[
@@ -559,7 +557,10 @@ def check(cities, start, end, *, client=None, **settings):
                 prices[part] = took
             probes.append(Probe(part.name_of(product), product.asset, works, answer, took))
     if prices:
-        remember_prices(extraction.service, prices)
+        try:
+            remember_prices(extraction.service, prices)
+        except OSError as error:
+            warn(f"What was measured cannot be kept for `airq plan`: {error}.")
     return probes
 
 

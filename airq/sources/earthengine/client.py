@@ -263,8 +263,8 @@ class Connection:
         params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
         with self.translated():
             page = ee.data.computeFeatures(params)
-        # Later pages may be empty, and then lack the list.
-        missing = [] if token else None
+        # Pages may be empty, and then lack the list, but not the only one.
+        missing = [] if token or (isinstance(page, dict) and page.get("nextPageToken")) else None
         if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
             raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
         return page
@@ -387,13 +387,12 @@ def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0,
     connection = Connection(url, project, OPENING_SECONDS)
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
-    try:
+    with contextlib.ExitStack() as unless_open:
+        unless_open.callback(connection.close)
         connection.credentials = SharedCredentials(credentials)
         _open(connection, connection.credentials, patience)
         ee.data.setDefaultWorkloadTag(workload_tag)
-    except BaseException:
-        connection.close()
-        raise
+        unless_open.pop_all()
     connection.timeout = timeout
     connection.stats.clear()
     return connection

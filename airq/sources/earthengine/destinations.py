@@ -62,7 +62,7 @@ class Bucket:
             ExportedFile(
                 own["name"].removeprefix(self.prefix),
                 f"{url}/{quote(own['name'], safe='')}",
-                own["timeCreated"],
+                own.get("timeCreated", ""),
             )
             for own in _listed(connection, url, params, "items", refusal)
         ]
@@ -103,7 +103,12 @@ class DriveFolder:
             "Google Drive API. Or choose a bucket: --batch gs://BUCKET/PREFIX."
         )
         return [
-            ExportedFile(own["name"], f"{url}/{quote(own['id'])}", own["createdTime"], own["mimeType"])
+            ExportedFile(
+                own["name"],
+                f"{url}/{quote(own['id'])}",
+                own.get("createdTime", ""),
+                own.get("mimeType", ""),
+            )
             for own in _listed(connection, url, params, "files", refusal)
         ]
 

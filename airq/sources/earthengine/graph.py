@@ -155,7 +155,8 @@ def squares(places, width):
     """Return the cells of a width [°] around places, unevaluated; arguments are as in :func:`discs`."""
     cells = []
     for row, (longitude, latitude) in enumerate(np.asarray(places, dtype="float64")):
-        edges = [longitude - width / 2, latitude - width / 2, longitude + width / 2, latitude + width / 2]
+        south, north = np.clip([latitude - width / 2, latitude + width / 2], -90, 90)
+        edges = [longitude - width / 2, south, longitude + width / 2, north]
         edges = [round(float(edge), 9) for edge in edges]
         cells.append(ee.Feature(ee.Geometry.Rectangle(edges, None, False), {CITY: row}))
     return ee.FeatureCollection(cells)

@@ -158,8 +158,8 @@ class _WindowRequest:
         pixels = self.connection.pixels({"expression": image, "grid": self.grid})
         if pixels.shape != self.shape or set(self.bands) - set(pixels.dtype.names or ()):
             raise Unavailable(f"{self.host} sent other pixels than those asked for")
-        # A view: a window may hold many megabytes.
-        return np.moveaxis(structured_to_unstructured(pixels[self.bands]), -1, 0)
+        # A view of what is in single precision already: a window may hold many megabytes.
+        return np.moveaxis(structured_to_unstructured(pixels[self.bands], dtype="float32"), -1, 0)
 
 
 def fetch_pixels(connection, request, places, **settings):

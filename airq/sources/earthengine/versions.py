@@ -65,7 +65,7 @@ def clashes(extraction, before, columns):
     # Where discs are, a grid's cells are taken by discs, too.
     if before.get("cell") not in (None, now["cell"]):
         words.append("cells of a grid")
-    if before["recipe"] != extraction.recipe:
+    if before.get("recipe") != extraction.recipe:
         known = {*EXTRACTIONS.get(extraction.recipe, ()), *(own.key for own in extraction.products)}
         words += [f"product {key}" for key in _bound(before, columns) if key not in known]
     return words
@@ -99,7 +99,7 @@ def _bound(before, columns):
     """Return the facts of the products whose columns are in the panel, by key."""
     return {
         product["key"]: product
-        for product in before["products"]
+        for product in before.get("products", ())
         if any(
             column == band["name"] or column.startswith(f"{band['name']}_")
             for band in product["bands"]

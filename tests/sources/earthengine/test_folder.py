@@ -409,7 +409,9 @@ def test_a_foreign_folder_is_refused(tmp_path):
 def test_a_damaged_manifest_is_told(tmp_path, text):
     "Cut, of another kind, or without its parts: the chunks are still good."
     (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
-    with pytest.raises(ValueError, match="manifest.json is damaged. Delete it"):
+    with pytest.raises(
+        ValueError, match="manifest.json is damaged, or of another version of airq. Delete it"
+    ):
         open_folder(tmp_path, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 

@@ -232,6 +232,13 @@ def test_a_disc_over_the_antimeridian_has_both_sides(engine):
     assert found[0]["v0_0_count"] == pytest.approx(found[1]["v0_0_count"], rel=0.02)
 
 
+def test_a_cell_at_the_pole_ends_there(engine):
+    "Half a degree around 89.9° north reaches from 89.65° to 90°."
+    (cell,) = graph.squares([(0.0, 89.9)], 0.5).getInfo()["features"]
+    corners = np.array(cell["geometry"]["coordinates"][0])
+    assert sorted(set(corners[:, 1])) == pytest.approx([89.65, 90.0])
+
+
 def test_tile_scale_is_sent_only_where_it_is_asked_for():
     "By default the service's own; 4 where a request ran out of memory."
     layer = layer_of("no2")

@@ -213,8 +213,10 @@ def test_a_span_is_fetched_anew(undisturbed, tmp_path):
         assert costs(server, tmp_path, None, only, refresh="2023-01-02..2023-01-03")[0] == 24
         assert costs(server, tmp_path, None) == (0, 0)
         assert len(kept(tmp_path)) == 3
-        with pytest.raises(ValueError, match="no day from 2024-01-01 to 2024-01-02"):
-            run(server, tmp_path, only, refresh=("2024-01-01", "2024-01-02"))
+        for out in ("out", "new"):
+            with pytest.raises(ValueError, match="no day from 2024-01-01 to 2024-01-02"):
+                run(server, tmp_path, only, out=out, refresh=("2024-01-01", "2024-01-02"))
+        assert not (tmp_path / "new").exists()
     same(panel(tmp_path), undisturbed)
 
 
