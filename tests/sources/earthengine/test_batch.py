@@ -15,19 +15,6 @@ from airq.workflows.extract import EarthEngine, cancel_tasks, plan
 HERE = "gs://bucket/africa"
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    """Enough memory for every task."""
-    with simulated(limits=None) as server:
-        yield server
-
-
 def batch(server, folder, asked=None, *, batch=HERE, **settings):
     """Extract by tasks; the report."""
     return run(server, folder, asked, batch=batch, **settings)

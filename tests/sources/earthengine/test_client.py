@@ -35,11 +35,8 @@ from airq.sources.earthengine.errors import (
 @pytest.fixture(scope="module")
 def connection():
     """One server and one connection for all tests here: opening takes longer than most of them."""
-    with pytest.MonkeyPatch.context() as patch, running() as server:
-        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        with opened(server, workload_tag="airq-42") as engine:
-            yield server, engine
+    with running() as server, opened(server, workload_tag="airq-42") as engine:
+        yield server, engine
 
 
 @pytest.fixture

@@ -16,12 +16,6 @@ EXPECTED = [{"k": number} for number in range(6)]
 PATIENCE = Patience(base=0.01, longest=0.6, silence=1.0)
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def asked_many_times(server, requests, *, workers):
     """The results of equal requests, their rows in order, and the connection's counts."""
     budget = Budget(workers, patience=PATIENCE)

@@ -34,11 +34,8 @@ def server():
 
 @pytest.fixture(scope="module")
 def engine(server):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        with connect(url=server.url, project="p", credentials=ANONYMOUS) as engine:
-            yield engine
+    with connect(url=server.url, project="p", credentials=ANONYMOUS) as engine:
+        yield engine
 
 
 def layer_of(*keys, radius_km=5.0, quality=False):

@@ -32,12 +32,6 @@ ERA5, DAY = "ECMWF/ERA5/HOURLY", 86_400_000
 LATE = ["2023-01-02", "2023-01-04"]
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def costs(server, folder, day, asked=None, **settings):
     """Cities times bands that a run on a day brings, and how often it looks for images."""
     server.stats.reset()

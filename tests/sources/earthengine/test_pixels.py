@@ -26,9 +26,7 @@ TOWNS = [("Kigali", -1.94995, 30.05885, 4000.0, 0.06), ("Huye", -2.6, 29.74, 600
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def server():
     with EarthEngineServer() as server:
         yield server
 

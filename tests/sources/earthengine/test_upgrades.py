@@ -16,12 +16,6 @@ from airq.sources.earthengine.layers import Extraction
 from airq.workflows.extract import EarthEngine, plan
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def upgrade(monkeypatch):
     """Function that changes facts of a product of the catalogue, as a later version does."""
