@@ -357,7 +357,7 @@ def init(
     source: Annotated[Source, typer.Option(help="Where inputs come from.")] = Source.open_meteo,
     recipe: Annotated[str, typer.Option(help="Set of products of the source.")] = "live",
     start: Annotated[str | None, typer.Option(help="First day to predict; two weeks ago by default.")] = None,
-    ahead: Annotated[int, typer.Option(min=0, max=4, help="Days ahead to predict.")] = 0,
+    ahead: Annotated[int, typer.Option(min=0, help="Days ahead to predict, with Open-Meteo.")] = 0,
     monitors: Annotated[
         Path | None, typer.Option(help="Panel of monitors, seen by predictions and by what calibrates leads.")
     ] = None,

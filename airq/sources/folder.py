@@ -587,12 +587,15 @@ def _grouped(layer, lacking, periods, offsets):
 
 #: Most days that are asked for at once: no product is older than some thirty years.
 MOST_DAYS = 11_000
+#: What to do about days to come.
+LATER = "Run the same command again on later days; it fetches what is new."
 
 
-def day_labels(start, end):
+def day_labels(start, end, *, on_day=None, ahead=0, advice=LATER):
     """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
 
-    Raises ValueError if a day is not ISO or the end lies before the start.
+    Raises ValueError if a day is not ISO, the end lies before the start or, where the date in UTC is given
+    (`on_day`, datetime64[D]), more than `ahead` days after it; then it says what to do by `advice`.
     """
     ends = {"start": start, "end": end}
     for name, day in ends.items():
@@ -604,6 +607,8 @@ def day_labels(start, end):
     start, end = ends.values()
     if end < start:
         raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
+    if on_day is not None and end > pd.Timestamp(on_day) + pd.Timedelta(days=ahead):
+        raise ValueError(f"The end {end:%Y-%m-%d} lies in the future: today is {on_day} (UTC). {advice}")
     if start < FIRST_DATE:
         raise ValueError(
             f"The start {start:%Y-%m-%d} lies before {FIRST_DATE:%Y-%m-%d}, the first day of panels."

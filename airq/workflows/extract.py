@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq.cities import check_swapped, read_cities
+from airq.cities import read_cities
 from airq.grids import cell_width
 from airq.io import read_panel
 from airq.messages import import_optional, warn
@@ -115,7 +115,7 @@ class ExtractionRequest:
 
     @functools.cached_property
     def _table(self):
-        return read_cities(self.cities)
+        return read_cities(self.cities, tolerated=0.0)
 
     def extraction(self, url=None):
         """Return what to extract, of the service at an address."""
@@ -129,17 +129,8 @@ class ExtractionRequest:
 
     def site_days(self, on_day=None):
         """Return where and when, checked; `on_day` (datetime64[D]) is the date in UTC, by default today."""
-        days, on_day = day_labels(self.start, self.end), on_day or today()
-        if days[-1] > pd.Timestamp(on_day):
-            raise ValueError(
-                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {on_day} (UTC). "
-                "Run the same command again on later days; it fetches what is new."
-            )
-        cities = self._table
-        name = "The city table" if isinstance(self.cities, pd.DataFrame) else str(self.cities)
-        # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
-        check_swapped(cities, name=name, tolerated=0.0)
-        return SiteDays.from_cities(cities, days[0], days[-1])
+        days = day_labels(self.start, self.end, on_day=on_day or today())
+        return SiteDays.from_cities(self._table, days[0], days[-1])
 
 
 def extract(
