@@ -284,7 +284,7 @@ def span_of(text):
 
 
 #: Of a Progress, what the account of a run keeps.
-_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits", "started", "restarted")
+_COUNTS = ("fetched", "chunks", "smaller_tiles", "splits", "started", "restarted")
 
 
 def _fetch(folder, chunks, client, destination, report_progress):
@@ -310,7 +310,7 @@ def _fetch(folder, chunks, client, destination, report_progress):
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
-            counts = count_images(connection, views, places, offsets, budget=budget, progress=progress)
+            counts = count_images(connection, views, places, offsets, budget=budget)
             for view, images in zip(views, counts, strict=True):
                 folder.arrivals.note(view, images, folder.now)
             folder.write_manifest()
