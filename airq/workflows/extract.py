@@ -25,12 +25,8 @@ from airq.sources.earthengine.blocks import TASKS_AT_ONCE, blocks_of, plan_tasks
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
 from airq.sources.earthengine.destinations import read_destination
-from airq.sources.earthengine.layers import (
-    EARTH_ENGINE,
-    Extraction,
-    has_images,
-    source_of,
-)
+from airq.sources.earthengine.extraction import EARTH_ENGINE, Extraction
+from airq.sources.earthengine.layers import has_images
 from airq.sources.earthengine.planning import (
     MOST_ANSWERED,
     Cost,
@@ -362,7 +358,7 @@ def _notes(folder):
     if days[-1] == folder.on_day:
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
-        notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
+        notes.append(f"{folder.extraction.service_words}: no figure of it is about a real place")
     for part in folder.parts:
         (product,), periods = part.products, np.unique(part.period_of(days))
         lacking = sum(not has_images(product, period) for period in periods)

@@ -11,7 +11,7 @@ import hashlib
 import json
 
 from airq.io import json_ready, write_json
-from airq.sources.earthengine.versions import UNDECIDING
+from airq.sources.earthengine.extraction import UNDECIDING
 from airq.sources.folder import today
 from airq.sources.online.calls import user_file
 

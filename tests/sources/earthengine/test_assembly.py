@@ -10,7 +10,7 @@ from airq.sources import assembly
 from airq.sources.assembly import assemble
 from airq.sources.chunks import Chunk, write_chunk
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.folder import Folder, SiteDays
 
 SITES = ["accra", "cairo", "kampala"]

@@ -9,7 +9,7 @@ import pytest
 
 from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder
 
 TODAY = np.datetime64("2024-01-01")

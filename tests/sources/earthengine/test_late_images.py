@@ -22,7 +22,7 @@ from extractions import (
 
 from airq.sources.arrivals import Arrivals, View
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.folder import Folder, SiteDays
 from airq.workflows.extract import EarthEngine, plan
 

@@ -8,7 +8,7 @@ from scripted_server import ANONYMOUS
 
 from airq.sources.earthengine.catalogue import PRODUCTS
 from airq.sources.earthengine.client import connect
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.earthengine.planning import SampleRequest
 from airq.sources.earthengine.sampler import probe
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from airq.cli import app
 from airq.sources.earthengine import catalogue
 from airq.sources.earthengine.catalogue import PRODUCTS
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.workflows.extract import EarthEngine, plan
 
 
