@@ -33,9 +33,10 @@ from airq.sources.earthengine.planning import (
     PixelRequest,
     estimate,
     plan_requests,
+    price_of,
+    remember_prices,
     sample_requests,
 )
-from airq.sources.earthengine.prices import price_of, remember_prices
 from airq.sources.folder import Folder, LayerRequest, SiteDays, day_labels, open_folder, today
 from airq.sources.online.address import service_name
 from airq.workflows.folders import (
@@ -250,9 +251,8 @@ def run_extraction(request, *, out, client=None, report_progress=None, refresh=N
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
     `out`, `client`, `refresh` and `batch` are as :func:`extract` takes them, and so are the errors.
-    `report_progress` is called with a :class:`airq.sources.earthengine.sampler.Progress` (a
-    :class:`airq.sources.earthengine.batch.TaskProgress` of tasks) after everything that happens; `on_day`
-    (datetime64[D]) is the date in UTC, by default today.
+    `report_progress` is called with a :class:`airq.sources.earthengine.sampler.Progress` after everything
+    that happens; `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days(on_day)
@@ -290,11 +290,10 @@ def _fetch(folder, chunks, client, destination, report_progress):
         return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
-        from airq.sources.earthengine.batch import TaskProgress
         from airq.sources.earthengine.images import count_images
         from airq.sources.earthengine.sampler import Progress, sample
 
-        progress = Progress() if destination is None else TaskProgress()
+        progress = Progress()
         reporting = {"progress": progress, "report_progress": report_progress}
         budget = Budget(client.workers, patience=client.patience)
         places = folder.places
@@ -302,7 +301,7 @@ def _fetch(folder, chunks, client, destination, report_progress):
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in _COUNTS if hasattr(progress, name)}
+            counts = {name: getattr(progress, name) for name in _COUNTS}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
@@ -460,7 +459,11 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
             *_by_pixels(folder.extraction.cell, tiles),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
-            *_unconfirmed(folder.extraction),
+            *(
+                f"unconfirmed of {product.key}: {fact}"
+                for product in folder.extraction.products
+                for fact in product.unconfirmed
+            ),
         ),
     )
 
@@ -477,13 +480,6 @@ def _by_pixels(cell, tiles):
             f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, as "
             "cities are"
         )
-
-
-def _unconfirmed(extraction):
-    """Return what no document confirms of an extraction's products, a note each."""
-    for product in extraction.products:
-        for fact in product.unconfirmed:
-            yield f"unconfirmed of {product.key}: {fact}"
 
 
 def _planned_layer(layer, planned, service):

@@ -17,7 +17,6 @@ import io
 import json
 import re
 import time
-from dataclasses import dataclass
 
 import ee
 import numpy as np
@@ -56,16 +55,6 @@ ACTIVE = ("PENDING", "RUNNING", "CANCELLING")
 #: States of operations as the client's tasks call them.
 STATES = {"UNSUBMITTED": "PENDING", "READY": "PENDING", "CANCEL_REQUESTED": "CANCELLING"}
 STATES |= {"COMPLETED": "SUCCEEDED"}
-
-
-@dataclass
-class TaskProgress(Progress):
-    """How far the tasks of a run are; `under_way` are those that Earth Engine has and has not ended."""
-
-    #: Tasks that this run started, and those of them that were started again; blocks in all.
-    started: int = 0
-    restarted: int = 0
-    blocks: int = 0
 
 
 def selectors(request):
@@ -131,7 +120,7 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
 
 def cancel(connection, folder, blocks, destination, *, patience):
     """Ask Earth Engine to end the tasks of blocks, nothing else, and return how many that were."""
-    run = _Run(connection, folder, destination, patience, TaskProgress(), None)
+    run = _Run(connection, folder, destination, patience, Progress(), None)
     run.add(blocks)
     run.find()
     count = 0

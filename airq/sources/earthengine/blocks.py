@@ -86,7 +86,13 @@ def blocks_of(folder, chunks, destination="", *, hopeful=False):
     def block(request):
         parts = request.layer.parts
         fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in parts}
-        newest = max(_newest(held[part], request) for part in parts)
+        # When the last of the values came that the folder holds.
+        newest = max(
+            held[part]
+            .fetched[np.ix_(request.rows, np.isin(held[part].periods, request.periods))]
+            .max(initial=NEVER)
+            for part in parts
+        )
         facts = {"fingerprints": fingerprints, "destination": str(destination), "newest": str(newest)}
         return _block(request, places, facts)
 
@@ -136,12 +142,6 @@ def _begun(folder):
         if products and len(products) == len(facts["products"]) and (rows >= 0).all():
             periods = np.array(facts["periods"], dtype="datetime64[D]")
             yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"])
-
-
-def _newest(held, request):
-    """Return when the last of a block's values came that a folder holds, NEVER if it holds none."""
-    columns = np.isin(held.periods, request.periods)
-    return held.fetched[np.ix_(request.rows, columns)].max(initial=NEVER)
 
 
 def _block(request, places, facts):

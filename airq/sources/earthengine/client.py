@@ -31,7 +31,6 @@ import tenacity
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Patience
 from airq.sources.earthengine.credentials import check_endpoint
 from airq.sources.earthengine.errors import (
-    AGAIN,
     SIGN_IN,
     Refused,
     Reply,
@@ -44,6 +43,7 @@ from airq.sources.earthengine.errors import (
     one_line,
 )
 from airq.sources.online.address import is_loopback
+from airq.sources.online.errors import AGAIN
 
 STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.

@@ -152,8 +152,8 @@ def _listed(connection, url, params, key, refusal):
         paging = {"pageToken": token} if token else {}
         try:
             page = json.loads(connection.get(url, params | paging, refusal=refusal))
-            found += page.get(key, [])
-            token = page.get("nextPageToken")
+            found += page.get(key) or []
+            token = page.get("nextPageToken") or None
         except (AttributeError, TypeError, json.JSONDecodeError) as error:
             raise Unavailable(f"{url} sent a list of files that is not whole JSON") from error
     return found

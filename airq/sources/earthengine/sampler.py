@@ -21,7 +21,6 @@ from airq.sources.earthengine import graph, pixels
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import (
-    AGAIN,
     Incomplete,
     OutOfMemory,
     Refused,
@@ -31,6 +30,7 @@ from airq.sources.earthengine.errors import (
 )
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
 from airq.sources.earthengine.planning import TILE_SCALES, PixelRequest, RequestQueue, sample_requests
+from airq.sources.online.errors import AGAIN
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -56,6 +56,11 @@ class Progress:
     retries: int = 0
     smaller_tiles: int = 0
     splits: int = 0
+    #: Of tasks, `under_way` being those that Earth Engine has not ended: those that this run started, those
+    #: of them that were started again, and blocks in all.
+    started: int = 0
+    restarted: int = 0
+    blocks: int = 0
 
 
 def sample(connection, missing, folder, *, budget, progress, report_progress=None):
