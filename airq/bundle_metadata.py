@@ -10,27 +10,12 @@ import json
 import re
 from pathlib import Path
 
-from airq.bundle_checks import check_metadata
+from airq.bundle_schema import check_metadata
 from airq.files.texts import read_json
 from airq.messages import installed_versions
 
 FORMAT = 4
 BUNDLE_JSON = "bundle.json"
-#: Facts that every bundle has -> what kind of JSON they are.
-FACTS = {
-    "files": dict,
-    "libraries": dict,
-    "settings": dict,
-    "recipe": dict,
-    "recipe_inputs": list,
-    "features": list,
-    "estimator": dict,
-    "panel": dict,
-    "target": dict,
-    "data": dict,
-    "uncertainty": dict,
-    "evaluation": list,
-}
 
 
 def write_metadata(folder, metadata):
@@ -67,18 +52,12 @@ def read_metadata(path):
     claimed = metadata.pop("hash", None)
     if claimed != _hash(_canonical(metadata)):
         raise ValueError(f"{path / BUNDLE_JSON} was changed after training; train the bundle again.")
-    for key, kind in FACTS.items():
-        if not isinstance(metadata.get(key), kind):
-            what = "a table of names" if kind is dict else "a list"
-            raise ValueError(f"{path / BUNDLE_JSON}: {key!r} is not {what}; train the bundle again.")
+    check_metadata(metadata, path / BUNDLE_JSON)
     for name, expected in metadata["files"].items():
-        if Path(name).name != name:
-            raise ValueError(f"{path / BUNDLE_JSON} names {name!r}, which is no file of the folder.")
         if not (path / name).is_file():
             raise ValueError(f"{path} lacks the file {name}; copy the whole folder or train it again.")
         if _hash((path / name).read_bytes()) != expected:
             raise ValueError(f"{path / name} was changed after training; train the bundle again.")
-    check_metadata(metadata, path / BUNDLE_JSON)
     # A booster whose package is missing is refused where it is loaded.
     for name, here in installed_versions({"lightgbm", "catboost"} & set(metadata["libraries"])).items():
         trained = str(metadata["libraries"][name])

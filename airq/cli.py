@@ -6,7 +6,6 @@ Everything that computes is imported inside the commands, because help must not 
 from __future__ import annotations
 
 import contextlib
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,23 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.cli_options import Cluster, Json, check_files, refuse_given, split, write_records
+from airq.cli_options import (
+    ALL_CORES,
+    OF_A_PANEL,
+    Cluster,
+    Jobs,
+    Json,
+    Model,
+    PanelFile,
+    RecipeName,
+    Seed,
+    check_files,
+    refuse_given,
+    split,
+    split_schemes,
+    write_records,
+)
+from airq.cli_predictions import explain, predict
 from airq.cli_rasters import app as rasters
 from airq.cli_services import app as services
 from airq.cluster import on_cluster
@@ -22,14 +37,13 @@ from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (
     print_evaluation,
-    print_predictions,
     print_proximity,
     print_records,
     print_report,
-    print_table,
+    print_written,
     screen,
 )
-from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
+from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
 
 app = typer.Typer(
     name="airq",
@@ -40,10 +54,6 @@ app = typer.Typer(
 
 FAST, SLOW = ", ".join(FAST_BASELINES), ", ".join(SLOW_BASELINES)
 DEFAULT_SCHEMES, ALL_SCHEMES = ",".join(FEW_FITS), ",".join(SCHEMES)
-#: Those that need no cities to predict.
-OF_A_PANEL = ",".join(name for name, scheme in SCHEMES.items() if not scheme.for_cities)
-Model = StrEnum("Model", ["blend", "lightgbm", "catboost", "fast"])
-RecipeName = StrEnum("RecipeName", ["retrospective", "live", "reference"])
 Several = StrEnum("Several", ["mean", "nearest", "each"])
 Period = StrEnum("Period", ["day", "month", "year"])
 _CODED = ["waqi", "openaq", "uganda", "airathon", "open-meteo", "reference", "table"]
@@ -53,15 +63,11 @@ By = StrEnum("By", ["site", "city"])
 Twins = StrEnum("Twins", ["keep", "merge"])
 Example = StrEnum("Example", [(name, name) for name in ("south-africa", "demonstration")])
 
-PanelFile = Annotated[Path, typer.Argument(help="Panel (Parquet), as `airq ingest` or `airq join` make it.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed: same input, seed and thread count, same predictions.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 Boosters = Annotated[
     Model, typer.Option("--model", help="Boosters; fast: fewer and shorter, in a third of the time.")
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Short for --model fast.")]
 NewPanel = Annotated[Path, typer.Option("--out", help="Panel to write.")]
-ALL_CORES = os.cpu_count() or 1
 
 
 def _version(value: bool):
@@ -77,15 +83,6 @@ def _options(
     ] = False,
 ):
     """Daily PM2.5 for cities that have no sensor."""
-
-
-def _split_schemes(text):
-    names = split(text)
-    try:
-        check_schemes(names or [])
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="'--scheme'") from None
-    return names
 
 
 @contextlib.contextmanager
@@ -294,7 +291,7 @@ def train(
     if fast:
         refuse_given(ctx, ["model", "tune"], "with --fast, which is a model of its own")
         model = Model.fast
-    schemes = [] if scheme == "none" else _split_schemes(scheme)
+    schemes = [] if scheme == "none" else split_schemes(scheme)
     journal = out.with_name(f"{out.name}.tuning.log") if tune else None
     check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
     from airq.models.predictor import training_panel
@@ -372,7 +369,7 @@ def evaluate(
         refuse_given(ctx, [*fitting, "scheme", "buffer_km", "cities", "out", "seed"], "with --bundle")
     elif only_distances:
         refuse_given(ctx, [*fitting, "coverage"], "with --for alone, which fits nothing; add --scheme")
-    schemes = _split_schemes(scheme)
+    schemes = split_schemes(scheme)
     if not any(SCHEMES[name].buffered for name in schemes):
         refuse_given(ctx, ["buffer_km"], "without the schemes buffer and leave-city-out")
     if cities is None and any(SCHEMES[name].for_cities for name in schemes):
@@ -408,7 +405,7 @@ def evaluate(
             evaluation.save(out)
         write_records(json, evaluation.records)
         print_evaluation(evaluation)
-    _print_written(out, json)
+    print_written(out, json)
 
 
 def _compare_distances(panel, cities, schemes, buffer_km, seed, out, json):
@@ -422,267 +419,13 @@ def _compare_distances(panel, cities, schemes, buffer_km, seed, out, json):
     print_proximity(comparison)
 
 
-def _print_written(*paths):
-    for path in filter(None, paths):
-        screen.print(f"Written to {path}")
-
-
-@app.command(
+app.command(
     epilog="Example: airq predict panel.parquet --bundle bundle --out predictions.parquet; "
     "of a grid: airq predict grid.parquet --bundle bundle --raster map.tif"
-)
-@exit_cleanly
-def predict(
-    ctx: typer.Context,
-    panel: PanelFile,
-    out: Annotated[Path | None, typer.Option(help="Predictions to write (.parquet or .csv).")] = None,
-    raster: Annotated[
-        Path | None,
-        typer.Option(help="GeoTIFF to write, for the cells of a grid: a band a day, and interval."),
-    ] = None,
-    zarr: Annotated[Path | None, typer.Option(help="Zarr store (folder) to write, likewise.")] = None,
-    mask_outside: Annotated[
-        bool, typer.Option("--mask-outside", help="No data on maps outside the area of applicability.")
-    ] = False,
-    bundle: Annotated[Path | None, typer.Option(help="Trained bundle.")] = None,
-    model_file: Annotated[
-        Path | None, typer.Option(help="CatBoost model (.cbm) saved elsewhere, instead of a bundle.")
-    ] = None,
-    recipe: Annotated[RecipeName, typer.Option(help="Features of --model-file.")] = RecipeName.reference,
-    unit: Annotated[
-        str | None, typer.Option(help="Unit of --model-file, such as aqi-us-2012 or µg/m³.")
-    ] = None,
-    period: Annotated[Period, typer.Option(help="What a row stands for.")] = Period.day,
-    coverage: Annotated[float, typer.Option(help="Coverage of the intervals, such as 0.9.")] = 0.9,
-    monitors: Annotated[
-        Path | None,
-        typer.Option(
-            help="Panel with PM2.5 of monitors on these days, used in addition to the training monitors."
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="About how much to use, such as 2GB; 1 GB by default, whatever the rows."),
-    ] = None,
-    json: Json = None,
-):
-    """Predict PM2.5 for the places and days of a panel; of a grid (`airq places --grid`), draw maps.
-
-    PANEL may be a folder of panels, by country, month or any split; then --out may be a folder, too, and gets
-    a part for each. What does not fit into the memory is predicted in blocks; interrupt it, run it again, and
-    it goes on.
-    """
-    if out is None and raster is None and zarr is None:
-        raise typer.BadParameter("predict needs --out, --raster or --zarr, to have something to write")
-    if raster is None and zarr is None:
-        refuse_given(ctx, ["mask_outside"], "without --raster or --zarr")
-    if (bundle is None) == (model_file is None):
-        raise typer.BadParameter("give either --bundle or --model-file")
-    if bundle is not None:
-        refuse_given(ctx, ["recipe", "unit"], "with --bundle, which has its own")
-        if raster is not None or zarr is not None:
-            refuse_given(ctx, ["memory"], "to maps, which are drawn in memory")
-    else:
-        refuse_given(ctx, ["memory"], "with --model-file, which works in one piece")
-        refuse_given(ctx, ["coverage"], "with --model-file, which has no intervals")
-        refuse_given(ctx, ["monitors"], "with --model-file, which knows only its features")
-        if unit is None:
-            raise typer.BadParameter("--model-file needs --unit, because a model file does not hold its own")
-    inputs = {"PANEL": panel, "--bundle": bundle, "--model-file": model_file, "--monitors": monitors}
-    from airq.workflows.rasters import ZARR_MARK, write_raster, write_zarr
-
-    outputs = {"--out": out, "--raster": raster, "--zarr": zarr, "--json": json}
-    folders = {"--zarr": ZARR_MARK}
-    tables = out is None or out.suffix in (".csv", ".parquet", ".pq")
-    if not tables:
-        folders["--out"] = None
-    check_files(outputs, inputs, folders=folders)
-    if not tables and not panel.is_dir():
-        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
-    from airq.models.intervals import check_coverage
-    from airq.models.predictions import Figures, write_predictions
-    from airq.workflows.predict_blocks import parse_bytes, predict_panel
-
-    check_coverage(coverage)
-    memory = None if memory is None else parse_bytes(memory)
-    if raster is not None or zarr is not None:
-        panel = _grid_panel(panel, raster, zarr)
-    if bundle is not None:
-        from airq.regressor import load
-        from airq.report.words import validation_sentence
-
-        regressor = load(bundle)
-        notes.print(validation_sentence(regressor.metadata_["evaluation"]))
-        if raster is None and zarr is None:
-            with progress("predicting") as advance:
-                metadata, figures = predict_panel(
-                    regressor,
-                    panel,
-                    out,
-                    coverage,
-                    period.value,
-                    monitors=monitors,
-                    memory=memory,
-                    advance=advance,
-                )
-            notes.print(metadata["intervals"])
-            write_records(json, [figures.of()])
-            print_predictions(figures, out)
-            return
-        rows = regressor.predict_table(panel, coverage, period.value, monitors=monitors)
-        notes.print(rows.attrs["airq"]["intervals"])
-    else:
-        from airq.workflows.predict import predict_with_model_file
-
-        rows = predict_with_model_file(panel, model_file, unit=unit, recipe=recipe.value, period=period.value)
-    if raster is not None:
-        write_raster(rows, raster, mask_outside=mask_outside)
-    if zarr is not None:
-        write_zarr(rows, zarr, mask_outside=mask_outside)
-    if out is not None:
-        write_predictions(rows, out)
-    figures = Figures()
-    figures.add(rows)
-    write_records(json, [figures.of()])
-    print_predictions(figures, out or raster or zarr)
-    if out is not None:
-        _print_written(raster, zarr)
-
-
-def _grid_panel(panel, raster, zarr):
-    """Read a panel whose places are a grid; refuse another, or a missing package, before the work."""
-    from airq.grids import grid_of
-    from airq.io import read_panel
-    from airq.workflows.rasters import check_packages, check_raster_name
-
-    check_packages(raster, zarr)
-    if raster is not None:
-        check_raster_name(raster)
-    panel = read_panel(panel)
-    grid_of(panel.drop_duplicates("site_id"))
-    return panel
-
-
-@app.command(
+)(predict)
+app.command(
     epilog="Example: airq explain panel.parquet --bundle bundle --site 0.307_32.612 --date 2020-04-22"
-)
-@exit_cleanly
-def explain(
-    ctx: typer.Context,
-    panel: PanelFile,
-    bundle: Annotated[
-        Path | None, typer.Option(help="Trained bundle; --drop-products takes its model, recipe and seed.")
-    ] = None,
-    site: Annotated[
-        str | None, typer.Option(help="Contributions for this site_id or city, with --date.")
-    ] = None,
-    date: Annotated[str | None, typer.Option(help="Day, such as 2020-03-01.")] = None,
-    days_around: Annotated[
-        int, typer.Option(min=0, help="With --json: so many days before and after --date, too.")
-    ] = 0,
-    drop_products: Annotated[
-        bool, typer.Option("--drop-products", help="How the error grows without each product, instead.")
-    ] = False,
-    scheme: Annotated[
-        str | None,
-        typer.Option(help=f"What --drop-products holds out, of {OF_A_PANEL}; by default city or site."),
-    ] = None,
-    model: Annotated[
-        Model, typer.Option(help="Boosters of --drop-products without --bundle.")
-    ] = Model.lightgbm,
-    recipe: Annotated[
-        RecipeName, typer.Option(help="Features of --drop-products without --bundle.")
-    ] = RecipeName.retrospective,
-    out: Annotated[Path | None, typer.Option(help="Folder for text, tables and pictures.")] = None,
-    json: Json = None,
-    seed: Seed = 0,
-    jobs: Jobs = ALL_CORES,
-):
-    """Print what predictions rest on, why one is what it is, or what each product saves in error."""
-    if drop_products:
-        refuse_given(ctx, ["site", "date", "days_around"], "with --drop-products")
-        if bundle is not None:
-            refuse_given(ctx, ["model", "recipe", "seed"], "with --bundle, which has its own")
-    else:
-        refuse_given(ctx, ["scheme", "model", "recipe", "seed", "jobs"], "without --drop-products")
-        if bundle is None:
-            raise typer.BadParameter("explain needs --bundle, unless --drop-products is given")
-        if (site is None) != (date is None):
-            raise typer.BadParameter("--site and --date go together")
-        if days_around and (site is None or json is None):
-            raise typer.BadParameter("--days-around goes with --site, --date and --json")
-    schemes = _split_schemes(scheme)
-    marker = "drop_scores.json" if drop_products else "explanation.json"
-    inputs = {"PANEL": panel, "--bundle": bundle}
-    check_files({"--out": out, "--json": json}, inputs, folders={"--out": marker})
-    if drop_products:
-        _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs)
-    elif site is not None:
-        _explain_row(panel, bundle, site, date, days_around, out, json)
-    else:
-        _explain_all(panel, bundle, out, json)
-    _print_written(out, json)
-
-
-def _explain_all(panel, bundle, out, json):
-    from airq.workflows.explain import CAPTION, importance_rows, open_contributions, write_explanation
-
-    with notes.status("computing features and contributions"):
-        contributions, metadata = open_contributions(bundle, panel)
-        importance = contributions.importance()
-    if out is not None:
-        with notes.status("computing how predictions depend on columns"):
-            write_explanation(contributions, importance, metadata, out)
-    write_records(json, importance.to_dict("records"))
-    print_table(*importance_rows(importance))
-    screen.print(CAPTION, markup=False, style="dim")
-
-
-def _explain_row(panel, bundle, site, date, days_around, out, json):
-    from airq.models.predictor import open_panel
-    from airq.report.contributions import contribution_sentences
-    from airq.workflows.explain import (
-        find_row,
-        open_contributions,
-        row_records,
-        rows_around,
-        write_row_explanation,
-    )
-
-    panel = open_panel(panel)
-    row = find_row(panel, site, date)
-    with notes.status("computing features and contributions"):
-        contributions, metadata = open_contributions(bundle, panel)
-        table = contributions.table([row])
-        around = contributions.table(rows_around(panel, row, days_around))
-    if out is not None:
-        write_row_explanation(table, panel, metadata, out)
-    write_records(json, row_records(around))
-    screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
-
-
-def _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs):
-    from airq.bundle_metadata import read_metadata
-    from airq.io import read_panel
-    from airq.panel import panel_metadata
-    from airq.regressor import PM25Regressor
-    from airq.workflows.explain import DROP_CAPTION, drop_product_scores, drop_score_rows, write_drop_scores
-
-    model, recipe = model.value, recipe.value
-    if bundle is not None:
-        trained = read_metadata(bundle)
-        settings, recipe = trained["settings"], trained["recipe"]["name"]
-        model, seed = settings["model"], settings["seed"]
-    estimator = PM25Regressor(model, recipe, seed)
-    with progress("dropping products") as advance:
-        scores = drop_product_scores(
-            estimator, panel, schemes=schemes, random_state=seed, n_jobs=jobs, advance=advance
-        )
-    write_records(json, scores.to_dict("records"))
-    if out is not None:
-        write_drop_scores(scores, panel_metadata(read_panel(panel)), out)
-    print_table(*drop_score_rows(scores), n_words=2)
-    screen.print(DROP_CAPTION, markup=False, style="dim")
+)(explain)
 
 
 @app.command(

@@ -14,11 +14,8 @@ import uuid
 
 from threadpoolctl import threadpool_limits
 
-import airq
-from airq.messages import installed_versions
+from airq.messages import versions
 
-#: Packages that figures depend on: all workers have the versions of the process that asks.
-PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 #: Arguments of more bytes than this reach the cluster once, not with each of their tasks.
 SHARED_BYTES = 10_000
 #: How long to wait for the scheduler, and for its first worker. [s]
@@ -115,11 +112,15 @@ class _Shared:
         return self.client.submit(_call, function, args, kwargs, key=f"{name}-{uuid.uuid4().hex}", pure=False)
 
     def _sent(self, argument):
+        import dask
+
         if id(argument) not in self._kept:
             blob = pickle.dumps(argument, protocol=pickle.HIGHEST_PROTOCOL)
             # A scattered object is lost with its workers; the result of a task is found again.
             if len(blob) > SHARED_BYTES:
-                self.sent[id(argument)] = self.client.submit(pickle.loads, blob, pure=False)
+                # Dask warns of much data in a task; it is sent once.
+                with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                    self.sent[id(argument)] = self.client.submit(pickle.loads, blob, pure=False)
             self._kept[id(argument)] = argument
         return self.sent.get(id(argument), argument)
 
@@ -142,7 +143,7 @@ def _result(future, client):
         what = str(error.task).rsplit("-", 1)[0]
         raise OSError(
             f"{what!r} ended one worker after another, perhaps for want of memory. "
-            "Give the workers more memory, or leave it out."
+            "Give the workers more memory, or leave it out; of blocks make smaller ones with --memory."
         ) from None
     except (CancelledError, FutureCancelledError):
         raise OSError(
@@ -185,19 +186,15 @@ def _check_workers(client):
             f"The Dask scheduler at {_address(client)} has no worker. "
             f"Start some: dask worker {_address(client)} --nthreads 1."
         ) from None
-    own = _versions()
+    own = versions()
     try:
-        found = client.run(_versions)
+        found = client.run(versions)
     except ImportError as error:
         raise OSError(f"A worker of {_address(client)} cannot import what tasks need: {error}.") from None
-    for worker, versions in found.items():
+    for worker, there in found.items():
         for package, version in own.items():
-            if versions.get(package) != version:
+            if there.get(package) != version:
                 raise OSError(
-                    f"The worker {worker} has {package} {versions.get(package)}, this process has {version}. "
+                    f"The worker {worker} has {package} {there.get(package)}, this process has {version}. "
                     "Results would differ: install the same versions on all machines."
                 )
-
-
-def _versions():
-    return {"airq": airq.__version__, **installed_versions(PACKAGES)}

@@ -27,6 +27,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+import airq
+
 
 class AirqWarning(UserWarning):
     """Something about data or model that a user should know before relying on the figures."""
@@ -43,6 +45,8 @@ def warn(text: str) -> None:
     warnings.warn(text, AirqWarning, stacklevel=level)
 
 
+#: Packages that figures depend on, besides this one.
+FIGURE_PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
 #: Between two lines of progress where no terminal shows a bar. [s]
 SECONDS_BETWEEN_LINES = float(os.environ.get("AIRQ_SECONDS_BETWEEN_LINES", 30))
 
@@ -174,6 +178,11 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of airq and of the packages that figures depend on, by name."""
+    return {"airq": airq.__version__, **installed_versions(FIGURE_PACKAGES)}
 
 
 def near_name(name: str, names: Iterable, *, similarity: float = 0.6) -> str:

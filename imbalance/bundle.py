@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from airq.io import atomic_folder, write_json
-from airq.messages import warn
+from airq.messages import versions, warn
 from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import whole_groups
-from imbalance.comparison.runner import versions
 from imbalance.comparison.strategies import find_rows
 from imbalance.decisions import cost_matrix
 from imbalance.estimators import PriorCorrectedClassifier

@@ -133,6 +133,7 @@ def test_cities_of_one_country_are_counted_in_the_singular(tmp_path):
     assert "cities of 1 country (GeoNames" in " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_evaluate_prints_and_writes_the_same_figures(panel_file, tmp_path):
     "Random beside city, records with their unit, a picture of each kind, SIMULATED on the console."
     result = airq(
@@ -188,6 +189,7 @@ def test_monthly_predictions_are_means_of_days(panel_file, bundle, tmp_path):
     assert months["aqi"].isna().all()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_search_goes_on_where_it_stopped(panel_file, tmp_path):
     "One trial, then three: the journal holds three, and each fold of the evaluation searches for itself."
@@ -260,6 +262,7 @@ def test_a_folder_of_something_else_is_refused_before_training(panel_file, tmp_p
     refused(airq("train", panel_file, "--out", tmp_path / "thesis"), "choose another name")
 
 
+@pytest.mark.slow
 def test_a_baseline_that_cannot_learn_is_left_out(panel_file, tmp_path):
     "AirQo's job takes targets below 200 only; where there are none, it is named with the reason."
     path = spoil(panel_file, tmp_path, lambda p: p.assign(pm25=p["pm25"] + 200))
@@ -268,6 +271,7 @@ def test_a_baseline_that_cannot_learn_is_left_out(panel_file, tmp_path):
     assert "city/airqo-job: no training row is below 200" in result.stdout
 
 
+@pytest.mark.long
 def test_a_panel_without_inputs_goes_the_whole_way(panel_file, tmp_path):
     "Trained on places, days and PM2.5, and predicted at three new places; each command says what that means."
     bare = [*PLACE, "date"]
@@ -390,6 +394,7 @@ def test_an_unwritable_output_is_refused_before_the_work(panel_file, tmp_path):
     refused(airq("train", panel_file, "--out", tmp_path / "file" / "bundle"), "not a folder")
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(panel_file, bundle, tmp_path):
     "Files may grow to 1 kB only, as on a full disk: one line, exit code 1, no output."
 
@@ -406,6 +411,7 @@ def test_a_full_disk_leaves_nothing(panel_file, bundle, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing(panel_file, tmp_path):
     "Interrupted in the middle of training: one line, exit code 1, no bundle."
     command = [*AIRQ, "train", str(panel_file), "--out", str(tmp_path / "b"), "--jobs", "1"]

@@ -16,10 +16,13 @@ import pytest
 
 from airq.cluster import on_cluster
 from airq.io import write_panel
+from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.parallel import workers
+from airq.regressor import PM25Regressor, load
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import SECONDS
+from airq.workflows.predict_blocks import predict_panel
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
@@ -101,12 +104,17 @@ def panel(tmp_path_factory):
     return path
 
 
+def command(*arguments):
+    "A run of airq in a process of its own."
+    ran = [sys.executable, "-m", "airq", *map(str, arguments)]
+    return subprocess.Popen(ran, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent)
+
+
 def evaluation(panel, out, *options):
-    "A run of the command in a process of its own."
-    command = [sys.executable, "-m", "airq", "evaluate", panel, "--scheme", "city", "--fast", "--json", out]
-    command += ["--baselines", "mean", "--coverage", "0", *options]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent
+    "Scores of a quick model at cities held out."
+    return command(
+        *("evaluate", panel, "--scheme", "city", "--fast", "--json", out),
+        *("--baselines", "mean", "--coverage", "0", *options),
     )
 
 
@@ -156,6 +164,7 @@ def test_a_lost_scheduler_is_one_line(panel, tmp_path):
     assert not (tmp_path / "out.json").exists()
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_line(panel, tmp_path):
     "Nobody listens at the address."
     printed, said = evaluation(panel, tmp_path / "out.json", "--cluster", "tcp://127.0.0.1:9").communicate()
@@ -183,3 +192,90 @@ def test_a_comparison_has_the_figures_of_one_process(tmp_path):
             part.unlink()
         pd.testing.assert_frame_equal(compared("cluster", "--cluster", address), found)
     pd.testing.assert_frame_equal(compared("local", "--jobs", "1"), found)
+
+
+@pytest.fixture(scope="module")
+def bundle(panel, tmp_path_factory):
+    "A quick model of the ten cities."
+    path = tmp_path_factory.mktemp("bundle") / "bundle"
+    PM25Regressor("fast").fit(panel).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    "Rows of fifty cities, 500 days each, for five blocks."
+    path = tmp_path_factory.mktemp("many") / "many.parquet"
+    write_panel(
+        check_panel(simulate(n_cities=50, start="2020-01-01", end="2021-05-14", random_state=4)), path
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def predicted(bundle, many, tmp_path_factory):
+    "The predictions of one process."
+    path = tmp_path_factory.mktemp("predicted") / "local.parquet"
+    command("predict", many, "--bundle", bundle, "--out", path).communicate()
+    return path.read_bytes()
+
+
+@pytest.mark.long
+def test_predictions_are_the_bytes_of_one_process(bundle, many, predicted, tmp_path):
+    "Also when a worker is killed on the way; from the command with its variable, and in Python."
+    from distributed import Client
+
+    with started(tmp_path) as (address, _), Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        running = command(
+            "predict", many, "--bundle", bundle, "--out", tmp_path / "a.parquet", "--cluster", address
+        )
+        os.kill(until_busy(client)[0], signal.SIGKILL)
+        printed, said = running.communicate()
+        assert running.returncode == 0, said
+        with on_cluster(client), pytest.warns(match="outside the days of training"):
+            predict_panel(load(bundle), many, tmp_path / "b.parquet", 0.9)
+    assert (tmp_path / "a.parquet").read_bytes() == predicted
+    assert (tmp_path / "b.parquet").read_bytes() == predicted
+
+
+@pytest.mark.long
+def test_predictions_go_on_with_another_scheduler(bundle, many, predicted, tmp_path):
+    "The first is killed after a block: one line, nothing written, and what is done is kept."
+    out, done = tmp_path / "out.parquet", tmp_path / ".out.parquet.unfinished" / "done"
+    (tmp_path / "first").mkdir()
+    with started(tmp_path / "first") as (address, processes):
+        running = command("predict", many, "--bundle", bundle, "--out", out, "--cluster", address)
+        while not (done.exists() and len(done.read_text().split()) > 1):
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.02)
+        processes[0].kill()
+        printed, said = running.communicate()
+    assert running.returncode == 1
+    assert "Traceback" not in said and f"The Dask scheduler at {address} is gone" in said
+    assert not out.exists() and "sorted" in done.read_text().split()
+    with started(tmp_path) as (address, _):
+        command("predict", many, "--bundle", bundle, "--out", out, "--cluster", address).communicate()
+    assert out.read_bytes() == predicted
+
+
+class EndsItsWorker(Predictor):
+    "A predictor that needs more memory than there is, say."
+
+    def describe(self, *_, **__):
+        ends_its_process(self)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
+def test_a_block_that_ends_workers_is_named(bundle, many, tmp_path):
+    "After three of them; nothing is written."
+    model = load(bundle)
+    model.predictor_.__class__ = EndsItsWorker
+    with (
+        started(tmp_path) as (address, _),
+        on_cluster(address),
+        pytest.raises(OSError, match=r"'block \d of 5' ended one worker after another"),
+    ):
+        predict_panel(model, many, tmp_path / "out.parquet", 0.9)
+    assert not (tmp_path / "out.parquet").exists()

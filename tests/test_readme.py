@@ -40,6 +40,7 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     assert failed == 0 and attempted > 10
 
 
+@pytest.mark.slow
 def test_the_comparison_of_readme_runs():
     "Its model predicts for the target, its sets have a column a class, its shares a row a class."
     (block,) = [block for language, block in FENCES if language == "python" and ">>>" not in block]

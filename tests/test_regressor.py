@@ -90,6 +90,7 @@ def test_monitors_of_a_model_are_told(steady, local):
         local.predict(steady, monitors=other)
 
 
+@pytest.mark.slow
 def test_intervals_are_wider_far_from_monitors(steady):
     "The same inputs without and with the monitors of these days."
     model = PM25Regressor().fit(steady).calibrate(steady)
@@ -192,6 +193,7 @@ def test_a_saved_model_is_the_same(model, panel, tmp_path):
     assert (tmp_path / "bundle" / "card.md").read_text().startswith("# ")
 
 
+@pytest.mark.slow
 def test_the_evaluation_calibrates_as_its_own_folds_do(model, panel):
     "Held-out predictions of `evaluate`, with another estimator beside it, give the same intervals."
     evaluation = evaluate(

@@ -232,6 +232,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kinds", [list(KINDS)[::9], pytest.param(list(KINDS), marks=pytest.mark.long)], ids=["some", "all"]
 )

@@ -31,6 +31,12 @@ SECONDS_BETWEEN_LINES = 30.0
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 
+def print_written(*paths):
+    """Print where something was written; None stands for nothing."""
+    for path in filter(None, paths):
+        screen.print(f"Written to {path}")
+
+
 def print_table(headings, rows, *, n_words=1, sections=False, **column):
     """Print a table whose first `n_words` columns are words and whose others are numbers.
 

@@ -4,7 +4,8 @@ Every row is checked first, which also tells where the places lie. Then the rows
 places near each other, in a hidden folder beside the output; each block is predicted with the inputs of the
 places around it; last, the results are written by site and day. A run that was interrupted goes on where it
 ended. The predictions are those of :meth:`airq.PM25Regressor.predict_table`, bit for bit, see
-:mod:`airq.models.blocks`.
+:mod:`airq.models.blocks`. On a cluster, see :func:`airq.cluster.on_cluster`, its workers predict the blocks,
+whose rows they read from the hidden folder; this process writes what they find.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import shutil
 from pathlib import Path
 
 import filelock
+import joblib
 import numpy as np
 import pandas as pd
 
 import airq
 from airq.bundle import check_columns, check_same_places, check_some_input
 from airq.cities import check_swapped
+from airq.cluster import active_client
 from airq.features.shifts import day_numbers, numbers
 from airq.io import ROW_GROUP, json_ready, open_panel_file
 from airq.models.blocks import beside, cut
@@ -40,6 +43,7 @@ from airq.models.predictions import (
     write_predictions,
 )
 from airq.panel import PLACE, Labels, check_keys, check_panel, check_places, panel_metadata
+from airq.parallel import workers
 
 #: Memory of a run unless another is asked for, and what of it no row needs. [bytes]
 MEMORY, FIXED = 1_000_000_000, 400_000_000
@@ -47,6 +51,8 @@ MEMORY, FIXED = 1_000_000_000, 400_000_000
 ROW_BYTES, FEATURE_BYTES = 600, 12
 #: Fewest rows of a block: smaller ones would read their surroundings again and again.
 FEWEST = 5_000
+#: Blocks for the workers of a cluster, unless the memory asks for more.
+FOR_WORKERS = 64
 #: Rows that are read at a time.
 BATCH = 50_000
 #: In what the files of a panel must agree, beside their columns.
@@ -99,12 +105,13 @@ def predict_panel(model, source, out, coverage, period="day", *, monitors=None, 
     """
     check_coverage(coverage)
     files, out = panel_files(source), Path(out)
-    parts = [out / name for name in files] if _is_folder(out) else [out]
-    if _is_folder(out) and not Path(source).is_dir():
-        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
-    if _is_folder(out) and period != "day":
+    parts = [out / name for name in files] if is_folder(out) else [out]
+    check_parts(source, out)
+    if is_folder(out) and period != "day":
         raise ValueError(f"The days of a {period} may lie in several parts; name a file for --out.")
     most = _rows_within(memory, len(model.metadata_["features"]))
+    if active_client() is not None:
+        most = min(most, max(sum(map(_n_rows, files.values())) // FOR_WORKERS, FEWEST))
     if Path(source).is_file() and _n_rows(source) <= most:
         rows, figures = model.predict_table(source, coverage, period, monitors=monitors), Figures()
         write_predictions(rows, out)
@@ -116,11 +123,17 @@ def predict_panel(model, source, out, coverage, period="day", *, monitors=None, 
     seen = None if monitors is None else pd.util.hash_pandas_object(monitors).sum()
     facts = [airq.__version__, model.metadata_, metadata, seen, most, list(map(str, parts))]
     with _workspace(out, [*facts, *map(_stamp, files.values())]) as work:
-        run = Run(model, survey, work, most, advance)
-        run.sort_into_blocks()
-        run.predict(monitors)
-        figures = run.write(parts, metadata, coverage, period)
+        run = Run(model.predictor_.seeing(monitors), survey, work.resolve(), most)
+        run.sort_into_blocks(advance)
+        run.predict(advance)
+        figures = run.write(parts, model.metadata_["data"]["places"], metadata, coverage, period)
     return metadata, figures
+
+
+def check_parts(source, out):
+    """Refuse a folder for the predictions of a panel that is a single file."""
+    if is_folder(out) and not Path(source).is_dir():
+        raise ValueError(f"{out} must end in .parquet or .csv; only a folder of panels gives a folder.")
 
 
 def panel_files(source):
@@ -233,18 +246,19 @@ class Survey:
 class Run:
     """A prediction in steps, each of which goes on where it ended: sort rows, predict blocks, write parts.
 
-    The folder `work` keeps what is done; `most` is the largest number of rows of a block.
+    The folder `work` keeps what is done; `most` is the largest number of rows of a block. `advance` is called
+    as in :func:`predict_panel`.
     """
 
-    def __init__(self, model, survey, work, most, advance):
-        self.model, self.predictor, self.survey, self.work = model, model.predictor_, survey, work
+    def __init__(self, predictor, survey, work, most):
+        self.predictor, self.survey, self.work = predictor, survey, work
         self.blocks = cut(survey.places, survey.n_rows.sum(axis=0), most)
-        self.total, self.advance = int(survey.n_rows.sum()), advance
+        self.total = int(survey.n_rows.sum())
         self.results = work / "results"
         #: Where the results of a part and site begin.
         self.first = np.cumsum(survey.n_rows).reshape(survey.n_rows.shape) - survey.n_rows
 
-    def sort_into_blocks(self):
+    def sort_into_blocks(self, advance):
         """Append every row to the file of its block, and make room for the results."""
         if "sorted" in self._done():
             return
@@ -264,21 +278,25 @@ class Run:
             for some in _runs(where):
                 with open(self._file(where[some[0]]), "ab") as file:
                     file.write(records[some].tobytes())
-            self.advance(done, self.total, "rows sorted")
+            advance(done, self.total, "rows sorted")
         with open(self.results, "wb") as file:
             file.truncate(self.total * RESULT.itemsize)
         self._finish("sorted")
 
-    def predict(self, monitors):
+    def predict(self, advance):
         """Predict the blocks, and write their results where they belong."""
-        finished, done = self._done(), 0
-        self.predictor = self.predictor.seeing(monitors)
-        for number, block in enumerate(self.blocks):
-            if str(number) not in finished:
-                self._write_results(self._predict(number))
+        finished, n_rows = self._done(), self.survey.n_rows.sum(axis=0)
+        left = [number for number in range(len(self.blocks)) if str(number) not in finished]
+        done = self.total - sum(int(n_rows[self.blocks[number]].sum()) for number in left)
+        tasks = (
+            joblib.delayed(_block)(self, number, f"{number + 1} of {len(self.blocks)}") for number in left
+        )
+        with workers(1, return_as="generator_unordered") as run:
+            for number, results in run(tasks):
+                self._write_results(results)
                 self._finish(number)
-            done += int(self.survey.n_rows[:, block].sum())
-            self.advance(done, self.total, "rows predicted")
+                done += len(results)
+                advance(done, self.total, "rows predicted")
 
     def _predict(self, number):
         """Return the results of a block, by site and day, and their parts and sites."""
@@ -324,10 +342,13 @@ class Run:
             file.flush()
             os.fsync(file.fileno())
 
-    def write(self, parts, metadata, coverage, period):
-        """Write the parts of the output, each whole or not at all; return figures by place."""
+    def write(self, parts, places, metadata, coverage, period):
+        """Write the parts of the output, each whole or not at all; return figures by place.
+
+        `places` are those of training.
+        """
         finished, figures, n_periods, n_rows = self._done(), Figures(), 0, 0
-        calibration, places = self.predictor.calibration_, self.model.metadata_["data"]["places"]
+        calibration = self.predictor.calibration_
         for number, path in enumerate(parts):
             if not self.survey.n_rows[number].any():
                 continue
@@ -376,6 +397,16 @@ class Run:
             file.write(f"{step}\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _block(run, number, which):
+    """Return the number of a block and its results; `which` names it where its worker fails."""
+    if not run.results.exists():
+        raise OSError(
+            f"The worker of block {which} does not see {run.work.parent}; write --out to a folder that all "
+            "workers of the cluster share."
+        )
+    return number, run._predict(number)
 
 
 @contextlib.contextmanager
@@ -427,7 +458,8 @@ def _rows_within(memory, n_features):
     return max(int((memory - FIXED) // (ROW_BYTES + FEATURE_BYTES * n_features)), FEWEST)
 
 
-def _is_folder(out):
+def is_folder(out):
+    """Tell whether predictions go to a folder of parts: its name does not end like that of a table."""
     return out.suffix not in (".parquet", ".pq", ".csv")
 
 

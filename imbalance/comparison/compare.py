@@ -12,11 +12,12 @@ from scipy.sparse import issparse
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from airq.messages import versions
 from imbalance.comparison import report, summary
 from imbalance.comparison.fits import StrategyFailed, make_jobs
 from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import as_table, class_labels, make_problem, problem_facts, whole_groups
-from imbalance.comparison.runner import claim_parts, run_jobs, versions
+from imbalance.comparison.runner import claim_parts, run_jobs
 from imbalance.comparison.scoring import choose_scoring
 from imbalance.comparison.strategies import (
     AS_THEY_ARE,

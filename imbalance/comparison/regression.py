@@ -18,9 +18,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array
 
+from airq.messages import versions
 from imbalance.boosters import SETTINGS
 from imbalance.comparison.problem import given_folds, whole_groups
-from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
+from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.summary import mean_test_share
 from imbalance.decisions import threshold_at
 from imbalance.metrics import corrected_t_interval

@@ -16,10 +16,8 @@ import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-import airq
 from airq.cluster import active_client
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
-from airq.messages import installed_versions
 from airq.parallel import one_thread, workers
 from imbalance.comparison.strategies import mark
 
@@ -27,12 +25,6 @@ from imbalance.comparison.strategies import mark
 PARTS, RUN = "parts", "run.json"
 #: Folds of the training rows of a fold, where cut-offs are chosen.
 N_INNER = 3
-PACKAGES = ("catboost", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scikit-learn")
-
-
-def versions():
-    """Return the versions of the packages that figures depend on, by name."""
-    return {"airq": airq.__version__, **installed_versions(PACKAGES)}
 
 
 def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):

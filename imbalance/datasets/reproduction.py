@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from airq.io import write_json
+from airq.messages import versions
 from imbalance.comparison.report import markdown_table
-from imbalance.comparison.runner import claim_folder, versions
+from imbalance.comparison.runner import claim_folder
 from imbalance.datasets.loading import load_dataset
 from imbalance.datasets.published import (
     CLASSES,

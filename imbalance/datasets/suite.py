@@ -11,11 +11,12 @@ import pandas as pd
 from scipy.stats import t as student
 
 from airq.io import atomic_write, check_replaceable, check_writable, write_json, write_text
+from airq.messages import versions
 from imbalance.cells import without_formulas
 from imbalance.comparison.compare import compare
 from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.report import format_cell, markdown_table, write_comparison
-from imbalance.comparison.runner import claim_folder, versions
+from imbalance.comparison.runner import claim_folder
 from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.catalogue import CATALOGUE
 from imbalance.datasets.loading import available, install_hint, load_dataset, suite_names

@@ -12,11 +12,11 @@ import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.metrics import average_precision_score
 
-from airq.messages import near_name
+from airq.messages import near_name, versions
 from airq.panel import KEYS, TARGET, panel_metadata
 from imbalance.boosters import SETTINGS, make_model
 from imbalance.comparison.regression import check_rates, weighted
-from imbalance.comparison.runner import N_INNER, claim_parts, run_nested, versions
+from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import alarm_rates, count_alarms, group_draws, interval, threshold_at
 from imbalance.hazard.panel import (

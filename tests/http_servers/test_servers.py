@@ -499,6 +499,7 @@ def test_settings_over_http(server):
     assert server.stats.of() == []
 
 
+@pytest.mark.slow
 def test_beside_a_command(tmp_path, cities):
     """The command finds the address in its words; its exit code is handed on."""
     cities.to_csv(tmp_path / "cities.csv", index=False)

@@ -45,6 +45,7 @@ def elsewhere():
     return check_panel(panel.assign(site_id="new " + panel["site_id"], city_id="new " + panel["city_id"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("block", "at_once"), [(150, 70), (61, 1)])
 def test_blocks_of_any_size_give_the_same_bits(predictor, elsewhere, monkeypatch, block, at_once):
     "Some places a block or one, some rows at a time or one by one: not a bit of any column changes."

@@ -112,6 +112,7 @@ def spoiled(panel, described):
     return with_intervals(panel.assign(pm25=panel["pm25"].mask(of_fold, panel["pm25"] * 10)))
 
 
+@pytest.mark.slow
 def test_targets_of_a_held_out_city_do_not_touch_its_interval(described, spoiled):
     "Multiply the PM2.5 of the first fold by ten: no interval, probability or flag in it changes."
     before, after = described[1].predictions, spoiled[1].predictions
@@ -136,6 +137,7 @@ def test_coverage_is_the_share_of_rows_inside(described):
     assert found.records[0]["width"] == pytest.approx((rows["upper"] - rows["lower"]).mean())
 
 
+@pytest.mark.slow
 def test_seven_cities_give_no_90_percent_interval(panel):
     "In three folds of ten cities at most seven calibrate the others; nine are needed, as the reason says."
     folds, _ = plan_folds(panel, ["city"], n_folds=3)
@@ -215,6 +217,7 @@ def test_live_predictions_do_not_wait_for_tomorrow(panel):
     npt.assert_array_equal(predictor.predict(cut), whole)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_any_number_of_processes_gives_the_same_figures(panel):
     "One process and two agree to the last bit."

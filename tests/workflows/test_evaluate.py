@@ -75,6 +75,7 @@ def test_estimators_are_compared_with_the_best_baseline(evaluation):
     assert best[["ours", "ridge", "trees"]].tolist() == ["mean"] * 3 and pd.isna(best["mean"])
 
 
+@pytest.mark.slow
 def test_held_out_targets_move_nothing_of_a_foreign_regressor(panel, evaluation):
     "Double the PM2.5 of the first fold: its predictions, intervals and flags stay, alone as beside others."
     columns = ["lower", "upper", "dissimilarity", "p_above_25"]
@@ -88,6 +89,7 @@ def test_held_out_targets_move_nothing_of_a_foreign_regressor(panel, evaluation)
     assert of_ridge.notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_one_estimator_needs_no_name(panel):
     "It is called default, as in the command line."
     evaluation = evaluate(RIDGE, panel, "random", baselines=False)
@@ -95,6 +97,7 @@ def test_one_estimator_needs_no_name(panel):
     assert repr(evaluation).splitlines()[0] == "Evaluation [µg m⁻³]"
 
 
+@pytest.mark.slow
 def test_without_baselines_others_are_compared_with_the_first(panel):
     "The second minus the first."
     estimators = {"ridge": RIDGE, "stiff": make_pipeline(SimpleImputer(), StandardScaler(), Ridge(1e6))}
@@ -153,6 +156,7 @@ def test_the_folder_holds_table_text_and_pictures(evaluation, tmp_path):
     assert (tmp_path / "e" / "evaluation.md").read_text() == evaluation.to_markdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "names"),
     [
@@ -173,6 +177,7 @@ def test_baselines_are_chosen_by_a_word_or_by_name(panel, monkeypatch, asked, na
     assert scores["model"].tolist() == ["default", *names]
 
 
+@pytest.mark.slow
 def test_the_best_baseline_is_the_one_to_beat(panel):
     "Of mean and inverse distance, both by city, the one with the smaller error."
     evaluation = evaluate(
@@ -182,6 +187,7 @@ def test_the_best_baseline_is_the_one_to_beat(panel):
     assert scores.loc["default", "best_baseline"] == scores["rmse"].drop("default").idxmin()
 
 
+@pytest.mark.slow
 def test_a_panel_without_inputs_is_evaluated(panel, few_rounds):
     "Places, days and PM2.5 alone: a sentence says what predictions rest on, and every baseline has an error."
     bare = label_panel(panel[[*PLACE, "date", "pm25"]], panel_metadata(panel))
@@ -204,6 +210,7 @@ def test_every_record_has_its_seconds(evaluation):
         assert ("seconds_intervals" in record) == ("coverage" in record)
 
 
+@pytest.mark.long
 def test_two_runs_differ_in_their_seconds_alone(panel):
     "All other figures are the same."
     one, two = (evaluate(RIDGE, panel, ["city"], coverage=None, baselines=["mean"]) for _ in range(2))
@@ -256,6 +263,7 @@ def test_a_difference_is_that_of_the_mean_errors(repeated):
     assert ridge["difference"] == pytest.approx(ridge["rmse"] - mean["rmse"])
 
 
+@pytest.mark.long
 def test_the_error_for_given_cities_stands_in_the_text(repeated, tmp_path):
     "With the scheme that applies, and in a file."
     repeated.save(tmp_path / "e")
@@ -266,6 +274,7 @@ def test_the_error_for_given_cities_stands_in_the_text(repeated, tmp_path):
     assert {"expected.json", "proximity.json"} <= {path.name for path in (tmp_path / "e").iterdir()}
 
 
+@pytest.mark.slow
 def test_folds_are_matched_to_given_cities(panel):
     "Every site is held out once, in at most five folds."
     cities = pd.DataFrame({"city": ["A"], "country": "UGA", "latitude": [0.3], "longitude": 32.5})

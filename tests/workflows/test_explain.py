@@ -98,6 +98,7 @@ def test_the_command_writes_tables_and_pictures(files, tmp_path):
     assert "SIMULATED" in (out / "explanation.md").read_text()
 
 
+@pytest.mark.slow
 def test_one_day_is_explained(files, tmp_path):
     "The contributions sum to the prediction that the sentences begin with; a city's name will do."
     table = explain_row(files / "bundle", files / "panel.parquet", "gulu", "2020-01-05")

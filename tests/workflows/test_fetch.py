@@ -373,6 +373,7 @@ def cities_file(folder, number):
     return path
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_mix(server, tmp_path):
     "The second is told that another is at work; the first ends as if alone."
     server.faults = Faults(slow=[1], slow_seconds=5)

@@ -134,6 +134,7 @@ def test_licence_and_provider_are_kept(server, tmp_path):
     assert table["source"].str.startswith("SIMULATED").all()
 
 
+@pytest.mark.slow
 def test_a_third_run_sends_nothing(server, tmp_path):
     """A run with faults at every step gives the same panel; then nothing is asked for any more."""
     usual = fetch(server, tmp_path / "usual")
@@ -181,6 +182,7 @@ def test_a_list_of_ids_needs_no_key(server, tmp_path, monkeypatch, name, text):
         assert table["note"].tolist() == ["ours", "theirs"]
 
 
+@pytest.mark.slow
 def test_the_table_of_locations_is_a_list_for_another_run(server, tmp_path, monkeypatch):
     """It gives the same panel, licences among it, without a key."""
     fetch(server, tmp_path / "first")
@@ -284,6 +286,7 @@ def start(server, folder, name="monitors"):
     return subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(server, tmp_path):
     """What it had is not fetched again, nothing of it is half a panel, and the third run sends nothing."""
     server.faults = Faults(slow=range(60, 1000), slow_seconds=PATIENCE)
@@ -302,6 +305,7 @@ def test_a_killed_run_goes_on(server, tmp_path):
     npt.assert_allclose(series(read_panel(report.out), 900001), expected(server, 900001), rtol=1e-4)
 
 
+@pytest.mark.long
 def test_two_processes_at_once(server, tmp_path):
     """They share the folder of files; both panels are whole and the same."""
     server.faults = Faults(truncated=0.05, seed=1)

@@ -359,6 +359,7 @@ PM25 = st.integers(0, 4000).map(lambda eighths: eighths / 8)
 MONITORS = st.lists(st.tuples(st.integers(0, 40), st.lists(PM25, min_size=3, max_size=3)), max_size=6)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(MONITORS.filter(len), st.sets(st.integers(0, 40), min_size=1, max_size=5))
 def test_the_mean_is_that_of_the_monitors_whose_nearest_site_it_is(monitors, sites):

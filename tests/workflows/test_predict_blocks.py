@@ -89,6 +89,7 @@ def test_blocks_of_a_file_in_any_order_give_the_same_bytes(model, panel, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocks.parquet", "one.parquet", "p.parquet"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
 def test_parts_give_parts(model, panel, tmp_path, blocks):
     "A folder of parts becomes one file, the same as from one file, or a folder of parts of the same names."

@@ -147,6 +147,7 @@ def test_the_same_morning_again(server, live):
     pd.testing.assert_frame_equal(predictions(live), before)
 
 
+@pytest.mark.slow
 def test_a_source_that_is_down_passes(server, live):
     "The run tells it, and ends well; the next one predicts what was missed, once."
     morning(server, live)
@@ -193,6 +194,7 @@ def test_values_that_will_not_come_are_an_error(server, live):
     assert report.missing["the source has no values for them, and will not get any"] == 60
 
 
+@pytest.mark.slow
 def test_a_city_that_is_added_is_predicted_from_the_start(server, live):
     "Its days are fetched and predicted; the others' stay."
     morning(server, live)
@@ -222,6 +224,7 @@ def test_one_service_that_is_down_leaves_nothing_stale(server, live, bundle, tmp
     )
 
 
+@pytest.mark.slow
 def test_days_without_one_service_are_not_predicted(server, live):
     "CAMS answers with nothing, once: no row rests on weather alone, and the next morning has them all."
     server.faults = Faults(nulls=1, services=("air-quality",))
