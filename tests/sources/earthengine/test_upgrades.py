@@ -65,6 +65,24 @@ def test_an_upgrade_fetches_what_changed(tmp_path, upgrade):
     assert [own["bands"][0]["scale"] for own in (before, now)] == [0.001, 0.0005]
 
 
+def test_an_upgrade_while_tasks_run(server, tmp_path, upgrade):
+    "The task of days, MAIAC among them, gets another name; that of night lights is taken up."
+    where = {"batch": "gs://bucket/x"}
+
+    def ctrl_c(progress):
+        if progress.under_way == 2:
+            raise KeyboardInterrupt
+
+    server.exports.held = True
+    with pytest.raises(KeyboardInterrupt):
+        run(server, tmp_path, report_progress=ctrl_c, **where)
+    server.exports.release()
+    upgrade("maiac", bands=halved(PRODUCTS["maiac"]))
+    assert run(server, tmp_path, **where).started == 1
+    run(server, tmp_path, out="new")
+    same(panel(tmp_path), panel(tmp_path, "new"))
+
+
 @pytest.mark.long
 def test_an_upgrade_that_is_killed_goes_on(tmp_path, upgrade):
     "The panel stays the old one until all of the new values are there; nothing is fetched twice."
