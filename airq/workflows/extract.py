@@ -37,8 +37,9 @@ from airq.sources.earthengine.planning import (
     remember_prices,
     sample_requests,
 )
-from airq.sources.folder import Folder, LayerRequest, SiteDays, day_labels, open_folder, today
+from airq.sources.folder import Folder, LayerRequest, open_folder
 from airq.sources.online.address import service_name
+from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.folders import (
     FolderReport,
     Run,

@@ -20,7 +20,7 @@ import pandas as pd
 from airq.cities import read_cities
 from airq.io import read_panel
 from airq.messages import near_name, warn
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
+from airq.sources.folder import Folder, open_folder
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
 from airq.sources.online.errors import AGAIN, Refused, Unavailable
@@ -34,6 +34,7 @@ from airq.sources.online.open_meteo import (
     hourly_requests,
     read_answer,
 )
+from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.fetch_openaq import fetch_openaq
 from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
 

@@ -19,9 +19,9 @@ from airq.io import atomic_folder
 from airq.messages import AirqWarning, near_name
 from airq.panel import FIRST_DATE
 from airq.regressor import load
-from airq.sources.folder import day_labels, today
 from airq.sources.online.address import service_name
 from airq.sources.online.open_meteo import MOST_AHEAD, SERVICE, OpenMeteoExtraction
+from airq.sources.site_days import day_labels, today
 from airq.workflows.extract import ExtractionRequest
 
 SETTINGS, CITIES = "update.toml", "cities.csv"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from airq.cities import read_cities
-from airq.sources.folder import day_labels, today
 from airq.sources.online.address import named_service, service_name
 from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
 from airq.sources.online.openaq_archive import Archive
 from airq.sources.online.openaq_panel import too_far
+from airq.sources.site_days import day_labels, today
 from airq.workflows.ingest import counted, in_brackets
 
 OFFICIAL = "OpenAQ"

@@ -19,8 +19,8 @@ from airq.io import json_ready
 from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, column_units
 from airq.sources.earthengine.layers import Layer, disc_area, has_images, shared_metres
 from airq.sources.earthengine.product import Band, Product
-from airq.sources.folder import offset_hours
 from airq.sources.online.address import named_service
+from airq.sources.site_days import offset_hours
 
 #: The service that answers by default.
 EARTH_ENGINE = "earthengine.googleapis.com"

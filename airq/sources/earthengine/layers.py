@@ -12,7 +12,7 @@ import numpy as np
 
 from airq.geo import EARTH_RADIUS_KM
 from airq.sources.earthengine.product import DEGREE_METRES, DISC_METRES, MODEL_METRES, Product
-from airq.sources.folder import ONCE
+from airq.sources.site_days import ONCE
 
 DAY_MS = 86_400_000
 #: Most pixels along the side of a cell: in wider cells they lie farther apart.

@@ -21,8 +21,9 @@ from airq.geo import order_in_space
 from airq.io import json_ready, write_json
 from airq.sources.earthengine import windows
 from airq.sources.earthengine.extraction import UNDECIDING
-from airq.sources.folder import LayerRequest, today
+from airq.sources.folder import LayerRequest
 from airq.sources.online.calls import user_file
+from airq.sources.site_days import today
 
 #: What a request takes beside its cells. [s]
 SECONDS_PER_REQUEST = 1.5

@@ -11,7 +11,8 @@ from airq.sources.assembly import assemble
 from airq.sources.chunks import Chunk, write_chunk
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.extraction import Extraction
-from airq.sources.folder import Folder, SiteDays
+from airq.sources.folder import Folder
+from airq.sources.site_days import SiteDays
 
 SITES = ["accra", "cairo", "kampala"]
 

@@ -10,7 +10,8 @@ import pytest
 from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.extraction import Extraction
-from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder
+from airq.sources.folder import Folder, locked_folder, open_folder
+from airq.sources.site_days import SiteDays
 
 TODAY = np.datetime64("2024-01-01")
 LONGITUDES = {"accra": -0.2, "cairo": 31.2, "kampala": 32.6}

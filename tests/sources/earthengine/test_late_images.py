@@ -23,7 +23,8 @@ from extractions import (
 from airq.sources.arrivals import Arrivals, View
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.extraction import Extraction
-from airq.sources.folder import Folder, SiteDays
+from airq.sources.folder import Folder
+from airq.sources.site_days import SiteDays
 from airq.workflows.extract import EarthEngine, plan
 
 #: Long after the four days of January 2023 that are extracted.

@@ -8,7 +8,7 @@ import pytest
 from airq.sources.earthengine.catalogue import PRODUCTS, products_of
 from airq.sources.earthengine.extraction import Extraction
 from airq.sources.earthengine.layers import ONCE, Layer, disc_area, has_images, period_bounds
-from airq.sources.folder import day_labels
+from airq.sources.site_days import day_labels
 
 
 def extraction(recipe="default", only=None, **settings):
