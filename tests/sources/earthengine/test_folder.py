@@ -406,7 +406,14 @@ def test_a_foreign_folder_is_refused(tmp_path):
             open_folder(tmp_path / name, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"extraction": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"extraction": {}}', "\xff"),
+        '{"extraction": {}, "cities": {"accra": {"where": [5.6, -0.2]}}, "runs": []}',
+        '{"extraction": {}, "cities": {}, "runs": [], "images": [1], "earlier": {}}',
+    ],
+)
 def test_a_damaged_manifest_is_told(tmp_path, text):
     "Cut, of another kind, or without its parts: the chunks are still good."
     (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
