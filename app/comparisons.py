@@ -124,14 +124,9 @@ class Found:
 
 
 def kind_of(folder):
-    """Which comparison a folder holds, known by its files.
+    """Tell which comparison a folder holds, known by its files.
 
-    Raises
-    ------
-    OSError
-        If it is no folder.
-    ValueError
-        If it holds none, or one that is not finished.
+    OSError if it is no folder; ValueError if it holds none, or one that is not finished.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -148,19 +143,7 @@ def kind_of(folder):
 def open_comparison(folder):
     """Read the folder of a comparison, a suite, a reproduction or a comparison on hazardous days.
 
-    Parameters
-    ----------
-    folder : str or Path
-        As `imbalance` wrote it.
-
-    Returns
-    -------
-    Found
-
-    Raises
-    ------
-    OSError, ValueError
-        If it is none of them, or a file of it is damaged; the line names the file.
+    OSError or ValueError if it is none of them, or a file of it is damaged; the line names the file.
     """
     folder = Path(folder)
     kind = kind_of(folder)
@@ -182,7 +165,7 @@ def open_comparison(folder):
         settings=settings,
         findings=said,
         notes=notes,
-        caption=_caption(report),
+        caption=_caption(report, said),
         pictures={
             name: (folder / name).read_bytes()
             for name in PICTURES
@@ -193,20 +176,14 @@ def open_comparison(folder):
 
 
 def open_set(folder, name):
-    """One set of a suite, by a name that :attr:`Found.sets` lists.
-
-    Raises
-    ------
-    ValueError
-        If the suite has no such set.
-    """
+    """Open one set of a suite, by a name that :attr:`Found.sets` lists; ValueError for others."""
     if name not in _single_sets(Path(folder)):
         raise ValueError(f"The suite has no set {str(name)[:60]!r}.")
     return open_comparison(Path(folder) / name)
 
 
 def _single_sets(folder):
-    """Folders that are there; names written in tables do not count."""
+    """Return folders that are there; names written in tables do not count."""
     return tuple(sorted(one.parent.name for one in folder.glob("*/differences.csv")))
 
 
@@ -225,11 +202,11 @@ def _heading(report):
     return first.removeprefix("# ") if first.startswith("# ") else ""
 
 
-def _caption(report):
-    """The paragraph of a report that is neither heading, table, list nor the line above a table."""
+def _caption(report, findings):
+    """Return the paragraph of a report that is no heading, table, list, line above a table or finding."""
     parts = [part.strip() for part in report.split("\n\n")]
-    plain = [part for part in parts if part and part[0] not in "#|-*" and len(part) > 120]
-    return plain[0] if plain else ""
+    plain = (part for part in parts if part and part[0] not in "#|-*" and len(part) > 120)
+    return next((part for part in plain if part not in findings), "")
 
 
 def _read_json(path):
@@ -280,19 +257,10 @@ def _scores(path):
 
 
 def published_table(found=None):
-    """The published log losses with what explains them, and a comparison of other rows beside them.
+    """Return the published log losses, what explains them, and a comparison of other rows beside them.
 
-    Parameters
-    ----------
-    found : Found, optional
-        A comparison or a suite: its differences to none stand beside the published ones, those of its first
-        model with raw probabilities.
-
-    Returns
-    -------
-    DataFrame
-        `recipe`, published log loss and its difference to none [nats], `mismatch` [nats], and ours where
-        there is any.
+    Columns: `recipe`, published log loss and its difference to none [nats], `mismatch` [nats]; of a
+    comparison or a suite `found`, its differences to none, of its first model with raw probabilities.
     """
     table = recipe_table()
     none = table.set_index("rows")["published"]["as they are"]
@@ -305,7 +273,7 @@ def published_table(found=None):
 
 
 def as_csv(table):
-    """A table as CSV bytes for spreadsheets and programs, its units in a column, no cell a formula.
+    """Return a table as CSV bytes for spreadsheets and programs, its units in a column, no cell a formula.
 
     >>> as_csv(pd.DataFrame({"strategy": ["=cmd()"], "log_loss": [-0.5]})).decode("utf-8-sig").splitlines()[1]
     "'=cmd(),-0.5,log loss and its differences in nats; seconds in s"
@@ -319,7 +287,7 @@ def as_csv(table):
 
 
 def _neutral(text):
-    """CSV text whose cells, headings too, no spreadsheet takes for formulas."""
+    """Guard the cells of a CSV text, headings too, so that no spreadsheet takes one for a formula."""
     out = io.StringIO()
     lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", " "))
     csv.writer(out, lineterminator="\n").writerows(map(for_csv, row) for row in csv.reader(lines))
@@ -327,7 +295,7 @@ def _neutral(text):
 
 
 def archive(folder):
-    """The files of a comparison as a ZIP, its CSV cells neutralised; folders in it are left out."""
+    """Return the files of a comparison as a ZIP, its CSV cells neutralised; folders in it are left out."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as files:
         for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):

@@ -6,21 +6,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from airq.units import PM25_UNIT, WHO_LEVELS
 from app import scales, theme
+from app.charts import vega
+from app.evidence import OURS
 from app.layers import MOSTLY, mean_scale
-from app.store import by_country
+from app.store import by_country, country_means
 from app.text import for_markdown, shown
 
 #: Fewest months of which one can be called the worst.
 MIN_MONTHS = 3
 #: A month counts with this share of its days.
 MIN_SHARE_OF_MONTH = 0.5
-SHARES = {
-    "people": "People, by the mean of their city",
-    "days": "Days of people",
-}
+SHARES = {"people": "People, by the mean of their city", "days": "Days of people"}
+#: Height of a country in a picture. [px]
+ROW = 22
+#: Most months with a name above a picture.
+MOST_HEADS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,7 @@ class Span:
 
 
 def span_of(store, start, end):
-    """The span from `start` to `end`; only days on which a city has a prediction count."""
+    """Return the span from `start` to `end`; only days on which a city has a prediction count."""
     days = store.days_averaged(start, end)
     annual = bool(scales.annual(days.max(initial=0), store.period))
     few = (days > 0) & annual & ~scales.annual(days, store.period)
@@ -55,45 +59,22 @@ def span_of(store, start, end):
 
 
 def few_of(cities, values, few):
-    """Whether the mean of each country has no class: cities of too few days are over a quarter of it.
+    """Tell which countries have no class: cities of too few days are over a quarter of them.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`app.store.Store.cities`.
-    values : array-like of shape (n_cities,)
-        What is averaged.
-    few : numpy.ndarray of bool of shape (n_cities,)
-        Cities that have too few days.
-
-    Returns
-    -------
-    numpy.ndarray of bool of shape (n_countries,)
-        In the order of :func:`app.store.by_country`.
+    `values` are averaged over the `cities`, `few` says which of these have too few days, both of shape
+    (n_cities,); the answer is in the order of :func:`app.store.by_country`.
     """
     share = by_country(cities, np.where(np.isnan(values), np.nan, few))["value"]
     return (share > 1 - MOSTLY).to_numpy()
 
 
 def country_table(store, span, months=None):
-    """A row a country: mean, people, cities, worst month, share of days outside the model's domain.
+    """Return a row a country: mean, people, cities, worst month, share of days outside the model's domain.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-    months : DataFrame, optional
-        What :func:`monthly` says of the span, where it is known already.
-
-    Returns
-    -------
-    DataFrame
-        `country, value, people, cities, without_population, few, name, worst, worst_value, outside`, the
-        highest mean first. `value` and `worst_value` [store's unit] are weighted by the people of the
-        listed cities, `worst` is a month (Timestamp; missing with fewer than three months), `outside` is
-        a share weighted alike (missing where the file does not tell), `few` is what :func:`few_of` says.
+    `months`, if given, is what :func:`monthly` says of the span. The highest mean stands first. Columns:
+    `country, value, people, cities, without_population, few, name, worst, worst_value, outside`; `value` and
+    `worst_value` [store's unit] and the share `outside` are weighted by the people of the listed cities,
+    `worst` is a month (Timestamp; missing with fewer than three months), `few` is what :func:`few_of` says.
     """
     means = store.mean(store.main, span.start, span.end)
     table = by_country(store.cities, means).assign(few=few_of(store.cities, means, span.few))
@@ -108,7 +89,7 @@ def country_table(store, span, months=None):
 
 
 def rows_of(table, store):
-    """The table as a file holds it: the mean under the name of its quantity, months as ``YYYY-MM``."""
+    """Return the table as a file holds it: the mean under the name of its quantity, months as ``YYYY-MM``."""
     kept = table.rename(columns={"value": store.main, "worst_value": f"worst_{store.main}"})
     kept["worst_month"] = pd.to_datetime(kept["worst"]).dt.strftime("%Y-%m")
     columns = ["country", "name", store.main, "people", "cities", "without_population"]
@@ -117,13 +98,10 @@ def rows_of(table, store):
 
 
 def monthly(store, span):
-    """Population-weighted mean of every country's listed cities by calendar month.
+    """Average every country's listed cities by calendar month, weighted by people. [store's unit]
 
-    Returns
-    -------
-    DataFrame
-        A row a country (code), a column a month (first day). [store's unit] A city counts in a month of
-        which it has at least half the days that the store has.
+    A row is a country (code), a column a month (first day). A city counts in a month of which it has at least
+    half the days that the store has.
     """
     if store.period == "year":
         return pd.DataFrame(index=sorted(store.cities["country"].unique()))
@@ -137,41 +115,14 @@ def monthly(store, span):
     enough = number >= np.maximum(MIN_SHARE_OF_MONTH * np.diff(np.r_[first, len(days)]), 1)
     means = np.divide(total, number, out=np.full(total.shape, np.nan), where=enough)
     return pd.DataFrame(
-        columns_by_country(store.cities, means),
+        country_means(store.cities, means),
         index=sorted(store.cities["country"].unique()),
         columns=days[first].to_period("M").to_timestamp(),
     )
 
 
-def columns_by_country(cities, values):
-    """What :func:`app.store.by_country` says of every column of an array, at once.
-
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`app.store.Store.cities`.
-    values : numpy.ndarray of shape (n_cities, n_columns)
-        What to average.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_countries, n_columns)
-        In the order of the countries' codes; NaN where no city has a value.
-    """
-    codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
-    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
-    there = np.isfinite(values)
-    counted = np.zeros((len(codes), values.shape[1]))
-    np.add.at(counted, country, there & (people > 0))
-    weight = np.where(counted[country] > 0, people, 1.0) * there
-    total, weights = np.zeros_like(counted), np.zeros_like(counted)
-    np.add.at(total, country, np.where(there, values, 0) * weight)
-    np.add.at(weights, country, weight)
-    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
-
-
 def _worst(months):
-    """Month of the highest value, and the value, of every row."""
+    """Return the month of the highest value, and the value, of every row."""
     known = months.notna().sum(axis=1).to_numpy() if months.shape[1] else np.zeros(len(months))
     worst = np.full(len(months), np.datetime64("NaT"), dtype="datetime64[us]")
     value = np.full(len(months), np.nan)
@@ -185,7 +136,7 @@ def _worst(months):
 
 
 def levels_of(store, span, how):
-    """The levels against which people or days can be held, in rising order; empty where none apply.
+    """Return the levels against which people or days can be held, in rising order; empty where none apply.
 
     WHO has levels for a mean of a day and of a year: those of the year count for a city's mean over
     about a year, those of the day for days. Index points have the classes of their table.
@@ -198,22 +149,11 @@ def levels_of(store, span, how):
 
 
 def shares_above(store, span, how):
-    """Share of the people of a country's listed cities above each level.
+    """Return the share of the people of a country's listed cities above each level, from 0 to 1.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-    how : {"people", "days"}
-        People whose city's mean of 30 days or more lies above an annual level, or their days above a
-        daily level; days come from the probabilities of the file where it holds them.
-
-    Returns
-    -------
-    DataFrame
-        A row a country (code), a column a level; from 0 to 1.
+    `how` is "people", whose city's mean of 30 days or more lies above an annual level, or "days" of theirs
+    above a daily level, from the probabilities of the file where it holds them. A row is a country (code), a
+    column a level.
     """
     columns = {}
     for level in levels_of(store, span, how):
@@ -232,18 +172,8 @@ def shares_above(store, span, how):
 def people_above(store, span):
     """Return how many people of the listed cities live above each level, and of how many that is known.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    span : Span
-        Days that count.
-
-    Returns
-    -------
-    DataFrame
-        `level, words, people, of`: in rising order of the levels; empty where none apply to a mean over the
-        span, or no population is known. Cities of too few days do not count.
+    Columns: `level` (rising), `words, people, of`; empty where no level applies to a mean over the span, or
+    no population is known. Cities of too few days do not count.
     """
     scale = mean_scale(store, span.known, "who")
     mean = store.mean(store.main, span.start, span.end)
@@ -260,7 +190,7 @@ def people_above(store, span):
 
 
 def scale_of(store, span, how):
-    """The scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
+    """Return the scale whose edges :func:`levels_of` are; that of days beside means has another hue."""
     if how == "people":
         return mean_scale(store, span.known, "who")
     daily = scales.scale("who", unit=store.unit)  # of index points their own
@@ -268,7 +198,7 @@ def scale_of(store, span, how):
 
 
 def people_words(table):
-    """Over whom the means are: cities and people, in a sentence.
+    """Say over how many cities and people the means are.
 
     >>> people_words(pd.DataFrame({"people": [2e6], "cities": [3], "without_population": [1]}))
     '3 listed cities in 1 country, 2.0 million people; 1 of them has no known population and does not count'
@@ -291,7 +221,7 @@ def people_words(table):
 
 
 def people_number(people):
-    """A number of people as people say it.
+    """Write a number of people as people say it.
 
     >>> people_number(3_240_000), people_number(45_000), people_number(0)
     ('3.2 million people', '45,000 people', 'people unknown')
@@ -314,21 +244,10 @@ def of_people(people, total):
 
 
 def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
-    """How far a country's mean can be trusted, as far as an evaluation tells.
+    """Say in sentences how far a country's mean can be trusted, as far as an evaluation tells.
 
-    Parameters
-    ----------
-    records, coverage : list of dict
-        Records of an evaluation, see :mod:`app.evidence`.
-    unit : str
-        Unit of the predictions.
-    period : {"day", "month", "year"}
-        What they stand for.
-
-    Returns
-    -------
-    list of str
-        Sentences.
+    `records` and `coverage` are those of :mod:`app.evidence`; `unit` and `period` are those of the
+    predictions.
     """
     sentences = [
         "There is no interval for the mean of a country: the file has intervals of single cities and "
@@ -337,7 +256,7 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
         else "Index points have no intervals here, neither of cities nor of countries; the errors of cities "
         "of one country go together, so they do not cancel in its mean."
     ]
-    ours = {record["scheme"]: record for record in records if record["model"] == "default"}
+    ours = {record["scheme"]: record for record in records if record["model"] in OURS}
     for scheme, where in (("country", "countries"), ("city", "cities")):
         if scheme in ours and unit == PM25_UNIT:
             bias = ours[scheme]["bias"]
@@ -355,3 +274,93 @@ def uncertainty_words(records, coverage, unit=PM25_UNIT, period="day"):
             f"{round(100 * low['coverage'])} of 100 days."
         )
     return sentences
+
+
+def draw_shares(table, scale, *, dark=False):
+    """Draw a bar a country: which share of its people, or of their days, lies in each class of a scale.
+
+    `table` is that of :func:`app.country_tables.shares_above`; the classes lie between its levels.
+    """
+    above = np.column_stack([np.ones(len(table)), table.to_numpy(dtype="float64"), np.zeros(len(table))])
+    country, number = np.nonzero(above[:, :-1] > above[:, 1:])
+    columns = {
+        "country": np.take(_names(table.index), country),
+        "number": number,
+        "from": 1 - above[country, number],
+        "until": 1 - above[country, number + 1],
+    }
+    words = [f"{label} ({span})" for label, span in zip(scale.labels, scale.ranges, strict=True)]
+    said = f"format(datum.until - datum.from, '.0%') + ' ' + {vega.by_class(words)}"
+    axis = {"title": None, "format": "%", "values": [0, 0.5, 1], "orient": "top"}
+    x = {"field": "from", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
+    return _rows_of_countries(
+        _names(table.index),
+        columns,
+        "Share of the people, or of their days, in each class by country",
+        {"type": "bar", "stroke": theme.tones(dark)["border"], "strokeWidth": 0.5},
+        {"x": x, "x2": {"field": "until"}},
+        said,
+        scale,
+        dark,
+    )
+
+
+def draw_months(table, scale, *, dark=False):
+    """Draw a heat map of countries and months, coloured by class of a scale.
+
+    `table` is that of :func:`app.country_tables.monthly`.
+    """
+    values = table.to_numpy(dtype="float64")
+    country, month = np.nonzero(np.isfinite(values))
+    value = values[country, month]
+    columns = {
+        "country": np.take(_names(table.index), country),
+        "month": np.take(table.columns.to_numpy().astype("datetime64[ms]").astype("float64"), month),
+        "value": value,
+        "number": scale.index(value),
+    }
+    when = "utcFormat(datum.month, '%B %Y')"
+    words = vega.by_class([f", {label}" if label else "" for label in scale.labels])
+    said = f"{when} + ', ' + {vega.amount('datum.value', scale.unit)} + {words}"
+    # The last month is the one that people look for.
+    listed = table.columns.to_numpy().astype("datetime64[ms]").astype("float64").tolist()
+    heads = listed[:: -max(1, -(-len(listed) // MOST_HEADS))]
+    label = "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%Y')]"
+    axis = {"title": None, "orient": "top", "values": heads, "labelExpr": label, "labelAngle": 0}
+    look = {"domain": False, "ticks": False, "labelOverlap": True, "labelPadding": 20}
+    x = {"field": "month", "type": "ordinal", "scale": {"domain": listed}, "axis": {**axis, **look}}
+    what = "Mean of every month by country, coloured by class"
+    return _rows_of_countries(
+        _names(table.index), columns, what, {"type": "rect"}, {"x": x}, said, scale, dark
+    )
+
+
+def _rows_of_countries(names, columns, what, mark, across, said, scale, dark):
+    """Draw a row a country, whose marks have the colour of their class (`number`)."""
+    axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 150}
+    scale_of_rows = {"domain": names, "padding": 0.1}
+    rows = {"field": "country", "type": "nominal", "scale": scale_of_rows, "axis": axis}
+    return {
+        "description": what,
+        "height": {"step": ROW},
+        "data": {"name": "cells"},
+        "datasets": {"cells": pa.table(columns)},
+        "mark": mark,
+        "encoding": {
+            **across,
+            "y": rows,
+            "fill": {"value": {"expr": vega.by_class(scale.colours)}},
+            "tooltip": {"value": {"expr": f"{{title: datum.country, Shown: {said}}}"}},
+            "description": {"value": {"expr": f"datum.country + ': ' + {said}"}},
+        },
+        "config": vega.config(dark),
+    }
+
+
+def _names(codes):
+    """Name countries for the axis of a picture, each once."""
+    names = [shown(theme.country_name(code), limit=24) for code in codes]
+    return [
+        f"{name} ({shown(code, limit=12)})" if names.count(name) > 1 else name
+        for name, code in zip(names, codes, strict=True)
+    ]

@@ -1,8 +1,8 @@
-"""Lay a table of predictions out as an array (quantity, city, day) in a folder of the cache.
+"""Read a table of predictions and lay it out as an array (quantity, city, day) in a folder of the cache.
 
-Rows are read in parts and added into an array that lies on disk, so that memory stays flat whatever the
-size of the table. A large one is left to a process of its own, ``python -m app.cube FOLDER``: what reading
-takes does not stay with the server.
+Rows are read in parts, Parquet or CSV, and added into an array that lies on disk, so that memory stays flat
+whatever the size of the table. A large one is left to a process of its own, ``python -m app.cube FOLDER``:
+what reading takes does not stay with the server.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import airq
 from airq.io import atomic_folder
+from airq.messages import near_name
 from airq.workflows.app import environment
-from app.tables import open_table
 from app.text import words_of
 
 FORMAT = 2
@@ -33,30 +36,24 @@ EXCEEDANCE = "p_above_"
 IDENTITY = ["site_id", "city_id", "city", "country", "latitude", "longitude", "population"]
 #: Refuse an array of more cells than this, which only a table with nearly one day a city would need.
 MOST_CELLS = 400_000_000
+NEEDED = ("city_id", "city", "country", "latitude", "longitude", "date")
+TEXT = ("site_id", "city_id", "city", "country", "aqi_table", "unit", "trained_on")
+ROWS_AT_ONCE = 100_000
+#: A CSV of so many bytes holds about as many rows. [bytes]
+BYTES_AT_ONCE = 10_000_000
 
 
 def cached(path):
-    """Folder of the array of a file of predictions; made on first use, found again afterwards.
+    """Return the folder of the array of a file of predictions; made on first use, found again afterwards.
 
-    Parameters
-    ----------
-    path : str or Path
-        Predictions (Parquet or CSV).
-
-    Returns
-    -------
-    Path
-        Folder that holds :data:`ARRAY`, :data:`CITIES` and :data:`FACTS`.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file is not a sound table of predictions.
+    It holds :data:`ARRAY`, :data:`CITIES` and :data:`FACTS`. OSError or ValueError if the file is no sound
+    table.
     """
     path = Path(path)
     table = open_table(path)
     name = f"{path.stem[:40]}-{fingerprint(path)}"
-    for root in (cache_root(), Path(tempfile.gettempdir()) / f"airq-{_user()}"):
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    for root in (cache_root(), Path(tempfile.gettempdir()) / f"airq-{user}"):
         if (root / name / FACTS).is_file():
             return root / name
         if _writable(root):
@@ -79,7 +76,7 @@ def _lay_out(table, folder):
 
 
 def fingerprint(path):
-    """Short hash of a file's path, size and time of change, and of this layout."""
+    """Return a short hash of a file's path, size and time of change, and of this layout."""
     path = Path(path).resolve()
     stat = path.stat()
     facts = f"{FORMAT}|{airq.__version__}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
@@ -87,21 +84,13 @@ def fingerprint(path):
 
 
 def cache_root():
-    """Folder for what can be made again: ``$XDG_CACHE_HOME/airq`` or ``~/.cache/airq``."""
+    """Return the folder for what can be made again: ``$XDG_CACHE_HOME/airq`` or ``~/.cache/airq``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "airq"
 
 
 def write_array(table, folder):
-    """Write the array, the cities and the facts of a table of predictions.
-
-    Parameters
-    ----------
-    table : PredictionTable
-        Where the rows come from.
-    folder : Path
-        Empty folder.
-    """
+    """Write the array, the cities and the facts of a :class:`PredictionTable` into an empty folder."""
     places, dates, level, units = _survey(table)
     cities = _cities(places)
     extra = sorted((name for name in table.columns if name.startswith(EXCEEDANCE)), key=_level_of)
@@ -133,7 +122,7 @@ def write_array(table, folder):
 
 
 def _survey(table):
-    """Places, days, level of the intervals and names of units of a table, from one pass over it."""
+    """Read places, days, level of the intervals and names of units of a table, in one pass over it."""
     places, dates, levels, tables, origins = [], [], set(), set(), set()
     for part in table.parts([*IDENTITY, "date", "level", "aqi_table", "trained_on", "place"]):
         part["date"] = _days(part["date"], table.path)
@@ -169,7 +158,7 @@ def _days(column, path):
 
 
 def _cities(places):
-    """One row a city, in the order of `city_id`; a city of several sites lies in their middle."""
+    """Return one row a city, in the order of `city_id`; a city of several sites lies in their middle."""
     cities = places.groupby("city_id", sort=True, as_index=False).agg(
         city=("city", "first"),
         country=("country", "first"),
@@ -185,7 +174,7 @@ def _cities(places):
 def _fill(values, counts, table, quantities, cities, dates):
     """Add the rows into the array and divide by their number; return how many were negative."""
     rows, days = pd.Index(cities["city_id"]), pd.DatetimeIndex(dates)
-    known = np.zeros(values.shape, dtype="uint16") if _shares_cells(cities) else None
+    known = np.zeros(values.shape, dtype="uint16") if (cities["sites"] > 1).any() else None
     values[:] = np.nan if known is None else 0
     negative = 0
     for part in table.parts(["city_id", "date", *quantities]):
@@ -213,10 +202,6 @@ def _fill(values, counts, table, quantities, cities, dates):
     return negative
 
 
-def _shares_cells(cities):
-    return bool((cities["sites"] > 1).any())
-
-
 def _numbers(column):
     if column.dtype == "boolean" or column.dtype == bool:
         column = column.astype("Float32")
@@ -242,17 +227,118 @@ def _writable(folder):
     return False
 
 
-def _user():
-    return os.getuid() if hasattr(os, "getuid") else "user"
-
-
 def main():
     """Lay out the table that the command line names into a folder: ``python -m app.cube TABLE FOLDER``."""
     try:
         write_array(open_table(sys.argv[1]), Path(sys.argv[2]))
     except (ValueError, OSError) as error:
-        print(words_of(error), end="")
+        sys.stdout.write(words_of(error))
         sys.exit(1)
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """A file of predictions: its columns, its facts, and its rows in parts.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    columns : tuple of str
+        Names of its columns.
+    facts : dict
+        What its metadata tell; empty for CSV.
+    large : bool
+        Whether it has more rows than are read at once.
+    """
+
+    path: Path
+    columns: tuple
+    facts: dict = field(default_factory=dict)
+    large: bool = False
+
+    def parts(self, columns):
+        """Yield the given columns in the file's order, at most :data:`ROWS_AT_ONCE` rows at once."""
+        reader = _csv_parts if self.path.suffix == ".csv" else _parquet_parts
+        yield from reader(self.path, [name for name in columns if name in self.columns])
+
+
+def open_table(path):
+    """Look at a file of predictions (Parquet or CSV) without reading more than its first row.
+
+    OSError if it cannot be opened; ValueError if it is neither Parquet nor CSV, lacks a column, has no rows,
+    or is a panel of what was measured.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"No such file: {path}. Make one with `airq predict` or `airq demo`.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the file of predictions in it.")
+    table, filled = _open_csv(path) if path.suffix == ".csv" else _open_parquet(path)
+    for name in NEEDED:
+        if name not in table.columns:
+            raise ValueError(
+                f"{path} has no column {name!r}.{near_name(name, table.columns)} "
+                "Predictions have the columns that `airq predict` writes."
+            )
+    if not {"pm25", "aqi"} & set(table.columns):
+        raise ValueError(f"{path} has neither a column 'pm25' nor 'aqi', so there is nothing to show.")
+    if table.facts.get("pm25_origin", "model") != "model":
+        raise ValueError(
+            f"{path} is a panel of measured or simulated days, no table of predictions; name it with --panel."
+        )
+    if not filled:
+        raise ValueError(f"{path} has no rows; predict for at least one city and day.")
+    return table
+
+
+def _open_parquet(path):
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{path} is not a whole Parquet file ({str(error).splitlines()[0][:120]})."
+        ) from None
+    try:
+        facts = json.loads((schema.metadata or {}).get(b"airq", b"{}"))
+    except ValueError:
+        raise ValueError(f"The metadata of {path} are damaged; make the file again.") from None
+    facts = facts if isinstance(facts, dict) else {}
+    return PredictionTable(path, tuple(schema.names), facts, large=rows > ROWS_AT_ONCE), rows > 0
+
+
+def _open_csv(path):
+    try:
+        head = pd.read_csv(path, nrows=1)
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path} is empty; predictions have a line of column names.") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a CSV table in UTF-8: {str(error).splitlines()[0]}") from None
+    large = path.stat().st_size > BYTES_AT_ONCE
+    return PredictionTable(path, tuple(head.columns), large=large), not head.empty
+
+
+def _parquet_parts(path, columns):
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+            yield batch.to_pandas()
+
+
+def _csv_parts(path, columns):
+    dtypes = {name: "str" for name in columns if name in TEXT}
+    parts = pd.read_csv(
+        path,
+        usecols=columns,
+        dtype=dtypes,
+        chunksize=ROWS_AT_ONCE,
+        keep_default_na=False,
+        na_values={name: ["", "NA", "NaN", "nan"] for name in columns if name not in TEXT},
+    )
+    try:
+        yield from parts
+    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"{path} is not a sound CSV table: {str(error).splitlines()[0]}") from None
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import airq
 from airq.panel import ORIGINS
 from airq.units import PM25_UNIT, WHO_LEVELS, unit_name, who_class
 from app import theme
-from app.text import for_csv
+from app.text import for_csv, for_markdown, shown
 
 #: Columns that say which place and day a row is about.
 IDENTITY = ("site_id", "city_id", "city", "country", "latitude", "longitude", "population", "date")
@@ -46,27 +47,14 @@ MEANINGS = {
 DEGREES = {"latitude": "°", "longitude": "°", "population": "people", "days": "1", "share_inside": "1"}
 # A byte-order mark: without it a spreadsheet takes é for two letters.
 CSV_ENCODING = "utf-8-sig"
+LONG = 600
 
 
 def selection(store, city_ids=None, start=None, end=None, columns=None):
-    """The predictions of chosen cities, days and columns.
+    """Return the predictions of chosen cities, days (both ends included) and columns; all by default.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    city_ids : list of str, optional
-        Cities; all by default.
-    start, end : str or Timestamp, optional
-        Span of days, both included.
-    columns : list of str, optional
-        Of :func:`columns_of`; all by default. Place and day always stand in front.
-
-    Returns
-    -------
-    DataFrame
-        `inside_domain` is true where no site of the city lies outside; `level` and `aqi_table` tell what
-        `lower, upper` and `aqi` are.
+    `columns` are some of :func:`columns_of`; place and day always stand in front. `inside_domain` is true
+    where no site of the city lies outside; `level` and `aqi_table` tell what `lower, upper` and `aqi` are.
     """
     columns = columns_of(store) if columns is None else columns
     rows = store.rows(city_ids, start, end)
@@ -86,13 +74,10 @@ def selection(store, city_ids=None, start=None, end=None, columns=None):
 
 
 def means(store, city_ids=None, start=None, end=None):
-    """One row a city: the mean over a span of days, which has no interval.
+    """Average every city over a span of days; these means have no interval.
 
-    Returns
-    -------
-    DataFrame
-        Place, `days` that are known, the mean, the share of days inside the model's domain, and the
-        expected share of days above each level that the file holds a probability for.
+    Columns: place, `days` that are known, the mean, the share of days inside the model's domain, and the
+    expected share of days above each level that the file holds a probability for.
     """
     numbers = np.arange(len(store.cities)) if city_ids is None else [store.row(one) for one in city_ids]
     table = store.cities_as_told.iloc[numbers].reset_index(drop=True)
@@ -110,7 +95,7 @@ def means(store, city_ids=None, start=None, end=None):
 
 
 def columns_of(store):
-    """Columns that can be chosen, beside place and day."""
+    """List the columns that can be chosen, beside place and day."""
     columns = [name for name in store.quantities if store.has(name)]
     if store.main == "pm25" and store.period in WHO_LEVELS:
         columns.append("who_class")
@@ -118,7 +103,7 @@ def columns_of(store):
 
 
 def column_words(name, table=""):
-    """What a column holds, in words.
+    """Say what a column holds.
 
     >>> column_words("p_above_15")
     'Probability of PM2.5 above 15 µg/m³'
@@ -135,7 +120,7 @@ def column_words(name, table=""):
 
 
 def unit_of(name, index):
-    """Unit of a column: of PM2.5, of an index, of a place; empty for text.
+    """Return the unit of a column: of PM2.5, of an index, of a place; empty for text.
 
     >>> unit_of("lower", "aqi-us-2024"), unit_of("aqi", "aqi-us-2024"), unit_of("city", "")
     ('µg m⁻³', 'aqi-us-2024', '')
@@ -158,21 +143,10 @@ def index_of(store):
 
 
 def about(store, *, simulated=False, span=""):
-    """What a download tells of its predictions.
+    """Return the facts that a download tells of its predictions: those of their file and some more.
 
-    Parameters
-    ----------
-    store : app.store.Store
-        Predictions.
-    simulated : bool
-        Whether they are those of the demonstration.
-    span : str
-        Days that were chosen, in words.
-
-    Returns
-    -------
-    dict
-        Facts of the file of predictions, with `unit, trained_on, licence, selection`.
+    These are `unit, trained_on, period, licence, selection, notes` and perhaps a `warning`; `span` are the
+    days that were chosen, in words.
     """
     trained = "simulated" if simulated else store.trained_on
     warning = ORIGINS[trained].warning if trained in ORIGINS else ""
@@ -194,13 +168,9 @@ def about(store, *, simulated=False, span=""):
 
 
 def to_csv(rows, facts):
-    """The rows as CSV for spreadsheets and programs alike: UTF-8, a header, and `unit` in a column.
+    """Return the rows as CSV for spreadsheets and programs: UTF-8, a header, and `unit` in a column.
 
     A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
-
-    Returns
-    -------
-    bytes
     """
     rows = rows.copy(deep=False)
     for name in rows.columns:
@@ -216,12 +186,7 @@ def to_csv(rows, facts):
 
 
 def to_parquet(rows, facts):
-    """The rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column.
-
-    Returns
-    -------
-    bytes
-    """
+    """Return the rows as Parquet: the facts in its metadata (`airq`, JSON), a unit at every column."""
     rows = rows.copy(deep=False)
     rows.attrs = {}
     table = pa.Table.from_pandas(rows, preserve_index=False)
@@ -237,13 +202,9 @@ def to_parquet(rows, facts):
 
 
 def to_geojson(rows, facts):
-    """The rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
+    """Return the rows as GeoJSON points (RFC 7946), the facts in a member `about` beside the features.
 
     Rows without a position have a feature without a geometry.
-
-    Returns
-    -------
-    bytes
     """
     index = _index_in(rows, facts)
     units = {name: unit for name in rows.columns if (unit := unit_of(name, index))}
@@ -276,7 +237,7 @@ def file_name(facts, kind, stem="predictions"):
 
 
 def too_many(number, kind):
-    """Words for a selection that is larger than a file may be, or an empty string.
+    """Say that a selection is larger than a file may be; empty where it is not.
 
     >>> too_many(40_000, "geojson").split(";")[0]
     '40,000 rows are more than the 30,000 that a GeoJSON file from this page holds'
@@ -304,7 +265,7 @@ def _index_in(rows, facts):
 
 
 def _plain(column):
-    """The values of a column as JSON knows them; numbers of single precision keep their short form."""
+    """Return the values of a column as JSON knows them; numbers of single precision keep their short form."""
     if column.dtype.kind == "M":
         return column.dt.strftime("%Y-%m-%d").to_list()
     if column.dtype == "float32":
@@ -317,3 +278,61 @@ def _point(longitude, latitude):
     if not (np.isfinite(longitude) and np.isfinite(latitude)):
         return None
     return {"type": "Point", "coordinates": [longitude, latitude]}
+
+
+def method_lines(store, simulated=False):
+    """Yield sentences on how the predictions of a store came about, in Markdown."""
+    facts = store.facts
+    trained = "simulated" if simulated else store.trained_on
+    unit = theme.unit_words(store.unit)
+    if told := store.told("description"):
+        yield for_markdown(told, limit=LONG)
+    if told := store.told("method"):
+        yield for_markdown(told, limit=LONG)
+    yield (
+        f"PM2.5, {store.value_words}, in {unit}: estimated by gradient-boosted trees from "
+        "satellite, weather and model values of the place, its surroundings and the days around."
+        if store.main == "pm25"
+        else f"Air-quality index, {store.value_words}, in {unit}."
+    )
+    if trained in ORIGINS:
+        yield f"The model learned from {ORIGINS[trained].words}."
+        yield from filter(None, [ORIGINS[trained].warning])
+    elif not facts.get("sources"):
+        yield "The file does not say what the model learned from."
+    if facts.get("statistic") == "median":
+        yield "Days are summarised by their median; WHO and AQI levels are made for means."
+    if facts.get("day_basis") in ("utc", "local"):
+        yield f"Days end at midnight {'UTC' if facts['day_basis'] == 'utc' else 'of the place'}."
+    if isinstance(facts.get("intervals"), str):
+        yield for_markdown(facts["intervals"], limit=LONG)
+    if facts.get("looks_ahead") is True:
+        yield "It looks ahead: the features of a day use later days, so it cannot forecast."
+
+
+def citation(store):
+    """Say how to cite the predictions of a store: as its file asks for, where it does."""
+    if told := store.told("cite"):
+        return shown(told, limit=LONG)
+    made = store.facts.get("bundle_hash")
+    text = f"airq {airq.__version__}, daily PM2.5 for cities without a sensor"
+    if isinstance(made, str):
+        text += f"; bundle {shown(made, limit=16)}"
+    days = f"{store.dates[0]:%Y-%m-%d} to {store.dates[-1]:%Y-%m-%d}"
+    return f"{text}; {len(store.cities):,} cities, {days}. Cite the sources of the data as well."
+
+
+def about_bundle(facts, rows):
+    """Return the facts that a download tells of predictions made here with a bundle."""
+    first, last = rows["date"].min(), rows["date"].max()
+    return {
+        "unit": PM25_UNIT,
+        "trained_on": facts["panel"]["pm25_origin"],
+        "statistic": facts["panel"]["statistic"],
+        "day_basis": facts["panel"]["day_basis"],
+        "period": "day",
+        "bundle_hash": facts["hash"],
+        "sources": facts["panel"]["sources"],
+        "licence": LICENCE,
+        "selection": f"uploaded list of cities, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+    }

@@ -1,4 +1,4 @@
-"""What is known of a predictor: the records of an evaluation, of a bundle, or of the predictions."""
+"""What is known of a predictor: records of an evaluation, of a bundle or of the predictions; observations."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from airq.io import open_panel_file
+from airq.panel import ORIGINS, TARGET, check_names
 from airq.report.words import FIGURES
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import theme
+from app.series import STEPS, lengths
 from app.text import for_markdown
 
 COVERAGE, EXCEEDANCE, HELD_OUT = "coverage.json", "exceedance.json", "held_out.parquet"
@@ -32,6 +39,12 @@ OURS = ("default", "bundle")
 FIXED = ("part", "period")
 #: What the pages call the predictor, whose records have one of the names OURS.
 OUR_NAME = "this predictor"
+#: Columns of a table of held-out predictions.
+HELD_OUT_COLUMNS = ("city_id", "date", "repeat", "scheme", "observed", "default", "lower", "upper")
+#: Fewer days say nothing of a city.
+FEWEST = 5
+#: A month or year is observed where this share of its days is.
+MOSTLY = 0.75
 
 
 @dataclass(frozen=True)
@@ -57,27 +70,17 @@ class Evidence:
     source: str = ""
     held_out: Path | None = None
 
+    @property
+    def trained_on(self):
+        """Origin of what was observed, a key of :data:`airq.panel.ORIGINS`; empty where no record tells."""
+        return next((str(one["pm25_origin"]) for one in self.records if one.get("pm25_origin")), "")
+
 
 def gather(sources, store, bundle_facts):
     """Return the evidence of the evaluation, else of the bundle, else of the predictions' own file.
 
-    Parameters
-    ----------
-    sources : app.sources.Sources
-        What was given.
-    store : app.store.Store or None
-        Predictions.
-    bundle_facts : callable
-        Gives the facts of the bundle; asked only where a bundle was given and no evaluation.
-
-    Returns
-    -------
-    Evidence
-
-    Raises
-    ------
-    OSError, ValueError
-        If a file is not a record of an evaluation.
+    `bundle_facts` is called for the metadata of the bundle only where a bundle was given and no evaluation;
+    `store` may be None. OSError or ValueError if a file is not a record of an evaluation.
     """
     if sources.evaluation is not None:
         return read_evaluation(sources.evaluation)
@@ -90,17 +93,7 @@ def gather(sources, store, bundle_facts):
 
 
 def read_evaluation(path):
-    """Read the records of an evaluation: evaluation.json or its folder, with the files beside it.
-
-    Parameters
-    ----------
-    path : str or Path
-        File or folder that `airq evaluate` made.
-
-    Returns
-    -------
-    Evidence
-    """
+    """Read the records of an evaluation: evaluation.json or its folder, with the files beside it."""
     path = Path(path)
     path = path / "evaluation.json" if path.is_dir() else path
     if not path.exists():
@@ -198,19 +191,8 @@ def place_words(place):
 def said(sentence, record, *others):
     """Return a sentence of :mod:`airq.report.words` about a record, for Markdown on a page.
 
-    Parameters
-    ----------
-    sentence : callable
-        Makes the sentence of a record.
-    record : dict
-        Record of an evaluation; its names may hold anything.
-    *others : list of dict
-        Further arguments of `sentence`.
-
-    Returns
-    -------
-    str
-        Names without markup, countries by name, units as the pages write them.
+    `sentence` makes it of the record and `others`, lists of records. Names, which may hold anything, come
+    without markup, countries by name, units as the pages write them.
     """
     shown = [[_for_page(one) for one in records] for records in others]
     return theme.with_page_units(sentence(_for_page(record), *shown))
@@ -236,3 +218,146 @@ def _json(path):
 
 def _number(value):
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Daily PM2.5 by city.
+
+    Attributes
+    ----------
+    days : Series of float
+        Mean over a city's sites, indexed by `city_id` and `date`. [µg m⁻³]
+    name : str
+        What it is, in words.
+    """
+
+    days: pd.Series
+    name: str
+
+    def of(self, city_id):
+        """Return values of a city by date; empty where it has none."""
+        if city_id not in self.days.index.get_level_values(0):
+            return pd.Series(dtype="float32", index=pd.DatetimeIndex([]))
+        return self.days.loc[city_id]
+
+
+def check_panel(path):
+    """Refuse a file that is no panel, by its header."""
+    with open_panel_file(path) as (file, _):
+        check_names(file.schema_arrow.names)
+
+
+def read_observations(path):
+    """Return the observed PM2.5 of a panel, a Parquet file; OSError or ValueError if it is none."""
+    with open_panel_file(path) as (file, metadata):
+        check_names(file.schema_arrow.names)
+        # The panel of an extraction has inputs only.
+        observed = TARGET in file.schema_arrow.names
+        rows = file.read(columns=["city_id", "date", *[TARGET] * observed]).to_pandas()
+    if not observed:
+        rows = rows.assign(**{TARGET: float("nan")})
+    rows = rows.dropna(subset=TARGET)
+    days = rows.groupby(["city_id", "date"], sort=True)[TARGET].mean()
+    return Observations(days, ORIGINS[metadata.pm25_origin].series)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Errors of the predictions of a city.
+
+    Attributes
+    ----------
+    days : int
+        Days (months, years) with a prediction and an observation.
+    bias, error : float
+        Mean of the differences (above 0: predicted too high), and of their sizes. [µg m⁻³]
+    inside : float
+        Share of the days inside the interval, from 0 to 1; NaN without intervals.
+    """
+
+    days: int
+    bias: float
+    error: float
+    inside: float
+
+
+def agreement(rows):
+    """Compare the predictions of a city with what was observed; None with fewer than :data:`FEWEST` days.
+
+    `rows` holds `observed, predicted, lower, upper` [µg m⁻³], a row a day, month or year.
+
+    >>> rows = pd.DataFrame({"observed": [10.0] * 5, "predicted": [12.0] * 5, "lower": 9.0, "upper": 11.0})
+    >>> agreement(rows)
+    Agreement(days=5, bias=2.0, error=2.0, inside=1.0)
+    """
+    rows = rows.dropna(subset=["observed", "predicted"])
+    if len(rows) < FEWEST:
+        return None
+    difference = (rows["predicted"] - rows["observed"]).astype("float64")
+    known = rows.dropna(subset=["lower", "upper"])
+    inside = known["observed"].between(known["lower"], known["upper"]).mean() if len(known) else np.nan
+    return Agreement(len(rows), float(difference.mean()), float(difference.abs().mean()), float(inside))
+
+
+def held_out_days(path, city_id):
+    """Read the predictions of a city by models that had not seen it, and what was held out, in words.
+
+    `path` is the table of held-out predictions of `airq evaluate`, or None. The rows hold `date, observed,
+    predicted, lower, upper` [µg m⁻³], means over the sites of the city. Of repeated evaluations only the
+    first counts: a mean over repeats has smaller errors than any model.
+    """
+    columns = ["date", "observed", "predicted", "lower", "upper"]
+    if path is None:
+        return pd.DataFrame(columns=columns), ""
+    there = set(pq.read_schema(path).names)
+    if not {"city_id", "date", "scheme", "observed", "default"} <= there:
+        return pd.DataFrame(columns=columns), ""
+    chosen = [name for name in HELD_OUT_COLUMNS if name in there]
+    rows = pq.read_table(path, columns=chosen, filters=[("city_id", "=", city_id)]).to_pandas()
+    for scheme in HEADLINES:
+        mine = rows[rows["scheme"] == scheme]
+        if len(mine):
+            mine = mine[mine["repeat"] == mine["repeat"].min()] if "repeat" in mine else mine
+            mine = mine.rename(columns={"default": "predicted"}).reindex(columns=columns)
+            return mine.groupby("date", as_index=False).mean(), short(scheme)
+    return pd.DataFrame(columns=columns), ""
+
+
+def averaged(observed, period):
+    """Average the observations of days [µg m⁻³, by date] over the periods that predictions stand for.
+
+    Only months or years count of which :data:`MOSTLY` of the days are observed; dates are their first days.
+
+    >>> days = pd.date_range("2020-01-01", "2020-02-10")
+    >>> averaged(pd.Series(8.0, index=days), "month")
+    date
+    2020-01-01    8.0
+    dtype: float64
+    """
+    if period == "day" or observed.empty:
+        return observed
+    observed = observed.dropna()
+    begins = observed.index.to_numpy().astype(f"datetime64[{STEPS[period]}]").astype("datetime64[us]")
+    by = observed.groupby(pd.DatetimeIndex(begins, name="date"))
+    means, known = by.mean(), by.size()
+    return means[known >= MOSTLY * lengths(means.index, period)]
+
+
+def agreement_words(found, period="day"):
+    """Write an agreement as a sentence; `period` is what its predictions stand for.
+
+    >>> agreement_words(Agreement(120, -1.25, 3.5, 0.925))
+    'On 120 days with an observation the predictions were off by 3.5 µg/m³ and 1.2 µg/m³ too low on average; \
+92% of the days lay inside their interval.'
+    >>> agreement_words(Agreement(12, 0.01, 3.5, float("nan")), "month")
+    'In 12 months with an observation the predictions were off by 3.5 µg/m³ on average, with no bias.'
+    """
+    when = f"{'On' if period == 'day' else 'In'} {theme.count_words(found.days, period)} with an observation"
+    off = f"the predictions were off by {found.error:.1f} µg/m³"
+    high, size = "high" if found.bias > 0 else "low", f"{abs(found.bias):.1f}"
+    bias = " on average, with no bias" if size == "0.0" else f" and {size} µg/m³ too {high} on average"
+    text = f"{when} {off}{bias}"
+    if np.isnan(found.inside):
+        return f"{text}."
+    return f"{text}; {theme.chance_words(found.inside)} of the {period}s lay inside their interval."

@@ -153,7 +153,7 @@ def _lines(told):
 
 
 def _runs(process):
-    """Whether a process still runs after a moment."""
+    """Tell whether a process still runs after a moment."""
     try:
         process.wait(EVERY)
     except subprocess.TimeoutExpired:
@@ -162,7 +162,7 @@ def _runs(process):
 
 
 def _environment():
-    """The server's environment, with one thread a process and this package where it was found."""
+    """Return the server's environment, with one thread a process and this package where it was found."""
     here = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -186,34 +186,30 @@ def _end_group(leader):
 DEMONSTRATION = Job(
     ("airq", "demo"),
     "demonstration",
-    longest=7200,
-    instead="Run `airq demo` in a terminal and start the app beside its folder.",
+    7200,
+    "Run `airq demo` in a terminal and start the app beside its folder.",
 )
 PREDICTION = Job(
-    ("airq", "predict"),
-    "prediction",
-    longest=300,
-    instead="Upload fewer cities, or use `airq predict`.",
-    begins="Predicting",
+    ("airq", "predict"), "prediction", 300, "Upload fewer cities, or use `airq predict`.", "Predicting"
 )
 EXPLANATION = Job(
     ("airq", "explain"),
     "explanation",
-    longest=600,
-    instead="Ask `airq explain` in a terminal, or give the app a smaller panel.",
-    begins="Computing the contributions",
+    600,
+    "Ask `airq explain` in a terminal, or give the app a smaller panel.",
+    "Computing the contributions",
 )
 COMPARISON = Job(
     ("imbalance", "compare"),
     "comparison",
-    longest=300,
-    instead="Take fewer rows or strategies, or run it in a terminal.",
-    begins="Reading the table",
+    300,
+    "Take fewer rows or strategies, or run it in a terminal.",
+    "Reading the table",
 )
 
 
 def demonstration():
-    """The demonstration that was made before, or None."""
+    """Return the demonstration that was made before, or None."""
     there = sources.in_folder(sources.demonstration_folder())
     return None if there == sources.Sources() else there
 
@@ -221,10 +217,7 @@ def demonstration():
 def make_demonstration():
     """Make the demonstration and keep it in the cache folder; yield a :class:`Step` now and then.
 
-    Raises
-    ------
-    OSError, ValueError
-        If it could not be made.
+    OSError or ValueError if it could not be made.
     """
     folder = sources.demonstration_folder()
     lock = FileLock(folder.with_suffix(".lock"))
@@ -252,19 +245,8 @@ def _taken(lock):
 def predict(folder, panel, bundle, sites):
     """Predict all days of some sites of a panel into `folder`; yield a :class:`Step` now and then.
 
-    Parameters
-    ----------
-    folder : Path
-        Gets ``rows.parquet``, see :func:`airq.models.predictions.prediction_rows`.
-    panel, bundle : str or Path
-        Parquet file of a panel, folder of a bundle.
-    sites : list of str
-        Sites.
-
-    Raises
-    ------
-    OSError, ValueError
-        If panel or bundle are not sound, or do not fit together.
+    The folder gets ``rows.parquet``, see :func:`airq.models.predictions.prediction_rows`. OSError or
+    ValueError if panel (Parquet file) or bundle are not sound, or do not fit together.
     """
     _write_sites(panel, sites, folder / "panel.parquet")
     yield from PREDICTION.run(folder / "panel.parquet", "--bundle", bundle, "--out", folder / "rows.parquet")
@@ -309,21 +291,9 @@ class Answers:
 def explain(answers, panel, bundle, city_id, date):
     """Compute the contributions to a prediction and to those around it; yield a :class:`Step` now and then.
 
-    It ends once the answer is stored, by this session or another. Closing the generator ends the work.
-
-    Parameters
-    ----------
-    answers : Answers
-        Receives the answers.
-    panel, bundle : str or Path
-        Parquet file of a panel, folder of a bundle.
-    city_id, date : str
-        City, whose first site is explained, and a day such as 2020-01-31.
-
-    Raises
-    ------
-    OSError, ValueError
-        See :meth:`Job.run`.
+    The first site of the city is explained for a day such as 2020-01-31; `answers` receives what is found. It
+    ends once the answer is stored, by this session or another. Closing the generator ends the work. Raises as
+    :meth:`Job.run` does.
     """
     with tempfile.TemporaryDirectory(prefix="airq-job-") as folder:
         out = Path(folder, "contributions.json")

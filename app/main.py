@@ -72,7 +72,7 @@ def main():
 
 
 def _comparison_named():
-    """Whether a comparison for rare classes was named: a map of the air is no place for it otherwise."""
+    """Tell whether a comparison was named: a map of the air is no place for rare classes otherwise."""
     try:
         return sources.named().comparison is not None
     except ValueError:

@@ -64,25 +64,10 @@ class Layer:
 
 
 def points_map(cities, layer, *, selected=None, alone=False, dark=False):
-    """Return a map of cities as points.
+    """Return a map of cities as points, for :func:`app.parts.show_map`; `place` of a point is the city's row.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`app.store.Store.cities`.
-    layer : Layer
-        What to show.
-    selected : int, optional
-        Row of the city to mark.
-    alone : bool
-        Whether only that city is drawn, over a surface that shows the others.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        What :func:`app.parts.show_map` takes; `place` of a point that is clicked is the city's row.
+    `cities` are those of a store, `layer` is what to show of them, `selected` is the row of the city to mark;
+    `alone` draws only that one, over a surface that shows the others.
     """
     table = places(cities, layer)
     table = table[table["place"] == selected] if alone else table
@@ -104,25 +89,11 @@ def points_map(cities, layer, *, selected=None, alone=False, dark=False):
 
 
 def countries_map(countries, scale, *, cities, selected=None, dark=False):
-    """Return a map of countries as areas.
+    """Return a map of countries as areas, for :func:`app.parts.show_map`; `place` of an area is its code.
 
-    Parameters
-    ----------
-    countries : DataFrame
-        As :func:`app.store.by_country` makes it; `few`, if there, tells which have no class.
-    scale : app.scales.Scale
-        Classes and colours of `value`.
-    cities : DataFrame
-        The cities, which decide what part of the world is shown.
-    selected : str, optional
-        Code of the country to mark.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        What :func:`app.parts.show_map` takes; `place` of an area that is clicked is the country's code.
+    `countries` is what :func:`app.store.by_country` makes; `few`, if there, tells which have no class.
+    `scale` has the classes of `value`, `cities` decide what part of the world is shown, `selected` is the
+    code to mark.
     """
     number = numbers_of(scale, countries["value"], countries.get("few"))
     rows = countries.assign(number=number).set_index("country")
@@ -169,22 +140,9 @@ def order_words(cities):
 def saved_picture(title, scale, lines, *, simulated, surface=None):
     """Return what the picture of a map that is saved says around it, so that it can stand alone.
 
-    Parameters
-    ----------
-    title : str
-        What the map shows, with the day.
-    scale : app.scales.Scale
-        Its legend.
-    lines : sequence of str
-        Origin and caveats.
-    simulated : bool
-        Whether SIMULATED must be in it, and in the name of its file.
-    surface : tuple of (str, app.scales.Scale), optional
-        What a surface below shows, and its legend.
-
-    Returns
-    -------
-    dict
+    `title` is what the map shows, with the day; `scale` its legend; `lines` are origin and caveats;
+    `simulated` puts SIMULATED into it, and into the name of its file; `surface` is what a surface below
+    shows, and its scale.
     """
     under = [{"words": surface[0]}, *_legend(surface[1])] if surface else []
     return {
@@ -203,12 +161,9 @@ def _legend(scale):
 
 
 def view_range(cities, least=LEAST_SPAN):
-    """Longitudes and latitudes to show: Africa where the cities fill it, else the cities' own region.
+    """Choose what a map shows: Africa where the cities fill it, else the cities' own region.
 
-    Returns
-    -------
-    tuple of two (float, float)
-        West and east, south and north. [°]
+    West and east, south and north. [°]
     """
     places = cities[["longitude", "latitude"]].dropna()
     if places.empty or _fills_africa(places):
@@ -238,7 +193,7 @@ def _with_margin(low, high, limit, least):
 
 
 def _fills_africa(places):
-    """Whether all places lie in Africa and reach over more than half of it either way."""
+    """Tell whether all places lie in Africa and reach over more than half of it either way."""
     (west, east), (south, north) = AFRICA
     low, high = places.min(), places.max()
     inside = west <= low["longitude"] and high["longitude"] <= east
@@ -248,7 +203,7 @@ def _fills_africa(places):
 
 
 def sizes(population):
-    """Diameter of a city's marker: it grows with the fourth root of its people. [px]
+    """Return the diameter of a city's marker: it grows with the fourth root of its people. [px]
 
     >>> sizes(np.array([np.nan, 1e5, 1e7])).round(1).tolist()
     [6.0, 7.5, 17.0]
@@ -261,12 +216,9 @@ def sizes(population):
 def places(cities, layer):
     """Return the table behind a map of points, the highest values last, so that they lie on top.
 
-    Returns
-    -------
-    DataFrame
-        `place` (row of the city), `label`, `length` of the city's own name in it, `longitude`, `latitude`
-        [°], `size` [px], `thousands` of people, `value`, `number` (the class, -1 without a prediction),
-        `hollow`, `monitor`, and `lower`, `upper` where the layer has intervals.
+    Columns: `place` (row of the city), `label`, `length` of the city's own name in it, `longitude, latitude`
+    [°], `size` [px], `thousands` of people, `value`, `number` (the class, -1 without a prediction), `hollow`,
+    `monitor`, and `lower`, `upper` where the layer has intervals.
     """
     people = np.nan_to_num(cities["population"].to_numpy(dtype="float64"))
     columns = {

@@ -7,9 +7,13 @@ import html
 import json
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
-from app import downloads, maps, pictures, scales, session, sources, theme
+from app import downloads, maps, scales, session, sources, theme
+from app.charts import vega
+from app.downloads import MIME
+from app.session import link
 
 #: The app's own map: its script, in the order in which its parts build upon each other, and its look.
 STATIC = Path(__file__).parent / "static"
@@ -26,19 +30,22 @@ NO_VALUE = "–"
 TABLE_ROW = 37
 #: Look of entries in a row that wraps.
 SIDE_BY_SIDE = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem 1.1rem"
+KINDS = {"csv": "CSV (spreadsheets)", "parquet": "Parquet (programs)", "geojson": "GeoJSON (maps)"}
+#: Years to choose from beside one another; earlier ones are found by their days.
+MOST_YEARS = 4
 
 
 def dark():
-    """Whether the page is dark."""
+    """Tell whether the page is dark."""
     return st.context.theme.type == "dark"
 
 
 def map_height():
-    """Height of a map: lower on a telephone, whose screen is narrow. [px]"""
+    """Return the height of a map: lower on a telephone, whose screen is narrow. [px]"""
     return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 
-def show_chart(chart, key, *, says="", table=None, entries=()):
+def show_chart(chart, key, *, says="", table=None, entries=(), origin=None):
     """Show a chart, a Vega-Lite specification, and what saves its picture and its data.
 
     Parameters
@@ -53,48 +60,41 @@ def show_chart(chart, key, *, says="", table=None, entries=()):
         Its data; by default the first table that it draws.
     entries : sequence of (str, str)
         Legend that stands beside it on the page: name and colour.
+    origin : app.charts.vega.Origin, optional
+        Where its numbers come from; by default the predictions that are open.
     """
     # A name may be markup; nothing obeys it here, and nothing shall.
     says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
     st.container(key=key).vega_lite_chart({**chart, "description": says}, key=f"{key}_chart", theme=None)
-    if session.shows_predictions():
-        # Made on demand: neither table nor picture is sent with the page.
-        with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
-            if files.open:
-                _files(chart, key, says, pictures.table_of(chart) if table is None else table, entries)
+    # Made on demand: neither table nor picture is sent with the page.
+    with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
+        if files.open:
+            table = vega.table_of(chart) if table is None else table
+            _files(chart, key, says, table, entries, origin or session.origin())
 
 
-def _files(chart, key, says, table, entries):
-    facts = session.about()
-    simulated = facts["trained_on"] == "simulated"
-    lines = [f"Unit: {theme.unit_words(facts['unit'])}. {session.origin_words()}"]
-    plain = str(says).replace("**", "")
-
-    def picture(kind):
-        look = {"title": plain, "lines": lines, "entries": entries, "simulated": simulated}
-        look["dark"] = dark()
-        return pictures.picture(chart, kind, **look)
-
+def _files(chart, key, says, table, entries, origin):
+    title = str(says).replace("**", "")
+    makers = {
+        kind: lambda kind=kind: vega.picture(chart, kind, origin, title=title, entries=entries, dark=dark())
+        for kind in vega.MIME
+    }
+    makers["csv"] = lambda: origin.to_csv(table)
     with st.container(horizontal=True):
-        for kind, mime in pictures.MIME.items():
-            _file(f"Picture ({kind.upper()})", lambda kind=kind: picture(kind), key, facts, kind, mime)
-        _file("Data (CSV)", lambda: downloads.to_csv(table, facts), key, facts, "csv", downloads.MIME["csv"])
+        for kind, make in makers.items():
+            st.download_button(
+                "Data (CSV)" if kind == "csv" else f"Picture ({kind.upper()})",
+                make,
+                file_name=f"{'SIMULATED_' * origin.simulated}{key}.{kind}",
+                mime={**vega.MIME, **downloads.MIME}[kind],
+                on_click="ignore",
+                key=f"{key}_{kind}",
+            )
     st.dataframe(table, hide_index=True, height=table_height(len(table), most=300), placeholder=NO_VALUE)
 
 
-def _file(label, make, key, facts, kind, mime):
-    st.download_button(
-        label,
-        make,
-        file_name=downloads.file_name(facts, kind, key),
-        mime=mime,
-        on_click="ignore",
-        key=f"{key}_{kind}",
-    )
-
-
 def lines_legend(entries):
-    """Legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
+    """Show a legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
     items = "".join(
         f'<span style="display:flex;align-items:center">'
         f'<span aria-hidden="true" style="margin-right:.45rem;{_sample(entry)}"></span>'
@@ -150,7 +150,7 @@ def clicked(key, what="clicked"):
 
 
 def table_height(rows, *, most):
-    """Height of a table of so many rows, at most so much. [px]"""
+    """Return the height of a table of so many rows, at most so much. [px]"""
     return min(TABLE_ROW * (rows + 1) + 2, most)
 
 
@@ -163,7 +163,7 @@ def static_file(path):
 
 
 def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
-    """Legend in words: colour, name and range of every class. Only the scale's own words are in it."""
+    """Show a legend: colour, name and range of every class. Only the scale's own words are in it."""
     tone = theme.tones(dark())
     classes = [*zip(scale.colours, scale.labels, scale.ranges, strict=True)]
     if few:
@@ -188,9 +188,97 @@ def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
 
 
 def _mark(look, name, words):
-    """Entry of a legend for a kind of mark; `currentColor` is that of the text."""
+    """Return an entry of a legend for a kind of mark."""
     return (
         '<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0"><span aria-hidden="true" '
         f'style="width:1.1rem;height:1.1rem;flex:none;margin-right:.45rem;{look}"></span>'
         f"<span><b>{name}</b> {words}</span></span>"
     )
+
+
+def file_button(label, rows, facts, kind, *, stem, key):
+    """Show a button for a file that is written only when it is asked for."""
+    st.download_button(
+        label,
+        lambda: downloads.WRITERS[kind](rows(), facts),
+        file_name=downloads.file_name(facts, kind, stem),
+        mime=MIME[kind],
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def kind_box(key):
+    """Show the choice of a format; return a key of :data:`KINDS`."""
+    return st.segmented_control(
+        "Format", list(KINDS), default="csv", format_func=KINDS.get, required=True, key=key
+    )
+
+
+def span_box(store):
+    """Show the choice of a span: all days, a year, 30 days or days of one's own; return its ends."""
+    days = store.day_names
+    start, end = sorted((link.choice("from", days, days[0]), link.choice("to", days, days[-1])))
+    if len(days) == 1:
+        return start, end
+    known = spans(days, store.period)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["span"] = next((name for name, span in known.items() if span == (start, end)), None)
+        st.pills(
+            "Period", list(known), key="span", on_change=lambda: _set(known.get(st.session_state["span"]))
+        )
+        _ends(store, start, end)
+    return start, end
+
+
+def _ends(store, start, end):
+    """Show the first and the last day, or month or year."""
+    if store.period != "day":
+        st.session_state["ends"] = start, end
+        st.select_slider(
+            "From and to",
+            store.day_names,
+            key="ends",
+            format_func=lambda day: theme.day_words(day, store.period),
+            on_change=lambda: _set(st.session_state["ends"]),
+        )
+        return
+    # A first day alone is one that waits for the last.
+    if len(st.session_state.get("ends", ())) != 1:
+        st.session_state["ends"] = pd.Timestamp(start).date(), pd.Timestamp(end).date()
+    st.date_input(
+        "From and to",
+        min_value=store.dates[0].date(),
+        max_value=store.dates[-1].date(),
+        key="ends",
+        format="YYYY-MM-DD",
+        on_change=lambda: _set([session.near(day) for day in st.session_state["ends"]]),
+        width=280,
+    )
+
+
+def _set(ends):
+    if ends is not None and len(ends) == 2:
+        link.set(**dict(zip(("from", "to"), ends, strict=True)))
+
+
+def spans(days, period="day"):
+    """Return spans to choose from, by name.
+
+    Examples
+    --------
+    >>> spans(("2019-12-31", "2020-01-01"))
+    {'All': ('2019-12-31', '2020-01-01'), '2019': ('2019-12-31', '2019-12-31'), '2020': ('2020-01-01', \
+'2020-01-01')}
+    """
+    known = {"All": (days[0], days[-1])}
+    years = sorted({day[:4] for day in days})
+    if len(years) > 1 and period != "year":
+        for year in years[-MOST_YEARS:]:
+            inside = [day for day in days if day.startswith(year)]
+            known[year] = (inside[0], inside[-1])
+    month = f"{pd.Timestamp(days[-1]) - pd.Timedelta(days=29):%Y-%m-%d}"
+    if period == "day" and days[0] < month:
+        known["Last 30 days"] = (next(day for day in days if day >= month), days[-1])
+    return known

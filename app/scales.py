@@ -1,8 +1,11 @@
-"""Give a number its class, words and colour, which follow from the time that it averages.
+"""Give a number its class, words, colour and advice, which follow from the time that it averages.
 
 The WHO has levels for a day and for a year, the air-quality index is made for days. So a day has daily
 classes, a mean over 30 days or more (and of any month) is held against the annual levels, and a mean
-between has no class.
+between has no class. Advice is for days, in our own words, paraphrased from US EPA, "Air Quality Guide for
+Particle Pollution" (EPA-456/F-15-005) and "Technical Assistance Document for the Reporting of Daily Air
+Quality" (EPA-454/B-24-002, 2024); what a guideline is, from WHO, "WHO global air quality guidelines", 2021.
+General advice, no medical one.
 """
 
 from __future__ import annotations
@@ -14,11 +17,7 @@ import numpy as np
 from airq.units import AQI_CLASSES, AQI_TABLES, PM25_UNIT, WHO_LEVELS, aqi_class, aqi_table
 from app.theme import EPA, READABLE, is_index, unit_words
 
-SCALES = {
-    "who": "WHO 2021",
-    "aqi-us-2024": "US AQI 2024",
-    "aqi-us-2012": "US AQI 2012",
-}
+SCALES = {"who": "WHO 2021", "aqi-us-2024": "US AQI 2024", "aqi-us-2012": "US AQI 2012"}
 #: Days of a value of a file, by its period; and from how many on the annual levels apply. [d]
 DAYS = {"day": 1, "month": 30, "year": 365}
 LONG, YEAR = 30, 365
@@ -39,6 +38,15 @@ SHARE_WORDS = (
     "more than half",
     "more than three quarters",
 )
+ADVICE_SOURCE = (
+    "Our words after the US EPA's Air Quality Guide for Particle Pollution. Concentrations are advised on "
+    "by the classes of the US AQI of 2024, whichever scale is chosen; "
+    "the WHO holds that no level is free of harm (WHO global air quality guidelines, 2021). "
+    "General advice: whoever is ill asks a doctor."
+)
+#: Index by whose classes concentrations are advised on.
+ADVICE_TABLE = "aqi-us-2024"
+SENSITIVE = "children, older people, pregnant women and people with a heart or lung disease"
 
 
 @dataclass(frozen=True)
@@ -232,3 +240,73 @@ def _unclassed(name, unit, days):
 def colours(palette):
     """Return the six colours of a palette."""
     return EPA if palette == "epa" else READABLE
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Advice for a day.
+
+    Attributes
+    ----------
+    label : str
+        Class of the AQI.
+    short : str
+        One sentence.
+    everyone, sensitive : str
+        What everyone can do, and what people at risk can do.
+    """
+
+    label: str
+    short: str
+    everyone: str
+    sensitive: str
+
+
+ADVICE = tuple(
+    Advice(label, *words)
+    for label, words in zip(
+        AQI_CLASSES,
+        (
+            ("A good day to be outside.", "A good day to be outside.", "No need to change plans."),
+            (
+                "Fine for most people; the very sensitive may notice it.",
+                "No need to change plans.",
+                "Whoever is unusually sensitive takes hard effort outdoors a little easier.",
+            ),
+            (
+                "People at risk should take it easier outdoors.",
+                "Being outside is fine.",
+                f"For {SENSITIVE}: shorter and lighter effort outdoors, more breaks, medicine at hand.",
+            ),
+            (
+                "Everyone should shorten hard effort outdoors.",
+                "Shorten long or hard effort outdoors and take breaks.",
+                f"For {SENSITIVE}: move effort indoors or to a cleaner day.",
+            ),
+            (
+                "Avoid long effort outdoors.",
+                "Avoid long or hard effort outdoors; move it indoors or to another day.",
+                f"For {SENSITIVE}: no effort outdoors; stay where the air is cleaner.",
+            ),
+            (
+                "Stay indoors if you can.",
+                "Avoid all effort outdoors; keep windows shut while it is worse outside.",
+                f"For {SENSITIVE}: stay inside, move little, keep the indoor air clean: no smoke, no frying.",
+            ),
+        ),
+        strict=True,
+    )
+)
+
+
+def advice_for(value, unit=PM25_UNIT):
+    """Return the advice for the value of a day; a mean over more days has none.
+
+    Concentrations [µg m⁻³] are classed by the index of 2024, points of an index by its own table.
+
+    >>> advice_for(8.0).label, advice_for(151, "aqi-us-2012").label
+    ('Good', 'Unhealthy')
+    """
+    if unit == PM25_UNIT:
+        return ADVICE[int(aqi_class(value, ADVICE_TABLE))]
+    return ADVICE[int(np.ravel(scale("", unit=unit).index([value]))[0])]

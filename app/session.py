@@ -12,9 +12,11 @@ import streamlit as st
 from airq.bundle_metadata import BUNDLE_JSON, read_metadata
 from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
+from airq.units import PM25_UNIT
 from airq.workflows.app import EXAMPLES
 from app import cube, downloads, jobs, scales, sources, surfaces, theme
-from app.observations import read_observations
+from app.charts import vega
+from app.evidence import read_observations
 from app.series import lengths
 from app.store import Store, largest, open_store
 from app.text import age_words, for_markdown, short_path, words_of
@@ -77,7 +79,9 @@ class Link:
         asked = st.query_params.get(name, _chosen().get(name, default))
         if asked not in options:
             if name in st.query_params:
-                _tell_wrong(name, asked, default)
+                words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
+                instead = "." if default is None else "; the usual one is shown."
+                st.session_state.get("below_title", st).warning(words + instead)
             asked = default
         self.set(**{name: asked})
         return asked
@@ -92,13 +96,12 @@ class Link:
     def set(self, **values):
         """Choose values by name, here and in the address; None and an empty list leave it."""
         for name, value in values.items():
-            _chosen()[name] = value
             if not value:
-                del _chosen()[name]
+                _chosen().pop(name, None)
                 st.query_params.pop(name, None)
-            elif (
-                st.query_params.get_all(name) if isinstance(value, list) else st.query_params.get(name)
-            ) != value:
+                continue
+            _chosen()[name] = value
+            if st.query_params.get_all(name) != (value if isinstance(value, list) else [value]):
                 st.query_params[name] = value
 
     def city(self):
@@ -135,28 +138,13 @@ def _chosen():
     return st.session_state.setdefault("link", {})
 
 
-def _tell_wrong(name, asked, default):
-    words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
-    instead = "." if default is None else "; the usual one is shown."
-    st.session_state.get("below_title", st).warning(words + instead)
-
-
 link = Link()
 
 
 def open_view(title, *, needs=("predictions",)):
     """Begin a page: its title, what must be said first, and the files that it needs.
 
-    Parameters
-    ----------
-    title : str
-        Heading.
-    needs : sequence of str
-        Of :data:`app.sources.KINDS`; where one was not given, the page says so and stops.
-
-    Returns
-    -------
-    View
+    `needs` are some of :data:`app.sources.KINDS`; where one was not given, the page says so and stops.
     """
     st.session_state.pop("below_title", None)
     opened = open_sources()
@@ -165,7 +153,8 @@ def open_view(title, *, needs=("predictions",)):
     if opened.simulated or (opened.predictions and store().simulated):
         tell_simulated()
     if opened.simulated:
-        _tell_folder(opened.predictions.parent)
+        folder = for_markdown(short_path(opened.predictions.parent), limit=200)
+        st.caption(f"The files of this demonstration lie in {folder}")
     head(title, opened)
     st.session_state["below_title"] = st.container()
     if opened.predictions is not None:
@@ -174,9 +163,7 @@ def open_view(title, *, needs=("predictions",)):
         if getattr(opened, kind) is None:
             st.info(f"This page shows {sources.KINDS[kind]}", icon=":material/folder_open:")
             st.stop()
-    here = store() if "predictions" in needs else None
-    st.session_state["shows_predictions"] = here is not None
-    return View(here, opened)
+    return View(store() if "predictions" in needs else None, opened)
 
 
 def head(title, opened=None):
@@ -191,33 +178,39 @@ def head(title, opened=None):
             _tell_other_example(opened.example)
 
 
-def shows_predictions():
-    """Whether the page that is open is about the predictions."""
-    return st.session_state.get("shows_predictions", False)
-
-
 def about(span=""):
     """Return what a file from this page tells of its numbers, see :func:`app.downloads.about`."""
     return downloads.about(store(), simulated=View(store(), open_sources()).simulated, span=span)
 
 
-def origin_words():
-    """Return what the model behind the numbers learned from, how old they are, and what made them."""
-    here, trained = store(), about()["trained_on"]
-    learned = (
-        f"Predicted by a model that learned from {ORIGINS[trained].words}. " if trained in ORIGINS else ""
-    )
-    return f"{learned}{age_of(here, pd.Timestamp.now().normalize())} Made with airq."
+def origin():
+    """Return where the numbers of the predictions come from: unit, what the model learned from, their age."""
+    facts = about()
+    age = age_of(store(), pd.Timestamp.now().normalize())
+    said = f"Unit: {theme.unit_words(facts['unit'])}. {learned_words(facts['trained_on'])}{age}"
+    return _origin(f"{said} Made with airq.", facts)
+
+
+def origin_of_evidence(trained_on, source):
+    """Return where the numbers of an evaluation come from: what was observed, and the file."""
+    facts = {"unit": f"errors in {PM25_UNIT}", "trained_on": trained_on}
+    return _origin(f"{learned_words(trained_on)}From {source}. Made with airq.", facts)
+
+
+def learned_words(trained_on):
+    """Return what a model learned from as a sentence and a blank; empty where nobody told."""
+    known = ORIGINS.get(trained_on)
+    return f"Predicted by a model that learned from {known.words}. " if known else ""
+
+
+def _origin(line, facts):
+    simulated = facts["trained_on"] == "simulated"
+    return vega.Origin((line,), simulated, lambda table: downloads.to_csv(table, facts))
 
 
 def tell_simulated():
     """Say large that what follows is simulated."""
     st.warning(SIMULATED, icon=":material/science:")
-
-
-def _tell_folder(folder):
-    """Say where the files of a demonstration lie."""
-    st.caption(f"The files of this demonstration lie in {for_markdown(short_path(folder), limit=200)}")
 
 
 def _tell_other_example(open_now):
@@ -234,9 +227,8 @@ def _example_button(name, **look):
 
 def _open_example(name):
     """Open an example on the map; what was chosen of the one before belongs to it alone."""
-    for key in list(st.session_state):
-        if key in CHOSEN or str(key).endswith(("_held", "_own")):
-            del st.session_state[key]
+    for key in CHOSEN:
+        st.session_state.pop(key, None)
     st.query_params.clear()
     link.set(example=name)
     # What boxes of another page hold is forgotten by leaving it, here and in the browser.
@@ -244,19 +236,7 @@ def _open_example(name):
 
 
 def age_of(here, today):
-    """How old the last value of a store is on a day, and whether there is a forecast, in a sentence or two.
-
-    Parameters
-    ----------
-    here : app.store.Store
-        Predictions.
-    today : Timestamp
-        A day.
-
-    Returns
-    -------
-    str
-    """
+    """Say how old the last value of a store is on a day, and whether there is a forecast."""
     last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
     ends = last + pd.Timedelta(days=int(lengths(here.dates[-1:], here.period)[0]) - 1)
     named = theme.day_words(last, here.period)
@@ -288,7 +268,7 @@ def _tell_origin(here):
 
 
 def open_sources():
-    """The files of this app: named ones, those of an example, those of ./demo; else a choice of examples."""
+    """Return the named files, else those of an example or of ./demo; else offer the examples."""
     try:
         given = sources.named()
         if given.example is None and given != sources.Sources():
@@ -299,7 +279,7 @@ def open_sources():
 
 
 def _open_sources(example):
-    """The files of an example, which the link may name as well; the demonstration is made if need be."""
+    """Return the files of an example, which the link may name; make the demonstration if need be."""
     asked = link.choice("example", EXAMPLES, example)
     if asked == "south-africa":
         return sources.south_africa()
@@ -338,7 +318,7 @@ def _make_demonstration():
 
 
 def store():
-    """The predictions as they were when the page was begun."""
+    """Return the predictions as they were when the page was begun."""
     if "store" not in st.session_state:
         _look_at_store(open_sources().predictions)
     return st.session_state["store"][1]
@@ -355,12 +335,12 @@ def _look_at_store(path):
 
 
 def observations():
-    """Observed PM2.5 of the panel, or None where none was given."""
+    """Return the observed PM2.5 of the panel, or None where none was given."""
     return _opened("panel", _observations)
 
 
 def surface():
-    """The surface that was named, or that the predictions are by themselves; None where there is none."""
+    """Return the surface that was named, or that the predictions are by themselves, or None."""
     opened = open_sources()
     if opened.surface is not None:
         return _opened("surface", _surface)
@@ -370,18 +350,18 @@ def surface():
 
 
 def answers():
-    """The :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
+    """Return the :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
     return _answers(model_stamp())
 
 
 def model_stamp():
-    """A mark of the panel and the bundle that are open: another one where either has changed."""
+    """Return a mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
     return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / BUNDLE_JSON)
 
 
 def facts():
-    """The facts of the bundle, or None where none was given."""
+    """Return the facts of the bundle, or None where none was given."""
     return _opened("bundle", _facts, BUNDLE_JSON)
 
 
@@ -442,18 +422,9 @@ def stop(error):
 def tied(widget, label, name, options, default, **look):
     """Show a widget of one choice that is tied to the link; return what is chosen.
 
-    Parameters
-    ----------
-    widget : callable
-        Such as ``st.selectbox``.
-    label, name : str
-        Label, and name in the address, which is the widget's key, too.
-    options : sequence of str, or dict of str to str
-        Values; a dict names them.
-    default : str
-        One of the options.
-    **look
-        Further arguments of the widget.
+    `widget` is one such as ``st.selectbox``, `name` stands in the address and is the widget's key, `options`
+    are strings (a dict names them), `default` is one of them. `look` are further arguments of the widget, but
+    for `changed`, which is called with a new choice.
     """
     st.session_state[name] = link.choice(name, options, default)
     if isinstance(options, dict):

@@ -1,9 +1,15 @@
-"""What the app opens: the files that were named, else an example that was chosen, else those of ./demo."""
+"""What the app opens: the files that were named, else an example that was chosen, else those of ./demo.
+
+``python -m app.sources --predictions FILE …`` tells whether the app can show what it is given: a process of
+its own looks at headers and facts before the server starts, so that what this takes is gone afterwards. It
+writes what is wrong and ends with 1.
+"""
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import os
 import sys
 import tempfile
@@ -14,6 +20,7 @@ from urllib.parse import urlsplit
 
 from airq.workflows.app import EXAMPLES, check_basemap, check_example
 from app import cube
+from app.text import words_of
 
 #: What a page may need, and how to give it.
 KINDS = {
@@ -59,24 +66,10 @@ class Sources:
 
 
 def named(arguments=None):
-    """The paths that the command line names, after ``--`` of `streamlit run`.
+    """Return the paths that the command line names, after ``--`` of `streamlit run`.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        ``sys.argv[1:]`` by default.
+    ValueError if an argument is unknown, or files are named beside an example.
 
-    Returns
-    -------
-    Sources
-
-    Raises
-    ------
-    ValueError
-        If an argument is unknown, or files are named beside an example.
-
-    Examples
-    --------
     >>> named(["--bundle", "here"]).bundle.name
     'here'
     """
@@ -84,7 +77,7 @@ def named(arguments=None):
 
 
 def basemap(arguments=None):
-    """The server of tiles that the command line names, and whom to thank for them; None where none is named.
+    """Return the server of tiles that the command line names and whom to thank for them, or None.
 
     >>> basemap(["--basemap", "https://tiles.example.org/{z}/{x}/{y}.png"])["credit"]
     'Tiles: tiles.example.org'
@@ -116,27 +109,14 @@ def _parsed(arguments):
 
 
 def found(given, *, folder=DEMO):
-    """What was named, or what a demonstration left in a folder; nothing where neither is there.
-
-    Parameters
-    ----------
-    given : Sources
-        As :func:`named` returns them.
-    folder : str or Path
-        Folder of `airq demo`.
-
-    Returns
-    -------
-    Sources
-        Unchanged if anything was named.
-    """
+    """Return what was named, or what a demonstration left in a folder, or nothing."""
     if given != Sources():
         return given
     return in_folder(folder)
 
 
 def in_folder(folder):
-    """The files of a demonstration in a folder that exist."""
+    """Return the files of a demonstration in a folder that exist."""
     paths = {kind: Path(folder) / name for kind, name in DEMO_NAMES.items()}
     kept = {kind: path for kind, path in paths.items() if path.exists()}
     if "predictions" not in kept:
@@ -145,14 +125,14 @@ def in_folder(folder):
 
 
 def south_africa():
-    """The published predictions that ship with the package."""
+    """Return the published predictions that ship with the package."""
     # A wheel is unpacked where it is installed, so the resource is a file.
     path = Path(str(files("airq._data").joinpath("south_africa.parquet")))
     return Sources(predictions=path, example="south-africa")
 
 
 def demonstration_folder():
-    """Where the demonstration that the app makes itself is kept."""
+    """Return the folder of the demonstration that the app makes itself."""
     root = cube.cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -161,3 +141,42 @@ def demonstration_folder():
     if not os.access(root, os.W_OK):
         root = Path(tempfile.gettempdir())
     return root / "demonstration"
+
+
+def check(given):
+    """Refuse files that no page could show; rows stay on disk.
+
+    ValueError in the words of the page that would need the file, after the name of the option.
+    """
+    for kind, (module, look) in CHECKS.items():
+        path = getattr(given, kind)
+        if path is None:
+            continue
+        try:
+            getattr(importlib.import_module(module), look)(path)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"--{kind}: {words_of(error)}") from None
+
+
+#: What looks at a file of each kind, in modules that are loaded only for such a file.
+CHECKS = {
+    "predictions": ("app.cube", "open_table"),
+    "bundle": ("airq.bundle_metadata", "read_metadata"),
+    "panel": ("app.evidence", "check_panel"),
+    "comparison": ("app.comparisons", "open_comparison"),
+    "evaluation": ("app.evidence", "read_evaluation"),
+    "surface": ("app.surfaces", "check_surface"),
+}
+
+
+def main():
+    """Check what the command line names."""
+    try:
+        check(named())
+    except ValueError as error:
+        sys.stdout.write(f"{error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

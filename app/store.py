@@ -54,7 +54,7 @@ class Store:
     about: dict
 
     def has(self, quantity):
-        """Whether the array holds at least one value of a quantity."""
+        """Tell whether the array holds at least one value of a quantity."""
         return quantity in self.quantities and self.about["filled"][self.quantities.index(quantity)]
 
     @property
@@ -83,7 +83,7 @@ class Store:
         return words.replace("mean", "median") if self.facts.get("statistic") == "median" else words
 
     def told(self, name):
-        """A text that the file tells of itself under a name; empty where there is none."""
+        """Return a text that the file tells of itself under a name; empty where there is none."""
         text = self.facts.get(name)
         return text if isinstance(text, str) else ""
 
@@ -119,7 +119,7 @@ class Store:
         return tuple(_notes(self))
 
     def array(self, quantity):
-        """All values of a quantity, of shape (n_cities, n_days).
+        """Return all values of a quantity, of shape (n_cities, n_days).
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Store:
         return self.cube[self.quantities.index(quantity)]
 
     def row(self, city_id):
-        """Number of a city's row in :attr:`cities`.
+        """Return the number of a city's row in :attr:`cities`.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Store:
         return dict(sorted(pairs, key=lambda pair: pair[1].casefold()))
 
     def nearest(self, row, number=5):
-        """Distance of the nearest cities of a city by `city_id`, nearest first. [km]"""
+        """Return the distance of the nearest cities of a city by `city_id`, nearest first. [km]"""
         from airq.geo import distances_km
 
         places = self.cities[["latitude", "longitude"]]
@@ -185,50 +185,41 @@ class Store:
         return "weighted by people" + (f" (of {filled:,} by the bundled table)" if filled else "")
 
     def day(self, quantity, date):
-        """A quantity of all cities on one of :attr:`dates`, of shape (n_cities,); KeyError for others."""
+        """Return a quantity of all cities on one of :attr:`dates` (else KeyError), of shape (n_cities,)."""
         return np.array(self.array(quantity)[:, self.dates.get_loc(pd.Timestamp(date))])
 
     def city(self, quantity, city_id):
-        """A quantity of one city on all days, of shape (n_days,)."""
+        """Return a quantity of one city on all days, of shape (n_days,)."""
         return np.array(self.array(quantity)[self.row(city_id)])
 
     def country(self, quantity, code):
-        """Population-weighted mean of a country's listed cities on all days, of shape (n_days,).
-
-        Cities without a known population count only where no city of the country has one.
-        """
+        """Average a country's listed cities on all days, weighted by people, of shape (n_days,)."""
         mine = np.flatnonzero(self.cities["country"] == code)
-        values = self.array(quantity)[mine]
-        weight = np.nan_to_num(self.cities["population"].to_numpy()[mine], nan=0.0)
-        weight = weight if weight.any() else np.ones(len(mine))
-        weights = np.where(np.isfinite(values), weight[:, None], 0.0)
-        total = weights.sum(axis=0)
-        summed = (np.nan_to_num(values) * weights).sum(axis=0)
-        return np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
+        return country_means(self.cities.iloc[mine], self.array(quantity)[mine])[0]
 
     def days(self, start=None, end=None):
-        """Slice of the days from `start` to `end`, both included; all by default."""
+        """Return the slice of the days from `start` to `end`, both included; all by default."""
         first = 0 if start is None else self.dates.searchsorted(pd.Timestamp(start))
         last = len(self.dates) if end is None else self.dates.searchsorted(pd.Timestamp(end), side="right")
         return slice(int(first), int(last))
 
     def days_known(self, start=None, end=None):
-        """Number of predictions of every city in a span of days, of shape (n_cities,)."""
+        """Count the predictions of every city in a span of days, of shape (n_cities,)."""
         return np.isfinite(self.array(self.main)[:, self.days(start, end)]).sum(axis=1)
 
     def days_averaged(self, start=None, end=None):
-        """Days that the mean of every city over a span stands for, of shape (n_cities,). [d]"""
+        """Count the days that the mean of every city over a span stands for, of shape (n_cities,)."""
         span = self.days(start, end)
         if self.period == "day":
             return self.days_known(start, end)
         return np.isfinite(self.array(self.main)[:, span]) @ lengths(self.dates[span], self.period)
 
     def mean(self, quantity, start=None, end=None):
-        """Mean of every city over the days known in a span, of shape (n_cities,); NaN where none is."""
+        """Return the mean of every city over the known days of a span, of shape (n_cities,); NaN for none."""
         return nan_mean(self.array(quantity)[:, self.days(start, end)])
 
     def share_above(self, level, start=None, end=None, *, how="prediction"):
-        """Share of the known days above a level, for every city.
+        """Return the share of the known days above a level, for every city.
 
         Parameters
         ----------
@@ -259,20 +250,10 @@ class Store:
         return np.divide(above, known, out=np.full(len(known), np.nan), where=known > 0)
 
     def rows(self, city_ids=None, start=None, end=None):
-        """Predictions as rows, for tables and downloads.
+        """Return predictions as rows, for tables and downloads: of all cities and days by default.
 
-        Parameters
-        ----------
-        city_ids : list of str, optional
-            Cities; all by default.
-        start, end : str or Timestamp, optional
-            Span of days, both included.
-
-        Returns
-        -------
-        DataFrame
-            Columns of the city table but `sites` and `label`; `date`, and the quantities that
-            the file holds; rows without a prediction are left out.
+        Columns of the city table but `sites` and `label`; `date`, and the quantities that the file holds;
+        rows without a prediction are left out.
         """
         numbers = np.arange(len(self.cities)) if city_ids is None else [self.row(one) for one in city_ids]
         span = self.days(start, end)
@@ -288,25 +269,14 @@ class Store:
 def open_store(path):
     """Open a file of predictions; the first time it is laid out in the cache, later it is mapped at once.
 
-    Parameters
-    ----------
-    path : str or Path
-        Parquet or CSV as `airq predict` writes it.
-
-    Returns
-    -------
-    Store
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file is not a sound table of predictions; the message says what to do.
+    It is Parquet or CSV as `airq predict` writes it. OSError or ValueError if it is no sound table of
+    predictions; the message says what to do.
     """
     return map_folder(layout.cached(path))
 
 
 def map_folder(folder):
-    """The store in a folder that :func:`app.cube.write_array` filled."""
+    """Return the store in a folder that :func:`app.cube.write_array` filled."""
     folder = Path(folder)
     about = json.loads((folder / layout.FACTS).read_text(encoding="utf-8"))
     return Store(
@@ -320,7 +290,7 @@ def map_folder(folder):
 
 
 def with_population(cities):
-    """The cities with populations of the bundled table where they have none of their own.
+    """Return the cities with populations of the bundled table where they have none of their own.
 
     A bundled city gives its population to the nearest city of the file, at most :data:`SAME_CITY_KM` away;
     `filled` says which cities have it from there.
@@ -344,7 +314,7 @@ def with_population(cities):
 
 
 def with_labels(cities):
-    """The cities with a `label` that is fit to be shown and unique: name, country, position if need be."""
+    """Return the cities with a `label` to show, which is unique: name, country, position if need be."""
     countries = {code: theme.country_name(code) for code in cities["country"].unique()}
     labels = pd.Series(
         [
@@ -364,7 +334,7 @@ def with_labels(cities):
 
 
 def nan_mean(values):
-    """Mean along the last axis over what is known; NaN where nothing is.
+    """Return the mean along the last axis over what is known; NaN where nothing is.
 
     >>> nan_mean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
     [2.0, nan]
@@ -376,7 +346,7 @@ def nan_mean(values):
 
 
 def guess_period(dates):
-    """What dates stand for when the file does not say: months or years if all are first days of them.
+    """Guess what dates stand for: months or years if all are first days of them.
 
     >>> guess_period(pd.DatetimeIndex(["2019-01-01", "2019-02-01"]))
     'month'
@@ -389,22 +359,10 @@ def guess_period(dates):
 def ranking(cities, values, lower=None, upper=None):
     """Rank cities from the highest value to the lowest, those without a value left out.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`Store.cities`.
-    values : array-like of shape (n_cities,)
-        What to rank by.
-    lower, upper : array-like of shape (n_cities,), optional
-        Ends of their intervals.
-
-    Returns
-    -------
-    DataFrame
-        `rank` (from 1; equal values share the better one), `city_id, city, country, value, best, worst`.
-        `best` and `worst` are the ranks between which a city lies where every value lies in its interval
-        [1]_: cities whose whole interval is higher come before it, those whose whole interval is lower
-        come after it. A value without an interval is taken as it is.
+    `values, lower, upper` have the shape (n_cities,). Columns: `rank` (from 1; equal values share the better
+    one), `city_id, city, country, value, best, worst`. `best` and `worst` are the ranks between which a city
+    lies where every value lies in its interval [1]_: cities whose whole interval is higher come before it,
+    those whose whole interval is lower come after it. A value without an interval is taken as it is.
 
     References
     ----------
@@ -426,19 +384,7 @@ def ranking(cities, values, lower=None, upper=None):
 
 
 def rank_words(ranked, city_id):
-    """Say which rank a city has, and between which it may lie, in a sentence.
-
-    Parameters
-    ----------
-    ranked : DataFrame
-        As :func:`ranking` makes it.
-    city_id : str
-        One of its cities.
-
-    Returns
-    -------
-    str
-    """
+    """Say which rank a city has in what :func:`ranking` made, and between which it may lie."""
     one = ranked.loc[ranked["city_id"] == city_id].iloc[0]
     words = f"Number {one['rank']:,} of {len(ranked):,}, the highest first"
     if one["best"] == one["worst"]:
@@ -447,46 +393,40 @@ def rank_words(ranked, city_id):
 
 
 def by_country(cities, values):
-    """Population-weighted mean of the listed cities of every country.
+    """Average the listed cities of every country, weighted by people; cities without a value do not count.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        As :attr:`Store.cities`.
-    values : array-like of shape (n_cities,)
-        What to average; cities without a value do not count.
-
-    Returns
-    -------
-    DataFrame
-        `country, value, people, cities, without_population`, sorted by country. Where a country has
-        cities with a known population, only these count; else all count alike and `people` is 0.
+    Columns: `country, value, people, cities, without_population`, sorted by country. Where a country has
+    cities with a known population, only these count; else all count alike and `people` is 0.
     """
-    table = cities[["country", "population"]].assign(value=np.asarray(values, dtype="float64"))
-    table = table.dropna(subset="value")
-    people = table["population"].where(table["population"] > 0)
-    known = people.notna().groupby(table["country"]).transform("any")
-    weight = people.where(known, 1.0).fillna(0.0)
-    sums = (
-        pd.DataFrame(
-            {
-                "country": table["country"],
-                "total": table["value"] * weight,
-                "weight": weight,
-                "people": people.fillna(0.0),
-                "cities": 1,
-                "without_population": people.isna(),
-            }
-        )
-        .groupby("country", as_index=False)
-        .sum()
-    )
-    sums.insert(1, "value", sums["total"] / sums["weight"])
-    return sums.drop(columns=["total", "weight"])
+    known = cities.assign(value=np.asarray(values, dtype="float64")).dropna(subset="value")
+    people = known["population"].where(known["population"] > 0)
+    counts = {"people": people.fillna(0.0), "cities": 1, "without_population": people.isna()}
+    table = pd.DataFrame({"country": known["country"], **counts}).groupby("country", as_index=False).sum()
+    table.insert(1, "value", country_means(known, known[["value"]].to_numpy())[:, 0])
+    return table
+
+
+def country_means(cities, values):
+    """Average every column of `values`, of shape (n_cities, n_columns), over the cities of each country.
+
+    Cities count by their people; where those that have a value have no known population, all count alike. The
+    answer has the shape (n_countries, n_columns), in the order of the countries' codes; NaN where no city has
+    a value.
+    """
+    codes, country = np.unique(cities["country"].to_numpy(dtype="str"), return_inverse=True)
+    people = np.nan_to_num(cities["population"].to_numpy(dtype="float64")).clip(0)[:, None]
+    there = np.isfinite(values)
+    counted = np.zeros((len(codes), values.shape[1]))
+    np.add.at(counted, country, there & (people > 0))
+    weight = np.where(counted[country] > 0, people, 1.0) * there
+    total, weights = np.zeros_like(counted), np.zeros_like(counted)
+    np.add.at(total, country, np.where(there, values, 0) * weight)
+    np.add.at(weights, country, weight)
+    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
 
 
 def largest(cities):
-    """Identifier of the most populous city, or of the first where no population is known."""
+    """Return the identifier of the most populous city, or of the first where no population is known."""
     people = cities["population"]
     return cities["city_id"].iloc[int(people.argmax()) if people.notna().any() else 0]
 

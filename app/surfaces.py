@@ -15,8 +15,8 @@ from airq.grids import Grid, grid_of
 from airq.messages import import_optional
 from airq.units import PM25_UNIT
 from app import maps, scales, theme
+from app.cube import open_table
 from app.store import Store, guess_period, open_store
-from app.tables import open_table
 
 #: What can be seen of a surface, in the words of the page.
 VIEWS = {"pm25": "Prediction", "lower": "Lower end", "upper": "Upper end", "width": "Width of the interval"}
@@ -61,7 +61,7 @@ class Surface:
     path: Path
 
     def has(self, quantity):
-        """Whether the file holds a quantity of :data:`QUANTITIES` or ``inside_domain``."""
+        """Tell whether the file holds a quantity of :data:`QUANTITIES` or ``inside_domain``."""
         if isinstance(self.source, Store):
             return self.source.has(quantity)
         return any(name == quantity for name, _ in self.source)
@@ -74,7 +74,7 @@ class Surface:
         return any(note.startswith("SIMULATED") for note in self.notes)
 
     def told(self, name):
-        """What the file tells of itself under a name, as :meth:`app.store.Store.told` does."""
+        """Return what the file tells of itself under a name, as :meth:`app.store.Store.told` does."""
         return self.source.told(name) if isinstance(self.source, Store) else ""
 
     @property
@@ -113,21 +113,7 @@ class Surface:
 def open_surface(path):
     """Open a GeoTIFF of `airq predict --raster`, or a table of predictions whose places are cells of a grid.
 
-    Parameters
-    ----------
-    path : str or Path
-        File.
-
-    Returns
-    -------
-    Surface
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the file is a GeoTIFF and rasterio is not installed.
-    OSError, ValueError
-        If the file cannot be read, or is no such file.
+    ModuleNotFoundError if rasterio is needed and not installed; OSError or ValueError if it is no such file.
     """
     path = Path(path)
     if path.suffix.lower() in RASTERS:
@@ -269,25 +255,11 @@ def _spread(surface, values):
 def drawn(grid, values, number, look, *, outside, ends=()):
     """Return values on a grid as a map draws them: a picture whose pixels are cells.
 
-    The value stands in red and green, in tenths of the unit; blue is the class and one, 0 for no value,
-    and 128 more outside the domain. Two more pictures below hold the ends of the interval, if there are any.
+    The value stands in red and green, in tenths of the unit; blue is the class and one, 0 for no value, and
+    128 more outside the domain. Two more pictures below hold the ends of the interval, if there are any.
 
-    Parameters
-    ----------
-    grid : airq.grids.Grid
-        The cells.
-    values, number : numpy.ndarray of shape (height, width)
-        A number a cell and its class; NaN and -1 where there is none.
-    look : dict
-        Colours and words, as :func:`app.maps.look_of` returns them.
-    outside : numpy.ndarray of bool of shape (height, width)
-        Where the model extrapolates.
-    ends : sequence of two numpy.ndarray of shape (height, width), optional
-        Lower and upper ends of the interval.
-
-    Returns
-    -------
-    dict
+    `values`, `number` (the class; -1 for none), `outside` and `ends` have the shape (height, width) of the
+    grid; `look` is that of :func:`app.maps.look_of`.
     """
     from PIL import Image
 

@@ -23,10 +23,17 @@ LINKS = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=www)(?=\.)|(?=@)", r
 WORD_JOINER = "\u2060"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+#: Most characters of a card, of a line, and of a cell of a table.
+MOST, LONGEST_LINE, LONGEST_CELL = 60_000, 1_500, 120
+#: A code span that can hold nothing but a name, a number or a hash.
+CODE = re.compile(r"(`[A-Za-z0-9_.:+/= -]{1,80}`)")
+#: What makes links, pictures, HTML, formulas, coloured text and addresses.
+ACTIVE = re.compile(r"([\[\]<>!$:@`~&\\])")
+CELL = re.compile(r"(?<!\\)\|")
 
 
 def shown(value, *, limit=LIMIT):
-    """A name on one line, at most `limit` characters, that cannot turn the text around it.
+    """Write a name on one line, at most `limit` characters, so that it cannot turn the text around it.
 
     Examples
     --------
@@ -36,7 +43,11 @@ def shown(value, *, limit=LIMIT):
     'xxxx…'
     """
     line = " ".join(str(value).split())
-    line = "".join(letter for letter in line if letter not in STEERING and _visible(letter))
+    line = "".join(
+        letter
+        for letter in line
+        if letter not in STEERING and unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")
+    )
     if len(line) > limit:
         line = line[: limit - 1] + "…"
     if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in line):
@@ -45,7 +56,7 @@ def shown(value, *, limit=LIMIT):
 
 
 def short_path(path):
-    """A path as a person would write it: from the working folder, else from the home folder, else whole.
+    """Write a path as a person would: from the working folder, else from the home folder, else whole.
 
     >>> short_path(Path.cwd() / "demo")
     'demo'
@@ -58,7 +69,7 @@ def short_path(path):
 
 
 def age_words(day, today):
-    """How long ago a day was, in words.
+    """Say how long ago a day was, in words.
 
     >>> from datetime import date
     >>> age_words(date(2020, 8, 1), date(2026, 11, 29))
@@ -77,7 +88,7 @@ def age_words(day, today):
 
 
 def words_of(error):
-    """What an error says, without the number that the system gives it.
+    """Say what an error says, without the number that the system gives it.
 
     >>> words_of(FileNotFoundError(2, "No such file or directory", "here"))
     'No such file or directory: here'
@@ -88,7 +99,7 @@ def words_of(error):
 
 
 def for_markdown(value, *, limit=LIMIT):
-    """A name for Markdown: captions, messages, labels; no part of it becomes a link.
+    """Escape a name for Markdown: captions, messages, labels; no part of it becomes a link.
 
     >>> print(for_markdown("[a](b)"))
     \\[a\\]\\(b\\)
@@ -99,7 +110,7 @@ def for_markdown(value, *, limit=LIMIT):
 
 
 def for_csv(value):
-    """A cell of a table that a spreadsheet will not take for a formula; numbers stay as they are.
+    """Guard a cell so that no spreadsheet takes it for a formula; numbers stay as they are.
 
     >>> for_csv("=cmd()"), for_csv("-1.5"), for_csv("Kano")
     ("'=cmd()", '-1.5', 'Kano')
@@ -110,7 +121,7 @@ def for_csv(value):
 
 
 def for_file_name(value, *, limit=LIMIT):
-    """A name as part of a file's name: plain letters and digits, joined by hyphens.
+    """Turn a name into part of a file's name: plain letters and digits, joined by hyphens.
 
     >>> for_file_name("São Tomé / ../x"), for_file_name("القاهرة")
     ('sao-tome-x', 'city')
@@ -119,5 +130,40 @@ def for_file_name(value, *, limit=LIMIT):
     return re.sub(r"[^a-z0-9]+", "-", plain)[:limit].strip("-") or "city"
 
 
-def _visible(letter):
-    return unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")
+def safe_card(text):
+    """Return the text of card.md, headings two steps lower, with everything active written out.
+
+    Emphasis, lists, tables and plain code spans stay; what could fetch, link or draw does not.
+
+    >>> print(safe_card("# Card\\n![x](http://a.b) `no2` *city*"))
+    ### Card
+    \\!\\[x\\](http\\://a.b) `no2` *city*
+    """
+    lines = text[:MOST].splitlines()
+    return "\n".join(_line(line) for line in lines) + ("\n\n…" if len(text) > MOST else "")
+
+
+def _line(line):
+    line = "".join(
+        letter for letter in line if letter not in STEERING and (letter.isprintable() or letter == " ")
+    )
+    if line.startswith("|"):
+        line = "|".join(_cut(cell, LONGEST_CELL) for cell in CELL.split(line))
+    line = _cut(line, LONGEST_LINE)
+    if re.match(r" {0,3}(```|~~~)", line):
+        return ""
+    heading = re.match(r"(#{1,4}) ", line)
+    if heading:
+        line = "##" + line
+    parts = CODE.split(line.lstrip() if line.startswith("    ") else line)
+    return "".join(part if number % 2 else _quiet(part) for number, part in enumerate(parts))
+
+
+def _quiet(part):
+    part = re.sub(r"www\.", r"www\\.", ACTIVE.sub(r"\\\1", part), flags=re.IGNORECASE)
+    # A pipe that the card has escaped stays escaped.
+    return part.replace("\\\\|", "\\|")
+
+
+def _cut(text, most):
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -64,12 +64,12 @@ FONT = "Source Sans, Source Sans Pro, sans-serif"
 
 
 def is_index(unit):
-    """Whether a unit is one of the air-quality indices; other names are not refused."""
+    """Tell whether a unit is one of the air-quality indices; other names are not refused."""
     return unit in AQI_TABLES and is_aqi(unit)
 
 
 def unit_words(unit):
-    """A unit as people read it.
+    """Write a unit as people read it.
 
     >>> unit_words("µg m⁻³")
     'µg/m³'
@@ -78,7 +78,7 @@ def unit_words(unit):
 
 
 def with_page_units(text):
-    """The text of a file, with the unit of PM2.5 as the pages write it.
+    """Return the text of a file, with the unit of PM2.5 as the pages write it.
 
     >>> with_page_units("RMSE 2.3 µg m⁻³")
     'RMSE 2.3 µg/m³'
@@ -87,7 +87,7 @@ def with_page_units(text):
 
 
 def number(value, unit=PM25_UNIT):
-    """A number with its unit: one decimal below 100, none for an index.
+    """Write a number with its unit: one decimal below 100, none for an index.
 
     >>> number(15.25), number(151.4, "aqi-us-2012"), number(float("nan"))
     ('15.2 µg/m³', '151 AQI points (2012)', 'no prediction')
@@ -101,7 +101,7 @@ def number(value, unit=PM25_UNIT):
 
 
 def short_number(value, unit=PM25_UNIT):
-    """A number with its unit, short enough for large letters; what stands beside it names an index's table.
+    """Write a number with its unit for large letters; what stands beside it names an index's table.
 
     >>> short_number(15.25), short_number(151.4, "aqi-us-2012")
     ('15.2 µg/m³', '151 AQI')
@@ -110,7 +110,7 @@ def short_number(value, unit=PM25_UNIT):
 
 
 def chance_words(chance):
-    """A probability as people say it, neither certain nor impossible unless it is.
+    """Write a probability as people say it, neither certain nor impossible unless it is.
 
     >>> chance_words(0.314), chance_words(0.9996), chance_words(0.0002), chance_words(0.0)
     ('31%', 'more than 99%', 'less than 1%', '0%')
@@ -121,7 +121,7 @@ def chance_words(chance):
 
 
 def count_words(number, noun):
-    """A number of things, one or many.
+    """Write a number of things, one or many.
 
     >>> count_words(1, "day"), count_words(1_240, "month")
     ('1 day', '1,240 months')
@@ -131,7 +131,7 @@ def count_words(number, noun):
 
 @functools.lru_cache(maxsize=10_000)
 def day_words(date, period="day"):
-    """A date as people write it.
+    """Write a date as people do.
 
     >>> day_words("2020-01-05"), day_words("2020-01-01", "month")
     ('5 January 2020', 'January 2020')
@@ -143,7 +143,7 @@ def day_words(date, period="day"):
 
 
 def span_words(start, end, period="day"):
-    """A span in words.
+    """Write a span in words.
 
     >>> span_words("2020-01-01", "2020-01-01", "year"), span_words("2020-01-01", "2020-02-01", "month")
     ('2020', 'January 2020 to February 2020')
@@ -153,7 +153,7 @@ def span_words(start, end, period="day"):
 
 
 def by_period(text, period):
-    """A text about days as one about the months or years that values stand for.
+    """Turn a text about days into one about the months or years that values stand for.
 
     >>> by_period("Days above a level", "month"), by_period("each day", "year")
     ('Months above a level', 'each year')
@@ -163,29 +163,23 @@ def by_period(text, period):
 
 @functools.cache
 def outlines():
-    """The outlines of countries (GeoJSON), with `id`, `name`, `country` and `scale` of each."""
+    """Return the outlines of countries (GeoJSON), with `id`, `name`, `country` and `scale` of each."""
     return json.loads(OUTLINES.read_text(encoding="utf-8"))
 
 
 @functools.cache
 def country_names():
-    """English name of every country by its alpha-3 code."""
+    """Return the English name of every country by its alpha-3 code."""
     with files("airq._data").joinpath("countries.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, keep_default_na=False)
     # Of several spellings the longest without a comma is the one in full; of two as long the accented one.
-    names = {}
-    for code, name in sorted(zip(table["alpha3"], table["name"], strict=True), key=_fullness):
-        names[code] = name.strip()
-    return {**names, **SHORT}
-
-
-def _fullness(entry):
-    code, name = entry
-    return code, "," not in name, len(name), not name.isascii()
+    listed = zip(table["alpha3"], table["name"], strict=True)
+    by_fullness = sorted(listed, key=lambda one: ("," not in one[1], len(one[1]), not one[1].isascii()))
+    return {code: name.strip() for code, name in by_fullness} | SHORT
 
 
 def country_name(code):
-    """English name of a country, or the code itself where it is unknown.
+    """Return the English name of a country, or the code itself where it is unknown.
 
     >>> country_name("KEN"), country_name("XYZ")
     ('Kenya', 'XYZ')
@@ -194,13 +188,13 @@ def country_name(code):
 
 
 def tones(dark):
-    """Colours of text, grid and land for a light or dark page, and of the first and second line."""
+    """Return colours of text, grid and land for a light or dark page, and of the first and second line."""
     mode = "dark" if dark else "light"
     return {**(DARK if dark else LIGHT), "line": LINE[mode], "second": SECOND[mode]}
 
 
 def rim(colour, *, dark=False):
-    """Line around a marker on the land: strong where a dark page would swallow the colour itself."""
+    """Return the line around a marker: strong where a dark page would swallow the colour itself."""
     tone = tones(dark)
     if dark and contrast(colour, tone["land"]) < LEAST_CONTRAST:
         return {"width": 1.3, "color": tone["text"]}
@@ -208,7 +202,7 @@ def rim(colour, *, dark=False):
 
 
 def contrast(one, other):
-    """Contrast of two colours, from 1 to 21 (WCAG 2.2, relative luminance of sRGB).
+    """Compute the contrast of two colours, from 1 to 21 (WCAG 2.2, relative luminance of sRGB).
 
     >>> contrast("#000000", "#ffffff")
     21.0

@@ -48,28 +48,12 @@ TABLE = "table.csv"
 
 
 def read_city_list(data, name="The list"):
-    """Read and check an uploaded list of cities.
+    """Read and check an uploaded list of cities, see :func:`airq.cities.read_cities`.
 
-    Parameters
-    ----------
-    data : bytes
-        CSV in UTF-8 with `city, country, latitude, longitude` and perhaps `city_id, population`; commas or,
-        as some spreadsheets write, semicolons.
-    name : str
-        What to call it in messages.
+    It is CSV in UTF-8 with `city, country, latitude, longitude` and perhaps `city_id, population`; commas or,
+    as some spreadsheets write, semicolons. `name` is what messages call it. ValueError if it is too large,
+    not such a table, or a place in it is impossible.
 
-    Returns
-    -------
-    DataFrame
-        See :func:`airq.cities.read_cities`.
-
-    Raises
-    ------
-    ValueError
-        If it is too large, not such a table, or a place in it is impossible.
-
-    Examples
-    --------
     >>> read_city_list(b"city,country,latitude,longitude\\nKampala,Uganda,0.32,32.58")["city_id"].tolist()
     ['UGA:Kampala']
     """
@@ -110,23 +94,12 @@ def _parsed(text, separator, name):
 
 
 def match(cities, places, *, key="site_id"):
-    """Find the places of a panel, or of predictions, that the cities of a list stand for.
+    """Find the places of a panel, or of predictions, that the cities of a checked list stand for.
 
-    Parameters
-    ----------
-    cities : DataFrame of n_cities rows
-        A checked list.
-    places : DataFrame
-        `city_id, latitude, longitude` and `key`, one row a place.
-    key : str
-        Column that names the place.
-
-    Returns
-    -------
-    DataFrame of n_cities rows
-        `city_id, city, country` of the list, `place` (missing where there is none), `how` (``"id"``,
-        ``"position"`` or empty) and `distance` of the place. [km] A city of the same identifier counts up
-        to 50 km away, else the nearest place up to 10 km.
+    `places` holds `city_id, latitude, longitude` and the column `key` that names the place. A row a city: its
+    `city_id, city, country`, `place` (missing where there is none), `how` ("id", "position" or empty) and
+    `distance` of the place. [km] A city of the same identifier counts up to 50 km away, else the nearest
+    place up to 10 km.
     """
     found = cities[["city_id", "city", "country"]].assign(place=None, how="", distance=np.nan)
     places = places.dropna(subset=["latitude", "longitude"]).reset_index(drop=True)
@@ -144,7 +117,7 @@ def match(cities, places, *, key="site_id"):
 
 
 def _same_identifier(cities, places):
-    """Row of the nearest place of the same `city_id` within 50 km, or -1."""
+    """Return the row of the nearest place of the same `city_id` within 50 km, or -1."""
     first = places.drop_duplicates("city_id")
     at = pd.Index(first["city_id"]).get_indexer(cities["city_id"])
     row = np.where(at >= 0, first.index.to_numpy()[at], -1)
@@ -156,13 +129,13 @@ def _same_identifier(cities, places):
 
 
 def _pairwise_km(cities, places, rows):
-    """Distance of every city from the place in its row. [km]"""
+    """Return the distance of every city from the place in its row. [km]"""
     apart = geocentric_km(cities) - geocentric_km(places.iloc[rows])
     return arc_km(np.linalg.norm(apart, axis=1))
 
 
 def match_words(found, what="panel"):
-    """How many cities of a list were found, and how, in a sentence.
+    """Say how many cities of a list were found, and how.
 
     >>> found = pd.DataFrame({"how": ["id", "position", ""], "distance": [0.0, 4.2, 80.0]})
     >>> match_words(found)
@@ -183,22 +156,9 @@ def match_words(found, what="panel"):
 
 
 def panel_places(path):
-    """Sites of a panel with the number of their days; its features stay on disk.
+    """Return the sites of a panel (Parquet) with the number of their `days`; its features stay on disk.
 
-    Parameters
-    ----------
-    path : str or Path
-        Parquet file of a panel.
-
-    Returns
-    -------
-    DataFrame
-        `site_id, city_id, city, country, latitude, longitude, days`.
-
-    Raises
-    ------
-    OSError, ValueError
-        If it is not a panel.
+    OSError or ValueError if it is not a panel.
     """
     parts = []
     with open_panel_file(path) as (file, _):
@@ -238,22 +198,8 @@ class Upload:
 def read_upload(content):
     """Read an uploaded CSV as data, within limits that are checked before anything is parsed.
 
-    Parameters
-    ----------
-    content : bytes
-        The file.
+    ValueError if it is too large, no table, or has no column that could be the classes.
 
-    Returns
-    -------
-    Upload
-
-    Raises
-    ------
-    ValueError
-        If it is too large, no table, or has no column that could be the classes.
-
-    Examples
-    --------
     >>> read_upload(b"size,kind\\n1,a\\n2,b\\n3,a\\n").rows
     3
     """
@@ -292,7 +238,7 @@ def _too_large(what):
 
 
 def _header(content):
-    """Names in the header of a file, or none where it has no header."""
+    """Return names in the header of a file, or none where it has no header."""
     try:
         return find_header(content.decode("utf-8-sig", errors="replace"), "The file").names
     except ValueError:
@@ -301,7 +247,7 @@ def _header(content):
 
 @contextmanager
 def as_file(content):
-    """The upload under a name of our own; messages call it "The file"."""
+    """Keep the upload under a name of our own; messages call it "The file"."""
     with tempfile.TemporaryDirectory(prefix="airq-upload-") as folder:
         path = Path(folder) / TABLE
         path.write_bytes(content)
@@ -312,12 +258,9 @@ def as_file(content):
 
 
 def class_rows(upload, target):
-    """Rows of every class of a column, by label.
+    """Count the rows of every class of a column, by label.
 
-    Raises
-    ------
-    ValueError
-        If the column cannot be the classes: a label is missing, or it looks continuous.
+    ValueError if the column cannot be the classes: a label is missing, or it looks continuous.
     """
     found = labels(upload.candidates[target].astype("str"), name=target)
     counts = pd.Series(found).value_counts().sort_index()
@@ -325,15 +268,8 @@ def class_rows(upload, target):
 
 
 def target_shares(given):
-    """Shares that sum to one, from numbers by class that need not.
+    """Scale numbers by class to shares that sum to one; ValueError if one is not above zero.
 
-    Raises
-    ------
-    ValueError
-        If one is not above zero.
-
-    Examples
-    --------
     >>> target_shares({"a": 3, "b": 1})
     {'a': 0.75, 'b': 0.25}
     """
@@ -345,26 +281,12 @@ def target_shares(given):
 
 
 def comparison_arguments(*, target, target_prior, strategies, folds):
-    """What was chosen, as arguments of `imbalance compare`.
+    """Return what was chosen, as arguments of `imbalance compare`; ValueError for what is not on offer.
 
-    Parameters
-    ----------
-    target : str
-        Column of the classes.
-    target_prior : {"balanced", "training"} or dict of str to float
-        Population to predict for.
-    strategies : sequence of str
-        One to four of :data:`QUICK`.
-    folds : int
-        One of :data:`FOLDS`.
+    `target` is the column of the classes, `target_prior` the population to predict for ("balanced",
+    "training" or shares by class), `strategies` are one to four of :data:`QUICK`, `folds` is one of
+    :data:`FOLDS`.
 
-    Raises
-    ------
-    ValueError
-        If a choice is none of those on offer.
-
-    Examples
-    --------
     >>> shares = {"a": 0.75, "b": 0.25}
     >>> print(*comparison_arguments(target="late", target_prior=shares, strategies=["smote"], folds=3))
     --target late --target-prior a=0.75,b=0.25 --models lightgbm --rows none,smote --folds 3 --repeats 1

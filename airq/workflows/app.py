@@ -200,7 +200,7 @@ def check_sound(named):
     if not named:
         return
     looked = subprocess.run(
-        [*PYTHON, "app.source_check", *arguments(named)],
+        [*PYTHON, "app.sources", *arguments(named)],
         env=environment(),
         capture_output=True,
         text=True,

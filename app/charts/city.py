@@ -1,4 +1,4 @@
-"""Charts of a city's days: a series in, Vega-Lite specifications out.
+"""Charts of a city's days: each function returns a Vega-Lite specification for a light or `dark` page.
 
 What differs between cities is in the tables of a chart, not in its specification, so that the browser
 changes a chart where another city is chosen instead of building it anew.
@@ -73,7 +73,7 @@ class Entry:
 def time_series(
     series, scale, *, observed=None, others=None, observed_name="observed", marked=None, dark=False
 ):
-    """Values by day with their interval, the levels of a scale, observations and other places.
+    """Draw values by day with their interval, the levels of a scale, observations and other places.
 
     Parameters
     ----------
@@ -89,13 +89,6 @@ def time_series(
         What to call what was measured.
     marked : str or Timestamp, optional
         Day to mark.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
     """
     days = _days(series, observed, others or {})
     named = legend_of(series, observed=observed, others=others, observed_name=observed_name, dark=dark)
@@ -120,12 +113,7 @@ def time_series(
 
 
 def legend_of(series, *, observed=None, others=None, observed_name="observed", dark=False):
-    """What :func:`time_series` draws, by column of its table, from the lowest layer to the highest.
-
-    Returns
-    -------
-    dict of str to Entry
-    """
+    """Return an :class:`Entry` for each column that :func:`time_series` draws, the lowest layer first."""
     tone, found = theme.tones(dark), {}
     if series.lower is not None:
         found["lower"] = Entry(series.interval_words, tone["line"], "band")
@@ -140,12 +128,12 @@ def legend_of(series, *, observed=None, others=None, observed_name="observed", d
 
 
 def has_rolling(series):
-    """Whether days are so many that their mean over 30 days is drawn."""
+    """Tell whether days are so many that their mean over 30 days is drawn."""
     return series.period == "day" and series.spans[-1] - series.spans[0] >= 2 * ROLLING_DAYS
 
 
 def _days(series, observed, others):
-    """All that is drawn: columns by name, a row a day of the calendar."""
+    """Return all that is drawn: columns by name, a row a day of the calendar."""
     values = series.spread(series.amounts)
     columns = {"day": _milliseconds(series.calendar), "value": values, "lone": _lone(values)}
     if series.lower is not None:
@@ -158,13 +146,13 @@ def _days(series, observed, others):
 
 
 def _lone(values):
-    """Values without a known neighbour, which no line can show."""
+    """Return values without a known neighbour, which no line can show."""
     known = np.r_[False, np.isfinite(values), False]
     return np.where(known[:-2] | known[2:], np.float32(np.nan), values)
 
 
 def _with(columns, observed):
-    """The columns with what was observed, on these days and on others."""
+    """Return the columns with what was observed, on these days and on others."""
     table = pd.DataFrame(columns).set_index("day")
     measured = pd.Series(_floats(observed), index=_milliseconds(observed.index.to_numpy()))
     table = table.reindex(table.index.union(measured.index)).assign(observed=measured)
@@ -172,7 +160,7 @@ def _with(columns, observed):
 
 
 def _milliseconds(days):
-    """Days as milliseconds since 1970, which no browser moves by its zone."""
+    """Return days as milliseconds since 1970, which no browser moves by its zone."""
     return days.astype("datetime64[ms]").astype("int64").astype("float64")
 
 
@@ -193,7 +181,7 @@ def _amount_axis(field, unit):
 
 
 def _drawn(field, entry, unit):
-    """A layer of the chart: a line, a band or points."""
+    """Return a layer of the chart: a line, a band or points."""
     layer = {"name": field, "data": {"name": "days"}}
     if entry.kind == "band":
         layer["mark"] = {"type": "area", "color": entry.colour, "opacity": 0.2, "clip": True, **_SILENT}
@@ -210,7 +198,7 @@ def _drawn(field, entry, unit):
 
 
 def _alone(series, tone):
-    """Points at values without a known neighbour, with their intervals."""
+    """Return points at values without a known neighbour, with their intervals."""
     valid = [{"filter": "isValid(datum.lone)"}]
     here = {"data": {"name": "days"}, "transform": valid}
     look = {"type": "point", "size": 60, "filled": True, "opacity": 1, "color": tone["line"], "clip": True}
@@ -234,7 +222,7 @@ def _alone(series, tone):
 
 
 def _level_table(scale, highest):
-    """Upper ends of classes but those far above the data, and their numbers where there is room."""
+    """Return the upper ends of classes that are not far above the data, numbered where there is room."""
     edges = [edge for edge in scale.edges if scale.classed and edge <= 1.1 * highest]
     named = []
     for edge in edges:
@@ -245,7 +233,7 @@ def _level_table(scale, highest):
 
 
 def _level_lines(tone, unit):
-    """A line for each level, and its number right of the plot, where no day lies behind it."""
+    """Return a line for each level, and its number right of the plot, where no day lies behind it."""
     y = _amount_axis("level", unit)
     line = {"type": "rule", "color": tone["soft"], "strokeDash": [5, 4], **_SILENT}
     text = {"type": "text", "align": "left", "dx": 5, "color": tone["text"], **_SILENT}
@@ -262,13 +250,13 @@ def _level_lines(tone, unit):
 
 
 def _marked(tone):
-    """A line at the chosen day."""
+    """Return a line at the chosen day."""
     mark = {"type": "rule", "color": tone["soft"], "strokeDash": [2, 2], "clip": True, **_SILENT}
     return {"name": "marked", "data": {"name": "marked"}, "mark": mark, "encoding": {"x": _time_axis()}}
 
 
 def _pointed(named, series, tone):
-    """A column a day, seen under the pointer only, that tells all numbers of the day."""
+    """Draw a column a day, seen under the pointer only, that tells all numbers of the day."""
     half, unit = HALF[series.period], series.unit
     told = []
     first = ["observed", "value", "lower", "rolling"]
@@ -303,7 +291,7 @@ def _pointed(named, series, tone):
 
 
 def level_names(scale):
-    """What the lines at the edges of a scale stand for.
+    """Name what the lines at the edges of a scale stand for.
 
     >>> from app.scales import scale
     >>> level_names(scale("who", unit="µg m⁻³")).split(", ")[:2]
@@ -318,22 +306,7 @@ def level_names(scale):
 
 
 def calendar(series, scale, *, dark=False):
-    """Calendar: a row a month, a column a day of the month, coloured by class.
-
-    Parameters
-    ----------
-    series : app.series.Series
-        Days of one place.
-    scale : app.scales.Scale
-        Classes and colours.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
-    """
+    """Draw a calendar: a row a month, a column a day of the month, coloured by class of a scale."""
     tone, table = theme.tones(dark), _cells(series, scale)
     said = f"{vega.amount('datum.value', scale.unit)} + ', ' + {vega.by_class(scale.labels)}"
     when = "datum.column + ' ' + datum.month"
@@ -377,14 +350,14 @@ def calendar(series, scale, *, dark=False):
 
 
 def _rims(scale, tone):
-    """A line around the cells of classes that the page would swallow."""
+    """Return a line around the cells of classes that the page would swallow."""
     return [
         tone["border"] if theme.contrast(one, tone["page"]) < LEAST_CONTRAST else one for one in scale.colours
     ]
 
 
 def _cells(series, scale):
-    """The known days with their column, their month in words and their class."""
+    """Return the known days with their column, their month in words and their class."""
     known = np.isfinite(series.amounts)
     values, days = _floats(series.amounts)[known], series.dates.to_numpy()[known].astype("datetime64[D]")
     months = days.astype("datetime64[M]")
@@ -395,20 +368,7 @@ def _cells(series, scale):
 
 
 def season(series, *, dark=False):
-    """Seasonal cycle: mean of every month of the year, and where eight of ten days lie.
-
-    Parameters
-    ----------
-    series : app.series.Series
-        Days of one place.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
-    """
+    """Draw the mean of every month of the year, and where eight of ten days lie."""
     tone, months = theme.tones(dark), by_month(series)
     unit = theme.unit_words(series.unit)
     table = pa.Table.from_pylist([vars(month) for month in months])
@@ -440,22 +400,7 @@ def season(series, *, dark=False):
 
 
 def days_above(series, levels, *, dark=False):
-    """Share of the known days above each level by year, as bars; see :func:`app.series.share_above`.
-
-    Parameters
-    ----------
-    series : app.series.Series
-        Days of one place.
-    levels : sequence of float
-        In the unit of the series.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
-    """
+    """Draw the share of the known days above each level by year, see :func:`app.series.share_above`."""
     tone, counts = theme.tones(dark), share_above(series, levels)
     years = [f"{one.year} ({theme.count_words(one.known, series.period)} known)" for one in counts]
     table = pa.table(
@@ -467,7 +412,8 @@ def days_above(series, levels, *, dark=False):
     )
     unit = theme.unit_words(series.unit)
     told = [("true", "Above", f"datum.level + {vega.literal(f' {unit}')}")]
-    told.append(("true", "Share of the known days", "format(datum.share, '.0%')"))
+    share = "datum.share > 0 && datum.share < 0.005 ? '<1%' : format(datum.share, '.0%')"
+    told.append(("true", "Share of the known days", share))
     tooltip = {"value": {"expr": vega.tooltip("datum.year", told)}}
     legend = {"title": None, "orient": "top", "columns": 2}
     shades = {"domain": years, "range": np.linspace(0.35, 1, len(years)).round(2).tolist()}
@@ -498,7 +444,7 @@ def days_above(series, levels, *, dark=False):
             },
             {
                 "mark": {"type": "text", "dy": -8, "color": tone["text"], **_SILENT},
-                "encoding": {"text": {"field": "share", "format": ".0%"}},
+                "encoding": {"text": {"value": {"expr": share}}},
             },
         ],
         "config": vega.config(dark),

@@ -1,4 +1,4 @@
-"""Charts of a comparison for rare classes: tables in, Vega-Lite specifications out."""
+"""Charts of a comparison for rare classes: Vega-Lite for a light or `dark` page."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ROWS = {"type": "nominal", "sort": None, "axis": {"title": None, "ticks": False
 
 
 def palette(dark):
-    """Colours of lines and marks."""
+    """Return the colours of lines and marks."""
     return PALETTE["dark" if dark else "light"]
 
 
 def names(table):
-    """Name of every row: the strategy, with the model where there are several."""
+    """Name every row: the strategy, with the model where there are several."""
     several = table["model"].nunique() > 1
     return [
         shown(f"{row.strategy}, {row.model}" if several else row.strategy, limit=32)
@@ -41,9 +41,9 @@ def names(table):
 
 
 def differences(table, *, dark=False):
-    """Paired difference to none of every strategy with its 95 % interval. [nats]
+    """Draw the paired difference to none of every strategy with its 95 % interval. [nats]
 
-    `table` holds `strategy, model, vs_none, ci_low, ci_high`; `dark` says whether the page is.
+    `table` holds `strategy, model, vs_none, ci_low, ci_high`.
     """
     table = table[table["strategy"] != NONE]
     heading = "log loss minus that of none, same folds [nats]"
@@ -51,9 +51,9 @@ def differences(table, *, dark=False):
 
 
 def losses(table, *, dark=False):
-    """Mean log loss of every strategy with its standard deviation over folds. [nats]
+    """Draw the mean log loss of every strategy with its standard deviation over folds. [nats]
 
-    `table` holds `strategy, model, log_loss, log_loss_sd`; `dark` says whether the page is.
+    `table` holds `strategy, model, log_loss, log_loss_sd`.
     """
     middle, spread = table["log_loss"], table["log_loss_sd"]
     heading = "log loss on the target population [nats]"
@@ -61,9 +61,9 @@ def losses(table, *, dark=False):
 
 
 def family_means(table, *, dark=False):
-    """Mean difference to none over families of sets, with its 95 % interval. [nats]
+    """Draw the mean difference to none over families of sets, with its 95 % interval. [nats]
 
-    `table` holds `strategy, model, vs_none, low, high`; `dark` says whether the page is.
+    `table` holds `strategy, model, vs_none, low, high`.
     """
     table = table[table["strategy"] != NONE]
     heading = "log loss minus that of none, mean over families [nats]"
@@ -71,13 +71,12 @@ def family_means(table, *, dark=False):
 
 
 def _rows(table, column, low, high, heading, dark, *, zero=False):
-    """A dot a row with its interval, coloured by model; a line at zero where it is asked for."""
+    """Draw a dot a row with its interval, coloured by model; a line at zero where it is asked for."""
     tone, models = theme.tones(dark), [shown(one) for one in table["model"].unique()]
     rows = pd.DataFrame({"name": names(table), "value": table[column], "low": low, "high": high})
     rows["model"] = [shown(one) for one in table["model"]]
     x = {"type": "quantitative", "title": heading, "scale": {"zero": False}}
-    told = [{"field": "name", "title": "Strategy"}]
-    told += [{"field": one, "title": one.capitalize(), "format": ".4f"} for one in ("value", "low", "high")]
+    ends = (("value", "Value", ".4f"), ("low", "Low", ".4f"), ("high", "High", ".4f"))
     by_model = {
         "field": "model",
         "scale": {"domain": models},
@@ -96,7 +95,12 @@ def _rows(table, column, low, high, heading, dark, *, zero=False):
     }
     dot = {
         "mark": {"type": "point", "filled": True, "opacity": 1, "size": 90},
-        "encoding": {"x": {**x, "field": "value"}, "color": colours, "shape": by_model, "tooltip": told},
+        "encoding": {
+            "x": {**x, "field": "value"},
+            "color": colours,
+            "shape": by_model,
+            "tooltip": vega.told(("name", "Strategy"), *ends),
+        },
     }
     return {
         "description": f"By strategy: {heading}",
@@ -109,10 +113,10 @@ def _rows(table, column, low, high, heading, dark, *, zero=False):
 
 
 def set_differences(sets, *, dark=False):
-    """Difference to none of every strategy on every set of a suite, as a map of cells. [nats]
+    """Draw the difference to none of every strategy on every set of a suite, as a map of cells. [nats]
 
     `sets` holds `set, strategy, model, vs_none, ci_low, ci_high` of one model; bold where the interval leaves
-    zero out. `dark` says whether the page is.
+    zero out.
     """
     sets = sets[sets["strategy"] != NONE]
     order = sets.groupby("strategy")["vs_none"].mean().sort_values().index
@@ -123,8 +127,7 @@ def set_differences(sets, *, dark=False):
     cells["name"], cells["clear"] = names(sets), sets["clear"].to_numpy()
     most = max(float(sets["vs_none"].abs().max()), 1e-9)
     axis = {"title": None, "orient": "top", "ticks": False, "labelLimit": 120}
-    told = [{"field": "name", "title": "Strategy"}, {"field": "set", "title": "Set"}]
-    told.append({"field": "value", "title": "Against none [nats]", "format": "+.4f"})
+    told = vega.told(("name", "Strategy"), ("set", "Set"), ("value", "Against none [nats]", "+.4f"))
     scale = {"scheme": "redblue", "reverse": True, "domain": [-most, most]}
     text = {"field": "value", "format": "+.2f"}
     ink = {"value": "black", "condition": {"test": f"abs(datum.value) > {0.6 * most}", "value": "white"}}
@@ -152,21 +155,10 @@ def set_differences(sets, *, dark=False):
 
 
 def class_shares(settings, scores, *, dark=False):
-    """Class shares of the target, of the training rows, and those that each strategy predicts for.
+    """Draw the class shares of the target, of the training rows, and those that each strategy predicts for.
 
-    Parameters
-    ----------
-    settings : dict
-        `classes, target_prior, training_prior` of a comparison.
-    scores : DataFrame
-        `strategy` and `prior_CLASS`, a row per fold.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification; classes beyond the six largest of the training rows are one piece.
+    `settings` holds `classes, target_prior, training_prior`, `scores` holds `strategy` and `prior_CLASS`, a
+    row a fold. Classes beyond the six largest of the training rows are one piece.
     """
     training = list(settings["training_prior"].values())
     classes = [str(name) for name in settings["classes"]]
@@ -193,8 +185,7 @@ def class_shares(settings, scores, *, dark=False):
         "scale": {"domain": [0, 1]},
         "axis": {"format": "%", "title": "share of the class"},
     }
-    told = [{"field": one, "title": one.capitalize()} for one in ("name", "class")]
-    told.append({"field": "share", "title": "Share", "format": ".1%"})
+    told = vega.told(("name", "Name"), ("class", "Class"), ("share", "Share", ".1%"))
     return {
         "description": "Class shares of the target, of the training rows, and of each strategy",
         "height": {"step": 32},
@@ -223,23 +214,10 @@ def class_shares(settings, scores, *, dark=False):
 
 
 def reliability(bins, chosen, *, label, dark=False):
-    """Share that came true against the probability told, for one class on the target population.
+    """Draw the share that came true against the probability told, for one class on the target population.
 
-    Parameters
-    ----------
-    bins : DataFrame
-        `strategy, model, class, bin, predicted, observed, rows`.
-    chosen : sequence of (strategy, model)
-        Which lines.
-    label : str
-        The class.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification; bins of fewer than ten test rows are hollow.
+    `bins` holds `strategy, model, class, bin, predicted, observed, rows`; `chosen` are the (strategy, model)
+    to draw. Bins of fewer than ten test rows are hollow.
     """
     own, tone = _chosen(bins[bins["class"] == label].sort_values("bin"), chosen), theme.tones(dark)
     domain = {"domain": [-0.02, 1.02], "nice": False}
@@ -252,8 +230,8 @@ def reliability(bins, chosen, *, label, dark=False):
         },
         "y": {"field": "observed", "type": "quantitative", "scale": domain, "title": "share that came true"},
     }
-    told = [{"field": "name", "title": "Strategy"}, {"field": "rows", "title": "Test rows", "format": ",.0f"}]
-    told += [{"field": one, "title": one.capitalize(), "format": ".1%"} for one in ("predicted", "observed")]
+    shares = (("predicted", "Predicted", ".1%"), ("observed", "Observed", ".1%"))
+    told = vega.told(("name", "Strategy"), ("rows", "Test rows", ",.0f"), *shares)
     diagonal = {
         "data": {"values": [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]},
         "mark": {"type": "line", "strokeDash": [5, 4], "color": tone["soft"], "strokeWidth": 1.2},
@@ -277,18 +255,11 @@ def reliability(bins, chosen, *, label, dark=False):
 
 
 def sweep(table, settings, chosen, *, dark=False):
-    """Log loss along populations in which the rarest class has ever more of the rows. [nats]
+    """Draw the log loss along populations in which the rarest class has ever more of the rows. [nats]
 
-    Parameters
-    ----------
-    table : DataFrame
-        `strategy, model, share, log_loss, follows`.
-    settings : dict
-        `rarest, target_prior, training_prior`.
-    chosen : sequence of (strategy, model)
-        Which lines; solid ones follow the population, broken ones stay as trained.
-    dark : bool
-        Whether the page is dark.
+    `table` holds `strategy, model, share, log_loss, follows`, `settings` holds `rarest, target_prior,
+    training_prior`; `chosen` are the (strategy, model) to draw. Solid lines follow the population, broken
+    ones stay as trained.
     """
     own, tone = _chosen(table.sort_values("share"), chosen), theme.tones(dark)
     own["at"] = _logit(own["share"])
@@ -308,8 +279,7 @@ def sweep(table, settings, chosen, *, dark=False):
     }
     priors = {word: settings[f"{word}_prior"][settings["rarest"]] for word in ("target", "training")}
     marks = [{"at": float(_logit(one)), "word": word} for word, one in priors.items() if 0 < one < 1]
-    told = [{"field": "name", "title": "Strategy"}, {"field": "share", "title": "Share", "format": ".1%"}]
-    told.append({"field": "log_loss", "title": "Log loss [nats]", "format": ".3f"})
+    told = vega.told(("name", "Strategy"), ("share", "Share", ".1%"), ("log_loss", "Log loss [nats]", ".3f"))
     dashes = {
         "field": "name",
         "scale": {
@@ -322,13 +292,7 @@ def sweep(table, settings, chosen, *, dark=False):
         {"data": {"values": marks}, "mark": {"type": "rule", "color": tone["soft"]}, "encoding": {"x": x}},
         {
             "data": {"values": marks},
-            "mark": {
-                "type": "text",
-                "align": "left",
-                "dx": 4,
-                "dy": 8,
-                "color": tone["text"],
-            },
+            "mark": {"type": "text", "align": "left", "dx": 4, "dy": 8, "color": tone["text"]},
             "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "word"}},
         },
         {
@@ -340,9 +304,9 @@ def sweep(table, settings, chosen, *, dark=False):
 
 
 def alarm_curves(curve, *, dark=False):
-    """Recall of hazardous days against false alarms, on held-out rows.
+    """Draw the recall of hazardous days against false alarms, on held-out rows.
 
-    `curve` holds `method, recall, false_alarm_rate`; `dark` says whether the page is.
+    `curve` holds `method, recall, false_alarm_rate`.
     """
     own = curve[curve["false_alarm_rate"] > 0]
     own = own.assign(name=[shown(one, limit=32) for one in own["method"]])
@@ -358,15 +322,15 @@ def alarm_curves(curve, *, dark=False):
         "title": "recall of days above the level",
         "axis": {"format": "%"},
     }
-    told = [{"field": "name", "title": "Method"}, {"field": "recall", "title": "Recall", "format": ".1%"}]
-    told.append({"field": "false_alarm_rate", "title": "False alarms", "format": ".2%"})
+    alarms = ("false_alarm_rate", "False alarms", ".2%")
+    told = vega.told(("name", "Method"), ("recall", "Recall", ".1%"), alarms)
     encoding = {"x": x, "y": y, "color": _colours(own, dark), "tooltip": told}
     mark = {"type": "line", "strokeWidth": 2, "interpolate": "step-after"}
     return _curves(own, [{"mark": mark, "encoding": encoding}], "Recall against false alarms", dark)
 
 
 def _chosen(table, chosen):
-    """The rows of some strategies and models, with their name, in the order of the choice."""
+    """Return the rows of some strategies and models, with their name, in the order of the choice."""
     parts = [table[(table["strategy"] == strategy) & (table["model"] == model)] for strategy, model in chosen]
     own = pd.concat(parts) if parts else table.iloc[:0]
     return own.assign(name=names(own))
@@ -383,7 +347,7 @@ def _curves(own, layers, what, dark):
 
 
 def _records(table):
-    """Rows as plain values; what is missing is None."""
+    """Return rows as plain values; what is missing is None."""
     return table.astype("object").where(table.notna(), None).to_dict("records")
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -13,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 
 from airq.report.charts import LOOKS, font_folders
-from airq.workflows.app import environment
 from app import layers, scales, theme
 from app.charts import city as charts
 from app.charts import vega
@@ -29,38 +25,20 @@ LINE = 104
 
 
 def poster(city, series, scale, over_all=None, *, simulated, sources=()):
-    """A page about a city as PNG, 1240 x 1754 px: A4 at 150 dpi; arguments as for :func:`poster_page`."""
+    """Draw a page about a city as PNG (A4, 1240 x 1754 px); arguments as for :func:`poster_page`."""
     page = poster_page(city, series, scale, over_all, simulated=simulated, sources=sources)
-    command = [sys.executable, "-P", "-m", "app.charts.drawing"]
-    drawn = subprocess.run(command, input=json.dumps(page).encode(), capture_output=True, env=environment())
-    if drawn.returncode:
-        raise OSError("The page could not be drawn; perhaps the machine is short of memory.")
-    return drawn.stdout
+    return vega.drawn(page)
 
 
 def poster_page(city, series, scale, over_all=None, *, simulated, sources=()):
-    """A page about a city.
+    """Lay out a page about a city.
 
-    Parameters
-    ----------
-    city : Series
-        A row of :attr:`app.store.Store.cities`.
-    series : app.series.Series
-        Its predictions.
-    scale : app.scales.Scale
-        Classes and colours of the values.
-    over_all : app.scales.Scale, optional
-        What their mean is held against; by default the levels of the WHO.
-    simulated : bool
-        Whether the numbers are simulated, which the page then says large.
-    sources : sequence of str
-        Where the numbers come from.
+    `city` is a row of :attr:`app.store.Store.cities`, `series` its predictions, `scale` the classes of the
+    values, `over_all` what their mean is held against (by default the levels of the WHO); `simulated` puts
+    SIMULATED on the page, `sources` tell where the numbers come from.
 
-    Returns
-    -------
-    dict
-        `size` in units of which each becomes `scale` pixels, folders of `fonts`, `texts` (SVG), and `charts`
-        with their place and their Vega-Lite specification.
+    A dict: `size` in units of which each becomes `scale` pixels, folders of `fonts`, `texts` (SVG), and
+    `charts` with their place and their Vega-Lite specification.
     """
     spans, half = layers.SPANS[series.period], WIDTH - MIDDLE - LEFT
     texts, drawn = [*_heading(city, series, scale, over_all, simulated)], []

@@ -1,4 +1,7 @@
-"""How predictions met observations: tables for a page, and pictures beside those of `airq.report.charts`."""
+"""How predictions met observations: tables for a page, and pictures beside those of `airq.report.charts`.
+
+Each picture is a Vega-Lite specification for a light or `dark` page.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airq.report.words import FIGURES, SHARES
-from airq.units import PM25_UNIT, exceedance_column
+from airq.units import PM25_UNIT, WHO_CLASSES, exceedance_column
 from app import evidence, scales, theme
 from app.charts import vega
 from app.text import shown
@@ -39,18 +42,10 @@ ROWS = {
 
 
 def evaluation_table(records):
-    """The figures of an evaluation as a table of numbers.
+    """Return the figures of an evaluation as a table of numbers.
 
-    Parameters
-    ----------
-    records : list of dict
-        See :func:`app.evidence.checked`.
-
-    Returns
-    -------
-    DataFrame
-        A row a record; columns by the headings of :data:`airq.report.words.FIGURES`, shares in percent,
-        columns without a single value left out.
+    Columns have the headings of :data:`airq.report.words.FIGURES`, shares are in percent, columns without a
+    single value are left out. `records` come from :func:`app.evidence.checked`.
     """
     table = pd.DataFrame(
         {heading: [_cell(record, name) for record in records] for name, (heading, _) in FIGURES.items()}
@@ -71,35 +66,23 @@ def _cell(record, name):
 
 
 def errors(records, *, dark=False):
-    """Error of every scheme: the predictor's, and what other methods do on the same folds.
+    """Draw the error of every scheme: the predictor's, and what other methods do on the same folds.
 
-    Parameters
-    ----------
-    records : list of dict
-        Records of an evaluation; those of the first :data:`MOST_SCHEMES` schemes are drawn.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
+    `records` are those of an evaluation; the first :data:`MOST_SCHEMES` schemes are drawn.
     """
     tone, mine = theme.tones(dark), {"filter": f"datum.model == {vega.literal(evidence.OUR_NAME)}"}
     schemes = list(dict.fromkeys(record["scheme"] for record in records))[:MOST_SCHEMES]
     rows = [_error(one) for one in records if one["scheme"] in schemes and math.isfinite(one["rmse"])]
-    models = sorted({row["model"] for row in rows}, key=lambda model: model != evidence.OUR_NAME)
+    models = sorted(dict.fromkeys(row["model"] for row in rows), key=lambda model: model != evidence.OUR_NAME)
     ours = {"test": mine["filter"]}
-    told = [{"field": "model", "title": "Model"}, {"field": "scheme", "title": "Held out"}]
-    told += [
-        {"field": name, "title": heading, "format": form}
-        for name, heading, form in (
-            ("rmse", "RMSE [µg/m³]", ".1f"),
-            ("mae", "Mean error [µg/m³]", ".1f"),
-            ("bias", "Bias [µg/m³]", "+.1f"),
-            ("n", "Days", ",.0f"),
-        )
-    ]
+    told = vega.told(
+        ("model", "Model"),
+        ("scheme", "Held out"),
+        ("rmse", "RMSE [µg/m³]", ".1f"),
+        ("mae", "Mean error [µg/m³]", ".1f"),
+        ("bias", "Bias [µg/m³]", "+.1f"),
+        ("n", "Days", ",.0f"),
+    )
     x = {"type": "quantitative", "title": "Error of a day (RMSE) [µg/m³]", "scale": {"zero": True}}
     return {
         "description": "Error of a day (RMSE) by what was held out, of this predictor and of other methods",
@@ -142,30 +125,21 @@ def _error(record):
 
 
 def coverage(records, *, dark=False):
-    """How often intervals held: all days, by season, by predicted class, by country, in the worst city.
+    """Draw how often intervals held: all days, by season, predicted class and country, in the worst city.
 
-    Parameters
-    ----------
-    records : list of dict
-        See :func:`coverage_parts`; at most :data:`MOST_COUNTRIES` countries are drawn, the first.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
+    `records` come from :func:`coverage_parts`; the first :data:`MOST_COUNTRIES` countries are drawn.
     """
     # See app.charts.vega.of_picture.
     from airq.report import charts
 
     countries = [one for one in records if one["part"] == "country"]
     drawn = [one for one in records if one["part"] != "country"] + countries[:MOST_COUNTRIES]
-    return vega.of_picture(charts.coverage_by_part(drawn, name=_part), dark=dark)
+    says = "How often the observed value lay inside its interval, by part of the days"
+    return vega.of_picture(charts.coverage_by_part(drawn, name=_part), says, dark=dark)
 
 
 def coverage_parts(coverage, scheme, period="day"):
-    """The records of coverage of a scheme and period: all days, seasons, classes, worst city, countries.
+    """Return the records of a scheme and period: all days, seasons, classes, worst city, countries.
 
     Countries stand in the order of their coverage, the lowest first.
     """
@@ -180,17 +154,9 @@ def coverage_parts(coverage, scheme, period="day"):
 
 
 def coverage_table(records):
-    """The figures of parts of the days as a table of numbers; shares in percent.
+    """Return the records of :func:`coverage_parts` as a table of numbers; shares in percent.
 
-    Parameters
-    ----------
-    records : list of dict
-        See :func:`coverage_parts`.
-
-    Returns
-    -------
-    DataFrame
-        `Part, Inside [%], 95 % low, 95 % high, Mean width [µg/m³], Days, Places`.
+    Columns: `Part, Inside [%], 95 % low, 95 % high, Mean width [µg/m³], Days, Places`.
     """
     names = ["Part", "Inside [%]", "95 % low", "95 % high", f"Mean width [{theme.unit_words(PM25_UNIT)}]"]
     rows = [
@@ -205,7 +171,7 @@ def coverage_table(records):
 
 
 def _part(record):
-    """A part of the days, in words short enough for an axis."""
+    """Name a part of the days in words short enough for an axis."""
     part, value = record["part"], record["value"]
     if part == "all":
         return "all days" if record["period"] == "day" else f"all {record['period']}s"
@@ -213,23 +179,15 @@ def _part(record):
         return shown(theme.country_name(value), limit=24)
     if part == "worst_city":
         return f"worst: {shown(evidence.place_words(value), limit=22)}"
+    if part == "predicted_class" and value in WHO_CLASSES:
+        return scales.BESIDE[WHO_CLASSES.index(value)]
     return shown(SEASONS.get(value, value), limit=30)
 
 
 def probabilities(records, *, dark=False):
-    """Share of days above each level: what the probabilities said, and what happened.
+    """Draw the share of days above each level: what the probabilities said, and what happened.
 
-    Parameters
-    ----------
-    records : list of dict
-        Records of exceedance of one scheme.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict
-        A Vega-Lite specification.
+    `records` are those of exceedance of one scheme.
     """
     tone = theme.tones(dark)
     rows = [
@@ -241,8 +199,7 @@ def probabilities(records, *, dark=False):
         for one in records
     ]
     x = {"type": "quantitative", "axis": {"format": "%", "title": "Share of days"}}
-    told = [{"field": "level", "title": "Days"}]
-    told += [{"field": name, "title": name.capitalize(), "format": ".0%"} for name in ("said", "happened")]
+    told = vega.told(("level", "Days"), ("said", "Said", ".0%"), ("happened", "Happened", ".0%"))
     return {
         "description": "Share of days above each level as predicted and as observed",
         "height": {"step": 34},
@@ -279,19 +236,16 @@ def probabilities(records, *, dark=False):
 
 
 def levels_of(path):
-    """Levels whose probabilities a table of held-out predictions holds. [µg m⁻³]
+    """Return the levels whose probabilities a table of held-out predictions holds. [µg m⁻³]
 
-    Raises
-    ------
-    OSError, ValueError
-        If it cannot be read, or holds no observations.
+    OSError or ValueError if it cannot be read; no level if it holds no observations.
     """
     names = _columns(path)
     return levels_in(names) if {"observed", "scheme", "city_id"} <= set(names) else []
 
 
 def levels_in(columns):
-    """Levels whose probability a table holds, in rising order. [µg m⁻³]
+    """Return levels whose probability a table holds, in rising order. [µg m⁻³]
 
     >>> levels_in(["pm25", "p_above_15", "p_above_37.5"])
     [15.0, 37.5]
@@ -301,25 +255,10 @@ def levels_in(columns):
 
 
 def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
-    """How often a level was exceeded where its probability was said to be low, middling or high.
+    """Draw how often a level was exceeded where its probability was said to be low, middling or high.
 
-    Parameters
-    ----------
-    path : str or Path
-        held_out.parquet of an evaluation.
-    scheme : str
-        Scheme.
-    level : float
-        One of :func:`levels_of`. [µg m⁻³]
-    dark : bool
-        Whether the page is dark.
-    n_draws : int
-        Bootstrap samples of cities.
-
-    Returns
-    -------
-    dict or None
-        A Vega-Lite specification; None where the scheme has no probabilities.
+    `path` is held_out.parquet of an evaluation, `level` one of :func:`levels_of` [µg m⁻³]; `n_draws` samples
+    of cities give the intervals. None where the scheme has no probabilities.
     """
     # See app.charts.vega.of_picture.
     from airq.report import charts
@@ -330,25 +269,14 @@ def reliability_picture(path, scheme, level, *, dark=False, n_draws=200):
         return None
     said = rows[[exceedance_column(level)]].to_numpy(dtype="float64")
     table = reliability(rows["observed"], said, [level], rows["city_id"], n_draws=n_draws)
-    return vega.of_picture(charts.reliability_of_thresholds(table.assign(scheme=scheme)), dark=dark)
+    says = f"How often a day was above {level:g} µg/m³, by the probability that was told"
+    return vega.of_picture(charts.reliability_of_thresholds(table.assign(scheme=scheme)), says, dark=dark)
 
 
 def rows_picture(path, scheme, what, *, dark=False):
-    """A picture of the held-out rows of a scheme, one of :data:`ROWS`.
+    """Draw the held-out rows of a scheme in one of the ways of :data:`ROWS`; None where there are none.
 
-    Parameters
-    ----------
-    path : str or Path
-        held_out.parquet of an evaluation.
-    scheme, what : str
-        Scheme and key of :data:`ROWS`.
-    dark : bool
-        Whether the page is dark.
-
-    Returns
-    -------
-    dict or None
-        A Vega-Lite specification; None where the table has no such rows or no such columns.
+    `path` is held_out.parquet of an evaluation.
     """
     # See app.charts.vega.of_picture.
     from airq.report import charts
@@ -364,11 +292,11 @@ def rows_picture(path, scheme, what, *, dark=False):
         "cities": charts.error_map,
         "classes": charts.class_confusion,
     }
-    return vega.of_picture(draw[what](rows, model="default"), dark=dark)
+    return vega.of_picture(draw[what](rows, model="default"), ROWS[what][1], dark=dark)
 
 
 def _rows(path, scheme, columns):
-    """Held-out rows of a scheme; of repeated evaluations those of the first, as in the pictures of files."""
+    """Read the held-out rows of a scheme; of repeated evaluations those of the first, as files do."""
     wanted = [("scheme", "=", scheme)] + [("repeat", "=", 0)] * ("repeat" in _columns(path))
     return pq.read_table(path, columns=columns, filters=wanted, partitioning=None).to_pandas()
 
@@ -381,7 +309,7 @@ def _columns(path):
 
 
 def inside_scale(span="days"):
-    """The scale of the share of days inside the model's domain: dark where few are. [%]"""
+    """Return the scale of the share of days inside the model's domain: dark where few are. [%]"""
     return scales.Scale(
         "share",
         "%",

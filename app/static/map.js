@@ -35,6 +35,7 @@ class WorldMap extends Marks {
     this.listen();
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.frame);
+    this.clock = setInterval(() => this.note(), 1000);
   }
 
   update({ data, setTriggerValue }) {
@@ -285,6 +286,7 @@ class WorldMap extends Marks {
   }
 
   close() {
+    clearInterval(this.clock);
     this.observer.disconnect();
     document.removeEventListener("scroll", this.scrolled, { capture: true });
   }

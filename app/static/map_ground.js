@@ -2,6 +2,7 @@
 // It asks for files of this server only, and for tiles of the one server that the user of the app named.
 
 const TILE = 256, UNIT = 4096, NORTHMOST = 85.0511, NEAREST = 12;
+const VIEW = "view"; // What the address calls it.
 const BAR = 52; // Width of the buttons at the right edge [px]
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -11,6 +12,11 @@ const latitudeOf = (y) => (360 / Math.PI) * Math.atan(Math.exp((0.5 - y) * 2 * M
 function yOf(latitude) {
   const sine = Math.sin((clamp(latitude, -NORTHMOST, NORTHMOST) * Math.PI) / 180);
   return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
+}
+// The view that the address names: zoom, latitude and longitude.
+function linkedView() {
+  const [zoom, latitude, longitude] = (new URLSearchParams(location.search).get(VIEW) ?? "").split("_").map(Number);
+  return [zoom, latitude, longitude].every(Number.isFinite) ? { x: xOf(longitude), y: yOf(latitude), zoom } : null;
 }
 function numbers(text, Kind) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -104,7 +110,7 @@ class Ground {
     if (this.canvas.height !== Math.round(height * ratio)) this.canvas.height = Math.round(height * ratio);
     [this.width, this.height, this.ratio] = [width, height, ratio];
     if (!this.centre || !this.moved) {
-      const left = views[this.seat];
+      const left = views[this.seat] ?? linkedView();
       if (left) this.look(left.x, left.y, left.zoom); else this.fit();
     }
     this.draw();
@@ -129,6 +135,16 @@ class Ground {
     this.look(xOf((west + east) / 2) + BAR / 2 / scale, (top + bottom) / 2, Math.log2(scale / TILE));
     this.moved = false;
     delete views[this.seat];
+  }
+
+  // Tell the address where the map was moved to. The server writes the address as well, at times without this.
+  note() {
+    if (!this.frame.isConnected || !this.centre) return;
+    const here = new URL(location.href), told = here.searchParams.get(VIEW);
+    const view = views[this.seat] && [this.zoom.toFixed(2), latitudeOf(this.centre[1]).toFixed(4), longitudeOf(this.centre[0]).toFixed(4)].join("_");
+    if ((view ?? null) === told) return;
+    if (view) here.searchParams.set(VIEW, view); else here.searchParams.delete(VIEW);
+    history.replaceState(history.state, "", here);
   }
 
   zoomBy(steps, at = [this.width / 2, this.height / 2]) {

@@ -96,20 +96,27 @@ class Marks extends Ground {
     pen.stroke();
   }
 
-  // The chosen place once more above all others, with a halo and its name.
-  markChosen(pen) {
-    const one = this.chosen(), { tone } = this.data;
-    if (!one || one.country) return;
+  // The point that is chosen, and where its name stands; null where it is not seen.
+  labelled(pen) {
+    const one = this.chosen();
+    if (!one || one.country) return null;
     const [x, y] = this.pixel(one.x, one.y), radius = this.radius(one) + 5;
-    if (!this.seen([x, y], radius)) return;
-    this.dot(pen, [x, y], radius + 2, tone.page, tone.page, 3);
-    this.point(pen, one);
-    this.dot(pen, [x, y], radius, null, tone.line, 3.5);
-    pen.font = `bold 16px ${tone.font}`;
+    if (!this.seen([x, y], radius)) return null;
+    pen.font = `bold 16px ${this.data.tone.font}`;
     const half = pen.measureText(one.name).width / 2, left = clamp(x, half + 6, Math.max(this.width - BAR - half - 6, half + 6));
     const base = y - radius - 8 > 18 ? y - radius - 8 : y + radius + 20;
-    this.take([left - half - 2, base - 15, left + half + 2, base + 5]);
-    this.write(pen, one.name, left, base, tone.text, 5, "center");
+    return { one, at: [x, y], radius, left, base, box: [left - half - 2, base - 15, left + half + 2, base + 5] };
+  }
+
+  // The chosen place once more above all others, with a halo and its name.
+  markChosen(pen) {
+    const label = this.labelled(pen), { tone } = this.data;
+    if (!label) return;
+    this.dot(pen, label.at, label.radius + 2, tone.page, tone.page, 3);
+    this.point(pen, label.one);
+    this.dot(pen, label.at, label.radius, null, tone.line, 3.5);
+    pen.font = `bold 16px ${tone.font}`;
+    this.write(pen, label.one.name, label.left, label.base, tone.text, 5, "center");
   }
 
   write(pen, text, x, y, colour, halo, align) {
@@ -150,7 +157,7 @@ class Marks extends Ground {
 
   // Names of countries lie under the points, so that they bury none, and where the fewest lie over them.
   nameCountries(pen) {
-    const { tone } = this.data, written = [];
+    const { tone } = this.data, written = [this.labelled(pen)?.box].filter(Boolean);
     pen.font = `600 13px ${tone.font}`;
     for (const country of [...this.countries].sort((one, other) => other.wide - one.wide)) {
       const half = this.widthOf(pen, country.name) / 2, [x, y] = this.pixel(country.x, country.y);

@@ -7,11 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import agreement, downloads, jobs, layers, parts, scales, session, theme
-from app.advice import SOURCE, advice_for
+from app import downloads, jobs, layers, parts, scales, session, theme
 from app.charts import city as charts
 from app.charts import vega
-from app.evidence import gather, headline, question
+from app.evidence import agreement, agreement_words, averaged, gather, headline, held_out_days, question
+from app.scales import ADVICE_SOURCE, advice_for
 from app.series import (
     TREND_YEARS,
     Series,
@@ -104,17 +104,20 @@ def _figures(store, city_id, series, scale, over_all):
     with st.container(horizontal=True):
         st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
         if scale.classed:
-            lowest, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
-            words = f"{spans.capitalize()} {_lowest_words(scale)}"
-            st.metric(words, theme.chance_words(lowest), help=f"{theme.by_period(how, store.period)}.")
+            share, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
+            lowest = scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
+            words = f"{spans.capitalize()} {lowest}"
+            st.metric(words, theme.chance_words(share), help=f"{theme.by_period(how, store.period)}.")
         if len(months) > 1:
             month = max(months, key=lambda month: month.mean)
             st.metric(f"Worst month of the year: {month.name}", theme.short_number(month.mean, store.unit))
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
+            inside = store.city("inside_domain", city_id)
+            inside = inside[np.isfinite(inside)]
             st.metric(
                 f"{spans.capitalize()} outside the model's experience",
-                _outside_words(store.city("inside_domain", city_id)),
+                theme.chance_words(np.mean(inside < 1)) if len(inside) else "not told",
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
     said = (
@@ -151,7 +154,7 @@ def trend_words(series):
 
 
 def _years(store, city_id, series):
-    """The mean of each year, with its interval where there is one."""
+    """Return the mean of each year, with its interval where there is one."""
     calibration, row = session.calibration(), store.row(city_id)
     for year in np.unique(years_of(series)).tolist():
         start, end = f"{year}-01-01", f"{year}-12-31"
@@ -172,16 +175,6 @@ def _years(store, city_id, series):
         yield words
 
 
-def _lowest_words(scale):
-    """The lowest class after a number of days: "within the guideline", or the name of an index's class."""
-    return scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
-
-
-def _outside_words(inside):
-    known = np.isfinite(inside)
-    return theme.chance_words(np.mean(inside[known] < 1)) if known.any() else "not told"
-
-
 def _over_time(view, city, series, scale):
     store = view.store
     st.header("Over time", anchor=False)
@@ -189,7 +182,7 @@ def _over_time(view, city, series, scale):
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
         observed, name = there.of(city["city_id"]), there.name
-    observed = None if observed is None or observed.empty else agreement.averaged(observed, store.period)
+    observed = None if observed is None or observed.empty else averaged(observed, store.period)
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
     legend = charts.legend_of(series, **drawn).values()
     parts.lines_legend(legend)
@@ -219,17 +212,17 @@ def _against(view, city, series, observed):
     except (ValueError, OSError) as error:
         session.stop(error)
     st.header("Against observations", anchor=False)
-    rows, scheme = agreement.held_out_days(evidence.held_out, city["city_id"])
+    rows, scheme = held_out_days(evidence.held_out, city["city_id"])
     if city["trained"]:
         st.markdown(
             "**This city trained the model.** The line above follows its own monitor, so it is no evidence "
             "of how good the model is."
         )
-    found, record = agreement.agreement(rows), headline(evidence.records)
+    found, record = agreement(rows), headline(evidence.records)
     period = series.period
     if found is not None:
         single = "" if period == "day" else ", single days"
-        st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement.words(found)}")
+        st.markdown(f"Held out ({scheme}{single}), by a model that had not seen it: {agreement_words(found)}")
         # See app.charts.vega.of_picture.
         from airq.report.charts import observed_against_predicted
 
@@ -237,7 +230,8 @@ def _against(view, city, series, observed):
             picture = observed_against_predicted(
                 rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme), model="predicted"
             )
-            parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_held_out")
+            says = "Days of this city by what was observed and what was predicted while it was held out"
+            parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_held_out")
     elif city["trained"] and record is not None:
         st.markdown(
             f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "
@@ -246,9 +240,9 @@ def _against(view, city, series, observed):
     if not city["trained"] and (found is None or period != "day"):
         ends = {"lower": series.lower, "upper": series.upper}
         rows = pd.DataFrame({"predicted": series.amounts, **ends}, index=series.dates)
-        found = agreement.agreement(rows.assign(observed=observed.reindex(rows.index)))
+        found = agreement(rows.assign(observed=observed.reindex(rows.index)))
         few = f"There are too few {layers.SPANS[period]} to compare."
-        st.markdown(few if found is None else agreement.words(found, period))
+        st.markdown(few if found is None else agreement_words(found, period))
     session.page_link("trust", "How the model was judged")
 
 
@@ -332,7 +326,7 @@ def _named(store, one, city):
 
 
 def _smooth(values, series):
-    """Means over 30 days where the chart has them: days of several places hide one another."""
+    """Return means over 30 days where the chart has them: days of several places hide one another."""
     if not charts.has_rolling(series):
         return values
     return rolling(series.spread(values))[series.spans - series.spans[0]]
@@ -354,7 +348,8 @@ def _year(series, scale, name):
         )
     parts.legend(scale)
     left, right = st.columns(2, gap="large")
-    if series.period != "year":
+    several = series.period != "year" and len(by_month(series)) > 1
+    if several:
         with left:
             st.header("Through the year", anchor=False)
             months = by_month(series)
@@ -367,7 +362,7 @@ def _year(series, scale, name):
             )
             st.caption(_season_words(series))
     if series.period == "day":
-        with right:
+        with right if several else left:
             st.header("Share of days above each level", anchor=False)
             years = share_above(series, scale.edges)
             shares = [[one.year, one.known, *one.above] for one in years]
@@ -391,7 +386,7 @@ def _season_words(series):
 
 
 def _recent(series):
-    """The last months of a series, or the year that is chosen where there are many."""
+    """Return the last months of a series, or the year that is chosen where there are many."""
     months = series.dates.to_numpy().astype("datetime64[M]").astype("int64")
     if months[-1] - months[0] < MOST_MONTHS:
         return series
@@ -418,12 +413,12 @@ def _day(store, city, series, scale):
             advice = advice_for(value, store.unit)
             said = f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}"
             st.markdown(f"**US AQI class: {advice.label}**\n\n{said}")
-            st.caption(SOURCE)
+            st.caption(ADVICE_SOURCE)
             _reasons(city, link.date())
 
 
 def _words(store, series, scale, at):
-    """What a value means, its interval and the chance of the guideline's being exceeded: a paragraph each."""
+    """Say what a value means, its interval and the chance that the guideline is exceeded."""
     words = [f"**{scale.verdict(series.amounts[at])}**"] if scale.classed else []
     if series.lower is not None and np.isfinite(series.lower[at]):
         low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
@@ -432,7 +427,9 @@ def _words(store, series, scale, at):
     for level in set(daily) & set(store.exceedance_thresholds):
         chance = series.chances[level][at]
         if np.isfinite(chance):
-            words.append(f"Chance above {layers.level_words(level)}: {theme.chance_words(chance)}")
+            # No chance is certain that a model tells.
+            said = theme.chance_words(np.clip(chance, 0.001, 0.999))
+            words.append(f"Chance above {layers.level_words(level)}: {said}")
     return words
 
 
@@ -440,7 +437,9 @@ def _reasons(city, date):
     opened = session.open_sources()
     if opened.bundle is None or opened.panel is None:
         return
-    if not st.toggle("Why this prediction?", key="city_why", on_change=_forget_refusal):
+    if not st.toggle(
+        "Why this prediction?", key="city_why", on_change=st.session_state.pop, args=("city_refused", None)
+    ):
         return
     place = st.empty()
     try:
@@ -452,14 +451,15 @@ def _reasons(city, date):
     from airq.report.charts import contribution_bars
 
     picture = contribution_bars(table, "", names=PRODUCTS)
-    parts.show_chart(vega.of_picture(picture, dark=parts.dark()), "city_reasons")
+    says = f"What the inputs contributed to the prediction of {theme.day_words(date)}"
+    parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_reasons")
     st.caption("From the base, the mean of the training, every bar takes the prediction further.")
     with st.expander("In words"):
         st.code(theme.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)
 
 
 def _answer(place, opened, city_id, date):
-    """The reasons, found with progress where they are not kept; leaving the page ends the work."""
+    """Return the reasons, found with progress where they are not kept; leaving the page ends the work."""
     answers = session.answers()
     if answers.get(city_id, date) is None:
         question = (session.model_stamp(), city_id, date)
@@ -476,10 +476,6 @@ def _answer(place, opened, city_id, date):
             raise
         place.empty()
     return answers.get(city_id, date)
-
-
-def _forget_refusal():
-    st.session_state.pop("city_refused", None)
 
 
 def _picture(view, city, series, scale, over_all):

@@ -4,13 +4,11 @@ import numpy as np
 import streamlit as st
 
 from app import country_tables, layers, maps, parts, session, theme
-from app.charts import countries as charts
 from app.country_tables import SHARES
 from app.evidence import gather
+from app.parts import file_button, span_box
 from app.session import link, tied
 from app.text import for_markdown, shown
-from app.views.saving import file_button
-from app.views.spans import span_box
 
 #: Most countries of the pictures, unless all are asked for.
 MOST = 25
@@ -52,9 +50,11 @@ def page():
         listed = table.head(MOST)
         st.caption(f"Below are the {MOST} countries of the highest mean.")
     left, right = st.columns(2, gap="large")
-    with left:
-        _months(store, months, listed, scale)
-    with right:
+    several = months.shape[1] > 1
+    if several:
+        with left:
+            _months(months, listed, scale)
+    with right if several else left:
         _shares(store, span, listed)
     _uncertainty(view, store, table)
     for note in store.notes:
@@ -62,7 +62,7 @@ def page():
 
 
 def _country_box(store, code):
-    """Search box for a country, tied to the link."""
+    """Show the search box for a country, tied to the link."""
     names = {one: shown(theme.country_name(one)) for one in set(store.cities["country"])}
     names = dict(sorted(names.items(), key=lambda pair: pair[1]))
     look = {
@@ -88,13 +88,7 @@ def _people(store, span):
 
 
 def _map(store, table, scale, code):
-    picture = maps.countries_map(
-        table,
-        scale,
-        cities=store.cities,
-        selected=code,
-        dark=parts.dark(),
-    )
+    picture = maps.countries_map(table, scale, cities=store.cities, selected=code, dark=parts.dark())
     parts.show_map(picture, "countries_map", height=min(440, parts.map_height()), on_click=_clicked)
     if lacking := maps.without_outline(table["country"]):
         st.caption(lacking)
@@ -119,7 +113,7 @@ def _card(store, table, scale, code):
 
 
 def _figures(store, table, row, scale):
-    """What is known of a country, a row of the table."""
+    """Show what is known of a country, a row of the table."""
     if scale.classed:
         st.markdown("Too few days for a class." if row["few"] else f"**{scale.verdict(row['value'])}**")
     if row["worst"] == row["worst"]:
@@ -180,11 +174,9 @@ def _download(store, table, span):
     )
 
 
-def _months(store, months, table, scale):
-    if months.shape[1] < 2 or len(months) == 0:
-        return
+def _months(months, table, scale):
     st.header("Month by month", anchor=False)
-    picture = charts.months(months.reindex(table["country"]), scale, dark=parts.dark())
+    picture = country_tables.draw_months(months.reindex(table["country"]), scale, dark=parts.dark())
     parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
@@ -205,8 +197,8 @@ def _shares(store, span, table):
         )
     shares = country_tables.shares_above(store, span, how).reindex(table["country"])
     scale = country_tables.scale_of(store, span, how)
-    st.markdown(_shares_words(store, span, how))
-    picture = charts.shares(shares, scale, dark=parts.dark())
+    st.markdown(_shares_words(store, how))
+    picture = country_tables.draw_shares(shares, scale, dark=parts.dark())
     parts.show_chart(picture, "countries_shares")
     parts.legend(scale)
     with st.expander("As a table"):
@@ -222,7 +214,7 @@ def _shares(store, span, table):
         )
 
 
-def _shares_words(store, span, how):
+def _shares_words(store, how):
     if how == "people":
         return (
             "Share of the people of the listed cities by the class of their city's mean, against the WHO's "

@@ -1,15 +1,21 @@
 """Data: download any selection, predict cities of one's own, and how the numbers came about."""
 
+import hashlib
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
-from app import downloads, session, theme
+from airq.panel import ORIGINS
+from app import cube, downloads, jobs, parts, session, theme
 from app.cube import EXCEEDANCE
-from app.downloads import LICENCE
-from app.provenance import citation, method_lines
+from app.downloads import LICENCE, about_bundle, citation, method_lines
+from app.parts import file_button, kind_box, span_box
+from app.store import with_labels
 from app.text import for_markdown, shown
-from app.views.own_cities import own_cities
-from app.views.saving import file_button, kind_box
-from app.views.spans import span_box
 
 LONG = 600
 #: What a kind of file is good for.
@@ -19,6 +25,9 @@ KINDS_IN_WORDS = {
     "parquet": "Units, origin and licence stand in the metadata; this app opens it again.",
     "geojson": "Points (WGS 84); units, origin and licence stand in the member “about”.",
 }
+TEMPLATE = "city,country,latitude,longitude\nKampala,Uganda,0.32,32.58\nNairobi,Kenya,-1.29,36.82\n"
+#: Most rows of a list that the page shows.
+LISTED = 500
 
 
 def page():
@@ -26,7 +35,7 @@ def page():
     view = session.open_view("Data")
     store = view.store
     _download(store)
-    own_cities(view, store, view.simulated)
+    _own_cities(view, store, view.simulated)
     _method(store, view.simulated)
 
 
@@ -96,7 +105,7 @@ def _refusal(number, kind, columns):
 
 
 def _cities(store):
-    """Identifiers of the chosen cities, or None for all."""
+    """Show the choice of cities; return their identifiers, or None for all."""
     cities = store.cities
     codes = sorted(cities["country"].unique(), key=theme.country_name)
     chosen = st.multiselect(
@@ -144,3 +153,208 @@ def _method(store, simulated):
         "(kriging), Lee, Barber & Willett 2023 (hierarchical conformal prediction), Meyer & "
         "Pebesma 2021 (area of applicability)."
     )
+
+
+def _own_cities(view, store, simulated):
+    """Draw the part of the page that takes a list of cities."""
+    st.header("Your own cities", anchor=False)
+    st.markdown(
+        "Upload a list of cities: CSV with the columns `city, country, latitude, longitude`, and `city_id` "
+        "and `population` if they are known; at most 1 MB and 5,000 rows. It is read as data and not kept."
+    )
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    with left:
+        file = st.file_uploader("List of cities (CSV)", type=["csv"], max_upload_size=1, key="data_list")
+    with right:
+        st.download_button(
+            "An example of a list",
+            TEMPLATE,
+            file_name="example_cities.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key="data_example",
+        )
+    if file is None:
+        return
+    # The geography comes with it, which only those who upload a list need.
+    from app import uploads
+
+    try:
+        cities = uploads.read_city_list(file.getvalue(), shown(file.name))
+        if view.sources.panel is None or view.sources.bundle is None:
+            _from_store(uploads, store, cities, simulated)
+        else:
+            _from_panel(uploads, view.sources, cities)
+    except (ValueError, OSError) as error:
+        st.error(for_markdown(error, limit=LONG), icon=":material/error:")
+
+
+def _from_store(uploads, store, cities, simulated):
+    found = uploads.match(cities, store.cities, key="city_id")
+    st.markdown(uploads.match_words(found, "predictions that are open"))
+    _found_table(found, store.cities.set_index("city_id")["label"])
+    ids = list(dict.fromkeys(found["place"].dropna()))
+    if ids:
+        number = int(store.days_known()[[store.row(one) for one in ids]].sum())
+        kind = kind_box("data_store_kind")
+        if words := downloads.too_many(number, kind):
+            st.info(words)
+        else:
+            facts = downloads.about(store, simulated=simulated, span="uploaded list of cities")
+            file_button(
+                f"Download their {number:,} predictions",
+                lambda: downloads.selection(store, ids),
+                facts,
+                kind,
+                stem="my_cities",
+                key="data_store_get",
+            )
+    if (found["how"] == "").any():
+        _what_to_run("The others need inputs, which a panel holds.")
+
+
+def _from_panel(uploads, sources, cities):
+    places = _places(str(sources.panel), cube.fingerprint(sources.panel))
+    found = uploads.match(cities, places)
+    st.markdown(uploads.match_words(found))
+    _found_table(found, places.set_index("site_id")["label"])
+    sites = sorted(set(found["place"].dropna()))
+    if (found["how"] == "").any():
+        _what_to_run("The panel has no inputs for the others.")
+    if not sites:
+        return
+    days = int(places.set_index("site_id")["days"].reindex(sites).sum())
+    if days > uploads.MOST_DAYS:
+        st.info(
+            f"These cities have {days:,} days in the panel; this page predicts at most "
+            f"{uploads.MOST_DAYS:,} at once. Upload fewer cities, or run `airq predict panel.parquet "
+            "--bundle bundle --out predictions.parquet`."
+        )
+        return
+    asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
+    if st.button(f"Predict {days:,} days of {theme.count_words(len(sites), 'site')}", key="data_predict"):
+        st.session_state["data_predicted"] = (asked, *_predict(sources, sites))
+        st.rerun()
+    kept = st.session_state.get("data_predicted")
+    if kept is not None and kept[0] == asked:
+        _predicted(*kept[1:])
+
+
+def _predict(sources, sites):
+    """Predict with progress; leaving the page or pressing any button ends it."""
+    bar = st.progress(0.0, text=jobs.PREDICTION.begins)
+    st.button("Stop", key="data_stop", icon=":material/stop:")
+    facts = session.facts()
+    with tempfile.TemporaryDirectory(prefix="airq-job-") as name:
+        with closing(jobs.predict(Path(name), sources.panel, sources.bundle, sites)) as steps:
+            for step in steps:
+                bar.progress(step.share, text=step.text)
+        rows = pd.read_parquet(Path(name, "rows.parquet"))
+    return rows, about_bundle(facts, rows), sorted(set(sites) & set(facts["data"]["places"]))
+
+
+def _predicted(rows, facts, trained):
+    if warning := ORIGINS[facts["trained_on"]].warning:
+        st.warning(warning)
+    outside = np.asarray(rows["inside_domain"].fillna(True), dtype=bool)
+    summary = rows.groupby(["city", "country"], as_index=False, sort=False).agg(
+        days=("pm25", "size"),
+        pm25=("pm25", "mean"),
+        highest=("pm25", "max"),
+        inside=("inside_domain", "mean"),
+    )
+    summary["inside"] = 100 * pd.to_numeric(summary["inside"]).astype("float64")
+    summary["city"], summary["country"] = (
+        summary["city"].map(shown),
+        summary["country"].map(theme.country_name),
+    )
+    st.dataframe(
+        summary.head(LISTED),
+        hide_index=True,
+        placeholder=parts.NO_VALUE,
+        column_config={
+            "city": st.column_config.TextColumn("City"),
+            "country": st.column_config.TextColumn("Country"),
+            "days": st.column_config.NumberColumn("Days"),
+            "pm25": st.column_config.NumberColumn("Mean [µg/m³]", format="%.1f"),
+            "highest": st.column_config.NumberColumn("Highest day [µg/m³]", format="%.1f"),
+            "inside": st.column_config.NumberColumn("Days like the training [%]", format="%.0f"),
+        },
+    )
+    if rows["lower"].isna().all():
+        st.info("This bundle gives no intervals: too few places calibrate them.")
+    if (~outside).any():
+        st.warning(
+            f"{(~outside).sum():,} of {len(rows):,} days lie outside what the model was trained on "
+            "(`inside_domain` is false): there it guesses, and its intervals need not hold."
+        )
+    if trained:
+        names = ", ".join(for_markdown(site, limit=30) for site in trained[:5])
+        st.info(
+            f"{len(trained):,} of these sites trained the model "
+            f"({names}{' …' if len(trained) > 5 else ''}): there "
+            "its predictions follow the monitor more closely than elsewhere."
+        )
+    kind = kind_box("data_predicted_kind")
+    if words := downloads.too_many(len(rows), kind):
+        st.info(words)
+        return
+    file_button(
+        f"Download {len(rows):,} predictions",
+        lambda: rows,
+        facts,
+        kind,
+        stem="my_cities",
+        key="data_predicted_get",
+    )
+
+
+def _found_table(found, labels):
+    """Show what was found for every city; `labels` names places by their identifier."""
+    words = {"id": "by city_id", "position": "by position", "": "not found"}
+    table = pd.DataFrame(
+        {
+            "City": found["city"].map(shown),
+            "Country": found["country"].map(theme.country_name),
+            "Found": found["how"].map(words),
+            "Place": found["place"].map(labels).fillna(""),
+            "Away": found["distance"],
+            "Identifier": found["place"].map(shown, na_action="ignore").fillna(""),
+        }
+    ).sort_values("Found", key=lambda how: how != "not found", kind="stable")
+    st.dataframe(
+        table.head(LISTED),
+        hide_index=True,
+        placeholder=parts.NO_VALUE,
+        height=min(36 * (len(table) + 1) + 4, 260),
+        column_config={
+            "Place": st.column_config.TextColumn(help="What was found, as the app calls it."),
+            "Away": st.column_config.NumberColumn(
+                "Away [km]",
+                format="%.1f",
+                help="Distance of the nearest place, or of the one that was found.",
+            ),
+        },
+    )
+    if len(table) > LISTED:
+        st.caption(f"The first {LISTED} of {len(table):,}.")
+
+
+def _what_to_run(words):
+    st.info(
+        f"{words} To make one from satellites and weather, and predictions from it, for days of yours, run:"
+    )
+    st.code(
+        "airq extract --cities cities.csv --start 2020-01-01 --end 2020-12-31 --out features --ee-project P\n"
+        "airq predict features/panel.parquet --bundle bundle --out predictions.parquet\n"
+        "airq app --predictions predictions.parquet --panel features/panel.parquet --bundle bundle",
+        language="bash",
+        wrap_lines=True,
+    )
+
+
+@st.cache_resource(show_spinner="Looking for the sites of the panel …", max_entries=1)
+def _places(path, stamp):
+    from app import uploads
+
+    return with_labels(uploads.panel_places(path))

@@ -5,17 +5,16 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import layers, maps, parts, scales, session, theme
-from app.advice import TABLE as ADVICE_TABLE
-from app.advice import advice_for
+from app import layers, maps, parts, scales, session, surfaces, theme
+from app.country_tables import few_of
+from app.parts import file_button, span_box
+from app.scales import ADVICE_TABLE, advice_for
 from app.series import COUNTED, EXPECTED
 from app.session import link, tied
-from app.store import rank_words, ranking
+from app.store import by_country, rank_words, ranking
 from app.text import for_markdown, shown
-from app.views import drawing
 from app.views import surface as surface_view
-from app.views.saving import file_button
-from app.views.spans import span_box
+from app.views.surface import OFF
 
 AS = {"cities": "Cities", "countries": "Countries"}
 BESIDE = {"city": "Chosen city", "list": "Ranking"}
@@ -33,6 +32,9 @@ MOST_CITIES = 20_000
 PLAY_SECONDS = 1.0
 #: Leaves room for a button beside the box on a telephone. [px]
 CITY_WIDTH = 220
+HOW_TO_MOVE = "Dragging moves the map; its buttons, Ctrl and the wheel, or two fingers zoom."
+OUTSIDE = "Hollow or hatched: outside what the model was trained on."
+ONE_DAY = "The surface is drawn under “One day” only."
 
 
 def page():
@@ -78,15 +80,15 @@ def _picture(shown):
     with left:
         when, layer = {"day": _day, "mean": _mean, "share": _share}[shown](store)
         date = (st.session_state.get("playing") or link.date()) if shown == "day" else None
-        words = drawing.title(when, date) if points else when
+        words = _title(when, date) if points else when
         st.header(words, anchor=False)
         if points:
-            drawing.cities(store, layer, row, words, date)
+            _draw_cities(store, layer, row, words, date)
         else:
-            drawing.countries(store, layer, words)
+            _draw_countries(store, layer, words)
     with right:
         session.scale_box(label_visibility="collapsed")
-        drawing.legends(store, layer, date, points=points)
+        _legends(store, layer, date, points=points)
         look = {"label_visibility": "collapsed", "required": True}
         beside = tied(st.segmented_control, "Beside the map", "beside", BESIDE, "city", **look)
         ranked = ranking(store.cities, layer.amounts, layer.lower, layer.upper)
@@ -175,10 +177,12 @@ def _city_card(store, layer, row, ranked):
                 f"Mean of {theme.count_words(int(layer.days[row]), 'day')}{', too few for a class' * few}"
             )
         if known and layer.scale.classed and not few:
-            _class_words(layer.scale, value)
+            said = layer.scale.verdict(value)
+            share = layer.scale.unit == "%"
+            st.markdown(f"**{layer.scale.heading}**: {said.lower()}" if share else f"**{said}**")
         if known:
-            words = [_interval_words(layer, row)] if layer.lower is not None else []
-            st.markdown("  \n".join([*words, rank_words(ranked, store.cities["city_id"].iloc[row])]))
+            words = [_interval_words(layer, row), rank_words(ranked, store.cities["city_id"].iloc[row])]
+            st.markdown("  \n".join(words[layer.scale.unit != PM25_UNIT :]))
         if layer.inside is not None and layer.inside[row] < 1:
             st.markdown(":material/warning: Outside what the model was trained on: trust it less.")
         if known and layer.scale.daily:
@@ -187,20 +191,15 @@ def _city_card(store, layer, row, ranked):
 
 
 def _interval_words(layer, row):
-    if not np.isfinite(layer.lower[row]):
+    if layer.lower is None or not np.isfinite(layer.lower[row]):
         return f"No interval is known for this {'day' if layer.scale.daily else 'mean'}."
     level = f"{layer.level:.0%} interval" if layer.level else "interval"
     low, high = (theme.number(one[row], layer.scale.unit) for one in (layer.lower, layer.upper))
     return f"{level}: {low} to {high}"
 
 
-def _class_words(scale, value):
-    said = scale.verdict(value)
-    st.markdown(f"**{scale.heading}**: {said.lower()}" if scale.unit == "%" else f"**{said}**")
-
-
 def _advice_words(advice, scale):
-    """Advice, with the class it is for where the scale has other classes."""
+    """Show advice, with the class it is for where the scale has other classes."""
     other = scale.unit == PM25_UNIT and scale.name != ADVICE_TABLE
     by = f" Advice for “{advice.label}” of the {scales.SCALES[ADVICE_TABLE]}." if other else ""
     st.caption(advice.short + by)
@@ -262,3 +261,103 @@ def _ranking(store, layer, ranked, when):
 def _classes(layer, rows):
     words = np.array([*layer.scale.labels, ""], dtype=object)[layer.scale.index(layer.amounts[rows])]
     return words if layer.few is None else np.where(layer.few[rows], maps.FEW_DAYS, words)
+
+
+def _under():
+    """Return the surface, the view that is chosen, and whether it is that of the predictions themselves."""
+    surface = session.surface()
+    view = OFF if surface is None else surface_view.chosen_view(surface)
+    return surface, view, view != OFF and surface.source is session.store()
+
+
+def _title(words, date):
+    """Return the heading of a map: `words`, unless cells show another view of them on a `date`."""
+    surface, view, cells = _under()
+    return surface_view.heading(surface, view, date) if cells and date and view != "pm25" else words
+
+
+def _legends(store, layer, date, *, points=True):
+    """Show the legend of the points or areas, and of the surface below points."""
+    surface, _, cells = _under()
+    outside = points and layer.inside is not None
+    parts.legend(
+        layer.scale,
+        hollow=outside and not cells,
+        hatched=outside and cells,
+        few=layer.few is not None and bool(layer.few.any()),
+        monitors=points and bool(store.cities["trained"].any()),
+    )
+    if surface is not None and points:
+        there = date is not None and not surface.absent(date, store.period)
+        surface_view.tell(surface, date if there else None, beside=layer.scale)
+
+
+def _draw_cities(store, layer, row, words, date):
+    """Draw the cities of a layer, a click selects one; `date` is the day that it shows, None for a span."""
+    surface, view, cells = _under()
+    picture = maps.points_map(store.cities, layer, selected=row, alone=cells, dark=parts.dark())
+    lacking, below = "", None
+    if cells and (date is None or view == "pm25"):
+        picture["surface"] = surfaces.layer_of_cells(surface, layer, dark=parts.dark())
+    elif view != OFF:
+        lacking = surface.absent(date, store.period) if date is not None else ONE_DAY
+        if not lacking:
+            scale = surface_view.scale_of(surface, view)
+            picture["surface"] = surfaces.layer_of(surface, view, date, scale, dark=parts.dark())
+            below = (f"Surface: {surface_view.heading(surface, view, date)}", scale)
+    picture["picture"] = _saved(store, picture, words, layer, below)
+    parts.show_map(picture, "map_points", on_click=_clicked, on_cell=_cell_clicked)
+    if "surface" in picture:
+        surface_view.say(surface)
+    order = "" if cells else maps.order_words(store.cities)
+    st.caption(" ".join(filter(None, [HOW_TO_MOVE, "A click selects a city.", order, lacking])))
+
+
+def _draw_countries(store, layer, words):
+    """Draw the means of countries; a click selects the largest city of one."""
+    table = by_country(store.cities, layer.amounts)
+    if layer.few is not None:
+        table["few"] = few_of(store.cities, layer.amounts, layer.few)
+    picture = maps.countries_map(table, layer.scale, cities=store.cities, dark=parts.dark())
+    picture["picture"] = _saved(store, picture, words, layer)
+    parts.show_map(picture, "map_countries", on_click=_country_clicked)
+    st.caption(
+        f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
+        f"A click selects the largest of them. {maps.without_outline(table['country'])}"
+    )
+
+
+def _saved(store, picture, words, layer, below=None):
+    """Return what a saved picture of this map says around it."""
+    surface, view, _ = _under()
+    modelled = view != OFF and "surface" in picture
+    lines = [surfaces.words_of(surface)] if modelled else []
+    lines += [OUTSIDE] if layer.inside is not None and "points" in picture else []
+    lines += [session.age_of(store, pd.Timestamp.now().normalize()), *store.notes]
+    return maps.saved_picture(f"PM2.5: {words}", layer.scale, lines, simulated=store.simulated, surface=below)
+
+
+def _clicked():
+    row = parts.clicked("map_points")
+    if row is not None:
+        session.choose_city(session.store().cities["city_id"].iloc[int(row)])
+        st.session_state["map_clicked"] = True
+
+
+def _cell_clicked():
+    """Choose the city that is the clicked cell, or keep the cell of a surface that is a file of its own."""
+    surface, store = session.surface(), session.store()
+    if surface is None or surface.source is not store:
+        surface_view.remember("map_points")
+        return
+    place = parts.clicked("map_points", "cell")
+    if place is not None and (row := surfaces.row_at(surface, *place)) is not None:
+        session.choose_city(store.cities["city_id"].iloc[row])
+        st.session_state["map_clicked"] = True
+
+
+def _country_clicked():
+    code = parts.clicked("map_countries")
+    if code is not None:
+        session.choose_country(code)
+        st.session_state["map_clicked"] = True

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from app import maps, parts, scales, session, surfaces, theme
-from app.session import link
+from app.session import link, tied
 from app.text import for_markdown
 
 OFF = "off"
@@ -24,15 +24,8 @@ def page(*, titled=True):
     date = link.choice("date", set(days), days[-1])
     view = chosen_view(surface, off=False)
     if len(days) > 1:
-        st.session_state["surface_day"] = date
-        st.select_slider(
-            "Day",
-            days,
-            key="surface_day",
-            format_func=lambda day: theme.day_words(day, surface.period),
-            on_change=lambda: link.set(date=st.session_state["surface_day"]),
-            label_visibility="collapsed",
-        )
+        named = {day: theme.day_words(day, surface.period) for day in days}
+        tied(st.select_slider, "Day", "date", named, days[-1], label_visibility="collapsed")
     scale = scale_of(surface, view)
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
@@ -49,23 +42,11 @@ def page(*, titled=True):
         parts.show_map(picture, "surface_map", on_cell=lambda: remember("surface_map"))
         say(surface)
     with right:
-        _scale_box()
+        look = {"required": True, "label_visibility": "collapsed"}
+        tied(st.segmented_control, "Scale", "scale", scales.SCALES, "who", **look)
         tell(surface, date, off=False)
         for note in surface.notes:
             st.caption(for_markdown(note, limit=LONG))
-
-
-def _scale_box():
-    st.session_state["surface_scale"] = link.scale()
-    st.segmented_control(
-        "Scale",
-        list(scales.SCALES),
-        key="surface_scale",
-        format_func=scales.SCALES.get,
-        on_change=lambda: link.set(scale=st.session_state["surface_scale"] or "who"),
-        required=True,
-        label_visibility="collapsed",
-    )
 
 
 def warn(store):
@@ -86,19 +67,6 @@ def _options(surface, off):
     }
 
 
-def _choose_view(surface, off):
-    options = _options(surface, off)
-    st.session_state["map_surface"] = chosen_view(surface, off=off)
-    st.selectbox(
-        "Surface",
-        list(options),
-        key="map_surface",
-        format_func=lambda name: f"Surface: {options[name]}",
-        on_change=lambda: link.set(surface=st.session_state["map_surface"]),
-        label_visibility="collapsed",
-    )
-
-
 def scale_of(surface, view):
     """Return the scale of a view, with the classes and colours that the link asks for."""
     return surfaces.scale_of(surface, view, link.scale(), link.palette())
@@ -117,7 +85,8 @@ def tell(surface, date, *, beside=None, off=True):
     Nothing is said of a date that is None; `beside` is the scale of the points on the same map.
     """
     with st.container(border=True):
-        _choose_view(surface, off)
+        named = {name: f"Surface: {words}" for name, words in _options(surface, off).items()}
+        tied(st.selectbox, "Surface", "surface", named, "pm25", label_visibility="collapsed")
         view = chosen_view(surface, off=off)
         if date is None or view == OFF:
             return

@@ -6,9 +6,8 @@ import streamlit as st
 from airq.report import words
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
 from app import cube, evidence, maps, parts, session, theme
-from app.card_text import safe_card
 from app.charts import trust as charts
-from app.text import for_markdown
+from app.text import for_markdown, safe_card
 
 LONG = 600
 
@@ -21,6 +20,8 @@ def page():
         found = evidence.gather(view.sources, store, session.facts)
     except (ValueError, OSError) as error:
         session.stop(error)
+    if found.trained_on == "simulated" and not (view.sources.simulated or (store and store.simulated)):
+        session.tell_simulated()
     told = store.told("method") if store is not None else ""
     if not found.records and told:
         st.markdown(for_markdown(told, limit=LONG))
@@ -44,6 +45,10 @@ def page():
         _card(view.sources.bundle)
 
 
+def _chart(found, chart, key):
+    parts.show_chart(chart, key, origin=session.origin_of_evidence(found.trained_on, found.source))
+
+
 def _in_short(found):
     st.header("In short", anchor=False)
     sentences = []
@@ -64,7 +69,7 @@ def _in_short(found):
 
 def _errors(found):
     st.header("Errors where it had no monitor", anchor=False)
-    parts.show_chart(charts.errors(found.records, dark=parts.dark()), "trust_errors")
+    _chart(found, charts.errors(found.records, dark=parts.dark()), "trust_errors")
     st.markdown("\n".join(f"- {sentence}" for sentence in _scheme_sentences(found.records)))
     with st.expander("All figures"):
         table = charts.evaluation_table(found.records)
@@ -113,7 +118,7 @@ def _intervals(found):
         )
     )
     judged = charts.coverage_parts(found.coverage, scheme)
-    parts.show_chart(charts.coverage(judged, dark=parts.dark()), "trust_coverage")
+    _chart(found, charts.coverage(judged, dark=parts.dark()), "trust_coverage")
     countries = sum(one["part"] == "country" for one in judged)
     more = ""
     if countries > charts.MOST_COUNTRIES:
@@ -148,17 +153,14 @@ def _probabilities(found):
         list(dict.fromkeys(one["scheme"] for one in found.exceedance)), "trust_probability_scheme"
     )
     records = [one for one in found.exceedance if one["scheme"] == scheme]
-    st.markdown(evidence.said(words.exceedance_sentence, _of_guideline(records)))
+    first = next((one for one in records if one["threshold"] == words.GUIDELINE), records[0])
+    st.markdown(evidence.said(words.exceedance_sentence, first))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Days above a level [µg/m³]**")
-        parts.show_chart(charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
+        _chart(found, charts.probabilities(records, dark=parts.dark()), "trust_probabilities")
     with right:
         _reliability(found, scheme)
-
-
-def _of_guideline(records):
-    return next((one for one in records if one["threshold"] == words.GUIDELINE), records[0])
 
 
 def _reliability(found, scheme):
@@ -186,7 +188,7 @@ def _reliability(found, scheme):
     if picture is None:
         st.caption("This way of judging has no probabilities.")
         return
-    parts.show_chart(picture, "trust_reliability")
+    _chart(found, picture, "trust_reliability")
     st.caption("On the dashed line it happened as often as said. Bars: 95 % if other places had been drawn.")
 
 
@@ -229,7 +231,7 @@ def _held_out(found):
         return
     st.caption(charts.ROWS[what][1])
     with st.container(width=620):
-        parts.show_chart(picture, "trust_rows")
+        _chart(found, picture, "trust_rows")
 
 
 def _scheme_box(schemes, key):

@@ -72,6 +72,15 @@ def write_predictions(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def store(make_rows, write_predictions):
+    """Two cities and days; Nairobi lies outside on the first day and has no value on the second."""
+    store = pytest.importorskip("app.store")
+    rows = make_rows({"kla": [10.0, 20.0], "nbo": [80.0, np.nan]}, inside_domain=[True, True, False, True])
+    rows = rows.assign(lower=rows["pm25"] / 2, upper=rows["pm25"] * 2, level=0.9)
+    return store.open_store(write_predictions(rows))
+
+
+@pytest.fixture
 def draw(write_predictions, monkeypatch):
     """Function that draws a page over rows with the files named on the command line."""
     testing = pytest.importorskip("streamlit.testing.v1")

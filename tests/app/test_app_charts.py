@@ -12,17 +12,8 @@ pytest.importorskip("streamlit")
 from app.charts import city as charts
 from app.scales import scale
 from app.series import COUNTED, EXPECTED, Series, by_month, class_shares, how_counted, rolling, share_above
-from app.store import open_store
 
 DAILY = scale("who", unit="µg m⁻³")
-
-
-@pytest.fixture
-def store(make_rows, write_predictions):
-    rows = make_rows({"kla": [10.0, 20.0], "nbo": [80.0, np.nan]}, inside_domain=[True, True, False, True])
-    return open_store(
-        write_predictions(rows.assign(lower=rows["pm25"] / 2, upper=rows["pm25"] * 2, level=0.9))
-    )
 
 
 @pytest.fixture

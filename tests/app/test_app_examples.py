@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from airq import cli
 from airq.workflows import app as workflow
 from app import downloads, jobs, sources
-from app.provenance import citation
+from app.downloads import citation
 from app.store import open_store
 
 testing = pytest.importorskip("streamlit.testing.v1")

@@ -11,7 +11,7 @@ pytest.importorskip("streamlit")
 
 from airq.io import write_panel
 from airq.panel import PanelMetadata, label_panel
-from app import agreement, layers, maps, scales, theme
+from app import evidence, layers, maps, scales, theme
 from app.charts.poster import poster_page
 from app.country_tables import country_table, few_of, levels_of, span_of
 from app.series import Series, days_of
@@ -58,19 +58,19 @@ def test_a_month_is_compared_with_the_mean_of_its_observed_days():
     "January at 10 on odd and 20 on even days: 16 x 10 + 15 x 20 over 31; not the 10 of the first."
     days = pd.date_range("2020-01-01", "2020-01-31")
     observed = pd.Series(np.where(days.day % 2, 10.0, 20.0), index=days)
-    assert agreement.averaged(observed, "month").tolist() == pytest.approx([460 / 31])
+    assert evidence.averaged(observed, "month").tolist() == pytest.approx([460 / 31])
 
 
 @pytest.mark.parametrize(("known", "counts"), [(24, True), (23, False)])
 def test_a_month_counts_with_three_quarters_of_its_days(known, counts):
     "Of 31 days, 23.25 are three quarters."
     observed = pd.Series(1.0, index=pd.date_range("2020-01-01", periods=known))
-    assert len(agreement.averaged(observed, "month")) == counts
+    assert len(evidence.averaged(observed, "month")) == counts
 
 
 def test_an_agreement_of_months_speaks_of_months():
     "Six months, no day."
-    found = agreement.words(agreement.Agreement(6, 1.0, 2.0, 0.5), "month")
+    found = evidence.agreement_words(evidence.Agreement(6, 1.0, 2.0, 0.5), "month")
     assert "6 months" in found and "day" not in found
 
 
@@ -100,13 +100,13 @@ def test_held_out_days_beside_months_are_called_days(by_month, daily_panel, draw
 
 def test_a_bias_that_rounds_to_nothing_has_no_direction():
     "0.04 is 0.0: neither too high nor too low."
-    found = agreement.words(agreement.Agreement(10, 0.04, 2.0, np.nan))
+    found = evidence.agreement_words(evidence.Agreement(10, 0.04, 2.0, np.nan))
     assert "no bias" in found and "too" not in found
 
 
 def test_not_all_days_inside_the_interval_are_not_all():
     "999 of 1,000 days are more than 99%, not 100%."
-    assert "more than 99%" in agreement.words(agreement.Agreement(1000, 1.0, 2.0, 0.999))
+    assert "more than 99%" in evidence.agreement_words(evidence.Agreement(1000, 1.0, 2.0, 0.999))
 
 
 def test_a_mean_of_three_days_has_no_annual_class(gappy):

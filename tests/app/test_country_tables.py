@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from app import country_tables
-from app.charts import countries as charts
 from app.country_tables import levels_of, span_of
-from app.store import by_country, open_store
+from app.store import by_country, country_means, open_store
 
 
 @pytest.fixture
@@ -100,7 +99,7 @@ def test_the_bars_of_a_country_fill_a_hundred_percent(opened, make_rows):
     "10 % up to the first level, then what lies between two levels."
     shares = pd.DataFrame({15.0: [0.9], 25.0: [0.5], 37.5: [0.5], 50.0: [0.2], 75.0: [0.0]}, index=["UGA"])
     scale = country_tables.scales.scale("who", unit="µg m⁻³")
-    bars = charts.shares(shares, scale)["datasets"]["cells"].to_pandas()
+    bars = country_tables.draw_shares(shares, scale)["datasets"]["cells"].to_pandas()
     assert bars["number"].tolist() == [0, 1, 3, 4]
     npt.assert_allclose(bars["until"] - bars["from"], [0.1, 0.4, 0.3, 0.2])
 
@@ -136,7 +135,7 @@ def test_many_columns_are_averaged_as_one():
         {"country": ["UGA", "UGA", "UGA", "KEN", "KEN"], "population": [3e6, 1e6, np.nan, np.nan, 0.0]}
     )
     values = np.array([[1.0, np.nan], [5.0, np.nan], [9.0, 7.0], [2.0, np.nan], [4.0, np.nan]])
-    averaged = country_tables.columns_by_country(cities, values)
+    averaged = country_means(cities, values)
     npt.assert_allclose(averaged, [[3.0, np.nan], [2.0, 7.0]])
     for column in range(2):
         one = by_country(cities, values[:, column]).set_index("country")["value"].reindex(["KEN", "UGA"])

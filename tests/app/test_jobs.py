@@ -108,6 +108,7 @@ def test_a_process_ends_with_its_server(job, tmp_path):
     server.send_signal(signal.SIGKILL)
     server.wait()
     wait_until(lambda: not alive(process), "The end of the process without its server")
+    assert not alive(process)
 
 
 def begun(folder, steps):

@@ -16,14 +16,6 @@ from app.store import by_country, open_store
 DAILY = scale("who", unit="µg m⁻³")
 
 
-@pytest.fixture
-def store(make_rows, write_predictions):
-    rows = make_rows({"kla": [10.0, 20.0], "nbo": [80.0, np.nan]}, inside_domain=[True, True, False, True])
-    return open_store(
-        write_predictions(rows.assign(lower=rows["pm25"] / 2, upper=rows["pm25"] * 2, level=0.9))
-    )
-
-
 def day(store, date="2020-01-01"):
     "The layer of a day in the classes of the WHO."
     return layers.day_layer(store, date, scale="who")

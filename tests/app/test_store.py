@@ -9,7 +9,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from app import cube, tables
+from app import cube
 from app.store import by_country, open_store, ranking
 
 
@@ -56,8 +56,8 @@ def test_a_large_file_is_laid_out_alike_in_a_process_of_its_own(make_rows, write
     path = write_predictions(make_rows({"kla": [10, 20], "nbo": [np.nan, 3]}, p_above_15=0.25))
     here, there = Path(path.parent / "here"), Path(path.parent / "there")
     here.mkdir()
-    cube.write_array(tables.open_table(path), here)
-    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 1)
+    cube.write_array(cube.open_table(path), here)
+    monkeypatch.setattr(cube, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr(cube, "write_array", None)
     cube.cached(path).rename(there)
     for name in (cube.ARRAY, cube.CITIES, cube.FACTS):
@@ -67,7 +67,7 @@ def test_a_large_file_is_laid_out_alike_in_a_process_of_its_own(make_rows, write
 def test_the_words_of_a_process_are_those_of_the_server(make_rows, tmp_path, write_predictions, monkeypatch):
     "A date that is none in a large file: the same sentence, and nothing is left in the cache."
     make_rows({"kla": [1.0]}).assign(date="yesterday").to_csv(tmp_path / "x.csv", index=False)
-    monkeypatch.setattr(tables, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(cube, "BYTES_AT_ONCE", 1)
     with pytest.raises(ValueError, match="x.csv: 'yesterday' is not a date; write days like 2020-01-31."):
         open_store(tmp_path / "x.csv")
     assert list((tmp_path / "cache" / "airq").iterdir()) == []
@@ -76,7 +76,7 @@ def test_the_words_of_a_process_are_those_of_the_server(make_rows, tmp_path, wri
 def test_a_process_that_is_killed_leaves_nothing(make_rows, write_predictions, tmp_path, monkeypatch):
     "The memory of the machine is short: words, and no half of an array in the cache."
     path = write_predictions(make_rows({"kla": [1.0, 2.0]}))
-    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(cube, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr("app.cube.subprocess.run", killed)
     with pytest.raises(OSError, match="Reading the predictions stopped before its end"):
         open_store(path)

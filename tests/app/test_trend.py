@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from airq.models.intervals import Calibration
-from app.mean_intervals import mean_interval
+from app.layers import mean_interval
 from app.series import Series, same_months, trend
 
 

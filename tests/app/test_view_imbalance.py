@@ -83,6 +83,13 @@ def test_without_a_comparison_the_published_one_stands_above_an_upload(page):
     assert "imbalance compare table.csv" in said(app)
 
 
+def test_the_table_has_its_own_caption(page, comparison):
+    "It tells the units and the folds; what the figures support stands above it and is not said again."
+    captions = [caption.value for caption in page("--comparison", comparison).caption]
+    assert [caption for caption in captions if "Log loss" in caption and "3 folds" in caption]
+    assert not [caption for caption in captions if caption.startswith("Cannot tell")]
+
+
 def test_what_is_not_simulated_is_not_called_so(draw, make_rows, write_predictions, comparison):
     "Predictions of a simulation are open, but the published table, an upload and other rows are none."
     path = write_predictions(make_rows(PM25), facts={"trained_on": "simulated"})

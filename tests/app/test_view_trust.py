@@ -110,6 +110,27 @@ def test_what_the_predictions_tell_of_their_validation_is_used(draw, make_rows, 
     assert "off by 9.0 µg/m³" in said(draw("trust", path=write_predictions(make_rows(PM25), facts=facts)))
 
 
+def test_models_have_the_same_marks_at_every_start():
+    "The predictor first, the others in the order of the records."
+    records = checked([RECORD | {"model": model} for model in ("mean", "cams", "default")], "records", "it")
+    marks = charts.errors(records)["layer"][1]["encoding"]["shape"]["scale"]["domain"]
+    assert marks == ["this predictor", "mean", "cams"]
+
+
+@pytest.mark.parametrize(("origin", "times"), [("simulated", 1), ("sensor", 0)])
+def test_an_evaluation_on_simulated_air_says_so(draw, make_rows, evaluation, origin, times):
+    "The predictions are real, the observations that judge the model are not: one warning."
+    app = draw("trust", make_rows(PM25), arguments=evaluation([RECORD | {"pm25_origin": origin}]))
+    assert said(app).count("SIMULATED") == times
+
+
+def test_classes_have_the_names_of_the_map(draw, make_rows, evaluation):
+    "What meets interim target 1 lies above interim target 2, as the legend of the map says."
+    part = PART | {"part": "predicted_class", "value": "interim target 1", "coverage": 0.8}
+    app = draw("trust", make_rows(PM25), arguments=evaluation(coverage=[COVERAGE[0], part]))
+    assert app.dataframe[1].value["Part"].tolist() == ["all days", "above interim target 2"]
+
+
 def test_a_file_of_something_else_gives_words(draw, make_rows, tmp_path):
     "No traceback."
     (tmp_path / "evaluation.json").write_text('{"a": 1}')

@@ -43,6 +43,9 @@ def test_a_city_is_reached_without_a_pointer(visit, app_url):
     here.page.keyboard.press("ArrowDown")
     here.page.keyboard.press("Enter")
     here.page.wait_for_url(lambda url: url != before)
+    here.settle()
+    chosen = here.page.get_by_role("combobox", name="Find a city").input_value()
+    assert here.page.get_by_test_id("stMetric").inner_text().startswith(chosen)
 
 
 def test_the_menu_of_a_telephone_has_a_name(visit, app_url):

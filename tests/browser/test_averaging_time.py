@@ -7,8 +7,8 @@ import pytest
 from airq.io import write_table
 from airq.units import AQI_CLASSES
 from app import layers, scales
-from app.advice import ADVICE
 from app.charts.poster import poster_page
+from app.scales import ADVICE
 from app.series import Series
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

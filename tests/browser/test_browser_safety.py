@@ -51,19 +51,19 @@ def harmful(tmp_path_factory, server):
     return server(predictions=path)
 
 
-def unharmed(here):
-    "Nothing set the mark, no link or picture came of a name, nobody else was asked."
-    assert here.page.evaluate("window.harmed") is None
-    assert here.page.locator("a[href^='javascript'], img[src='x'], img[src*='192.0.2.1']").count() == 0
-    assert here.page.locator("a[href*='192.0.2.1'], svg a").count() == 0
+def harm(here):
+    "What a name did: set the mark, became a link or a picture; also, nobody else may have been asked."
     here.assert_clean()
+    became = "a[href^='javascript'], a[href*='192.0.2.1'], svg a, img[src='x'], img[src*='192.0.2.1']"
+    marks = [mark for mark in [here.page.evaluate("window.harmed")] if mark is not None]
+    return [*marks, *here.page.locator(became).all()]
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_names_are_text_on_every_page(visit, harmful, path):
     "With the tag that would load a picture as the city that is shown."
     here = visit(f"{harmful}/{path}?city=c0")
-    unharmed(here)
+    assert harm(here) == []
 
 
 @pytest.mark.parametrize("path", ["", "city"])
@@ -71,7 +71,7 @@ def test_a_long_name_does_not_widen_the_page(visit, harmful, path):
     "Ten thousand letters, on a screen of 390 pixels."
     here = visit(f"{harmful}/{path}?city=c7", width=390, height=844)
     assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
-    unharmed(here)
+    assert harm(here) == []
 
 
 def test_names_are_text_in_the_tooltip(visit, harmful):
@@ -90,14 +90,14 @@ def test_names_are_text_in_the_tooltip(visit, harmful):
         return not missing
 
     wait_until(told, "A tooltip for every name")
-    unharmed(here)
+    assert harm(here) == []
 
 
 @pytest.mark.parametrize("path", ["", "data"])
 def test_a_link_is_data(visit, harmful, path):
     "Markup, a path and a formula in the address bar: words at most."
     query = "city=%3Cimg%20src%3Dx%20onerror%3D%22window.harmed%3D1%22%3E&date=../../etc/passwd&scale==1%2B1"
-    unharmed(visit(f"{harmful}/{path}?{query}"))
+    assert harm(visit(f"{harmful}/{path}?{query}")) == []
 
 
 def test_names_are_text_in_a_download(visit, harmful):
@@ -109,4 +109,4 @@ def test_names_are_text_in_a_download(visit, harmful):
         cities = pd.read_csv(io.StringIO(file.read()), keep_default_na=False)["city"].unique()
     assert {city.removeprefix("'") for city in cities} == set(NAMES)
     assert not [city for city in cities if city.startswith(("=", "+", "-", "@"))]
-    unharmed(here)
+    assert harm(here) == []

@@ -41,6 +41,22 @@ def test_every_chart_is_drawn(visit, comparison_url, dark):
     here.assert_clean()
 
 
+def test_a_chart_is_saved_with_its_data(visit, comparison_url):
+    "A PNG wider than its plot, and a CSV of the strategies that say their unit."
+    from PIL import Image
+
+    here = visit(f"{comparison_url}/imbalance")
+    here.page.get_by_role("button", name="Picture, data").click()
+    here.settle()
+    saved = {kind: here.download(f".st-key-imbalance_given_chart_{kind} button") for kind in ("png", "csv")}
+    with Image.open(saved["png"]) as picture:
+        assert picture.format == "PNG" and picture.width > 1800
+    table = pd.read_csv(saved["csv"], encoding="utf-8-sig")
+    assert set(table["name"].str.split("+").str[0]) == {"as they are", "under-sample"}
+    assert table["unit"].str.contains("nats").all()
+    here.assert_clean()
+
+
 def test_a_narrow_screen_needs_no_sideways_scrolling(visit, comparison_url):
     "At 390 pixels nothing is wider than the screen."
     here = visit(f"{comparison_url}/imbalance", width=390, height=844)

@@ -48,7 +48,8 @@ def test_a_click_beside_the_cities_changes_nothing(visit, app_url):
     here.page.mouse.move(box["x"] + 90, box["y"] + 80, steps=4)
     here.page.mouse.up()
     here.settle()
-    assert here.page.url == before
+    # The map itself was moved.
+    assert here.page.url.split("&view=")[0] == before
     here.assert_clean()
 
 
@@ -81,6 +82,32 @@ def test_a_zoom_outlasts_the_day(visit, app_url):
     here.page.get_by_role("heading", name="8 February 2020").wait_for()
     here.settle()
     assert distance(here) == pytest.approx(2 * before)
+    here.assert_clean()
+
+
+def test_a_link_holds_the_part_of_the_world_that_is_seen(visit, app_url):
+    "Zoomed in, the address says so without a word to the server; another window shows the same."
+    here = visit(app_url)
+    whole, received = distance(here), here.received
+    here.page.get_by_role("button", name="Zoom in").click()
+    here.page.wait_for_url(lambda url: "view=" in url)
+    assert here.received == received
+    here.page.get_by_text("Ranking", exact=True).click()
+    here.page.wait_for_url(lambda url: "beside=list" in url and "view=" in url)
+    other = visit(here.page.url)
+    assert distance(other) == pytest.approx(2 * whole, rel=0.02)
+    other.page.get_by_role("button", name="Show all").click()
+    other.page.wait_for_url(lambda url: "view=" not in url)
+    assert distance(other) == pytest.approx(whole)
+    other.assert_clean()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("view", ["", "1_2", "nan_0_0", "<b>_1_1", "99_400_-999"])
+def test_a_view_that_is_none_shows_a_map(visit, app_url, view):
+    "Words, too few numbers, a place beyond the poles: a map of twelve cities and no error."
+    here = visit(f"{app_url}/?view={view}")
+    assert len(here.places()) == 12
     here.assert_clean()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from airq.io import write_panel, write_table
 from airq.panel import IDENTITY, PanelMetadata, label_panel
-from app import source_check, sources
+from app import sources
 
 
 def text(path):
@@ -70,16 +70,22 @@ def test_a_wrong_file_is_refused(tmp_path, kind, make, name, words):
     "By its header or its facts, in words that name the option."
     given = sources.Sources(**{kind: make(tmp_path / name)})
     with pytest.raises(ValueError, match=f"^--{kind}: .*{words}"):
-        source_check.check(given)
+        sources.check(given)
 
 
 def test_a_panel_is_no_table_of_predictions(trained):
     "What was measured or simulated would be shown as predicted."
     given = sources.Sources(predictions=trained / "panel.parquet")
     with pytest.raises(ValueError, match=r"^--predictions: .* is a panel .* --panel"):
-        source_check.check(given)
+        sources.check(given)
 
 
 def test_sound_files_pass(trained):
-    "Predictions, panel and bundle of one run."
-    source_check.check(sources.in_folder(trained))
+    "Predictions, panel and bundle of one run are looked at, and nothing is said against them."
+    given = sources.in_folder(trained)
+    assert {kind for kind in sources.CHECKS if getattr(given, kind)} == {
+        "predictions",
+        "panel",
+        "bundle",
+    }
+    assert sources.check(given) is None
