@@ -70,13 +70,14 @@ def bundled_cities(*, countries: Sequence[str] | None = None, min_population: fl
     return cities.reset_index(drop=True)
 
 
-def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
+def read_cities(cities: str | Path | pd.DataFrame, *, tolerated: float = 0.5) -> pd.DataFrame:
     """Read and check a table of cities, a DataFrame or a file; return the columns of the bundled one.
 
     It has `city, country, latitude, longitude` [°] and perhaps `city_id` and `population` [people]; `city_id`
     is made from country and name where it is missing. A file is .csv, .tsv, .txt or .parquet. Raise OSError
     if it cannot be read, ValueError if a column is missing or stands twice, a name empty, a coordinate or a
-    population impossible, a country unknown or a city repeated.
+    population impossible, a country unknown, a city repeated, or more than a share `tolerated` of coordinates
+    look swapped: in a table of monitors one slip must not stop the others, but a request for it costs.
     """
     name, needed = "The city table", ["city", "country", "latitude", "longitude"]
     if isinstance(cities, pd.DataFrame):
@@ -107,12 +108,12 @@ def read_cities(cities: str | Path | pd.DataFrame) -> pd.DataFrame:
                 f"{table.loc[wrong, 'population'].iloc[0]}, which is no number of people."
             )
     try:
-        return check_cities(table, name=name)
+        return check_cities(table, name=name, tolerated=tolerated)
     except ValueError as error:
         raise ValueError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
 
 
-def check_cities(cities, *, name="The city table"):
+def check_cities(cities, *, name="The city table", tolerated=0.5):
     """Check a table of cities; return it with the columns of the bundled one.
 
     `name` is what messages call the table; see :func:`read_cities`.
@@ -147,7 +148,7 @@ def check_cities(cities, *, name="The city table"):
     if repeated.any():
         first = cities.loc[repeated, "city_id"].iloc[0]
         raise ValueError(f"{name} repeats the city {first!r}; give each a city_id of its own.")
-    check_swapped(cities, name=name)
+    check_swapped(cities, name=name, tolerated=tolerated)
     return cities[CITY_COLUMNS].reset_index(drop=True)
 
 

@@ -70,6 +70,7 @@ Workers = Annotated[int, typer.Option(min=1, max=100, help="Requests at once; a 
 )
 @exit_cleanly
 def plan(
+    ctx: typer.Context,
     cities: CitiesFile,
     start: Start,
     end: End,
@@ -88,6 +89,8 @@ def plan(
     json: Json = None,
 ):
     """Print what an extraction from Google Earth Engine would send and cost; nothing is sent."""
+    if out is None:
+        refuse_given(ctx, ["refresh"], "without --out, the folder that holds these days")
     check_files({"--json": json}, {"--cities": cities, "--out": out})
     from airq.workflows.extract import EarthEngine
     from airq.workflows.extract import plan as run
@@ -354,7 +357,7 @@ def init(
     source: Annotated[Source, typer.Option(help="Where inputs come from.")] = Source.open_meteo,
     recipe: Annotated[str, typer.Option(help="Set of products of the source.")] = "live",
     start: Annotated[str | None, typer.Option(help="First day to predict; two weeks ago by default.")] = None,
-    ahead: Annotated[int, typer.Option(min=0, max=4, help="Days ahead to predict.")] = 0,
+    ahead: Annotated[int, typer.Option(min=0, help="Days ahead to predict, with Open-Meteo.")] = 0,
     monitors: Annotated[
         Path | None, typer.Option(help="Panel of monitors, seen by predictions and by what calibrates leads.")
     ] = None,

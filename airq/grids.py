@@ -115,11 +115,13 @@ def grid_cells(outline, step, country: str) -> pd.DataFrame:
     >>> grid_cells(shapely.box(32.4, 0.2, 32.6, 0.3), 0.1, "UGA")[["city_id", "city"]].values.tolist()
     [['UGA:0.25_32.45', '0.25°N 32.45°E'], ['UGA:0.25_32.55', '0.25°N 32.55°E']]
     """
+    outline = _in_one_piece(outline)
     grid = grid_around(shapely.bounds(outline), step)
     longitude, latitude = (axis.ravel() for axis in np.meshgrid(grid.longitudes, grid.latitudes))
     shapely.prepare(outline)
     inside = shapely.contains_xy(outline, longitude, latitude)
-    cells = pd.DataFrame({"country": country, "latitude": latitude[inside], "longitude": longitude[inside]})
+    east = ((longitude[inside] + 180) % 360 - 180).round(9)
+    cells = pd.DataFrame({"country": country, "latitude": latitude[inside], "longitude": east})
     if cells.empty:
         raise ValueError(
             f"No middle of a cell of {step:g} degrees lies inside {country}; choose a narrower step."
@@ -132,6 +134,25 @@ def grid_cells(outline, step, country: str) -> pd.DataFrame:
     cells.insert(0, "city_id", _cell_ids(cells))
     cells.insert(1, "city", cells["latitude"].map(_north) + " " + cells["longitude"].map(_east))
     return cells
+
+
+def _in_one_piece(outline):
+    """Return an outline that the antimeridian cuts with its eastern parts at longitudes of 180° and more.
+
+    >>> both = shapely.union(shapely.box(178, 0, 180, 1), shapely.box(-180, 0, -179, 1))
+    >>> _in_one_piece(both).bounds
+    (178.0, 0.0, 181.0, 1.0)
+    """
+    parts = shapely.get_parts(outline)
+    ends = shapely.bounds(parts)
+    order = np.argsort(ends[:, 0])
+    west, east = ends[order, 0], np.maximum.accumulate(ends[order, 2])
+    gaps = west[1:] - east[:-1]
+    if not len(gaps) or gaps.max() <= west[0] + 360 - east[-1]:
+        return outline
+    cut = west[int(gaps.argmax()) + 1]
+    moved = [shapely.transform(part, lambda xy: xy + [360, 0]) for part in parts[ends[:, 0] < cut]]
+    return shapely.union_all([*parts[ends[:, 0] >= cut], *moved])
 
 
 def _cell_ids(cells):

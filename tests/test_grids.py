@@ -30,6 +30,14 @@ def test_grids_of_neighbours_share_their_cells():
     assert (one.west - other.west) / 0.1 == pytest.approx(round((one.west - other.west) / 0.1))
 
 
+def test_an_outline_that_the_antimeridian_cuts_has_cells_on_both_sides():
+    "Two by one degrees in 0.01°: 100 cells by 100 on each side, and no box around the Earth."
+    outline = shapely.union(shapely.box(179, -18, 180, -17), shapely.box(-180, -18, -179, -17))
+    cells = grid_cells(outline, 0.01, "FJI")
+    assert (len(cells), (cells["longitude"] < 0).sum()) == (20_000, 10_000)
+    assert cells["longitude"].iloc[[99, 100]].tolist() == [179.995, -179.995]
+
+
 def test_cells_are_a_city_table():
     "Every command's check passes; identifiers differ; south and west are written as such."
     cells = read_cities(grid_cells(shapely.box(-0.35, -0.35, 0.35, 0.35), 0.2, "GHA"))

@@ -274,7 +274,7 @@ def request_progress():
 
 @contextlib.contextmanager
 def task_progress():
-    """Show how many tasks are done; yields a function of a `batch.TaskProgress`."""
+    """Show how many tasks are done; yields a function of a `sampler.Progress`."""
     with progress("Tasks") as advance:
 
         def show(own):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import collections
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from airq.panel import COLUMNS, PanelMetadata
 
 #: Numbers of the panel that are held at a time.
 MOST_VALUES = 1_000_000
-#: Chunks that are held at a time, some 0.2 MB each.
-KEPT_CHUNKS = 320
+#: Values of chunks that are held at a time: 600 chunks of requests, or 100 of tasks. [bytes]
+KEPT_BYTES = 128_000_000
 
 
 def assemble(folder, chunks):
@@ -27,8 +27,7 @@ def assemble(folder, chunks):
     mask = folder.site_days.mask(days)
     placed = _placed(folder, chunks)
     step = max(1, MOST_VALUES // (len(days) * (len(units) + 1)))
-    # Cities that come one after another mostly stand in the same chunks.
-    read = functools.lru_cache(KEPT_CHUNKS)(lambda number, layer: chunks[number].values(layer.columns))
+    read = _kept(lambda number, layer: chunks[number].values(layer.columns))
     counts = {"filled": dict.fromkeys(units, 0), "emptied": dict.fromkeys(units, 0)}
     extraction = folder.extraction
     metadata = PanelMetadata(
@@ -51,6 +50,24 @@ def assemble(folder, chunks):
         "filled": {name: filled / n for name, filled in counts["filled"].items()},
         "emptied": {name: number for name, number in counts["emptied"].items() if number},
     }
+
+
+def _kept(read):
+    """Return a function that reads, and keeps what it read last: cities side by side share most chunks."""
+    kept, held = collections.OrderedDict(), 0
+
+    def reading(number, layer):
+        nonlocal held
+        key = number, layer.name
+        if key not in kept:
+            kept[key] = read(number, layer)
+            held += kept[key].nbytes
+        kept.move_to_end(key)
+        while held > KEPT_BYTES and len(kept) > 1:
+            held -= kept.popitem(last=False)[1].nbytes
+        return kept[key]
+
+    return reading
 
 
 def _placed(folder, chunks):

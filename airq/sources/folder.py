@@ -17,9 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
-import functools
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -27,13 +24,12 @@ from pathlib import Path
 
 import filelock
 import numpy as np
-import pandas as pd
 
 import airq
 from airq.io import write_json
-from airq.panel import FIRST_DATE
 from airq.sources.arrivals import LOOK_DAYS, NEVER, UNASKED, Arrivals, Held, View
 from airq.sources.chunks import SUFFIX, read_chunks, write_chunk
+from airq.sources.site_days import SAME_DEGREES, SiteDays, today, utc_now
 
 MANIFEST = "manifest.json"
 CHUNKS = "chunks"
@@ -41,117 +37,8 @@ PANEL = "panel.parquet"
 
 #: Days for which values that were empty are asked for again, where a service notes them. [d]
 EMPTY_DAYS = 30
-#: Coordinates that differ by less are the same. [°]
-SAME_DEGREES = 1e-6
 #: Local days on either side of one that images came late for, which may lack some of the same. [d]
 NEAR = 2
-#: The one period of what never changes.
-ONCE = np.datetime64("1970-01-01", "D")
-
-_PLACE = ["city_id", "city", "country", "latitude", "longitude", "population"]
-
-
-@dataclass
-class SiteDays:
-    """Cities, and the days of each that are asked for."""
-
-    #: `city, country, latitude, longitude, population`, indexed by `city_id`, sorted.
-    sites: pd.DataFrame
-    #: First and last days, pairs of text by `city_id`, in order and apart from each other.
-    spans: dict = field(default_factory=dict)
-
-    @classmethod
-    def from_cities(cls, cities, start, end):
-        """Return the cities of a table with one span of days for all."""
-        sites = cities[_PLACE].set_index("city_id").sort_index()
-        return cls(sites, {site: [(f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}")] for site in sites.index})
-
-    def union(self, other):
-        """Return the cities and days of this and of the other; the other's facts of a city prevail.
-
-        Raises ValueError if a city has other coordinates in the other.
-        """
-        both, place = self.sites.index.intersection(other.sites.index), ["latitude", "longitude"]
-        moved = (self.sites.loc[both, place] - other.sites.loc[both, place]).abs().max(axis=1)
-        if (moved > SAME_DEGREES).any():
-            raise ValueError(
-                f"City {moved.idxmax()!r} has other coordinates than when this folder was begun; "
-                "values of two places would mix. Choose another --out, or give the city another city_id."
-            )
-        sites = pd.concat([self.sites.drop(index=both), other.sites]).sort_index()
-        spans = {
-            site: _merged([*self.spans.get(site, []), *other.spans.get(site, [])]) for site in sites.index
-        }
-        return SiteDays(sites, spans)
-
-    @property
-    def days(self):
-        """All days from the first to the last of any city."""
-        ends = [np.datetime64(day) for spans in self.spans.values() for span in spans for day in span]
-        return np.arange(min(ends), max(ends) + 1)
-
-    def mask(self, days):
-        """Return which of the days are asked for of each city, shape (n_cities, n_days)."""
-        mask = np.zeros((len(self.sites), len(days)), dtype=bool)
-        for row, site in enumerate(self.sites.index):
-            for start, end in self.spans[site]:
-                mask[row] |= (days >= np.datetime64(start)) & (days <= np.datetime64(end))
-        return mask
-
-    @functools.cached_property
-    def _rows(self):
-        return {site: row for row, site in enumerate(self.sites.index)}
-
-    def cells_of(self, chunk, periods):
-        """Return rows and columns of a chunk in a table of cities and periods, those outside left out.
-
-        With them comes a mask of the chunk's periods that are inside.
-        """
-        rows = np.array([self._rows[site] for site in chunk.sites if site in self._rows], dtype=int)
-        columns = np.searchsorted(periods, chunk.periods)
-        inside = columns < len(periods)
-        inside[inside] = periods[columns[inside]] == chunk.periods[inside]
-        return rows, columns[inside], inside
-
-    @property
-    def cities_hash(self):
-        """Hash of the cities' names and coordinates."""
-        table = self.sites[["latitude", "longitude"]].to_csv(lineterminator="\n")
-        return hashlib.sha256(table.encode()).hexdigest()
-
-    def to_dict(self):
-        """Return the same as plain values."""
-        return {
-            site: {**facts, "days": self.spans[site]}
-            for site, facts in self.sites.astype(object).to_dict(orient="index").items()
-        }
-
-    @classmethod
-    def from_dict(cls, facts):
-        """Return the inverse of :meth:`to_dict`."""
-        rows = {site: {key: own[key] for key in _PLACE[1:]} for site, own in facts.items()}
-        sites = pd.DataFrame.from_dict(rows, orient="index", columns=_PLACE[1:]).sort_index()
-        sites = sites.astype(dict.fromkeys(["latitude", "longitude", "population"], "float64"))
-        sites.index.name = "city_id"
-        return cls(
-            sites.astype({"city": "str", "country": "str"}),
-            {site: [tuple(span) for span in own["days"]] for site, own in facts.items()},
-        )
-
-
-def _merged(spans):
-    """Return spans in order, those that touch or overlap made one.
-
-    >>> _merged([("2020-01-03", "2020-01-04"), ("2020-01-01", "2020-01-02")])
-    [('2020-01-01', '2020-01-04')]
-    """
-    merged = []
-    for start, end in sorted(spans):
-        if merged and np.datetime64(start) <= np.datetime64(merged[-1][1]) + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 @dataclass(frozen=True)
@@ -190,7 +77,9 @@ class Folder:
     earlier: dict = field(default_factory=dict)
     #: Facts of products of earlier versions, with the day on which they were replaced.
     replaced: list = field(default_factory=list)
-    _opened: np.datetime64 = field(default_factory=lambda: _clock().astype("datetime64[D]"), init=False)
+    #: Tasks that a service works on, as whoever started them names them.
+    tasks: dict = field(default_factory=dict)
+    _opened: np.datetime64 = field(default_factory=lambda: utc_now().astype("datetime64[D]"), init=False)
 
     @property
     def chunks(self):
@@ -210,7 +99,7 @@ class Folder:
     @property
     def now(self):
         """The time in UTC, as if the run had begun on its date, datetime64[ms]."""
-        return _clock() + (self.on_day - self._opened)
+        return utc_now() + (self.on_day - self._opened)
 
     @property
     def parts(self):
@@ -254,7 +143,7 @@ class Folder:
             layer=layer.name,
             columns=columns,
             sites=sites.index[request.rows].tolist(),
-            places=sites[["longitude", "latitude"]].to_numpy()[request.rows],
+            places=self.places[request.rows],
             periods=request.periods,
             values=values,
             fetched=self.now if fetched is None else fetched,
@@ -424,14 +313,15 @@ class Folder:
             own["city_days"] = max(own["city_days"], int(lacking.sum()))
         return [own for own in found.values() if own["city_days"]]
 
-    def missing(self, chunks, *, hopeful=False):
+    def missing(self, chunks, *, hopeful=False, begun=()):
         """Return what must be asked for, as a list of LayerRequest, the longest work first.
 
         Products of a layer that lack the same cities and periods are asked for together. If `hopeful`, the
-        periods without a value whose pause is over are among it, as if they had got images since.
+        periods without a value whose pause is over are among it, as if they had got images since. Requests
+        that are `begun` and still lack everything come first, as they are.
         """
         offsets = self.extraction.offset_hours(self.site_days.sites["longitude"])
-        requests = []
+        requests, kept = [], []
         for layer in self.extraction.layers:
             periods, asked = self._asked_for(layer)
             # A bit for each part that is lacking; where it has no images it costs nothing to take it along.
@@ -442,13 +332,23 @@ class Folder:
                 own = self.lacking(held, chunks, hopeful=hopeful)
                 lacking[:, there] |= own.astype("uint32") << number
                 without[~there] |= 1 << number
+            for own in begun:
+                if own.layer.name != layer.name or not np.isin(own.periods, periods).all():
+                    continue
+                keys = {part.key for part in own.layer.parts}
+                bits = sum(1 << number for number, part in enumerate(layer.parts) if part.key in keys)
+                at = np.ix_(own.rows, np.searchsorted(periods, own.periods))
+                if (lacking[at] & bits).all():
+                    kept.append(own)
+                    lacking[at] &= ~np.uint32(bits)
             lacking = np.where(lacking, lacking | without, 0)
             by_day = offsets if layer.has_local_days else np.zeros_like(offsets)
             for code in np.unique(lacking[lacking > 0]):
                 parts = [part for number, part in enumerate(layer.parts) if code >> number & 1]
                 products = [product for part in parts for product in part.products]
                 requests += _grouped(layer.only(*products), lacking == code, periods, by_day)
-        return sorted(requests, key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
+        requests.sort(key=lambda own: -len(own.rows) * len(own.periods) * len(own.layer.columns))
+        return kept + requests
 
     def ages(self, chunks, days):
         """Return when each city's values of each day came, and whether they no longer change.
@@ -537,25 +437,10 @@ class Folder:
                 "refreshes": self.refreshes,
                 "replaced": self.replaced,
                 "earlier": self.earlier,
+                **({"tasks": self.tasks} if self.tasks else {}),
                 "cities": self.site_days.to_dict(),
             },
         )
-
-
-def offset_hours(longitudes, day_basis):
-    """Return the hours by which days begin before those in UTC; local ones follow the longitude [°]."""
-    longitudes = np.asarray(longitudes, dtype="float64")
-    hours = np.round(longitudes / 15) if day_basis == "local" else np.zeros(len(longitudes))
-    return hours.astype(int)
-
-
-def today():
-    """Return today's date in UTC, datetime64[D]."""
-    return _clock().astype("datetime64[D]")
-
-
-def _clock():
-    return np.datetime64(datetime.datetime.now(datetime.UTC).replace(tzinfo=None), "ms")
 
 
 def _grouped(layer, lacking, periods, offsets):
@@ -569,37 +454,6 @@ def _grouped(layer, lacking, periods, offsets):
             rows = np.flatnonzero(inverse.ravel() == number)
             requests.append(LayerRequest(layer, rows, periods[lacking[row]], int(offsets[row])))
     return requests
-
-
-#: Most days that are asked for at once: no product is older than some thirty years.
-MOST_DAYS = 11_000
-
-
-def day_labels(start, end):
-    """Return the days from `start` to `end`, both ISO 8601 or time stamps, as Timestamps.
-
-    Raises ValueError if a day is not ISO or the end lies before the start.
-    """
-    ends = {"start": start, "end": end}
-    for name, day in ends.items():
-        try:
-            whole = datetime.date.fromisoformat(day) if isinstance(day, str) else day
-            ends[name] = pd.Timestamp(whole).normalize()
-        except ValueError:
-            raise ValueError(f"The {name} {day!r} is not a day such as 2020-01-31.") from None
-    start, end = ends.values()
-    if end < start:
-        raise ValueError(f"The end {end:%Y-%m-%d} lies before the start {start:%Y-%m-%d}.")
-    if start < FIRST_DATE:
-        raise ValueError(
-            f"The start {start:%Y-%m-%d} lies before {FIRST_DATE:%Y-%m-%d}, the first day of panels."
-        )
-    if (n_days := (end - start).days + 1) > MOST_DAYS:
-        raise ValueError(
-            f"{start:%Y-%m-%d} to {end:%Y-%m-%d} are {n_days:,} days; one folder takes {MOST_DAYS:,}, some "
-            "thirty years. Ask for a part."
-        )
-    return pd.date_range(start, end, freq="D")
 
 
 def open_folder(path, extraction, site_days, on_day=None):
@@ -618,29 +472,38 @@ def open_folder(path, extraction, site_days, on_day=None):
         if path.exists() and not (path.is_dir() and ours):
             raise FileExistsError(f"{path} exists and has no {MANIFEST}; choose another name for --out.")
         return Folder(path, extraction, site_days, on_day=on_day)
-    facts = _read_manifest(path / MANIFEST)
-    before, panel = facts["extraction"], facts.get("panel")
-    columns = panel["columns"] if panel else []
-    if changed := extraction.differences(before, columns):
+    try:
+        facts = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        before, panel, held = facts["extraction"], facts.get("panel"), SiteDays.from_dict(facts["cities"])
+        columns = panel["columns"] if panel else []
+        changed = extraction.differences(before, columns)
+        joined = extraction if changed else extraction.joined(before, columns)
+        then = {} if changed else extraction.fingerprints_of(before)
+        folder = Folder(
+            path,
+            joined,
+            held,
+            list(facts["runs"]),
+            panel,
+            on_day,
+            Arrivals(facts.get("images")),
+            list(facts.get("refreshes", [])),
+            # Of the whole extraction, where an earlier version wrote it.
+            facts["earlier"] if "earlier" in facts else {facts["fingerprint"]: then},
+            list(facts.get("replaced", [])),
+            dict(facts.get("tasks", {})),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"{path / MANIFEST} is damaged, or of another version of airq. Delete it and run again: whole "
+            "chunks are used again."
+        ) from None
+    if changed:
         raise ValueError(
             f"{path} was begun with other settings ({', '.join(changed)}); values of two kinds would mix. "
             "Repeat the command that began it, or choose another --out."
         )
-    folder = Folder(
-        path,
-        extraction.joined(before, columns),
-        SiteDays.from_dict(facts["cities"]).union(site_days),
-        facts["runs"],
-        panel,
-        on_day,
-        Arrivals(facts.get("images")),
-        facts.get("refreshes", []),
-        facts.get("earlier"),
-        facts.get("replaced", []),
-    )
-    then = extraction.fingerprints_of(before)
-    if folder.earlier is None:
-        folder.earlier = {facts["fingerprint"]: then}
+    folder.site_days = held.union(site_days)
     now = {part.key: folder.extraction.fingerprint_of(part) for part in folder.parts}
     folder.replaced += [
         {"until": str(on_day), "airq": facts.get("airq"), **product}
@@ -648,17 +511,6 @@ def open_folder(path, extraction, site_days, on_day=None):
         if then and now.get(product["key"]) != then[product["key"]]
     ]
     return folder
-
-
-def _read_manifest(path):
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        for key, kind in (("extraction", dict), ("cities", dict), ("runs", list)):
-            facts[key] = kind(facts[key])
-    except (ValueError, KeyError, TypeError):
-        message = f"{path} is damaged. Delete it and run again: whole chunks are used again."
-        raise ValueError(message) from None
-    return facts
 
 
 @contextlib.contextmanager

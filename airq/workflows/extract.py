@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq.cities import check_swapped, read_cities
+from airq.cities import read_cities
 from airq.grids import cell_width
 from airq.io import read_panel
 from airq.messages import import_optional, warn
@@ -25,23 +25,21 @@ from airq.sources.earthengine.blocks import TASKS_AT_ONCE, blocks_of, plan_tasks
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
 from airq.sources.earthengine.destinations import read_destination
-from airq.sources.earthengine.layers import (
-    EARTH_ENGINE,
-    Extraction,
-    has_images,
-    source_of,
-)
+from airq.sources.earthengine.extraction import EARTH_ENGINE, Extraction
+from airq.sources.earthengine.layers import has_images
 from airq.sources.earthengine.planning import (
     MOST_ANSWERED,
     Cost,
     PixelRequest,
     estimate,
     plan_requests,
+    price_of,
+    remember_prices,
     sample_requests,
 )
-from airq.sources.earthengine.prices import price_of, remember_prices
-from airq.sources.folder import Folder, LayerRequest, SiteDays, day_labels, open_folder, today
+from airq.sources.folder import Folder, LayerRequest, open_folder
 from airq.sources.online.address import service_name
+from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.folders import (
     FolderReport,
     Run,
@@ -115,7 +113,7 @@ class ExtractionRequest:
 
     @functools.cached_property
     def _table(self):
-        return read_cities(self.cities)
+        return read_cities(self.cities, tolerated=0.0)
 
     def extraction(self, url=None):
         """Return what to extract, of the service at an address."""
@@ -129,17 +127,8 @@ class ExtractionRequest:
 
     def site_days(self, on_day=None):
         """Return where and when, checked; `on_day` (datetime64[D]) is the date in UTC, by default today."""
-        days, on_day = day_labels(self.start, self.end), on_day or today()
-        if days[-1] > pd.Timestamp(on_day):
-            raise ValueError(
-                f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {on_day} (UTC). "
-                "Run the same command again on later days; it fetches what is new."
-            )
-        cities = self._table
-        name = "The city table" if isinstance(self.cities, pd.DataFrame) else str(self.cities)
-        # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
-        check_swapped(cities, name=name, tolerated=0.0)
-        return SiteDays.from_cities(cities, days[0], days[-1])
+        days = day_labels(self.start, self.end, on_day=on_day or today())
+        return SiteDays.from_cities(self._table, days[0], days[-1])
 
 
 def extract(
@@ -263,9 +252,8 @@ def run_extraction(request, *, out, client=None, report_progress=None, refresh=N
     """Extract what a folder lacks, write its panel, and return the ExtractionReport of the run.
 
     `out`, `client`, `refresh` and `batch` are as :func:`extract` takes them, and so are the errors.
-    `report_progress` is called with a :class:`airq.sources.earthengine.sampler.Progress` (a
-    :class:`airq.sources.earthengine.batch.TaskProgress` of tasks) after everything that happens; `on_day`
-    (datetime64[D]) is the date in UTC, by default today.
+    `report_progress` is called with a :class:`airq.sources.earthengine.sampler.Progress` after everything
+    that happens; `on_day` (datetime64[D]) is the date in UTC, by default today.
     """
     client = client or EarthEngine()
     extraction, site_days = request.extraction(client.url), request.site_days(on_day)
@@ -293,7 +281,7 @@ def span_of(text):
 
 
 #: Of a Progress, what the account of a run keeps.
-_COUNTS = ("fetched", "chunks", "retries", "smaller_tiles", "splits", "started", "restarted")
+_COUNTS = ("fetched", "chunks", "smaller_tiles", "splits", "started", "restarted")
 
 
 def _fetch(folder, chunks, client, destination, report_progress):
@@ -303,11 +291,10 @@ def _fetch(folder, chunks, client, destination, report_progress):
         return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
-        from airq.sources.earthengine.batch import TaskProgress
         from airq.sources.earthengine.images import count_images
         from airq.sources.earthengine.sampler import Progress, sample
 
-        progress = Progress() if destination is None else TaskProgress()
+        progress = Progress()
         reporting = {"progress": progress, "report_progress": report_progress}
         budget = Budget(client.workers, patience=client.patience)
         places = folder.places
@@ -315,11 +302,11 @@ def _fetch(folder, chunks, client, destination, report_progress):
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in _COUNTS if hasattr(progress, name)}
+            counts = {name: getattr(progress, name) for name in _COUNTS}
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
-            counts = count_images(connection, views, places, offsets, budget=budget, progress=progress)
+            counts = count_images(connection, views, places, offsets, budget=budget)
             for view, images in zip(views, counts, strict=True):
                 folder.arrivals.note(view, images, folder.now)
             folder.write_manifest()
@@ -343,8 +330,7 @@ def _collect(connection, folder, destination, **settings):
     from airq.sources.earthengine.batch import collect
 
     for _ in range(2):
-        chunks = folder.read_chunks()[0]
-        if blocks := blocks_of(folder, chunks, folder.missing(chunks), destination):
+        if blocks := blocks_of(folder, folder.read_chunks()[0], destination):
             collect(connection, folder, blocks, destination, **settings)
 
 
@@ -357,8 +343,7 @@ def cancel_tasks(request, *, out, batch, client=None, on_day=None):
     client, destination = client or EarthEngine(), read_destination(batch)
     extraction, site_days = request.extraction(client.url), request.site_days(on_day)
     folder = open_folder(out, extraction, site_days, on_day)
-    chunks = folder.read_chunks()[0]
-    blocks = blocks_of(folder, chunks, folder.missing(chunks), destination)
+    blocks = blocks_of(folder, folder.read_chunks()[0], destination)
     if not blocks:
         return 0
     with client.connect(f"airq-{request.recipe}") as connection:
@@ -373,7 +358,7 @@ def _notes(folder):
     if days[-1] == folder.on_day:
         notes.append(f"today, {days[-1]}, has few images yet")
     if folder.extraction.service != EARTH_ENGINE:
-        notes.append(f"{source_of(folder.extraction.service)}: no figure of it is about a real place")
+        notes.append(f"{folder.extraction.service_words}: no figure of it is about a real place")
     for part in folder.parts:
         (product,), periods = part.products, np.unique(part.period_of(days))
         lacking = sum(not has_images(product, period) for period in periods)
@@ -435,8 +420,8 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
     else:
         folder = open_folder(out, extraction, site_days, on_day)
         chunks, damaged = folder.read_chunks()
-        if refresh is not None:
-            folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
+    if refresh is not None:
+        folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
     missing = folder.missing(chunks, hopeful=True)
     planned = plan_requests(missing, workers=client.workers, places=folder.places)
     changes, waiting = folder.changes(chunks), folder.waiting(chunks)
@@ -450,7 +435,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
-        batch=estimate(plan_tasks(blocks_of(folder, chunks, missing)), workers=TASKS_AT_ONCE),
+        batch=estimate(plan_tasks(blocks_of(folder, chunks, hopeful=True)), workers=TASKS_AT_ONCE),
         tiles=tiles,
         layers=layers,
         products=[
@@ -475,7 +460,11 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
             *_by_pixels(folder.extraction.cell, tiles),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
-            *_unconfirmed(folder.extraction),
+            *(
+                f"unconfirmed of {product.key}: {fact}"
+                for product in folder.extraction.products
+                for fact in product.unconfirmed
+            ),
         ),
     )
 
@@ -492,13 +481,6 @@ def _by_pixels(cell, tiles):
             f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, as "
             "cities are"
         )
-
-
-def _unconfirmed(extraction):
-    """Return what no document confirms of an extraction's products, a note each."""
-    for product in extraction.products:
-        for fact in product.unconfirmed:
-            yield f"unconfirmed of {product.key}: {fact}"
 
 
 def _planned_layer(layer, planned, service):
@@ -559,7 +541,10 @@ def check(cities, start, end, *, client=None, **settings):
                 prices[part] = took
             probes.append(Probe(part.name_of(product), product.asset, works, answer, took))
     if prices:
-        remember_prices(extraction.service, prices)
+        try:
+            remember_prices(extraction.service, prices)
+        except OSError as error:
+            warn(f"What was measured cannot be kept for `airq plan`: {error}.")
     return probes
 
 

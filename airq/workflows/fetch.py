@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from airq.cities import check_swapped, read_cities
+from airq.cities import read_cities
 from airq.io import read_panel
 from airq.messages import near_name, warn
-from airq.sources.folder import Folder, SiteDays, day_labels, open_folder, today
+from airq.sources.folder import Folder, open_folder
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
 from airq.sources.online.errors import AGAIN, Refused, Unavailable
@@ -34,6 +34,7 @@ from airq.sources.online.open_meteo import (
     hourly_requests,
     read_answer,
 )
+from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.fetch_openaq import fetch_openaq
 from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
 
@@ -267,24 +268,16 @@ def _request(cities, start, end, client, on_day, settings):
             f"open-meteo has no option {min(unknown)!r}.{hint} Choose from {', '.join(SETTINGS)}."
         )
     extraction = OpenMeteoExtraction(service=service_name(client.url, SERVICE), **settings)
-    days = day_labels(start, end)
+    live = extraction.recipe == "live"
+    how = f"at most {MOST_AHEAD} days ahead" if live else "only with --recipe live"
+    settings = {"ahead": MOST_AHEAD if live else 0, "advice": f"Days to come are fetched {how}."}
+    days = day_labels(start, end, on_day=on_day, **settings)
     first = min(layer.start for layer in extraction.layers)
     if days[-1] < pd.Timestamp(first):
         raise ValueError(
             f"Open-Meteo has none of these days: {', '.join(extraction.products)} begin on {first}."
         )
-    last = pd.Timestamp(on_day) + pd.Timedelta(days=MOST_AHEAD if extraction.recipe == "live" else 0)
-    if days[-1] > last:
-        how = "at most 4 days ahead" if extraction.recipe == "live" else "only with --recipe live"
-        raise ValueError(
-            f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {on_day} (UTC), and days ahead are "
-            f"fetched {how}."
-        )
-    table = read_cities(cities)
-    name = "The city table" if isinstance(cities, pd.DataFrame) else str(cities)
-    # A request for the wrong place costs; in a table of monitors one slip must not stop the others.
-    check_swapped(table, name=name, tolerated=0.0)
-    return extraction, SiteDays.from_cities(table, days[0], days[-1])
+    return extraction, SiteDays.from_cities(read_cities(cities, tolerated=0.0), days[0], days[-1])
 
 
 def _fetch(folder, requests, client, report_progress):

@@ -215,14 +215,7 @@ def fetch_openaq(
     request = checked_request(cities, start, end, out=out, workers=workers, patience=patience, **settings)
     table = find_locations(request, report_progress)
     months, lists, files, fetched = _fetch(request, table, report_progress)
-    by_location = {location: [] for location in table["location_id"]}
-    for file, (path, _) in zip(files, fetched, strict=True):
-        by_location[file.location].append((file, path))
-    table["files"] = table["location_id"].map({one: len(own) for one, own in by_location.items()})
-    days, settings = (request.start, request.end), {"radius_km": request.radius_km, "min_hours": min_hours}
-    settings["report_progress"] = report_progress
-    panel, tally = read_archive(table, by_location, request.cities, days, **settings)
-    panel = _labelled(panel, table, url)
+    panel, tally = _read(request, table, files, fetched, min_hours, report_progress)
     panel, ingest = finish(panel, tally, format="openaq", files=len(files), twins=twins)
     with atomic_write(table_file) as unfinished:
         table.to_csv(unfinished, index=False)
@@ -256,6 +249,18 @@ def _fetch(request, table, report_progress):
     lists = request.archive.list_months(months, report_progress)
     files = request.near(lists)
     return months, lists, files, request.archive.fetch(files, report_progress)
+
+
+def _read(request, table, files, fetched, min_hours, report_progress):
+    """Return the panel of what was fetched, and its tally."""
+    by_location = {location: [] for location in table["location_id"]}
+    for file, (path, _) in zip(files, fetched, strict=True):
+        by_location[file.location].append((file, path))
+    table["files"] = table["location_id"].map({one: len(own) for one, own in by_location.items()})
+    days, settings = (request.start, request.end), {"radius_km": request.radius_km, "min_hours": min_hours}
+    settings["report_progress"] = report_progress
+    panel, tally = read_archive(table, by_location, request.cities, days, **settings)
+    return _labelled(panel, table, request.url), tally
 
 
 def _labelled(panel, table, url):

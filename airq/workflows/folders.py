@@ -86,12 +86,18 @@ def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, par
     came before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today; `refresh`
     is the first and the last day of a span to fetch anew, of the products of the extraction.
     """
-    check_writable(Path(out) / MANIFEST)
-    open_folder(out, extraction, site_days, on_day)
-    with locked_folder(out):
+
+    def opened():
         folder = open_folder(out, extraction, site_days, on_day)
         if refresh is not None:
             folder.refresh(*refresh, {part.key for layer in extraction.layers for part in layer.parts})
+        return folder
+
+    check_writable(Path(out) / MANIFEST)
+    # What is wrong is said before anything is written.
+    opened()
+    with locked_folder(out):
+        folder = opened()
         chunks, damaged = folder.read_chunks()
         notes = (*damage_notes(damaged), *notes_of(folder), *change_notes(folder, chunks))
         for path in damaged:

@@ -19,9 +19,9 @@ from airq.io import atomic_folder
 from airq.messages import AirqWarning, near_name
 from airq.panel import FIRST_DATE
 from airq.regressor import load
-from airq.sources.folder import day_labels, today
 from airq.sources.online.address import service_name
 from airq.sources.online.open_meteo import MOST_AHEAD, SERVICE, OpenMeteoExtraction
+from airq.sources.site_days import day_labels, today
 from airq.workflows.extract import ExtractionRequest
 
 SETTINGS, CITIES = "update.toml", "cities.csv"
@@ -45,7 +45,7 @@ class Settings:
     recipe : str
         Set of products of the source.
     ahead : int
-        Days ahead to predict, 0 to 4.
+        Days ahead to predict, at most :data:`MOST_AHEAD`.
     day_basis : {"utc", "local"}
         Whose midnight ends a day, as the bundle has it.
     monitors : str, optional
@@ -205,7 +205,7 @@ def _toml(settings):
         "start": "first day to predict",
         "source": "open-meteo | earthengine",
         "recipe": "set of products of the source",
-        "ahead": "days ahead to predict, 0 to 4",
+        "ahead": f"days ahead to predict, 0 to {MOST_AHEAD}",
         "day_basis": "utc | local, as the bundle has it",
         "monitors": "panel of monitors, for predictions and for the intervals of forecasts",
         "url": "address of the service, where it is not its own",

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from airq.cities import check_swapped, read_cities
-from airq.sources.folder import day_labels, today
+from airq.cities import read_cities
 from airq.sources.online.address import named_service, service_name
 from airq.sources.online.http import Client, Patience
 from airq.sources.online.openaq import ask_locations, is_kept, key_header, location_table, read_locations
 from airq.sources.online.openaq_archive import Archive
 from airq.sources.online.openaq_panel import too_far
+from airq.sources.site_days import day_labels, today
 from airq.workflows.ingest import counted, in_brackets
 
 OFFICIAL = "OpenAQ"
@@ -85,14 +85,7 @@ class OpenAQRequest:
 
 def checked_request(cities, start, end, *, out, radius_km, locations, url, cache, workers, patience):
     """Return arguments of :func:`airq.workflows.fetch_openaq.fetch_openaq` as a request, or refuse them."""
-    table, days = read_cities(cities), day_labels(start, end)
-    name = "The city table" if isinstance(cities, pd.DataFrame) else str(cities)
-    check_swapped(table, name=name, tolerated=0.0)
-    if days[-1] > pd.Timestamp(today()):
-        raise ValueError(
-            f"The end {days[-1]:%Y-%m-%d} lies in the future: today is {today()} (UTC). "
-            "Run the same command again on later days; it fetches what is new."
-        )
+    table, days = read_cities(cities, tolerated=0.0), day_labels(start, end, on_day=today())
     if not 0 < radius_km <= MOST_KM:
         raise ValueError(f"The radius is {radius_km:g} km; it must lie above 0 and not above {MOST_KM:g}.")
     if not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:

@@ -15,6 +15,7 @@ from airq.cities import bundled_cities, check_cities, country_code, country_code
 from airq.clusters import centre_table, name_centres, urban_centres
 from airq.files.population import CELL_DEGREES, people_of_cells, people_on_grid, read_people
 from airq.grids import grid_around, grid_cells
+from airq.sources.earthengine.windows import cell_window
 from airq.workflows.app import HERE
 from airq.workflows.extract import EarthEngine
 
@@ -92,8 +93,11 @@ def places(
     if grid is not None:
         cells = grid_cells(outline, grid, code)
         if population is not None:
-            around = grid_around(outline.bounds, grid)
-            cells["population"] = people_of_cells(population, around, cells).round(1)
+            # A window of the raster does not cross the antimeridian.
+            across = (cells["longitude"] < 0) & (np.ptp(cells["longitude"]) > 180)
+            for _, own in cells.groupby(across):
+                window = cell_window(own[["longitude", "latitude"]].to_numpy(), grid)
+                cells.loc[own.index, "population"] = people_of_cells(population, window, own).round(1)
         return check_cities(cells, name="The grid")
     if client is not None:
         return _urban_centres(code, _people_of_earth_engine(outline, client, advance))

@@ -32,8 +32,9 @@ from airq.models.predictions import prediction_rows
 from airq.models.predictor import SCALE
 from airq.panel import KEYS, TARGET
 from airq.regressor import load
-from airq.sources.folder import MANIFEST, PANEL, SiteDays, open_folder, today
+from airq.sources.folder import MANIFEST, PANEL, open_folder
 from airq.sources.online.open_meteo import OpenMeteoExtraction
+from airq.sources.site_days import SiteDays, today
 from airq.sources.sites import mean_by_city
 from airq.workflows.extract import EarthEngine, ExtractionRequest, run_extraction
 from airq.workflows.fetch import OpenMeteo, fetch_open_meteo

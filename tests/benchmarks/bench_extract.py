@@ -40,7 +40,7 @@ import numpy as np
 from airq.cities import read_cities
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine import graph
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 
 url, cities, products, days = sys.argv[1:]
 ee.Initialize(AnonymousCredentials(), url=url, project="p")

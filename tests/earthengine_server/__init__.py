@@ -10,8 +10,6 @@ or beside a command, with no account at all::
 
     PYTHONPATH=tests python -m earthengine_server -- airq extract --ee-url {url} …
 
-(``python -m tests.earthengine_server`` does the same where no installed package is called tests.)
-
 What it does not do: other projections than EPSG:4326, kernels, arrays, joins, classifiers, exports.
 It names what it lacks in a 400 answer. Masks are 0 or 1, pixel types are not kept, and a pixel on the
 edge of a region counts fully if its centre is inside and not at all otherwise.

@@ -9,13 +9,10 @@ The values are SIMULATED.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import signal
-import subprocess
 import sys
-import threading
 from dataclasses import replace
+
+from stand_ins import add_fault_option, faults_of, serve, split_command
 
 from .faults import Faults
 from .limits import NO_LATENCY, Latency, Limits
@@ -24,34 +21,8 @@ from .server import EarthEngineServer
 
 def main(arguments=None):
     """Serve until interrupted, or until the command ends; its exit code is then ours."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    own, command = _split(arguments)
-    options = _parser().parse_args(own)
-    with _server(options) as server:
-        message = f"Simulated Earth Engine at {server.url}"
-        print(message, file=sys.stderr if command else sys.stdout, flush=True)
-        if command:
-            return _run([word.replace("{url}", server.url) for word in command])
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
-    return 0
-
-
-def _run(command):
-    """Exit code of a command, which handles Ctrl-C itself."""
-    with subprocess.Popen(command) as process:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return process.wait()
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-
-def _split(arguments):
-    if "--" not in arguments:
-        return arguments, []
-    end = arguments.index("--")
-    return arguments[:end], arguments[end + 1 :]
+    own, command = split_command(arguments)
+    return serve(_server(_parser().parse_args(own)), "Simulated Earth Engine", command)
 
 
 def _parser():
@@ -76,34 +47,17 @@ def _parser():
     parser.add_argument(
         "--pixels", choices=["all", "centre"], default="all", help="centre: quick, one a city"
     )
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an attribute of Faults, its value in JSON: unavailable=0.3, dropped=[1,5]; may be repeated",
-    )
+    add_fault_option(parser)
     return parser
 
 
 def _server(options):
     latency = replace(Latency(), scale=options.time_scale) if options.latency == "reference" else NO_LATENCY
     limits = Limits(concurrent=options.max_concurrent, cells=options.max_cells, page_size=options.page_size)
-    try:
-        faults = Faults().changed(dict(map(_fault, options.fault)))
-    except ValueError as error:
-        raise SystemExit(f"--fault: {error}") from None
+    faults = faults_of(options, Faults())
     return EarthEngineServer(
         port=options.port, limits=limits, latency=latency, faults=faults, pixels=options.pixels
     )
-
-
-def _fault(text):
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 if __name__ == "__main__":

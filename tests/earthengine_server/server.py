@@ -5,19 +5,16 @@ Exports of tables are in it, too, with the storage that they write into.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
-import sys
-import threading
 import time
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from stand_ins import Handler, StandIn
+
 from .errors import EarthEngineError
-from .faults import FaultPlan, Faults, fault_error
+from .faults import Faults, fault_error
 from .limits import NO_LATENCY, Limits
 from .registry import document
 from .service import Service
@@ -30,169 +27,10 @@ _PROJECT = re.compile(r"/v1(?:alpha|beta)?/projects/([^/:]+)(?:/|:)?(.*)")
 _WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-class EarthEngineServer:
-    """A simulated Earth Engine on the loopback interface, in threads of this process.
-
-    Parameters
-    ----------
-    limits : Limits
-    latency : Latency
-        By default answers come as soon as they are computed.
-    faults : Faults
-    missing_days : dict of str to collection of str
-        Days (ISO 8601) without images, by asset.
-    last_days : dict of str to str
-        Last day with images, by asset, where it is earlier than in the catalogue.
-    missing_runs : dict of str to collection of str
-        Days (ISO 8601) whose run of 00 UTC is missing, by asset.
-    pixels : {"all", "centre"}
-        Which pixels of a region are looked at: all, or only the one under its centre (cheap, for
-        measurements of speed).
-    port : int
-        0: any that is free.
-
-    Attributes
-    ----------
-    url : str
-        Where it listens.
-    stats : Stats
-        What it counted.
-    hidden : callable
-        Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
-        until it is set, and images arrive once it is set again.
-
-    Examples
-    --------
-    >>> with EarthEngineServer() as server:
-    ...     server.url.startswith("http://127.0.0.1:")
-    True
-    """
-
-    def __init__(
-        self,
-        *,
-        limits=None,
-        latency=NO_LATENCY,
-        faults=None,
-        missing_days=None,
-        last_days=None,
-        missing_runs=None,
-        pixels="all",
-        port=0,
-    ):
-        self.stats = Stats()
-        self._service = Service(
-            limits or Limits(),
-            latency,
-            FaultPlan(faults or Faults()),
-            {
-                "missing_days": missing_days or {},
-                "last_days": last_days or {},
-                "missing_runs": missing_runs or {},
-            },
-            pixels,
-            self.stats,
-        )
-        self._port = port
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-    def start(self):
-        """Listen; returns at once."""
-        self._server = _Server(("127.0.0.1", self._port), _Handler)
-        self._server.service = self._service
-        self._service.closing.clear()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self):
-        """Stop, and end every connection."""
-        self._service.closing.set()
-        self._server.shutdown()
-        self._server.end_connections()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def under_way(self):
-        """Compute requests that came and are not yet counted."""
-        return self._service.under_way
-
-    @property
-    def exports(self):
-        """Tasks, and what they have written."""
-        return self._service.exports
-
-    @property
-    def hidden(self):
-        """Tell which images have not arrived yet."""
-        return self._service.hidden
-
-    @hidden.setter
-    def hidden(self, hidden):
-        self._service.hidden = hidden
-
-    @property
-    def faults(self):
-        """The faults; setting them starts their count over."""
-        return self._service.plan.faults
-
-    @faults.setter
-    def faults(self, faults):
-        self._service.plan.change(faults)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, *arguments):
-        self._connections = set()
-        self._lock = threading.Lock()
-        super().__init__(*arguments)
-
-    def process_request(self, request, client_address):
-        with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request):
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def end_connections(self):
-        with self._lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request, client_address):
-        # A client that goes away is no error of the server.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    # Opening a connection gives new sockets of this process a time-out of 2 s: not those of the server.
-    timeout = 600
-
-    def log_message(self, *arguments):
-        """Say nothing."""
-
+class _Handler(Handler):
     @property
     def service(self):
-        return self.server.service
+        return self.server.owner._service
 
     def do_GET(self):
         path = urlsplit(self.path).path
@@ -230,15 +68,13 @@ class _Handler(BaseHTTPRequestHandler):
             status, facts = 200, make()
         except EarthEngineError as error:
             status, facts = error.status, error.answer()
-        body = facts if isinstance(facts, bytes) else json.dumps(facts).encode()
-        answer = _Answer(self, kind)
-        self.service.stats.count(path, answer.status(status))
-        answer.send(status, body)
+        status = 0 if kind == "dropped" else status
+        self.service.stats.count(path, status)
+        self._send(status, facts, kind)
 
     def do_POST(self):
         path = urlsplit(self.path).path
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
+        body = self.read_body()
         match = _PROJECT.fullmatch(path)
         if path == "/faults":
             self._change_faults(body)
@@ -274,9 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.service.stats.count(path, error.status)
             self._send(error.status, error.answer())
         else:
-            answer = _Answer(self, kind)
-            self.service.stats.count(path, answer.status(200))
-            answer.send(200, make().encode())
+            status = 0 if kind == "dropped" else 200
+            self.service.stats.count(path, status)
+            self._send(status, make().encode(), kind)
 
     def _change_faults(self, body):
         plan = self.service.plan
@@ -291,9 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.service.stats.count(path, 404)
         self._send(404, EarthEngineError(f"The simulated Earth Engine has no {path}.", 404).answer())
 
-    def _send(self, status, answer, headers=()):
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        _Answer(self).send(status, body, headers)
+    def _send(self, status, facts, fault=None, headers=()):
+        body = facts if isinstance(facts, bytes) else json.dumps(facts).encode()
+        kind = "application/json; charset=UTF-8"
+        if fault == "html":
+            body, kind = b"<!DOCTYPE html><title>Error 502 (Server Error)!!1</title>", "text/html"
+        self.send(status, body, {"Content-Type": kind, **dict(headers)}, fault)
 
 
 class _ComputeCall:
@@ -318,11 +157,10 @@ class _ComputeCall:
         except EarthEngineError as error:
             status, body = error.status, json.dumps(error.answer()).encode()
         # Counted before it is sent, so that who has the answer finds it counted.
-        answer = _Answer(self.handler, self.fault)
-        counted = answer.status(status)
-        self.service.stats.count(self.path, counted, self._record(counted, len(body)))
+        status = 0 if self.fault == "dropped" else status
+        self.service.stats.count(self.path, status, self._record(status, len(body)))
         self.service.count_under_way(-1)
-        answer.send(status, body, self._headers())
+        self.handler._send(status, body, self.fault, self._headers())
 
     def _computed(self):
         try:
@@ -385,53 +223,80 @@ class _ComputeCall:
         )
 
 
-class _Answer:
-    """An answer, damaged as a fault says.
+class EarthEngineServer(StandIn):
+    """A simulated Earth Engine on the loopback interface, in threads of this process.
 
     Parameters
     ----------
-    handler : BaseHTTPRequestHandler
-    kind : str or None
-        Name of the fault.
+    limits : Limits
+    latency : Latency
+        By default answers come as soon as they are computed.
+    faults : Faults
+    missing_days : dict of str to collection of str
+        Days (ISO 8601) without images, by asset.
+    last_days : dict of str to str
+        Last day with images, by asset, where it is earlier than in the catalogue.
+    missing_runs : dict of str to collection of str
+        Days (ISO 8601) whose run of 00 UTC is missing, by asset.
+    pixels : {"all", "centre"}
+        Which pixels of a region are looked at: all, or only the one under its centre (cheap, for
+        measurements of speed).
+    port : int
+        0: any that is free.
+
+    Attributes
+    ----------
+    url : str
+        Where it listens.
+    stats : Stats
+        What it counted.
+    hidden : callable
+        Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
+        until it is set, and images arrive once it is set again.
+
+    Examples
+    --------
+    >>> with EarthEngineServer() as server:
+    ...     server.url.startswith("http://127.0.0.1:")
+    True
     """
 
-    def __init__(self, handler, kind=None):
-        self._handler = handler
-        self._kind = kind
+    handler = _Handler
 
-    def status(self, status):
-        """The status that the client sees: 0 if the connection ends without one."""
-        return 0 if self._kind == "dropped" else status
+    def __init__(
+        self,
+        *,
+        limits=None,
+        latency=NO_LATENCY,
+        faults=None,
+        missing_days=None,
+        last_days=None,
+        missing_runs=None,
+        pixels="all",
+        port=0,
+    ):
+        super().__init__(faults or Faults(), port)
+        self.stats = Stats()
+        inventory = {"missing_days": missing_days or {}, "last_days": last_days or {}}
+        inventory["missing_runs"] = missing_runs or {}
+        settings = (limits or Limits(), latency, self.plan, inventory, pixels, self.stats, self.closing)
+        self._service = Service(*settings)
 
-    def send(self, status, body, headers=()):
-        if self._kind == "dropped":
-            self._end()
-            return
-        half = body[: len(body) // 2]
-        if self._kind == "truncated":
-            body = half
-        if self._kind == "invalid_json":
-            body = b"{]" + half
-        if self._kind == "html":
-            body = b"<!DOCTYPE html><title>Error 502 (Server Error)!!1</title>"
-        self._head(status, len(body), headers)
-        midway = self._kind in ("dropped_midway", "truncated_length")
-        self._handler.wfile.write(half if midway else body)
-        self._handler.wfile.flush()
-        if midway:
-            self._end()
+    @property
+    def under_way(self):
+        """Compute requests that came and are not yet counted."""
+        return self._service.under_way
 
-    def _head(self, status, length, headers):
-        handler = self._handler
-        handler.send_response(status)
-        kind = "text/html" if self._kind == "html" else "application/json; charset=UTF-8"
-        handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(length))
-        for name, value in headers:
-            handler.send_header(name, value)
-        handler.end_headers()
+    @property
+    def exports(self):
+        """Tasks, and what they have written."""
+        return self._service.exports
 
-    def _end(self):
-        self._handler.close_connection = True
-        with contextlib.suppress(OSError):
-            self._handler.connection.shutdown(socket.SHUT_RDWR)
+    @property
+    def hidden(self):
+        """Tell which images have not arrived yet."""
+        return self._service.hidden
+
+    @hidden.setter
+    def hidden(self, hidden):
+        self._service.hidden = hidden

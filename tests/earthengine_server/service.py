@@ -32,8 +32,9 @@ _TABLES = 16  # remembered for their next page
 class Service:
     """What happens to a request, without HTTP."""
 
-    def __init__(self, limits, latency, plan, inventory, pixels, stats):
+    def __init__(self, limits, latency, plan, inventory, pixels, stats, closing):
         self.limits, self.latency, self.plan, self.stats = limits, latency, plan, stats
+        self.closing = closing
         self.hidden = lambda asset, image: False
         self._archive = Archive(
             **inventory,
@@ -44,7 +45,6 @@ class Service:
         self._lock = threading.Lock()
         self._computing = threading.Semaphore(_COMPUTING)
         self._active = 0
-        self.closing = threading.Event()
         self.under_way = 0
         self._arrivals = deque()
         self._tables = OrderedDict()

@@ -9,12 +9,9 @@ The values are SIMULATED.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import signal
-import subprocess
 import sys
-import threading
+
+from stand_ins import add_fault_option, faults_of, serve, split_command
 
 from airq.cities import bundled_cities, read_cities
 
@@ -27,29 +24,8 @@ from .server import AirServer
 
 def main(arguments=None):
     """Serve until interrupted, or until the command ends; its exit code is then ours."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    own, command = arguments, []
-    if "--" in arguments:
-        end = arguments.index("--")
-        own, command = arguments[:end], arguments[end + 1 :]
-    with _server(_parser().parse_args(own)) as server:
-        message = f"SIMULATED Open-Meteo and OpenAQ at {server.url}"
-        print(message, file=sys.stderr if command else sys.stdout, flush=True)
-        if command:
-            return _run([word.replace("{url}", server.url) for word in command])
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
-    return 0
-
-
-def _run(command):
-    """Return the exit code of a command, which handles Ctrl-C itself."""
-    with subprocess.Popen(command) as process:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return process.wait()
-        finally:
-            signal.signal(signal.SIGINT, before)
+    own, command = split_command(arguments)
+    return serve(_server(_parser().parse_args(own)), "SIMULATED Open-Meteo and OpenAQ", command)
 
 
 def _parser():
@@ -72,13 +48,7 @@ def _parser():
         metavar="CITY=TRAP,…",
         help=f"what is wrong with a city's monitor: {', '.join(TRAPS)}; CITY is its id or row",
     )
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help='an attribute of Faults, its value in JSON: unavailable=0.3, services=["s3"]; may be repeated',
-    )
+    add_fault_option(parser)
     return parser
 
 
@@ -89,24 +59,20 @@ def _server(options):
         air = Air(options.random_state, options.epoch)
         traps = dict(map(_trap, options.trap))
         monitors = Monitors(cities, air, options.per_city, traps=traps)
-        faults = Faults().changed(dict(map(_fault, options.fault)))
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    asked = {"today": options.today, "faults": faults, "limits": limits, "port": options.port}
+    asked = {
+        "today": options.today,
+        "faults": faults_of(options, Faults()),
+        "limits": limits,
+        "port": options.port,
+    }
     return AirServer(air, cities if len(cities) else None, monitors=monitors, **asked)
 
 
 def _trap(text):
     city, _, names = text.partition("=")
     return int(city) if city.isdigit() else city, names.split(",")
-
-
-def _fault(text):
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 if __name__ == "__main__":

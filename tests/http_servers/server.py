@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import json
-import socket
-import sys
-import threading
 import time
 from dataclasses import asdict
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from stand_ins import Handler, StandIn
 
 from airq.cities import bundled_cities
 
 from .air import Air
 from .archive import Bucket
-from .faults import SERVICES, FaultPlan, Faults
+from .faults import SERVICES, Faults
 from .limits import Limits, Meter
 from .monitors import Monitors
 from .open_meteo import OpenMeteo, moment
@@ -29,7 +25,54 @@ from .stats import Stats
 _PATHS = {"/v1/archive": "archive", "/v1/air-quality": "air-quality", "/v1/forecast": "forecast"}
 
 
-class AirServer:
+class _Handler(Handler):
+    def do_GET(self):
+        path, query = self._asked()
+        if path == "/stats":
+            self._send(Reply.json(self.server.owner.stats.to_dict()))
+        elif path == "/faults":
+            self._send(Reply.json(asdict(self.server.owner.faults)))
+        else:
+            self._serve(path, query)
+
+    do_HEAD = do_GET
+
+    def do_POST(self):
+        path, query = self._asked()
+        body = self.read_body().decode()
+        if path in _PATHS:
+            self._serve(path, query | _joined(body))
+            return
+        try:
+            facts = json.loads(body) if body else {}
+            self._send(Reply.json(self.server.owner.control(path, facts)))
+        except (KeyError, TypeError, ValueError) as error:
+            self._send(Reply.json({"error": True, "reason": str(error)}, 400))
+
+    def _asked(self):
+        parts = urlsplit(self.path)
+        return unquote(parts.path), _joined(parts.query)
+
+    def _serve(self, path, query):
+        """Answer a request to one of the services."""
+        owner = self.server.owner
+        service = _PATHS.get(path) or ("openaq" if path.startswith("/v3/") else "s3")
+        if service in owner.down:
+            fault, reply = "down", Reply.down(owner.down[service])
+        else:
+            fault = owner.plan.next(service)
+            reply = answer(owner, service, path, query, dict(self.headers), fault)
+        # Counted before it is sent, so that who has the answer finds it counted.
+        owner.stats.add(reply.record(service, path, query, owner.clock(), fault))
+        if fault == "slow":
+            owner.closing.wait(owner.faults.slow_seconds)
+        self._send(reply, fault)
+
+    def _send(self, reply, fault=None):
+        self.send(reply.status, reply.body, {"Content-Type": reply.kind, **reply.headers}, fault)
+
+
+class AirServer(StandIn):
     """Stand-ins of Open-Meteo (three services), OpenAQ's API and its archive, in threads of this process.
 
     Parameters
@@ -74,6 +117,8 @@ class AirServer:
     True
     """
 
+    handler = _Handler
+
     def __init__(
         self,
         air=None,
@@ -86,54 +131,20 @@ class AirServer:
         strict=True,
         port=0,
     ):
+        super().__init__(faults or Faults(), port)
         self.air = air or Air()
         self.today, self.limits, self.clock, self._down = today, limits or Limits(), clock, {}
         self.stats, self.meter, self.openaq_meter = Stats(), Meter(clock), Meter(clock)
-        self.plan = FaultPlan(faults or Faults())
-        self.closing = threading.Event()
         if monitors is None:
-            monitors = Monitors(_nowhere() if cities is None else cities, self.air)
+            monitors = Monitors(bundled_cities().head(0) if cities is None else cities, self.air)
         self.monitors = monitors
         self.open_meteo = OpenMeteo(self.air, self.now, cities=cities, strict=strict)
         self.openaq = OpenAQ(monitors, self.now, strict=strict)
         self.bucket = Bucket(monitors, self.now)
-        self._port = port
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-    def start(self):
-        """Listen; returns at once."""
-        self._server = _Server(("127.0.0.1", self._port), _Handler)
-        self._server.owner = self
-        self.closing.clear()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self):
-        """Stop, and end every connection."""
-        self.closing.set()
-        self._server.shutdown()
-        self._server.end_connections()
-        self._server.server_close()
-        self._thread.join()
 
     def now(self):
         """Return the services' moment (naive, UTC)."""
         return moment(self.today, self.clock)
-
-    @property
-    def faults(self):
-        return self.plan.faults
-
-    @faults.setter
-    def faults(self, faults):
-        self.plan.change(faults)
 
     @property
     def down(self):
@@ -166,123 +177,6 @@ class AirServer:
         else:
             raise ValueError(f"Nothing to set at {path}.")
         return {"today": self.today, "down": self.down}
-
-
-def _nowhere():
-    return bundled_cities().head(0)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, *arguments):
-        self._connections = set()
-        self._lock = threading.Lock()
-        super().__init__(*arguments)
-
-    def process_request(self, request, client_address):
-        with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request):
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def end_connections(self):
-        with self._lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request, client_address):
-        # A client that goes away is no error of the server.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    timeout = 600
-
-    def log_message(self, *arguments):
-        """Say nothing."""
-
-    def do_GET(self):
-        path, query = self._asked()
-        if path == "/stats":
-            self._send(Reply.json(self.server.owner.stats.to_dict()))
-        elif path == "/faults":
-            self._send(Reply.json(asdict(self.server.owner.faults)))
-        else:
-            self._serve(path, query)
-
-    do_HEAD = do_GET
-
-    def do_POST(self):
-        path, query = self._asked()
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if path in _PATHS:
-            self._serve(path, query | _joined(body))
-            return
-        try:
-            facts = json.loads(body) if body else {}
-            self._send(Reply.json(self.server.owner.control(path, facts)))
-        except (KeyError, TypeError, ValueError) as error:
-            self._send(Reply.json({"error": True, "reason": str(error)}, 400))
-
-    def _asked(self):
-        parts = urlsplit(self.path)
-        return unquote(parts.path), _joined(parts.query)
-
-    def _serve(self, path, query):
-        """Answer a request to one of the services."""
-        owner = self.server.owner
-        service = _PATHS.get(path) or ("openaq" if path.startswith("/v3/") else "s3")
-        if service in owner.down:
-            fault, reply = "down", Reply.down(owner.down[service])
-        else:
-            fault = owner.plan.next(service)
-            reply = answer(owner, service, path, query, dict(self.headers), fault)
-        # Counted before it is sent, so that who has the answer finds it counted.
-        owner.stats.add(reply.record(service, path, query, owner.clock(), fault))
-        if fault == "slow":
-            owner.closing.wait(owner.faults.slow_seconds)
-        self._send(reply, fault)
-
-    def _send(self, reply, fault=None):
-        if reply.status == 0:
-            self._end()
-            return
-        body, headers = reply.body, dict(reply.headers)
-        half = len(body) // 2
-        if fault == "truncated_gzip" and reply.kind.startswith("application/json"):
-            body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
-            half = len(body) // 2
-        if fault in ("truncated", "truncated_gzip"):
-            body = body[:half]
-        if fault == "invalid_json":
-            body = b"{]" + body[:half]
-        self.send_response(reply.status)
-        for name, value in {"Content-Type": reply.kind, "Content-Length": len(body), **headers}.items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        midway = fault in ("dropped_midway", "truncated_length")
-        if self.command != "HEAD":
-            self.wfile.write(body[:half] if midway else body)
-        self.wfile.flush()
-        if midway:
-            self._end()
-
-    def _end(self):
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _joined(text):

@@ -185,6 +185,18 @@ def test_a_boundary_of_ones_own(tmp_path):
         airq.places("China", grid=0.5, boundary=tmp_path / "two.geojson")
 
 
+def test_people_on_both_sides_of_the_antimeridian(tmp_path, write):
+    "A raster of the Earth in degrees with 7 people in its first and 9 in its last cell of a row."
+    people = np.zeros((180, 360), dtype="float32")
+    people[100, 0], people[100, -1] = 7, 9
+    raster = write("earth.tif", people, transform=rasterio.transform.from_origin(-180, 90, 1, 1))
+    outline = shapely.union(shapely.box(178, -11, 180, -10), shapely.box(-180, -11, -178, -10))
+    gpd.GeoSeries([outline], crs="EPSG:4326").to_file(tmp_path / "across.gpkg")
+    cells = airq.places("FJI", grid=1, population=raster, boundary=tmp_path / "across.gpkg")
+    found = dict(zip(cells["longitude"], cells["population"], strict=True))
+    assert found == {178.5: 0, 179.5: 9, -179.5: 7, -178.5: 0}
+
+
 def test_a_bundled_outline_with_parts():
     "Somaliland, which Natural Earth draws apart, is a part of Somalia's grid, as its cities are."
     cells = airq.places("SOM", grid=0.5)

@@ -17,14 +17,13 @@ import io
 import json
 import re
 import time
-from dataclasses import dataclass
 
 import ee
 import numpy as np
 import tenacity
 
 from airq.sources.earthengine import graph
-from airq.sources.earthengine.blocks import Attempt
+from airq.sources.earthengine.blocks import Attempt, note_begun
 from airq.sources.earthengine.client import insist
 from airq.sources.earthengine.errors import (
     OutOfMemory,
@@ -53,16 +52,9 @@ FINAL = re.compile(
 QUEUE = re.compile(r"tasks.{0,60}queue", re.IGNORECASE)
 REPEATED = re.compile(r"already|duplicate|request.?id", re.IGNORECASE)
 ACTIVE = ("PENDING", "RUNNING", "CANCELLING")
-
-
-@dataclass
-class TaskProgress(Progress):
-    """How far the tasks of a run are; `under_way` are those that Earth Engine has and has not ended."""
-
-    #: Tasks that this run started, and those of them that were started again; blocks in all.
-    started: int = 0
-    restarted: int = 0
-    blocks: int = 0
+#: States of operations as the client's tasks call them.
+STATES = {"UNSUBMITTED": "PENDING", "READY": "PENDING", "CANCEL_REQUESTED": "CANCELLING"}
+STATES |= {"COMPLETED": "SUCCEEDED"}
 
 
 def selectors(request):
@@ -107,6 +99,7 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
     """
     run = _Run(connection, folder, destination, patience, progress, report_progress)
     run.add(blocks)
+    note_begun(folder, blocks)
     looks = tenacity.Retrying(
         retry=tenacity.retry_if_result(bool),
         wait=tenacity.wait_exponential(multiplier=patience.base, max=patience.longest),
@@ -122,11 +115,12 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
         ) from None
     if run.lost:
         raise Refused(_loss(run.lost, progress.blocks))
+    note_begun(folder, [])
 
 
 def cancel(connection, folder, blocks, destination, *, patience):
     """Ask Earth Engine to end the tasks of blocks, nothing else, and return how many that were."""
-    run = _Run(connection, folder, destination, patience, TaskProgress(), None)
+    run = _Run(connection, folder, destination, patience, Progress(), None)
     run.add(blocks)
     run.find()
     count = 0
@@ -150,7 +144,7 @@ class _Run:
     def __init__(self, connection, folder, destination, patience, progress, report_progress):
         self.connection, self.folder, self.destination = connection, folder, destination
         self.patience, self.progress, self.report = patience, progress, report_progress or (lambda _: None)
-        self.places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+        self.places = folder.places
         #: Blocks by their key: those that are not yet settled, and, with the reason, those that are lost.
         self.open, self.lost = {}, {}
         #: Whether the service may take further tasks.
@@ -207,12 +201,13 @@ class _Run:
         return self.open[match[1]].attempts.setdefault(int(match[2]), Attempt())
 
     def _note(self, operation):
-        facts = operation.get("metadata", {})
-        attempt = self._attempt(facts.get("description", ""))
+        facts = operation.get("metadata") or {}
+        attempt = self._attempt(facts.get("description") or "")
         if attempt is not None:
-            attempt.state, attempt.operation = facts.get("state", "PENDING"), operation.get("name")
-            attempt.began = facts.get("startTime") or facts.get("createTime", "")
-            attempt.reason = operation.get("error", {}).get("message", "")
+            state, error = facts.get("state") or "PENDING", operation.get("error") or {}
+            attempt.state, attempt.operation = STATES.get(state, state), operation.get("name")
+            attempt.began = facts.get("startTime") or facts.get("createTime") or ""
+            attempt.reason = error.get("message") or ""
 
     def settle(self, block):
         """Bring a block one step further."""
@@ -237,8 +232,8 @@ class _Run:
             values = read_answer(read_features(contents), block.request)
         except (Unavailable, ValueError, csv.Error):
             return False
-        began = attempt.began or attempt.files[0].created
-        self.folder.keep(block.request, values, fetched=self.folder.at(began.removesuffix("Z")))
+        began = (attempt.began or attempt.files[0].created).removesuffix("Z")
+        self.folder.keep(block.request, values, fetched=self.folder.at(began) if began else None)
         del self.open[block.key]
         self.progress.chunks += 1
         self.progress.done += block.request.cells
@@ -254,6 +249,7 @@ class _Run:
             self.progress.blocks -= 1
             self.progress.total -= block.request.cells
             self.add(block.halves(self.places))
+            note_begun(self.folder, self.open.values())
         elif block.starts >= STARTS or (block.starts and FINAL.search(reason)):
             starts = f"after {block.starts} starts" if block.starts > 1 else "another start would not help"
             self._lose(block, f"{reason.rstrip('.') or 'its task failed'} ({starts})")

@@ -73,34 +73,75 @@ class Block:
         return [_block(request, places, self.facts) for request in requests]
 
 
-def blocks_of(folder, chunks, missing, destination=""):
-    """Return what is `missing` of a folder, a list of LayerRequest, as blocks.
+def blocks_of(folder, chunks, destination="", *, hopeful=False):
+    """Return what is missing of a folder as blocks; what is `hopeful` is told by :meth:`Folder.missing`.
 
     They are months of days, and neighbouring cities among all of the folder's, whatever is missing: once a
-    block is there, those that are left keep their names. What is fetched anew has another name than before.
+    block is there, those that are left keep their names. So do those that were begun, when cities, days or
+    products are added. What is fetched anew has another name than before.
     """
-    places = folder.site_days.sites[["longitude", "latitude"]].to_numpy()
+    places = folder.places
+    held = {part: folder.held(part, chunks) for part in folder.parts}
+
+    def block(request):
+        parts = request.layer.parts
+        fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in parts}
+        # When the last of the values came that the folder holds.
+        newest = max(
+            held[part]
+            .fetched[np.ix_(request.rows, np.isin(held[part].periods, request.periods))]
+            .max(initial=NEVER)
+            for part in parts
+        )
+        facts = {"fingerprints": fingerprints, "destination": str(destination), "newest": str(newest)}
+        return _block(request, places, facts)
+
+    begun = [block(request) for request in _begun(folder)]
+    begun = {id(own.request): own for own in begun if own.key in folder.tasks["blocks"]}
+    requests = [own.request for own in begun.values()]
     order = order_in_space(*places.T)
     groups = np.array_split(order, math.ceil(len(order) / MOST_CITIES))
-    held = {part: folder.held(part, chunks) for part in folder.parts}
     found = []
-    for own in missing:
+    for own in folder.missing(chunks, hopeful=hopeful, begun=requests):
+        if id(own) in begun:
+            found.append(begun[id(own)])
+            continue
         months = own.periods.astype("datetime64[M]" if own.layer.cadence == "day" else "datetime64[100Y]")
-        fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in own.layer.parts}
         for month in np.unique(months):
             for group in groups:
                 if len(rows := group[np.isin(group, own.rows)]):
-                    request = SampleRequest(own.layer, rows, own.periods[months == month], own.offset_hours)
-                    newest = max(_newest(held[part], request) for part in own.layer.parts)
-                    facts = {"fingerprints": fingerprints, "destination": str(destination)}
-                    found.append(_block(request, places, facts | {"newest": str(newest)}))
+                    periods = own.periods[months == month]
+                    found.append(block(SampleRequest(own.layer, rows, periods, own.offset_hours)))
     return found
 
 
-def _newest(held, request):
-    """Return when the last of a block's values came that a folder holds, NEVER if it holds none."""
-    columns = np.isin(held.periods, request.periods)
-    return held.fetched[np.ix_(request.rows, columns)].max(initial=NEVER)
+def note_begun(folder, blocks):
+    """Note blocks in the manifest of a folder, for as long as no chunk holds them; none if there are none."""
+    groups, facts = {}, {}
+    for own in blocks:
+        request = own.request
+        cities = tuple(folder.site_days.sites.index[request.rows])
+        facts[own.key] = {
+            "layer": request.layer.name,
+            "products": [part.key for part in request.layer.parts],
+            "cities": groups.setdefault(cities, len(groups)),
+            "periods": request.periods.astype(str).tolist(),
+            "offset_hours": request.offset_hours,
+        }
+    folder.tasks = {"cities": list(map(list, groups)), "blocks": facts} if facts else {}
+    folder.write_manifest()
+
+
+def _begun(folder):
+    """Return the requests of the blocks that were begun, if the layers still have their products."""
+    layers, index = {layer.name: layer for layer in folder.extraction.layers}, folder.site_days.sites.index
+    for facts in folder.tasks.get("blocks", {}).values():
+        layer = layers.get(facts["layer"])
+        products = [own for own in layer.products if own.key in facts["products"]] if layer else []
+        rows = index.get_indexer(folder.tasks["cities"][facts["cities"]])
+        if products and len(products) == len(facts["products"]) and (rows >= 0).all():
+            periods = np.array(facts["periods"], dtype="datetime64[D]")
+            yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"])
 
 
 def _block(request, places, facts):

@@ -16,6 +16,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from itertools import count
 from urllib.parse import urlencode, urlsplit
 
 import ee
@@ -30,7 +31,6 @@ import tenacity
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Patience
 from airq.sources.earthengine.credentials import check_endpoint
 from airq.sources.earthengine.errors import (
-    AGAIN,
     SIGN_IN,
     Refused,
     Reply,
@@ -43,6 +43,7 @@ from airq.sources.earthengine.errors import (
     one_line,
 )
 from airq.sources.online.address import is_loopback
+from airq.sources.online.errors import AGAIN
 
 STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.
@@ -64,7 +65,7 @@ class Stats:
 
     def clear(self):
         """Count anew."""
-        self.requests = self.bytes_sent = self.bytes_received = 0
+        self.requests = self.retries = self.bytes_sent = self.bytes_received = 0
         self.seconds = 0.0
         self.by_status = Counter()
 
@@ -77,11 +78,17 @@ class Stats:
             self.seconds += seconds
             self.by_status[str(status)] += 1
 
+    def add_retry(self):
+        """Count an attempt that repeats one."""
+        with self._lock:
+            self.retries += 1
+
     def as_dict(self):
         """Return the counts at this moment, for a manifest."""
+        names = ("requests", "retries", "bytes_sent", "bytes_received")
         with self._lock:
-            counts = {name: getattr(self, name) for name in ("requests", "bytes_sent", "bytes_received")}
             by_status = dict(sorted(self.by_status.items()))
+            counts = {name: getattr(self, name) for name in names}
             return {**counts, "seconds": round(self.seconds, 3), "by_status": by_status}
 
 
@@ -119,6 +126,15 @@ class Connection:
     def _reply(self):
         """Last answer of the service to this thread, None where none came."""
         return getattr(self._local, "reply", None)
+
+    @property
+    def seconds(self):
+        """Seconds that the last attempt of this thread took."""
+        return getattr(self._local, "seconds", 0.0)
+
+    @seconds.setter
+    def seconds(self, seconds):
+        self._local.seconds = seconds
 
     @property
     def restricted(self):
@@ -213,14 +229,11 @@ class Connection:
     def compute(self, collection, *, rows):
         """Return the properties of every feature of a collection, in one attempt, `rows` features a page.
 
-        They are a list of dict in the order of the answer; a property that is null is absent. With None for
-        `rows` the value of an expression of another kind is returned. Throttled and
+        They are a list of dict in the order of the answer; a property that is null is absent. Throttled and
         Unavailable say that the same request may pass later, TooLarge that less at a time may pass, Refused
         that nothing helps but what the message says.
         """
         self._check_open()
-        if rows is None:
-            return self._value(collection)
         features, token, seen = [], None, set()
         while True:
             page = self._page(collection, rows, token)
@@ -250,7 +263,9 @@ class Connection:
         except (ValueError, EOFError) as error:
             raise Unavailable(f"{self.host} sent something else than pixels") from error
 
-    def _value(self, expression):
+    def value(self, expression):
+        """Return the value of an expression, in one attempt; errors are those of `compute`."""
+        self._check_open()
         try:
             with self.translated():
                 return ee.data.computeValue(expression)
@@ -263,8 +278,8 @@ class Connection:
         params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
         with self.translated():
             page = ee.data.computeFeatures(params)
-        # Later pages may be empty, and then lack the list.
-        missing = [] if token else None
+        # Pages may be empty, and then lack the list, but not the only one.
+        missing = [] if token or (isinstance(page, dict) and page.get("nextPageToken")) else None
         if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
             raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
         return page
@@ -387,13 +402,12 @@ def connect(*, url=None, project, credentials, workload_tag=None, timeout=330.0,
     connection = Connection(url, project, OPENING_SECONDS)
     # Without a handler the client's remarks on each retry and refusal go to the console.
     logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
-    try:
+    with contextlib.ExitStack() as unless_open:
+        unless_open.callback(connection.close)
         connection.credentials = SharedCredentials(credentials)
         _open(connection, connection.credentials, patience)
         ee.data.setDefaultWorkloadTag(workload_tag)
-    except BaseException:
-        connection.close()
-        raise
+        unless_open.pop_all()
     connection.timeout = timeout
     connection.stats.clear()
     return connection
@@ -466,22 +480,22 @@ def insist(call, *, host, patience, stop=None):
         raise Unavailable(f"{host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}") from error
 
 
-def call_with_retries(
-    connection, collection, *, rows, budget, check=None, patience=DEFAULT_PATIENCE, stop=None
-):
-    """Return the properties of every feature, a list of dict, with as many attempts as it takes.
+def call_with_retries(call, connection, *, budget, read=None, patience=DEFAULT_PATIENCE, stop=None):
+    """Return what a call of a connection without arguments returns, with as many attempts as it takes.
 
-    `check` gets that list and raises Incomplete where an answer lacks something; all threads share the
-    `budget`; the event `stop` ends every wait by Stopped. TooLarge and Refused are raised at once, since
-    repetition does not help; Unavailable after the last attempt, or once nothing has been answered for long.
+    `read` makes the result of what was returned, and raises Incomplete where that lacks something; all
+    threads share the `budget`; the event `stop` ends every wait by Stopped. TooLarge and Refused are raised
+    at once, since repetition does not help; Unavailable after the last attempt, or once nothing has been
+    answered for long. The connection counts repetitions, and its `seconds` are those of the last attempt.
     """
-    attempts = _attempts(patience, stop, on=Unavailable, until=lambda state: budget.silent)
+    attempts, begun = _attempts(patience, stop, on=Unavailable, until=lambda state: budget.silent), count()
+
+    def attempt():
+        answer = _in_turn(call, connection, budget, stop, begun)
+        return answer if read is None else read(answer)
+
     try:
-        for attempt in attempts:
-            with attempt:
-                features = _compute_in_turn(connection, collection, rows, budget, stop)
-                if check is not None:
-                    check(features)
+        return attempts(attempt)
     except Silent as error:
         if budget.silent:
             raise Unavailable(f"Earth Engine at {connection.host} does not answer. {AGAIN}") from error
@@ -491,28 +505,29 @@ def call_with_retries(
             f"Earth Engine at {connection.host} grants no request now ({_words(error)}). {AGAIN}"
         ) from error
     except Unavailable as error:
-        count = attempts.statistics["attempt_number"]
+        number = attempts.statistics["attempt_number"]
         raise Unavailable(
-            f"Earth Engine at {connection.host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}"
+            f"Earth Engine at {connection.host} fails ({number} attempts, the last: {_words(error)}). {AGAIN}"
         ) from error
-    return features
 
 
 def _words(error):
     return str(error).rstrip(".")
 
 
-def _compute_in_turn(connection, collection, rows, budget, stop):
-    """Compute once the budget has room, again and again while the service refuses for want of room."""
+def _in_turn(call, connection, budget, stop, begun):
+    """Call once the budget has room, again and again while the service refuses for want of room."""
     while True:
         epoch = budget.acquire(stop)
         if epoch is None:
             raise Stopped("Stopped while waiting for a turn.")
-        outcome, retry_after = "failed", 0.0
+        outcome, retry_after, start = "failed", 0.0, time.monotonic()
+        if next(begun):
+            connection.stats.add_retry()
         try:
-            features = connection.compute(collection, rows=rows)
+            answer = call()
             outcome = "accepted"
-            return features
+            return answer
         except Throttled as error:
             outcome, retry_after = "refused", error.retry_after
             if budget.exhausted:
@@ -521,4 +536,5 @@ def _compute_in_turn(connection, collection, rows, budget, stop):
             outcome = "failed" if isinstance(error, Silent) else "accepted"
             raise
         finally:
+            connection.seconds = time.monotonic() - start
             budget.release(epoch, outcome, restricted=connection.restricted, retry_after=retry_after)

@@ -15,8 +15,7 @@ import google.oauth2.credentials
 import google.oauth2.service_account
 
 from airq.sources.earthengine.errors import SIGN_IN
-from airq.sources.earthengine.layers import scheme_of
-from airq.sources.online.address import is_loopback
+from airq.sources.online.address import check_address, is_loopback
 
 PROJECT_VARIABLE = "EARTHENGINE_PROJECT"
 
@@ -45,7 +44,8 @@ def check_endpoint(url, credentials):
 
     Anonymous requests go to this machine only, and no token goes anywhere in the clear.
     """
-    scheme = scheme_of(url)
+    official = "https://earthengine.googleapis.com"
+    scheme = check_address(url or official, option="--ee-url", example=official)
     anonymous = isinstance(credentials, google.auth.credentials.AnonymousCredentials)
     if anonymous and not is_loopback(url):
         raise ValueError(

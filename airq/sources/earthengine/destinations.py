@@ -62,7 +62,7 @@ class Bucket:
             ExportedFile(
                 own["name"].removeprefix(self.prefix),
                 f"{url}/{quote(own['name'], safe='')}",
-                own["timeCreated"],
+                own.get("timeCreated", ""),
             )
             for own in _listed(connection, url, params, "items", refusal)
         ]
@@ -103,7 +103,12 @@ class DriveFolder:
             "Google Drive API. Or choose a bucket: --batch gs://BUCKET/PREFIX."
         )
         return [
-            ExportedFile(own["name"], f"{url}/{quote(own['id'])}", own["createdTime"], own["mimeType"])
+            ExportedFile(
+                own["name"],
+                f"{url}/{quote(own['id'])}",
+                own.get("createdTime", ""),
+                own.get("mimeType", ""),
+            )
             for own in _listed(connection, url, params, "files", refusal)
         ]
 
@@ -147,8 +152,8 @@ def _listed(connection, url, params, key, refusal):
         paging = {"pageToken": token} if token else {}
         try:
             page = json.loads(connection.get(url, params | paging, refusal=refusal))
-            found += page.get(key, [])
-            token = page.get("nextPageToken")
+            found += page.get(key) or []
+            token = page.get("nextPageToken") or None
         except (AttributeError, TypeError, json.JSONDecodeError) as error:
             raise Unavailable(f"{url} sent a list of files that is not whole JSON") from error
     return found

@@ -10,8 +10,6 @@ import re
 import time
 from dataclasses import dataclass, field
 
-AGAIN = "Run the same command again to go on: what is finished is kept."
-
 #: Seconds after which a gateway's time-out (504) means a long computation, not a weak gateway.
 LONG = 60.0
 
@@ -81,7 +79,7 @@ class Reply:
     def retry_after(self):
         """Seconds that the service asks to wait, 0 where it does not."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
+        if value.isdecimal():
             return float(value)
         try:
             return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
@@ -118,38 +116,30 @@ class Reply:
             return json.loads(self.content)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Answers of one of `statuses` whose message matches `words` are of a `kind`, or refused with advice."""
-
-    statuses: tuple | range
-    words: str
-    kind: type | str
-
-
 SIGN_IN = (
     "Sign in with `earthengine authenticate` or `gcloud auth application-default login`, "
     "or name a service-account file with --ee-credentials."
 )
 
-#: The first rule that fits decides.
+#: Statuses, words of the message, and what such an answer is: a kind of error, or refused with advice. The
+#: first that fits decides.
 RULES = (
-    Rule(
+    (
         (400, 403, 429),
         r"(EECU|compute).{0,99}(quota|budget|limit)|(monthly|month).{0,99}(quota|budget|limit)",
         "Project {project} has used up its compute budget of this month. Go on next month, or see "
         "https://console.cloud.google.com/earth-engine/configuration?project={project}",
     ),
-    Rule((429,), "", Throttled),
-    Rule((413,), "", TooLarge),
-    Rule(
+    ((429,), "", Throttled),
+    ((413,), "", TooLarge),
+    (
         (400, 403),
         r"too many concurrent|rate ?limit ?exceeded|too many requests"
         r"|quota.{0,99}exceeded|exceed.{0,99}quota|exhausted",
         Throttled,
     ),
-    Rule((400, 500, 504), r"memory (limit|capacity)|out of memory", OutOfMemory),
-    Rule(
+    ((400, 500, 504), r"memory (limit|capacity)|out of memory", OutOfMemory),
+    (
         (400, 500, 504),
         r"timed out|deadline exceeded|too complex|too large"
         r"|(too many|maximum|limit|exceed|more than|over \d).{0,60}(bands|elements|nodes)"
@@ -157,33 +147,33 @@ RULES = (
         r"|(payload|request|response) size exceeds|exceeds the limit|too deep|maximum depth",
         TooLarge,
     ),
-    Rule(range(500, 600), "", Unavailable),
-    Rule((408, 425), "", Unavailable),
-    Rule((401,), "", "Earth Engine does not accept the credentials (401). " + SIGN_IN),
-    Rule(
+    (range(500, 600), "", Unavailable),
+    ((408, 425), "", Unavailable),
+    ((401,), "", "Earth Engine does not accept the credentials (401). " + SIGN_IN),
+    (
         (400, 403, 404),
         r"asset .{0,300}(not found|does not exist|denied)|caller does not have access|permission.{0,99}asset",
         "Earth Engine has no asset {asset}, or these credentials may not read it. "
         "Check its name in the recipe, or ask its owner for access.",
     ),
-    Rule(
+    (
         (400, 403, 404),
         r"not registered|not signed up",
         "Project {project} is not registered for Earth Engine. "
         "Register it at https://code.earthengine.google.com/register?project={project}",
     ),
-    Rule(
+    (
         (400, 403),
         r"has not been used in project|is disabled|SERVICE_DISABLED|accessNotConfigured",
         "The Earth Engine API is not enabled in project {project}. Enable it at "
         "https://console.cloud.google.com/apis/library/earthengine.googleapis.com?project={project}",
     ),
-    Rule(
+    (
         (400, 403, 404),
         r"project.{0,99}(not found|deleted|invalid|does not exist)",
         "Google knows no project {project}. Name one with --ee-project, by its id (not its title).",
     ),
-    Rule(
+    (
         (403,),
         r"permission to use project|serviceusage|denied on resource .{0,60}/projects/[^/]+('| |$)",
         "These credentials may not use project {project}. Ask its owner for the roles "
@@ -191,7 +181,7 @@ RULES = (
         "https://console.cloud.google.com/iam-admin/iam?project={project}, "
         "or name another with --ee-project.",
     ),
-    Rule(
+    (
         (400, 403, 404),
         r"quota project",
         "The credentials name no project that pays for the requests. Name one with --ee-project.",
@@ -210,15 +200,14 @@ def classify(reply, *, host, project):
     message = reply.message or f"{host} answered {reply.status}"
     if reply.status == 504 and reply.seconds >= LONG:
         return TooLarge(message)
-    listed = (rule for rule in RULES if reply.status in rule.statuses)
-    rule = next((rule for rule in listed if re.search(rule.words, text, re.IGNORECASE)), None)
-    if rule is None:
+    listed = ((words, kind) for statuses, words, kind in RULES if reply.status in statuses)
+    kind = next((kind for words, kind in listed if re.search(words, text, re.IGNORECASE)), None)
+    if kind is None:
         return _unlisted(reply, host)
-    if isinstance(rule.kind, type):
-        passing = {"retry_after": reply.retry_after} if issubclass(rule.kind, _Passing) else {}
-        return rule.kind(message, **passing)
+    if isinstance(kind, type):
+        return kind(message, **({"retry_after": reply.retry_after} if issubclass(kind, _Passing) else {}))
     asset = asset_of(reply.message)
-    return Refused(rule.kind.format(project=project, asset=asset or "of that name"), asset=asset)
+    return Refused(kind.format(project=project, asset=asset or "of that name"), asset=asset)
 
 
 def _unlisted(reply, host):

@@ -155,7 +155,8 @@ def squares(places, width):
     """Return the cells of a width [°] around places, unevaluated; arguments are as in :func:`discs`."""
     cells = []
     for row, (longitude, latitude) in enumerate(np.asarray(places, dtype="float64")):
-        edges = [longitude - width / 2, latitude - width / 2, longitude + width / 2, latitude + width / 2]
+        south, north = np.clip([latitude - width / 2, latitude + width / 2], -90, 90)
+        edges = [longitude - width / 2, south, longitude + width / 2, north]
         edges = [round(float(edge), 9) for edge in edges]
         cells.append(ee.Feature(ee.Geometry.Rectangle(edges, None, False), {CITY: row}))
     return ee.FeatureCollection(cells)
@@ -254,8 +255,10 @@ class Source:
             start, end = start + np.timedelta64(1, "h"), end + np.timedelta64(1, "h")
         if not product.instead:
             return images.filter(between(start, end))
-        runs = []
-        for first, last in _days_in_utc(start, end):
+        # The runs of each day in UTC that the period touches.
+        midnights = np.arange(start.astype("datetime64[D]") + 1, (end - 1).astype("datetime64[D]") + 1)
+        edges, runs = [start, *midnights.astype("datetime64[s]"), end], []
+        for first, last in itertools.pairwise(edges):
             own, other = (part.filter(between(first, last)) for part in (images, self._instead))
             runs.append(ee.ImageCollection(ee.Algorithms.If(own.size(), own, other)))
         return functools.reduce(lambda one, other: one.merge(other), runs)
@@ -296,13 +299,6 @@ def _taken(images, where):
 
 def _begun_before(end):
     return ee.Filter.lt(TIME, int(end.astype("datetime64[ms]").astype("int64")))
-
-
-def _days_in_utc(start, end):
-    """Return the parts of a period that lie on one day in UTC each, as pairs of start and end."""
-    midnights = np.arange(start.astype("datetime64[D]") + 1, (end - 1).astype("datetime64[D]") + 1)
-    edges = [start, *midnights.astype("datetime64[s]"), end]
-    return list(itertools.pairwise(edges))
 
 
 def _reducer(layer, bands):

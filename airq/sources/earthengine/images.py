@@ -12,13 +12,12 @@ from airq.sources.earthengine import graph
 from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import Incomplete, Refused, Silent, TooLarge
 from airq.sources.earthengine.layers import period_bounds
-from airq.sources.earthengine.sampler import CountedConnection
 
 #: Most periods that one request counts the images of: an answer of some 100 kB.
 MOST_VIEWS = 300
 
 
-def count_images(connection, views, places, offsets, *, budget, progress):
+def count_images(connection, views, places, offsets, *, budget):
     """Return how many images each of some Views has, a list of int, None where the service does not tell.
 
     `places` are longitude and latitude [°] of all cities, shape (n_sites, 2), `offsets` the hours by which
@@ -42,7 +41,7 @@ def count_images(connection, views, places, offsets, *, budget, progress):
         shared.append((last[0], first[1]) if last[0] < first[1] else (first[0], last[1]))
     found = []
     for start in range(0, len(windows), MOST_VIEWS):
-        found += _times(connection, windows[start : start + MOST_VIEWS], budget, progress)
+        found += _times(connection, windows[start : start + MOST_VIEWS], budget)
     return [
         None if times is None else _count(view.part.products[0], times, *own)
         for view, times, own in zip(views, found, shared, strict=True)
@@ -58,32 +57,28 @@ def _count(product, times, start, end):
     return len(times) if enough else 0
 
 
-def _times(connection, windows, budget, progress):
+def _times(connection, windows, budget):
     """Return the times of images that one request brings; where it is too large or refused, its parts."""
-    counted, answers = CountedConnection(connection), []
-    counted.expressions = 1
 
     def read(value):
         if not isinstance(value, list) or [list] * len(windows) != list(map(type, value)):
             raise Incomplete(f"{connection.host} sent something else than the times of images")
-        answers.append(value)
+        return value
 
+    expression = graph.image_times(windows)
     settings = {"budget": budget, "patience": budget.patience, "stop": threading.Event()}
     try:
-        call_with_retries(counted, graph.image_times(windows), rows=None, check=read, **settings)
-        return answers[-1]
+        return call_with_retries(lambda: connection.value(expression), connection, read=read, **settings)
     except Refused as error:
         # A refusal that names an asset is about the products made of it alone.
         kept = [window for window in windows if window[0].product.asset != error.asset]
         if error.asset is None or len(kept) in (0, len(windows)):
             return [None] * len(windows)
-        rest = iter(_times(connection, kept, budget, progress))
+        rest = iter(_times(connection, kept, budget))
         return [None if own.product.asset == error.asset else next(rest) for own, _, _ in windows]
     except TooLarge as error:
         if isinstance(error, Silent) or len(windows) == 1:
             return [None] * len(windows)
         middle = len(windows) // 2
         halves = windows[:middle], windows[middle:]
-        return [times for half in halves for times in _times(connection, half, budget, progress)]
-    finally:
-        progress.retries += counted.retries
+        return [times for half in halves for times in _times(connection, half, budget)]

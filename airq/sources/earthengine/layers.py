@@ -1,14 +1,9 @@
-"""Layers: products that one request can draw together, and the periods that they are drawn for.
-
-An extraction is its products, the area around a city and the kind of day; where and when is kept apart.
-"""
+"""Layers: products that one request can draw together, and the periods that they are drawn for."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,16 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from airq.geo import EARTH_RADIUS_KM
-from airq.io import json_ready
-from airq.sources.earthengine.catalogue import column_units
 from airq.sources.earthengine.product import DEGREE_METRES, DISC_METRES, MODEL_METRES, Product
-from airq.sources.earthengine.versions import clashes, joined, product_fingerprints
-from airq.sources.folder import ONCE, offset_hours
-from airq.sources.online.address import check_address, named_service
+from airq.sources.site_days import ONCE
 
 DAY_MS = 86_400_000
-#: The service that answers by default.
-EARTH_ENGINE = "earthengine.googleapis.com"
 #: Most pixels along the side of a cell: in wider cells they lie farther apart.
 MOST_ACROSS = 200
 
@@ -81,7 +70,7 @@ def grid_of(product, band, radius_km):
     return Grid(product.resolution * blocks, product.crs, blocks)
 
 
-def _shared_metres(product):
+def shared_metres(product):
     """Return the size of pixels by which products find together; models, of larger ones, join satellites."""
     return DISC_METRES if product.resolution == MODEL_METRES else product.resolution
 
@@ -142,7 +131,7 @@ class Layer:
         cadence, shape = self.cadence, self.products[0].shape
         if all(product.whole_days for product in self.products):
             cadence = f"utc{cadence}"
-        metres = _shared_metres(self.products[0])
+        metres = shared_metres(self.products[0])
         area = f"cells{self.cell:g}deg" if self.is_cells else f"{shape}{self.radius_km:g}km"
         words = [cadence, area, f"{metres:g}m", *self.products[0].reducers]
         words += ["count"] if self.quality else []
@@ -278,157 +267,16 @@ def has_images(product, period):
     return period + 1 >= start and period - before - 1 <= end
 
 
-@dataclass(frozen=True)
-class Extraction:
-    """What to extract, apart from where and when.
-
-    Raise ValueError if a radius is not positive, or the rings do not grow.
-    """
-
-    #: Name of the set of products.
-    recipe: str
-    products: tuple[Product, ...]
-    #: Radius of the disc around a city. [km]
-    radius_km: float = 5.0
-    #: Outer radii of the rings of fire power. [km]
-    rings_km: tuple[float, ...] = (50.0, 150.0, 300.0)
-    #: Whether satellite columns bring their valid-pixel count and the pixel's age.
-    quality: bool = False
-    #: Whose midnight ends a day, "utc" or "local"; local days follow the longitude, in whole hours.
-    day_basis: str = "utc"
-    #: Who answers: values of a stand-in must not mix with Earth Engine's.
-    service: str = EARTH_ENGINE
-    #: Width of the cells of a grid, which are taken by their pixels instead of discs; None for discs. [°]
-    cell: float | None = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "rings_km", tuple(float(radius) for radius in self.rings_km))
-        for radius in (self.radius_km, *self.rings_km):
-            if not 0 < radius <= 1000:
-                raise ValueError(f"A radius of {radius:g} km is not between 0 and 1,000 km.")
-        if not self.rings_km or any(np.diff(self.rings_km) <= 0):
-            raise ValueError("The rings need at least one radius, each larger than the one before it.")
-
-    @functools.cached_property
-    def layers(self):
-        """Products that one request can draw together, as a tuple of Layer."""
-        groups = {}
-        for product in self.products:
-            quality = self.quality and product.is_aged
-            for radius in self.rings_km if product.shape == "rings" else (self.radius_km,):
-                apart = product.whole_days and self.day_basis == "local"
-                alike = (product.cadence, apart, product.shape)
-                key = (radius, quality, _shared_metres(product), product.reducers, *alike)
-                groups.setdefault(key, []).append(product)
-        return tuple(Layer(tuple(group), *key[:2], self.cell) for key, group in groups.items())
-
-    @functools.cached_property
-    def units(self):
-        """Unit of every column of the panel that the extraction fills, in the panel's order."""
-        units = {}
-        for product in self.products:
-            units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
-        return units
-
-    def units_on(self, days):
-        """Return the unit of every column; products without images on any of the days have none."""
-        units = {}
-        for product in self.products:
-            periods = np.unique(Layer((product,), self.radius_km).period_of(days))
-            if any(has_images(product, period) for period in periods):
-                units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
-        return units
-
-    def derived(self, columns):
-        """Return sums and shares of rings, from those within their outer and inner radii."""
-        rings = {}
-        for product in self.products:
-            for band in product.bands if product.shape == "rings" else ():
-                inner, inner_area = 0.0, 0.0
-                for radius in self.rings_km:
-                    within, area = columns[f"{band.name}_within_{radius:g}km"], disc_area(radius)
-                    # The edges of two discs are drawn by different pixels: a ring without fires, or seen
-                    # as a whole, may come out a little below zero, or above one.
-                    ring = np.maximum(within - inner, 0)
-                    if band.classes:
-                        ring = np.minimum(ring / (area - inner_area), 1)
-                    rings[f"{band.name}_{radius:g}km"] = ring
-                    inner, inner_area = within, area
-        return rings
-
-    @property
-    def assets(self):
-        """Earth Engine's ids, by key of the product."""
-        return {product.key: product.asset for product in self.products}
-
-    @property
-    def source(self):
-        """How a panel names where its values come from."""
-        assets = ", ".join(dict.fromkeys(self.assets.values()))
-        return f"{source_of(self.service)}, recipe {self.recipe}: {assets}"
-
-    def differences(self, before, columns):
-        """Return what of an earlier extraction's facts and its panel's columns cannot stand beside this."""
-        return clashes(self, before, columns)
-
-    def joined(self, before, columns):
-        """Return this extraction with what an earlier one, as facts, brought into the columns of a panel."""
-        return joined(self, before, columns)
-
-    @functools.cached_property
-    def fingerprints(self):
-        """Hash of what decides the values of each product, apart from where and when, by its key."""
-        return product_fingerprints(self.to_dict())
-
-    def fingerprint_of(self, part):
-        """Return the hash of what decides the values of a layer of one product."""
-        return self.fingerprints[part.key]
-
-    def fingerprints_of(self, before):
-        """Return the same as `fingerprints` of an extraction of an earlier version, as facts."""
-        return product_fingerprints(before)
-
-    def offset_hours(self, longitudes):
-        """Return the hours by which each city's day begins before the day in UTC.
-
-        >>> Extraction("mine", (), day_basis="local").offset_hours([32.6, -17.4]).tolist()
-        [2, -1]
-        """
-        return offset_hours(longitudes, self.day_basis)
-
-    def to_dict(self):
-        """Return the same as plain values, every product whole."""
-        return json_ready(dataclasses.asdict(self))
-
-    @functools.cached_property
-    def fingerprint(self):
-        """Hash of everything that decides a panel, apart from where and when."""
-        facts = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(facts.encode()).hexdigest()[:16]
-
-
-def source_of(service):
-    """Return how a panel names the service that answered."""
-    return named_service(service, EARTH_ENGINE, "Google Earth Engine")
-
-
 def period_bounds(layer, period, offset_hours):
     """Return start and end of a period in UTC, the end excluded, as numpy.datetime64[s].
 
     Midnight at 30° east comes two hours before midnight in UTC:
 
-    >>> from airq.sources.earthengine.catalogue import products_of
-    >>> layer = Extraction("mine", products_of("default", ["no2"])).layers[0]
+    >>> from airq.sources.earthengine.catalogue import PRODUCTS
+    >>> layer = Layer((PRODUCTS["no2"],), 5.0)
     >>> [str(time) for time in period_bounds(layer, np.datetime64("2020-01-02"), 2)]
     ['2020-01-01T22:00:00', '2020-01-02T22:00:00']
     """
     shift = np.timedelta64(int(offset_hours) if layer.has_local_days else 0, "h")
     start, end = period.astype("datetime64[s]"), layer.period_end(period).astype("datetime64[s]")
     return start - shift, end - shift
-
-
-def scheme_of(url):
-    """Return "http" or "https"; raise ValueError if `url` is not the address of a service."""
-    if url is None:
-        return "https"
-    return check_address(url, option="--ee-url", example="https://earthengine.googleapis.com")

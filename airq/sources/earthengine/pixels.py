@@ -124,42 +124,21 @@ def window_pixels(connection, image, bands, grid, *, crs="EPSG:4326", **settings
     Edges and steps of the grid are in the units of the projection `crs`; `settings` are `budget`, `patience`
     and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
     """
-    image = image.select(bands).unmask(NOTHING, False).toFloat()
-    request = _WindowRequest(connection, bands, grid, crs)
-    values = call_with_retries(request, image, rows=0, **settings)
-    values[values < NOTHING / 10] = np.nan
-    return values
+    corner = {"scaleX": grid.step_x, "shearX": 0, "translateX": grid.west}
+    corner |= {"shearY": 0, "scaleY": -grid.step_y, "translateY": grid.north}
+    size = {"width": grid.width, "height": grid.height}
+    params = {"expression": image.select(bands).unmask(NOTHING, False).toFloat()}
+    params["grid"] = {"dimensions": size, "affineTransform": corner, "crsCode": crs}
 
+    def read(pixels):
+        if pixels.shape != (grid.height, grid.width) or set(bands) - set(pixels.dtype.names or ()):
+            raise Unavailable(f"{connection.host} sent other pixels than those asked for")
+        # A view of what is in single precision already: a window may hold many megabytes.
+        values = np.moveaxis(structured_to_unstructured(pixels[bands], dtype="float32"), -1, 0)
+        values[values < NOTHING / 10] = np.nan
+        return values
 
-class _WindowRequest:
-    """A connection that computes the pixels of one window, for :func:`call_with_retries`."""
-
-    def __init__(self, connection, bands, grid, crs):
-        self.connection, self.bands, self.shape = connection, bands, (grid.height, grid.width)
-        self.grid = {
-            "dimensions": {"width": grid.width, "height": grid.height},
-            "affineTransform": {
-                **{"scaleX": grid.step_x, "shearX": 0, "translateX": grid.west},
-                **{"shearY": 0, "scaleY": -grid.step_y, "translateY": grid.north},
-            },
-            "crsCode": crs,
-        }
-
-    @property
-    def host(self):
-        return self.connection.host
-
-    @property
-    def restricted(self):
-        return self.connection.restricted
-
-    def compute(self, image, *, rows):
-        """Return the pixels (n_bands, n_rows, n_columns), in one attempt."""
-        pixels = self.connection.pixels({"expression": image, "grid": self.grid})
-        if pixels.shape != self.shape or set(self.bands) - set(pixels.dtype.names or ()):
-            raise Unavailable(f"{self.host} sent other pixels than those asked for")
-        # A view: a window may hold many megabytes.
-        return np.moveaxis(structured_to_unstructured(pixels[self.bands]), -1, 0)
+    return call_with_retries(lambda: connection.pixels(params), connection, read=read, **settings)
 
 
 def fetch_pixels(connection, request, places, **settings):
@@ -185,7 +164,6 @@ def _cell_means(connection, request, places, near, settings):
         for output in layer.outputs
         if has_images(output.product, period)
     }
-    connection.expressions += 1
     pixels = window_pixels(connection, image, list(outputs), window, **settings)
     row, column = window.cells(pd.DataFrame(places, columns=["longitude", "latitude"]))
     found = dict(zip(outputs, pixels[:, row, column].astype("float64"), strict=True))
@@ -201,7 +179,6 @@ def _ring_sums(connection, request, places, near, settings):
     for grid, window in request.answers:
         if names := graph.band_names(layer, request.periods, grid):
             image = graph.stack(layer, request.periods, grid, near, offset_hours=request.offset_hours)
-            connection.expressions += 1
             pixels = window_pixels(connection, image, names, window, crs=grid.crs, **settings)
             seconds += connection.seconds
             sums = disc_sums(pixels, window, places, layer.radius_km)

@@ -21,7 +21,6 @@ from airq.sources.earthengine import graph, pixels
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import (
-    AGAIN,
     Incomplete,
     OutOfMemory,
     Refused,
@@ -31,6 +30,7 @@ from airq.sources.earthengine.errors import (
 )
 from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
 from airq.sources.earthengine.planning import TILE_SCALES, PixelRequest, RequestQueue, sample_requests
+from airq.sources.online.errors import AGAIN
 
 #: How long requests under way are waited for when the run is stopped. [s]
 GRACE_SECONDS = 10.0
@@ -56,6 +56,11 @@ class Progress:
     retries: int = 0
     smaller_tiles: int = 0
     splits: int = 0
+    #: Of tasks, `under_way` being those that Earth Engine has not ended: those that this run started, those
+    #: of them that were started again, and blocks in all.
+    started: int = 0
+    restarted: int = 0
+    blocks: int = 0
 
 
 def sample(connection, missing, folder, *, budget, progress, report_progress=None):
@@ -141,7 +146,8 @@ class _Run:
             self.tasks.put(None)
 
     def _tick(self):
-        self.progress.requests = self.connection.stats.requests
+        stats = self.connection.stats
+        self.progress.requests, self.progress.retries = stats.requests, stats.retries
         self.report(self.progress)
 
     def _begin(self, request):
@@ -155,17 +161,17 @@ class _Run:
     def _work(self):
         settings = {"budget": self.budget, "patience": self.budget.patience, "stop": self.stop}
         for request in iter(self.tasks.get, None):
-            counted, values, error = CountedConnection(self.connection), None, None
+            values, error = None, None
             try:
-                values = fetch(counted, request, self.places, **settings)
+                values = fetch(self.connection, request, self.places, **settings)
             except BaseException as caught:
-                # The main thread raises it again: a worker that dies in silence would hang the run.
+                # Whatever it is: the main thread raises it again, as a worker that dies in silence would hang
+                # the run.
                 error = caught
-            self.outcomes.put((request, values, counted, error))
+            self.outcomes.put((request, values, self.connection.seconds, error))
 
-    def _settle(self, request, values, counted, error):
+    def _settle(self, request, values, seconds, error):
         self.progress.under_way -= 1
-        self.progress.retries += counted.retries
         pace = self.queue.pace(request)
         if isinstance(error, Silent) and self.budget.silent:
             raise Unavailable(f"Earth Engine hangs: {error}, again and again. {AGAIN}")
@@ -174,14 +180,14 @@ class _Run:
             self.queue.add([request])
         elif isinstance(error, TooLarge):
             self.progress.splits += 1
-            pace.was_too_large(request.cells, counted.seconds)
+            pace.was_too_large(request.cells, seconds)
             self.queue.add([request])
         elif isinstance(error, Refused):
             raise self._naming_products(error, request)
         elif error is not None:
             raise error
         else:
-            pace.came_back(request.cells, counted.seconds)
+            pace.came_back(request.cells, seconds)
             self._keep(request, values)
 
     def _naming_products(self, error, request):
@@ -202,43 +208,6 @@ class _Run:
         self.progress.chunks += 1
         self.progress.done += request.cells
         self.progress.fetched += int(np.isfinite(values).sum())
-
-
-class CountedConnection:
-    """A connection that counts expressions and attempts, and the seconds of the last attempt."""
-
-    def __init__(self, connection):
-        self._connection, self.host = connection, connection.host
-        self.expressions, self.attempts, self.seconds = 0, 0, 0.0
-
-    @property
-    def retries(self):
-        """Attempts beyond the first of each expression."""
-        return self.attempts - self.expressions
-
-    @property
-    def restricted(self):
-        """Whether the last answer asked for less parallelism."""
-        return self._connection.restricted
-
-    def compute(self, collection, *, rows):
-        """Make one attempt."""
-        with self._attempt():
-            return self._connection.compute(collection, rows=rows)
-
-    def pixels(self, params):
-        """Make one attempt to get pixels."""
-        with self._attempt():
-            return self._connection.pixels(params)
-
-    @contextlib.contextmanager
-    def _attempt(self):
-        self.attempts += 1
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds = time.monotonic() - start
 
 
 def fetch(connection, request, places, **settings):
@@ -271,29 +240,26 @@ def fetch(connection, request, places, **settings):
 
 
 def _fetch_once(connection, request, places, **settings):
-    if isinstance(request, PixelRequest):
-        features = pixels.fetch_pixels(connection, request, places, **settings)
-        return read_answer(features, request, host=connection.host)
-    settings_of_graph = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
-    expression = graph.table(request.layer, places[request.rows], request.periods, **settings_of_graph)
-    connection.expressions += 1
-    answers = []
-
     def read(features):
-        answers.append(read_answer(features, request, host=connection.host))
+        return read_answer(features, request, host=connection.host)
 
-    call_with_retries(connection, expression, rows=len(request.rows), check=read, **settings)
-    return answers[-1]
+    if isinstance(request, PixelRequest):
+        return read(pixels.fetch_pixels(connection, request, places, **settings))
+    own = {"offset_hours": request.offset_hours, "tile_scale": request.tile_scale}
+    expression = graph.table(request.layer, places[request.rows], request.periods, **own)
+    rows = len(request.rows)
+    return call_with_retries(
+        lambda: connection.compute(expression, rows=rows), connection, read=read, **settings
+    )
 
 
 def probe(connection, request, places):
     """Return the values of one city and one period in one attempt for each size of tiles."""
     once = {"budget": Budget(1), "patience": Patience(attempts=3, base=0.2), "stop": threading.Event()}
-    counted = CountedConnection(connection)
     for tile_scale in TILE_SCALES[:-1]:
         with contextlib.suppress(OutOfMemory):
-            return fetch(counted, dataclasses.replace(request, tile_scale=tile_scale), places, **once)
-    return fetch(counted, dataclasses.replace(request, tile_scale=TILE_SCALES[-1]), places, **once)
+            return fetch(connection, dataclasses.replace(request, tile_scale=tile_scale), places, **once)
+    return fetch(connection, dataclasses.replace(request, tile_scale=TILE_SCALES[-1]), places, **once)
 
 
 def refused_products(connection, request, places):

@@ -29,10 +29,11 @@ from airq.io import json_ready
 from airq.panel import COLUMNS
 from airq.sources import days
 from airq.sources.cleaning import Tally
-from airq.sources.folder import LayerRequest, offset_hours
+from airq.sources.folder import LayerRequest
 from airq.sources.online.address import named_service
 from airq.sources.online.errors import Passing
 from airq.sources.open_meteo import HOURLY_COLUMNS, OPEN_METEO_UNITS
+from airq.sources.site_days import offset_hours
 from airq.units import unit_name
 
 #: The free service's calls a minute, an hour and a day.

@@ -69,29 +69,12 @@ def read_archive(
     wanted = table.index[table["left_out"] == ""]
     with tempfile.TemporaryDirectory(prefix="airq-openaq-") as folder:
         for done, row in enumerate(wanted, 1):
-            location, own = table.loc[row], Tally()
-            read = files.get(location["location_id"], [])
+            read = files.get(table.loc[row, "location_id"], [])
             joined, broken = join_days([path for _, path in read], [file.day for file, _ in read], *days)
             damaged += [read[place][0].name for place in broken]
-            if np.isnan(location["latitude"]) and joined:
-                location = _located(table, row, joined, cities)
-            panel, left_out = (
-                None,
-                "without readings in these days" if read else "without files in these days",
-            )
-            if location["distance_km"] > radius_km:
-                left_out = too_far(radius_km)
-            elif joined:
-                panel, left_out = _read_location(location, joined, folder, cities, min_hours, own)
-            if panel is not None:
-                panel = panel[panel["date"].between(*days)]
-                left_out = _settle(table, row, panel, cities, radius_km, own, tally)
-            if left_out:
-                table.loc[row, "left_out"] = left_out
-            else:
-                table.loc[row, ["rows", "days"]] = own.kept, len(panel)
-                panels.append(panel)
-            _add(tally, own)
+            settings = {"folder": folder, "radius_km": radius_km, "min_hours": min_hours}
+            panel = _take(table, row, joined, cities, days, tally, has_files=bool(read), **settings)
+            panels += [] if panel is None else [panel]
             if report_progress is not None:
                 report_progress(done, len(wanted), "locations read")
     if not panels:
@@ -104,6 +87,27 @@ def read_archive(
     if damaged:
         tally.notes.append(f"left out, as damaged in the archive itself: {some(damaged)}")
     return Reading(_stacked(panels, cities, table, tally), tally)
+
+
+def _take(table, row, joined, cities, days, tally, *, has_files, folder, radius_km, min_hours):
+    """Return the panel of a location, or None; write down what became of it in the table and the tally."""
+    location, own, panel = table.loc[row], Tally(), None
+    if np.isnan(location["latitude"]) and joined:
+        location = _located(table, row, joined, cities)
+    left_out = f"without {'readings' if has_files else 'files'} in these days"
+    if location["distance_km"] > radius_km:
+        left_out = too_far(radius_km)
+    elif joined:
+        panel, left_out = _read_location(location, joined, folder, cities, min_hours, own)
+    if panel is not None:
+        panel = panel[panel["date"].between(*days)]
+        left_out = _settle(table, row, panel, cities, radius_km, own, tally)
+    if left_out:
+        table.loc[row, "left_out"] = left_out
+    else:
+        table.loc[row, ["rows", "days"]] = own.kept, len(panel)
+    _add(tally, own)
+    return None if left_out else panel
 
 
 def _read_location(location, joined, folder, cities, min_hours, tally):

@@ -143,5 +143,6 @@ def places():
 
 
 def ask(engine, **settings):
-    settings = {"rows": 5, "budget": Budget(4, patience=QUICK), "patience": QUICK} | settings
-    return call_with_retries(engine, places(), **settings)
+    settings = {"budget": Budget(4, patience=QUICK), "patience": QUICK} | settings
+    rows = settings.pop("rows", 5)
+    return call_with_retries(lambda: engine.compute(places(), rows=rows), engine, **settings)

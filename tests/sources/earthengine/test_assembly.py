@@ -8,10 +8,11 @@ from airq.io import read_panel
 from airq.panel import COLUMNS, panel_metadata
 from airq.sources import assembly
 from airq.sources.assembly import assemble
-from airq.sources.chunks import write_chunk
+from airq.sources.chunks import Chunk, write_chunk
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays
+from airq.sources.earthengine.extraction import Extraction
+from airq.sources.folder import Folder
+from airq.sources.site_days import SiteDays
 
 SITES = ["accra", "cairo", "kampala"]
 
@@ -187,6 +188,21 @@ def test_a_panel_in_parts_is_the_same_panel(begun, monkeypatch):
         parts, same = assembled(folder)
         pd.testing.assert_frame_equal(parts, whole)
         assert same == facts
+
+
+@pytest.mark.parametrize(("room", "times"), [(48, 2), (47, 3)])
+def test_chunks_are_kept_by_their_bytes(begun, monkeypatch, room, times):
+    "Chunks of 32 and 16 bytes: the second city's turn drops that of the first and third, or keeps it."
+    folder, read = begun("no2"), []
+    folder.put([1e-5, 2e-5, 5e-5, 6e-5], sites=["accra", "kampala"])
+    folder.put([3e-5, 4e-5], sites=["cairo"])
+    values = Chunk.values
+    monkeypatch.setattr(Chunk, "values", lambda *args: read.append(args) or values(*args))
+    monkeypatch.setattr(assembly, "MOST_VALUES", 1)
+    monkeypatch.setattr(assembly, "KEPT_BYTES", room)
+    panel, _ = assembled(folder)
+    assert len(read) == times
+    assert panel["no2"].tolist() == pytest.approx([1e-5, 2e-5, 3e-5, 4e-5, 5e-5, 6e-5])
 
 
 def test_no_chunk_is_an_empty_panel(begun):

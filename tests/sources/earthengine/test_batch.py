@@ -6,26 +6,13 @@ from collections import Counter
 import pytest
 from earthengine_server import Faults, Limits
 from earthengine_server.errors import EarthEngineError
-from extractions import MAIAC, QUICK, hidden, kept, panel, run, same, simulated, six_cities
+from extractions import CITIES, MAIAC, QUICK, hidden, kept, panel, run, same, simulated, six_cities
 
 from airq.sources.earthengine.batch import read_features
 from airq.sources.earthengine.destinations import Bucket, DriveFolder, read_destination
 from airq.workflows.extract import EarthEngine, cancel_tasks, plan
 
 HERE = "gs://bucket/africa"
-
-
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    """Enough memory for every task."""
-    with simulated(limits=None) as server:
-        yield server
 
 
 def batch(server, folder, asked=None, *, batch=HERE, **settings):
@@ -145,6 +132,38 @@ def test_another_machine_takes_up_what_runs(server, tmp_path, undisturbed):
     same(panel(tmp_path, "there"), undisturbed)
 
 
+def test_cities_and_days_that_are_added_leave_running_tasks_their_names(server, tmp_path, undisturbed):
+    """Two tasks of five cities and three days go on; what is new is started beside them.
+
+    A task a layer brings the sixth city, and one the fourth day of the five.
+    """
+    first = six_cities(tmp_path, cities=CITIES[:5], end="2023-01-03")
+    interrupted(server, tmp_path, "out", first)
+    before = server.exports.descriptions()
+    server.exports.release()
+    report = batch(server, tmp_path)
+    assert server.exports.descriptions()[:2] == before
+    assert (report.started, report.chunks) == (3, 5)
+    same(panel(tmp_path), undisturbed)
+    assert "tasks" not in manifest(tmp_path, "out"), "None is waited for."
+
+
+def test_a_divided_task_is_taken_up_in_halves_when_a_city_is_added(tmp_path):
+    "Ctrl-C comes once a block of five cities and two days was divided: its halves keep their names."
+    first = six_cities(tmp_path, cities=CITIES[:5], end="2023-01-02", products=["cams"])
+    with simulated(limits=Limits(cells=10)) as server:
+
+        def ctrl_c(progress):
+            if progress.splits and progress.under_way:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            batch(server, tmp_path, first, report_progress=ctrl_c)
+        batch(server, tmp_path, six_cities(tmp_path, end="2023-01-02", products=["cams"]))
+        blocks = {own.split("-")[1] for own in server.exports.descriptions()}
+    assert len(blocks) == 4, "The block, its halves, and the sixth city."
+
+
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_second_start_makes_no_second_task(server, tmp_path, undisturbed, refused):
     "Who read the list before another machine started tasks gets these, a refused repetition or not."
@@ -197,6 +216,28 @@ def test_requests_that_are_always_refused_as_repeated_end(server, tmp_path):
         ValueError, match=r"night-lights, 2023, 6 cities: .*requestId is used already \(after 3"
     ):
         batch(server, tmp_path, out="elsewhere", batch="gs://bucket/other")
+
+
+def test_states_and_times_may_be_told_otherwise(server, tmp_path, undisturbed):
+    "Tasks as the client calls their states, empty values as null, and files without a time."
+    exports, words = server.exports, {"PENDING": "READY", "SUCCEEDED": "COMPLETED"}
+    listed, objects = exports.listed, exports.objects
+
+    def listed_otherwise():
+        found = listed()["operations"]
+        for own in found:
+            facts = own["metadata"]
+            own["metadata"] = {"state": words.get(facts["state"], facts["state"]), "startTime": None}
+            own["metadata"]["description"] = facts["description"]
+        return {"operations": [*found, {"name": "projects/p/operations/x", "metadata": None, "error": None}]}
+
+    def objects_without_times(*arguments):
+        page = objects(*arguments)
+        return page | {"items": [{"name": own["name"]} for own in page.get("items", [])]}
+
+    exports.listed, exports.objects = listed_otherwise, objects_without_times
+    assert batch(server, tmp_path).restarted == 0
+    same(panel(tmp_path), undisturbed)
 
 
 # -- tasks that fail

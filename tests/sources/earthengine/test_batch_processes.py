@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from extractions import kept, panel, run, same, simulated, six_cities, written
+from extractions import kept, panel, run, same, six_cities, written
 from patience import PATIENCE
 from typer.testing import CliRunner
 
@@ -16,18 +16,6 @@ from airq.cli import app
 AIRQ = [sys.executable, "-c", "from airq.cli import main; main()"]
 #: Three months and a year: four tasks.
 START, END, PRODUCTS = "2023-01-30", "2023-03-02", "maiac,night-lights"
-
-
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    with simulated(limits=None) as server:
-        yield server
 
 
 def command(server, folder, *more):

@@ -41,14 +41,6 @@ RINGS = (10.0, 25.0, 40.0)
 ROUNDING = 2.0**-24 * 1.01
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_way_out():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def server():
     with EarthEngineServer() as server:

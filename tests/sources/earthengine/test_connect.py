@@ -39,9 +39,7 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def no_way_out(monkeypatch, tmp_path):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
 

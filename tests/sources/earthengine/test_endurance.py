@@ -16,12 +16,6 @@ EXPECTED = [{"k": number} for number in range(6)]
 PATIENCE = Patience(base=0.01, longest=0.6, silence=1.0)
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def asked_many_times(server, requests, *, workers):
     """The results of equal requests, their rows in order, and the connection's counts."""
     budget = Budget(workers, patience=PATIENCE)
@@ -30,18 +24,18 @@ def asked_many_times(server, requests, *, workers):
         collection = ee.FeatureCollection(rows)
 
         def call(_):
-            found = call_with_retries(
-                engine, collection, rows=6, budget=budget, check=check_rows, patience=PATIENCE
-            )
+            settings = {"budget": budget, "read": whole, "patience": PATIENCE}
+            found = call_with_retries(lambda: engine.compute(collection, rows=6), engine, **settings)
             return sorted(found, key=lambda row: row["k"])
 
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             return list(pool.map(call, range(requests))), engine.stats.as_dict()
 
 
-def check_rows(found):
+def whole(found):
     if len(found) < 6:
         raise Incomplete(f"{len(found)} of 6 features")
+    return found
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from airq.sources.earthengine import graph
 from airq.sources.earthengine.catalogue import products_of
 from airq.sources.earthengine.client import connect
 from airq.sources.earthengine.credentials import load_credentials, resolve_project
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 
 NO2 = "COPERNICUS/S5P/OFFL/L3_NO2"
 NO2_BANDS = ["tropospheric_NO2_column_number_density", "cloud_fraction"]

@@ -9,8 +9,9 @@ import pytest
 
 from airq.sources.chunks import write_chunk
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays, locked_folder, open_folder
+from airq.sources.earthengine.extraction import Extraction
+from airq.sources.folder import Folder, locked_folder, open_folder
+from airq.sources.site_days import SiteDays
 
 TODAY = np.datetime64("2024-01-01")
 LONGITUDES = {"accra": -0.2, "cairo": 31.2, "kampala": 32.6}
@@ -405,11 +406,20 @@ def test_a_foreign_folder_is_refused(tmp_path):
             open_folder(tmp_path / name, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"extraction": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"extraction": {}}', "\xff"),
+        '{"extraction": {}, "cities": {"accra": {"where": [5.6, -0.2]}}, "runs": []}',
+        '{"extraction": {}, "cities": {}, "runs": [], "images": [1], "earlier": {}}',
+    ],
+)
 def test_a_damaged_manifest_is_told(tmp_path, text):
     "Cut, of another kind, or without its parts: the chunks are still good."
     (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
-    with pytest.raises(ValueError, match="manifest.json is damaged. Delete it"):
+    with pytest.raises(
+        ValueError, match="manifest.json is damaged, or of another version of airq. Delete it"
+    ):
         open_folder(tmp_path, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 

@@ -31,8 +31,6 @@ START, END = "2023-02-13", "2023-02-14"
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with EarthEngineServer() as server:
         yield server

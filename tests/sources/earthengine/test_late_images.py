@@ -22,20 +22,15 @@ from extractions import (
 
 from airq.sources.arrivals import Arrivals, View
 from airq.sources.earthengine.catalogue import products_of
-from airq.sources.earthengine.layers import Extraction
-from airq.sources.folder import Folder, SiteDays
+from airq.sources.earthengine.extraction import Extraction
+from airq.sources.folder import Folder
+from airq.sources.site_days import SiteDays
 from airq.workflows.extract import EarthEngine, plan
 
 #: Long after the four days of January 2023 that are extracted.
 FIRST = np.datetime64("2023-06-01")
 ERA5, DAY = "ECMWF/ERA5/HOURLY", 86_400_000
 LATE = ["2023-01-02", "2023-01-04"]
-
-
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 def costs(server, folder, day, asked=None, **settings):
@@ -213,8 +208,10 @@ def test_a_span_is_fetched_anew(undisturbed, tmp_path):
         assert costs(server, tmp_path, None, only, refresh="2023-01-02..2023-01-03")[0] == 24
         assert costs(server, tmp_path, None) == (0, 0)
         assert len(kept(tmp_path)) == 3
-        with pytest.raises(ValueError, match="no day from 2024-01-01 to 2024-01-02"):
-            run(server, tmp_path, only, refresh=("2024-01-01", "2024-01-02"))
+        for out in ("out", "new"):
+            with pytest.raises(ValueError, match="no day from 2024-01-01 to 2024-01-02"):
+                run(server, tmp_path, only, out=out, refresh=("2024-01-01", "2024-01-02"))
+        assert not (tmp_path / "new").exists()
     same(panel(tmp_path), undisturbed)
 
 

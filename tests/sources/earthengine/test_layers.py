@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from airq.sources.earthengine.catalogue import PRODUCTS, products_of
-from airq.sources.earthengine.layers import (
-    ONCE,
-    Extraction,
-    Layer,
-    disc_area,
-    has_images,
-    period_bounds,
-)
-from airq.sources.folder import day_labels
+from airq.sources.earthengine.extraction import Extraction
+from airq.sources.earthengine.layers import ONCE, Layer, disc_area, has_images, period_bounds
+from airq.sources.site_days import day_labels
 
 
 def extraction(recipe="default", only=None, **settings):

@@ -11,7 +11,7 @@ from airq.cities import bundled_cities
 from airq.sources.earthengine.catalogue import PRODUCTS, products_of
 from airq.sources.earthengine.client import connect
 from airq.sources.earthengine.credentials import load_credentials, resolve_project
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.earthengine.planning import SampleRequest, sample_requests
 from airq.sources.earthengine.product import SINUSOIDAL, SINUSOIDAL_METRES
 from airq.sources.earthengine.sampler import probe

@@ -1,9 +1,12 @@
 """Pixels of a grid by image:computePixels, and urban centres of what Earth Engine says of people."""
 
+import io
+
 import ee
 import numpy as np
 import pytest
 from earthengine_server import EarthEngineServer, Faults, Limits, answers
+from scripted_server import DOCUMENTS, in_turn, opened, running, says
 from typer.testing import CliRunner
 
 import airq
@@ -23,9 +26,7 @@ TOWNS = [("Kigali", -1.94995, 30.05885, 4000.0, 0.06), ("Huye", -2.6, 29.74, 600
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def server():
     with EarthEngineServer() as server:
         yield server
 
@@ -110,6 +111,26 @@ def test_requests_are_repeated(server):
     )
     np.testing.assert_array_equal(asked(server, no2, ["no2"]), whole)
     assert sum(dict_of(server).values()) >= 8
+
+
+def test_other_pixels_than_those_asked_for_are_asked_for_again():
+    "A row too few, and a band too few; then whole numbers, the bands in another order: these are taken."
+
+    def says_pixels(height, *bands):
+        content = np.zeros((height, 2), dtype=[(band, "int16") for band in bands])
+        content[bands[0]] = 5
+        np.save(file := io.BytesIO(), content)
+        return says(200, file.getvalue())
+
+    with running() as server:
+        server.algorithms = (DOCUMENTS / "algorithms.json").read_bytes()
+        server.reply = in_turn(says_pixels(2, "b", "a"), says_pixels(3, "a"), says_pixels(3, "b", "a"))
+        with opened(server) as connection:
+            image = ee.Image.constant([0, 0]).rename(["a", "b"])
+            settings = {"budget": Budget(1, patience=PATIENCE)}
+            pixels = compute_pixels(connection, image, ["a", "b"], Grid(0.0, 1.0, 1.0, 1.0, 2, 3), **settings)
+        assert len(server.asked) == 3
+    assert pixels.dtype == "float32" and pixels[0].max() == 0 and (pixels[1] == 5).all()
 
 
 def test_what_is_too_large_comes_in_halves(monkeypatch, server):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airq.sources.earthengine.catalogue import PRODUCTS, products_of
-from airq.sources.earthengine.layers import Extraction, Layer
+from airq.sources.earthengine.extraction import Extraction
+from airq.sources.earthengine.layers import Layer
 from airq.sources.earthengine.planning import (
     BYTES_PER_CITY,
     BYTES_PER_COMPOSITE,

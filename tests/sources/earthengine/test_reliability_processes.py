@@ -45,12 +45,6 @@ SLOW = Latency(fixed=0.15, per_city_band=0)
 HANG = 300
 
 
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def command(url, folder, *, workers=3, credentials="anonymous", project="p", out="out", end=END):
     """Arguments of the extraction as a user types them."""
     words = ["extract", "--cities", written(folder), "--start", START, "--end", end]

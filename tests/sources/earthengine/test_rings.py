@@ -8,7 +8,7 @@ from scripted_server import ANONYMOUS
 
 from airq.sources.earthengine.catalogue import PRODUCTS
 from airq.sources.earthengine.client import connect
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.sources.earthengine.planning import SampleRequest
 from airq.sources.earthengine.sampler import probe
 
@@ -21,14 +21,11 @@ PLACES = [(30.0, 0.0), (30.0, -20.0), (30.0, 35.0), (30.0, 55.0), (145.0, 35.0),
 
 @pytest.fixture(scope="module")
 def engine():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        with (
-            EarthEngineServer() as server,
-            connect(url=server.url, project="p", credentials=ANONYMOUS) as engine,
-        ):
-            yield engine
+    with (
+        EarthEngineServer() as server,
+        connect(url=server.url, project="p", credentials=ANONYMOUS) as engine,
+    ):
+        yield engine
 
 
 def rings_of(engine, product, place):

@@ -12,14 +12,8 @@ from typer.testing import CliRunner
 from airq.cli import app
 from airq.sources.earthengine import catalogue
 from airq.sources.earthengine.catalogue import PRODUCTS
-from airq.sources.earthengine.layers import Extraction
+from airq.sources.earthengine.extraction import Extraction
 from airq.workflows.extract import EarthEngine, plan
-
-
-@pytest.fixture(autouse=True)
-def no_way_out(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -69,6 +63,24 @@ def test_an_upgrade_fetches_what_changed(tmp_path, upgrade):
     (before,) = facts["replaced"]
     now = {product["key"]: product for product in facts["extraction"]["products"]}["maiac"]
     assert [own["bands"][0]["scale"] for own in (before, now)] == [0.001, 0.0005]
+
+
+def test_an_upgrade_while_tasks_run(server, tmp_path, upgrade):
+    "The task of days, MAIAC among them, gets another name; that of night lights is taken up."
+    where = {"batch": "gs://bucket/x"}
+
+    def ctrl_c(progress):
+        if progress.under_way == 2:
+            raise KeyboardInterrupt
+
+    server.exports.held = True
+    with pytest.raises(KeyboardInterrupt):
+        run(server, tmp_path, report_progress=ctrl_c, **where)
+    server.exports.release()
+    upgrade("maiac", bands=halved(PRODUCTS["maiac"]))
+    assert run(server, tmp_path, **where).started == 1
+    run(server, tmp_path, out="new")
+    same(panel(tmp_path), panel(tmp_path, "new"))
 
 
 @pytest.mark.long
