@@ -99,6 +99,7 @@ def test_a_second_job_of_a_kind_waits(job):
         assert next(steps).text.startswith("Another work is running")
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_its_server(job, tmp_path):
     "The server is killed without a word to the process."
     run = f"from app.jobs import Job\nlist(Job(('own', 'work'), '', 3600, '').run({str(tmp_path)!r}))"

@@ -99,6 +99,7 @@ def test_cities_of_the_panel_are_predicted(draw, make_rows, trained):
     assert "trained the model" in said(app)
 
 
+@pytest.mark.slow
 def test_a_panel_that_does_not_fit_the_bundle_gives_words(draw, make_rows, trained, tmp_path):
     "A column of the bundle is missing: an error that names it."
     panel = read_panel(trained / "panel.parquet")

@@ -447,6 +447,7 @@ def test_recall_is_at_a_threshold_that_training_rows_set():
     assert row["false_alarms@0.1"] == pytest.approx((p[~rare] > threshold).mean(), abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["raw", "prior", "calibrated"])
 @pytest.mark.parametrize("name", ["as they are", "under-sample", "bagged-under"])
 def test_stated_false_alarms_hold_after_every_ending(name, ending):
@@ -479,6 +480,7 @@ def test_scorers_of_scikit_learn_are_weighted_to_the_target():
 # Anybody's rows and classifiers
 
 
+@pytest.mark.long
 def test_three_classes_with_gaps_and_categories():
     "SMOTE sees imputed rows and whole categories; both are said; probabilities of all stand up."
     rng = np.random.default_rng(0)
@@ -496,6 +498,7 @@ def test_three_classes_with_gaps_and_categories():
     assert set(found.table["model"]) == {"logistic", "lightgbm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [
@@ -581,6 +584,7 @@ def test_columns_may_be_called_by_words_and_numbers():
 # The winner
 
 
+@pytest.mark.slow
 def test_the_winner_predicts_for_the_target_and_reads_rows_as_it_learned():
     "Days, words and flags of new rows; three rows alone, in another order of columns."
     rng = np.random.default_rng(0)
@@ -594,6 +598,7 @@ def test_the_winner_predicts_for_the_target_and_reads_rows_as_it_learned():
     assert whole[:, 1].mean() > 0.25
 
 
+@pytest.mark.slow
 def test_every_row_of_the_table_can_be_fitted_by_name():
     "Corrected to 9:1 the mean probability of the rare class is lower than to 1:9; unknown names are told."
     X, y = rows()
@@ -623,6 +628,7 @@ def test_the_winner_predicts_what_costs_least():
 # An interrupted comparison
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on_and_ends_the_same(tmp_path):
     "Stopped after two of six pieces, then run again: four are left, and the figures are those of one run."
     X, y = rows()

@@ -23,6 +23,7 @@ def test_importing_the_package_loads_no_heavy_library():
     assert loaded_by("import imbalance") == []
 
 
+@pytest.mark.slow
 def test_a_classifier_loads_scikit_learn_but_no_booster_and_no_map():
     "The rest stays out until it is asked for."
     assert loaded_by("import imbalance; imbalance.PriorCorrectedClassifier") == ["sklearn"]

@@ -28,6 +28,7 @@ class Square:
         return {"number": self.number}, {"squares": shared[self.number : self.number + 1] ** 2.0}
 
 
+@pytest.mark.slow
 def test_jobs_are_done_once_and_read_back_in_their_order(tmp_path):
     "Two of four were there: two are run; one or two processes give the same."
     folder = claim_parts(tmp_path / "run", {"seed": 0}, what="run")
@@ -59,6 +60,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
         claim_parts(tmp_path, {}, what="run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "words"), [(True, "is kept"), (False, r"memory\. Run again with fewer processes\.")]
 )

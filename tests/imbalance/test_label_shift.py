@@ -144,6 +144,7 @@ def test_rows_of_one_class_allow_some_of_the_other(apart):
     assert adapter.prior_[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["pacc", "em"])
 def test_the_interval_holds_the_share_on_boosted_trees(method):
     "Trained at 5 %, adapted to 30 %, eight draws; at 95 % fewer than six happen once in 170 times."

@@ -168,6 +168,7 @@ def test_questions_that_make_no_sense_are_refused(curve, options, words):
         compare_regressors(*curve, models=Ridge(), **options)
 
 
+@pytest.mark.slow
 def test_defaults_are_a_ridge_and_lightgbm(curve):
     "Two models, three weights each, and no result depends on the number of processes."
     one = compare_regressors(*curve, cv=3, relevance="high")

@@ -71,6 +71,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", NAMES)
 @pytest.mark.parametrize("rows", ["as they are", "bagged-under"])
 def test_a_saved_model_predicts_as_the_fitted_one(tmp_path, model, rows):
@@ -318,6 +319,7 @@ def test_later_dates_are_said_but_raise_no_alarm(tmp_path):
     assert watch_shares(bundle, {"one": later, "two": later})[1] == [f"2 batches (one, two): {said}"]
 
 
+@pytest.mark.slow
 def test_the_best_of_a_comparison_is_fitted(folder, tmp_path):
     "Its model, rows and target; a folder without a comparison is one line."
     compared = tmp_path / "compared"
@@ -421,6 +423,7 @@ def test_the_ending_of_the_best_row_is_taken_along(folder, compared, tmp_path):
     np.testing.assert_array_equal(bundle.classifier.predict_proba(table.X), own.predict_proba(table.X))
 
 
+@pytest.mark.slow
 def test_many_batches_that_are_too_small_are_one_note(folder):
     "200 batches of one row: no row of the table, one sentence with the first names."
     bundle, table = load_bundle(folder / "model"), read_rows(folder / "new.csv")

@@ -166,6 +166,7 @@ def test_a_mark_is_the_same_in_another_process_and_changes_with_a_parameter():
 # Endings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["as they are", "under-sample", "bagged-under", "weights"])
 def test_a_shared_fit_predicts_what_each_ending_predicts_alone(name):
     "The same probabilities, fitted once or each by itself."
@@ -198,6 +199,7 @@ def test_a_corrected_prior_is_that_of_the_classifier_by_itself(name, model):
     npt.assert_allclose(winner.predict_proba(new), alone.predict_proba(new), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["smote-under", "bagged-under"])
 def test_any_number_of_jobs_gives_the_same_result(name):
     "Bit by bit, in this process or in two others."

@@ -74,6 +74,7 @@ WRAPPERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_whatever_weights_inside_the_mean_probability_is_right(name):
     "6 % are rare, and on new rows the mean probability says so to .01; uncorrected it says more than .08."
@@ -93,6 +94,7 @@ def test_neighbours_are_right_for_other_shares_once_they_are_calibrated():
     assert means[0] < 0.25 and abs(means[1] - 0.3) < 0.01
 
 
+@pytest.mark.slow
 def test_a_bag_of_under_samples_is_right_in_the_mean():
     "Ten members, each corrected from its own prior; their mean meets the share."
     model = PriorCorrectedClassifier(booster(), sampler=RandomUnderSampler(), n_members=10, random_state=0)
@@ -267,6 +269,7 @@ def test_calibrated_after_smote_the_mean_probability_is_right():
 # Processes, metadata, copies
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("calibration", ["none", "sigmoid"])
 def test_any_number_of_processes_gives_the_same(calibration):
     "Members and folds, seeds drawn beforehand."

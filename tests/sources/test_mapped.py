@@ -678,6 +678,7 @@ def written(readings):
     return pd.DataFrame(rows, columns=["station", "when", "value"])
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=12)
 @given(WRITTEN, st.integers(1, 4), st.randoms())
 def test_days_in_utc_equal_a_slow_reference_from_files_in_any_order(readings, min_hours, random):

@@ -57,6 +57,7 @@ def stopped(server, folder, call, number, end):
     return words
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_twice_once_while_it_starts_tasks_and_once_while_it_reads_files(server, tmp_path):
     "Four tasks in all, each with an id of its own; a task that failed has a fifth; values as at once."

@@ -40,6 +40,7 @@ def costs(server, folder, day, asked=None, **settings):
     return sent(server), looks(server)
 
 
+@pytest.mark.slow
 def test_late_images_are_fetched_once_they_are_there(undisturbed, tmp_path):
     "Two days of MAIAC come three days after the first run: 6 cities x 2 days x 2 bands are sent."
     with simulated() as server:
@@ -111,6 +112,7 @@ def test_masked_days_are_told_from_days_without_images(tmp_path):
     assert {day for day, (images, *_) in facts.items() if images} == set(own["masked"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)], ids=["weekly", "daily"])
 def test_an_outage_of_three_weeks(tmp_path, step):
     "MAIAC's images from 8 to 28 January come on the 29th. Weekly or daily runs: nothing is lost or repeated."
@@ -160,6 +162,7 @@ def test_the_rest_of_a_day_comes_later(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_tell_its_images(undisturbed, tmp_path, monkeypatch):
     "The two days are then asked for again after the same pauses: 6 cities x 2 days x 2 bands each time."
     monkeypatch.setattr("airq.sources.earthengine.graph.image_times", lambda windows: _unknown())
@@ -247,6 +250,7 @@ def test_looks_are_noted():
     assert str(found.grown[0]) == "2023-01-05T10:00:00.000"
 
 
+@pytest.mark.slow
 def test_a_run_that_something_stood_in_for_comes_late(tmp_path):
     "CAMS' run of 00 UTC of the 2nd comes a day after the first run: its bands and ages are sent."
     asked, day = six_cities(tmp_path, products=["cams"], quality=True), np.datetime64("2023-01-10")

@@ -196,6 +196,7 @@ def test_computations_that_take_too_long(undisturbed, tmp_path):
     same(panel(tmp_path), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_for_some_requests(undisturbed, tmp_path):
     "Three requests get no answer within the time-out: less is asked for, and the rest comes."
     with simulated(faults=Faults(slow=[0, 1, 2], slow_seconds=600)) as server:

@@ -113,6 +113,7 @@ def killed(server, folder, draw):
     wait_for(lambda: server.under_way == 0)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(undisturbed, tmp_path):
     "The second start asks for what no chunk holds and leaves no litter; the third sends nothing."
     with simulated(latency=SLOW) as server:
@@ -161,6 +162,7 @@ def interrupted(process):
     return one_line(stderr), time.monotonic() - begin
 
 
+@pytest.mark.slow
 def test_ctrl_c(undisturbed, tmp_path):
     "One line and exit code 1; the answers under way are kept, and the next run asks for the rest alone."
     with simulated(latency=Latency(fixed=0.4, per_city_band=0)) as server:
@@ -202,6 +204,7 @@ def test_ctrl_c_while_the_service_hangs(tmp_path):
 # -- two at once
 
 
+@pytest.mark.slow
 def test_two_in_one_folder(undisturbed, tmp_path):
     "The second is told in one line and changes nothing; the first ends well."
     with simulated(latency=SLOW) as server:
@@ -226,6 +229,7 @@ def full(limit):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "file"),
     [

@@ -41,6 +41,7 @@ def rings_of(engine, product, place):
     )
 
 
+@pytest.mark.slow
 def test_rings_are_the_sums_of_their_cells(engine):
     "Latitudes 0 to 55, rings to 50, 150 and 300 km of 20 to 2,000 fires: within 1 %, power and share."
     product = PRODUCTS["fires"]

@@ -38,6 +38,7 @@ def cost(server, folder, asked=None, **settings):
     return sent(server)
 
 
+@pytest.mark.slow
 def test_an_upgrade_fetches_what_changed(tmp_path, upgrade):
     "MAIAC has another scale: 6 cities x 4 days x 2 bands are sent; the panel is that of a new folder."
     with simulated() as server:
