@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 import airq
-from airq.cli_options import (
+from airq.cluster import on_cluster
+from airq.commands.options import (
     ALL_CORES,
     OF_A_PANEL,
     Cluster,
@@ -29,10 +30,9 @@ from airq.cli_options import (
     split_schemes,
     write_records,
 )
-from airq.cli_predictions import explain, predict
-from airq.cli_rasters import app as rasters
-from airq.cli_services import app as services
-from airq.cluster import on_cluster
+from airq.commands.predictions import explain, predict
+from airq.commands.rasters import app as rasters
+from airq.commands.services import app as services
 from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.markup import escape
 
 import airq
-from airq.cli_options import Cluster
 from airq.cluster import on_cluster
+from airq.commands.options import Cluster
 from airq.messages import exit_cleanly, notes, progress
 
 app = typer.Typer(

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from airq.cli_options import (
+from airq.cluster import on_cluster
+from airq.commands.options import (
     ALL_CORES,
     OF_A_PANEL,
     Cluster,
@@ -23,7 +24,6 @@ from airq.cli_options import (
     split_schemes,
     write_records,
 )
-from airq.cluster import on_cluster
 from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import print_predictions, print_table, print_written, screen
 

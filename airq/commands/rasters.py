@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from airq.cli_options import CitiesFile, Day, DayBasis, Json, check_files, refuse_given, split, write_records
-from airq.cli_services import Credentials, Project, Url
+from airq.commands.options import (
+    CitiesFile,
+    Day,
+    DayBasis,
+    Json,
+    check_files,
+    refuse_given,
+    split,
+    write_records,
+)
+from airq.commands.services import Credentials, Project, Url
 from airq.messages import exit_cleanly, progress
 from airq.report.console import print_report, screen
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from airq.cli_options import (
+from airq.commands.options import (
     CitiesFile,
     Day,
     DayBasis,
