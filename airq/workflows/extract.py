@@ -438,17 +438,7 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
         batch=estimate(plan_tasks(blocks_of(folder, chunks, hopeful=True)), workers=TASKS_AT_ONCE),
         tiles=tiles,
         layers=layers,
-        products=[
-            {
-                "product": product.key,
-                "asset": product.asset,
-                "columns": [band.name for band in product.bands],
-                "first_day": product.start,
-                "last_day": product.end,
-                "unconfirmed": list(product.unconfirmed),
-            }
-            for product in folder.extraction.products
-        ],
+        products=[_planned_product(product) for product in folder.extraction.products],
         changes=[
             {**own, "requests": sum(own["product"] in _keys(request) for request, _ in planned)}
             for own in changes
@@ -481,6 +471,18 @@ def _by_pixels(cell, tiles):
             f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, as "
             "cities are"
         )
+
+
+def _planned_product(product):
+    """Return the row of a plan for a product."""
+    return {
+        "product": product.key,
+        "asset": product.asset,
+        "columns": [band.name for band in product.bands],
+        "first_day": product.start,
+        "last_day": product.end,
+        "unconfirmed": list(product.unconfirmed),
+    }
 
 
 def _planned_layer(layer, planned, service):

@@ -206,10 +206,32 @@ def _advice_words(advice, scale):
 
 
 def _ranking(store, layer, ranked, when):
-    unit = theme.unit_words(layer.scale.unit)
+    """Draw the cities of a layer by rank; a click opens one."""
     if ranked.empty:
         st.info("No city has a prediction here.")
         return
+    listed = _listed(ranked)
+    table, columns = _ranking_table(store, layer, listed)
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        height=300,
+        key="ranking",
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder=parts.NO_VALUE,
+        column_config=columns,
+    )
+    st.caption("A click before a row opens its city; a click on a heading sorts.")
+    facts = session.about(when)
+    file_button("Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get")
+    if chosen.selection.rows:
+        session.choose_city(listed["city_id"].iloc[chosen.selection.rows[0]])
+        session.open_page("city")
+
+
+def _listed(ranked):
+    """Return the rows of a ranking that the visitor chose, in the chosen order."""
     countries = {code: shown(theme.country_name(code)) for code in sorted(set(ranked["country"]))}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         names = {EVERYWHERE: "All countries", **countries}
@@ -218,7 +240,12 @@ def _ranking(store, layer, ranked, when):
         look = {"label_visibility": "collapsed", "width": 150}
         order = tied(st.selectbox, "Order", "order", ORDERS, "highest", **look)
     listed = ranked if within == EVERYWHERE else ranked[ranked["country"] == within]
-    listed = (listed if order == "highest" else listed.iloc[::-1]).reset_index(drop=True)
+    return (listed if order == "highest" else listed.iloc[::-1]).reset_index(drop=True)
+
+
+def _ranking_table(store, layer, listed):
+    """Return the table of a ranking, with the columns that its layer has, and how they are drawn."""
+    unit = theme.unit_words(layer.scale.unit)
     rows = [store.row(city_id) for city_id in listed["city_id"]]
     could_be = [f"{best} to {worst}" for best, worst in zip(listed["best"], listed["worst"], strict=True)]
     table = pd.DataFrame(
@@ -234,28 +261,14 @@ def _ranking(store, layer, ranked, when):
     lacking = [] if layer.scale.classed else ["Class"]
     lacking += ["Could be"] if layer.lower is None else []
     digits = "%.0f" if unit == "%" or theme.is_index(layer.scale.unit) else "%.1f"
-    chosen = st.dataframe(
-        table.drop(columns=lacking),
-        hide_index=True,
-        height=300,
-        key="ranking",
-        on_select="rerun",
-        selection_mode="single-row",
-        placeholder=parts.NO_VALUE,
-        column_config={
-            "Rank": st.column_config.NumberColumn(width=50),
-            "City": st.column_config.TextColumn(width=115),
-            unit: st.column_config.NumberColumn(format=digits, width=60),
-            "People": st.column_config.NumberColumn(format="localized", help=PEOPLE),
-            "Could be": st.column_config.TextColumn(help=COULD_BE, width=80),
-        },
-    )
-    st.caption("A click before a row opens its city; a click on a heading sorts.")
-    facts = session.about(when)
-    file_button("Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get")
-    if chosen.selection.rows:
-        session.choose_city(listed["city_id"].iloc[chosen.selection.rows[0]])
-        session.open_page("city")
+    columns = {
+        "Rank": st.column_config.NumberColumn(width=50),
+        "City": st.column_config.TextColumn(width=115),
+        unit: st.column_config.NumberColumn(format=digits, width=60),
+        "People": st.column_config.NumberColumn(format="localized", help=PEOPLE),
+        "Could be": st.column_config.TextColumn(help=COULD_BE, width=80),
+    }
+    return table.drop(columns=lacking), columns
 
 
 def _classes(layer, rows):
