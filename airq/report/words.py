@@ -195,6 +195,7 @@ def comparison_sentence(record):
 def validation_sentence(records):
     """Return the error of a bundle on held-out places, or what to do where it is unknown."""
     ours = [one for one in records if one.get("model", OURS) == OURS and one["scheme"] != "random"]
+    ours = [one for one in ours if one["rmse"] is not None]
     if not ours:
         return "This bundle was not evaluated on held-out places. Train it with --scheme to know its error."
     figures = ", ".join(f"{one['rmse']:.2f} {one['unit']} ({one['scheme']})" for one in ours)
