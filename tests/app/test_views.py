@@ -293,6 +293,28 @@ def test_predictions_of_a_model_field_say_so(draw, make_rows, write_predictions,
     assert [one.value for one in app.warning if one.value.startswith("MODEL FIELD")]
 
 
+@pytest.mark.parametrize("page", ["map", "city", "countries", "trust", "data"])
+def test_days_that_the_model_was_not_trained_on_are_told(draw, make_rows, write_predictions, page):
+    "Trained until 2 January; of three days the third lies outside. A file that covers all says nothing."
+    days = ["2019-01-01", "2020-01-02"]
+    path = write_predictions(
+        make_rows(PM25), facts={"unit": "µg m⁻³", "trained_on": "sensor", "trained_days": days}
+    )
+    told = [one.value for one in draw(page, None, path=path).warning]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "1 of 3 days lie outside the days of training (1 January 2019 to 2 January 2020)"
+    )
+
+
+def test_days_within_those_of_training_are_not_told(draw, make_rows, write_predictions):
+    "Trained until 3 January, predicted until then; a file that is silent says nothing either."
+    facts = {"unit": "µg m⁻³", "trained_on": "sensor"}
+    path = write_predictions(make_rows(PM25), facts={**facts, "trained_days": ["2020-01-01", "2020-01-03"]})
+    assert not draw("map", None, path=path).warning
+    assert not draw("map", make_rows(PM25)).warning
+
+
 def test_the_name_of_a_country_is_plain_in_its_list(draw, make_rows):
     "A pill is Markdown, whose signs are escaped: a reader sees Guinea-Bissau."
     app = draw("city", make_rows({"bxo": [10.0], "bff": [8.0]}).assign(country="GNB"))
