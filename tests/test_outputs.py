@@ -36,6 +36,7 @@ INPUTS = {
     ),
     "explain without products": ({"PANEL": "panel.parquet"}, ["--drop-products"]),
 }
+CANCEL = ["--batch", "drive:folder", "--cancel"]
 #: Commands that write nothing but records.
 ONLY_RECORDS = ["plan", "evaluate a bundle"]
 WITH_TWO_OUTPUTS = [name for name in INPUTS if name not in ONLY_RECORDS]
@@ -170,6 +171,7 @@ def test_a_folder_of_something_else_is_not_replaced(folder, name):
         ("explain without products", ["--bundle", "bundle", "--recipe", "live"], "--recipe"),
         ("explain without products", ["--site", "a", "--date", "2020-01-01"], "--site"),
         ("extract", ["--check", "--out", "features"], "--out"),
+        ("extract", ["--out", "new", *CANCEL, "--refresh", "2020-01-01..2020-01-02"], "--refresh"),
         ("plan", ["--ee-project", "p"], "--ee-project"),
         ("plan", ["--ee-credentials", "anonymous"], "--ee-credentials"),
     ],

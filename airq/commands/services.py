@@ -156,6 +156,8 @@ def extract(
         raise typer.BadParameter("extract needs --out, the folder to write into (or --check)")
     elif cancel and batch is None:
         raise typer.BadParameter("--cancel needs --batch, which tells where the tasks write")
+    elif cancel:
+        refuse_given(ctx, ["refresh"], "with --cancel, which fetches nothing")
     check_files({"--out": out, "--json": json}, {"--cities": cities}, folders={"--out": None})
     from airq.workflows.extract import EarthEngine, ExtractionRequest, cancel_tasks, run_extraction
     from airq.workflows.extract import check as try_products
@@ -264,6 +266,7 @@ def open_meteo(
 )
 @exit_cleanly
 def openaq(
+    ctx: typer.Context,
     cities: CitiesFile,
     start: Start,
     end: End,
@@ -286,6 +289,8 @@ def openaq(
     json: Json = None,
 ):
     """Fetch PM2.5 of OpenAQ's monitors near cities; locations need $OPENAQ_API_KEY, or --locations."""
+    if plan:
+        refuse_given(ctx, ["workers", "twins", "min_hours"], "with --plan, which fetches no file")
     inputs = {"--cities": cities, "--locations": locations}
     check_files({"--out": out, "--cache": cache, "--json": json}, inputs, folders={"--cache": None})
     from airq.workflows.fetch_openaq import fetch_openaq, plan_openaq

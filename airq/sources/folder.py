@@ -489,11 +489,12 @@ def open_folder(path, extraction, site_days, on_day=None):
             Arrivals(facts.get("images")),
             list(facts.get("refreshes", [])),
             # Of the whole extraction, where an earlier version wrote it.
-            facts["earlier"] if "earlier" in facts else {facts["fingerprint"]: then},
+            dict(facts["earlier"]) if "earlier" in facts else {facts["fingerprint"]: then},
             list(facts.get("replaced", [])),
             dict(facts.get("tasks", {})),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        _check_notes(folder)
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise ValueError(
             f"{path / MANIFEST} is damaged, or of another version of airq. Delete it and run again: whole "
             "chunks are used again."
@@ -511,6 +512,32 @@ def open_folder(path, extraction, site_days, on_day=None):
         if then and now.get(product["key"]) != then[product["key"]]
     ]
     return folder
+
+
+def _check_notes(folder):
+    """Check what a manifest notes of days, products, images and tasks.
+
+    Raises ValueError, LookupError, TypeError or AttributeError where something is missing or of another kind.
+    """
+    blocks, cities = folder.tasks.get("blocks", {}).values(), folder.tasks.get("cities", [])
+    times = [own[name] for own in folder.refreshes for name in ("start", "end", "since")]
+    times += [own["newest"] for own in blocks if "newest" in own]
+    times += [day for own in folder.site_days.spans.values() for start, end in own for day in (start, end)]
+    names = [own[name] for own in folder.replaced for name in ("until", "key")]
+    names += [own["layer"] for own in blocks]
+    # A list plus what is no list raises TypeError.
+    times = sum((own["periods"] for own in blocks), times)
+    names = sum((own["products"] for own in [*folder.refreshes, *blocks]), names)
+    names = sum((cities[own["cities"]] for own in blocks), names)
+    if not all(isinstance(own, str) for own in names + times):
+        raise TypeError("A name or a time is no text.")
+    if np.isnat(np.array(times, dtype="datetime64[ms]")).any():
+        raise ValueError("A time is empty.")
+    for own in blocks:
+        int(own["offset_hours"])
+    for key, looks in folder.arrivals.to_dict().items():
+        # Beside a period without a look, a list in the place of a number is told, too.
+        folder.arrivals.of(key, [None, *looks])
 
 
 @contextlib.contextmanager

@@ -15,8 +15,10 @@ import pytest
 from http_servers import Air, AirServer, Faults, Limits, Monitors
 from http_servers.archive import key_of
 from patience import PATIENCE, wait_until
+from typer.testing import CliRunner
 
 from airq.cities import read_cities
+from airq.cli import app
 from airq.io import read_panel
 from airq.panel import panel_metadata
 from airq.sources.online.http import Patience
@@ -366,6 +368,18 @@ def test_a_plan_asks_for_the_locations_only(server, tmp_path):
     plan = plan_openaq(CITIES, **SPAN, out=tmp_path / "p.parquet", url=server.url)
     assert plan.requests_sent == len(server.stats.of("openaq")) == len(server.stats.of()) == 8
     assert (plan.locations, plan.left_out) == (7, {"mobile": 1})
+
+
+@pytest.mark.parametrize("option", [["--workers", "8"], ["--twins", "keep"], ["--min-hours", "18"]])
+def test_a_plan_refuses_what_only_a_fetch_uses(server, tmp_path, option):
+    "Also where the value is the default."
+    CITIES.to_csv(tmp_path / "cities.csv", index=False)
+    files = ["--cities", f"{tmp_path / 'cities.csv'}", "--out", f"{tmp_path / 'p.parquet'}"]
+    command = ["fetch", "openaq", *files, "--start", START, "--end", END, "--url", server.url, "--plan"]
+    result = CliRunner().invoke(app, [*command, *option], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f"{option[0]} does not apply with --plan" in result.stderr
+    assert server.stats.of() == []
 
 
 def test_no_location_near_any_city(server, tmp_path):

@@ -83,20 +83,17 @@ def blocks_of(folder, chunks, destination="", *, hopeful=False):
     places = folder.places
     held = {part: folder.held(part, chunks) for part in folder.parts}
 
-    def block(request):
+    def block(request, newest=NEVER):
         parts = request.layer.parts
         fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in parts}
-        # When the last of the values came that the folder holds.
-        newest = max(
-            held[part]
-            .fetched[np.ix_(request.rows, np.isin(held[part].periods, request.periods))]
-            .max(initial=NEVER)
-            for part in parts
-        )
+        # When the last of the values came that the folder holds; of a half, those of its whole.
+        for part in parts:
+            at = np.ix_(request.rows, np.isin(held[part].periods, request.periods))
+            newest = max(newest, held[part].fetched[at].max(initial=NEVER))
         facts = {"fingerprints": fingerprints, "destination": str(destination), "newest": str(newest)}
         return _block(request, places, facts)
 
-    begun = [block(request) for request in _begun(folder)]
+    begun = [block(request, newest) for request, newest in _begun(folder)]
     begun = {id(own.request): own for own in begun if own.key in folder.tasks["blocks"]}
     requests = [own.request for own in begun.values()]
     order = order_in_space(*places.T)
@@ -127,13 +124,17 @@ def note_begun(folder, blocks):
             "cities": groups.setdefault(cities, len(groups)),
             "periods": request.periods.astype(str).tolist(),
             "offset_hours": request.offset_hours,
+            "newest": own.facts["newest"],
         }
     folder.tasks = {"cities": list(map(list, groups)), "blocks": facts} if facts else {}
     folder.write_manifest()
 
 
 def _begun(folder):
-    """Return the requests of the blocks that were begun, if the layers still have their products."""
+    """Return the requests of the blocks that were begun, if the layers still have their products.
+
+    Each comes with the time of the newest value that the folder held then, NEVER where that was not noted.
+    """
     layers, index = {layer.name: layer for layer in folder.extraction.layers}, folder.site_days.sites.index
     for facts in folder.tasks.get("blocks", {}).values():
         layer = layers.get(facts["layer"])
@@ -141,7 +142,8 @@ def _begun(folder):
         rows = index.get_indexer(folder.tasks["cities"][facts["cities"]])
         if products and len(products) == len(facts["products"]) and (rows >= 0).all():
             periods = np.array(facts["periods"], dtype="datetime64[D]")
-            yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"])
+            newest = np.datetime64(facts.get("newest", NEVER))
+            yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"]), newest
 
 
 def _block(request, places, facts):

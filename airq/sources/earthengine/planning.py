@@ -419,8 +419,12 @@ def price_of(service, layer):
 
 def _known(service):
     try:
-        return json.loads(user_file("eecu", service).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(user_file("eecu", service).read_text(encoding="utf-8"))
+        return {
+            key: {"eecu_seconds": float(own["eecu_seconds"]), "on": str(own["on"])}
+            for key, own in found.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 from earthengine_server import Faults, Limits
 from earthengine_server.errors import EarthEngineError
@@ -162,6 +163,34 @@ def test_a_divided_task_is_taken_up_in_halves_when_a_city_is_added(tmp_path):
         batch(server, tmp_path, six_cities(tmp_path, end="2023-01-02", products=["cams"]))
         blocks = {own.split("-")[1] for own in server.exports.descriptions()}
     assert len(blocks) == 4, "The block, its halves, and the sixth city."
+
+
+def test_halves_of_days_that_came_at_two_times_are_taken_up_and_cancelled(tmp_path):
+    """Two days that came at different times are fetched anew; Ctrl-C comes once their block was divided.
+
+    It failed for three sizes of tiles, and both of its halves wait: no other is begun, and both are ended.
+    """
+    two_days = six_cities(tmp_path, cities=CITIES[:5], end="2023-01-02", products=["cams"])
+    with simulated(limits=Limits(cells=10)) as server:
+        for end, on_day in (("2023-01-01", "2023-02-01"), ("2023-01-02", "2023-02-02")):
+            days = six_cities(tmp_path, cities=CITIES[:5], end=end, products=["cams"])
+            run(server, tmp_path, days, day=on_day)
+        again = {"refresh": ("2023-01-01", "2023-01-02"), "day": "2023-02-03"}
+
+        def ctrl_c(progress):
+            server.exports.held |= progress.splits > 0
+            if progress.under_way == 2:
+                raise KeyboardInterrupt
+
+        def interrupted_again():
+            with pytest.raises(KeyboardInterrupt):
+                batch(server, tmp_path, two_days, report_progress=ctrl_c, **again)
+            return Counter(server.exports.states())
+
+        assert interrupted_again() == interrupted_again() == {"FAILED": 3, "PENDING": 2}
+        command = {"out": tmp_path / "out", "batch": HERE, "on_day": np.datetime64("2023-02-03")}
+        command["client"] = EarthEngine("p", "anonymous", server.url, 8, QUICK)
+        assert cancel_tasks(two_days, **command) == 2
 
 
 @pytest.mark.parametrize("refused", [False, True])

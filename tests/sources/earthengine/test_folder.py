@@ -423,6 +423,46 @@ def test_a_damaged_manifest_is_told(tmp_path, text):
         open_folder(tmp_path, extraction(), wanted(["accra"], "2020-01-01", "2020-01-02"))
 
 
+BLOCK = {"layer": "x", "products": ["no2"], "cities": 0, "periods": ["2020-01-01"], "offset_hours": 0}
+ACCRA = {"city": "a", "country": "b", "latitude": 0.5, "longitude": -0.2, "population": 1.0}
+SPAN = {"start": "2020-01-01", "end": "2020-01-02", "since": "2020-02-01T00:00:00.000", "products": ["no2"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("earlier", [1]),
+        ("cities", {"accra": {**ACCRA, "days": [["2020-01-01", "x"]]}}),
+        ("images", {"no2": {"2020-01-01": [1]}}),
+        ("images", {"no2": {"2020-01-01": ["x", "2020-01-01", "2020-01-02", None, 1]}}),
+        ("tasks", [["blocks", [1]]]),
+        ("tasks", {"blocks": {"k": {"layer": "x"}}}),
+        ("tasks", {"blocks": {"k": BLOCK}}),
+        ("tasks", {"blocks": {"k": BLOCK}, "cities": []}),
+        ("tasks", {"blocks": {"k": BLOCK}, "cities": ["accra"]}),
+        ("tasks", {"blocks": {"k": {**BLOCK, "periods": ["x"]}}, "cities": [["accra"]]}),
+        ("tasks", {"blocks": {"k": {**BLOCK, "newest": "x"}}, "cities": [["accra"]]}),
+        ("refreshes", [1]),
+        ("refreshes", [{"start": "x"}]),
+        *(("refreshes", [{**SPAN, name: value}]) for name, value in zip(SPAN, ("x", "", 1, 1), strict=True)),
+        ("replaced", [1]),
+        ("replaced", [{"until": "2020-01-01"}]),
+    ],
+)
+def test_damaged_notes_of_a_manifest_are_told(begun, tmp_path, name, value):
+    "Tasks, images, days that are fetched anew and replaced products of another kind, or without their parts."
+    asked = wanted(["accra"], "2020-01-01", "2020-01-02")
+    begun(asked).write_manifest()
+    manifest = tmp_path / "out" / "manifest.json"
+    facts = json.loads(manifest.read_text())
+    noted = {"tasks": {"blocks": {"k": BLOCK}, "cities": [["accra"]]}, "refreshes": [SPAN]}
+    manifest.write_text(json.dumps(facts | noted))
+    open_folder(tmp_path / "out", extraction(), asked)
+    manifest.write_text(json.dumps(facts | noted | {name: value}))
+    with pytest.raises(ValueError, match="manifest.json is damaged"):
+        open_folder(tmp_path / "out", extraction(), asked)
+
+
 def test_two_processes_do_not_lock_a_folder(tmp_path):
     "The second is told at once; after the first it may."
     busy = pytest.raises(BlockingIOError, match="Another airq process is at work")

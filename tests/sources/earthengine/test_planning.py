@@ -26,8 +26,11 @@ from airq.sources.earthengine.planning import (
     SampleRequest,
     estimate,
     plan_requests,
+    price_of,
+    remember_prices,
     sample_requests,
 )
+from airq.sources.online.calls import user_file
 
 ONE = Layer((PRODUCTS["no2"],), 5.0)
 #: The seven Sentinel-5P products and MAIAC: nine bands.
@@ -334,3 +337,15 @@ def test_time_grows_with_the_cities():
         return cost_of([SampleRequest(layers[0], np.arange(n_cities), days)], workers=40).compute_hours
 
     assert hours(4000) == pytest.approx(4 * hours(1000), rel=0.05)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"key": 1}', '{"key": {"on": "2024-01-01"}}'])
+def test_damaged_measurements_are_taken_as_none(tmp_path, monkeypatch, text):
+    "A file of another kind holds no price; the next measurement replaces it."
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (layer,) = Extraction("default", products_of("default", ["no2"])).layers
+    remember_prices("service", {layer: 1.0})
+    user_file("eecu", "service").write_text(text)
+    assert price_of("service", layer) == (None, None)
+    remember_prices("service", {layer: 2.5})
+    assert price_of("service", layer)[0] == 2.5
