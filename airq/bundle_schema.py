@@ -114,7 +114,9 @@ SCHEMA = _tables(
         "libraries": _each(TEXT),
         "recipe_inputs": _lists(TEXT),
         "looks_ahead": {"type": "boolean"},
-        "settings": _tables({"model": TEXT, "seed": SEED}, others=True),
+        "settings": _tables(
+            {"model": TEXT, "seed": SEED, "inner_groups": {"enum": ["site_id", "city_id"]}}, others=True
+        ),
         "recipe": _tables({"name": TEXT}, others=True),
         "estimator": ESTIMATOR,
         "residual_scale": _or_null(
@@ -122,7 +124,15 @@ SCHEMA = _tables(
         ),
         "applicability": _or_null(APPLICABILITY),
         "panel": _tables(
-            {"units": _each(TEXT), "sources": _lists(TEXT), "kept": _or_null(_lists(TEXT))}, others=True
+            {
+                "units": _each(TEXT),
+                "sources": _lists(TEXT),
+                "kept": _or_null(_lists(TEXT)),
+                "day_basis": TEXT,
+                "pm25_origin": TEXT,
+                "statistic": TEXT,
+            },
+            others=True,
         ),
         "target": _tables({"unit": TEXT}, others=True),
         "data": _tables(
@@ -143,7 +153,9 @@ SCHEMA = _tables(
             },
             others=True,
         ),
-        "evaluation": _lists(_tables({"scheme": TEXT, "rmse": _or_null(_numbers())}, others=True)),
+        "evaluation": _lists(
+            _tables({"scheme": TEXT, "unit": TEXT, "rmse": _or_null(_numbers())}, others=True)
+        ),
     },
     others=True,
 )

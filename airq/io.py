@@ -94,11 +94,17 @@ def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMet
         raise FileNotFoundError(f"No such file: {path}.") from None
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].split(". ")[0][:120]
-        raise ValueError(f"{path} is not a whole Parquet file ({reason}).{hint}") from None
+        what = f"not a whole Parquet file ({reason})"
+        if path.suffix not in (".parquet", ".pq"):
+            what = "not a panel, which is a Parquet file that airq wrote"
+        raise ValueError(f"{path} is {what}.{hint}") from None
     with file:
         stored = (file.schema_arrow.metadata or {}).get(b"airq")
         if stored is None:
-            raise ValueError(f"{path} is Parquet, but not a panel: it has no airq metadata.{hint}")
+            raise ValueError(
+                f"{path} is Parquet, but not a panel: it has no airq metadata (in Python, airq.write_panel "
+                f"keeps them).{hint}"
+            )
         try:
             content = json.loads(stored)
         except ValueError:

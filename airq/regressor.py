@@ -353,6 +353,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         return {
             "unit": metadata["target"]["unit"],
             "trained_on": trained["pm25_origin"],
+            "trained_days": [metadata["data"]["first_day"], metadata["data"]["last_day"]],
             "statistic": trained["statistic"],
             "day_basis": trained["day_basis"],
             "period": period,

@@ -265,6 +265,12 @@ def _tell_origin(here):
         st.warning(origin.warning)
     if here.facts.get("statistic") == "median":
         st.warning(MEDIAN_WARNING)
+    if (outside := here.outside_training()) is not None and outside.any():
+        days = theme.span_words(*here.facts["trained_days"])
+        st.warning(
+            f"{outside.sum():,} of {theme.count_words(len(outside), here.period)} lie outside the days of "
+            f"training ({days}): the model goes on in time there, and its measured errors need not hold."
+        )
 
 
 def open_sources():

@@ -87,6 +87,17 @@ class Store:
         text = self.facts.get(name)
         return text if isinstance(text, str) else ""
 
+    def outside_training(self):
+        """Tell of every date whether it lies outside the days of training: bool, (n_dates,).
+
+        None where the file does not tell these days.
+        """
+        try:
+            first, last = (pd.Timestamp(day) for day in self.facts.get("trained_days") or ())
+        except (TypeError, ValueError):
+            return None
+        return np.asarray((self.dates < first) | (self.dates > last))
+
     @property
     def level(self):
         """Level of the intervals, such as 0.9; None where it is unknown."""

@@ -316,7 +316,7 @@ def monitor(
     from imbalance.reading import read_rows
     from imbalance.serving import batches, load_bundle, share_cells, share_findings, watch_shares, write_rows
 
-    if len(set(files)) < len(files):
+    if len({file.resolve() for file in files}) < len(files):
         raise typer.BadParameter("a file is named twice")
     bundle = load_bundle(model)
     tables = {str(file): read_rows(file, columns=bundle.columns) for file in files}

@@ -421,6 +421,7 @@ def _held_out_copy(classifier, X, y, sample_weight, train, test):
 
 def _inner_folds(y, groups, *, cv, seed):
     """Return the folds (train, test) of held-out predictions, in which every row is tested."""
+    cv = 5 if cv is None else cv
     if isinstance(cv, Integral):
         folds = _stratified(y, groups, cv=cv, seed=seed)
     else:

@@ -55,6 +55,8 @@ def check_groups(groups, n_rows):
     """Return the number of the group of every row, or None for None; refuse a row without group."""
     if groups is None:
         return None
+    if np.ndim(groups) > 1 and np.shape(groups)[1:] != (1,):
+        raise ValueError(f"groups must be one column, not have the shape {np.shape(groups)}.")
     groups = column_or_1d(groups)
     if len(groups) != n_rows:
         raise ValueError(f"There are {len(groups):,} groups for {n_rows:,} rows.")

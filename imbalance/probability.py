@@ -46,7 +46,7 @@ def check_prior(prior, *, name="prior"):
         shares = np.asarray(prior, dtype="float64")
     except (TypeError, ValueError):
         shares = np.empty(0)
-    if shares.ndim != 1 or not len(shares) or not np.all(shares >= 0):
+    if shares.ndim != 1 or not len(shares) or not np.all((shares >= 0) & np.isfinite(shares)):
         raise ValueError(f"The {name} must be a list of shares, none negative or missing, not {prior!r}.")
     prior = shares
     total = prior.sum()

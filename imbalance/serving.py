@@ -8,6 +8,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ MARKER = "model.json"
 TREE, ARRAYS = "classifier.json", "arrays.npz"
 #: Of what else than plain values a classifier may consist.
 PACKAGES = ("imbalance.", "imblearn.", "lightgbm.sklearn", "sklearn.")
+#: What reading a model raises that somebody changed.
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration, BadZipFile)
 #: Rows that are predicted before and after saving: equal, or nothing is saved.
 ROWS_CHECKED = 100
 
@@ -129,14 +132,20 @@ def save_bundle(bundle, folder, *, X):
 
 
 def load_bundle(folder):
-    """Read a model that :func:`save_bundle` wrote; every file is verified first, none is run."""
+    """Read a model that :func:`save_bundle` wrote; every file is verified first, none is run.
+
+    FileNotFoundError is raised if the folder holds none, ValueError if it was changed, is damaged or of
+    another version.
+    """
     folder = Path(folder)
     if not (folder / MARKER).is_file():
         raise FileNotFoundError(f"{folder} holds no model (no {MARKER}); `imbalance fit` makes one.")
     try:
         facts = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        files, columns, held = facts["files"], facts["columns"], facts["versions"]
-    except (ValueError, KeyError, TypeError):
+        files, held = {TREE: "", ARRAYS: "", **facts["files"]}, dict(facts["versions"])
+        columns = tuple(Column(**{**one, "words": tuple(one["words"])}) for one in facts["columns"])
+        facts["costs"], facts["classes"], facts["training_prior"].values()
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{folder / MARKER} is damaged; fit the model again.") from None
     for name, known in files.items():
         if Path(name).name != name or not (folder / name).is_file() or _hash(folder / name) != known:
@@ -144,19 +153,23 @@ def load_bundle(folder):
                 f"{folder / name} is missing or was changed since it was saved; fit the model again."
             )
     _check_versions(folder, held)
-    with np.load(folder / ARRAYS, allow_pickle=False) as stored:
-        arrays = dict(stored)
-    parts = _decoded(json.loads((folder / TREE).read_text(encoding="utf-8")), folder, arrays)
-    if not isinstance(parts, list):
-        raise ValueError(f"{folder} was saved by an older version; fit the model again.")
-    columns = tuple(Column(**{**one, "words": tuple(one["words"])}) for one in columns)
-    return Bundle(*parts, columns, facts)
+    try:
+        with np.load(folder / ARRAYS, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        tree = json.loads((folder / TREE).read_text(encoding="utf-8"))
+        classifier, adapter = _decoded(tree, folder, arrays)
+    except DAMAGE as error:
+        raise ValueError(
+            f"{folder} is damaged or of another version ({type(error).__name__}: {error}); "
+            "fit the model again."
+        ) from None
+    return Bundle(classifier, adapter, columns, facts)
 
 
 def _check_versions(folder, held):
     now = versions()
     for name in ("scikit-learn", "airq"):
-        if held.get(name, "").split(".")[:2] != now[name].split(".")[:2]:
+        if str(held.get(name)).split(".")[:2] != now[name].split(".")[:2]:
             raise ValueError(
                 f"{folder} was saved with {name} {held.get(name, 'unknown')}, and this is {now[name]}; "
                 "install that version or fit the model again."
@@ -240,11 +253,11 @@ def _decoded(tree, folder, arrays):
     if kind == "lightgbm":
         from lightgbm import Booster
 
-        return Booster(model_str=(folder / held).read_text(encoding="utf-8"))
+        return Booster(model_str=(folder / Path(held).name).read_text(encoding="utf-8"))
     if kind == "catboost":
         from catboost import CatBoostClassifier
 
-        return CatBoostClassifier().load_model(str(folder / held))
+        return CatBoostClassifier().load_model(str(folder / Path(held).name))
     module, _, name = held.rpartition(".")
     if not held.startswith(PACKAGES):
         raise ValueError(f"{folder / TREE} asks for {held}, which no model holds.")
@@ -313,6 +326,8 @@ def correct_rows(table, columns, *, trained, target):
             f"The probabilities of row {wrong[0] + 1:,} sum to {sums[wrong[0]]:g}, not to 1: name a column "
             "for every class."
         )
+    if own := {f"{name}{CORRECTED}" for name in columns} & set(table):
+        raise ValueError(f"the column {min(own)!r} is what the correction adds; rename it.")
     corrected = correct_prior(values / sums[:, None], trained=trained, target=target)
     return table.assign(**{f"{name}{CORRECTED}": corrected[:, n] for n, name in enumerate(columns)})
 

@@ -227,6 +227,12 @@ KINDS = {
     "an evaluation without numbers": facts(lambda m: m.update(evaluation=[{"scheme": 3}])),
     "promises of nothing": facts(lambda m: m["uncertainty"].update(promises=[])),
     "libraries without versions": facts(lambda m: m.update(libraries={"lightgbm": 4})),
+    "no groups of inner folds": without("settings", "inner_groups"),
+    "groups of no kind": facts(lambda m: m["settings"].update(inner_groups="planet")),
+    "no midnight of the panel": without("panel", "day_basis"),
+    "no origin of its PM2.5": without("panel", "pm25_origin"),
+    "no statistic of the panel": without("panel", "statistic"),
+    "an error without unit": facts(lambda m: m.update(evaluation=[{"scheme": "city", "rmse": 3.0}])),
     **{f"no {name}": without(name) for name in ("settings", "target", "data", "recipe_inputs")},
     **{f"no {name} of the boosters": without("estimator", name) for name in ("members", "threads", "ranges")},
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -27,6 +28,8 @@ __all__ = [
     "read_toml",
 ]
 
+#: How JSON of records begins.
+JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"')
 #: Most cells of a Parquet file, of which a few bytes may stand for millions.
 MOST_CELLS = 500_000_000
 
@@ -74,7 +77,10 @@ def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=No
             table = _cleaned(_read_parquet(path, notes), path, text=text, decimal=decimal, notes=notes)
         else:
             options = {"skip": skip, "separator": separator, "decimal": decimal, "notes": notes}
-            table = parse_csv(read_text(path), path, text=text, needed=needed, **options)
+            content = read_text(path)
+            if JSON_BEGINS.match(content):
+                raise ValueError(f"{path} is JSON, not a table; save its table as CSV.")
+            table = parse_csv(content, path, text=text, needed=needed, **options)
     except MemoryError:
         raise MemoryError(f"{path} does not fit into it") from None
     if table.empty:

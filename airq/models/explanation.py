@@ -97,6 +97,8 @@ class Explainer:
             table[MONITORS] += np.where(share > 0, share * step, 0.0)
         table = table.drop(columns=described)
         reached = table.to_numpy().sum(axis=1) + lifted
+        # A copy: pandas warns where a table of many columns gets another.
+        table = table.copy()
         table[REMAINDER] = lifted + np.clip(reached, 0, self.estimator.highest_) - reached
         return table
 

@@ -148,8 +148,8 @@ def _data(bundle_metadata, metadata):
         f"{metadata.day_basis} days."
     )
     yield (
-        f"{data['rows']:,} rows with PM2.5 from {data['sites']:,} sites in {data['cities']:,} cities and "
-        f"{data['countries']:,} countries, {data['first_day']} to {data['last_day']}."
+        f"{data['rows']:,} rows with PM2.5; sites: {data['sites']:,}, cities: {data['cities']:,}, countries: "
+        f"{data['countries']:,}; {data['first_day']} to {data['last_day']}."
     )
     yield f"PM2.5 in these rows: mean {data['pm25_mean']:.1f}, highest {data['pm25_max']:.1f} {unit}."
     yield f"Sources: {'; '.join(metadata.sources) or 'not stated'}."

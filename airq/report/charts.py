@@ -71,7 +71,7 @@ def font_folders():
 def draw_evaluation(predictions, metadata, folder, *, model=OURS):
     """Draw density, map and AQI classes of every scheme as PNG files.
 
-    `predictions` are those of an :class:`airq.validation.evaluation.Evaluation`; schemes that lack some of
+    `predictions` are those of an :class:`airq.workflows.evaluate.Evaluation`; schemes that lack some of
     `model` are left out. The files are ``observed_SCHEME.png``, ``map_SCHEME.png``, ``classes_SCHEME.png``.
     """
     pictures = {"observed": observed_against_predicted, "map": error_map, "classes": class_confusion}
@@ -84,7 +84,7 @@ def draw_evaluation(predictions, metadata, folder, *, model=OURS):
 def draw_uncertainty(evaluation, metadata, folder):
     """Draw coverage and reliability of every scheme as PNG files.
 
-    `evaluation` is an :class:`airq.validation.evaluation.Evaluation`. The files are ``coverage_SCHEME.png``
+    `evaluation` is an :class:`airq.workflows.evaluate.Evaluation`. The files are ``coverage_SCHEME.png``
     and, where there are probabilities, ``reliability_SCHEME.png``; every model after the first has its own,
     ``coverage_SCHEME_MODEL.png``.
     """
@@ -105,7 +105,7 @@ def draw_uncertainty(evaluation, metadata, folder):
 def draw_distance(evaluation, metadata, folder):
     """Draw the errors by distance of every scheme that holds places out, as ``error_by_distance_SCHEME.png``.
 
-    `evaluation` is an :class:`airq.validation.evaluation.Evaluation`; its first model is drawn.
+    `evaluation` is an :class:`airq.workflows.evaluate.Evaluation`; its first model is drawn.
     """
     for scheme in dict.fromkeys(one["scheme"] for one in evaluation.distance_records):
         records = [one for one in evaluation.distance_records if one["scheme"] == scheme]

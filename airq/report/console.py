@@ -90,8 +90,9 @@ def print_records(records):
     )
 
     if records:
-        print_table(*narrow_table(records, screen.width), n_words=2, sections=True, no_wrap=True)
-        _print_lines([evaluation_caption(records, narrow=True)], style="dim")
+        headings, rows = narrow_table(records, screen.width)
+        print_table(headings, rows, n_words=2, sections=True, no_wrap=True)
+        _print_lines([f"{evaluation_caption(records, headings=headings)}."], style="dim")
         _print_lines(by_scheme(comparison_sentence, records))
         _print_lines(by_scheme(repeats_sentence, [one for one in records if "best_baseline" in one]))
 

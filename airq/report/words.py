@@ -104,16 +104,25 @@ def narrow_table(records, width):
     return list(names.values()), [[_cell(one, name, spread=("rmse",)) for name in names] for one in records]
 
 
-def evaluation_caption(records, *, narrow=False):
-    """Return what the columns of an evaluation mean, with the headings of a file or of a terminal."""
+def evaluation_caption(records, *, headings=None):
+    """Return what the columns of an evaluation mean; those with `headings`, of a terminal, or of a file."""
     if not records:
         return "No evaluation."
     unit, index = records[0].get("unit", PM25_UNIT), records[0].get("aqi_table", "AQI")
-    if narrow:
-        return (
-            f"Errors in {unit}. bias: predicted minus observed; ±: SD over folds; class, ±1: in the right "
-            f"{index} class, within one; 10 d: of 10-day means; worst: worst city; cover, width: "
-            "intervals; s: processor time."
+    if headings is not None:
+        meanings = {
+            "bias": "predicted minus observed",
+            "±": "SD over folds",
+            "class": f"in the right {index} class",
+            "±1": "within one class",
+            "10 d": "of 10-day means",
+            "worst": "worst city",
+            "cover": "inside intervals",
+            "width": "of the intervals",
+            "s": "processor time",
+        }
+        return f"Errors in {unit}. " + "; ".join(
+            f"{name}: {meaning}" for name, meaning in meanings.items() if name in headings
         )
     return (
         f"Errors in {unit}, AQI classes by {index}. bias: predicted minus observed; ± folds: standard "
@@ -195,6 +204,7 @@ def comparison_sentence(record):
 def validation_sentence(records):
     """Return the error of a bundle on held-out places, or what to do where it is unknown."""
     ours = [one for one in records if one.get("model", OURS) == OURS and one["scheme"] != "random"]
+    ours = [one for one in ours if one["rmse"] is not None]
     if not ours:
         return "This bundle was not evaluated on held-out places. Train it with --scheme to know its error."
     figures = ", ".join(f"{one['rmse']:.2f} {one['unit']} ({one['scheme']})" for one in ours)

@@ -213,10 +213,13 @@ def _against(view, city, series, observed):
         session.stop(error)
     st.header("Against observations", anchor=False)
     rows, scheme = held_out_days(evidence.held_out, city["city_id"])
-    if city["trained"]:
+    outside = view.store.outside_training()
+    if city["trained"] and outside is not None and outside.all():
+        st.markdown("**This city trained the model**, but on other days than the line above shows.")
+    elif city["trained"]:
         st.markdown(
-            "**This city trained the model.** The line above follows its own monitor, so it is no evidence "
-            "of how good the model is."
+            "**This city trained the model.** On days of training the line above follows its own monitor, so "
+            "it is no evidence of how good the model is."
         )
     found, record = agreement(rows), headline(evidence.records)
     period = series.period

@@ -28,7 +28,7 @@ COLUMNS = {
         None,
         "May be the best: no other row is told to be better (Hsu's multiple comparisons).",
     ),
-    "log_loss": ("Log loss", "%.4f", "Mean over folds, in nats; lower is better."),
+    "log_loss": ("Log loss", "%.4f", "In nats; lower is better."),
     "log_loss_sd": ("±", "%.4f", "Standard deviation."),
     "vs_none": ("Against none", "%+.4f", "Log loss minus that of none, in nats; below zero is better."),
     "ci_low": ("95 % low", "%+.4f", "End of the interval of the difference."),

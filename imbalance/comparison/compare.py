@@ -148,6 +148,10 @@ class Comparison:
 
 def read_as_learned(X, columns):
     """Return other rows read as those that a model by name learned from; warn of what it never saw."""
+    if issparse(X):
+        raise ValueError(
+            "The model learned from a table of named columns; give such a table, not sparse rows."
+        )
     X = as_table(X)
     X, notes = read_alike(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X), columns)
     for note in notes:

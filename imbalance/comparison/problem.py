@@ -198,8 +198,10 @@ def hashed(X):
         return X
     X = pd.DataFrame(X)
     types = [(name, str(dtype)) for name, dtype in X.dtypes.items()]
-    lists = {name: X[name].map(str) for name in X if holds_lists(X[name])}
-    return types, pd.util.hash_pandas_object(X.assign(**lists), index=False).to_numpy()
+    for name in [name for name in X if holds_lists(X[name])]:
+        X = X.copy(deep=False)
+        X[name] = X[name].map(str)
+    return types, pd.util.hash_pandas_object(X, index=False).to_numpy()
 
 
 def problem_facts(problem):

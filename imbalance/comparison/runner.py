@@ -186,4 +186,7 @@ def claim_folder(folder, settings, *, marker, what):
         held = {}
     differing = [key for key, value in settings.items() if held.get(key) != value]
     if differing:
-        raise ValueError(f"{folder} holds a {what} with other {', '.join(differing)}; choose another folder.")
+        raise ValueError(
+            f"{folder} holds a {what} with other {', '.join(differing)}; choose another folder, or repeat "
+            "the command that began it."
+        )

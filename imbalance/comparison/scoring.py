@@ -105,8 +105,9 @@ def _recall_at(rate, problem, y, outcome, y_train):
 def _scored(name, scorer, predicted, X, y, weights, rarest):
     function = getattr(scorer, "_score_func", None)
     taken = {} if function is None else inspect.signature(function).parameters
-    classes = predicted.classes_.tolist()
-    if len(classes) == 2 and "pos_label" in taken and taken["pos_label"].default not in classes:
+    classes, chosen = predicted.classes_.tolist(), getattr(scorer, "_kwargs", {})
+    named = "pos_label" in taken and not {"pos_label", "labels"} & set(chosen)
+    if len(classes) == 2 and named and taken["pos_label"].default not in classes:
         # Of two classes called otherwise than 0 and 1, the rarest is the positive one.
         order = np.argsort(predicted.classes_ == rarest)
         predicted, y = _Predicted(predicted.probabilities[:, order], np.arange(2)), (y == rarest).astype(int)

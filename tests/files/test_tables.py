@@ -76,6 +76,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
         ("a.csv", b"site,value\na,1\nb,2,3\n", "line 3 has 3 cells, its header in line 1 has 2"),
         ("a.csv", b"site,value\na,1,9\nb,2,9\n", "line 2 has 3 cells, its header in line 1 has 2"),
         ("a.csv", b"PK\x03\x04rest", "Excel"),
+        ("a.json", b'[{"a":1}]', "is JSON, not a table; save its table as CSV"),
+        ("a.csv", b'{\n  "a": 1,\n  "b": 2\n}', "is JSON, not a table"),
         ("a.csv", b"PAR1rest", "Parquet"),
         ("a.csv", gzip.compress(CSV.encode(), mtime=0), "gzip.*[.]gz"),
         ("a.csv.gz", gzip.compress(CSV.encode() * 1000, mtime=0)[:-20], "cut off"),

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -1013,6 +1014,11 @@ def test_scores_of_a_positive_class_are_of_the_rarest():
     options = {"rows": "none", "ending": "raw", "scoring": "f1"} | COUNTED
     texts, numbers = (compare(X, one, **options) for one in (y, (y == "rare").astype(int)))
     npt.assert_allclose(texts.table["f1"], numbers.table["f1"])
+    own = {"f1": make_scorer(f1_score, pos_label="rare")}
+    npt.assert_allclose(compare(X, y, **options | {"scoring": own}).table["f1"], texts.table["f1"])
+    listed = {"f1": make_scorer(f1_score, labels=["rare"], average="micro")}
+    with pytest.raises(ValueError, match="Scoring 'f1' cannot be computed here"):
+        compare(X, y, **options | {"scoring": listed})
 
 
 @pytest.mark.parametrize(
@@ -1033,6 +1039,7 @@ def test_cells_of_lists_and_imaginary_numbers_are_left_out():
     "A model by name cannot learn from them; the rest is compared."
     X, y = rows()
     X = X.assign(lists=[[1, 2]] * len(X), imaginary=1j)
+    X[3] = X["lists"]
     found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
-    left = "Left out: lists (neither numbers nor words), imaginary (neither numbers nor words)."
-    assert left in found.notes
+    left = ", ".join(f"{name} (neither numbers nor words)" for name in ("lists", "imaginary", 3))
+    assert f"Left out: {left}." in found.notes

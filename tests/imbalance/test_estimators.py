@@ -294,6 +294,16 @@ def test_held_out_rows_and_their_children_are_not_trained_on(sampler):
     assert p[y == 1, 1].mean() - p[y == 0, 1].mean() < 0.15
 
 
+def test_no_number_of_folds_is_five():
+    "As in scikit-learn."
+    X, y = two_classes(90, 30)
+    one, other = (
+        PriorCorrectedClassifier(LogisticRegression(), calibration="sigmoid", cv=cv, random_state=0).fit(X, y)
+        for cv in (None, 5)
+    )
+    npt.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
 def test_groups_stay_together_in_the_folds_of_calibration():
     "Every row has a twin; held out with it, one nearest neighbour learns nothing of noise."
     rng = np.random.default_rng(0)

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from imbalance.folds import TooFewRows, duplicate_groups, joined_groups, make_folds
+from imbalance.folds import TooFewRows, check_groups, duplicate_groups, joined_groups, make_folds
+
+
+def test_groups_are_one_column():
+    "Two columns are named as groups, not as labels."
+    with pytest.raises(ValueError, match=r"groups must be one column, not have the shape \(4, 2\)"):
+        check_groups(np.zeros((4, 2)), 4)
 
 
 def test_rows_with_equal_features_share_a_group():

@@ -59,6 +59,12 @@ def test_rounded_shares_and_percent_are_normalised(prior):
     npt.assert_allclose(check_prior(prior), [1 / 3, 2 / 3])
 
 
+def test_an_infinite_share_is_refused():
+    "It would leave nothing for the others."
+    with pytest.raises(ValueError, match="must be a list of shares"):
+        check_prior([np.inf, 1])
+
+
 def test_a_row_that_is_sure_of_a_class_without_share_is_defined():
     "Sure of a class that the population lacks: what is left, by the shares over those of training."
     npt.assert_array_equal(correct_prior([[1, 0]], trained=[0.5, 0.5], target=[0, 1]), [[0, 1]])

@@ -1,7 +1,9 @@
 """From a table to a model, predictions, corrected probabilities and class shares, as a user types it."""
 
+import hashlib
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -106,9 +108,6 @@ def test_a_model_holds_no_pickle(folder):
 
 def test_what_was_changed_or_asks_for_other_classes_is_not_loaded(folder, tmp_path):
     "A hash tells; and with a right hash, os.system is still no part of a model."
-    import hashlib
-    import shutil
-
     copy = tmp_path / "model"
     shutil.copytree(folder / "model", copy)
     tree = copy / "classifier.json"
@@ -124,6 +123,45 @@ def test_what_was_changed_or_asks_for_other_classes_is_not_loaded(folder, tmp_pa
     (copy / "model.json").write_text(json.dumps(facts))
     with pytest.raises(ValueError, match=r"saved with scikit-learn 0\.1\.0"):
         load_bundle(copy)
+
+
+DAMAGED = {
+    "no list of files": ("model.json", lambda facts: facts | {"files": {}}),
+    "files as a list": ("model.json", lambda facts: facts | {"files": [1]}),
+    "no columns": ("model.json", lambda facts: facts | {"columns": None}),
+    "a column of another kind": ("model.json", lambda facts: facts | {"columns": [{"x": 1}]}),
+    "no versions": ("model.json", lambda facts: facts | {"versions": None}),
+    "versions of numbers": ("model.json", lambda facts: facts | {"versions": {"scikit-learn": 1}}),
+    "no costs": ("model.json", lambda facts: {key: facts[key] for key in facts if key != "costs"}),
+    "no parts": ("classifier.json", lambda tree: []),
+    "an unknown class": (
+        "classifier.json",
+        lambda tree: [{"object": "sklearn.base.None", "state": {}}, None],
+    ),
+    "a part of nothing": ("classifier.json", lambda tree: [{"array": "a99999"}, None]),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_model_is_a_sentence(folder, tmp_path, kind):
+    "Hashes and all: it names the folder and says what to do."
+    name, change = DAMAGED[kind]
+    copy = shutil.copytree(folder / "model", tmp_path / "model")
+    (copy / name).write_text(json.dumps(change(json.loads((copy / name).read_text()))))
+    if name != "model.json":
+        facts = json.loads((copy / "model.json").read_text())
+        facts["files"][name] = hashlib.sha256((copy / name).read_bytes()).hexdigest()
+        (copy / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=r"fit the model again\.$") as refusal:
+        load_bundle(copy)
+    assert str(copy) in str(refusal.value)
+
+
+def test_a_correction_hides_no_column():
+    "p_corrected is there already, as text."
+    table = pd.DataFrame({"p": [0.2], "p_corrected": ["mine"]})
+    with pytest.raises(ValueError, match="'p_corrected' is what the correction adds"):
+        correct_rows(table, ["p"], trained=[0.5], target=[0.1])
 
 
 def test_what_cannot_be_saved_without_pickle_is_refused(folder, tmp_path):

@@ -182,11 +182,17 @@ def test_where_places_are_not_known_there_is_one_sentence():
     assert sentence.startswith("3 rows at 2 places, 2020-01-01 to 2020-01-02:")
 
 
-@pytest.mark.parametrize("narrow", [False, True])
-def test_no_caption_has_more_than_forty_words(narrow):
+def test_a_caption_explains_the_columns_that_are_there():
+    "A terminal that has room for little, with RMSE and bias alone."
+    said = words.evaluation_caption([UNIT], headings=["model", "RMSE", "bias"])
+    assert said == "Errors in µg m⁻³. bias: predicted minus observed"
+
+
+@pytest.mark.parametrize("headings", [None, [short for _, short, _ in words.COLUMNS.values()]])
+def test_no_caption_has_more_than_forty_words(headings):
     "Of the tables of errors, coverage, probabilities and distances."
     captions = [
-        words.evaluation_caption([UNIT | {"aqi_table": "aqi-us-2024"}], narrow=narrow),
+        words.evaluation_caption([UNIT | {"aqi_table": "aqi-us-2024"}], headings=headings),
         words.COVERAGE_CAPTION,
         words.EXCEEDANCE_CAPTION,
         words.PROXIMITY_CAPTION,
