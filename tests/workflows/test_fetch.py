@@ -220,8 +220,10 @@ def test_an_exhausted_day_says_when_to_go_on(tmp_path, monkeypatch, server):
     assert sorted(chunk.layer for chunk in chunks) == ["cams-global"] * 2 + ["weather-era5"] * 3
 
 
-def test_the_service_says_that_the_day_is_over(server, tmp_path):
+def test_the_service_says_that_the_day_is_over(server, tmp_path, monkeypatch):
     "Its refusal for the day is not repeated."
+    # Shortly before midnight the next day would be waited for.
+    monkeypatch.setattr("airq.sources.online.http.LONGEST_WAIT", 0.0)
     server.limits = Limits(minute=1e9, hour=1e9, day=2)
     with pytest.raises(
         Unavailable, match=r"Daily API request limit exceeded.*Go on after \d{4}-\d\d-\d\d 00:00 UTC"
