@@ -3,10 +3,14 @@
 import concurrent.futures
 import datetime
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import ee
 import google.oauth2.credentials
@@ -92,6 +96,19 @@ def test_anonymous_requests_go_nowhere_else():
     "Nothing is sent to Earth Engine without credentials."
     with pytest.raises(ValueError, match="on this machine"):
         connect(project="p", credentials=ANONYMOUS)
+
+
+def test_no_test_leaves_this_machine():
+    "Other addresses are behind a proxy that is not there."
+    assert urllib.request.getproxies()["https"] == "http://127.0.0.1:9"
+
+
+def test_no_test_leaves_this_machine_where_live_ones_are_left_out_by_name():
+    "The word `live` is in the expression, and none of them is run."
+    environment = {name: text for name, text in os.environ.items() if name.lower() != "https_proxy"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not live"]
+    command += [f"{__file__}::test_no_test_leaves_this_machine"]
+    subprocess.run(command, env=environment, check=True, cwd=Path(__file__).parents[3])
 
 
 def test_a_network_that_swallows_does_not_hold_up_the_opening(server, monkeypatch):
