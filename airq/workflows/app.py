@@ -40,6 +40,8 @@ OPTIONS = {
     "browser.gatherUsageStats": "false",
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
+    # Nor does Streamlit advertise what helps developers, in the terminal or over the map.
+    "logger.hideWelcomeMessage": "true",
 }
 
 

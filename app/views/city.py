@@ -13,6 +13,7 @@ from app.charts import vega
 from app.evidence import agreement, agreement_words, averaged, gather, headline, held_out_days, question
 from app.scales import ADVICE_SOURCE, advice_for
 from app.series import (
+    EXPECTED,
     TREND_YEARS,
     Series,
     by_month,
@@ -106,7 +107,7 @@ def _figures(store, city_id, series, scale, over_all):
         if scale.classed:
             share, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
             lowest = scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
-            words = f"{spans.capitalize()} {lowest}"
+            words = f"{spans.capitalize()} {lowest}" + ", expected" * (how == EXPECTED)
             st.metric(words, theme.chance_words(share), help=f"{theme.by_period(how, store.period)}.")
         if len(months) > 1:
             month = max(months, key=lambda month: month.mean)

@@ -23,6 +23,7 @@ def test_the_server_listens_here_only_and_reports_nothing():
     assert flags["--server.address"] == "localhost"
     assert flags["--browser.gatherUsageStats"] == "false"
     assert flags["--server.showEmailPrompt"] == "false"
+    assert flags["--logger.hideWelcomeMessage"] == "true"
     assert flags["--bundle"] == str(Path("here").absolute())
 
 
@@ -34,6 +35,7 @@ def test_the_configuration_beside_the_script_says_the_same():
     told = tomllib.loads(text)
     assert told["server"]["address"] == workflow.OPTIONS["server.address"]
     assert told["browser"]["gatherUsageStats"] is False
+    assert told["logger"]["hideWelcomeMessage"] is True
     assert told["server"]["maxUploadSize"] == int(workflow.OPTIONS["server.maxUploadSize"])
 
 
