@@ -160,7 +160,7 @@ class Extraction:
             products=tuple(products),
             rings_km=tuple(sorted(rings)),
             cell=before.get("cell"),
-            quality=self.quality or (before["quality"] and _ends(columns, "_count")),
+            quality=self.quality or (bool(before["quality"]) and _ends(columns, "_count")),
         )
 
     @functools.cached_property
