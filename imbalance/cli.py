@@ -146,8 +146,9 @@ def compare(
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
     _write_json(json, comparison.table)
-    print_table(*cells(comparison.table, narrow_columns(comparison.table, screen.width)), sections=1)
-    screen.print(caption(comparison.settings), markup=False, style="dim")
+    columns = narrow_columns(comparison.table, screen.width)
+    print_table(*cells(comparison.table, columns), sections=1)
+    screen.print(caption(comparison.settings, columns), markup=False, style="dim")
     _say_all(comparison.findings, comparison.notes)
     command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
     say(f"Written to {out}. Fit the best: {command}")

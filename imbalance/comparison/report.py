@@ -128,21 +128,31 @@ def _columns(table, columns):
     return zip(headings, *rows, strict=True)
 
 
-def caption(settings):
-    """Return what the figures are: the population, the folds, the intervals."""
+#: Column -> what it is, in a caption.
+MEANINGS = {
+    "cost": "Cost: of a row where every decision costs least.",
+    "vs_none": "Difference to none: to the same model on the rows as they are, nothing corrected, with its "
+    "95 % interval (Nadeau and Bengio).",
+    "wins": "Wins: folds below that.",
+    "log_loss_sd": "±: standard deviation over folds.",
+    "average_precision": "AP: average precision.",
+    "mismatch": "Mismatch: how far the class shares it was trained on are from yours (0 = none).",
+    "calibration_slope": "Slope, intercept: logistic recalibration, 1 and 0 where nothing is to mend.",
+    "seconds": "s: seconds of a fit and its predictions; endings share a fit.",
+}
+
+
+def caption(settings, columns):
+    """Return what the figures of some columns are: the population, the folds, the intervals."""
     target = ", ".join(f"{name} {share:.3g}" for name, share in settings["target_prior"].items())
     times = "once" if settings["repeats"] == 1 else f"{settings['repeats']} times"
-    cost = "Cost: of a row where every decision costs least. " if settings["costs"] else ""
-    return (
-        f"Log loss [nats], Brier, AUC, average precision (AP) and costs for a population with {target}; "
-        f"{settings['folds']} folds, dealt {times}, the same for all. {MARK.strip()}: no other row is told "
-        f"to be better, so that any of these may be the best (Hsu's multiple comparisons with the best). "
-        f"{cost}Difference to none: to the same model on the rows as they are, nothing corrected, with its "
-        "95 % interval (Nadeau and Bengio); wins: folds below that. ±: standard deviation over folds. "
-        "Mismatch: how far the class shares it was trained on are from yours (0 = none). Slope, intercept: "
-        "logistic recalibration, 1 and 0 where nothing is to mend. s: seconds of a fit and its predictions; "
-        "endings share a fit."
+    meanings = [meaning for name, meaning in MEANINGS.items() if name in columns]
+    of_all = (
+        f"Scores for a population with {target}, log loss in nats; {settings['folds']} folds, dealt {times}, "
+        f"the same for all. {MARK.strip()}: no other row is told to be better, so that any of these may be "
+        "the best (Hsu's multiple comparisons with the best)."
     )
+    return " ".join([of_all, *meanings])
 
 
 def plain(comparison):
@@ -158,7 +168,8 @@ def markdown(comparison):
     sentences = "\n".join(f"- {sentence}" for sentence in [*others, *comparison.notes])
     title = comparison.settings["title"] or TITLE
     table = markdown_table(*cells(comparison.table))
-    return f"{title}\n\n{answer}\n\n{table}\n\n{caption(comparison.settings)}\n\n{sentences}\n"
+    about = caption(comparison.settings, comparison.table.columns)
+    return f"{title}\n\n{answer}\n\n{table}\n\n{about}\n\n{sentences}\n"
 
 
 def html_table(comparison):
@@ -170,7 +181,11 @@ def html_table(comparison):
 
 def page(comparison, pictures=()):
     """Return the same as a page with the other findings, notes and pictures, which lie beside it."""
-    said = [*comparison.findings[1:], caption(comparison.settings), *comparison.notes]
+    said = [
+        *comparison.findings[1:],
+        caption(comparison.settings, comparison.table.columns),
+        *comparison.notes,
+    ]
     return PAGE.format(
         title=html.escape(comparison.settings["title"] or TITLE),
         table=html_table(comparison),

@@ -86,7 +86,7 @@ def test_without_a_comparison_the_published_one_stands_above_an_upload(page):
 def test_the_table_has_its_own_caption(page, comparison):
     "It tells the units and the folds; what the figures support stands above it and is not said again."
     captions = [caption.value for caption in page("--comparison", comparison).caption]
-    assert [caption for caption in captions if "Log loss" in caption and "3 folds" in caption]
+    assert [caption for caption in captions if "log loss in nats" in caption and "3 folds" in caption]
     assert not [caption for caption in captions if caption.startswith("Cannot tell")]
 
 

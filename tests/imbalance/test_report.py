@@ -9,7 +9,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from imbalance.comparison import plots
 from imbalance.comparison.compare import compare
-from imbalance.comparison.report import cells, markdown, narrow_columns, page, write_comparison
+from imbalance.comparison.report import caption, cells, markdown, narrow_columns, page, write_comparison
 
 COLUMNS = [
     "strategy", "model", "rows", "ending", "log_loss", "log_loss_sd", "vs_none", "ci_low", "ci_high", "wins",
@@ -35,6 +35,14 @@ def test_the_table_begins_with_the_columns_that_others_read(comparison):
     assert set(names[len(COLUMNS) :]) == {
         "calibration_slope", "calibration_intercept", "recall_a<b", "recall_b|c", "recall_c",
     }  # fmt: skip
+
+
+def test_the_caption_explains_the_columns_that_are_there(comparison):
+    "A terminal that has room for the log loss and its spread alone."
+    said = caption(comparison.settings, ["strategy", "log_loss", "log_loss_sd"])
+    assert said.startswith("Scores for a population with a<b 0.333, b|c 0.333, c 0.333, log loss in nats;")
+    assert said.endswith("±: standard deviation over folds.")
+    assert not any(word in said for word in ("Slope", "AP:", "s: seconds", "Cost:", "Wins"))
 
 
 def test_the_folder_holds_the_same_table_in_every_form(comparison, tmp_path):
