@@ -111,7 +111,8 @@ def _figures(store, city_id, series, scale, over_all):
             st.metric(words, theme.chance_words(share), help=f"{theme.by_period(how, store.period)}.")
         if len(months) > 1:
             month = max(months, key=lambda month: month.mean)
-            st.metric(f"Worst month of the year: {month.name}", theme.short_number(month.mean, store.unit))
+            of = "the year" if len(months) == 12 else f"{len(months)} months"
+            st.metric(f"Worst month of {of}: {month.name}", theme.short_number(month.mean, store.unit))
         st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             inside = store.city("inside_domain", city_id)

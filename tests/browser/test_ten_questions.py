@@ -8,7 +8,7 @@ QUESTIONS = {
     "is the air bad on the newest day": ([], "times the WHO daily guideline of 15"),
     "how bad is this year": (["Period mean", "2020"], "times the WHO annual guideline of 5"),
     "is it getting worse": (["City"], "Better or worse?"),
-    "which months are bad": (["City"], "Worst month of the year: "),
+    "which months are bad": (["City"], "Worst month of 3 months: "),
     "how sure is it": ([], "90% interval: "),
     "how is my neighbour": (["City", "km)"], "than here, over the"),
     "which rank has my city": ([], "by the intervals between"),
