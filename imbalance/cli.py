@@ -250,6 +250,9 @@ def predict(
     _say_all([], [*said, *more])
     counts = rows["prediction"].value_counts(sort=False)
     say(f"{out}: {len(rows):,} rows; " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    if costs := bundle.facts["costs"]:
+        listed_costs = ", ".join(f"{cost:g} for {told} where it is {true}" for true, told, cost in costs)
+        say(f"prediction is the label of least expected cost, not the most probable one: {listed_costs}.")
 
 
 @app.command(

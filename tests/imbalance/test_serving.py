@@ -184,6 +184,8 @@ def test_predictions_have_a_probability_for_each_class_and_the_least_cost(folder
     assert ((rows["p_yes"] > 1 / 21) == (rows["prediction"] == "yes")).all()
     assert rows["case"].iloc[0] == "'=0"
     assert "300 rows" in result.stdout
+    assert "label of least expected cost, not the most probable one: " in result.stdout
+    assert "20 for no where it is yes" in result.stdout
 
 
 def test_another_population_gets_other_probabilities(folder):
