@@ -269,7 +269,7 @@ def _tell_origin(here):
         days = theme.span_words(*here.facts["trained_days"])
         st.warning(
             f"{outside.sum():,} of {theme.count_words(len(outside), here.period)} lie outside the days of "
-            f"training ({days}): the model goes on in time there, and its measured errors need not hold."
+            f"training ({days}): the model extrapolates in time there, and its measured errors may not hold."
         )
 
 
