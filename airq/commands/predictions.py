@@ -92,13 +92,13 @@ def predict(
         from airq.report.words import validation_sentence
 
         regressor = load(bundle)
-        notes.print(validation_sentence(regressor.metadata_["evaluation"]))
         if raster is None and zarr is None:
             figures = _predict_panel(regressor, panel, out, coverage, period.value, monitors, most, cluster)
         else:
             rows = regressor.predict_table(panel, coverage, period.value, monitors=monitors)
             notes.print(rows.attrs["airq"]["intervals"])
             figures = _write_rows(rows, out, raster, zarr, mask_outside)
+        notes.print(validation_sentence(regressor.metadata_["evaluation"]))
     write_records(json, [figures.of()])
     print_predictions(figures, out or raster or zarr)
     if out is not None:
