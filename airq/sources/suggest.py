@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -16,39 +18,87 @@ from airq.sources.mixtures import VALIDITY
 from airq.sources.shipped import formats_of
 from airq.units import convert, unit_name
 
-_STATION = r"(site|station|sensor|device|monitor|location|sampling.?point)"
+_STATION = (
+    r"(site|station|sensor|device|monitor|location|sampling.?point|capteur|poste"
+    r"|messstelle|messstation|standort|estac(ion|ao)|posto)"
+)
 _PM25 = r"pm[ _.-]?0?2[ _.,p-]?5"
-#: Column of the panel -> how tables call it, the likelier names first; the whole name must fit.
+_CODE = r"(id|code|index|no|nr|num|number|kennung|codigo)"
+#: Column of the panel -> how tables call it in English, French, German, Spanish and Portuguese, the likelier
+#: names first, without accents; the whole name must fit.
 NAMES = {
     "date": (
         r"(date.?time|time.?stamp|date|day|time)(.?(utc|gmt|lt|lst|local|begin|start|beginning))?",
-        r"(utc|local|from|start|begin|sample|sampling).?(date|time|date.?time)|start|fecha|datum|data",
-        r"valid(.?(utc|local))?",
+        r"(utc|local|from|start|begin|sample|sampling).?(date|time|date.?time)|start|valid(.?(utc|local))?",
+        r"fecha(.?(y.?)?hora)?|data(.?(e.?)?hora)?|date.?(et.?)?heure|horodat(e|age)|zeit(punkt|stempel)?",
+        r"(mess)?(datum|zeit)(.?(und.?)?(uhr)?zeit)?|jour|tag|dia",
     ),
-    "latitude": (r"(site.?|station.?)?lat(itude)?",),
-    "longitude": (r"(site.?|station.?)?(lon(g|gitude)?|lng)",),
-    "site_id": (rf"{_STATION}.?(id|code|index|no|nr|num|number)", rf"{_STATION}(.?name)?"),
-    "city": (r"(city|town|municipality|ville|ciudad)(.?name)?",),
-    "country": (r"(country|nation)(.?(code|name|iso.?\d?))?|iso.?[23]?",),
+    "latitude": (r"((site|station).?)?lat(itude?)?|(geogr\w*.?)?breite(ngrad)?",),
+    "longitude": (r"((site|station).?)?(lon(g|gitude?)?|lng)|(geogr\w*.?)?lange(ngrad)?",),
+    "site_id": (
+        rf"{_STATION}s?.?{_CODE}",
+        rf"{_STATION}(.?name)?|(name|nom|nombre|nome)\W+(\w+\W+)?{_STATION}",
+    ),
+    "city": (r"(city|town|municipality|ville|commune|ciudad|municipio|cidade|stadt|ort|gemeinde)(.?name)?",),
+    "country": (r"(country|nation|pays|land|pais)(.?(code|name|iso.?\d?))?|iso.?[23]?",),
     TARGET: (_PM25, rf"(raw.?)?{_PM25}(\W|_).*|pm02"),
-    "temp_air": (r"(air.?)?(temp|temperature)(.?air)?(.?(2m|mean|avg))*|t2m|at|tmp[fc]",),
-    "temp_dew": (r"(dew.?point|dew|dewp|d2m)(.?(temp|temperature|2m|mean))*|temp.?dew|dwp[fc]",),
-    "relative_humidity": (r"(relative.?|rel.?)?(humidity|hum)(.?(2m|mean|avg))*|rh(um)?|relh",),
-    "precipitation": (r"(precip|precipitation|rain|rainfall)(.?(sum|total|mm))?|prcp|tp|p01[im]",),
-    "pressure": (r"(surface.?|atmospheric.?|air.?|barometric.?)?(pressure|pres|press)(.?mean)?|sp|bp",),
-    "boundary_layer_height": (r"(planetary.?)?boundary.?layer.?height|blh|pblh?",),
-    "elevation": (r"elevation|altitude|elev|alt",),
-    "population": (r"population|pop",),
+    "temp_air": (
+        r"(air.?|luft.?)?(temp|temperature?|temperatura)(.?(de.?l.?|del.?|do.?)?(air|aire|ar))?"
+        r"(.?(2m|mean|avg|moyenne|media|mittel))*|t2m|at|tmp[fc]",
+    ),
+    "temp_dew": (
+        r"(dew.?point|dew|dewp|d2m)(.?(temp|temperature|2m|mean))*|temp.?dew|dwp[fc]",
+        r"(temperature.?(du.?)?)?point.?de.?rosee|taupunkt(s?temperatur)?|(temperatura.?(del.?)?)?punto.?de.?rocio"
+        r"|(temperatura.?(do.?)?)?ponto.?de.?orvalho",
+    ),
+    "relative_humidity": (
+        r"(relative.?|rel.?)?(humidity|hum)(.?(2m|mean|avg))*|rh(um)?|relh",
+        r"(humidite|humedad|h?umidade)(.?relativ[ea])?|(relative.?|rel\W*)?(luft)?feuchte|(relative.?)?luftfeuchtigkeit",
+    ),
+    "precipitation": (
+        r"(precip|precipitations?|rain|rainfall)(.?(sum|total|mm))?|prcp|tp|p01[im]",
+        r"pluie|pluviometrie|niederschlag(s?(summe|menge))?|regen|precipitac(ion|ao)|lluvia|chuva",
+    ),
+    "pressure": (
+        r"(surface.?|atmospheric.?|air.?|barometric.?)?(pressure|pres|press)(.?mean)?|sp|bp",
+        r"(pression|presion|pressao)(.?atmosferica|.?atmospherique)?|luftdruck",
+    ),
+    "boundary_layer_height": (
+        r"(planetary.?)?boundary.?layer.?height|blh|pblh?",
+        r"(hauteur.?de.?(la.?)?)?couche.?limite|grenzschichthohe|altura.?(de.?la.?|da.?)?cap[ae].?limite",
+    ),
+    "elevation": (r"elevation|altitude?|elev|alt|hohe(.?(uber|u).?(nn|nhn|meer))?|elevacion|altura",),
+    "population": (r"population|pop|habitants|einwohner(zahl)?|bevolkerung|poblacion|populacao|habitantes",),
 }
 #: The same for columns that say what others are.
 ROLES = {
-    "speed": (r"wind.?(speed|spd)(.?10m)?|wspd|wspm|ws|sknt",),
-    "direction": (r"wind.?(direction|dir)(.?10m)?|wdir|wd|drct",),
+    "speed": (
+        r"wind.?(speed|spd)(.?10m)?|wspd|wspm|ws|sknt",
+        r"vitesse.?(du.?)?vent|windgeschwindigkeit|velocidade?.?(del.?|do.?)?(viento|vento)",
+    ),
+    "direction": (
+        r"wind.?(direction|dir)(.?10m)?|wdir|wd|drct",
+        r"direction.?(du.?)?vent|windrichtung|direc(cion|ao).?(del.?|do.?)?(viento|vento)",
+    ),
     "parameter": (
         r"(air.?)?(parameter|pollutant|species|specie|component|analyte|variable)(.?(name|code|id))?",
+        r"polluant|parametre|schadstoff|komponente|contaminante|parametro|poluente",
     ),
-    "value": (r"value|(raw.?)?conc(entration)?\.?|measurement|result|mean|median|arithmetic.?mean",),
-    "unit": (r"(conc\W*|value\W*)?units?(.?(of.?measure(ment)?|name))?",),
+    "value": (
+        r"value|(raw.?)?conc(entration)?\.?|measurement|result|mean|median|arithmetic.?mean",
+        r"valeur|(mess)?wert|valor|konzentration|concentrac(ion|ao)",
+    ),
+    "unit": (
+        r"(conc\W*|value\W*)?units?(.?(of.?measure(ment)?|name))?",
+        r"unite(.?de.?mesure)?|(mess)?einheit|unidade?(.?de.?medida)?",
+    ),
+}
+#: What columns of a date in parts are called.
+PARTS = {
+    "year": "year|annee|jahr|ano",
+    "month": "month|mois|monat|mes",
+    "day": "day|jour|tag|dia",
+    "hour": "hour|hr|time|heure|stunde|uhrzeit|hora",
 }
 #: How values to use are marked.
 _VALID = r"valid|ok|good|v|true|passed|verified"
@@ -106,10 +156,11 @@ def suggest_mapping(paths: str | Path | Sequence[str | Path]) -> str:
 
 
 def _bare(name):
-    """Return a column's name in lower case, without a unit in brackets, and that unit."""
+    """Return a column's name in lower case, without accents and a unit in brackets, and that unit."""
     unit = re.search(r"\s*[\[(]\s*([^\[\]()]+?)\s*[\])]", str(name))
     bare = str(name).replace(unit[0], "") if unit else str(name)
-    return bare.strip().lower(), unit[1] if unit else ""
+    plain = unicodedata.normalize("NFKD", bare).encode("ascii", "ignore").decode()
+    return plain.strip().lower(), unit[1] if unit else ""
 
 
 def _toml(value):
@@ -133,10 +184,11 @@ def _recognised(table):
         fits = [column for each in choices for column in free if re.fullmatch(each, bare[column])]
         if fits and name not in ("city_id", "aqi", "n_hours", "n_monitors"):
             found[name] = fits[0]
-    parts = [[column for column in bare if bare[column] == part] for part in ("year", "month", "day")]
-    hour = [column for column in bare if re.fullmatch(r"hour|hr|time", bare[column])][:1]
+    *parts, hour = (
+        [column for column in bare if re.fullmatch(part, bare[column])][:1] for part in PARTS.values()
+    )
     if all(parts):
-        found["date"] = [*(own[0] for own in parts), *hour]
+        found["date"] = [*chain(*parts), *hour]
     elif "date" in found and hour not in ([], [found["date"]]):
         found["date"] = [found["date"], *hour]
     return found

@@ -176,3 +176,49 @@ def test_names_of_airport_weather(tmp_path):
     for name, column in [("temp_air", "tmpf"), ("temp_dew", "dwpf"), ("precipitation", "p01i")]:
         assert any(line.lstrip("# ").startswith(name) and column in line for line in text.splitlines())
     assert any("wind" in line and "drct" in line and "sknt" in line for line in text.splitlines())
+
+
+HEADINGS = {
+    "French": "Capteur;Latitude;Longitude;Date et heure;"
+    "PM2,5 (µg/m³);Température (°C);Humidité (%);Pluie (mm)",
+    "German": "Messstelle;Breite;Länge;Datum;"
+    "PM₂,₅ [µg/m³];Lufttemperatur [°C];Luftfeuchte [%];Niederschlag [mm]",
+    "Spanish": "Estación;Latitud;Longitud;Fecha;PM2.5 (µg/m3);Temperatura (°C);Humedad (%);Lluvia (mm)",
+    "Portuguese": "Estação;Latitude;Longitude;Data e hora;"
+    "PM2.5 (µg/m3);Temperatura (°C);Umidade (%);Chuva (mm)",
+}
+
+
+@pytest.mark.parametrize("language", HEADINGS)
+def test_headings_of_other_languages_are_known(tmp_path, language):
+    "Place, position, time, PM2.5 and weather, each by the column that stands there; it can be ingested."
+    path, heads = tmp_path / "readings.csv", HEADINGS[language]
+    rows = [f"k1;0,3;32,6;{time:%d/%m/%Y %H:%M};{20 + time.hour};21,5;60;0,1" for time in HOURS]
+    path.write_text("\n".join([heads, *rows]), encoding="utf-8")
+    content = tomllib.loads(suggest_mapping(path))
+    columns = {
+        name: own["from"] if isinstance(own, dict) else own for name, own in content["columns"].items()
+    }
+    names = (
+        "site_id",
+        "latitude",
+        "longitude",
+        "date",
+        "pm25",
+        "temp_air",
+        "relative_humidity",
+        "precipitation",
+    )
+    assert [columns[name] for name in names] == heads.split(";")
+    panel, _ = read_table(path, mapping=content)
+    # 20 to 43 in the 24 hours of a day.
+    assert panel["pm25"].tolist() == [31.5, 31.5]
+
+
+def test_a_date_in_parts_of_another_language(tmp_path):
+    "Year, month, day and hour in French."
+    path = tmp_path / "readings.csv"
+    rows = [f"k1,0.3,32.6,{time.year},{time.month},{time.day},{time.hour},{time.hour}" for time in HOURS]
+    path.write_text("\n".join(["poste,lat,lon,Année,Mois,Jour,Heure,PM2.5 (µg/m3)", *rows]), encoding="utf-8")
+    content = tomllib.loads(suggest_mapping(path))
+    assert content["columns"]["date"] == ["Année", "Mois", "Jour", "Heure"]
