@@ -13,8 +13,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from imbalance.classifiers import copy_of, learns_as_counted
-from imbalance.estimators import MetaClassifier, PriorCorrectedClassifier, held_out_members
+from imbalance.estimators import (
+    MetaClassifier,
+    PriorCorrectedClassifier,
+    copy_of,
+    held_out_members,
+    learns_as_counted,
+)
 from imbalance.metrics import class_codes
 from imbalance.probability import (
     CALIBRATIONS,

@@ -15,7 +15,6 @@ import pandas as pd
 
 from airq.io import atomic_folder, atomic_write, write_json
 from airq.messages import versions, warn
-from imbalance.cells import as_days, as_numbers, filled, write_csv
 from imbalance.comparison.models import MEANINGS, choose_models, fit_row, seeded
 from imbalance.comparison.problem import whole_groups
 from imbalance.comparison.scoring import ALWAYS, FURTHER
@@ -24,7 +23,17 @@ from imbalance.decisions import cost_matrix, least_cost
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter, PriorTracker
 from imbalance.probability import FEWEST_ROWS, correct_prior, resolve_prior
-from imbalance.reading import Column, check_columns, parse_target_prior, read_alike, telling_columns
+from imbalance.reading import (
+    Column,
+    as_days,
+    as_numbers,
+    check_columns,
+    filled,
+    parse_target_prior,
+    read_alike,
+    telling_columns,
+    write_csv,
+)
 
 #: File that makes a folder that of a model; the other files are named in it with their hashes.
 MARKER = "model.json"

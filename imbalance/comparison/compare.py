@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from airq.messages import versions
-from imbalance.classifiers import last_step
 from imbalance.comparison import report, summary
 from imbalance.comparison.fits import StrategyFailed, make_jobs
 from imbalance.comparison.models import choose_models, fit_row, seeded
@@ -30,6 +29,7 @@ from imbalance.comparison.strategies import (
     choose_rows,
     label,
 )
+from imbalance.estimators import last_step
 from imbalance.reading import _features, read_alike
 
 

@@ -19,11 +19,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from airq.messages import import_optional, near_name
-from imbalance.classifiers import check_classifier, copy_of
 from imbalance.decisions import CostSensitiveClassifier
-from imbalance.folds import TooFewRows, stratified_split
+from imbalance.estimators import check_classifier, copy_of
 from imbalance.metrics import weighted_log_loss
 from imbalance.reading import is_number
+from imbalance.resampling import TooFewRows, stratified_split
 
 #: Each library's own defaults, but for threads, files and talk; CatBoost's 1,000 trees are capped at 300
 #: (its learning rate, which it chooses by rows and trees, follows).

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
 
-from imbalance.cells import cell_text
-from imbalance.folds import check_groups, duplicate_groups, joined_groups, listed_folds, make_folds
 from imbalance.metrics import class_shares, rarest
 from imbalance.probability import by_name, resolve_prior
-from imbalance.reading import features, holds_lists, labels, parse_target_prior, telling_columns
+from imbalance.reading import cell_text, features, holds_lists, labels, parse_target_prior, telling_columns
+from imbalance.resampling import check_groups, duplicate_groups, joined_groups, listed_folds, make_folds
 
 #: Shares of the rarest class along the sweep of targets.
 SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from airq.io import atomic_write, write_json, write_text
 from airq.report.words import markdown_table
-from imbalance.cells import write_csv
+from imbalance.reading import write_csv
 
 #: Column of the table -> heading and format; other scores are headed by their names.
 HEADINGS = {

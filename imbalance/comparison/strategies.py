@@ -12,8 +12,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
-from imbalance.classifiers import counts_its_prior
-from imbalance.estimators import PriorCorrectedClassifier
+from imbalance.estimators import PriorCorrectedClassifier, counts_its_prior
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
 

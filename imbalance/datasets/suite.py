@@ -13,7 +13,6 @@ from scipy.stats import t as student
 
 from airq.io import check_replaceable, check_writable, write_json, write_text
 from airq.messages import versions
-from imbalance.cells import write_csv
 from imbalance.comparison.compare import compare
 from imbalance.comparison.fits import StrategyFailed
 from imbalance.comparison.report import headed_cells, markdown_table, write_comparison
@@ -28,7 +27,8 @@ from imbalance.datasets.published import (
     recipe_table,
     recipes_in_words,
 )
-from imbalance.folds import TooFewRows
+from imbalance.reading import write_csv
+from imbalance.resampling import TooFewRows
 
 #: File that makes a folder that of a suite, and says what its sets have in common.
 SETTINGS_FILE = "suite.json"

@@ -14,9 +14,9 @@ from airq.io import atomic_write, write_json, write_table, write_text
 from airq.report.words import markdown_table
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
-from imbalance.cells import write_csv
 from imbalance.comparison.report import format_cell
 from imbalance.hazard.comparison import BASELINE, PLAIN, RARE_SHARE, USUAL_SHARE, rule_name
+from imbalance.reading import write_csv
 
 FILES = ("hazard.parquet", "held_out.parquet", "table.csv", "table.md", "table.json", "methods.csv",
          "curve.csv", "curve.png", "settings.json")  # fmt: skip

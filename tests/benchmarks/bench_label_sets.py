@@ -19,8 +19,8 @@ from lightgbm import LGBMClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from imbalance.decisions import LabelSetClassifier
 from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.label_sets import LabelSetClassifier
 
 LEARNERS = {
     "logistic": LogisticRegression,

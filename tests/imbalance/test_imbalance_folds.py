@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from imbalance.folds import TooFewRows, check_groups, duplicate_groups, joined_groups, make_folds
+from imbalance.resampling import TooFewRows, check_groups, duplicate_groups, joined_groups, make_folds
 
 
 def test_groups_are_one_column():

@@ -21,9 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imbalance.comparison.models import make_model
-from imbalance.decisions import CostSensitiveClassifier
+from imbalance.decisions import CostSensitiveClassifier, LabelSetClassifier
 from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.label_sets import LabelSetClassifier
 from imbalance.label_shift import LabelShiftAdapter
 
 MISS_20 = {("yes", "no"): 20, ("no", "yes"): 1}

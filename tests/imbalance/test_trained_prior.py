@@ -25,11 +25,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from imbalance.classifiers import learns_as_counted
 from imbalance.comparison.models import make_model
-from imbalance.decisions import CostSensitiveClassifier
-from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.label_sets import LabelSetClassifier
+from imbalance.decisions import CostSensitiveClassifier, LabelSetClassifier
+from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
 from imbalance.label_shift import LabelShiftAdapter
 
 
