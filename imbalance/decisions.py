@@ -32,7 +32,7 @@ def cost_matrix(costs, classes):
     if costs is None:
         return 1 - np.eye(len(names))
     if isinstance(costs, Mapping):
-        costs = _frame_of_pairs(costs, names)
+        costs = _in_pairs(costs, names)
     if isinstance(costs, pd.DataFrame):
         true, predicted = places(names, costs.index), places(names, costs.columns)
         if true is None or predicted is None:
@@ -45,12 +45,11 @@ def cost_matrix(costs, classes):
         matrix = np.asarray(costs, dtype="float64")
     except (TypeError, ValueError):
         raise ValueError(
-            f"Costs are numbers by pair (true, predicted), in a frame or in an array, not {costs!r}."
+            f"Costs are numbers by pair (true, predicted), a frame or an array, not {costs!r}."
         ) from None
     if matrix.shape != (len(names), len(names)):
         raise ValueError(f"Costs of shape {matrix.shape} do not fit {len(names)} classes: {names}.")
-    if not np.all(np.isfinite(matrix)):
-        true, predicted = np.argwhere(~np.isfinite(matrix))[0]
+    for true, predicted in np.argwhere(~np.isfinite(matrix)):
         raise ValueError(
             f"The cost of predicting {names[predicted]!r} for {names[true]!r} is {matrix[true, predicted]}; "
             "it must be a finite number."
@@ -58,22 +57,17 @@ def cost_matrix(costs, classes):
     return matrix
 
 
-def _frame_of_pairs(costs, names):
-    """Return costs by pair as a frame; right predictions cost nothing unless it is said."""
+def _in_pairs(costs, names):
+    """Return costs by pair in rows and columns; right predictions cost nothing unless it is said."""
     pairs = [(true, predicted) for true in names for predicted in names]
-    unknown = [pair for pair in costs if pair not in pairs]
-    missing = [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]
-    if unknown:
-        raise ValueError(
-            f"Costs are given for {unknown[0]!r}, which is no pair (true, predicted) of the classes {names}."
-        )
-    if missing:
+    if unknown := [pair for pair in costs if pair not in pairs]:
+        raise ValueError(f"Costs name {unknown[0]!r}, which is no pair (true, predicted) of {names}.")
+    if missing := [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]:
         raise ValueError(
             f"No cost is given for {', '.join(map(repr, missing))} (true, predicted). "
             "Name every pair of different classes."
         )
-    values = [[costs.get((true, predicted), 0.0) for predicted in names] for true in names]
-    return pd.DataFrame(values, index=names, columns=names)
+    return [[costs.get((true, predicted), 0.0) for predicted in names] for true in names]
 
 
 def least_cost(probabilities, costs, classes):
@@ -129,11 +123,8 @@ def count_alarms(alarm, event, group):
 def alarm_rates(counts):
     """Return recall, false-alarm rate and precision from counts as of :func:`count_alarms`; NaN for 0 / 0."""
     hits, events, false, others = np.moveaxis(np.asarray(counts, dtype="float64"), -1, 0)
-    return {
-        "recall": _ratio(hits, events),
-        "false_alarm_rate": _ratio(false, others),
-        "precision": _ratio(hits, hits + false),
-    }
+    parts = {"recall": (hits, events), "false_alarm_rate": (false, others), "precision": (hits, hits + false)}
+    return {name: _ratio(*part) for name, part in parts.items()}
 
 
 def group_draws(n_groups, *, n_draws=1000, seed=0):
@@ -197,7 +188,7 @@ def cost_curve(
     ratios : list of float
         Factors on what a row of the positive class costs, whatever it is predicted as.
     n_bootstrap, level, random_state
-        Draws for the intervals, the share of them that an interval holds, and their seed.
+        Draws for the intervals, 100 or more, the share of them that an interval holds, and their seed.
 
     Returns
     -------
@@ -226,10 +217,8 @@ def cost_curve(
     codes, matrix = class_codes(y, classes), cost_matrix(costs, classes)
     probabilities = check_probabilities(columns_of(probabilities, classes), len(matrix))
     shares = class_shares(y, classes)
-    if np.any(shares == 0):
-        raise ValueError(
-            f"Class {np.asarray(classes)[shares == 0].tolist()[0]!r} has no row to count costs of."
-        )
+    for name in np.asarray(classes)[shares == 0].tolist():
+        raise ValueError(f"Class {name!r} has no row to count costs of.")
     positive = rarest(shares) if positive is None else class_codes([positive], classes)[0]
     trained = shares if trained is None else resolve_prior(trained, classes, shares, name="trained prior")
     rng = np.random.default_rng(check_random_state(random_state).randint(np.iinfo("int32").max))
@@ -237,8 +226,7 @@ def cost_curve(
     if groups is not None:
         groups = pd.factorize(check_groups(groups, len(codes)))[0]
         drawn = group_draws(groups.max() + 1, n_draws=n_bootstrap, seed=rng).astype("float32")
-    records = []
-    priors = by_name(priors)
+    records, priors = [], by_name(priors)
     for prior in [priors] if np.ndim(priors) == 0 else priors:
         prior = _whole_prior(prior, positive, classes, shares)
         corrected = mean_corrected([probabilities], [trained], prior)
@@ -253,8 +241,7 @@ def cost_curve(
                     by_class = _posterior_costs(codes, predicted, charged, n_bootstrap, rng)
                 else:
                     by_class = _group_costs(codes, predicted, charged, groups, drawn)
-                draws = by_class @ prior
-                low, high = interval(draws, level=level)
+                low, high = interval(by_class @ prior, level=level)
                 ends = np.fmin(low, cost), np.fmax(high, cost)  # at the edge draws do not reach it
                 records.append((prior[positive], ratio, policy, cost, *ends))
             always = zip(classes, prior @ charged, strict=True)
@@ -268,8 +255,9 @@ def _whole_prior(prior, positive, classes, shares):
         return resolve_prior(prior, classes, shares, name="prior")
     if not 0 <= prior <= 1:
         raise ValueError(f"A share of the positive class must lie between 0 and 1, got {prior:g}.")
-    others = np.where(np.arange(len(shares)) == positive, 0, shares)
-    return np.where(np.arange(len(shares)) == positive, prior, others / others.sum() * (1 - prior))
+    whole = shares / (1 - shares[positive]) * (1 - prior)
+    whole[positive] = prior
+    return whole
 
 
 def _cheapest_cut(scores, codes, matrix, weights):
@@ -298,7 +286,7 @@ def _group_costs(codes, predicted, matrix, groups, drawn):
     return _ratio(drawn @ spent.astype("float32"), drawn @ rows.astype("float32"))
 
 
-# The classifier
+# The classifiers
 
 
 class CostSensitiveClassifier(HeldOutClassifier):
@@ -369,28 +357,18 @@ class CostSensitiveClassifier(HeldOutClassifier):
         """
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         self.costs_ = cost_matrix(self.costs, self.classes_)
-        self._training_prior = class_shares(y, self.classes_, sample_weight)
-        if self.false_alarms is not None:
-            self._positive = self._position()
-        params = self._fit_parameters(sample_weight, groups, params)
-        self.estimator_ = self._fitted(X, y, params)
-        if self.false_alarms is not None:
-            seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
-            self._probabilities = self._held_out(X, y, groups, params, seed)[1]
-            self._codes, self._weights = class_codes(y, self.classes_), sample_weight
-            self._prior = self._output_prior()
-            self._find_threshold()
-        return self
-
-    def _position(self):
-        """Return the column of the class of the alarms."""
+        if self.false_alarms is None:
+            self._fit_inner(X, y, sample_weight, groups, params)
+            return self
         if not isinstance(self.false_alarms, Real) or not 0 < self.false_alarms < 1:
             raise ValueError(f"false_alarms must be a number between 0 and 1, got {self.false_alarms!r}.")
         if len(self.classes_) == 2 and self.costs is not None:
             raise ValueError("Give costs or false_alarms: one threshold cannot follow both.")
-        if self.positive is not None:
-            return int(class_codes([self.positive], self.classes_)[0])
-        return rarest(self._training_prior)
+        named = [] if self.positive is None else class_codes([self.positive], self.classes_)
+        self._fit_inner(X, y, sample_weight, groups, params, held_out=True)
+        self._positive = int(named[0]) if len(named) else rarest(self._training_prior)
+        self._weights, self._prior = sample_weight, self._output_prior()
+        return self._find_threshold()
 
     def _output_prior(self):
         """Return the class shares that the probabilities stand for, by the estimator's own word or as in
@@ -399,23 +377,19 @@ class CostSensitiveClassifier(HeldOutClassifier):
 
     def _find_threshold(self):
         prior = self._output_prior()
-        probabilities = mean_corrected([self._probabilities], [self._prior], prior)
+        probabilities = mean_corrected([self._probabilities], [self._prior], prior)[:, self._positive]
         weights = (prior / self._training_prior)[self._codes]
-        self.threshold_ = threshold_at(
-            probabilities[:, self._positive],
-            self._codes == self._positive,
-            self.false_alarms,
-            sample_weight=weights if self._weights is None else weights * self._weights,
-        )
+        weights = weights if self._weights is None else weights * self._weights
+        event = self._codes == self._positive
+        self.threshold_ = threshold_at(probabilities, event, self.false_alarms, sample_weight=weights)
+        return self
 
     @available_if(lambda self: hasattr(last_step(getattr(self, "estimator_", self.estimator)), "adapt"))
     def adapt(self, X):
         """Adapt the estimator inside, or one in it, to unlabelled rows; decisions and threshold follow."""
         check_is_fitted(self)
         adapt(self.estimator_, X)
-        if self.false_alarms is not None:
-            self._find_threshold()
-        return self
+        return self if self.false_alarms is None else self._find_threshold()
 
     def predict(self, X):
         """Predict labels, of shape (n_samples,): what costs least, or alarms at the rate asked for."""
@@ -468,9 +442,8 @@ class LabelSetClassifier(HeldOutClassifier):
     and a class of 50 rows), a comparison of each with its own fold makes sets larger than asked for (.93).
     For a classifier fitted before (``FrozenEstimator``, other rows) the coverage of a class of n rows lies
     between what is asked for and 1 / (n + 1) above it, in the mean; that of one fit varies (by .04 for 50
-    rows, .013 for 500). A class of fewer than 9 rows is in every set of 90 %, and `fit` warns. Probabilities
-    that tie are drawn by lot. With `groups` the coverage is that of rows of new groups. An empty set says
-    that the row is unlike most training rows of any class.
+    rows, .013 for 500). A class of fewer than 9 rows is in every set of 90 %, and `fit` warns. With `groups`
+    the coverage is that of rows of new groups. An empty set: a row unlike most of any class in training.
 
     References
     ----------
@@ -506,17 +479,13 @@ class LabelSetClassifier(HeldOutClassifier):
         """
         check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
-        codes = class_codes(y, self.classes_)
         used = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
-        self.n_rows_ = np.bincount(codes[used], minlength=len(self.classes_))
+        self.n_rows_ = np.bincount(class_codes(y, self.classes_)[used], minlength=len(self.classes_))
         self._training_prior = class_shares(y, self.classes_, sample_weight)
         self._weights_of_rows()
-        params = self._fit_parameters(sample_weight, groups, params)
-        self.estimator_ = self._fitted(X, y, params)
-        self._seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
-        self.estimators_, held_out = self._held_out(X, y, groups, params, self._seed)
-        own = held_out[np.arange(len(y)), codes]
-        self._scores = [np.sort(own[used & (codes == k)]) for k in range(len(self.classes_))]
+        self.estimators_ = self._fit_inner(X, y, sample_weight, groups, params, held_out=True)
+        own = self._probabilities[np.arange(len(y)), self._codes]
+        self._scores = [np.sort(own[used & (self._codes == k)]) for k in range(len(self.classes_))]
         self._warn_of_small_classes(self.coverage)
         return self
 
@@ -528,48 +497,37 @@ class LabelSetClassifier(HeldOutClassifier):
         return np.tile(target / self.n_rows_ * self.n_rows_.sum(), (len(target), 1))
 
     def _warn_of_small_classes(self, coverage):
-        small = (
-            [] if self.target is not None else np.flatnonzero(1 / (self.n_rows_ + 1) > 1 - coverage + TINY)
-        )
-        for k in small:
-            warnings.warn(
-                f"Class {self.classes_[k : k + 1].tolist()[0]!r} has {self.n_rows_[k]} rows; sets of "
-                f"{coverage:.0%} need {int(np.ceil(1 / (1 - coverage) - 1 - TINY))}. It is in every set.",
-                UserWarning,
-                stacklevel=3,
-            )
+        fewest = int(np.ceil(1 / (1 - coverage) - 1 - TINY))
+        for name, rows in zip(self.classes_.tolist(), self.n_rows_, strict=True):
+            if self.target is None and rows < fewest:
+                said = f"Class {name!r} has {rows} rows; sets of {coverage:.0%} need {fewest}."
+                warnings.warn(f"{said} It is in every set.", UserWarning, stacklevel=3)
 
     def predict_set(self, X, coverage=None):
         """Return whether each class (column) is in the set of each row, at another coverage if one is given.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
-        coverage : float, optional
-
-        Returns
-        -------
-        pandas.DataFrame of bool, shape (n_samples, n_classes)
-            Under the index of `X`.
+        A frame of truth values of shape (n_samples, n_classes), under the index of `X`.
         """
         check_is_fitted(self)
-        if coverage is None:
-            coverage = self.coverage
-        else:
+        if coverage is not None:
             check_coverage(coverage)
             self._warn_of_small_classes(coverage)
-        return self.p_values(X) > 1 - coverage + TINY
+        return self.p_values(X) > 1 - (self.coverage if coverage is None else coverage) + TINY
 
     def p_values(self, X):
         """Return how usual each row is for each class: a label is in the sets of coverage 1 - p and above.
 
         That is the share of the training rows of the class (of all rows, with `target`) that look as unlike
-        it; a frame of floats of shape (n_samples, n_classes).
+        it, equal ones by lot; a frame of floats of shape (n_samples, n_classes), under the index of `X`.
         """
         check_is_fitted(self)
         X = self._check_rows(X, reset=False)
         rng = np.random.default_rng(self._seed)
-        scores = self._dealt(X, rng)
+        copy_of = rng.integers(len(self.estimators_), size=X.shape[0])
+        scores = np.empty((len(copy_of), len(self.classes_)))
+        for number, copy in enumerate(self.estimators_):
+            if len(rows := np.flatnonzero(copy_of == number)):
+                scores[rows] = copy.predict_proba(_safe_indexing(X, rows))
         lots = rng.random(scores.shape)
         weights = self._weights_of_rows()
         itself = np.diag(weights)
@@ -584,15 +542,6 @@ class LabelSetClassifier(HeldOutClassifier):
             values[:, label] = lower / total[label]
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(values, index=index, columns=self.classes_)
-
-    def _dealt(self, X, rng):
-        """Return the probabilities of every row by the copy that it is dealt to."""
-        copy_of = rng.integers(len(self.estimators_), size=X.shape[0])
-        probabilities = np.empty((len(copy_of), len(self.classes_)))
-        for number, copy in enumerate(self.estimators_):
-            if len(rows := np.flatnonzero(copy_of == number)):
-                probabilities[rows] = copy.predict_proba(_safe_indexing(X, rows))
-        return probabilities
 
     def predict(self, X):
         """Return labels by the estimator inside, of shape (n_samples,)."""

@@ -48,12 +48,10 @@ from imbalance.probability import (
 )
 from imbalance.resampling import (
     FoldImputer,
-    TooFewRows,
     check_groups,
-    listed_folds,
+    inner_folds,
     missing_columns,
     resample,
-    stratified_split,
     takes_missing,
 )
 
@@ -123,36 +121,21 @@ def rule_weights(rule, y, classes, sample_weight, target):
     count alike."""
     if rule is None:
         return sample_weight
-    shares, rule = class_shares(y, classes, sample_weight), by_name(rule)
+    shares, rule, names = class_shares(y, classes, sample_weight), by_name(rule), np.asarray(classes).tolist()
     if isinstance(rule, Mapping):
-        factors = _named_factors(rule, classes)
-    elif rule == "balanced":
-        factors = 1 / (len(classes) * shares)
+        if set(rule) != set(names):
+            raise ValueError(f"The weights name {list(rule)}, but the classes are {names}.")
+        factors = np.array([rule[name] for name in names], dtype="float64")
+        if not np.all(factors > 0):
+            raise ValueError("The weight of a class must be more than zero.")
+    elif rule not in ("balanced", "target"):
+        raise ValueError(f"Unknown weights {rule!r}; use None, 'balanced', 'target' or weights by class.")
     elif rule == "target" and target is None:
         raise ValueError("weights='target' needs a target_prior.")
-    elif rule == "target":
-        factors = target / shares
     else:
-        raise ValueError(f"Unknown weights {rule!r}; use None, 'balanced', 'target' or weights by class.")
+        factors = (1 / len(names) if rule == "balanced" else target) / shares
     rows = factors[class_codes(y, classes)]
     return rows if sample_weight is None else rows * sample_weight
-
-
-def _named_factors(rule, classes):
-    names = np.asarray(classes).tolist()
-    if set(rule) != set(names):
-        raise ValueError(f"The weights name {list(rule)}, but the classes are {names}.")
-    factors = np.array([rule[name] for name in names], dtype="float64")
-    if not np.all(factors > 0):
-        raise ValueError("The weight of a class must be more than zero.")
-    return factors
-
-
-def own_weights(estimator, y):
-    """Return the factor by which an estimator's own ``class_weight`` weights each row."""
-    last = last_step(estimator)
-    own = None if hasattr(type(last), "output_prior_") else getattr(last, "class_weight", None)
-    return compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
 
 
 def fit_weighted(estimator, X, y, sample_weight):
@@ -265,9 +248,9 @@ class PriorCorrectedClassifier(MetaClassifier):
     """Correct a classifier's probabilities to the class shares of a given population.
 
     Samplers and weights, in front of a classifier or inside it, change the class shares that its
-    probabilities stand for. This one estimates that *effective* prior from held-out predictions, or counts
-    it where nothing of the kind is in play, and corrects the probabilities from it to `target_prior`
-    [1]_ [2]_. It corrects once: of a nested classifier of this kind it takes the prior that one stands for.
+    probabilities stand for. That *effective* prior is estimated from held-out predictions, or counted where
+    nothing of the kind is in play, and the probabilities are corrected from it to `target_prior` [1]_ [2]_:
+    once, since a nested classifier of this kind says which prior its own stand for.
 
     Parameters
     ----------
@@ -276,24 +259,22 @@ class PriorCorrectedClassifier(MetaClassifier):
         or an ensemble of imbalanced-learn, a search over weights), or be fitted already
         (``FrozenEstimator``): then the rows given to `fit` should not be those that it was fitted on.
     target_prior : {"training", "balanced"}, mapping, Series, array-like of shape (n_classes,) or None
-        Class shares of the population to predict for: a mapping or series by class in any order, or shares
-        in the order of ``classes_``. None leaves the probabilities as the estimator gives them.
+        Class shares of the population to predict for, by class in any order, or in the order of ``classes_``.
+        None leaves the probabilities as the estimator gives them.
     trained_prior : {"auto", "estimate", "count", "balanced", "training"}, mapping or array-like
         Class shares that the estimator's probabilities stand for. "estimate" finds them from held-out
         predictions for original training rows, which costs `cv` more fits, and lets the classifiers of the
-        folds predict together, because it is theirs; "count" trusts the labels and weights that the
-        estimator is given, and its ``class_weight``; or shares, for who knows better. "auto" counts where
-        logistic regression, trees or the like are fitted without sampler, `weights` or parameters that could
-        weight, and estimates otherwise: for boosted trees, naive Bayes, nearest neighbours.
+        folds predict together, because it is theirs; "count" trusts labels, weights and ``class_weight``; or
+        shares, for who knows better. "auto" counts where logistic regression, trees or the like are fitted
+        without sampler, `weights` or parameters that could weight, and estimates otherwise: for boosted
+        trees, naive Bayes, nearest neighbours.
     sampler : imbalanced-learn sampler or list of them, optional
         Applied in turn to the training rows only.
     weights : None, "balanced", "target", mapping or pandas.Series
         Row weights by class: so that the classes count alike, so that they have the shares of
         `target_prior`, or as given. They come after the sampler, on top of `sample_weight`.
     calibration : {"none", "sigmoid"}
-        "sigmoid" calibrates slope and biases on held-out predictions for original training rows, which costs
-        `cv` more fits; the classifiers of the folds predict together, as in scikit-learn's
-        ``CalibratedClassifierCV``.
+        "sigmoid" calibrates slope and biases on held-out predictions, as "estimate" finds the prior.
     n_members : int
         Copies fitted on their own draws of the sampler and averaged (bagging).
     cv : int, splitter or iterable of (train, test)
@@ -309,8 +290,8 @@ class PriorCorrectedClassifier(MetaClassifier):
     classes_ : numpy.ndarray of shape (n_classes,)
         Sorted labels.
     training_prior_, effective_prior_, target_prior_ : numpy.ndarray of shape (n_classes,)
-        Shares of the training rows; of what the estimator's probabilities stand for (estimated, counted or
-        as given); and of the population that the corrected probabilities stand for.
+        Shares of the training rows; of what the estimator's probabilities stand for; and of the population
+        that the corrected probabilities stand for.
     nominal_prior_ : numpy.ndarray of shape (n_classes,)
         The prior as counted from resampled labels, weights and the estimator's ``class_weight``.
     estimators_, priors_ : list of classifiers; numpy.ndarray of shape (n_members, n_classes)
@@ -321,12 +302,11 @@ class PriorCorrectedClassifier(MetaClassifier):
     Notes
     -----
     If probabilities are proportional to ``p(x | class) * effective prior``, then correcting from that prior,
-    and no other, to the training prior makes their mean over original held-out rows the training prior. So
-    it is estimated; it is also the one of largest likelihood. It belongs to the classifiers of the folds:
-    the one fitted on all rows saw more of them, and another draw of the sampler. A counted prior is right
-    for a classifier that is calibrated for the rows it saw, if those look, class by class, like original
-    ones. SMOTE's rows lie between neighbours and repeated rows are known by heart: boosted trees tell both
-    from new rows, on which they stay close to the training prior.
+    and no other, to the training prior makes their mean over original held-out rows the training prior; it is
+    also the one of largest likelihood. A counted prior is right for a classifier that is calibrated for the
+    rows it saw, if those look, class by class, like original ones. SMOTE's rows lie between neighbours and
+    repeated rows are known by heart: boosted trees tell both from new rows, on which they stay close to the
+    training prior.
 
     A correction moves odds, so it cannot repair probabilities of 0 and 1. Where a nearest-neighbour vote or
     deep trees give them, use ``calibration="sigmoid"``: at a target of 30 % after training on 6 %, the mean
@@ -380,7 +360,7 @@ class PriorCorrectedClassifier(MetaClassifier):
 
         Parameters
         ----------
-        X, y : pandas.DataFrame or array-like of shape (n_samples, n_features); array-like of (n_samples,)
+        X, y : DataFrame or array-like of shape (n_samples, n_features); array-like of shape (n_samples,)
             Training rows, as the estimator takes them, and their labels.
         sample_weight : array-like of shape (n_samples,), optional
             Weight of each row; refused where a sampler makes new rows.
@@ -392,10 +372,8 @@ class PriorCorrectedClassifier(MetaClassifier):
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         self.training_prior_ = class_shares(y, self.classes_, sample_weight)
         self.notes_ = []
-        random = check_random_state(self.random_state)
         self._fit_imputer(X)
-        self._fit_members(self._imputed(X), y, sample_weight, random)
-        self._note_target()
+        self._fit_members(self._imputed(X), y, sample_weight)
         self._calibrator = self._together = None
         if self.calibration != "none" or self._estimates_prior("none"):
             copies, members = held_out_members(self, X, y, sample_weight=sample_weight, groups=groups)
@@ -408,18 +386,13 @@ class PriorCorrectedClassifier(MetaClassifier):
             raise ValueError(f"n_members must be a whole number, at least 1, got {self.n_members!r}.")
         if self.calibration not in ("none", "sigmoid"):
             raise ValueError(f"Unknown calibration {self.calibration!r}; use 'none' or 'sigmoid'.")
-        for sampler in self._samplers():
-            if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
-                raise ValueError(
-                    f"A sampler must be one of imbalanced-learn, such as SMOTE(), not {sampler!r}."
-                )
+        for one in self._samplers():
+            if isinstance(one, type) or not hasattr(one, "fit_resample"):
+                raise ValueError(f"A sampler must be one of imbalanced-learn, such as SMOTE(), not {one!r}.")
 
     def _estimates_prior(self, method):
-        if method == "prior":
-            return True
-        if self._asks("auto"):
-            return not counts_its_prior(self.estimator, self._samplers(), self.weights)
-        return self._asks("estimate")
+        counted = counts_its_prior(self.estimator, self._samplers(), self.weights)
+        return method == "prior" or self._asks("estimate") or (self._asks("auto") and not counted)
 
     def _asks(self, *options):
         return isinstance(self.trained_prior, str) and self.trained_prior in options
@@ -427,7 +400,8 @@ class PriorCorrectedClassifier(MetaClassifier):
     def _resolved_target(self):
         return resolve_prior(self.target_prior, self.classes_, self.training_prior_)
 
-    def _note_target(self):
+    def _note_priors(self, priors):
+        self.priors_, self.effective_prior_ = np.array(priors), np.mean(priors, axis=0)
         self.target_prior_ = self.effective_prior_ if self.target_prior is None else self._resolved_target()
 
     def _samplers(self):
@@ -457,57 +431,54 @@ class PriorCorrectedClassifier(MetaClassifier):
     def _imputed(self, X):
         return X if self.imputer_ is None else self.imputer_.transform(X)
 
-    def _fit_members(self, X, y, sample_weight, random):
-        largest, n_samplers = np.iinfo("int32").max, len(self._samplers())
-        seeds = [random.randint(largest, size=n_samplers).tolist() for _ in range(self.n_members)]
+    def _fit_members(self, X, y, sample_weight):
+        random, n_samplers = check_random_state(self.random_state), len(self._samplers())
+        seeds = [
+            random.randint(np.iinfo("int32").max, size=n_samplers).tolist() for _ in range(self.n_members)
+        ]
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(self._fit_member)(X, y, sample_weight, of_member) for of_member in seeds
         )
-        self.estimators_ = [estimator for estimator, _, _ in fitted]
-        priors = [prior for _, prior, _ in fitted]
-        self.notes_ += [note for _, _, notes in fitted for note in notes]
+        self.estimators_, priors, notes = map(list, zip(*fitted, strict=True))
+        self.notes_ = list(dict.fromkeys([*self.notes_, *(note for said in notes for note in said)]))
         self.nominal_prior_ = np.mean(priors, axis=0)
         if not self._asks("auto", "estimate", "count"):
-            told = resolve_prior(
-                self.trained_prior, self.classes_, self.training_prior_, name="trained prior"
-            )
-            priors = [told] * self.n_members
-        self._first_priors = self.priors_ = np.array(priors)
-        self.effective_prior_ = self.priors_.mean(axis=0)
-        self.notes_ = list(dict.fromkeys(self.notes_))
+            known = self.classes_, self.training_prior_
+            priors = [resolve_prior(self.trained_prior, *known, name="trained prior")] * self.n_members
+        self._first_priors = np.array(priors)
+        self._note_priors(priors)
 
     def _fit_member(self, X, y, sample_weight, seeds):
         notes = []
         if seeds:
             X, y, rows, notes = resample(self._samplers(), X, y, seeds=seeds)
             if sample_weight is not None and rows is None:
-                raise ValueError(
-                    "Rows that a sampler makes have no weight; pass sample_weight or that sampler."
-                )
+                raise ValueError("Rows that a sampler makes have no weight; pass weights or that sampler.")
             sample_weight = None if sample_weight is None else sample_weight[rows]
         target = None if self.target_prior is None else self._resolved_target()
         by_rule = rule_weights(self.weights, y, self.classes_, sample_weight, target)
         estimator = fit_weighted(copy_of(self.estimator), X, y, by_rule)
         check_known(estimator, self.classes_)
-        seen = own_weights(self.estimator, y) * (1 if by_rule is None else by_rule)
-        # A nested classifier of this kind says itself what its probabilities stand for.
-        counted = class_shares(y, self.classes_, seen)
-        return estimator, np.asarray(getattr(last_step(estimator), "output_prior_", counted)), notes
+        last = last_step(estimator)
+        if hasattr(last, "output_prior_"):  # it says itself what its probabilities stand for
+            return estimator, np.asarray(last.output_prior_), notes
+        own = getattr(last_step(self.estimator), "class_weight", None)
+        seen = compute_sample_weight("balanced" if own == "balanced_subsample" else own, y)
+        return estimator, class_shares(y, self.classes_, seen * (1 if by_rule is None else by_rule)), notes
 
     def calibrate_on(self, copies, members, y, *, method=None, sample_weight=None):
         """Estimate the prior ("prior") or calibrate ("sigmoid") on what :func:`held_out_members` gave."""
         method = self.calibration if method is None else method
         codes, held_out = class_codes(y, self.classes_), np.mean(members, axis=0)
-        self.priors_, self._calibrator, self._together, self._copies = self._first_priors, None, None, copies
+        priors, self._calibrator, self._together, self._copies = self._first_priors, None, None, copies
         if self._estimates_prior(method):
             self._together = fit_calibrator(held_out, codes, method="prior", weights=sample_weight)
-            self.priors_ = self._first_priors * np.exp(-self._together.biases)
-            self.priors_ /= self.priors_.sum(axis=1, keepdims=True)
+            priors = priors * np.exp(-self._together.biases)
+            priors /= priors.sum(axis=1, keepdims=True)
         if method == "sigmoid":
             self._calibrator = fit_calibrator(held_out, codes, method=method, weights=sample_weight)
             self._together = self._calibrator
-        self.effective_prior_ = self.priors_.mean(axis=0)
-        self._note_target()
+        self._note_priors(priors)
         return self
 
     def raw_proba(self, X):
@@ -563,7 +534,7 @@ def held_out_members(classifier, X, y, *, sample_weight=None, groups=None):
     y = np.asarray(y)
     classes = np.unique(y)
     seed = check_random_state(classifier.random_state).randint(np.iinfo("int32").max)
-    folds = _inner_folds(y, groups, cv=classifier.cv, seed=seed)
+    folds = inner_folds(y, groups, cv=classifier.cv, seed=seed)
     predicted = Parallel(n_jobs=classifier.n_jobs)(
         delayed(_held_out_copy)(classifier, X, y, sample_weight, train, test) for train, test in folds
     )
@@ -587,38 +558,6 @@ def _held_out_copy(classifier, X, y, sample_weight, train, test):
     return one, [mean_corrected([p], [prior], training) for p, prior in found]
 
 
-def _inner_folds(y, groups, *, cv, seed):
-    """Return the folds (train, test) of held-out predictions, in which every row is tested."""
-    cv = 5 if cv is None else cv
-    if isinstance(cv, Integral):
-        folds = _stratified(y, groups, cv=cv, seed=seed)
-    else:
-        folds = listed_folds(cv, np.zeros(len(y)), y, groups)
-    if any(len(np.unique(y[train])) < len(np.unique(y)) for train, _ in folds):
-        raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
-    if len(np.unique(np.concatenate([test for _, test in folds]))) < len(y):
-        raise ValueError("The folds of cv leave out rows; each row must be tested once.")
-    return folds
-
-
-def _stratified(y, groups, *, cv, seed):
-    units = np.arange(len(y)) if groups is None else np.asarray(groups)
-    classes = np.unique(y)
-    counts = np.array([len(np.unique(units[y == label])) for label in classes])
-    if cv < 2:
-        raise ValueError(f"cv must be two folds or more, got {cv}.")
-    if counts.min() < 2:
-        raise ValueError(
-            f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
-            f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
-        )
-    # Groups of several classes cannot always be dealt to as many folds as a class has groups.
-    for folds in range(int(min(cv, counts.min())), 2, -1):
-        with suppress(TooFewRows):
-            return stratified_split(y, groups, cv=folds, seed=seed)
-    return stratified_split(y, groups, cv=2, seed=seed)
-
-
 class HeldOutClassifier(MetaClassifier):
     """Classifier around another one, from whose held-out predictions for its training rows it learns."""
 
@@ -627,25 +566,28 @@ class HeldOutClassifier(MetaClassifier):
         check_is_fitted(self)
         return self.estimator_.predict_proba(self._check_rows(X, reset=False))
 
-    def _fit_parameters(self, sample_weight, groups, params):
-        """Return what the estimator's fit takes besides rows and labels."""
+    def _fit_inner(self, X, y, sample_weight, groups, params, *, held_out=False):
+        """Fit the estimator, and, for held-out predictions, copies without one fold each; return these."""
+        self._codes = class_codes(y, self.classes_)
+        self._training_prior = class_shares(y, self.classes_, sample_weight)
         given = {"sample_weight": sample_weight, "groups": groups}
         if _routing_enabled():
-            return process_routing(self, "fit", **given, **params)["estimator"]["fit"]
-        return params | accepted(self.estimator, given)
+            params = process_routing(self, "fit", **given, **params)["estimator"]["fit"]
+        else:
+            params |= accepted(self.estimator, given)
+        self.estimator_ = self._fitted(X, y, params)
+        if not held_out:
+            return []
+        self._seed = check_random_state(self.random_state).randint(np.iinfo("int32").max)
+        copies, self._probabilities = [], np.full((len(y), len(self.classes_)), np.nan)
+        for train, test in inner_folds(y, groups, cv=self.cv, seed=self._seed):
+            own = _check_method_params(X, params, train)
+            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
+            found = copies[-1].predict_proba(_safe_indexing(X, test))
+            self._probabilities[test] = check_probabilities(found, len(self.classes_))
+        return copies
 
     def _fitted(self, X, y, params):
         estimator = copy_of(self.estimator).fit(X, y, **params)
         check_known(estimator, self.classes_)
         return estimator
-
-    def _held_out(self, X, y, groups, params, seed):
-        """Return copies fitted without one fold each, and the probabilities of its rows by the copy."""
-        probabilities = np.full((len(y), len(self.classes_)), np.nan)
-        copies = []
-        for train, test in _inner_folds(y, groups, cv=self.cv, seed=seed):
-            own = _check_method_params(X, params, train)
-            copies.append(self._fitted(_safe_indexing(X, train), y[train], own))
-            found = copies[-1].predict_proba(_safe_indexing(X, test))
-            probabilities[test] = check_probabilities(found, len(self.classes_))
-        return copies, probabilities

@@ -50,10 +50,6 @@ MOST_COLUMNS = 100
 SMALL = 0.01
 NUMBERS = ["share", "low", "high", "pacc", "em", "p_value"]
 HISTORY = ["when", "label", "n_rows", "n_used", *NUMBERS[:5], "agree", "p_value", "alarm", "reason"]
-NOTHING_TOLD = (
-    "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
-    "which stay those of training."
-)
 
 
 class LabelShiftAdapter(MetaClassifier):
@@ -75,19 +71,13 @@ class LabelShiftAdapter(MetaClassifier):
     method : {"pacc", "em"}
         Which estimate the probabilities follow; the other one is a second opinion. The interval is PACC's.
     calibration : {"sigmoid", "prior", "none"}
-        Calibration on held-out predictions. "sigmoid" fits a slope and biases, as [4]_ advises; "prior"
-        biases only; the classifiers of the folds then predict together. "none" trusts the classifier,
-        except for the prior that it stands for where it resamples or weights by itself.
-    n_bootstrap : int
-        Draws at most for the test of label shift, 100 or more.
-    coverage : float
-        Of the interval.
-    cv : int, splitter or iterable of (train, test)
-        Folds for held-out predictions, as for :class:`~imbalance.estimators.PriorCorrectedClassifier`.
-    n_jobs : int, optional
-        Processes that fit the copies for the folds; the result is the same for any number.
-    random_state : int, RandomState instance or None
-        Of the folds and the draws.
+        On held-out predictions: slope and biases, as [4]_ advises, or biases only; the classifiers of the
+        folds then predict together. "none" trusts the classifier, except for the prior that it stands for
+        where it resamples or weights by itself.
+    n_bootstrap, coverage : int, float
+        Draws at most for the test of label shift, 100 or more; coverage of the interval.
+    cv, n_jobs, random_state
+        As for :class:`~imbalance.estimators.PriorCorrectedClassifier`; the seed is that of folds and draws.
 
     Attributes
     ----------
@@ -166,8 +156,11 @@ class LabelShiftAdapter(MetaClassifier):
         seed = self.random_state
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(np.iinfo("int32").max)
+        inner = self.estimator
+        if isinstance(inner, PriorCorrectedClassifier) and self.calibration != "none" and inner._asks("auto"):
+            inner = copy_of(inner).set_params(trained_prior="count")  # the calibration finds its prior
         plain = PriorCorrectedClassifier(
-            self._inner(), trained_prior="count", cv=self.cv, n_jobs=self.n_jobs, random_state=seed
+            inner, trained_prior="count", cv=self.cv, n_jobs=self.n_jobs, random_state=seed
         )
         self._copies, raw = held_out_members(plain, X, y, sample_weight=sample_weight, groups=groups)
         raw = raw.mean(axis=0)
@@ -183,13 +176,6 @@ class LabelShiftAdapter(MetaClassifier):
         self.prior_ = self.training_prior_ = plain.training_prior_
         return self
 
-    def _inner(self):
-        """Return the estimator; one that estimates its prior need not, because the calibration does."""
-        nested = isinstance(self.estimator, PriorCorrectedClassifier)
-        if nested and self.calibration != "none" and self.estimator._asks("auto"):
-            return copy_of(self.estimator).set_params(trained_prior="count")
-        return self.estimator
-
     def adapt(self, X):
         """Estimate the class shares of unlabelled rows and predict for them from now on; return self.
 
@@ -201,10 +187,8 @@ class LabelShiftAdapter(MetaClassifier):
         X, raw = self._predicted(X, rng)
         self._estimate(raw)
         self._test(X, raw, rng)
-        if np.ptp(self.prior_interval_[0]) == 1:
-            warnings.warn(NOTHING_TOLD, UserWarning, stacklevel=2)
-        elif not self.agree_:
-            warnings.warn(self._disagreement(), UserWarning, stacklevel=2)
+        if doubt := self._doubt():
+            warnings.warn(doubt, UserWarning, stacklevel=2)
         return self
 
     def _rng(self):
@@ -267,15 +251,23 @@ class LabelShiftAdapter(MetaClassifier):
         )
         self.reason_ = f"{says} (distance {found.distance:.2f} for {where}, p = {found.p_value:.3f})."
 
-    def _disagreement(self):
+    def _doubt(self):
+        """Return what speaks against the estimate, in a sentence, or nothing."""
         low, high = self.prior_interval_.T
+        if high[0] - low[0] == 1:
+            return (
+                "The predictions do not tell the classes apart, so the rows say nothing about their shares, "
+                "which stay those of training."
+            )
+        if self.agree_:
+            return ""
         pacc, em = self.estimates_["pacc"], self.estimates_["em"]
         worst = int(np.maximum(low - em, em - high).argmax())
-        name = self.classes_[worst : worst + 1].tolist()[0]
         return (
-            f"PACC and EM disagree about the share of class {name!r}: {pacc[worst]:.3f} ({self.coverage:.0%} "
-            f"interval {low[worst]:.3f} to {high[worst]:.3f}) and {em[worst]:.3f}. EM needs calibrated "
-            "probabilities, PACC does not; both need that only the class shares changed."
+            f"PACC and EM disagree about the share of class {self.classes_.tolist()[worst]!r}: "
+            f"{pacc[worst]:.3f} ({self.coverage:.0%} interval {low[worst]:.3f} to {high[worst]:.3f}) and "
+            f"{em[worst]:.3f}. EM needs calibrated probabilities, PACC does not; both need that only the "
+            "class shares changed."
         )
 
     def predict_proba(self, X):
@@ -331,28 +323,28 @@ def adapt(model, X):
     >>> adapt(model.fit(X, y), new)[-1].prior_.round(1).tolist()
     [0.5, 0.5]
     """
-    if hasattr(model, "best_estimator_"):
-        adapt(model.best_estimator_, X)
-    elif isinstance(model, Pipeline):
-        adapt(model[-1], model[:-1].transform(X) if len(model) > 1 else X)
-    elif hasattr(model, "adapt"):
-        model.adapt(X)
-    else:
-        raise TypeError(
-            f"{type(model).__name__} does not adapt; put a LabelShiftAdapter around it, then fit."
-        )
+    before, adapter = _unpacked(model, lambda one: not hasattr(one, "best_estimator_"))
+    if not hasattr(adapter, "adapt"):
+        raise TypeError(f"{type(adapter).__name__} does not adapt; put a LabelShiftAdapter around it first.")
+    adapter.adapt(_transformed(before, X))
     return model
 
 
-def _find_adapter(model):
-    """Return what a fitted model does to rows before its adapter, and the adapter, or None."""
+def _unpacked(model, found):
+    """Return what a fitted model does to rows before the part that is `found` in it, and this, or None."""
     before = []
-    while model is not None and not isinstance(model, LabelShiftAdapter):
+    while model is not None and (isinstance(model, Pipeline) or not found(model)):
         if isinstance(model, Pipeline):
             before, model = [*before, model[:-1]] if len(model) > 1 else before, model[-1]
         else:
             model = getattr(model, "best_estimator_", getattr(model, "estimator_", None))
     return before, model
+
+
+def _transformed(before, X):
+    for steps in before:
+        X = steps.transform(X)
+    return X
 
 
 class PriorTracker(MetaClassifier):
@@ -440,7 +432,7 @@ class PriorTracker(MetaClassifier):
     def update(self, X, when=None):
         """Add a batch of unlabelled rows to the history, under a new name or its number; return self."""
         if not hasattr(self, "adapter_"):
-            before, adapter = _find_adapter(self.estimator)
+            before, adapter = _unpacked(self.estimator, lambda one: isinstance(one, LabelShiftAdapter))
             if adapter is not None:
                 check_is_fitted(adapter)
                 self._begin(adapter, before)
@@ -464,7 +456,7 @@ class PriorTracker(MetaClassifier):
     def _follow(self, X, n_before):
         adapter = self.adapter_
         rng = np.random.default_rng([int(adapter._rng().integers(2**31)), n_before])
-        X, raw = adapter._predicted(self._transformed(X), rng)
+        X, raw = adapter._predicted(_transformed(self._before, X), rng)
         adapter._test(X, raw, rng, significance=1 - (1 - self.false_alarms) ** (1 / self.horizon))
         if self._earlier is not None:
             raw = np.concatenate([raw, self._earlier], axis=1)
@@ -477,11 +469,6 @@ class PriorTracker(MetaClassifier):
             "agree": adapter.agree_, "p_value": adapter.p_value_, "alarm": not adapter.plausible_,
             "reason": adapter.reason_,
         }  # fmt: skip
-
-    def _transformed(self, X):
-        for steps in self._before:
-            X = steps.transform(X)
-        return X
 
     def track(self, X, when):
         """Add every batch of a table to the history, in the order of its names; return self.
@@ -504,7 +491,7 @@ class PriorTracker(MetaClassifier):
     def predict_proba(self, X):
         """Return probabilities for the shares of the latest batch, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
-        return self.adapter_.predict_proba(self._transformed(self._check_rows(X, reset=False)))
+        return self.adapter_.predict_proba(_transformed(self._before, self._check_rows(X, reset=False)))
 
     @property
     def output_prior_(self):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
+from sklearn.utils.validation import check_consistent_length
 
 from airq.messages import near_name
 from imbalance.probability import (
@@ -47,13 +48,8 @@ def class_codes(y, classes):
 
 
 def places(names, found):
-    """Return where each of some names stands among `found`; None where that holds others, or one twice.
-
-    Labels are compared, not looked up: pandas takes a list of truth values for a mask.
-
-    >>> places([False, True], [True, False])
-    [1, 0]
-    """
+    """Return where each of some names stands among `found`; None where that holds others, or one twice."""
+    # Labels are compared, not looked up: pandas takes a list of truth values for a mask.
     names, found = np.asarray(names).tolist(), list(found)
     if len(found) != len(names) or set(found) != set(names):
         return None
@@ -93,9 +89,8 @@ def class_weights(y, classes, target):
     >>> class_weights(["a", "a", "a", "b"], ["a", "b"], [0.5, 0.5]).round(3).tolist()
     [0.667, 2.0]
     """
-    target, shares = check_prior(target, name="target prior"), class_shares(y, classes)
-    if len(target) != len(shares):
-        raise ValueError(f"The target prior has {len(target)} shares for {len(shares)} classes.")
+    shares = class_shares(y, classes)
+    target = resolve_prior(target, classes, shares)
     absent = (shares == 0) & (target > 0)
     if absent.any():
         raise ValueError(
@@ -120,58 +115,50 @@ def rarest(counts):
 
 
 def _prepare(y, probabilities, classes, target):
-    """Return codes, probabilities and row weights; no weights where a class of the target has no row."""
+    """Return codes, probabilities and row weights, which are NaN where a class of the target has no row."""
     probabilities, codes = columns_of(probabilities, classes), class_codes(y, classes)
-    if len(probabilities) != len(codes):
-        raise ValueError(f"There are {len(probabilities)} rows of probabilities for {len(codes)} labels.")
+    check_consistent_length(probabilities, codes)
     probabilities = check_probabilities(probabilities, len(classes))
     if target is None:
         return codes, probabilities, np.ones(len(codes))
-    target = check_prior(target, name="target prior")
-    unknown = np.any(target[np.bincount(codes, minlength=len(target)) == 0] > 0)
-    return codes, probabilities, None if unknown else class_weights(y, classes, target)[codes]
-
-
-def _mean(of_rows, weights):
-    return np.nan if weights is None else float(np.average(of_rows, weights=weights))
+    target, counts = check_prior(target, name="target prior"), np.bincount(codes, minlength=len(classes))
+    if np.any(target[counts == 0] > 0):
+        return codes, probabilities, np.full(len(codes), np.nan)
+    return codes, probabilities, row_weights(y, classes, target)
 
 
 def weighted_log_loss(y, probabilities, *, classes, target=None):
     """Return the log loss on the target population, probabilities clipped at 1e-15. [nats]
 
-    Two rows of "a" at a loss of ln 2 and one of "b" at ln 4, half and half:
+    One row of "a" at a loss of ln 2 and one of "b" at ln 4:
 
-    >>> p = [[0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]
-    >>> loss = weighted_log_loss(["a", "a", "b"], p, classes=["a", "b"], target=[0.5, 0.5])
-    >>> round(float(loss / np.log(2)), 6)
+    >>> p = [[0.5, 0.5], [0.75, 0.25]]
+    >>> round(float(weighted_log_loss(["a", "b"], p, classes=["a", "b"]) / np.log(2)), 6)
     1.5
     """
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    return _mean(-log_clipped(probabilities)[np.arange(len(codes)), codes], weights)
+    return float(np.average(-log_clipped(probabilities)[np.arange(len(codes)), codes], weights=weights))
 
 
 def brier(y, probabilities, *, classes, target=None):
-    """Return the Brier score [1]_: half the squared distance between prediction and truth, in 0 to 1.
+    """Return the Brier score (Monthly Weather Review 78, 1-3, 1950), in 0 to 1.
 
-    Half, so that for two classes it is the usual ``(p - y) ** 2``.
-
-    References
-    ----------
-    .. [1] G. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review
-       78, 1-3, 1950.
+    It is half the squared distance between prediction and truth, so that for two classes it is the usual
+    ``(p - y) ** 2``.
 
     >>> round(brier(["a", "b"], [[0.9, 0.1], [0.9, 0.1]], classes=["a", "b"]), 3)
     0.41
     """
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    return _mean(np.square(probabilities - np.eye(len(classes))[codes]).sum(axis=1) / 2, weights)
+    errors = np.square(probabilities - np.eye(len(classes))[codes]).sum(axis=1) / 2
+    return float(np.average(errors, weights=weights))
 
 
 def _one_vs_rest(score, y, probabilities, classes, target, positive):
     """Return a rank score of one of two classes, the mean over more classes."""
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
     counts = np.bincount(codes, minlength=len(classes))
-    if weights is None or np.any(counts == 0):
+    if np.any(counts == 0):
         return np.nan
     found = range(len(counts))
     if len(counts) == 2:
@@ -204,18 +191,11 @@ def average_precision(y, probabilities, *, classes, target=None, positive=None):
 def calibration(y, probabilities, *, classes, target=None, positive=None):
     """Return the slope and intercept that recalibrate the predictions: 1 and 0 where nothing is to mend.
 
-    For two classes this is Cox's logistic recalibration [1]_, ``logit(y) = intercept + slope * logit(p)``, of
-    the `positive` class, by default the rarer one; for more, its multinomial form, and the intercept is of
-    that class against the commonest of the others. A slope below 1: the predictions are too extreme. An
-    intercept above 0, log odds: the class is predicted too seldom.
-
-    References
-    ----------
-    .. [1] D. Cox, Two further applications of a model for binary regression, Biometrika 45, 562-565, 1958.
-
-    Examples
-    --------
-    The log odds are twice what they should be (9:1 comes true as 3:1):
+    For two classes this is Cox's logistic recalibration (Biometrika 45, 562-565, 1958), ``logit(y) =
+    intercept + slope * logit(p)``, of the `positive` class, by default the rarer one; for more, its
+    multinomial form, and the intercept is of that class against the commonest of the others. A slope below 1:
+    the predictions are too extreme. An intercept above 0, log odds: the class is predicted too seldom. Here
+    the log odds are twice what they should be (9:1 comes true as 3:1):
 
     >>> p = [[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4
     >>> slope, intercept = calibration(list("aaabbbba"), p, classes=["a", "b"])
@@ -224,7 +204,7 @@ def calibration(y, probabilities, *, classes, target=None, positive=None):
     """
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
     counts = np.bincount(codes, minlength=len(classes))
-    if weights is None or np.any(counts == 0):
+    if np.any(counts == 0):
         return np.nan, np.nan
     fitted = fit_calibrator(probabilities, codes, weights=weights)
     rare = rarest(counts) if positive is None else class_codes([positive], classes)[0]
@@ -247,7 +227,7 @@ def recalls(y, probabilities, *, classes):
 def accuracy(y, probabilities, *, classes, target=None):
     """Return the share of rows whose most probable class is right."""
     codes, probabilities, weights = _prepare(y, probabilities, classes, target)
-    return _mean(probabilities.argmax(axis=1) == codes, weights)
+    return float(np.average(probabilities.argmax(axis=1) == codes, weights=weights))
 
 
 #: Scores by name, and the sign that makes a larger one a better one.
@@ -280,8 +260,8 @@ class TargetScorer:
 def scorer(metric="log_loss", *, target=None, positive=None):
     """Return a scikit-learn scorer that weights the rows to a target population.
 
-    Folds have the class shares of training. A model whose probabilities are meant for other shares is chosen
-    wrongly by scores that count every row of them alike.
+    Folds have the class shares of training: scores that count every row of them alike choose a model wrongly
+    whose probabilities are meant for other shares.
 
     Parameters
     ----------
@@ -296,12 +276,8 @@ def scorer(metric="log_loss", *, target=None, positive=None):
     Returns
     -------
     TargetScorer
-        For ``scoring=`` of GridSearchCV, cross_validate and others; NaN in a fold that lacks a class.
-
-    Raises
-    ------
-    ValueError
-        If the metric is unknown, or cannot have a positive class.
+        For ``scoring=`` of GridSearchCV, cross_validate and others; NaN in a fold that lacks a class. A
+        ValueError says that the metric is unknown, or cannot have a positive class.
 
     Examples
     --------
@@ -328,11 +304,7 @@ def corrected_error(differences, test_share):
     """Return the standard error of mean differences over cross-validation folds, along the first axis.
 
     The training rows of folds overlap, so that the variance of the mean is the sample variance times
-    ``1/n + test rows / training rows`` [1]_ instead of ``1/n``.
-
-    References
-    ----------
-    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+    ``1/n + test rows / training rows`` instead of ``1/n`` (Nadeau, Bengio, Machine Learning 52, 2003).
     """
     factor = 1 / len(differences) + test_share / (1 - test_share)
     return np.std(differences, axis=0, ddof=1) * np.sqrt(factor)
@@ -347,8 +319,6 @@ def corrected_t_interval(differences, *, test_share, level=0.95):
     """
     differences = np.asarray(differences, dtype="float64")
     if len(differences) < 2 or np.isnan(differences).any():
-        raise ValueError(
-            f"An interval needs two or more differences, none missing, not {differences.tolist()}."
-        )
+        raise ValueError(f"An interval needs two or more differences, none missing: {differences.tolist()}.")
     reach = student.ppf((1 + level) / 2, len(differences) - 1) * corrected_error(differences, test_share)
     return float(differences.mean() - reach), float(differences.mean() + reach)

@@ -48,20 +48,18 @@ def check_prior(prior, *, name="prior"):
         shares = np.empty(0)
     if shares.ndim != 1 or not len(shares) or not np.all((shares >= 0) & np.isfinite(shares)):
         raise ValueError(f"The {name} must be a list of shares, none negative or missing, not {prior!r}.")
-    prior = shares
-    total = prior.sum()
-    counts = total > 100 and np.all(prior == prior.round())
-    if not (counts or any(np.isclose(total, whole, rtol=0.01) for whole in (1, 100))):
+    total = shares.sum()
+    counts = total > 100 and np.all(shares % 1 == 0)
+    if not counts and not np.isclose(total, [1, 100], rtol=0.01).any():
         raise ValueError(
             f"The {name} sums to {total:g}, not to 1 (shares) or 100 (percent); counts of rows are whole "
             "numbers, more than 100 together."
         )
-    return prior if total == 1 else prior / total
+    return shares if total == 1 else shares / total
 
 
 def check_probabilities(probabilities, n_classes):
-    """Return probabilities as an array of shape (n_samples, n_classes); refuse another shape, and a row that
-    does not sum to one or has a negative or missing value."""
+    """Return probabilities as an array (n_samples, n_classes) whose rows sum to one; refuse others."""
     probabilities = np.asarray(probabilities, dtype="float64")
     if probabilities.ndim != 2 or probabilities.shape[1] != n_classes:
         raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {n_classes} classes.")
@@ -111,26 +109,29 @@ def kl_divergence(prior, other):
     >>> round(kl_divergence([0.749, 0.171, 0.080], [0.952, 0.035, 0.013]), 3)
     0.237
     """
-    prior, other = check_prior(prior), check_prior(other, name="other prior")
-    if len(prior) != len(other):
-        raise ValueError(
-            f"The priors have {len(prior)} and {len(other)} shares; name the same classes in both."
-        )
+    prior, other = _same_classes(prior, other, names=("prior", "other prior"))
     return float(entropy(prior, other))
 
 
+def _same_classes(*priors, names):
+    """Return two priors, checked to have as many classes."""
+    first, second = (check_prior(prior, name=name) for prior, name in zip(priors, names, strict=True))
+    if len(first) != len(second):
+        raise ValueError(f"The priors have {len(first)} and {len(second)} shares; name the same classes.")
+    return first, second
+
+
 def correct_prior(probabilities, *, trained, target):
-    """Return probabilities for a population of other class proportions.
+    """Return probabilities for a population of other class proportions [1]_ [2]_.
 
     Parameters
     ----------
     probabilities : array-like of shape (n_samples, n_classes)
         Posteriors of a classifier. A row that leaves no probability to any class of the target becomes the
         target's shares over those of training, normalised.
-    trained : array-like of shape (n_classes,)
-        Prior that the classifier saw, after resampling and weights.
-    target : array-like of shape (n_classes,)
-        Prior of the population to predict for, in the same order.
+    trained, target : array-like of shape (n_classes,)
+        Prior that the classifier saw, after resampling and weights; and that of the population to predict
+        for, in the same order.
 
     Returns
     -------
@@ -145,25 +146,21 @@ def correct_prior(probabilities, *, trained, target):
     References
     ----------
     .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
-    .. [2] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
-       priori probabilities, Neural Computation 14, 21-41, 2002.
+    .. [2] M. Saerens et al., Adjusting the outputs of a classifier, Neural Computation 14, 21-41, 2002.
 
     Examples
     --------
     >>> correct_prior([[0.5, 0.5]], trained=[0.5, 0.5], target=[0.9, 0.1]).tolist()
     [[0.9, 0.1]]
     """
-    trained, target = check_prior(trained, name="trained prior"), check_prior(target, name="target prior")
-    if len(trained) != len(target):
-        raise ValueError(f"The priors have {len(trained)} and {len(target)} shares, of the same classes.")
+    trained, target = _same_classes(trained, target, names=("trained prior", "target prior"))
     probabilities = check_probabilities(probabilities, len(trained))
     if np.any((trained == 0) & (target > 0)):
         raise ValueError("The target prior has a class that training never saw; no correction can create it.")
     ratio = np.divide(target, trained, out=np.zeros_like(target), where=trained > 0)
     weighted = probabilities * ratio
-    total = weighted.sum(axis=1, keepdims=True)
-    weighted = np.where(total == 0, ratio, weighted)
-    return weighted / np.where(total == 0, ratio.sum(), total)
+    weighted = np.where(weighted.sum(axis=1, keepdims=True) == 0, ratio, weighted)
+    return weighted / weighted.sum(axis=1, keepdims=True)
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
@@ -214,8 +211,7 @@ class Calibrator:
 
 def fit_calibrator(probabilities, codes, *, method="sigmoid", weights=None):
     """Fit the calibrator of largest likelihood on held-out rows: "prior" its biases only, which gives the
-    mean prediction its right value, "sigmoid" the slope too (Platt 1999; for more classes, Alexandari et al.,
-    ICML 2020)."""
+    mean prediction its right value, "sigmoid" the slope too (Platt 1999; Alexandari et al., ICML 2020)."""
     if method not in CALIBRATIONS:
         raise ValueError(f"Unknown calibration {method!r}; use one of {', '.join(CALIBRATIONS)}.")
     logs, codes = log_clipped(probabilities), np.asarray(codes)
@@ -244,10 +240,10 @@ def _loss_and_gradient(parameters, logs, truth, shares):
 
 
 def estimate_prior(probabilities, *, trained):
-    """Estimate the class shares of unlabelled rows by expectation maximisation (EM).
+    """Estimate the class shares of unlabelled rows by expectation maximisation (EM) [1]_.
 
     The shares maximise the likelihood of the rows under label shift: each class looks as in training, only
-    the shares differ [1]_. One more row, spread as the trained prior, keeps every share above zero.
+    the shares differ. One more row, spread as the trained prior, keeps every share above zero.
 
     Parameters
     ----------
@@ -268,8 +264,7 @@ def estimate_prior(probabilities, *, trained):
 
     References
     ----------
-    .. [1] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a classifier to new a
-       priori probabilities, Neural Computation 14, 21-41, 2002.
+    .. [1] M. Saerens et al., Adjusting the outputs of a classifier, Neural Computation 14, 21-41, 2002.
 
     Examples
     --------
@@ -299,9 +294,7 @@ def estimate_prior(probabilities, *, trained):
 def check_enough(n_rows):
     """Raise ValueError for fewer than 10 rows."""
     if n_rows < FEWEST_ROWS:
-        raise ValueError(
-            f"{n_rows} unlabelled rows say too little about their class shares; give {FEWEST_ROWS} or more."
-        )
+        raise ValueError(f"{n_rows} unlabelled rows say too little about shares; give {FEWEST_ROWS} or more.")
 
 
 def some_rows(n_rows, most, rng=0):
@@ -326,10 +319,9 @@ def deal(predicted):
 
 def class_means(held_out, codes, *, weights=None):
     """Return the mean prediction for the held-out rows of each class, shape (n_classes, n_classes)."""
-    held_out, codes = np.asarray(held_out, dtype="float64"), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
-    own = [codes == code for code in range(held_out.shape[1])]
-    return np.stack([np.average(held_out[of], axis=0, weights=weights[of]) for of in own])
+    of_class = np.eye(np.shape(held_out)[1])[np.asarray(codes)].T * weights
+    return of_class @ np.asarray(held_out, dtype="float64") / of_class.sum(axis=1, keepdims=True)
 
 
 def fit_mixture(parts, whole):
@@ -361,14 +353,12 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     # Each row taught all classifiers of the folds but one: their predictions depend on each other. That the
     # variance of their means is larger by this factor is what simulations with boosted trees ask for.
     dependence = 1 if n_copies is None else n_copies / (n_copies - 1)
-    squares, errors = np.empty((2, n_classes, n_classes))
-    bias = np.zeros(n_classes)
+    squares, errors, bias = np.empty_like(means), np.empty_like(means), np.zeros(n_classes)
     for code in range(n_classes):
         of, w = codes == code, weights[codes == code] / weights[codes == code].sum()
-        squares[code] = w @ old[of] ** 2
         off = old[of] - np.eye(n_classes)[code]
         scale = dependence / max(1 - w @ w, 1e-9)
-        errors[code] = scale * w**2 @ off**2
+        squares[code], errors[code] = w @ old[of] ** 2, scale * w**2 @ off**2
         bias += shares[code] * scale * w**2 @ (off * off[:, [code]])
     fewest = max(np.bincount(codes, minlength=n_classes).min() - 1, 1)
     reach = student.ppf((1 + coverage) / 2, fewest) ** 2
@@ -377,15 +367,10 @@ def pacc_with_intervals(unlabelled, held_out, codes, *, weights=None, coverage=0
     )
     shares = np.clip(shares - bias, 0, None)
     shares = shares / shares.sum()
-    labelled = _wilson(shares, len(new), reach)
-    return shares, np.column_stack([np.minimum(low, labelled[0]), np.maximum(high, labelled[1])])
-
-
-def _wilson(shares, n_rows, reach):
-    """Return low and high ends of Wilson's intervals for shares among labelled rows."""
-    middle = shares + reach / (2 * n_rows)
-    half = np.sqrt(reach * shares * (1 - shares) / n_rows + (reach / (2 * n_rows)) ** 2)
-    return [np.clip(end / (1 + reach / n_rows), 0, 1) for end in (middle - half, middle + half)]
+    more = reach / len(new)
+    middle, half = shares + more / 2, np.sqrt(more * shares * (1 - shares) + more**2 / 4)
+    wilson = np.clip([(middle - half) / (1 + more), (middle + half) / (1 + more)], 0, 1)
+    return shares, np.column_stack([np.minimum(low, wilson[0]), np.maximum(high, wilson[1])])
 
 
 def _interval(column, shares, scores, squares, errors, reach):

@@ -268,16 +268,28 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
         raise ValueError(f"The target {target!r} cannot be the group, a feature or left out as well.")
     try:
         y = labels(table[target], name=target)
-        groups = None if group is None else _groups(table[group], group)
+        if group is not None and (missing := int((table[group].isna() | (table[group] == "")).sum())):
+            raise ValueError(f"{missing:,} rows have no value in the group {group!r}; fill or remove them.")
+        groups = None if group is None else pd.factorize(table[group].astype("str"), sort=True)[0]
         kept = table.drop(columns=[*texts, *drop])
         X, notes, columns = _features(kept, categorical=set(categorical) - set(drop))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
-    notes += _doubts(X, X.attrs["days"])
+    alike = [name for name in X if name not in X.attrs["days"] and len(X) >= FEWEST_NUMBERED]
+    if alike := [name for name in alike if _numbers_rows(X[name])]:
+        notes.append(
+            f"Another whole number in every row: {', '.join(alike)}; --drop it if it only names the row."
+        )
+    counts = {name: len(X[name].cat.categories) for name in X.select_dtypes("category")}
+    if words := [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]:
+        notes.append(f"Taken for categories: {', '.join(words)}.")
+    if Path(path).suffix == ".parquet":
+        facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")  # of a panel or of predictions
+        told = [*([ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []), *told]
     asked = {"target": target, "group": group, "categorical": categorical, "drop": drop}
-    return LabelledTable(X, y, groups, (*_origin(path), *told, *notes), tuple(columns), asked)
+    return LabelledTable(X, y, groups, (*told, *notes), tuple(columns), asked)
 
 
 def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
@@ -286,10 +298,8 @@ def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
     notes = [] if notes is None else notes
     text = [*text, *(one.name for one in columns if one.kind == "number" and one.order == ",")]
     table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
-    if (
-        Path(path).suffix == ".parquet"
-        or decimal_mark(_texts(table.drop(columns=text, errors="ignore"))) == "."
-    ):
+    rest = table.drop(columns=text, errors="ignore")
+    if Path(path).suffix == ".parquet" or decimal_mark(_texts(rest)) == ".":
         return table
     return read_file(path, text=[*text, *table.columns], needed=needed, decimal=".")
 
@@ -318,21 +328,6 @@ def holds_lists(column):
     return column.dtype == object and column.map(pd.api.types.is_list_like).any()
 
 
-def _doubts(X, days):
-    """Return sentences on columns to look at: possible numbers of rows, and categories."""
-    alike = [name for name in X if name not in days and len(X) >= FEWEST_NUMBERED and _numbers_rows(X[name])]
-    counts = {name: len(X[name].cat.categories) for name in X.select_dtypes("category")}
-    told = [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]
-    notes = []
-    if alike:
-        notes.append(
-            f"Another whole number in every row: {', '.join(alike)}; --drop it if it only names the row."
-        )
-    if told:
-        notes.append(f"Taken for categories: {', '.join(told)}.")
-    return notes
-
-
 def telling_columns(X, y, groups=None):
     """Return sentences on columns each of which alone tells the class of 98 % of the rows of every class: a
     tree of one column says so of half of at most 5,000 rows, one a group, that it was not fitted on."""
@@ -359,14 +354,6 @@ def telling_columns(X, y, groups=None):
                 "(--drop) if it is not known before the class is."
             )
     return said
-
-
-def _origin(path):
-    """Return what the metadata of a panel or of predictions say of a simulation; nothing of other tables."""
-    if Path(path).suffix != ".parquet":
-        return []
-    facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")
-    return [ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []
 
 
 def labels(column, *, name="the target"):
@@ -400,7 +387,7 @@ def labels(column, *, name="the target"):
             return numbers.astype("int64").to_numpy()
     elif text.nunique() > MAX_CLASSES:
         raise ValueError(
-            f"{name!r} has {text.nunique():,} different labels; at most {MAX_CLASSES} can be told."
+            f"{name!r} has {text.nunique():,} different labels; {MAX_CLASSES} at most can be told."
         )
     return text.to_numpy(dtype="str")
 
@@ -417,21 +404,11 @@ def parse_target_prior(text):
         except ValueError:
             value = None
         if not sign or value is None:
-            raise ValueError(
-                f"The target prior {text!r} is not of the form class=share,class=share, balanced or training."
-            )
+            raise ValueError(f"The target prior {text!r} is not of the form a=.5,b=.5, balanced or training.")
         if name.strip() in prior:
             raise ValueError(f"The target prior names {name.strip()!r} twice.")
         prior[name.strip()] = value
     return prior
-
-
-def _groups(column, name):
-    """Return the number of the group of every row."""
-    column = column.astype(object).where(column.notna(), "")
-    if missing := int((column == "").sum()):
-        raise ValueError(f"{missing:,} rows have no value in the group column {name!r}; fill or remove them.")
-    return pd.factorize(column.astype("str"), sort=True)[0]
 
 
 def is_number(column):
@@ -458,9 +435,11 @@ def _features(table, *, categorical=()):
         if column is None:
             left.append(f"{name} ({how})")
             continue
-        if how.kind == "number" and name not in known_days and _names_rows(column, name):
-            left.append(f"{name} (a number of the row)")
-            continue
+        if how.kind == "number" and name not in known_days and _numbers_rows(column):
+            gapless = len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
+            if gapless or INDEX.fullmatch(name):
+                left.append(f"{name} (a number of the row)")
+                continue
         if how.kind in ("number", "days"):
             how = replace(how, low=float(column.min()), high=float(column.max()))
         made[name] = column
@@ -516,12 +495,6 @@ def _check_finite(X):
 def _numbers_rows(column):
     """Return whether a column has another whole number in every row."""
     return is_number(column) and column.notna().all() and column.is_unique and (column % 1 == 0).all()
-
-
-def _names_rows(column, name):
-    """Return whether numbers only name the rows: others in each, without gaps or called an index."""
-    gapless = len(column) >= FEWEST_NUMBERED and column.max() - column.min() == len(column) - 1
-    return _numbers_rows(column) and bool(gapless or INDEX.fullmatch(name))
 
 
 def _read_column(column, name, *, as_category, mark):
@@ -604,9 +577,10 @@ def read_alike(table, columns):
 
 def _beyond(values, how):
     """Say of a column with dates, or mostly numbers, outside the training range what that range is."""
-    if how.low is None or not values.notna().any():
+    values = values.dropna()
+    if how.low is None or values.empty:
         return []
-    outside = ((values < how.low) | (values > how.high)).sum() / values.notna().sum()
+    outside = 1 - values.between(how.low, how.high).mean()
     if how.kind == "number":
         return [f"{how.name} (mostly outside {how.low:g} to {how.high:g})"] if outside > 0.5 else []
     low, high = (f"{pd.Timestamp(day, unit='D'):%Y-%m-%d}" for day in (how.low, how.high))

@@ -24,24 +24,13 @@ MEDCOUPLE_VALUES = 2000
 
 
 def relevance_points(y, *, extremes="both"):
-    """Return control points of a relevance function: 0 at the median, 1 from the whiskers outwards.
+    """Return control points (value, relevance), of shape (3, 2): 0 at the median, 1 from the whiskers on.
 
-    The whiskers are those of the box plot adjusted for skewness [2]_, as in [1]_: in a skewed target they lie
-    farther out on the side of the long tail. A side without a value beyond its whisker is not relevant.
-
-    `extremes` ("both", "high" or "low") says which rare values matter; targets `y` are best those of the
-    training rows. The points are (value, relevance), of shape (3, 2).
-
-    References
-    ----------
-    .. [1] R. P. Ribeiro, N. Moniz, Imbalanced regression and extreme value prediction, Machine Learning 109,
-       1803-1835, 2020.
-    .. [2] M. Hubert, E. Vandervieren, An adjusted boxplot for skewed distributions, Computational Statistics
-       & Data Analysis 52, 5186-5201, 2008.
-
-    Examples
-    --------
-    The box of 1 to 9 and 50 reaches from 3.25 to 7.75; its whisker ends at the 9:
+    The whiskers are those of the box plot adjusted for skewness (Hubert, Vandervieren, Computational
+    Statistics & Data Analysis 52, 5186-5201, 2008): in a skewed target they lie farther out on the side of
+    the long tail. A side without a value beyond its whisker is not relevant. `extremes` ("both", "high" or
+    "low") says which rare values matter; `y` are best training targets. The box of 1 to 9 and 50 reaches
+    from 3.25 to 7.75; its whisker ends at the 9:
 
     >>> relevance_points([1, 2, 3, 4, 5, 6, 7, 8, 9, 50]).tolist()
     [[1.0, 0.0], [5.5, 0.0], [9.0, 1.0]]
@@ -57,7 +46,7 @@ def relevance_points(y, *, extremes="both"):
     start, end = inside.min(), inside.max()
     rare_low = extremes != "high" and y.min() < start < middle
     rare_high = extremes != "low" and y.max() > end > middle
-    if not rare_low and not rare_high:
+    if not (rare_low or rare_high):
         raise ValueError(
             "No target lies beyond the whiskers of the box plot, so none is rare; give control points of "
             "your own, such as relevance=[(median, 0), (threshold, 1)]."
@@ -89,19 +78,17 @@ def medcouple(values):
 
 
 def relevance_of(y, points):
-    """Return the relevance of values, in 0 to 1, from control points (value, relevance), two or more.
+    """Return the relevance of values, in 0 to 1, from two or more control points (value, relevance).
 
-    Between them it is a monotone cubic (PCHIP) with a slope of zero at both ends, beyond them constant.
-    Half-way between two points a cubic that is flat at both has half the height, at a quarter 5/32 of it:
+    Between them it is a monotone cubic (PCHIP), flat at both ends, beyond them constant. Half-way between
+    two points a cubic that is flat at both has half the height, at a quarter 5/32 of it:
 
     >>> relevance_of([25, 30, 99], [(20, 0), (40, 1)]).tolist()
     [0.15625, 0.5, 1.0]
     """
     points = np.asarray(points, dtype="float64")
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
-        raise ValueError(
-            f"Control points are two or more pairs of value and relevance, got shape {points.shape}."
-        )
+        raise ValueError(f"Control points are two or more pairs of value and relevance, not {points.shape}.")
     value, height = points.T
     if np.any(np.diff(value) <= 0) or height.min() < 0 or height.max() > 1:
         raise ValueError("Control points need increasing values, and relevances between 0 and 1.")
@@ -118,10 +105,8 @@ def sera(y, predicted, *, relevance=None, sample_weight=None):
     y, predicted : array-like of shape (n_samples,)
         Targets and predictions.
     relevance : array-like of shape (n_points, 2), optional
-        Control points, see :func:`relevance_of`; those of `y` itself if None. Where scores are compared, give
-        them all the same points.
+        Control points, see :func:`relevance_of`, the same for scores that are compared; of `y` if None.
     sample_weight : array-like of shape (n_samples,), optional
-        Weight of every row.
 
     Returns
     -------
@@ -130,14 +115,12 @@ def sera(y, predicted, *, relevance=None, sample_weight=None):
 
     Notes
     -----
-    The authors integrate, over cut-offs t from 0 to 1, the sum of the squared errors of the rows whose
-    relevance is t or more. A row is in that sum for just the cut-offs up to its own relevance, so that the
-    integral is exactly the sum of relevance times squared error.
+    The authors integrate, over cut-offs t from 0 to 1, the squared errors of the rows whose relevance is t or
+    more. A row is in them for the cut-offs up to its own relevance: hence the sum of relevance times error.
 
     References
     ----------
-    .. [1] R. P. Ribeiro, N. Moniz, Imbalanced regression and extreme value prediction, Machine Learning 109,
-       1803-1835, 2020.
+    .. [1] R. P. Ribeiro, N. Moniz, Imbalanced regression, Machine Learning 109, 1803-1835, 2020.
 
     Examples
     --------
@@ -162,8 +145,7 @@ def sera_scorer(relevance):
     >>> sera_scorer([(20, 0), (40, 1)])(model, [[0], [0]], [10, 50])
     -100.0
     """
-    points = np.asarray(relevance, dtype="float64").tolist()
-    return make_scorer(sera, greater_is_better=False, relevance=points)
+    return make_scorer(sera, greater_is_better=False, relevance=np.asarray(relevance, "float64").tolist())
 
 
 def target_density(y, *, sample_weight=None):
@@ -182,15 +164,10 @@ def target_density(y, *, sample_weight=None):
 
 
 def dense_weights(y, *, alpha=1.0, sample_weight=None):
-    """Return the weights of DenseWeight [1]_, of mean 1: one less `alpha` times the scaled density.
+    """Return the weights of DenseWeight, of mean 1: one less `alpha` times the scaled density.
 
     Strength 0 weighs all rows alike, 1 takes the weight of the densest target down to a millionth. Targets
-    at both ends are rare; those of PM2.5 are mostly the high ones.
-
-    References
-    ----------
-    .. [1] M. Steininger, K. Kobs, P. Davidson, A. Krause, A. Hotho, Density-based weighting for
-       imbalanced regression, Machine Learning 110, 2187-2211, 2021.
+    at both ends are rare (Steininger et al., Machine Learning 110, 2187-2211, 2021).
 
     >>> weights = dense_weights([10, 10, 10, 10, 90])
     >>> bool(weights[4] > weights[0]), float(weights.mean().round(6))
@@ -206,15 +183,10 @@ def dense_weights(y, *, alpha=1.0, sample_weight=None):
 
 
 def inverse_density_weights(y, *, alpha=1.0, sample_weight=None):
-    """Return the weights of label-distribution smoothing [1]_, of mean 1: the density to ``-alpha / 2``.
+    """Return the weights of label-distribution smoothing, of mean 1: the density to ``-alpha / 2``.
 
-    Strength 1 is the root of the inverse, which the authors use where the density spans orders of magnitude.
-    They smooth a histogram of the labels; here the kernel density takes its place.
-
-    References
-    ----------
-    .. [1] Y. Yang, K. Zha, Y. Chen, H. Wang, D. Katabi, Delving into deep imbalanced regression,
-       ICML 2021.
+    Strength 1 is the root of the inverse, which the authors (Yang et al., ICML 2021) use where the density
+    spans orders of magnitude; a kernel density takes the place of their smoothed histogram.
     """
     weights = target_density(_finite(y), sample_weight=sample_weight) ** (-alpha / 2)
     return weights / np.average(weights, weights=sample_weight)
@@ -278,9 +250,8 @@ class DenseWeightRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        self.weights_ = METHODS[self.method](y, alpha=self.alpha, sample_weight=sample_weight)
-        if sample_weight is not None:
-            self.weights_ = self.weights_ * sample_weight
+        weights = METHODS[self.method](y, alpha=self.alpha, sample_weight=sample_weight)
+        self.weights_ = weights if sample_weight is None else weights * sample_weight
         self.estimator_ = clone(self.estimator)
         # Each step of a pipeline would have to say whether it wants weights that only the last one is to get.
         with config_context(enable_metadata_routing=False):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -96,15 +98,60 @@ def make_folds(y, *, groups=None, cv=5, repeats=2, seed=0):
     return [split for one in seeds for split in stratified_split(y, groups, cv=cv, seed=one)]
 
 
+def inner_folds(y, groups=None, *, cv=5, seed=0):
+    """Return the folds (train, test) of held-out predictions, in which every row is tested: of a splitter,
+    folds as given, or stratified ones, fewer than `cv` where a class has fewer rows or groups."""
+    cv = 5 if cv is None else cv
+    folds = _as_many_folds(y, groups, cv, seed) if isinstance(cv, Integral) else None
+    folds = listed_folds(cv, np.zeros(len(y)), y, groups) if folds is None else folds
+    if any(len(np.unique(y[train])) < len(np.unique(y)) for train, _ in folds):
+        raise ValueError("A class lies in one group only; its held-out predictions cannot be had.")
+    if len(np.unique(np.concatenate([test for _, test in folds]))) < len(y):
+        raise ValueError("The folds of cv leave out rows; each row must be tested once.")
+    return folds
+
+
+def _as_many_folds(y, groups, cv, seed):
+    classes, counts = _counts(y, groups)
+    if cv < 2:
+        raise ValueError(f"cv must be two folds or more, got {cv}.")
+    if counts.min() < 2:
+        raise ValueError(
+            f"Held-out predictions need two folds, and two {'rows' if groups is None else 'groups'} of each "
+            f"class; class {classes[counts.argmin()].tolist()!r} has {counts.min()}."
+        )
+    # Groups of several classes cannot always be dealt to as many folds as a class has groups.
+    for folds in range(int(min(cv, counts.min())), 2, -1):
+        with suppress(TooFewRows):
+            return stratified_split(y, groups, cv=folds, seed=seed)
+    return stratified_split(y, groups, cv=2, seed=seed)
+
+
+def _counts(y, groups):
+    """Return the classes, and the rows or groups of each."""
+    classes, codes = np.unique(y, return_inverse=True)
+    pairs = pd.DataFrame({"code": codes, "of": range(len(codes)) if groups is None else groups})
+    return classes, np.bincount(pairs.drop_duplicates()["code"])
+
+
 def stratified_split(y, groups=None, *, cv=5, seed=0):
     """Return stratified folds (train, test) dealt once; raise TooFewRows where a class cannot be in each."""
     y = np.asarray(y)
-    single = groups is None or len(np.unique(groups)) == len(y)
-    _check_counts(y, None if single else np.asarray(groups), cv)
-    if single:
+    groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
+    groups = None if groups is None or groups.max() == len(y) - 1 else groups
+    classes, counts = _counts(y, groups)
+    if len(classes) < 2:
+        raise ValueError(f"There is one class only ({classes[0]}); at least two are needed.")
+    fewest = counts.min()
+    if fewest < cv:
+        one, more = ("row", "rows") if groups is None else ("group of equal rows", "groups of rows")
+        raise TooFewRows(
+            f"Class {classes[counts.argmin()]} has {fewest} {one if fewest == 1 else more}, fewer than "
+            f"the {cv} folds. Take fewer folds or more rows."
+        )
+    if groups is None:
         return list(StratifiedKFold(cv, shuffle=True, random_state=seed).split(y, y))
-    classes, codes = np.unique(y, return_inverse=True)
-    groups = pd.factorize(np.asarray(groups))[0]
+    codes = np.unique(y, return_inverse=True)[1]
     for attempt in range(ATTEMPTS):
         fold = _deal(codes, groups, cv, seed + attempt)
         counts = coo_array((np.ones(len(y)), (fold, codes)), shape=(cv, len(classes))).toarray()
@@ -138,20 +185,7 @@ def _deal(codes, groups, cv, seed):
     return fold_of[groups]
 
 
-def _check_counts(y, groups, cv):
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError(f"There is one class only ({classes[0]}); at least two are needed.")
-    if groups is not None:
-        counts = np.array([len(np.unique(groups[y == label])) for label in classes])
-    rarest = counts.argmin()
-    if counts[rarest] < cv:
-        one, more = ("row", "rows") if groups is None else ("group of equal rows", "groups of rows")
-        what = one if counts[rarest] == 1 else more
-        raise TooFewRows(
-            f"Class {classes[rarest]} has {counts[rarest]} {what}, fewer than "
-            f"the {cv} folds. Take fewer folds or more rows."
-        )
+# Samplers
 
 
 @dataclass(frozen=True)
@@ -272,9 +306,18 @@ def prepare_sampler(sampler, X, y, *, seed):
     SMOTENC or SMOTEN where columns are categorical (Chawla et al., JAIR 16, 2002), and looks at fewer
     neighbours."""
     sampler, notes = clone(sampler), []
-    if type(sampler) is SMOTE:
-        sampler = _smote_for_columns(sampler, X, notes)
-    _refuse_words(sampler, X)
+    columns = categorical_columns(X) if type(sampler) is SMOTE else []
+    if columns and len(columns) == X.shape[1]:
+        sampler = SMOTEN(**sampler.get_params())
+        notes.append("SMOTEN draws all columns from the neighbours: none is a number to interpolate.")
+    elif columns:
+        sampler = SMOTENC(columns, **sampler.get_params())
+        listed = ", ".join(map(str, columns[:5])) + (", …" if len(columns) > 5 else "")
+        what = "1 categorical column" if len(columns) == 1 else f"{len(columns)} categorical columns"
+        notes.append(f"SMOTENC does not interpolate {what} ({listed}).")
+    if isinstance(X, pd.DataFrame) and not get_tags(sampler).input_tags.string:
+        for name in X.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in X.dtypes]]:
+            raise ValueError(f"{type(sampler).__name__} cannot take the words of column {name!r}; encode it.")
     if isinstance(sampler, SMOTE):
         _lessen_neighbours(sampler, y, notes)
     if "random_state" in sampler.get_params(deep=False) and sampler.random_state is None:
@@ -282,32 +325,8 @@ def prepare_sampler(sampler, X, y, *, seed):
     return sampler, notes
 
 
-def _smote_for_columns(sampler, X, notes):
-    columns = categorical_columns(X)
-    if not columns:
-        return sampler
-    if len(columns) == X.shape[1]:
-        notes.append("SMOTEN draws all columns from the neighbours: none is a number to interpolate.")
-        return SMOTEN(**sampler.get_params())
-    listed = ", ".join(map(str, columns[:5])) + (", …" if len(columns) > 5 else "")
-    what = "1 categorical column" if len(columns) == 1 else f"{len(columns)} categorical columns"
-    notes.append(f"SMOTENC does not interpolate {what} ({listed}).")
-    return SMOTENC(columns, **sampler.get_params())
-
-
-def _refuse_words(sampler, X):
-    if get_tags(sampler).input_tags.string or not isinstance(X, pd.DataFrame):
-        return
-    words = [c for c in X.columns if not pd.api.types.is_numeric_dtype(X[c])]
-    if words:
-        raise ValueError(
-            f"{type(sampler).__name__} cannot take the words of column {words[0]!r}; use SMOTE, or encode it."
-        )
-
-
 def _lessen_neighbours(sampler, y, notes):
-    k = sampler.k_neighbors
-    rows = _rows(y)
+    k, rows = sampler.k_neighbors, _rows(y)
     grown = check_sampling_strategy(sampler.sampling_strategy, np.asarray(y), "over-sampling")
     smallest = min((c for c, new in grown.items() if new > 0), key=rows.get, default=None)
     if smallest is None or not isinstance(k, int) or rows[smallest] > k:
@@ -331,13 +350,10 @@ def resample(samplers, X, y, *, seeds):
     rows, notes, classes = np.arange(len(y)), [], set(np.unique(y).tolist())
     for sampler, seed in zip(samplers, seeds, strict=True):
         ready, said = prepare_sampler(sampler, X, y, seed=seed)
-        if isinstance(ready, SMOTE):
-            X = _floats(X)
-        X, y = ready.fit_resample(X, y)
+        X, y = ready.fit_resample(_floats(X) if isinstance(ready, SMOTE) else X, y)
         notes += said
         rows = rows[ready.sample_indices_] if rows is not None and hasattr(ready, "sample_indices_") else None
-        lost = classes - set(np.unique(y).tolist())
-        if lost:
+        if lost := classes - set(np.unique(y).tolist()):
             raise ValueError(f"{type(ready).__name__} leaves no row of class {sorted(lost)[0]!r}.")
     return X, y, rows, notes
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from zipfile import BadZipFile
@@ -108,18 +108,13 @@ def best_of(folder):
         best = next(row for row in table if row["ending"] != "em")
         asked = {name: best[name] for name in ("model", "rows", "ending")}
         asked["target"], names, costs = (settings[key] for key in ("target_prior", "classes", "costs"))
-        asked["costs"] = costs and {
-            (true, told): costs[row][column]
-            for row, true in enumerate(names)
-            for column, told in enumerate(names)
-            if row != column
-        }
+        rows = zip(names, costs or [], strict=bool(costs))
+        pairs = {(true, told): cost for true, row in rows for told, cost in zip(names, row, strict=True)}
+        asked["costs"] = {pair: cost for pair, cost in pairs.items() if pair[0] != pair[1]} or None
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{folder} holds no finished comparison of `imbalance compare`.") from None
     except (ValueError, KeyError, TypeError, StopIteration):
-        raise ValueError(
-            f"{folder}: the comparison is damaged or of an older version; run it again."
-        ) from None
+        raise ValueError(f"{folder}: the comparison is damaged or old; run it again.") from None
     choose_models([asked["model"]]), find_rows(asked["rows"])
     return asked, settings.get("table", {})
 
@@ -131,7 +126,7 @@ def save_bundle(bundle, folder, *, X):
         tree = _encoded([bundle.classifier, bundle.adapter], new, arrays)
         write_json(new / TREE, tree)
         np.savez_compressed(new / ARRAYS, **arrays)
-        files = {path.name: _hash(path) for path in sorted(new.iterdir())}
+        files = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(new.iterdir())}
         columns = [asdict(column) for column in bundle.columns]
         write_json(new / MARKER, {**bundle.facts, "columns": columns, "files": files})
         rows = X.iloc[:ROWS_CHECKED]
@@ -157,10 +152,10 @@ def load_bundle(folder):
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{folder / MARKER} is damaged; fit the model again.") from None
     for name, known in files.items():
-        if Path(name).name != name or not (folder / name).is_file() or _hash(folder / name) != known:
-            raise ValueError(
-                f"{folder / name} is missing or was changed since it was saved; fit the model again."
-            )
+        path = folder / name
+        there = Path(name).name == name and path.is_file()
+        if not there or sha256(path.read_bytes()).hexdigest() != known:
+            raise ValueError(f"{path} is missing or was changed since it was saved; fit the model again.")
     _check_versions(folder, held)
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as stored:
@@ -188,8 +183,16 @@ def _check_versions(folder, held):
         warn(f"{folder} was saved with another version of {', '.join(other)}.")
 
 
-def _hash(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+#: Types -> their name in JSON, what JSON can hold of a value, and how it becomes the value again.
+CODECS = {
+    dict: ("dict", lambda one: [list(pair) for pair in one.items()], dict),
+    tuple: ("tuple", list, tuple),
+    set: ("set", list, set),
+    slice: ("slice", lambda one: [one.start, one.stop, one.step], lambda ends: slice(*ends)),
+    np.dtype: ("dtype", lambda one: one.str, np.dtype),
+    type: ("scalar", lambda one: np.dtype(one).str, lambda name: np.dtype(name).type),
+    float: ("float", str, float),
+}
 
 
 def _encoded(value, folder, arrays):
@@ -198,35 +201,30 @@ def _encoded(value, folder, arrays):
     def inner(one):
         return _encoded(one, folder, arrays)
 
-    if isinstance(value, float) and not np.isfinite(value):
-        return {"float": str(float(value))}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
     if isinstance(value, np.generic):
-        return inner(value.item())
+        value = value.item()
+    finite = not isinstance(value, float) or np.isfinite(value)
+    if value is None or (isinstance(value, bool | int | float | str) and finite):
+        return value
+    if type(value) is list:
+        return [inner(one) for one in value]
     if isinstance(value, np.ndarray) and value.dtype != object:
         arrays[name := f"a{len(arrays)}"] = value
         return {"array": name}
     if isinstance(value, np.ndarray):
         return {"objects": [inner(one) for one in value.ravel()], "shape": list(value.shape)}
-    if type(value) is list:
-        return [inner(one) for one in value]
-    if type(value) in (tuple, set):
-        return {type(value).__name__: [inner(one) for one in value]}
-    if isinstance(value, dict):
-        return {"dict": [[inner(key), inner(one)] for key, one in value.items()]}
-    if type(value) is slice:
-        return {"slice": [value.start, value.stop, value.step]}
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        return {"dtype" if isinstance(value, np.dtype) else "scalar": np.dtype(value).str}
+    if not isinstance(value, type) or issubclass(value, np.generic):
+        for kind, (name, plain, _) in CODECS.items():
+            if isinstance(value, kind):
+                return {name: inner(plain(value))}
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
+    path = folder / f"booster{len(list(folder.iterdir()))}.txt"
     if name.startswith("lightgbm") and kind.__name__ == "Booster":
-        path = folder / f"booster{len(list(folder.iterdir()))}.txt"
         path.write_text(value.model_to_string(), encoding="utf-8")
         return {"lightgbm": path.name}
     if name.startswith("catboost"):
-        path = folder / f"booster{len(list(folder.iterdir()))}.cbm"
+        path = path.with_suffix(".cbm")
         value.save_model(str(path))
         return {"catboost": path.name}
     if name.startswith(PACKAGES) and hasattr(value, "__dict__"):
@@ -245,20 +243,15 @@ def _decoded(tree, folder, arrays):
     if not isinstance(tree, dict):
         return tree
     kind, held = next(iter(tree.items()))
+    for name, _, again in CODECS.values():
+        if kind == name:
+            return again(inner(held))
     if kind == "array":
         return arrays[held]
     if kind == "objects":
         values = np.empty(len(held), dtype=object)
-        values[:] = [inner(one) for one in held]
+        values[:] = inner(held)
         return values.reshape(tree["shape"])
-    if kind == "dict":
-        return {inner(key): inner(one) for key, one in held}
-    if kind in ("tuple", "set"):
-        return (tuple if kind == "tuple" else set)(inner(one) for one in held)
-    if kind in ("slice", "float"):
-        return slice(*held) if kind == "slice" else float(held)
-    if kind in ("dtype", "scalar"):
-        return np.dtype(held) if kind == "dtype" else np.dtype(held).type
     if kind == "lightgbm":
         from lightgbm import Booster
 
@@ -286,7 +279,7 @@ ROUNDING = 0.02
 
 def write_rows(table, path):
     """Write a table as Parquet or CSV by the end of the name, whole or not at all; CSV without formulas."""
-    if str(path).endswith(".parquet"):
+    if Path(path).suffix.lower() == ".parquet":
         with atomic_write(path) as unfinished:
             table.to_parquet(unfinished, index=False)
     else:
@@ -363,12 +356,12 @@ def batches(tables, by=None):
         values = _batch_of(table, by, file)
         for name, rows in table.groupby(values, sort=False):
             parts.setdefault(name, []).append(rows)
-    numbers = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce")
+    numbers, names = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce"), list(parts)
     if ":" in by and by not in next(iter(tables.values())).columns:
-        parts = dict(sorted(parts.items()))
+        names = sorted(parts)
     elif numbers.notna().all():
-        parts = dict(sorted(parts.items(), key=lambda item: float(item[0])))
-    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+        names = sorted(parts, key=float)
+    return {name: pd.concat(parts[name], ignore_index=True) for name in names}
 
 
 def _batch_of(table, by, file):
@@ -410,11 +403,11 @@ def watch_shares(bundle, parts, *, advance=None):
     return history, notes
 
 
-def _few(batches):
+def _few(names):
     """Name a batch, or count several and name the first."""
-    if len(batches) == 1:
-        return f"Batch {batches[0]}"
-    return f"{len(batches):,} batches ({', '.join(batches[:3])}{', …' if len(batches) > 3 else ''})"
+    if len(names) == 1:
+        return f"Batch {names[0]}"
+    return f"{len(names):,} batches ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
 def share_cells(history):
