@@ -9,6 +9,7 @@ import math
 import os
 import shlex
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -54,6 +55,11 @@ DATASETS_NOTE = (
 )
 
 
+def command(example):
+    """Return what makes a function a command with an example in its help, and its errors one line."""
+    return lambda function: app.command(epilog=f"Example: imbalance {example}")(exit_cleanly(function))
+
+
 def _version(value: bool):
     if value:
         typer.echo(f"imbalance {airq.__version__}")
@@ -69,10 +75,7 @@ def _options(
     """What to do when the class that matters is rare."""
 
 
-@app.command(
-    epilog="Example: imbalance compare loans.csv --target default --target-prior no=.7,yes=.3 --out result"
-)
-@exit_cleanly
+@command("compare loans.csv --target default --target-prior no=.7,yes=.3 --out result")
 def compare(
     out: Folder,
     file: Annotated[Path | None, typer.Argument(help="Table (CSV or Parquet), a row per case.")] = None,
@@ -117,14 +120,12 @@ def compare(
     if file is not None and target is None:
         raise typer.BadParameter("FILE needs --target, the column of the classes")
     if suite is not None and any(one is not None for one in (target, group, categorical, drop, costs)):
-        raise typer.BadParameter(
-            "--target, --group, --categorical, --drop and --costs go with FILE, not with --suite"
-        )
+        raise typer.BadParameter("--target, --group, --categorical, --drop and --costs go with FILE only")
     _check(out=out, json=json, inputs={"FILE": file}, folders=["--out"])
     _check_target(target_prior)
+    rows, ending = (one if one == "all" else listed(one) for one in (rows, ending))
     options = {
-        "target": target_prior, "models": listed(models), "rows": "all" if rows == "all" else listed(rows),
-        "ending": "all" if ending == "all" else listed(ending),
+        "target": target_prior, "models": listed(models), "rows": rows, "ending": ending,
         "scoring": listed(scoring), "cv": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs,
     }  # fmt: skip
     if suite is not None:
@@ -141,34 +142,51 @@ def compare(
     with on_cluster(cluster), progress("Comparing") as advance:
         comparison = run(
             table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
-            title=f"{file.name}: {target}", notes=table.notes, advance=advance, **options,
+            title=f"{file.name}: {target}", notes=table.notes, advance=_estimated(advance, jobs), **options,
         )  # fmt: skip
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
-    _write_json(json, comparison.table)
     columns = narrow_columns(comparison.table, screen.width)
     print_table(*cells(comparison.table, columns), sections=1)
-    screen.print(caption(comparison.settings, columns), markup=False, style="dim")
-    _say_all(comparison.findings, comparison.notes)
-    command = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
-    say(f"Written to {out}. Fit the best: {command}")
+    say(caption(comparison.settings, columns), style="dim")
+    _finish(json, comparison.table, comparison.findings, comparison.notes)
+    best = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
+    say(f"Written to {out}. Fit the best: {best}")
 
 
 def _compare_suite(suite, out, json, options):
     from imbalance.datasets.suite import CAPTION, compare_suite, write_suite
 
     with progress("Comparing") as advance:
-        result = compare_suite(suite, out=out, advance=advance, **options)
+        result = compare_suite(suite, out=out, advance=_estimated(advance, options["n_jobs"]), **options)
     write_suite(result, out)
-    _write_json(json, result.table)
     print_table(*result.cells(), left=3, sections=0)
-    screen.print(CAPTION, markup=False, style="dim")
-    _say_all(result.findings, result.notes)
-    say(f"Written to {out}")
+    say(CAPTION, style="dim")
+    _finish(json, result.table, result.findings, result.notes, out=out)
 
 
-@app.command(epilog="Example: imbalance fit loans.csv --like result --out model")
-@exit_cleanly
+def _estimated(advance, n_jobs):
+    """Return `advance` that also says at the start of a comparison how many fits it has, and after the first
+    how long the others take: at most, since the longest come first."""
+    began, there, last = 0.0, 0, math.inf
+
+    def told(done, total, text=""):
+        nonlocal began, there, last
+        if done <= last:  # another comparison begins
+            began, there = time.monotonic(), done
+            what, known = f"{text}: " if text else "", f", of which {done:,} are there" if done else ""
+            notes.print(f"{what}{total:,} fits{known}; endings share a fit.", markup=False)
+        elif done == there + 1 < total:
+            left = (time.monotonic() - began) * math.ceil((total - done) / n_jobs)
+            what = f"{left / 60:.0f} minutes" if left >= 100 else f"{left:.0f} seconds"
+            notes.print(f"At most about {what} are left, judged by the first fit.", markup=False)
+        last = done
+        advance(done, total, text)
+
+    return told
+
+
+@command("fit loans.csv --like result --out model")
 def fit(
     file: Table,
     out: Annotated[Path, typer.Option(help="Folder of the model; a model in it is replaced.")],
@@ -202,29 +220,29 @@ def fit(
     from imbalance.serving import best_of, fit_bundle, save_bundle
 
     how, columns = ({}, {}) if like is None else best_of(like)
-    named = {"target": target, "group": group, "categorical": listed(categorical), "drop": listed(drop)}
-    columns |= {name: value for name, value in named.items() if value is not None}
+    columns |= _named(target=target, group=group, categorical=listed(categorical), drop=listed(drop))
     if "target" not in columns:
         raise ValueError(f"{like} does not say which column holds the classes; name it by --target.")
     table = read_labelled(file, **columns)
     _check_target(target_prior)
-    named = {"model": model, "rows": rows, "target": target_prior, "costs": _costs(costs, table.y)}
-    how |= {name: value for name, value in named.items() if value is not None}
+    how |= _named(model=model, rows=rows, target=target_prior, costs=_costs(costs, table.y))
     bundle = fit_bundle(table, **how, seed=seed, title=f"{file.name}: {columns['target']}")
     save_bundle(bundle, out, X=table.X)
-    _write_json(json, bundle.facts)
-    _say_all([], bundle.facts["notes"])
-    shares = ", ".join(f"{name} {share:.3g}" for name, share in bundle.facts["target_prior"].items())
+    facts = bundle.facts
+    _finish(json, facts, [], facts["notes"])
     if like is not None:
-        say(f"As in {like}: {_said(columns, how.get('costs'))}")
+        said = {name: one if isinstance(one, str) else ", ".join(one or []) for name, one in columns.items()}
+        charged = how.get("costs") or {}
+        said["costs"] = ", ".join(f"{true}>{told}={cost:g}" for (true, told), cost in charged.items())
+        say(f"As in {like}: {'; '.join(f'{name} {value}' for name, value in said.items() if value)}.")
+    shares = ", ".join(f"{name} {share:.3g}" for name, share in facts["target_prior"].items())
     say(
-        f"{out}: {bundle.facts['model']}, rows {bundle.facts['rows']}, {bundle.facts['ending']}, for a "
-        f"population with {shares}; learned from {len(table.y):,} rows and {table.X.shape[1]} features."
+        f"{out}: {facts['model']}, rows {facts['rows']}, {facts['ending']}, for a population with {shares}; "
+        f"learned from {len(table.y):,} rows and {table.X.shape[1]} features."
     )
 
 
-@app.command(epilog="Example: imbalance predict model new.csv --keep case --out predictions.csv")
-@exit_cleanly
+@command("predict model new.csv --keep case --out predictions.csv")
 def predict(
     model: Model,
     file: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
@@ -246,8 +264,7 @@ def predict(
     with _naming(file):
         rows, more = predict_rows(bundle, table, target=target_prior, keep=kept)
     write_rows(rows, out)
-    _write_json(json, rows)
-    _say_all([], [*said, *more])
+    _finish(json, rows, [], [*said, *more])
     counts = rows["prediction"].value_counts(sort=False)
     say(f"{out}: {len(rows):,} rows; " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if costs := bundle.facts["costs"]:
@@ -255,10 +272,7 @@ def predict(
         say(f"prediction is the label of least expected cost, not the most probable one: {listed_costs}.")
 
 
-@app.command(
-    epilog="Example: imbalance correct scores.csv --columns score --trained .5 --target .05 --out new.csv"
-)
-@exit_cleanly
+@command("correct scores.csv --columns score --trained .5 --target .05 --out new.csv")
 def correct(
     file: Annotated[Path, typer.Argument(help="Table of probabilities, a column or one for every class.")],
     trained: Annotated[
@@ -294,7 +308,7 @@ def correct(
     with _naming(file):
         corrected = correct_rows(table, chosen, trained=trained, target=target)
     write_rows(corrected, out)
-    _write_json(json, corrected)
+    _finish(json, corrected)
     means = ", ".join(
         f"{name} {corrected[name].mean():.3g} to {corrected[f'{name}_corrected'].mean():.3g}"
         for name in chosen
@@ -302,8 +316,7 @@ def correct(
     say(f"{out}: {len(table):,} rows; means: {means}")
 
 
-@app.command(epilog="Example: imbalance monitor model 2020.csv 2021.csv --by when:month --out shares.csv")
-@exit_cleanly
+@command("monitor model 2020.csv 2021.csv --by when:month --out shares.csv")
 def monitor(
     model: Model,
     files: Annotated[list[Path], typer.Argument(help="Tables without labels; a batch each without --by.")],
@@ -328,31 +341,25 @@ def monitor(
     with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = watch_shares(bundle, parts, advance=advance)
     write_rows(shares, out)
-    _write_json(json, shares)
     headings, cells = share_cells(shares)
     if cells:
         print_table(headings, cells, left=1)
-    _say_all(share_findings(shares, bundle.facts), said)
-    say(f"Written to {out}")
+    _finish(json, shares, share_findings(shares, bundle.facts), said, out=out)
 
 
-@app.command(epilog="Example: imbalance strategies --json strategies.json")
-@exit_cleanly
+@command("strategies --json strategies.json")
 def strategies(json: Json = None):
     """List what may be done to the rows and to the probabilities, the models and the scores."""
     _check(json=json)
     from imbalance.serving import vocabulary
 
     records = vocabulary()
-    print_table(
-        ["option", "name", "what it is"], [[one["option"], one["name"], one["meaning"]] for one in records],
-        left=3, sections=0,
-    )  # fmt: skip
-    _write_json(json, records)
+    cells = [[one["option"], one["name"], one["meaning"]] for one in records]
+    print_table(["option", "name", "what it is"], cells, left=3, sections=0)
+    _finish(json, records)
 
 
-@app.command(epilog="Example: imbalance datasets --suite note --json sets.json")
-@exit_cleanly
+@command("datasets --suite note --json sets.json")
 def datasets(
     suite: Annotated[str, typer.Option(help="quick, note, all, or names separated by commas.")] = "all",
     licences: Annotated[str, typer.Option(help="`full` for a line a set with licences and notes.")] = "short",
@@ -371,17 +378,15 @@ def datasets(
     table, absent = dataset_table(suite_names(suite))
     if len(table):
         print_table(*headed_cells(table, HEADINGS), left=2)
-        screen.print(DATASETS_NOTE, markup=False, style="dim")
+        say(DATASETS_NOTE, style="dim")
     for row in table.itertuples() if licences == "full" else ():
         note = f"; {row.note}" if row.note else ""
         say(f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}")
-    if absent:
-        _say_all([], [f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}"])
-    _write_json(json, table)
+    missing = f"{len(absent)} of {len(absent) + len(table)} sets are not here. {install_hint()}"
+    _finish(json, table, [], [missing] if absent else [])
 
 
-@app.command(epilog="Example: imbalance reproduce --out published")
-@exit_cleanly
+@command("reproduce --out published")
 def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_CORES):
     """Explain the published comparison of recipes, and repeat its recipes on real tables of three classes.
 
@@ -392,21 +397,19 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     from imbalance.datasets.suite import reproduce as run
     from imbalance.datasets.suite import write_reproduction
 
-    screen.print("Published by its author, on private rows:", markup=False, style="bold")
+    say("Published by its author, on private rows:", style="bold")
     print_table(*recipe_cells(), left=1)
     with progress("Comparing") as advance:
         result = run(out, seed=seed, n_jobs=jobs, advance=advance)
     write_reproduction(result, out)
-    _write_json(json, [*recipe_table().to_dict("records"), *result.table.to_dict("records")])
     if len(result.table):
-        screen.print("The same recipes on real tables, corrected too:", markup=False, style="bold")
+        say("The same recipes on real tables, corrected too:", style="bold")
         print_table(*result.cells(), left=3, sections=0)
-    _say_all(result.findings, result.notes)
-    say(f"Written to {out}")
+    records = [*recipe_table().to_dict("records"), *result.table.to_dict("records")]
+    _finish(json, records, result.findings, result.notes, out=out)
 
 
-@app.command(epilog="Example: imbalance hazard panel.parquet --above 100 --out hazard")
-@exit_cleanly
+@command("hazard panel.parquet --above 100 --out hazard")
 def hazard(
     panel: Annotated[Path, typer.Argument(help="Panel (Parquet) with PM2.5, as `airq ingest` makes it.")],
     above: Annotated[float, typer.Option(help="A day is hazardous where PM2.5 exceeds this. [µg m⁻³]")],
@@ -454,18 +457,17 @@ def hazard(
             seed=seed, n_jobs=jobs, out=out, advance=advance,
         )  # fmt: skip
     report.write_hazard(found, out)
-    _write_json(json, report.records(found))
     answer, *others = report.headlines(found)
-    screen.print(answer, markup=False, style="bold")
+    say(answer, style="bold")
     for sentence in others:
         say(f"- {sentence}")
     print_table(*report.headline_cells(found, room()), left=1)
-    screen.print(report.caption(found.settings), markup=False, style="dim")
+    say(report.caption(found.settings), style="dim")
+    _finish(json, report.records(found))
     say(f"Written to {out}: every rate and figure stands in table.md")
 
 
-@app.command(epilog="Example: imbalance mismatch --target no=.7,yes=.3 --trained yes=.05,no=.95")
-@exit_cleanly
+@command("mismatch --target no=.7,yes=.3 --trained yes=.05,no=.95")
 def mismatch(
     target: Annotated[str, typer.Option(help="Class shares to predict for: a=.5,b=.5 or .5,.5.")],
     trained: Annotated[str, typer.Option(help="Those trained on; without names, in the same order.")],
@@ -483,15 +485,14 @@ def _paired_shares(texts):
     """Return two lists of shares of the same classes from two options, by name where names are given."""
     one, other = texts
     first, second = (_shares(text, option) for option, text in texts.items())
-    if isinstance(first, dict) != isinstance(second, dict):
+    if len({isinstance(shares, dict) for shares in (first, second)}) == 2:
         raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")
-    if len(first) != len(second) or (isinstance(first, dict) and set(first) != set(second)):
-        lacking = f"; one lacks {sorted(set(first) ^ set(second))[0]!r}" if isinstance(first, dict) else ""
-        raise typer.BadParameter(f"{one} and {other} must name the same classes{lacking}")
+    lacking = sorted(set(first) ^ set(second)) if isinstance(first, dict) else []
+    if lacking or len(first) != len(second):
+        hint = f"; one lacks {lacking[0]!r}" if lacking else ""
+        raise typer.BadParameter(f"{one} and {other} must name the same classes{hint}")
     return (
-        (list(first.values()), [second[name] for name in first])
-        if isinstance(first, dict)
-        else (first, second)
+        ([*first.values()], [second[name] for name in first]) if isinstance(first, dict) else (first, second)
     )
 
 
@@ -499,15 +500,12 @@ def _shares(text, option):
     """Return shares as they are written, by class or in order."""
     from imbalance.reading import parse_target_prior
 
-    if "=" in text:
-        shares = parse_target_prior(text)
-    else:
-        try:
-            shares = [float(part) for part in text.split(",")]
-        except ValueError:
-            raise typer.BadParameter(
-                f"{option} must be shares separated by commas, with or without names, not {text!r}"
-            ) from None
+    try:
+        shares = parse_target_prior(text) if "=" in text else list(map(float, text.split(",")))
+    except ValueError:
+        if "=" in text:
+            raise
+        raise typer.BadParameter(f"{option} must be shares, with or without names, not {text!r}") from None
     _say_reading(option, shares)
     return shares
 
@@ -530,7 +528,7 @@ def _say_reading(option, shares):
     read = 100 * check_prior(values, name=f"prior of {option}")
     names = [f"{name} " for name in shares] if isinstance(shares, dict) else [""] * len(values)
     said = ", ".join(f"{name}{share:.3g} %" for name, share in zip(names, read, strict=True))
-    _say_all([], [f"{option} is read as {said}."])
+    _finish(None, None, [], [f"{option} is read as {said}."])
 
 
 def _costs(text, y):
@@ -552,20 +550,16 @@ def _costs(text, y):
     return costs
 
 
-def _said(columns, costs):
-    """Return the columns of a table, and costs, as a model was fitted with them, in words."""
-    said = {
-        name: value if isinstance(value, str) else ", ".join(value or []) for name, value in columns.items()
-    }
-    said["costs"] = ", ".join(f"{true}>{told}={cost:g}" for (true, told), cost in (costs or {}).items())
-    return "; ".join(f"{name} {value}" for name, value in said.items() if value) + "."
+def _named(**options):
+    """Return the options that are given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _check(*, out=None, json=None, inputs=(), folders=(), rows=False):
     """Refuse outputs that cannot be written, or that are an input, before any work is done."""
     from airq.io import check_outputs
 
-    if rows and not str(out).endswith((".csv", ".parquet")):
+    if rows and out.suffix.lower() not in (".csv", ".parquet"):
         raise typer.BadParameter(f"--out must end in .csv or .parquet, not be {out}")
     check_outputs({"--out": out, "--json": json}, dict(inputs), folders=folders)
 
@@ -579,18 +573,18 @@ def _naming(file):
         raise ValueError(f"{file}: {error}") from None
 
 
-def _say_all(findings, said):
-    for sentence in findings:
-        say(sentence)
-    for note in said:
-        notes.print(f"note: {note}", markup=False)
-
-
-def _write_json(path, records):
-    if path is not None:
+def _finish(json, records, findings=(), remarks=(), *, out=None):
+    """Write records, if asked for, and say sentences, notes and where the result is."""
+    if json is not None:
         from airq.io import write_json
 
-        write_json(path, records.to_dict("records") if hasattr(records, "to_dict") else records)
+        write_json(json, records.to_dict("records") if hasattr(records, "to_dict") else records)
+    for sentence in findings:
+        say(sentence)
+    for remark in remarks:
+        notes.print(f"note: {remark}", markup=False)
+    if out is not None:
+        say(f"Written to {out}")
 
 
 # What is shown
@@ -606,9 +600,9 @@ def room():
     return screen.width if sys.stdout.isatty() else WIDEST
 
 
-def say(text):
+def say(text, style=None):
     """Print a sentence."""
-    screen.print(text, markup=False)
+    screen.print(text, markup=False, style=style)
 
 
 def print_table(headings, rows, *, left=2, sections=None):

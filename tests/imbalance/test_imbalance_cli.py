@@ -97,6 +97,17 @@ def test_compare_writes_the_folder_and_says_what_it_found(loans, tmp_path):
     assert "log loss" in result.stdout
 
 
+def test_compare_says_at_its_start_how_many_fits_it_does(loans, tmp_path):
+    "The rows as they are and weighted, on two folds: four fits; run again, all are there."
+    options = ["--target", "default", "--rows", "none,weights", "--ending", "raw", *FAST]
+    first, second = (imbalance("compare", loans, *options, "--out", tmp_path / "out") for _ in range(2))
+    said = first.stderr.splitlines()
+    assert said[0].startswith("4 fits;")
+    assert said[1].startswith("At most about")
+    assert second.stderr.startswith("4 fits, of which 4 are there;")
+    assert "At most" not in second.stderr
+
+
 @pytest.mark.long
 def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
     "Two pieces are there; further rows add two, and the table has them, too."

@@ -222,6 +222,16 @@ def test_columns_that_are_kept_stand_once_and_hide_no_prediction(folder, tmp_pat
     refused(imbalance(*command, "case,p_no"), "t.csv", "'p_no' is what the model adds")
 
 
+def test_the_end_of_a_name_may_be_in_capitals(tmp_path):
+    "p.CSV is a CSV, p.Parquet is Parquet."
+    pd.DataFrame({"p": [0.5]}).to_csv(tmp_path / "t.csv", index=False)
+    options = ["--trained", ".5", "--target", ".1", "--columns", "p", "--out"]
+    for name, read in [("p.CSV", pd.read_csv), ("p.Parquet", pd.read_parquet)]:
+        result = imbalance("correct", tmp_path / "t.csv", *options, tmp_path / name)
+        assert result.exit_code == 0, result.output
+        assert read(tmp_path / name)["p_corrected"].tolist() == [pytest.approx(0.1)]
+
+
 @pytest.mark.parametrize("command", ["predict", "correct", "monitor"])
 def test_rows_are_written_as_csv_or_parquet_only(folder, command):
     "Nothing is done where the name promises a workbook."
