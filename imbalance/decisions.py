@@ -506,7 +506,15 @@ class LabelSetClassifier(HeldOutClassifier):
     def predict_set(self, X, coverage=None):
         """Return whether each class (column) is in the set of each row, at another coverage if one is given.
 
-        A frame of truth values of shape (n_samples, n_classes), under the index of `X`.
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like of shape (n_samples, n_features)
+        coverage : float, optional
+
+        Returns
+        -------
+        pandas.DataFrame of bool, shape (n_samples, n_classes)
+            Under the index of `X`.
         """
         check_is_fitted(self)
         if coverage is not None:
