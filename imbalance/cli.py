@@ -147,8 +147,8 @@ def compare(
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
     columns = narrow_columns(comparison.table, screen.width)
-    print_table(*cells(comparison.table, columns), sections=1)
-    say(caption(comparison.settings, columns), style="dim")
+    print_table(*cells(comparison.table, columns))
+    say(caption(comparison, columns), style="dim")
     _finish(json, comparison.table, comparison.findings, comparison.notes)
     best = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
     say(f"Written to {out}. Fit the best: {best}")
@@ -436,9 +436,8 @@ def hazard(
     """Compare ways to catch high-pollution days in places without a sensor, at stated false alarms."""
     from airq.io import read_panel
     from airq.panel import origin_warnings, panel_metadata
+    from imbalance import hazard as hazards
     from imbalance.comparison.regression import check_rates
-    from imbalance.hazard import comparison as hazards
-    from imbalance.hazard import report
 
     try:
         shares = [float(rate) for rate in listed(rates)]
@@ -456,14 +455,14 @@ def hazard(
             table, above, group=group, methods=names, rates=asked, cv=folds, recipe=recipe,
             seed=seed, n_jobs=jobs, out=out, advance=advance,
         )  # fmt: skip
-    report.write_hazard(found, out)
-    answer, *others = report.headlines(found)
+    hazards.write_hazard(found, out)
+    answer, *others = hazards.headlines(found)
     say(answer, style="bold")
     for sentence in others:
         say(f"- {sentence}")
-    print_table(*report.headline_cells(found, room()), left=1)
-    say(report.caption(found.settings), style="dim")
-    _finish(json, report.records(found))
+    print_table(*hazards.headline_cells(found, room()), left=1)
+    say(hazards.caption(found.settings), style="dim")
+    _finish(json, hazards.records(found))
     say(f"Written to {out}: every rate and figure stands in table.md")
 
 

@@ -10,6 +10,7 @@ import zipfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PicklingError
 from uuid import uuid4
 
 import joblib
@@ -19,7 +20,6 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from airq.cluster import active_client
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
 from airq.parallel import one_thread, workers
-from imbalance.comparison.strategies import mark
 
 #: Folder of the finished jobs, and the file in it that says what they are jobs of.
 PARTS, RUN = "parts", "run.json"
@@ -27,71 +27,82 @@ PARTS, RUN = "parts", "run.json"
 N_INNER = 3
 
 
+@dataclass(frozen=True)
+class Job:
+    """A piece of a comparison on one fold; `known` is a hash of all that changes its result but the fold."""
+
+    name: str
+    known: str
+    fold: int
+
+    @property
+    def file_name(self):
+        """Return the name of the result's file."""
+        name = re.sub(r"[^\w.+-]+", "_", self.name)[:60]
+        return f"{name}-{self.known}-{self.fold}.npz"
+
+    @property
+    def text(self):
+        """Return what a progress bar says of it."""
+        return self.name
+
+
 def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
     """Run jobs, or read what earlier runs of them found; return record and arrays of each, in their order.
 
-    Jobs have a `file_name` (``.npz``) that changes with whatever changes the result, a `text` for a progress
-    bar, and ``run(shared)``, which returns a record (what JSON holds) and arrays by name, the same in every
-    process. They are pickled to `n_jobs` processes, each with one thread: small, without rows. `shared` is
-    written to a file once and mapped into the memory of each process. Results are kept in `folder`, see
-    :func:`claim_parts`; of the arrays, those `returned` are read. ``advance(done, total, text)`` is called
-    after every job.
+    Jobs are like :class:`Job` and have ``run(shared)``, which returns a record (what JSON holds) and arrays
+    by name, the same in every process. They are pickled to `n_jobs` processes, each with one thread: small,
+    without rows. `shared` is written to a file once and mapped into the memory of each process. Results are
+    kept in `folder`, see :func:`claim_parts`; of the arrays, those `returned` are held in memory.
+    ``advance(done, total, text)`` is called after every job.
     """
-    returned, tell = tuple(returned), advance or (lambda *_: None)
-    held = {} if folder is None else {job.file_name: _read(folder / job.file_name, returned) for job in jobs}
-    done = {name: result for name, result in held.items() if result is not None}
-    left = [job for job in jobs if job.file_name not in done]
+    tell, done = advance or (lambda *_: None), {}
+    for job in jobs if folder is not None else ():
+        if (held := _read(folder / job.file_name, returned)) is not None:
+            done[job.file_name] = held
     tell(len(done), len(jobs), "")
-    found = _results if active_client() is None else _results_of_cluster
-    with closing(found(left, shared, folder, returned, n_jobs)) as results:
-        for job, result in results:
-            done[job.file_name] = result
-            tell(len(done), len(jobs), job.text)
+    left = [job for job in jobs if job.file_name not in done]
+    try:
+        with closing(_results(left, shared, n_jobs)) as results:
+            for job, (record, arrays) in results:
+                if folder is not None:
+                    with atomic_write(folder / job.file_name) as unfinished:
+                        np.savez(unfinished, record=json.dumps(record), **arrays)
+                done[job.file_name] = record, {name: arrays[name] for name in returned}
+                tell(len(done), len(jobs), job.text)
+    except BrokenProcessPool:
+        kept = "" if folder is None else " What is done is kept in the folder of the result."
+        raise OSError(
+            "A process was ended from outside, perhaps for want of memory. Run again with fewer "
+            f"processes.{kept}"
+        ) from None
     return [done[job.file_name] for job in jobs]
 
 
-def _results(jobs, shared, folder, returned, n_jobs):
+def _results(jobs, shared, n_jobs):
+    """Yield jobs and what they found, as they end, in this process, in others or on a cluster."""
+    if active_client() is not None:
+        with workers(1, return_as="generator_unordered") as run:
+            yield from run(joblib.delayed(_found)(job, shared) for job in jobs)
+        return
     with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
         path = str(Path(scratch) / "shared.joblib")
         if jobs:
             joblib.dump(shared, path)
         if n_jobs == 1 or len(jobs) < 2:
-            yield from (_run(job, path, folder, returned) for job in jobs)
+            yield from (_run(job, path) for job in jobs)
             return
-        try:
-            with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
-                yield from run(joblib.delayed(_run)(job, path, folder, returned) for job in jobs)
-        except BrokenProcessPool:
-            kept = "" if folder is None else " What is done is kept in the folder of the result."
-            raise OSError(
-                "A process was ended from outside, perhaps for want of memory. Run again with fewer "
-                f"processes.{kept}"
-            ) from None
-
-
-def _results_of_cluster(jobs, shared, folder, returned, _n_jobs):
-    """Find results on machines that may not see the folder, see :func:`airq.cluster.on_cluster`."""
-    with workers(1, return_as="generator_unordered") as run:
-        for job, found in run(joblib.delayed(_found)(job, shared) for job in jobs):
-            yield job, _keep(job, found, folder, returned)
-
-
-def _run(job, path, folder, returned):
-    with one_thread():
-        _, found = _found(job, _load(path))
-    return job, _keep(job, found, folder, returned)
+        with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
+            yield from run(joblib.delayed(_run)(job, path) for job in jobs)
 
 
 def _found(job, shared):
     return job, job.run(shared)
 
 
-def _keep(job, found, folder, returned):
-    record, arrays = found
-    if folder is not None:
-        with atomic_write(folder / job.file_name) as unfinished:
-            np.savez(unfinished, record=json.dumps(record), **arrays)
-    return record, {name: arrays[name] for name in returned}
+def _run(job, path):
+    with one_thread():
+        return _found(job, _load(path))
 
 
 @functools.lru_cache(maxsize=1)
@@ -109,49 +120,55 @@ def _read(path, returned):
         return None
 
 
-@dataclass(frozen=True)
-class NestedJob:
-    """An estimator on a fold and its inner folds, see :func:`run_jobs`.
+def mark(value):
+    """Return a short hash of an estimator, sampler or rule by its type and parameters.
 
-    The problem fits: ``problem.predicted(estimator, fold, split)``, where split 0 is the fold itself.
+    None where it holds what only this process knows, such as a function without a name: another run cannot
+    know it again.
+
+    >>> from imblearn.over_sampling import SMOTE
+    >>> mark(SMOTE(k_neighbors=3)) == mark(SMOTE(k_neighbors=3)) != mark(SMOTE())
+    True
+    >>> mark(lambda y: {1: 10}) is None
+    True
     """
+    try:
+        return joblib.hash(value)[:12]
+    except (PicklingError, AttributeError, TypeError):
+        return None
 
-    name: str
+
+@dataclass(frozen=True)
+class NestedJob(Job):
+    """An estimator on a fold and its inner folds, `n_splits` together, see :func:`run_nested`."""
+
     estimator: object
-    known: str
-    fold: int
     n_splits: int
-
-    @property
-    def file_name(self):
-        """Return the name of the result's file; it changes with what the estimator does."""
-        name = re.sub(r"[^\w.+-]", "_", self.name)
-        return f"{name}-{self.known}-{self.fold}-{self.n_splits}.npz"
-
-    @property
-    def text(self):
-        """Return what a progress bar says of it."""
-        return f"fold {self.fold + 1}: {self.name}"
 
     def run(self, problem):
         """Return notes, or the reason why it cannot learn, and predictions of all that is held out."""
-        outer, inner, notes = [], [np.empty(0)], []
+        found, notes = [np.empty(0)], []
         try:
             for split in range(self.n_splits):
-                found, said = problem.predicted(self.estimator, self.fold, split)
-                (inner if split else outer).append(np.asarray(found, dtype="float64"))
+                predicted, said = problem.predicted(self.estimator, self.fold, split)
+                found.append(np.asarray(predicted, dtype="float64"))
                 notes = notes or said
         except ValueError as error:
             reason = " ".join(str(error).split()) or "it gives no reason"
             return {"reason": reason, "notes": []}, {"outer": np.empty(0), "inner": np.empty(0)}
-        return {"reason": "", "notes": notes}, {"outer": outer[0], "inner": np.concatenate(inner)}
+        empty, outer, *inner = found
+        return {"reason": "", "notes": notes}, {"outer": outer, "inner": np.concatenate([empty, *inner])}
 
 
 def run_nested(estimators, problem, *, n_splits=1 + N_INNER, **options):
-    """Run estimators by name on all folds of a problem; return record and arrays by name and fold."""
-    known = {name: mark(model) or uuid4().hex[:12] for name, model in estimators.items()}
+    """Run estimators by name on all folds of a problem; return record and arrays by name and fold.
+
+    The problem fits: ``problem.predicted(estimator, fold, split)`` returns predictions and notes; split 0 is
+    the fold itself.
+    """
+    known = {name: mark((model, n_splits)) or uuid4().hex[:12] for name, model in estimators.items()}
     jobs = [
-        NestedJob(name, model, known[name], fold, n_splits)
+        NestedJob(name, known[name], fold, model, n_splits)
         for fold in range(len(problem.folds))
         for name, model in estimators.items()
     ]
@@ -184,8 +201,7 @@ def claim_folder(folder, settings, *, marker, what):
         held = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         held = {}
-    differing = [key for key, value in settings.items() if held.get(key) != value]
-    if differing:
+    if differing := [key for key, value in settings.items() if held.get(key) != value]:
         raise ValueError(
             f"{folder} holds a {what} with other {', '.join(differing)}; choose another folder, or repeat "
             "the command that began it."

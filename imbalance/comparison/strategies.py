@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pickle import PicklingError
 
-import joblib
 import numpy as np
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from airq.messages import near_name
+from imbalance.comparison.runner import mark
 from imbalance.estimators import PriorCorrectedClassifier, counts_its_prior
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.resampling import AsManyAsTheOthers, AtLeast, AtMost, DropMajority, Grow
@@ -232,20 +231,3 @@ def choose_endings(ending=None):
     if not given:
         raise ValueError(f"No ending is named; choose from {', '.join(ENDINGS)}.")
     return [name for name in ENDINGS if name in given]
-
-
-def mark(value):
-    """Return a short hash of an estimator, sampler or rule by its type and parameters.
-
-    None where it holds what only this process knows, such as a function without a name: another run cannot
-    know it again.
-
-    >>> mark(SMOTE(k_neighbors=3)) == mark(SMOTE(k_neighbors=3)) != mark(SMOTE())
-    True
-    >>> mark(lambda y: {1: 10}) is None
-    True
-    """
-    try:
-        return joblib.hash(value)[:12]
-    except (PicklingError, AttributeError, TypeError):
-        return None

@@ -19,18 +19,22 @@ from airq.panel import PanelMetadata, check_panel, label_panel
 from airq.sources.airqo import read_uganda
 from airq.validation.splitters import Fold
 from imbalance.cli import hazard
-from imbalance.hazard.comparison import (
+from imbalance.hazard import (
+    FILES,
     HeldOut,
     Question,
+    alarm_curves,
     check_question,
     choose_methods,
     compare_hazard,
     features_of,
+    findings,
     hazardous_rows,
+    headline_cells,
+    headlines,
     held_out_group,
     nested_folds,
 )
-from imbalance.hazard.report import FILES, alarm_curves, findings, headline_cells, headlines
 
 LEVEL = 60.0
 

@@ -1,21 +1,31 @@
-"""Compare ways to catch hazardous days: the question, fits on nested folds of places, held-out figures."""
+"""High-pollution days as a rare class: what catches them in places without a sensor, and at what price.
+
+A day is hazardous where PM2.5 lies above a threshold [µg m⁻³]. Whole cities or sites are held out, and
+cut-offs are chosen on inner held-out places of the training rows: the share of false alarms that was asked
+for and the one that new places get are two figures, both shown.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import average_precision_score
 from sklearn.utils.validation import has_fit_parameter
 
 from airq.cities import station_ids
 from airq.features.recipe import GROUPS_FOR_POSITION, POSITION, Recipe, make_recipe
+from airq.io import atomic_write, write_json, write_table, write_text
 from airq.messages import near_name, versions
 from airq.panel import (
     KEYS,
@@ -26,20 +36,58 @@ from airq.panel import (
     origin_warnings,
     panel_metadata,
 )
+from airq.report.words import markdown_table
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS, SCHEMES
 from airq.validation.splitters import Fold, training_groups
 from imbalance.comparison.models import SETTINGS, make_model
 from imbalance.comparison.regression import check_rates, weighted
+from imbalance.comparison.report import headed_cells
 from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import alarm_rates, count_alarms, group_draws, interval, threshold_at
 from imbalance.metrics import brier, weighted_log_loss
+from imbalance.reading import write_csv
 
 #: A threshold must be exceeded in so many places, or nothing can be said of a new one.
 MIN_GROUPS = 5
+#: With fewer held-out places above the threshold, their bootstrap is called rough.
+ENOUGH_PLACES = 20
 #: Share of the rows above a usual threshold, which is named where more than a rare share lies above another.
 USUAL_SHARE, RARE_SHARE = 0.05, 0.2
+#: False alarms asked for, as shares of the days that are not hazardous; the one nearest to the usual rate
+#: stands first; and those of the curve.
+RATES, USUAL_RATE, CURVE_RATES = (0.01, 0.05, 0.10), 0.05, np.geomspace(0.001, 0.5, 40)
+#: The rule that takes a prediction by its word: PM2.5 above the threshold, or probability above a half.
+PLAIN = "plain"
+#: Method that the others are compared with.
+BASELINE = "regression"
+#: What regressors and classifiers share, over LightGBM's defaults: smaller trees on parts of the
+#: columns and rows, for features that repeat each other, and small leaves: at the default 20 rows, a
+#: hundred under-sampled rows leave nothing to split. Nothing stops early, so no row is needed to stop on.
+BOOSTER = {
+    "learning_rate": 0.1, "num_leaves": 15, "min_child_samples": 5, "colsample_bytree": 0.2,
+    "subsample": 0.7, "subsample_freq": 1, "reg_lambda": 5.0, "max_bin": 63,
+}  # fmt: skip
+#: Regression -> what it is, its weights for rare targets, parameters of LightGBM.
+REGRESSIONS = {
+    BASELINE: ("mean regression of PM2.5", "none", {}),
+    "upper-quantile": ("regression of the 0.9 quantile", "none", {"objective": "quantile", "alpha": 0.9}),
+    "dense-weights": ("mean regression, DenseWeight (Steininger 2021)", "dense", {}),
+    "inverse-density": ("mean regression, root of the inverse smoothed density (Yang 2021)", "lds", {}),
+}
+METHODS = (*REGRESSIONS, "none", *ROWS)
+#: What runs unless methods are named. Strategies that only change the prior of the probabilities do not
+#: change the order of the rows, and are left out.
+DEFAULT_METHODS = (*REGRESSIONS, "none", "under-sample", "smote", "weights", "bagged-under")
+FILES = ("hazard.parquet", "held_out.parquet", "table.csv", "table.md", "table.json", "methods.csv",
+         "curve.csv", "curve.png", "settings.json")  # fmt: skip
+#: Columns of the table on a terminal, and those of them that a narrow one does without.
+SPARE = ("vs_regression", "vs_low", "vs_high")
+HEADLINE = ("method", "recall", "recall_low", "recall_high", "false_alarm_rate", "precision", *SPARE, "rmse")
+
+
+# The question
 
 
 def hazardous_rows(panel, above):
@@ -73,30 +121,29 @@ def check_question(panel, above, *, group="auto", cv=5):
     if cv < 2:
         raise ValueError(f"At least 2 folds are needed, not {cv}.")
     group = held_out_group(panel, group)
-    asked = describe(panel, above, group)
-    reach, known, what = asked["groups_that_reach"], asked["groups"], PLURALS[group]
+    asked, what = describe(panel, above, group), PLURALS[group]
+    reach, known, level = asked["groups_that_reach"], asked["groups"], f"{above:g} {PM25_UNIT}"
     if reach < MIN_GROUPS:
-        counts = (
-            f"PM2.5 exceeds {above:g} {PM25_UNIT} in {asked['hazardous']:,} of {asked['rows']:,} rows, in "
-            f"{reach} of {known} {what}; at least {MIN_GROUPS} {what} must do so."
-        )
-        if known < MIN_GROUPS:
-            raise ValueError(f"{counts} The panel has PM2.5 in {known} {what} only.")
         worst = panel[TARGET].groupby(place_of_rows(panel, group)).max().dropna().astype("float64")
-        tenths = np.ceil(np.round(np.sort(worst)[-MIN_GROUPS] * 10, 3)) - 1
+        hint = f"The panel has PM2.5 in {known} {what} only."
+        if known >= MIN_GROUPS:
+            tenths = np.ceil(np.round(np.sort(worst)[-MIN_GROUPS] * 10, 3)) - 1
+            hint = (
+                f"{MIN_GROUPS} {what} exceed {tenths / 10:g} {PM25_UNIT}, the highest threshold that can be "
+                "asked for."
+            )
         raise ValueError(
-            f"{counts} {MIN_GROUPS} {what} exceed {tenths / 10:g} {PM25_UNIT}, the highest threshold that "
-            "can be asked for."
+            f"PM2.5 exceeds {level} in {asked['hazardous']:,} of {asked['rows']:,} rows, in {reach} of "
+            f"{known} {what}; at least {MIN_GROUPS} {what} must do so. {hint}"
         )
     if asked["share"] > 0.5:
         raise ValueError(
-            f"PM2.5 is above {above:g} {PM25_UNIT} in {asked['share']:.0%} of the rows, so the class above "
-            f"it is not the rare one; choose a threshold above the median, {panel[TARGET].median():.1f}."
+            f"PM2.5 is above {level} in {asked['share']:.0%} of the rows, so the class above it is not the "
+            f"rare one; choose a threshold above the median, {panel[TARGET].median():.1f}."
         )
     if reach < cv:
         raise ValueError(
-            f"{reach} {what} exceed {above:g} {PM25_UNIT}, fewer than the {cv} folds; "
-            f"take at most {reach} folds."
+            f"{reach} {what} exceed {level}, fewer than the {cv} folds; take at most {reach} folds."
         )
     return group
 
@@ -198,7 +245,7 @@ def features_of(recipe, panel, fold):
     inputs and, around it, those of the training places, as one new place would; where no training
     place around has a value, held-out ones stand in. PM2.5 is in neither.
     """
-    blank = panel.drop(columns=[name for name in (TARGET, "aqi") if name in panel.columns])
+    blank = panel.drop(columns=[TARGET, "aqi"], errors="ignore")
     seen = np.sort(fold.visible)
     learn = recipe.transform(blank.iloc[seen])[np.isin(seen, fold.train)]
     hidden = np.setdiff1d(np.arange(len(panel)), seen)
@@ -213,32 +260,6 @@ def features_of(recipe, panel, fold):
 
 
 # The methods, and what they catch
-
-#: False alarms asked for, as shares of the days that are not hazardous, and those of the curve.
-RATES, CURVE_RATES = (0.01, 0.05, 0.10), np.geomspace(0.001, 0.5, 40)
-#: The rule that takes a prediction by its word: PM2.5 above the threshold, or probability above a half.
-PLAIN = "plain"
-#: Method that the others are compared with.
-BASELINE = "regression"
-COUNTS = ("hits", "events", "false_alarms", "others")
-#: What regressors and classifiers share, over LightGBM's defaults: smaller trees on parts of the
-#: columns and rows, for features that repeat each other, and small leaves: at the default 20 rows, a
-#: hundred under-sampled rows leave nothing to split. Nothing stops early, so no row is needed to stop on.
-BOOSTER = {
-    "learning_rate": 0.1, "num_leaves": 15, "min_child_samples": 5, "colsample_bytree": 0.2,
-    "subsample": 0.7, "subsample_freq": 1, "reg_lambda": 5.0, "max_bin": 63,
-}  # fmt: skip
-#: Regression -> what it is, its weights for rare targets, parameters of LightGBM.
-REGRESSIONS = {
-    BASELINE: ("mean regression of PM2.5", "none", {}),
-    "upper-quantile": ("regression of the 0.9 quantile", "none", {"objective": "quantile", "alpha": 0.9}),
-    "dense-weights": ("mean regression, DenseWeight (Steininger 2021)", "dense", {}),
-    "inverse-density": ("mean regression, root of the inverse smoothed density (Yang 2021)", "lds", {}),
-}
-METHODS = (*REGRESSIONS, "none", *ROWS)
-#: What runs unless methods are named. Strategies that only change the prior of the probabilities do not
-#: change the order of the rows, and are left out.
-DEFAULT_METHODS = (*REGRESSIONS, "none", "under-sample", "smote", "weights", "bagged-under")
 
 
 @dataclass
@@ -284,15 +305,16 @@ def _named(name, seed):
         meaning, weights, own = REGRESSIONS[name]
         model = LGBMRegressor(**SETTINGS["lightgbm"], **BOOSTER, **own, random_state=seed)
         return weighted(model, weights), meaning
-    rows, _, ending = name.partition("+")
-    if rows.partition(":")[0] not in METHODS[len(REGRESSIONS) :] or ending not in ("", *ENDINGS):
+    rows, plus, ending = name.partition("+")
+    ending = ending if plus else "raw"
+    if rows.partition(":")[0] not in METHODS[len(REGRESSIONS) :] or ending not in ENDINGS:
         raise ValueError(
             f"No method {name!r}.{near_name(name, METHODS)} Choose from {', '.join(METHODS)}; those that are "
             f"no regression may end in {', '.join(f'+{one}' for one in ENDINGS if one != 'raw')}."
         )
     strategy, model = find_rows(rows), make_model("lightgbm", random_state=seed, **BOOSTER)
-    meaning = f"classifier: {strategy.meaning}; probabilities {ENDINGS[ending or 'raw']}"
-    return strategy.classifier(model, ending=ending or "raw", target="training", seed=seed), meaning
+    meaning = f"classifier: {strategy.meaning}; probabilities {ENDINGS[ending]}"
+    return strategy.classifier(model, ending=ending, target="training", seed=seed), meaning
 
 
 def rule_name(rate):
@@ -339,8 +361,8 @@ def compare_hazard(
     methods, rates = choose_methods(methods, seed), check_rates(rates)
     group = check_question(panel, above, group=group, cv=cv)
     asked = {"above": float(above), "group": group, "folds": cv, "recipe": recipe, "seed": seed}
-    question = Question(panel, above, group, nested_folds(panel, above, group, cv), recipe)
     asked |= {"inner_folds": N_INNER, "versions": versions()}
+    question = Question(panel, above, group, nested_folds(panel, above, group, cv), recipe)
     rows = list(panel.columns), pd.util.hash_pandas_object(panel, index=False).to_numpy()
     facts = {**asked, "rows": joblib.hash(rows)}
     folder = None if out is None else claim_parts(out, facts, what="comparison of hazardous days")
@@ -382,7 +404,6 @@ class HeldOut:
         self.test, self.folds = np.concatenate(tests), range(len(tests))
         self.fold = np.repeat(self.folds, [len(test) for test in tests])
         self.event, self.inner_event = hazardous[self.test], [hazardous[rows] for rows in inner]
-        self.pm25 = self.panel[TARGET].to_numpy("float64")[self.test]
         self.places, held_out = pd.factorize(place_of_rows(self.panel, question.group)[self.test], sort=True)
         self.draws = group_draws(len(held_out), seed=seed)
         self.inner = {name: [found[name, fold]["inner"] for fold in self.folds] for name in methods}
@@ -406,66 +427,65 @@ class HeldOut:
             cuts = np.array([threshold_at(*one, rate) for one in inner])
         return self.outer[name] > cuts[self.fold], cuts
 
+    def _counts(self, name, rate):
+        """Return hits, events, false alarms and other rows of every held-out place."""
+        return count_alarms(self._cut(name, rate)[0], self.event, self.places)
+
     def alarms(self, rates):
         """Return recall, false alarms and precision by method, rule and fold, and pooled over the folds."""
+        scores, table = [], []
         asked = {PLAIN: np.nan, **{rule_name(rate): rate for rate in rates}}
-        scores, counts, spread = [], {}, {}
-        for key in product(self.methods, asked):
-            alarm, cuts = self._cut(key[0], asked[key[1]])
+        for name, (rule, rate) in product(self.methods, asked.items()):
+            alarm, cuts = self._cut(name, rate)
             folds = count_alarms(alarm, self.event, self.fold)
             figures = pd.DataFrame(alarm_rates(folds))
-            known = {"method": key[0], "rule": key[1], "fold": self.folds, "threshold": cuts}
-            known |= dict(zip(COUNTS, folds.astype(int).T, strict=True))
+            known = {"method": name, "rule": rule, "fold": self.folds, "threshold": cuts}
+            known |= dict(zip(("hits", "events", "false_alarms", "others"), folds.astype(int).T, strict=True))
             scores.append(pd.DataFrame(known).join(figures))
-            counts[key] = count_alarms(alarm, self.event, self.places)
-            spread[key] = figures.std().add_suffix("_sd").to_dict()
-        table = [
-            {"method": name, "rule": rule, "asked": asked[rule]}
-            | pooled_alarms(own, counts.get((BASELINE, rule)), self.draws)
-            | spread[name, rule]
-            for (name, rule), own in counts.items()
-        ]
+            baseline = self._counts(BASELINE, rate) if BASELINE in self.methods else None
+            pooled = pooled_alarms(self._counts(name, rate), baseline, self.draws)
+            spread = figures.std().add_suffix("_sd").to_dict()
+            table.append({"method": name, "rule": rule, "asked": rate} | pooled | spread)
         return pd.concat(scores, ignore_index=True), pd.DataFrame(table)
 
     def curve(self, rates=CURVE_RATES):
         """Return recall and false alarms of held-out rows as the cut-off moves, folds pooled."""
         keys = list(product(self.methods, rates))
-        counts = [count_alarms(self._cut(*key)[0], self.event, self.places).sum(axis=0) for key in keys]
+        counts = [self._counts(*key).sum(axis=0) for key in keys]
         return pd.DataFrame(keys, columns=["method", "asked"]).assign(**alarm_rates(counts))
 
     def figures(self):
-        """Return a row per method with what needs no cut-off: ranks, errors, losses of probabilities."""
-        rows = []
+        """Return a row per method with what needs no cut-off: ranks, errors of PM2.5 [µg m⁻³], losses of
+        probabilities (log loss in nats)."""
+        rows, known = [], {"classes": [False, True]}
+        pm25 = self.panel[TARGET].to_numpy("float64")[self.test]
         for name, model in self.methods.items():
-            folds = [self.fold == fold for fold in self.folds]
-            precision = [average_precision_score(self.event[own], self.outer[name][own]) for own in folds]
+            scores, folds = self.outer[name], [self.fold == fold for fold in self.folds]
+            precision = [average_precision_score(self.event[own], scores[own]) for own in folds]
             row = {"method": name, "kind": "classifier" if is_classifier(model) else "regression"}
             row |= {"average_precision": np.mean(precision)}
             row |= {"average_precision_sd": np.std(precision, ddof=1)}
-            rows.append(row | (self._losses(name) if is_classifier(model) else self._errors(name)))
+            if is_classifier(model):
+                probabilities = np.column_stack([1 - scores, scores])
+                row["log_loss"] = weighted_log_loss(self.event, probabilities, **known)
+                row["brier"] = brier(self.event, probabilities, **known)
+            else:
+                error = scores - pm25
+                row["rmse"] = np.sqrt(np.mean(error**2))
+                row["rmse_hazardous"] = np.sqrt(np.mean(error[self.event] ** 2))
+                row["bias_hazardous"] = error[self.event].mean()
+                row |= self._cost(error, pm25) if BASELINE in self.methods else {}
+            rows.append(row)
         return pd.DataFrame(rows)
 
-    def _losses(self, name):
-        """Return log loss [nats] and Brier score of a classifier's probabilities."""
-        probabilities = np.column_stack([1 - self.outer[name], self.outer[name]])
-        known = {"probabilities": probabilities, "classes": [False, True]}
-        return {"log_loss": weighted_log_loss(self.event, **known), "brier": brier(self.event, **known)}
-
-    def _errors(self, name):
-        """Return RMSE and bias, of all rows and of the hazardous ones, and the price against the baseline."""
-        error = self.outer[name] - self.pm25
-        row = {
-            "rmse": np.sqrt(np.mean(error**2)),
-            "rmse_hazardous": np.sqrt(np.mean(error[self.event] ** 2)),
-            "bias_hazardous": error[self.event].mean(),
-        }
-        if BASELINE in self.methods:
-            weights = None, error**2, (self.outer[BASELINE] - self.pm25) ** 2
-            rows, own, theirs = (np.bincount(self.places, one) for one in weights)
-            row["rmse_cost"] = row["rmse"] - np.sqrt(theirs.sum() / rows.sum())
-            drawn = [np.sqrt(self.draws @ one / (self.draws @ rows)) for one in (own, theirs)]
-            row["rmse_cost_low"], row["rmse_cost_high"] = interval(drawn[0] - drawn[1])
-        return row
+    def _cost(self, error, pm25):
+        """Return by how much the RMSE is above the baseline's, with its interval. [µg m⁻³]"""
+        squares = None, error**2, (self.outer[BASELINE] - pm25) ** 2
+        rows, own, theirs = (np.bincount(self.places, one) for one in squares)
+        drawn = [np.sqrt(self.draws @ one / (self.draws @ rows)) for one in (own, theirs)]
+        cost = np.sqrt(own.sum() / rows.sum()) - np.sqrt(theirs.sum() / rows.sum())
+        low, high = interval(drawn[0] - drawn[1])
+        return {"rmse_cost": cost, "rmse_cost_low": low, "rmse_cost_high": high}
 
 
 def pooled_alarms(counts, baseline, draws):
@@ -473,11 +493,206 @@ def pooled_alarms(counts, baseline, draws):
     total, drawn = alarm_rates(counts.sum(axis=0)), alarm_rates(draws @ counts)
     row = {"hits": int(counts[:, 0].sum()), "events": int(counts[:, 1].sum())}
     for figure, value in total.items():
-        row[figure] = float(value)
         # Where nothing or everything is caught, every draw says the same, which is no certainty.
-        known = interval(drawn[figure]) if 0 < value < 1 else (np.nan, np.nan)
-        row[f"{figure}_low"], row[f"{figure}_high"] = known
+        low, high = interval(drawn[figure]) if 0 < value < 1 else (np.nan, np.nan)
+        row |= {figure: float(value), f"{figure}_low": low, f"{figure}_high": high}
     if baseline is not None:
         row["vs_regression"] = row["recall"] - float(alarm_rates(baseline.sum(axis=0))["recall"])
         row["vs_low"], row["vs_high"] = interval(drawn["recall"] - alarm_rates(draws @ baseline)["recall"])
     return row
+
+
+# What it comes to in words, tables and a picture
+
+
+def headlines(comparison):
+    """Return the answer, and what a reader must know before believing it, as sentences for a terminal."""
+    settings, table = comparison.settings, comparison.table
+    what, reach = PLURALS[settings["group"]], settings["groups_that_reach"]
+    near = " A held-out site may stand in a city that training knows." * (settings["group"] == "site")
+    said = _answer(comparison, _rates(settings)[0])
+    said.append(
+        f"PM2.5 exceeds {settings['above']:g} {PM25_UNIT} in {settings['hazardous']:,} of "
+        f"{settings['rows']:,} rows ({settings['share']:.1%}), in {reach} of {settings['groups']} "
+        f"{what}.{near}"
+    )
+    for row in table[(table["rule"] == PLAIN) & (table["method"] == BASELINE)].to_dict("records"):
+        said.append(
+            f"Taken by its word, mean regression predicts {row['hits']:,} of the {row['events']:,} hazardous "
+            f"days, {_recall(row)}, at {row['false_alarm_rate']:.1%} false alarms."
+        )
+    if settings["share"] > RARE_SHARE:
+        said.append(
+            f"{settings['share']:.0%} of the rows are above the threshold, so the class is not rare and what "
+            f"is made for rare classes has little to mend; about {USUAL_SHARE:.0%} lie above "
+            f"{settings['usual_threshold']:g} {PM25_UNIT}."
+        )
+    if reach < ENOUGH_PLACES:
+        said.append(
+            f"Only {reach} {what} exceed the threshold: a bootstrap of so few is rough, its intervals too "
+            "narrow."
+        )
+    said += [f"{name} is left out: {reason}" for name, reason in comparison.skipped.items()]
+    folds, notes = comparison.held_out.groupby("fold"), {}
+    for name in comparison.methods["method"]:
+        if alike := int((folds[name].nunique() == 1).sum()):
+            said.append(
+                f"{name} gives all held-out rows one score in {alike} folds: it learned nothing there."
+            )
+        for note in comparison.notes.get(name, ()):
+            notes.setdefault(note, []).append(name)
+    return said + [f"{', '.join(names)}: {note}" for note, names in notes.items()]
+
+
+def findings(comparison):
+    """Return all sentences, the answer first."""
+    others = _rates(comparison.settings)[1:]
+    return headlines(comparison) + [text for rate in others for text in _answer(comparison, rate)]
+
+
+def _rates(settings):
+    """Return the shares of false alarms, the usual one first."""
+    return sorted(settings["rates"], key=lambda rate: abs(rate - USUAL_RATE))
+
+
+def _answer(comparison, rate):
+    """Return what mean regression catches at a share of false alarms, and whether another catches more."""
+    settings, rule = comparison.settings, rule_name(rate)
+    table = comparison.table[comparison.table["rule"] == rule].set_index("method")
+    name = BASELINE if BASELINE in table.index else table["recall"].idxmax()
+    row, folds = table.loc[name], comparison.scores.query("method == @name and rule == @rule")
+    got = folds["false_alarm_rate"]
+    said = [
+        f"{_origin(settings)}Asked for {rule}, {'mean ' * (name == BASELINE)}{name} catches {_recall(row)} "
+        f"of the days above {settings['above']:g} {PM25_UNIT} in held-out {PLURALS[settings['group']]}; it "
+        f"got {row['false_alarm_rate']:.1%} false alarms there, {got.min():.1%} to {got.max():.1%} by fold."
+    ]
+    others = table.drop(index=name)
+    if name != BASELINE or others.empty:
+        return said
+    # A recall that more false alarms have bought is no gain.
+    better = others[(others["false_alarm_rate"] <= row["false_alarm_rate"]) & (others["vs_low"] > 0)]
+    if better.empty:
+        none = f"None of {len(others)} other methods clearly catches more at no more false alarms."
+        return [*said, none]
+    top = better.loc[better["recall"].idxmax()]
+    return [
+        *said,
+        f"{top.name} catches more, at no more false alarms: {top['recall']:.1%}, {top['vs_regression']:+.1%} "
+        f"({top['vs_low']:+.1%} to {top['vs_high']:+.1%}; 95 % interval, each method compared alone).",
+    ]
+
+
+def _recall(row):
+    low, high = row["recall_low"], row["recall_high"]
+    known = "no interval" if math.isnan(low) else f"95 % interval {low:.1%} to {high:.1%}"
+    return f"{row['recall']:.1%} ({known})"
+
+
+def _origin(settings):
+    return "" if settings["data"] == "monitors" else f"{settings['data']}. "
+
+
+def headline_cells(comparison, width):
+    """Return headings and cells of one share of false alarms, the highest recall first."""
+    rule = rule_name(_rates(comparison.settings)[0])
+    table = comparison.table[comparison.table["rule"] == rule].merge(comparison.methods, on="method")
+    # Its difference to itself is none.
+    table.loc[table["method"] == BASELINE, [name for name in SPARE if name in table]] = np.nan
+    columns = [name for name in HEADLINE if name in table and (width >= 100 or name not in SPARE)]
+    return cells(table.sort_values("recall", ascending=False, kind="stable")[columns])
+
+
+def cells(table):
+    """Return headings and cells of a table as text, a figure in the format that its name asks for.
+
+    >>> cells(pd.DataFrame({"false_alarm_rate": [0.0512], "rmse_cost": [1.5], "recall": [float("nan")]}))
+    (['false alarm rate', 'rmse cost', 'recall'], [['5.1%', '+1.50', '']])
+    """
+    forms = {}
+    for name, column in table.items():
+        signed = "+" * name.startswith(("vs_", "rmse_cost", "bias"))
+        form = ".1%" if "alarm" in name else ".2f" if name.startswith(("rmse", "bias")) else ".3f"
+        form = {"f": signed + form, "i": ",d"}.get(column.dtype.kind, "")
+        forms[name] = name.replace("_", " "), form
+    return headed_cells(table, forms)
+
+
+def caption(settings):
+    """Return what the figures are."""
+    what = PLURALS[settings["group"]]
+    ahead = "looks ahead in time" if settings["looks_ahead"] else "uses the day itself and earlier ones"
+    return (
+        f"PM2.5: {settings['data']}, {settings['first_day']} to {settings['last_day']}. recall: share of "
+        "the hazardous days that raise an alarm; false alarm rate: what held-out rows got, a share of the "
+        "other days; precision: share of the alarms that are right; vs regression: recall less the mean "
+        f"regression's; low, high: 95 % bootstrap of held-out {what}; sd: over {settings['folds']} folds; "
+        "plain: taken by its word, above the threshold or a half. Cut-offs come from "
+        f"{settings['inner_folds']} inner folds of training {what}. rmse, its cost against mean regression "
+        f"and bias in {PM25_UNIT}; log loss and Brier score of probabilities. Features: recipe "
+        f"{settings['recipe']}, which {ahead}."
+    )
+
+
+def markdown(comparison):
+    """Return findings, tables and caption as Markdown."""
+    settings, hidden = comparison.settings, ["asked", "hits", "events"]
+    parts = [
+        f"# Days above {settings['above']:g} {PM25_UNIT} in held-out {PLURALS[settings['group']]}",
+        *(f"**{warning}**" for warning in settings["warnings"]),
+        "\n".join(f"- {sentence}" for sentence in findings(comparison)),
+        f"## Alarms\n\n{markdown_table(*cells(comparison.table.drop(columns=hidden)))}",
+        f"## Ranks and errors\n\n{markdown_table(*cells(comparison.methods))}",
+        f"{caption(settings)}\n",
+    ]
+    return "\n\n".join(parts)
+
+
+def records(comparison):
+    """Return a record per method and rule, with the figures of the method and where its PM2.5 comes from."""
+    table = comparison.table.merge(comparison.methods, on="method")
+    return _marked(table, comparison.settings).to_dict("records")
+
+
+def _marked(table, settings):
+    """Return the table with a first column that says where its PM2.5 comes from."""
+    return pd.concat([pd.Series(settings["data"], table.index, name="data"), table], axis=1)
+
+
+def write_hazard(comparison, out):
+    """Write a comparison as a folder of :data:`FILES`; each is whole or absent, `settings.json` last."""
+    folder, settings = Path(out), comparison.settings
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in {"hazard": comparison.scores, "held_out": comparison.held_out}.items():
+        write_table(_marked(table, settings), folder / f"{name}.parquet", metadata={"hazard": settings})
+    for name in ("table", "methods", "curve"):
+        write_csv(_marked(getattr(comparison, name), settings), folder / f"{name}.csv")
+    write_text(folder / "table.md", markdown(comparison))
+    write_json(folder / "table.json", records(comparison))
+    with atomic_write(folder / "curve.png") as path:
+        alarm_curves(comparison).savefig(path, dpi=120)
+    said = {"skipped": comparison.skipped, "notes": comparison.notes, "findings": findings(comparison)}
+    write_json(folder / "settings.json", {**settings, **said})
+
+
+def alarm_curves(comparison):
+    """Draw recall against false alarms on held-out rows; crosses: taken by its word."""
+    settings, kinds = comparison.settings, comparison.methods.set_index("method")["kind"]
+    plain = comparison.table[comparison.table["rule"] == PLAIN].set_index("method")
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, curve) in enumerate(comparison.curve.groupby("method", sort=False)):
+        color = "k" if name == BASELINE else f"C{number % 10}"
+        style = {"color": color, "linestyle": "-" if kinds[name] == "regression" else "--"}
+        axes.plot(curve["false_alarm_rate"], curve["recall"], label=name, **style)
+        axes.plot(plain.loc[name, "false_alarm_rate"], plain.loc[name, "recall"], "x", color=color)
+    for rate in settings["rates"]:
+        axes.axvline(rate, color="0.85", linewidth=1, zorder=0)
+    axes.set(xscale="log", xlim=(5e-4, 0.6), ylim=(-0.02, 1.02))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("false alarms that held-out rows got, share of the other days (grey: asked for)")
+    axes.set_ylabel(f"recall of days above {settings['above']:g} {PM25_UNIT}")
+    words = "solid: regression, dashed: classifier, x: taken by its word"
+    figure.suptitle(f"{_origin(settings)}{words}", fontsize=10)
+    figure.legend(loc="outside right center", frameon=False)
+    return figure
