@@ -15,9 +15,9 @@ import pandas as pd
 
 from airq.io import atomic_folder, atomic_write, write_json
 from airq.messages import versions, warn
+from imbalance.comparison.fits import ALWAYS, FURTHER
 from imbalance.comparison.models import MEANINGS, choose_models, fit_row, seeded
 from imbalance.comparison.problem import whole_groups
-from imbalance.comparison.scoring import ALWAYS, FURTHER
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import cost_matrix, least_cost
 from imbalance.estimators import PriorCorrectedClassifier

@@ -16,21 +16,17 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airq.messages import versions
 from imbalance.comparison import report, summary
-from imbalance.comparison.fits import StrategyFailed, make_jobs
+from imbalance.comparison.fits import choose_scoring, make_jobs
 from imbalance.comparison.models import choose_models, fit_row, seeded
 from imbalance.comparison.problem import as_table, class_labels, make_problem, problem_facts, whole_groups
 from imbalance.comparison.runner import claim_parts, run_jobs
-from imbalance.comparison.scoring import choose_scoring
-from imbalance.comparison.strategies import (
-    AS_THEY_ARE,
-    ENDINGS,
-    ROWS,
-    choose_endings,
-    choose_rows,
-    label,
-)
+from imbalance.comparison.strategies import AS_THEY_ARE, ENDINGS, ROWS, choose_endings, choose_rows, label
 from imbalance.estimators import last_step
 from imbalance.reading import _features, read_alike
+
+
+class StrategyFailed(ValueError):
+    """What was asked for cannot be done with these rows; the message names it and says why."""
 
 
 @dataclass(repr=False)
@@ -131,9 +127,8 @@ class Comparison:
                     f"There is no {name} {value!r} here; there are {', '.join(part[name].unique())}."
                 )
             part = part if value is None else part[part[name] == value]
-        if strategy is None and (part["ending"] != "em").any():
-            part = part[part["ending"] != "em"]
-        return part.iloc[0]
+        known = part[part["ending"] != "em"] if strategy is None else part
+        return (part if known.empty else known).iloc[0]
 
     def to_markdown(self):
         """Return the table with its sentences in Markdown."""
@@ -260,7 +255,12 @@ def compare(
     ['as they are+prior', 'as they are']
     """
     n_jobs = 1 if n_jobs is None else n_jobs
-    _check_whole(repeats=repeats, n_jobs=n_jobs, seed=seed)
+    for name, value in {"repeats": repeats, "n_jobs": n_jobs, "seed": seed}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, not {value!r}.")
+    if n_jobs == 0 or seed < 0:
+        wrong = "n_jobs must not be 0; 1" if n_jobs == 0 else f"seed must not be {seed}; 0"
+        raise ValueError(f"{wrong} or more is needed.")
     models, by_name = choose_models(models, sparse=issparse(X))
     models = {name: seeded(model, seed) for name, model in models.items()}
     chosen, endings = choose_rows(rows), choose_endings(ending)
@@ -270,9 +270,9 @@ def compare(
     scoring = choose_scoring(scoring, costs, classes=problem.classes)
     strategies = {one.name: one for one in [ROWS[AS_THEY_ARE], *chosen]}
     own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
-    pairs = [(one, tuple(endings)) for name, one in strategies.items() if name != AS_THEY_ARE]
-    asked = any(one.name == AS_THEY_ARE for one in chosen)
-    pairs.insert(0, (ROWS[AS_THEY_ARE], tuple(own if asked else ["raw"])))
+    of_each = dict.fromkeys(strategies, endings)
+    of_each[AS_THEY_ARE] = own if any(one.name == AS_THEY_ARE for one in chosen) else ["raw"]
+    pairs = [(one, tuple(of_each[name])) for name, one in strategies.items()]
     jobs, passing = make_jobs(models, by_name, pairs, scoring, len(problem.splits))
     facts = {**problem_facts(problem), "versions": versions()}
     if not isinstance(cv, Integral):
@@ -280,9 +280,19 @@ def compare(
     folder = None if out is None else claim_parts(out, facts, what="comparison")
     records = [record for record, _ in run_jobs(jobs, problem, folder=folder, n_jobs=n_jobs, advance=advance)]
     kept, left_out = _kept(jobs, records)
-    frames = _frames(records, kept, [own, list(strategies), list(models)])
+    scores, sweep, reliability = (
+        pd.DataFrame(
+            [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
+        )
+        for what in ("scores", "sweep", "reliability")
+    )
+    order = {"model": list(models), "rows": list(strategies), "ending": own}
+    scores = scores.sort_values(
+        [*order, "repeat", "fold"], ignore_index=True,
+        key=lambda column: column.map(order[column.name].index) if column.name in order else column,
+    )  # fmt: skip
     known = {"target": facts["target_prior"], "test_share": summary.mean_test_share(problem.splits)}
-    table = summary.summary_table(frames["scores"], **known)
+    table = summary.summary_table(scores, **known)
     settings = {
         "title": title,
         **facts,
@@ -296,26 +306,16 @@ def compare(
     }
     remarks = _remarks(models, strategies, endings, problem.target, passing if out is not None else [])
     return Comparison(
-        frames["scores"],
+        scores,
         table,
-        summary.differences(frames["scores"], test_share=known["test_share"]),
-        summary.mean_sweep(frames["sweep"], problem.names.index(str(problem.rarest))),
-        summary.mean_reliability(frames["reliability"], problem.splits),
+        summary.differences(scores, test_share=known["test_share"]),
+        summary.mean_sweep(sweep, problem.names.index(str(problem.rarest))),
+        summary.mean_reliability(reliability, problem.splits),
         settings,
-        summary.findings(table, frames["scores"], target=known["target"]),
+        summary.findings(table, scores, target=known["target"]),
         [*notes, *said, *remarks, *left_out, *_counted(records)],
         {"models": models, "by_name": by_name, "strategies": strategies, "costs": scoring.costs},
     )
-
-
-def _check_whole(**numbers):
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise ValueError(f"{name} must be a whole number, not {value!r}.")
-        if (name == "n_jobs" and value == 0) or (name == "seed" and value < 0):
-            raise ValueError(
-                f"{name} must not be {value}; {'1 or more' if value == 0 else '0 or more'} is needed."
-            )
 
 
 def _remarks(models, strategies, endings, target, passing):
@@ -354,16 +354,15 @@ def _kept(jobs, records):
     kept = {(row["strategy"], row["model"]) for record in records for row in record["scores"]} - gone
     kept = {(name, model) for name, model in kept if (AS_THEY_ARE, model) in kept}
     if len(failed) and not any(name != AS_THEY_ARE for name, _ in kept):
-        first = failed.iloc[0]
-        raise StrategyFailed(
-            f"{label(first['rows'], first['ending'])} with {first['model']}", first["reason"]
-        )
+        rows, model, ending, reason, _ = failed.iloc[0]
+        raise StrategyFailed(f"{label(rows, ending)} with {model}: {reason}")
     n_folds, notes = 1 + max(job.fold for job in jobs), []
     for (rows, model), part in failed.groupby(["rows", "model"], sort=False):
-        if (AS_THEY_ARE, model) in gone and rows != AS_THEY_ARE:
+        nothing_left = (AS_THEY_ARE, model) in gone
+        if nothing_left and rows != AS_THEY_ARE:
             continue
         endings = [ending for ending in ENDINGS if ending in set(part["ending"])]
-        what = model if (AS_THEY_ARE, model) in gone else f"{rows} ({', '.join(endings)}) with {model}"
+        what = model if nothing_left else f"{rows} ({', '.join(endings)}) with {model}"
         times = part["fold"].nunique()
         where = "" if times == n_folds else f" ({times} of {n_folds} folds)"
         notes.append(f"{what} was left out: {part['reason'].iloc[0]}{where}")
@@ -375,17 +374,3 @@ def _counted(records):
     notes = [note for record in records for note in record["notes"]]
     counts = pd.Series(notes, dtype=object).value_counts(sort=False)
     return [note if n == 1 or n >= len(records) else f"{note} (in {n} fits)" for note, n in counts.items()]
-
-
-def _frames(records, kept, orders):
-    """Return scores, sweep and reliability of the kept pairs; scores by model, rows, ending and fold."""
-    frames = {
-        what: pd.DataFrame(
-            [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
-        )
-        for what in ("scores", "sweep", "reliability")
-    }
-    scores = frames["scores"]
-    order = [scores[n].map(o.index) for n, o in zip(("ending", "rows", "model"), orders, strict=True)]
-    order = np.lexsort([scores["fold"], scores["repeat"], *order])
-    return frames | {"scores": scores.iloc[order].reset_index(drop=True)}

@@ -1,10 +1,10 @@
-"""The jobs of a comparison: one fit on one fold, and what each ending that shares it predicts and scores."""
+"""One fit on one fold: what each ending that shares it predicts, and what these predictions score."""
 
 from __future__ import annotations
 
-import re
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -13,39 +13,42 @@ from textwrap import shorten
 from uuid import uuid4
 
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils import _safe_indexing
 
+from airq.messages import near_name
 from imbalance import metrics
 from imbalance.comparison.models import with_trees
-from imbalance.comparison.scoring import Scoring
-from imbalance.comparison.strategies import Strategy, label, mark
+from imbalance.comparison.runner import Job, mark
+from imbalance.comparison.strategies import Strategy, label
+from imbalance.decisions import cost_matrix, expected_cost, threshold_at
 from imbalance.estimators import held_out_members
 from imbalance.probability import correct_prior, estimate_prior
 
 #: Bins of equal width for the reliability diagram.
 BINS = 10
 #: Changes with what a record holds, so that those of another version are not read.
-RECORD = 4
+RECORD = 5
+#: Name of a score that every comparison has -> what it is.
+ALWAYS = {
+    "log_loss": "Mean of -log(probability of the true class), classes weighted to the target [nats]",
+    "brier": "Mean squared error of the probabilities of all classes, weighted to the target",
+    "auc": "Chance that a row of the rarest class gets a higher probability of it than another row; of "
+    "three or more classes, the mean of each against the others",
+    "average_precision": "Mean precision over the recalls of the rarest class; of three or more, as for auc",
+}
+#: Further scores -> what they are.
+FURTHER = {
+    "recall@0.05": "Recall of the rarest class at 5 % (or another rate) of false alarms",
+    "cost": "Expected cost of a row where every decision costs least, with --costs",
+    "balanced_accuracy": "and every other score of scikit-learn by its name",
+}
+RECALL_AT = "recall@"
 
 
-class StrategyFailed(ValueError):
-    """Something (`name`) cannot be done with these rows, and why; `endings` are those that share it."""
-
-    def __init__(self, name, reason, endings=()):
-        super().__init__(name, reason, endings)
-        self.name, self.reason, self.endings = name, reason, tuple(endings)
-
-    def __str__(self):
-        return f"{self.name}: {self.reason}"
-
-
-@contextmanager
-def _failing(strategy, endings):
-    try:
-        yield
-    except Exception as error:  # somebody's estimator or sampler runs here: whatever it raises is about it
-        reason = shorten(str(error), 240, placeholder=" …") or type(error).__name__
-        raise StrategyFailed(label(strategy.name, endings[0]), reason, endings) from error
+# Endings that share a fit
 
 
 @dataclass(frozen=True)
@@ -69,43 +72,56 @@ class Outcome:
 def fit_endings(
     strategy, model, endings, X, y, X_new, *, target, unlabelled=None, groups=None, seed=0, held_out=False
 ):
-    """Fit once after one treatment of the rows; return an outcome by ending, and what was changed to fit.
+    """Fit once after one treatment of the rows; return outcomes, notes and failures.
 
     Only the rows `X` are resampled, weighted, calibrated and stopped on. "em" adapts to `unlabelled`, rows of
     `X_new`, perhaps repeated (all of them if None), which must come from the population to predict for
     (:func:`deployment_rows`). `groups` stay together in inner folds; `held_out` says whether to predict the
-    rows `X`, too, which takes inner fits. Raises StrategyFailed.
+    rows `X`, too, which takes inner fits.
+
+    Returns
+    -------
+    outcomes, notes, failed : dict of str to Outcome, list of str, dict of str to str
+        By ending; what was changed to fit; by ending, why these rows do not allow it.
     """
-    began = time.perf_counter()
-    with _failing(strategy, endings):
+    began, outcomes, failed = time.perf_counter(), {}, {}
+
+    @contextmanager
+    def noting(several):
+        try:
+            yield
+        except Exception as error:  # whatever somebody's estimator or sampler raises is about it
+            reason = shorten(str(error), 240, placeholder=" …") or type(error).__name__
+            failed.update(dict.fromkeys(several, reason))
+
+    with noting(endings):
         model, notes = with_trees(model, strategy, X, y, target=target, groups=groups, seed=seed)
         base = strategy.classifier(model, ending="raw", target=target, seed=seed).fit(X, y)
         members = base.members_proba(X_new)
-    stages = {"none": (base, members, time.perf_counter() - began)}
+    if failed:
+        return {}, [], failed
     kinds = {ending: strategy.calibration(ending, model) for ending in endings}
-    inner = [ending for ending in endings if held_out or kinds[ending] != "none"]
-    by_members, found = None, None
-    if inner:
-        with _failing(strategy, inner):
+    stages = {"none": (base, members, time.perf_counter() - began, None)}
+    if inner := [ending for ending, kind in kinds.items() if held_out or kind != "none"]:
+        with noting(inner):
             copies, by_members = held_out_members(base, X, y, groups=groups)
+            told, found = [np.mean(by_members, axis=0)] if held_out else None, None
+            if held_out:  # as the members gave them, before they were corrected
+                pairs = zip(by_members, base.priors_, strict=True)
+                own = [correct_prior(p, trained=base.training_prior_, target=prior) for p, prior in pairs]
+                stages["none"] = *stages["none"][:-1], own
             for kind in {kinds[ending] for ending in inner} - {"none"}:
                 ready = copy(base).calibrate_on(copies, by_members, y, method=kind)
                 found = ready.members_proba(X_new) if found is None else found
-                stages[kind] = ready, found, time.perf_counter() - began
-    outcomes, told = {}, {}
-    if held_out:
-        told = dict.fromkeys(stages, [np.mean(by_members, axis=0)])
-        told["none"] = [  # as the members gave them, before they were corrected
-            correct_prior(p, trained=base.training_prior_, target=prior)
-            for p, prior in zip(by_members, base.priors_, strict=True)
-        ]
+                stages[kind] = ready, found, time.perf_counter() - began, told
     for ending, kind in kinds.items():
-        with _failing(strategy, [ending]):
-            outcomes[ending] = _outcome(ending, *stages[kind], target, unlabelled, told.get(kind))
-    return outcomes, [*notes, *base.notes_]
+        if ending not in failed:
+            with noting([ending]):
+                outcomes[ending] = _outcome(ending, *stages[kind], target, unlabelled)
+    return outcomes, [*notes, *base.notes_], failed
 
 
-def _outcome(ending, ready, members, seconds, target, unlabelled, held_out):
+def _outcome(ending, ready, members, seconds, held_out, target, unlabelled):
     """Return what an ending makes of the predictions of its members."""
     began, by_copies = time.perf_counter(), None
     if ending == "em":
@@ -144,12 +160,150 @@ def deployment_rows(y, classes, target, *, size=None, random_state=0):
     return rng.choice(len(chances), len(chances) if size is None else size, p=chances / chances.sum())
 
 
+# Scores
+
+
+class _Predicted(ClassifierMixin, BaseEstimator):
+    """Predictions that are there already, as a fitted classifier for scorers."""
+
+    def __init__(self, probabilities=None, classes=None):
+        self.probabilities = probabilities
+        self.classes = self.classes_ = classes
+
+    def predict_proba(self, X):
+        return self.probabilities
+
+    def predict(self, X):
+        return self.classes_[np.argmax(self.probabilities, axis=1)]
+
+
 @dataclass(frozen=True)
-class FitJob:
+class Scoring:
+    """Scores beside those that every comparison has.
+
+    `costs`: by true class (row) and predicted class (column), or None; `rates`: false alarms at which recall
+    is wanted; `scorers`: scikit-learn's and their like, by name.
+    """
+
+    costs: np.ndarray | None = None
+    rates: tuple = ()
+    scorers: dict = field(default_factory=dict)
+
+    def scores(self, problem, X, y, outcome, y_train):
+        """Return the scores of test rows by name, on the target; `y_train` labels ``outcome.held_out``."""
+        p, classes = outcome.probabilities, problem.classes
+        known = {"classes": classes, "target": problem.target}
+        # The rarest class of all rows: that of a fold may be another.
+        found = known | {"positive": problem.rarest}
+        slope, intercept = metrics.calibration(y, p, **found)
+        recalls = metrics.recalls(y, p, classes=classes)
+        scores = {
+            "log_loss": metrics.weighted_log_loss(y, p, **known),
+            "brier": metrics.brier(y, p, **known),
+            "auc": metrics.auc(y, p, **found),
+            "average_precision": metrics.average_precision(y, p, **found),
+            "calibration_slope": slope,
+            "calibration_intercept": intercept,
+            **{f"recall_{name}": float(one) for name, one in zip(problem.names, recalls, strict=True)},
+        }
+        if self.costs is not None:
+            scores["cost"] = expected_cost(y, p, self.costs, **known)
+        for rate in self.rates:
+            scores |= _recall_at(rate, problem, y, outcome, y_train)
+        shared = X, y, metrics.row_weights(y, classes, problem.target), problem.rarest
+        predicted = _Predicted(p, classes)
+        return scores | {name: _scored(name, one, predicted, *shared) for name, one in self.scorers.items()}
+
+    @property
+    def names(self):
+        """Return the names of the further scores, in the order of tables."""
+        at = [f"{what}@{rate:g}" for rate in self.rates for what in ("recall", "false_alarms")]
+        return [*(["cost"] if self.costs is not None else []), *at, *self.scorers]
+
+
+def _recall_at(rate, problem, y, outcome, y_train):
+    """Return recall and false alarms of the rarest class, in the target, at a threshold of training rows."""
+    column = problem.classes.tolist().index(problem.rarest)
+    train, test = (metrics.row_weights(one, problem.classes, problem.target) for one in (y_train, y))
+    of_training = outcome.held_out[:, column], y_train == problem.rarest
+    alarm = outcome.probabilities[:, column] > threshold_at(*of_training, rate, sample_weight=train)
+    event = y == problem.rarest
+    return {
+        f"recall@{rate:g}": float(alarm[event].mean()),
+        f"false_alarms@{rate:g}": float(np.average(alarm[~event], weights=test[~event])),
+    }
+
+
+def _scored(name, scorer, predicted, X, y, weights, rarest):
+    taken = inspect.signature(getattr(scorer, "_score_func", lambda: 0)).parameters
+    named = "pos_label" in taken and not {"pos_label", "labels"} & set(getattr(scorer, "_kwargs", {}))
+    classes = predicted.classes_.tolist()
+    if len(classes) == 2 and named and taken["pos_label"].default not in classes:
+        # Of two classes called otherwise than 0 and 1, the rarest is the positive one.
+        order = np.argsort(predicted.classes_ == rarest)
+        predicted, y = _Predicted(predicted.probabilities[:, order], np.arange(2)), (y == rarest).astype(int)
+    options = {"sample_weight": weights} if "sample_weight" in taken else {}
+    try:
+        return float(scorer(predicted, X, y, **options))
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"Scoring {name!r} cannot be computed here: {reason}") from None
+
+
+def choose_scoring(scoring=None, costs=None, *, classes=()):
+    """Return scores from names, scorers, a list of them or a mapping; classes in costs may be named as text.
+
+    >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"]).names
+    ['recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
+    """
+    if not isinstance(scoring, Mapping):
+        several = scoring if isinstance(scoring, list | tuple | set) else [] if scoring is None else [scoring]
+        scoring = {one if isinstance(one, str) else _name(one): one for one in several}
+    rates, scorers = [], {}
+    for name, one in scoring.items():
+        if not isinstance(one, str):
+            if not callable(one):
+                raise ValueError(f"{one!r} is neither the name of a score nor a scorer.")
+            scorers[str(name)] = one
+        elif one.startswith(RECALL_AT):
+            rates.append(_rate(one))
+        elif one in get_scorer_names() and one not in ALWAYS:
+            scorers[str(name)] = get_scorer(one)
+        elif one not in ALWAYS:
+            hint = near_name(one, [*ALWAYS, "recall@0.05", *get_scorer_names()])
+            raise ValueError(
+                f"Unknown score {one!r}.{hint} Known: {', '.join(ALWAYS)}, recall@0.05 and its like, "
+                "scikit-learn's scorers by name, and scorers."
+            )
+    if isinstance(costs, Mapping):
+        own = {str(label): label for label in np.asarray(classes).tolist()}
+        costs = {tuple(own.get(str(label), label) for label in pair): cost for pair, cost in costs.items()}
+    return Scoring(None if costs is None else cost_matrix(costs, classes), tuple(rates), scorers)
+
+
+def _name(scorer):
+    function = getattr(scorer, "_score_func", scorer)
+    return getattr(function, "__name__", type(scorer).__name__)
+
+
+def _rate(name):
+    try:
+        rate = float(name.removeprefix(RECALL_AT))
+    except ValueError:
+        rate = np.nan
+    if not 0 < rate < 1:
+        raise ValueError(f"{name!r}: the rate of false alarms must lie between 0 and 1, as in recall@0.05.")
+    return rate
+
+
+# Jobs
+
+
+@dataclass(frozen=True)
+class FitJob(Job):
     """One fit on one fold (of all repeats), see :func:`imbalance.comparison.runner.run_jobs`.
 
-    `by_name` says whether the model learns from numbers and categories rather than from the rows as given;
-    `known` is a hash of all but the fold.
+    `by_name` says whether the model learns from numbers and categories rather than from the rows as given.
     """
 
     model: str
@@ -158,19 +312,6 @@ class FitJob:
     strategy: Strategy
     endings: tuple
     scoring: Scoring
-    known: str
-    fold: int
-
-    @property
-    def file_name(self):
-        """Return the name of the result's file."""
-        name = re.sub(r"[^\w.-]+", "_", f"{self.model}-{self.strategy.name}")[:60]
-        return f"{name}-{self.known}-{self.fold}.npz"
-
-    @property
-    def text(self):
-        """Return what a progress bar says of it."""
-        return f"{self.model}, {self.strategy.name}"
 
     def run(self, problem):
         """Fit once, then predict and score with every ending; return a record and arrays.
@@ -183,16 +324,14 @@ class FitJob:
         y, y_train, new = problem.y[test], problem.y[train], _safe_indexing(X, test)
         repeat, fold = divmod(self.fold, len(problem.splits) // problem.repeats)
         seed = int(np.random.SeedSequence([problem.seed, repeat, fold]).generate_state(1)[0] >> 1)
-        outcomes, notes, failed = self._feasible(
-            _safe_indexing(X, train),
-            y_train,
-            new,
+        outcomes, notes, failed = fit_endings(
+            self.strategy, self.estimator, self.endings, _safe_indexing(X, train), y_train, new,
             target=problem.target,
             unlabelled=deployment_rows(y, problem.classes, problem.target, random_state=seed),
             groups=None if problem.groups is None else problem.groups[train],
             seed=seed,
             held_out=bool(self.scoring.rates),
-        )
+        )  # fmt: skip
         record = {"scores": [], "sweep": [], "reliability": [], "notes": notes, "failed": failed}
         for ending, outcome in outcomes.items():
             key = {"strategy": label(self.strategy.name, ending), "model": self.model}
@@ -206,17 +345,6 @@ class FitJob:
         probabilities = np.array([one.probabilities for one in outcomes.values()], "float32").reshape(shape)
         return record, {"test": np.asarray(test, "int32"), "probabilities": probabilities}
 
-    def _feasible(self, *rows, **options):
-        """Return outcomes of the endings that these rows allow, and why they do not allow the others."""
-        left, failed = list(self.endings), {}
-        while left:
-            try:
-                return *fit_endings(self.strategy, self.estimator, left, *rows, **options), failed
-            except StrategyFailed as error:
-                failed |= dict.fromkeys(error.endings, error.reason)
-                left = [ending for ending in left if ending not in failed]
-        return {}, [], failed
-
 
 def make_jobs(models, by_name, strategies, scoring, n_folds):
     """Return jobs, the longest first, and the models and strategies that another run cannot know again.
@@ -227,16 +355,14 @@ def make_jobs(models, by_name, strategies, scoring, n_folds):
     jobs, passing = [], []
     for name, model in models.items():
         for strategy, endings in strategies:
-            marks = [
-                mark(one) for one in (model, (strategy.sampler, strategy.weights, strategy.bag), scoring)
-            ]
-            if None in marks:
-                what = zip((name, strategy.name, "scoring"), marks, strict=True)
-                passing += [one for one, known in what if known is None]
-                marks = uuid4().hex
+            done_to_rows = strategy.sampler, strategy.weights, strategy.bag
+            parts = (name, model), (strategy.name, done_to_rows), ("scoring", scoring)
+            marks = [mark(value) for _, value in parts]
+            passing += [part for (part, _), known in zip(parts, marks, strict=True) if known is None]
+            marks = uuid4().hex if None in marks else marks
             known = mark((RECORD, name, strategy.name, marks, endings, name in by_name))
-            job = partial(FitJob, name, model, name in by_name, strategy, endings, scoring, known)
-            jobs += [job(fold) for fold in range(n_folds)]
+            given = name, model, name in by_name, strategy, endings, scoring
+            jobs += [FitJob(f"{name}, {strategy.name}", known, fold, *given) for fold in range(n_folds)]
     # So that no process is left alone with a long one at the end.
     jobs.sort(key=lambda job: -job.strategy.bag * (1 + 5 * (job.endings != ("raw",))))
     return jobs, list(dict.fromkeys(passing))
@@ -262,13 +388,7 @@ def _reliability(problem, y, probabilities):
     weights = metrics.row_weights(y, problem.classes, problem.target)
     weights = weights / weights.sum()
     for number, name in enumerate(problem.names):
-        predicted = probabilities[:, number]
-        bins = np.minimum((predicted * BINS).astype(int), BINS - 1)
-        rows, *sums = (
-            np.bincount(bins, values, BINS)
-            for values in (None, weights, weights * predicted, weights * (codes == number))
-        )
-        for place in np.flatnonzero(rows):
-            share, told, true = (float(one[place]) for one in sums)
-            bin = {"class": name, "bin": int(place), "rows": int(rows[place])}
-            yield bin | {"share": share, "predicted": told, "observed": true}
+        p, own = probabilities[:, number], weights * (codes == number)
+        rows = pd.DataFrame({"rows": 1, "share": weights, "predicted": weights * p, "observed": own})
+        bins = rows.groupby(np.minimum((p * BINS).astype(int), BINS - 1)).sum()
+        yield from bins.rename_axis("bin").reset_index().assign(**{"class": name}).to_dict("records")

@@ -56,7 +56,9 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         words = {"cat_features": list(self.categories_)} if self.library == "catboost" else {}
         try:
             self.model_ = model.fit(self._prepared(frame), codes, sample_weight=sample_weight, **words)
-        except _errors_of(self.library) as error:
+        except Exception as error:
+            if type(error).__name__ not in ("LightGBMError", "CatBoostError"):
+                raise
             reason = str(error).rsplit("cpp:", 1)[-1].lstrip("0123456789: ").strip()  # not its place
             raise ValueError(f"{self.library} cannot learn from these rows: {reason}") from None
         return self
@@ -92,17 +94,6 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """Return the most probable class of each row, of shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-
-
-def _errors_of(library):
-    """Return the class of a library's errors."""
-    if library == "lightgbm":
-        from lightgbm.basic import LightGBMError
-
-        return LightGBMError
-    from catboost import CatBoostError
-
-    return CatBoostError
 
 
 def _frame(X):
@@ -169,7 +160,18 @@ def choose_models(models=None, *, sparse=False):
         raise ValueError(f"No model is named; choose from {', '.join(NAMES)}, or give a classifier.")
     chosen = {}
     for name, one in models.items():
-        chosen[str(name)] = _by_name(one, sparse) if isinstance(one, str) else one
+        if isinstance(one, str):
+            if one not in NAMES:
+                known = f"{near_name(one, NAMES)} Known: {', '.join(NAMES)}"
+                raise ValueError(f"Unknown model {one!r}.{known}; or give a classifier.")
+            if sparse and one != "logistic":
+                raise ValueError(
+                    f"{one} by name takes no sparse rows; give a classifier of the library itself."
+                )
+            model = (
+                logistic(sparse=sparse) if one == "logistic" else BoostedClassifier(one, random_state=None)
+            )
+        chosen[str(name)] = model if isinstance(one, str) else one
         check_classifier(chosen[str(name)], name)
     return chosen, {name for name, one in models.items() if isinstance(one, str)}
 
@@ -178,24 +180,11 @@ def _named(models):
     named = {}
     for one in models:
         last = one.steps[-1][1] if hasattr(one, "steps") else one
-        name = base = one if isinstance(one, str) else type(last).__name__
-        number = 1
-        while name in named and named[name] is not one:
-            number += 1
-            name = f"{base} {number}"
+        base = one if isinstance(one, str) else type(last).__name__
+        several = [base, *(f"{base} {number}" for number in range(2, len(models) + 1))]
+        name = next(name for name in several if name not in named or named[name] is one)
         named[name] = one
     return named
-
-
-def _by_name(name, sparse):
-    if name not in NAMES:
-        hint = near_name(name, NAMES)
-        raise ValueError(f"Unknown model {name!r}.{hint} Known: {', '.join(NAMES)}; or give a classifier.")
-    if name == "logistic":
-        return logistic(sparse=sparse)
-    if sparse:
-        raise ValueError(f"{name} by name takes no sparse rows; give a classifier of the library itself.")
-    return BoostedClassifier(name, random_state=None)
 
 
 def seeded(model, seed):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -20,12 +19,6 @@ MOST_ROWS, MOST_CURVES = 40, 7
 NO_CLAIM = {"color": "0.6", "linewidth": 1}
 
 
-def shown_strategies(comparison):
-    """Return the best strategies and the one that all are compared with, the best first."""
-    names = list(dict.fromkeys(comparison.table["strategy"]))
-    return [name for name in names if name in names[: MOST_CURVES - 1] or name == AS_THEY_ARE]
-
-
 def log_losses(comparison):
     """Draw the log loss of the best with its spread, and its difference to none with its interval. [nats]"""
     table = comparison.table.iloc[:MOST_ROWS][::-1].reset_index(drop=True)
@@ -33,7 +26,7 @@ def log_losses(comparison):
     colors = [PALETTE[models.index(one) % len(PALETTE)] for one in table["model"]]
     figure = Figure(figsize=(10, 1.6 + 0.28 * len(table)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    reach = np.abs(table[["ci_low", "ci_high"]].to_numpy().T - table["vs_none"].to_numpy())
+    reach = table["vs_none"] - table["ci_low"], table["ci_high"] - table["vs_none"]
     for axes, column, spread in ((left, "log_loss", table["log_loss_sd"]), (right, "vs_none", reach)):
         axes.errorbar(table[column], table.index, xerr=spread, fmt="none", ecolor="0.5", capsize=2)
         axes.scatter(table[column], table.index, c=colors, zorder=3)
@@ -86,11 +79,14 @@ def prior_sweep(comparison):
 
 
 def curve_styles(comparison):
-    """Return line style and colour of each strategy shown: solid where it follows the population."""
+    """Return line style and colour of the best strategies, the best first, and of the one that all are
+    compared with: solid where it follows the population."""
+    names = list(dict.fromkeys(comparison.table["strategy"]))
+    shown = [name for name in names if name in names[: MOST_CURVES - 1] or name == AS_THEY_ARE]
     follows = comparison.sweep.groupby("strategy")["follows"].all()
     return {
         name: {"color": PALETTE[number], "linestyle": "-" if follows[name] else "--"}
-        for number, name in enumerate(shown_strategies(comparison))
+        for number, name in enumerate(shown)
     }
 
 
@@ -110,11 +106,7 @@ def _curves(comparison, table, x, y, **options):
 
 
 #: File of each picture -> function of a comparison that draws it.
-PICTURES = {
-    "log_loss.png": log_losses,
-    "reliability.png": reliability,
-    "sweep.png": prior_sweep,
-}
+PICTURES = {"log_loss.png": log_losses, "reliability.png": reliability, "sweep.png": prior_sweep}
 
 
 def draw_pictures(comparison, folder):

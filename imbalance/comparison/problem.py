@@ -61,37 +61,36 @@ def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=
     X, y = as_table(X), class_labels(y)
     if X.shape[0] != len(y):
         raise ValueError(f"There are {X.shape[0]:,} rows of features, but {len(y):,} labels.")
-    clean, readable, notes = _read(X, by_name)
+    clean = X if issparse(X) or isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+    readable, notes = not issparse(X), []
+    if readable:
+        try:
+            clean, notes = features(clean)
+        except ValueError:
+            if by_name:
+                raise
+            readable = False
     whole, grouped = whole_groups(clean, groups)
-    notes += telling_columns(clean, y, whole) if readable else []
+    notes = [*(notes if by_name else ()), *(telling_columns(clean, y, whole) if readable else ())]
     classes = np.unique(y)
-    target, said = _target(target, classes, class_shares(y, classes))
-    if np.any(target == 0):
-        absent = classes[target == 0][0]
-        raise ValueError(f"The target prior gives {absent} no share; leave its rows out instead.")
+    shares = class_shares(y, classes)
+    target, said = _target(target, classes, shares)
     if isinstance(cv, Integral):
         splits, dealt = make_folds(y, groups=whole, cv=cv, repeats=repeats, seed=seed), []
     else:
         splits, dealt = given_folds(cv, X, y, whole, given=groups)
         repeats = 1
-        _check_classes(splits, y, classes)
-    sweep = _sweep(class_shares(y, classes), target)
+        for number, sides in enumerate(splits):
+            for side, rows in zip(("trains on", "tests"), sides, strict=True):
+                if absent := sorted(set(classes.tolist()) - set(y[rows].tolist())):
+                    raise ValueError(f"Fold {number} of cv {side} no row of class {absent[0]!r}.")
+    # Populations with ever more of the rarest class, the others in the target's proportions.
+    rare = rarest(shares)
+    of_rare = np.unique([*SWEEP, target[rare], shares[rare]])
+    sweep = np.outer((1 - of_rare) / (1 - target[rare]), target)
+    sweep[:, rare] = of_rare
     problem = Problem(X, clean, y, classes, target, whole, splits, int(repeats), sweep, seed)
     return problem, [*notes, *said, *grouped, *dealt]
-
-
-def _read(X, by_name):
-    """Return rows as numbers and categories, whether they could be read so, and what was left out."""
-    if issparse(X):
-        return X, False, []
-    frame = pd.DataFrame(X)
-    try:
-        clean, notes = features(X if isinstance(X, pd.DataFrame) else frame)
-    except ValueError:
-        if by_name:
-            raise
-        return frame, False, []
-    return clean, True, list(notes) if by_name else []
 
 
 def as_table(X):
@@ -130,16 +129,18 @@ def class_labels(y):
 
 def _target(target, classes, training):
     """Return shares in the order of the classes, and a note where they were given in another."""
-    target = by_name(parse_target_prior(target) if isinstance(target, str) else target)
-    if not isinstance(target, Mapping):
-        return resolve_prior(target, classes, training), []
-    # A class that is the number 1.0 may be called 1.
-    own = {name: label for label in classes.tolist() for name in (cell_text(label), str(label), label)}
-    target = {own.get(name, name): share for name, share in target.items()}
+    target, said = by_name(parse_target_prior(target) if isinstance(target, str) else target), []
+    if isinstance(target, Mapping):
+        # A class that is the number 1.0 may be called 1.
+        own = {name: label for label in classes.tolist() for name in (cell_text(label), str(label), label)}
+        target = {own.get(name, name): share for name, share in target.items()}
     prior, order = resolve_prior(target, classes, training), ", ".join(map(str, classes))
-    if list(target) == classes.tolist():
-        return prior, []
-    return prior, [f"The target prior lists the classes in another order than {order}; it was read by name."]
+    if isinstance(target, Mapping) and list(target) != classes.tolist():
+        said = [f"The target prior lists the classes in another order than {order}; it was read by name."]
+    if np.any(prior == 0):
+        absent = classes[prior == 0][0]
+        raise ValueError(f"The target prior gives {absent} no share; leave its rows out instead.")
+    return prior, said
 
 
 def whole_groups(X, groups=None):
@@ -173,22 +174,6 @@ def given_folds(cv, X, y, groups, *, given=None):
         splits.append((train[~own], test))
     said = f"{crossing:,} training rows of the given folds equal test rows or share their group; left out."
     return splits, [said] if crossing else []
-
-
-def _check_classes(splits, y, classes):
-    for number, sides in enumerate(splits):
-        for side, rows in zip(("trains on", "tests"), sides, strict=True):
-            if absent := sorted(set(classes.tolist()) - set(y[rows].tolist())):
-                raise ValueError(f"Fold {number} of cv {side} no row of class {absent[0]!r}.")
-
-
-def _sweep(training, target):
-    """Return populations with ever more of the rarest class, the others in the target's proportions."""
-    rare = rarest(training)
-    shares = np.unique([*SWEEP, target[rare], training[rare]])
-    priors = np.outer((1 - shares) / (1 - target[rare]), target)
-    priors[:, rare] = shares
-    return priors
 
 
 def hashed(X):

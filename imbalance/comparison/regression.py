@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from numbers import Integral
 
 import joblib
@@ -154,25 +155,32 @@ def compare_regressors(
         [(train, test), *((train[a], train[b]) for a, b in inner.split(train, groups=whole[train]))]
         for train, test in splits
     ]
+    if models is None:
+        from lightgbm import LGBMRegressor
+
+        models = {
+            "ridge": make_pipeline(SimpleImputer(), StandardScaler(), Ridge()),
+            "lightgbm": LGBMRegressor(**SETTINGS["lightgbm"], random_state=seed),
+        }
+    models = models if isinstance(models, Mapping) else {type(models).__name__: models}
     estimators = {
-        (model, rule): weighted(estimator, rule)
-        for model, estimator in _models(models, seed).items()
+        (str(model), rule): weighted(estimator, rule)
+        for model, estimator in models.items()
         for rule in dict.fromkeys(["none", *weights])
     }
     facts = {"data": joblib.hash((hashed(X), y, folds, above)), "versions": versions()}
     found = run_nested(
-        {", ".join(key): estimator for key, estimator in estimators.items()}, Problem(X, y, folds),
+        {", ".join(key): estimator for key, estimator in estimators.items()}, RegressionProblem(X, y, folds),
         n_splits=1 if above is None else 1 + N_INNER, n_jobs=n_jobs, advance=advance,
         folder=None if out is None else claim_parts(out, facts, what="comparison of regressors"),
     )  # fmt: skip
     scores = []
-    for model, rule in estimators:
-        for fold, sides in enumerate(folds):
-            record, arrays = found[f"{model}, {rule}", fold]
-            if record["reason"]:
-                raise ValueError(f"{model}, weights {rule}: {record['reason']}")
-            key = {"model": model, "weights": rule, "fold": fold}
-            scores.append(key | _scores(y, sides, arrays, points, above, rates))
+    for (model, rule), (fold, sides) in product(estimators, enumerate(folds)):
+        record, arrays = found[f"{model}, {rule}", fold]
+        if record["reason"]:
+            raise ValueError(f"{model}, weights {rule}: {record['reason']}")
+        key = {"model": model, "weights": rule, "fold": fold}
+        scores.append(key | _scores(y, sides, arrays, points, above, rates))
     scores = pd.DataFrame(scores)
     table = summary(scores, test_share=mean_test_share(splits))
     return RegressorComparison(scores, table, estimators, points, above, _answer(table))
@@ -184,25 +192,9 @@ def check_rates(rates):
     >>> check_rates([0.1, 0.01])
     (0.01, 0.1)
     """
-    wrong = [rate for rate in rates if not 0 < rate < 1]
-    if wrong or not len(rates):
-        raise ValueError(
-            f"Rates of false alarms must lie between 0 and 1, not {wrong[0] if wrong else 'none'}."
-        )
+    if wrong := [rate for rate in rates if not 0 < rate < 1] or ["none"] * (not len(rates)):
+        raise ValueError(f"Rates of false alarms must lie between 0 and 1, not {wrong[0]}.")
     return tuple(sorted(set(rates)))
-
-
-def _models(models, seed):
-    if isinstance(models, Mapping):
-        return {str(name): model for name, model in models.items()}
-    if models is not None:
-        return {type(models).__name__: models}
-    from lightgbm import LGBMRegressor
-
-    return {
-        "ridge": make_pipeline(SimpleImputer(), StandardScaler(), Ridge()),
-        "lightgbm": LGBMRegressor(**SETTINGS["lightgbm"], random_state=seed),
-    }
 
 
 def weighted(estimator, rule):
@@ -222,7 +214,7 @@ def weighted(estimator, rule):
 
 
 @dataclass(eq=False)
-class Problem:
+class RegressionProblem:
     """What the jobs share: `folds` holds for each fold itself, then its inner ones, as (train, test)."""
 
     X: object
@@ -239,14 +231,12 @@ class Problem:
 def _scores(y, sides, found, points, above, rates):
     """Return the scores of a fold's test rows, alarms by cut-offs of its inner held-out rows."""
     predicted, (test, *inner) = found["outer"], [test for _, test in sides]
-    relevant = relevance_of(y[test], points) >= RELEVANT
+    relevant, rmse = relevance_of(y[test], points) >= RELEVANT, root_mean_squared_error
     scores = {
         "sera": sera(y[test], predicted, relevance=points) / len(test),
-        "rmse": root_mean_squared_error(y[test], predicted),
+        "rmse": rmse(y[test], predicted),
         "mae": mean_absolute_error(y[test], predicted),
-        "rmse_relevant": root_mean_squared_error(y[test][relevant], predicted[relevant])
-        if relevant.any()
-        else np.nan,
+        "rmse_relevant": rmse(y[test][relevant], predicted[relevant]) if relevant.any() else np.nan,
     }
     for rate in () if above is None else rates:
         event = y[test] > above
@@ -258,18 +248,16 @@ def _scores(y, sides, found, points, above, rates):
 
 def summary(scores, *, test_share):
     """Return a row per model and weights, the lowest SERA first, see :class:`RegressorComparison`."""
-    rows = []
-    for (model, rule), own in scores.groupby(["model", "weights"], sort=False):
-        figures = own.drop(columns=["model", "weights", "fold"])
-        row = {"model": model, "weights": rule, **figures.mean().to_dict(), "sera_sd": own["sera"].std()}
-        plain = scores[(scores["model"] == model) & (scores["weights"] == "none")].set_index("fold")
-        for name in ("sera", "rmse") if rule != "none" else ():
-            difference = own.set_index("fold")[name] - plain[name]
-            row[f"{name}_vs_none"] = difference.mean()
-            ends = corrected_t_interval(difference, test_share=test_share)
-            row[f"{name}_low"], row[f"{name}_high"] = ends
-        rows.append(row)
-    return pd.DataFrame(rows).sort_values("sera", ignore_index=True, kind="stable")
+    keys = ["model", "weights"]
+    by_key = scores.drop(columns="fold").groupby(keys, sort=False)
+    table = by_key.mean().assign(sera_sd=by_key["sera"].std())
+    for name in ("sera", "rmse"):
+        folds = scores.pivot_table(name, "fold", keys, sort=False)
+        for model, rule in table.index[table.index.get_level_values("weights") != "none"]:
+            difference = folds[model, rule] - folds[model, "none"]
+            figures = difference.mean(), *corrected_t_interval(difference, test_share=test_share)
+            table.loc[(model, rule), [f"{name}_vs_none", f"{name}_low", f"{name}_high"]] = figures
+    return table.reset_index().sort_values("sera", ignore_index=True, kind="stable")
 
 
 def _answer(table):

@@ -5,34 +5,44 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from airq.io import atomic_write, write_json, write_text
 from airq.report.words import markdown_table
 from imbalance.reading import write_csv
 
-#: Column of the table -> heading and format; other scores are headed by their names.
-HEADINGS = {
-    "strategy": ("strategy", "s"),
-    "model": ("model", "s"),
-    "cost": ("cost", ".4g"),
-    "cost_vs_none": ("less none's", "+.4g"),
-    "cost_low": ("95 % low", "+.4g"),
-    "cost_high": ("high", "+.4g"),
-    "log_loss": ("log loss", ".4f"),
-    "log_loss_sd": ("±", ".4f"),
-    "vs_none": ("difference to none", "+.4f"),
-    "ci_low": ("95 % low", "+.4f"),
-    "ci_high": ("high", "+.4f"),
-    "wins": ("wins", "d"),
-    "mismatch": ("mismatch", ".3f"),
-    "brier": ("Brier", ".4f"),
-    "auc": ("AUC", ".4f"),
-    "average_precision": ("AP", ".4f"),
-    "seconds": ("s", ".2f"),
-    "calibration_slope": ("slope", ".2f"),
-    "calibration_intercept": ("intercept", "+.2f"),
-}
+#: Column of the table -> heading, format, and what it is where that needs words; other scores are headed by
+#: their names.
+COLUMNS = {
+    "strategy": ("strategy", "s", ""),
+    "model": ("model", "s", ""),
+    "cost": ("cost", ".4g", "Cost: of a row where every decision costs least."),
+    "cost_vs_none": ("less none's", "+.4g", ""),
+    "cost_low": ("95 % low", "+.4g", ""),
+    "cost_high": ("high", "+.4g", ""),
+    "log_loss": ("log loss", ".4f", ""),
+    "log_loss_sd": ("±", ".4f", "±: standard deviation over folds."),
+    "vs_none": (
+        "difference to none", "+.4f", "Difference to none: to the same model on the rows as they are, "
+        "nothing corrected, with its 95 % interval (Nadeau and Bengio).",
+    ),
+    "ci_low": ("95 % low", "+.4f", ""),
+    "ci_high": ("high", "+.4f", ""),
+    "wins": ("wins", "d", "Wins: folds below that."),
+    "mismatch": (
+        "mismatch", ".3f",
+        "Mismatch: how far the class shares it was trained on are from yours (0 = none).",
+    ),
+    "brier": ("Brier", ".4f", ""),
+    "auc": ("AUC", ".4f", ""),
+    "average_precision": ("AP", ".4f", "AP: average precision."),
+    "seconds": ("s", ".2f", "s: seconds of a fit and its predictions; endings share a fit."),
+    "calibration_slope": (
+        "slope", ".2f", "Slope, intercept: logistic recalibration, 1 and 0 where nothing is to mend.",
+    ),
+    "calibration_intercept": ("intercept", "+.2f", ""),
+}  # fmt: skip
 RECALL = "recall_"
 #: Columns that repeat others: the mark stands before the strategy, which has rows and ending in its name.
 UNSEEN = ("rows", "ending", "level")
@@ -84,18 +94,26 @@ def write_comparison(comparison, folder):
 def cells(table, columns=None):
     """Return headings and cells as text, a mark where several rows are level with the best."""
     columns = shown_columns(table) if columns is None else list(columns)
-    chosen = {name: HEADINGS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns}
-    marks = [MARK if level and table["level"].sum() > 1 else "" for level in table["level"]]
+    chosen = {name: COLUMNS.get(name, (name.replace(RECALL, "recall "), ".3f")) for name in columns}
+    marks = np.where(table["level"] & (table["level"].sum() > 1), MARK, "")
     return headed_cells(table.assign(strategy=marks + table["strategy"]), chosen)
 
 
 def headed_cells(table, headings):
-    """Return headings and cells as text, from a mapping of columns to their headings and formats."""
+    """Return headings and cells as text, empty where a value is missing, from a mapping of columns to their
+    headings and formats.
+
+    >>> headed_cells(pd.DataFrame({"a": [0.25, float("nan")]}), {"a": ("share", "+.1f")})
+    (['share'], [['+0.2'], ['']])
+    """
     rows = [
-        [format_cell(row[name], form) for name, (_, form) in headings.items()]
+        [
+            "" if row[name] != row[name] else format(row[name], form)
+            for name, (_, form, *_) in headings.items()
+        ]
         for row in table.to_dict("records")
     ]
-    return [heading for heading, _ in headings.values()], rows
+    return [heading for heading, *_ in headings.values()], rows
 
 
 def shown_columns(table):
@@ -104,55 +122,48 @@ def shown_columns(table):
     return [name for name in table.columns if name not in (*UNSEEN, *alone)]
 
 
-def format_cell(value, form):
-    """Return a value as text, nothing where it is missing.
-
-    >>> format_cell(0.25, "+.1f"), format_cell(float("nan"), ".1f")
-    ('+0.2', '')
-    """
-    return "" if value != value else format(value, form)
-
-
 def narrow_columns(table, width):
     """Return the columns of a table that fit a terminal of so many characters."""
+
+    def characters():
+        headings, rows = cells(table, columns)
+        return sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
+
     columns = [name for name in shown_columns(table) if not name.startswith(RECALL)]
     intervals = ("ci_low", "ci_high", "vs_none", "cost_low", "cost_high") if "cost" in columns else ()
     spare = [name for name in (*SPARE, *intervals) if name in columns]
-    while spare and sum(max(map(len, column)) + 2 for column in _columns(table, columns)) > width:
+    while spare and characters() > width:
         columns.remove(spare.pop(0))
     return columns
 
 
-def _columns(table, columns):
-    headings, rows = cells(table, columns)
-    return zip(headings, *rows, strict=True)
-
-
-#: Column -> what it is, in a caption.
-MEANINGS = {
-    "cost": "Cost: of a row where every decision costs least.",
-    "vs_none": "Difference to none: to the same model on the rows as they are, nothing corrected, with its "
-    "95 % interval (Nadeau and Bengio).",
-    "wins": "Wins: folds below that.",
-    "log_loss_sd": "±: standard deviation over folds.",
-    "average_precision": "AP: average precision.",
-    "mismatch": "Mismatch: how far the class shares it was trained on are from yours (0 = none).",
-    "calibration_slope": "Slope, intercept: logistic recalibration, 1 and 0 where nothing is to mend.",
-    "seconds": "s: seconds of a fit and its predictions; endings share a fit.",
-}
-
-
-def caption(settings, columns):
-    """Return what the figures of some columns are: the population, the folds, the intervals."""
+def caption(comparison, columns=None):
+    """Return what the figures of some columns, or of all, are: the population, the folds, the intervals."""
+    settings, level = comparison.settings, comparison.table["level"]
     target = ", ".join(f"{name} {share:.3g}" for name, share in settings["target_prior"].items())
     times = "once" if settings["repeats"] == 1 else f"{settings['repeats']} times"
-    meanings = [meaning for name, meaning in MEANINGS.items() if name in columns]
-    of_all = (
+    said = [
         f"Scores for a population with {target}, log loss in nats; {settings['folds']} folds, dealt {times}, "
-        f"the same for all. {MARK.strip()}: no other row is told to be better, so that any of these may be "
-        "the best (Hsu's multiple comparisons with the best)."
-    )
-    return " ".join([of_all, *meanings])
+        "the same for all."
+    ]
+    if level.sum() > 1:
+        said.append(
+            f"{MARK.strip()}: no other row is told to be better, so that any of these may be the best (Hsu's "
+            "multiple comparisons with the best)."
+        )
+        if not level[: level.sum()].all():
+            said.append(
+                "A row without the sign may stand above one with it: by little, but in nearly every fold, it "
+                "is worse than another."
+            )
+    shown = shown_columns(comparison.table) if columns is None else columns
+    meanings = [COLUMNS[name][-1] for name in shown if name in COLUMNS]
+    if any(name.startswith("recall@") for name in shown):
+        meanings.append(
+            "recall@R: recall of the rarest class at a cut-off that training rows set for a share R of false "
+            "alarms; false_alarms@R: those that test rows got."
+        )
+    return " ".join([*said, *filter(None, meanings)])
 
 
 def plain(comparison):
@@ -166,10 +177,8 @@ def markdown(comparison):
     """Return the answer, the table with its caption, and the other findings and notes in Markdown."""
     answer, *others = comparison.findings
     sentences = "\n".join(f"- {sentence}" for sentence in [*others, *comparison.notes])
-    title = comparison.settings["title"] or TITLE
-    table = markdown_table(*cells(comparison.table))
-    about = caption(comparison.settings, comparison.table.columns)
-    return f"{title}\n\n{answer}\n\n{table}\n\n{about}\n\n{sentences}\n"
+    title, table = comparison.settings["title"] or TITLE, markdown_table(*cells(comparison.table))
+    return "\n\n".join([title, answer, table, caption(comparison), sentences]) + "\n"
 
 
 def html_table(comparison):
@@ -181,18 +190,12 @@ def html_table(comparison):
 
 def page(comparison, pictures=()):
     """Return the same as a page with the other findings, notes and pictures, which lie beside it."""
-    said = [
-        *comparison.findings[1:],
-        caption(comparison.settings, comparison.table.columns),
-        *comparison.notes,
-    ]
+    shown = [f'<p><img src="{name}" alt="{name[:-4].replace("_", " ")}"></p>' for name in pictures]
     return PAGE.format(
         title=html.escape(comparison.settings["title"] or TITLE),
         table=html_table(comparison),
-        sentences=_paragraphs(said),
-        pictures="\n".join(
-            f'<p><img src="{name}" alt="{name[:-4].replace("_", " ")}"></p>' for name in pictures
-        ),
+        sentences=_paragraphs([*comparison.findings[1:], caption(comparison), *comparison.notes]),
+        pictures="\n".join(shown),
     )
 
 

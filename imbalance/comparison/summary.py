@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 from scipy.special import entr
 from scipy.stats import t as student
 
 from imbalance.comparison.strategies import AS_THEY_ARE
-from imbalance.metrics import corrected_error, corrected_t_interval
+from imbalance.metrics import corrected_error
 from imbalance.probability import kl_divergence
 
 LEVEL, DRAWS = 0.95, 5000
@@ -39,25 +37,34 @@ def summary_table(scores, *, target, test_share):
     `target` is the share of each class by name, `test_share` that of a fold's test rows among all.
     """
     figures = {name: by_fold(scores, name) for name in ("cost", "log_loss") if name in scores}
-    level = may_be_best(figures[ranked_by(scores)], test_share)
     dropped = [*PLACES, *LAST, *(f"{what}_{name}" for what in ("prior", "recall") for name in target)]
     means = [*scores.columns.drop(dropped, errors="ignore"), *LAST, *(f"recall_{name}" for name in target)]
-    rows = []
-    for key, own in scores.groupby(KEYS, sort=False):
-        row = own[["strategy", "model", "rows", "ending"]].iloc[0].to_dict()
-        for name, values in figures.items():
-            difference = _rounded(values[key] - values[AS_THEY_ARE, key[1]])
-            ends = difference.mean(), *corrected_t_interval(difference, test_share=test_share, level=LEVEL)
-            row[name] = values[key].mean()
-            if name == "log_loss":
-                row["log_loss_sd"] = values[key].std()
-            row |= dict(zip(_TO_NONE[name], ends, strict=True))
-        rows.append(
-            row
-            | {"wins": int((difference < 0).sum()), "level": level[key], "mismatch": _mismatch(own, target)}
-            | own[means].mean().to_dict()
-        )
-    return pd.DataFrame(rows).sort_values([*figures], kind="stable", ignore_index=True)
+    keyed = scores.groupby(KEYS, sort=False)
+    table = keyed[["rows", "ending"]].first()
+    for name, values in figures.items():
+        table[name] = values.mean()
+        if name == "log_loss":
+            table["log_loss_sd"] = values.std()
+        difference = values - values[[(AS_THEY_ARE, model) for _, model in values]].to_numpy()
+        difference = difference.where(difference.abs() > ROUNDING, 0.0)
+        table[list(_TO_NONE[name])] = np.transpose(_mean_interval(difference, test_share))
+    table["wins"] = (difference < 0).sum()
+    table["level"] = may_be_best(figures[ranked_by(scores)], test_share)
+    # The mean over the folds, whose errors do not cancel.
+    priors, shares = [f"prior_{label}" for label in target], list(target.values())
+    of_folds = [kl_divergence(shares, prior / prior.sum()) for prior in scores[priors].to_numpy()]
+    table["mismatch"] = scores[KEYS].assign(of=of_folds).groupby(KEYS, sort=False)["of"].mean().clip(lower=0)
+    table = table.join(keyed[means].mean()).reset_index()
+    return table.sort_values([*figures], kind="stable", ignore_index=True)
+
+
+def _mean_interval(differences, test_share):
+    """Return means of paired differences, a column each, and the ends of their intervals, see
+    :func:`imbalance.metrics.corrected_t_interval`."""
+    mean = np.asarray(differences).mean(axis=0)
+    quantile = student.ppf((1 + LEVEL) / 2, len(differences) - 1)
+    reach = quantile * corrected_error(np.asarray(differences), test_share)
+    return mean, mean - reach, mean + reach
 
 
 #: Score -> columns of its difference to none and of the ends of the interval.
@@ -73,12 +80,8 @@ def by_fold(scores, name="log_loss"):
     return table[list(dict.fromkeys(zip(scores["strategy"], scores["model"], strict=True)))]
 
 
-def _rounded(difference):
-    return difference.where(difference.abs() > ROUNDING, 0.0)
-
-
 def joint_reach(figures, test_share):
-    """Return how far below each column the mean of each other one must lie to be told lower.
+    """Return how far below each column (row) the mean of each other one (column) must lie to be told lower.
 
     Hsu's multiple comparisons with the best [1]_: an error of any of the comparisons with one column has a
     chance of 2.5 %, as at one end of a 95 % interval. The largest of them by luck is drawn as in a bootstrap,
@@ -99,7 +102,7 @@ def joint_reach(figures, test_share):
             largest = ((drawn[:, [number]] - drawn[:, moving]) / size[moving]).max(axis=1)
             factor = max(alone, np.quantile(largest, tail))
         reach.append(factor * corrected_error(values[:, [number]] - values, test_share))
-    return pd.DataFrame(reach, index=figures.columns, columns=figures.columns)
+    return np.array(reach)
 
 
 def may_be_best(figures, test_share):
@@ -107,14 +110,6 @@ def may_be_best(figures, test_share):
     reach, means = joint_reach(figures, test_share), figures.mean().to_numpy()
     above = means[:, None] - means
     return pd.Series(np.all(above <= np.maximum(reach, ROUNDING), axis=1), index=figures.columns)
-
-
-def _mismatch(own, target):
-    """Return the mean divergence over the folds, whose errors do not cancel."""
-    stands_for = own[[f"prior_{label}" for label in target]].to_numpy()
-    stands_for = stands_for / stands_for.sum(axis=1, keepdims=True)
-    shares = list(target.values())
-    return max(0.0, float(np.mean([kl_divergence(shares, prior) for prior in stands_for])))
 
 
 def mean_test_share(splits):
@@ -134,17 +129,17 @@ def differences(scores, *, test_share):
     with all at once, see :func:`joint_reach`.
     """
     losses = by_fold(scores)
-    order, reach = losses.mean().sort_values(kind="stable").index, joint_reach(losses, test_share)
-    rows = []
-    for one, other in combinations(order, 2):
-        difference, far = _rounded(losses[one] - losses[other]), reach.loc[other, one]
-        mean = difference.mean()
-        low, high = corrected_t_interval(difference, test_share=test_share, level=LEVEL)
-        rows.append(
-            (*one, *other, mean, low, high, mean - far, mean + far, (difference < 0).sum(), len(losses))
-        )
-    columns = "strategy model other other_model difference ci_low ci_high joint_low joint_high wins folds"
-    return pd.DataFrame(rows, columns=columns.split())
+    losses = losses[losses.mean().sort_values(kind="stable").index]
+    one, other = np.triu_indices(losses.shape[1], 1)
+    paired = losses.to_numpy()[:, one] - losses.to_numpy()[:, other]
+    paired = np.where(np.abs(paired) > ROUNDING, paired, 0.0)
+    mean, low, high = _mean_interval(paired, test_share)
+    far, names = joint_reach(losses, test_share)[other, one], losses.columns.to_frame(index=False)
+    others = names.iloc[other].set_axis(["other", "other_model"], axis=1).reset_index(drop=True)
+    return pd.concat([names.iloc[one].reset_index(drop=True), others], axis=1).assign(
+        difference=mean, ci_low=low, ci_high=high, joint_low=mean - far, joint_high=mean + far,
+        wins=(paired < 0).sum(axis=0), folds=len(losses),
+    )  # fmt: skip
 
 
 def findings(table, scores, *, target):

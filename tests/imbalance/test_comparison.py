@@ -26,9 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from imbalance.comparison.compare import compare
-from imbalance.comparison.fits import make_jobs
+from imbalance.comparison.fits import Scoring, choose_scoring, make_jobs
 from imbalance.comparison.problem import make_problem
-from imbalance.comparison.scoring import Scoring, choose_scoring
 from imbalance.comparison.strategies import ROWS, Strategy
 from imbalance.decisions import expected_cost, threshold_at
 from imbalance.metrics import average_precision, corrected_t_interval

@@ -115,7 +115,7 @@ def test_findings_by_hand():
             for rows, loss in zip(recipes, losses, strict=True)
         ]
     )
-    said = " ".join(suite._published_findings(table))
+    said = " ".join(suite.published_findings(table))
     assert "rank as published on 1 of 2 real tables" in said
     assert "in 6 of 6 pairs" in said and "differ by 0.050 nats at most; raw, by 0.200" in said
     assert "at most 0.030 nats above the best recipe, and the best themselves on 1 of 2" in said

@@ -39,7 +39,7 @@ def test_the_table_begins_with_the_columns_that_others_read(comparison):
 
 def test_the_caption_explains_the_columns_that_are_there(comparison):
     "A terminal that has room for the log loss and its spread alone."
-    said = caption(comparison.settings, ["strategy", "log_loss", "log_loss_sd"])
+    said = caption(comparison, ["strategy", "log_loss", "log_loss_sd"])
     assert said.startswith("Scores for a population with a<b 0.333, b|c 0.333, c 0.333, log loss in nats;")
     assert said.endswith("±: standard deviation over folds.")
     assert not any(word in said for word in ("Slope", "AP:", "s: seconds", "Cost:", "Wins"))

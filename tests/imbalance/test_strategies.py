@@ -25,6 +25,7 @@ from imbalance.comparison.models import (
     seeded,
     with_trees,
 )
+from imbalance.comparison.runner import mark
 from imbalance.comparison.strategies import (
     ENDINGS,
     ROWS,
@@ -32,7 +33,6 @@ from imbalance.comparison.strategies import (
     choose_endings,
     choose_rows,
     find_rows,
-    mark,
 )
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.metrics import class_shares, weighted_log_loss
@@ -172,7 +172,9 @@ def test_a_shared_fit_predicts_what_each_ending_predicts_alone(name):
     "The same probabilities, fitted once or each by itself."
     X, y = rows({"a": 150, "b": 50})
     new, _ = rows({"a": 100, "b": 100}, seed=1)
-    outcomes, _ = fit_endings(ROWS[name], GaussianNB(), list(ENDINGS), X, y, new, target=np.array([0.3, 0.7]))
+    outcomes, *_ = fit_endings(
+        ROWS[name], GaussianNB(), list(ENDINGS), X, y, new, target=np.array([0.3, 0.7])
+    )
     for ending in ENDINGS:
         alone = ROWS[name].classifier(GaussianNB(), ending=ending, target=[0.3, 0.7]).fit(X, y)
         if ending == "em":
@@ -206,7 +208,7 @@ def test_any_number_of_jobs_gives_the_same_result(name):
     X, y = rows({"a": 120, "b": 30})
 
     def predict(seed):
-        outcomes, _ = fit_endings(
+        outcomes, *_ = fit_endings(
             ROWS[name], make_model("lightgbm"), ["calibrated"], X, y, X, target=HALVES, seed=seed
         )
         return outcomes["calibrated"].probabilities
@@ -220,7 +222,7 @@ def test_held_out_probabilities_are_those_of_rows_that_were_not_seen():
     from sklearn.neighbors import KNeighborsClassifier
 
     X, y = rows({"a": 150, "b": 50})
-    outcomes, _ = fit_endings(
+    outcomes, *_ = fit_endings(
         ROWS["as they are"], KNeighborsClassifier(1), ["raw"], X, y, X, target=HALVES, held_out=True
     )
     right = y == np.array(["a", "b"])[outcomes["raw"].probabilities.argmax(axis=1)]
@@ -242,7 +244,7 @@ def test_em_learns_from_the_unlabelled_rows_that_it_is_given():
     fold, labels = rows({"a": 1800, "b": 200}, seed=1)
     drawn = deployment_rows(labels, ["a", "b"], [0.5, 0.5])
     for unlabelled, expected, within in ((None, [0.9, 0.1], 0.02), (drawn, [0.5, 0.5], 0.03)):
-        outcomes, _ = fit_endings(
+        outcomes, *_ = fit_endings(
             ROWS["as they are"], GaussianNB(), ["em"], X, y, fold, target=HALVES, unlabelled=unlabelled
         )
         npt.assert_allclose(outcomes["em"].prior, expected, atol=within)
@@ -252,7 +254,7 @@ def test_correction_beats_nothing_on_another_population():
     "Well separated normal classes, trained at 9:1 and judged at 1:1."
     X, y = rows({"a": 900, "b": 100})
     new, labels = rows({"a": 500, "b": 500}, seed=1)
-    outcomes, _ = fit_endings(ROWS["as they are"], GaussianNB(), ["raw", "prior"], X, y, new, target=HALVES)
+    outcomes, *_ = fit_endings(ROWS["as they are"], GaussianNB(), ["raw", "prior"], X, y, new, target=HALVES)
     loss = {n: weighted_log_loss(labels, o.probabilities, classes=["a", "b"]) for n, o in outcomes.items()}
     assert loss["prior"] < loss["raw"]
 

@@ -129,7 +129,7 @@ def test_a_folder_that_is_no_suites_is_left_alone(tmp_path):
         compare_suite("digits-8", out=tmp_path, **QUICK)
     table = three_families(sampled=0.5)
     with pytest.raises(FileExistsError, match=r"has no suite\.json"):
-        write_suite(SuiteResult(table, suite_table(table)), tmp_path)
+        write_suite(SuiteResult(suite_table(table), sets=table), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
