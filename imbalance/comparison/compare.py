@@ -214,10 +214,8 @@ def compare(
         Of folds, samplers and classifiers.
     out : str or Path, optional
         Folder for finished pieces, by which an interrupted comparison goes on.
-    title : str, optional
-        What to call the result.
-    notes : sequence of str
-        Further notes to keep with it.
+    title, notes : str, optional; sequence of str
+        What to call the result, and further notes to keep with it.
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every piece.
 
@@ -241,9 +239,7 @@ def compare(
     In `out`, pieces are known again by type and parameters of models and samplers; a function or class of
     your own by its name: after changing what it does, choose another folder.
 
-    References
-    ----------
-    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239-281, 2003.
+    Intervals of differences are those of :func:`imbalance.metrics.corrected_t_interval`.
 
     Examples
     --------

@@ -112,14 +112,8 @@ def compare_regressors(
     rates : sequence of float
         False alarms to ask for. A fold's cut-offs are chosen on predictions of its training rows by inner
         folds, so that what its held-out rows get is another figure.
-    seed : int
-        Of the folds.
-    n_jobs : int
-        Processes, each of which fits with one thread. The result does not depend on it.
-    out : str or Path, optional
-        Folder for finished fits, by which an interrupted comparison goes on.
-    advance : callable, optional
-        Called as ``advance(done, total, text)`` after every fit.
+    seed, n_jobs, out, advance
+        As for :func:`imbalance.comparison.compare.compare`.
 
     Returns
     -------

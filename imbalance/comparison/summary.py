@@ -214,13 +214,7 @@ def _log_loss_beside(table):
 
 
 def learner_or_rows(table):
-    """Return by how much the learner, and what is done to the rows, move the log loss of corrected rows.
-
-    >>> table = pd.DataFrame({"model": ["a", "a", "b", "b"], "rows": ["as they are", "smote"] * 2,
-    ...     "ending": "prior", "log_loss": [0.3, 0.32, 0.5, 0.5]})
-    >>> learner_or_rows(table)
-    'The learner moves the log loss by 0.19 on average; what is done to the rows by 0.01 (prior).'
-    """
+    """Return by how much the learner, and what is done to the rows, move the log loss of corrected rows."""
     for ending in ("calibrated", "prior"):
         part = table[table["ending"] == ending]
         losses = part.pivot_table(index="rows", columns="model", values="log_loss").dropna()

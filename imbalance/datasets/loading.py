@@ -87,14 +87,10 @@ def suite_names(suite):
     if suite in SUITES:
         return SUITES[suite]
     names = tuple(dict.fromkeys(part.strip() for part in suite.split(",") if part.strip()))
-    if len(names) == 1 and names[0] not in CATALOGUE:
-        close = near_name(names[0], [*SUITES, *CATALOGUE])
-        raise ValueError(f"No suite or set is called {names[0]!r}.{close} Suites: {', '.join(SUITES)}.")
-    for name in names:
-        _entry(name)
-    if not names:
-        raise ValueError(f"No set is named. Suites: {', '.join(SUITES)}.")
-    return names
+    if not names or (len(names) == 1 and names[0] not in CATALOGUE):
+        close = near_name(suite, [*SUITES, *CATALOGUE])
+        raise ValueError(f"No suite or set is called {suite!r}.{close} Suites: {', '.join(SUITES)}.")
+    return tuple(_entry(name).name for name in names)
 
 
 def load_dataset(name):
@@ -121,8 +117,14 @@ def load_dataset(name):
     if not available(name):
         raise ModuleNotFoundError(f"{name} is shipped by {entry.package}. {install_hint()}")
     table = _READERS[entry.package](entry)
-    y = labels(_classes(table[entry.target], entry.rare), name=entry.target)
-    X, _ = features(table.drop(columns=[entry.target, *entry.drop, *([entry.group] if entry.group else [])]))
+    classes = table[entry.target]
+    if entry.rare:
+        rare = classes.astype("str").str.strip().isin(entry.rare)
+        classes = rare.map({True: "rare", False: "rest"})
+    elif pd.api.types.is_string_dtype(classes):
+        classes = classes.str.strip()
+    y = labels(classes, name=entry.target)
+    X, _ = features(table.drop(columns=[entry.target, *entry.drop, *filter(None, [entry.group])]))
     equal = duplicate_groups(X)
     groups = joined_groups(equal, table[entry.group].to_numpy()) if entry.group else equal
     return LoadedDataset(X, y, groups, _facts(entry, X, y, equal))
@@ -146,12 +148,6 @@ def _entry(name):
     if name not in CATALOGUE:
         raise ValueError(f"No set is called {name!r}.{near_name(name, CATALOGUE)} See `imbalance datasets`.")
     return CATALOGUE[name]
-
-
-def _classes(column, rare):
-    if not rare:
-        return column.str.strip() if pd.api.types.is_string_dtype(column) else column
-    return column.astype("str").str.strip().isin(rare).map({True: "rare", False: "rest"})
 
 
 def _facts(entry, X, y, equal):
