@@ -413,10 +413,10 @@ class HeldOut:
 
     def rows(self):
         """Return the held-out rows with their scores, sorted by site and day."""
-        rows = self.panel.iloc[self.test][[*dict.fromkeys([*KEYS, "city_id", "country"])]].copy()
-        rows["fold"], rows["observed"] = self.fold, self.panel[TARGET].iloc[self.test]
-        rows["hazardous"] = self.event
-        rows = rows.assign(**{name: outer.astype("float32") for name, outer in self.outer.items()})
+        rows = self.panel.iloc[self.test]
+        scores = {name: outer.astype("float32") for name, outer in self.outer.items()}
+        known = {"fold": self.fold, "observed": rows[TARGET], "hazardous": self.event}
+        rows = rows[[*dict.fromkeys([*KEYS, "city_id", "country"])]].assign(**known, **scores)
         return rows.sort_values(KEYS, ignore_index=True)
 
     def _cut(self, name, rate):
@@ -462,9 +462,9 @@ class HeldOut:
         for name, model in self.methods.items():
             scores, folds = self.outer[name], [self.fold == fold for fold in self.folds]
             precision = [average_precision_score(self.event[own], scores[own]) for own in folds]
+            mean, sd = np.mean(precision), np.std(precision, ddof=1)
             row = {"method": name, "kind": "classifier" if is_classifier(model) else "regression"}
-            row |= {"average_precision": np.mean(precision)}
-            row |= {"average_precision_sd": np.std(precision, ddof=1)}
+            row |= {"average_precision": mean, "average_precision_sd": sd}
             if is_classifier(model):
                 probabilities = np.column_stack([1 - scores, scores])
                 row["log_loss"] = weighted_log_loss(self.event, probabilities, **known)

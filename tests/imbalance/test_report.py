@@ -1,6 +1,7 @@
 """The folder of a comparison and its pieces of text."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,21 @@ def test_the_caption_explains_the_columns_that_are_there(comparison):
     assert said.startswith("Scores for a population with a<b 0.333, b|c 0.333, c 0.333, log loss in nats;")
     assert said.endswith("±: standard deviation over folds.")
     assert not any(word in said for word in ("Slope", "AP:", "s: seconds", "Cost:", "Wins"))
+
+
+def test_the_caption_explains_the_sign_and_further_scores_where_they_are(comparison):
+    "A single best row has no sign; recall at stated false alarms is explained where it was asked for."
+    assert len(comparison.table) == 2
+    alone, both, below = (
+        caption(replace(comparison, table=comparison.table.assign(level=level)))
+        for level in ([True, False], [True, True], [False, True])
+    )
+    assert "≈" not in alone + below
+    assert "≈: no other row is told to be better" in both
+    three = pd.concat([comparison.table, comparison.table.iloc[:1]], ignore_index=True)
+    said = caption(replace(comparison, table=three.assign(level=[True, False, True])))
+    assert "A row without the sign may stand above one with it" in said and "may stand above" not in both
+    assert "cut-off" in caption(comparison, ["recall@0.1"]) and "cut-off" not in both
 
 
 def test_the_folder_holds_the_same_table_in_every_form(comparison, tmp_path):
