@@ -266,7 +266,11 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
                 raise ValueError(f"{one!r} is neither the name of a score nor a scorer.")
             scorers[str(name)] = one
         elif one.startswith(RECALL_AT):
-            rates.append(_rate(one))
+            rates.append(float(pd.to_numeric(one.removeprefix(RECALL_AT), errors="coerce")))
+            if not 0 < rates[-1] < 1:
+                raise ValueError(
+                    f"{one!r}: the rate of false alarms must lie between 0 and 1, as in recall@0.05."
+                )
         elif one in get_scorer_names() and one not in ALWAYS:
             scorers[str(name)] = get_scorer(one)
         elif one not in ALWAYS:
@@ -284,16 +288,6 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
 def _name(scorer):
     function = getattr(scorer, "_score_func", scorer)
     return getattr(function, "__name__", type(scorer).__name__)
-
-
-def _rate(name):
-    try:
-        rate = float(name.removeprefix(RECALL_AT))
-    except ValueError:
-        rate = np.nan
-    if not 0 < rate < 1:
-        raise ValueError(f"{name!r}: the rate of false alarms must lie between 0 and 1, as in recall@0.05.")
-    return rate
 
 
 # Jobs

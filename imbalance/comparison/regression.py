@@ -198,10 +198,7 @@ def weighted(estimator, rule):
     DenseWeightRegressor(alpha=0.5, estimator=Ridge(), method='lds')
     """
     method, _, strength = rule.partition(":")
-    try:
-        alpha = float(strength or 1)
-    except ValueError:
-        alpha = np.nan
+    alpha = float(pd.to_numeric(strength or "1", errors="coerce"))
     if method not in WEIGHTS or not 0 <= alpha < np.inf or (method == "none" and strength):
         raise ValueError(f"Unknown weights {rule!r}; use 'none', or 'dense' or 'lds', as in 'dense:0.5'.")
     return estimator if method == "none" else DenseWeightRegressor(estimator, method=method, alpha=alpha)
