@@ -276,6 +276,10 @@ def train(
         RecipeName, typer.Option(help="Features; `live` never looks ahead.")
     ] = RecipeName.retrospective,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a search on inner folds.")] = 0,
+    tune_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="Time for the trials of every search, with or without --tune. [s]"),
+    ] = None,
     scheme: Annotated[
         str | None,
         typer.Option(help=f"How to score it, of {OF_A_PANEL}, or none; by default city or site."),
@@ -289,21 +293,22 @@ def train(
     from airq.bundle_metadata import BUNDLE_JSON
 
     if fast:
-        refuse_given(ctx, ["model", "tune"], "with --fast, which is a model of its own")
+        refuse_given(ctx, ["model", "tune", "tune_seconds"], "with --fast, which is a model of its own")
         model = Model.fast
     schemes = [] if scheme == "none" else split_schemes(scheme)
-    journal = out.with_name(f"{out.name}.tuning.log") if tune else None
+    journal = out.with_name(f"{out.name}.tuning.log") if tune or tune_seconds else None
     check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
     from airq.models.predictor import training_panel
     from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
 
-    if tune:
+    if journal:
         notes.print(
-            f"The search keeps its trials in {journal}; start again and it goes on. With --tune, the "
+            f"The search keeps its trials in {journal}; start again and it goes on. With a search, the "
             "coverage of the intervals is not measured: that would take ten more searches."
         )
-    regressor = PM25Regressor(model.value, recipe.value, seed, n_trials=tune, journal=journal, n_jobs=jobs)
+    search = {"n_trials": tune, "search_seconds": tune_seconds, "journal": journal}
+    regressor = PM25Regressor(model.value, recipe.value, seed, **search, n_jobs=jobs)
     table = training_panel(panel)
     with on_cluster(cluster), _stages() as stage:
         run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)

@@ -53,9 +53,12 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
     random_state : int
         Seed of every fit; same input, seed and thread count: same predictions.
     n_trials : int
-        Trials of a search for parameters on inner folds; 0 for none.
+        Trials of a search for parameters on inner folds; 0 for none, or as many as `search_seconds` allows.
+    search_seconds : float, optional
+        Time that every search may take, one trial at least; the result then depends on the speed of the
+        machine. [s]
     journal : str or Path, optional
-        File that keeps the trials, so that an interrupted search goes on; needed with `n_trials`.
+        File that keeps the trials, so that an interrupted search goes on; needed for a search.
     n_jobs : int
         Processes that fit side by side in `calibrate`, one thread each.
 
@@ -96,6 +99,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         random_state: int = 0,
         *,
         n_trials: int = 0,
+        search_seconds: float | None = None,
         journal: str | Path | None = None,
         n_jobs: int = 1,
     ):
@@ -103,19 +107,25 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
         self.recipe = recipe
         self.random_state = random_state
         self.n_trials = n_trials
+        self.search_seconds = search_seconds
         self.journal = journal
         self.n_jobs = n_jobs
 
     def candidate(self, advance: Callable | None = None) -> Callable:
         """Return a function that makes a fresh predictor like this one, for :mod:`airq.validation`."""
         tuning = None
-        if self.n_trials:
+        if self.searches:
             if self.journal is None:
-                raise ValueError("n_trials needs a journal, the file that keeps the trials.")
-            tuning = Tuning(self.n_trials, Path(self.journal), advance)
+                raise ValueError("A search needs a journal, the file that keeps the trials.")
+            tuning = Tuning(self.n_trials or None, Path(self.journal), advance, self.search_seconds)
         return default_candidate(
             model=self.booster, recipe=self.recipe, seed=self.random_state, tuning=tuning
         )
+
+    @property
+    def searches(self) -> bool:
+        """Whether `fit` searches for parameters."""
+        return bool(self.n_trials or self.search_seconds)
 
     def fit(self, X: pd.DataFrame | str | Path, y=None, *, advance: Callable | None = None) -> PM25Regressor:
         """Learn from all rows with PM2.5.
@@ -155,6 +165,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
                 "model": self.booster,
                 "seed": self.random_state,
                 "tuning_trials": self.n_trials,
+                **({"tuning_seconds": self.search_seconds} if self.search_seconds else {}),
                 "inner_groups": self.groups_,
             },
             "recipe": self.predictor_.recipe_.to_dict(),

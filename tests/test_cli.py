@@ -203,6 +203,15 @@ def test_a_search_goes_on_where_it_stopped(panel_file, tmp_path):
     assert facts["settings"]["tuning_trials"] == 3
 
 
+def test_a_search_may_have_a_time_instead_of_trials(panel_file, tmp_path):
+    "In 0.1 s the settings as they are get tried, and nothing else; the card says what the limit was."
+    search = ["--tune-seconds", 0.1, "--scheme", "none", "--jobs", 1]
+    assert airq("train", panel_file, "--out", tmp_path / "b", *search).exit_code == 0
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(tmp_path / "b.tuning.log")))
+    assert [summary.n_trials for summary in optuna.get_all_study_summaries(storage)] == [1]
+    assert "Parameters: best of what 0.1 s allow" in (tmp_path / "b" / "card.md").read_text(encoding="utf-8")
+
+
 def test_evaluate_a_bundle_tells_new_sites_from_known_ones(bundle, panel_file, tmp_path):
     "The panel of training has no new sites; another draw of cities has."
     airq("evaluate", panel_file, "--bundle", bundle, "--json", tmp_path / "known.json")

@@ -1,4 +1,7 @@
-"""Search for booster parameters on inner folds; an interrupted search goes on where it stopped."""
+"""Search for booster parameters on inner folds; an interrupted search goes on where it stopped.
+
+Trials limit it, or the time that they take; with a limit of time the result depends on the machine.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +44,14 @@ class Tuning:
        KDD 2019.
     """
 
-    #: Number of trials of every search.
-    trials: int
+    #: Number of trials of every search; None for as many as the time allows.
+    trials: int | None
     #: File that stores the trials of all searches.
     journal: Path
-    #: Called as ``advance(done, total, text)`` after every trial.
+    #: Called as ``advance(done, total, text)`` after every trial; they are seconds where only time limits it.
     advance: Callable | None = None
+    #: Time that the trials of a search may take, one at least; None for no limit. [s]
+    seconds: float | None = None
 
     def __call__(self, members, score, data, seed):
         """Return the best members of all trials; the first trial takes the given ones as they are.
@@ -57,14 +62,29 @@ class Tuning:
         optuna = import_optional("optuna", "Searches of settings")
 
         study = self._study(_name(members, data, seed))
-        while (done := len(_finished(study))) < self.trials:
+        while self._goes_on(finished := _finished(study)):
             # Seeded by the number of finished trials, so that an interrupted search repeats itself.
-            study.sampler = optuna.samplers.TPESampler(seed=seed * 100_003 + done)
-            study.optimize(functools.partial(_try, members, score, first=done == 0), n_trials=1)
+            study.sampler = optuna.samplers.TPESampler(seed=seed * 100_003 + len(finished))
+            first = not finished
+            study.optimize(functools.partial(_try, members, score, first=first), n_trials=1)
             if self.advance is not None:
-                self.advance(done + 1, self.trials, f"best {study.best_value:.2f}")
+                self.advance(*self._progress(_finished(study)), f"best {study.best_value:.2f}")
         best = min(_finished(study)[: self.trials], key=lambda trial: trial.value)
         return tuple(_changed(member, best.params) for member in members)
+
+    def _goes_on(self, finished):
+        """Return whether another trial is due: one that takes as long as the last must fit into the time."""
+        if self.trials is not None and len(finished) >= self.trials:
+            return False
+        if self.seconds is None or not finished:
+            return True
+        # The journal keeps how long trials took, so an interrupted search has only the rest of its time.
+        return _spent(finished) + _spent(finished[-1:]) <= self.seconds
+
+    def _progress(self, finished):
+        if self.trials is not None:
+            return len(finished), self.trials
+        return round(_spent(finished)), round(self.seconds)
 
     def _study(self, name):
         import optuna
@@ -76,6 +96,10 @@ class Tuning:
         path = str(self.journal)
         storage = optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
         return optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+
+
+def _spent(trials):
+    return sum(trial.duration.total_seconds() for trial in trials)
 
 
 def _try(members, score, trial, *, first):

@@ -166,7 +166,11 @@ def _model(bundle_metadata):
         yield "It does not look ahead: every feature of a day is known on that day."
     groups, trials = settings["inner_groups"], settings.get("tuning_trials")
     yield f"Boosters `{settings['model']}`, seed {settings['seed']}, inner folds by `{groups}`."
-    yield f"Parameters: best of {trials} trials on inner folds." if trials else "Parameters: the defaults."
+    limits = [f"{trials} trials"] if trials else []
+    if seconds := settings.get("tuning_seconds"):
+        limits.append(f"what {seconds:g} s allow")
+    chosen = f"best of {', '.join(limits)} on inner folds" if limits else "the defaults"
+    yield f"Parameters: {chosen}."
     around = bundle_metadata["estimator"].get("monitors")
     if around:
         near, far = around["shares"][0], around["shares"][-2]

@@ -37,7 +37,7 @@ def train(model, panel, *, schemes=None, advance=None, n_jobs=1):
             panel,
             schemes,
             # With a search, coverage would take ten more searches.
-            coverage=None if model.n_trials else DEFAULT_COVERAGE,
+            coverage=None if model.searches else DEFAULT_COVERAGE,
             baselines=False,
             random_state=model.random_state,
             n_jobs=n_jobs,

@@ -1,5 +1,7 @@
 """A search that is stopped goes on, and ends where an undisturbed one ends."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,35 @@ def test_other_data_start_another_search(tmp_path):
     search(START, counted, DATA, seed=0)
     search(START, counted, (DATA[0] + 1, DATA[1]), seed=0)
     assert len(calls) == 4
+
+
+def test_trials_fill_the_time_that_they_may_take(tmp_path):
+    "Trials of 0.2 s at least: up to three in 0.7 s, no more at a second start, one where there is no time."
+    calls = []
+
+    def slow(members):
+        calls.append(members)
+        time.sleep(0.2)
+        return learning_rate(members)
+
+    search = Tuning(None, tmp_path / "log", seconds=0.7)
+    search(START, slow, DATA, seed=0)
+    first = len(calls)
+    assert 1 <= first <= 3
+    search(START, slow, DATA, seed=0)
+    assert len(calls) == first
+    Tuning(None, tmp_path / "short", seconds=0.01)(START, slow, DATA, seed=0)
+    assert len(calls) == first + 1
+
+
+def test_more_time_goes_on_with_the_trials_that_there_are(tmp_path):
+    "One trial in no time, then three trials at most in an hour: the first is not repeated."
+    calls = []
+
+    def counted(members):
+        calls.append(members)
+        return learning_rate(members)
+
+    Tuning(None, tmp_path / "log", seconds=1e-6)(START, counted, DATA, seed=0)
+    Tuning(3, tmp_path / "log", seconds=3600)(START, counted, DATA, seed=0)
+    assert len(calls) == 3
