@@ -95,7 +95,7 @@ class Member:
 
 
 #: It extrapolates, so it starts low and its weight has a limit.
-RIDGE = Member("ridge", 0.0, prior=0.25, most=0.25)
+RIDGE = Member("ridge", 0.0, prior=0.25, most=0.5)
 #: Share of the evidence in the weights of a blend; the rest is that of the members' own. Weights from the
 #: errors at few places are unstable, and equal ones are hard to beat (J. Smith, K. Wallis, A simple
 #: explanation of the forecast combination puzzle, Oxford Bulletin of Economics and Statistics 71, 331-355,
@@ -341,7 +341,7 @@ class BoosterEnsemble:
         """Share of every feature in what the boosters learned, shape (n_features,).
 
         Averaged over the folds, then over the members by their weights in the blend; equal where no booster
-        found a split. The ridge, of at most a quarter of the weight, is not counted.
+        found a split. The ridge, of at most half the weight, is not counted.
         """
         shares = np.zeros(self.ranges_.shape[1])
         for weight, boosters in zip(self.weights_, self.boosters_, strict=True):

@@ -131,6 +131,15 @@ def test_weights_come_from_predictions_that_meet_the_limits_of_features():
     npt.assert_allclose(ensemble.inner_predictions_[-20:], 100, rtol=0.25)
 
 
+def test_a_ridge_that_is_right_weighs_half():
+    "PM2.5 is 2^x - 1 of x from 0 to 6, which a ridge of the logarithm meets; a single split does not."
+    x = np.tile(np.linspace(0, 6, 20), 9).astype("float32")
+    stump = Member("lightgbm", 1.0, {"rounds": 1, "patience": 1, "num_leaves": 2})
+    groups = np.repeat(np.arange(9), 20)
+    ensemble = BoosterEnsemble([stump, RIDGE], monitors=None).fit(pd.DataFrame({"x": x}), 2.0**x - 1, groups)
+    npt.assert_allclose(ensemble.weights_, [0.5, 0.5])
+
+
 def test_predictions_end_a_fifth_above_the_highest_target(table):
     "Boosters that say 1,000 and more: the answer is 1.2 times the highest PM2.5 of training."
     X, y, groups = table
