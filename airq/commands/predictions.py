@@ -214,7 +214,10 @@ def explain(
     seed: Seed = 0,
     jobs: Jobs = ALL_CORES,
 ):
-    """Print what predictions rest on, why one is what it is, or what each product saves in error."""
+    """Print what predictions rest on, why one is what it is, or what each product saves in error.
+
+    PANEL may be a folder of panels, except with --drop-products.
+    """
     if drop_products:
         refuse_given(ctx, ["site", "date", "days_around"], "with --drop-products")
         if bundle is not None:
@@ -241,13 +244,20 @@ def explain(
 
 
 def _explain_all(panel, bundle, out, json):
-    from airq.workflows.explain import CAPTION, importance_rows, open_contributions, write_explanation
+    from airq.panel import PanelMetadata
+    from airq.workflows.explain import (
+        CAPTION,
+        contributions_to,
+        importance_rows,
+        open_rows,
+        write_explanation,
+    )
 
-    with notes.status("computing features and contributions"):
-        contributions, metadata = open_contributions(bundle, panel)
+    with notes.status("computing features and contributions"), open_rows(bundle, panel) as (model, rows):
+        contributions = contributions_to(model, rows)
         importance = contributions.importance()
-    if out is not None:
-        with notes.status("computing how predictions depend on columns"):
+        if out is not None:
+            metadata = PanelMetadata.from_dict(model.metadata_["panel"])
             write_explanation(contributions, importance, metadata, out)
     write_records(json, importance.to_dict("records"))
     print_table(*importance_rows(importance))
@@ -255,26 +265,26 @@ def _explain_all(panel, bundle, out, json):
 
 
 def _explain_row(panel, bundle, site, date, days_around, out, json):
-    from airq.models.predictor import open_panel
+    from airq.panel import PanelMetadata
     from airq.report.contributions import contribution_sentences
     from airq.workflows.explain import (
+        contributions_to,
         find_row,
-        open_contributions,
+        open_rows,
         row_records,
         rows_around,
         write_row_explanation,
     )
 
-    panel = open_panel(panel)
-    row = find_row(panel, site, date)
-    with notes.status("computing features and contributions"):
-        contributions, metadata = open_contributions(bundle, panel)
+    with notes.status("computing features and contributions"), open_rows(bundle, panel) as (model, rows):
+        row = find_row(rows, site, date)
+        contributions = contributions_to(model, rows)
         table = contributions.table([row])
-        around = contributions.table(rows_around(panel, row, days_around))
+        around = contributions.table(rows_around(rows, row, days_around))
     if out is not None:
-        write_row_explanation(table, panel, metadata, out)
+        write_row_explanation(table, rows.places, PanelMetadata.from_dict(model.metadata_["panel"]), out)
     write_records(json, row_records(around))
-    screen.print("\n".join(contribution_sentences(table, panel)), markup=False)
+    screen.print("\n".join(contribution_sentences(table, rows.places)), markup=False)
 
 
 def _drop_products(panel, bundle, schemes, model, recipe, out, json, seed, jobs):

@@ -196,13 +196,57 @@ def value_grid(values, *, n_values=N_VALUES, tail=TAIL):
     return np.unique(np.quantile(known, np.linspace(tail, 1 - tail, n_values)))
 
 
+class PanelRows:
+    """The rows of a checked panel by number, and what an estimator gets for them.
+
+    A target in the panel is not looked at. :class:`airq.workflows.explain.FileRows` has the same attributes
+    and methods.
+
+    Attributes
+    ----------
+    columns : list of str
+        Of the panel.
+    units : dict of str to str
+        Of the columns.
+    """
+
+    def __init__(self, predictor, panel):
+        self.predictor = predictor
+        self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
+        self.columns, self.units = list(self.panel.columns), panel_metadata(self.panel).units
+
+    def __len__(self):
+        return len(self.panel)
+
+    def inputs(self, rows):
+        """Return what the estimator gets, see :meth:`airq.models.predictor.Predictor.inputs`."""
+        return self.predictor.inputs(self.panel, rows)
+
+    @property
+    def places(self):
+        """Return the different `site_id, city, country` of the rows."""
+        return self.panel[["site_id", "city", "country"]].drop_duplicates()
+
+    def of_site(self, site):
+        """Return the rows of a site as a table, with their numbers as index."""
+        return self.panel[self.panel["site_id"] == site]
+
+    def take(self, rows):
+        """Return some rows as a table, with their numbers as index."""
+        return self.panel.iloc[rows]
+
+    def values(self, column):
+        """Return the values of a column that are not missing, float64."""
+        return self.panel[column].dropna().to_numpy(dtype="float64")
+
+
 class Contributions:
     """Contributions to a predictor's predictions of the rows of a panel, by feature, column and product.
 
     Making it takes some seconds, because it computes the features of a sample of rows; a row then takes a
-    tenth of a second. The predictor is fitted, the panel a checked one with its inputs, of which a sample is
-    the background; a target in it is not looked at. `products` maps columns to products; a column that is not
-    in it counts by itself. `seed` is that of the samples.
+    tenth of a second. The predictor is fitted; the panel is a checked one with its inputs, or its rows as
+    :class:`PanelRows` give them, of which a sample is the background. `products` maps columns to products; a
+    column that is not in it counts by itself. `seed` is that of the samples.
 
     Attributes
     ----------
@@ -213,9 +257,9 @@ class Contributions:
 
     def __init__(self, predictor, panel, products, *, seed=0):
         self.predictor = predictor
-        self.panel = panel.drop(columns=TARGET, errors="ignore").reset_index(drop=True)
+        self.rows = PanelRows(predictor, panel) if isinstance(panel, pd.DataFrame) else panel
         self.seed = seed
-        self._background = predictor.inputs(self.panel, self.sample(N_BACKGROUND))
+        self._background = self.rows.inputs(self.sample(N_BACKGROUND))
         columns = {f.name: list(f.inputs) or [CALENDAR] for f in predictor.recipe_.features}
         self._products = {name: products.get(name, name) for listed in columns.values() for name in listed}
         self.groups_ = {
@@ -224,11 +268,10 @@ class Contributions:
             "feature": {feature: [feature] for feature in columns},
         }
         self._explainer = Explainer(predictor.estimator_, self._background)
-        self._units = panel_metadata(self.panel).units
 
     def sample(self, n_rows):
         """Return numbers of rows drawn without replacement, in order; all where there are fewer."""
-        return np.sort(np.random.default_rng(self.seed).permutation(len(self.panel))[:n_rows])
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self.rows))[:n_rows])
 
     def contributions(self, rows, *, by="product"):
         """Return the contributions [µg m⁻³] to the predictions of rows of the panel, given by number.
@@ -249,7 +292,8 @@ class Contributions:
         rows = np.asarray(rows)
         by_feature = self._by_feature(rows)
         by_product, by_column = (grouped(by_feature, self.groups_[by]) for by in ("product", "column"))
-        tables = [self._row_table(row, by_product.loc[row], by_column.loc[row]) for row in rows]
+        whole = self.rows.take(rows)
+        tables = [self._row_table(whole.loc[row], by_product.loc[row], by_column.loc[row]) for row in rows]
         return pd.concat(tables, ignore_index=True)
 
     def importance(self, *, n_rows=N_SAMPLE):
@@ -286,10 +330,10 @@ class Contributions:
                 for f in self.predictor.recipe_.features
                 if f.kind.removesuffix("_centred") in _OF_ITS_SIZE and f.inputs == (column,)
             ]
-            if features and column in self.panel.columns:
-                values = value_grid(self.panel[column])
+            if features and column in self.rows.columns:
+                values = value_grid(self.rows.values(column))
                 pm25 = partial_dependence(self.predictor.estimator_, X, features, values)
-                unit = self._units.get(column, "")
+                unit = self.rows.units.get(column, "")
                 tables.append(pd.DataFrame({"column": column, "unit": unit, "value": values, "pm25": pm25}))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -298,10 +342,9 @@ class Contributions:
 
     def _inputs(self, rows):
         known = np.isin(rows, self._background.index).all()
-        return self._background.loc[rows] if known else self.predictor.inputs(self.panel, rows)
+        return self._background.loc[rows] if known else self.rows.inputs(rows)
 
-    def _row_table(self, row, by_product, by_column):
-        here = self.panel.iloc[row]
+    def _row_table(self, here, by_product, by_column):
         products = by_product.drop(list(BESIDE)).sort_values(key=np.abs, ascending=False, kind="stable").index
         records = []
         for product in [BASE, *products, MONITORS, REMAINDER]:
@@ -316,7 +359,7 @@ class Contributions:
                     "contribution": by_product[product],
                     "column": column,
                     "value": value,
-                    "unit": self._units.get(column, ""),
+                    "unit": self.rows.units.get(column, ""),
                     "rank": self._rank(column, value),
                 }
             )
@@ -326,5 +369,5 @@ class Contributions:
         """Share of the panel's values below a value, equal ones counted half."""
         if not np.isfinite(value):
             return np.nan
-        known = self.panel[column].dropna().to_numpy(dtype="float64")
+        known = self.rows.values(column)
         return float((np.mean(known < value) + np.mean(known <= value)) / 2)

@@ -76,17 +76,21 @@ def training_panel(source):
         warn(f"{left_out[0].upper()}{left_out[1:]}.")
     if not feature_columns(panel):
         warn(NO_INPUTS)
-    labelled = panel[TARGET].dropna()
-    if len(labelled) < MIN_TRAINING_ROWS:
-        raise ValueError(
-            f"The panel has PM2.5 in {len(labelled)} row{'s' * (len(labelled) != 1)}; at least "
-            f"{MIN_TRAINING_ROWS} are needed."
-        )
-    if labelled.min() == labelled.max():
-        raise ValueError(f"PM2.5 is {labelled.iloc[0]:g} in every row, so there is nothing to learn.")
+    check_targets(panel[TARGET].dropna().to_numpy())
     if text := origin_warning(panel_metadata(panel)):
         warn(text)
     return panel
+
+
+def check_targets(pm25):
+    """Refuse values of PM2.5, none missing, that are too few or all the same; shape (n_rows,)."""
+    if len(pm25) < MIN_TRAINING_ROWS:
+        raise ValueError(
+            f"The panel has PM2.5 in {len(pm25)} row{'s' * (len(pm25) != 1)}; at least "
+            f"{MIN_TRAINING_ROWS} are needed."
+        )
+    if pm25.min() == pm25.max():
+        raise ValueError(f"PM2.5 is {pm25[0]:g} in every row, so there is nothing to learn.")
 
 
 class Predictor:
@@ -266,14 +270,14 @@ class Predictor:
             features = pd.DataFrame(values, columns=features.columns, copy=False)
         return features
 
-    def inputs(self, panel, rows):
+    def inputs(self, panel, rows, *, around=None):
         """Return what the estimator gets for some rows of a checked panel, which are given by number.
 
         A DataFrame with these numbers as index: the features, and what monitors nearby show where the
-        estimator looks at them. Places are taken in blocks, see :meth:`describe`.
+        estimator looks at them. Places are taken in blocks, with rows `around`, see :meth:`describe`.
         """
         rows, site, tables = np.asarray(rows), site_numbers(panel), []
-        for whole, outside in self._blocks(panel, np.unique(site[rows])):
+        for whole, outside in self._blocks(panel, np.unique(site[rows]), around=around):
             block, part = panel.iloc[whole].reset_index(drop=True), np.flatnonzero(np.isin(rows, whole))
             at = np.searchsorted(whole, rows[part])
             X = self.estimator_.with_monitors(self.features(block, outside).iloc[at], block[PLACES].iloc[at])

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from airq.bundle import check_fits
 from airq.cities import read_cities
 from airq.io import atomic_folder, write_json, write_table, write_text
 from airq.messages import warn
@@ -24,8 +23,8 @@ from airq.models import FAST_BASELINES, OURS
 from airq.models.baselines import baselines as all_baselines
 from airq.models.intervals import DEFAULT_COVERAGE, check_coverage
 from airq.models.predictions import at_training_places
-from airq.models.predictor import regressor_candidate, training_panel
-from airq.panel import PLACE, TARGET, PanelMetadata, panel_metadata
+from airq.models.predictor import SCALE, check_targets, regressor_candidate, training_panel
+from airq.panel import PLACE, TARGET, Labels, PanelMetadata, check_panel, origin_warning, panel_metadata
 from airq.regressor import PM25Regressor, load
 from airq.report.card import evaluation_markdown
 from airq.report.charts import (
@@ -49,9 +48,12 @@ from airq.validation.evaluation import (
 from airq.validation.proximity import proximity as compare_distances
 from airq.validation.repeats import mean_of_repeats
 from airq.validation.schemes import BUNDLE_SCHEMES, FEW_FITS, PLACE_SCHEMES, SCHEMES, check_schemes
+from airq.workflows.predict_blocks import rows_at_once, sorted_blocks
 
 EVALUATION_JSON = "evaluation.json"
 PROXIMITY_JSON = "proximity.json"
+#: What describes a prediction and is scored beside it.
+SCORED = (*SCALE, "inside_domain")
 
 
 @dataclass(repr=False)
@@ -326,52 +328,99 @@ def evaluate_bundle(
 
     Rows of the sites that the model was trained on, under any name, are scored apart, because it saw them.
     Area of applicability, intervals and probabilities, made by the model's own calibration, are scored at new
-    sites only. `model` is a fitted one or the folder of a bundle, `panel` one with PM2.5 or its file;
-    `coverage` is that of the intervals, None for none. The Evaluation has the schemes of
+    sites only. `model` is a fitted one or the folder of a bundle; `panel` has PM2.5, or is the file of one or
+    a folder of its parts, which need not fit into memory. `coverage` is that of the intervals, None for none.
+    The Evaluation has the schemes of
     :data:`airq.validation.schemes.BUNDLE_SCHEMES`.
     """
     if coverage is not None:
         check_coverage(coverage)
     model = model if isinstance(model, PM25Regressor) else load(model)
-    panel = training_panel(panel)
-    check_fits(panel, panel_metadata(panel), model.metadata_)
     begun = time.process_time()
-    described = model.predictor_.describe(panel.drop(columns=TARGET))
+    if (most := rows_at_once(model, panel)) is None:
+        panel = model.check_panel(panel)
+        rows, n_rows = _described(model, check_panel(panel, target="required")), len(panel)
+    else:
+        with sorted_blocks(model, panel, kept=TARGET, most=most) as run:
+            rows, n_rows = _described_in_blocks(run), run.total
+    if text := origin_warning(panel_metadata(rows)):
+        warn(text)
     seconds = time.process_time() - begun
-    labelled = panel[TARGET].notna().to_numpy()
-    trained = at_training_places(panel, model.metadata_["data"]["places"])
-    result = Evaluation(metadata=panel_metadata(panel))
+    trained = at_training_places(rows, model.metadata_["data"]["places"])
+    result = Evaluation(metadata=panel_metadata(rows))
     new_sites, known_sites = BUNDLE_SCHEMES
-    for scheme, rows in ((new_sites, labelled & ~trained), (known_sites, labelled & trained)):
-        if not rows.any():
+    for scheme, chosen in ((new_sites, ~trained), (known_sites, trained)):
+        if not chosen.any():
             result.skipped[scheme] = "the panel has none with PM2.5"
             continue
+        part = rows if chosen.all() else rows[chosen].reset_index(drop=True)
         record = score_predictions(
-            panel[rows],
-            described.loc[rows, "pm25"],
+            part,
+            part["predicted"],
             scheme=scheme,
             model="bundle",
             folds=1,
-            groups=panel.loc[rows, "site_id"].nunique(),
+            groups=part["site_id"].nunique(),
             group="sites",
             rmse_sd=None,
         )
-        record["seconds"] = seconds * float(rows.mean())
+        record["seconds"] = seconds * len(part) / n_rows
         result.records.append(record)
         if scheme == new_sites:
-            _score_description(result, panel[rows], described[rows], model, coverage)
-    if (labelled & trained).any():
+            _score_description(result, part, model, coverage)
+    if trained.any():
         warn(
             "Rows of known sites are of places that the bundle learned from: their scores are no validation."
         )
     return result
 
 
-def _score_description(result, panel, described, model, coverage):
+def _described(model, panel):
+    """Return the rows of a checked panel that have PM2.5, with their predictions and what describes them.
+
+    The columns are those of places, `date`, `pm25`, `predicted` [µg m⁻³] and :data:`SCORED`.
+    """
+    labelled = panel[TARGET].notna()
+    check_targets(panel.loc[labelled, TARGET].to_numpy())
+    described = _scored(model.predictor_.describe(panel.drop(columns=TARGET)))
+    rows = panel[[*PLACE, "date", TARGET]].join(described)[labelled].reset_index(drop=True)
+    rows.attrs = panel.attrs
+    return rows
+
+
+def _scored(described):
+    """Return the columns of :meth:`Predictor.describe` that are scored, `pm25` as `predicted`."""
+    chosen = [name for name in (TARGET, *SCORED) if name in described]
+    return described[chosen].rename(columns={TARGET: "predicted"})
+
+
+def _described_in_blocks(run):
+    """Return the same for the rows of a panel in files, block after block; names of places are categories."""
+    survey, blocks, tables = run.survey, range(len(run.blocks)), []
+    pm25 = [run.load(number)[TARGET] for number in blocks if TARGET in survey.record.names]
+    if not pm25 or np.isnan(pm25 := np.concatenate(pm25)).all():
+        check_panel(next(survey.batches())[-1], target="required")
+    check_targets(pm25[~np.isnan(pm25)])
+    for number in blocks:
+        records, panel, around = run.block(number)
+        described = _scored(run.predictor.describe(panel, around=around))
+        table = described.assign(**{name: records[name] for name in ("place", "day", TARGET)})
+        tables.append(table[table[TARGET].notna()])
+    rows = pd.concat(tables, ignore_index=True)
+    del tables
+    rows = rows.take(np.lexsort((rows["day"], survey.site[rows["place"]]))).reset_index(drop=True)
+    spelled = survey.spelled.astype(dict.fromkeys(PLACE[:4], "category"))
+    places = {name: spelled[name].take(rows["place"]).array for name in PLACE}
+    days = rows["day"].to_numpy().astype("datetime64[D]").astype("datetime64[us]")
+    rows = rows.assign(**places, date=days).drop(columns=["place", "day"])
+    rows.attrs = {"airq": Labels(survey.metadata.to_dict())}
+    return rows
+
+
+def _score_description(result, rows, model, coverage):
     """Score area of applicability and intervals of a fitted model at new places."""
     record, scheme = result.records[-1], result.records[-1]["scheme"]
-    table = panel[[*PLACE, "date"]].assign(scheme=scheme, observed=panel[TARGET])
-    table = table.join(described.rename(columns={"pm25": "predicted"}).set_index(panel.index))
+    table = rows.rename(columns={TARGET: "observed"}).assign(scheme=scheme)
     if "inside_domain" in table:
         record |= score_applicability(table)
     calibration, uncertainty = model.predictor_.calibration_, model.metadata_["uncertainty"]
@@ -380,9 +429,7 @@ def _score_description(result, panel, described, model, coverage):
     if calibration is None:
         result.skipped[f"{scheme}/intervals"] = uncertainty["promises"][0]
         return
-    scored = score_calibration(
-        table.reset_index(drop=True), calibration, nominal=coverage, thresholds=exceedance_thresholds()
-    )
+    scored = score_calibration(table, calibration, nominal=coverage, thresholds=exceedance_thresholds())
     result.add_intervals(record, *scored)
     if not result.coverage_records:
         reason = calibration.explain(coverage, groups=uncertainty["calibrated_on"])

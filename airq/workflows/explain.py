@@ -7,6 +7,7 @@ again without each product and compares errors at held-out places: it shows what
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import functools
@@ -21,9 +22,9 @@ import pandas as pd
 from airq.io import atomic_folder, write_json, write_text
 from airq.messages import warn
 from airq.models import OURS
-from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions
-from airq.models.predictor import open_panel, training_panel
-from airq.panel import TARGET, PanelMetadata, feature_columns, origin_warning
+from airq.models.explanation import GROUPINGS, N_COLUMNS, Contributions, PanelRows
+from airq.models.predictor import training_panel
+from airq.panel import IDENTITY, TARGET, feature_columns, origin_warning
 from airq.regressor import load
 from airq.report.contributions import contribution_sentences
 from airq.report.words import markdown_table
@@ -32,6 +33,7 @@ from airq.units import PM25_UNIT
 from airq.validation.evaluation import plan_folds, score_candidates
 from airq.validation.scores import bootstrap_difference, rmse
 from airq.validation.splitters import training_groups
+from airq.workflows.predict_blocks import rows_at_once, sorted_blocks
 
 #: Records in the folder of an explanation, and of drop-product scores: such a folder may be replaced.
 RECORDS = "explanation.json"
@@ -64,7 +66,7 @@ def explain(model, panel: pd.DataFrame | str | Path, *, by: str = "product") -> 
     model : PM25Regressor, str or Path
         A fitted model, or the folder of its bundle.
     panel : DataFrame, str or Path
-        Panel with the model's input columns; PM2.5 in it is not looked at.
+        Panel with the model's input columns, or a folder of its parts; PM2.5 in it is not looked at.
     by : {"product", "column", "feature"}
         What contributes.
 
@@ -82,7 +84,8 @@ def explain(model, panel: pd.DataFrame | str | Path, *, by: str = "product") -> 
     """
     if by not in GROUPINGS:
         raise ValueError(f"Unknown grouping {by!r}; choose from {', '.join(GROUPINGS)}.")
-    table = open_contributions(model, panel)[0].importance()
+    with open_rows(model, panel) as (model, rows):
+        table = contributions_to(model, rows).importance()
     return table[table["by"] == by].reset_index(drop=True)
 
 
@@ -94,25 +97,92 @@ def explain_row(model, panel: pd.DataFrame | str | Path, site: str, date) -> pd.
     m⁻³] sum to the prediction. ValueError is raised if the panel has no such site or day, with the nearest
     that it has.
     """
-    panel = open_panel(panel)
-    row = find_row(panel, site, date)
-    return open_contributions(model, panel)[0].table([row])
+    with open_rows(model, panel) as (model, rows):
+        row = find_row(rows, site, date)
+        return contributions_to(model, rows).table([row])
 
 
-def open_contributions(model, panel):
-    """Return the :class:`Contributions` of a model for a panel, and the metadata of its training panel.
+@contextlib.contextmanager
+def open_rows(model, panel):
+    """Yield a model, loaded where it is a bundle's folder, and rows of a panel for :class:`Contributions`.
 
-    ValueError is raised if the panel does not fit the model.
+    A panel in files that does not fit whole stays there, see :class:`FileRows`. ValueError is raised if the
+    panel does not fit the model.
     """
     model = load(model) if isinstance(model, (str, Path)) else model
-    panel = model.check_panel(panel)
-    logger.info("computing the features of %s rows", f"{len(panel):,}")
-    contributions = Contributions(model.predictor_, panel, products_of_columns(list(panel.columns)))
-    return contributions, PanelMetadata.from_dict(model.metadata_["panel"])
+    if (most := rows_at_once(model, panel)) is None:
+        yield model, PanelRows(model.predictor_, model.check_panel(panel))
+        return
+    with sorted_blocks(model, panel, kept=None, most=most) as run:
+        yield model, FileRows(run)
 
 
-def find_row(panel, site, date):
-    """Return the number of the row of a site and day in a checked panel.
+def contributions_to(model, rows):
+    """Return the :class:`Contributions` to the predictions of a model for rows of :func:`open_rows`."""
+    logger.info("computing the features of a sample of %s rows", f"{len(rows):,}")
+    return Contributions(model.predictor_, rows, products_of_columns(rows.columns))
+
+
+class FileRows:
+    """The rows of a panel in files by number, read and computed a block at a time.
+
+    Made from a :class:`airq.workflows.predict_blocks.Run` whose rows are sorted into blocks; otherwise like
+    :class:`airq.models.explanation.PanelRows`. ValueError is raised if a site has a day twice.
+    """
+
+    def __init__(self, run):
+        self.run = run
+        self.columns = [*IDENTITY, *run.survey.record.names[3:]]
+        self.units, self.places = run.survey.metadata.units, run.survey.places
+        n_rows = run.survey.n_rows.sum(axis=0)
+        ends = np.cumsum(n_rows)
+        #: Numbers of the rows of every block, which come by site and day.
+        self._numbers = [
+            np.concatenate([np.arange(ends[site] - n_rows[site], ends[site]) for site in block])
+            for block in run.blocks
+        ]
+        for number in range(len(run.blocks)):
+            run.load(number)
+
+    def __len__(self):
+        return self.run.total
+
+    def inputs(self, rows):
+        """Return what the estimator gets, see :meth:`airq.models.predictor.Predictor.inputs`."""
+        return self._of_blocks(
+            rows, lambda panel, at, around: self.run.predictor.inputs(panel, at, around=around)
+        )
+
+    def of_site(self, site):
+        """Return the rows of a site as a table, with their numbers as index."""
+        number = int(self.places["site_id"].searchsorted(site))
+        n_rows = self.run.survey.n_rows.sum(axis=0)
+        first = n_rows[:number].sum()
+        return self.take(np.arange(first, first + n_rows[number]))
+
+    def take(self, rows):
+        """Return some rows as a table, with their numbers as index."""
+        return self._of_blocks(rows, lambda panel, at, around: panel.iloc[at])
+
+    def values(self, column):
+        """Return the values of a column that are not missing, float64."""
+        survey, stored = self.run.survey, [column] if column in self.run.survey.record.names else []
+        blocks = (survey.panel(self.run.load(n), stored)[column] for n in range(len(self.run.blocks)))
+        return np.concatenate([values.dropna().to_numpy(dtype="float64") for values in blocks])
+
+    def _of_blocks(self, rows, compute):
+        """Return what `compute` makes of the rows of each block, with the numbers of the rows as index."""
+        rows, tables = np.asarray(rows), []
+        for number, numbers in enumerate(self._numbers):
+            part = np.flatnonzero(np.isin(rows, numbers))
+            if len(part):
+                _, panel, around = self.run.block(number)
+                tables.append(compute(panel, np.searchsorted(numbers, rows[part]), around).set_axis(part))
+        return pd.concat(tables).sort_index().set_axis(rows)
+
+
+def find_row(rows, site, date):
+    """Return the number of the row of a site and day among those of :func:`open_rows`.
 
     `site` is a `site_id`, or the name of a city with one site, in upper or lower case. ValueError is raised
     if there is none, with the nearest names or days, or if the city has several sites.
@@ -121,12 +191,10 @@ def find_row(panel, site, date):
         day = pd.Timestamp(datetime.date.fromisoformat(str(date)))
     except ValueError:
         raise ValueError(f"{date!r} is not a day; write it like 2020-03-01.") from None
-    site = _find_site(panel, site)
-    own = panel["site_id"] == site
-    match = own & (panel["date"] == day)
-    if match.any():
-        return int(match.to_numpy().argmax())
-    days = panel.loc[own, "date"]
+    site = _find_site(rows.places, site)
+    days = rows.of_site(site)["date"]
+    if (days == day).any():
+        return int(days.index[days == day][0])
     nearest = days.iloc[(days - day).abs().argsort().iloc[0]]
     raise ValueError(
         f"The panel has no {day:%Y-%m-%d} for site {site!r}; its nearest day is {nearest:%Y-%m-%d} "
@@ -134,15 +202,16 @@ def find_row(panel, site, date):
     )
 
 
-def rows_around(panel, row, days):
+def rows_around(rows, row, days):
     """Return the numbers of the rows of the same site up to so many days before and after a row."""
-    near = (panel["date"] - panel["date"].iloc[row]).abs() <= pd.Timedelta(days=days)
-    return np.flatnonzero(near & (panel["site_id"] == panel["site_id"].iloc[row]))
+    here = rows.take([row]).iloc[0]
+    dates = rows.of_site(here["site_id"])["date"]
+    return dates.index[(dates - here["date"]).abs() <= pd.Timedelta(days=days)].to_numpy()
 
 
-def _find_site(panel, name):
+def _find_site(places, name):
     """Return the site of that `site_id`, or the only site of a city of that name."""
-    places = panel[["site_id", "city"]].drop_duplicates()
+    places = places[["site_id", "city"]].drop_duplicates()
     if (places["site_id"] == name).any():
         return name
     names = places.apply(lambda column: column.str.casefold())
@@ -180,7 +249,7 @@ def write_explanation(contributions, importance, metadata, out):
 
     # Monitors and remainder are no columns; a latitude without its longitude is nowhere.
     columns = importance[importance["by"] == "column"]
-    used = columns["name"].isin(contributions.panel.columns) & (columns["product"] != POSITION)
+    used = columns["name"].isin(contributions.rows.columns) & (columns["product"] != POSITION)
     dependence = contributions.dependence(columns.loc[used, "name"].tolist()[:N_COLUMNS])
     tables = [importance_rows(importance, by) for by in ("product", "column")]
     parts = [CAPTION, *(markdown_table(headings, rows[:30]) for headings, rows in tables)]
@@ -202,15 +271,15 @@ def row_records(table):
     return table.to_dict("records")
 
 
-def write_row_explanation(table, panel, metadata, out):
+def write_row_explanation(table, places, metadata, out):
     """Write records, text and picture of the contributions to one prediction into a folder.
 
-    `panel` names city and country, `metadata` is that of the training panel; a folder that holds
+    `places` names city and country, `metadata` is that of the training panel; a folder that holds
     `explanation.json` is replaced.
     """
     from airq.report.charts import contribution_bars, save
 
-    sentences = contribution_sentences(table, panel)
+    sentences = contribution_sentences(table, places)
     with atomic_folder(out, marker=RECORDS) as folder:
         write_json(folder / RECORDS, row_records(table))
         parts = ["```\n" + "\n".join(sentences) + "\n```"]

@@ -6,6 +6,8 @@ places around it; last, the results are written by site and day. A run that was 
 ended. The predictions are those of :meth:`airq.PM25Regressor.predict_table`, bit for bit, see
 :mod:`airq.models.blocks`. On a cluster, see :func:`airq.cluster.on_cluster`, its workers predict the blocks,
 whose rows they read from the hidden folder; this process writes what they find.
+
+Scores and explanations of a bundle go through the same blocks, see :func:`sorted_blocks`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import filelock
@@ -47,6 +50,8 @@ from airq.parallel import workers
 
 #: Memory of a run unless another is asked for, and what of it no row needs. [bytes]
 MEMORY, FIXED = 1_000_000_000, 400_000_000
+#: Memory of a run that scores or explains, which keeps figures of the rows beside. [bytes]
+LEAN = 500_000_000
 #: Memory that a row of a block needs for itself and for every feature. [bytes]
 ROW_BYTES, FEATURE_BYTES = 600, 12
 #: Fewest rows of a block: smaller ones would read their surroundings again and again.
@@ -174,16 +179,20 @@ class Survey:
     n_rows : numpy.ndarray of shape (n_parts, n_sites)
         Rows by part of the output.
     record : numpy.dtype
-        Of a row in a block: part, place in `spelled`, day, inputs and population.
+        Of a row in a block: part, place in `spelled`, day, inputs and the column `kept`, where it is there.
     sources : list of str
         Where the rows come from.
+    metadata : PanelMetadata
+        Of the first file.
     """
 
-    def __init__(self, model, files, *, n_parts, advance):
+    def __init__(self, model, files, *, n_parts=1, kept: str | None = "population", advance=None):
         self.files, self.n_parts = files, n_parts
         inputs, total = model.metadata_["recipe_inputs"], sum(map(_n_rows, files))
-        kinds = dict.fromkeys([*inputs, "population"], "f4")
+        kinds = dict.fromkeys([*inputs, *filter(None, [kept])], "f4")
         self.codes, counts, filled, sources, n_outside = {}, {}, set(), {}, 0
+        with open_panel_file(files[0]) as (_, self.metadata):
+            pass
         for done, part, batch in self.batches():
             check_columns(batch.columns, panel_metadata(batch), model.metadata_)
             sources |= dict.fromkeys(panel_metadata(batch).sources)
@@ -193,7 +202,8 @@ class Survey:
             filled |= {name for name in inputs if name not in filled and batch[name].notna().any()}
             kinds |= {name: "f8" for name in kinds if name in batch and batch[name].dtype != "float32"}
             n_outside += model.n_outside(batch)
-            advance(done, total, "rows checked")
+            if advance is not None:
+                advance(done, total, "rows checked")
         if not counts:
             raise ValueError("The panel has no rows.")
         self.sources, self.spelled = list(sources), pd.DataFrame(list(self.codes), columns=PLACE)
@@ -258,7 +268,7 @@ class Run:
         #: Where the results of a part and site begin.
         self.first = np.cumsum(survey.n_rows).reshape(survey.n_rows.shape) - survey.n_rows
 
-    def sort_into_blocks(self, advance):
+    def sort_into_blocks(self, advance=None):
         """Append every row to the file of its block, and make room for the results."""
         if "sorted" in self._done():
             return
@@ -278,7 +288,8 @@ class Run:
             for some in _runs(where):
                 with open(self._file(where[some[0]]), "ab") as file:
                     file.write(records[some].tobytes())
-            advance(done, self.total, "rows sorted")
+            if advance is not None:
+                advance(done, self.total, "rows sorted")
         with open(self.results, "wb") as file:
             file.truncate(self.total * RESULT.itemsize)
         self._finish("sorted")
@@ -298,13 +309,16 @@ class Run:
                 done += len(results)
                 advance(done, self.total, "rows predicted")
 
+    def block(self, number):
+        """Return the records of a block by site and day, the same as a panel, and the rows around them."""
+        recipe, records = self.predictor.recipe_, self.load(number)
+        columns = [name for name in self.survey.record.names[3:] if name in recipe.inputs]
+        around = self._around(number, [name for name in columns if name in recipe.surroundings.inputs])
+        return records, self.survey.panel(records, columns), around
+
     def _predict(self, number):
         """Return the results of a block, by site and day, and their parts and sites."""
-        recipe, records = self.predictor.recipe_, self._load(number)
-        columns = [name for name in self.survey.record.names[3:] if name in recipe.inputs]
-        panel = self.survey.panel(records, columns)
-        check_keys(panel)
-        around = self._around(number, [name for name in columns if name in recipe.surroundings.inputs])
+        records, panel, around = self.block(number)
         described = self.predictor.describe(panel, around=around)
         results = np.empty(len(records), [("part", "i4"), ("site", "i4"), *RESULT.descr])
         results["part"], results["site"] = records["part"], self.survey.site[records["place"]]
@@ -319,17 +333,21 @@ class Run:
         tables = []
         for other, block in enumerate(self.blocks):
             if other != number and np.isin(block, near).any():
-                records = self._load(other)
+                records = self.load(other)
                 records = records[np.isin(self.survey.site[records["place"]], near)]
                 tables.append(
                     self.survey.panel(records, columns).drop(columns=["city_id", "city", "country"])
                 )
         return pd.concat(tables, ignore_index=True) if tables else None
 
-    def _load(self, number):
-        """Return the records of a block by site and day."""
+    def load(self, number):
+        """Return the records of a block by site and day; refuse a day that a site has twice."""
         records = np.fromfile(self._file(number), self.survey.record)
-        return records[np.lexsort((records["day"], self.survey.site[records["place"]]))]
+        records = records[np.lexsort((records["day"], self.survey.site[records["place"]]))]
+        same_site = np.diff(self.survey.site[records["place"]]) == 0
+        if np.any(same_site & (np.diff(records["day"]) == 0)):
+            check_keys(self.survey.panel(records, []))
+        return records
 
     def _write_results(self, results):
         order = np.argsort(results["part"], kind="stable")
@@ -407,6 +425,28 @@ def _block(run, number, which):
             "workers of the cluster share."
         )
     return number, run._predict(number)
+
+
+@contextlib.contextmanager
+def sorted_blocks(model, source, *, kept, most, advance=None):
+    """Yield the rows of a panel in files, checked and sorted into blocks of at most `most` rows, as a Run.
+
+    `kept` is a column that the records hold beside the inputs, None for none. The blocks are in a temporary
+    folder, which is removed at the end; the other arguments are those of :func:`predict_panel`.
+    """
+    survey = Survey(model, list(panel_files(source).values()), kept=kept, advance=advance)
+    with tempfile.TemporaryDirectory(prefix="airq-") as work:
+        run = Run(model.predictor_, survey, Path(work), most)
+        run.sort_into_blocks(advance)
+        yield run
+
+
+def rows_at_once(model, source):
+    """Return how many rows of a panel are scored or explained at once, None if it is there or fits whole."""
+    if isinstance(source, pd.DataFrame):
+        return None
+    most = _rows_within(LEAN, len(model.metadata_["features"]))
+    return None if Path(source).is_file() and _n_rows(source) <= most else most
 
 
 @contextlib.contextmanager

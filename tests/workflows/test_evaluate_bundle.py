@@ -17,6 +17,7 @@ from airq.models.predictor import Predictor
 from airq.panel import check_panel
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import HeldOutScores
+from airq.workflows import predict_blocks
 from airq.workflows.evaluate import evaluate_bundle
 
 MEMBERS = (Member("lightgbm", 0.5, {"rounds": 15, "patience": 15, "min_data_in_leaf": 5}),)
@@ -86,6 +87,50 @@ def test_known_sites_are_not_scored_by_their_intervals(model, panel, tmp_path):
     assert [record["scheme"] for record in found.records] == ["known sites"]
     assert "coverage" not in found.records[0]
     assert found.coverage.empty
+
+
+def test_parts_in_blocks_have_the_scores_of_one_piece(model, panel, new_panel, tmp_path, monkeypatch):
+    "Known and new places in two files, eighty rows at a time: every figure is that of the whole panel."
+    both = pd.concat([panel, new_panel.assign(**{c: "new " + new_panel[c] for c in ("site_id", "city_id")})])
+    both.attrs = panel.attrs
+    write_panel(check_panel(both), tmp_path / "both.parquet")
+    for name, part in (("a", both.iloc[::2]), ("b", both.iloc[1::2])):
+        part.attrs = panel.attrs
+        write_panel(part, tmp_path / "parts" / f"{name}.parquet")
+
+    def figures(source):
+        with pytest.warns(AirqWarning, match="no validation"):
+            found = evaluate_bundle(model, source, coverage=0.8)
+        records = [{k: v for k, v in record.items() if k != "seconds"} for record in found.records]
+        return pd.DataFrame(records), found.coverage, found.exceedance, found.reliability
+
+    whole = figures(tmp_path / "both.parquet")
+    monkeypatch.setattr(predict_blocks, "_rows_within", lambda memory, n_features: 80)
+    for found, expected in zip(figures(tmp_path / "parts"), whole, strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert len(whole[0]) == 2 and len(whole[1]) and len(whole[3])
+
+
+@pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda panel: panel.drop(columns="pm25"), "has no PM2.5"),
+        (lambda panel: panel.assign(pm25=np.nan), "has no PM2.5"),
+        (lambda panel: panel.assign(pm25=panel["pm25"].where(panel.index < 9)), "PM2.5 in 9 rows; at least"),
+        (lambda panel: panel.assign(pm25=7.0), "PM2.5 is 7 in every row"),
+    ],
+)
+def test_too_little_pm25_is_refused_before_the_work(model, new_panel, tmp_path, monkeypatch, change, reason):
+    "In one piece and in blocks alike, before anything is predicted."
+    changed = change(new_panel)
+    changed.attrs = new_panel.attrs
+    write_panel(changed, tmp_path / "p.parquet")
+    monkeypatch.setattr(Predictor, "describe", lambda *_, **__: pytest.fail("a prediction"))
+    for most in (10_000, 80):
+        monkeypatch.setattr(predict_blocks, "_rows_within", lambda memory, n_features, most=most: most)
+        with pytest.raises(ValueError, match=reason):
+            evaluate_bundle(model, tmp_path / "p.parquet")
 
 
 def test_a_training_place_under_another_name_is_known(make_panel):

@@ -11,9 +11,19 @@ from typer.testing import CliRunner
 from airq.cli import app
 from airq.io import read_panel, write_panel
 from airq.messages import AirqWarning
+from airq.models.explanation import PanelRows
 from airq.panel import PanelMetadata, label_panel, sort_panel
 from airq.regressor import PM25Regressor, load
-from airq.workflows.explain import explain, explain_row, find_row, products_of_columns
+from airq.workflows import predict_blocks
+from airq.workflows.explain import (
+    contributions_to,
+    explain,
+    explain_row,
+    find_row,
+    open_rows,
+    products_of_columns,
+    rows_around,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
 
@@ -129,11 +139,37 @@ def test_an_unknown_site_or_day_is_one_line_with_what_is_near(files, site, date,
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
+def test_blocks_of_files_have_the_bits_of_one_piece(files, tmp_path, monkeypatch):
+    "Two parts, fifty rows at a time: importance, dependence and one day are those of the whole panel."
+    panel = read_panel(files / "panel.parquet")
+    for name, rows in (("a", panel["site_id"] < "lira"), ("b", panel["site_id"] >= "lira")):
+        part = panel[rows].sample(frac=1, random_state=0)
+        part.attrs = panel.attrs
+        write_panel(part, tmp_path / "parts" / f"{name}.parquet")
+    model = load(files / "bundle")
+
+    def everything(source):
+        with open_rows(model, source) as (_, rows):
+            made, row = contributions_to(model, rows), find_row(rows, "Masaka", "2020-01-05")
+            around = rows_around(rows, row, 3)
+            return made.importance(), made.dependence(["co", "latitude"]), made.table(around), rows.units
+
+    whole = everything(panel)
+    monkeypatch.setattr(predict_blocks, "_rows_within", lambda memory, n_features: 50)
+    for found, expected in zip(everything(tmp_path / "parts"), whole, strict=True):
+        if isinstance(expected, dict):
+            assert found == expected
+        else:
+            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert len(whole[2]["date"].unique()) == 7
+
+
 @pytest.fixture
 def cities(make_panel):
     "One site in Gulu, seven in Kampala, one day each."
     panel = make_panel({f"s{number}": ["2020-01-01"] for number in range(8)}, pm25=[1] * 8)
-    return panel.assign(city=["Gulu", *["Kampala"] * 7])
+    return PanelRows(None, label_panel(panel.assign(city=["Gulu", *["Kampala"] * 7]), PanelMetadata()))
 
 
 @pytest.mark.parametrize("name", ["s0", "S0", "Gulu", "gulu", "GULU"])
@@ -173,7 +209,7 @@ def test_options_that_do_not_apply_are_refused(files, options, refused):
 def test_the_row_is_that_of_site_and_day(make_panel):
     "The second day of the second site is row 3."
     panel = make_panel({"a": ["2020-01-01", "2020-01-02"], "b": ["2020-01-01", "2020-01-02"]}, pm25=[1] * 4)
-    assert find_row(panel, "b", "2020-01-02") == 3
+    assert find_row(PanelRows(None, panel), "b", "2020-01-02") == 3
 
 
 def test_columns_of_the_catalogue_have_its_products():
