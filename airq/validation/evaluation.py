@@ -33,6 +33,7 @@ from airq.validation.scores import (
     bootstrap_difference,
     coverage_table,
     exceedance_scores,
+    group_numbers,
     reliability,
     rmse,
     scores,
@@ -409,7 +410,7 @@ def nested_intervals(table, calibrations, *, nominal, thresholds=(), period="day
     """
     columns = ["lower", "upper", *map(exceedance_column, thresholds)]
     intervals = pd.DataFrame(np.nan, index=table.index, columns=columns)
-    for superfold, rows in table.groupby("superfold"):
+    for superfold, rows in table[["superfold", *HELD_OUT[1:]]].groupby("superfold"):
         if superfold in calibrations:
             calibration = calibrations[superfold]
             described = rows["predicted"].to_numpy(), rows[["scale_low", "scale_high"]].to_numpy()
@@ -422,8 +423,9 @@ def score_intervals(table, calibrations, *, nominal, thresholds):
     """Score the intervals of days, months and years, and the probabilities of days.
 
     `table` holds days of one scheme: place, date, `scheme, superfold, observed, predicted, scale_low,
-    scale_high, lower, upper` [µg m⁻³] and a probability for each of the `thresholds` [µg m⁻³];
-    `calibrations` come from :func:`nested_calibrations`, `nominal` is the coverage of the intervals.
+    scale_high, lower, upper` [µg m⁻³] and a probability for each of the `thresholds` [µg m⁻³], which is
+    computed where it is not there; `calibrations` come from :func:`nested_calibrations`, `nominal` is the
+    coverage of the intervals.
 
     Returns
     -------
@@ -437,19 +439,32 @@ def score_intervals(table, calibrations, *, nominal, thresholds):
     """
     scheme = table["scheme"].iloc[0]
     table = table.assign(group=table[ALL_SCHEMES[scheme].calibration_column])
-    coverage = []
+    coverage = _coverage(table, calibrations, nominal)
+    exceedance, reliable, groups = [], [], group_numbers(table["group"])
+    for threshold in thresholds:
+        name, probability = exceedance_column(threshold), table
+        if name not in table:
+            # One after another: all together are larger than the rest of the table.
+            asked = {"nominal": nominal, "thresholds": [threshold]}
+            probability = nested_intervals(table, calibrations, **asked)
+        scored = table["observed"], probability[[name]].to_numpy(), [threshold]
+        exceedance += exceedance_scores(*scored)
+        reliable.append(reliability(*scored, groups))
+    coverage, exceedance = ([{"scheme": scheme, **one} for one in part] for part in (coverage, exceedance))
+    return coverage, exceedance, pd.concat(reliable, ignore_index=True).assign(scheme=scheme)
+
+
+def _coverage(table, calibrations, nominal):
+    """Return the records of the coverage of days, months and years."""
+    columns = ["group", *PLACE, "date", "superfold", *HELD_OUT]
+    coverage = coverage_table(table[[*columns, "lower", "upper"]], nominal)
     for period in PERIODS:
-        rows = table
         if period != "day":
             # Means have intervals of their own, never means of daily bounds.
-            rows = period_means(table.drop(columns=["lower", "upper"]), period, keys=["group", "site_id"])
+            rows = period_means(table[columns], period, keys=["group", "site_id"])
             rows = rows.join(nested_intervals(rows, calibrations, nominal=nominal, period=period))
-        coverage += coverage_table(rows, nominal, period=period)
-    probability = table[[exceedance_column(limit) for limit in thresholds]].to_numpy()
-    exceedance = exceedance_scores(table["observed"], probability, thresholds)
-    reliable = reliability(table["observed"], probability, thresholds, table["group"])
-    coverage, exceedance = ([{"scheme": scheme, **one} for one in part] for part in (coverage, exceedance))
-    return coverage, exceedance, reliable.assign(scheme=scheme)
+            coverage += coverage_table(rows, nominal, period=period)
+    return coverage
 
 
 def score_calibration(table, calibration, *, nominal, thresholds):
@@ -459,7 +474,7 @@ def score_calibration(table, calibration, *, nominal, thresholds):
     probabilities; so are the results.
     """
     table, calibrations = table.assign(superfold=0), {0: calibration}
-    intervals = nested_intervals(table, calibrations, nominal=nominal, thresholds=thresholds)
+    intervals = nested_intervals(table, calibrations, nominal=nominal)
     return score_intervals(table.join(intervals), calibrations, nominal=nominal, thresholds=thresholds)
 
 

@@ -50,7 +50,7 @@ def smoothed(panel, values, days=SMOOTHING_DAYS):
 
     It is NaN where fewer than half of the days have a value.
     """
-    table = pd.DataFrame({"site_id": panel["site_id"].to_numpy(), "date": panel["date"].to_numpy()})
+    table = pd.DataFrame({"site_id": pd.factorize(panel["site_id"])[0], "date": panel["date"].to_numpy()})
     table["value"] = np.asarray(values, dtype="float64")
     table["row"] = np.arange(len(table))
     table = table.sort_values(["site_id", "date"])
@@ -244,12 +244,25 @@ def bootstrap_share(inside, groups, *, confidence=0.95, n_draws=2000, seed=0):
     groups.
     """
     sums = pd.DataFrame({"inside": np.asarray(inside, dtype="float64"), "n": 1.0})
-    sums = sums.groupby(np.asarray(groups, dtype="str")).sum().to_numpy()
+    sums = sums.groupby(group_numbers(groups)).sum().to_numpy()
     if len(sums) < MIN_BOOTSTRAP_GROUPS:
         return np.nan, np.nan
     total = _resampled(sums, n_draws, seed)
     low, high = np.quantile(total[:, 0] / total[:, 1], [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def group_numbers(groups):
+    """Return the number of the group of every row, (n_rows,), by their order as text; numbers stay.
+
+    >>> group_numbers(["b", "a", "b"]).tolist()
+    [1, 0, 1]
+    """
+    if getattr(groups, "dtype", None) == np.intp:
+        return np.asarray(groups)
+    number, names = pd.factorize(np.asarray(groups) if isinstance(groups, list) else groups)
+    # Rows are numbers: as text they would take as much as all their figures.
+    return np.argsort(np.argsort(np.asarray(names, dtype="str"), kind="stable"))[number]
 
 
 def _resampled(sums, n_draws, seed):
@@ -362,8 +375,7 @@ def reliability(observed, probability, thresholds, groups, *, edges=EDGES, n_dra
     mean), `frequency`, and `ci_low, ci_high` (95 % of the frequency, groups resampled).
     """
     observed, probability = np.asarray(observed, dtype="float64"), np.asarray(probability, dtype="float64")
-    groups = np.asarray(groups, dtype="str")
-    rows = []
+    groups, rows = group_numbers(groups), []
     for threshold, column in zip(thresholds, probability.T, strict=True):
         complete = ~np.isnan(column) & ~np.isnan(observed)
         number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, len(edges) - 2)
