@@ -175,25 +175,27 @@ def fit_booster(
 ):
     """Fit a booster of a library; stop when its error on other rows stops improving. A ridge has no stop.
 
-    `features` and `stop_features` are DataFrames of shape (n_samples, n_features), whose missing values are
-    left to the trees; targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
+    `features` and `stop_features` are functions that make DataFrames of shape (n_samples, n_features), whose
+    missing values are left to the trees; they are called where they are needed, so that no copy of them lasts
+    longer. Targets have the shape (n_samples,). `parameters` change :data:`LIGHTGBM` or
     :data:`CATBOOST`; `huber`, of LightGBM, makes errors beyond so many standard deviations of the target
     count by their size instead of their square. The same `seed` and number of `threads` give the same model.
     `binned` is a dict for several boosters of the same features and seed, which LightGBM then bins once.
     """
     if kind == "ridge":
-        return Ridge.fit(features, target)
+        return Ridge.fit(features(), target)
     if kind == "catboost" and target.min() == target.max():
         raise CannotFit("PM2.5 is constant in the training rows of an inner fold, which CatBoost refuses")
     # Native files number the features, because LightGBM refuses some characters in names.
     settings = DEFAULTS[kind] | (parameters or {})
     rounds, patience = settings.pop("rounds"), settings.pop("patience")
-    learn, stop = (_matrix(features), target), (_matrix(stop_features), stop_target)
+    learn, stop = (features, target), (stop_features, stop_target)
     if kind == "lightgbm":
         fitted = _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads, binned)
         return Booster(kind, fitted, threads)
     model = catboost_regressor(rounds, patience, seed, threads, **settings)
-    return Booster(kind, model.fit(*learn, eval_set=stop), threads)
+    stop = _matrix(stop_features()), stop_target
+    return Booster(kind, model.fit(_matrix(features()), target, eval_set=stop), threads)
 
 
 def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads, binned):
@@ -216,8 +218,9 @@ def _fit_lightgbm(learn, stop, settings, rounds, patience, seed, threads, binned
     if bins not in binned:
         # Linear leaves need the raw values, too; other boosters do not look at them.
         kept = settings | {"linear_tree": True} if shared else settings
-        data = lightgbm.Dataset(*learn, params=kept).construct()
-        binned[bins] = data, lightgbm.Dataset(*stop, reference=data, params=kept).construct()
+        data = lightgbm.Dataset(_matrix(learn[0]()), learn[1], params=kept).construct()
+        validation = lightgbm.Dataset(_matrix(stop[0]()), stop[1], reference=data, params=kept)
+        binned[bins] = data, validation.construct()
     data, validation = binned[bins]
     for part, (_, target) in ((data, learn), (validation, stop)):
         part.set_label(target).params = dict(settings)

@@ -11,6 +11,7 @@ outweigh the others.
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
@@ -204,9 +205,9 @@ class BoosterEnsemble:
         if self.monitors and places is not None and len(set(groups)) > 1:
             self.monitors_ = Monitors(places, y, lags=LAGS[self.monitors]).fit(groups, seed=self.seed)
         tables = self._tables(X, groups)
-        self._set_ranges(tables)
         self.members_ = self.members
         if self.search is not None:
+            tables = list(tables)
 
             def score(members):
                 return self._fit_all(members, tables, y)
@@ -215,71 +216,83 @@ class BoosterEnsemble:
             self.members_ = self.search(self.members, score, data, self.seed)
         self._fit_all(self.members_, tables, y)
         # What the area of applicability compares new rows with.
-        self.training_ = tables[0].learned()
+        self.training_ = X if self.monitors_ is None else _joined(X, self.training_)
         return self
 
     def _tables(self, X, groups):
-        """Return the features that each fold's boosters learn from, and those of the rows left out."""
-        folds = range(self.folds_.max() + 1)
-        if self.monitors_ is None:
-            return [FoldTable(X, self.folds_ == fold, None, [None]) for fold in folds]
-        seen = TrainingMonitors(self.monitors_, groups, self.folds_)
-        return [
-            FoldTable(
-                X,
-                self.folds_ == fold,
-                seen.dropped(fold, self.seed),
-                [seen.beyond(fold, radius) for radius in TRIED_KM],
-            )
-            for fold in folds
-        ]
-
-    def _set_ranges(self, tables):
-        seen = [part for table in tables for part in (table.dropped, *table.tried) if part is not None]
-        ends = [_ends(tables[0].X.to_numpy())]
-        if seen:
-            ends.append(_ends(np.concatenate(seen)))
-        self.ranges_ = np.concatenate(ends, axis=1).astype("float64")
+        """Yield the features that each fold's boosters learn from, and those of the rows left out."""
+        seen = None
+        if self.monitors_ is not None:
+            seen = TrainingMonitors(self.monitors_, groups, self.folds_)
+        for fold in range(self.folds_.max() + 1):
+            dropped, tried = None, [None]
+            if seen is not None:
+                dropped = seen.dropped(fold, self.seed)
+                tried = [seen.beyond(fold, radius) for radius in TRIED_KM]
+            yield FoldTable(X, self.folds_ == fold, dropped, tried)
 
     def _fit_all(self, members, tables, y):
         """Fit members and blend; return the error of the inner predictions."""
         self.highest_ = float(y.max() * HEADROOM)
         self.members_ = tuple(members)
-        inner = np.empty((len(tables[0].tried), len(y), len(members)))
+        n_radii = 1 if self.monitors_ is None else len(TRIED_KM)
+        inner = np.empty((n_radii, len(y), len(members)))
+        apart, kriged = np.full((2, n_radii, len(y)), np.nan)
         self.boosters_ = [[] for _ in members]
+        ends = []
         for fold, table in enumerate(tables):
-            learned, left_out = table.learned(), list(table.left_out())
-            X_learn, X_stop = learned[~table.stop], learned[table.stop]
-            ends = _ends(X_learn.to_numpy())
-            binned = {} if sum(member.kind == "lightgbm" for member in members) > 1 else None
-            for number, member in enumerate(members):
-                target = member.forward(y)
-                learn, stop = (X_learn, target[~table.stop]), (X_stop, target[table.stop])
-                options = {"parameters": member.parameters, "seed": self.seed + fold, "threads": self.threads}
-                booster = fit_booster(member.kind, *learn, *stop, binned=binned, **options)
-                self.boosters_[number].append(booster)
-                for radius, rows in enumerate(left_out):
-                    # As a prediction is made, so that the weights are those of what predicts.
-                    predicted = member.backward(booster.predict(_limited(rows, ends, member.reach)))
-                    inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
+            self._fit_fold(fold, table, y, inner)
+            ends.append(table.ends())
+            if self.monitors_ is not None:
+                for radius, rows in enumerate(table.left_out()):
+                    apart[radius, table.stop] = kilometres(rows)
+                    kriged[radius, table.stop] = _kriged(rows)
+            if fold == 0:
+                self.training_ = table.dropped
+        low, high = np.stack(ends, axis=1).astype("float64")
+        self.ranges_ = np.array([np.fmin.reduce(low), np.fmax.reduce(high)])
         prior = np.array([member.prior for member in members])
         # With monitors at hand and without: the weights must hold in both cases.
         evidence = blend_weights(inner.reshape(-1, len(members)), np.tile(y, len(inner)))
         weights = EVIDENCE * evidence + (1 - EVIDENCE) * prior / prior.sum()
         self.weights_ = limited_weights(weights, [member.most for member in members])
-        self._draw_to_kriging(inner @ self.weights_, tables, y)
+        self._draw_to_kriging(inner @ self.weights_, apart, kriged, y)
         self.inner_rmse_ = float(np.sqrt(np.mean(np.square(self.inner_predictions_ - y))))
         return self.inner_rmse_
 
-    def _draw_to_kriging(self, blended, tables, y):
-        """Choose the shares of the kriging from out-of-fold predictions, (n_radii, n_samples)."""
+    def _fit_fold(self, fold, table, y, inner):
+        """Fit every member without the rows of a fold, and put its predictions for them into `inner`."""
+        learned, binned = ~table.stop, {}
+        ends = _ends(table.learned(learned).to_numpy())
+        for number, member in enumerate(self.members_):
+            if member.kind != "lightgbm":
+                # What LightGBM keeps of the features is as large as they are.
+                binned.clear()
+            target = member.forward(y)
+            booster = fit_booster(
+                member.kind,
+                functools.partial(table.learned, learned),
+                target[learned],
+                functools.partial(table.learned, table.stop),
+                target[table.stop],
+                parameters=member.parameters,
+                seed=self.seed + fold,
+                threads=self.threads,
+                binned=binned if sum(one.kind == "lightgbm" for one in self.members_) > 1 else None,
+            )
+            self.boosters_[number].append(booster)
+            for radius, rows in enumerate(table.left_out()):
+                # As a prediction is made, so that the weights are those of what predicts.
+                predicted = member.backward(booster.predict(_limited(rows, ends, member.reach)))
+                inner[radius, table.stop, number] = np.minimum(predicted, self.highest_)
+
+    def _draw_to_kriging(self, blended, apart, kriged, y):
+        """Choose the shares of the kriging from out-of-fold predictions; all of shape (n_radii, n_samples).
+
+        `apart` is the distance to the nearest monitor that is seen [km], `kriged` what these monitors give.
+        """
         self.shares_ = None
-        apart, kriged = np.full((2, *blended.shape), np.nan)
         if self.monitors_ is not None:
-            for table in tables:
-                for radius, rows in enumerate(table.left_out()):
-                    apart[radius, table.stop] = kilometres(rows)
-                    kriged[radius, table.stop] = _kriged(rows)
             observed = np.broadcast_to(y, blended.shape)
             self.shares_ = kriging_shares(*(part.ravel() for part in (apart, blended, kriged, observed)))
             blended = _drawn(blended, kriged, share_at(self.shares_, apart))
@@ -429,15 +442,28 @@ class FoldTable(NamedTuple):
     dropped: np.ndarray | None
     tried: list
 
-    def learned(self):
-        """Return the features of all rows, as the fold's boosters learn them."""
-        return self.X if self.dropped is None else _joined(self.X, self.dropped)
+    def learned(self, rows):
+        """Return the features that the fold's boosters learn, of rows given as booleans, laid out by row."""
+        values = self.X.to_numpy()
+        width = 0 if self.dropped is None else len(FEATURES)
+        table = np.empty((np.count_nonzero(rows), values.shape[1] + width), dtype="float32")
+        table[:, : values.shape[1]] = values[rows]
+        if width:
+            table[:, values.shape[1] :] = self.dropped[rows]
+        columns = [*self.X.columns, *FEATURES[:width]]
+        return pd.DataFrame(table, columns=columns, copy=False)
 
     def left_out(self):
         """Yield the features of the rows left out, for every radius."""
         rows = self.X[self.stop]
         for seen in self.tried:
             yield rows if seen is None else _joined(rows, seen)
+
+    def ends(self):
+        """Return the lowest and highest value of every feature, shape (2, n_features), whatever is seen."""
+        seen = [part for part in (self.dropped, *self.tried) if part is not None]
+        monitors = [_ends(np.concatenate(seen))] if seen else []
+        return np.concatenate([_ends(self.X.to_numpy()), *monitors], axis=1)
 
 
 def _joined(X, monitors):

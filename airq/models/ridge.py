@@ -39,7 +39,9 @@ class Ridge:
         that exponentials of predictions have the mean of those of the targets (Duan, Smearing estimate,
         Journal of the American Statistical Association 78, 605-610, 1983).
         """
-        values = features.to_numpy(dtype="float64", copy=True)
+        # How a library adds up depends on the layout, too.
+        values = np.array(features.to_numpy(), dtype="float64", order="F")
+        del features
         known = ~np.isnan(values).all(axis=0)
         medians = np.zeros(values.shape[1])
         medians[known] = [np.nanmedian(column) for column in values.T[known]]

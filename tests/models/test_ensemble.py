@@ -82,7 +82,9 @@ def test_a_rare_spike_counts_less_by_the_huber_loss():
     y = np.where(number % 2 == 0, 10.0, np.where(number % 20 == 1, 220.0, 20.0))
     settings = {"bagging_fraction": 1.0, "lambda_l2": 0.0, "feature_fraction": 1.0, "patience": 1500}
     for changed, rows, expected in [({}, y >= 0, 40.0), ({"huber": 0.1}, y < 200, 20.5)]:
-        booster = fit_booster("lightgbm", X, y, X[rows], y[rows], parameters=settings | changed)
+        booster = fit_booster(
+            "lightgbm", lambda: X, y, lambda rows=rows: X[rows], y[rows], parameters=settings | changed
+        )
         said = booster.predict(pd.DataFrame({"x": [1.0]}))[0]
         assert said == pytest.approx(expected, abs=0.05)
 
