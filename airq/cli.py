@@ -364,7 +364,10 @@ def evaluate(
     jobs: Jobs = ALL_CORES,
     cluster: Cluster = None,
 ):
-    """Score the model and the baselines on held-out rows, sites, cities and countries."""
+    """Score the model and the baselines on held-out rows, sites, cities and countries.
+
+    With --bundle PANEL may be a folder of panels, which need not fit into memory.
+    """
     if fast:
         refuse_given(ctx, ["model"], "with --fast, which is a model of its own")
         model = Model.fast

@@ -1,4 +1,6 @@
-"""Peak memory and speed of `airq predict` by rows, each in a process of its own: `make bench-predict`.
+"""Peak memory and speed of what a bundle does with many rows, each in a process of its own.
+
+`make bench-predict`: `airq predict`, beside one piece; and `airq explain` and `airq evaluate --bundle`.
 
 Rows are SIMULATED: twelve cities again and again under other names, some kilometres apart. The bundle is a
 short one (`fast`, twelve cities, sixty days), which bounds the time, not the memory of a row. In one piece
@@ -47,6 +49,16 @@ def write_rows(cities, n_rows, path):
             write(part)
 
 
+def calibrated(cities):
+    """Return a quick model of the first two months, calibrated on errors that are made up."""
+    days = cities[cities["date"] < "2020-03-01"]
+    model = airq.PM25Regressor("fast").fit(days)
+    days = days[days["pm25"].notna()]
+    errors = days[["date", "site_id"]].assign(group=days["city_id"], observed=days["pm25"])
+    model.predictor_.calibrate(errors.assign(predicted=20.0, scale_low=5.0, scale_high=5.0))
+    return model
+
+
 def measure(*command):
     """Return peak memory [MB] and seconds of processor of a Python program."""
     ran = [sys.executable, "-c", MEASURED, sys.executable, *map(str, command)]
@@ -68,7 +80,7 @@ def main():
         panel, bundle, out, other = (
             Path(folder) / name for name in ("p.parquet", "b", "o.parquet", "1.parquet")
         )
-        airq.PM25Regressor("fast").fit(cities[cities["date"] < "2020-03-01"]).save(bundle)
+        calibrated(cities).save(bundle)
         for n_rows in arguments.rows:
             write_rows(cities, n_rows, panel)
             command = ["predict", panel, "--bundle", bundle, "--out", out]
@@ -80,6 +92,9 @@ def main():
                 same = out.read_bytes() == other.read_bytes()
                 line += f", {megabytes:.0f}, {1e6 * seconds / n_rows:.0f}, {same}"
             print(f"{line}  ({time.monotonic() - begun:.0f} s)", flush=True)
+            for name in ("explain", "evaluate"):
+                megabytes, seconds = measure("-m", "airq", name, panel, "--bundle", bundle)
+                print(f"  {name}: {megabytes:.0f} MB, {1e6 * seconds / n_rows:.0f} µs a row", flush=True)
 
 
 if __name__ == "__main__":
