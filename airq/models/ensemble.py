@@ -446,8 +446,10 @@ class FoldTable(NamedTuple):
         """Return the features that the fold's boosters learn, of rows given as booleans, laid out by row."""
         values = self.X.to_numpy()
         width = 0 if self.dropped is None else len(FEATURES)
-        table = np.empty((np.count_nonzero(rows), values.shape[1] + width), dtype="float32")
-        table[:, : values.shape[1]] = values[rows]
+        table = np.empty((np.count_nonzero(rows), values.shape[1] + width), values.dtype)
+        # Column by column: chosen together, the rows would be there twice.
+        for number, column in enumerate(values.T):
+            table[:, number] = column[rows]
         if width:
             table[:, values.shape[1] :] = self.dropped[rows]
         columns = [*self.X.columns, *FEATURES[:width]]

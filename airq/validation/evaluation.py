@@ -456,7 +456,7 @@ def score_intervals(table, calibrations, *, nominal, thresholds):
 
 def _coverage(table, calibrations, nominal):
     """Return the records of the coverage of days, months and years."""
-    columns = ["group", *PLACE, "date", "superfold", *HELD_OUT]
+    columns = ["group", *PLACE[:4], "date", "superfold", *HELD_OUT]
     coverage = coverage_table(table[[*columns, "lower", "upper"]], nominal)
     for period in PERIODS:
         if period != "day":
