@@ -31,6 +31,8 @@ MAJORITY = 5
 #: Farthest that a city may lie from an urban centre's middle to lend its name, unless it lies inside. [km]
 NAME_KM = 10
 AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+#: Side of the blocks of cells by which parts of a large grid are told apart.
+BLOCK = 60
 
 
 def urban_centres(people, area) -> np.ndarray:
@@ -86,6 +88,33 @@ def _smoothed(centres, number, allowed, area):
         if not joining.any():
             return np.where(own, number, centres)
         own |= joining
+
+
+def dense_parts(density):
+    """Yield the parts of a large grid that may hold urban centres, so that a country fits into memory.
+
+    A part holds blocks with a cell of 1,500 people per km² that touch each other, and a block around them. It
+    comes as rows and columns, slices of `density` [people km⁻²] of shape (n_rows, n_columns), and a mask of
+    its cells among these: other parts may lie in its box.
+
+    >>> density = np.zeros((60, 300))
+    >>> density[0, [0, 299]] = 2000
+    >>> [(columns.start, columns.stop) for _, columns, _ in dense_parts(density)]
+    [(0, 120), (180, 300)]
+    """
+    edges = [np.arange(0, size, BLOCK) for size in density.shape]
+    most = np.maximum.reduceat(np.maximum.reduceat(density, edges[0], axis=0), edges[1], axis=1)
+    touching = np.ones((3, 3))
+    groups, _ = ndimage.label(most >= MIN_DENSITY, touching)
+    for number, box in enumerate(ndimage.find_objects(groups), start=1):
+        wider = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+        blocks = ndimage.binary_dilation(groups[wider] == number, touching)
+        rows, columns = (
+            slice(side.start * BLOCK, min(side.stop * BLOCK, size))
+            for side, size in zip(wider, density.shape, strict=True)
+        )
+        mask = np.kron(blocks, np.ones((BLOCK, BLOCK), dtype=bool))
+        yield rows, columns, mask[: rows.stop - rows.start, : columns.stop - columns.start]
 
 
 def centre_table(centres, people, area, longitude, latitude) -> pd.DataFrame:

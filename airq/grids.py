@@ -66,10 +66,11 @@ class Grid(NamedTuple):
         return row.astype(int), column.astype(int)
 
 
-def grid_around(bounds, step) -> Grid:
+def grid_around(bounds, step, *, most=10 * MAX_CELLS) -> Grid:
     """Return the grid that covers a box west, south, east, north [°], its edges at multiples of `step` [°].
 
-    Grids of one step therefore share their cells, whatever country they are of.
+    Grids of one step therefore share their cells, whatever country they are of. Raises ValueError if there
+    are more than `most` cells.
 
     >>> grid_around((29.57, -1.48, 34.97, 4.22), 0.1)
     Grid(west=29.5, north=4.3, step_x=0.1, step_y=0.1, width=55, height=58)
@@ -80,7 +81,7 @@ def grid_around(bounds, step) -> Grid:
     first = np.floor(np.array(bounds[:2]) / step + 1e-9).astype(int)
     last = np.ceil(np.array(bounds[2:]) / step - 1e-9).astype(int)
     width, height = np.maximum(last - first, 1).tolist()
-    if width * height > 10 * MAX_CELLS:
+    if width * height > most:
         raise ValueError(
             f"The box around it has {width * height:,} cells of {step:g} degrees; choose a wider step."
         )
@@ -115,7 +116,7 @@ def grid_cells(outline, step, country: str) -> pd.DataFrame:
     >>> grid_cells(shapely.box(32.4, 0.2, 32.6, 0.3), 0.1, "UGA")[["city_id", "city"]].values.tolist()
     [['UGA:0.25_32.45', '0.25°N 32.45°E'], ['UGA:0.25_32.55', '0.25°N 32.55°E']]
     """
-    outline = _in_one_piece(outline)
+    outline = in_one_piece(outline)
     grid = grid_around(shapely.bounds(outline), step)
     longitude, latitude = (axis.ravel() for axis in np.meshgrid(grid.longitudes, grid.latitudes))
     shapely.prepare(outline)
@@ -136,11 +137,11 @@ def grid_cells(outline, step, country: str) -> pd.DataFrame:
     return cells
 
 
-def _in_one_piece(outline):
+def in_one_piece(outline):
     """Return an outline that the antimeridian cuts with its eastern parts at longitudes of 180° and more.
 
     >>> both = shapely.union(shapely.box(178, 0, 180, 1), shapely.box(-180, 0, -179, 1))
-    >>> _in_one_piece(both).bounds
+    >>> in_one_piece(both).bounds
     (178.0, 0.0, 181.0, 1.0)
     """
     parts = shapely.get_parts(outline)

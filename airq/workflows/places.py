@@ -12,15 +12,17 @@ import pandas as pd
 import shapely
 
 from airq.cities import bundled_cities, check_cities, country_code, country_codes, country_name
-from airq.clusters import centre_table, name_centres, urban_centres
+from airq.clusters import MIN_DENSITY, centre_table, dense_parts, name_centres, urban_centres
 from airq.files.population import CELL_DEGREES, people_of_cells, people_on_grid, read_people
-from airq.grids import grid_around, grid_cells
+from airq.grids import grid_around, grid_cells, in_one_piece
 from airq.sources.earthengine.windows import cell_window
 from airq.workflows.app import HERE
 from airq.workflows.extract import EarthEngine
 
 #: Scale, in millions, of the bundled outlines that are fine enough for the edge of a grid.
 FINE = 50
+#: Most cells of 30 arc seconds in the box around a country: Russia's has half as many.
+MOST_CELLS = 200_000_000
 
 
 def places(
@@ -105,45 +107,62 @@ def places(
         raise ValueError(
             "Urban centres need people: give a raster of them (population) or Earth Engine (client)."
         )
-    return _urban_centres(code, read_people(population, outline))
+    return _urban_centres(code, [read_people(population, outline)])
 
 
 def _people_of_earth_engine(outline, client, advance):
-    """Return the people inside an outline on cells of 30 arc seconds, by GHS-POP."""
-    grid = grid_around(outline.bounds, CELL_DEGREES)
+    """Yield the people inside an outline on cells of 30 arc seconds, by GHS-POP, in parts that lie apart."""
+    outline = in_one_piece(outline)
+    grid = grid_around(outline.bounds, CELL_DEGREES, most=MOST_CELLS)
+    rows, east = slice(0, grid.height), round((180 - grid.west) / grid.step_x)
+    # Pixels of one request do not cross the antimeridian.
+    sides = [grid.window(rows, slice(0, min(east, grid.width)))]
+    if east < grid.width:
+        sides.append(grid.window(rows, slice(east, grid.width))._replace(west=-180.0))
     with client.connect("airq-places") as connection:
         from airq.sources.earthengine.budget import Budget
         from airq.sources.earthengine.pixels import PEOPLE_BYTES, compute_pixels, people_per_km2
 
         settings = {"most_bytes": PEOPLE_BYTES, "advance": advance}
         settings["budget"] = Budget(client.workers, patience=client.patience)
-        (density,) = compute_pixels(connection, people_per_km2(), ["people"], grid, **settings)
-    return people_on_grid(density, grid, outline)
+        found = [compute_pixels(connection, people_per_km2(), ["people"], own, **settings) for own in sides]
+    density = np.nan_to_num(np.concatenate(found, axis=2)[0], copy=False)
+    for rows, columns, mask in dense_parts(density):
+        part = people_on_grid(density[rows, columns], grid.window(rows, columns), outline)
+        part.people[~mask] = np.nan
+        yield part
 
 
-def _urban_centres(country, found):
-    """Return the city table of the urban centres among the people of a country."""
-    centres = urban_centres(found.people, found.area)
-    if not centres.any():
+def _urban_centres(country, parts):
+    """Return the city table of the urban centres among the people of a country, which come in parts."""
+    # Only African countries have any.
+    cities = bundled_cities()
+    cities = cities[cities["country"] == country].reset_index(drop=True)
+    tables, member, dense = [], np.zeros(len(cities), dtype=int), 0.0
+    for found in parts:
+        dense += found.people[found.people >= MIN_DENSITY * found.area].sum()
+        centres = urban_centres(found.people, found.area)
+        if not centres.any():
+            continue
+        before = sum(map(len, tables))
+        own = centre_table(centres, found.people, found.area, found.longitude, found.latitude)
+        tables.append(own.set_index(own.index + before))
+        row, column = found.cell_of(cities)
+        there = (row >= 0) & (row < centres.shape[0]) & (column >= 0) & (column < centres.shape[1])
+        inside = np.zeros(len(cities), dtype=int)
+        inside[there] = centres[row[there], column[there]]
+        member[inside > 0] = inside[inside > 0] + before
+    if not tables:
         raise ValueError(
-            f"{country_name(country)} has no urban centre on this raster, which holds "
-            f"{np.nansum(found.people):,.0f} people there; does it hold people per cell?"
+            f"{country_name(country)} has no urban centre: {dense:,.0f} people live on cells of "
+            f"{MIN_DENSITY:,} people per km² and more, no 50,000 of them side by side. Does the raster hold "
+            "people per cell?"
         )
-    table = centre_table(centres, found.people, found.area, found.longitude, found.latitude)
+    table = pd.concat(tables).sort_values("population", ascending=False, kind="stable")
+    table["longitude"] = (table["longitude"] + 180) % 360 - 180
     table = table.round({"latitude": 6, "longitude": 6, "population": 1, "area_km2": 3})
-    cities = _known_cities(country)
-    row, column = found.cell_of(cities)
-    there = (row >= 0) & (row < centres.shape[0]) & (column >= 0) & (column < centres.shape[1])
-    member = np.zeros(len(cities), dtype=int)
-    member[there] = centres[row[there], column[there]]
     named = name_centres(table, member, cities, country)
     return check_cities(named, name="The urban centres").assign(area_km2=named["area_km2"])
-
-
-def _known_cities(country):
-    """Return the bundled cities of a country, which only African ones have."""
-    cities = bundled_cities()
-    return cities[cities["country"] == country].reset_index(drop=True)
 
 
 def read_outline(country: str, boundary: str | Path | None = None):

@@ -3,8 +3,10 @@
 import io
 
 import ee
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from earthengine_server import EarthEngineServer, Faults, Limits, answers
 from scripted_server import DOCUMENTS, in_turn, opened, running, says
 from typer.testing import CliRunner
@@ -12,11 +14,12 @@ from typer.testing import CliRunner
 import airq
 from airq.cities import read_cities
 from airq.cli import app
-from airq.grids import Grid
+from airq.grids import Grid, grid_around
 from airq.sources.earthengine.budget import Budget, Patience
 from airq.sources.earthengine.errors import Refused
 from airq.sources.earthengine.pixels import GHS_POP, compute_pixels, people_per_km2, tiles
 from airq.workflows.extract import EarthEngine
+from airq.workflows.places import MOST_CELLS
 
 GRID = Grid(20.0, 10.0, 2.0, 2.0, 7, 5)
 NO2, BAND = "COPERNICUS/S5P/OFFL/L3_NO2", "tropospheric_NO2_column_number_density"
@@ -188,6 +191,36 @@ def test_clusters_by_earth_engine(server, towns, tmp_path):
         assert row["population"] == pytest.approx(density * np.pi * (radius * 111.0) ** 2, rel=0.05)
         assert (row["latitude"], row["longitude"]) == pytest.approx((latitude, longitude), abs=0.005)
     assert sum(dict_of(server).values()) == 1
+
+
+def test_clusters_on_both_sides_of_the_antimeridian(server, monkeypatch, tmp_path):
+    """A town that 180° cuts is one place, and one far to the east of it another; a request for each side.
+
+    0.2° by 0.1° at the equator are 22.2 km by 11.1 km.
+    """
+    towns = {"across": (179.9, -179.9, 3000.0), "east": (-179.0, -178.9, 9000.0)}
+
+    def field_at(asset, band, places, time):
+        people = np.full(places.longitude.shape, 0.5)
+        for west, east, density in towns.values():
+            inside = (places.longitude - west) % 360 < (east - west) % 360
+            people[inside & (np.abs(places.latitude) < 0.05)] = density / 100
+        return people
+
+    monkeypatch.setattr(answers, "field_at", field_at)
+    shapes = [shapely.box(179, -1, 180, 1), shapely.box(-180, -1, -178.5, 1)]
+    gpd.GeoSeries(shapes, crs="EPSG:4326").to_file(tmp_path / "across.gpkg")
+    centres = airq.places("FJI", boundary=tmp_path / "across.gpkg", client=client(server))
+    people = [111.2 * 0.1 * 111.2 * 0.1 * 9000, 111.2 * 0.2 * 111.2 * 0.1 * 3000]
+    assert centres["population"].tolist() == pytest.approx(people, rel=0.02)
+    assert centres["longitude"].abs().tolist() == pytest.approx([178.95, 180], abs=0.005)
+    assert sum(dict_of(server).values()) == 2
+
+
+def test_the_box_of_russia_is_not_too_large():
+    "171° by 41° of cells of 30 arc seconds, beyond the limit of a grid's cells."
+    grid = grid_around((19.6, 41.2, 190.4, 81.9), 1 / 120, most=MOST_CELLS)
+    assert (grid.width, grid.height) == (20_496, 4_884)
 
 
 @pytest.mark.parametrize(
