@@ -1,8 +1,8 @@
-"""Arrivals: how many images of a period a service had when it was last looked at, and when to look again.
+"""Arrivals: which images of a period a service had when it was last looked at, and when to look again.
 
 Images come days or months after their day, and after an outage of weeks. So that none is lost for good, a
 period is looked at again after growing pauses: while no city has a value of it, and otherwise for some time
-after its end. Only where images have come since is it asked for again.
+after its end. Only where images have come since, or replaced others, is it asked for again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Looks:
     #: Days of the first and the last look; NaT without one.
     since: np.ndarray
     looked: np.ndarray
-    #: When more images were seen than any request before can have had, datetime64[ms]; NaT if never.
+    #: When images were seen that no request before can have had, datetime64[ms]; NaT if never.
     grown: np.ndarray
     #: Of how many cities the surroundings were looked at, 0 without a look.
     cities: np.ndarray
@@ -42,7 +42,8 @@ class Arrivals:
     """Looks at the periods of products, as a manifest keeps them."""
 
     def __init__(self, facts=None):
-        #: By product and period: images (None where untold), since, looked, grown (None if never), cities.
+        #: By product and period: images (None where untold), since, looked, grown (None if never), cities,
+        #: and what tells the images from others that replace them (None where untold).
         self._facts = {key: dict(own) for key, own in (facts or {}).items()}
 
     def of(self, key, periods, *, near=0):
@@ -51,7 +52,7 @@ class Arrivals:
         More images of one period are taken for more images of the `near` ones on either side, too. [d]
         """
         facts = self._facts.get(key, {})
-        rows = [facts.get(str(period), [UNASKED, None, None, None, 0]) for period in periods]
+        rows = [facts.get(str(period), [UNASKED, None, None, None, 0])[:5] for period in periods]
         images, since, looked, grown, cities = zip(*rows, strict=True) if rows else ((), (), (), (), ())
         own = np.array(grown, dtype="datetime64[ms]")
         grown = own.copy()
@@ -66,18 +67,25 @@ class Arrivals:
             np.array(cities, dtype=int),
         )
 
-    def note(self, view, images, now):
-        """Note how many images a View has now (datetime64[ms]), None where the service does not tell."""
+    def note(self, view, images, now, identity=None):
+        """Note how many images a View has now (datetime64[ms]), None where the service does not tell.
+
+        An `identity`, such as ``version 1a2b``, tells these images from others; where its first word is
+        another than before, nothing can be told.
+        """
         own = self._facts.setdefault(view.part.key, {})
         today = str(now.astype("datetime64[D]"))
         first = today if np.isnat(view.since) else str(view.since)
-        before, since, _, grown, cities = own.get(str(view.period), [None, first, None, None, 0])
+        before, since, _, grown, cities, *rest = own.get(str(view.period), [None, first, None, None, 0])
+        known = rest[0] if rest else None
         more = images is not None and images > (before or 0) and (view.doubt or str(view.period) in own)
+        if images and images == before and known and identity and known != identity:
+            more = known.split()[0] == identity.split()[0]
         if more and not view.widened:
             grown = str(now)
         if images is not None:
-            before, cities = images, int(view.cities.sum())
-        own[str(view.period)] = [before, since, today, grown, cities]
+            before, cities, known = images, int(view.cities.sum()), identity
+        own[str(view.period)] = [before, since, today, grown, cities, known]
 
     def to_dict(self):
         """Return the same as plain values."""

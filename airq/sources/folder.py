@@ -529,12 +529,14 @@ def _check_notes(folder):
     times = sum((own["periods"] for own in blocks), times)
     names = sum((own["products"] for own in [*folder.refreshes, *blocks]), names)
     names = sum((cities[own["cities"]] for own in blocks), names)
+    names += [name for own in blocks for name in own.get("columns", [])]
+    names += [name for own in blocks for name in own.get("fingerprints", {}).values()]
     if not all(isinstance(own, str) for own in names + times):
         raise TypeError("A name or a time is no text.")
     if np.isnat(np.array(times, dtype="datetime64[ms]")).any():
         raise ValueError("A time is empty.")
     for own in blocks:
-        int(own["offset_hours"])
+        [int(number) for number in (own["offset_hours"], *own.get("numbers", {}).values())]
     for key, looks in folder.arrivals.to_dict().items():
         # Beside a period without a look, a list in the place of a number is told, too.
         folder.arrivals.of(key, [None, *looks])

@@ -291,7 +291,7 @@ def _fetch(folder, chunks, client, destination, report_progress):
         return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
-        from airq.sources.earthengine.images import count_images
+        from airq.sources.earthengine.images import look_at_images
         from airq.sources.earthengine.sampler import Progress, sample
 
         progress = Progress()
@@ -306,9 +306,9 @@ def _fetch(folder, chunks, client, destination, report_progress):
             return {**wire, "request_seconds": wire["seconds"], **counts}
 
         def look(views):
-            counts = count_images(connection, views, places, offsets, budget=budget)
-            for view, images in zip(views, counts, strict=True):
-                folder.arrivals.note(view, images, folder.now)
+            found = look_at_images(connection, views, places, offsets, budget=budget)
+            for view, (images, identity) in zip(views, found, strict=True):
+                folder.arrivals.note(view, images, folder.now, identity)
             folder.write_manifest()
 
         facts = {} if destination is None else {"batch": str(destination)}

@@ -31,6 +31,8 @@ class Archive:
         Takes an asset id; returns the error that loading it raises, or None.
     hidden : callable
         Takes an asset id and the facts of an image; returns whether it has not arrived yet.
+    stated : callable
+        Takes the same; returns properties of the image beside, or instead of, its own.
     """
 
     missing_days: dict = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Archive:
     missing_runs: dict = field(default_factory=dict)
     refusals: object = staticmethod(lambda asset: None)
     hidden: object = staticmethod(lambda asset, image: False)
+    stated: object = staticmethod(lambda asset, image: {})
 
     def collection(self, asset):
         """The image collection of an id."""
@@ -57,7 +60,7 @@ class Archive:
             raise EarthEngineError(f"Image.load: Asset '{path}' is not an Image.")
         found = (image for image in self.images(asset, *_period(index)) if image.index == index)
         for image in found if asset in ASSETS else ():
-            return _image(asset, image)
+            return self.made(asset, image)
         raise EarthEngineError(
             f"Image.load: Image asset '{path}' not found (does not exist or caller does not have access)."
         )
@@ -73,6 +76,11 @@ class Archive:
             late = self.hidden(asset, image)
             if image.time // DAY * DAY not in missing and run not in runs and not late:
                 yield image
+
+    def made(self, asset, facts):
+        """The image of some facts."""
+        image = _image(asset, facts)
+        return image.with_properties({**image.properties, **self.stated(asset, facts)})
 
     def _check(self, asset):
         error = self.refusals(asset)
@@ -94,7 +102,7 @@ class AssetCollection(Collection):
         start = max((condition.start for condition in self.filters), default=-np.inf)
         end = min((condition.end for condition in self.filters), default=np.inf)
         for facts in self.archive.images(self.asset, start, end):
-            image = _image(self.asset, facts)
+            image = self.archive.made(self.asset, facts)
             if all(condition.passes(image) for condition in self.filters):
                 yield image
 
@@ -103,6 +111,7 @@ def _image(asset, facts):
     properties = {
         "system:id": f"{asset}/{facts.index}",
         "system:index": facts.index,
+        "system:version": 1,
         "system:time_start": facts.time,
         "system:time_end": facts.time + facts.duration,
         **facts.properties,

@@ -253,6 +253,8 @@ class EarthEngineServer(StandIn):
     hidden : callable
         Takes an asset id and the facts of an image; returns whether that has not arrived yet. None is hidden
         until it is set, and images arrive once it is set again.
+    stated : callable
+        Takes the same; returns properties of the image beside, or instead of, its own.
 
     Examples
     --------
@@ -300,3 +302,12 @@ class EarthEngineServer(StandIn):
     @hidden.setter
     def hidden(self, hidden):
         self._service.hidden = hidden
+
+    @property
+    def stated(self):
+        """Tell properties of images."""
+        return self._service.stated
+
+    @stated.setter
+    def stated(self, stated):
+        self._service.stated = stated

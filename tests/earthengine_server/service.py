@@ -35,11 +35,12 @@ class Service:
     def __init__(self, limits, latency, plan, inventory, pixels, stats, closing):
         self.limits, self.latency, self.plan, self.stats = limits, latency, plan, stats
         self.closing = closing
-        self.hidden = lambda asset, image: False
+        self.hidden, self.stated = lambda asset, image: False, lambda asset, image: {}
         self._archive = Archive(
             **inventory,
             refusals=lambda asset: self.plan.faults.refusal(asset),
             hidden=lambda asset, image: self.hidden(asset, image),
+            stated=lambda asset, image: self.stated(asset, image),
         )
         self._pixels = pixels
         self._lock = threading.Lock()

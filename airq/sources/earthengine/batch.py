@@ -108,10 +108,11 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
     try:
         looks(run.look)
     except KeyboardInterrupt:
+        alone = " and without --refresh" if folder.refreshes else ""
         raise KeyboardInterrupt(
             f"Interrupted. {progress.under_way:,} tasks go on at Earth Engine, and what they write waits in "
-            f"{destination}. Run the same command again, on this or another machine, to go on; with --cancel "
-            "it ends them."
+            f"{destination}. Run the same command again, on this or another machine, to go on; with --cancel"
+            f"{alone} it ends them."
         ) from None
     if run.lost:
         raise Refused(_loss(run.lost, progress.blocks))
@@ -229,7 +230,7 @@ class _Run:
         """Return whether the files of an attempt became a chunk; they may lack rows that are yet to come."""
         contents = [self.ask(self.destination.read, self.connection, file) for file in attempt.files]
         try:
-            values = read_answer(read_features(contents), block.request)
+            values = read_answer(block.renumbered(read_features(contents)), block.request)
         except (Unavailable, ValueError, csv.Error):
             return False
         began = (attempt.began or attempt.files[0].created).removesuffix("Z")
@@ -242,13 +243,16 @@ class _Run:
         return True
 
     def _again(self, block, number, reason):
-        """Start a block, again after its task failed; divide it if it was too large, or give it up."""
-        if _too_large(block):
+        """Start a block, again after its task failed; divide it if it was too large, or give it up.
+
+        One that cannot be started as it was is dropped, and what is missing then makes other blocks.
+        """
+        if block.is_part or _too_large(block):
             del self.open[block.key]
-            self.progress.splits += 1
+            self.progress.splits += not block.is_part
             self.progress.blocks -= 1
             self.progress.total -= block.request.cells
-            self.add(block.halves(self.places))
+            self.add([] if block.is_part else block.halves(self.places))
             note_begun(self.folder, self.open.values())
         elif block.starts >= STARTS or (block.starts and FINAL.search(reason)):
             starts = f"after {block.starts} starts" if block.starts > 1 else "another start would not help"

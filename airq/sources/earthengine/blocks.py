@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,8 +44,11 @@ class Block:
     request: SampleRequest
     #: Hash of all that decides it, of 40 digits.
     key: str
-    #: Facts of the hash, apart from cities and periods.
+    #: Facts of the hash, apart from cities and periods: fingerprints by product, columns, destination, and
+    #: when the newest value came that was there before.
     facts: dict
+    #: Number of the first band of each product in the files.
+    numbers: dict
     #: Attempts by their number, those before this run among them.
     attempts: dict = field(default_factory=dict)
     #: Of this run: tasks started, looks for the file of one that ended, and whether one was seen at work.
@@ -61,6 +65,28 @@ class Block:
             words.insert(1, " to ".join(ends))
         return ", ".join(words)
 
+    @property
+    def is_part(self):
+        """Whether its tasks bring products, too, that the catalogue has corrected or dropped since."""
+        return len(self.numbers) > len(self.request.layer.products)
+
+    def renumbered(self, features):
+        """Return features of its files with bands that are numbered as its request numbers them."""
+        if not self.is_part:
+            return features
+        own = {
+            self.numbers[product.key] + after: first + after
+            for product, first in _first_bands(self.request.layer)
+            for after in range(len(product.bands))
+        }
+        renamed = {}
+        for name in set().union(*features):
+            if (band := re.fullmatch(r"([vt])(\d+)(_.*)", name)) is None:
+                renamed[name] = name
+            elif int(band[2]) in own:
+                renamed[name] = f"{band[1]}{own[int(band[2])]}{band[3]}"
+        return [{renamed[name]: row[name] for name in row if name in renamed} for row in features]
+
     def name(self, number):
         """Return the name of an attempt; up to the underscore it is the id of its request."""
         return f"airq-{self.key}-{number}_{self.request.layer.name}_{self.request.periods[0]}"[:100]
@@ -70,7 +96,7 @@ class Block:
         axis = "periods" if len(self.request.periods) > 1 else "rows"
         parts = np.array_split(getattr(self.request, axis), 2)
         requests = [dataclasses.replace(self.request, tile_scale=1, **{axis: part}) for part in parts]
-        return [_block(request, places, self.facts) for request in requests]
+        return [_block(request, places, self.facts, self.numbers) for request in requests]
 
 
 def blocks_of(folder, chunks, destination="", *, hopeful=False):
@@ -78,22 +104,30 @@ def blocks_of(folder, chunks, destination="", *, hopeful=False):
 
     They are months of days, and neighbouring cities among all of the folder's, whatever is missing: once a
     block is there, those that are left keep their names. So do those that were begun, when cities, days or
-    products are added. What is fetched anew has another name than before.
+    products are added, and when the catalogue corrects one of their products: they bring the others. What is
+    fetched anew has another name than before.
     """
     places = folder.places
     held = {part: folder.held(part, chunks) for part in folder.parts}
+    fingerprints = folder.extraction.fingerprints
 
-    def block(request, newest=NEVER):
-        parts = request.layer.parts
-        fingerprints = {part.key: folder.extraction.fingerprint_of(part) for part in parts}
+    def block(request, noted=None):
+        layer = request.layer
+        facts = noted or {
+            "fingerprints": {product.key: fingerprints[product.key] for product in layer.products},
+            "columns": layer.columns,
+            "numbers": {product.key: number for product, number in _first_bands(layer)},
+        }
         # When the last of the values came that the folder holds; of a half, those of its whole.
-        for part in parts:
+        newest = np.datetime64(facts.get("newest", NEVER))
+        for part in layer.parts:
             at = np.ix_(request.rows, np.isin(held[part].periods, request.periods))
             newest = max(newest, held[part].fetched[at].max(initial=NEVER))
-        facts = {"fingerprints": fingerprints, "destination": str(destination), "newest": str(newest)}
-        return _block(request, places, facts)
+        own = {name: facts[name] for name in ("fingerprints", "columns")}
+        own |= {"destination": str(destination), "newest": str(newest)}
+        return _block(request, places, own, facts["numbers"])
 
-    begun = [block(request, newest) for request, newest in _begun(folder)]
+    begun = [block(request, noted) for request, noted in _begun(folder)]
     begun = {id(own.request): own for own in begun if own.key in folder.tasks["blocks"]}
     requests = [own.request for own in begun.values()]
     order = order_in_space(*places.T)
@@ -120,42 +154,50 @@ def note_begun(folder, blocks):
         cities = tuple(folder.site_days.sites.index[request.rows])
         facts[own.key] = {
             "layer": request.layer.name,
-            "products": [part.key for part in request.layer.parts],
+            "products": list(own.numbers),
+            "numbers": own.numbers,
             "cities": groups.setdefault(cities, len(groups)),
             "periods": request.periods.astype(str).tolist(),
             "offset_hours": request.offset_hours,
-            "newest": own.facts["newest"],
+            **{name: own.facts[name] for name in ("fingerprints", "columns", "newest")},
         }
     folder.tasks = {"cities": list(map(list, groups)), "blocks": facts} if facts else {}
     folder.write_manifest()
 
 
 def _begun(folder):
-    """Return the requests of the blocks that were begun, if the layers still have their products.
+    """Return the requests of the blocks that were begun, each with what is noted of it.
 
-    Each comes with the time of the newest value that the folder held then, NEVER where that was not noted.
+    They are of the products that are still what they were.
     """
+    fingerprints = folder.extraction.fingerprints
     layers, index = {layer.name: layer for layer in folder.extraction.layers}, folder.site_days.sites.index
     for facts in folder.tasks.get("blocks", {}).values():
         layer = layers.get(facts["layer"])
-        products = [own for own in layer.products if own.key in facts["products"]] if layer else []
+        then = facts.get("fingerprints", {})
+        products = layer.products if layer else ()
+        products = [own for own in products if then.get(own.key) == fingerprints[own.key]]
         rows = index.get_indexer(folder.tasks["cities"][facts["cities"]])
-        if products and len(products) == len(facts["products"]) and (rows >= 0).all():
+        if products and (rows >= 0).all():
             periods = np.array(facts["periods"], dtype="datetime64[D]")
-            newest = np.datetime64(facts.get("newest", NEVER))
-            yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"]), newest
+            yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"]), facts
 
 
-def _block(request, places, facts):
+def _first_bands(layer):
+    """Return every product of a layer with the number of its first band."""
+    numbers = np.cumsum([0, *(len(product.bands) for product in layer.products)]).tolist()
+    return list(zip(layer.products, numbers[:-1], strict=True))
+
+
+def _block(request, places, facts, numbers):
     deciding = {
         **facts,
-        "columns": request.layer.columns,
         "places": places[request.rows].round(6).tolist(),
         "periods": request.periods.astype(str).tolist(),
         "offset_hours": request.offset_hours,
     }
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:40]
-    return Block(request, digest, facts)
+    return Block(request, digest, facts, numbers)
 
 
 def plan_tasks(blocks):

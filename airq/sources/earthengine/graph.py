@@ -115,13 +115,15 @@ def end_ms(layer, period, offset_hours):
     return int(period_bounds(layer, period, offset_hours)[1].astype("datetime64[ms]").astype("int64"))
 
 
-def image_times(windows):
-    """Return the times of the images that composites are made of, an unevaluated list of lists.
+def image_facts(windows, names):
+    """Return properties of the images that composites are made of, an unevaluated list.
 
-    `windows` are a Source each, with the start and end of a period in UTC, the end excluded.
+    `windows` are a Source each, with the start and end of a period in UTC, the end excluded. For each comes a
+    list of lists, one for each name of a property, without the images that lack it.
     """
     filters = functools.cache(lambda start, end: ee.Filter.date(str(start), str(end)))
-    return ee.List([source.times(start, end, filters) for source, start, end in windows])
+    images = [source.images(start, end, filters) for source, start, end in windows]
+    return ee.List([ee.List([own.aggregate_array(name) for name in names]) for own in images])
 
 
 def band_names(layer, periods, grid):
@@ -228,16 +230,14 @@ class Source:
             return images.sum().updateMask(images.count().gte(product.fewest))
         return images.mean() if product.composite == "mean" else images.mosaic()
 
-    def times(self, start, end, between):
-        """Return the times of the images that a composite can take, unevaluated; the arguments are its own.
+    def images(self, start, end, between):
+        """Return the images that a composite can take, unevaluated; the arguments are its own.
 
-        Images that stand in for missing ones are not among them; before a newest one there may be others.
+        Before a newest one there may be others.
         """
         if self.product.composite == "latest":
-            images = self._images.filter(_begun_before(end))
-        else:
-            images = self._images_from(start, end, between)
-        return images.aggregate_array(TIME)
+            return self._images.filter(_begun_before(end))
+        return self._images_from(start, end, between)
 
     def _images_from(self, start, end, between):
         """Return the images of a period, in the order of their time where a mosaic depends on it."""

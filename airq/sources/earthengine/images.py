@@ -1,9 +1,11 @@
-"""Count the images that composites are made of: "not there" and "there, but masked" are two things."""
+"""Look at the images that composites are made of: how many there are, and whether they are still the same."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 import threading
 
 import numpy as np
@@ -13,12 +15,17 @@ from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import Incomplete, Refused, Silent, TooLarge
 from airq.sources.earthengine.layers import period_bounds
 
-#: Most periods that one request counts the images of: an answer of some 100 kB.
+#: Most periods that one request looks at: an answer of some 500 kB.
 MOST_VIEWS = 300
+#: What is asked of images. The service gives every image a new version when it is replaced.
+FACTS = (graph.TIME, "system:index", "system:version")
 
 
-def count_images(connection, views, places, offsets, *, budget):
-    """Return how many images each of some Views has, a list of int, None where the service does not tell.
+def look_at_images(connection, views, places, offsets, *, budget):
+    """Return how many images each of some Views has, and what tells them from others that replace them.
+
+    They are pairs: the number, None where the service does not tell it; and ``version HASH``, ``index HASH``
+    where images have no versions, or None where they have no names either.
 
     `places` are longitude and latitude [°] of all cities, shape (n_sites, 2), `offsets` the hours by which
     their local days begin before those in UTC. Counted are images near the cities of a View, from the first
@@ -41,11 +48,21 @@ def count_images(connection, views, places, offsets, *, budget):
         shared.append((last[0], first[1]) if last[0] < first[1] else (first[0], last[1]))
     found = []
     for start in range(0, len(windows), MOST_VIEWS):
-        found += _times(connection, windows[start : start + MOST_VIEWS], budget)
+        found += _facts(connection, windows[start : start + MOST_VIEWS], budget)
     return [
-        None if times is None else _count(view.part.products[0], times, *own)
-        for view, times, own in zip(views, found, shared, strict=True)
+        (None, None) if facts is None else (_count(view.part.products[0], facts[0], *own), _identity(*facts))
+        for view, facts, own in zip(views, found, shared, strict=True)
     ]
+
+
+def _identity(times, indices=(), versions=()):
+    """Return what tells images from others that take their places."""
+    if not times or len(indices) < len(times):
+        return None
+    versions = versions if len(versions) == len(times) else ()
+    images = sorted(zip(indices, versions, strict=True)) if versions else sorted(indices)
+    digest = hashlib.sha256(json.dumps(images).encode()).hexdigest()[:12]
+    return f"{'version' if versions else 'index'} {digest}"
 
 
 def _count(product, times, start, end):
@@ -57,15 +74,16 @@ def _count(product, times, start, end):
     return len(times) if enough else 0
 
 
-def _times(connection, windows, budget):
-    """Return the times of images that one request brings; where it is too large or refused, its parts."""
+def _facts(connection, windows, budget, names=FACTS):
+    """Return the facts of images that one request brings; where it is too large or refused, its parts."""
 
     def read(value):
-        if not isinstance(value, list) or [list] * len(windows) != list(map(type, value)):
+        shapes = [list(map(type, own)) for own in value if isinstance(own, list)]
+        if shapes != [[list] * len(names)] * len(windows) or len(value) > len(shapes):
             raise Incomplete(f"{connection.host} sent something else than the times of images")
         return value
 
-    expression = graph.image_times(windows)
+    expression = graph.image_facts(windows, names)
     settings = {"budget": budget, "patience": budget.patience, "stop": threading.Event()}
     try:
         return call_with_retries(lambda: connection.value(expression), connection, read=read, **settings)
@@ -73,12 +91,14 @@ def _times(connection, windows, budget):
         # A refusal that names an asset is about the products made of it alone.
         kept = [window for window in windows if window[0].product.asset != error.asset]
         if error.asset is None or len(kept) in (0, len(windows)):
-            return [None] * len(windows)
-        rest = iter(_times(connection, kept, budget))
+            # It may be about properties that the service does not know.
+            alone = len(names) > 1 and error.asset is None
+            return _facts(connection, windows, budget, names[:1]) if alone else [None] * len(windows)
+        rest = iter(_facts(connection, kept, budget, names))
         return [None if own.product.asset == error.asset else next(rest) for own, _, _ in windows]
     except TooLarge as error:
         if isinstance(error, Silent) or len(windows) == 1:
             return [None] * len(windows)
         middle = len(windows) // 2
         halves = windows[:middle], windows[middle:]
-        return [times for half in halves for times in _times(connection, half, budget)]
+        return [own for half in halves for own in _facts(connection, half, budget, names)]

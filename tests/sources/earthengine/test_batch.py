@@ -1,5 +1,6 @@
 """Tasks of Earth Engine: the same chunks as requests bring, whatever happens to tasks and to this machine."""
 
+import dataclasses
 import json
 from collections import Counter
 
@@ -9,7 +10,9 @@ from earthengine_server import Faults, Limits
 from earthengine_server.errors import EarthEngineError
 from extractions import CITIES, MAIAC, QUICK, hidden, kept, panel, run, same, simulated, six_cities
 
+from airq.sources.earthengine import catalogue
 from airq.sources.earthengine.batch import read_features
+from airq.sources.earthengine.catalogue import PRODUCTS
 from airq.sources.earthengine.destinations import Bucket, DriveFolder, read_destination
 from airq.workflows.extract import EarthEngine, cancel_tasks, plan
 
@@ -183,7 +186,7 @@ def test_halves_of_days_that_came_at_two_times_are_taken_up_and_cancelled(tmp_pa
                 raise KeyboardInterrupt
 
         def interrupted_again():
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt, match="with --cancel and without --refresh it ends them"):
                 batch(server, tmp_path, two_days, report_progress=ctrl_c, **again)
             return Counter(server.exports.states())
 
@@ -357,6 +360,53 @@ def test_all_tasks_of_a_command_can_be_cancelled(server, tmp_path):
     assert cancel_tasks(six_cities(tmp_path), **command) == 2
     assert server.exports.states() == ["CANCELLED", "CANCELLED", "PENDING"]
     assert cancel_tasks(six_cities(tmp_path), **command) == 0
+
+
+# -- a product that is corrected
+
+
+def halved(monkeypatch, key, n_bands):
+    "Correct the scale of a product's first bands, as a later version of the catalogue does."
+    product = PRODUCTS[key]
+    bands = [dataclasses.replace(band, scale=band.scale / 2) for band in product.bands[:n_bands]]
+    monkeypatch.setitem(catalogue.PRODUCTS, key, dataclasses.replace(product, bands=tuple(bands)))
+
+
+@pytest.mark.parametrize("n_bands", [2, 1])
+def test_a_corrected_product_alone_is_paid_for(server, tmp_path, monkeypatch, n_bands):
+    """Two tasks run when the catalogue corrects MAIAC: one more brings it alone, with as many bands or fewer.
+
+    What the running task says of MAIAC is not taken, and CAMS' bands keep the numbers that they had in it.
+    """
+    interrupted(server, tmp_path, "out")
+    halved(monkeypatch, "maiac", n_bands)
+    server.exports.release()
+    report = batch(server, tmp_path)
+    assert (report.started, report.chunks) == (1, 3)
+    selectors = list(server.exports.operations.values())[-1].body["selectors"]
+    assert selectors == ["c", *(f"v{band}_{day}" for day in range(4) for band in range(n_bands))]
+    run(server, tmp_path, out="new")
+    same(panel(tmp_path), panel(tmp_path, "new"))
+
+
+def test_a_task_with_a_corrected_product_that_fails_is_not_started_again(server, tmp_path, monkeypatch):
+    "The other product's task is then a new one: with MAIAC's two are started, and none a second time."
+    interrupted(server, tmp_path, "out")
+    halved(monkeypatch, "maiac", 2)
+    server.exports.failing = lambda body: "Internal error." if "v3_0" in body["selectors"] else None
+    server.exports.release()
+    report = batch(server, tmp_path)
+    assert (report.started, report.restarted) == (2, 0)
+    run(server, tmp_path, out="new")
+    same(panel(tmp_path), panel(tmp_path, "new"))
+
+
+def test_tasks_with_a_corrected_product_are_cancelled(server, tmp_path, monkeypatch):
+    "Both are ended, though MAIAC is no longer what one of them brings."
+    interrupted(server, tmp_path, "out")
+    halved(monkeypatch, "maiac", 2)
+    client = EarthEngine("p", "anonymous", server.url, 8, QUICK)
+    assert cancel_tasks(six_cities(tmp_path), out=tmp_path / "out", batch=HERE, client=client) == 2
 
 
 # -- files

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from earthengine_server.algorithms import collections
+from earthengine_server.errors import EarthEngineError
 from extractions import (
     CAMS,
     CITIES,
@@ -165,7 +167,7 @@ def test_the_rest_of_a_day_comes_later(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_a_service_that_does_not_tell_its_images(undisturbed, tmp_path, monkeypatch):
     "The two days are then asked for again after the same pauses: 6 cities x 2 days x 2 bands each time."
-    monkeypatch.setattr("airq.sources.earthengine.graph.image_times", lambda windows: _unknown())
+    monkeypatch.setattr("airq.sources.earthengine.graph.image_facts", lambda *_: _unknown())
     with simulated() as server:
         server.hidden = hidden(MAIAC, *LATE)
         report = run(server, tmp_path, day=FIRST)
@@ -321,3 +323,55 @@ def test_late_images_are_seen_when_cities_are_added(tmp_path):
         more = six_cities(tmp_path, products=["maiac"])
         assert costs(server, tmp_path, day + 1, more)[0] == 4 * 4 * 2 + 2 * 2
     same(panel(tmp_path), panel(tmp_path, "once"))
+
+
+# -- images that replace others
+
+
+def told_by(folder):
+    "By what the manifest tells MAIAC's images of the 2nd from others."
+    facts = json.loads((folder / "out" / "manifest.json").read_text())["images"]["maiac"]
+    return facts["2023-01-02"][5] and facts["2023-01-02"][5].split()[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ({}, {"system:version": 2}, "version"),
+        ({"system:version": None}, {"system:version": None, "system:index": "other"}, "index"),
+    ],
+)
+def test_images_that_replace_others_are_fetched(tmp_path, before, after, kind):
+    "As many as before, of another version or, without these, name: 6 cities x 1 day x 2 bands are sent."
+    asked, day = six_cities(tmp_path, products=["maiac"]), np.datetime64("2023-01-20")
+    late = hidden(MAIAC, LATE[0])
+    with simulated(limits=None) as server:
+        server.stated = lambda asset, image: before
+        run(server, tmp_path, asked, day=day)
+        assert costs(server, tmp_path, day + 1, asked) == (0, 1)
+        server.stated = lambda asset, image: after if late(asset, image) else before
+        assert costs(server, tmp_path, day + 7, asked) == (6 * 1 * 2, 1)
+        assert told_by(tmp_path) == kind
+        assert [costs(server, tmp_path, day + number, asked)[0] for number in (8, 20)] == [0, 0]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_service_that_knows_neither_name_nor_version(tmp_path, monkeypatch, refused):
+    "Times are counted as ever, and the manifest says that nothing tells images from those that replace them."
+    asked, day = six_cities(tmp_path, products=["maiac"]), np.datetime64("2023-01-20")
+    usual = collections._property
+
+    def unknown(collection, name):
+        if name == "system:time_start":
+            return usual(collection, name)
+        if refused:
+            raise EarthEngineError(f"Property '{name}' is not known.")
+        return []
+
+    monkeypatch.setattr(collections, "_property", unknown)
+    with simulated(limits=None) as server:
+        server.hidden = hidden(MAIAC, LATE[0])
+        run(server, tmp_path, asked, day=day)
+        server.hidden = lambda asset, image: False
+        assert costs(server, tmp_path, day + 1, asked) == (6 * 2, 1)
+    assert told_by(tmp_path) is None

@@ -64,6 +64,14 @@ def test_fire_power_is_in_tenths_of_a_megawatt(service, key):
     assert found["MaxFRP_max"] * 0.1 < 5000
 
 
+@pytest.mark.parametrize("key", ["no2", "maiac", "era5"])
+def test_images_have_names_and_versions(service, key):
+    "Each image has a name of its own and a version, which tell it from one that replaces it."
+    images = day_of(key).limit(20)
+    names, versions = (images.aggregate_array(f"system:{name}").getInfo() for name in ("index", "version"))
+    assert len(set(names)) == len(versions) == images.size().getInfo()
+
+
 @pytest.mark.parametrize("key", ["fires", "fires-noaa21"])
 def test_fires_lie_on_the_sinusoidal_grid(service, key):
     "The native projection and the size of its cells are those that sums rest on."
