@@ -99,7 +99,6 @@ def plan(
     client = EarthEngine(url=ee_url, workers=workers)
     planned = run(cities, start, end, out=out, client=client, refresh=refresh, **settings)
     facts = {"cities": planned.cities, "days": planned.days, **dataclasses.asdict(planned.cost)}
-    facts["tiles"] = planned.tiles
     facts |= {"batch": {"tasks": planned.batch.requests, "minutes": planned.batch.minutes}}
     facts |= {"measured": planned.measured, "changes": planned.changes, "waiting": planned.waiting}
     write_records(json, [facts])

@@ -156,13 +156,13 @@ def print_plan(planned, workers):
             "MB received.",
             f"About {cost.minutes:,.0f} minutes with {workers} requests at once. {spent}"
             "A project's monthly budget is 150 EECU-hours or more.",
-            *_two_ways(cost, planned.batch, planned.tiles),
+            *_two_ways(cost, planned.batch),
             *(f"note: {note}" for note in planned.notes),
         ]
     )
 
 
-def _two_ways(cost, batch, tiles):
+def _two_ways(cost, batch):
     """Return which way is faster and which cheaper, at once or by tasks, and why."""
     if not cost.requests:
         return
@@ -174,7 +174,7 @@ def _two_ways(cost, batch, tiles):
         "machine stays on, or fails at once by time or memory."
     )
     cheaper = "Neither is cheaper in EECU-hours, as the work is the same."
-    if tiles:
+    if cost.tiles:
         cheaper = "Cheaper is asking at once: its pixels serve all cells, where tasks draw rings around each."
     yield (
         f"{cheaper} Both count against the monthly budget. A project that pays has a price for each: "

@@ -118,8 +118,10 @@ class Held:
     #: of shape (n_cities, n_periods).
     asked: np.ndarray
     fetched: np.ndarray
-    #: Which are held as other settings of the product made them, of the same shape.
+    #: Which are held as other settings of the product made them, and which have no value that may still come,
+    #: of the same shape.
     outdated: np.ndarray
+    late: np.ndarray
     #: Periods of which any city has a value.
     filled: np.ndarray
     looks: Looks
@@ -165,7 +167,8 @@ class Held:
         early = (day < self.expected) & (on_day - day >= ASK_AGAIN[self.part.cadence]) & ~known
         untold = (self.looks.images == UNTOLD) & self.empty & (day < self.looks.looked)
         behind = self.fetched < self.looks.grown
-        return self.asked & ((self.fetched == NEVER) | (day > on_day) | early | untold | behind)
+        late = self.late & (day < on_day)
+        return self.asked & ((self.fetched == NEVER) | (day > on_day) | early | untold | behind | late)
 
     def again(self):
         """Return the day from which a period may be looked at again, NaT where that is over."""

@@ -121,15 +121,14 @@ class Folder:
         if not any(span.items() <= own.items() for own in self.refreshes):
             self.refreshes.append({**span, "since": str(self.now)})
 
-    def at(self, time):
-        """Return a time in UTC on the clock of the run, which has not passed its present, datetime64[ms]."""
-        return min(np.datetime64(time).astype("datetime64[ms]") + (self.on_day - self._opened), self.now)
-
-    def keep(self, request, values, *, fetched=None, **more):
+    def keep(self, request, values, *, began=None, **more):
         """Write the values of a LayerRequest, shape (n_cities, n_periods, n_columns), as a chunk.
 
-        They were `fetched` now, unless another time (datetime64[ms]) is given.
+        They were fetched now, unless a time in UTC is given at which that `began`.
         """
+        now = self.now
+        if began is not None:
+            now = min(np.datetime64(began).astype("datetime64[ms]") + (self.on_day - self._opened), now)
         layer, sites = request.layer, self.site_days.sites
         columns = list(layer.columns)
         without = {}
@@ -146,7 +145,7 @@ class Folder:
             places=self.places[request.rows],
             periods=request.periods,
             values=values,
-            fetched=self.now if fetched is None else fetched,
+            fetched=now,
             without=without,
             **more,
         )
@@ -196,7 +195,7 @@ class Folder:
     def held(self, part, chunks):
         """Return what chunks hold of a part, as Held."""
         periods, asked = self._asked_for(part)
-        fetched, outdated = np.full(asked.shape, NEVER), np.zeros_like(asked)
+        fetched, (outdated, late) = np.full(asked.shape, NEVER), np.zeros((2, *asked.shape), dtype=bool)
         filled = np.zeros(len(periods), dtype=bool)
         for chunk in chunks:
             if part.key not in chunk.fingerprints or chunk.columns.isdisjoint(part.columns):
@@ -206,27 +205,21 @@ class Folder:
             if not self.serves(chunk, part):
                 outdated[at] = True
                 continue
-            fetched[at] = chunk.fetched
+            fetched[at], late[at] = chunk.fetched, False
+            if chunk.empty:
+                late[self._still_empty(chunk, part, periods)] = True
             if len(rows) and len(columns):
                 filled[columns] |= chunk.has_values(part.key, part.value_columns)[inside]
         # An image that came late for a local day may be one of the days beside it, too.
         near = NEAR if self.extraction.day_basis == "local" and part.has_local_days else 0
         looks = self.arrivals.of(part.key, periods, near=near)
-        return Held(part, periods, asked, fetched, outdated, filled, looks)
+        return Held(part, periods, asked, fetched, outdated, late, filled, looks)
 
-    def lacking(self, held, chunks, *, hopeful=False):
+    def lacking(self, held, *, hopeful=False):
         """Return what of a part must be asked for, shape (n_cities, n_periods)."""
         part, lacking = held.part, held.lacking(self.on_day)
         if hopeful and part.counts_images:
             lacking |= held.empty & (held.again() <= self.on_day)
-        for chunk in chunks:
-            if (
-                chunk.empty
-                and self.serves(chunk, part)
-                and chunk.fetched.astype("datetime64[D]") < self.on_day
-            ):
-                rows, columns = self._still_empty(chunk, part, held.periods)
-                lacking[rows, columns] |= held.fetched[rows, columns] == chunk.fetched
         for own in self.refreshes:
             if part.key in own["products"]:
                 days = np.arange(np.datetime64(own["start"]), np.datetime64(own["end"]) + 1)
@@ -235,18 +228,22 @@ class Folder:
                 )
         return lacking & held.asked
 
-    def to_look_at(self, chunks):
-        """Return the Views to count the images of before anything is asked for.
+    def to_look_at(self, chunks, *, asked=False):
+        """Return the Views to count the images of before anything is asked for, or once it was `asked` for.
 
         They are of periods whose pause is over, and of what is missing of those that may still get images;
-        where cities were added, near those before and then near all.
+        where cities were added, near those before and then near all. Afterwards they are of the periods that
+        were asked for today, without a look and without a value.
         """
         views = {}
         for part in self.parts:
             held = self.held(part, chunks)
             recent = held.ends + LOOK_DAYS[part.cadence] > self.on_day
-            wanted = self.lacking(held, chunks).any(axis=0) & recent | (held.again() <= self.on_day)
+            wanted = self.lacking(held).any(axis=0) & recent | (held.again() <= self.on_day)
             doubt = held.empty | (held.first < held.expected)
+            if asked:
+                wanted = held.empty & (held.looks.images == UNASKED) & (held.first == self.on_day)
+                doubt = np.zeros_like(wanted)
             for number in np.flatnonzero(wanted & part.counts_images):
                 where = part, held.periods[number]
                 since, counted = held.first[number], held.counted_before(number)
@@ -257,17 +254,6 @@ class Folder:
                     same = views.setdefault((part.key, view.period, view.widened), view)
                     # Of rings, the last reaches the farthest.
                     same.part, same.doubt = part, same.doubt | view.doubt
-        return list(views.values())
-
-    def emptied(self, chunks):
-        """Return Views of the periods that were asked for today, without a look and without a value."""
-        views = {}
-        for part in self.parts:
-            held = self.held(part, chunks)
-            unseen = held.empty & (held.looks.images == UNASKED) & (held.first == self.on_day)
-            for number in np.flatnonzero(unseen & part.counts_images):
-                period, cities = held.periods[number], held.asked[:, number]
-                views[part.key, period] = View(part, period, cities, held.first[number])
         return list(views.values())
 
     def waiting(self, chunks):
@@ -298,7 +284,7 @@ class Folder:
         refreshed = {key for own in self.refreshes for key in own["products"]}
         for part in self.parts if self.panel_facts else ():
             held = self.held(part, chunks)
-            lacking = self.lacking(held, chunks)
+            lacking = self.lacking(held)
             if (lacking & held.outdated & (held.fetched == NEVER)).any():
                 now = self.extraction.fingerprint_of(part)
                 same = any(own.fingerprints.get(part.key) == now for own in chunks)
@@ -329,7 +315,7 @@ class Folder:
             for number, part in enumerate(layer.parts):
                 held = self.held(part, chunks)
                 there = np.isin(periods, held.periods)
-                own = self.lacking(held, chunks, hopeful=hopeful)
+                own = self.lacking(held, hopeful=hopeful)
                 lacking[:, there] |= own.astype("uint32") << number
                 without[~there] |= 1 << number
             for own in begun:
@@ -361,10 +347,6 @@ class Folder:
         last_came, settled = np.full(all_came.shape, NEVER), np.ones(all_came.shape, dtype=bool)
         for part in self.parts:
             held = self.held(part, [chunk for chunk in chunks if not self._ahead(chunk)])
-            empty = np.zeros(held.asked.shape, dtype=bool)
-            for chunk in [own for own in chunks if self.serves(own, part) and not self._ahead(own)]:
-                empty[np.ix_(*self.site_days.cells_of(chunk, held.periods)[:2])] = False
-                empty[self._still_empty(chunk, part, held.periods)] = True
             known = np.isin(part.period_of(days), held.periods)
             columns = np.searchsorted(held.periods, part.period_of(days)[known])
             all_came[:, known] = np.minimum(all_came[:, known], held.fetched[:, columns])
@@ -373,15 +355,13 @@ class Folder:
                 # A look that found nothing new stands for a request.
                 looked = np.where(held.fetched < held.looks.grown, NEVER, held.looks.looked)
                 final = np.fmax(held.fetched, looked) >= held.expected
-                settled[:, known] &= (final & (held.fetched > NEVER) & ~empty)[:, columns]
+                settled[:, known] &= (final & (held.fetched > NEVER) & ~held.late)[:, columns]
         lacking = (all_came == NEVER) | (last_came == NEVER)
         all_came[lacking], last_came[lacking] = np.datetime64("NaT"), np.datetime64("NaT")
         return all_came, last_came, settled
 
     def _still_empty(self, chunk, part, periods):
         """Return rows and columns of a part's table where a chunk has no value that may still come."""
-        if not chunk.empty:
-            return np.array([], dtype=int), np.array([], dtype=int)
         own, when = np.array(chunk.empty).T
         rows = self.site_days.sites.index.get_indexer(np.array(chunk.sites, dtype=object)[own])
         columns = np.searchsorted(periods, chunk.periods[when])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airq.sources.earthengine.catalogue import PRODUCTS, column_units
+from airq.sources.earthengine.catalogue import PRODUCTS, RINGS_KM
+from airq.sources.earthengine.layers import column_units
 
 POSITION = "position"
 WEATHER = "weather"
@@ -49,7 +50,7 @@ def products_of_columns(columns):
     known = dict.fromkeys(["latitude", "longitude"], POSITION)
     for key, product in PRODUCTS.items():
         name = _GROUPS.get(key, key.removesuffix("-nrti").removeprefix("reference-"))
-        known = dict.fromkeys(column_units(product, quality=True), name) | known
+        known = dict.fromkeys(column_units(product, rings_km=RINGS_KM, quality=True), name) | known
     if any(name in columns for name in _CAMS_FIELDS):
         known |= dict.fromkeys([*_CAMS_FIELDS, *_AOD], "cams")
     words = {name: name.split("_")[0] for name in columns}

@@ -12,7 +12,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from airq.cities import read_cities
 from airq.grids import cell_width
 from airq.io import read_panel
 from airq.messages import import_optional, warn
-from airq.sources.earthengine.blocks import TASKS_AT_ONCE, blocks_of, plan_tasks
+from airq.sources.earthengine.blocks import blocks_of, estimate_tasks
 from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Budget, Patience
 from airq.sources.earthengine.catalogue import RINGS_KM, products_of
 from airq.sources.earthengine.destinations import read_destination
@@ -30,22 +29,22 @@ from airq.sources.earthengine.layers import has_images
 from airq.sources.earthengine.planning import (
     MOST_ANSWERED,
     Cost,
-    PixelRequest,
     estimate,
+    layer_rows,
     plan_requests,
-    price_of,
     remember_prices,
     sample_requests,
 )
-from airq.sources.folder import Folder, LayerRequest, open_folder
+from airq.sources.folder import LayerRequest
 from airq.sources.online.address import service_name
 from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.folders import (
     FolderReport,
-    Run,
+    account,
     change_notes,
     damage_notes,
     fill_folder,
+    survey,
     waiting_notes,
 )
 
@@ -280,10 +279,6 @@ def span_of(text):
     return days[0].date(), days[-1].date()
 
 
-#: Of a Progress, what the account of a run keeps.
-_COUNTS = ("fetched", "chunks", "smaller_tiles", "splits", "started", "restarted")
-
-
 def _fetch(folder, chunks, client, destination, report_progress):
     """Count images where it is doubtful whether there are any, ask for what is missing, return the cost."""
     views, missing = folder.to_look_at(chunks), folder.missing(chunks)
@@ -291,47 +286,32 @@ def _fetch(folder, chunks, client, destination, report_progress):
         return {}
     tag = f"airq-{folder.extraction.recipe}"
     with client.connect(tag) as connection:
+        from airq.sources.earthengine.batch import collect
         from airq.sources.earthengine.images import look_at_images
         from airq.sources.earthengine.sampler import Progress, sample
 
         progress = Progress()
         reporting = {"progress": progress, "report_progress": report_progress}
         budget = Budget(client.workers, patience=client.patience)
-        places = folder.places
-        offsets = folder.extraction.offset_hours(places[:, 0])
 
         def costs():
             wire = connection.stats.as_dict()
-            counts = {name: getattr(progress, name) for name in _COUNTS}
-            return {**wire, "request_seconds": wire["seconds"], **counts}
-
-        def look(views):
-            found = look_at_images(connection, views, places, offsets, budget=budget)
-            for view, (images, identity) in zip(views, found, strict=True):
-                folder.arrivals.note(view, images, folder.now, identity)
-            folder.write_manifest()
+            return {**dataclasses.asdict(progress), **wire, "request_seconds": wire["seconds"]}
 
         facts = {} if destination is None else {"batch": str(destination)}
-        with Run(folder, costs, workload_tag=tag, **facts) as run:
+        with account(folder, costs, workload_tag=tag, **facts) as run:
             if views:
-                look(views)
+                look_at_images(connection, folder, views, budget=budget)
                 missing = folder.missing(chunks)
             if missing and destination is None:
                 sample(connection, missing, folder, budget=budget, **reporting)
-            elif missing:
-                _collect(connection, folder, destination, patience=client.patience, **reporting)
-            if missing and (views := folder.emptied(folder.read_chunks()[0])):
-                look(views)
+            # What an old task brought may lack images that came since.
+            for _ in range(2 if missing and destination else 0):
+                if blocks := blocks_of(folder, folder.read_chunks()[0], destination):
+                    collect(connection, folder, blocks, destination, patience=client.patience, **reporting)
+            if missing and (views := folder.to_look_at(folder.read_chunks()[0], asked=True)):
+                look_at_images(connection, folder, views, budget=budget)
     return run
-
-
-def _collect(connection, folder, destination, **settings):
-    """Have tasks bring what is missing; what an old one brought may lack images that came since."""
-    from airq.sources.earthengine.batch import collect
-
-    for _ in range(2):
-        if blocks := blocks_of(folder, folder.read_chunks()[0], destination):
-            collect(connection, folder, blocks, destination, **settings)
 
 
 def cancel_tasks(request, *, out, batch, client=None, on_day=None):
@@ -341,9 +321,8 @@ def cancel_tasks(request, *, out, batch, client=None, on_day=None):
     finished tasks have written stays where it is.
     """
     client, destination = client or EarthEngine(), read_destination(batch)
-    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
-    folder = open_folder(out, extraction, site_days, on_day)
-    blocks = blocks_of(folder, folder.read_chunks()[0], destination)
+    folder, chunks, _ = survey(out, request.extraction(client.url), request.site_days(on_day), on_day)
+    blocks = blocks_of(folder, chunks, destination)
     if not blocks:
         return 0
     with client.connect(f"airq-{request.recipe}") as connection:
@@ -383,11 +362,8 @@ class Plan:
     #: Of what is missing, asked for at once, and by tasks (`--batch`): their number and minutes.
     cost: Cost
     batch: Cost
-    #: Requests at once that bring pixels of a grid.
-    tiles: int
-    #: For each layer `layer, products, cities, periods, requests, hours, measured` of what is missing;
-    #: requests and hours add up to those of `cost`. With `measured`, a day, hours are EECU-hours by what
-    #: Earth Engine then took for one city and one period; without, the time of the requests.
+    #: What is missing, by :func:`airq.sources.earthengine.planning.layer_rows`; requests and hours add up to
+    #: those of `cost`.
     layers: list
     #: For each product `product, asset, columns, first_day, last_day` of its images, and `unconfirmed`.
     products: list
@@ -414,40 +390,38 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
     """
     client = client or EarthEngine()
     request = ExtractionRequest(cities, start, end, **settings)
-    extraction, site_days = request.extraction(client.url), request.site_days(on_day)
-    if out is None:
-        folder, chunks, damaged = Folder(Path(), extraction, site_days, on_day=on_day or today()), [], []
-    else:
-        folder = open_folder(out, extraction, site_days, on_day)
-        chunks, damaged = folder.read_chunks()
-    if refresh is not None:
-        folder.refresh(*span_of(refresh), [product.key for product in extraction.products])
+    extraction, span = request.extraction(client.url), None if refresh is None else span_of(refresh)
+    folder, chunks, damaged = survey(out, extraction, request.site_days(on_day), on_day, span)
     missing = folder.missing(chunks, hopeful=True)
     planned = plan_requests(missing, workers=client.workers, places=folder.places)
-    changes, waiting = folder.changes(chunks), folder.waiting(chunks)
-    by_layer = {}
-    for own, seconds in planned:
-        by_layer.setdefault(own.layer, []).append((own, seconds))
-    layers = [_planned_layer(layer, own, extraction.service) for layer, own in by_layer.items()]
+    waiting, layers = folder.waiting(chunks), layer_rows(planned, extraction.service)
     cost = estimate(planned, workers=client.workers)
-    tiles = sum(isinstance(request, PixelRequest) for request, _ in planned)
     return Plan(
         cities=len(folder.site_days.sites),
         days=len(folder.site_days.days),
         cost=dataclasses.replace(cost, compute_hours=sum(row["hours"] for row in layers)),
-        batch=estimate(plan_tasks(blocks_of(folder, chunks, hopeful=True)), workers=TASKS_AT_ONCE),
-        tiles=tiles,
+        batch=estimate_tasks(blocks_of(folder, chunks, hopeful=True)),
         layers=layers,
-        products=[_planned_product(product) for product in folder.extraction.products],
+        products=[
+            {
+                "product": product.key,
+                "asset": product.asset,
+                "columns": [band.name for band in product.bands],
+                "first_day": product.start,
+                "last_day": product.end,
+                "unconfirmed": list(product.unconfirmed),
+            }
+            for product in folder.extraction.products
+        ],
         changes=[
-            {**own, "requests": sum(own["product"] in _keys(request) for request, _ in planned)}
-            for own in changes
+            {**own, "requests": sum(own["product"] in request.layer.keys for request, _ in planned)}
+            for own in folder.changes(chunks)
         ],
         waiting=waiting,
         notes=(
             *damage_notes(damaged),
             *_notes(folder),
-            *_by_pixels(folder.extraction.cell, tiles),
+            *_by_pixels(folder.extraction.cell, cost.tiles),
             *change_notes(folder, chunks),
             *waiting_notes(waiting),
             *(
@@ -459,10 +433,6 @@ def plan(cities, start, end, *, out=None, client=None, refresh=None, on_day=None
     )
 
 
-def _keys(request):
-    return [product.key for product in request.layer.products]
-
-
 def _by_pixels(cell, tiles):
     """Return how cells of a grid are asked for, where there are any."""
     if tiles:
@@ -471,36 +441,6 @@ def _by_pixels(cell, tiles):
             f"value is the mean over a cell of {cell:g}°. With --radius-km cells are asked for as discs, as "
             "cities are"
         )
-
-
-def _planned_product(product):
-    """Return the row of a plan for a product."""
-    return {
-        "product": product.key,
-        "asset": product.asset,
-        "columns": [band.name for band in product.bands],
-        "first_day": product.start,
-        "last_day": product.end,
-        "unconfirmed": list(product.unconfirmed),
-    }
-
-
-def _planned_layer(layer, planned, service):
-    """Return the row of a plan for a layer, of its requests and their seconds."""
-    requests, seconds = zip(*planned, strict=True)
-    hours = sum(seconds) / 3600
-    price, measured = price_of(service, layer)
-    if measured is not None:
-        hours = price * sum(own.work for own in requests) / 3600
-    return {
-        "layer": layer.name,
-        "products": [layer.name_of(product) for product in layer.products],
-        "cities": len(np.unique(np.concatenate([own.rows for own in requests]))),
-        "periods": len(np.unique(np.concatenate([own.periods for own in requests]))),
-        "requests": len(requests),
-        "hours": hours,
-        "measured": measured,
-    }
 
 
 @dataclass(frozen=True)

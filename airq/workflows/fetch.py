@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,7 +19,6 @@ import pandas as pd
 from airq.cities import read_cities
 from airq.io import read_panel
 from airq.messages import near_name, warn
-from airq.sources.folder import Folder, open_folder
 from airq.sources.online.address import service_name
 from airq.sources.online.calls import CallBudget, ledger_of
 from airq.sources.online.errors import AGAIN, Refused, Unavailable
@@ -36,7 +34,7 @@ from airq.sources.online.open_meteo import (
 )
 from airq.sources.site_days import SiteDays, day_labels, today
 from airq.workflows.fetch_openaq import fetch_openaq
-from airq.workflows.folders import FolderReport, Run, damage_notes, fill_folder
+from airq.workflows.folders import FolderReport, account, damage_notes, fill_folder, survey
 
 #: Longest wait for the allowance of an hour; a day's is not waited for. [s]
 LONGEST_PAUSE = 3700.0
@@ -229,11 +227,7 @@ def plan_open_meteo(cities, start, end, *, out=None, client=None, on_day=None, *
     """
     client, on_day = client or OpenMeteo(), on_day or today()
     extraction, site_days = _request(cities, start, end, client, on_day, settings)
-    if out is None:
-        folder, chunks, damaged = Folder(Path(), extraction, site_days, on_day=on_day), [], []
-    else:
-        folder = open_folder(out, extraction, site_days, on_day)
-        chunks, damaged = folder.read_chunks()
+    folder, chunks, damaged = survey(out, extraction, site_days, on_day)
     requests = hourly_requests(folder.missing(chunks), today=on_day, most_calls=client.most_calls)
     return FetchPlan(
         cities=len(folder.site_days.sites),
@@ -293,7 +287,7 @@ def _fetch(folder, requests, client, report_progress):
         wire = {name: getattr(connection, name) for name in ("requests", "retries", "bytes_received")}
         return {**wire, **counts}
 
-    with Run(folder, costs) as run:
+    with account(folder, costs) as run:
         for request in requests:
 
             def turn(calls=request.calls):

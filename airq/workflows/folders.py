@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -12,8 +13,9 @@ from pathlib import Path
 
 from airq.io import check_writable
 from airq.sources.assembly import assemble
-from airq.sources.folder import MANIFEST, PANEL, locked_folder, open_folder
+from airq.sources.folder import MANIFEST, PANEL, Folder, locked_folder, open_folder
 from airq.sources.online.errors import Refused
+from airq.sources.site_days import today
 
 #: Why no city has a value, as `Folder.waiting` tells it, in words.
 KINDS = {
@@ -77,6 +79,24 @@ class FolderReport:
         )
 
 
+def survey(out, extraction, site_days, on_day=None, refresh=None):
+    """Return a Folder, its chunks and its damaged files; without `out`, an empty folder that is nowhere.
+
+    `refresh` is as :func:`fill_folder` takes it. Errors are those of :func:`airq.sources.folder.open_folder`.
+    """
+    if out is None:
+        return Folder(Path(), extraction, site_days, on_day=on_day or today()), [], []
+    folder = _opened(out, extraction, site_days, on_day, refresh)
+    return folder, *folder.read_chunks()
+
+
+def _opened(out, extraction, site_days, on_day, refresh):
+    folder = open_folder(out, extraction, site_days, on_day)
+    if refresh is not None:
+        folder.refresh(*refresh, {part.key for layer in extraction.layers for part in layer.parts})
+    return folder
+
+
 def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, partial=False, refresh=None):
     """Ask for what a folder lacks, write its panel, and return facts of the panel, the run, and notes.
 
@@ -86,19 +106,12 @@ def fill_folder(out, extraction, site_days, *, fetch, notes_of, on_day=None, par
     came before the error is raised. `on_day` (datetime64[D]) is the date in UTC, by default today; `refresh`
     is the first and the last day of a span to fetch anew, of the products of the extraction.
     """
-
-    def opened():
-        folder = open_folder(out, extraction, site_days, on_day)
-        if refresh is not None:
-            folder.refresh(*refresh, {part.key for layer in extraction.layers for part in layer.parts})
-        return folder
-
     check_writable(Path(out) / MANIFEST)
+    asked = (out, extraction, site_days, on_day, refresh)
     # What is wrong is said before anything is written.
-    opened()
+    _opened(*asked)
     with locked_folder(out):
-        folder = opened()
-        chunks, damaged = folder.read_chunks()
+        folder, chunks, damaged = survey(*asked)
         notes = (*damage_notes(damaged), *notes_of(folder), *change_notes(folder, chunks))
         for path in damaged:
             path.unlink()
@@ -140,28 +153,26 @@ def _is_current(folder, chunks):
     return folder.panel.exists() and (folder.panel_facts or {}).get("made_of") == _made_of(folder, chunks)
 
 
-class Run:
-    """Account of a run in the manifest, which gets what it cost however it ends.
+@contextlib.contextmanager
+def account(folder, costs, **facts):
+    """Note a run in the manifest, which gets what it cost however it ends; yields the `facts` of the run.
 
-    Use as ``with Run(folder, costs) as facts``: `costs()` returns what is known at the end.
+    `costs()` returns what is known at the end.
     """
-
-    def __init__(self, folder, costs, **facts):
-        self.folder, self.costs = folder, costs
-        self.facts = {"started": now(), "ended": "in progress", **facts}
-
-    def __enter__(self):
-        self.begun = time.monotonic()
-        self.folder.runs.append(self.facts)
-        self.folder.write_manifest()
-        return self.facts
-
-    def __exit__(self, kind, error, trace):
+    facts, begun = {"started": now(), "ended": "in progress", **facts}, time.monotonic()
+    folder.runs.append(facts)
+    folder.write_manifest()
+    ended = "complete"
+    try:
+        yield facts
+    except BaseException as error:
         # The message may name the project or an account.
-        self.facts["ended"] = "complete" if kind is None else kind.__name__
-        seconds = round(time.monotonic() - self.begun, 3)
-        self.facts |= {**self.costs(), "finished": now(), "seconds": seconds}
-        self.folder.write_manifest()
+        ended = type(error).__name__
+        raise
+    finally:
+        seconds = round(time.monotonic() - begun, 3)
+        facts |= {"ended": ended, **costs(), "finished": now(), "seconds": seconds}
+        folder.write_manifest()
 
 
 def now():

@@ -11,24 +11,27 @@ and a refusal are both taken; a file is known by how its name begins, and is who
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import io
 import json
+import math
 import re
 import time
 
 import ee
 import numpy as np
+import pandas as pd
 import tenacity
 
 from airq.sources.earthengine import graph
 from airq.sources.earthengine.blocks import Attempt, note_begun
-from airq.sources.earthengine.client import insist
+from airq.sources.earthengine.budget import Budget
+from airq.sources.earthengine.client import call_with_retries
 from airq.sources.earthengine.errors import (
     OutOfMemory,
     Refused,
     Reply,
+    Silent,
     Throttled,
     TooLarge,
     Unavailable,
@@ -79,16 +82,10 @@ def read_features(contents):
     >>> read_features([b"system:index,c,v0_0,v1_0,.geo\n0_1,1,2.5,,\n"])
     [{'c': 1.0, 'v0_0': 2.5}]
     """
-    features = []
-    for content in contents:
-        for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"))):
-            feature = {}
-            for name, text in row.items():
-                # A row that is cut short has None where text is missing, and one too long a name None.
-                if name and text and name not in ("system:index", ".geo"):
-                    feature[name] = float(text)
-            features.append(feature)
-    return features
+    settings = {"encoding": "utf-8-sig", "dtype": "str"}
+    table = pd.concat([pd.read_csv(io.BytesIO(content), **settings) for content in contents])
+    rows = table.drop(columns=["system:index", ".geo"], errors="ignore").to_dict("records")
+    return [{name: float(value) for name, value in row.items() if pd.notna(value)} for row in rows]
 
 
 def collect(connection, folder, blocks, destination, *, patience, progress, report_progress=None):
@@ -100,10 +97,9 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
     run = _Run(connection, folder, destination, patience, progress, report_progress)
     run.add(blocks)
     note_begun(folder, blocks)
+    waits = {"multiplier": patience.base, "max": patience.longest}
     looks = tenacity.Retrying(
-        retry=tenacity.retry_if_result(bool),
-        wait=tenacity.wait_exponential(multiplier=patience.base, max=patience.longest),
-        sleep=time.sleep,
+        retry=tenacity.retry_if_result(bool), wait=tenacity.wait_exponential(**waits), sleep=time.sleep
     )
     try:
         looks(run.look)
@@ -115,7 +111,12 @@ def collect(connection, folder, blocks, destination, *, patience, progress, repo
             f"{alone} it ends them."
         ) from None
     if run.lost:
-        raise Refused(_loss(run.lost, progress.blocks))
+        named = [f"{block}: {reason}" for block, reason in run.lost.values()]
+        more = f"; and {len(named) - 3:,} more" if len(named) > 3 else ""
+        raise Refused(
+            f"{len(named):,} of {progress.blocks:,} tasks brought nothing: {'; '.join(named[:3])}{more}. "
+            "What the others brought is kept. Run the same command again to start them again."
+        )
     note_begun(folder, [])
 
 
@@ -144,7 +145,9 @@ def cancel(connection, folder, blocks, destination, *, patience):
 class _Run:
     def __init__(self, connection, folder, destination, patience, progress, report_progress):
         self.connection, self.folder, self.destination = connection, folder, destination
-        self.patience, self.progress, self.report = patience, progress, report_progress or (lambda _: None)
+        self.progress, self.report = progress, report_progress or (lambda _: None)
+        # Tasks take hours: nothing is given up before its last attempt.
+        self.budget = Budget(1, patience=dataclasses.replace(patience, silence=math.inf))
         self.places = folder.places
         #: Blocks by their key: those that are not yet settled, and, with the reason, those that are lost.
         self.open, self.lost = {}, {}
@@ -155,10 +158,13 @@ class _Run:
         """Return what a call returns, repeated for as long as that can help."""
 
         def translated():
-            with self.connection.translated():
-                return call(*arguments)
+            try:
+                with self.connection.translated():
+                    return call(*arguments)
+            except Silent as error:
+                raise Unavailable(str(error)) from error
 
-        return insist(translated, host="Google", patience=self.patience)
+        return call_with_retries(translated, self.connection, budget=self.budget)
 
     def add(self, blocks):
         """Take up blocks."""
@@ -231,10 +237,10 @@ class _Run:
         contents = [self.ask(self.destination.read, self.connection, file) for file in attempt.files]
         try:
             values = read_answer(block.renumbered(read_features(contents)), block.request)
-        except (Unavailable, ValueError, csv.Error):
+        except (Unavailable, ValueError):
             return False
         began = (attempt.began or attempt.files[0].created).removesuffix("Z")
-        self.folder.keep(block.request, values, fetched=self.folder.at(began) if began else None)
+        self.folder.keep(block.request, values, began=began or None)
         del self.open[block.key]
         self.progress.chunks += 1
         self.progress.done += block.request.cells
@@ -324,13 +330,3 @@ def _too_large(block):
     without_memory = sum(isinstance(own, OutOfMemory) for own in faults)
     too_large = without_memory >= len(TILE_SCALES) or any(type(own) is TooLarge for own in faults)
     return too_large and len(block.request.rows) * len(block.request.periods) > 1
-
-
-def _loss(lost, blocks):
-    """Return what to say of blocks that failed or were cancelled."""
-    named = [f"{block}: {reason}" for block, reason in lost.values()]
-    more = f"; and {len(named) - 3:,} more" if len(named) > 3 else ""
-    return (
-        f"{len(named):,} of {blocks:,} tasks brought nothing: {'; '.join(named[:3])}{more}. "
-        "What the others brought is kept. Run the same command again to start them again."
-    )

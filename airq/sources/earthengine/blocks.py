@@ -13,7 +13,7 @@ import numpy as np
 
 from airq.geo import order_in_space
 from airq.sources.arrivals import NEVER
-from airq.sources.earthengine.planning import Pace, SampleRequest
+from airq.sources.earthengine.planning import SampleRequest, estimate
 
 #: Cities of a block: three for 555. A month of 18 bands then takes some six minutes by the first guess.
 MOST_CITIES = 250
@@ -74,10 +74,11 @@ class Block:
         """Return features of its files with bands that are numbered as its request numbers them."""
         if not self.is_part:
             return features
+        layer = self.request.layer
+        first = layer.first_bands
         own = {
-            self.numbers[product.key] + after: first + after
-            for product, first in _first_bands(self.request.layer)
-            for after in range(len(product.bands))
+            number - first[product.key] + self.numbers[product.key]: number
+            for product, _, number in layer.numbered_bands()
         }
         renamed = {}
         for name in set().union(*features):
@@ -116,7 +117,7 @@ def blocks_of(folder, chunks, destination="", *, hopeful=False):
         facts = noted or {
             "fingerprints": {product.key: fingerprints[product.key] for product in layer.products},
             "columns": layer.columns,
-            "numbers": {product.key: number for product, number in _first_bands(layer)},
+            "numbers": layer.first_bands,
         }
         # When the last of the values came that the folder holds; of a half, those of its whole.
         newest = np.datetime64(facts.get("newest", NEVER))
@@ -183,12 +184,6 @@ def _begun(folder):
             yield SampleRequest(layer.only(*products), rows, periods, facts["offset_hours"]), facts
 
 
-def _first_bands(layer):
-    """Return every product of a layer with the number of its first band."""
-    numbers = np.cumsum([0, *(len(product.bands) for product in layer.products)]).tolist()
-    return list(zip(layer.products, numbers[:-1], strict=True))
-
-
 def _block(request, places, facts, numbers):
     deciding = {
         **facts,
@@ -200,9 +195,8 @@ def _block(request, places, facts, numbers):
     return Block(request, digest, facts, numbers)
 
 
-def plan_tasks(blocks):
-    """Return the requests of blocks, each with the seconds that its task takes by the first guess."""
-    return [
-        (own, SECONDS_PER_TASK + own.cells * Pace.first_guess(own.layer).seconds_per_cell)
-        for own in (block.request for block in blocks)
-    ]
+def estimate_tasks(blocks):
+    """Return the Cost of the tasks of blocks, by the first guess of their time."""
+    requests = [block.request for block in blocks]
+    seconds = [SECONDS_PER_TASK + own.cells * own.first_pace().seconds_per_cell for own in requests]
+    return estimate(list(zip(requests, seconds, strict=True)), workers=TASKS_AT_ONCE)

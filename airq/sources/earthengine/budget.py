@@ -64,22 +64,18 @@ class Budget:
     @property
     def silent(self):
         """Whether nothing but failures has come for long, over all requests."""
-        with self._condition:
-            enough = max(self.patience.failures, 3 * self.in_flight)
-            lasting = self._clock() - self._failing_since >= self.patience.silence
-            return self._failures >= enough and lasting
+        enough = self._failures >= max(self.patience.failures, 3 * self.in_flight)
+        return enough and self._clock() - self._failing_since >= self.patience.silence
 
     @property
     def pause(self):
         """Seconds until the next request may be sent."""
-        with self._condition:
-            return max(0.0, self._paused_until - self._clock())
+        return max(0.0, self._paused_until - self._clock())
 
     @property
     def exhausted(self):
         """Whether even single requests are refused, again and again."""
-        with self._condition:
-            return self._refused_alone >= self.patience.refusals
+        return self._refused_alone >= self.patience.refusals
 
     def acquire(self, stop=None):
         """Wait for a place and take it.

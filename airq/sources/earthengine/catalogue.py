@@ -475,30 +475,3 @@ def products_of(recipe, only=None):
             hint = near_name(key, keys)
             raise ValueError(f"Recipe {recipe!r} has no product {key!r}.{hint} It has {', '.join(keys)}.")
     return tuple(PRODUCTS[key] for key in keys if key in only)
-
-
-def column_units(product, *, rings_km=RINGS_KM, quality=False):
-    """Return the columns that a product fills in order, and their units, as a dict.
-
-    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d], and those
-    of CAMS the age of the run. Rings bring none: how much of them was seen is a column of its own.
-    `rings_km` are outer radii [km].
-
-    >>> column_units(PRODUCTS["no2"], quality=True)
-    {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}
-    >>> list(column_units(PRODUCTS["fires"], rings_km=(50, 150)))
-    ['fire_power_50km', 'fire_power_150km', 'fire_seen_50km', 'fire_seen_150km']
-    """
-    units = {}
-    for band in product.bands:
-        columns = [band.name]
-        if product.shape == "rings":
-            columns = [f"{band.name}_{radius:g}km" for radius in rings_km]
-        elif len(product.reducers) > 1:
-            columns = [f"{band.name}_{reducer}" for reducer in product.reducers]
-        units |= dict.fromkeys(columns, band.unit)
-        if quality and product.is_counted:
-            units[f"{band.name}_count"] = "1"
-        if quality and product.is_aged:
-            units[f"{band.name}_age"] = "d"
-    return units

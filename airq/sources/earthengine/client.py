@@ -28,7 +28,7 @@ import httplib2
 import requests
 import tenacity
 
-from airq.sources.earthengine.budget import DEFAULT_PATIENCE, Patience
+from airq.sources.earthengine.budget import Patience
 from airq.sources.earthengine.credentials import check_endpoint
 from airq.sources.earthengine.errors import (
     SIGN_IN,
@@ -48,6 +48,8 @@ from airq.sources.online.errors import AGAIN
 STANDARD_URL = "https://earthengine.googleapis.com"
 #: Requests look up a proxy in the environment unless each scheme is told that there is none.
 DIRECT = {"http": None, "https": None, "all": None}
+#: Most requests at once, of any plan.
+MOST_AT_ONCE = 100
 #: Longest wait for a connection. [s]
 CONNECT_SECONDS = 10.0
 #: Longest wait for an answer while a connection is opened. [s]
@@ -69,27 +71,29 @@ class Stats:
         self.seconds = 0.0
         self.by_status = Counter()
 
-    def add(self, status, *, sent, received, seconds):
-        """Count one request; `status` is the HTTP status or the name of what went wrong."""
+    def add(self, **counts):
+        """Count something, such as `requests` or seconds."""
         with self._lock:
-            self.requests += 1
-            self.bytes_sent += sent
-            self.bytes_received += received
-            self.seconds += seconds
-            self.by_status[str(status)] += 1
-
-    def add_retry(self):
-        """Count an attempt that repeats one."""
-        with self._lock:
-            self.retries += 1
+            for name, number in counts.items():
+                setattr(self, name, getattr(self, name) + number)
 
     def as_dict(self):
         """Return the counts at this moment, for a manifest."""
-        names = ("requests", "retries", "bytes_sent", "bytes_received")
         with self._lock:
-            by_status = dict(sorted(self.by_status.items()))
-            counts = {name: getattr(self, name) for name in names}
-            return {**counts, "seconds": round(self.seconds, 3), "by_status": by_status}
+            counts = {name: number for name, number in vars(self).items() if name != "_lock"}
+        return {
+            **counts,
+            "seconds": round(self.seconds, 3),
+            "by_status": dict(sorted(self.by_status.items())),
+        }
+
+
+class _Here(threading.local):
+    """What a thread knows of its own requests."""
+
+    #: Last answer of the service, None where none came; seconds that the last attempt took.
+    reply = None
+    seconds = 0.0
 
 
 class Connection:
@@ -107,11 +111,14 @@ class Connection:
         self.stats = Stats()
         #: Set once the connection is open.
         self.credentials = None
-        self._proxies = DIRECT if is_loopback(url) else None
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._sessions = []
+        self.here = _Here()
         self._closed = False
+        # Threads share it: what they may send at once must fit.
+        self._session = requests.Session()
+        self._session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=MOST_AT_ONCE))
+        self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=MOST_AT_ONCE))
+        # Without an `auth` of its own, an entry of ~/.netrc would take the place of the token.
+        self._session.auth = lambda request: request
 
     def __repr__(self):
         return f"Connection({self.url!r}, project={self.project!r})"
@@ -122,38 +129,19 @@ class Connection:
     def __exit__(self, *_):
         self.close()
 
-    @property
-    def _reply(self):
-        """Last answer of the service to this thread, None where none came."""
-        return getattr(self._local, "reply", None)
-
-    @property
-    def seconds(self):
-        """Seconds that the last attempt of this thread took."""
-        return getattr(self._local, "seconds", 0.0)
-
-    @seconds.setter
-    def seconds(self, seconds):
-        self._local.seconds = seconds
-
-    @property
-    def restricted(self):
-        """Whether the last answer to this thread asked for less parallelism."""
-        return self._reply is not None and self._reply.restricted
-
     def request(self, uri, method="GET", body=None, headers=None, redirections=None, connection_type=None):
         """Send one request, as `httplib2.Http.request` does, once.
 
         Raise Throttled, Unavailable, TooLarge or Refused for every answer of the service but 2xx and 401,
         which the client wants to see.
         """
-        self._local.reply = None
+        self.here.reply = None
         own = uri.startswith(f"{self.url}/")
         response = self._send(uri, method, body, headers, counted=own)
         if own:
             status = response.status_code
             if status >= 300 and status != 401:
-                raise classify(self._reply, host=self.host, project=self.project)
+                raise classify(self.here.reply, host=self.host, project=self.project)
             if method == "GET" and status == 200:
                 try:
                     json.loads(response.content)
@@ -167,13 +155,13 @@ class Connection:
         return httplib2.Response({**headers, "status": response.status_code}), response.content
 
     def _send(self, uri, method, body, headers, *, counted):
+        self._check_open()
         start = time.monotonic()
         status, received = "dropped", 0
         try:
-            settings = {"timeout": (CONNECT_SECONDS, self.timeout), "proxies": self._proxies}
-            response = self._session().request(
-                method, uri, data=body, headers=headers, allow_redirects=False, **settings
-            )
+            settings = {"timeout": (CONNECT_SECONDS, self.timeout), "allow_redirects": False}
+            settings["proxies"] = DIRECT if is_loopback(self.url) else None
+            response = self._session.request(method, uri, data=body, headers=headers, **settings)
             status, received = response.status_code, response.raw.tell()
         except requests.exceptions.RequestException as error:
             fault = _fault(error, host=urlsplit(uri).netloc, seconds=self.timeout)
@@ -182,24 +170,12 @@ class Connection:
         finally:
             seconds = time.monotonic() - start
             if counted:
-                self.stats.add(status, sent=len(body or b""), received=received, seconds=seconds)
+                sizes = {"bytes_sent": len(body or b""), "bytes_received": received}
+                self.stats.add(requests=1, **sizes, seconds=seconds, by_status=Counter({str(status): 1}))
         if counted:
             content = response.content if status >= 300 else b""
-            lower = {key.lower(): value for key, value in response.headers.items()}
-            self._local.reply = Reply(status, lower, content, seconds)
+            self.here.reply = Reply(status, response.headers, content, seconds)
         return response
-
-    def _session(self):
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            # Without an `auth` of its own, an entry of ~/.netrc would take the place of the token.
-            session.auth = lambda request: request
-            with self._lock:
-                self._check_open()
-                self._sessions.append(session)
-            self._local.session = session
-        return session
 
     def _check_open(self):
         """Raise `Stopped` once the connection is closed."""
@@ -220,9 +196,9 @@ class Connection:
         response = self._send(f"{url}?{urlencode(params)}", "GET", None, headers, counted=True)
         if response.status_code < 300:
             return response.content
-        error = classify(self._reply, host=urlsplit(url).netloc, project=self.project)
+        error = classify(self.here.reply, host=urlsplit(url).netloc, project=self.project)
         if isinstance(error, Refused) and response.status_code in (400, 401, 403, 404):
-            words = self._reply.message or f"status {response.status_code}"
+            words = self.here.reply.message or f"status {response.status_code}"
             raise Refused(f"{refusal} Google says: {words}") from error
         raise error
 
@@ -233,10 +209,14 @@ class Connection:
         Unavailable say that the same request may pass later, TooLarge that less at a time may pass, Refused
         that nothing helps but what the message says.
         """
-        self._check_open()
         features, token, seen = [], None, set()
         while True:
-            page = self._page(collection, rows, token)
+            params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
+            page = self._whole(ee.data.computeFeatures, params)
+            # Pages may be empty, and then lack the list, but not the only one.
+            missing = [] if token or (isinstance(page, dict) and page.get("nextPageToken")) else None
+            if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
+                raise Unavailable(f"{self.host} sent an answer that is not whole, or holds no features")
             for feature in page.get("features", []):
                 properties = isinstance(feature, dict) and (feature.get("properties") or {})
                 if not isinstance(properties, dict):
@@ -254,35 +234,22 @@ class Connection:
 
         `params` are those of `ee.data.computePixels`, but the format of the file.
         """
-        self._check_open()
-        try:
-            with self.translated():
-                return ee.data.computePixels({**params, "fileFormat": "NUMPY_NDARRAY"})
-        except Refused:
-            raise
-        except (ValueError, EOFError) as error:
-            raise Unavailable(f"{self.host} sent something else than pixels") from error
+        return self._whole(ee.data.computePixels, {**params, "fileFormat": "NUMPY_NDARRAY"})
 
     def value(self, expression):
         """Return the value of an expression, in one attempt; errors are those of `compute`."""
+        return self._whole(ee.data.computeValue, expression)
+
+    def _whole(self, call, argument):
+        """Return what the client makes of an answer, in one attempt."""
         self._check_open()
         try:
             with self.translated():
-                return ee.data.computeValue(expression)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, Refused):
-                raise
-            raise Unavailable(f"{self.host} sent an answer that is not whole JSON") from error
-
-    def _page(self, collection, rows, token):
-        params = {"expression": collection, "pageSize": rows} | ({"pageToken": token} if token else {})
-        with self.translated():
-            page = ee.data.computeFeatures(params)
-        # Pages may be empty, and then lack the list, but not the only one.
-        missing = [] if token or (isinstance(page, dict) and page.get("nextPageToken")) else None
-        if not isinstance(page, dict) or not isinstance(page.get("features", missing), list):
-            raise Unavailable(f"{self.host} sent an answer that is not whole JSON, or holds no features")
-        return page
+                return call(argument)
+        except Refused:
+            raise
+        except (KeyError, TypeError, ValueError, EOFError) as error:
+            raise Unavailable(f"{self.host} sent an answer that is not whole") from error
 
     def profiled(self, call):
         """Return what a function returns, and the EECU-seconds that its requests took, None if not told.
@@ -310,18 +277,14 @@ class Connection:
             raise Unavailable(f"{self.host} sent an answer that is not text") from error
         except (ee.EEException, googleapiclient.errors.Error) as error:
             self._check_open()
-            if self._reply is None or self._reply.status < 300:
+            if self.here.reply is None or self.here.reply.status < 300:
                 raise
-            raise classify(self._reply, host=self.host, project=self.project) from error
+            raise classify(self.here.reply, host=self.host, project=self.project) from error
 
     def close(self):
-        """Close the sessions of all threads and forget the credentials."""
-        with self._lock:
-            self._closed = True
-            sessions, self._sessions = self._sessions, []
-        self._local = threading.local()
-        for session in sessions:
-            session.close()
+        """Close the connections of all threads and forget the credentials."""
+        self._closed = True
+        self._session.close()
         ee.Reset()
 
 
@@ -467,28 +430,17 @@ def _attempts(patience, stop, *, on, until):
     )
 
 
-def insist(call, *, host, patience, stop=None):
-    """Return what a call without arguments returns, repeated for as long as that can help.
-
-    Raise Unavailable after the last attempt; TooLarge and Refused are raised at once.
-    """
-    attempts = _attempts(patience, stop, on=(Throttled, Unavailable, Silent), until=lambda state: False)
-    try:
-        return attempts(call)
-    except (Throttled, Unavailable, Silent) as error:
-        count = attempts.statistics["attempt_number"]
-        raise Unavailable(f"{host} fails ({count} attempts, the last: {_words(error)}). {AGAIN}") from error
-
-
-def call_with_retries(call, connection, *, budget, read=None, patience=DEFAULT_PATIENCE, stop=None):
+def call_with_retries(call, connection, *, budget, read=None, stop=None):
     """Return what a call of a connection without arguments returns, with as many attempts as it takes.
 
     `read` makes the result of what was returned, and raises Incomplete where that lacks something; all
-    threads share the `budget`; the event `stop` ends every wait by Stopped. TooLarge and Refused are raised
-    at once, since repetition does not help; Unavailable after the last attempt, or once nothing has been
-    answered for long. The connection counts repetitions, and its `seconds` are those of the last attempt.
+    threads share the `budget` and its patience; the event `stop` ends every wait by Stopped. TooLarge and
+    Refused are raised at once, since repetition does not help; Unavailable after the last attempt, or once
+    nothing has been answered for long. The connection counts repetitions, and notes the seconds of the last
+    attempt.
     """
-    attempts, begun = _attempts(patience, stop, on=Unavailable, until=lambda state: budget.silent), count()
+    begun = count()
+    attempts = _attempts(budget.patience, stop, on=Unavailable, until=lambda state: budget.silent)
 
     def attempt():
         answer = _in_turn(call, connection, budget, stop, begun)
@@ -523,7 +475,7 @@ def _in_turn(call, connection, budget, stop, begun):
             raise Stopped("Stopped while waiting for a turn.")
         outcome, retry_after, start = "failed", 0.0, time.monotonic()
         if next(begun):
-            connection.stats.add_retry()
+            connection.stats.add(retries=1)
         try:
             answer = call()
             outcome = "accepted"
@@ -536,5 +488,6 @@ def _in_turn(call, connection, budget, stop, begun):
             outcome = "failed" if isinstance(error, Silent) else "accepted"
             raise
         finally:
-            connection.seconds = time.monotonic() - start
-            budget.release(epoch, outcome, restricted=connection.restricted, retry_after=retry_after)
+            connection.here.seconds = time.monotonic() - start
+            restricted = connection.here.reply is not None and connection.here.reply.restricted
+            budget.release(epoch, outcome, restricted=restricted, retry_after=retry_after)

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import functools
 import json
 import re
-import time
 from dataclasses import dataclass, field
+
+from airq.sources.online.errors import Passing, retry_after
 
 #: Seconds after which a gateway's time-out (504) means a long computation, not a weak gateway.
 LONG = 60.0
 
 
-class _Passing(ConnectionError):
-    """A fault that may be gone at the next attempt, not before `retry_after` [s]."""
-
-    def __init__(self, message, *, retry_after=0.0):
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Throttled(_Passing):
+class Throttled(Passing):
     """More requests than the service grants now: the same request passes later."""
 
 
-class Unavailable(_Passing):
+class Unavailable(Passing):
     """The service or the way to it fails: the same request may pass on repetition."""
 
 
@@ -74,17 +66,6 @@ class Reply:
     def restricted(self):
         """Whether the service asks for fewer requests at once from this project."""
         return "parallelism_restricted=true" in self.headers.get("x-earth-engine-quota-status", "")
-
-    @property
-    def retry_after(self):
-        """Seconds that the service asks to wait, 0 where it does not."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isdecimal():
-            return float(value)
-        try:
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-        except (TypeError, ValueError):
-            return 0.0
 
     @property
     def message(self):
@@ -205,7 +186,9 @@ def classify(reply, *, host, project):
     if kind is None:
         return _unlisted(reply, host)
     if isinstance(kind, type):
-        return kind(message, **({"retry_after": reply.retry_after} if issubclass(kind, _Passing) else {}))
+        return kind(
+            message, **({"retry_after": retry_after(reply.headers)} if issubclass(kind, Passing) else {})
+        )
     asset = asset_of(reply.message)
     return Refused(kind.format(project=project, asset=asset or "of that name"), asset=asset)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from airq.io import json_ready
-from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, column_units
-from airq.sources.earthengine.layers import Layer, disc_area, has_images, shared_metres
+from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS
+from airq.sources.earthengine.layers import Layer, column_units, disc_area, shared_metres
 from airq.sources.earthengine.product import Band, Product
 from airq.sources.online.address import named_service
 from airq.sources.site_days import offset_hours
@@ -77,19 +77,15 @@ class Extraction:
     @functools.cached_property
     def units(self):
         """Unit of every column of the panel that the extraction fills, in the panel's order."""
-        units = {}
-        for product in self.products:
-            units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
-        return units
+        return self._units(self.products)
 
     def units_on(self, days):
         """Return the unit of every column; products without images on any of the days have none."""
-        units = {}
-        for product in self.products:
-            periods = np.unique(Layer((product,), self.radius_km).period_of(days))
-            if any(has_images(product, period) for period in periods):
-                units |= column_units(product, rings_km=self.rings_km, quality=self.quality)
-        return units
+        return self._units(part for part in self.products if len(Layer((part,), 1.0).periods(*days[[0, -1]])))
+
+    def _units(self, products):
+        settings = {"rings_km": self.rings_km, "quality": self.quality}
+        return {name: unit for own in products for name, unit in column_units(own, **settings).items()}
 
     def derived(self, columns):
         """Return sums and shares of rings, from those within their outer and inner radii."""

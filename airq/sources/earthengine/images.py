@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import threading
 
 import numpy as np
 
@@ -21,17 +20,18 @@ MOST_VIEWS = 300
 FACTS = (graph.TIME, "system:index", "system:version")
 
 
-def look_at_images(connection, views, places, offsets, *, budget):
-    """Return how many images each of some Views has, and what tells them from others that replace them.
+def look_at_images(connection, folder, views, *, budget):
+    """Note how many images each of some Views has, and what tells them from others that replace them.
 
-    They are pairs: the number, None where the service does not tell it; and ``version HASH``, ``index HASH``
-    where images have no versions, or None where they have no names either.
+    The folder's arrivals get both: the number, None where the service does not tell it; and ``version HASH``,
+    ``index HASH`` where images have no versions, or None where they have no names either.
 
-    `places` are longitude and latitude [°] of all cities, shape (n_sites, 2), `offsets` the hours by which
-    their local days begin before those in UTC. Counted are images near the cities of a View, from the first
-    one's midnight to the last one's. A local day with images only outside of the hours that all of them share
-    counts as one without, and so does a sum of too few. ConnectionError says that the service stays away.
+    Counted are images near the cities of a View, from the first one's midnight to the last one's. A local day
+    with images only outside of the hours that all of them share counts as one without, and so does a sum of
+    too few. ConnectionError says that the service stays away.
     """
+    places = folder.places
+    offsets = folder.extraction.offset_hours(places[:, 0])
 
     @functools.cache
     def source(product, reach_km, cities):
@@ -49,14 +49,15 @@ def look_at_images(connection, views, places, offsets, *, budget):
     found = []
     for start in range(0, len(windows), MOST_VIEWS):
         found += _facts(connection, windows[start : start + MOST_VIEWS], budget)
-    return [
-        (None, None) if facts is None else (_count(view.part.products[0], facts[0], *own), _identity(*facts))
-        for view, facts, own in zip(views, found, shared, strict=True)
-    ]
+    for view, facts, own in zip(views, found, shared, strict=True):
+        images = None if facts is None else _count(view.part.products[0], facts[0], *own)
+        folder.arrivals.note(view, images, folder.now, None if facts is None else _identity(*facts))
+    folder.write_manifest()
 
 
 def _identity(times, indices=(), versions=()):
     """Return what tells images from others that take their places."""
+    indices, versions = indices or (), versions or ()
     if not times or len(indices) < len(times):
         return None
     versions = versions if len(versions) == len(times) else ()
@@ -78,15 +79,16 @@ def _facts(connection, windows, budget, names=FACTS):
     """Return the facts of images that one request brings; where it is too large or refused, its parts."""
 
     def read(value):
-        shapes = [list(map(type, own)) for own in value if isinstance(own, list)]
-        if shapes != [[list] * len(names)] * len(windows) or len(value) > len(shapes):
+        # Of a property that it does not know a service may say null, but not of the times.
+        told = value if isinstance(value, list) else []
+        whole = [own for own in told if isinstance(own, list) and own and isinstance(own[0], list)]
+        if not len(told) == len(whole) == len(windows):
             raise Incomplete(f"{connection.host} sent something else than the times of images")
         return value
 
     expression = graph.image_facts(windows, names)
-    settings = {"budget": budget, "patience": budget.patience, "stop": threading.Event()}
     try:
-        return call_with_retries(lambda: connection.value(expression), connection, read=read, **settings)
+        return call_with_retries(lambda: connection.value(expression), connection, budget=budget, read=read)
     except Refused as error:
         # A refusal that names an asset is about the products made of it alone.
         kept = [window for window in windows if window[0].product.asset != error.asset]

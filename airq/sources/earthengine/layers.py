@@ -183,6 +183,11 @@ class Layer:
         pairs = [(product, band) for product in self.products for band in product.bands]
         return [(product, band, number) for number, (product, band) in enumerate(pairs)]
 
+    @property
+    def first_bands(self):
+        """Number of the first band of every product, by its key."""
+        return {product.key: number for product, _, number in reversed(self.numbered_bands())}
+
     def property_of(self, output, position):
         """Return the property of an answer that holds an output and the period at a position."""
         band = f"{output.band}_{position}"
@@ -211,10 +216,15 @@ class Layer:
         return tuple(self.only(product) for product in self.products)
 
     @property
+    def keys(self):
+        """Keys of its products."""
+        return [product.key for product in self.products]
+
+    @property
     def key(self):
         """Key of the product of a layer that has one alone."""
-        (product,) = self.products
-        return product.key
+        (key,) = self.keys
+        return key
 
     @functools.cached_property
     def value_columns(self):
@@ -252,6 +262,25 @@ class Layer:
             return period
         latency = max(product.latency for product in self.products if has_images(product, period))
         return self.period_end(period) + latency
+
+
+def column_units(product, *, rings_km=(), quality=False):
+    """Return the columns of a panel that a product fills in order, and their units, as a dict.
+
+    With `quality`, every band of a satellite has its count of valid pixels [1] and their age [d], and those
+    of CAMS the age of the run. Rings bring none: how much of them was seen is a column of its own.
+    `rings_km` are outer radii [km].
+
+    >>> from airq.sources.earthengine.catalogue import PRODUCTS
+    >>> column_units(PRODUCTS["no2"], quality=True)
+    {'no2': 'mol m⁻²', 'no2_count': '1', 'no2_age': 'd'}
+    >>> list(column_units(PRODUCTS["fires"], rings_km=(50, 150)))
+    ['fire_power_50km', 'fire_power_150km', 'fire_seen_50km', 'fire_seen_150km']
+    """
+    if product.shape == "rings":
+        return {f"{band.name}_{radius:g}km": band.unit for band in product.bands for radius in rings_km}
+    layer = Layer((product,), 1.0, quality and product.is_aged)
+    return {output.column: output.unit for output in layer.outputs}
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -58,38 +58,15 @@ def tiles(grid: Grid, n_bands: int, *, most_bytes: int = MOST_BYTES) -> list[tup
 def compute_pixels(
     connection, image, bands, grid: Grid, *, budget: Budget, most_bytes=MOST_BYTES, advance=None
 ):
-    """Return the bands of an image over the cells of a grid, NaN where a pixel has no value.
+    """Return bands of an unevaluated image over a grid, shape (n_bands, n_rows, n_columns), float32.
 
-    Parameters
-    ----------
-    connection : airq.sources.earthengine.client.Connection
-    image : ee.Image
-        Unevaluated.
-    bands : list of str
-        Names of its bands.
-    grid : airq.grids.Grid
-    budget : airq.sources.earthengine.budget.Budget
-        How many requests may be under way at once, and how long to repeat them.
-    most_bytes : int
-        Of a request's pixels.
-    advance : callable, optional
-        Called as ``advance(done, total)`` after every tile.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_bands, n_rows, n_columns)
-        In single precision.
-
-    Raises
-    ------
-    ConnectionError
-        If the service stays away.
-    Refused
-        If it refuses the request for good; see :mod:`airq.sources.earthengine.errors`.
+    They are NaN where a pixel has no value. A request brings at most so many bytes of pixels; ``advance(done,
+    total)`` is called after every tile. ConnectionError says that the service stays away, Refused that it
+    refuses for good.
     """
     values = np.empty((len(bands), grid.height, grid.width), dtype="float32")
     cut = tiles(grid, len(bands), most_bytes=most_bytes)
-    settings = {"budget": budget, "patience": budget.patience, "stop": threading.Event()}
+    settings = {"budget": budget, "stop": threading.Event()}
 
     def fill(tile):
         values[:, tile[0], tile[1]] = _tile(connection, image, bands, grid.window(*tile), settings)
@@ -121,8 +98,8 @@ def _tile(connection, image, bands, grid, settings):
 def window_pixels(connection, image, bands, grid, *, crs="EPSG:4326", **settings):
     """Return the pixels of one request, as :func:`compute_pixels` does; too many raise TooLarge.
 
-    Edges and steps of the grid are in the units of the projection `crs`; `settings` are `budget`, `patience`
-    and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
+    Edges and steps of the grid are in the units of the projection `crs`; `settings` are those
+    of :func:`airq.sources.earthengine.client.call_with_retries`.
     """
     corner = {"scaleX": grid.step_x, "shearX": 0, "translateX": grid.west}
     corner |= {"shearY": 0, "scaleY": -grid.step_y, "translateY": grid.north}
@@ -180,12 +157,12 @@ def _ring_sums(connection, request, places, near, settings):
         if names := graph.band_names(layer, request.periods, grid):
             image = graph.stack(layer, request.periods, grid, near, offset_hours=request.offset_hours)
             pixels = window_pixels(connection, image, names, window, crs=grid.crs, **settings)
-            seconds += connection.seconds
+            seconds += connection.here.seconds
             sums = disc_sums(pixels, window, places, layer.radius_km)
             for kind, values in zip(("sum", "count"), sums, strict=True):
                 found |= {f"{name}_{kind}": own for name, own in zip(names, values, strict=True)}
     # The pace is that of all answers.
-    connection.seconds = seconds
+    connection.here.seconds = seconds
     return found
 
 

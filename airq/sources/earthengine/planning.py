@@ -94,7 +94,10 @@ class SampleRequest(LayerRequest):
 
     def first_pace(self):
         """Return the Pace that requests like this one start with."""
-        return Pace.first_guess(self.layer)
+        layer = self.layer
+        pace = Pace(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * layer.pixels / layer.bands_per_period))
+        pace.most = min(MOST_CELLS, 2 * pace.size(TARGET_SECONDS))
+        return pace
 
     def split(self, cells):
         """Return a first request of about so many cells, and the rest as a list of requests.
@@ -223,13 +226,6 @@ class Pace:
     #: Largest request, whatever comes back, and the least that is worth one while others wait. [cells]
     largest: int = MOST_CELLS
     least: float = LEAST_CELLS
-
-    @classmethod
-    def first_guess(cls, layer):
-        """Return the pace that a layer starts with."""
-        pace = cls(max(SECONDS_PER_CELL, SECONDS_PER_PIXEL * layer.pixels / layer.bands_per_period))
-        pace.most = min(MOST_CELLS, 2 * pace.size(TARGET_SECONDS))
-        return pace
 
     def size(self, seconds):
         """Return the cells of a request that should take so long."""
@@ -366,6 +362,8 @@ class Cost:
     #: Bands of all their stacks together, and cities times bands.
     bands: int
     cells: int
+    #: Requests that bring pixels of a grid.
+    tiles: int
     #: Over the wire, before compression. [bytes]
     bytes_sent: int
     bytes_received: int
@@ -387,11 +385,42 @@ def estimate(planned, *, workers):
         requests=len(requests),
         bands=sum(len(own.periods) * own.layer.bands_per_period for own in requests),
         cells=sum(own.cells for own in requests),
+        tiles=sum(isinstance(own, PixelRequest) for own in requests),
         bytes_sent=sum(own.bytes_sent for own in requests),
         bytes_received=sum(own.bytes_received for own in requests),
         minutes=max(ends, default=0.0) / 60,
         compute_hours=sum(seconds for _, seconds in planned) / 3600,
     )
+
+
+def layer_rows(planned, service):
+    """Return a row for each layer of requests as :func:`plan_requests` gives them.
+
+    They are dicts of `layer, products, cities, periods, requests, hours, measured`. With `measured`, a day,
+    hours are EECU-hours by what Earth Engine then took for one city and one period; without, the time of the
+    requests.
+    """
+    by_layer = {}
+    for request, seconds in planned:
+        by_layer.setdefault(request.layer, []).append((request, seconds))
+    rows = []
+    for layer, own in by_layer.items():
+        requests, seconds = zip(*own, strict=True)
+        price, measured = price_of(service, layer)
+        if measured is not None:
+            seconds = [price * request.work for request in requests]
+        rows.append(
+            {
+                "layer": layer.name,
+                "products": [layer.name_of(product) for product in layer.products],
+                "cities": len(np.unique(np.concatenate([request.rows for request in requests]))),
+                "periods": len(np.unique(np.concatenate([request.periods for request in requests]))),
+                "requests": len(requests),
+                "hours": sum(seconds) / 3600,
+                "measured": measured,
+            }
+        )
+    return rows
 
 
 # -- what Earth Engine itself has measured, in a file of the user by service and all that decides a value

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from airq.sources.earthengine.errors import (
     TooLarge,
     Unavailable,
 )
-from airq.sources.earthengine.layers import DAY_MS, has_images, period_bounds
+from airq.sources.earthengine.layers import DAY_MS, has_images
 from airq.sources.earthengine.planning import TILE_SCALES, PixelRequest, RequestQueue, sample_requests
 from airq.sources.online.errors import AGAIN
 
@@ -81,7 +82,8 @@ def sample(connection, missing, folder, *, budget, progress, report_progress=Non
             run.until_quiet(GRACE_SECONDS)
             raise
         finally:
-            run.end()
+            run.stop.set()
+            run.workers.close()
 
 
 @contextlib.contextmanager
@@ -111,14 +113,15 @@ class _Run:
         self.places = folder.places
         self.queue = RequestQueue(budget.asked)
         self.stop, self.interrupted = threading.Event(), threading.Event()
-        self.tasks, self.outcomes = queue.SimpleQueue(), queue.SimpleQueue()
-        self.threads = 0
+        # Its threads are daemons: a request that hangs for minutes must not keep the program from ending.
+        self.workers, self.outcomes = ThreadPool(budget.asked), queue.SimpleQueue()
 
     def until_done(self):
         """Send requests while there is room, and settle what comes back, until nothing is left."""
         while True:
             while self.progress.under_way < self.budget.limit and (request := self.queue.take()) is not None:
-                self._begin(request)
+                self.progress.under_way += 1
+                self.workers.apply_async(self._work, [request])
             if not self.progress.under_way:
                 return
             with contextlib.suppress(queue.Empty):
@@ -139,36 +142,19 @@ class _Run:
                     self._keep(request, values)
             self._tick()
 
-    def end(self):
-        """Let each worker end once its request is over."""
-        self.stop.set()
-        for _ in range(self.threads):
-            self.tasks.put(None)
-
     def _tick(self):
         stats = self.connection.stats
         self.progress.requests, self.progress.retries = stats.requests, stats.retries
         self.report(self.progress)
 
-    def _begin(self, request):
-        self.progress.under_way += 1
-        if self.threads < self.progress.under_way:
-            self.threads += 1
-            # Daemons, since a request that hangs for minutes must not keep the program from ending.
-            threading.Thread(target=self._work, daemon=True).start()
-        self.tasks.put(request)
-
-    def _work(self):
-        settings = {"budget": self.budget, "patience": self.budget.patience, "stop": self.stop}
-        for request in iter(self.tasks.get, None):
-            values, error = None, None
-            try:
-                values = fetch(self.connection, request, self.places, **settings)
-            except BaseException as caught:
-                # Whatever it is: the main thread raises it again, as a worker that dies in silence would hang
-                # the run.
-                error = caught
-            self.outcomes.put((request, values, self.connection.seconds, error))
+    def _work(self, request):
+        values, error = None, None
+        try:
+            values = fetch(self.connection, request, self.places, budget=self.budget, stop=self.stop)
+        except BaseException as caught:
+            # Whatever it is, the main thread raises it again: a worker that dies would hang the run.
+            error = caught
+        self.outcomes.put((request, values, self.connection.here.seconds, error))
 
     def _settle(self, request, values, seconds, error):
         self.progress.under_way -= 1
@@ -215,16 +201,18 @@ def fetch(connection, request, places, **settings):
 
     They are in the panel's units. A single city and period that is too large, for the smallest tiles, too, is
     asked for product by product. `places` are longitude and latitude of all cities, shape (n_sites, 2) [°];
-    `settings` are `budget`, `patience` and `stop` of
-    :func:`airq.sources.earthengine.client.call_with_retries`.
+    `settings` are `budget` and `stop` of :func:`airq.sources.earthengine.client.call_with_retries`.
     """
     layer = request.layer
     try:
         return _fetch_once(connection, request, places, **settings)
     except TooLarge as error:
-        tiles_may_help = isinstance(error, OutOfMemory) and request.tile_scale < TILE_SCALES[-1]
-        if len(request.rows) * len(request.periods) > 1 or tiles_may_help:
+        if len(request.rows) * len(request.periods) > 1:
             raise
+        smaller = [scale for scale in TILE_SCALES if scale > request.tile_scale]
+        if isinstance(error, OutOfMemory) and smaller:
+            request = dataclasses.replace(request, tile_scale=smaller[0])
+            return fetch(connection, request, places, **settings)
         if isinstance(error, Silent):
             raise Unavailable(
                 f"Earth Engine hangs: {error}, not even for one city and one {layer.cadence}. {AGAIN}"
@@ -254,12 +242,8 @@ def _fetch_once(connection, request, places, **settings):
 
 
 def probe(connection, request, places):
-    """Return the values of one city and one period in one attempt for each size of tiles."""
-    once = {"budget": Budget(1), "patience": Patience(attempts=3, base=0.2), "stop": threading.Event()}
-    for tile_scale in TILE_SCALES[:-1]:
-        with contextlib.suppress(OutOfMemory):
-            return fetch(connection, dataclasses.replace(request, tile_scale=tile_scale), places, **once)
-    return fetch(connection, dataclasses.replace(request, tile_scale=TILE_SCALES[-1]), places, **once)
+    """Return the values of one city and one period, after few attempts."""
+    return fetch(connection, request, places, budget=Budget(1, patience=Patience(attempts=3, base=0.2)))
 
 
 def refused_products(connection, request, places):
@@ -305,8 +289,7 @@ def read_answer(features, request, *, host="Earth Engine"):
     except (TypeError, ValueError):
         raise Unavailable(f"{host} sent a property that is not a number") from None
     values = values.reshape(len(request.rows), len(request.periods), -1)
-    ends = [period_bounds(layer, period, request.offset_hours)[1] for period in request.periods]
-    ends = np.array(ends, dtype="datetime64[ms]").astype("int64")
+    ends = np.array([graph.end_ms(layer, period, request.offset_hours) for period in request.periods])
     for number, output in enumerate(layer.outputs):
         own = values[:, :, number]
         values[:, :, number] = (ends - own) / DAY_MS if output.is_time else output.scale * own + output.offset

@@ -62,22 +62,10 @@ def _extents(places, radius_km):
 
 
 def disc_sums(pixels, window, places, radius_km):
-    """Sum the pixels of a sinusoidal window whose middles lie within discs.
+    """Return sum and number of the pixels of a sinusoidal window whose middles lie within discs.
 
-    Parameters
-    ----------
-    pixels : array of shape (n_bands, n_rows, n_columns)
-        NaN where there is no value.
-    window : airq.grids.Grid
-        From :func:`sinusoidal_window`. [m]
-    places : array of shape (n_places, 2)
-        Longitude and latitude of the middles of the discs. [°]
-    radius_km : float
-
-    Returns
-    -------
-    sums, counts : arrays of shape (n_bands, n_places)
-        Sum, and number, of the pixels that have a value.
+    `pixels` have shape (n_bands, n_rows, n_columns), NaN where there is no value; `places` are longitude and
+    latitude [°] of the middles of the discs, shape (n_places, 2). Results have shape (n_bands, n_places).
     """
     first, last = _intervals(window, places, radius_km)
     sums, counts = np.zeros((2, len(pixels), len(places)))

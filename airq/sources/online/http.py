@@ -6,7 +6,6 @@ No message shows the parameters of an address, because a key may be among them.
 from __future__ import annotations
 
 import datetime
-import email.utils
 import json
 import threading
 import time
@@ -20,7 +19,7 @@ import urllib3
 
 import airq
 from airq.sources.online.address import check_address, is_loopback, moved_to
-from airq.sources.online.errors import AGAIN, Passing, Refused, Unavailable
+from airq.sources.online.errors import AGAIN, Passing, Refused, Unavailable, retry_after
 
 #: Longest wait that a service may ask for without ending the run. [s]
 LONGEST_WAIT = 900.0
@@ -227,27 +226,6 @@ def reason_of(content: bytes) -> str:
         return ""
     texts = [facts[name] for name in ("reason", "message", "detail") if isinstance(facts.get(name), str)]
     return " ".join(texts[0].split())[:200] if texts else ""
-
-
-def retry_after(headers: Mapping) -> float:
-    """Return the seconds that an answer asks to wait, given as seconds or as a date; 0 where it does not.
-
-    Services that say how much of a limit is left also say in how many seconds it begins anew.
-
-    >>> retry_after({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "41"})
-    41.0
-    """
-    value = str(headers.get("Retry-After", "")).strip()
-    if not value and str(headers.get("x-ratelimit-remaining", "")).strip() == "0":
-        value = str(headers.get("x-ratelimit-reset", "")).strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return 0.0
-    until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
-    return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())
 
 
 def _reached(error):

@@ -143,6 +143,6 @@ def places():
 
 
 def ask(engine, **settings):
-    settings = {"budget": Budget(4, patience=QUICK), "patience": QUICK} | settings
+    settings = {"budget": Budget(4, patience=settings.pop("patience", QUICK))} | settings
     rows = settings.pop("rows", 5)
     return call_with_retries(lambda: engine.compute(places(), rows=rows), engine, **settings)

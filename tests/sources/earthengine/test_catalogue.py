@@ -9,7 +9,8 @@ import pytest
 
 from airq.features.recipe import reference
 from airq.panel import COLUMNS
-from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, column_units, products_of
+from airq.sources.earthengine.catalogue import EXTRACTIONS, PRODUCTS, RINGS_KM, products_of
+from airq.sources.earthengine.layers import column_units
 from airq.sources.earthengine.product import MODEL_METRES, Band, Mask, Product
 
 COMPARE = {
@@ -22,7 +23,7 @@ COMPARE = {
 
 
 def columns_of(recipe):
-    return [column for product in products_of(recipe) for column in column_units(product)]
+    return [column for product in products_of(recipe) for column in column_units(product, rings_km=RINGS_KM)]
 
 
 def takes(product, **properties):
@@ -79,7 +80,9 @@ def test_columns_come_once(recipe):
 
 def test_units_of_the_vocabulary():
     "A column that the panel's vocabulary knows has the vocabulary's unit, whatever product fills it."
-    units = [pair for product in PRODUCTS.values() for pair in column_units(product).items()]
+    units = [
+        pair for product in PRODUCTS.values() for pair in column_units(product, rings_km=RINGS_KM).items()
+    ]
     assert [
         (column, unit) for column, unit in units if column in COLUMNS and unit != COLUMNS[column].unit
     ] == []

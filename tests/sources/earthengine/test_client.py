@@ -371,7 +371,8 @@ def test_a_third_of_failures_over_150_requests_changes_nothing(server, engine):
         handler.answer(*((503, b"") if faults[number] else (200, features({"a": 1}))))
 
     server.reply = reply
-    budget, patience = Budget(10), Patience(base=0.001, longest=0.02)
+    patience = Patience(base=0.001, longest=0.02)
+    budget = Budget(10, patience=patience)
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         calls = [pool.submit(ask, engine, budget=budget, patience=patience) for _ in range(150)]
         assert [call.result() for call in calls] == [[{"a": 1}]] * 150
@@ -432,7 +433,7 @@ def test_restricted_parallelism_is_seen_and_not_printed(server, engine, recwarn,
     server.reply = says(200, features({"a": 1}), **header)
     budget = Budget(8)
     ask(engine, budget=budget)
-    assert (engine.restricted, budget.limit) == (True, 6)
+    assert (engine.here.reply.restricted, budget.limit) == (True, 6)
     assert not recwarn.list
     assert capfd.readouterr().err == ""
 

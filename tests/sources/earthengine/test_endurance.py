@@ -24,7 +24,7 @@ def asked_many_times(server, requests, *, workers):
         collection = ee.FeatureCollection(rows)
 
         def call(_):
-            settings = {"budget": budget, "read": whole, "patience": PATIENCE}
+            settings = {"budget": budget, "read": whole}
             found = call_with_retries(lambda: engine.compute(collection, rows=6), engine, **settings)
             return sorted(found, key=lambda row: row["k"])
 

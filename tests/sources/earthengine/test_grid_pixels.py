@@ -274,7 +274,7 @@ def test_a_plan_names_the_tiles_and_what_was_measured(server, tmp_path):
     asked = {"products": ["no2", "fires"], "rings_km": (20,)}
     planned = plan(cells(), START, END, client=client(server), **asked)
     assert planned.cost.requests == 2
-    assert planned.tiles == 2 and plan(cells(), START, END, radius_km=5.0).tiles == 0
+    assert (planned.cost.tiles, plan(cells(), START, END, radius_km=5.0).cost.tiles) == (2, 0)
     assert any(note.startswith("by pixels: 2 tiles of less than 24 MB each") for note in planned.notes)
     assert not any("by pixels" in note for note in plan(cells(), START, END, radius_km=5.0).notes)
     assert all(probe.works for probe in check(cells(), START, END, client=client(server), **asked))

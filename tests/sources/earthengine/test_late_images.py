@@ -71,7 +71,7 @@ def test_pauses_grow_to_64_days(tmp_path):
     (request,) = folder.missing([])
     chunks = [folder.keep(request, np.full((6, 1, 2), np.nan))]
     days = []
-    for view in folder.emptied(chunks):
+    for view in folder.to_look_at(chunks, asked=True):
         folder.arrivals.note(view, 0, folder.now)
     for number in range(1, 200):
         folder.on_day = FIRST + number
@@ -355,8 +355,8 @@ def test_images_that_replace_others_are_fetched(tmp_path, before, after, kind):
         assert [costs(server, tmp_path, day + number, asked)[0] for number in (8, 20)] == [0, 0]
 
 
-@pytest.mark.parametrize("refused", [False, True])
-def test_a_service_that_knows_neither_name_nor_version(tmp_path, monkeypatch, refused):
+@pytest.mark.parametrize("answer", [[], None, EarthEngineError("No such property.")])
+def test_a_service_that_knows_neither_name_nor_version(tmp_path, monkeypatch, answer):
     "Times are counted as ever, and the manifest says that nothing tells images from those that replace them."
     asked, day = six_cities(tmp_path, products=["maiac"]), np.datetime64("2023-01-20")
     usual = collections._property
@@ -364,9 +364,9 @@ def test_a_service_that_knows_neither_name_nor_version(tmp_path, monkeypatch, re
     def unknown(collection, name):
         if name == "system:time_start":
             return usual(collection, name)
-        if refused:
-            raise EarthEngineError(f"Property '{name}' is not known.")
-        return []
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     monkeypatch.setattr(collections, "_property", unknown)
     with simulated(limits=None) as server:

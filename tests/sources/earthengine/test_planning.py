@@ -21,7 +21,6 @@ from airq.sources.earthengine.planning import (
     MOST_CITIES,
     SECONDS_PER_CELL,
     TARGET_SECONDS,
-    Pace,
     RequestQueue,
     SampleRequest,
     estimate,
@@ -43,6 +42,10 @@ NINE = Layer(
 def request(n_cities, n_days, layer=ONE, first_city=0):
     days = np.datetime64("2020-01-01") + np.arange(n_days)
     return SampleRequest(layer, np.arange(first_city, first_city + n_cities), days)
+
+
+def first_pace(layer):
+    return request(1, 1, layer).first_pace()
 
 
 def cells_of(requests):
@@ -171,18 +174,18 @@ def test_requests_take_half_a_minute_to_a_minute():
 
 def test_first_guess_of_a_small_disc():
     "A disc of 5 km has 63 pixels, which cost less than the cell itself."
-    assert Pace.first_guess(ONE).seconds_per_cell == SECONDS_PER_CELL
+    assert first_pace(ONE).seconds_per_cell == SECONDS_PER_CELL
 
 
 def test_first_guess_counts_the_pixels_of_a_large_disc():
     "150 km: pi (150,000 / 926.625)² = 82,324 pixels of 1e-7 s, and a ninth of them; two bands share them."
-    pace = Pace.first_guess(Layer((PRODUCTS["fires"],), 150.0))
+    pace = first_pace(Layer((PRODUCTS["fires"],), 150.0))
     assert pace.seconds_per_cell == pytest.approx((82_324 + 9_147) / 2 * 1e-7, rel=1e-3)
 
 
 def test_pace_grows_while_answers_are_fast():
     "Answers of a tenth of the guess: requests become larger, up to twice the largest that came back."
-    pace = Pace.first_guess(ONE)
+    pace = first_pace(ONE)
     sizes = []
     for _ in range(8):
         size = pace.size(TARGET_SECONDS)
@@ -195,7 +198,7 @@ def test_pace_grows_while_answers_are_fast():
 
 def test_pace_shrinks_while_answers_are_slow():
     "Answers that take ten times the guess end at requests of a tenth, which take as long as wanted."
-    pace = Pace.first_guess(ONE)
+    pace = first_pace(ONE)
     for _ in range(20):
         size = pace.size(TARGET_SECONDS)
         pace.came_back(size, 1.5 + 10 * SECONDS_PER_CELL * size)
@@ -204,7 +207,7 @@ def test_pace_shrinks_while_answers_are_slow():
 
 def test_pace_halves_what_was_too_large():
     "1,000 cells ran out of memory at once: 500, then 250, then 125."
-    pace, sizes = Pace.first_guess(ONE), []
+    pace, sizes = first_pace(ONE), []
     for cells in (1000, 500, 250):
         pace.was_too_large(cells, 0.5)
         sizes.append(pace.size(TARGET_SECONDS))
@@ -213,7 +216,7 @@ def test_pace_halves_what_was_too_large():
 
 def test_pace_stays_below_what_failed_and_tries_again_later():
     "After 1,000 cells failed requests grow to 750; after 20 good answers a little further."
-    pace = Pace.first_guess(ONE)
+    pace = first_pace(ONE)
     pace.was_too_large(1000, 0.5)
     sizes = []
     for _ in range(25):
@@ -226,7 +229,7 @@ def test_pace_stays_below_what_failed_and_tries_again_later():
 
 def test_one_cell_is_never_halved():
     "The least size is one."
-    pace = Pace.first_guess(ONE)
+    pace = first_pace(ONE)
     pace.was_too_large(1, 300.0)
     assert pace.size(TARGET_SECONDS) == 1
 
