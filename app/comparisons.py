@@ -1,4 +1,4 @@
-"""The folder of a comparison for rare classes, as `imbalance` writes it: what it is, its tables, its words.
+"""The folder of a comparison for rare classes, as `imbalance` writes it: its tables, words and charts.
 
 Only files with known names are read. The heavy parts of `imbalance` stay out of the server's memory.
 """
@@ -12,11 +12,14 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from airq.panel import ORIGINS
+from app import style
+from app.charts import vega
 from app.downloads import CSV_ENCODING
-from app.text import for_csv
+from app.style import for_csv, shown
 from imbalance.datasets.published import TARGET_PRIOR, TRAINING_ROWS, recipe_table
 
 #: What a folder may be -> the files by which it is known, and the command that writes it.
@@ -46,19 +49,8 @@ NEEDED = {
     "reproduction": ("table", "strategy", "model", "log_loss", "vs_none", "ci_low", "ci_high", "wins"),
     "hazards": ("method", "rule", "recall", "false_alarm_rate"),
 }
-WORDS = (
-    "strategy",
-    "other",
-    "model",
-    "other_model",
-    "class",
-    "set",
-    "family",
-    "method",
-    "rule",
-    "recipe",
-    "table",
-)
+WORDS = ("strategy", "other", "model", "other_model", "class", "set", "family", "method", "rule", "recipe")
+WORDS = (*WORDS, "table")
 #: Pictures of a folder that has no numbers for them -> what each shows.
 PICTURES = {
     "reliability.png": "Predicted and observed share of the rarest class, for each strategy",
@@ -72,6 +64,20 @@ PUBLISHED_WORDS = (
     + ". Mismatch: how far the class shares that a recipe trains on are from these (0 = none); by which "
     "weights, is not told."
 )
+#: Told apart by all kinds of colour vision (Okabe & Ito 2008), lighter on a dark page.
+PALETTE = {
+    "light": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    "dark": ("#56B4E9", "#ff8c42", "#2fbf8f", "#e3a1c6", "#f0c04a", "#9ec7e8"),
+}
+#: Dashes of lines that stay as trained. [px]
+BROKEN = ([2, 3], [7, 4], [8, 3, 2, 3], [12, 4])
+NONE = "as they are"
+#: Fewer test rows in a bin say too little of the share that comes true.
+FEWEST_IN_BIN = 10
+#: Classes at most that are drawn one by one.
+MOST_CLASSES = 6
+#: Marks of the axis of shares.
+TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -304,3 +310,216 @@ def archive(folder):
                 content = _neutral(content.decode("utf-8")).encode()
             files.writestr(path.name, content)
     return out.getvalue()
+
+
+def names(table):
+    """Name every row: the strategy, with the model where there are several."""
+    several = table["model"].nunique() > 1
+    return [
+        shown(f"{row.strategy}, {row.model}" if several else row.strategy, limit=32)
+        for row in table[["strategy", "model"]].itertuples()
+    ]
+
+
+def differences(table, *, dark=False):
+    """Draw the paired difference to none of every strategy with its 95 % interval. [nats]
+
+    `table` holds `strategy, model, vs_none, ci_low, ci_high`.
+    """
+    heading = "log loss minus that of none, same folds [nats]"
+    return _intervals(table[table["strategy"] != NONE], "vs_none", "ci_low", "ci_high", heading, dark, at=0)
+
+
+def losses(table, *, dark=False):
+    """Draw the mean log loss of every strategy with its standard deviation over folds. [nats]
+
+    `table` holds `strategy, model, log_loss, log_loss_sd`.
+    """
+    middle, spread = table["log_loss"], table["log_loss_sd"]
+    table = table.assign(low=middle - spread, high=middle + spread)
+    return _intervals(table, "log_loss", "low", "high", "log loss on the target population [nats]", dark)
+
+
+def family_means(table, *, dark=False):
+    """Draw the mean difference to none over families of sets, with its 95 % interval. [nats]
+
+    `table` holds `strategy, model, vs_none, low, high`.
+    """
+    heading = "log loss minus that of none, mean over families [nats]"
+    return _intervals(table[table["strategy"] != NONE], "vs_none", "low", "high", heading, dark, at=0)
+
+
+def _intervals(table, column, low, high, heading, dark, *, at=None):
+    """Draw a dot a row with its interval, coloured by model; a line at `at` where it is given."""
+    columns = {"value": table[column], "low": table[low], "high": table[high]}
+    rows = pd.DataFrame({"name": names(table), "model": table["model"].map(shown), **columns})
+    ends = (("value", "Value", ".4f"), ("low", "Low", ".4f"), ("high", "High", ".4f"))
+    colours = dict(zip(rows["model"].unique(), PALETTE["dark" if dark else "light"], strict=False))
+    told, what = vega.told(("name", "Strategy"), *ends), f"By strategy: {heading}"
+    look = {"tooltip": told, "what": what, "dark": dark, "at": at, "zero": False}
+    return vega.intervals(rows, heading, by="model", colours=colours, **look)
+
+
+def set_differences(sets, *, dark=False):
+    """Draw the difference to none of every strategy on every set of a suite, as a map of cells. [nats]
+
+    `sets` holds `set, strategy, model, vs_none, ci_low, ci_high` of one model; bold where the interval leaves
+    zero out.
+    """
+    sets = sets[sets["strategy"] != NONE]
+    sets = sets.assign(
+        mean=sets.groupby("strategy")["vs_none"].transform("mean"),
+        clear=(sets["ci_high"] < 0) | (sets["ci_low"] > 0),
+    ).sort_values("mean", kind="stable")
+    cells = pd.DataFrame({"set": [shown(one, limit=18) for one in sets["set"]], "name": names(sets)})
+    cells = cells.assign(value=sets["vs_none"].to_numpy(), clear=sets["clear"].to_numpy())
+    most = max(float(sets["vs_none"].abs().max()), 1e-9)
+    scale = {"scheme": "redblue", "reverse": True, "domain": [-most, most]}
+    ink = {"value": "black", "condition": {"test": f"abs(datum.value) > {0.6 * most}", "value": "white"}}
+    figure = {"text": {"field": "value", "format": "+.2f"}, "color": ink}
+    layers = [
+        vega.layer("rect", {"color": vega.number_at("value", scale=scale, legend=None)}),
+        vega.layer("text", figure, where="datum.clear == true", fontWeight="bold"),
+        vega.layer("text", figure, where="datum.clear == false", fontWeight="normal"),
+    ]
+    heads = {"title": None, "orient": "top", "ticks": False, "labelLimit": 120}
+    told = (("name", "Strategy"), ("set", "Set"), ("value", "Against none [nats]", "+.4f"))
+    encoding = {
+        "x": vega.name_at("set", sort=None, axis=heads),
+        "y": vega.name_at("name", **vega.NAMES),
+        "tooltip": vega.told(*told),
+    }
+    look = {"height": {"step": 34}, "encoding": encoding, "dark": dark, "data": cells}
+    return vega.chart("Log loss minus that of none by strategy and set, in nats", layers, **look)
+
+
+def class_shares(settings, scores, *, dark=False):
+    """Draw the class shares of the target, of the training rows, and those that each strategy predicts for.
+
+    `settings` holds `classes, target_prior, training_prior`, `scores` holds `strategy` and `prior_CLASS`, a
+    row a fold. Classes beyond the six largest of the training rows are one piece.
+    """
+    classes = [str(name) for name in settings["classes"]]
+    seen = scores.groupby("strategy", sort=False)[[f"prior_{name}" for name in classes]].mean()
+    priors = [list(settings[f"{of}_prior"].values()) for of in ("target", "training")]
+    shares = pd.DataFrame([*priors, *seen.to_numpy().tolist()], columns=classes, dtype="float64")
+    shares.index = ["target", "training rows", *(shown(name, limit=32) for name in seen.index)]
+    shares = shares.div(shares.sum(axis=1), axis=0)
+    largest = shares.iloc[1].sort_values(ascending=False, kind="stable").index
+    pieces = shares[[name for name in classes if name in largest[:MOST_CLASSES]]]
+    # Names that are cut may be the same.
+    pieces = pieces.rename(columns=lambda name: shown(name, limit=24)).T.groupby(level=0, sort=False).sum().T
+    colours = [*PALETTE["dark" if dark else "light"][: pieces.shape[1]], style.tones(dark)["soft"]]
+    if len(others := largest[MOST_CLASSES:]):
+        pieces = pieces.assign(**{f"{len(others)} more": shares[others].sum(axis=1)})
+    what = "Class shares of the target, of the training rows, and of each strategy"
+    return vega.shares(pieces, colours[: pieces.shape[1]], what, "share of the class", dark=dark)
+
+
+def reliability(bins, chosen, *, label, dark=False):
+    """Draw the share that came true against the probability told, for one class on the target population.
+
+    `bins` holds `strategy, model, class, bin, predicted, observed, rows`; `chosen` are the (strategy, model)
+    to draw. Bins of fewer than ten test rows are hollow.
+    """
+    own, tone = _chosen(bins[bins["class"] == label].sort_values("bin"), chosen), style.tones(dark)
+    scale, name = {"domain": [-0.02, 1.02], "nice": False}, shown(label, limit=24)
+    axes = {
+        "x": vega.number_at("predicted", scale=scale, title=f"probability of {name} told"),
+        "y": vega.number_at("observed", scale=scale, title="share that came true"),
+    }
+    shares = (("predicted", "Predicted", ".1%"), ("observed", "Observed", ".1%"))
+    colour = _colours(own, dark)
+    marks = {
+        **axes,
+        "color": colour,
+        "shape": vega.name_at("name", scale={"domain": colour["scale"]["domain"]}, legend=vega.ABOVE),
+        "fill": {
+            "condition": {"test": f"datum.rows < {FEWEST_IN_BIN}", "value": tone["page"]},
+            **vega.name_at("name", scale=colour["scale"], legend=None),
+        },
+        "size": vega.number_at("rows", scale={"range": [40, 260]}, legend=None),
+        "tooltip": vega.told(("name", "Strategy"), ("rows", "Test rows", ",.0f"), *shares),
+    }
+    diagonal = [{"predicted": end, "observed": end} for end in (0, 1)]
+    layers = [
+        vega.layer("line", axes, data=diagonal, strokeDash=[5, 4], color=tone["soft"], strokeWidth=1.2),
+        vega.layer("line", {**axes, "color": colour}, strokeWidth=1.6),
+        vega.layer("point", marks, opacity=1, filled=False, strokeWidth=2),
+    ]
+    return vega.chart(f"Reliability for {name}", layers, dark=dark, data=own, height=420)
+
+
+def sweep(table, settings, chosen, *, dark=False):
+    """Draw the log loss along populations in which the rarest class has ever more of the rows. [nats]
+
+    `table` holds `strategy, model, share, log_loss, follows`, `settings` holds `rarest, target_prior,
+    training_prior`; `chosen` are the (strategy, model) to draw. Solid lines follow the population, broken
+    ones stay as trained.
+    """
+    own, tone = _chosen(table.sort_values("share"), chosen), style.tones(dark)
+    own["at"] = _logit(own["share"])
+    highest = 1.0
+    if len(own):
+        # What is far above the others runs out of the picture.
+        highest = 1.05 * min(own["log_loss"].max(), 3 * own.groupby("share")["log_loss"].median().max())
+    heading = f"share of {shown(settings['rarest'], limit=24)} in the population"
+    ticks = {"values": _logit(TICKS).tolist(), "labelExpr": "format(1 / (1 + exp(-datum.value)), '.0%')"}
+    x = vega.number_at("at", axis={"title": heading, **ticks}, scale={"zero": False})
+    y = vega.number_at("log_loss", title="log loss [nats]", scale={"domain": [0, highest]})
+    priors = {word: settings[f"{word}_prior"][settings["rarest"]] for word in ("target", "training")}
+    marks = [{"at": float(_logit(one)), "word": word} for word, one in priors.items() if 0 < one < 1]
+    follows = own.groupby("name", sort=False)["follows"].all()
+    dashes = [[1, 0] if one else BROKEN[at % len(BROKEN)] for at, one in enumerate(follows)]
+    lines = {"domain": list(follows.index), "range": dashes}
+    told = (("name", "Strategy"), ("share", "Share", ".1%"), ("log_loss", "Log loss [nats]", ".3f"))
+    curves = {
+        **{"x": x, "y": y, "color": _colours(own, dark)},
+        "strokeDash": vega.name_at("name", scale=lines, legend=vega.ABOVE),
+        "tooltip": vega.told(*told),
+    }
+    words = {"x": x, "y": {"value": 0}, "text": {"field": "word"}}
+    layers = [
+        vega.layer("rule", {"x": x}, data=marks, color=tone["soft"]),
+        vega.layer("text", words, data=marks, align="left", dx=4, dy=8, color=tone["text"]),
+        vega.layer("line", curves, strokeWidth=2.2, clip=True),
+    ]
+    return vega.chart(f"Log loss by the {heading}", layers, dark=dark, data=own, height=420)
+
+
+def alarm_curves(curve, *, dark=False):
+    """Draw the recall of hazardous days against false alarms, on held-out rows.
+
+    `curve` holds `method, recall, false_alarm_rate`.
+    """
+    own = curve[curve["false_alarm_rate"] > 0]
+    own = own.assign(name=[shown(one, limit=32) for one in own["method"]])
+    alarms = {"format": ".1%", "values": [0.001, 0.01, 0.05, 0.1, 0.5]}
+    alarms["title"] = "false alarms, share of the other days"
+    recall = {"title": "recall of days above the level", "axis": {"format": "%"}}
+    told = (("name", "Method"), ("recall", "Recall", ".1%"), ("false_alarm_rate", "False alarms", ".2%"))
+    curves = {
+        "x": vega.number_at("false_alarm_rate", scale={"type": "log"}, axis=alarms),
+        "y": vega.number_at("recall", **recall),
+        "color": _colours(own, dark),
+        "tooltip": vega.told(*told),
+    }
+    layers = [vega.layer("line", curves, strokeWidth=2, interpolate="step-after")]
+    return vega.chart("Recall against false alarms", layers, dark=dark, data=own, height=420)
+
+
+def _chosen(table, chosen):
+    """Return the rows of some strategies and models, with their name, in the order of the choice."""
+    parts = [table[(table["strategy"] == strategy) & (table["model"] == model)] for strategy, model in chosen]
+    own = pd.concat(parts) if parts else table.iloc[:0]
+    return own.assign(name=names(own))
+
+
+def _colours(own, dark):
+    scale = {"domain": list(dict.fromkeys(own["name"])), "range": list(PALETTE["dark" if dark else "light"])}
+    return vega.name_at("name", scale=scale, legend=vega.ABOVE)
+
+
+def _logit(share):
+    share = np.asarray(share, dtype="float64")
+    return np.log(share / (1 - share))

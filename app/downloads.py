@@ -1,7 +1,8 @@
-"""Files to download: predictions as CSV, Parquet or GeoJSON that say what their numbers are.
+"""Files that go and come: predictions to download, and lists of cities that people upload.
 
-Each carries its units, what the model learned from, and the licence. A CSV has them in columns of its own,
-so that every program reads it; Parquet in its metadata; GeoJSON in a member beside the features.
+A download (CSV, Parquet, GeoJSON) carries its units, what the model learned from, and the licence. A CSV has
+them in columns of its own, so that every program reads it; Parquet in its metadata; GeoJSON in the member
+`about`. An uploaded list is data and nothing else, read within limits.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import airq
-from airq.panel import ORIGINS
+from airq import panel
+from airq.io import open_panel_file
+from airq.panel import ORIGINS, check_names
 from airq.units import PM25_UNIT, WHO_LEVELS, unit_name, who_class
-from app import theme
-from app.text import for_csv, for_markdown, shown
+from app import style
+from app.style import for_csv, for_markdown, shown
 
 #: Columns that say which place and day a row is about.
 IDENTITY = ("site_id", "city_id", "city", "country", "latitude", "longitude", "population", "date")
@@ -113,7 +116,7 @@ def column_words(name, table=""):
     if name in ("pm25", "lower", "upper"):
         return f"{MEANINGS[name]} [µg/m³]"
     return (
-        f"{MEANINGS[name]} [{theme.unit_words(table)}]"
+        f"{MEANINGS[name]} [{style.unit_words(table)}]"
         if name == "aqi" and table
         else MEANINGS.get(name, name)
     )
@@ -284,7 +287,7 @@ def method_lines(store, simulated=False):
     """Yield sentences on how the predictions of a store came about, in Markdown."""
     facts = store.facts
     trained = "simulated" if simulated else store.trained_on
-    unit = theme.unit_words(store.unit)
+    unit = style.unit_words(store.unit)
     if told := store.told("description"):
         yield for_markdown(told, limit=LONG)
     if told := store.told("method"):
@@ -336,3 +339,150 @@ def about_bundle(facts, rows):
         "licence": LICENCE,
         "selection": f"uploaded list of cities, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
     }
+
+
+#: Limits of a list of cities. [bytes, rows, columns]
+LIST_BYTES, LIST_CITIES, LIST_COLUMNS = 1_000_000, 5_000, 50
+#: A listed city is the site of the panel that lies nearest, at most so far. [km]
+NEAR_KM = 10.0
+#: The same identifier counts only this near: it may be another list's. [km]
+SAME_ID_KM = 50.0
+#: Most days of all cities that are predicted at once; more are for `airq predict`.
+MOST_DAYS = 60_000
+MISSING = {"latitude": [""], "longitude": [""], "population": ["", "NA", "NaN"]}
+
+
+def read_city_list(data, name="The list"):
+    """Read and check an uploaded list of cities, see :func:`airq.cities.read_cities`.
+
+    It is CSV in UTF-8 with `city, country, latitude, longitude` and perhaps `city_id, population`; commas or,
+    as some spreadsheets write, semicolons. `name` is what messages call it. ValueError if it is too large,
+    not such a table, or a place in it is impossible.
+
+    >>> read_city_list(b"city,country,latitude,longitude\\nKampala,Uganda,0.32,32.58")["city_id"].tolist()
+    ['UGA:Kampala']
+    """
+    if len(data) > LIST_BYTES:
+        raise ValueError(f"{name} has {len(data):,} bytes; at most {LIST_BYTES:,} are read.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is not text in UTF-8; save it as “CSV UTF-8”.") from None
+    head = text.lstrip().split("\n", 1)[0]
+    if not head.strip():
+        raise ValueError(
+            f"{name} is empty; its first line names the columns city,country,latitude,longitude."
+        )
+    separator = ";" if head.count(";") > head.count(",") else ","
+    if head.count(separator) >= LIST_COLUMNS:
+        raise ValueError(f"{name} has more than {LIST_COLUMNS} columns; four are needed.")
+    cities = _parsed(text, separator, name)
+    if len(cities) > LIST_CITIES:
+        raise ValueError(f"{name} has more than {LIST_CITIES:,} rows; split it, or use `airq predict`.")
+    # The geography comes with it, which only those who upload a list need.
+    from airq.cities import check_cities
+
+    return check_cities(cities, name=name)
+
+
+def _parsed(text, separator, name):
+    try:
+        return pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            dtype={"city_id": "str", "city": "str", "country": "str"},
+            keep_default_na=False,
+            na_values=MISSING,
+            nrows=LIST_CITIES + 1,
+            index_col=False,
+            on_bad_lines="error",
+        )
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise ValueError(f"{name} is not a CSV table: {str(error).splitlines()[0][:200]}") from None
+
+
+def match(cities, places, *, key="site_id"):
+    """Find the places of a panel, or of predictions, that the cities of a checked list stand for.
+
+    `places` holds `city_id, latitude, longitude` and the column `key` that names the place. A row a city: its
+    `city_id, city, country`, `place` (missing where there is none), `how` ("id", "position" or empty) and
+    `distance` of the place. [km] A city of the same identifier counts up to 50 km away, else the nearest
+    place up to 10 km.
+    """
+    from airq.geo import nearest
+
+    found = cities[["city_id", "city", "country"]].assign(place=None, how="", distance=np.nan)
+    places = places.dropna(subset=["latitude", "longitude"]).reset_index(drop=True)
+    if places.empty:
+        return found
+    position, distance = nearest(cities, places)
+    near = distance <= NEAR_KM
+    same = _same_identifier(cities, places)
+    found["how"] = np.where(same >= 0, "id", np.where(near, "position", ""))
+    row = np.where(same >= 0, same, np.where(near, position, -1))
+    away = _pairwise_km(cities, places, np.where(row >= 0, row, position))
+    found["distance"] = away
+    found["place"] = np.where(row >= 0, places[key].to_numpy(dtype=object)[row], None)
+    return found
+
+
+def _same_identifier(cities, places):
+    """Return the row of the nearest place of the same `city_id` within 50 km, or -1."""
+    first = places.drop_duplicates("city_id")
+    at = pd.Index(first["city_id"]).get_indexer(cities["city_id"])
+    row = np.where(at >= 0, first.index.to_numpy()[at], -1)
+    known = row >= 0
+    if known.any():
+        away = _pairwise_km(cities[known], places, row[known])
+        row[np.flatnonzero(known)[away > SAME_ID_KM]] = -1
+    return row
+
+
+def _pairwise_km(cities, places, rows):
+    """Return the distance of every city from the place in its row. [km]"""
+    from airq.geo import arc_km, geocentric_km
+
+    apart = geocentric_km(cities) - geocentric_km(places.iloc[rows])
+    return arc_km(np.linalg.norm(apart, axis=1))
+
+
+def match_words(found, what="panel"):
+    """Say how many cities of a list were found, and how.
+
+    >>> found = pd.DataFrame({"how": ["id", "position", ""], "distance": [0.0, 4.2, 80.0]})
+    >>> match_words(found)
+    '2 of 3 cities stand in the panel: 1 by city_id, 1 by position (the site lies up to 4.2 km away).'
+    """
+    known = found[found["how"] != ""]
+    text = f"{len(known):,} of {len(found):,} cities stand in the {what}"
+    if known.empty:
+        return text + "."
+    by_position = known[known["how"] == "position"]
+    parts = [f"{(known['how'] == 'id').sum():,} by city_id"] * bool((known["how"] == "id").any())
+    if len(by_position):
+        parts.append(
+            f"{len(by_position):,} by position (the site lies up to {by_position['distance'].max():.1f} km "
+            f"away)"
+        )
+    return f"{text}: {', '.join(parts)}."
+
+
+def panel_places(path):
+    """Return the sites of a panel (Parquet) with the number of their `days`; its features stay on disk.
+
+    OSError or ValueError if it is not a panel.
+    """
+    parts = []
+    with open_panel_file(path) as (file, _):
+        check_names(file.schema_arrow.names)
+        for batch in file.iter_batches(100_000, columns=panel.PLACE):
+            parts.append(batch.to_pandas().groupby(panel.PLACE, as_index=False, dropna=False).size())
+    if not parts:
+        raise ValueError(f"{path} has no rows.")
+    return (
+        pd.concat(parts)
+        .groupby(panel.PLACE, as_index=False, dropna=False)["size"]
+        .sum()
+        .rename(columns={"size": "days"})
+        .drop_duplicates("site_id")
+    )

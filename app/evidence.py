@@ -12,12 +12,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from airq.io import open_panel_file
+from airq.models.intervals import Calibration
 from airq.panel import ORIGINS, TARGET, check_names
 from airq.report.words import FIGURES
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
-from app import theme
+from app import style
 from app.series import STEPS, lengths
-from app.text import for_markdown
+from app.style import for_markdown
 
 COVERAGE, EXCEEDANCE, HELD_OUT = "coverage.json", "exceedance.json", "held_out.parquet"
 #: Larger files of records are not of an evaluation. [bytes]
@@ -185,7 +186,7 @@ def place_words(place):
     ('Ogoja, Nigeria', 'Ogoja')
     """
     city, comma, code = place.rpartition(", ")
-    return f"{city}{comma}{theme.country_name(code)}"
+    return f"{city}{comma}{style.country_name(code)}"
 
 
 def said(sentence, record, *others):
@@ -195,7 +196,7 @@ def said(sentence, record, *others):
     without markup, countries by name, units as the pages write them.
     """
     shown = [[_for_page(one) for one in records] for records in others]
-    return theme.with_page_units(sentence(_for_page(record), *shown))
+    return style.with_page_units(sentence(_for_page(record), *shown))
 
 
 def _for_page(record):
@@ -222,15 +223,7 @@ def _number(value):
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """Daily PM2.5 by city.
-
-    Attributes
-    ----------
-    days : Series of float
-        Mean over a city's sites, indexed by `city_id` and `date`. [µg m⁻³]
-    name : str
-        What it is, in words.
-    """
+    """Daily PM2.5: means over a city's sites, indexed by `city_id` and `date` [µg m⁻³], and its name."""
 
     days: pd.Series
     name: str
@@ -262,18 +255,17 @@ def read_observations(path):
     return Observations(days, ORIGINS[metadata.pm25_origin].series)
 
 
+def read_calibration(path):
+    """Return the calibration of a bundle, a Parquet file, for intervals of means."""
+    return Calibration.from_table(pd.read_parquet(path))
+
+
 @dataclass(frozen=True)
 class Agreement:
-    """Errors of the predictions of a city.
+    """Errors of the predictions of a city on its days (months, years) with an observation.
 
-    Attributes
-    ----------
-    days : int
-        Days (months, years) with a prediction and an observation.
-    bias, error : float
-        Mean of the differences (above 0: predicted too high), and of their sizes. [µg m⁻³]
-    inside : float
-        Share of the days inside the interval, from 0 to 1; NaN without intervals.
+    `bias` and `error` are the means of the differences (above 0: predicted too high) and of their sizes
+    [µg m⁻³]; `inside` is the share of the days inside their interval, NaN without intervals.
     """
 
     days: int
@@ -308,9 +300,7 @@ def held_out_days(path, city_id):
     first counts: a mean over repeats has smaller errors than any model.
     """
     columns = ["date", "observed", "predicted", "lower", "upper"]
-    if path is None:
-        return pd.DataFrame(columns=columns), ""
-    there = set(pq.read_schema(path).names)
+    there = set() if path is None else set(pq.read_schema(path).names)
     if not {"city_id", "date", "scheme", "observed", "default"} <= there:
         return pd.DataFrame(columns=columns), ""
     chosen = [name for name in HELD_OUT_COLUMNS if name in there]
@@ -344,6 +334,18 @@ def averaged(observed, period):
     return means[known >= MOSTLY * lengths(means.index, period)]
 
 
+def bias_words(bias):
+    """Say behind the size of an error [µg m⁻³] how much of it is bias.
+
+    >>> bias_words(-2.0), bias_words(0.01)
+    (' and 2.0 µg/m³ too low on average', ' on average, with no bias')
+    """
+    size = f"{abs(bias):.1f}"
+    if size == "0.0":
+        return " on average, with no bias"
+    return f" and {size} µg/m³ too {'high' if bias > 0 else 'low'} on average"
+
+
 def agreement_words(found, period="day"):
     """Write an agreement as a sentence; `period` is what its predictions stand for.
 
@@ -353,11 +355,9 @@ def agreement_words(found, period="day"):
     >>> agreement_words(Agreement(12, 0.01, 3.5, float("nan")), "month")
     'In 12 months with an observation the predictions were off by 3.5 µg/m³ on average, with no bias.'
     """
-    when = f"{'On' if period == 'day' else 'In'} {theme.count_words(found.days, period)} with an observation"
+    when = f"{'On' if period == 'day' else 'In'} {style.count_words(found.days, period)} with an observation"
     off = f"the predictions were off by {found.error:.1f} µg/m³"
-    high, size = "high" if found.bias > 0 else "low", f"{abs(found.bias):.1f}"
-    bias = " on average, with no bias" if size == "0.0" else f" and {size} µg/m³ too {high} on average"
-    text = f"{when} {off}{bias}"
+    text = f"{when} {off}{bias_words(found.bias)}"
     if np.isnan(found.inside):
         return f"{text}."
-    return f"{text}; {theme.chance_words(found.inside)} of the {period}s lay inside their interval."
+    return f"{text}; {style.chance_words(found.inside)} of the {period}s lay inside their interval."

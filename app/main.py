@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import parts, sources, theme
+from app import session, sources, style
 
 #: Module of :mod:`app.views` -> heading in the menu, icon.
 VIEWS = {
@@ -46,7 +46,7 @@ def main():
     st.set_page_config(page_title="PM2.5 of cities", page_icon=str(ICON), layout="wide")
     # Streamlit's own colours of captions, and of chosen entries on a dark page, are paler than people with
     # weak sight can read (WCAG 2.2, 1.4.3).
-    tone = theme.tones(parts.dark())
+    tone = style.tones(session.dark())
     colours = (
         f"[data-testid=stCaptionContainer] {{ color: {tone['soft']}; opacity: 1; }}"
         f"[data-testid=stMultiSelect] [data-tag-index] * {{ color: {tone['page']}; }}"

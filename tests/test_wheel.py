@@ -68,8 +68,8 @@ def test_the_installed_package_reads_its_own_table(installed, tmp_path):
 @pytest.mark.slow
 def test_the_installed_app_finds_the_published_predictions(installed, tmp_path):
     "72 places, from the wheel."
-    code = "from app import cube, sources; path = sources.south_africa().predictions; "
-    code += "print(path, sum(len(part) for part in cube.open_table(path).parts(['date'])))"
+    code = "from app import sources; path = sources.south_africa().predictions; "
+    code += "print(path, sum(len(part) for part in sources.open_table(path).parts(['date'])))"
     where, number = in_wheel(installed[1], code, tmp_path).rsplit(" ", 1)
     assert Path(where).is_relative_to(installed[1])
     assert int(number) == 72 * 579

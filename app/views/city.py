@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import downloads, jobs, layers, parts, scales, session, theme
+from app import downloads, jobs, scales, session, style
 from app.charts import city as charts
 from app.charts import vega
-from app.evidence import agreement, agreement_words, averaged, gather, headline, held_out_days, question
+from app.evidence import agreement, agreement_words, averaged, headline, held_out_days, question
 from app.scales import ADVICE_SOURCE, advice_for
 from app.series import (
     EXPECTED,
@@ -20,6 +20,8 @@ from app.series import (
     class_shares,
     days_of,
     how_counted,
+    level_words,
+    mean_ends,
     rolling,
     same_months,
     share_above,
@@ -27,7 +29,7 @@ from app.series import (
     years_of,
 )
 from app.session import link, tied
-from app.text import for_file_name, for_markdown, shown, words_of
+from app.style import for_file_name, for_markdown, shown, words_of
 
 MOST_OTHERS = 4
 #: The mean of the country among the places to compare with.
@@ -61,72 +63,59 @@ def page():
         st.header(label, anchor=False, width="content")
         session.scale_box(label_visibility="collapsed")
     city = store.cities.iloc[row]
-    series = _series(store, city)
+    series = _series(store, city["city_id"])
     if not np.isfinite(series.amounts).any():
         st.info("There is no prediction for this city.")
         st.stop()
-    scale = scales.scale(link.scale(), unit=store.unit, period=store.period, palette=link.palette())
+    kind = {"unit": store.unit, "period": store.period}
+    scale = scales.scale(link.scale(), palette=link.palette(), **kind)
     days = days_of(series.dates[np.isfinite(series.amounts)], store.period)
-    over_all = scales.scale(link.scale(), unit=store.unit, days=days, period=store.period)
+    over_all = scales.scale(link.scale(), days=days, **kind)
     _figures(store, city["city_id"], series, scale, over_all)
     _over_time(view, city, series, scale)
     _year(series, scale, shown(city["label"], limit=130))
     _day(store, city, series, scale)
     _picture(view, city, series, scale, over_all)
-    for note in store.notes:
-        st.caption(note)
+    session.tell_notes(store)
 
 
-def _series(store, city):
-    interval = store.main == "pm25" and store.has("lower") and store.has("upper")
-    return Series(
-        dates=store.dates,
-        amounts=store.city(store.main, city["city_id"]),
-        unit=store.unit,
-        lower=store.city("lower", city["city_id"]) if interval else None,
-        upper=store.city("upper", city["city_id"]) if interval else None,
-        level=store.level,
-        period=store.period,
-        chances={
-            level: store.city(exceedance_column(level), city["city_id"])
-            for level in store.exceedance_thresholds
-        },
-    )
+def _series(store, city_id):
+    ends = {end: store.city(end, city_id) for end in ("lower", "upper") if store.has_interval}
+    chances = {level: store.city(exceedance_column(level), city_id) for level in store.exceedance_thresholds}
+    facts = {"level": store.level, "period": store.period, "chances": chances}
+    return Series(store.dates, store.city(store.main, city_id), store.unit, **ends, **facts)
 
 
 def _figures(store, city_id, series, scale, over_all):
     values = series.amounts[np.isfinite(series.amounts)]
-    spans = layers.SPANS[store.period]
+    mean = values.mean(dtype="float64")
+    spans = style.SPANS[store.period]
     worst = store.day_names[np.nanargmax(series.amounts)]
-    mean, highest = (
-        theme.short_number(one, store.unit) for one in (values.mean(dtype="float64"), values.max())
-    )
     months = [] if store.period == "year" else by_month(series)
     with st.container(horizontal=True):
-        st.metric(f"Mean of {theme.count_words(len(values), store.period)}", mean)
+        st.metric(
+            f"Mean of {style.count_words(len(values), store.period)}", style.short_number(mean, store.unit)
+        )
         if scale.classed:
             share, how = class_shares(series, scale)[0], how_counted(series, scale.edges)
             lowest = scale.labels[0] if scale.guideline else f"“{scale.labels[0]}”"
             words = f"{spans.capitalize()} {lowest}" + ", expected" * (how == EXPECTED)
-            st.metric(words, theme.chance_words(share), help=f"{theme.by_period(how, store.period)}.")
+            st.metric(words, style.chance_words(share), help=f"{style.by_period(how, store.period)}.")
         if len(months) > 1:
             month = max(months, key=lambda month: month.mean)
             of = "the year" if len(months) == 12 else f"{len(months)} months"
-            st.metric(f"Worst month of {of}: {month.name}", theme.short_number(month.mean, store.unit))
-        st.metric(f"Highest: {theme.day_words(worst, store.period)}", highest)
+            st.metric(f"Worst month of {of}: {month.name}", style.short_number(month.mean, store.unit))
+        highest = style.short_number(values.max(), store.unit)
+        st.metric(f"Highest: {style.day_words(worst, store.period)}", highest)
         if store.has("inside_domain"):
             inside = store.city("inside_domain", city_id)
             inside = inside[np.isfinite(inside)]
             st.metric(
                 f"{spans.capitalize()} outside the model's experience",
-                theme.chance_words(np.mean(inside < 1)) if len(inside) else "not told",
+                style.chance_words(np.mean(inside < 1)) if len(inside) else "not told",
                 help="Where inputs lie outside what the model was trained on, trust its predictions less.",
             )
-    said = (
-        []
-        if over_all.daily or not over_all.classed
-        else [f"**{over_all.verdict(values.mean(dtype='float64'))}**"]
-    )
+    said = [] if over_all.daily or not over_all.classed else [f"**{over_all.verdict(mean)}**"]
     st.markdown(" · ".join([*said, *_years(store, city_id, series)]))
     if over_all.note:
         st.caption(over_all.note)
@@ -136,7 +125,7 @@ def _figures(store, city_id, series, scale, over_all):
 
 def trend_words(series):
     """Say whether the air of a place becomes better or worse, or that the file is too short to know."""
-    unit, found = theme.unit_words(series.unit), trend(series)
+    unit, found = style.unit_words(series.unit), trend(series)
     if found is not None:
         sure = "" if found.low > 0 or found.high < 0 else "No clear trend: "
         return (
@@ -147,10 +136,9 @@ def trend_words(series):
     words = f"This file is too short for a trend, which takes {TREND_YEARS} years."
     if (change := same_months(series)) is not None:
         earlier, later, months, mean = change
-        more = "higher" if mean > 0 else "lower"
         words += (
-            f" In the {theme.count_words(months, 'month')} that {earlier} and {later} share, {later} was "
-            f"{abs(mean):.1f} {unit} {more}."
+            f" In the {style.count_words(months, 'month')} that {earlier} and {later} share, {later} was "
+            f"{abs(mean):.1f} {unit} {'higher' if mean > 0 else 'lower'}."
         )
     return words
 
@@ -164,16 +152,14 @@ def _years(store, city_id, series):
         known = np.isfinite(amounts)
         if not known.any():
             continue
-        words = f"**{year}**: {theme.number(amounts[known].mean(dtype='float64'), store.unit)}"
-        lower, upper = layers.mean_ends(store, start, end, calibration)
+        words = f"**{year}**: {style.number(amounts[known].mean(dtype='float64'), store.unit)}"
+        lower, upper = mean_ends(store, start, end, calibration)
+        days = days_of(series.dates[store.days(start, end)][known], store.period)
         if lower is not None and np.isfinite(lower[row]):
-            ends = " to ".join(theme.number(one[row], store.unit) for one in (lower, upper))
-            words += f" ({series.interval_words} {ends})"
-        elif (
-            store.period != "year"
-            and days_of(series.dates[store.days(start, end)][known], store.period) < 365
-        ):
-            words += f" (of {theme.count_words(int(known.sum()), store.period)})"
+            ends = style.ends_words(lower[row], upper[row], store.unit)
+            words += f" ({style.interval_words(series.level)} {ends})"
+        elif store.period != "year" and days < 365:
+            words += f" (of {style.count_words(int(known.sum()), store.period)})"
         yield words
 
 
@@ -183,25 +169,27 @@ def _over_time(view, city, series, scale):
     others = _others(store, city, series)
     observed, name = None, ""
     if store.main == "pm25" and (there := session.observations()) is not None:
-        observed, name = there.of(city["city_id"]), there.name
-    observed = None if observed is None or observed.empty else averaged(observed, store.period)
-    drawn = {"observed": observed, "observed_name": name, "others": others, "dark": parts.dark()}
+        observed, name = averaged(there.of(city["city_id"]), store.period), there.name
+        observed = None if observed.empty else observed
+    drawn = {"observed": observed, "observed_name": name, "others": others, "dark": session.dark()}
     legend = charts.legend_of(series, **drawn).values()
-    parts.lines_legend(legend)
-    span, name = theme.span_words(*series.dates[[0, -1]], store.period), shown(city["label"], limit=130)
-    parts.show_chart(
+    session.lines_legend(legend)
+    span, name = style.span_words(*series.dates[[0, -1]], store.period), shown(city["label"], limit=130)
+    rows = downloads.selection(store, [city["city_id"]])
+    session.show_chart(
         charts.time_series(series, scale, marked=link.date(), **drawn),
         "city_series",
-        says=f"Predicted {theme.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
-        table=_table(store, city["city_id"]),
+        says=f"Predicted {style.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
+        # What differs between its rows stands first.
+        table=rows[sorted(rows.columns, key=lambda name: name in downloads.PLACE)],
         entries=[(one.name, one.colour + "40" * (one.kind == "band")) for one in legend],
     )
-    unit = theme.unit_words(scale.unit)
-    levels = f"Broken lines, {scale.heading} [{unit}]: {charts.level_names(scale)}. "
+    levels = f"{scale.heading} [{style.unit_words(scale.unit)}]: {charts.level_names(scale)}. "
     st.caption(
-        (levels if scale.classed else "")
+        f"Broken lines, {levels}"
+        * scale.classed
         + f"Dotted: the chosen {store.period}. Ctrl and the wheel zoom, dragging moves, "
-        "a double click shows all again." + ("" if drawn["observed"] is not None else f"\n\n{NOT_OBSERVED}")
+        "a double click shows all again." + f"\n\n{NOT_OBSERVED}" * (observed is None)
     )
     if observed is not None:
         _against(view, city, series, observed)
@@ -209,10 +197,7 @@ def _over_time(view, city, series, scale):
 
 def _against(view, city, series, observed):
     """Say how the predictions of this city met what was observed; fitted ones are no evidence."""
-    try:
-        evidence = gather(view.sources, view.store, session.facts)
-    except (ValueError, OSError) as error:
-        session.stop(error)
+    evidence = session.evidence_of(view.sources, view.store)
     st.header("Against observations", anchor=False)
     rows, scheme = held_out_days(evidence.held_out, city["city_id"])
     outside = view.store.outside_training()
@@ -232,11 +217,10 @@ def _against(view, city, series, observed):
         from airq.report.charts import observed_against_predicted
 
         with st.expander("Observed and predicted, held out"), st.container(width=520):
-            picture = observed_against_predicted(
-                rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme), model="predicted"
-            )
+            rows = rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme)
+            picture = observed_against_predicted(rows, model="predicted")
             says = "Days of this city by what was observed and what was predicted while it was held out"
-            parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_held_out")
+            session.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_held_out")
     elif city["trained"] and record is not None:
         st.markdown(
             f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "
@@ -246,27 +230,22 @@ def _against(view, city, series, observed):
         ends = {"lower": series.lower, "upper": series.upper}
         rows = pd.DataFrame({"predicted": series.amounts, **ends}, index=series.dates)
         found = agreement(rows.assign(observed=observed.reindex(rows.index)))
-        few = f"There are too few {layers.SPANS[period]} to compare."
+        few = f"There are too few {style.SPANS[period]} to compare."
         st.markdown(few if found is None else agreement_words(found, period))
     session.page_link("trust", "How the model was judged")
 
 
-def _table(store, city_id):
-    """Return the values of a city as a table that begins with what differs between its rows."""
-    rows = downloads.selection(store, [city_id])
-    return rows[sorted(rows.columns, key=lambda name: name in downloads.PLACE)]
-
-
 def said(series):
     """Say what a chart of a series shows: its mean and its highest value."""
-    mean, highest = (theme.number(one(series.amounts), series.unit) for one in (np.nanmean, np.nanmax))
-    day = theme.day_words(series.dates[int(np.nanargmax(series.amounts))], series.period)
+    mean, highest = (style.number(one(series.amounts), series.unit) for one in (np.nanmean, np.nanmax))
+    day = style.day_words(series.dates[int(np.nanargmax(series.amounts))], series.period)
     return f"mean {mean}, highest {highest} ({day})"
 
 
 def _others(store, city, series):
     """Return the places to compare with, by name: the nearest cities are offered first."""
-    everywhere = {COUNTRY: f"Mean of {shown(theme.country_name(city['country']))}", **store.by_label}
+    country = shown(style.country_name(city["country"]))
+    everywhere = {COUNTRY: f"Mean of {country}", **store.by_label}
     nearby = {COUNTRY: everywhere[COUNTRY]} if (store.cities["country"] == city["country"]).sum() > 1 else {}
     for one, km in store.nearest(city.name).items():
         other = store.cities.iloc[store.row(one)]
@@ -285,21 +264,32 @@ def _others(store, city, series):
             format_func=lambda one: for_markdown(offered[one]),
             selection_mode="multi",
             key="with",
-            on_change=lambda: link.set(**{"with": st.session_state["with"][-MOST_OTHERS:]}),
+            on_change=lambda: _compare(st.session_state["with"]),
         )
         # The list of all cities is long: it is sent on demand.
         with st.popover("Another place", on_change="rerun", key="further") as further:
             if further.open:
-                _further(store, chosen)
+                add = {"on_change": lambda: _compare([*chosen, st.session_state["added"]])}
+                names = store.by_label
+                st.selectbox("Place", names, format_func=names.get, index=None, key="added", **add)
+    everywhere[COUNTRY] = f"Mean of the listed cities of {country}, {store.weight_words}"
     days = {
-        _named(store, one, city): store.country(store.main, city["country"])
+        everywhere[one]: store.country(store.main, city["country"])
         if one == COUNTRY
         else store.city(store.main, one)
         for one in chosen
     }
     for name, values in days.items():
         st.markdown(_beside(name, values, series))
-    return {name: _smooth(values, series) for name, values in days.items()}
+    # Days of several places hide one another.
+    if charts.has_rolling(series):
+        days = {name: rolling(series.spread(values)) for name, values in days.items()}
+        days = {name: values[series.spans - series.spans[0]] for name, values in days.items()}
+    return days
+
+
+def _compare(places):
+    link.set(**{"with": places[-MOST_OTHERS:]})
 
 
 def _beside(name, values, series):
@@ -308,86 +298,60 @@ def _beside(name, values, series):
     if not both.any():
         return f"{for_markdown(name, limit=130)} has no {series.period} in common with this city."
     here, there = (one[both].mean(dtype="float64") for one in (series.amounts, values))
-    number = theme.number(there, series.unit)
-    difference = theme.number(abs(here - there), series.unit)
+    difference = style.number(abs(here - there), series.unit)
     more = f"{difference} {'lower' if there < here else 'higher'} than here"
-    over = theme.count_words(int(both.sum()), series.period)
+    over = style.count_words(int(both.sum()), series.period)
+    number = style.number(there, series.unit)
     return f"**{for_markdown(name, limit=130)}**: {number}, {more}, over the {over} that both have."
 
 
-def _further(store, chosen):
-    def add():
-        link.set(**{"with": [*chosen, st.session_state["added"]][-MOST_OTHERS:]})
-
-    st.selectbox(
-        "Place", store.by_label, format_func=store.by_label.get, index=None, key="added", on_change=add
-    )
-
-
-def _named(store, one, city):
-    if one != COUNTRY:
-        return store.by_label[one]
-    return f"Mean of the listed cities of {shown(theme.country_name(city['country']))}, {store.weight_words}"
-
-
-def _smooth(values, series):
-    """Return means over 30 days where the chart has them: days of several places hide one another."""
-    if not charts.has_rolling(series):
-        return values
-    return rolling(series.spread(values))[series.spans - series.spans[0]]
-
-
 def _year(series, scale, name):
-    dark = parts.dark()
+    dark = session.dark()
     if series.period == "day":
         st.header("Calendar", anchor=False)
         recent = _recent(series)
-        parts.show_chart(
+        classes = zip(scale.labels, scale.ranges, scale.colours, strict=True)
+        session.show_chart(
             charts.calendar(recent, scale, dark=dark),
             "city_calendar",
             says=f"Calendar of the days of {name}, coloured by class: {said(recent)}.",
             table=pd.DataFrame({"date": recent.dates, scale.unit: recent.amounts}),
-            entries=[
-                *zip(map(" ".join, zip(scale.labels, scale.ranges, strict=True)), scale.colours, strict=True)
-            ],
+            entries=[(f"{label} {span}", colour) for label, span, colour in classes],
         )
-    parts.legend(scale)
+    session.legend(scale)
     left, right = st.columns(2, gap="large")
     several = series.period != "year" and len(by_month(series)) > 1
     if several:
         with left:
-            st.header("Through the year", anchor=False)
-            months = by_month(series)
-            worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
-            parts.show_chart(
-                charts.season(series, dark=dark),
-                "city_season",
-                says=f"Mean of every month in {name}: highest in {worst.name}, lowest in {best.name}.",
-                table=pd.DataFrame([vars(month) for month in months]),
-            )
-            st.caption(_season_words(series))
+            _season(series, name)
     if series.period == "day":
         with right if several else left:
             st.header("Share of days above each level", anchor=False)
-            years = share_above(series, scale.edges)
-            shares = [[one.year, one.known, *one.above] for one in years]
-            parts.show_chart(
+            shares = [[one.year, one.known, *one.above] for one in share_above(series, scale.edges)]
+            columns = ["year", "days", *(f"above {edge:g}" for edge in scale.edges)]
+            session.show_chart(
                 charts.days_above(series, scale.edges, dark=dark),
                 "city_above",
                 says=f"Share of the known days above each level by year in {name}.",
-                table=pd.DataFrame(
-                    shares, columns=["year", "days", *(f"above {edge:g}" for edge in scale.edges)]
-                ),
+                table=pd.DataFrame(shares, columns=columns),
             )
             how = how_counted(series, scale.edges)
             st.caption(f"{how}. Shares of the days known in each year, which may be other seasons.")
 
 
-def _season_words(series):
-    words = "Bars: mean of the month."
-    if any(month.low < month.high for month in by_month(series)):
-        return f"{words} Whiskers: where eight of ten {layers.SPANS[series.period]} lie."
-    return words
+def _season(series, name):
+    st.header("Through the year", anchor=False)
+    months = by_month(series)
+    worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
+    session.show_chart(
+        charts.season(series, dark=session.dark()),
+        "city_season",
+        says=f"Mean of every month in {name}: highest in {worst.name}, lowest in {best.name}.",
+        table=pd.DataFrame([vars(month) for month in months]),
+    )
+    whiskers = any(month.low < month.high for month in months)
+    spans = style.SPANS[series.period]
+    st.caption("Bars: mean of the month." + f" Whiskers: where eight of ten {spans} lie." * whiskers)
 
 
 def _recent(series):
@@ -410,11 +374,11 @@ def _day(store, city, series, scale):
         session.day_box(period.capitalize())
         at = store.day_names.index(link.date())
         value = series.amounts[at]
-        st.metric(theme.day_words(link.date(), period), theme.number(value, store.unit))
+        st.metric(style.day_words(link.date(), period), style.number(value, store.unit))
         if np.isfinite(value):
             st.markdown("\n\n".join(_words(store, series, scale, at)))
     with right:
-        if np.isfinite(value) and store.period == "day":
+        if np.isfinite(value) and period == "day":
             advice = advice_for(value, store.unit)
             said = f"- Everyone: {advice.everyone}\n- At risk: {advice.sensitive}"
             st.markdown(f"**US AQI class: {advice.label}**\n\n{said}")
@@ -426,15 +390,15 @@ def _words(store, series, scale, at):
     """Say what a value means, its interval and the chance that the guideline is exceeded."""
     words = [f"**{scale.verdict(series.amounts[at])}**"] if scale.classed else []
     if series.lower is not None and np.isfinite(series.lower[at]):
-        low, high = (theme.number(one[at], store.unit) for one in (series.lower, series.upper))
-        words.append(f"{series.interval_words}: {low} to {high}")
+        ends = style.ends_words(series.lower[at], series.upper[at], store.unit)
+        words.append(f"{style.interval_words(series.level)}: {ends}")
     daily = WHO_LEVELS["day"][:1] if store.period == "day" else ()
     for level in set(daily) & set(store.exceedance_thresholds):
         chance = series.chances[level][at]
         if np.isfinite(chance):
             # No chance is certain that a model tells.
-            said = theme.chance_words(np.clip(chance, 0.001, 0.999))
-            words.append(f"Chance above {layers.level_words(level)}: {said}")
+            said = style.chance_words(np.clip(chance, 0.001, 0.999))
+            words.append(f"Chance above {level_words(level)}: {said}")
     return words
 
 
@@ -442,9 +406,8 @@ def _reasons(city, date):
     opened = session.open_sources()
     if opened.bundle is None or opened.panel is None:
         return
-    if not st.toggle(
-        "Why this prediction?", key="city_why", on_change=st.session_state.pop, args=("city_refused", None)
-    ):
+    forget = {"on_change": st.session_state.pop, "args": ("city_refused", None)}
+    if not st.toggle("Why this prediction?", key="city_why", **forget):
         return
     place = st.empty()
     try:
@@ -456,11 +419,11 @@ def _reasons(city, date):
     from airq.report.charts import contribution_bars
 
     picture = contribution_bars(table, "", names=PRODUCTS)
-    says = f"What the inputs contributed to the prediction of {theme.day_words(date)}"
-    parts.show_chart(vega.of_picture(picture, says, dark=parts.dark()), "city_reasons")
+    says = f"What the inputs contributed to the prediction of {style.day_words(date)}"
+    session.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_reasons")
     st.caption("From the base, the mean of the training, every bar takes the prediction further.")
     with st.expander("In words"):
-        st.code(theme.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)
+        st.code(style.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)
 
 
 def _answer(place, opened, city_id, date):
@@ -484,24 +447,16 @@ def _answer(place, opened, city_id, date):
 
 
 def _picture(view, city, series, scale, over_all):
-    simulated = view.simulated
+    simulated, store = view.simulated, view.store
     first, last = (f"{series.dates[end]:%Y-%m-%d}" for end in (0, -1))
-    what = "aqi" if theme.is_index(series.unit) else "pm25"
-    stem = f"{what}_{for_file_name(city['label'])}_{first}_{last}"
-
-    def draw():
-        # See app.charts.poster: drawing takes memory that most sessions never need.
-        from app.charts.poster import poster
-
-        store = view.store
-        sources = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))
-        return poster(city, series, scale, over_all, simulated=simulated, sources=sources)
-
-    st.download_button(
+    what = "aqi" if style.is_index(series.unit) else "pm25"
+    name = f"{'SIMULATED_' * simulated}{what}_{for_file_name(city['label'])}_{first}_{last}.png"
+    cited = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))
+    look = {"simulated": simulated, "sources": list(cited)}
+    session.download(
         "Download this city as one page (PNG)",
-        draw,
-        file_name=f"{'SIMULATED_' * simulated}{stem}.png",
-        mime="image/png",
+        lambda: charts.poster(city, series, scale, over_all, **look),
+        name,
+        "image/png",
         icon=":material/image:",
-        on_click="ignore",
     )

@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from airq.panel import ORIGINS
-from app import cube, downloads, jobs, parts, session, theme
-from app.cube import EXCEEDANCE
+from app import downloads, jobs, session, sources, style
 from app.downloads import LICENCE, about_bundle, citation, method_lines
-from app.parts import file_button, kind_box, span_box
+from app.session import span_box
+from app.sources import EXCEEDANCE
 from app.store import with_labels
-from app.text import for_markdown, shown
+from app.style import for_markdown, shown
 
 LONG = 600
 #: What a kind of file is good for.
@@ -46,12 +46,14 @@ def _download(store):
         city_ids = _cities(store)
     with right:
         start, end = span_box(store)
-        form = _form_box(store)
+        forms = {"each": f"each city and {store.period}", "mean": "each city: the mean"}
+        form = session.switch("A row for", forms, "data_form")
     columns = _columns_box(store) if form == "each" else None
-    kind = kind_box("data_kind")
-    number = _number_of_rows(store, city_ids, start, end, form)
-    words = _refusal(number, kind, columns)
-    if words:
+    kind = session.format_box("data_kind")
+    known = store.days_known(start, end)
+    known = known if city_ids is None else known[[store.row(one) for one in city_ids]]
+    number = int(known.sum() if form == "each" else (known > 0).sum())
+    if words := _refusal(number, kind, columns):
         st.info(words)
         return
 
@@ -60,22 +62,10 @@ def _download(store):
             return downloads.means(store, city_ids, start, end)
         return downloads.selection(store, city_ids, start, end, columns)
 
-    facts = session.about(theme.span_words(start, end, store.period))
-    words = f"Download {number:,} {'row' if number == 1 else 'rows'}"
-    file_button(words, rows, facts, kind, stem="predictions", key="data_get")
+    facts = session.about(style.span_words(start, end, store.period))
+    words = f"Download {style.count_words(number, 'row')}"
+    session.rows_button(words, rows, facts, kind, stem="predictions", key="data_get")
     st.caption(KINDS_IN_WORDS[kind])
-
-
-def _form_box(store):
-    each = {"day": "day", "month": "month", "year": "year"}[store.period]
-    return st.segmented_control(
-        "A row for",
-        ["each", "mean"],
-        default="each",
-        format_func={"each": f"each city and {each}", "mean": "each city: the mean"}.get,
-        required=True,
-        key="data_form",
-    )
 
 
 def _columns_box(store):
@@ -89,13 +79,6 @@ def _columns_box(store):
     )
 
 
-def _number_of_rows(store, city_ids, start, end, form):
-    known = store.days_known(start, end)
-    if city_ids is not None:
-        known = known[[store.row(one) for one in city_ids]]
-    return int(known.sum() if form == "each" else (known > 0).sum())
-
-
 def _refusal(number, kind, columns):
     if columns is not None and not columns:
         return "Choose at least one column."
@@ -107,11 +90,11 @@ def _refusal(number, kind, columns):
 def _cities(store):
     """Show the choice of cities; return their identifiers, or None for all."""
     cities = store.cities
-    codes = sorted(cities["country"].unique(), key=theme.country_name)
+    codes = sorted(cities["country"].unique(), key=style.country_name)
     chosen = st.multiselect(
         "Countries",
         codes,
-        format_func=lambda code: shown(theme.country_name(code)),
+        format_func=lambda code: shown(style.country_name(code)),
         placeholder="All countries",
         key="data_countries",
     )
@@ -132,12 +115,12 @@ def _cities(store):
 
 def _method(store, simulated):
     st.header("Method, sources, licence", anchor=False)
-    st.markdown("\n".join(f"- {line}" for line in method_lines(store, simulated)))
+    st.markdown(style.listed(method_lines(store, simulated)))
     session.page_link("trust", "How good it is")
-    sources = store.facts.get("sources")
-    if isinstance(sources, list) and sources:
+    used = store.facts.get("sources")
+    if isinstance(used, list) and used:
         st.markdown("**Sources that the model learned from**")
-        st.markdown("\n".join(f"- {for_markdown(source, limit=200)}" for source in sources[:50]))
+        st.markdown(style.listed(for_markdown(source, limit=200) for source in used[:50]))
     st.markdown("**To cite**")
     st.code(citation(store), language=None, wrap_lines=True)
     licence = for_markdown(store.told("licence") or LICENCE, limit=LONG)
@@ -166,57 +149,41 @@ def _own_cities(view, store, simulated):
     with left:
         file = st.file_uploader("List of cities (CSV)", type=["csv"], max_upload_size=1, key="data_list")
     with right:
-        st.download_button(
-            "An example of a list",
-            TEMPLATE,
-            file_name="example_cities.csv",
-            mime="text/csv",
-            on_click="ignore",
-            key="data_example",
-        )
+        name = "example_cities.csv"
+        session.download("An example of a list", TEMPLATE, name, "text/csv", "data_example", icon=None)
     if file is None:
         return
     # The geography comes with it, which only those who upload a list need.
-    from app import uploads
+    from app import downloads
 
     try:
-        cities = uploads.read_city_list(file.getvalue(), shown(file.name))
+        cities = downloads.read_city_list(file.getvalue(), shown(file.name))
         if view.sources.panel is None or view.sources.bundle is None:
-            _from_store(uploads, store, cities, simulated)
+            _from_store(store, cities, simulated)
         else:
-            _from_panel(uploads, view.sources, cities)
+            _from_panel(view.sources, cities)
     except (ValueError, OSError) as error:
         st.error(for_markdown(error, limit=LONG), icon=":material/error:")
 
 
-def _from_store(uploads, store, cities, simulated):
-    found = uploads.match(cities, store.cities, key="city_id")
-    st.markdown(uploads.match_words(found, "predictions that are open"))
+def _from_store(store, cities, simulated):
+    found = downloads.match(cities, store.cities, key="city_id")
+    st.markdown(downloads.match_words(found, "predictions that are open"))
     _found_table(found, store.cities.set_index("city_id")["label"])
     ids = list(dict.fromkeys(found["place"].dropna()))
     if ids:
         number = int(store.days_known()[[store.row(one) for one in ids]].sum())
-        kind = kind_box("data_store_kind")
-        if words := downloads.too_many(number, kind):
-            st.info(words)
-        else:
-            facts = downloads.about(store, simulated=simulated, span="uploaded list of cities")
-            file_button(
-                f"Download their {number:,} predictions",
-                lambda: downloads.selection(store, ids),
-                facts,
-                kind,
-                stem="my_cities",
-                key="data_store_get",
-            )
+        facts = downloads.about(store, simulated=simulated, span="uploaded list of cities")
+        words, rows = f"Download their {number:,} predictions", lambda: downloads.selection(store, ids)
+        _my_cities(words, number, rows, facts, "data_store")
     if (found["how"] == "").any():
         _what_to_run("The others need inputs, which a panel holds.")
 
 
-def _from_panel(uploads, sources, cities):
-    places = _places(str(sources.panel), cube.fingerprint(sources.panel))
-    found = uploads.match(cities, places)
-    st.markdown(uploads.match_words(found))
+def _from_panel(opened, cities):
+    places = _places(str(opened.panel), sources.fingerprint(opened.panel))
+    found = downloads.match(cities, places)
+    st.markdown(downloads.match_words(found))
     _found_table(found, places.set_index("site_id")["label"])
     sites = sorted(set(found["place"].dropna()))
     if (found["how"] == "").any():
@@ -224,29 +191,29 @@ def _from_panel(uploads, sources, cities):
     if not sites:
         return
     days = int(places.set_index("site_id")["days"].reindex(sites).sum())
-    if days > uploads.MOST_DAYS:
+    if days > downloads.MOST_DAYS:
         st.info(
             f"These cities have {days:,} days in the panel; this page predicts at most "
-            f"{uploads.MOST_DAYS:,} at once. Upload fewer cities, or run `airq predict panel.parquet "
+            f"{downloads.MOST_DAYS:,} at once. Upload fewer cities, or run `airq predict panel.parquet "
             "--bundle bundle --out predictions.parquet`."
         )
         return
     asked = hashlib.sha256("|".join([session.model_stamp(), *sites]).encode()).hexdigest()
-    if st.button(f"Predict {days:,} days of {theme.count_words(len(sites), 'site')}", key="data_predict"):
-        st.session_state["data_predicted"] = (asked, *_predict(sources, sites))
+    if st.button(f"Predict {days:,} days of {style.count_words(len(sites), 'site')}", key="data_predict"):
+        st.session_state["data_predicted"] = (asked, *_predict(opened, sites))
         st.rerun()
     kept = st.session_state.get("data_predicted")
     if kept is not None and kept[0] == asked:
         _predicted(*kept[1:])
 
 
-def _predict(sources, sites):
+def _predict(opened, sites):
     """Predict with progress; leaving the page or pressing any button ends it."""
     bar = st.progress(0.0, text=jobs.PREDICTION.begins)
     st.button("Stop", key="data_stop", icon=":material/stop:")
     facts = session.facts()
     with tempfile.TemporaryDirectory(prefix="airq-job-") as name:
-        with closing(jobs.predict(Path(name), sources.panel, sources.bundle, sites)) as steps:
+        with closing(jobs.predict(Path(name), opened.panel, opened.bundle, sites)) as steps:
             for step in steps:
                 bar.progress(step.share, text=step.text)
         rows = pd.read_parquet(Path(name, "rows.parquet"))
@@ -256,7 +223,7 @@ def _predict(sources, sites):
 def _predicted(rows, facts, trained):
     if warning := ORIGINS[facts["trained_on"]].warning:
         st.warning(warning)
-    outside = np.asarray(rows["inside_domain"].fillna(True), dtype=bool)
+    outside = ~np.asarray(rows["inside_domain"].fillna(True), dtype=bool)
     summary = rows.groupby(["city", "country"], as_index=False, sort=False).agg(
         days=("pm25", "size"),
         pm25=("pm25", "mean"),
@@ -264,28 +231,22 @@ def _predicted(rows, facts, trained):
         inside=("inside_domain", "mean"),
     )
     summary["inside"] = 100 * pd.to_numeric(summary["inside"]).astype("float64")
-    summary["city"], summary["country"] = (
-        summary["city"].map(shown),
-        summary["country"].map(theme.country_name),
-    )
-    st.dataframe(
-        summary.head(LISTED),
-        hide_index=True,
-        placeholder=parts.NO_VALUE,
-        column_config={
-            "city": st.column_config.TextColumn("City"),
-            "country": st.column_config.TextColumn("Country"),
-            "days": st.column_config.NumberColumn("Days"),
-            "pm25": st.column_config.NumberColumn("Mean [µg/m³]", format="%.1f"),
-            "highest": st.column_config.NumberColumn("Highest day [µg/m³]", format="%.1f"),
-            "inside": st.column_config.NumberColumn("Days like the training [%]", format="%.0f"),
-        },
-    )
+    summary["city"] = summary["city"].map(shown)
+    summary["country"] = summary["country"].map(style.country_name)
+    columns = {
+        "city": ("City",),
+        "country": ("Country",),
+        "days": ("Days",),
+        "pm25": ("Mean [µg/m³]", "%.1f"),
+        "highest": ("Highest day [µg/m³]", "%.1f"),
+        "inside": ("Days like the training [%]", "%.0f"),
+    }
+    session.show_table(summary.head(LISTED), columns)
     if rows["lower"].isna().all():
         st.info("This bundle gives no intervals: too few places calibrate them.")
-    if (~outside).any():
+    if outside.any():
         st.warning(
-            f"{(~outside).sum():,} of {len(rows):,} days lie outside what the model was trained on "
+            f"{outside.sum():,} of {len(rows):,} days lie outside what the model was trained on "
             "(`inside_domain` is false): there it guesses, and its intervals need not hold."
         )
     if trained:
@@ -295,18 +256,16 @@ def _predicted(rows, facts, trained):
             f"({names}{' …' if len(trained) > 5 else ''}): there "
             "its predictions follow the monitor more closely than elsewhere."
         )
-    kind = kind_box("data_predicted_kind")
-    if words := downloads.too_many(len(rows), kind):
+    _my_cities(f"Download {len(rows):,} predictions", len(rows), lambda: rows, facts, "data_predicted")
+
+
+def _my_cities(label, number, rows, facts, key):
+    """Show what downloads the predictions of uploaded cities; `rows` makes the table of so many."""
+    kind = session.format_box(f"{key}_kind")
+    if words := downloads.too_many(number, kind):
         st.info(words)
-        return
-    file_button(
-        f"Download {len(rows):,} predictions",
-        lambda: rows,
-        facts,
-        kind,
-        stem="my_cities",
-        key="data_predicted_get",
-    )
+    else:
+        session.rows_button(label, rows, facts, kind, stem="my_cities", key=f"{key}_get")
 
 
 def _found_table(found, labels):
@@ -315,27 +274,18 @@ def _found_table(found, labels):
     table = pd.DataFrame(
         {
             "City": found["city"].map(shown),
-            "Country": found["country"].map(theme.country_name),
+            "Country": found["country"].map(style.country_name),
             "Found": found["how"].map(words),
             "Place": found["place"].map(labels).fillna(""),
             "Away": found["distance"],
             "Identifier": found["place"].map(shown, na_action="ignore").fillna(""),
         }
     ).sort_values("Found", key=lambda how: how != "not found", kind="stable")
-    st.dataframe(
-        table.head(LISTED),
-        hide_index=True,
-        placeholder=parts.NO_VALUE,
-        height=min(36 * (len(table) + 1) + 4, 260),
-        column_config={
-            "Place": st.column_config.TextColumn(help="What was found, as the app calls it."),
-            "Away": st.column_config.NumberColumn(
-                "Away [km]",
-                format="%.1f",
-                help="Distance of the nearest place, or of the one that was found.",
-            ),
-        },
-    )
+    columns = {
+        "Place": (None, None, "What was found, as the app calls it."),
+        "Away": ("Away [km]", "%.1f", "Distance of the nearest place, or of the one that was found."),
+    }
+    session.show_table(table.head(LISTED), columns, most=260)
     if len(table) > LISTED:
         st.caption(f"The first {LISTED} of {len(table):,}.")
 
@@ -355,6 +305,6 @@ def _what_to_run(words):
 
 @st.cache_resource(show_spinner="Looking for the sites of the panel …", max_entries=1)
 def _places(path, stamp):
-    from app import uploads
+    from app import downloads
 
-    return with_labels(uploads.panel_places(path))
+    return with_labels(downloads.panel_places(path))

@@ -1,26 +1,33 @@
-"""Imbalance: what helps when the class that matters is rare, as compared, as published, on your own table."""
+"""Imbalance: what helps when the class that matters is rare, as compared, as published, on your own table.
+
+An uploaded table is read as data and nothing else, within limits that are checked before it is parsed.
+"""
 
 import hashlib
 import shlex
-from contextlib import closing
+import tempfile
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
+from airq.files.tables import find_header, read_file
 from airq.panel import ORIGINS
-from app import comparisons, cube, jobs, parts, session, theme, uploads
-from app.charts import comparison as charts
+from app import comparisons, jobs, session, sources, style
 from app.charts import vega
-from app.session import tied
-from app.text import for_markdown, shown
+from app.session import BARE, download, switch, tied
+from app.style import for_markdown, shown
+from imbalance.reading import labels
 
 #: Classes at most whose shares can be typed one by one.
 MOST_SHARES = 6
 PARTS = {"comparison": "The comparison", "own": "Your own table"}
 #: Column of a table -> heading, format and help.
 COLUMNS = {
-    "strategy": ("Strategy", None, None),
-    "model": ("Model", None, None),
+    "strategy": ("Strategy",),
+    "model": ("Model",),
     "rows": ("Rows", None, "What is done to the rows."),
     "ending": ("Probabilities", None, "As the model gives them (raw), or what is done to them."),
     "level": (
@@ -46,14 +53,14 @@ COLUMNS = {
     ),
     "rows_low": ("95 % low", "%+.4f", "End of its interval, over families."),
     "rows_high": ("95 % high", "%+.4f", "End of its interval, over families."),
-    "brier": ("Brier", "%.4f", None),
-    "auc": ("AUC", "%.4f", None),
+    "brier": ("Brier", "%.4f"),
+    "auc": ("AUC", "%.4f"),
     "average_precision": ("AP", "%.4f", "Average precision."),
     "calibration_slope": ("Slope", "%.2f", "Of logistic recalibration; 1 where nothing is to mend."),
     "calibration_intercept": ("Intercept", "%+.2f", "Of logistic recalibration; 0 where nothing is to mend."),
-    "seconds": ("Seconds", "%.2f", None),
+    "seconds": ("Seconds", "%.2f"),
     "families": ("Families", "%d", "Sources of the sets; sets of one source count once."),
-    "sets": ("Sets", "%d", None),
+    "sets": ("Sets", "%d"),
     "families_below": ("Below none", "%d", "Families with a mean below none."),
 }
 SHOW = {
@@ -65,6 +72,18 @@ SHOW = {
 }
 MOST_LINES = 6
 LINES = ("as they are", "as they are+calibrated", "under-sample", "smote")
+#: Limits of a table. [MB, rows, columns, classes]
+MOST_MB, MOST_ROWS, MOST_COLUMNS, MOST_CLASSES = 5, 20_000, 200, 20
+#: What is done to the rows, where it takes few fits; "as they are" is always compared with. Probabilities are
+#: raw, corrected, and calibrated and corrected.
+QUICK = {
+    "under-sample": "cut every class to the rows of the rarest",
+    "drop-majority": "drop 5/6 of the largest class",
+    "weights": "weigh rows so that all classes count alike",
+    "smote": "add made-up rows to the small classes (SMOTE)",
+}
+FEWEST, MOST = 1, 4
+FOLDS = (3, 5)
 
 
 def page():
@@ -76,16 +95,10 @@ def page():
         "Days of dangerous air are rare, and so is the class that matters in many tables. What helps: "
         "drawing other rows, weighing them, or correcting the probabilities afterwards?"
     )
-    if opened.comparison is None:
-        _alone()
-    else:
-        look = {"label_visibility": "collapsed", "required": True}
-        part = tied(st.segmented_control, "Show", "part", PARTS, "comparison", **look)
+    if opened.comparison is not None:
+        part = tied(st.segmented_control, "Show", "part", PARTS, "comparison", **BARE)
         _own_table() if part == "own" else _given(opened)
-
-
-def _alone():
-    """Show what there is where no comparison was given: the published one, and an upload."""
+        return
     # The comparison of an upload has the published one beside it.
     if "imbalance_found" not in st.session_state:
         _published(None)
@@ -98,30 +111,28 @@ def _alone():
 
 
 def _given(opened):
-    folder = opened.comparison
-    try:
-        found = _opened(str(folder), _stamp(folder), None)
-    except (ValueError, OSError) as error:
-        session.stop(error)
-    st.header(for_markdown(theme.with_page_units(found.title), limit=120), anchor=False)
-    if found.kind == "suite":
-        found = _suite(found, folder)
-    if _of_demonstration(opened) and not found.warnings:
+    found = _read(opened.comparison)
+    st.header(for_markdown(style.with_page_units(found.title), limit=120), anchor=False)
+    if found.sets:
+        names = {None: "All sets together"} | {name: shown(name) for name in found.sets}
+        name = st.selectbox("Set", list(names), key="imbalance_set", format_func=names.get)
+        found = found if name is None else _read(opened.comparison, name)
+    # Beside the files of a demonstration it may be made of them.
+    beside = opened.predictions and opened.predictions.resolve().parent == opened.comparison.resolve().parent
+    simulated = opened.simulated or (beside and session.store().simulated)
+    if simulated and not found.warnings:
         found = replace(found, notes=(*found.notes, ORIGINS["simulated"].warning))
     _draw(found, "given")
 
 
-def _of_demonstration(opened):
-    """Tell whether the comparison lies beside the files of a demonstration, of which it may be made."""
-    if opened.simulated:
-        return True
-    beside = opened.predictions and opened.predictions.resolve().parent == opened.comparison.resolve().parent
-    return bool(beside) and session.store().simulated
-
-
-def _stamp(folder):
-    path = folder / "table.json"
-    return cube.fingerprint(path if path.is_file() else folder)
+def _read(folder, name=None):
+    """Return the comparison in a folder, or a set of a suite; else say why not, and stop."""
+    inside = folder / (name or "")
+    table = inside / "table.json"
+    try:
+        return _opened(str(folder), sources.fingerprint(table if table.is_file() else inside), name)
+    except (ValueError, OSError) as error:
+        session.stop(error)
 
 
 @st.cache_resource(show_spinner="Reading the comparison …", max_entries=8)
@@ -129,37 +140,13 @@ def _opened(folder, stamp, name):
     return comparisons.open_comparison(folder) if name is None else comparisons.open_set(folder, name)
 
 
-def _suite(found, folder):
-    """Let a set of a suite be chosen; return it, or the suite itself."""
-    if not found.sets:
-        return found
-    name = st.selectbox(
-        "Set",
-        [None, *found.sets],
-        key="imbalance_set",
-        format_func=lambda one: "All sets together" if one is None else shown(one),
-    )
-    if name is None:
-        return found
-    try:
-        return _opened(str(folder), _stamp(folder / name), name)
-    except (ValueError, OSError) as error:
-        session.stop(error)
-
-
 def _own_table():
     st.write(
-        f"Upload a table (CSV, at most {uploads.MOST_MB} MB, {uploads.MOST_ROWS:,} rows and "
-        f"{uploads.MOST_COLUMNS} columns), a row a case. It is compared on this "
-        "machine, with LightGBM, and not kept."
+        f"Upload a table (CSV, at most {MOST_MB} MB, {MOST_ROWS:,} rows and {MOST_COLUMNS} columns), a row a "
+        "case. It is compared on this machine, with LightGBM, and not kept."
     )
-    file = st.file_uploader(
-        "Table",
-        type=["csv"],
-        max_upload_size=uploads.MOST_MB,
-        key="imbalance_upload",
-        label_visibility="collapsed",
-    )
+    look = {"max_upload_size": MOST_MB, "label_visibility": "collapsed"}
+    file = st.file_uploader("Table", type=["csv"], key="imbalance_upload", **look)
     if file is None:
         st.session_state.pop("imbalance_table", None)
         _shown_trial()
@@ -185,67 +172,49 @@ def _parsed(content):
     held = st.session_state.get("imbalance_table")
     if held is None or held[0] != mark:
         st.session_state.pop("imbalance_found", None)
-        held = st.session_state["imbalance_table"] = (mark, uploads.read_upload(content))
+        held = st.session_state["imbalance_table"] = (mark, read_upload(content))
     return held[1]
 
 
 def _choices(upload):
     """Show the choices; return them as arguments of `imbalance compare`."""
-    names = list(upload.candidates)
-    target = st.selectbox(
-        "Column of the classes",
-        names,
-        index=len(names) - 1,
-        key="imbalance_target",
-        format_func=shown,
-        help=f"Columns with 2 to {uploads.MOST_CLASSES} different values.",
-    )
-    rows = uploads.class_rows(upload, target)
+    names = list(upload)
+    help = f"Columns with 2 to {MOST_CLASSES} different values."
+    look = {"key": "imbalance_target", "format_func": shown, "help": help}
+    target = st.selectbox("Column of the classes", names, len(names) - 1, **look)
+    rows = class_rows(upload, target)
     listed = ", ".join(f"{for_markdown(name, limit=30)} {n:,}" for name, n in rows.items())
-    st.caption(f"{upload.rows:,} rows: {listed}")
+    st.caption(f"{len(upload):,} rows: {listed}")
     strategies = st.multiselect(
         "What is done to the rows, beside nothing",
-        list(uploads.QUICK),
+        list(QUICK),
         default=["under-sample", "weights"],
         key="imbalance_strategies",
-        max_selections=uploads.MOST,
-        format_func=lambda name: f"{name}: {uploads.QUICK[name]}",
+        max_selections=MOST,
+        format_func=lambda name: f"{name}: {QUICK[name]}",
     )
     left, right = st.columns([3, 1])
     with left:
         prior = _target_prior(rows)
     with right:
-        folds = st.segmented_control(
-            "Folds", uploads.FOLDS, default=uploads.FOLDS[0], key="imbalance_folds", required=True
-        )
-    return uploads.comparison_arguments(target=target, target_prior=prior, strategies=strategies, folds=folds)
+        folds = switch("Folds", FOLDS, "imbalance_folds")
+    return comparison_arguments(target=target, target_prior=prior, strategies=strategies, folds=folds)
 
 
 def _target_prior(rows):
-    words = {"balanced": "All classes alike", "training": "As in the table", "own": "Other shares"}
-    options = list(words) if len(rows) <= MOST_SHARES else list(words)[:2]
-    prior = st.segmented_control(
-        "Population to predict for",
-        options,
-        default="balanced",
-        key="imbalance_prior",
-        format_func=words.get,
-        required=True,
-        help="Log losses are of a population with these class shares.",
-    )
+    words = {"balanced": "All classes alike", "training": "As in the table"}
+    words |= {"own": "Other shares"} if len(rows) <= MOST_SHARES else {}
+    help = "Log losses are of a population with these class shares."
+    prior = switch("Population to predict for", words, "imbalance_prior", help=help)
     if prior != "own":
         return prior
-    cells = st.columns(len(rows))
-    given = {
-        name: cell.number_input(
-            for_markdown(name, limit=24), min_value=0.0, value=1.0, step=0.1, key=f"imbalance_share_{place}"
-        )
-        for place, (name, cell) in enumerate(zip(rows, cells, strict=True))
-    }
-    shares = uploads.target_shares(given)
-    st.caption(
-        "Shares: " + ", ".join(f"{for_markdown(name, limit=24)} {one:.1%}" for name, one in shares.items())
-    )
+    given = {}
+    for place, (name, cell) in enumerate(zip(rows, st.columns(len(rows)), strict=True)):
+        look = {"min_value": 0.0, "value": 1.0, "step": 0.1, "key": f"imbalance_share_{place}"}
+        given[name] = cell.number_input(for_markdown(name, limit=24), **look)
+    shares = target_shares(given)
+    listed = (f"{for_markdown(name, limit=24)} {one:.1%}" for name, one in shares.items())
+    st.caption(f"Shares: {', '.join(listed)}")
     return shares
 
 
@@ -255,7 +224,7 @@ def _run(content, asked, upload):
     bar = st.progress(0.0, text=jobs.COMPARISON.begins)
     st.button("Stop", key="imbalance_stop", icon=":material/stop:")
     try:
-        with uploads.as_file(content) as path:
+        with as_file(content) as path:
             result = path.with_name("result")
             with closing(jobs.COMPARISON.run(path, *asked, "--jobs", 1, "--out", result)) as steps:
                 for step in steps:
@@ -265,7 +234,7 @@ def _run(content, asked, upload):
     except (ValueError, OSError) as error:
         st.error(for_markdown(str(error), limit=600), icon=":material/error:")
         return
-    st.session_state["imbalance_found"] = (asked[1], upload.rows, found, files)
+    st.session_state["imbalance_found"] = (asked[1], len(upload), found, files)
     st.rerun()
 
 
@@ -274,15 +243,7 @@ def _shown_trial():
         return
     target, rows, found, files = st.session_state["imbalance_found"]
     st.header(f"{rows:,} rows, classes of {for_markdown(target)}", anchor=False)
-    st.download_button(
-        "All tables and pictures (ZIP)",
-        files,
-        "comparison.zip",
-        "application/zip",
-        key="imbalance_zip",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("All tables and pictures (ZIP)", files, "comparison.zip", "application/zip", "imbalance_zip")
     _draw(found, "trial")
 
 
@@ -301,7 +262,7 @@ def _draw(found, key):
     st.header("Table", anchor=False)
     _table(found.table, key)
     if found.caption:
-        st.caption(for_markdown(theme.with_page_units(found.caption), limit=3000))
+        st.caption(for_markdown(style.with_page_units(found.caption), limit=3000))
     _sentences("Notes", found.notes)
     if found.kind != "hazards":
         _published(found)
@@ -310,125 +271,89 @@ def _draw(found, key):
 def _sentences(heading, sentences):
     if not sentences:
         return
-    sentences = [for_markdown(theme.with_page_units(sentence), limit=1500) for sentence in sentences]
-    first, rest = sentences[:6], sentences[6:]
+    sentences = [for_markdown(style.with_page_units(sentence), limit=1500) for sentence in sentences]
     st.header(heading, anchor=False)
-    st.markdown("\n".join(f"- {sentence}" for sentence in first))
-    if rest:
+    st.markdown(style.listed(sentences[:6]))
+    if rest := sentences[6:]:
         with st.expander(f"{len(rest)} more"):
-            st.markdown("\n".join(f"- {sentence}" for sentence in rest[:200]))
+            st.markdown(style.listed(rest[:200]))
 
 
 def _table(table, key, *, name="table"):
     kept = table.rename(columns=lambda column: shown(column, limit=40))
     for column in kept.select_dtypes(["object", "str"]):
         kept[column] = kept[column].map(lambda value: shown(value) if isinstance(value, str) else value)
-    config = {
-        column: st.column_config.NumberColumn(heading, format=form, help=told)
-        if form
-        else st.column_config.CheckboxColumn(heading, help=told)
-        if kept[column].dtype == bool
-        else st.column_config.TextColumn(heading, help=told, pinned=column == "strategy")
-        for column, (heading, form, told) in COLUMNS.items()
-        if column in kept
-    }
-    config |= {
-        column: st.column_config.NumberColumn(
+    others = {
+        column: (
             shown(column.replace("recall_", "Recall "), limit=40),
-            format="%d" if (kept[column].dropna() % 1 == 0).all() else "%.3f",
+            "%d" if (kept[column].dropna() % 1 == 0).all() else "%.3f",
         )
         for column in kept.select_dtypes("number")
-        if column not in config
     }
-    st.dataframe(
-        kept, hide_index=True, column_config=config, key=f"imbalance_{key}_{name}", placeholder=parts.NO_VALUE
-    )
-    st.download_button(
-        "Table (CSV)",
-        comparisons.as_csv(table),
-        f"{name}.csv",
-        "text/csv",
-        key=f"imbalance_{key}_{name}_csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    session.show_table(kept, others | COLUMNS, pinned="strategy", key=f"imbalance_{key}_{name}")
+    csv = comparisons.as_csv(table)
+    download("Table (CSV)", csv, f"{name}.csv", "text/csv", f"imbalance_{key}_{name}_csv")
 
 
-def _chart(found, chart, key):
+def _chart(found, draw, *what, key, says="", **look):
+    """Show a chart of :mod:`app.comparisons` and what it says."""
     simulated = any(warning.startswith("SIMULATED") for warning in found.warnings)
     lines = (f"{found.title}. {comparisons.UNITS.capitalize()}. Made with airq.",)
     origin = vega.Origin(lines, simulated, comparisons.as_csv)
-    parts.show_chart(chart, key, origin=origin)
+    session.show_chart(draw(*what, **look, dark=session.dark()), f"imbalance_{key}", origin=origin)
+    if says:
+        st.caption(says)
 
 
 @st.fragment
 def _comparison(found, key):
-    options = [name for name in SHOW if name != "shares" or found.scores is not None]
-    show = st.segmented_control(
-        "Chart",
-        options,
-        default="differences",
-        key=f"imbalance_{key}_show",
-        format_func=SHOW.get,
-        label_visibility="collapsed",
-        required=True,
-    )
-    dark = parts.dark()
+    options = {name: words for name, words in SHOW.items() if name != "shares" or found.scores is not None}
+    show = switch("Chart", options, f"imbalance_{key}_show", label_visibility="collapsed")
+    here = f"{key}_chart"
     if show == "differences":
-        _chart(found, charts.differences(found.table, dark=dark), f"imbalance_{key}_chart")
-        st.caption("Left of zero is better than doing nothing. Bars: 95 % intervals, each for itself.")
+        says = "Left of zero is better than doing nothing. Bars: 95 % intervals, each for itself."
+        _chart(found, comparisons.differences, found.table, key=here, says=says)
         _pairs(found, key)
     elif show == "losses":
-        _chart(found, charts.losses(found.table, dark=dark), f"imbalance_{key}_chart")
-        st.caption("Lower is better. Bars: standard deviation over folds.")
+        says = "Lower is better. Bars: standard deviation over folds."
+        _chart(found, comparisons.losses, found.table, key=here, says=says)
     elif show == "shares":
-        _chart(found, charts.class_shares(found.settings, found.scores, dark=dark), f"imbalance_{key}_chart")
-        st.caption(
+        says = (
             "The shares that each strategy's probabilities stand for, after sampler, weights and correction. "
             "Those that match the target lose nothing to a wrong prior."
         )
+        _chart(found, comparisons.class_shares, found.settings, found.scores, key=here, says=says)
+    elif show in found.tables:
+        _curves(found, show, key)
+    elif (picture := f"{show}.png") in found.pictures:
+        st.image(found.pictures[picture], caption=comparisons.PICTURES[picture])
     else:
-        _curves(found, show, key, dark)
+        st.info("The folder has no numbers for this chart; write the comparison again to have them.")
 
 
-def _curves(found, show, key, dark):
-    if show not in found.tables:
-        picture = f"{show}.png"
-        if picture in found.pictures:
-            st.image(found.pictures[picture], caption=comparisons.PICTURES[picture])
-        else:
-            st.info("The folder has no numbers for this chart; write the comparison again to have them.")
-        return
-    chosen = _lines(found, key)
+def _curves(found, show, key):
+    chosen, table = _lines(found, key), found.tables[show]
     if show == "sweep":
-        _chart(
-            found,
-            charts.sweep(found.tables["sweep"], found.settings, chosen, dark=dark),
-            f"imbalance_{key}_chart",
-        )
-        st.caption("Solid lines are corrected to each population; broken ones stay as they were trained.")
+        says = "Solid lines are corrected to each population; broken ones stay as they were trained."
+        _chart(found, comparisons.sweep, table, found.settings, chosen, key=f"{key}_chart", says=says)
         return
     classes = found.settings["classes"]
-    rarest = found.settings["rarest"]
-    label = st.selectbox(
-        "Class", classes, index=classes.index(rarest), key=f"imbalance_{key}_class", format_func=shown
-    )
-    figure = charts.reliability(found.tables["reliability"], chosen, label=label, dark=dark)
-    _chart(found, figure, f"imbalance_{key}_chart")
-    st.caption(
+    usual = classes.index(found.settings["rarest"])
+    label = st.selectbox("Class", classes, usual, key=f"imbalance_{key}_class", format_func=shown)
+    says = (
         "On the dashed line, what was told came true. Larger marks stand for more test rows; hollow ones for "
-        f"fewer than {charts.FEWEST_IN_BIN}."
+        f"fewer than {comparisons.FEWEST_IN_BIN}."
     )
+    _chart(found, comparisons.reliability, table, chosen, label=label, key=f"{key}_chart", says=says)
 
 
 def _lines(found, key):
     pairs = list(zip(found.table["strategy"], found.table["model"], strict=True))
     several = len({model for _, model in pairs}) > 1
-    usual = [pair for pair in pairs if pair[0] in LINES][:MOST_LINES]
     return st.multiselect(
         "Strategies",
         pairs,
-        default=usual,
+        default=[pair for pair in pairs if pair[0] in LINES][:MOST_LINES],
         key=f"imbalance_{key}_lines",
         max_selections=MOST_LINES,
         format_func=lambda pair: shown(f"{pair[0]}, {pair[1]}" if several else pair[0]),
@@ -447,48 +372,30 @@ def _pairs(found, key):
 
 
 def _all_sets(found, key):
-    dark = parts.dark()
-    _chart(found, charts.family_means(found.table, dark=dark), f"imbalance_{key}_families")
+    _chart(found, comparisons.family_means, found.table, key=f"{key}_families")
     if "sets" not in found.tables:
         return
     sets = found.tables["sets"]
     models = list(sets["model"].unique())
-    model = models[0]
-    if len(models) > 1:
-        model = st.segmented_control(
-            "Model", models, default=model, key=f"imbalance_{key}_model", required=True
-        )
+    model = switch("Model", models, f"imbalance_{key}_model") if len(models) > 1 else models[0]
     st.header("On every set", anchor=False)
-    figure = charts.set_differences(sets[sets["model"] == model], dark=dark)
-    _chart(found, figure, f"imbalance_{key}_sets")
-    st.caption(
-        "Log loss minus that of none, in nats. Bold: the 95 % interval leaves zero out. Blue is better."
-    )
+    says = "Log loss minus that of none, in nats. Bold: the 95 % interval leaves zero out. Blue is better."
+    one = sets[sets["model"] == model]
+    _chart(found, comparisons.set_differences, one, key=f"{key}_sets", says=says)
 
 
 def _reproduction(found, key):
-    tables = list(found.table["table"].unique())
-    chosen = st.segmented_control(
-        "Table",
-        tables,
-        default=tables[0],
-        key=f"imbalance_{key}_real",
-        required=True,
-        format_func=for_markdown,
-    )
-    figure = charts.differences(found.table[found.table["table"] == chosen], dark=parts.dark())
-    _chart(found, figure, f"imbalance_{key}_recipes")
-    st.caption(
-        "The published recipes on a real table with the published class shares. Left of zero is better."
-    )
+    names = {name: for_markdown(name) for name in found.table["table"].unique()}
+    chosen = switch("Table", names, f"imbalance_{key}_real")
+    says = "The published recipes on a real table with the published class shares. Left of zero is better."
+    one = found.table[found.table["table"] == chosen]
+    _chart(found, comparisons.differences, one, key=f"{key}_recipes", says=says)
 
 
 def _hazards(found, key):
     if "curve" in found.tables:
-        _chart(
-            found, charts.alarm_curves(found.tables["curve"], dark=parts.dark()), f"imbalance_{key}_alarms"
-        )
-        st.caption("Higher and further left is better. Thresholds come from training places only.")
+        says = "Higher and further left is better. Thresholds come from training places only."
+        _chart(found, comparisons.alarm_curves, found.tables["curve"], key=f"{key}_alarms", says=says)
     if "methods" in found.tables:
         with st.expander("Ranks, probabilities, errors"):
             _table(found.tables["methods"], key, name="methods")
@@ -496,20 +403,122 @@ def _hazards(found, key):
 
 def _published(found):
     """Show the published log losses, with a comparison beside them unless it is None."""
-    st.header(
-        "The published comparison" if found is None else "Beside it: the published comparison", anchor=False
-    )
+    heading = "The published comparison" if found is None else "Beside it: the published comparison"
+    st.header(heading, anchor=False)
     table = comparisons.published_table(found)
-    config = {
-        name: st.column_config.NumberColumn(
-            f"{name[0].upper()}{name[1:]} [nats]", format="%+.4f" if "minus" in name else "%.4f"
-        )
+    columns = {
+        name: (f"{style.first_capital(name)} [nats]", "%+.4f" if "minus" in name else "%.4f")
         for name in table.columns[1:]
     }
-    config["recipe"] = st.column_config.TextColumn("Recipe")
-    st.dataframe(
-        table, hide_index=True, column_config=config, key="imbalance_published", placeholder=parts.NO_VALUE
-    )
+    session.show_table(table, columns | {"recipe": ("Recipe",)}, key="imbalance_published")
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and found.kind in ("comparison", "suite"):
         st.caption("The comparison here is of other rows: compare the order and the signs, not the values.")
+
+
+def read_upload(content):
+    """Return the columns of an uploaded CSV that could be the classes, those of 2 to 20 different values.
+
+    It is read as text, within limits that are checked before anything is parsed. ValueError if it is too
+    large, no table, or has no such column.
+
+    >>> read_upload(b"size,kind\\n1,a\\n2,b\\n3,a\\n")["kind"].tolist()
+    ['a', 'b', 'a']
+    """
+    check_size(content)
+    with as_file(content) as path:
+        table = read_file(path, text=_header(content))
+    if len(table) > MOST_ROWS or table.shape[1] > MOST_COLUMNS:
+        raise ValueError(_too_large(f"{len(table):,} rows of {table.shape[1]:,} columns"))
+    if table.shape[1] < 2:
+        raise ValueError(
+            "The file has one column only; a column of classes and others to learn from are needed."
+        )
+    kept = [name for name in table if 2 <= table[name].nunique() <= MOST_CLASSES]
+    if not kept:
+        raise ValueError(f"No column has 2 to {MOST_CLASSES} different values, so none can be the classes.")
+    return table[kept].astype("str").astype("category")
+
+
+def check_size(content):
+    """Refuse more bytes, lines or columns than a table may have, before it is parsed."""
+    if len(content) > MOST_MB * 1_000_000:
+        raise ValueError(_too_large(f"{len(content) / 1e6:.1f} MB"))
+    lines = content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
+    if lines > MOST_ROWS + 1:
+        raise ValueError(_too_large(f"{lines:,} lines"))
+    names = _header(content)
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(_too_large(f"{len(names):,} columns"))
+
+
+def _too_large(what):
+    return (
+        f"The file has {what}; at most {MOST_MB} MB, {MOST_ROWS:,} rows and {MOST_COLUMNS} columns are taken "
+        "here. For more, use `imbalance compare` in a terminal."
+    )
+
+
+def _header(content):
+    """Return names in the header of a file, or none where it has no header."""
+    try:
+        return find_header(content.decode("utf-8-sig", errors="replace"), "The file").names
+    except ValueError:
+        return []
+
+
+@contextmanager
+def as_file(content):
+    """Keep the upload under a name of our own; messages call it "The file"."""
+    with tempfile.TemporaryDirectory(prefix="airq-upload-") as folder:
+        path = Path(folder) / "table.csv"
+        path.write_bytes(content)
+        try:
+            yield path
+        except (ValueError, OSError) as error:
+            raise ValueError(str(error).replace(str(path), "The file")) from None
+
+
+def class_rows(upload, target):
+    """Count the rows of every class of a column, by label.
+
+    ValueError if the column cannot be the classes: a label is missing, or it looks continuous.
+    """
+    found = labels(upload[target].astype("str"), name=target)
+    counts = pd.Series(found).value_counts().sort_index()
+    return {str(label): int(n) for label, n in counts.items()}
+
+
+def target_shares(given):
+    """Scale numbers by class to shares that sum to one; ValueError if one is not above zero.
+
+    >>> target_shares({"a": 3, "b": 1})
+    {'a': 0.75, 'b': 0.25}
+    """
+    for name, share in given.items():
+        if not share > 0:
+            raise ValueError(f"The share of {name} must be above zero.")
+    total = sum(given.values())
+    return {name: share / total for name, share in given.items()}
+
+
+def comparison_arguments(*, target, target_prior, strategies, folds):
+    """Return what was chosen, as arguments of `imbalance compare`; ValueError for what is not on offer.
+
+    `target` is the column of the classes, `target_prior` the population to predict for ("balanced",
+    "training" or shares by class), `strategies` are one to four of :data:`QUICK`, `folds` is one of
+    :data:`FOLDS`.
+
+    >>> shares = {"a": 0.75, "b": 0.25}
+    >>> print(*comparison_arguments(target="late", target_prior=shares, strategies=["smote"], folds=3))
+    --target late --target-prior a=0.75,b=0.25 --models lightgbm --rows none,smote --folds 3 --repeats 1
+    """
+    if not FEWEST <= len(strategies) <= MOST or not set(strategies) <= set(QUICK):
+        raise ValueError(f"Choose {FEWEST} to {MOST} of {', '.join(QUICK)}.")
+    if folds not in FOLDS:
+        raise ValueError(f"Choose {FOLDS[0]} or {FOLDS[1]} folds.")
+    if isinstance(target_prior, dict):
+        target_prior = ",".join(f"{label}={share:.6g}" for label, share in target_prior.items())
+    chosen = {"--target": target, "--target-prior": target_prior, "--models": "lightgbm"}
+    chosen |= {"--rows": ",".join(["none", *strategies]), "--folds": str(folds), "--repeats": "1"}
+    return [part for option in chosen.items() for part in option]

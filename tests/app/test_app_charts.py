@@ -143,7 +143,7 @@ def test_a_month_is_summed_up_by_its_days(hand):
 
 def test_the_page_about_a_city_is_a_picture(store):
     "A PNG of A4 at 150 dots an inch."
-    from app.charts.poster import poster
+    from app.charts.city import poster
 
     series = Series(store.dates, store.city("pm25", "kla"), store.unit)
     picture = poster(store.cities.iloc[0], series, DAILY, simulated=True)

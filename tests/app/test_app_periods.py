@@ -11,12 +11,12 @@ pytest.importorskip("streamlit")
 
 from airq.io import write_panel
 from airq.panel import PanelMetadata, label_panel
-from app import evidence, layers, maps, scales, theme
-from app.charts.poster import poster_page
-from app.country_tables import country_table, few_of, levels_of, span_of
+from app import evidence, maps, scales, series, style
+from app.charts.city import poster_page
 from app.series import Series, days_of
 from app.session import age_of
-from app.store import open_store
+from app.store import few_of, open_store
+from app.views.countries import country_table, levels_of, monthly, span_of
 
 FACTS = {
     "unit": "µg m⁻³",
@@ -112,14 +112,14 @@ def test_not_all_days_inside_the_interval_are_not_all():
 def test_a_mean_of_three_days_has_no_annual_class(gappy):
     "Kampala's 200 days have the class of 10, the second; Nairobi's three have the one after all classes."
     store = open_store(gappy)
-    layer = layers.mean_layer(store, *store.day_names[:: len(store.dates) - 1], scale="who")
+    layer = series.mean_layer(store, *store.day_names[:: len(store.dates) - 1], scale="who")
     assert maps.places(store.cities, layer).set_index("place")["number"].to_dict() == {0: 1, 1: 6}
 
 
 def test_the_legend_says_that_cities_have_up_to_so_many_days(gappy):
     "One city has 200 days, the other three."
     store = open_store(gappy)
-    layer = layers.mean_layer(store, store.day_names[0], store.day_names[-1], scale="who")
+    layer = series.mean_layer(store, store.day_names[0], store.day_names[-1], scale="who")
     assert layer.scale.note == "Held against the annual guideline; up to 200 of 365 days."
 
 
@@ -133,7 +133,8 @@ def test_the_card_of_a_city_says_its_own_days(gappy, draw):
 def test_a_country_of_a_city_of_three_days_has_no_class(gappy, draw):
     "Kenya's only city has three days; Uganda's is classed."
     store = open_store(gappy)
-    table = country_table(store, span_of(store, store.dates[0], store.dates[-1])).set_index("country")
+    span = span_of(store, store.dates[0], store.dates[-1])
+    table = country_table(store, span, monthly(store, span)).set_index("country")
     assert table["few"].to_dict() == {"KEN": True, "UGA": False}
     assert "Too few days for a class." in said(draw("countries", path=gappy, query={"country": "KEN"}))
 
@@ -154,7 +155,7 @@ def test_february_is_as_long_as_any_month(by_month):
     "Its 29 days have annual classes for the day of the map, the mean and the countries alike."
     store = open_store(by_month(1, "2020-02-01"))
     day = store.day_names[0]
-    found = [layers.day_layer(store, day, scale="who"), layers.mean_layer(store, day, day, scale="who")]
+    found = [series.day_layer(store, day, scale="who"), series.mean_layer(store, day, day, scale="who")]
     assert [layer.scale.guideline for layer in found] == [5.0, 5.0]
     assert levels_of(store, span_of(store, day, day), "people") == found[0].scale.edges
 
@@ -169,7 +170,7 @@ def test_countries_of_a_file_of_concentrations_hear_nothing_of_index_points(numb
 
 def test_the_note_of_a_month_has_its_real_days(by_month):
     "January has 31 of 365 days."
-    layer = layers.day_layer(open_store(by_month(2)), "2020-01-01", scale="who")
+    layer = series.day_layer(open_store(by_month(2)), "2020-01-01", scale="who")
     assert layer.scale.note == "Held against the annual guideline; 31 of 365 days."
 
 
@@ -300,4 +301,4 @@ def test_words_of_a_share_of_days_are_by_the_period():
     "How months above a level are counted names no day."
     from app.views.map import HOW
 
-    assert all("day" not in theme.by_period(words, "month") for words in HOW.values())
+    assert all("day" not in style.by_period(words, "month") for words in HOW.values())

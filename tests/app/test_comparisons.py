@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from app import comparisons
-from app.charts import comparison as charts
 
 STRATEGIES = ["as they are+prior", "as they are"]
 
@@ -141,7 +140,7 @@ def test_a_simulated_panel_is_called_simulated():
 
 def test_an_interval_reaches_from_end_to_end(comparison):
     "-0.2 with -0.3 to -0.1; doing nothing, which is compared with, has no row."
-    chart = charts.differences(comparisons.open_comparison(comparison).table)
+    chart = comparisons.differences(comparisons.open_comparison(comparison).table)
     (row,) = chart["data"]["values"]
     np.testing.assert_allclose([row["low"], row["value"], row["high"]], [-0.3, -0.2, -0.1])
 
@@ -150,7 +149,7 @@ def test_class_shares_add_up_to_one(comparison):
     "Target, training rows and each strategy; the scores are weights, not shares."
     found = comparisons.open_comparison(comparison)
     scores = pd.DataFrame({"strategy": STRATEGIES, "prior_common": [1.0, 9.0], "prior_rare": [1.0, 1.0]})
-    cells = pd.DataFrame(charts.class_shares(found.settings, scores)["data"]["values"])
+    cells = pd.DataFrame(comparisons.class_shares(found.settings, scores)["data"]["values"])
     np.testing.assert_allclose(cells.loc[cells["class"] == "common", "share"], [0.5, 0.9, 0.5, 0.9])
     np.testing.assert_allclose(cells.groupby("name")["share"].sum(), 1)
 
@@ -159,7 +158,7 @@ def test_a_line_that_follows_the_population_is_solid(comparison):
     "none+prior is corrected to each population, none is not."
     found = comparisons.open_comparison(comparison)
     chosen = [(name, "lightgbm") for name in STRATEGIES]
-    chart = charts.sweep(found.tables["sweep"], found.settings, chosen)
+    chart = comparisons.sweep(found.tables["sweep"], found.settings, chosen)
     solid, broken = chart["layer"][-1]["encoding"]["strokeDash"]["scale"]["range"]
     assert solid == [1, 0]
     assert broken != [1, 0]
@@ -169,7 +168,7 @@ def test_bins_of_few_rows_are_hollow():
     "Nine test rows are few, ten are not."
     bins = pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.2, 0.5], "rows": [10, 9], "bin": [1, 6]})
     bins = bins.assign(**{"strategy": "as they are", "model": "lightgbm", "class": "rare"})
-    chart = charts.reliability(bins, [("as they are", "lightgbm")], label="rare")
+    chart = comparisons.reliability(bins, [("as they are", "lightgbm")], label="rare")
     assert chart["layer"][-1]["encoding"]["fill"]["condition"]["test"] == "datum.rows < 10"
     assert [row["rows"] for row in chart["data"]["values"]] == [10, 9]
 

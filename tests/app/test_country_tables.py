@@ -5,9 +5,9 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from app import country_tables
-from app.country_tables import levels_of, span_of
 from app.store import by_country, country_means, open_store
+from app.views import countries
+from app.views.countries import levels_of, span_of
 
 
 @pytest.fixture
@@ -25,10 +25,15 @@ def two_ugandan_cities(make_rows, pm25, people=(3e6, 1e6), **columns):
     return rows.assign(population=rows["city_id"].map(dict(zip(("kla", "jin"), people, strict=True))))
 
 
+def table_of(store):
+    "The table of countries over all days."
+    return countries.country_table(store, whole(store), countries.monthly(store, whole(store)))
+
+
 def test_the_mean_of_a_country_is_weighted_by_people(opened, make_rows):
     "3 million at 10 and 1 million at 30: (3 x 10 + 1 x 30) / 4 = 15."
     store = opened(two_ugandan_cities(make_rows, ([10.0], [30.0])))
-    table = country_tables.country_table(store, whole(store))
+    table = table_of(store)
     assert table["value"].tolist() == [15.0]
     assert table["people"].tolist() == [4e6]
 
@@ -38,7 +43,7 @@ def test_the_worst_month_is_that_of_the_highest_mean(opened, make_rows):
     days = pd.date_range("2020-01-01", "2020-03-31")
     pm25 = days.month.map({1: 10.0, 2: 40.0, 3: 20.0}).to_list()
     store = opened(make_rows({"kla": pm25}))
-    table = country_tables.country_table(store, whole(store))
+    table = table_of(store)
     assert table["worst"].iloc[0] == pd.Timestamp("2020-02-01")
     assert table["worst_value"].iloc[0] == 40.0
 
@@ -46,7 +51,7 @@ def test_the_worst_month_is_that_of_the_highest_mean(opened, make_rows):
 def test_two_months_have_no_worst_one(opened, make_rows):
     "A month is worst among three at least."
     store = opened(make_rows({"kla": [10.0] * 31 + [20.0] * 29}))
-    assert country_tables.country_table(store, whole(store))["worst"].isna().all()
+    assert table_of(store)["worst"].isna().all()
 
 
 def test_a_city_with_few_days_of_a_month_does_not_speak_for_it(opened, make_rows):
@@ -54,7 +59,7 @@ def test_a_city_with_few_days_of_a_month_does_not_speak_for_it(opened, make_rows
     rows = make_rows({"kla": [10.0] * 31, "nbo": [90.0] * 31})
     rows = rows[(rows["city_id"] == "kla") | (rows["date"] <= "2020-01-03")]
     store = opened(rows)
-    months = country_tables.monthly(store, whole(store))
+    months = countries.monthly(store, whole(store))
     assert months.loc["UGA"].tolist() == [10.0]
     assert np.isnan(months.loc["KEN"].iloc[0])
 
@@ -62,20 +67,20 @@ def test_a_city_with_few_days_of_a_month_does_not_speak_for_it(opened, make_rows
 def test_people_above_annual_levels_are_counted_by_the_mean_of_their_city(opened, make_rows):
     "A year at 12 for 3 million, at 40 for 1 million: all above 10, a quarter above 15 and above 35."
     store = opened(two_ugandan_cities(make_rows, ([12.0] * 366, [40.0] * 366)))
-    shares = country_tables.shares_above(store, whole(store), "people").loc["UGA"]
+    shares = countries.shares_above(store, whole(store), "people").loc["UGA"]
     assert shares.to_dict() == {5.0: 1.0, 10.0: 1.0, 15.0: 0.25, 25.0: 0.25, 35.0: 0.25}
 
 
 def test_days_above_daily_levels_count_every_day_of_everyone(opened, make_rows):
     "Of four days 3 million have one above 15, 1 million all four: (3 x 0.25 + 1 x 1) / 4 = 0.4375."
     store = opened(two_ugandan_cities(make_rows, ([20.0, 10.0, 10.0, 10.0], [20.0] * 4)))
-    assert country_tables.shares_above(store, whole(store), "days").loc["UGA", 15.0] == 0.4375
+    assert countries.shares_above(store, whole(store), "days").loc["UGA", 15.0] == 0.4375
 
 
 def test_probabilities_are_used_where_the_file_holds_them(opened, make_rows):
     "Predictions of 10 with a probability of 0.3 above 15: 0.3 of the days, not none."
     store = opened(make_rows({"kla": [10.0, 10.0]}, p_above_15=0.3))
-    npt.assert_allclose(country_tables.shares_above(store, whole(store), "days").loc["UGA", 15.0], 0.3)
+    npt.assert_allclose(countries.shares_above(store, whole(store), "days").loc["UGA", 15.0], 0.3)
 
 
 def test_annual_levels_need_thirty_days(opened, make_rows):
@@ -98,16 +103,17 @@ def test_levels_of_the_who_do_not_apply_to_index_points(opened, make_rows):
 def test_the_bars_of_a_country_fill_a_hundred_percent(opened, make_rows):
     "10 % up to the first level, then what lies between two levels."
     shares = pd.DataFrame({15.0: [0.9], 25.0: [0.5], 37.5: [0.5], 50.0: [0.2], 75.0: [0.0]}, index=["UGA"])
-    scale = country_tables.scales.scale("who", unit="µg m⁻³")
-    bars = country_tables.draw_shares(shares, scale)["datasets"]["cells"].to_pandas()
-    assert bars["number"].tolist() == [0, 1, 3, 4]
+    scale = countries.scales.scale("who", unit="µg m⁻³")
+    bars = pd.DataFrame(countries.draw_shares(shares, scale)["data"]["values"])
+    classes = [f"{label} ({span})" for label, span in zip(scale.labels, scale.ranges, strict=True)]
+    assert bars["class"].tolist() == [classes[number] for number in (0, 1, 3, 4)]
     npt.assert_allclose(bars["until"] - bars["from"], [0.1, 0.4, 0.3, 0.2])
 
 
 def test_days_outside_the_domain_are_shared_by_people(opened, make_rows):
     "One of two days outside for everyone: a half."
     store = opened(make_rows({"kla": [10.0, 10.0]}, inside_domain=[True, False]))
-    assert country_tables.country_table(store, whole(store))["outside"].tolist() == [0.5]
+    assert table_of(store)["outside"].tolist() == [0.5]
 
 
 def test_words_tell_whom_the_means_describe(opened, make_rows):
@@ -115,7 +121,7 @@ def test_words_tell_whom_the_means_describe(opened, make_rows):
     rows = two_ugandan_cities(make_rows, ([10.0], [30.0]), people=(3e6, np.nan))
     rows.loc[rows["population"].isna(), ["latitude", "longitude"]] = [-40.0, -10.0]
     store = opened(rows)
-    words = country_tables.people_words(country_tables.country_table(store, whole(store)))
+    words = countries.people_words(table_of(store))
     assert words.startswith(
         "2 listed cities in 1 country, 3.0 million people; 1 of them has no known population"
     )
@@ -124,7 +130,7 @@ def test_words_tell_whom_the_means_describe(opened, make_rows):
 def test_uncertainty_is_told_from_the_evaluation():
     "A bias of -2 in unseen countries is told as too low."
     record = {"scheme": "country", "model": "default", "bias": -2.0, "mae": 9.0}
-    told = " ".join(country_tables.uncertainty_words([record], []))
+    told = " ".join(countries.uncertainty_words([record], []))
     assert "countries" in told
     assert "2.0 µg/m³ too low" in told
 
@@ -145,7 +151,7 @@ def test_many_columns_are_averaged_as_one():
 def test_people_above_a_level_are_counted_city_by_city(opened, make_rows):
     "Thirty days of 12 (3 million people) and of 8 (1 million): all above 5, three of four million above 10."
     store = opened(two_ugandan_cities(make_rows, ([12.0] * 30, [8.0] * 30)))
-    above = country_tables.people_above(store, whole(store))
+    above = countries.people_above(store, whole(store))
     assert above["level"].tolist()[:3] == [5, 10, 15]
     assert above["people"].tolist()[:3] == [4e6, 3e6, 0]
     assert set(above["of"]) == {4e6}

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app import layers, maps, theme
+from app import maps, series, style
 from app.scales import scale
 from app.store import by_country, open_store
 
@@ -18,7 +18,7 @@ DAILY = scale("who", unit="µg m⁻³")
 
 def day(store, date="2020-01-01"):
     "The layer of a day in the classes of the WHO."
-    return layers.day_layer(store, date, scale="who")
+    return series.day_layer(store, date, scale="who")
 
 
 def unpacked(text, kind):
@@ -127,7 +127,7 @@ def test_the_map_shows_where_the_cities_are():
 
 def test_the_world_has_an_outline_of_nearly_every_country():
     "Africa in 1:50m; of what lacks one no country has a million people but the parts of others."
-    features = json.loads(theme.OUTLINES.read_text("utf-8"))["features"]
+    features = json.loads(style.OUTLINES.read_text("utf-8"))["features"]
     drawn = {one["properties"]["country"] for one in features}
     assert {"IND", "TWN", "COL", "USA", "SGP", "MLT", "BHR", "MUS"} <= drawn
     scales = {one["properties"]["country"]: one["properties"]["scale"] for one in features}
@@ -136,7 +136,7 @@ def test_the_world_has_an_outline_of_nearly_every_country():
 
 def test_outlines_and_names_are_small():
     "Together below half a megabyte, which the first visitor fetches once."
-    assert theme.OUTLINES.stat().st_size + theme.CITY_NAMES.stat().st_size < 500_000
+    assert style.OUTLINES.stat().st_size + style.CITY_NAMES.stat().st_size < 500_000
 
 
 def test_a_saved_picture_says_what_is_simulated():

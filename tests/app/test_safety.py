@@ -20,7 +20,7 @@ from patience import PATIENCE, wait_until
 pytest.importorskip("streamlit")
 
 from airq.workflows import app as workflow
-from app import comparisons, downloads, text
+from app import comparisons, downloads, style
 
 PAGES = ["map", "city", "countries", "trust", "imbalance", "data"]
 LONG = "Z" * 10_000
@@ -195,8 +195,8 @@ def test_a_download_has_no_formulas(name):
     "A name goes out whole, with an apostrophe in front where a spreadsheet would run it; numbers stay."
     written = comparisons.as_csv(pd.DataFrame({"city": [name], name or "x": [-1.5]})).decode("utf-8-sig")
     header, row = csv.reader(io.StringIO(written, newline=""))
-    assert row[:2] == [text.for_csv(name), "-1.5"]
-    assert header[1] == text.for_csv(name)
+    assert row[:2] == [style.for_csv(name), "-1.5"]
+    assert header[1] == style.for_csv(name)
     assert not row[0].startswith(FORMULAS)
 
 
@@ -209,10 +209,10 @@ def test_predictions_go_out_as_data(kind, rows):
     if kind == "csv":
         header, *cells = csv.reader(io.StringIO(written.decode("utf-8-sig"), newline=""))
         assert {row[header.index("latitude")] for row in cells} == {"-3.0"}
-        words = [cell for row in cells for cell in row if not text.NUMBER.fullmatch(cell)]
+        words = [cell for row in cells for cell in row if not style.NUMBER.fullmatch(cell)]
         assert not [cell for cell in words if cell.startswith(FORMULAS)]
         found = {row[header.index("city")] for row in cells}
-        assert found == set(map(text.for_csv, NAMES.values()))
+        assert found == set(map(style.for_csv, NAMES.values()))
     elif kind == "parquet":
         assert set(pd.read_parquet(io.BytesIO(written))["city"]) == set(NAMES.values())
     else:

@@ -9,7 +9,7 @@ import numpy.testing as npt
 import pandas as pd
 import pytest
 
-from app import cube
+from app import sources
 from app.store import by_country, open_store, ranking
 
 
@@ -43,10 +43,10 @@ def test_the_array_is_made_once(make_rows, write_predictions):
     "Opening a file again maps the array that is there; a changed file gets one of its own."
     path = write_predictions(make_rows({"kla": [10, 20]}))
     open_store(path)
-    folder = cube.cached(path)
-    made = (folder / cube.ARRAY).stat().st_mtime_ns
+    folder = sources.cached(path)
+    made = (folder / sources.ARRAY).stat().st_mtime_ns
     open_store(path)
-    assert (folder / cube.ARRAY).stat().st_mtime_ns == made
+    assert (folder / sources.ARRAY).stat().st_mtime_ns == made
     write_predictions(make_rows({"kla": [30, 40, 50]}))
     npt.assert_array_equal(open_store(path).city("pm25", "kla"), [30, 40, 50])
 
@@ -56,18 +56,18 @@ def test_a_large_file_is_laid_out_alike_in_a_process_of_its_own(make_rows, write
     path = write_predictions(make_rows({"kla": [10, 20], "nbo": [np.nan, 3]}, p_above_15=0.25))
     here, there = Path(path.parent / "here"), Path(path.parent / "there")
     here.mkdir()
-    cube.write_array(cube.open_table(path), here)
-    monkeypatch.setattr(cube, "ROWS_AT_ONCE", 1)
-    monkeypatch.setattr(cube, "write_array", None)
-    cube.cached(path).rename(there)
-    for name in (cube.ARRAY, cube.CITIES, cube.FACTS):
+    sources.write_array(sources.open_table(path), here)
+    monkeypatch.setattr(sources, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(sources, "write_array", None)
+    sources.cached(path).rename(there)
+    for name in (sources.ARRAY, sources.CITIES, sources.FACTS):
         assert (there / name).read_bytes() == (here / name).read_bytes()
 
 
 def test_the_words_of_a_process_are_those_of_the_server(make_rows, tmp_path, write_predictions, monkeypatch):
     "A date that is none in a large file: the same sentence, and nothing is left in the cache."
     make_rows({"kla": [1.0]}).assign(date="yesterday").to_csv(tmp_path / "x.csv", index=False)
-    monkeypatch.setattr(cube, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(sources, "BYTES_AT_ONCE", 1)
     with pytest.raises(ValueError, match="x.csv: 'yesterday' is not a date; write days like 2020-01-31."):
         open_store(tmp_path / "x.csv")
     assert list((tmp_path / "cache" / "airq").iterdir()) == []
@@ -76,8 +76,8 @@ def test_the_words_of_a_process_are_those_of_the_server(make_rows, tmp_path, wri
 def test_a_process_that_is_killed_leaves_nothing(make_rows, write_predictions, tmp_path, monkeypatch):
     "The memory of the machine is short: words, and no half of an array in the cache."
     path = write_predictions(make_rows({"kla": [1.0, 2.0]}))
-    monkeypatch.setattr(cube, "ROWS_AT_ONCE", 1)
-    monkeypatch.setattr("app.cube.subprocess.run", killed)
+    monkeypatch.setattr(sources, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("app.sources.subprocess.run", killed)
     with pytest.raises(OSError, match="Reading the predictions stopped before its end"):
         open_store(path)
     assert list((tmp_path / "cache" / "airq").iterdir()) == []
@@ -85,7 +85,7 @@ def test_a_process_that_is_killed_leaves_nothing(make_rows, write_predictions, t
 
 def killed(command, **options):
     "A process that has written a part and is killed."
-    (Path(command[-1]) / cube.ARRAY).write_bytes(b"half")
+    (Path(command[-1]) / sources.ARRAY).write_bytes(b"half")
     return run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], **options)
 
 
@@ -96,7 +96,7 @@ def test_a_cache_that_cannot_be_written_is_not_needed(make_rows, write_predictio
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     assert open_store(path).mean("pm25").tolist() == [10]
-    assert cube.cached(path).is_relative_to(tmp_path / "temporary")
+    assert sources.cached(path).is_relative_to(tmp_path / "temporary")
 
 
 def test_several_sites_of_a_city_are_averaged_and_said(make_rows, write_predictions):

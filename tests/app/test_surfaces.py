@@ -13,7 +13,7 @@ from PIL import Image
 from airq.io import write_table
 from airq.units import PM25_UNIT
 from airq.workflows.app import check_basemap
-from app import sources, surfaces
+from app import maps, sources
 from app.store import open_store
 
 METADATA = {"trained_on": "simulated", "period": "day", "statistic": "mean", "sources": []}
@@ -76,7 +76,7 @@ def raster(table):
 
 def test_a_table_of_cells_is_a_surface(table):
     "Every cell has its value where it lies; on the second day each is one more; the hole stays a hole."
-    surface = surfaces.open_surface(table)
+    surface = maps.open_surface(table)
     assert surface.values("pm25", "2020-01-01").tolist()[0] == [10, 20, 30]
     np.testing.assert_array_equal(surface.values("pm25", "2020-01-02")[1], [41, np.nan, 61])
     assert surface.simulated
@@ -84,7 +84,7 @@ def test_a_table_of_cells_is_a_surface(table):
 
 def test_a_geotiff_says_the_same_as_the_table(table, raster):
     "Grid, days, level and values are equal; only the table knows the domain."
-    one, other = surfaces.open_surface(table), surfaces.open_surface(raster)
+    one, other = maps.open_surface(table), maps.open_surface(raster)
     assert one.grid == pytest.approx(other.grid)
     assert (one.dates == other.dates).all()
     assert (one.level, one.period, one.simulated) == (other.level, other.period, other.simulated)
@@ -96,17 +96,17 @@ def test_a_geotiff_says_the_same_as_the_table(table, raster):
 
 def test_the_width_of_an_interval_is_its_upper_less_its_lower_end(table):
     "Half to twice 20: from 10 to 40, 30 wide, in steps that are no classes."
-    surface = surfaces.open_surface(table)
+    surface = maps.open_surface(table)
     assert surface.view("width", "2020-01-01")[0, 1] == 30
-    assert not surfaces.scale_of(surface, "width").classed
-    assert surfaces.scale_of(surface, "lower").classed
+    assert not maps.scale_of(surface, "width").classed
+    assert maps.scale_of(surface, "lower").classed
 
 
 def test_the_browser_reads_value_class_domain_and_interval_of_every_cell(table):
     "30 µg/m³ is 300 tenths, in the class of 25 to 37.5, its interval 15 to 60; the first cell is marked."
-    surface = surfaces.open_surface(table)
-    scale = surfaces.scale_of(surface, "pm25")
-    layer = surfaces.layer_of(surface, "pm25", "2020-01-01", scale)
+    surface = maps.open_surface(table)
+    scale = maps.scale_of(surface, "pm25")
+    layer = maps.layer_of(surface, "pm25", "2020-01-01", scale)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(layer["png"])))).astype(int)
     assert pixels.shape == (3 * 2, 3, 3)
     tenths = pixels[..., 0] * 256 + pixels[..., 1]
@@ -117,22 +117,22 @@ def test_the_browser_reads_value_class_domain_and_interval_of_every_cell(table):
 
 def test_a_cell_says_its_value_and_its_interval(table):
     "The middle of the second cell, and a place beside the grid."
-    surface = surfaces.open_surface(table)
-    found = surfaces.cell_at(surface, 30.75, 0.75, "2020-01-01")
+    surface = maps.open_surface(table)
+    found = maps.cell_at(surface, 30.75, 0.75, "2020-01-01")
     assert found == {"pm25": 20, "lower": 10, "upper": 40, "outside": False}
-    assert surfaces.cell_at(surface, 10.0, 50.0, "2020-01-01") is None
-    assert surfaces.cell_at(surface, 30.75, 0.25, "2020-01-01") is None
+    assert maps.cell_at(surface, 10.0, 50.0, "2020-01-01") is None
+    assert maps.cell_at(surface, 30.75, 0.25, "2020-01-01") is None
 
 
 def test_a_surface_says_that_it_is_modelled(table):
     "With the width of its cells: half a degree is about 56 km."
-    words = surfaces.words_of(surfaces.open_surface(table))
+    words = maps.words_of(maps.open_surface(table))
     assert words.startswith("Modelled on a grid of 0.5° (cells of about 56 km), not measured")
 
 
 def test_a_surface_is_not_shown_beside_another_day(table):
     "It holds two days; a third, and means of months, are told in words."
-    surface = surfaces.open_surface(table)
+    surface = maps.open_surface(table)
     assert surface.absent("2020-01-02", "day") == ""
     assert "1 January 2020 to 2 January 2020" in surface.absent("2020-01-03", "day")
     assert surface.absent("2020-01-01", "month")
@@ -141,11 +141,11 @@ def test_a_surface_is_not_shown_beside_another_day(table):
 def test_cities_are_no_surface(make_rows, write_predictions, table):
     "Two cities stand on no grid, and five cells are too few to be taken for one unasked."
     store = open_store(write_predictions(make_rows({"kla": [1.0], "nbo": [2.0]})))
-    assert surfaces.surface_in(store, "cities.parquet") is None
-    assert surfaces.surface_in(open_store(table), table) is None
+    assert maps.surface_in(store, "cities.parquet") is None
+    assert maps.surface_in(open_store(table), table) is None
     with pytest.raises(ValueError, match="no regular grid"):
-        surfaces.check_surface(write_predictions(make_rows({"kla": [1.0], "nbo": [2.0]})))
-    surfaces.check_surface(table)
+        maps.check_surface(write_predictions(make_rows({"kla": [1.0], "nbo": [2.0]})))
+    maps.check_surface(table)
 
 
 def test_a_grid_of_predictions_is_a_surface_unasked(tmp_path, monkeypatch):
@@ -153,9 +153,9 @@ def test_a_grid_of_predictions_is_a_surface_unasked(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_table(rows_of(np.full((8, 10), 5.0)), tmp_path / "cells.parquet", metadata={"airq": METADATA})
     store = open_store(tmp_path / "cells.parquet")
-    surface = surfaces.surface_in(store, tmp_path / "cells.parquet")
+    surface = maps.surface_in(store, tmp_path / "cells.parquet")
     assert (surface.grid.height, surface.grid.width) == (8, 10)
-    assert surfaces.row_at(surface, 30.25, 0.75) == store.row("0-0")
+    assert maps.row_at(surface, 30.25, 0.75) == store.row("0-0")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_surface_is_refused_in_words(tmp_path, name, content, 
     pytest.importorskip("rasterio")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=words):
-        surfaces.check_surface(tmp_path / name)
+        maps.check_surface(tmp_path / name)
 
 
 def test_a_raster_of_something_else_is_refused(tmp_path):
@@ -178,14 +178,14 @@ def test_a_raster_of_something_else_is_refused(tmp_path):
     with rasterio.open(tmp_path / "other.tif", "w", **profile) as file:
         file.write(np.ones((1, 2, 2), dtype="float32"))
     with pytest.raises(ValueError, match="no band that names PM2.5"):
-        surfaces.check_surface(tmp_path / "other.tif")
+        maps.check_surface(tmp_path / "other.tif")
 
 
 def test_index_points_are_no_surface(make_rows, write_predictions):
     "A surface is of concentrations."
     rows = make_rows({"kla": [np.nan]}, aqi=[151.0], aqi_table="aqi-us-2012")
     with pytest.raises(ValueError, match=r"predictions of PM2\.5"):
-        surfaces.of_store(open_store(write_predictions(rows)), "index.parquet")
+        maps.of_store(open_store(write_predictions(rows)), "index.parquet")
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_no_tiles_are_asked_for_unless_they_are_named():
 
 def test_the_unit_of_a_surface_is_that_of_predictions(table):
     "Its classes are those of concentrations."
-    assert surfaces.scale_of(surfaces.open_surface(table), "pm25").unit == PM25_UNIT
+    assert maps.scale_of(maps.open_surface(table), "pm25").unit == PM25_UNIT

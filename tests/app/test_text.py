@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.text import for_csv, for_markdown, safe_card, short_path, shown
+from app.style import for_csv, for_markdown, safe_card, short_path, shown
 
 
 def test_long_names_are_cut():

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from airq.models.intervals import Calibration
-from app.layers import mean_interval
-from app.series import Series, same_months, trend
+from app.series import Series, mean_interval, same_months, trend
 
 
 def months(*years):

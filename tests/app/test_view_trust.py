@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from app.charts import trust as charts
 from app.evidence import checked
+from app.views import trust as charts
 
 PM25 = {"kla": [10.0, 60.0], "nbo": [30.0, 31.0]}
 RECORD = {

@@ -6,8 +6,8 @@ import pytest
 
 from airq.io import write_table
 from airq.units import AQI_CLASSES
-from app import layers, scales
-from app.charts.poster import poster_page
+from app import scales, style
+from app.charts.city import poster_page
 from app.scales import ADVICE
 from app.series import Series
 
@@ -119,4 +119,4 @@ def test_the_picture_of_a_city_has_the_words_of_its_values(kind):
     text = "\n".join(page["texts"])
     assert ("annual guideline of 5" in text) == (kind != "day")
     assert_without(text, DAILY if kind == "months" else ADVICE_WORDS + INDEX)
-    assert f"{layers.SPANS[period].capitalize()} above" in text or "above each level" in text
+    assert f"{style.SPANS[period].capitalize()} above" in text or "above each level" in text

@@ -8,7 +8,7 @@ import pytest
 from patience import wait_until
 from PIL import Image
 
-from app import theme
+from app import style
 from app.charts import city as charts
 
 pytestmark = pytest.mark.slow
@@ -23,15 +23,15 @@ def rows(predictions):
 
 def label(row):
     "What the app calls the city of a row."
-    return f"{row.city}, {theme.country_name(row.country)}"
+    return f"{row.city}, {style.country_name(row.country)}"
 
 
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_page_of_a_city_is_drawn_and_asks_nobody_else(visit, app_url, dark):
     "Classes in the calendar, a line over time; nothing beyond the server."
     here = visit(f"{app_url}/city", dark=dark)
-    assert here.pixels(CALENDAR, theme.READABLE) > 400
-    assert here.pixels(SERIES, [theme.tones(dark)["line"]]) > 50
+    assert here.pixels(CALENDAR, style.READABLE) > 400
+    assert here.pixels(SERIES, [style.tones(dark)["line"]]) > 50
     here.assert_clean()
 
 
@@ -52,7 +52,7 @@ def test_a_link_that_leads_nowhere_gives_words(visit, app_url, name, asked):
     "The page names what was asked for, and is drawn."
     here = visit(f"{app_url}/city?{name}={asked}")
     assert asked in here.page.get_by_text(f"The link asks for the {name}").inner_text()
-    assert here.pixels(CALENDAR, theme.READABLE) > 400
+    assert here.pixels(CALENDAR, style.READABLE) > 400
     here.assert_clean()
 
 
@@ -143,7 +143,7 @@ def test_the_picture_of_a_city_opens(visit, app_url):
     assert picture.size == (1240, 1754)
     found = {"#" + bytes(colour[:3]).hex() for _, colour in picture.getcolors(1 << 24)}
     assert "#ffe08a" in found
-    assert len(found & set(theme.READABLE)) >= 2
+    assert len(found & set(style.READABLE)) >= 2
     here.assert_clean()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import theme
+from app import style
 
 pytestmark = pytest.mark.slow
 MAP = ".st-key-countries_map_frame canvas"
@@ -23,8 +23,8 @@ def weighted(rows):
 def test_countries_are_drawn_and_ask_nobody_else(visit, app_url, dark):
     "Areas in the colours of the classes, bars of the shares; nothing beyond the server."
     here = visit(f"{app_url}/countries", dark=dark)
-    assert here.pixels(MAP, theme.READABLE) > 200
-    assert here.pixels(".st-key-countries_shares svg.marks", theme.READABLE) > 2000
+    assert here.pixels(MAP, style.READABLE) > 200
+    assert here.pixels(".st-key-countries_shares svg.marks", style.READABLE) > 2000
     here.assert_clean()
 
 
@@ -43,7 +43,7 @@ def test_a_click_on_a_country_selects_it(visit, app_url, predictions):
     assert clicked in largest
     box = here.page.get_by_role("combobox", name="Find a country")
     box.click()
-    box.fill(theme.country_name(cities["country"].iloc[-1]))
+    box.fill(style.country_name(cities["country"].iloc[-1]))
     here.page.keyboard.press("Enter")
     here.page.wait_for_url(f"**city={chosen}**")
     here.settle()

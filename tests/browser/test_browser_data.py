@@ -81,10 +81,10 @@ def test_a_geojson_file_is_saved_and_read_back(visit, app_url, rows):
 def test_a_selection_is_saved(visit, app_url, rows):
     "The first three days by link and one country by its box: as many rows as the file has of them."
     country = rows["country"].value_counts().index[-1]
-    from app import theme
+    from app import style
 
     here = visit(f"{app_url}/data?from=2020-01-01&to=2020-01-03")
-    here.page.get_by_role("combobox", name="Countries").fill(theme.country_name(country))
+    here.page.get_by_role("combobox", name="Countries").fill(style.country_name(country))
     here.page.keyboard.press("Enter")
     here.page.keyboard.press("Escape")
     days = rows.index.get_level_values("date") <= "2020-01-03"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app import theme
+from app import style
 
 pytestmark = pytest.mark.slow
 DOMAIN = ".st-key-trust_domain_frame canvas"
@@ -58,7 +58,7 @@ def test_the_domain_is_drawn_and_asks_nobody_else(visit, app_url):
     "Two of the twelve cities lie outside on all days: two dark markers, the others pale; said in words."
     here = visit(f"{app_url}/trust")
     assert here.page.get_by_text("2 of 12 cities").count() == 1
-    assert here.pixels(DOMAIN, theme.READABLE[:1]) > here.pixels(DOMAIN, theme.READABLE[-1:]) > 10
+    assert here.pixels(DOMAIN, style.READABLE[:1]) > here.pixels(DOMAIN, style.READABLE[-1:]) > 10
     here.assert_clean()
 
 
@@ -68,7 +68,7 @@ def test_the_evaluation_is_drawn(visit, judged_url, dark):
     "Errors and coverage in the colour of the predictor; the mean error in words."
     here = visit(f"{judged_url}/trust", dark=dark)
     for chart in ("trust_errors", "trust_coverage"):
-        assert here.pixels(f".st-key-{chart} svg.marks", [theme.tones(dark)["line"]]) > 20
+        assert here.pixels(f".st-key-{chart} svg.marks", [style.tones(dark)["line"]]) > 20
     assert here.page.get_by_text("off by 9.0 µg/m³").count() == 1
     here.assert_clean()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.charts import comparison as charts
+from app import comparisons
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -31,7 +31,7 @@ def comparison_url(server, predictions, tmp_path_factory):
 def test_every_chart_is_drawn(visit, comparison_url, dark):
     "Pixels in the colour of the marks or lines, on each of the five charts; nothing beyond the server."
     here = visit(f"{comparison_url}/imbalance", dark=dark)
-    colours = charts.palette(dark)
+    colours = comparisons.PALETTE["dark" if dark else "light"]
     for name in ("Against none", "Log loss", "Class shares", "Reliability", "Other populations"):
         here.page.get_by_role("radio", name=name).or_(
             here.page.get_by_role("button", name=name)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from patience import wait_until
 
-from app import theme
+from app import style
 
 pytestmark = pytest.mark.slow
 #: Not the button Display.
@@ -20,8 +20,8 @@ def test_the_map_is_drawn_and_asks_nobody_else(visit, app_url, dark):
     "Pixels in the colours of the classes and of the land, inside the map; nothing beyond the server."
     here = visit(app_url, dark=dark)
     assert len(here.places()) == 12
-    assert here.pixels(MAP, theme.READABLE) > 40
-    assert here.pixels(MAP, [theme.tones(dark)["land"]]) > 10_000
+    assert here.pixels(MAP, style.READABLE) > 40
+    assert here.pixels(MAP, [style.tones(dark)["land"]]) > 10_000
     here.assert_clean()
 
 
@@ -209,7 +209,7 @@ def test_cells_of_a_grid_are_drawn_and_say_their_interval(visit, server, tmp_pat
     cells.to_csv(tmp_path / "cells.csv", index=False)
     here = visit(server(surface=tmp_path / "cells.csv"))
     plane = ".st-key-surface_map_frame canvas"
-    assert here.pixels(plane, [theme.READABLE[1]]) > 20_000
+    assert here.pixels(plane, [style.READABLE[1]]) > 20_000
     # Names of cities are dark as well, but few.
     assert sum(count for colour, count in here.colours(plane).items() if max(colour) < 112) > 3_000
     box = here.page.locator(plane).bounding_box()
