@@ -413,7 +413,9 @@ def class_shares(settings, scores, *, dark=False):
     if len(others := largest[MOST_CLASSES:]):
         pieces = pieces.assign(**{f"{len(others)} more": shares[others].sum(axis=1)})
     what = "Class shares of the target, of the training rows, and of each strategy"
-    return vega.shares(pieces, colours[: pieces.shape[1]], what, "share of the class", dark=dark)
+    return vega.shares(
+        pieces, colours[: pieces.shape[1]], what, "share of the class", dark=dark, figures=True
+    )
 
 
 def reliability(bins, chosen, *, label, dark=False):

@@ -165,14 +165,22 @@ def intervals(rows, heading, *, by, colours, tooltip, what, dark, fills=None, at
     return chart(what, layers, dark=dark, data=rows, height={"step": 34}, encoding=encoding)
 
 
-def shares(table, colours, what, heading, *, dark, legend=ABOVE):
+def shares(table, colours, what, heading, *, dark, legend=ABOVE, figures=False):
     """Draw a bar a row, which its pieces share.
 
-    `table` holds shares from 0 to 1, a row a bar and a column a piece; `colours` are those of the pieces.
+    `table` holds shares from 0 to 1, a row a bar and a column a piece; `colours` are those of the pieces,
+    `figures` writes the larger shares into them.
     """
     until = table.cumsum(axis=1)
     cells = [
-        {"name": name, "class": piece, "share": share, "from": end - share, "until": end}
+        {
+            "name": name,
+            "class": piece,
+            "share": share,
+            "from": end - share,
+            "until": end,
+            "middle": end - share / 2,
+        }
         for piece in table
         for name, share, end in zip(table.index, table[piece].tolist(), until[piece].tolist(), strict=True)
         if share > 0
@@ -187,6 +195,9 @@ def shares(table, colours, what, heading, *, dark, legend=ABOVE):
     }
     encoding = {"y": name_at("name", scale={"domain": list(table.index)}, **NAMES)}
     layers = [layer("bar", bars, stroke=style.tones(dark)["border"], strokeWidth=0.5)]
+    if figures:
+        text = {"x": number_at("middle", **x), "text": number_at("share", format=".0%")}
+        layers.append(layer("text", text, where="datum.share > 0.06", color="black" if dark else "white"))
     return chart(what, layers, dark=dark, data=cells, height={"step": 26}, encoding=encoding)
 
 
