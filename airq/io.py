@@ -95,7 +95,7 @@ def open_panel_file(path: str | Path) -> Iterator[tuple[pq.ParquetFile, PanelMet
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].split(". ")[0][:120]
         what = f"not a whole Parquet file ({reason})"
-        if path.suffix not in (".parquet", ".pq"):
+        if path.suffix.lower() not in (".parquet", ".pq"):
             what = "not a panel, which is a Parquet file that airq wrote"
         raise ValueError(f"{path} is {what}.{hint}") from None
     with file:
@@ -286,7 +286,7 @@ def _scratch_folder(path):
 
 def check_parquet_name(path: str | Path) -> None:
     """Refuse a name that promises another kind of file than Parquet."""
-    if Path(path).suffix not in (".parquet", ".pq"):
+    if Path(path).suffix.lower() not in (".parquet", ".pq"):
         raise ValueError(f"{path} would hold Parquet; give it a name that ends in .parquet.")
 
 

@@ -306,7 +306,7 @@ def archive(folder):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as files:
         for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
             content = path.read_bytes()
-            if path.suffix == ".csv":
+            if path.suffix.lower() == ".csv":
                 content = _neutral(content.decode("utf-8")).encode()
             files.writestr(path.name, content)
     return out.getvalue()

@@ -406,7 +406,7 @@ class PredictionTable:
 
     def parts(self, columns):
         """Yield the given columns in the file's order, at most :data:`ROWS_AT_ONCE` rows at once."""
-        reader = _csv_parts if self.path.suffix == ".csv" else _parquet_parts
+        reader = _csv_parts if self.path.suffix.lower() == ".csv" else _parquet_parts
         yield from reader(self.path, [name for name in columns if name in self.columns])
 
 
@@ -421,7 +421,7 @@ def open_table(path):
         raise FileNotFoundError(f"No such file: {path}. Make one with `airq predict` or `airq demo`.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the file of predictions in it.")
-    table, filled = _open_csv(path) if path.suffix == ".csv" else _open_parquet(path)
+    table, filled = _open_csv(path) if path.suffix.lower() == ".csv" else _open_parquet(path)
     for name in NEEDED:
         if name not in table.columns:
             # With it come the parts of the command line.

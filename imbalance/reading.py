@@ -285,7 +285,7 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
     counts = {name: len(X[name].cat.categories) for name in X.select_dtypes("category")}
     if words := [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]:
         notes.append(f"Taken for categories: {', '.join(words)}.")
-    if Path(path).suffix == ".parquet":
+    if Path(path).suffix.lower() == ".parquet":
         facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")  # of a panel or of predictions
         told = [*([ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []), *told]
     asked = {"target": target, "group": group, "categorical": categorical, "drop": drop}
@@ -299,7 +299,7 @@ def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
     text = [*text, *(one.name for one in columns if one.kind == "number" and one.order == ",")]
     table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
     rest = table.drop(columns=text, errors="ignore")
-    if Path(path).suffix == ".parquet" or decimal_mark(_texts(rest)) == ".":
+    if Path(path).suffix.lower() == ".parquet" or decimal_mark(_texts(rest)) == ".":
         return table
     return read_file(path, text=[*text, *table.columns], needed=needed, decimal=".")
 

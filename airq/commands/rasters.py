@@ -70,7 +70,7 @@ def places(
         refuse_given(ctx, ["ee_project", "ee_url", "ee_credentials"], "without --earth-engine")
     inputs = {"--population": population, "--boundary": boundary}
     check_files({"--out": out, "--json": json}, inputs)
-    if out.suffix != ".csv":
+    if out.suffix.lower() != ".csv":
         raise ValueError(f"{out} would hold CSV; give it a name that ends in .csv.")
     from airq.io import atomic_write
     from airq.workflows.places import places as run

@@ -73,7 +73,7 @@ def read_file(path, *, text=(), needed=(), skip=None, separator=None, decimal=No
     """
     path, notes = Path(path), [] if notes is None else notes
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             table = _cleaned(_read_parquet(path, notes), path, text=text, decimal=decimal, notes=notes)
         else:
             options = {"skip": skip, "separator": separator, "decimal": decimal, "notes": notes}

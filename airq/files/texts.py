@@ -58,7 +58,7 @@ def read_text(path):
     with open(path, "rb") as file:
         start = file.read(4)
     kind = next((kind for first, kind in SIGNATURES.items() if start.startswith(first)), None)
-    if kind is not None and path.suffix != ".gz":
+    if kind is not None and path.suffix.lower() != ".gz":
         raise ValueError(f"{path} is {kind}.")
     content = _read_bytes(path)
     try:
@@ -78,7 +78,7 @@ def _read_bytes(path):
     """Read the bytes of a file, inflated if its name ends in ``.gz``, as long as they are not too many."""
     content = bytearray()
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
             while part := file.read(1 << 20):
                 content += part
                 if b"\0" in part:

@@ -207,7 +207,7 @@ def prediction_writer(path, metadata):
 
     Yields ``write(rows)``, which takes the next rows, see :func:`write_predictions`.
     """
-    if str(path).endswith(".csv"):
+    if str(path).lower().endswith(".csv"):
         with atomic_write(path) as unfinished, open(unfinished, "w", encoding="utf-8", newline="") as file:
 
             def write(rows):

@@ -173,7 +173,7 @@ def _read_either_form(path):
 
     A download of Open-Meteo begins with a block about the places, and an empty line ends it.
     """
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return tables.read_file(path), "utc"
     head, empty_line, body = tables.read_text(path).replace("\r\n", "\n").strip().partition("\n\n")
     if not empty_line or not head.startswith(("latitude,longitude,", "location_id,latitude,")):

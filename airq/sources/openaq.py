@@ -95,7 +95,7 @@ def read_openaq(paths, *, cities=None, min_hours=days.MIN_HOURS, tally=None):
 
 def _read_openaq_file(path):
     """Return a table of measurements, or a list of locations, whichever the file has."""
-    if ".json" not in Path(path).suffixes:
+    if ".json" not in Path(str(path).lower()).suffixes:
         return tables.read_file(path, text=("location_id", "sensors_id", "country", "country_iso"))
     answers = tables.read_json(path)
     results = []

@@ -101,7 +101,7 @@ def _layouts(format):
 
 def _content(path):
     """Return the text of a file, or the names of the columns of a Parquet file."""
-    if Path(path).suffix != ".parquet":
+    if Path(path).suffix.lower() != ".parquet":
         return read_text(path)
     try:
         return [str(name).strip() for name in pq.read_schema(path).names]

@@ -500,7 +500,7 @@ def _rows_within(memory, n_features):
 
 def is_folder(out):
     """Tell whether predictions go to a folder of parts: its name does not end like that of a table."""
-    return out.suffix not in (".parquet", ".pq", ".csv")
+    return out.suffix.lower() not in (".parquet", ".pq", ".csv")
 
 
 def _n_rows(path):

@@ -471,3 +471,11 @@ def test_the_header_is_sought_in_the_first_lines_only(monkeypatch):
     monkeypatch.setattr(header, "_FIRST_LINES", 3)
     with pytest.raises(ValueError, match="line 4 has 3 cells"):
         read(table("a,b", "1,2", "3,4", "5,6,7"))
+
+
+def test_endings_may_be_written_in_capitals(tmp_path):
+    "Windows calls files T.CSV.GZ and T.PARQUET; each holds the same table."
+    (tmp_path / "T.CSV.GZ").write_bytes(gzip.compress(CSV.encode()))
+    pd.DataFrame({"site": ["a", "b"], "value": [1, 2]}).to_parquet(tmp_path / "T.PARQUET")
+    for name in ("T.CSV.GZ", "T.PARQUET"):
+        assert read_file(tmp_path / name)["value"].tolist() == [1, 2]

@@ -256,9 +256,9 @@ def read_locations(source: str | Path | pd.DataFrame | list[dict]) -> list[dict]
     if isinstance(source, list):
         return _described(source, "The list of locations")
     path = Path(source)
-    if ".json" in path.suffixes:
+    if ".json" in Path(path.name.lower()).suffixes:
         return _described(tables.read_json(path), path)
-    if path.suffix != ".parquet":
+    if path.suffix.lower() != ".parquet":
         words = re.split(r"[\s,;]+", tables.read_text(path).strip().strip(",;"))
         if all(re.fullmatch(r"\d+", word) for word in words):
             return pd.DataFrame({"location_id": words})
