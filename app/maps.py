@@ -43,7 +43,7 @@ MANY = 100
 
 
 def points_map(cities, layer, *, selected=None, alone=False, dark=False):
-    """Return a map of cities as points, for :func:`app.session.show_map`; `place` is the row of a city.
+    """Return a map of cities as points, for :func:`app.parts.show_map`; `place` is the row of a city.
 
     `cities` are those of a store, `layer` is what to show of them, `selected` is the row of the city to mark;
     `alone` draws only that one, over a surface that shows the others.
@@ -68,7 +68,7 @@ def points_map(cities, layer, *, selected=None, alone=False, dark=False):
 
 
 def countries_map(countries, scale, *, cities, selected=None, dark=False):
-    """Return a map of countries as areas, for :func:`app.session.show_map`; `place` of an area is its code.
+    """Return a map of countries as areas, for :func:`app.parts.show_map`; `place` of an area is its code.
 
     `countries` is what :func:`app.store.by_country` makes; `few`, if there, tells which have no class.
     `scale` has the classes of `value`, `cities` decide what part of the world is shown, `selected` is the

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import WHO_LEVELS, exceedance_column
-from app import downloads, jobs, scales, session, style
+from app import downloads, jobs, parts, scales, session, style
 from app.charts import city as charts
 from app.charts import vega
 from app.evidence import agreement, agreement_words, averaged, headline, held_out_days, question
@@ -173,10 +173,10 @@ def _over_time(view, city, series, scale):
         observed = None if observed.empty else observed
     drawn = {"observed": observed, "observed_name": name, "others": others, "dark": session.dark()}
     legend = charts.legend_of(series, **drawn).values()
-    session.lines_legend(legend)
+    parts.lines_legend(legend)
     span, name = style.span_words(*series.dates[[0, -1]], store.period), shown(city["label"], limit=130)
     rows = downloads.selection(store, [city["city_id"]])
-    session.show_chart(
+    parts.show_chart(
         charts.time_series(series, scale, marked=link.date(), **drawn),
         "city_series",
         says=f"Predicted {style.PERIOD_WORDS[store.period]}s of {name}, {span}: {said(series)}.",
@@ -220,7 +220,7 @@ def _against(view, city, series, observed):
             rows = rows.dropna(subset=["observed", "predicted"]).assign(scheme=scheme)
             picture = observed_against_predicted(rows, model="predicted")
             says = "Days of this city by what was observed and what was predicted while it was held out"
-            session.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_held_out")
+            parts.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_held_out")
     elif city["trained"] and record is not None:
         st.markdown(
             f"For {question(record['scheme'])} a single day was off by {record['mae']:.1f} µg/m³ on average, "
@@ -311,14 +311,14 @@ def _year(series, scale, name):
         st.header("Calendar", anchor=False)
         recent = _recent(series)
         classes = zip(scale.labels, scale.ranges, scale.colours, strict=True)
-        session.show_chart(
+        parts.show_chart(
             charts.calendar(recent, scale, dark=dark),
             "city_calendar",
             says=f"Calendar of the days of {name}, coloured by class: {said(recent)}.",
             table=pd.DataFrame({"date": recent.dates, scale.unit: recent.amounts}),
             entries=[(f"{label} {span}", colour) for label, span, colour in classes],
         )
-    session.legend(scale)
+    parts.legend(scale)
     left, right = st.columns(2, gap="large")
     several = series.period != "year" and len(by_month(series)) > 1
     if several:
@@ -329,7 +329,7 @@ def _year(series, scale, name):
             st.header("Share of days above each level", anchor=False)
             shares = [[one.year, one.known, *one.above] for one in share_above(series, scale.edges)]
             columns = ["year", "days", *(f"above {edge:g}" for edge in scale.edges)]
-            session.show_chart(
+            parts.show_chart(
                 charts.days_above(series, scale.edges, dark=dark),
                 "city_above",
                 says=f"Share of the known days above each level by year in {name}.",
@@ -343,7 +343,7 @@ def _season(series, name):
     st.header("Through the year", anchor=False)
     months = by_month(series)
     worst, best = (pick(months, key=lambda month: month.mean) for pick in (max, min))
-    session.show_chart(
+    parts.show_chart(
         charts.season(series, dark=session.dark()),
         "city_season",
         says=f"Mean of every month in {name}: highest in {worst.name}, lowest in {best.name}.",
@@ -420,7 +420,7 @@ def _reasons(city, date):
 
     picture = contribution_bars(table, "", names=PRODUCTS)
     says = f"What the inputs contributed to the prediction of {style.day_words(date)}"
-    session.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_reasons")
+    parts.show_chart(vega.of_picture(picture, says, dark=session.dark()), "city_reasons")
     st.caption("From the base, the mean of the training, every bar takes the prediction further.")
     with st.expander("In words"):
         st.code(style.with_page_units("\n".join(sentences)), language=None, wrap_lines=True)
@@ -453,7 +453,7 @@ def _picture(view, city, series, scale, over_all):
     name = f"{'SIMULATED_' * simulated}{what}_{for_file_name(city['label'])}_{first}_{last}.png"
     cited = [store.told("cite")] if store.told("cite") else map(str, store.facts.get("sources", []))
     look = {"simulated": simulated, "sources": list(cited)}
-    session.download(
+    parts.download(
         "Download this city as one page (PNG)",
         lambda: charts.poster(city, series, scale, over_all, **look),
         name,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import streamlit as st
 
 from airq.units import PM25_UNIT, WHO_LEVELS
-from app import maps, scales, session, style
+from app import maps, parts, scales, session, style
 from app.charts import vega
 from app.evidence import OURS, bias_words
 from app.series import mean_scale
@@ -60,10 +60,10 @@ def page():
         _map(store, table, scale, code)
     with right:
         _card(store, table, scale, code)
-        session.legend(scale, few=bool(table["few"].any()))
+        parts.legend(scale, few=bool(table["few"].any()))
     _table(store, table, scale)
     facts, rows = session.about(days), lambda: rows_of(table, store)
-    session.rows_button("Table (CSV)", rows, facts, "csv", stem="countries", key="countries_get")
+    parts.rows_button("Table (CSV)", rows, facts, "csv", stem="countries", key="countries_get")
     listed = table
     if len(table) > MOST and not st.toggle(f"All {len(table)} countries below", key="countries_all"):
         listed = table.head(MOST)
@@ -95,13 +95,13 @@ def _people(store, span):
 
 def _map(store, table, scale, code):
     picture = maps.countries_map(table, scale, cities=store.cities, selected=code, dark=session.dark())
-    session.show_map(picture, "countries_map", height=min(440, session.map_height()), on_click=_clicked)
+    parts.show_map(picture, "countries_map", height=min(440, parts.map_height()), on_click=_clicked)
     if lacking := maps.without_outline(table["country"]):
         st.caption(lacking)
 
 
 def _clicked():
-    code = session.clicked("countries_map")
+    code = parts.clicked("countries_map")
     if code is not None:
         session.choose_country(code)
 
@@ -151,13 +151,13 @@ def _table(store, table, scale):
     there = {"classed": scale.classed, "outside": table["outside"].notna().any()}
     there |= dict.fromkeys(("worst", "worst_value"), table["worst"].notna().any())
     kept = [name for name in columns if there.get(name, True)]
-    session.show_table(cells[kept], columns, most=420, pinned="name")
+    parts.show_table(cells[kept], columns, most=420, pinned="name")
 
 
 def _months(months, table, scale):
     st.header("Month by month", anchor=False)
     picture = draw_months(months.reindex(table["country"]), scale, dark=session.dark())
-    session.show_chart(picture, "countries_months")
+    parts.show_chart(picture, "countries_months")
     st.caption("The highest mean is at the top. Months of which less than half the days are here are empty.")
 
 
@@ -176,12 +176,12 @@ def _shares(store, span, table):
     shares = shares_above(store, span, how).reindex(table["country"])
     scale = shares_scale(store, span, how)
     st.markdown(_shares_words(store, how))
-    session.show_chart(draw_shares(shares, scale, dark=session.dark()), "countries_shares")
-    session.legend(scale)
+    parts.show_chart(draw_shares(shares, scale, dark=session.dark()), "countries_shares")
+    parts.legend(scale)
     with st.expander("As a table"):
         percent = (100 * shares).set_axis([f"above {level:g} [%]" for level in shares.columns], axis=1)
         percent.insert(0, "Country", table["name"].to_numpy())
-        session.show_table(percent, dict.fromkeys(percent.columns[1:], (None, "%.0f")))
+        parts.show_table(percent, dict.fromkeys(percent.columns[1:], (None, "%.0f")))
 
 
 def _shares_words(store, how):

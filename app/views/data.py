@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.panel import ORIGINS
-from app import downloads, jobs, session, sources, style
+from app import downloads, jobs, parts, session, sources, style
 from app.downloads import LICENCE, about_bundle, citation, method_lines
 from app.session import span_box
 from app.sources import EXCEEDANCE
@@ -49,7 +49,7 @@ def _download(store):
         forms = {"each": f"each city and {store.period}", "mean": "each city: the mean"}
         form = session.switch("A row for", forms, "data_form")
     columns = _columns_box(store) if form == "each" else None
-    kind = session.format_box("data_kind")
+    kind = parts.format_box("data_kind")
     known = store.days_known(start, end)
     known = known if city_ids is None else known[[store.row(one) for one in city_ids]]
     number = int(known.sum() if form == "each" else (known > 0).sum())
@@ -64,7 +64,7 @@ def _download(store):
 
     facts = session.about(style.span_words(start, end, store.period))
     words = f"Download {style.count_words(number, 'row')}"
-    session.rows_button(words, rows, facts, kind, stem="predictions", key="data_get")
+    parts.rows_button(words, rows, facts, kind, stem="predictions", key="data_get")
     st.caption(KINDS_IN_WORDS[kind])
 
 
@@ -150,7 +150,7 @@ def _own_cities(view, store, simulated):
         file = st.file_uploader("List of cities (CSV)", type=["csv"], max_upload_size=1, key="data_list")
     with right:
         name = "example_cities.csv"
-        session.download("An example of a list", TEMPLATE, name, "text/csv", "data_example", icon=None)
+        parts.download("An example of a list", TEMPLATE, name, "text/csv", "data_example", icon=None)
     if file is None:
         return
     # The geography comes with it, which only those who upload a list need.
@@ -241,7 +241,7 @@ def _predicted(rows, facts, trained):
         "highest": ("Highest day [µg/m³]", "%.1f"),
         "inside": ("Days like the training [%]", "%.0f"),
     }
-    session.show_table(summary.head(LISTED), columns)
+    parts.show_table(summary.head(LISTED), columns)
     if rows["lower"].isna().all():
         st.info("This bundle gives no intervals: too few places calibrate them.")
     if outside.any():
@@ -261,11 +261,11 @@ def _predicted(rows, facts, trained):
 
 def _my_cities(label, number, rows, facts, key):
     """Show what downloads the predictions of uploaded cities; `rows` makes the table of so many."""
-    kind = session.format_box(f"{key}_kind")
+    kind = parts.format_box(f"{key}_kind")
     if words := downloads.too_many(number, kind):
         st.info(words)
     else:
-        session.rows_button(label, rows, facts, kind, stem="my_cities", key=f"{key}_get")
+        parts.rows_button(label, rows, facts, kind, stem="my_cities", key=f"{key}_get")
 
 
 def _found_table(found, labels):
@@ -285,7 +285,7 @@ def _found_table(found, labels):
         "Place": (None, None, "What was found, as the app calls it."),
         "Away": ("Away [km]", "%.1f", "Distance of the nearest place, or of the one that was found."),
     }
-    session.show_table(table.head(LISTED), columns, most=260)
+    parts.show_table(table.head(LISTED), columns, most=260)
     if len(table) > LISTED:
         st.caption(f"The first {LISTED} of {len(table):,}.")
 

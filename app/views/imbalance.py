@@ -15,9 +15,10 @@ import streamlit as st
 
 from airq.files.tables import find_header, read_file
 from airq.panel import ORIGINS
-from app import comparisons, jobs, session, sources, style
+from app import comparisons, jobs, parts, session, sources, style
 from app.charts import vega
-from app.session import BARE, download, switch, tied
+from app.parts import download
+from app.session import BARE, switch, tied
 from app.style import for_markdown, shown
 from imbalance.reading import labels
 
@@ -290,7 +291,7 @@ def _table(table, key, *, name="table"):
         )
         for column in kept.select_dtypes("number")
     }
-    session.show_table(kept, others | COLUMNS, pinned="strategy", key=f"imbalance_{key}_{name}")
+    parts.show_table(kept, others | COLUMNS, pinned="strategy", key=f"imbalance_{key}_{name}")
     csv = comparisons.as_csv(table)
     download("Table (CSV)", csv, f"{name}.csv", "text/csv", f"imbalance_{key}_{name}_csv")
 
@@ -300,7 +301,7 @@ def _chart(found, draw, *what, key, says="", **look):
     simulated = any(warning.startswith("SIMULATED") for warning in found.warnings)
     lines = (f"{found.title}. {comparisons.UNITS.capitalize()}. Made with airq.",)
     origin = vega.Origin(lines, simulated, comparisons.as_csv)
-    session.show_chart(draw(*what, **look, dark=session.dark()), f"imbalance_{key}", origin=origin)
+    parts.show_chart(draw(*what, **look, dark=session.dark()), f"imbalance_{key}", origin=origin)
     if says:
         st.caption(says)
 
@@ -410,7 +411,7 @@ def _published(found):
         name: (f"{style.first_capital(name)} [nats]", "%+.4f" if "minus" in name else "%.4f")
         for name in table.columns[1:]
     }
-    session.show_table(table, columns | {"recipe": ("Recipe",)}, key="imbalance_published")
+    parts.show_table(table, columns | {"recipe": ("Recipe",)}, key="imbalance_published")
     st.caption(comparisons.PUBLISHED_WORDS)
     if found is not None and found.kind in ("comparison", "suite"):
         st.caption("The comparison here is of other rows: compare the order and the signs, not the values.")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from airq.units import PM25_UNIT
-from app import maps, scales, series, session, style
+from app import maps, parts, scales, series, session, style
 from app.scales import ADVICE_TABLE, advice_for
 from app.series import COUNTED, EXPECTED
 from app.session import BARE, link, tied
@@ -225,10 +225,10 @@ def _ranking(store, layer, ranked, when):
     }
     table, widths = table.drop(columns=lacking), {"Rank": 50, "City": 115, unit: 60, "Could be": 80}
     look = {"height": 300, "key": "ranking", "on_select": "rerun", "selection_mode": "single-row"}
-    chosen = session.show_table(table, columns, widths=widths, **look)
+    chosen = parts.show_table(table, columns, widths=widths, **look)
     st.caption("A click before a row opens its city; a click on a heading sorts.")
     facts = session.about(when)
-    session.rows_button("Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get")
+    parts.rows_button("Ranking (CSV)", lambda: table, facts, "csv", stem="ranking", key="ranking_get")
     if chosen.selection.rows:
         session.choose_city(listed["city_id"].iloc[chosen.selection.rows[0]])
         session.open_page("city")
@@ -249,7 +249,7 @@ def _legends(store, layer, date, *, points=True):
     """Show the legend of the points or areas, and of the surface below points."""
     surface, _, cells = _under()
     outside = points and layer.inside is not None
-    session.legend(
+    parts.legend(
         layer.scale,
         hollow=outside and not cells,
         hatched=outside and cells,
@@ -275,7 +275,7 @@ def _draw_cities(store, layer, row, words, date):
             picture["surface"] = maps.layer_of(surface, view, date, scale, dark=session.dark())
             below = (f"Surface: {_heading(surface, view, date)}", scale)
     picture["picture"] = _saved(store, picture, words, layer, below)
-    session.show_map(picture, "map_points", on_click=_clicked, on_cell=_cell_clicked)
+    parts.show_map(picture, "map_points", on_click=_clicked, on_cell=_cell_clicked)
     if "surface" in picture:
         _say_surface(surface)
     order = "" if cells else maps.order_words(store.cities)
@@ -289,7 +289,7 @@ def _draw_countries(store, layer, words):
         table["few"] = few_of(store.cities, layer.amounts, layer.few)
     picture = maps.countries_map(table, layer.scale, cities=store.cities, dark=session.dark())
     picture["picture"] = _saved(store, picture, words, layer)
-    session.show_map(picture, "map_countries", on_click=_country_clicked)
+    parts.show_map(picture, "map_countries", on_click=_country_clicked)
     st.caption(
         f"Mean of the listed cities of a country, {store.weight_words}; not of all its people. "
         f"A click selects the largest of them. {maps.without_outline(table['country'])}"
@@ -306,7 +306,7 @@ def _saved(store, picture, words, layer, below=None):
 
 
 def _clicked():
-    row = session.clicked("map_points")
+    row = parts.clicked("map_points")
     if row is not None:
         session.choose_city(session.store().cities["city_id"].iloc[int(row)])
         st.session_state["map_clicked"] = True
@@ -318,14 +318,14 @@ def _cell_clicked():
     if surface is None or surface.source is not store:
         _remember("map_points")
         return
-    place = session.clicked("map_points", "cell")
+    place = parts.clicked("map_points", "cell")
     if place is not None and (row := maps.row_at(surface, *place)) is not None:
         session.choose_city(store.cities["city_id"].iloc[row])
         st.session_state["map_clicked"] = True
 
 
 def _country_clicked():
-    code = session.clicked("map_countries")
+    code = parts.clicked("map_countries")
     if code is not None:
         session.choose_country(code)
         st.session_state["map_clicked"] = True
@@ -352,7 +352,7 @@ def _surface_alone(surface, *, titled=True):
         picture["surface"] = maps.layer_of(surface, view, date, scale, dark=session.dark())
         lines = [maps.words_of(surface), *surface.notes]
         picture["picture"] = maps.saved_picture(words, scale, lines, simulated=surface.simulated)
-        session.show_map(picture, "surface_map", on_cell=lambda: _remember("surface_map"))
+        parts.show_map(picture, "surface_map", on_cell=lambda: _remember("surface_map"))
         _say_surface(surface)
     with right:
         session.scale_box(label_visibility="collapsed")
@@ -401,7 +401,7 @@ def _tell_surface(surface, date, *, beside=None, off=True):
             outside = " Hatched: outside what the model was trained on."
             st.caption("In the colours of the points." + outside * hatched)
         else:
-            session.legend(scale, hatched=hatched)
+            parts.legend(scale, hatched=hatched)
         _tell_cell(surface, date)
 
 
@@ -412,7 +412,7 @@ def _say_surface(surface):
 
 def _remember(key):
     """Keep the cell that was clicked on a map."""
-    if (place := session.clicked(key, "cell")) is not None:
+    if (place := parts.clicked(key, "cell")) is not None:
         st.session_state["map_cell"] = tuple(place)
 
 

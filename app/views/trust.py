@@ -12,7 +12,7 @@ from airq.report import words
 from airq.report.words import FIGURES, SHARES
 from airq.units import PM25_UNIT, WHO_CLASSES, exceedance_column
 from airq.validation.schemes import ALL_SCHEMES, HEADLINES
-from app import evidence, maps, scales, session, sources, style
+from app import evidence, maps, parts, scales, session, sources, style
 from app.charts import vega
 from app.series import Layer
 from app.style import for_markdown, safe_card, shown
@@ -75,7 +75,7 @@ def page():
 
 
 def _chart(found, chart, key):
-    session.show_chart(chart, key, origin=session.origin_of_evidence(found.trained_on, found.source))
+    parts.show_chart(chart, key, origin=session.origin_of_evidence(found.trained_on, found.source))
 
 
 def _in_short(found):
@@ -102,7 +102,7 @@ def _errors(found):
         figures = {
             heading: (None, f"%.{digits}f") for heading, digits in FIGURES.values() if digits is not None
         }
-        session.show_table(evaluation_table(found.records), figures)
+        parts.show_table(evaluation_table(found.records), figures)
         caption = evidence.said(lambda record: words.evaluation_caption([record]), found.records[0])
         st.caption(f"{caption} Shares in percent.")
 
@@ -147,7 +147,7 @@ def _intervals(found):
         table = coverage_table(judged)
         formats = dict.fromkeys(table.columns[1:], (None, "%.0f"))
         formats |= dict.fromkeys(("Days", "Places"), (None, "localized"))
-        session.show_table(table, formats)
+        parts.show_table(table, formats)
 
 
 def _probabilities(found):
@@ -254,8 +254,8 @@ def _domain(store, found):
     scale = scales.Scale("share", "%", INSIDE_EDGES, INSIDE_WORDS, colours, heading)
     layer = Layer(share, scale, inside=np.where(known, share >= 50, np.nan))
     picture = maps.points_map(store.cities, layer, dark=session.dark())
-    session.show_map(picture, "trust_domain", height=480)
-    session.legend(layer.scale, hollow=True)
+    parts.show_map(picture, "trust_domain", height=480)
+    parts.legend(layer.scale, hollow=True)
     records = evidence.ours(found.records)
     st.markdown(style.listed(evidence.said(words.applicability_sentence, one) for one in records))
 
@@ -270,7 +270,7 @@ def _card(bundle):
         return
     with st.expander("What it learned from, how it works, its limits"):
         st.markdown(safe_card(style.with_page_units(text)))
-    session.download("Download the card", text, "card.md", "text/markdown", "trust_card")
+    parts.download("Download the card", text, "card.md", "text/markdown", "trust_card")
 
 
 def evaluation_table(records):
