@@ -296,19 +296,19 @@ def train(
         refuse_given(ctx, ["model", "tune", "tune_seconds"], "with --fast, which is a model of its own")
         model = Model.fast
     schemes = [] if scheme == "none" else split_schemes(scheme)
-    journal = out.with_name(f"{out.name}.tuning.log") if tune or tune_seconds else None
     check_files({"--out": out, "--json": json}, {"PANEL": panel}, folders={"--out": BUNDLE_JSON})
     from airq.models.predictor import training_panel
     from airq.regressor import PM25Regressor
     from airq.workflows.train import train as run
 
-    if journal:
+    search = {"n_trials": tune, "search_seconds": tune_seconds}
+    journal = out.with_name(f"{out.name}.tuning.log")
+    regressor = PM25Regressor(model.value, recipe.value, seed, **search, journal=journal, n_jobs=jobs)
+    if regressor.searches:
         notes.print(
             f"The search keeps its trials in {journal}; start again and it goes on. With a search, the "
             "coverage of the intervals is not measured: that would take ten more searches."
         )
-    search = {"n_trials": tune, "search_seconds": tune_seconds, "journal": journal}
-    regressor = PM25Regressor(model.value, recipe.value, seed, **search, n_jobs=jobs)
     table = training_panel(panel)
     with on_cluster(cluster), _stages() as stage:
         run(regressor, table, schemes=schemes, n_jobs=jobs, advance=stage)

@@ -124,7 +124,11 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
 
     @property
     def searches(self) -> bool:
-        """Whether `fit` searches for parameters."""
+        """Whether `fit` searches for parameters; a ValueError says that the time for it is none."""
+        if self.search_seconds is not None and not 0 < self.search_seconds < np.inf:
+            raise ValueError(
+                f"The time of a search must be a number of seconds above 0, got {self.search_seconds:g}."
+            )
         return bool(self.n_trials or self.search_seconds)
 
     def fit(self, X: pd.DataFrame | str | Path, y=None, *, advance: Callable | None = None) -> PM25Regressor:
@@ -165,7 +169,7 @@ class PM25Regressor(RegressorMixin, BaseEstimator):
                 "model": self.booster,
                 "seed": self.random_state,
                 "tuning_trials": self.n_trials,
-                **({"tuning_seconds": self.search_seconds} if self.search_seconds else {}),
+                **({"tuning_seconds": float(self.search_seconds)} if self.search_seconds else {}),
                 "inner_groups": self.groups_,
             },
             "recipe": self.predictor_.recipe_.to_dict(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import zipfile
 from dataclasses import dataclass, field
@@ -354,7 +355,9 @@ def _intervals(table, column, low, high, heading, dark, *, at=None):
     columns = {"value": table[column], "low": table[low], "high": table[high]}
     rows = pd.DataFrame({"name": names(table), "model": table["model"].map(shown), **columns})
     ends = (("value", "Value", ".4f"), ("low", "Low", ".4f"), ("high", "High", ".4f"))
-    colours = dict(zip(rows["model"].unique(), PALETTE["dark" if dark else "light"], strict=False))
+    colours = dict(
+        zip(rows["model"].unique(), itertools.cycle(PALETTE["dark" if dark else "light"]), strict=False)
+    )
     told, what = vega.told(("name", "Strategy"), *ends), f"By strategy: {heading}"
     look = {"tooltip": told, "what": what, "dark": dark, "at": at, "zero": False}
     return vega.intervals(rows, heading, by="model", colours=colours, **look)

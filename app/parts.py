@@ -186,7 +186,7 @@ def _legend(label, heading, entries):
     items = "".join(
         '<span style="display:inline-flex;align-items:center;margin:0 1rem .1rem 0">'
         f'<span aria-hidden="true" style="flex:none;margin-right:.45rem;{look}"></span>'
-        f"<span><b>{name}</b> {words}</span></span>"
+        f"<span>{f'<b>{name}</b> ' if name else ''}{words}</span></span>"
         for look, name, words in entries
     )
     look = "font-size:.9rem;line-height:1.45"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from contextlib import closing
 from dataclasses import dataclass
@@ -46,14 +47,15 @@ COPY_LINK = st.components.v2.component(
 )
 #: What was chosen, among the state of a session.
 CHOSEN = ("link", "playing")
-#: What reads a file of a kind, for all sessions, in modules that are loaded only for such a file.
+#: What reads a file of a kind, in modules that are loaded only for such a file, and how many files of the
+#: kind are kept in memory for all sessions.
 READERS = {
-    "predictions": ("app.store", "open_store"),
-    "panel": ("app.evidence", "read_observations"),
-    "surface": ("app.maps", "open_surface"),
-    "bundle": ("airq.bundle_metadata", "read_metadata"),
-    "calibration": ("app.evidence", "read_calibration"),
-    "answers": ("app.jobs", "Answers"),
+    "predictions": ("app.store", "open_store", 2),
+    "panel": ("app.evidence", "read_observations", 1),
+    "surface": ("app.maps", "open_surface", 2),
+    "bundle": ("airq.bundle_metadata", "read_metadata", 1),
+    "calibration": ("app.evidence", "read_calibration", 1),
+    "answers": ("app.jobs", "Answers", 1),
 }
 BUNDLE_JSON = "bundle.json"
 CALIBRATION = "calibration.parquet"
@@ -360,7 +362,7 @@ def _look_at_store(path):
     try:
         stamp = sources.fingerprint(path)
         if st.session_state.get("store", (None,))[0] != stamp:
-            st.session_state["store"] = (stamp, _read("predictions", str(path), stamp))
+            st.session_state["store"] = (stamp, _reader("predictions")(str(path), stamp))
     except (ValueError, OSError) as error:
         stop(error)
 
@@ -380,7 +382,7 @@ def surface():
 
 def answers():
     """Return the :class:`app.jobs.Answers` that were found with the panel and the bundle that are open."""
-    return _read("answers", "", model_stamp())
+    return _reader("answers")("", model_stamp())
 
 
 def model_stamp():
@@ -418,16 +420,23 @@ def _opened(kind, path, inside=""):
     if path is None:
         return None
     try:
-        return _read(kind, str(path), sources.fingerprint(Path(path) / inside))
+        return _reader(kind)(str(path), sources.fingerprint(Path(path) / inside))
     except (ValueError, OSError) as error:
         stop(error)
 
 
-@st.cache_resource(show_spinner="Opening the files, once …", max_entries=8)
-def _read(kind, path, stamp):
-    module, name = READERS[kind]
-    reader = getattr(importlib.import_module(module), name)
-    return reader(path) if path else reader()
+@functools.cache
+def _reader(kind):
+    """Return what reads files of a kind and keeps the last of them."""
+    module, name, most = READERS[kind]
+
+    def read(path, stamp):
+        reader = getattr(importlib.import_module(module), name)
+        return reader(path) if path else reader()
+
+    # Streamlit tells what it keeps by the name of the function.
+    read.__qualname__ = f"read_{kind}"
+    return st.cache_resource(show_spinner="Opening the files, once …", max_entries=most)(read)
 
 
 def stop(error):

@@ -35,7 +35,6 @@ import pyarrow.parquet as pq
 import airq
 from airq.io import atomic_folder
 from airq.workflows.app import EXAMPLES, check_basemap, check_example, environment
-from app import sources
 from app.style import words_of
 
 #: What a page may need, and how to give it.
@@ -163,7 +162,7 @@ def south_africa():
 
 def demonstration_folder():
     """Return the folder of the demonstration that the app makes itself."""
-    root = sources.cache_root()
+    root = cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -167,7 +167,7 @@ def _compare_suite(suite, out, json, options):
 
 def _estimated(advance, n_jobs):
     """Return `advance` that also says at the start of a comparison how many fits it has, and after the first
-    how long the others take: at most, since the longest come first."""
+    how long the others would take at its pace."""
     began, there, last = 0.0, 0, math.inf
 
     def told(done, total, text=""):
@@ -179,7 +179,7 @@ def _estimated(advance, n_jobs):
         elif done == there + 1 < total:
             left = (time.monotonic() - began) * math.ceil((total - done) / n_jobs)
             what = f"{left / 60:.0f} minutes" if left >= 100 else f"{left:.0f} seconds"
-            notes.print(f"At most about {what} are left, judged by the first fit.", markup=False)
+            notes.print(f"About {what} are left if the other fits take as long as the first.", markup=False)
         last = done
         advance(done, total, text)
 

@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_consistent_length
 from airq.messages import near_name
 from imbalance.probability import (
     by_name,
-    check_prior,
     check_probabilities,
     fit_calibrator,
     log_clipped,
@@ -121,7 +120,8 @@ def _prepare(y, probabilities, classes, target):
     probabilities = check_probabilities(probabilities, len(classes))
     if target is None:
         return codes, probabilities, np.ones(len(codes))
-    target, counts = check_prior(target, name="target prior"), np.bincount(codes, minlength=len(classes))
+    counts = np.bincount(codes, minlength=len(classes))
+    target = resolve_prior(target, classes, counts / max(counts.sum(), 1))
     if np.any(target[counts == 0] > 0):
         return codes, probabilities, np.full(len(codes), np.nan)
     return codes, probabilities, row_weights(y, classes, target)

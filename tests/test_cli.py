@@ -209,7 +209,17 @@ def test_a_search_may_have_a_time_instead_of_trials(panel_file, tmp_path):
     assert airq("train", panel_file, "--out", tmp_path / "b", *search).exit_code == 0
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(tmp_path / "b.tuning.log")))
     assert [summary.n_trials for summary in optuna.get_all_study_summaries(storage)] == [1]
-    assert "Parameters: best of what 0.1 s allow" in (tmp_path / "b" / "card.md").read_text(encoding="utf-8")
+    assert "Parameters: best of the trials within 0.1 s" in (tmp_path / "b" / "card.md").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("seconds", ["0", "inf", "nan"])
+def test_a_time_that_is_none_is_refused(panel_file, tmp_path, seconds):
+    "Neither no time, nor endless time, nor what is no number; nothing is begun."
+    result = airq("train", panel_file, "--out", tmp_path / "b", "--tune-seconds", seconds, "--jobs", 1)
+    refused(result, "a number of seconds above 0")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_a_bundle_tells_new_sites_from_known_ones(bundle, panel_file, tmp_path):

@@ -294,7 +294,7 @@ class Contributions:
         by_product, by_column = (grouped(by_feature, self.groups_[by]) for by in ("product", "column"))
         whole = self.rows.take(rows)
         tables = [self._row_table(whole.loc[row], by_product.loc[row], by_column.loc[row]) for row in rows]
-        return pd.concat(tables, ignore_index=True)
+        return self._ranked(pd.concat(tables, ignore_index=True))
 
     def importance(self, *, n_rows=N_SAMPLE):
         """Return the mean size of the contributions over a sample of rows.
@@ -360,14 +360,16 @@ class Contributions:
                     "column": column,
                     "value": value,
                     "unit": self.rows.units.get(column, ""),
-                    "rank": self._rank(column, value),
                 }
             )
         return pd.DataFrame(records)
 
-    def _rank(self, column, value):
-        """Share of the panel's values below a value, equal ones counted half."""
-        if not np.isfinite(value):
-            return np.nan
-        known = self.rows.values(column)
-        return float((np.mean(known < value) + np.mean(known <= value)) / 2)
+    def _ranked(self, table):
+        """Return a table of values with their `rank` among those of their column in the panel."""
+        table["rank"] = np.nan
+        # The rows may lie in files: each column is read once, and only one is held.
+        for column, own in table[np.isfinite(table["value"])].groupby("column"):
+            known = np.sort(self.rows.values(column))
+            below, up_to = (np.searchsorted(known, own["value"], side) for side in ("left", "right"))
+            table.loc[own.index, "rank"] = (below / len(known) + up_to / len(known)) / 2
+        return table

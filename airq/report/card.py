@@ -166,10 +166,11 @@ def _model(bundle_metadata):
         yield "It does not look ahead: every feature of a day is known on that day."
     groups, trials = settings["inner_groups"], settings.get("tuning_trials")
     yield f"Boosters `{settings['model']}`, seed {settings['seed']}, inner folds by `{groups}`."
-    limits = [f"{trials} trials"] if trials else []
-    if seconds := settings.get("tuning_seconds"):
-        limits.append(f"what {seconds:g} s allow")
-    chosen = f"best of {', '.join(limits)} on inner folds" if limits else "the defaults"
+    seconds = settings.get("tuning_seconds")
+    limit = f"{trials} trials" if trials else "the trials"
+    if seconds:
+        limit = f"{f'at most {limit}' if trials else limit} within {seconds:g} s"
+    chosen = f"best of {limit} on inner folds" if trials or seconds else "the defaults"
     yield f"Parameters: {chosen}."
     around = bundle_metadata["estimator"].get("monitors")
     if around:

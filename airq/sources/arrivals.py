@@ -79,12 +79,14 @@ class Arrivals:
         before, since, _, grown, cities, *rest = own.get(str(view.period), [None, first, None, None, 0])
         known = rest[0] if rest else None
         more = images is not None and images > (before or 0) and (view.doubt or str(view.period) in own)
-        if images and images == before and known and identity and known != identity:
+        if images and known and identity and known != identity and cities == view.cities.sum():
             more = known.split()[0] == identity.split()[0]
         if more and not view.widened:
             grown = str(now)
         if images is not None:
-            before, cities, known = images, int(view.cities.sum()), identity
+            # A look that did not tell them apart leaves what is known of the same number of images.
+            known = identity or (known if images == before else None)
+            before, cities = images, int(view.cities.sum())
         own[str(view.period)] = [before, since, today, grown, cities, known]
 
     def to_dict(self):

@@ -516,10 +516,14 @@ def _check_notes(folder):
     if np.isnat(np.array(times, dtype="datetime64[ms]")).any():
         raise ValueError("A time is empty.")
     for own in blocks:
+        if "fingerprints" in own:
+            own["numbers"], own["columns"]  # Not one without the others.
         [int(number) for number in (own["offset_hours"], *own.get("numbers", {}).values())]
     for key, looks in folder.arrivals.to_dict().items():
         # Beside a period without a look, a list in the place of a number is told, too.
         folder.arrivals.of(key, [None, *looks])
+        if not all(isinstance(own, str | None) for look in looks.values() for own in look[5:]):
+            raise TypeError("What tells images apart is no text.")
 
 
 @contextlib.contextmanager

@@ -30,8 +30,9 @@ NAMES = {
     "date": (
         r"(date.?time|time.?stamp|date|day|time)(.?(utc|gmt|lt|lst|local|begin|start|beginning))?",
         r"(utc|local|from|start|begin|sample|sampling).?(date|time|date.?time)|start|valid(.?(utc|local))?",
-        r"fecha(.?(y.?)?hora)?|data(.?(e.?)?hora)?|date.?(et.?)?heure|horodat(e|age)|zeit(punkt|stempel)?",
-        r"(mess)?(datum|zeit)(.?(und.?)?(uhr)?zeit)?|jour|tag|dia",
+        r"fecha(.?(y.?)?hora)?|data(.?(e.?)?hora)?|date.?(et.?)?heure|horodat(e|age)|zeit(punkt|stempel)",
+        r"(mess)?datum(.?(und.?)?(uhr)?zeit)?|messzeit|jour|tag|dia",
+        "zeit",
     ),
     "latitude": (r"((site|station).?)?lat(itude?)?|(geogr\w*.?)?breite(ngrad)?",),
     "longitude": (r"((site|station).?)?(lon(g|gitude?)?|lng)|(geogr\w*.?)?lange(ngrad)?",),
@@ -98,7 +99,7 @@ PARTS = {
     "year": "year|annee|jahr|ano",
     "month": "month|mois|monat|mes",
     "day": "day|jour|tag|dia",
-    "hour": "hour|hr|time|heure|stunde|uhrzeit|hora",
+    "hour": "hour|hr|time|heure|stunde|(uhr|mess)?zeit|hora",
 }
 #: How values to use are marked.
 _VALID = r"valid|ok|good|v|true|passed|verified"

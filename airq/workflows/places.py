@@ -155,8 +155,8 @@ def _urban_centres(country, parts):
     if not tables:
         raise ValueError(
             f"{country_name(country)} has no urban centre: {dense:,.0f} people live on cells of "
-            f"{MIN_DENSITY:,} people per km² and more, no 50,000 of them side by side. Does the raster hold "
-            "people per cell?"
+            f"{MIN_DENSITY:,} people per km² and more, no 50,000 of them side by side. "
+            "Does a raster of --population hold people per cell?"
         )
     table = pd.concat(tables).sort_values("population", ascending=False, kind="stable")
     table["longitude"] = (table["longitude"] + 180) % 360 - 180

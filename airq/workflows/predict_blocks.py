@@ -150,7 +150,8 @@ def panel_files(source):
     source = Path(source)
     if not source.is_dir():
         return {source.name: source}
-    found = {str(path.relative_to(source)): path for path in sorted(source.rglob("*.parquet"))}
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".parquet")
+    found = {str(path.relative_to(source)): path for path in paths}
     files = {name: path for name, path in found.items() if not re.search(r"(^|/)[._]", name)}
     if not files:
         raise ValueError(f"{source} holds no Parquet file.")

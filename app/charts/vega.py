@@ -26,7 +26,10 @@ ABOVE = {"title": None, "orient": "top", "labelLimit": 240, "columns": {"expr": 
 #: Names of rows, in the order of the data.
 NAMES = {"axis": {"title": None, "ticks": False, "domain": False, "labelLimit": 230}, "sort": None}
 #: Shapes of marks that stay apart where they lie on each other.
-SHAPES = ["circle", "cross", "diamond", "square", "triangle-up", "triangle-down"]
+SHAPES = [
+    *("circle", "cross", "diamond", "square", "triangle-up", "triangle-down"),
+    *("triangle-right", "triangle-left", "arrow", "wedge", "stroke"),
+]
 #: What no pointer and no screen reader has to find.
 SILENT = {"tooltip": None, "aria": False}
 #: Size of the plot, and the longest line above it. [px, characters]

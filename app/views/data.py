@@ -153,9 +153,6 @@ def _own_cities(view, store, simulated):
         parts.download("An example of a list", TEMPLATE, name, "text/csv", "data_example", icon=None)
     if file is None:
         return
-    # The geography comes with it, which only those who upload a list need.
-    from app import downloads
-
     try:
         cities = downloads.read_city_list(file.getvalue(), shown(file.name))
         if view.sources.panel is None or view.sources.bundle is None:
@@ -305,6 +302,4 @@ def _what_to_run(words):
 
 @st.cache_resource(show_spinner="Looking for the sites of the panel …", max_entries=1)
 def _places(path, stamp):
-    from app import downloads
-
     return with_labels(downloads.panel_places(path))

@@ -257,7 +257,8 @@ def _domain(store, found):
     parts.show_map(picture, "trust_domain", height=480)
     parts.legend(layer.scale, hollow=True)
     records = evidence.ours(found.records)
-    st.markdown(style.listed(evidence.said(words.applicability_sentence, one) for one in records))
+    if said := style.listed(evidence.said(words.applicability_sentence, one) for one in records):
+        st.markdown(said)
 
 
 def _card(bundle):

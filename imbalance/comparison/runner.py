@@ -93,7 +93,9 @@ def _results(jobs, shared, n_jobs):
             yield from (_run(job, path) for job in jobs)
             return
         with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
-            yield from run(joblib.delayed(_run)(job, path) for job in jobs)
+            # Ended early, `yield from` would close the processes itself, with a warning of joblib.
+            for found in run(joblib.delayed(_run)(job, path) for job in jobs):  # noqa: UP028
+                yield found
 
 
 def _found(job, shared):

@@ -65,6 +65,12 @@ def test_log_loss_of_a_population_is_the_mean_of_class_losses_by_its_shares():
     npt.assert_allclose(loss, 0.9 * np.log(2) + 0.1 * np.log(4))
 
 
+def test_a_target_of_another_number_of_classes_is_refused():
+    "Three shares for two classes."
+    with pytest.raises(ValueError, match="has 3 shares, but the classes are"):
+        weighted_log_loss(["a", "b"], [[0.5, 0.5], [0.2, 0.8]], classes=AB, target=[0.3, 0.3, 0.4])
+
+
 def test_log_loss_without_a_target_is_the_usual_one():
     "Every row counts alike."
     p = np.random.default_rng(0).dirichlet([1, 1, 1], 20)

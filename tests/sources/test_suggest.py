@@ -222,3 +222,15 @@ def test_a_date_in_parts_of_another_language(tmp_path):
     path.write_text("\n".join(["poste,lat,lon,Année,Mois,Jour,Heure,PM2.5 (µg/m3)", *rows]), encoding="utf-8")
     content = tomllib.loads(suggest_mapping(path))
     assert content["columns"]["date"] == ["Année", "Mois", "Jour", "Heure"]
+
+
+@pytest.mark.parametrize("order", [["Datum", "Zeit"], ["Zeit", "Datum"]])
+def test_a_day_and_a_time_beside_it_in_german(tmp_path, order):
+    "The day comes first in the mapping, whatever the order of the columns."
+    path = tmp_path / "readings.csv"
+    frame = pd.DataFrame({"Datum": HOURS.strftime("%d.%m.%Y"), "Zeit": HOURS.strftime("%H:%M")})[order]
+    frame.assign(Messstelle="k1", **PLACE, **{"PM2.5 [µg/m³]": TEN_AND_THIRTY}).to_csv(path, index=False)
+    content = tomllib.loads(suggest_mapping(path))
+    assert content["columns"]["date"] == {"from": ["Datum", "Zeit"], "format": "%d.%m.%Y %H:%M"}
+    panel, _ = read_table(path, mapping=content)
+    assert panel["pm25"].tolist() == [10, 30]

@@ -74,6 +74,13 @@ def in_months(panel, folder):
     return folder
 
 
+def test_parts_whose_names_end_in_capitals_are_read(panel, tmp_path):
+    "Two parts, one as Windows may call it; what is hidden is none."
+    for name in ("a.parquet", "B.PARQUET", "_c.parquet"):
+        write_panel(panel, tmp_path / name)
+    assert list(module.panel_files(tmp_path)) == ["B.PARQUET", "a.parquet"]
+
+
 @pytest.mark.filterwarnings("ignore::airq.messages.AirqWarning")
 @pytest.mark.parametrize("period", ["day", "month"])
 def test_blocks_of_a_file_in_any_order_give_the_same_bytes(model, panel, tmp_path, monkeypatch, period):

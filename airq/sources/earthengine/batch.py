@@ -82,7 +82,7 @@ def read_features(contents):
     >>> read_features([b"system:index,c,v0_0,v1_0,.geo\n0_1,1,2.5,,\n"])
     [{'c': 1.0, 'v0_0': 2.5}]
     """
-    settings = {"encoding": "utf-8-sig", "dtype": "str"}
+    settings = {"encoding": "utf-8-sig", "dtype": "str", "index_col": False}
     table = pd.concat([pd.read_csv(io.BytesIO(content), **settings) for content in contents])
     rows = table.drop(columns=["system:index", ".geo"], errors="ignore").to_dict("records")
     return [{name: float(value) for name, value in row.items() if pd.notna(value)} for row in rows]

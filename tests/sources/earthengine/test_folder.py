@@ -435,6 +435,8 @@ SPAN = {"start": "2020-01-01", "end": "2020-01-02", "since": "2020-02-01T00:00:0
         ("cities", {"accra": {**ACCRA, "days": [["2020-01-01", "x"]]}}),
         ("images", {"no2": {"2020-01-01": [1]}}),
         ("images", {"no2": {"2020-01-01": ["x", "2020-01-01", "2020-01-02", None, 1]}}),
+        ("images", {"no2": {"2020-01-01": [2, "2020-01-01", "2020-01-02", None, 1, 5]}}),
+        ("tasks", {"blocks": {"k": BLOCK | {"fingerprints": {"no2": "1a"}}}, "cities": [["accra"]]}),
         ("tasks", [["blocks", [1]]]),
         ("tasks", {"blocks": {"k": {"layer": "x"}}}),
         ("tasks", {"blocks": {"k": BLOCK}}),

@@ -252,6 +252,25 @@ def test_looks_are_noted():
     assert str(found.grown[0]) == "2023-01-05T10:00:00.000"
 
 
+@pytest.mark.parametrize(
+    ("looks", "replaced"),
+    [
+        ([(3, "version a"), (2, "version b")], True),
+        ([(3, "version a"), (3, None), (3, "version b")], True),
+        ([(3, "version a"), (3, "index b")], False),
+        ([(3, "version a"), (2, "version a")], False),
+    ],
+)
+def test_images_of_another_version_are_noted(looks, replaced):
+    "Also where one is gone, and where a look between did not tell them apart; another mark tells nothing."
+    part = Extraction("mine", products_of("default", ["no2"])).layers[0].parts[0]
+    day, arrivals = np.datetime64("2023-01-02"), Arrivals()
+    for later, (images, identity) in enumerate(looks):
+        now = np.datetime64("2023-01-03T10:00", "ms") + np.timedelta64(later, "D")
+        arrivals.note(View(part, day, np.array([True]), day + 1), images, now, identity)
+    assert np.isnat(arrivals.of("no2", [day]).grown[0]) != replaced
+
+
 @pytest.mark.slow
 def test_a_run_that_something_stood_in_for_comes_late(tmp_path):
     "CAMS' run of 00 UTC of the 2nd comes a day after the first run: its bands and ages are sent."
