@@ -166,8 +166,10 @@ def _compare_suite(suite, out, json, options):
 
 
 def _estimated(advance, n_jobs):
-    """Return `advance` that also says at the start of a comparison how many fits it has, and after the first
-    how long the others would take at its pace."""
+    """Return `advance` that also says what a comparison takes.
+
+    That is the number of its fits at the start and, after the first, how long the others take at its pace.
+    """
     began, there, last = 0.0, 0, math.inf
 
     def told(done, total, text=""):

@@ -167,11 +167,10 @@ def _model(bundle_metadata):
     groups, trials = settings["inner_groups"], settings.get("tuning_trials")
     yield f"Boosters `{settings['model']}`, seed {settings['seed']}, inner folds by `{groups}`."
     seconds = settings.get("tuning_seconds")
-    limit = f"{trials} trials" if trials else "the trials"
+    most = f"{trials} trials" if trials else ""
     if seconds:
-        limit = f"{f'at most {limit}' if trials else limit} within {seconds:g} s"
-    chosen = f"best of {limit} on inner folds" if trials or seconds else "the defaults"
-    yield f"Parameters: {chosen}."
+        most = f"{f'at most {most}' if most else 'the trials'} within {seconds:g} s"
+    yield f"Parameters: best of {most} on inner folds." if most else "Parameters: the defaults."
     around = bundle_metadata["estimator"].get("monitors")
     if around:
         near, far = around["shares"][0], around["shares"][-2]

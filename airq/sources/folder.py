@@ -516,8 +516,8 @@ def _check_notes(folder):
     if np.isnat(np.array(times, dtype="datetime64[ms]")).any():
         raise ValueError("A time is empty.")
     for own in blocks:
-        if "fingerprints" in own:
-            own["numbers"], own["columns"]  # Not one without the others.
+        if "fingerprints" in own and not {"numbers", "columns"} <= set(own):
+            raise LookupError("A task lacks a part.")
         [int(number) for number in (own["offset_hours"], *own.get("numbers", {}).values())]
     for key, looks in folder.arrivals.to_dict().items():
         # Beside a period without a look, a list in the place of a number is told, too.

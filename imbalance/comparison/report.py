@@ -153,8 +153,8 @@ def caption(comparison, columns=None):
         )
         if not level[: level.sum()].all():
             said.append(
-                "A row without the sign may stand above one with it: by little, but in nearly every fold, it "
-                "is worse than another."
+                "A row without the sign that stands above one with it is worse than another row in nearly "
+                "every fold, if only by little."
             )
     shown = shown_columns(comparison.table) if columns is None else columns
     meanings = [COLUMNS[name][-1] for name in shown if name in COLUMNS]

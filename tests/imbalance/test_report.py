@@ -57,7 +57,7 @@ def test_the_caption_explains_the_sign_and_further_scores_where_they_are(compari
     assert "≈: no other row is told to be better" in both
     three = pd.concat([comparison.table, comparison.table.iloc[:1]], ignore_index=True)
     said = caption(replace(comparison, table=three.assign(level=[True, False, True])))
-    assert "A row without the sign may stand above one with it" in said and "may stand above" not in both
+    assert "A row without the sign that stands above one with it" in said and "stands above" not in both
     assert "cut-off" in caption(comparison, ["recall@0.1"]) and "cut-off" not in both
 
 
