@@ -324,29 +324,37 @@ def monitor(
     files: Annotated[list[Path], typer.Argument(help="Tables without labels; a batch each without --by.")],
     out: Rows,
     by: Annotated[str | None, typer.Option(help="Column of batches, or of dates, as in when:month.")] = None,
+    season: Annotated[
+        Literal["month", "quarter"] | None,
+        typer.Option(help="Compare a batch with training rows of its months or quarters, of any year."),
+    ] = None,
     json: Json = None,
 ):
     """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
 
-    All rows of training are compared with: of weather and the like, train on whole years, or every other
-    season raises the alarm. Typical time: a few seconds a batch.
+    A batch is compared with all rows of training, by predictions that did not know them. Weather and the like
+    differ by season: there, fit on whole years of a table with dates and compare by --season. Typical time: a
+    few seconds a batch.
     """
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": files}, rows=True)
-    from imbalance.reading import read_rows
-    from imbalance.serving import batches, load_bundle, share_cells, share_findings, watch_shares, write_rows
+    from imbalance import serving
+    from imbalance.reading import check_columns, read_rows
 
     if len({file.resolve() for file in files}) < len(files):
         raise typer.BadParameter("a file is named twice")
-    bundle = load_bundle(model)
+    bundle = serving.load_bundle(model)
+    dates = None if season is None else serving.date_column(bundle, by)
     tables = {str(file): read_rows(file, columns=bundle.columns) for file in files}
-    parts = batches(tables, by)
+    for file, table in tables.items():
+        check_columns(table, [dates] if dates else [], file)
+    parts = serving.batches(tables, by)
     with progress("Batches") as advance, _naming(", ".join(tables)):
-        shares, said = watch_shares(bundle, parts, advance=advance)
-    write_rows(shares, out)
-    headings, cells = share_cells(shares)
+        shares, said = serving.watch_shares(bundle, parts, season=season, dates=dates, advance=advance)
+    serving.write_rows(shares, out)
+    headings, cells = serving.share_cells(shares)
     if cells:
         print_table(headings, cells, left=1)
-    _finish(json, shares, share_findings(shares, bundle.facts), said, out=out)
+    _finish(json, shares, serving.share_findings(shares, bundle.facts, season=season), said, out=out)
 
 
 @command("strategies --json strategies.json")

@@ -49,7 +49,8 @@ MOST_COLUMNS = 100
 #: A difference of two estimates of a share that is not worth a word.
 SMALL = 0.01
 NUMBERS = ["share", "low", "high", "pacc", "em", "p_value"]
-HISTORY = ["when", "label", "n_rows", "n_used", *NUMBERS[:5], "agree", "p_value", "alarm", "reason"]
+HISTORY = ["when", "label", "n_rows", "n_used", "n_held_out", *NUMBERS[:5], "agree", "p_value", "alarm",
+           "reason"]  # fmt: skip
 
 
 class LabelShiftAdapter(MetaClassifier):
@@ -163,18 +164,45 @@ class LabelShiftAdapter(MetaClassifier):
             inner, trained_prior="count", cv=self.cv, n_jobs=self.n_jobs, random_state=seed
         )
         self._copies, raw = held_out_members(plain, X, y, sample_weight=sample_weight, groups=groups)
-        raw = raw.mean(axis=0)
-        self._codes, self._weights = class_codes(y, self.classes_), sample_weight
+        self._raw, self._codes = raw.mean(axis=0), class_codes(y, self.classes_)
+        self._weights = np.ones(len(y)) if sample_weight is None else sample_weight
         # Without calibration the probabilities are trusted, but for the prior of what weights by itself.
         trusted = self.calibration != "none" or learns_as_counted(self.estimator)
-        method = self.calibration if trusted else "prior"
-        self._calibrator = fit_calibrator(raw, self._codes, method=method, weights=sample_weight)
-        self._held_out = self._calibrator(raw)
+        self._method = self.calibration if trusted else "prior"
         self._compared = some_rows_by_class(self._codes, MOST_ROWS)
         self._names, self._features = _numbers(_safe_indexing(X, self._compared))
         self.classifier_ = plain.fit(X, y, sample_weight)
         self.prior_ = self.training_prior_ = plain.training_prior_
+        self._reference = None
+        self._refer_to()
         return self
+
+    def _refer_to(self, reference=None):
+        """Calibrate on some held-out rows and compare with these from now on, or with all where they are too
+        few; return the sentence that says so, or nothing."""
+        everything, said = np.ones(len(self._codes), dtype=bool), ""
+        mask = everything if reference is None else np.asarray(reference)
+        if mask.shape != everything.shape or mask.dtype != bool:
+            raise ValueError(
+                f"The reference must be true or false for each of {len(everything):,} training rows."
+            )
+        compared = self._compared[(mask & (self._weights > 0))[self._compared]]
+        rows = np.bincount(self._codes[compared], minlength=len(self.classes_))
+        if reference is not None and rows.min() < FEWEST_ROWS:
+            name, mask = self.classes_.tolist()[rows.argmin()], everything
+            said = (
+                f" The reference has {rows.min()} rows of class {name!r}, fewer than {FEWEST_ROWS}, so all "
+                "training rows were compared with."
+            )
+        if np.array_equal(mask, self._reference):
+            return said
+        codes, weights, raw = self._codes[mask], self._weights[mask], self._raw[mask]
+        # The classes count as in training: for these shares the probabilities stand.
+        shares = np.bincount(codes, weights, len(self.classes_))
+        weights = weights * (self.training_prior_ / (shares / shares.sum()))[codes]
+        self._calibrator = fit_calibrator(raw, codes, method=self._method, weights=weights)
+        self._reference, self._held_out = mask, (self._calibrator(raw), codes, weights)
+        return said
 
     def adapt(self, X):
         """Estimate the class shares of unlabelled rows and predict for them from now on; return self.
@@ -206,7 +234,8 @@ class LabelShiftAdapter(MetaClassifier):
         """Estimate the shares twice, with PACC's interval, and note whether both agree."""
         trained, n_rows = self.training_prior_, raw.shape[1]
         calibrated = np.stack([self._calibrator(p) for p in raw])
-        means = class_means(self._held_out, self._codes, weights=self._weights)
+        held_out, codes, weights = self._held_out
+        means = class_means(held_out, codes, weights=weights)
         told = np.linalg.matrix_rank(means, tol=1e-6) == len(means)
         # Probabilities for about the shares sought are the score function of the likelihood there: on them
         # PACC is as sure as EM where the probabilities are right, and unbiased where they are not.
@@ -214,9 +243,9 @@ class LabelShiftAdapter(MetaClassifier):
         unlabelled = mean_corrected(calibrated, [trained] * len(raw), about)
         pacc, self.prior_interval_ = pacc_with_intervals(
             unlabelled,
-            mean_corrected([self._held_out], [trained], about),
-            self._codes,
-            weights=self._weights,
+            mean_corrected([held_out], [trained], about),
+            codes,
+            weights=weights,
             coverage=self.coverage,
             n_copies=len(raw),
         )
@@ -232,12 +261,13 @@ class LabelShiftAdapter(MetaClassifier):
 
     def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):
         """Test predictions and numbers among the features together."""
-        kept = self._compared
+        of = self._reference[self._compared]
+        kept = self._compared[of]
         found = label_shift_test(
             np.column_stack([self._calibrator(deal(raw)), _numbers(X, self._names)[1]]),
-            np.column_stack([self._held_out[kept], self._features]),
+            np.column_stack([self._calibrator(self._raw[kept]), self._features[of]]),
             self._codes[kept],
-            weights=None if self._weights is None else self._weights[kept],
+            weights=self._weights[kept],
             n_bootstrap=max(self.n_bootstrap, int(np.ceil(2 / significance))),
             rng=rng,
         )
@@ -374,15 +404,16 @@ class PriorTracker(MetaClassifier):
         Adapted to the latest batch.
     history_ : pandas.DataFrame
         A row for each batch and class: ``when, label, n_rows`` (of the batch), ``n_used`` (with those of
-        earlier ones that are not forgotten), ``share, low, high`` (PACC or as the adapter says, and the
-        interval), ``pacc, em, agree, p_value, alarm, reason``. A batch of fewer than 10 rows has no share.
+        earlier ones that are not forgotten), ``n_held_out`` (rows compared with), ``share, low, high`` (PACC
+        or as the adapter says, and the interval), ``pacc, em, agree, p_value, alarm, reason``. A batch of
+        fewer than 10 rows has no share.
 
     Notes
     -----
     The intervals hold one at a time: of 20 at 95 % one misses. All rest on the same held-out rows, so that
     differences between batches are surer than each share. A batch that raises the alarm is not remembered,
     and its shares should not be believed. A batch of one season raises it where features follow the season:
-    fit on whole years and leave such features out, or fit a tracker for each season.
+    give :meth:`update` the training rows of that season as `reference`.
 
     Examples
     --------
@@ -429,8 +460,24 @@ class PriorTracker(MetaClassifier):
         self.history_, self._earlier = pd.DataFrame(columns=HISTORY), None
         return self
 
-    def update(self, X, when=None):
-        """Add a batch of unlabelled rows to the history, under a new name or its number; return self."""
+    def update(self, X, when=None, *, reference=None):
+        """Add a batch of unlabelled rows to the history.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+        when : str or other scalar, optional
+            Name of the batch, a new one; its number if None.
+        reference : array-like of bool of shape (n_training_rows,), optional
+            Held-out training rows to compare with, such as those of the same month of any year; all if None,
+            and where it has fewer than 10 rows of a class, which `reason` then says.
+
+        Returns
+        -------
+        self
+            A ValueError says that the name is known already, or that the reference does not fit.
+        """
         if not hasattr(self, "adapter_"):
             before, adapter = _unpacked(self.estimator, lambda one: isinstance(one, LabelShiftAdapter))
             if adapter is not None:
@@ -445,16 +492,18 @@ class PriorTracker(MetaClassifier):
         found = {"when": when, "label": self.classes_, "n_rows": n_rows}
         if n_rows < FEWEST_ROWS:
             reason = f"{n_rows} rows say too little about their class shares."
-            found |= {"n_used": 0, "agree": True, "alarm": False, "reason": reason}
+            found |= {"n_used": 0, "n_held_out": 0, "agree": True, "alarm": False, "reason": reason}
         else:
-            found |= self._follow(X, len(known))
+            found |= self._follow(X, len(known), reference)
         new = pd.DataFrame(found, columns=HISTORY)
         new[NUMBERS] = new[NUMBERS].astype("float64")
         self.history_ = new if self.history_.empty else pd.concat([self.history_, new], ignore_index=True)
         return self
 
-    def _follow(self, X, n_before):
-        adapter = self.adapter_
+    def _follow(self, X, n_before, reference):
+        if reference is not None and self.half_life is not None:
+            raise ValueError("Give a reference or half_life: remembered rows are of another reference.")
+        adapter, said = self.adapter_, self.adapter_._refer_to(reference)
         rng = np.random.default_rng([int(adapter._rng().integers(2**31)), n_before])
         X, raw = adapter._predicted(_transformed(self._before, X), rng)
         adapter._test(X, raw, rng, significance=1 - (1 - self.false_alarms) ** (1 / self.horizon))
@@ -465,9 +514,9 @@ class PriorTracker(MetaClassifier):
             self._earlier = raw[:, rng.random(raw.shape[1]) < 0.5 ** (1 / self.half_life)]
         low, high = adapter.prior_interval_.T
         return {
-            "n_used": raw.shape[1], "share": adapter.prior_, "low": low, "high": high, **adapter.estimates_,
-            "agree": adapter.agree_, "p_value": adapter.p_value_, "alarm": not adapter.plausible_,
-            "reason": adapter.reason_,
+            "n_used": raw.shape[1], "n_held_out": adapter._reference.sum(), "share": adapter.prior_,
+            "low": low, "high": high, **adapter.estimates_, "agree": adapter.agree_,
+            "p_value": adapter.p_value_, "alarm": not adapter.plausible_, "reason": adapter.reason_ + said,
         }  # fmt: skip
 
     def track(self, X, when):

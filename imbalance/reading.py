@@ -246,7 +246,8 @@ class LabelledTable:
     """Features `X`, labels `y` and groups of a table, ready to compare on.
 
     `notes` say what was changed or left out; `columns` how each feature was read, for :func:`read_alike`;
-    `asked` the columns that :func:`read_labelled` was told of.
+    `asked` the columns that :func:`read_labelled` was told of; `dates` the columns of dates, also of those
+    left out: what they begin with, and days since 1970.
     """
 
     X: pd.DataFrame
@@ -255,6 +256,7 @@ class LabelledTable:
     notes: tuple = ()
     columns: tuple = ()
     asked: dict = field(default_factory=dict)
+    dates: dict = field(default_factory=dict)
 
 
 def read_labelled(path, *, target, group=None, categorical=None, drop=None):
@@ -289,7 +291,10 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
         facts = (pq.read_schema(path).metadata or {}).get(b"airq", b"")  # of a panel or of predictions
         told = [*([ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []), *told]
     asked = {"target": target, "group": group, "categorical": categorical, "drop": drop}
-    return LabelledTable(X, y, groups, (*told, *notes), tuple(columns), asked)
+    days = {one.name: (one.order, X[one.name]) for one in columns if one.kind == "days"}
+    days |= {name: as_days(table[name])[::-1] for name in drop}
+    dates = {name: one for name, one in days.items() if one[1] is not None}
+    return LabelledTable(X, y, groups, (*told, *notes), tuple(columns), asked, dates)
 
 
 def read_rows(path, *, text=(), needed=(), columns=(), notes=None):

@@ -49,12 +49,13 @@ ROWS_CHECKED = 100
 @dataclass
 class Bundle:
     """Classifier whose probabilities stand for the target, the same learner for unlabelled rows, how
-    columns are read, and facts."""
+    columns are read, facts, and what dates begin with and their month in each training row, by column."""
 
     classifier: PriorCorrectedClassifier
     adapter: LabelShiftAdapter
     columns: tuple
     facts: dict
+    months: dict
 
 
 def fit_bundle(
@@ -86,7 +87,13 @@ def fit_bundle(
         "costs": [[*pair, cost] for pair, cost in costs.items()],
         "notes": [*table.notes, *telling_columns(table.X, table.y, groups), *said, *notes],
     }  # fmt: skip
-    return Bundle(classifier, adapter, table.columns, facts)
+    months = {name: (order, _months(days)) for name, (order, days) in table.dates.items()}
+    return Bundle(classifier, adapter, table.columns, facts, months)
+
+
+def _months(days):
+    """Return the month, 1 to 12, of days since 1970; 0 where there is none."""
+    return pd.to_datetime(days, unit="D").dt.month.fillna(0).to_numpy("int8")
 
 
 def _forget_dates(adapter, columns):
@@ -123,7 +130,7 @@ def save_bundle(bundle, folder, *, X):
     """Write a model as a folder, whole or not at all; one in it is replaced, if it predicts `X` as before."""
     with atomic_folder(folder, marker=MARKER) as new:
         arrays = {}
-        tree = _encoded([bundle.classifier, bundle.adapter], new, arrays)
+        tree = _encoded([bundle.classifier, bundle.adapter, bundle.months], new, arrays)
         write_json(new / TREE, tree)
         np.savez_compressed(new / ARRAYS, **arrays)
         files = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(new.iterdir())}
@@ -161,13 +168,13 @@ def load_bundle(folder):
         with np.load(folder / ARRAYS, allow_pickle=False) as stored:
             arrays = dict(stored)
         tree = json.loads((folder / TREE).read_text(encoding="utf-8"))
-        classifier, adapter = _decoded(tree, folder, arrays)
+        classifier, adapter, months = _decoded(tree, folder, arrays)
     except DAMAGE as error:
         raise ValueError(
             f"{folder} is damaged or of another version ({type(error).__name__}: {error}); "
             "fit the model again."
         ) from None
-    return Bundle(classifier, adapter, columns, facts)
+    return Bundle(classifier, adapter, columns, facts, months)
 
 
 def _check_versions(folder, held):
@@ -271,8 +278,9 @@ def _decoded(tree, folder, arrays):
 # Their use
 
 PROBABILITY, CORRECTED = "p_", "_corrected"
-#: Periods that a column of dates may be cut into.
+#: Periods that a column of dates may be cut into, and seasons that they may be compared by: their months.
 PERIODS = ("day", "week", "month", "quarter", "year")
+SEASONS = {"month": 1, "quarter": 3}
 #: A row of probabilities may miss one by so much, for rounding.
 ROUNDING = 0.02
 
@@ -373,23 +381,60 @@ def _batch_of(table, by, file):
         return filled(table[column])
     if period not in PERIODS:
         raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
-    days = as_days(table[column])[0]
-    if days is None:
-        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
+    days = _days(table, column, file, period)
     periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
     return periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
 
 
-def watch_shares(bundle, parts, *, advance=None):
+def _days(table, column, file, period, order=""):
+    """Return the dates of a column as days since 1970."""
+    days = as_days(table[column], order)[0]
+    if days is None:
+        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
+    return days
+
+
+def date_column(bundle, by=None):
+    """Return the column whose dates tell the seasons: the one that `by` cuts by, or the only one."""
+    known = list(bundle.months)
+    cut = [name for name in known if by in (name, *(f"{name}:{period}" for period in PERIODS))]
+    if not known:
+        raise ValueError("The model knows no dates of its training rows: fit it on a table that has them.")
+    if len(cut or known) > 1:
+        raise ValueError(
+            f"The model knows dates in {', '.join(known)}: cut the batches by one, as in {known[0]}:month."
+        )
+    return (cut or known)[0]
+
+
+def same_season(bundle, table, season, dates):
+    """Return which training rows are of the months, or quarters, that a table has dates in."""
+    order, trained = bundle.months[dates]
+    new = _months(_days(table, dates, "The table", season, order))
+    return np.isin((trained - 1) // SEASONS[season], (new[new > 0] - 1) // SEASONS[season])
+
+
+def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
     """Return the class shares of batches, `PriorTracker.history_`, and notes on batches too small and
-    cells not understood."""
+    cells not understood.
+
+    With a `season`, a key of :data:`SEASONS`, every batch is compared with the training rows of its own ones,
+    by the column `dates`; a note names those that have too few.
+    """
     tracker, noted = PriorTracker(bundle.adapter, horizon=len(parts)), {}
+    lack = (
+        f"training has fewer than {FEWEST_ROWS} rows of a class in the same {season}, so all its rows were "
+        "compared with."
+    )
     for done, (batch, table) in enumerate(parts.items(), start=1):
         X, said = read_alike(table, bundle.columns)
         with warnings.catch_warnings():
             # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)
-            tracker.update(X, when=str(batch))
+            like = None if season is None else same_season(bundle, table, season, dates)
+            tracker.update(X, when=str(batch), reference=like)
+        if like is not None and tracker.history_["n_held_out"].iloc[-1] not in (0, like.sum()):
+            said = [*said, lack]
         for note in said:
             noted.setdefault(note, []).append(str(batch))
         if advance:
@@ -419,8 +464,9 @@ def share_cells(history):
     return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
 
 
-def share_findings(history, facts):
+def share_findings(history, facts, *, season=None):
     """Return sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
+    others = "" if season else ", or differ by season (--season month compares with the same one)"
     rarest = min(facts["training_prior"], key=facts["training_prior"].get)
     known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
     alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
@@ -428,8 +474,7 @@ def share_findings(history, facts):
     if alarms:
         sentences.append(
             f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
-            "changed, too, or are of a season that training lacks: label some of them before you trust "
-            "predictions there."
+            f"changed, too{others}: label some of them before you trust predictions there."
         )
     if len(fitting):
         least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]

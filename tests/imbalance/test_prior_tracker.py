@@ -121,6 +121,48 @@ def test_false_alarms_are_few(adapter):
     assert rare(tracker)["alarm"].sum() <= 1
 
 
+def test_a_batch_is_compared_with_the_rows_of_its_reference():
+    """Half of the training rows are moved by 3: a batch that is moved, too, is no mixture of the classes of
+    all rows, but of those of the moved half, with its share of .5."""
+    parts = [population(1000, 0.2, 0), population(1000, 0.2, 1, moved=3.0)]
+    X, y = map(np.concatenate, zip(*parts, strict=True))
+    moved, (new, _) = np.repeat([False, True], 1000), population(500, 0.5, 2, moved=3.0)
+    tracker = PriorTracker(GaussianNB(), random_state=0).fit(X, y)
+    found = rare(tracker.update(new, "all").update(new, "moved", reference=moved).update(new, "again"))
+    assert found["alarm"].tolist() == [True, False, True]
+    assert found["n_held_out"].tolist() == [2000, 1000, 2000]
+    assert abs(found["share"][1] - 0.5) < 0.06
+    pd.testing.assert_series_equal(found["share"][[0]], found["share"][[2]].set_axis([0]))
+
+
+def test_a_reference_of_few_rows_is_replaced_by_all_and_said(adapter):
+    "Four rare rows are fewer than ten."
+    _, y = population(2000, 0.1, 0)
+    few = np.isin(np.arange(2000), [*np.flatnonzero(y == "rare")[:4], *np.flatnonzero(y == "common")])
+    found = rare(PriorTracker(adapter).update(population(300, 0.1, 1)[0], reference=few)).iloc[-1]
+    assert found["n_held_out"] == 2000
+    assert "has 4 rows of class 'rare', fewer than 10, so all training rows were compared" in found["reason"]
+
+
+def test_a_reference_that_makes_no_sense_is_refused(adapter):
+    "Of another length, of numbers, or beside remembered rows."
+    X, _ = population(300, 0.1, 1)
+    for reference in ([True], np.ones(2000)):
+        with pytest.raises(ValueError, match="true or false for each of 2,000 training rows"):
+            PriorTracker(adapter).update(X, reference=reference)
+    with pytest.raises(ValueError, match="Give a reference or half_life"):
+        PriorTracker(adapter, half_life=1).update(X, reference=np.ones(2000, dtype=bool))
+
+
+def test_false_alarms_beside_a_reference_are_few(adapter):
+    "30 batches beside a fifth of the rows, at 5 % for twelve: 2 alarms or more happen once in 150 times."
+    reference, tracker = np.arange(2000) < 400, PriorTracker(adapter)
+    for seed in range(30):
+        tracker.update(population(200, [0.05, 0.2, 0.6][seed % 3], seed + 1)[0], reference=reference)
+    assert rare(tracker)["alarm"].sum() <= 1
+    assert (rare(tracker)["n_held_out"] == 400).all()
+
+
 def test_with_a_half_life_older_rows_count_less(adapter):
     "Ten batches of .1, then one of .6: half of each is remembered, so the share is about .35, and surer."
     steady, quick = PriorTracker(adapter, half_life=1), PriorTracker(adapter)

@@ -17,9 +17,11 @@ from imbalance.reading import LabelledTable, read_alike, read_labelled, read_row
 from imbalance.serving import (
     batches,
     correct_rows,
+    date_column,
     fit_bundle,
     load_bundle,
     predict_rows,
+    same_season,
     save_bundle,
     share_cells,
     share_findings,
@@ -341,7 +343,7 @@ def test_class_shares_of_batches_follow_the_truth(folder, tmp_path):
 
 
 def test_rows_that_changed_raise_an_alarm(folder):
-    "Rates that are ten higher are no mixture of those known, which another season may explain."
+    "Rates that are ten higher are no mixture of those known, but their season might be another one."
     bundle = load_bundle(folder / "model")
     table = read_rows(folder / "new.csv")
     X, _ = read_alike(table, bundle.columns)
@@ -350,7 +352,88 @@ def test_rows_that_changed_raise_an_alarm(folder):
     alarms = history.drop_duplicates("when").set_index("when")["alarm"]
     assert alarms.to_dict() == {"as before": False, "moved": True, "three": False}
     assert "1 of 2 batches (moved)" in share_findings(history, bundle.facts)[0]
-    assert "season that training lacks" in share_findings(history, bundle.facts)[0]
+    assert "or differ by season (--season month" in share_findings(history, bundle.facts)[0]
+    assert "season" not in share_findings(history, bundle.facts, season="month")[0]
+
+
+def year_table(year, shares, *, rows=100, seed=0):
+    "So many cases a month, a share of them ill; those have a higher marker. Summer is 20 degrees warmer."
+    rng = np.random.default_rng(seed)
+    month = np.repeat(np.arange(1, 13), rows)
+    ill = rng.permuted(np.arange(rows) < rows * np.asarray(shares)[:, None], axis=1).ravel()
+    return pd.DataFrame(
+        {
+            "marker": rng.normal(size=len(ill)) + 4 * ill,
+            "heat": rng.normal(size=len(ill)) + 20 * ((month > 3) & (month < 10)),
+            "when": [f"{year}-{one:02d}-15" for one in month],
+            "state": np.where(ill, "ill", "well"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def yearly(tmp_path_factory):
+    "A model of a year with 20 of 100 ill each month, but 5 in December; and another year, of 40."
+    folder = tmp_path_factory.mktemp("yearly")
+    year_table(2020, [0.2] * 11 + [0.05]).to_csv(folder / "2020.csv", index=False)
+    year_table(2021, [0.4] * 12, seed=101).drop(columns="state").to_csv(folder / "2021.csv", index=False)
+    fit = ["fit", folder / "2020.csv", "--target", "state", "--drop", "when", "--out", folder / "model"]
+    assert imbalance(*fit).exit_code == 0
+    return folder
+
+
+def test_a_season_of_its_own_raises_no_alarm(yearly, tmp_path):
+    """Half of the year is warm: beside all of it, no month looks like a mixture of the classes. Beside
+    100 rows of the same month of the year before, July does, with 40 of 100 ill."""
+    command = ["monitor", yearly / "model", yearly / "2021.csv", "--by", "when:month", "--out"]
+    for name, options in {"year": [], "month": ["--season", "month"]}.items():
+        result = imbalance(*command, tmp_path / f"{name}.csv", *options)
+        assert result.exit_code == 0, result.output
+    year, month = (
+        pd.read_csv(tmp_path / f"{name}.csv").query("label == 'ill'").set_index("when")
+        for name in ("year", "month")
+    )
+    assert year["alarm"].all() and (year["n_held_out"] == 1200).all()
+    assert not month["alarm"][:11].any() and (month["n_held_out"][:11] == 100).all()
+    assert abs(month.loc["2021-07", "share"] - 0.4) < 0.06
+
+
+def test_a_season_with_too_few_rows_is_compared_with_all_and_said(yearly, tmp_path):
+    "5 of the rows of December are ill, fewer than 10: the note names the month and what was done."
+    result = imbalance(
+        "monitor", yearly / "model", yearly / "2021.csv", "--by", "when:month", "--season", "month",
+        "--out", tmp_path / "s.csv",
+    )  # fmt: skip
+    said = "Batch 2021-12: training has fewer than 10 rows of a class in the same month, so all its rows were"
+    assert said in " ".join(result.stderr.split())
+    assert (
+        pd.read_csv(tmp_path / "s.csv").set_index("when").loc["2021-12", "n_held_out"].tolist() == [1200] * 2
+    )
+
+
+def test_the_training_rows_of_a_quarter_are_those_of_its_three_months(yearly):
+    "February 2021 is of the first quarter: the first 300 of 1,200 rows of 2020; as a month, the second 100."
+    bundle, table = load_bundle(yearly / "model"), pd.DataFrame({"when": ["2021-02-28", None]})
+    assert np.flatnonzero(same_season(bundle, table, "quarter", "when")).tolist() == list(range(300))
+    assert np.flatnonzero(same_season(bundle, table, "month", "when")).tolist() == list(range(100, 200))
+
+
+def test_a_season_needs_dates_that_the_model_knows(folder, yearly, tmp_path):
+    "A model without dates, a table without them, and two columns of dates: one line each."
+    season = ["--season", "month", "--out", tmp_path / "s.csv"]
+    table = year_table(2020, [0.2] * 12)
+    table.drop(columns="when").to_csv(tmp_path / "none.csv", index=False)
+    table.assign(born=table["when"]).to_csv(tmp_path / "two.csv", index=False)
+    refused(
+        imbalance("monitor", yearly / "model", tmp_path / "none.csv", *season),
+        "none.csv has no column 'when'",
+    )
+    for name in ("none", "two"):
+        fit = ["fit", tmp_path / f"{name}.csv", "--target", "state", "--out", tmp_path / name]
+        assert imbalance(*fit).exit_code == 0
+        words = {"none": "knows no dates of its training rows", "two": "knows dates in when, born"}[name]
+        refused(imbalance("monitor", tmp_path / name, yearly / "2021.csv", *season), words)
+    assert date_column(load_bundle(tmp_path / "two"), "born:month") == "born"
 
 
 def test_later_dates_are_said_but_raise_no_alarm(tmp_path):
