@@ -447,7 +447,8 @@ def hazard(
     from airq.io import read_panel
     from airq.panel import origin_warnings, panel_metadata
     from imbalance import hazard as hazards
-    from imbalance.comparison.regression import check_rates
+    from imbalance import hazard_report
+    from imbalance.regression import check_rates
 
     try:
         shares = [float(rate) for rate in listed(rates)]
@@ -465,14 +466,14 @@ def hazard(
             table, above, group=group, methods=names, rates=asked, cv=folds, recipe=recipe,
             seed=seed, n_jobs=jobs, out=out, advance=advance,
         )  # fmt: skip
-    hazards.write_hazard(found, out)
-    answer, *others = hazards.headlines(found)
+    hazard_report.write_hazard(found, out)
+    answer, *others = hazard_report.headlines(found)
     say(answer, style="bold")
     for sentence in others:
         say(f"- {sentence}")
-    print_table(*hazards.headline_cells(found, room()), left=1)
-    say(hazards.caption(found.settings), style="dim")
-    _finish(json, hazards.records(found))
+    print_table(*hazard_report.headline_cells(found, room()), left=1)
+    say(hazard_report.caption(found.settings), style="dim")
+    _finish(json, hazard_report.records(found))
     say(f"Written to {out}: every rate and figure stands in table.md")
 
 
@@ -507,7 +508,7 @@ def _paired_shares(texts):
 
 def _shares(text, option):
     """Return shares as they are written, by class or in order."""
-    from imbalance.reading import parse_target_prior
+    from imbalance.probability import parse_target_prior
 
     try:
         shares = parse_target_prior(text) if "=" in text else list(map(float, text.split(",")))
@@ -521,7 +522,7 @@ def _shares(text, option):
 
 def _check_target(text):
     """Refuse class shares that are none before any work is done."""
-    from imbalance.reading import parse_target_prior
+    from imbalance.probability import parse_target_prior
 
     if text is not None:
         _say_reading("--target-prior", parse_target_prior(text))

@@ -58,6 +58,25 @@ def check_prior(prior, *, name="prior"):
     return shares if total == 1 else shares / total
 
 
+def parse_target_prior(text):
+    """Return class shares written as ``a=.5,b=.5`` as a dict; "balanced" and "training" stay as they are."""
+    if text in ("balanced", "training"):
+        return text
+    prior = {}
+    for part in text.split(","):
+        name, sign, share = part.strip().rpartition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            value = None
+        if not sign or value is None:
+            raise ValueError(f"The target prior {text!r} is not of the form a=.5,b=.5, balanced or training.")
+        if name.strip() in prior:
+            raise ValueError(f"The target prior names {name.strip()!r} twice.")
+        prior[name.strip()] = value
+    return prior
+
+
 def check_probabilities(probabilities, n_classes):
     """Return probabilities as an array (n_samples, n_classes) whose rows sum to one; refuse others."""
     probabilities = np.asarray(probabilities, dtype="float64")

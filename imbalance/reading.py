@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.tree import DecisionTreeClassifier
 
 from airq.files.tables import EMPTY_CELLS, read_file
 from airq.io import atomic_write
@@ -211,8 +209,6 @@ MAX_CLASSES = 100
 DATE_PARTS = {"year": "year", "month": "month", "weekday": "day_of_week"}
 #: Longest name of a class: it stands in every table and picture.
 MOST_CHARACTERS = 200
-#: A column alone tells the class if it is right for this share of the rows of every class; rows looked at.
-TELLS, MOST_LOOKED_AT = 0.98, 5_000
 
 
 @dataclass(frozen=True)
@@ -333,34 +329,6 @@ def holds_lists(column):
     return column.dtype == object and column.map(pd.api.types.is_list_like).any()
 
 
-def telling_columns(X, y, groups=None):
-    """Return sentences on columns each of which alone tells the class of 98 % of the rows of every class: a
-    tree of one column says so of half of at most 5,000 rows, one a group, that it was not fitted on."""
-    if groups is not None:
-        alone = np.unique(groups, return_index=True)[1]
-        X, y = X.iloc[alone], np.asarray(y)[alone]
-    y = np.unique(np.asarray(y), return_inverse=True)[1]
-    counts = np.bincount(y)
-    if counts.min() < 2:
-        return []
-    rows = np.random.default_rng(0).permutation(len(y))
-    first = np.concatenate([rows[y[rows] == code][:100] for code in range(len(counts))])
-    rows = np.union1d(first, rows[:MOST_LOOKED_AT])
-    said, split = [], StratifiedKFold(2, shuffle=True, random_state=0)
-    for name in X:
-        words = isinstance(X[name].dtype, pd.CategoricalDtype)
-        values = X[name].cat.codes if words else X[name].astype("float64")
-        tree = DecisionTreeClassifier(max_leaf_nodes=max(32, 2 * len(counts)), random_state=0)
-        told = cross_val_predict(tree, values.to_numpy()[rows, None], y[rows], cv=split)
-        right = min(np.mean(told[y[rows] == code] == code) for code in range(len(counts)))
-        if right >= TELLS:
-            said.append(
-                f"{name} alone tells the class of {right:.0%} of the rows of every class; leave it out "
-                "(--drop) if it is not known before the class is."
-            )
-    return said
-
-
 def labels(column, *, name="the target"):
     """Return the labels of a column: integers where all are whole, none with a leading zero; else text."""
     if not len(column):
@@ -395,25 +363,6 @@ def labels(column, *, name="the target"):
             f"{name!r} has {text.nunique():,} different labels; {MAX_CLASSES} at most can be told."
         )
     return text.to_numpy(dtype="str")
-
-
-def parse_target_prior(text):
-    """Return class shares written as ``a=.5,b=.5`` as a dict; "balanced" and "training" stay as they are."""
-    if text in ("balanced", "training"):
-        return text
-    prior = {}
-    for part in text.split(","):
-        name, sign, share = part.strip().rpartition("=")
-        try:
-            value = float(share)
-        except ValueError:
-            value = None
-        if not sign or value is None:
-            raise ValueError(f"The target prior {text!r} is not of the form a=.5,b=.5, balanced or training.")
-        if name.strip() in prior:
-            raise ValueError(f"The target prior names {name.strip()!r} twice.")
-        prior[name.strip()] = value
-    return prior
 
 
 def is_number(column):

@@ -17,21 +17,19 @@ from airq.io import atomic_folder, atomic_write, write_json
 from airq.messages import versions, warn
 from imbalance.comparison.fits import ALWAYS, FURTHER
 from imbalance.comparison.models import MEANINGS, choose_models, fit_row, seeded
-from imbalance.comparison.problem import whole_groups
+from imbalance.comparison.problem import telling_columns, whole_groups
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import cost_matrix, least_cost
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter, PriorTracker
-from imbalance.probability import FEWEST_ROWS, correct_prior, resolve_prior
+from imbalance.probability import FEWEST_ROWS, correct_prior, parse_target_prior, resolve_prior
 from imbalance.reading import (
     Column,
     as_days,
     as_numbers,
     check_columns,
     filled,
-    parse_target_prior,
     read_alike,
-    telling_columns,
     write_csv,
 )
 

@@ -31,7 +31,8 @@ from imbalance.comparison.problem import make_problem
 from imbalance.comparison.strategies import ROWS, Strategy
 from imbalance.decisions import expected_cost, threshold_at
 from imbalance.metrics import average_precision, corrected_t_interval
-from imbalance.reading import features, parse_target_prior
+from imbalance.probability import parse_target_prior
+from imbalance.reading import features
 
 SMALL = {"models": GaussianNB(), "cv": 3, "repeats": 1}
 COUNTED = SMALL | {"models": LogisticRegression()}

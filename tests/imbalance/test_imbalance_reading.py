@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from airq.io import write_table
-from imbalance.reading import Column, features, labels, read_alike, read_labelled, read_rows, telling_columns
+from imbalance.comparison.problem import telling_columns
+from imbalance.reading import Column, features, labels, read_alike, read_labelled, read_rows
 
 TABLE = "size,colour,code,town,risk\n1,red,7,A,low\n2,,7,A,high\n3,blue,8,B,low\n4,red,9,B,low\n"
 

@@ -10,7 +10,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
-from imbalance.comparison.regression import compare_regressors, summary, weighted
+from imbalance.regression import compare_regressors, summary, weighted
 
 POINTS = [(0, 0), (10, 1)]
 
