@@ -6,7 +6,6 @@ Boosters and tables are imported inside the commands, because the help of a comm
 from __future__ import annotations
 
 import math
-import os
 import shlex
 import sys
 import time
@@ -15,15 +14,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich import table as tables
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 
 import airq
 from airq.cluster import on_cluster
-from airq.commands.options import Cluster
+from airq.commands.options import ALL_CORES, Cluster, Jobs, Json
 from airq.messages import exit_cleanly, notes, progress
+from airq.report import console
 
 app = typer.Typer(
     name="imbalance",
@@ -33,10 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ALL_CORES = os.cpu_count() or 1
-Json = Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON records.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same input and seed give the same figures.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes that fit side by side, one thread each.")]
 Target = Annotated[str | None, typer.Option(help="Column of the classes.")]
 TargetPrior = Annotated[str, typer.Option(help="Population to predict for: a=.5,b=.5, balanced or training.")]
 Costs = Annotated[str | None, typer.Option(help='"yes>no=20,no>yes=1" charges 20 for a yes taken for a no.')]
@@ -141,13 +135,13 @@ def compare(
     )
     with on_cluster(cluster), progress("Comparing") as advance:
         comparison = run(
-            table.X, table.y, groups=table.groups, costs=_costs(costs, table.y), out=out,
+            table.X, table.y, groups=table.groups, costs=_costs(costs), out=out,
             title=f"{file.name}: {target}", notes=table.notes, advance=_estimated(advance, jobs), **options,
         )  # fmt: skip
     comparison.settings["table"] = table.asked
     write_comparison(comparison, out)
     columns = narrow_columns(comparison.table, screen.width)
-    print_table(*cells(comparison.table, columns))
+    print_table(*cells(comparison.table, columns), n_words=2)
     say(caption(comparison, columns), style="dim")
     _finish(json, comparison.table, comparison.findings, comparison.notes)
     best = shlex.join(["imbalance", "fit", str(file), "--like", str(out), "--out", "model"])
@@ -160,7 +154,7 @@ def _compare_suite(suite, out, json, options):
     with progress("Comparing") as advance:
         result = compare_suite(suite, out=out, advance=_estimated(advance, options["n_jobs"]), **options)
     write_suite(result, out)
-    print_table(*result.cells(), left=3, sections=0)
+    print_table(*result.cells(), n_words=3, sections=True)
     say(CAPTION, style="dim")
     _finish(json, result.table, result.findings, result.notes, out=out)
 
@@ -227,7 +221,7 @@ def fit(
         raise ValueError(f"{like} does not say which column holds the classes; name it by --target.")
     table = read_labelled(file, **columns)
     _check_target(target_prior)
-    how |= _named(model=model, rows=rows, target=target_prior, costs=_costs(costs, table.y))
+    how |= _named(model=model, rows=rows, target=target_prior, costs=_costs(costs))
     bundle = fit_bundle(table, **how, seed=seed, title=f"{file.name}: {columns['target']}")
     save_bundle(bundle, out, X=table.X)
     facts = bundle.facts
@@ -353,7 +347,7 @@ def monitor(
     serving.write_rows(shares, out)
     headings, cells = serving.share_cells(shares)
     if cells:
-        print_table(headings, cells, left=1)
+        print_table(headings, cells)
     _finish(json, shares, serving.share_findings(shares, bundle.facts, season=season), said, out=out)
 
 
@@ -365,7 +359,7 @@ def strategies(json: Json = None):
 
     records = vocabulary()
     cells = [[one["option"], one["name"], one["meaning"]] for one in records]
-    print_table(["option", "name", "what it is"], cells, left=3, sections=0)
+    print_table(["option", "name", "what it is"], cells, n_words=3, sections=True)
     _finish(json, records)
 
 
@@ -387,7 +381,7 @@ def datasets(
     _check(json=json)
     table, absent = dataset_table(suite_names(suite))
     if len(table):
-        print_table(*headed_cells(table, HEADINGS), left=2)
+        print_table(*headed_cells(table, HEADINGS), n_words=2)
         say(DATASETS_NOTE, style="dim")
     for row in table.itertuples() if licences == "full" else ():
         note = f"; {row.note}" if row.note else ""
@@ -408,13 +402,13 @@ def reproduce(out: Folder, json: Json = None, seed: Seed = 0, jobs: Jobs = ALL_C
     from imbalance.datasets.suite import write_reproduction
 
     say("Published by its author, on private rows:", style="bold")
-    print_table(*recipe_cells(), left=1)
+    print_table(*recipe_cells())
     with progress("Comparing") as advance:
         result = run(out, seed=seed, n_jobs=jobs, advance=advance)
     write_reproduction(result, out)
     if len(result.table):
         say("The same recipes on real tables, corrected too:", style="bold")
-        print_table(*result.cells(), left=3, sections=0)
+        print_table(*result.cells(), n_words=3, sections=True)
     records = [*recipe_table().to_dict("records"), *result.table.to_dict("records")]
     _finish(json, records, result.findings, result.notes, out=out)
 
@@ -471,7 +465,7 @@ def hazard(
     say(answer, style="bold")
     for sentence in others:
         say(f"- {sentence}")
-    print_table(*hazard_report.headline_cells(found, room()), left=1)
+    print_table(*hazard_report.headline_cells(found, room()))
     say(hazard_report.caption(found.settings), style="dim")
     _finish(json, hazard_report.records(found))
     say(f"Written to {out}: every rate and figure stands in table.md")
@@ -541,21 +535,17 @@ def _say_reading(option, shares):
     _finish(None, None, [], [f"{option} is read as {said}."])
 
 
-def _costs(text, y):
-    """Return costs written as ``yes>no=20,no>yes=1``, by the classes of `y`."""
+def _costs(text):
+    """Return costs written as ``yes>no=20,no>yes=1`` by pair."""
     if text is None:
         return None
-    known = {str(label): label for label in dict.fromkeys(y.tolist())}
     costs = {}
     for part in listed(text):
-        pair, sign, cost = part.rpartition("=")
+        pair, _, cost = part.rpartition("=")
         true, arrow, told = (name.strip() for name in pair.partition(">"))
-        for name in (true, told) if sign and arrow else ():
-            if name not in known:
-                raise ValueError(f"--costs names {name!r}, but the classes are {', '.join(sorted(known))}.")
         try:
-            costs[known[true], known[told]] = float(cost)
-        except (KeyError, ValueError):
+            costs[true, told] = float(cost if arrow else "no pair")
+        except ValueError:
             raise ValueError(f"--costs: {part!r} is not of the form true>predicted=cost.") from None
     return costs
 
@@ -615,16 +605,9 @@ def say(text, style=None):
     screen.print(text, markup=False, style=style)
 
 
-def print_table(headings, rows, *, left=2, sections=None):
-    """Print text cells as a table: the first `left` columns hold words, a line marks changes of column
-    `sections`."""
-    table = tables.Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < left else "right", overflow="fold")
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
-        ends = sections is not None and after is not None and after[sections] != row[sections]
-        table.add_row(*map(escape, row), end_section=ends)
-    Console(highlight=False, width=room()).print(table)
+def print_table(headings, rows, **looks):
+    """Print text cells as a table of any width, see :func:`airq.report.console.print_table`."""
+    console.print_table(headings, rows, on=Console(highlight=False, width=room()), **looks)
 
 
 def listed(text):

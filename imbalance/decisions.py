@@ -58,7 +58,10 @@ def cost_matrix(costs, classes):
 
 
 def _in_pairs(costs, names):
-    """Return costs by pair in rows and columns; right predictions cost nothing unless it is said."""
+    """Return costs by pair, of labels or of their text, in rows and columns; right predictions cost nothing
+    unless it is said."""
+    own = {str(name): name for name in names}
+    costs = {tuple(own.get(str(one), one) for one in pair): cost for pair, cost in costs.items()}
     pairs = [(true, predicted) for true in names for predicted in names]
     if unknown := [pair for pair in costs if pair not in pairs]:
         raise ValueError(f"Costs name {unknown[0]!r}, which is no pair (true, predicted) of {names}.")

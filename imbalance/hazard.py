@@ -34,7 +34,7 @@ from airq.panel import (
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS, SCHEMES
 from airq.validation.splitters import Fold, training_groups
-from imbalance.comparison.models import SETTINGS, make_model
+from imbalance.comparison.models import SETTINGS, BoostedClassifier
 from imbalance.comparison.runner import N_INNER, claim_parts, run_nested
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import alarm_rates, count_alarms, group_draws, interval, threshold_at
@@ -296,7 +296,7 @@ def _named(name, seed):
             f"No method {name!r}.{near_name(name, METHODS)} Choose from {', '.join(METHODS)}; those that are "
             f"no regression may end in {', '.join(f'+{one}' for one in ENDINGS if one != 'raw')}."
         )
-    strategy, model = find_rows(rows), make_model("lightgbm", random_state=seed, **BOOSTER)
+    strategy, model = find_rows(rows), BoostedClassifier(random_state=seed, settings=BOOSTER)
     meaning = f"classifier: {strategy.meaning}; probabilities {ENDINGS[ending]}"
     return strategy.classifier(model, ending=ending, target="training", seed=seed), meaning
 

@@ -197,13 +197,13 @@ class Rule:
     def __call__(self, y):
         """Return the rows of each class that changes, by its name."""
         rows = _rows(y)
-        return self.wanted(rows, max(rows, key=rows.get), min(rows, key=rows.get))
+        return self._wanted(rows, max(rows, key=rows.get), min(rows, key=rows.get))
 
 
 class DropMajority(Rule):
     """Drop a fraction of the largest class."""
 
-    def wanted(self, rows, largest, _):
+    def _wanted(self, rows, largest, _):
         return {largest: max(1, round(rows[largest] * (1 - self.number)))}
 
 
@@ -214,7 +214,7 @@ class AtMost(Rule):
     {'a': 10, 'b': 7}
     """
 
-    def wanted(self, rows, _, rarest):
+    def _wanted(self, rows, _, rarest):
         return {c: min(n, int(self.number * rows[rarest])) for c, n in rows.items() if c != rarest}
 
 
@@ -225,21 +225,21 @@ class Grow(Rule):
     {'b': 60, 'c': 15}
     """
 
-    def wanted(self, rows, largest, _):
+    def _wanted(self, rows, largest, _):
         return {c: min(rows[largest], round(self.number * n)) for c, n in rows.items() if c != largest}
 
 
 class AtLeast(Rule):
     """Grow every class to at least a share of the rows of the largest."""
 
-    def wanted(self, rows, largest, _):
+    def _wanted(self, rows, largest, _):
         return {c: max(n, round(self.number * rows[largest])) for c, n in rows.items() if c != largest}
 
 
 class AsManyAsTheOthers(Rule):
     """Cut the largest class to the rows of all others together."""
 
-    def wanted(self, rows, largest, _):
+    def _wanted(self, rows, largest, _):
         return {largest: min(rows[largest], sum(rows.values()) - rows[largest])}
 
 

@@ -65,10 +65,7 @@ def fit_bundle(
     names, shares = [str(label) for label in classes], counts / counts.sum()
     target = parse_target_prior(target) if isinstance(target, str) else target
     prior = resolve_prior(target, names, shares)
-    labels = dict(zip(names, classes.tolist(), strict=True))
-    costs = {tuple(labels.get(str(one), one) for one in pair): cost for pair, cost in (costs or {}).items()}
-    if costs:
-        cost_matrix(costs, classes)
+    cost_matrix(costs, classes)
     (learner,), strategy = choose_models([model])[0].values(), find_rows(rows)
     groups, said = whole_groups(table.X, table.groups)
     shared = {"ending": ending, "target": prior, "groups": groups, "seed": seed}
@@ -82,7 +79,7 @@ def fit_bundle(
         "class_rows": dict(zip(names, counts.tolist(), strict=True)),
         "training_prior": dict(zip(names, shares.tolist(), strict=True)),
         "target_prior": dict(zip(names, classifier.target_prior_.tolist(), strict=True)),
-        "costs": [[*pair, cost] for pair, cost in costs.items()],
+        "costs": [[*map(str, pair), cost] for pair, cost in (costs or {}).items()],
         "notes": [*table.notes, *telling_columns(table.X, table.y, groups), *said, *notes],
     }  # fmt: skip
     months = {name: (order, _months(days)) for name, (order, days) in table.dates.items()}

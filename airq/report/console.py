@@ -37,10 +37,11 @@ def print_written(*paths):
         screen.print(f"Written to {path}")
 
 
-def print_table(headings, rows, *, n_words=1, sections=False, **column):
+def print_table(headings, rows, *, n_words=1, sections=False, on=screen, **column):
     """Print a table whose first `n_words` columns are words and whose others are numbers.
 
-    `sections` draws a line where the first cell changes; `column` is for :meth:`rich.table.Table.add_column`.
+    `sections` draws a line where the first cell changes; `on` is the console; `column` is for
+    :meth:`rich.table.Table.add_column`.
     """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     column = column or {"overflow": "fold"}
@@ -48,7 +49,7 @@ def print_table(headings, rows, *, n_words=1, sections=False, **column):
         table.add_column(heading, justify="left" if number < n_words else "right", **column)
     for row, after in itertools.zip_longest(rows, rows[1:]):
         table.add_row(*map(escape, row), end_section=sections and after is not None and after[0] != row[0])
-    screen.print(table, soft_wrap=False)
+    on.print(table, soft_wrap=False)
 
 
 def _print_lines(lines, style=None):

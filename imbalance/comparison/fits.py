@@ -251,7 +251,7 @@ def _scored(name, scorer, predicted, X, y, weights, rarest):
 
 
 def choose_scoring(scoring=None, costs=None, *, classes=()):
-    """Return scores from names, scorers, a list of them or a mapping; classes in costs may be named as text.
+    """Return scores from names, scorers, a list of them or a mapping, and costs as a matrix.
 
     >>> choose_scoring(["brier", "recall@0.05", "balanced_accuracy"]).names
     ['recall@0.05', 'false_alarms@0.05', 'balanced_accuracy']
@@ -279,9 +279,6 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
                 f"Unknown score {one!r}.{hint} Known: {', '.join(ALWAYS)}, recall@0.05 and its like, "
                 "scikit-learn's scorers by name, and scorers."
             )
-    if isinstance(costs, Mapping):
-        own = {str(label): label for label in np.asarray(classes).tolist()}
-        costs = {tuple(own.get(str(label), label) for label in pair): cost for pair, cost in costs.items()}
     return Scoring(None if costs is None else cost_matrix(costs, classes), tuple(rates), scorers)
 
 

@@ -33,7 +33,6 @@ SETTINGS = {
     },
     "catboost": {"iterations": 300, "thread_count": 1, "allow_writing_files": False, "verbose": False},
 }  # fmt: skip
-MODELS = tuple(SETTINGS)
 
 
 class BoostedClassifier(ClassifierMixin, BaseEstimator):
@@ -65,7 +64,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
 
     def _unfitted(self):
         if self.library not in SETTINGS:
-            raise ValueError(f"Unknown model {self.library!r}; use one of {', '.join(MODELS)}.")
+            raise ValueError(f"Unknown model {self.library!r}; use one of {', '.join(SETTINGS)}.")
         settings = SETTINGS[self.library] | {"random_state": self.random_state} | (self.settings or {})
         if self.library == "lightgbm":
             from lightgbm import LGBMClassifier
@@ -105,13 +104,6 @@ def _frame(X):
 def _words(column):
     """Return a column as text."""
     return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
-
-
-def make_model(name, *, random_state=0, **settings):
-    """Return a booster with the library's defaults, one thread and a fixed seed."""
-    if name not in SETTINGS:
-        raise ValueError(f"Unknown model {name!r}; use one of {', '.join(MODELS)}.")
-    return BoostedClassifier(name, random_state=random_state, settings=settings or None)
 
 
 # Models by name

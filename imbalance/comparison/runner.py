@@ -41,11 +41,6 @@ class Job:
         name = re.sub(r"[^\w.+-]+", "_", self.name)[:60]
         return f"{name}-{self.known}-{self.fold}.npz"
 
-    @property
-    def text(self):
-        """Return what a progress bar says of it."""
-        return self.name
-
 
 def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
     """Run jobs, or read what earlier runs of them found; return record and arrays of each, in their order.
@@ -69,7 +64,7 @@ def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
                     with atomic_write(folder / job.file_name) as unfinished:
                         np.savez(unfinished, record=json.dumps(record), **arrays)
                 done[job.file_name] = record, {name: arrays[name] for name in returned}
-                tell(len(done), len(jobs), job.text)
+                tell(len(done), len(jobs), job.name)
     except BrokenProcessPool:
         kept = "" if folder is None else " What is done is kept in the folder of the result."
         raise OSError(

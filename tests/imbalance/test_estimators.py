@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from imbalance.comparison.models import make_model
+from imbalance.comparison.models import BoostedClassifier
 from imbalance.estimators import PriorCorrectedClassifier, held_out_members
 from imbalance.label_shift import LabelShiftAdapter
 from imbalance.metrics import weighted_log_loss
@@ -220,7 +220,7 @@ def test_smote_does_not_stand_for_the_prior_that_its_labels_count():
     )
     models = {
         method: PriorCorrectedClassifier(
-            make_model("lightgbm"),
+            BoostedClassifier(),
             sampler=SMOTE(),
             target_prior="balanced",
             trained_prior=method,
@@ -434,7 +434,7 @@ def test_gaps_stay_where_the_sampler_copies_rows():
     "Under-sampling does not mind, so nothing is filled."
     X, y = two_classes()
     X[3] = np.nan
-    model = PriorCorrectedClassifier(make_model("lightgbm"), sampler=RandomUnderSampler(), random_state=0)
+    model = PriorCorrectedClassifier(BoostedClassifier(), sampler=RandomUnderSampler(), random_state=0)
     assert model.fit(X, y).notes_ == []
 
 

@@ -134,7 +134,10 @@ def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
         (["--target", "default", "--models", "forest"], ["Unknown model 'forest'", "lightgbm, catboost"]),
         (["--target", "default", "--scoring", "recal"], ["Unknown score 'recal'"]),
         (["--target", "default", "--costs", "yes=20"], ["'yes=20' is not of the form true>predicted=cost"]),
-        (["--target", "default", "--costs", "yes>maybe=20"], ["--costs names 'maybe'", "no, yes"]),
+        (
+            ["--target", "default", "--costs", "yes>maybe=20"],
+            ["('yes', 'maybe'), which is no pair", "['no', 'yes']"],
+        ),
         (["--target", "rate"], ["continuous"]),
         (["--target", "default", "--folds", "31"], ["Class yes has 30 rows", "31 folds"]),
         (["--target", "default", "--group", "purpose"], ["Class", "2 groups", "5 folds"]),

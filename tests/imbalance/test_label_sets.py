@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from imbalance.comparison.models import make_model
+from imbalance.comparison.models import BoostedClassifier
 from imbalance.decisions import CostSensitiveClassifier, LabelSetClassifier
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter
@@ -208,7 +208,7 @@ def test_a_frame_with_words_and_a_booster():
     "Sets stand under the index of the rows and the names of the classes."
     X, y = population(300)
     frame = pd.DataFrame(X, columns=list("uvw"), index=np.arange(300) + 7).assign(place=list("ab") * 150)
-    model = LabelSetClassifier(make_model("lightgbm", n_estimators=10), random_state=0).fit(frame, y)
+    model = LabelSetClassifier(BoostedClassifier(settings={"n_estimators": 10}), random_state=0).fit(frame, y)
     sets = model.predict_set(frame[:5])
     assert sets.index.tolist() == [7, 8, 9, 10, 11] and sets.columns.tolist() == ["no", "yes"]
     assert set(sets.dtypes) == {np.dtype(bool)}

@@ -21,7 +21,6 @@ from imbalance.comparison.models import (
     BoostedClassifier,
     choose_models,
     logistic,
-    make_model,
     seeded,
     with_trees,
 )
@@ -156,7 +155,7 @@ def test_a_mark_is_the_same_in_another_process_and_changes_with_a_parameter():
         SMOTE(),
         Strategy("a", sampler=SMOTE(k_neighbors=2)),
         LogisticRegression(C=2),
-        make_model("lightgbm"),
+        BoostedClassifier(),
     ]
     assert Parallel(n_jobs=2)(delayed(mark)(value) for value in values) == [mark(value) for value in values]
     assert len({mark(value) for value in values}) == 4
@@ -209,7 +208,7 @@ def test_any_number_of_jobs_gives_the_same_result(name):
 
     def predict(seed):
         outcomes, *_ = fit_endings(
-            ROWS[name], make_model("lightgbm"), ["calibrated"], X, y, X, target=HALVES, seed=seed
+            ROWS[name], BoostedClassifier(), ["calibrated"], X, y, X, target=HALVES, seed=seed
         )
         return outcomes["calibrated"].probabilities
 
@@ -325,7 +324,7 @@ def test_rows_are_held_out_before_they_are_repeated_and_groups_stay_whole(monkey
 def test_a_number_of_trees_that_is_given_is_kept():
     "And other classifiers are left alone."
     X, y = rows({"a": 40, "b": 20})
-    for model in (make_model("lightgbm", n_estimators=7), GaussianNB()):
+    for model in (BoostedClassifier(settings={"n_estimators": 7}), GaussianNB()):
         assert with_trees(model, ROWS["smote"], X, y, target=HALVES) == (model, [])
 
 
@@ -350,7 +349,7 @@ def test_a_library_that_cannot_learn_says_so_in_one_line():
     "CatBoost refuses rows that are all alike; LightGBM takes them."
     X, y = np.ones((20, 2)), np.repeat([0, 1], 10)
     with pytest.raises(ValueError, match="^catboost cannot learn from these rows: All features") as refused:
-        make_model("catboost", iterations=5).fit(X, y)
+        BoostedClassifier("catboost", settings={"iterations": 5}).fit(X, y)
     assert "\n" not in str(refused.value)
 
 
@@ -362,7 +361,9 @@ def test_boosters_take_words_gaps_and_values_never_seen(library):
     X.loc[::9, "size [m]"] = np.nan
     y = X["place"].map({"land": "no", "town": "yes"}).to_numpy()
     X.loc[::11, "place"] = None
-    model = make_model(library, **({"iterations": 30} if library == "catboost" else {})).fit(X, y)
+    model = BoostedClassifier(library, settings={"iterations": 30} if library == "catboost" else None).fit(
+        X, y
+    )
     new = pd.DataFrame({"size [m]": [0.0, np.nan, 0.0], "place": ["land", "town", "sea"]})
     assert model.predict(new).tolist()[:2] == ["no", "yes"]
     npt.assert_allclose(model.predict_proba(new).sum(axis=1), 1)
@@ -373,12 +374,14 @@ def test_a_booster_predicts_by_its_first_trees(library):
     "As many trees as if it had grown no more."
     X, y = rows({"a": 150, "b": 50})
     name = {"lightgbm": "n_estimators", "catboost": "iterations"}[library]
-    short, long = (make_model(library, learning_rate=0.1, **{name: n}).fit(X, y) for n in (5, 20))
+    short, long = (
+        BoostedClassifier(library, settings={"learning_rate": 0.1, name: n}).fit(X, y) for n in (5, 20)
+    )
     assert not np.allclose(short.predict_proba(X), long.predict_proba(X))
     long.trees_ = 5
     npt.assert_allclose(short.predict_proba(X), long.predict_proba(X))
     with pytest.raises(NotFittedError):
-        make_model(library).predict_proba(X)
+        BoostedClassifier(library).predict_proba(X)
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "catboost"])
@@ -389,15 +392,15 @@ def test_weights_reach_the_boosters(library):
     settings = {"iterations": 5} if library == "catboost" else {"n_estimators": 5}
     means = {}
     for name in ("as they are", "weights"):
-        model = ROWS[name].classifier(make_model(library, **settings), ending="raw", target=HALVES)
+        model = ROWS[name].classifier(
+            BoostedClassifier(library, settings=settings), ending="raw", target=HALVES
+        )
         means[name] = model.fit(X, y).predict_proba(X)[:, 1].mean()
     assert means["as they are"] < 0.3 < 0.4 < means["weights"]
 
 
 def test_an_unknown_model_is_refused():
     "The line lists the known ones."
-    with pytest.raises(ValueError, match="use one of lightgbm, catboost"):
-        make_model("xgboost")
     with pytest.raises(ValueError, match="use one of lightgbm, catboost"):
         BoostedClassifier("xgboost").fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="Known: logistic, lightgbm, catboost"):

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from imbalance.comparison.models import make_model
+from imbalance.comparison.models import BoostedClassifier
 from imbalance.decisions import CostSensitiveClassifier, LabelSetClassifier
 from imbalance.estimators import PriorCorrectedClassifier, learns_as_counted
 from imbalance.label_shift import LabelShiftAdapter
@@ -68,7 +68,7 @@ WRAPPERS = {
         LogisticRegression(), {"class_weight": ["balanced", {0: 1, 1: 5}]}, cv=3
     ),
     "fitted before": balanced_before,
-    "setting of a booster": lambda: make_model("lightgbm", n_estimators=30, is_unbalance=True),
+    "setting of a booster": lambda: BoostedClassifier(settings={"n_estimators": 30, "is_unbalance": True}),
 }
 
 
@@ -143,7 +143,7 @@ def test_a_plain_fit_is_counted_without_more_fits():
         (make_pipeline(StandardScaler(), LogisticRegression()), True),
         (make_sampling_pipeline(LogisticRegression()), False),
         (booster(), False),
-        (make_model("catboost"), False),
+        (BoostedClassifier("catboost"), False),
         (BernoulliNB(), False),
         (GaussianNB(), False),
         (QuadraticDiscriminantAnalysis(), False),
