@@ -75,9 +75,7 @@ def compare(
     file: Annotated[Path | None, typer.Argument(help="Table (CSV or Parquet), a row per case.")] = None,
     target: Target = None,
     target_prior: TargetPrior = "balanced",
-    models: Annotated[
-        str | None, typer.Option(help="Of logistic, lightgbm, catboost; all by default.")
-    ] = None,
+    models: Annotated[str | None, typer.Option(help="Of logistic, lightgbm, catboost; or all.")] = None,
     rows: Annotated[
         str | None,
         typer.Option(
@@ -425,9 +423,7 @@ def hazard(
     rates: Annotated[
         str, typer.Option(help="False alarms to ask for, shares of the other days, separated by commas.")
     ] = ".01,.05,.1",
-    methods: Annotated[
-        str | None, typer.Option(help="Names separated by commas: regressions and strategies.")
-    ] = None,
+    methods: Annotated[str | None, typer.Option(help="Regressions and strategies, by commas.")] = None,
     folds: Annotated[int, typer.Option(help="Folds of whole groups.")] = 5,
     recipe: Annotated[
         Literal["retrospective", "live", "reference"],

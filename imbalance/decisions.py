@@ -44,9 +44,7 @@ def cost_matrix(costs, classes):
     try:
         matrix = np.asarray(costs, dtype="float64")
     except (TypeError, ValueError):
-        raise ValueError(
-            f"Costs are numbers by pair (true, predicted), a frame or an array, not {costs!r}."
-        ) from None
+        raise ValueError(f"Costs are numbers by pair, a frame or an array, not {costs!r}.") from None
     if matrix.shape != (len(names), len(names)):
         raise ValueError(f"Costs of shape {matrix.shape} do not fit {len(names)} classes: {names}.")
     for true, predicted in np.argwhere(~np.isfinite(matrix)):

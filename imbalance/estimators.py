@@ -433,9 +433,7 @@ class PriorCorrectedClassifier(MetaClassifier):
 
     def _fit_members(self, X, y, sample_weight):
         random, n_samplers = check_random_state(self.random_state), len(self._samplers())
-        seeds = [
-            random.randint(np.iinfo("int32").max, size=n_samplers).tolist() for _ in range(self.n_members)
-        ]
+        seeds = [random.randint(2**31 - 1, size=n_samplers).tolist() for _ in range(self.n_members)]
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(self._fit_member)(X, y, sample_weight, of_member) for of_member in seeds
         )

@@ -126,9 +126,7 @@ def check_question(panel, above, *, group="auto", cv=5):
             f"rare one; choose a threshold above the median, {panel[TARGET].median():.1f}."
         )
     if reach < cv:
-        raise ValueError(
-            f"{reach} {what} exceed {level}, fewer than the {cv} folds; take at most {reach} folds."
-        )
+        raise ValueError(f"{reach} {what} exceed {level}, fewer than the {cv} folds; take at most {reach}.")
     return group
 
 

@@ -60,9 +60,7 @@ def headlines(comparison):
     folds, notes = comparison.held_out.groupby("fold"), {}
     for name in comparison.methods["method"]:
         if alike := int((folds[name].nunique() == 1).sum()):
-            said.append(
-                f"{name} gives all held-out rows one score in {alike} folds: it learned nothing there."
-            )
+            said.append(f"{name} gives all held-out rows one score in {alike} folds: it learned nothing.")
         for note in comparison.notes.get(name, ()):
             notes.setdefault(note, []).append(name)
     return said + [f"{', '.join(names)}: {note}" for note, names in notes.items()]

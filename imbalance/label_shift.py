@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from imbalance import probability
 from imbalance.estimators import (
     MetaClassifier,
     PriorCorrectedClassifier,
@@ -21,24 +22,6 @@ from imbalance.estimators import (
     learns_as_counted,
 )
 from imbalance.metrics import class_codes
-from imbalance.probability import (
-    CALIBRATIONS,
-    FEWEST_ROWS,
-    MOST_ROWS,
-    SIGNIFICANCE,
-    check_coverage,
-    check_enough,
-    class_means,
-    deal,
-    estimate_prior,
-    fit_calibrator,
-    fit_mixture,
-    label_shift_test,
-    mean_corrected,
-    pacc_with_intervals,
-    some_rows,
-    some_rows_by_class,
-)
 from imbalance.reading import is_number
 
 METHODS = ("pacc", "em")
@@ -149,10 +132,10 @@ class LabelShiftAdapter(MetaClassifier):
         """
         if self.n_bootstrap < 100:
             raise ValueError(f"n_bootstrap must be at least 100, got {self.n_bootstrap}.")
-        for name, known in (("method", METHODS), ("calibration", CALIBRATIONS)):
+        for name, known in (("method", METHODS), ("calibration", probability.CALIBRATIONS)):
             if (given := getattr(self, name)) not in known:
                 raise ValueError(f"Unknown {name} {given!r}; use one of {', '.join(known)}.")
-        check_coverage(self.coverage)
+        probability.check_coverage(self.coverage)
         X, y, sample_weight, groups = self._check_training(X, y, sample_weight, groups)
         seed = self.random_state
         if not isinstance(seed, Integral):
@@ -169,7 +152,7 @@ class LabelShiftAdapter(MetaClassifier):
         # Without calibration the probabilities are trusted, but for the prior of what weights by itself.
         trusted = self.calibration != "none" or learns_as_counted(self.estimator)
         self._method = self.calibration if trusted else "prior"
-        self._compared = some_rows_by_class(self._codes, MOST_ROWS)
+        self._compared = probability.some_rows_by_class(self._codes, probability.MOST_ROWS)
         self._names, self._features = _numbers(_safe_indexing(X, self._compared))
         self.classifier_ = plain.fit(X, y, sample_weight)
         self.prior_ = self.training_prior_ = plain.training_prior_
@@ -180,27 +163,23 @@ class LabelShiftAdapter(MetaClassifier):
     def _refer_to(self, reference=None):
         """Calibrate on some held-out rows and compare with these from now on, or with all where they are too
         few; return the sentence that says so, or nothing."""
-        everything, said = np.ones(len(self._codes), dtype=bool), ""
-        mask = everything if reference is None else np.asarray(reference)
-        if mask.shape != everything.shape or mask.dtype != bool:
-            raise ValueError(
-                f"The reference must be true or false for each of {len(everything):,} training rows."
-            )
+        every, said = np.ones(len(self._codes), dtype=bool), ""
+        mask = every if reference is None else np.asarray(reference)
+        if mask.shape != every.shape or mask.dtype != bool:
+            raise ValueError(f"The reference must be true or false for each of {len(every):,} training rows.")
         compared = self._compared[(mask & (self._weights > 0))[self._compared]]
         rows = np.bincount(self._codes[compared], minlength=len(self.classes_))
-        if reference is not None and rows.min() < FEWEST_ROWS:
-            name, mask = self.classes_.tolist()[rows.argmin()], everything
-            said = (
-                f" The reference has {rows.min()} rows of class {name!r}, fewer than {FEWEST_ROWS}, so all "
-                "training rows were compared with."
-            )
+        if reference is not None and rows.min() < probability.FEWEST_ROWS:
+            name, mask = self.classes_.tolist()[rows.argmin()], every
+            known = f" The reference has {rows.min()} rows of class {name!r}, fewer than"
+            said = f"{known} {probability.FEWEST_ROWS}, so all training rows were compared with."
         if np.array_equal(mask, self._reference):
             return said
         codes, weights, raw = self._codes[mask], self._weights[mask], self._raw[mask]
         # The classes count as in training: for these shares the probabilities stand.
         shares = np.bincount(codes, weights, len(self.classes_))
         weights = weights * (self.training_prior_ / (shares / shares.sum()))[codes]
-        self._calibrator = fit_calibrator(raw, codes, method=self._method, weights=weights)
+        self._calibrator = probability.fit_calibrator(raw, codes, method=self._method, weights=weights)
         self._reference, self._held_out = mask, (self._calibrator(raw), codes, weights)
         return said
 
@@ -226,8 +205,8 @@ class LabelShiftAdapter(MetaClassifier):
         """Return rows, of many some, and every copy's predictions, shape (n_copies, n_rows, n_classes)."""
         X = self._check_rows(X, reset=False)
         n_rows = X.shape[0]
-        check_enough(n_rows)
-        X = _safe_indexing(X, some_rows(n_rows, MOST_UNLABELLED, rng))
+        probability.check_enough(n_rows)
+        X = _safe_indexing(X, probability.some_rows(n_rows, MOST_UNLABELLED, rng))
         return X, np.stack([copy.proba_for(X, self.training_prior_) for copy in self._copies])
 
     def _estimate(self, raw):
@@ -235,15 +214,15 @@ class LabelShiftAdapter(MetaClassifier):
         trained, n_rows = self.training_prior_, raw.shape[1]
         calibrated = np.stack([self._calibrator(p) for p in raw])
         held_out, codes, weights = self._held_out
-        means = class_means(held_out, codes, weights=weights)
+        means = probability.class_means(held_out, codes, weights=weights)
         told = np.linalg.matrix_rank(means, tol=1e-6) == len(means)
         # Probabilities for about the shares sought are the score function of the likelihood there: on them
         # PACC is as sure as EM where the probabilities are right, and unbiased where they are not.
-        about = 0.9 * fit_mixture(means.T, calibrated.mean(axis=(0, 1))) + 0.1 / len(means)
-        unlabelled = mean_corrected(calibrated, [trained] * len(raw), about)
-        pacc, self.prior_interval_ = pacc_with_intervals(
+        about = 0.9 * probability.fit_mixture(means.T, calibrated.mean(axis=(0, 1))) + 0.1 / len(means)
+        unlabelled = probability.mean_corrected(calibrated, [trained] * len(raw), about)
+        pacc, self.prior_interval_ = probability.pacc_with_intervals(
             unlabelled,
-            mean_corrected([held_out], [trained], about),
+            probability.mean_corrected([held_out], [trained], about),
             codes,
             weights=weights,
             coverage=self.coverage,
@@ -254,17 +233,17 @@ class LabelShiftAdapter(MetaClassifier):
         low, high = self.prior_interval_.T
         low, high = np.minimum(low, pacc), np.maximum(high, pacc)
         self.prior_interval_ = np.column_stack([low, high])
-        em = estimate_prior(deal(calibrated), trained=trained)
+        em = probability.estimate_prior(probability.deal(calibrated), trained=trained)
         self.estimates_ = {"pacc": pacc, "em": em} if told else {"pacc": trained, "em": trained}
         self.prior_ = self.estimates_[self.method]
         self.agree_ = bool(np.maximum(low - em, em - high).max() <= SMALL)
 
-    def _test(self, X, raw, rng, *, significance=SIGNIFICANCE):
+    def _test(self, X, raw, rng, *, significance=probability.SIGNIFICANCE):
         """Test predictions and numbers among the features together."""
         of = self._reference[self._compared]
         kept = self._compared[of]
-        found = label_shift_test(
-            np.column_stack([self._calibrator(deal(raw)), _numbers(X, self._names)[1]]),
+        found = probability.label_shift_test(
+            np.column_stack([self._calibrator(probability.deal(raw)), _numbers(X, self._names)[1]]),
             np.column_stack([self._calibrator(self._raw[kept]), self._features[of]]),
             self._codes[kept],
             weights=self._weights[kept],
@@ -306,7 +285,7 @@ class LabelShiftAdapter(MetaClassifier):
         X = self._check_rows(X, reset=False)
         several = [self.classifier_] if self.calibration == "none" else self._copies
         members = [self._calibrator(one.proba_for(X, self.training_prior_)) for one in several]
-        return mean_corrected(members, [self.training_prior_] * len(members), self.prior_)
+        return probability.mean_corrected(members, [self.training_prior_] * len(members), self.prior_)
 
     @property
     def output_prior_(self):
@@ -490,7 +469,7 @@ class PriorTracker(MetaClassifier):
             raise ValueError(f"Batch {when!r} is in the history already; give this one another name.")
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         found = {"when": when, "label": self.classes_, "n_rows": n_rows}
-        if n_rows < FEWEST_ROWS:
+        if n_rows < probability.FEWEST_ROWS:
             reason = f"{n_rows} rows say too little about their class shares."
             found |= {"n_used": 0, "n_held_out": 0, "agree": True, "alarm": False, "reason": reason}
         else:

@@ -310,15 +310,15 @@ def corrected_error(differences, test_share):
     return np.std(differences, axis=0, ddof=1) * np.sqrt(factor)
 
 
-def corrected_t_interval(differences, *, test_share, level=0.95):
-    """Return the interval of a mean paired difference over folds, see :func:`corrected_error`.
+def corrected_t_interval(differences, *, test_share):
+    """Return the 95 % interval of a mean paired difference over folds, see :func:`corrected_error`.
 
-    >>> low, high = corrected_t_interval([-0.1, -0.3], test_share=0.5, level=0.5)
-    >>> round(low, 4), round(high, 4)
-    (-0.3732, -0.0268)
+    >>> low, high = corrected_t_interval([-0.1, -0.3], test_share=0.5)
+    >>> round(low, 3), round(high, 3)
+    (-2.401, 2.001)
     """
     differences = np.asarray(differences, dtype="float64")
     if len(differences) < 2 or np.isnan(differences).any():
         raise ValueError(f"An interval needs two or more differences, none missing: {differences.tolist()}.")
-    reach = student.ppf((1 + level) / 2, len(differences) - 1) * corrected_error(differences, test_share)
+    reach = student.ppf(0.975, len(differences) - 1) * corrected_error(differences, test_share)
     return float(differences.mean() - reach), float(differences.mean() + reach)

@@ -277,9 +277,7 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
         told.append(f"Every row of {group!r} is a group of its own: the folds are as without --group.")
     alike = [name for name in X if name not in X.attrs["days"] and len(X) >= FEWEST_NUMBERED]
     if alike := [name for name in alike if _numbers_rows(X[name])]:
-        notes.append(
-            f"Another whole number in every row: {', '.join(alike)}; --drop it if it only names the row."
-        )
+        notes.append(f"Another whole number in each row: {', '.join(alike)}; --drop what only names the row.")
     counts = {name: len(X[name].cat.categories) for name in X.select_dtypes("category")}
     if words := [f"{name} ({n:,} values)" if n > MANY_VALUES else name for name, n in counts.items()]:
         notes.append(f"Taken for categories: {', '.join(words)}.")
@@ -337,9 +335,7 @@ def labels(column, *, name="the target"):
     text = column.map(lambda value: str(value).strip())
     missing = int(text.isin(NO_LABEL).sum())
     if missing:
-        raise ValueError(
-            f"{missing:,} of {len(text):,} rows have no value in {name!r}; remove or label them."
-        )
+        raise ValueError(f"{missing:,} of {len(text):,} rows have no value in {name!r}; drop or label them.")
     # "01" is a code, not the number 1, which another class may be called.
     numbers = pd.to_numeric(text.where(~text.str.fullmatch(r"[+-]?0\d.*")), errors="coerce")
     if text.nunique() < 2:
@@ -359,9 +355,7 @@ def labels(column, *, name="the target"):
         if whole:
             return numbers.astype("int64").to_numpy()
     elif text.nunique() > MAX_CLASSES:
-        raise ValueError(
-            f"{name!r} has {text.nunique():,} different labels; {MAX_CLASSES} at most can be told."
-        )
+        raise ValueError(f"{name!r} has {text.nunique():,} different labels; {MAX_CLASSES} can be told.")
     return text.to_numpy(dtype="str")
 
 

@@ -317,9 +317,7 @@ def prepare_sampler(sampler, X, y, *, seed):
         notes.append(f"SMOTENC does not interpolate {what} ({listed}).")
     if isinstance(X, pd.DataFrame) and not get_tags(sampler).input_tags.string:
         for name in X.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in X.dtypes]]:
-            raise ValueError(
-                f"{type(sampler).__name__} cannot take the words of column {name!r}; use SMOTE, or encode it."
-            )
+            raise ValueError(f"{type(sampler).__name__} cannot take the words of column {name!r}; encode it.")
     if isinstance(sampler, SMOTE):
         _lessen_neighbours(sampler, y, notes)
     if "random_state" in sampler.get_params(deep=False) and sampler.random_state is None:

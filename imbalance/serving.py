@@ -15,6 +15,7 @@ import pandas as pd
 
 from airq.io import atomic_folder, atomic_write, write_json
 from airq.messages import versions, warn
+from imbalance import reading
 from imbalance.comparison.fits import ALWAYS, FURTHER
 from imbalance.comparison.models import MEANINGS, choose_models, fit_row, seeded
 from imbalance.comparison.problem import telling_columns, whole_groups
@@ -23,15 +24,6 @@ from imbalance.decisions import cost_matrix, least_cost
 from imbalance.estimators import PriorCorrectedClassifier
 from imbalance.label_shift import LabelShiftAdapter, PriorTracker
 from imbalance.probability import FEWEST_ROWS, correct_prior, parse_target_prior, resolve_prior
-from imbalance.reading import (
-    Column,
-    as_days,
-    as_numbers,
-    check_columns,
-    filled,
-    read_alike,
-    write_csv,
-)
 
 #: File that makes a folder that of a model; the other files are named in it with their hashes.
 MARKER = "model.json"
@@ -149,7 +141,7 @@ def load_bundle(folder):
     try:
         facts = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         files, held = {TREE: "", ARRAYS: "", **facts["files"]}, dict(facts["versions"])
-        columns = tuple(Column(**{**one, "words": tuple(one["words"])}) for one in facts["columns"])
+        columns = tuple(reading.Column(**{**one, "words": tuple(one["words"])}) for one in facts["columns"])
         facts["costs"], facts["classes"], facts["training_prior"].values()
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{folder / MARKER} is damaged; fit the model again.") from None
@@ -286,12 +278,12 @@ def write_rows(table, path):
         with atomic_write(path) as unfinished:
             table.to_parquet(unfinished, index=False)
     else:
-        write_csv(table, path)
+        reading.write_csv(table, path)
 
 
 def predict_rows(bundle, table, *, target=None, keep=()):
     """Return the probabilities of a model and the label of least expected cost for every row, and notes."""
-    X, notes = read_alike(table, bundle.columns)
+    X, notes = reading.read_alike(table, bundle.columns)
     classifier, facts = bundle.classifier, bundle.facts
     if target is None:
         probabilities = classifier.predict_proba(X)
@@ -339,7 +331,9 @@ def correct_rows(table, columns, *, trained, target):
 
 def _numbers_of(column, name):
     """Return the probabilities of a column, checked."""
-    numbers = column if pd.api.types.is_numeric_dtype(column) else as_numbers(filled(column))[0]
+    numbers = (
+        column if pd.api.types.is_numeric_dtype(column) else reading.as_numbers(reading.filled(column))[0]
+    )
     wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))
     if len(wrong):
         raise ValueError(
@@ -371,9 +365,9 @@ def _batch_of(table, by, file):
     """Return the batch of every row as text, missing where there is none."""
     column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
     column, period = (column, period) if colon else (by, "")
-    check_columns(table, [column], file)
+    reading.check_columns(table, [column], file)
     if not period:
-        return filled(table[column])
+        return reading.filled(table[column])
     if period not in PERIODS:
         raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
     days = _days(table, column, file, period)
@@ -383,7 +377,7 @@ def _batch_of(table, by, file):
 
 def _days(table, column, file, period, order=""):
     """Return the dates of a column as days since 1970."""
-    days = as_days(table[column], order)[0]
+    days = reading.as_days(table[column], order)[0]
     if days is None:
         raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
     return days
@@ -396,9 +390,7 @@ def date_column(bundle, by=None):
     if not known:
         raise ValueError("The model knows no dates of its training rows: fit it on a table that has them.")
     if len(cut or known) > 1:
-        raise ValueError(
-            f"The model knows dates in {', '.join(known)}: cut the batches by one, as in {known[0]}:month."
-        )
+        raise ValueError(f"The model knows dates in {', '.join(known)}: cut by one, as in {known[0]}:month.")
     return (cut or known)[0]
 
 
@@ -422,7 +414,7 @@ def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
         "compared with."
     )
     for done, (batch, table) in enumerate(parts.items(), start=1):
-        X, said = read_alike(table, bundle.columns)
+        X, said = reading.read_alike(table, bundle.columns)
         with warnings.catch_warnings():
             # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)

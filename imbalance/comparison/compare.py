@@ -96,10 +96,9 @@ class Comparison:
         """
         chosen = self._chosen(strategy, model)
         y, learned, reader = class_labels(y), as_table(X), None
-        if [str(label) for label in np.unique(y)] != self.settings["classes"]:
-            raise ValueError(
-                f"These rows hold the classes {np.unique(y).tolist()}, not {self.settings['classes']}."
-            )
+        held = [str(label) for label in np.unique(y)]
+        if held != self.settings["classes"]:
+            raise ValueError(f"The rows hold the classes {held}, not {self.settings['classes']}.")
         if chosen["model"] in self.recipe["by_name"] and not issparse(X):
             # A frame made anew would forget which columns are days.
             frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
@@ -123,9 +122,7 @@ class Comparison:
         part = self.table
         for name, value in {"strategy": strategy, "model": model}.items():
             if value is not None and value not in set(part[name]):
-                raise ValueError(
-                    f"There is no {name} {value!r} here; there are {', '.join(part[name].unique())}."
-                )
+                raise ValueError(f"There is no {name} {value!r}; there are {', '.join(part[name].unique())}.")
             part = part if value is None else part[part[name] == value]
         known = part[part["ending"] != "em"] if strategy is None else part
         return (part if known.empty else known).iloc[0]
@@ -144,9 +141,7 @@ class Comparison:
 def read_as_learned(X, columns):
     """Return other rows read as those that a model by name learned from; warn of what it never saw."""
     if issparse(X):
-        raise ValueError(
-            "The model learned from a table of named columns; give such a table, not sparse rows."
-        )
+        raise ValueError("The model learned from a table of named columns; give one, not sparse rows.")
     X = as_table(X)
     X, notes = read_alike(X if isinstance(X, pd.DataFrame) else pd.DataFrame(X), columns)
     for note in notes:
@@ -264,17 +259,33 @@ def compare(
         X, y, target=target, cv=cv, repeats=repeats, groups=groups, seed=seed, by_name=bool(by_name)
     )
     scoring = choose_scoring(scoring, costs, classes=problem.classes)
-    strategies = {one.name: one for one in [ROWS[AS_THEY_ARE], *chosen]}
-    own = [ending for ending in ENDINGS if ending == "raw" or ending in endings]
-    of_each = dict.fromkeys(strategies, endings)
-    of_each[AS_THEY_ARE] = own if any(one.name == AS_THEY_ARE for one in chosen) else ["raw"]
-    pairs = [(one, tuple(of_each[name])) for name, one in strategies.items()]
+    pairs = _with_endings(chosen, endings)
     jobs, passing = make_jobs(models, by_name, pairs, scoring, len(problem.splits))
     facts = {**problem_facts(problem), "versions": versions()}
     if not isinstance(cv, Integral):
         facts["splits"] = joblib.hash(problem.splits)[:16]
     folder = None if out is None else claim_parts(out, facts, what="comparison")
     records = [record for record, _ in run_jobs(jobs, problem, folder=folder, n_jobs=n_jobs, advance=advance)]
+    strategies = {one.name: one for one, _ in pairs}
+    recipe = {"models": models, "by_name": by_name, "strategies": strategies, "costs": scoring.costs}
+    settings = {"title": title, **facts, "scores": scoring.names}
+    comparison = _summarised(problem, recipe, jobs, records, settings)
+    remarks = _remarks(models, strategies, endings, problem.target, passing if out is not None else [])
+    comparison.notes = [*notes, *said, *remarks, *comparison.notes]
+    return comparison
+
+
+def _with_endings(chosen, endings):
+    """Return pairs of a strategy and its endings: first the rows as they are, raw among the endings."""
+    strategies = {one.name: one for one in [ROWS[AS_THEY_ARE], *chosen]}
+    of_each = dict.fromkeys(strategies, endings)
+    asked = endings if any(one.name == AS_THEY_ARE for one in chosen) else []
+    of_each[AS_THEY_ARE] = [ending for ending in ENDINGS if ending == "raw" or ending in asked]
+    return [(one, tuple(of_each[name])) for name, one in strategies.items()]
+
+
+def _summarised(problem, recipe, jobs, records, settings):
+    """Return the comparison that the records of the jobs come to, with the notes of the fits."""
     kept, left_out = _kept(jobs, records)
     scores, sweep, reliability = (
         pd.DataFrame(
@@ -282,35 +293,33 @@ def compare(
         )
         for what in ("scores", "sweep", "reliability")
     )
-    order = {"model": list(models), "rows": list(strategies), "ending": own}
+    models, strategies, costs = (recipe[name] for name in ("models", "strategies", "costs"))
+    order = {"model": list(models), "rows": list(strategies), "ending": list(ENDINGS)}
     scores = scores.sort_values(
         [*order, "repeat", "fold"], ignore_index=True,
         key=lambda column: column.map(order[column.name].index) if column.name in order else column,
     )  # fmt: skip
-    known = {"target": facts["target_prior"], "test_share": summary.mean_test_share(problem.splits)}
-    table = summary.summary_table(scores, **known)
-    settings = {
-        "title": title,
-        **facts,
+    target, test_share = settings["target_prior"], summary.mean_test_share(problem.splits)
+    table = summary.summary_table(scores, target=target, test_share=test_share)
+    used = {ending for job in jobs for ending in job.endings}
+    settings = settings | {
         "strategies": {name: one.meaning for name, one in strategies.items()},
-        "endings": {ending: ENDINGS[ending] for ending in own},
+        "endings": {ending: meaning for ending, meaning in ENDINGS.items() if ending in used},
         "models": {name: str(model).splitlines()[0][:200] for name, model in models.items()},
-        "scores": scoring.names,
         "ranked_by": summary.ranked_by(table),
-        "costs": None if scoring.costs is None else scoring.costs.tolist(),
-        "test_share": known["test_share"],
+        "costs": None if costs is None else costs.tolist(),
+        "test_share": test_share,
     }
-    remarks = _remarks(models, strategies, endings, problem.target, passing if out is not None else [])
     return Comparison(
         scores,
         table,
-        summary.differences(scores, test_share=known["test_share"]),
+        summary.differences(scores, test_share=test_share),
         summary.mean_sweep(sweep, problem.names.index(str(problem.rarest))),
         summary.mean_reliability(reliability, problem.splits),
         settings,
-        summary.findings(table, scores, target=known["target"]),
-        [*notes, *said, *remarks, *left_out, *_counted(records)],
-        {"models": models, "by_name": by_name, "strategies": strategies, "costs": scoring.costs},
+        summary.findings(table, scores, target=target),
+        [*left_out, *_counted(records)],
+        recipe,
     )
 
 
@@ -322,9 +331,7 @@ def _remarks(models, strategies, endings, target, passing):
         if isinstance(last_step(model), FrozenEstimator)
     ]
     if "em" in endings:
-        said.append(
-            "EM sees rows without labels, drawn from the test fold so that classes have the target's shares."
-        )
+        said.append("EM sees unlabelled rows of the test fold, drawn to the class shares of the target.")
     if {"weights", "weights-target"} <= set(strategies) and np.allclose(target, target[0]):
         said.append("The target is balanced, so weights and weights-target are the same.")
     return said + [

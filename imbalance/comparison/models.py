@@ -157,14 +157,10 @@ def choose_models(models=None, *, sparse=False):
                 known = f"{near_name(one, NAMES)} Known: {', '.join(NAMES)}"
                 raise ValueError(f"Unknown model {one!r}.{known}; or give a classifier.")
             if sparse and one != "logistic":
-                raise ValueError(
-                    f"{one} by name takes no sparse rows; give a classifier of the library itself."
-                )
-            model = (
-                logistic(sparse=sparse) if one == "logistic" else BoostedClassifier(one, random_state=None)
-            )
-        chosen[str(name)] = model if isinstance(one, str) else one
-        check_classifier(chosen[str(name)], name)
+                raise ValueError(f"{one} by name takes no sparse rows; give a classifier of the library.")
+            one = logistic(sparse=sparse) if one == "logistic" else BoostedClassifier(one, random_state=None)
+        check_classifier(one, name)
+        chosen[str(name)] = one
     return chosen, {name for name, one in models.items() if isinstance(one, str)}
 
 
@@ -211,9 +207,7 @@ def with_trees(model, strategy, X, y, *, target, groups=None, seed=0):
     try:
         train, test = stratified_split(y, groups, cv=5, seed=seed)[0]
     except TooFewRows:
-        return model, [
-            f"{model.library} grows its usual number of trees: a class has too few rows to hold out."
-        ]
+        return model, [f"{model.library} grows its usual number of trees: a class is too small to hold out."]
     long = copy_of(model).set_params(settings=settings | {name: max(TREES)})
     fitted = replace(strategy, bag=1).classifier(long, ending="raw", target=target, seed=seed)
     fitted.fit(_safe_indexing(X, train), y[train])

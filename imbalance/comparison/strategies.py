@@ -135,9 +135,7 @@ ROWS = {
     AS_THEY_ARE: Strategy(AS_THEY_ARE, "The training rows as they are"),
     **{name: _numbered(name) for name in ("drop-majority", "under-sample", "smote", "smote-under")},
     "weights": Strategy("weights", "Row weights: classes count alike", weights="balanced"),
-    "weights-target": Strategy(
-        "weights-target", "Row weights: classes count as in the target", weights="target"
-    ),
+    "weights-target": Strategy("weights-target", "Row weights: classes as in the target", weights="target"),
     "bagged-under": _numbered("bagged-under"),
 }
 #: Those that are compared where none is named; the others repeat what these show.
@@ -185,20 +183,14 @@ def choose_rows(rows=None):
         rows = USUAL_ROWS if rows is None else list(ROWS) if isinstance(rows, str) and rows == "all" else rows
         given = [_strategy(one) for one in (rows if isinstance(rows, list | tuple) else [rows])]
     if not given:
-        raise ValueError(
-            f"Nothing is to be done to the rows; name {AS_THEY_ARE!r} or others of {list(ROWS)}."
-        )
+        raise ValueError(f"Nothing is to be done to the rows; name one or more of {list(ROWS)}.")
     chosen = {}
     for strategy in given:
         if strategy.name == AS_THEY_ARE and (strategy.sampler, strategy.weights) != (None, None):
-            raise ValueError(
-                f"{AS_THEY_ARE!r} is what all others are compared with; give yours another name."
-            )
+            raise ValueError(f"{AS_THEY_ARE!r} is what all others are compared with; rename yours.")
         held = chosen.setdefault(strategy.name, strategy)
         if held is not strategy and (mark(held) is None or mark(held) != mark(strategy)):
-            raise ValueError(
-                f"Two things done to the rows are called {strategy.name!r}; name them in a dict."
-            )
+            raise ValueError(f"Two things done to the rows are called {strategy.name!r}; use a dict.")
     return list(chosen.values())
 
 

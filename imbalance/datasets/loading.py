@@ -44,9 +44,7 @@ class Dataset:
 
 
 with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as file:
-    _ROWS = [
-        row | {name: tuple(row[name].split()) for name in ("rare", "drop")} for row in csv.DictReader(file)
-    ]
+    _ROWS = [row | {key: tuple(row[key].split()) for key in ("rare", "drop")} for row in csv.DictReader(file)]
 CATALOGUE = {row["name"]: Dataset(**row) for row in _ROWS}
 
 #: Used by `imbalance reproduce`; too large, or another reading of a set that is there already.
@@ -166,11 +164,8 @@ def _facts(entry, X, y, equal):
         "categorical": int(sum(isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes)),
         "missing": int(X.isna().sum().sum()),
         "grouped_by": entry.group,
-        "family": entry.family,
-        "package": entry.package,
         "package_licence": PACKAGES[entry.package],
-        "licence": entry.licence,
-        "note": entry.note,
+        **{name: getattr(entry, name) for name in ("family", "package", "licence", "note")},
     }
 
 

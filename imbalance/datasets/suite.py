@@ -69,9 +69,7 @@ class SuiteResult:
 def compare_suite(suite, *, out, target="balanced", cv=5, repeats=2, seed=0, advance=None, **options):
     """Compare on every set of a suite; a folder a set, which an interrupted run goes on with."""
     if target not in ("balanced", "training"):
-        raise ValueError(
-            "A suite has sets with different classes: its target prior is balanced or training, not shares."
-        )
+        raise ValueError("Sets of a suite differ in classes: the target must be balanced or training.")
     tables, findings, notes, names = [], [], [], suite_names(suite)
     folds = {"cv": cv, "repeats": repeats, "seed": seed}
     settings = {"what": "suite", "target_prior": target, **folds, "versions": versions()}
@@ -167,16 +165,13 @@ def suite_findings(sets):
         rows = [name for name, other in losses if other == ending and name != AS_THEY_ARE]
         changes = {name: _changes(losses, (name, ending), (AS_THEY_ARE, ending)) for name in rows}
         changes = {name: change for name, change in changes.items() if len(change)}
-        if not changes or ending not in ("raw", "calibrated"):
+        if not changes or ending not in _VERDICTS:
             continue
         told = ", ".join(f"{name} {_said(change)}" for name, change in changes.items())
         lower = ", ".join(name for name, change in changes.items() if mean_interval(change)[2] < 0)
-        begin = "Once the probabilities are calibrated and corrected, what is done to the rows"
-        verdict = f"still helps ({lower})" if lower else "hardly matters: no interval lies below 0"
-        if ending == "raw":
-            begin = "With raw probabilities, what is done to the rows"
-            verdict = f"helps ({lower})" if lower else "helps nowhere clearly"
-        said.append(f"{begin} {verdict}. Against rows as they are: {told}.")
+        begin, helps, never = _VERDICTS[ending]
+        verdict = f"{helps} ({lower})" if lower else never
+        said.append(f"{begin}, what is done to the rows {verdict}. Against rows as they are: {told}.")
     best = "calibrated" if "calibrated" in endings else endings[-1]
     if sets["model"].nunique() > 1 and (AS_THEY_ARE, best) in losses:
         of_sets = losses[AS_THEY_ARE, best].groupby(["family", "set"])
@@ -186,6 +181,16 @@ def suite_findings(sets):
             f"model on each set, rows as they are, {best})."
         )
     return said
+
+
+#: What is done to the probabilities -> its words, and whether what is done to the rows helps, or never does.
+_VERDICTS = {
+    "raw": ("With raw probabilities", "helps", "helps nowhere clearly"),
+    "calibrated": (
+        "Once the probabilities are calibrated and corrected", "still helps",
+        "hardly matters: no interval lies below 0",
+    ),
+}  # fmt: skip
 
 
 def _said(changes):

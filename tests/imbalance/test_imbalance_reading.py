@@ -346,7 +346,7 @@ def test_whole_numbers_that_may_name_the_rows_are_said(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("price,risk\n" + "".join(f"{n**3},{n % 2}\n" for n in range(40)))
     (note,) = read_labelled(path, target="risk").notes
-    assert note == "Another whole number in every row: price; --drop it if it only names the row."
+    assert note == "Another whole number in each row: price; --drop what only names the row."
 
 
 def table_of(tmp_path, text, name="t.csv"):
