@@ -88,9 +88,7 @@ def compare(
         typer.Option(help="What is done to the probabilities: of raw, prior, calibrated, em; or all."),
     ] = None,
     costs: Costs = None,
-    scoring: Annotated[
-        str | None, typer.Option(help="Further scores: recall@0.05 and its like, names of scikit-learn's.")
-    ] = None,
+    scoring: Annotated[str | None, typer.Option(help="More scores: recall@0.05, scikit-learn's.")] = None,
     group: Group = None,
     categorical: Categorical = None,
     drop: Drop = None,
@@ -128,15 +126,13 @@ def compare(
     from imbalance.comparison.report import caption, cells, narrow_columns, write_comparison
     from imbalance.reading import read_labelled
 
-    table = read_labelled(
-        file, target=target, group=group, categorical=listed(categorical), drop=listed(drop)
-    )
+    data = read_labelled(file, target=target, group=group, categorical=listed(categorical), drop=listed(drop))
     with on_cluster(cluster), progress("Comparing") as advance:
         comparison = run(
-            table.X, table.y, groups=table.groups, costs=_costs(costs), out=out,
-            title=f"{file.name}: {target}", notes=table.notes, advance=_estimated(advance, jobs), **options,
+            data.X, data.y, groups=data.groups, costs=_costs(costs), out=out,
+            title=f"{file.name}: {target}", notes=data.notes, advance=_estimated(advance, jobs), **options,
         )  # fmt: skip
-    comparison.settings["table"] = table.asked
+    comparison.settings["table"] = data.asked
     write_comparison(comparison, out)
     columns = narrow_columns(comparison.table, screen.width)
     print_table(*cells(comparison.table, columns), n_words=2)
@@ -420,9 +416,7 @@ def hazard(
         Literal["auto", "city", "site"],
         typer.Option(help="What is held out; auto: cities where there are enough, else sites."),
     ] = "auto",
-    rates: Annotated[
-        str, typer.Option(help="False alarms to ask for, shares of the other days, separated by commas.")
-    ] = ".01,.05,.1",
+    rates: Annotated[str, typer.Option(help="False alarms asked for, of the other days.")] = ".01,.05,.1",
     methods: Annotated[str | None, typer.Option(help="Regressions and strategies, by commas.")] = None,
     folds: Annotated[int, typer.Option(help="Folds of whole groups.")] = 5,
     recipe: Annotated[

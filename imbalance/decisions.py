@@ -64,10 +64,7 @@ def _in_pairs(costs, names):
     if unknown := [pair for pair in costs if pair not in pairs]:
         raise ValueError(f"Costs name {unknown[0]!r}, which is no pair (true, predicted) of {names}.")
     if missing := [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]:
-        raise ValueError(
-            f"No cost is given for {', '.join(map(repr, missing))} (true, predicted). "
-            "Name every pair of different classes."
-        )
+        raise ValueError(f"No cost is given for {', '.join(map(repr, missing))} (true, predicted); add it.")
     return [[costs.get((true, predicted), 0.0) for predicted in names] for true in names]
 
 
@@ -151,20 +148,10 @@ def _ratio(part, whole):
 
 
 def cost_curve(
-    y,
-    probabilities,
-    costs,
-    *,
-    classes,
-    trained=None,
-    groups=None,
-    positive=None,
-    priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
-    ratios=(1.0,),
-    n_bootstrap=500,
-    level=0.95,
+    y, probabilities, costs, *, classes, trained=None, groups=None, positive=None,
+    priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5), ratios=(1.0,), n_bootstrap=500, level=0.95,
     random_state=None,
-):
+):  # fmt: skip
     """Return the expected cost of decisions over class priors and cost ratios [1]_.
 
     For every prior the probabilities are corrected to it, every row gets its least-cost prediction, and the

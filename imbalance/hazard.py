@@ -112,10 +112,7 @@ def check_question(panel, above, *, group="auto", cv=5):
         hint = f"The panel has PM2.5 in {known} {what} only."
         if known >= MIN_GROUPS:
             tenths = np.ceil(np.round(np.sort(worst)[-MIN_GROUPS] * 10, 3)) - 1
-            hint = (
-                f"{MIN_GROUPS} {what} exceed {tenths / 10:g} {PM25_UNIT}, the highest threshold that can be "
-                "asked for."
-            )
+            hint = f"{MIN_GROUPS} {what} exceed {tenths / 10:g} {PM25_UNIT}, the highest possible threshold."
         raise ValueError(
             f"PM2.5 exceeds {level} in {asked['hazardous']:,} of {asked['rows']:,} rows, in {reach} of "
             f"{known} {what}; at least {MIN_GROUPS} {what} must do so. {hint}"

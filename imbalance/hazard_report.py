@@ -10,13 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from airq.io import atomic_write, write_json, write_table, write_text
+from airq.io import atomic_write, write_json, write_table
 from airq.report.words import markdown_table
 from airq.units import PM25_UNIT
 from airq.validation.schemes import PLURALS
-from imbalance.comparison.report import headed_cells
+from imbalance.comparison.report import headed_cells, write_tables
 from imbalance.hazard import BASELINE, PLAIN, USUAL_SHARE, rule_name
-from imbalance.reading import write_csv
 
 #: With fewer held-out places above the threshold, their bootstrap is called rough.
 ENOUGH_PLACES = 20
@@ -52,10 +51,7 @@ def headlines(comparison):
             f"{settings['usual_threshold']:g} {PM25_UNIT}."
         )
     if reach < ENOUGH_PLACES:
-        said.append(
-            f"Only {reach} {what} exceed the threshold: a bootstrap of so few is rough, its intervals too "
-            "narrow."
-        )
+        said.append(f"Only {reach} {what} exceed the threshold: intervals from so few are too narrow.")
     said += [f"{name} is left out: {reason}" for name, reason in comparison.skipped.items()]
     folds, notes = comparison.held_out.groupby("fold"), {}
     for name in comparison.methods["method"]:
@@ -184,13 +180,10 @@ def _marked(table, settings):
 def write_hazard(comparison, out):
     """Write a comparison as a folder; each file is whole or absent, `settings.json` comes last."""
     folder, settings = Path(out), comparison.settings
-    folder.mkdir(parents=True, exist_ok=True)
+    tables = {name: _marked(getattr(comparison, name), settings) for name in ("table", "methods", "curve")}
+    write_tables(folder, tables, markdown(comparison), records(comparison))
     for name, table in {"hazard": comparison.scores, "held_out": comparison.held_out}.items():
         write_table(_marked(table, settings), folder / f"{name}.parquet", metadata={"hazard": settings})
-    for name in ("table", "methods", "curve"):
-        write_csv(_marked(getattr(comparison, name), settings), folder / f"{name}.csv")
-    write_text(folder / "table.md", markdown(comparison))
-    write_json(folder / "table.json", records(comparison))
     with atomic_write(folder / "curve.png") as path:
         alarm_curves(comparison).savefig(path, dpi=120)
     said = {"skipped": comparison.skipped, "notes": comparison.notes, "findings": findings(comparison)}

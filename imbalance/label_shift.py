@@ -105,17 +105,9 @@ class LabelShiftAdapter(MetaClassifier):
     """
 
     def __init__(
-        self,
-        estimator,
-        *,
-        method="pacc",
-        calibration="sigmoid",
-        n_bootstrap=200,
-        coverage=0.95,
-        cv=5,
-        n_jobs=None,
-        random_state=None,
-    ):
+        self, estimator, *, method="pacc", calibration="sigmoid", n_bootstrap=200, coverage=0.95, cv=5,
+        n_jobs=None, random_state=None,
+    ):  # fmt: skip
         self.estimator = estimator
         self.method = method
         self.calibration = calibration

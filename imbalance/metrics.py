@@ -219,9 +219,8 @@ def recalls(y, probabilities, *, classes):
     [1.0, 0.5]
     """
     codes, probabilities, _ = _prepare(y, probabilities, classes, None)
-    return recall_score(
-        codes, probabilities.argmax(axis=1), labels=range(len(classes)), average=None, zero_division=np.nan
-    )
+    predicted, known = probabilities.argmax(axis=1), range(len(classes))
+    return recall_score(codes, predicted, labels=known, average=None, zero_division=np.nan)
 
 
 def accuracy(y, probabilities, *, classes, target=None):

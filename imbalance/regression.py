@@ -311,7 +311,7 @@ def _finite(y):
 
 # Comparison
 
-WEIGHTS = ("none", "dense", "lds")
+WEIGHTS = ("none", *METHODS)
 #: Rows of at least this relevance are the relevant part.
 RELEVANT = 0.5
 
@@ -354,21 +354,9 @@ class RegressorComparison:
 
 
 def compare_regressors(
-    X,
-    y,
-    *,
-    models=None,
-    weights=WEIGHTS,
-    groups=None,
-    cv=5,
-    relevance="both",
-    above=None,
-    rates=(0.05,),
-    seed=0,
-    n_jobs=1,
-    out=None,
-    advance=None,
-):
+    X, y, *, models=None, weights=WEIGHTS, groups=None, cv=5, relevance="both", above=None, rates=(0.05,),
+    seed=0, n_jobs=1, out=None, advance=None,
+):  # fmt: skip
     """Compare weights for rare targets, in any regressors, by cross-validation.
 
     Parameters

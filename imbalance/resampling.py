@@ -329,19 +329,16 @@ def _lessen_neighbours(sampler, y, notes):
     k, rows = sampler.k_neighbors, _rows(y)
     grown = check_sampling_strategy(sampler.sampling_strategy, np.asarray(y), "over-sampling")
     smallest = min((c for c, new in grown.items() if new > 0), key=rows.get, default=None)
-    if smallest is None or not isinstance(k, int) or rows[smallest] > k:
+    if smallest is None or not isinstance(k, int) or (n := rows[smallest]) > k:
         return
     name = np.asarray(smallest).tolist()
-    if rows[smallest] < 2:
+    if n < 2:
         raise ValueError(
             f"SMOTE draws between rows, but class {name!r} has only one here; "
             "gather more, use fewer folds, or choose another strategy."
         )
-    sampler.set_params(k_neighbors=rows[smallest] - 1)
-    notes.append(
-        f"SMOTE looks at {rows[smallest] - 1} neighbours instead of {k}: "
-        f"class {name!r} has {rows[smallest]} rows."
-    )
+    sampler.set_params(k_neighbors=n - 1)
+    notes.append(f"SMOTE looks at {n - 1} neighbours instead of {k}: class {name!r} has {n} rows.")
 
 
 def resample(samplers, X, y, *, seeds):

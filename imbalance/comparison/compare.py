@@ -150,25 +150,9 @@ def read_as_learned(X, columns):
 
 
 def compare(
-    X,
-    y,
-    *,
-    target="balanced",
-    models=None,
-    rows=None,
-    ending=None,
-    groups=None,
-    cv=5,
-    repeats=2,
-    costs=None,
-    scoring=None,
-    n_jobs=1,
-    seed=0,
-    out=None,
-    title=None,
-    notes=(),
-    advance=None,
-):
+    X, y, *, target="balanced", models=None, rows=None, ending=None, groups=None, cv=5, repeats=2, costs=None,
+    scoring=None, n_jobs=1, seed=0, out=None, title=None, notes=(), advance=None,
+):  # fmt: skip
     """Compare what is done to the rows and to the probabilities, for one or several classifiers.
 
     Parameters
@@ -288,9 +272,7 @@ def _summarised(problem, recipe, jobs, records, settings):
     """Return the comparison that the records of the jobs come to, with the notes of the fits."""
     kept, left_out = _kept(jobs, records)
     scores, sweep, reliability = (
-        pd.DataFrame(
-            [row for record in records for row in record[what] if (row["strategy"], row["model"]) in kept]
-        )
+        pd.DataFrame([row for one in records for row in one[what] if (row["strategy"], row["model"]) in kept])
         for what in ("scores", "sweep", "reliability")
     )
     models, strategies, costs = (recipe[name] for name in ("models", "strategies", "costs"))

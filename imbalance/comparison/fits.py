@@ -171,9 +171,11 @@ class _Predicted(ClassifierMixin, BaseEstimator):
         self.classes = self.classes_ = classes
 
     def predict_proba(self, X):
+        """Return the probabilities, of shape (n_samples, n_classes)."""
         return self.probabilities
 
     def predict(self, X):
+        """Return the most probable class of each row, of shape (n_samples,)."""
         return self.classes_[np.argmax(self.probabilities, axis=1)]
 
 

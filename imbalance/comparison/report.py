@@ -78,17 +78,22 @@ def write_comparison(comparison, folder):
     from imbalance.comparison.plots import draw_pictures
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    tables = {name: getattr(comparison, name) for name in ("table", "differences", "reliability", "sweep")}
+    write_tables(folder, tables, markdown(comparison), comparison.table.to_dict("records"))
     with atomic_write(folder / "scores.parquet") as path:
         comparison.scores.to_parquet(path, index=False)
-    for name in ("table", "differences", "reliability", "sweep"):
-        write_csv(getattr(comparison, name), folder / f"{name}.csv")
-    pictures = draw_pictures(comparison, folder)
-    write_text(folder / "table.md", markdown(comparison))
-    write_text(folder / "table.html", page(comparison, pictures))
-    write_json(folder / "table.json", comparison.table.to_dict("records"))
+    write_text(folder / "table.html", page(comparison, draw_pictures(comparison, folder)))
     said = {"findings": comparison.findings, "notes": list(comparison.notes)}
     write_json(folder / "settings.json", comparison.settings | said)
+
+
+def write_tables(folder, tables, text, records):
+    """Write tables by name as CSV, and the main one as `table.md` and `table.json`, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
+    write_text(folder / "table.md", text)
+    write_json(folder / "table.json", records)
 
 
 def cells(table, columns=None):

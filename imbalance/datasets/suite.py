@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airq.io import check_replaceable, check_writable, write_json, write_text
+from airq.io import check_replaceable, check_writable, write_json
 from airq.messages import versions
 from airq.report.words import markdown_table
 from imbalance.comparison.compare import StrategyFailed, compare
-from imbalance.comparison.report import COLUMNS, headed_cells, write_comparison
+from imbalance.comparison.report import COLUMNS, headed_cells, write_comparison, write_tables
 from imbalance.comparison.runner import claim_folder
 from imbalance.comparison.strategies import AS_THEY_ARE, label
 from imbalance.datasets.loading import CATALOGUE, available, install_hint, load_dataset, suite_names
@@ -27,7 +27,6 @@ from imbalance.datasets.published import (
     recipes_in_words,
 )
 from imbalance.metrics import corrected_t_interval
-from imbalance.reading import write_csv
 from imbalance.resampling import TooFewRows
 
 #: Column of the table of a suite -> heading and format.
@@ -202,17 +201,15 @@ def write_suite(result, folder):
     """Write `sets.csv`, `table.csv`, `.md` and `.json`, `findings.json` and `suite.json` of a suite."""
     check_replaceable(Path(folder), marker="suite.json")
     parts = [markdown_table(*result.cells()), CAPTION]
-    _write_result(result, folder, parts, {"sets.csv": result.sets, "table.csv": result.table})
+    _write_result(result, folder, parts, {"sets": result.sets, "table": result.table})
     write_json(Path(folder) / "suite.json", result.settings)
 
 
 def _write_result(result, folder, parts, tables):
     """Write tables as CSV, `table.md` from parts and sentences, `table.json` and `findings.json`."""
-    for name, table in tables.items():
-        write_csv(table, Path(folder) / name)
     said = "\n".join(f"- {sentence}" for sentence in [*result.findings, *result.notes])
-    write_text(Path(folder) / "table.md", "\n\n".join([*parts, said]) + "\n")
-    write_json(Path(folder) / "table.json", result.table.to_dict("records"))
+    text = "\n\n".join([*parts, said]) + "\n"
+    write_tables(Path(folder), tables, text, result.table.to_dict("records"))
     write_json(Path(folder) / "findings.json", {"findings": result.findings, "notes": result.notes})
 
 
@@ -298,6 +295,6 @@ def write_reproduction(result, folder):
     """Write `published.csv`, `table.csv`, `.json` and `.md`, `findings.json` and `settings.json`."""
     parts = [markdown_table(*recipe_cells())]
     parts += [markdown_table(*result.cells())] if len(result.table) else []
-    _write_result(result, folder, parts, {"published.csv": recipe_table(), "table.csv": result.table})
+    _write_result(result, folder, parts, {"published": recipe_table(), "table": result.table})
     held = json.loads((Path(folder) / "settings.json").read_text(encoding="utf-8"))
     write_json(Path(folder) / "settings.json", held | result.settings)
