@@ -42,11 +42,6 @@ Table = Annotated[Path, typer.Argument(help="Table (CSV or Parquet), a row per c
 Rows = Annotated[Path, typer.Option("--out", help="File to write, .csv or .parquet; never with formulas.")]
 OtherPrior = Annotated[str | None, typer.Option(help="Population: a=.5,b=.5, balanced or training.")]
 Model = Annotated[Path, typer.Argument(help="Folder that `imbalance fit` made.")]
-DATASETS_NOTE = (
-    "text: columns of categories; ratio: rows of the largest over rows of the rarest class; repeats: rows "
-    "with the features of an earlier row, kept on one side of a fold. Sets of a family count once. Licences "
-    "and notes: --licences full."
-)
 
 
 def command(example):
@@ -75,7 +70,7 @@ def compare(
     file: Annotated[Path | None, typer.Argument(help="Table (CSV or Parquet), a row per case.")] = None,
     target: Target = None,
     target_prior: TargetPrior = "balanced",
-    models: Annotated[str | None, typer.Option(help="Of logistic, lightgbm, catboost; or all.")] = None,
+    models: Annotated[str | None, typer.Option(help="logistic, lightgbm, catboost; by default all.")] = None,
     rows: Annotated[
         str | None,
         typer.Option(
@@ -88,7 +83,7 @@ def compare(
         typer.Option(help="What is done to the probabilities: of raw, prior, calibrated, em; or all."),
     ] = None,
     costs: Costs = None,
-    scoring: Annotated[str | None, typer.Option(help="More scores: recall@0.05, scikit-learn's.")] = None,
+    scoring: Annotated[str | None, typer.Option(help="Further scores: recall@0.05, scikit-learn's.")] = None,
     group: Group = None,
     categorical: Categorical = None,
     drop: Drop = None,
@@ -112,7 +107,7 @@ def compare(
     if suite is not None and any(one is not None for one in (target, group, categorical, drop, costs)):
         raise typer.BadParameter("--target, --group, --categorical, --drop and --costs go with FILE only")
     _check(out=out, json=json, inputs={"FILE": file}, folders=["--out"])
-    _check_target(target_prior)
+    _shares("--target-prior", target_prior)
     rows, ending = (one if one == "all" else listed(one) for one in (rows, ending))
     options = {
         "target": target_prior, "models": listed(models), "rows": rows, "ending": ending,
@@ -214,7 +209,7 @@ def fit(
     if "target" not in columns:
         raise ValueError(f"{like} does not say which column holds the classes; name it by --target.")
     table = read_labelled(file, **columns)
-    _check_target(target_prior)
+    _shares("--target-prior", target_prior)
     how |= _named(model=model, rows=rows, target=target_prior, costs=_costs(costs))
     bundle = fit_bundle(table, **how, seed=seed, title=f"{file.name}: {columns['target']}")
     save_bundle(bundle, out, X=table.X)
@@ -246,7 +241,7 @@ def predict(
     from imbalance.reading import check_columns, read_rows
     from imbalance.serving import load_bundle, predict_rows, write_rows
 
-    _check_target(target_prior)
+    _shares("--target-prior", target_prior)
     bundle, said = load_bundle(model), []
     kept = tuple(dict.fromkeys(listed(keep) or ()))
     table = read_rows(file, text=kept, columns=bundle.columns, notes=said)
@@ -368,7 +363,7 @@ def datasets(
     Typical time: ten seconds for all sets.
     """
     from imbalance.comparison.report import headed_cells
-    from imbalance.datasets.loading import HEADINGS, dataset_table, install_hint, suite_names
+    from imbalance.datasets.loading import CAPTION, HEADINGS, dataset_table, install_hint, suite_names
 
     if licences not in ("short", "full"):
         raise typer.BadParameter("--licences is short or full")
@@ -376,7 +371,7 @@ def datasets(
     table, absent = dataset_table(suite_names(suite))
     if len(table):
         print_table(*headed_cells(table, HEADINGS), n_words=2)
-        say(DATASETS_NOTE, style="dim")
+        say(CAPTION, style="dim")
     for row in table.itertuples() if licences == "full" else ():
         note = f"; {row.note}" if row.note else ""
         say(f"{row.name}: {row.package} ({row.package_licence}); data: {row.licence}{note}")
@@ -416,7 +411,9 @@ def hazard(
         Literal["auto", "city", "site"],
         typer.Option(help="What is held out; auto: cities where there are enough, else sites."),
     ] = "auto",
-    rates: Annotated[str, typer.Option(help="False alarms asked for, of the other days.")] = ".01,.05,.1",
+    rates: Annotated[
+        str, typer.Option(help="False alarms to ask for, shares of the other days, separated by commas.")
+    ] = ".01,.05,.1",
     methods: Annotated[str | None, typer.Option(help="Regressions and strategies, by commas.")] = None,
     folds: Annotated[int, typer.Option(help="Folds of whole groups.")] = 5,
     recipe: Annotated[
@@ -478,51 +475,42 @@ def mismatch(
 def _paired_shares(texts):
     """Return two lists of shares of the same classes from two options, by name where names are given."""
     one, other = texts
-    first, second = (_shares(text, option) for option, text in texts.items())
+    first, second = (_shares(*option) for option in texts.items())
     if len({isinstance(shares, dict) for shares in (first, second)}) == 2:
         raise typer.BadParameter(f"give names in both, {one} and {other}, or in neither")
     lacking = sorted(set(first) ^ set(second)) if isinstance(first, dict) else []
     if lacking or len(first) != len(second):
         hint = f"; one lacks {lacking[0]!r}" if lacking else ""
         raise typer.BadParameter(f"{one} and {other} must name the same classes{hint}")
-    return (
-        ([*first.values()], [second[name] for name in first]) if isinstance(first, dict) else (first, second)
-    )
+    if isinstance(first, dict):
+        return [*first.values()], [second[name] for name in first]
+    return first, second
 
 
-def _shares(text, option):
-    """Return shares as they are written, by class or in order."""
-    from imbalance.probability import parse_target_prior
+def _shares(option, text):
+    """Return shares as they are written, by class or, but for --target-prior, in order; None for None.
 
+    How percent, counts of rows and rounded shares are read is said; what is none of these is refused.
+    """
+    from imbalance.probability import check_prior, parse_target_prior
+
+    if text is None:
+        return None
+    named = "=" in text or option == "--target-prior"
     try:
-        shares = parse_target_prior(text) if "=" in text else list(map(float, text.split(",")))
+        shares = parse_target_prior(text) if named else list(map(float, text.split(",")))
     except ValueError:
-        if "=" in text:
+        if named:
             raise
         raise typer.BadParameter(f"{option} must be shares, with or without names, not {text!r}") from None
-    _say_reading(option, shares)
-    return shares
-
-
-def _check_target(text):
-    """Refuse class shares that are none before any work is done."""
-    from imbalance.probability import parse_target_prior
-
-    if text is not None:
-        _say_reading("--target-prior", parse_target_prior(text))
-
-
-def _say_reading(option, shares):
-    """Say how percent, counts of rows and rounded shares are read; refuse what is none of these."""
-    from imbalance.probability import check_prior
-
     values = list(shares.values()) if isinstance(shares, dict) else shares
     if isinstance(shares, str) or len(values) == 1 or math.isclose(sum(values), 1):
-        return
+        return shares
     read = 100 * check_prior(values, name=f"prior of {option}")
     names = [f"{name} " for name in shares] if isinstance(shares, dict) else [""] * len(values)
     said = ", ".join(f"{name}{share:.3g} %" for name, share in zip(names, read, strict=True))
     _finish(None, None, [], [f"{option} is read as {said}."])
+    return shares
 
 
 def _costs(text):
@@ -581,13 +569,11 @@ def _finish(json, records, findings=(), remarks=(), *, out=None):
 
 # A file or a pipe has no width to respect: tables take theirs.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
-#: More characters than any table has.
-WIDEST = 10_000
 
 
 def room():
     """Return how many characters a table may take: those of the terminal, or as many as it likes."""
-    return screen.width if sys.stdout.isatty() else WIDEST
+    return screen.width if sys.stdout.isatty() else 10_000
 
 
 def say(text, style=None):

@@ -65,6 +65,12 @@ HEADINGS = {
     "share": ("rarest", ".1%"), "ratio": ("ratio", ".1f"), "repeats": ("repeats", ",d"),
 }  # fmt: skip
 
+CAPTION = (
+    "text: columns of categories; ratio: rows of the largest over rows of the rarest class; repeats: rows "
+    "with the features of an earlier row, kept on one side of a fold. Sets of a family count once. Licences "
+    "and notes: --licences full."
+)
+
 
 class LoadedDataset(NamedTuple):
     """Features, classes, groups of rows that belong together, and facts of a set."""
