@@ -270,7 +270,7 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
             raise ValueError(f"{missing:,} rows have no value in the group {group!r}; fill or remove them.")
         groups = None if group is None else pd.factorize(table[group].astype("str"), sort=True)[0]
         kept = table.drop(columns=[*texts, *drop])
-        X, notes, columns = _features(kept, categorical=set(categorical) - set(drop))
+        X, notes, columns = features(kept, categorical=set(categorical) - set(drop))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if groups is not None and len(np.unique(groups)) == len(groups):
@@ -364,13 +364,9 @@ def is_number(column):
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def features(table):
-    """Return the columns that a classifier can learn from, as numbers and categories, and notes on them."""
-    return _features(table)[:2]
-
-
-def _features(table, *, categorical=()):
-    """Do as :func:`features`, and tell how each column was read."""
+def features(table, *, categorical=()):
+    """Return the columns that a classifier can learn from, as numbers and categories, notes on them, and how
+    each was read."""
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:

@@ -435,11 +435,11 @@ def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
     return history, notes
 
 
-def _few(names):
-    """Name a batch, or count several and name the first."""
-    if len(names) == 1:
+def _few(names, of=""):
+    """Name a batch, or count several, perhaps of so many, and name the first."""
+    if len(names) == 1 and not of:
         return f"Batch {names[0]}"
-    return f"{len(names):,} batches ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+    return f"{len(names):,}{of} batches ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
 def share_cells(history):
@@ -457,10 +457,10 @@ def share_findings(history, facts, *, season=None):
     rarest = min(facts["training_prior"], key=facts["training_prior"].get)
     known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
     alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
-    expected, sentences = facts["target_prior"][rarest], []
+    expected, sentences, of = facts["target_prior"][rarest], [], f" of {len(known):,}"
     if alarms:
         sentences.append(
-            f"ALARM: other class shares alone do not explain {_counted(alarms, len(known))}. Their rows "
+            f"ALARM: other class shares alone do not explain {_few(alarms, of)}. Their rows "
             f"changed, too{others}: label some of them before you trust predictions there."
         )
     if len(fitting):
@@ -472,15 +472,10 @@ def share_findings(history, facts, *, season=None):
     off = fitting.loc[(fitting["low"] > expected) | (fitting["high"] < expected), "when"].tolist()
     if off:
         sentences.append(
-            f"The 95 % interval leaves {expected:.1%} out in {_counted(off, len(known))}: predict those with "
+            f"The 95 % interval leaves {expected:.1%} out in {_few(off, of)}: predict those with "
             "--target-prior and their own shares."
         )
     return sentences
-
-
-def _counted(names, of):
-    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return f"{len(names)} of {of} batches ({shown})"
 
 
 def vocabulary():

@@ -22,7 +22,7 @@ from imbalance.comparison.problem import as_table, class_labels, make_problem, p
 from imbalance.comparison.runner import claim_parts, run_jobs
 from imbalance.comparison.strategies import AS_THEY_ARE, ENDINGS, ROWS, choose_endings, choose_rows, label
 from imbalance.estimators import last_step
-from imbalance.reading import _features, read_alike
+from imbalance.reading import features, read_alike
 
 
 class StrategyFailed(ValueError):
@@ -102,7 +102,7 @@ class Comparison:
         if chosen["model"] in self.recipe["by_name"] and not issparse(X):
             # A frame made anew would forget which columns are days.
             frame = learned if isinstance(learned, pd.DataFrame) else pd.DataFrame(learned)
-            learned, _, columns = _features(frame)
+            learned, _, columns = features(frame)
             reader = FunctionTransformer(read_as_learned, kw_args={"columns": columns}).fit(X)
         fitted, _ = fit_row(
             self.recipe["models"][chosen["model"]],

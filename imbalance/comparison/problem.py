@@ -69,7 +69,7 @@ def make_problem(X, y, *, target="balanced", cv=5, repeats=2, groups=None, seed=
     readable, notes = not issparse(X), []
     if readable:
         try:
-            clean, notes = features(clean)
+            clean, notes, _ = features(clean)
         except ValueError:
             if by_name:
                 raise

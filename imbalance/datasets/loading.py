@@ -128,7 +128,7 @@ def load_dataset(name):
     elif pd.api.types.is_string_dtype(classes):
         classes = classes.str.strip()
     y = labels(classes, name=entry.target)
-    X, _ = features(table.drop(columns=[entry.target, *entry.drop, *filter(None, [entry.group])]))
+    X, *_ = features(table.drop(columns=[entry.target, *entry.drop, *filter(None, [entry.group])]))
     equal = duplicate_groups(X)
     groups = joined_groups(equal, table[entry.group].to_numpy()) if entry.group else equal
     return LoadedDataset(X, y, groups, _facts(entry, X, y, equal))

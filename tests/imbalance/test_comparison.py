@@ -943,7 +943,7 @@ def test_classes_that_are_floats_may_be_called_by_whole_numbers():
 def test_the_winner_learns_from_the_days_that_were_compared():
     "Days in a row are no numbers of the rows, neither in the comparison nor in the fit of its winner."
     X, y = rows()
-    X, _ = features(X.assign(when=pd.date_range("2020-01-01", periods=len(y)).astype("str")))
+    X, *_ = features(X.assign(when=pd.date_range("2020-01-01", periods=len(y)).astype("str")))
     found = compare(X, y, models="logistic", rows="none", ending="raw", **FOLDS)
     assert found.fit(X, y)[-1].n_features_in_ == X.shape[1] == found.settings["features"]
 

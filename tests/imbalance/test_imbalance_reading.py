@@ -59,7 +59,7 @@ def test_a_code_with_a_leading_zero_is_no_number():
 
 def test_columns_called_by_words_and_numbers_get_names_of_one_type():
     "As after a concatenation; two that would be called alike are refused."
-    X, _ = features(pd.DataFrame({0: [1.0, 2.0], "size": [3.0, 4.0]}))
+    X, *_ = features(pd.DataFrame({0: [1.0, 2.0], "size": [3.0, 4.0]}))
     assert list(X.columns) == ["0", "size"]
     with pytest.raises(ValueError, match="Two columns are called '0'"):
         features(pd.DataFrame({0: [1.0, 2.0], "0": [3.0, 4.0]}))
@@ -93,7 +93,7 @@ def test_what_no_booster_can_learn_from_is_left_out_and_said():
             "size": [1.5, 2.5, 3.5] * 10,
         }
     )
-    X, notes = features(table)
+    X, notes, _ = features(table)
     assert list(X.columns) == ["size"]
     for word in ("time (durations)", "nothing (empty)", "name (another value in nearly every row)"):
         assert word in notes[0]
@@ -101,7 +101,7 @@ def test_what_no_booster_can_learn_from_is_left_out_and_said():
 
 def test_a_question_mark_is_a_missing_number():
     "Some tables write it so; the column is one of numbers all the same."
-    X, _ = features(pd.DataFrame({"age": ["41", "?", "23"]}))
+    X, *_ = features(pd.DataFrame({"age": ["41", "?", "23"]}))
     assert X["age"].isna().tolist() == [False, True, False]
     assert X["age"].dropna().tolist() == [41, 23]
 
@@ -173,7 +173,7 @@ def test_quoted_decimal_commas_are_numbers(tmp_path):
 
 def numbered(values, n=40, name="number"):
     "Names of the features, and the notes, of a table with a column of numbers beside a measurement."
-    X, notes = features(pd.DataFrame({name: list(values), "size": [0.5, 1.5] * (n // 2)}))
+    X, notes, _ = features(pd.DataFrame({name: list(values), "size": [0.5, 1.5] * (n // 2)}))
     return list(X), notes
 
 
@@ -261,7 +261,7 @@ def test_rows_that_differ_by_their_number_only_are_equal(tmp_path):
 )
 def test_days_are_numbers(days):
     "Since 1970, in days, and the weekday, a Friday and a Saturday; the third is missing."
-    X, notes = features(pd.DataFrame({"day": days}))
+    X, notes, _ = features(pd.DataFrame({"day": days}))
     assert X["day"].tolist()[:2] == [1, 2.5]
     assert X["day weekday"].tolist()[:2] == [4, 5]
     assert X["day"].isna().tolist() == [False, False, True]
@@ -270,7 +270,7 @@ def test_days_are_numbers(days):
 
 def test_days_in_a_row_stay_when_they_come_again():
     "Another day in every row is no number of the row, neither as text nor as the number that it became."
-    X, _ = features(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40)}))
+    X, *_ = features(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40)}))
     assert list(features(X)[0]) == ["day", "day month", "day weekday"]
 
 
@@ -284,7 +284,7 @@ def test_days_in_a_row_stay_when_they_come_again():
 )
 def test_days_written_year_last_are_numbers_where_one_tells_the_order(days):
     "There is no 31st month, wherever it stands."
-    X, notes = features(pd.DataFrame({"day": days}))
+    X, notes, _ = features(pd.DataFrame({"day": days}))
     assert X["day"].tolist()[:2] == [1, 30]
     assert X["day"].isna().tolist() == [False, False, True]
     assert notes == ["Dates are used as numbers: day (days since 1970, weekday)."]
@@ -293,14 +293,14 @@ def test_days_written_year_last_are_numbers_where_one_tells_the_order(days):
 def test_days_that_may_be_months_are_left_out():
     "The third of April, or the fourth of March; the second of February is the same either way."
     table = pd.DataFrame({"day": ["03/04/2020", "05/04/2020"], "same": ["02/02/1970", "01/01/1970"]})
-    X, notes = features(table)
+    X, notes, _ = features(table)
     assert X.to_dict("list") == {"same": [32, 0], "same month": [2, 1], "same weekday": [0, 3]}
     assert notes[0] == "Left out: day (dates that may be day first or month first)."
 
 
 def test_what_is_no_day_in_either_order_stays_words():
     "The thirteenth stands first and second; a 31st of February."
-    X, _ = features(pd.DataFrame({"a": ["13/01/2020", "01/13/2020"], "b": ["31/02/2020", "01/02/2020"]}))
+    X, *_ = features(pd.DataFrame({"a": ["13/01/2020", "01/13/2020"], "b": ["31/02/2020", "01/02/2020"]}))
     assert list(X["a"].cat.categories) == ["01/13/2020", "13/01/2020"]
     assert list(X["b"].cat.categories) == ["01/02/2020", "31/02/2020"]
 
@@ -334,10 +334,10 @@ def test_labels_too_large_for_whole_numbers_stay_text():
 
 def test_a_word_among_many_numbers_is_a_missing_value():
     "One dash does not make 39 measurements names; three classes and a word stay four names."
-    X, notes = features(pd.DataFrame({"flow": ["-", *(f"{n}.5" for n in range(39))]}))
+    X, notes, _ = features(pd.DataFrame({"flow": ["-", *(f"{n}.5" for n in range(39))]}))
     assert X["flow"].isna().sum() == 1 and X["flow"].sum() == sum(range(39)) + 39 / 2
     assert notes == ["Words among numbers were taken for missing: flow (first '-')."]
-    X, notes = features(pd.DataFrame({"children": ["0", "1", "2", "3+"] * 10}))
+    X, notes, _ = features(pd.DataFrame({"children": ["0", "1", "2", "3+"] * 10}))
     assert list(X["children"].cat.categories) == ["0", "1", "2", "3+"]
 
 
@@ -371,7 +371,7 @@ def table_of(tmp_path, text, name="t.csv"):
 )
 def test_numbers_as_people_write_them(cells, values):
     "Decimal points and commas, thousands, money, percent, losses in brackets."
-    X, _ = features(pd.DataFrame({"amount": cells}))
+    X, *_ = features(pd.DataFrame({"amount": cells}))
     assert X["amount"].tolist() == pytest.approx(values)
 
 
@@ -384,10 +384,10 @@ def test_points_separate_thousands_where_another_column_has_decimal_commas(tmp_p
 
 def test_one_unit_in_every_row_is_a_number_and_several_are_words():
     "30 weights in kg; kg and g mixed would be wrong by a thousand; three sizes of shirts are names."
-    X, _ = features(pd.DataFrame({"weight": [f"{n}.5 kg" for n in range(30)]}))
+    X, *_ = features(pd.DataFrame({"weight": [f"{n}.5 kg" for n in range(30)]}))
     assert X["weight"].tolist() == [n + 0.5 for n in range(30)]
     mixed, sizes = ["1 kg", "900 g"] * 15, ["1X", "2X", "3X"] * 10
-    X, _ = features(pd.DataFrame({"mixed": mixed, "sizes": sizes}))
+    X, *_ = features(pd.DataFrame({"mixed": mixed, "sizes": sizes}))
     assert all(isinstance(dtype, pd.CategoricalDtype) for dtype in X.dtypes)
 
 
@@ -395,7 +395,7 @@ def test_words_that_mean_true_or_false_are_one_and_zero():
     "In some languages; a third word makes them names."
     for false, true in [("no", "yes"), ("FALSE", "TRUE"), ("nein", "ja"), ("f", "t")]:
         assert features(pd.DataFrame({"late": [false, true, None]}))[0]["late"].tolist()[:2] == [0, 1]
-    X, _ = features(pd.DataFrame({"late": ["no", "yes", "perhaps"]}))
+    X, *_ = features(pd.DataFrame({"late": ["no", "yes", "perhaps"]}))
     assert list(X["late"].cat.categories) == ["no", "perhaps", "yes"]
 
 
@@ -404,7 +404,7 @@ def test_words_that_mean_true_or_false_are_one_and_zero():
 )
 def test_days_in_other_ways(day):
     "Named months and years of two digits, too: the 31st of January 2020 is day 18292 since 1970."
-    X, _ = features(pd.DataFrame({"day": [day, None]}))
+    X, *_ = features(pd.DataFrame({"day": [day, None]}))
     assert X["day"].iloc[0] // 1 == 18292
 
 
@@ -418,7 +418,7 @@ def test_days_of_another_table_may_begin_with_the_year():
 
 def test_versions_are_no_days():
     "1.2.10 has neither two digits for the day nor for the month."
-    X, _ = features(pd.DataFrame({"version": ["1.2.10", "1.13.11", "1.2.10"]}))
+    X, *_ = features(pd.DataFrame({"version": ["1.2.10", "1.13.11", "1.2.10"]}))
     assert list(X["version"].cat.categories) == ["1.13.11", "1.2.10"]
 
 
