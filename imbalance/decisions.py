@@ -56,8 +56,7 @@ def cost_matrix(costs, classes):
 
 
 def _in_pairs(costs, names):
-    """Return costs by pair, of labels or of their text, in rows and columns; right predictions cost nothing
-    unless it is said."""
+    """Return costs by pair, of labels or their text, in rows and columns; 0 for unnamed right ones."""
     own = {str(name): name for name in names}
     costs = {tuple(own.get(str(one), one) for one in pair): cost for pair, cost in costs.items()}
     pairs = [(true, predicted) for true in names for predicted in names]
@@ -97,8 +96,7 @@ def _confusion(codes, predicted, n_classes):
 
 
 def threshold_at(scores, event, rate, *, sample_weight=None):
-    """Return the lowest threshold, to be exceeded, that keeps false alarms within a rate of the rows that
-    are no events."""
+    """Return the lowest threshold, to be exceeded, that keeps false alarms within a rate of non-events."""
     scores, event = np.asarray(scores, dtype="float64"), np.asarray(event, dtype=bool)
     weights = np.ones(len(scores)) if sample_weight is None else np.asarray(sample_weight, dtype="float64")
     others = np.flatnonzero(~event & (weights > 0))
@@ -359,8 +357,7 @@ class CostSensitiveClassifier(HeldOutClassifier):
         return self._find_threshold()
 
     def _output_prior(self):
-        """Return the class shares that the probabilities stand for, by the estimator's own word or as in
-        training."""
+        """Return the class shares that the probabilities stand for: the estimator's word, or training's."""
         return np.asarray(getattr(last_step(self.estimator_), "output_prior_", self._training_prior))
 
     def _find_threshold(self):

@@ -117,8 +117,7 @@ def check_classifier(model, name):
 
 
 def rule_weights(rule, y, classes, sample_weight, target):
-    """Return the weight of each row by "balanced", "target" or a weight for each class, or None where all
-    count alike."""
+    """Return row weights by "balanced", "target" or a weight per class; None where all count alike."""
     if rule is None:
         return sample_weight
     shares, rule, names = class_shares(y, classes, sample_weight), by_name(rule), np.asarray(classes).tolist()
@@ -499,8 +498,7 @@ class PriorCorrectedClassifier(MetaClassifier):
         return mean_corrected(calibrated, [self.training_prior_] * len(members), prior)
 
     def dealt(self, members):
-        """Deal what :meth:`members_proba` gave, calibrated for the training prior, one member a row, as EM
-        expects."""
+        """Deal what :meth:`members_proba` gave, calibrated for the training prior, one member a row."""
         return self._together(deal(np.stack(members)))
 
     def predict_proba(self, X):

@@ -183,8 +183,7 @@ def correct_prior(probabilities, *, trained, target):
 
 
 def resolve_prior(target, classes, training, *, name="target prior"):
-    """Return shares in the order of `classes`, from "training", "balanced", a mapping, a series by class, or
-    a list."""
+    """Return shares in the order of `classes` from "training", "balanced", a mapping, a series or a list."""
     names = np.asarray(classes).tolist()
     if isinstance(target, str):
         if target not in ("training", "balanced"):
@@ -419,8 +418,7 @@ class Plausibility:
 
 
 def label_shift_test(unlabelled, held_out, codes, *, weights=None, n_bootstrap=200, rng=0):
-    """Test whether unlabelled rows look, column by column, like the best-fitting mixture of the training
-    classes."""
+    """Test whether rows look, column by column, like the best-fitting mixture of the training classes."""
     rng, codes = np.random.default_rng(rng), np.asarray(codes)
     weights = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype="float64")
     kept = some_rows_by_class(codes, MOST_ROWS, rng)

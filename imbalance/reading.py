@@ -292,8 +292,7 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
 
 
 def read_rows(path, *, text=(), needed=(), columns=(), notes=None):
-    """Read a table, its numbers as text where a column has decimal commas: then points may separate
-    thousands."""
+    """Read a table, numbers as text where a column has decimal commas: points may separate thousands."""
     notes = [] if notes is None else notes
     text = [*text, *(one.name for one in columns if one.kind == "number" and one.order == ",")]
     table = read_file(path, text=text, needed=needed, decimal=".", notes=notes)
@@ -365,8 +364,7 @@ def is_number(column):
 
 
 def features(table, *, categorical=()):
-    """Return the columns that a classifier can learn from, as numbers and categories, notes on them, and how
-    each was read."""
+    """Return the columns to learn from, as numbers and categories, notes on them, and how each was read."""
     # Names of one type: scikit-learn takes no frame whose columns are called by words and numbers.
     table = table.set_axis(table.columns.map(str), axis=1)
     if not table.columns.is_unique:

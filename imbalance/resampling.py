@@ -342,8 +342,7 @@ def _lessen_neighbours(sampler, y, notes):
 
 
 def resample(samplers, X, y, *, seeds):
-    """Return rows and labels after every sampler in turn, where each row comes from (None where some are
-    new), and notes."""
+    """Return rows and labels after all samplers, the origin of each row (None where some are new), notes."""
     rows, notes, classes = np.arange(len(y)), [], set(np.unique(y).tolist())
     for sampler, seed in zip(samplers, seeds, strict=True):
         ready, said = prepare_sampler(sampler, X, y, seed=seed)

@@ -93,8 +93,7 @@ def _forget_dates(adapter, columns):
 
 
 def best_of(folder):
-    """Return how to fit the best row of a comparison's folder, for :func:`fit_bundle`, and how its table
-    was read."""
+    """Return how to fit the best row of a comparison's folder, and how its table was read."""
     folder = Path(folder)
     try:
         table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
@@ -303,8 +302,7 @@ def predict_rows(bundle, table, *, target=None, keep=()):
 
 
 def correct_rows(table, columns, *, trained, target):
-    """Return a table with corrected probabilities, in columns that end in ``_corrected``, beside those
-    that it has."""
+    """Return a table with corrected probabilities beside its own, in columns that end in ``_corrected``."""
     for what, shares in (("trained", trained), ("target", target)):
         if len(shares) != len(columns):
             raise ValueError(f"{len(columns)} columns need as many {what} shares, not {len(shares)}.")
@@ -344,8 +342,7 @@ def _numbers_of(column, name):
 
 
 def batches(tables, by=None):
-    """Cut tables, by file name, into batches by the values of a column, or by the periods of a column of
-    dates."""
+    """Cut tables, by file name, into batches by the values of a column, or by periods of its dates."""
     if by is None:
         return tables
     parts = {}

@@ -36,8 +36,7 @@ SETTINGS = {
 
 
 class BoostedClassifier(ClassifierMixin, BaseEstimator):
-    """Gradient boosting on a frame or array as it is: numbers, gaps, and words as categories of the
-    training rows."""
+    """Gradient boosting on rows as they are: numbers, gaps, and words as categories of training rows."""
 
     def __init__(self, library="lightgbm", *, random_state=0, settings=None):
         self.library = library

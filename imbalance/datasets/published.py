@@ -26,8 +26,7 @@ PUBLISHED = (
 
 
 def recipe_table():
-    """Return the published log losses, the class shares that each recipe trains on, and their mismatch
-    [nats]."""
+    """Return published log losses, the class shares that each recipe trains on, and their mismatch [nats]."""
     records = []
     for recipe, rows, published, counts in PUBLISHED:
         shares = np.full(3, np.nan) if counts is None else np.divide(counts, sum(counts))

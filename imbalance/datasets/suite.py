@@ -249,8 +249,7 @@ def three_classes(name, *, seed=0):
 
 
 def reproduce(out, *, tables=tuple(TABLES), seed=0, n_jobs=1, advance=None):
-    """Run the published recipes on real tables, re-weighted to the published validation shares, a folder
-    each."""
+    """Run the published recipes on tables re-weighted to the published validation shares, a folder each."""
     settings = {"what": "published comparison", "seed": seed, "folds": 5, "versions": versions()}
     claim_folder(out, settings, marker="settings.json", what="reproduction")
     notes, held = [], [pd.DataFrame(columns=["strategy", "model", "wins", *PUBLISHED_HEADINGS])]
