@@ -17,7 +17,7 @@ from airq.validation.schemes import PLURALS
 from imbalance.comparison.report import headed_cells, write_tables
 from imbalance.hazard import BASELINE, PLAIN, USUAL_SHARE, rule_name
 
-#: With fewer held-out places above the threshold, their bootstrap is called rough.
+#: With fewer held-out places above the threshold, intervals are called too narrow.
 ENOUGH_PLACES = 20
 #: The usual threshold is named where more than this share of the rows lies above another.
 RARE_SHARE = 0.2
