@@ -20,7 +20,7 @@ class Square:
     def file_name(self):
         return f"square-{self.number}.npz"
 
-    text = "a square"
+    name = "a square"
 
     def run(self, shared):
         if self.deadly:
