@@ -61,7 +61,7 @@ def predict(
     ] = None,
     memory: Annotated[
         str | None,
-        typer.Option(help="About how much to use, such as 2GB; 1 GB by default, whatever the rows."),
+        typer.Option(help="About how much to use, such as 2GB; 600 MB by default, whatever the rows."),
     ] = None,
     json: Json = None,
     cluster: Cluster = None,
