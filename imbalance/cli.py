@@ -23,7 +23,7 @@ from rich.markup import escape
 import airq
 from airq.cluster import on_cluster
 from airq.commands.options import Cluster
-from airq.messages import exit_cleanly, notes, progress
+from airq.terminal import exit_cleanly, notes, progress
 
 app = typer.Typer(
     name="imbalance",

@@ -24,8 +24,8 @@ from airq.commands.options import (
     split_schemes,
     write_records,
 )
-from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import print_predictions, print_table, print_written, screen
+from airq.terminal import exit_cleanly, notes, progress
 
 Period = StrEnum("Period", ["day", "month", "year"])
 

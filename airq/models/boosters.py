@@ -41,8 +41,8 @@ CATBOOST = {
     "rounds": 1000,
     "patience": 60,
 }
-#: Rows from which LightGBM chooses the edges of its bins: some 300 a bin, whatever the table. It holds them in
-#: double precision beside the features.
+#: Rows from which LightGBM chooses the edges of its bins: some 300 a bin, whatever the table. It holds them
+#: in double precision beside the features.
 BINNED_ON = 20_000
 DEFAULTS = {"lightgbm": LIGHTGBM, "catboost": CATBOOST}
 

@@ -80,9 +80,9 @@ class Ridge:
 class Standardised:
     """Features in units of their deviation from the median, in double precision for some rows at a time.
 
-    `values` are the features, (n_rows, n_features), of which a missing one counts as the median. `medians` and
-    `scale`, (n_features,), are the medians and the standard deviations; of a feature that does not vary this
-    is infinite.
+    `values` are the features, (n_rows, n_features), of which a missing one counts as the median. `medians`
+    and `scale`, (n_features,), are the medians and the standard deviations; of a feature that does not vary
+    this is infinite.
     """
 
     def __init__(self, values):
