@@ -33,7 +33,6 @@ from airq.commands.options import (
 from airq.commands.predictions import explain, predict
 from airq.commands.rasters import app as rasters
 from airq.commands.services import app as services
-from airq.messages import exit_cleanly, notes, progress
 from airq.models import FAST_BASELINES, SLOW_BASELINES
 from airq.report.console import (
     print_evaluation,
@@ -43,6 +42,7 @@ from airq.report.console import (
     print_written,
     screen,
 )
+from airq.terminal import exit_cleanly, notes, progress
 from airq.validation.schemes import FEW_FITS, PLACE_SCHEMES, SCHEMES
 
 app = typer.Typer(

@@ -161,21 +161,27 @@ def table_writer(path: str | Path, metadata: Mapping[str, object] | None) -> Ite
     """Write a table to Parquet part by part, whole or not at all, with JSON metadata by key.
 
     Yields ``write(part, metadata)``, which takes the next rows, each part with the same columns; the metadata
-    are those of the first part, by default those given here. A ValueError is raised if no part was written.
+    are those of the first part, by default those given here. The file does not depend on where parts end. A
+    ValueError is raised if no part was written.
     """
     with atomic_write(path) as unfinished, contextlib.ExitStack() as stack:
-        writer = None
+        writer = held = None
 
         def write(part, metadata=metadata):
-            nonlocal writer
+            nonlocal writer, held
             table = _arrow_table(part, metadata)
             if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(unfinished, table.schema))
-            writer.write_table(table, row_group_size=ROW_GROUP)
+                writer, held = stack.enter_context(pq.ParquetWriter(unfinished, table.schema)), table[:0]
+            held = pa.concat_tables([held, table])
+            # One row more is awaited, so that the last group, written at the end, is never empty.
+            if (whole := (len(held) - 1) // ROW_GROUP * ROW_GROUP) > 0:
+                writer.write_table(held[:whole], row_group_size=ROW_GROUP)
+                held = held[whole:]
 
         yield write
         if writer is None:
             raise ValueError(f"{path} would be a table without rows.")
+        writer.write_table(held)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, *, metadata: Mapping[str, object]) -> None:

@@ -8,10 +8,13 @@ import multiprocessing.resource_tracker
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -63,6 +66,43 @@ def workers(n_jobs: int, **options) -> Iterator[Callable]:
             with _interrupts_later(), _unfinished_tasks_end_quietly():
                 for results in started:
                     results.close()
+
+
+class Mapped(NamedTuple):
+    """A value in a file, which each process maps into its memory once."""
+
+    path: str
+
+
+@contextlib.contextmanager
+def shared(value: object, n_jobs: int) -> Iterator[object]:
+    """Write what many tasks read to a file once; yield what they get instead of it, see :func:`opened`.
+
+    Where tasks do not run in other processes of this machine, that is the value itself. Its arrays are mapped
+    read-only, so that the processes have one copy of them together.
+    """
+    if n_jobs == 1 or active_client() is not None:
+        yield value
+        return
+    with tempfile.TemporaryDirectory(prefix="airq-") as folder:
+        path = str(Path(folder) / "shared.joblib")
+        joblib.dump(value, path)
+        yield Mapped(path)
+
+
+def opened(value: object) -> object:
+    """Return a value that tasks share, in the process of a task.
+
+    >>> with shared({"days": [1, 2]}, n_jobs=2) as days:
+    ...     opened(days)
+    {'days': [1, 2]}
+    """
+    return _load(value.path) if isinstance(value, Mapped) else value
+
+
+@functools.lru_cache(maxsize=1)
+def _load(path):
+    return joblib.load(path, mmap_mode="r")
 
 
 def _ending_with(parent, function, arguments, options):

@@ -19,8 +19,8 @@ from rich.console import Console
 import airq
 from airq.cluster import on_cluster
 from airq.commands.options import ALL_CORES, Cluster, Jobs, Json
-from airq.messages import exit_cleanly, notes, progress
 from airq.report import console
+from airq.terminal import exit_cleanly, notes, progress
 
 app = typer.Typer(
     name="imbalance",

@@ -498,3 +498,10 @@ def test_ingest_suggests_a_mapping(tmp_path):
         result = airq("ingest", table, *options)
         assert result.exit_code == 2
         assert words in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("package", ["airq", "imbalance"])
+def test_a_package_runs_as_a_module(package):
+    ended = subprocess.run([sys.executable, "-m", package, "--version"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{package} ")

@@ -1,13 +1,16 @@
 """Panels in files, files that are whole or absent, and outputs that must not destroy anything."""
 
+import itertools
 import os
 
 import numpy as np
 import pandas as pd
 import pandas.testing as pdt
+import pyarrow.parquet as pq
 import pytest
 
 from airq.io import (
+    ROW_GROUP,
     atomic_folder,
     atomic_write,
     check_outputs,
@@ -15,6 +18,7 @@ from airq.io import (
     json_ready,
     panel_writer,
     read_panel,
+    table_writer,
     write_panel,
     write_text,
 )
@@ -274,3 +278,14 @@ def test_an_output_that_cannot_be_written_is_refused(folder, path):
     "Below a file, or where the system allows none."
     with pytest.raises(OSError):
         check_outputs({"--json": path}, {})
+
+
+def test_a_table_does_not_depend_on_where_its_parts_end(tmp_path):
+    whole = pd.DataFrame({"x": np.arange(2 * ROW_GROUP + 7)})
+    for name, ends in {"one": [], "many": [3, ROW_GROUP - 1, ROW_GROUP + 1, 2 * ROW_GROUP]}.items():
+        with table_writer(tmp_path / name, {}) as write:
+            for begin, end in itertools.pairwise([0, *ends, len(whole)]):
+                write(whole[begin:end])
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "many").read_bytes()
+    groups = pq.ParquetFile(tmp_path / "many").metadata
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [ROW_GROUP, ROW_GROUP, 7]

@@ -5,7 +5,8 @@ import warnings
 import pytest
 import typer
 
-from airq.messages import AirqWarning, exit_cleanly, progress, show_warnings
+from airq.messages import AirqWarning
+from airq.terminal import exit_cleanly, progress, show_warnings
 
 
 def ended(error, capsys):
@@ -119,7 +120,7 @@ def test_other_warnings_stay_as_python_shows_them():
 )
 def test_progress_is_a_line_now_and_then_where_no_terminal_shows_a_bar(capsys, monkeypatch, seconds, lines):
     "One for every such time that went by, no empty line."
-    monkeypatch.setattr("airq.messages.SECONDS_BETWEEN_LINES", seconds)
+    monkeypatch.setattr("airq.terminal.SECONDS_BETWEEN_LINES", seconds)
     with progress("Fits") as advance:
         advance(1, 1200, "fold [1]")
         advance(2, 1200)

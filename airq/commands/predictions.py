@@ -24,8 +24,8 @@ from airq.commands.options import (
     split_schemes,
     write_records,
 )
-from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import print_predictions, print_table, print_written, screen
+from airq.terminal import exit_cleanly, notes, progress
 
 Period = StrEnum("Period", ["day", "month", "year"])
 
@@ -61,7 +61,7 @@ def predict(
     ] = None,
     memory: Annotated[
         str | None,
-        typer.Option(help="About how much to use, such as 2GB; 1 GB by default, whatever the rows."),
+        typer.Option(help="About how much to use, such as 2GB; 600 MB by default, whatever the rows."),
     ] = None,
     json: Json = None,
     cluster: Cluster = None,

@@ -18,8 +18,8 @@ from airq.commands.options import (
     write_records,
 )
 from airq.commands.services import Credentials, Project, Url
-from airq.messages import exit_cleanly, progress
 from airq.report.console import print_report, screen
+from airq.terminal import exit_cleanly, progress
 
 app = typer.Typer()
 

@@ -22,7 +22,6 @@ from airq.commands.options import (
     split,
     write_records,
 )
-from airq.messages import exit_cleanly, notes, progress
 from airq.report.console import (
     call_progress,
     print_call_plan,
@@ -33,6 +32,7 @@ from airq.report.console import (
     screen,
     task_progress,
 )
+from airq.terminal import exit_cleanly, notes, progress
 
 app = typer.Typer()
 Extractions = StrEnum("Extractions", ["default", "live", "reference"])

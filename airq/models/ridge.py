@@ -40,13 +40,12 @@ class Ridge:
         that exponentials of predictions have the mean of those of the targets (Duan, Smearing estimate,
         Journal of the American Statistical Association 78, 605-610, 1983).
         """
-        values, medians, scale = _standardised(features)
+        rows = Standardised(features.to_numpy())
         with one_thread():
-            slopes, intercept = _by_leaving_one_out(values, target)
-            del values
-            fitted = _standardised(features)[0] @ slopes + intercept
+            slopes, intercept = _by_leaving_one_out(rows, target)
+            fitted = np.concatenate([part @ slopes for _, part in rows.tiles()]) + intercept
         lift = np.log(np.mean(np.exp(target)) / np.mean(np.exp(fitted)))
-        return cls(medians, slopes / scale, float(intercept + lift))
+        return cls(rows.medians, slopes / rows.scale, float(intercept + lift))
 
     def predict(self, features):
         """Return raw predictions, shape (n_samples,), on the scale of the training target."""
@@ -78,50 +77,57 @@ class Ridge:
         return cls(arrays[0], arrays[1], float(arrays[2]))
 
 
-def _standardised(features):
-    """Return features in units of their deviation from the median, (n_samples, n_features), and both.
+class Standardised:
+    """Features in units of their deviation from the median, in double precision for some rows at a time.
 
-    A missing value counts as the median; the deviation of a feature that does not vary is infinite.
+    `values` are the features, (n_rows, n_features), of which a missing one counts as the median. `medians`
+    and `scale`, (n_features,), are the medians and the standard deviations; of a feature that does not vary
+    this is infinite.
     """
-    # Column by column, which are laid out one after the other: one copy in double precision is twice as large
-    # as all features.
-    values = np.array(features.to_numpy(), dtype="float64", order="F")
-    medians, scale = np.zeros((2, values.shape[1]))
-    for number, column in enumerate(values.T):
-        missing = np.isnan(column)
-        if not missing.all():
-            medians[number] = np.nanmedian(column)
-        column -= medians[number]
-        column[missing] = 0.0
-        deviation = column.std()
-        varies = deviation > 1e-12 * max(abs(medians[number]), 1e-300)
-        scale[number] = deviation if varies else np.inf
-        column /= scale[number]
-    return values, medians, scale
+
+    def __init__(self, values):
+        self.values = values
+        self.medians, self.scale = np.zeros((2, values.shape[1]))
+        for number in range(values.shape[1]):
+            column = values[:, number].astype("float64")
+            missing = np.isnan(column)
+            if not missing.all():
+                self.medians[number] = np.nanmedian(column)
+            deviation = np.where(missing, 0.0, column - self.medians[number]).std()
+            varies = deviation > 1e-12 * max(abs(self.medians[number]), 1e-300)
+            self.scale[number] = deviation if varies else np.inf
+
+    def tiles(self):
+        """Yield the places of some rows, a slice, and these rows, (n_rows, n_features)."""
+        for start in range(0, len(self.values), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            apart = (self.values[part] - self.medians) / self.scale
+            yield part, np.nan_to_num(apart, copy=False)
 
 
-def _by_leaving_one_out(values, target):
+def _by_leaving_one_out(rows, target):
     """Return slopes and intercept of the ridge whose penalty predicts rows that are left out one by one best.
 
-    `values`, (n_samples, n_features), are centred in place. With the eigenvectors of the covariance every
-    penalty takes one product, and no row is left out in fact [1]_. It is what scikit-learn's RidgeCV finds,
-    which holds the values four times over.
+    `rows` are :class:`Standardised`. With the eigenvectors of the covariance every penalty takes one product,
+    and no row is left out in fact [1]_. It is what scikit-learn's RidgeCV finds, which holds the features in
+    double precision four times over.
 
     References
     ----------
     .. [1] R. Rifkin, R. Lippert, Notes on regularized least squares, MIT-CSAIL-TR-2007-025, 2007.
     """
-    means, mean = values.mean(axis=0), target.mean()
-    values -= means
-    centred = target - mean
-    variances, axes = np.linalg.eigh(values.T @ values)
-    products, shrunk = values.T @ centred, 1 / (variances + ALPHAS[:, None])
-    errors = np.zeros(len(ALPHAS))
-    for start in range(0, len(values), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        along = values[part] @ axes
-        residual = centred[part, None] - along @ (shrunk * (axes.T @ products)).T
-        leverage = np.square(along) @ shrunk.T + 1 / len(values)
+    means, mean = sum(part.sum(axis=0) for _, part in rows.tiles()) / len(target), target.mean()
+    covariance = products = 0.0
+    for part, values in rows.tiles():
+        values -= means
+        covariance = covariance + values.T @ values
+        products = products + values.T @ (target[part] - mean)
+    variances, axes = np.linalg.eigh(covariance)
+    shrunk, errors = 1 / (variances + ALPHAS[:, None]), np.zeros(len(ALPHAS))
+    for part, values in rows.tiles():
+        along = (values - means) @ axes
+        residual = (target[part] - mean)[:, None] - along @ (shrunk * (axes.T @ products)).T
+        leverage = np.square(along) @ shrunk.T + 1 / len(target)
         errors += np.square(residual / (1 - leverage)).sum(axis=0)
     slopes = (axes * shrunk[errors.argmin()]) @ axes.T @ products
     return slopes, mean - means @ slopes

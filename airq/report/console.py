@@ -23,10 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from airq.messages import notes, progress
+from airq.terminal import SECONDS_BETWEEN_LINES, notes, progress
 
-#: A run that no terminal shows says how far it is this often. [s]
-SECONDS_BETWEEN_LINES = 30.0
 # A file or a pipe has no width to respect.
 screen = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 

@@ -24,7 +24,7 @@ from airq.models import OURS
 from airq.models.boosters import CannotFit
 from airq.models.intervals import HELD_OUT, PERIODS, Calibration, period_means
 from airq.panel import PLACE, TARGET, panel_metadata
-from airq.parallel import workers
+from airq.parallel import opened, shared, workers
 from airq.units import exceedance_column, exceedance_thresholds
 from airq.validation.parts import error_by_distance, expected_error, skill_by_part
 from airq.validation.proximity import Proximity, training_distances
@@ -202,9 +202,12 @@ def score_candidates(panel, candidates, folds, *, described=(OURS,), nominal=Non
     fits += [(pair, name) for listed, _ in pairs.values() for pair in listed for name in described]
     # The slowest first, so that no process is left alone with one at the end.
     fits.sort(key=lambda fit: fit[1] not in described)
-    tasks = (joblib.delayed(_held_out)(panel, fold, name, candidates[name]) for fold, name in fits)
     held_out, seconds = {}, {}
-    with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
+    with (
+        shared(panel, n_jobs) as given,
+        workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run,
+    ):
+        tasks = (joblib.delayed(_held_out)(given, fold, name, candidates[name]) for fold, name in fits)
         for done, (key, values, spent) in enumerate(run(tasks), start=1):
             held_out[key], seconds[key] = values, spent
             if advance is not None:
@@ -244,7 +247,7 @@ def _held_out(panel, fold, name, candidate):
     """Return the key of a fit, its predictions of the rows to score or why it failed, and its seconds."""
     begun = time.process_time()
     try:
-        values = _predicted(panel, fold, candidate)
+        values = _predicted(opened(panel), fold, candidate)
     except CannotFit as reason:
         values = str(reason)
     return (fold.scheme, fold.number, name), values, time.process_time() - begun

@@ -48,8 +48,9 @@ from airq.models.predictions import (
 from airq.panel import PLACE, Labels, check_keys, check_panel, check_places, panel_metadata
 from airq.parallel import workers
 
-#: Memory of a run unless another is asked for, and what of it no row needs. [bytes]
-MEMORY, FIXED = 1_000_000_000, 400_000_000
+#: Memory of a run unless another is asked for, and what of it no row needs; larger blocks are not faster.
+#: [bytes]
+MEMORY, FIXED = 600_000_000, 400_000_000
 #: Memory of a run that scores or explains, which keeps figures of the rows beside. [bytes]
 LEAN = 500_000_000
 #: Memory that a row of a block needs for itself and for every feature. [bytes]
@@ -60,6 +61,8 @@ FEWEST = 5_000
 FOR_WORKERS = 64
 #: Rows that are read at a time.
 BATCH = 50_000
+#: Folder for large temporary files on systems that have one (Filesystem Hierarchy Standard 3.0, 5.15).
+VAR_TMP = "/var/tmp"
 #: In what the files of a panel must agree, beside their columns.
 ALIKE = ("day_basis", "pm25_origin", "statistic")
 #: What is kept of a row until it is written.
@@ -97,7 +100,7 @@ def predict_panel(model, source, out, coverage, period="day", *, monitors=None, 
     coverage, period, monitors
         As for :meth:`airq.PM25Regressor.predict_table`; a folder has days only.
     memory : int, optional
-        About how much may be used; by default 1 GB, or half of the machine's where that is less. [bytes]
+        About how much may be used; by default 600 MB, or half of the machine's where that is less. [bytes]
     advance : callable, optional
         Called as ``advance(done, total, text)`` after every step.
 
@@ -258,11 +261,11 @@ class Run:
     """A prediction in steps, each of which goes on where it ended: sort rows, predict blocks, write parts.
 
     The folder `work` keeps what is done; `most` is the largest number of rows of a block. `advance` is called
-    as in :func:`predict_panel`.
+    as in :func:`predict_panel`. `elsewhere` says how to choose another folder where this one has no room.
     """
 
-    def __init__(self, predictor, survey, work, most):
-        self.predictor, self.survey, self.work = predictor, survey, work
+    def __init__(self, predictor, survey, work, most, *, elsewhere=""):
+        self.predictor, self.survey, self.work, self.elsewhere = predictor, survey, work, elsewhere
         self.blocks = cut(survey.places, survey.n_rows.sum(axis=0), most)
         self.total = int(survey.n_rows.sum())
         self.results = work / "results"
@@ -270,14 +273,14 @@ class Run:
         self.first = np.cumsum(survey.n_rows).reshape(survey.n_rows.shape) - survey.n_rows
 
     def sort_into_blocks(self, advance=None):
-        """Append every row to the file of its block, and make room for the results."""
+        """Append every row to the file of its block."""
         if "sorted" in self._done():
             return
         needed = self.total * (self.survey.record.itemsize + RESULT.itemsize)
         if needed > (free := shutil.disk_usage(self.work).free):
             raise OSError(
-                f"Predicting {self.total:,} rows needs {needed / 1e9:.1f} GB on the disk of "
-                f"{self.work.parent}, where {free / 1e9:.1f} GB are free."
+                f"{self.total:,} rows need {needed / 1e9:.1f} GB of room in {self.work.parent} while airq "
+                f"works, but {free / 1e9:.1f} GB are free there.{self.elsewhere}"
             )
         block_of = np.empty(len(self.survey.places), dtype=int)
         for number, block in enumerate(self.blocks):
@@ -291,12 +294,11 @@ class Run:
                     file.write(records[some].tobytes())
             if advance is not None:
                 advance(done, self.total, "rows sorted")
-        with open(self.results, "wb") as file:
-            file.truncate(self.total * RESULT.itemsize)
         self._finish("sorted")
 
     def predict(self, advance):
         """Predict the blocks, and write their results where they belong."""
+        self.results.touch()
         finished, n_rows = self._done(), self.survey.n_rows.sum(axis=0)
         left = [number for number in range(len(self.blocks)) if str(number) not in finished]
         done = self.total - sum(int(n_rows[self.blocks[number]].sum()) for number in left)
@@ -433,11 +435,14 @@ def sorted_blocks(model, source, *, kept, most, advance=None):
     """Yield the rows of a panel in files, checked and sorted into blocks of at most `most` rows, as a Run.
 
     `kept` is a column that the records hold beside the inputs, None for none. The blocks are in a temporary
-    folder, which is removed at the end; the other arguments are those of :func:`predict_panel`.
+    folder, which is removed at the end: in TMPDIR, or in /var/tmp, as /tmp may lie in memory. The other
+    arguments are those of :func:`predict_panel`.
     """
     survey = Survey(model, list(panel_files(source).values()), kept=kept, advance=advance)
-    with tempfile.TemporaryDirectory(prefix="airq-") as work:
-        run = Run(model.predictor_, survey, Path(work), most)
+    large = None if "TMPDIR" in os.environ or not os.access(VAR_TMP, os.W_OK) else VAR_TMP
+    with tempfile.TemporaryDirectory(prefix="airq-", dir=large) as work:
+        elsewhere = " Name a folder that has room in the variable TMPDIR."
+        run = Run(model.predictor_, survey, Path(work), most, elsewhere=elsewhere)
         run.sort_into_blocks(advance)
         yield run
 

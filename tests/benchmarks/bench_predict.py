@@ -16,9 +16,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import airq
-from airq.io import panel_writer
+from airq.io import ROW_GROUP, panel_writer
 from airq.panel import panel_metadata
 
 ONE_PIECE = """
@@ -36,17 +37,26 @@ print(used.ru_maxrss / 1000, used.ru_utime + used.ru_stime)
 
 
 def write_rows(cities, n_rows, path):
-    """Write a panel of at least so many rows: copies of cities, each moved by up to three degrees."""
+    """Write a panel of at least so many rows: copies of cities, each moved by up to three degrees.
+
+    Row groups are as large as in panels that airq writes: the list of many small ones would take memory.
+    """
     rng = np.random.default_rng(0)
+    numbers = np.arange(-(-n_rows // len(cities)))
     with panel_writer(path, panel_metadata(cities)) as write:
-        for number in range(-(-n_rows // len(cities))):
-            part = cities.assign(
-                latitude=cities["latitude"] + rng.uniform(-3, 3),
-                longitude=cities["longitude"] + rng.uniform(-3, 3),
-                **{name: f"{number:06d} " + cities[name] for name in ("site_id", "city_id")},
-            )
+        for some in np.array_split(numbers, -(-n_rows // ROW_GROUP)):
+            part = pd.concat([copy_of(cities, number, rng) for number in some], ignore_index=True)
             part.attrs = cities.attrs
             write(part)
+
+
+def copy_of(cities, number, rng):
+    """Return cities under other names, moved."""
+    return cities.assign(
+        latitude=cities["latitude"] + rng.uniform(-3, 3),
+        longitude=cities["longitude"] + rng.uniform(-3, 3),
+        **{name: f"{number:06d} " + cities[name] for name in ("site_id", "city_id")},
+    )
 
 
 def calibrated(cities):
