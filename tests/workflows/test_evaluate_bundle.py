@@ -1,6 +1,8 @@
 """A bundle on labelled rows: what is new, and whether its own intervals hold there."""
 
 import functools
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -131,6 +133,15 @@ def test_too_little_pm25_is_refused_before_the_work(model, new_panel, tmp_path, 
         monkeypatch.setattr(predict_blocks, "_rows_within", lambda memory, n_features, most=most: most)
         with pytest.raises(ValueError, match=reason):
             evaluate_bundle(model, tmp_path / "p.parquet")
+
+
+def test_a_temporary_folder_without_room_is_named(model, new_panel, tmp_path, monkeypatch):
+    "A panel that is scored in blocks needs room on a disk; the error says which variable names another one."
+    write_panel(new_panel, tmp_path / "p.parquet")
+    monkeypatch.setattr(predict_blocks, "_rows_within", lambda memory, n_features: 80)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    with pytest.raises(OSError, match=r"rows need .* GB of room in .* while airq works.*variable TMPDIR"):
+        evaluate_bundle(model, tmp_path / "p.parquet")
 
 
 def test_a_training_place_under_another_name_is_known(make_panel):
