@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,6 +56,8 @@ def exit_cleanly(command: Callable) -> Callable:
         typer.echo(line, err=True)
         raise typer.Exit(1)
 
+    # The help breaks lines where the terminal does, not where the source does.
+    wrapped.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.__doc__ or ""))
     return wrapped
 
 

@@ -308,36 +308,39 @@ def monitor(
     out: Rows,
     by: Annotated[str | None, typer.Option(help="Column of batches, or of dates, as in when:month.")] = None,
     season: Annotated[
-        Literal["month", "quarter"] | None,
-        typer.Option(help="Compare a batch with training rows of its months or quarters, of any year."),
+        str | None,
+        typer.Option(
+            help="month or quarter: compare a batch with training rows of its own, of any year. Of several "
+            "columns of dates name one, as in when:month."
+        ),
     ] = None,
     json: Json = None,
 ):
     """Estimate the class shares of unlabelled batches; raise an alarm where these do not explain the rows.
 
     A batch is compared with all rows of training, by predictions that did not know them. Weather and the like
-    differ by season: there, fit on whole years of a table with dates and compare by --season. Typical time: a
-    few seconds a batch.
+    differ by season: there, fit on whole years of a table with a column of dates (--drop it where the date
+    itself tells nothing) and compare by --season. Typical time: a few seconds a batch.
     """
     _check(out=out, json=json, inputs={"MODEL": model, "FILE": files}, rows=True)
     from imbalance import serving
-    from imbalance.reading import check_columns, read_rows
+    from imbalance.reading import read_rows
 
     if len({file.resolve() for file in files}) < len(files):
         raise typer.BadParameter("a file is named twice")
     bundle = serving.load_bundle(model)
-    dates = None if season is None else serving.date_column(bundle, by)
+    if season is not None and season.rpartition(":")[2] not in serving.SEASONS:
+        raise typer.BadParameter(f"--season is {season!r}; it must end in {' or '.join(serving.SEASONS)}")
+    dates, season = (None, None) if season is None else serving.season_of(bundle, season, by)
     tables = {str(file): read_rows(file, columns=bundle.columns) for file in files}
-    for file, table in tables.items():
-        check_columns(table, [dates] if dates else [], file)
-    parts = serving.batches(tables, by)
+    parts = serving.batches(tables, by, dates=dates, months=bundle.months)
     with progress("Batches") as advance, _naming(", ".join(tables)):
         shares, said = serving.watch_shares(bundle, parts, season=season, dates=dates, advance=advance)
     serving.write_rows(shares, out)
     headings, cells = serving.share_cells(shares)
     if cells:
         print_table(headings, cells)
-    _finish(json, shares, serving.share_findings(shares, bundle.facts, season=season), said, out=out)
+    _finish(json, shares, serving.share_findings(shares, bundle, season=season), said, out=out)
 
 
 @command("strategies --json strategies.json")
@@ -488,7 +491,7 @@ def _paired_shares(texts):
 
 
 def _shares(option, text):
-    """Return shares as they are written, by class or, but for --target-prior, in order; None for None.
+    """Return the shares that an option gives, by class or, but for --target-prior, in order.
 
     How percent, counts of rows and rounded shares are read is said; what is none of these is refused.
     """
@@ -522,9 +525,11 @@ def _costs(text):
         pair, _, cost = part.rpartition("=")
         true, arrow, told = (name.strip() for name in pair.partition(">"))
         try:
-            costs[true, told] = float(cost if arrow else "no pair")
+            costs[true, told] = float(cost)
         except ValueError:
-            raise ValueError(f"--costs: {part!r} is not of the form true>predicted=cost.") from None
+            arrow = ""
+        if not arrow:
+            raise ValueError(f"--costs: {part!r} is not of the form true>predicted=cost.")
     return costs
 
 

@@ -58,13 +58,23 @@ def cost_matrix(costs, classes):
 def _in_pairs(costs, names):
     """Return costs by pair, of labels or their text, in rows and columns; 0 for unnamed right ones."""
     own = {str(name): name for name in names}
-    costs = {tuple(own.get(str(one), one) for one in pair): cost for pair, cost in costs.items()}
+    costs = {
+        tuple(own.get(str(one), one) for one in pair) if isinstance(pair, tuple) else pair: cost
+        for pair, cost in costs.items()
+    }
     pairs = [(true, predicted) for true in names for predicted in names]
     if unknown := [pair for pair in costs if pair not in pairs]:
-        raise ValueError(f"Costs name {unknown[0]!r}, which is no pair (true, predicted) of {names}.")
+        raise ValueError(
+            f"The costs name {_pair(unknown[0])}, which is no true class and prediction of {', '.join(own)}."
+        )
     if missing := [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]:
-        raise ValueError(f"No cost is given for {', '.join(map(repr, missing))} (true, predicted); add it.")
+        raise ValueError(f"No cost is given for {', '.join(map(_pair, missing))}; add it.")
     return [[costs.get((true, predicted), 0.0) for predicted in names] for true in names]
+
+
+def _pair(pair):
+    """Name a pair as the command line writes it: a class, and what it is taken for."""
+    return ">".join(map(str, pair)) if isinstance(pair, tuple) else repr(pair)
 
 
 def least_cost(probabilities, costs, classes):

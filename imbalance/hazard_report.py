@@ -21,7 +21,7 @@ from imbalance.hazard import BASELINE, PLAIN, USUAL_SHARE, rule_name
 ENOUGH_PLACES = 20
 #: The usual threshold is named where more than this share of the rows lies above another.
 RARE_SHARE = 0.2
-#: The share of false alarms nearest to this one stands first.
+#: The rate of false alarms nearest to this one stands first.
 USUAL_RATE = 0.05
 #: Columns of the table on a terminal, and those of them that a narrow one does without.
 SPARE = ("vs_regression", "vs_low", "vs_high")
@@ -56,7 +56,7 @@ def headlines(comparison):
     folds, notes = comparison.held_out.groupby("fold"), {}
     for name in comparison.methods["method"]:
         if alike := int((folds[name].nunique() == 1).sum()):
-            said.append(f"{name} gives all held-out rows one score in {alike} folds: it learned nothing.")
+            said.append(f"{name} learned nothing in {alike} folds: all held-out rows have one score there.")
         for note in comparison.notes.get(name, ()):
             notes.setdefault(note, []).append(name)
     return said + [f"{', '.join(names)}: {note}" for note, names in notes.items()]

@@ -32,6 +32,8 @@ MOST_COLUMNS = 100
 #: A difference of two estimates of a share that is not worth a word.
 SMALL = 0.01
 NUMBERS = ["share", "low", "high", "pacc", "em", "p_value"]
+#: What the reason of a batch says where its reference has too few rows.
+ALL_COMPARED = "all training rows were compared with"
 HISTORY = ["when", "label", "n_rows", "n_used", "n_held_out", *NUMBERS[:5], "agree", "p_value", "alarm",
            "reason"]  # fmt: skip
 
@@ -153,18 +155,20 @@ class LabelShiftAdapter(MetaClassifier):
         return self
 
     def _refer_to(self, reference=None):
-        """Calibrate on some held-out rows and compare with these from now on, or with all where they are too
-        few; return the sentence that says so, or nothing."""
+        """Compare with some held-out rows from now on, or with all where they are too few.
+
+        Return a sentence that says so, or nothing.
+        """
         every, said = np.ones(len(self._codes), dtype=bool), ""
-        mask = every if reference is None else np.asarray(reference)
-        if mask.shape != every.shape or mask.dtype != bool:
-            raise ValueError(f"The reference must be true or false for each of {len(every):,} training rows.")
+        mask = every if reference is None else self._checked(reference)
         compared = self._compared[(mask & (self._weights > 0))[self._compared]]
         rows = np.bincount(self._codes[compared], minlength=len(self.classes_))
         if reference is not None and rows.min() < probability.FEWEST_ROWS:
             name, mask = self.classes_.tolist()[rows.argmin()], every
-            known = f" The reference has {rows.min()} rows of class {name!r}, fewer than"
-            said = f"{known} {probability.FEWEST_ROWS}, so all training rows were compared with."
+            said = (
+                f" The reference has {rows.min()} rows of class {name!r} among those compared, fewer than "
+                f"{probability.FEWEST_ROWS}, so {ALL_COMPARED}."
+            )
         if np.array_equal(mask, self._reference):
             return said
         codes, weights, raw = self._codes[mask], self._weights[mask], self._raw[mask]
@@ -174,6 +178,12 @@ class LabelShiftAdapter(MetaClassifier):
         self._calibrator = probability.fit_calibrator(raw, codes, method=self._method, weights=weights)
         self._reference, self._held_out = mask, (self._calibrator(raw), codes, weights)
         return said
+
+    def _checked(self, reference):
+        mask, n_rows = np.asarray(reference), len(self._codes)
+        if mask.shape != (n_rows,) or mask.dtype != bool:
+            raise ValueError(f"The reference must be true or false for each of {n_rows:,} training rows.")
+        return mask
 
     def adapt(self, X):
         """Estimate the class shares of unlabelled rows and predict for them from now on; return self.
@@ -441,8 +451,8 @@ class PriorTracker(MetaClassifier):
         when : str or other scalar, optional
             Name of the batch, a new one; its number if None.
         reference : array-like of bool of shape (n_training_rows,), optional
-            Held-out training rows to compare with, such as those of the same month of any year; all if None,
-            and where it has fewer than 10 rows of a class, which `reason` then says.
+            Held-out training rows to compare with, by position, such as those of the same month of any year;
+            all if None, and where it has fewer than 10 rows of a class, which `reason` then says.
 
         Returns
         -------
@@ -459,6 +469,10 @@ class PriorTracker(MetaClassifier):
         when = len(known) + 1 if when is None else when
         if when in known:
             raise ValueError(f"Batch {when!r} is in the history already; give this one another name.")
+        if reference is not None:
+            self.adapter_._checked(reference)
+            if self.half_life is not None:
+                raise ValueError("Give a reference or half_life: remembered rows are of another reference.")
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         found = {"when": when, "label": self.classes_, "n_rows": n_rows}
         if n_rows < probability.FEWEST_ROWS:
@@ -472,8 +486,6 @@ class PriorTracker(MetaClassifier):
         return self
 
     def _follow(self, X, n_before, reference):
-        if reference is not None and self.half_life is not None:
-            raise ValueError("Give a reference or half_life: remembered rows are of another reference.")
         adapter, said = self.adapter_, self.adapter_._refer_to(reference)
         rng = np.random.default_rng([int(adapter._rng().integers(2**31)), n_before])
         X, raw = adapter._predicted(_transformed(self._before, X), rng)

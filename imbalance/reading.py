@@ -150,6 +150,29 @@ def as_days(column, order=""):
     return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1), order or "year"
 
 
+def read_days(column, file, *, order=""):
+    """Return a column of dates as times: in its own order, in the one given where nobody can tell its own.
+
+    Blank cells are missing. ValueError is raised if another cell is no date, with its row, or if day and
+    month could be exchanged in all.
+    """
+    if filled(column).isna().all():
+        return pd.Series(pd.NaT, index=column.index)
+    days, own = as_days(column)
+    if days is None and own == "?" and order in ("day", "month"):
+        days, _ = as_days(column, order)
+    if days is None:
+        text = filled(column).astype("str")
+        readings = [as_days(text, one)[0].notna() for one in ("year", "day", "month")]
+        wrong = text.notna() & ~pd.concat(readings, axis=1).any(axis=1)
+        row = int((wrong if wrong.any() else text.notna()).argmax())
+        what = "is no date in" if wrong.any() else "does not tell day from month, as in"
+        raise ValueError(
+            f"{file}: {column.name!r} {what} row {row + 1:,} ({text.iloc[row]!r}); write dates as 2022-03-05."
+        )
+    return pd.to_datetime(days, unit="D")
+
+
 def _order(cells):
     """Return what dates begin with, "?" where day and month could be exchanged, "" for other cells."""
     if not len(cells):
@@ -286,7 +309,7 @@ def read_labelled(path, *, target, group=None, categorical=None, drop=None):
         told = [*([ORIGINS["simulated"].warning] if b"simulated" in facts.lower() else []), *told]
     asked = {"target": target, "group": group, "categorical": categorical, "drop": drop}
     days = {one.name: (one.order, X[one.name]) for one in columns if one.kind == "days"}
-    days |= {name: as_days(table[name])[::-1] for name in drop}
+    days |= {name: as_days(table[name])[::-1] for name in [*drop, *texts[1:]]}
     dates = {name: one for name, one in days.items() if one[1] is not None}
     return LabelledTable(X, y, groups, (*told, *notes), tuple(columns), asked, dates)
 

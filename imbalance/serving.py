@@ -22,7 +22,7 @@ from imbalance.comparison.problem import telling_columns, whole_groups
 from imbalance.comparison.strategies import ENDINGS, ROWS, find_rows
 from imbalance.decisions import cost_matrix, least_cost
 from imbalance.estimators import PriorCorrectedClassifier
-from imbalance.label_shift import LabelShiftAdapter, PriorTracker
+from imbalance.label_shift import ALL_COMPARED, LabelShiftAdapter, PriorTracker
 from imbalance.probability import FEWEST_ROWS, correct_prior, parse_target_prior, resolve_prior
 
 #: File that makes a folder that of a model; the other files are named in it with their hashes.
@@ -38,8 +38,8 @@ ROWS_CHECKED = 100
 
 @dataclass
 class Bundle:
-    """Classifier whose probabilities stand for the target, the same learner for unlabelled rows, how
-    columns are read, facts, and what dates begin with and their month in each training row, by column."""
+    """Classifier whose probabilities stand for the target, the same learner for unlabelled rows, how columns
+    are read, facts, and of its columns of dates the order and the month of every training row."""
 
     classifier: PriorCorrectedClassifier
     adapter: LabelShiftAdapter
@@ -154,13 +154,14 @@ def load_bundle(folder):
         with np.load(folder / ARRAYS, allow_pickle=False) as stored:
             arrays = dict(stored)
         tree = json.loads((folder / TREE).read_text(encoding="utf-8"))
-        classifier, adapter, months = _decoded(tree, folder, arrays)
+        # Models of earlier versions hold no months.
+        classifier, adapter, *months = _decoded(tree, folder, arrays)
     except DAMAGE as error:
         raise ValueError(
             f"{folder} is damaged or of another version ({type(error).__name__}: {error}); "
             "fit the model again."
         ) from None
-    return Bundle(classifier, adapter, columns, facts, months)
+    return Bundle(classifier, adapter, columns, facts, *(months or [{}]))
 
 
 def _check_versions(folder, held):
@@ -267,6 +268,8 @@ PROBABILITY, CORRECTED = "p_", "_corrected"
 #: Periods that a column of dates may be cut into, and seasons that they may be compared by: their months.
 PERIODS = ("day", "week", "month", "quarter", "year")
 SEASONS = {"month": 1, "quarter": 3}
+#: An interval of a share as wide as this tells nothing of it.
+WIDE = 0.5
 #: A row of probabilities may miss one by so much, for rounding.
 ROUNDING = 0.02
 
@@ -341,61 +344,73 @@ def _numbers_of(column, name):
     return numbers.astype("float64")
 
 
-def batches(tables, by=None):
-    """Cut tables, by file name, into batches by the values of a column, or by periods of its dates."""
+def batches(tables, by=None, *, dates=None, months=None):
+    """Cut tables, by file name, into batches by the values of a column, or by periods of its dates.
+
+    The column `dates`, and the one that is cut by periods, are read first; `months` are those of a
+    :class:`Bundle`, whose order is that of dates that do not tell theirs.
+    """
+    first = next(iter(tables.values()))
+    column, _, period = (by or "").rpartition(":") if by not in first.columns else ("", "", "")
+    if period and column and period not in PERIODS:
+        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
+    for name in dict.fromkeys(filter(None, [column, dates])):
+        order = (months or {}).get(name, ("",))[0]
+        for file, table in tables.items():
+            reading.check_columns(table, [name], file)
+        tables = {
+            file: table.assign(**{name: reading.read_days(table[name], file, order=order)})
+            for file, table in tables.items()
+        }
     if by is None:
         return tables
     parts = {}
     for file, table in tables.items():
-        values = _batch_of(table, by, file)
-        for name, rows in table.groupby(values, sort=False):
+        for name, rows in table.groupby(_batch_of(table, by, column, period, file), sort=False):
             parts.setdefault(name, []).append(rows)
     numbers, names = pd.to_numeric(pd.Series(list(parts), dtype=object), errors="coerce"), list(parts)
-    if ":" in by and by not in next(iter(tables.values())).columns:
+    if column:
         names = sorted(parts)
     elif numbers.notna().all():
         names = sorted(parts, key=float)
     return {name: pd.concat(parts[name], ignore_index=True) for name in names}
 
 
-def _batch_of(table, by, file):
+def _batch_of(table, by, dates, period, file):
     """Return the batch of every row as text, missing where there is none."""
-    column, colon, period = (by, "", "") if by in table.columns else by.rpartition(":")
-    column, period = (column, period) if colon else (by, "")
-    reading.check_columns(table, [column], file)
-    if not period:
-        return reading.filled(table[column])
-    if period not in PERIODS:
-        raise ValueError(f"{period!r} is no period; use one of {', '.join(PERIODS)}.")
-    days = _days(table, column, file, period)
-    periods = pd.to_datetime(days, unit="D").dt.to_period(period[0].upper())
+    if not dates:
+        reading.check_columns(table, [by], file)
+        return reading.filled(table[by])
+    periods = table[dates].dt.to_period(period[0].upper())
     return periods.astype(object).where(periods.notna(), None).map(str, na_action="ignore")
 
 
-def _days(table, column, file, period, order=""):
-    """Return the dates of a column as days since 1970."""
-    days = reading.as_days(table[column], order)[0]
-    if days is None:
-        raise ValueError(f"{file}: {column!r} holds no dates that can be told, so no {period} can be made.")
-    return days
+def season_of(bundle, text, by=None):
+    """Return the column of dates that tells seasons, and the season, a key of :data:`SEASONS`.
 
-
-def date_column(bundle, by=None):
-    """Return the column whose dates tell the seasons: the one that `by` cuts by, or the only one."""
+    `text` is a season, or column and season as in ``when:month``. By default the column is the one that `by`
+    cuts by, or the only one that the model knows.
+    """
+    column, _, season = text.rpartition(":")
     known = list(bundle.months)
     cut = [name for name in known if by in (name, *(f"{name}:{period}" for period in PERIODS))]
     if not known:
-        raise ValueError("The model knows no dates of its training rows: fit it on a table that has them.")
-    if len(cut or known) > 1:
-        raise ValueError(f"The model knows dates in {', '.join(known)}: cut by one, as in {known[0]}:month.")
-    return (cut or known)[0]
+        raise ValueError(
+            "The model knows no dates of its training rows: fit it on a table with a column of which every "
+            "cell is a date."
+        )
+    if column and column not in known:
+        raise ValueError(f"The model knows dates in {', '.join(known)}, not in {column!r}.")
+    found = [column] if column else cut or known
+    if len(found) > 1:
+        raise ValueError(f"The model knows dates in {', '.join(known)}: name one, as in {known[0]}:{season}.")
+    return found[0], season
 
 
-def same_season(bundle, table, season, dates):
-    """Return which training rows are of the months, or quarters, that a table has dates in."""
-    order, trained = bundle.months[dates]
-    new = _months(_days(table, dates, "The table", season, order))
-    return np.isin((trained - 1) // SEASONS[season], (new[new > 0] - 1) // SEASONS[season])
+def same_season(bundle, dates, season, times):
+    """Return which training rows are of the months, or quarters, of some times, none of them missing."""
+    months, width = bundle.months[dates][1], SEASONS[season]
+    return np.isin((months - 1) // width, (times.dt.month.unique() - 1) // width)
 
 
 def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
@@ -403,22 +418,24 @@ def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
     cells not understood.
 
     With a `season`, a key of :data:`SEASONS`, every batch is compared with the training rows of its own ones,
-    by the column `dates`; a note names those that have too few.
+    by the times in its column `dates`; notes name those that have too few, and those without a date.
     """
+    if not hasattr(bundle.adapter, "_reference"):
+        raise ValueError("The model was fitted by an earlier version, which predicts only; fit it again.")
+    if season and not any(table[dates].notna().any() for table in parts.values()):
+        raise ValueError(f"No row has a date in {dates!r}, so there is no {season} to compare by.")
     tracker, noted = PriorTracker(bundle.adapter, horizon=len(parts)), {}
-    lack = (
-        f"training has fewer than {FEWEST_ROWS} rows of a class in the same {season}, so all its rows were "
-        "compared with."
-    )
     for done, (batch, table) in enumerate(parts.items(), start=1):
         X, said = reading.read_alike(table, bundle.columns)
+        like, times = None, table[dates].dropna() if season else ()
+        if len(times):
+            like = same_season(bundle, dates, season, times)
         with warnings.catch_warnings():
             # Doubts have columns of their own in the history.
             warnings.simplefilter("ignore", UserWarning)
-            like = None if season is None else same_season(bundle, table, season, dates)
             tracker.update(X, when=str(batch), reference=like)
-        if like is not None and tracker.history_["n_held_out"].iloc[-1] not in (0, like.sum()):
-            said = [*said, lack]
+        if season:
+            said = [*said, *_about_season(season, dates, len(table) - len(times), len(table), tracker)]
         for note in said:
             noted.setdefault(note, []).append(str(batch))
         if advance:
@@ -432,10 +449,24 @@ def watch_shares(bundle, parts, *, season=None, dates=None, advance=None):
     return history, notes
 
 
-def _few(names, of=""):
+def _about_season(season, dates, n_undated, n_rows, tracker):
+    """Return notes on the season of the latest batch: rows without a date, too few in training."""
+    if n_undated == n_rows:
+        return [f"no row has a date in {dates!r}, so all rows of training were compared with."]
+    notes = [f"{n_undated:,} rows have no date in {dates!r}; the others tell the {season}."] * (n_undated > 0)
+    if ALL_COMPARED in tracker.history_["reason"].iloc[-1]:
+        notes.append(
+            f"training has fewer than {FEWEST_ROWS} rows of a class in the same {season}, so all its rows "
+            "were compared with."
+        )
+    return notes
+
+
+def _few(names, n_all=None):
     """Name a batch, or count several, perhaps of so many, and name the first."""
-    if len(names) == 1 and not of:
+    if len(names) == 1 and n_all in (None, 1):
         return f"Batch {names[0]}"
+    of = "" if n_all is None else f" of {n_all:,}"
     return f"{len(names):,}{of} batches ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
@@ -448,28 +479,36 @@ def share_cells(history):
     return ["batch", "rows", *(f"{name}, 95 % interval" for name in classes), "alarm"], rows
 
 
-def share_findings(history, facts, *, season=None):
+def share_findings(history, bundle, *, season=None):
     """Return sentences on :func:`watch_shares`: which batches need a look, and how the rarest class went."""
-    others = "" if season else ", or differ by season (--season month compares with the same one)"
-    rarest = min(facts["training_prior"], key=facts["training_prior"].get)
+    training, target = (bundle.facts[name] for name in ("training_prior", "target_prior"))
+    rarest = min(training, key=training.get)
     known = history[history["share"].notna() & (history["label"].astype("str") == rarest)]
-    alarms, fitting = known.loc[known["alarm"], "when"].tolist(), known[~known["alarm"]]
-    expected, sentences, of = facts["target_prior"][rarest], [], f" of {len(known):,}"
-    if alarms:
+    alarmed, fitting = known[known["alarm"]], known[~known["alarm"]]
+    expected, sentences, n_all = target[rarest], [], len(known)
+    if len(alarmed):
+        others = ""
+        if season and alarmed["reason"].str.contains(ALL_COMPARED, regex=False).any():
+            others = f", or are of a {season} of which training has too few rows"
+        elif not season and bundle.months:
+            others = ", or differ by season (--season month compares with the same season)"
         sentences.append(
-            f"ALARM: other class shares alone do not explain {_few(alarms, of)}. Their rows "
-            f"changed, too{others}: label some of them before you trust predictions there."
+            "ALARM: other class shares alone do not explain "
+            f"{_few(alarmed['when'].tolist(), n_all)}. Their rows changed, too{others}: label some of them "
+            "before you trust predictions there."
         )
-    if len(fitting):
-        least, most = fitting.loc[fitting["share"].idxmin()], fitting.loc[fitting["share"].idxmax()]
+    told = fitting[fitting["high"] - fitting["low"] <= WIDE]
+    if len(told):
+        least, most = told.loc[told["share"].idxmin()], told.loc[told["share"].idxmax()]
+        ends = [f"{one['share']:.1%} ({one['when']})" for one in (least, most)]
         sentences.append(
-            f"The share of {rarest} is estimated at {least['share']:.1%} ({least['when']}) to "
-            f"{most['share']:.1%} ({most['when']}); the model predicts for {expected:.1%}."
+            f"The share of {rarest} is estimated at {' to '.join(dict.fromkeys(ends))}; the model predicts "
+            f"for {expected:.1%}."
         )
     off = fitting.loc[(fitting["low"] > expected) | (fitting["high"] < expected), "when"].tolist()
     if off:
         sentences.append(
-            f"The 95 % interval leaves {expected:.1%} out in {_few(off, of)}: predict those with "
+            f"The 95 % interval leaves {expected:.1%} out in {_few(off, n_all)}: predict those with "
             "--target-prior and their own shares."
         )
     return sentences

@@ -270,7 +270,8 @@ def choose_scoring(scoring=None, costs=None, *, classes=()):
         elif one.startswith(RECALL_AT):
             rates.append(float(pd.to_numeric(one.removeprefix(RECALL_AT), errors="coerce")))
             if not 0 < rates[-1] < 1:
-                raise ValueError(f"{one!r}: the rate of false alarms must lie between 0 and 1.")
+                wrong = f"{one!r}: the rate of false alarms must lie between 0 and 1"
+                raise ValueError(f"{wrong}, as in recall@0.05.")
         elif one in get_scorer_names() and one not in ALWAYS:
             scorers[str(name)] = get_scorer(one)
         elif one not in ALWAYS:

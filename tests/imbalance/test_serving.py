@@ -15,14 +15,16 @@ from imbalance.comparison.compare import compare
 from imbalance.comparison.models import NAMES
 from imbalance.reading import LabelledTable, read_alike, read_labelled, read_rows
 from imbalance.serving import (
+    MARKER,
+    TREE,
     batches,
     correct_rows,
-    date_column,
     fit_bundle,
     load_bundle,
     predict_rows,
     same_season,
     save_bundle,
+    season_of,
     share_cells,
     share_findings,
     vocabulary,
@@ -351,9 +353,11 @@ def test_rows_that_changed_raise_an_alarm(folder):
     history, _ = watch_shares(bundle, {"as before": table, "moved": moved, "three": table[:3]})
     alarms = history.drop_duplicates("when").set_index("when")["alarm"]
     assert alarms.to_dict() == {"as before": False, "moved": True, "three": False}
-    assert "1 of 2 batches (moved)" in share_findings(history, bundle.facts)[0]
-    assert "or differ by season (--season month" in share_findings(history, bundle.facts)[0]
-    assert "season" not in share_findings(history, bundle.facts, season="month")[0]
+    assert "1 of 2 batches (moved)" in share_findings(history, bundle)[0]
+    assert "or differ by season (--season month" in share_findings(history, bundle)[0]
+    assert "season" not in share_findings(history, bundle, season="month")[0]
+    bundle.months.clear()
+    assert "season" not in share_findings(history, bundle)[0]
 
 
 def year_table(year, shares, *, rows=100, seed=0):
@@ -413,9 +417,9 @@ def test_a_season_with_too_few_rows_is_compared_with_all_and_said(yearly, tmp_pa
 
 def test_the_training_rows_of_a_quarter_are_those_of_its_three_months(yearly):
     "February 2021 is of the first quarter: the first 300 of 1,200 rows of 2020; as a month, the second 100."
-    bundle, table = load_bundle(yearly / "model"), pd.DataFrame({"when": ["2021-02-28", None]})
-    assert np.flatnonzero(same_season(bundle, table, "quarter", "when")).tolist() == list(range(300))
-    assert np.flatnonzero(same_season(bundle, table, "month", "when")).tolist() == list(range(100, 200))
+    bundle, times = load_bundle(yearly / "model"), pd.Series(pd.to_datetime(["2021-02-28"]))
+    assert np.flatnonzero(same_season(bundle, "when", "quarter", times)).tolist() == list(range(300))
+    assert np.flatnonzero(same_season(bundle, "when", "month", times)).tolist() == list(range(100, 200))
 
 
 def test_a_season_needs_dates_that_the_model_knows(folder, yearly, tmp_path):
@@ -433,7 +437,84 @@ def test_a_season_needs_dates_that_the_model_knows(folder, yearly, tmp_path):
         assert imbalance(*fit).exit_code == 0
         words = {"none": "knows no dates of its training rows", "two": "knows dates in when, born"}[name]
         refused(imbalance("monitor", tmp_path / name, yearly / "2021.csv", *season), words)
-    assert date_column(load_bundle(tmp_path / "two"), "born:month") == "born"
+    two = load_bundle(tmp_path / "two")
+    assert season_of(two, "month", "born:month") == ("born", "month")
+    assert season_of(two, "born:quarter") == ("born", "quarter")
+    with pytest.raises(ValueError, match="knows dates in when, born, not in 'birth'"):
+        season_of(two, "birth:month")
+
+
+def watched(yearly, table, out, *options):
+    "Monitor a table by month and season; return the result of the command and what it wrote."
+    table.to_csv(out.with_suffix(".in.csv"), index=False)
+    command = ["monitor", yearly / "model", out.with_suffix(".in.csv"), "--out", out]
+    return imbalance(*command, *(options or ("--by", "when:month", "--season", "month")))
+
+
+def test_dates_of_another_order_give_the_same_shares(yearly, tmp_path):
+    "The model learned from 2020-01-15; dates such as 15.01.2021 and 01/15/2021 tell their own order."
+    table = pd.read_csv(yearly / "2021.csv")
+    for name, form in {"iso": "%Y-%m-%d", "day": "%d.%m.%Y", "month": "%m/%d/%Y"}.items():
+        written = table.assign(when=pd.to_datetime(table["when"]).dt.strftime(form))
+        result = watched(yearly, written, tmp_path / f"{name}.csv")
+        assert result.exit_code == 0, result.output
+    iso = (tmp_path / "iso.csv").read_bytes()
+    assert (tmp_path / "day.csv").read_bytes() == (tmp_path / "month.csv").read_bytes() == iso
+
+
+def test_dates_that_do_not_tell_their_order_have_that_of_the_model(tmp_path):
+    "05.03.2021 may be 3 May; a model of dates such as 15.01.2020 knows that it is 5 March."
+    table = pd.DataFrame({"when": ["05.03.2021", "06.03.2021"], "x": [1, 2]})
+    found = batches({"new.csv": table}, "when:month", months={"when": ("day", [])})
+    assert list(found) == ["2021-03"]
+    with pytest.raises(ValueError, match=r"new.csv: 'when' does not tell day from month, as in row 1"):
+        batches({"new.csv": table}, "when:month", months={"when": ("year", [])})
+
+
+def test_a_cell_that_is_no_date_is_named(yearly, tmp_path):
+    "One word among dates: its row and what to write, and nothing is written."
+    table = pd.read_csv(yearly / "2021.csv")
+    table.loc[3, "when"] = "soon"
+    refused(
+        watched(yearly, table, tmp_path / "s.csv"),
+        "'when' is no date in row 4 ('soon'); write dates as 2022-03-05",
+    )
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_batches_without_dates_are_compared_with_all_rows(yearly, tmp_path):
+    "Of two places one has no dates; without a date in any row there is no season."
+    table = pd.read_csv(yearly / "2021.csv").assign(place=lambda t: np.where(t.index % 2, "a", "b"))
+    table["when"] = table["when"].where(table["place"] == "a")
+    season = ["--by", "place", "--season", "quarter"]
+    result = watched(yearly, table, tmp_path / "s.csv", *season)
+    said = "Batch b: no row has a date in 'when', so all rows of training were compared with."
+    assert said in " ".join(result.stderr.split())
+    refused(
+        watched(yearly, table.assign(when=""), tmp_path / "t.csv", *season), "No row has a date in 'when'"
+    )
+
+
+def test_days_that_group_rows_tell_the_season(tmp_path):
+    "Days that keep rows together are no feature, but the months of training rows all the same."
+    year_table(2020, [0.2] * 12).to_csv(tmp_path / "t.csv", index=False)
+    learned = read_labelled(tmp_path / "t.csv", target="state", group="when")
+    assert fit_bundle(learned).months["when"][1].tolist() == np.repeat(range(1, 13), 100).tolist()
+
+
+def test_a_model_of_an_earlier_version_predicts_and_says_what_it_cannot(yearly, tmp_path):
+    "Its file holds classifier and adapter, no months, and the adapter no held-out rows to choose from."
+    shutil.copytree(yearly / "model", tmp_path / "old")
+    tree = json.loads((tmp_path / "old" / TREE).read_text())
+    (tmp_path / "old" / TREE).write_text(json.dumps(tree[:2]))
+    marker = json.loads((tmp_path / "old" / MARKER).read_text())
+    marker["files"][TREE] = hashlib.sha256((tmp_path / "old" / TREE).read_bytes()).hexdigest()
+    (tmp_path / "old" / MARKER).write_text(json.dumps(marker))
+    bundle, table = load_bundle(tmp_path / "old"), pd.read_csv(yearly / "2021.csv")
+    assert len(predict_rows(bundle, table)[0]) == 1200
+    del bundle.adapter._reference
+    with pytest.raises(ValueError, match="fitted by an earlier version, which predicts only"):
+        watch_shares(bundle, {"new": table})
 
 
 def test_later_dates_are_said_but_raise_no_alarm(tmp_path):
