@@ -65,7 +65,7 @@ def _in_pairs(costs, names):
     pairs = [(true, predicted) for true in names for predicted in names]
     if unknown := [pair for pair in costs if pair not in pairs]:
         raise ValueError(
-            f"The costs name {_pair(unknown[0])}, which is no true class and prediction of {', '.join(own)}."
+            f"The costs name {_pair(unknown[0])}, which is no pair true>predicted of {', '.join(own)}."
         )
     if missing := [pair for pair in pairs if pair not in costs and pair[0] != pair[1]]:
         raise ValueError(f"No cost is given for {', '.join(map(_pair, missing))}; add it.")

@@ -70,7 +70,7 @@ def test_a_pair_that_is_not_named_is_refused():
 @pytest.mark.parametrize(
     ("costs", "message"),
     [
-        (MISS_20 | {("yes", "maybe"): 1}, "name yes>maybe, which is no true class and prediction of no, yes"),
+        (MISS_20 | {("yes", "maybe"): 1}, "name yes>maybe, which is no pair true>predicted of no, yes"),
         (np.ones((3, 3)), r"shape \(3, 3\) do not fit 2 classes"),
         ([[0, np.nan], [20, 0]], "predicting 'yes' for 'no' is nan"),
         (pd.DataFrame(np.ones((2, 2)), index=["no", "yes"], columns=["no", "maybe"]), "the classes are"),

@@ -136,7 +136,7 @@ def test_run_again_goes_on_from_what_is_there(loans, tmp_path):
         (["--target", "default", "--costs", "yes=20"], ["'yes=20' is not of the form true>predicted=cost"]),
         (
             ["--target", "default", "--costs", "yes>maybe=20"],
-            ["('yes', 'maybe'), which is no pair", "['no', 'yes']"],
+            ["yes>maybe, which is no pair", "of no, yes"],
         ),
         (["--target", "rate"], ["continuous"]),
         (["--target", "default", "--folds", "31"], ["Class yes has 30 rows", "31 folds"]),

@@ -141,7 +141,10 @@ def test_a_reference_of_few_rows_is_replaced_by_all_and_said(adapter):
     few = np.isin(np.arange(2000), [*np.flatnonzero(y == "rare")[:4], *np.flatnonzero(y == "common")])
     found = rare(PriorTracker(adapter).update(population(300, 0.1, 1)[0], reference=few)).iloc[-1]
     assert found["n_held_out"] == 2000
-    assert "has 4 rows of class 'rare', fewer than 10, so all training rows were compared" in found["reason"]
+    assert (
+        "4 rows of class 'rare' among those compared, fewer than 10, so all training rows were"
+        in found["reason"]
+    )
 
 
 def test_a_reference_that_makes_no_sense_is_refused(adapter):
