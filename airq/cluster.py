@@ -103,7 +103,7 @@ class _Shared:
 
     def submit(self, function, args, kwargs):
         """Start a call; its key says what it is."""
-        words = [getattr(arg, "text", arg) for arg in args]
+        words = [getattr(arg, "name", arg) for arg in args]
         name = " ".join([function.__name__.strip("_"), *(word for word in words if isinstance(word, str))])
         args, kwargs = (
             [self._sent(arg) for arg in args],

@@ -23,6 +23,7 @@ from airq.regressor import PM25Regressor, load
 from airq.sources.simulated import simulate
 from airq.validation.evaluation import SECONDS
 from airq.workflows.predict_blocks import predict_panel
+from imbalance.comparison.runner import Job, run_jobs
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
@@ -192,6 +193,24 @@ def test_a_comparison_has_the_figures_of_one_process(tmp_path):
             part.unlink()
         pd.testing.assert_frame_equal(compared("cluster", "--cluster", address), found)
     pd.testing.assert_frame_equal(compared("local", "--jobs", "1"), found)
+
+
+class Ends(Job):
+    """A piece of a comparison that ends its worker."""
+
+    def run(self, problem):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.long
+def test_a_fit_that_ends_workers_is_named(tmp_path):
+    "A comparison says which of its fits ended one worker after another."
+    with (
+        started(tmp_path) as (address, _),
+        on_cluster(address),
+        pytest.raises(OSError, match="'fit lightgbm, smote' ended one worker after another"),
+    ):
+        run_jobs([Ends("lightgbm, smote", "0", 0)], None)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
-import tempfile
 import zipfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,9 +15,8 @@ import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from airq.cluster import active_client
 from airq.io import atomic_write, check_replaceable, check_writable, write_json
-from airq.parallel import one_thread, workers
+from airq.parallel import one_thread, opened, shared, workers
 
 #: Folder of the finished jobs, and the file in it that says what they are jobs of.
 PARTS, RUN = "parts", "run.json"
@@ -42,13 +39,13 @@ class Job:
         return f"{name}-{self.known}-{self.fold}.npz"
 
 
-def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
+def run_jobs(jobs, problem, *, folder=None, n_jobs=1, returned=(), advance=None):
     """Run jobs, or read what earlier runs of them found; return record and arrays of each, in their order.
 
-    Jobs are like :class:`Job` and have ``run(shared)``, which returns a record (what JSON holds) and arrays
+    Jobs are like :class:`Job` and have ``run(problem)``, which returns a record (what JSON holds) and arrays
     by name, the same in every process. They are pickled to `n_jobs` processes, each with one thread: small,
-    without rows. `shared` is written to a file once and mapped into the memory of each process. Results are
-    kept in `folder`, see :func:`claim_parts`; of the arrays, those `returned` are held in memory.
+    without rows. The problem is written to a file once and mapped into the memory of each process. Results
+    are kept in `folder`, see :func:`claim_parts`; of the arrays, those `returned` are held in memory.
     ``advance(done, total, text)`` is called after every job.
     """
     tell, done = advance or (lambda *_: None), {}
@@ -58,7 +55,7 @@ def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
     tell(len(done), len(jobs), "")
     left = [job for job in jobs if job.file_name not in done]
     try:
-        with closing(_results(left, shared, n_jobs)) as results:
+        with closing(_results(left, problem, n_jobs)) as results:
             for job, (record, arrays) in results:
                 if folder is not None:
                     with atomic_write(folder / job.file_name) as unfinished:
@@ -74,37 +71,21 @@ def run_jobs(jobs, shared, *, folder=None, n_jobs=1, returned=(), advance=None):
     return [done[job.file_name] for job in jobs]
 
 
-def _results(jobs, shared, n_jobs):
+def _results(jobs, problem, n_jobs):
     """Yield jobs and what they found, as they end, in this process, in others or on a cluster."""
-    if active_client() is not None:
-        with workers(1, return_as="generator_unordered") as run:
-            yield from run(joblib.delayed(_found)(job, shared) for job in jobs)
-        return
-    with tempfile.TemporaryDirectory(prefix="imbalance-") as scratch:
-        path = str(Path(scratch) / "shared.joblib")
-        if jobs:
-            joblib.dump(shared, path)
-        if n_jobs == 1 or len(jobs) < 2:
-            yield from (_run(job, path) for job in jobs)
-            return
-        with workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run:
-            # Ended early, `yield from` would close the processes itself, with a warning of joblib.
-            for found in run(joblib.delayed(_run)(job, path) for job in jobs):  # noqa: UP028
-                yield found
+    n_jobs = n_jobs if len(jobs) > 1 else 1
+    with (
+        shared(problem, n_jobs) as given,
+        workers(n_jobs, return_as="generator_unordered", max_nbytes=None) as run,
+    ):
+        # Ended early, `yield from` would close the processes itself, with a warning of joblib.
+        for found in run(joblib.delayed(_fit)(job, given) for job in jobs):  # noqa: UP028
+            yield found
 
 
-def _found(job, shared):
-    return job, job.run(shared)
-
-
-def _run(job, path):
+def _fit(job, given):
     with one_thread():
-        return _found(job, _load(path))
-
-
-@functools.lru_cache(maxsize=1)
-def _load(path):
-    return joblib.load(path, mmap_mode="r")
+        return job, job.run(opened(given))
 
 
 def _read(path, returned):
