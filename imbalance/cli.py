@@ -525,11 +525,12 @@ def _costs(text):
         pair, _, cost = part.rpartition("=")
         true, arrow, told = (name.strip() for name in pair.partition(">"))
         try:
-            costs[true, told] = float(cost)
+            value = float(cost)
         except ValueError:
-            arrow = ""
-        if not arrow:
+            value = None
+        if not arrow or value is None:
             raise ValueError(f"--costs: {part!r} is not of the form true>predicted=cost.")
+        costs[true, told] = value
     return costs
 
 

@@ -156,10 +156,20 @@ def _ratio(part, whole):
 
 
 def cost_curve(
-    y, probabilities, costs, *, classes, trained=None, groups=None, positive=None,
-    priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5), ratios=(1.0,), n_bootstrap=500, level=0.95,
+    y,
+    probabilities,
+    costs,
+    *,
+    classes,
+    trained=None,
+    groups=None,
+    positive=None,
+    priors=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
+    ratios=(1.0,),
+    n_bootstrap=500,
+    level=0.95,
     random_state=None,
-):  # fmt: skip
+):
     """Return the expected cost of decisions over class priors and cost ratios [1]_.
 
     For every prior the probabilities are corrected to it, every row gets its least-cost prediction, and the

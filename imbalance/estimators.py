@@ -330,9 +330,19 @@ class PriorCorrectedClassifier(MetaClassifier):
     """
 
     def __init__(
-        self, estimator, *, target_prior="training", trained_prior="auto", sampler=None, weights=None,
-        calibration="none", n_members=1, cv=5, n_jobs=None, random_state=None,
-    ):  # fmt: skip
+        self,
+        estimator,
+        *,
+        target_prior="training",
+        trained_prior="auto",
+        sampler=None,
+        weights=None,
+        calibration="none",
+        n_members=1,
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+    ):
         self.estimator = estimator
         self.target_prior = target_prior
         self.trained_prior = trained_prior

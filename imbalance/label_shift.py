@@ -34,8 +34,18 @@ SMALL = 0.01
 NUMBERS = ["share", "low", "high", "pacc", "em", "p_value"]
 #: What the reason of a batch says where its reference has too few rows.
 ALL_COMPARED = "all training rows were compared with"
-HISTORY = ["when", "label", "n_rows", "n_used", "n_held_out", *NUMBERS[:5], "agree", "p_value", "alarm",
-           "reason"]  # fmt: skip
+HISTORY = [
+    "when",
+    "label",
+    "n_rows",
+    "n_used",
+    "n_held_out",
+    *NUMBERS[:5],
+    "agree",
+    "p_value",
+    "alarm",
+    "reason",
+]
 
 
 class LabelShiftAdapter(MetaClassifier):
@@ -107,9 +117,17 @@ class LabelShiftAdapter(MetaClassifier):
     """
 
     def __init__(
-        self, estimator, *, method="pacc", calibration="sigmoid", n_bootstrap=200, coverage=0.95, cv=5,
-        n_jobs=None, random_state=None,
-    ):  # fmt: skip
+        self,
+        estimator,
+        *,
+        method="pacc",
+        calibration="sigmoid",
+        n_bootstrap=200,
+        coverage=0.95,
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+    ):
         self.estimator = estimator
         self.method = method
         self.calibration = calibration

@@ -357,7 +357,9 @@ def labels(column, *, name="the target"):
     text = column.map(lambda value: str(value).strip())
     missing = int(text.isin(NO_LABEL).sum())
     if missing:
-        raise ValueError(f"{missing:,} of {len(text):,} rows have no value in {name!r}; drop or label them.")
+        raise ValueError(
+            f"{missing:,} of {len(text):,} rows have no value in {name!r}; remove or label them."
+        )
     # "01" is a code, not the number 1, which another class may be called.
     numbers = pd.to_numeric(text.where(~text.str.fullmatch(r"[+-]?0\d.*")), errors="coerce")
     if text.nunique() < 2:
@@ -377,7 +379,7 @@ def labels(column, *, name="the target"):
         if whole:
             return numbers.astype("int64").to_numpy()
     elif text.nunique() > MAX_CLASSES:
-        raise ValueError(f"{name!r} has {text.nunique():,} different labels; {MAX_CLASSES} can be told.")
+        raise ValueError(f"{name!r} has {text.nunique():,} different labels, more than {MAX_CLASSES}.")
     return text.to_numpy(dtype="str")
 
 

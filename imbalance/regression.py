@@ -354,9 +354,21 @@ class RegressorComparison:
 
 
 def compare_regressors(
-    X, y, *, models=None, weights=WEIGHTS, groups=None, cv=5, relevance="both", above=None, rates=(0.05,),
-    seed=0, n_jobs=1, out=None, advance=None,
-):  # fmt: skip
+    X,
+    y,
+    *,
+    models=None,
+    weights=WEIGHTS,
+    groups=None,
+    cv=5,
+    relevance="both",
+    above=None,
+    rates=(0.05,),
+    seed=0,
+    n_jobs=1,
+    out=None,
+    advance=None,
+):
     """Compare weights for rare targets, in any regressors, by cross-validation.
 
     Parameters

@@ -74,13 +74,12 @@ def fit_bundle(
         "costs": [[*map(str, pair), cost] for pair, cost in (costs or {}).items()],
         "notes": [*table.notes, *telling_columns(table.X, table.y, groups), *said, *notes],
     }  # fmt: skip
-    months = {name: (order, _months(days)) for name, (order, days) in table.dates.items()}
+    months = {
+        # 0 where there is no date.
+        name: (order, pd.to_datetime(days, unit="D").dt.month.fillna(0).to_numpy("int8"))
+        for name, (order, days) in table.dates.items()
+    }
     return Bundle(classifier, adapter, table.columns, facts, months)
-
-
-def _months(days):
-    """Return the month, 1 to 12, of days since 1970; 0 where there is none."""
-    return pd.to_datetime(days, unit="D").dt.month.fillna(0).to_numpy("int8")
 
 
 def _forget_dates(adapter, columns):

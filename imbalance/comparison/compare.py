@@ -150,9 +150,25 @@ def read_as_learned(X, columns):
 
 
 def compare(
-    X, y, *, target="balanced", models=None, rows=None, ending=None, groups=None, cv=5, repeats=2, costs=None,
-    scoring=None, n_jobs=1, seed=0, out=None, title=None, notes=(), advance=None,
-):  # fmt: skip
+    X,
+    y,
+    *,
+    target="balanced",
+    models=None,
+    rows=None,
+    ending=None,
+    groups=None,
+    cv=5,
+    repeats=2,
+    costs=None,
+    scoring=None,
+    n_jobs=1,
+    seed=0,
+    out=None,
+    title=None,
+    notes=(),
+    advance=None,
+):
     """Compare what is done to the rows and to the probabilities, for one or several classifiers.
 
     Parameters

@@ -190,7 +190,9 @@ def choose_rows(rows=None):
             raise ValueError(f"{AS_THEY_ARE!r} is what all others are compared with; rename yours.")
         held = chosen.setdefault(strategy.name, strategy)
         if held is not strategy and (mark(held) is None or mark(held) != mark(strategy)):
-            raise ValueError(f"Two things done to the rows are called {strategy.name!r}; use a dict.")
+            raise ValueError(
+                f"Two things done to the rows are called {strategy.name!r}; name them in a dict."
+            )
     return list(chosen.values())
 
 
