@@ -121,12 +121,12 @@ def progress(what: str) -> Iterator[Callable]:
 
 def _lines(what):
     """Print a line of progress now and then: a file or a pipe shows no bar."""
-    last = time.monotonic()
+    last, begin = time.monotonic(), f"{what}: " if what else ""
 
     def advance(done, total, text=""):
         nonlocal last
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            notes.print(f"{what}: {done:,} of {total:,} {text}".rstrip(), markup=False)
+            notes.print(f"{begin}{done:,} of {total:,} {text}".rstrip(), markup=False)
 
     return advance

@@ -125,3 +125,11 @@ def test_progress_is_a_line_now_and_then_where_no_terminal_shows_a_bar(capsys, m
         advance(1, 1200, "fold [1]")
         advance(2, 1200)
     assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_progress_without_a_name_begins_with_its_numbers(capsys, monkeypatch):
+    "The stages of a demonstration name themselves."
+    monkeypatch.setattr("airq.terminal.SECONDS_BETWEEN_LINES", 0)
+    with progress("") as advance:
+        advance(1, 3, "Simulating")
+    assert capsys.readouterr().err == "1 of 3 Simulating\n"
